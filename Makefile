@@ -1,0 +1,51 @@
+# make app    install into .venv once, then open the app      (PORT=8501)
+# make test   install the test tools once, then run every test (TESTS="tests/losses -x" for some)
+PYTHON ?= python3
+PORT ?= 8501
+TESTS ?= tests
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: app test lint types pretrained results screenshots docker-lint clean
+
+app: $(VENV)/.installed
+	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
+
+test: $(VENV)/.installed-test lint types docker-lint
+	$(BIN)/python -m tests.run $(TESTS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+docker-lint: $(VENV)/.installed-test
+	$(BIN)/hadolint Dockerfile
+
+pretrained: $(VENV)/.installed
+	$(BIN)/python -m pretrained.recipe
+
+results: $(VENV)/.installed
+	$(BIN)/python -m pretrained.results > docs/results.md
+
+screenshots: $(VENV)/.installed-test
+	$(BIN)/python -m docs.screenshots
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: requirements.txt constraints.txt pyproject.toml | $(VENV)/.made
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
+	$(PIP) -r requirements-test.txt
+	touch $@

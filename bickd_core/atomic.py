@@ -1,0 +1,72 @@
+"""Write a file whole or not at all: temporary file beside it, flush, fsync, rename, fsync of the folder."""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def fsync_folder(folder: str | os.PathLike[str]) -> None:
+    """Make a rename in `folder` survive a power cut. Windows cannot open a folder, and needs no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty temporary file in the folder of `path`; it becomes `path` when the block ends well.
+
+    When the block raises, the temporary file is removed and `path` stays as it was. A writer that adds a
+    suffix of its own (`numpy.savez`) should be given an open file, not the yielded path. The folder must
+    exist. The temporary file's name starts with a dot and ends with `.tmp`.
+
+        with atomic_write("layout.npz") as temporary, open(temporary, "wb") as file:
+            numpy.savez(file, xy=xy)
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    # Not tempfile.mkstemp: its mode 0600 would hide a finished file from a colleague on the same machine.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    fsync_folder(path.parent)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace `path` by `data`, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Replace `path` by `text` in UTF-8 with plain newlines, atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Replace `path` by `value` as indented JSON, atomically.
+
+    Raises:
+        ValueError: for NaN and infinities, which JSON has no words for.
+    """
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

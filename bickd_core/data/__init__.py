@@ -1,0 +1,18 @@
+"""Data sets as arrays. Torch is needed by `bickd_core.data.augment` and `bickd_core.data.device` alone."""
+
+from bickd_core.data.base import Augmentation, Dataset, Split, carve_validation, content_hash
+from bickd_core.data.fashion_mnist import DataUnavailableError
+from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_info, load_dataset
+
+__all__ = [
+    "DATASETS",
+    "Augmentation",
+    "DataUnavailableError",
+    "Dataset",
+    "DatasetInfo",
+    "Split",
+    "carve_validation",
+    "content_hash",
+    "dataset_info",
+    "load_dataset",
+]

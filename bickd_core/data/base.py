@@ -1,0 +1,230 @@
+"""What a data set is made of: splits of uint8 images with labels and ids; how validation is carved."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+_MASK = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15
+MIX_1 = 0xBF58476D1CE4E5B9
+MIX_2 = 0x94D049BB133111EB
+
+
+def mix64(value: int) -> int:
+    """SplitMix64's finaliser (Steele, Lea, Flood 2014) on a 64-bit integer: a bijection mixing all bits."""
+    value &= _MASK
+    value = ((value ^ (value >> 30)) * MIX_1) & _MASK
+    value = ((value ^ (value >> 27)) * MIX_2) & _MASK
+    return value ^ (value >> 31)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of a data set.
+
+    Attributes:
+        images: uint8 [N, ch, H, W].
+        labels: int64 [N], in [0, C).
+        ids: int64 [N], unique: row positions in the *original* train or test file. They stay what they are
+            when validation is carved out of train or train is cut short; ids of train and validation never
+            overlap, those of test count in a file of their own.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(
+                f"images must be uint8 [N, ch, H, W], not {self.images.dtype} {list(self.images.shape)}"
+            )
+        for name, array in (("labels", self.labels), ("ids", self.ids)):
+            if array.dtype != np.int64 or array.shape != self.images.shape[:1]:
+                raise ValueError(
+                    f"{name} must be int64 [{len(self.images)}], not {array.dtype} {list(array.shape)}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, positions: np.ndarray) -> "Split":
+        """The rows at `positions` (not ids), in that order."""
+        return Split(self.images[positions], self.labels[positions], self.ids[positions])
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The training transform that suits a data set: zero padding by `pad` and random crop, `flip` or not."""
+
+    pad: int
+    flip: bool
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, ready to train on.
+
+    Attributes:
+        name: its name in `DATASETS`.
+        train, validation, test: the splits; validation is carved from the original train file.
+        class_names: C names, at the labels' positions.
+        mean, std: of the original train file's images / 255, one figure a channel. Train and validation
+            both count, so that they depend neither on the carving's seed nor on a limit: a network trained
+            under one seed sees the same inputs under another.
+        augmentation: the training transform for this data.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: Augmentation
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def in_channels(self) -> int:
+        return int(self.train.images.shape[1])
+
+    @property
+    def image_size(self) -> int:
+        return int(self.train.images.shape[2])
+
+    def split(self, name: str) -> Split:
+        """The split called "train", "validation" or "test"."""
+        if name not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {name!r}")
+        return getattr(self, name)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over dtype, shape and bytes of every array of the three splits, in hexadecimal."""
+        return content_hash(self.train, self.validation, self.test)
+
+
+SPLITS = ("train", "validation", "test")
+
+
+def content_hash(*splits: Split) -> str:
+    """sha256 over dtype, shape and bytes of the images, labels and ids of `splits`, in hexadecimal."""
+    digest = hashlib.sha256()
+    for split in splits:
+        for array in (split.images, split.labels, split.ids):
+            digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def shuffle_keys(ids: np.ndarray, *, seed: int) -> np.ndarray:
+    """A pseudo-random uint64 key for each id; sorting by it is a shuffle that no library version can change.
+
+    numpy's generators may change their streams between releases; which samples are for validation must not.
+    """
+    value = ids.astype(np.uint64) + np.uint64(mix64(seed + GOLDEN))
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(MIX_1)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(MIX_2)
+    return value ^ (value >> np.uint64(31))
+
+
+def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
+    """Share `size` samples out over classes of `counts` samples: in proportion, at least 1 a class.
+
+    Largest remainders get the odd ones (ties: the first class). A class never gives more than it has.
+
+        >>> stratified_counts(np.array([50, 30, 20]), 10).tolist()
+        [5, 3, 2]
+        >>> stratified_counts(np.array([96, 2, 2]), 4).tolist()
+        [2, 1, 1]
+    """
+    present = counts > 0
+    if not int(present.sum()) <= size <= int(counts.sum()):
+        raise ValueError(
+            f"size must be from {int(present.sum())} (one a class) to {int(counts.sum())} (all), not {size}"
+        )
+    shares = counts * (size / counts.sum())
+    taken = np.maximum(np.floor(shares).astype(np.int64), present)
+    while taken.sum() < size:
+        room = taken < counts
+        taken[np.argmax(np.where(room, shares - taken, -np.inf))] += 1
+    while taken.sum() > size:
+        spare = taken > 1
+        taken[np.argmax(np.where(spare, taken - shares, -np.inf))] -= 1
+    return taken
+
+
+def stratified_positions(labels: np.ndarray, ids: np.ndarray, size: int, *, seed: int) -> np.ndarray:
+    """Ascending positions of a random subset, each class in proportion: a pure function of the arguments."""
+    keys = shuffle_keys(ids, seed=seed)
+    counts = stratified_counts(np.bincount(labels), size)
+    chosen = []
+    for label, count in enumerate(counts):
+        members = np.flatnonzero(labels == label)
+        chosen.append(members[np.argsort(keys[members], kind="stable")[:count]])
+    return np.sort(np.concatenate(chosen))
+
+
+def carve_validation(split: Split, *, size: int, seed: int) -> tuple[Split, Split]:
+    """Part the original train split in (train, validation), stratified by class.
+
+    Args:
+        split: the whole original train file.
+        size: samples of validation, from one a class up to all but one a class.
+        seed: which ones.
+
+    Returns:
+        train, validation: in the file's order, with the file's ids.
+    """
+    chosen = stratified_positions(split.labels, split.ids, size, seed=seed)
+    mask = np.zeros(len(split), dtype=bool)
+    mask[chosen] = True
+    if len(np.unique(split.labels[~mask])) < len(np.unique(split.labels)):
+        raise ValueError(f"size must leave every class a sample to train on; {size} of {len(split)} does not")
+    return split.take(np.flatnonzero(~mask)), split.take(chosen)
+
+
+def limit(split: Split, size: int, *, seed: int) -> Split:
+    """A stratified subset of at most `size` samples, ids kept; the whole split when it is no larger."""
+    classes = len(np.unique(split.labels))
+    if size < classes:
+        raise ValueError(f"train_limit must be at least {classes}, one sample a class, not {size}")
+    if size >= len(split):
+        return split
+    return split.take(stratified_positions(split.labels, split.ids, size, seed=mix64(seed) + 1))
+
+
+def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of images / 255 for each channel, from exact integer sums.
+
+    Args:
+        images: uint8 [N, ch, H, W].
+    """
+    channels = images.shape[1]
+    total = np.zeros(channels, dtype=np.int64)
+    squares = np.zeros(channels, dtype=np.int64)
+    for start in range(0, len(images), 4096):
+        part = images[start : start + 4096]
+        total += part.sum(axis=(0, 2, 3), dtype=np.int64)
+        squares += np.square(part, dtype=np.uint16).sum(axis=(0, 2, 3), dtype=np.int64)
+    count = images.size // channels
+    mean = total / count
+    std = np.sqrt(squares / count - mean**2)
+    return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a source module's `load` returns: the two original files as arrays, and what suits them."""
+
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    validation_size: int
+    augmentation: Augmentation

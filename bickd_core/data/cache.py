@@ -1,0 +1,70 @@
+"""The user's cache folder, and decoded arrays kept there: damage is found; no cache only costs time."""
+
+import logging
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.atomic import atomic_write
+
+logger = logging.getLogger(__name__)
+
+# What numpy and zipfile raise for a file that is cut short or has bytes changed.
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+
+
+def cache_folder() -> Path:
+    """`BICKD_CACHE` where set, else the platform's cache folder for bickd. Not created here."""
+    chosen = os.environ.get("BICKD_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("bickd"))
+
+
+def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The uint8 array stored under `key`, or `make()`, stored for the next time.
+
+    Args:
+        key: file name without suffix; it must name all that the array depends on.
+        shape: what the array's shape must be.
+        make: makes the array afresh.
+
+    The file is an uncompressed `.npz`, whose zip layer has a CRC-32 of the bytes. A file that is damaged or
+    of another shape is made again; a folder that cannot be written to is logged as a warning and costs time.
+    """
+    path = cache_folder() / f"{key}.npz"
+    try:
+        return _read(path, shape)
+    except FileNotFoundError:
+        pass
+    except _DAMAGE as error:
+        logger.warning("The cached file %s cannot be used (%s); it is made again.", path, error)
+    array = make()
+    if array.dtype != np.uint8 or array.shape != shape:
+        raise ValueError(f"expected uint8 {list(shape)}, made {array.dtype} {list(array.shape)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, array=array)
+    except OSError as error:
+        logger.warning(
+            "The cache folder %s cannot be written to (%s); images are decoded again each time. "
+            "Set BICKD_CACHE to a folder that can.",
+            path.parent,
+            error,
+        )
+    return array
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as stored:
+        array = stored["array"]
+    if array.dtype != np.uint8 or array.shape != shape:
+        raise ValueError(f"expected uint8 {list(shape)}, found {array.dtype} {list(array.shape)}")
+    return array

@@ -1,0 +1,189 @@
+"""fashion-mnist: 70,000 grey 28 x 28 pictures of clothes in 10 classes (Xiao, Rasul, Vollgraf 2017; MIT).
+
+Read from the folder of Debian's package `dataset-fashion-mnist`, else downloaded into the cache folder.
+Both hold the same bytes in differently dated gzip files, so what is verified is the sha256 of the content;
+a download's gzip file is checked against the md5 that the authors publish as well.
+"""
+
+import gzip
+import hashlib
+import logging
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.data.base import Augmentation, Source, Split
+from bickd_core.data.cache import cache_folder
+
+logger = logging.getLogger(__name__)
+
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+URLS = (
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+)
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """A gzip file: its name, its content's shape and sha256, and the md5 published for the gzip bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    sha256: str
+    gzip_md5: str
+
+
+FILES = {
+    ("train", "images"): IdxFile(
+        "train-images-idx3-ubyte.gz",
+        (60_000, 28, 28),
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    ),
+    ("train", "labels"): IdxFile(
+        "train-labels-idx1-ubyte.gz",
+        (60_000,),
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "25c81989df183df01b3e8a0aad5dffbe",
+    ),
+    ("test", "images"): IdxFile(
+        "t10k-images-idx3-ubyte.gz",
+        (10_000, 28, 28),
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "bef4ecab320f06d8554ea6380940ec79",
+    ),
+    ("test", "labels"): IdxFile(
+        "t10k-labels-idx1-ubyte.gz",
+        (10_000,),
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+}
+
+
+class DataUnavailableError(RuntimeError):
+    """A data set is neither installed nor could be downloaded."""
+
+
+def parse_idx(content: bytes) -> np.ndarray:
+    """The array in an idx file of unsigned bytes (LeCun's format).
+
+    Layout: two zero bytes, the type (8: uint8), the number of dimensions, each size as a big-endian int32,
+    the data.
+
+    Raises:
+        ValueError: when the header is not such a one, or the data is shorter or longer than it says.
+    """
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise ValueError(
+            f"expected an idx file of bytes (it starts 00 00 08), found {content[:4].hex(' ') or 'none'}"
+        )
+    start = 4 + 4 * content[3]
+    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
+    expected = int(np.prod(shape, dtype=object)) if len(shape) == content[3] else -1
+    if len(content) - start != expected:
+        raise ValueError(
+            f"expected {expected:,} bytes of data for shape {list(shape)}, found {len(content) - start:,}"
+        )
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def read_idx(path: Path, file: IdxFile) -> np.ndarray:
+    """Read, verify (sha256 of the content) and parse one gzip file."""
+    size = 4 + 4 * len(file.shape) + int(np.prod(file.shape))
+    try:
+        with gzip.open(path) as stream:
+            content = stream.read(size + 1)  # one more than there is: a file that grows without end is cut
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged ({error}); remove it, and it is fetched again") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise ValueError(
+            f"{path} is not Fashion-MNIST's {file.name}: the sha256 of its content should be "
+            f"{file.sha256[:16]}..., it is {found[:16]}...; remove the file, and it is fetched again"
+        )
+    return parse_idx(content)
+
+
+def download_folder() -> Path:
+    """Where downloads go: a folder in the user's cache."""
+    return cache_folder() / "fashion-mnist"
+
+
+def installed_folder() -> Path | None:
+    """The folder that has all four files: Debian's, else that of an earlier download, else None."""
+    for folder in (DEBIAN_FOLDER, download_folder()):
+        if all((folder / file.name).is_file() for file in FILES.values()):
+            return folder
+    return None
+
+
+def download(folder: Path, *, urls: tuple[str, ...] = URLS, progress: bool = True) -> None:
+    """Fetch the four files into `folder`, each from the first address that has it; md5 checked, progress bar.
+
+    Raises:
+        DataUnavailableError: when no address gave a right file.
+    """
+    import pooch
+
+    for file in FILES.values():
+        reasons = []
+        for url in urls:
+            try:
+                pooch.retrieve(
+                    url + file.name,
+                    known_hash=f"md5:{file.gzip_md5}",
+                    fname=file.name,
+                    path=folder,
+                    downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
+                )
+                break
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # requests' errors are OSErrors; a wrong md5 is a ValueError
+                logger.warning("%s could not be fetched from %s: %s", file.name, url, error)
+                reasons.append(f"{url}: {type(error).__name__}")
+        else:
+            raise DataUnavailableError(
+                f"Fashion-MNIST is not installed and {file.name} could not be downloaded "
+                f"({'; '.join(reasons)}); "
+                "install the Debian package dataset-fashion-mnist, or go online once."
+            )
+
+
+def load_part(split: str, folder: Path) -> Split:
+    """The "train" or "test" file of `folder` as a split, verified."""
+    images = read_idx(folder / FILES[split, "images"].name, FILES[split, "images"])
+    labels = read_idx(folder / FILES[split, "labels"].name, FILES[split, "labels"]).astype(np.int64)
+    return Split(images[:, None, :, :], labels, np.arange(len(labels), dtype=np.int64))
+
+
+def load(image_size: int) -> Source:
+    """Both files, downloaded when they are not installed; 5,000 of 60,000 go to validation."""
+    folder = installed_folder()
+    if folder is None:
+        folder = download_folder()
+        download(folder)
+    return Source(
+        train=load_part("train", folder),
+        test=load_part("test", folder),
+        class_names=CLASS_NAMES,
+        validation_size=5_000,
+        augmentation=Augmentation(pad=2, flip=True),
+    )

@@ -1,0 +1,203 @@
+"""Small pictures of samples for the app, without torch: read or decoded when asked for, not before."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.atomic import atomic_write
+from bickd_core.data.base import SPLITS
+from bickd_core.data.registry import DATASETS
+
+_SPRITE_KEY = "bickd-sprite"
+
+
+def write_sprite(images: np.ndarray, path: str | Path) -> None:
+    """Write images as one lossless PNG: a grid, row by row, in the images' order, written atomically.
+
+    Args:
+        images: uint8 [N, ch, H, W] with ch 1 or 3.
+    """
+    from PIL import Image, PngImagePlugin
+
+    count, channels, height, width = images.shape
+    if images.dtype != np.uint8 or channels not in (1, 3) or count == 0:
+        raise ValueError(f"images must be uint8 [N, 1 or 3, H, W], not {images.dtype} {list(images.shape)}")
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    grid = np.zeros((rows * columns, height, width, channels), dtype=np.uint8)
+    grid[:count] = images.transpose(0, 2, 3, 1)
+    grid = grid.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    grid = grid.reshape(rows * height, columns * width, channels)
+    described = PngImagePlugin.PngInfo()
+    described.add_text(
+        _SPRITE_KEY, json.dumps({"shape": [int(size) for size in images.shape], "columns": columns})
+    )
+    with atomic_write(path) as temporary:
+        picture = Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
+        picture.save(temporary, format="PNG", optimize=True, pnginfo=described)
+
+
+def read_sprite(path: str | Path) -> np.ndarray:
+    """The images that `write_sprite` wrote: uint8 [N, ch, H, W].
+
+    Raises:
+        ValueError: when the file is no such sprite.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            described = json.loads(picture.info[_SPRITE_KEY])
+            count, channels, height, width = (int(size) for size in described["shape"])
+            columns = int(described["columns"])
+            rows = -(-count // columns)
+            if picture.size != (columns * width, rows * height):
+                raise ValueError(
+                    f"the grid should be {columns * width} x {rows * height}, it is {picture.size}"
+                )
+            grid = np.asarray(picture)
+        grid = grid.reshape(rows, height, columns, width, channels).transpose(0, 2, 4, 1, 3)
+        return np.ascontiguousarray(grid.reshape(rows * columns, channels, height, width)[:count])
+    except FileNotFoundError:
+        raise
+    except (UnidentifiedImageError, OSError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ValueError(
+            f"{path} is not a sprite written by write_sprite, or is damaged ({error})"
+        ) from error
+
+
+def sprite_path(shelf: str | Path, split: str) -> Path:
+    """Where a data set's shelf folder keeps the sprite of `split`."""
+    return Path(shelf) / f"images-{split}.png"
+
+
+class Thumbnails:
+    """Pictures of one split of a data set, by sample id.
+
+    Attributes:
+        reason: None, or one sentence on why there are no pictures.
+
+    Nothing is read before the first picture is asked for, except that files are seen to exist. A reader that
+    fails then sets `reason`, and every picture is None.
+    """
+
+    def __init__(self, read: Callable[[], Callable[[int], bytes | None]] | None, reason: str | None = None):
+        self.reason = reason
+        self._read = read
+        self._picture: Callable[[int], bytes | None] | None = None
+
+    @classmethod
+    def for_dataset(cls, name: str, split: str, shelf: str | Path | None = None) -> "Thumbnails":
+        """Pictures for `split` ("train", "validation" or "test") of a data set.
+
+        Args:
+            name: a data set's name; one that is not in `DATASETS` (an import) has no pictures, with a reason.
+            split: train and validation share the train file's ids.
+            shelf: a folder with `images-<split>.png` (see `sprite_path`), or such a file; used if there.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+        if name not in DATASETS:
+            return cls(None, f"There are no images for {name!r}: it is not one of the data sets known here.")
+        if shelf is not None:
+            sprite = Path(shelf) if Path(shelf).is_file() else sprite_path(shelf, split)
+            if sprite.is_file():
+                return cls(lambda: _from_sprite(sprite))
+        if name == "caltech95":
+            return cls(lambda: _from_caltech95(split))
+        if name == "fashion-mnist":
+            from bickd_core.data.fashion_mnist import installed_folder
+
+            folder = installed_folder()
+            if folder is None:
+                return cls(
+                    None,
+                    "Images of Fashion-MNIST are not on this machine: install the Debian package "
+                    "dataset-fashion-mnist, or train on it once, which downloads them.",
+                )
+            return cls(lambda: _from_fashion_mnist(folder, split))
+        return cls(lambda: _from_digits(split))
+
+    def png(self, id: int) -> bytes | None:
+        """The picture's file bytes, PNG or WebP, or None where there is none."""
+        if self._picture is None and self.reason is None and self._read is not None:
+            try:
+                self._picture = self._read()
+            except (OSError, ValueError, ImportError) as error:
+                self.reason = f"The images cannot be read: {error}"
+        return self._picture(int(id)) if self._picture is not None else None
+
+    def many(self, ids: Sequence[int] | np.ndarray) -> list[bytes | None]:
+        """`png` for each of `ids`."""
+        return [self.png(id) for id in ids]
+
+    def data_uri(self, id: int) -> str | None:
+        """The picture as a `data:` address for an `<img>`, or None."""
+        data = self.png(id)
+        if data is None:
+            return None
+        kind = "webp" if data[:4] == b"RIFF" else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _encoder(images: np.ndarray) -> Callable[[int], bytes | None]:
+    """Pictures out of uint8 [N, ch, H, W] arrays, each made a PNG when asked for."""
+    from PIL import Image
+
+    def picture(id: int) -> bytes | None:
+        if not 0 <= id < len(images):
+            return None
+        pixels = images[id]
+        buffer = io.BytesIO()
+        Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(
+            buffer, format="PNG"
+        )
+        return buffer.getvalue()
+
+    return picture
+
+
+def _from_sprite(path: Path) -> Callable[[int], bytes | None]:
+    return _encoder(_sprite_array(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _sprite_array(path: Path, modified: int) -> np.ndarray:
+    """One decoding a process (and a change of the file), whatever the number of Thumbnails."""
+    return read_sprite(path)
+
+
+def _from_caltech95(split: str) -> Callable[[int], bytes | None]:
+    encoded = _caltech95_bytes("test" if split == "test" else "train")
+    return lambda id: encoded[id].as_py() if 0 <= id < len(encoded) else None
+
+
+@lru_cache(maxsize=2)
+def _caltech95_bytes(part: str):
+    from bickd_core.data.caltech95 import encoded_images
+
+    return encoded_images(part)
+
+
+def _from_fashion_mnist(folder: Path, split: str) -> Callable[[int], bytes | None]:
+    return _encoder(_fashion_mnist_images(folder, "test" if split == "test" else "train"))
+
+
+@lru_cache(maxsize=1)
+def _fashion_mnist_images(folder: Path, part: str) -> np.ndarray:
+    from bickd_core.data.fashion_mnist import FILES, read_idx
+
+    file = FILES[part, "images"]
+    return read_idx(folder / file.name, file)[:, None, :, :]
+
+
+def _from_digits(split: str) -> Callable[[int], bytes | None]:
+    from bickd_core.data.digits import load
+
+    source = load(8)
+    return _encoder((source.test if split == "test" else source.train).images)

@@ -1,0 +1,128 @@
+"""Geometry of prediction spaces: numpy and scipy only; umap and scikit-learn load inside the layout
+functions.
+"""
+
+from bickd_core.geometry.agreement import (
+    accuracy,
+    agreement_rate,
+    agrees,
+    correct,
+    hellinger,
+    kl_divergence,
+    neighbour_overlap,
+    row_cosine,
+)
+from bickd_core.geometry.calibration import Reliability, expected_calibration_error, reliability
+from bickd_core.geometry.intervals import (
+    Interval,
+    mean_interval,
+    paired_mean_difference,
+    proportion_interval,
+)
+from bickd_core.geometry.jackknife import (
+    ClassFigures,
+    ShardGrams,
+    calibration_interval,
+    cka_interval,
+    class_figures,
+    overlap_interval,
+    paired_overlap_difference,
+    shard_grams,
+)
+from bickd_core.geometry.layout import (
+    Layout,
+    align_to,
+    duplicate_fraction,
+    layout_quality,
+    pca_layout,
+    umap_layout,
+)
+from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
+from bickd_core.geometry.orthogonality import (
+    ClassGeometry,
+    CrossGeometry,
+    class_geometry,
+    class_gram,
+    cross_contributions,
+    cross_gram,
+    effective_rank,
+    leakage,
+    orthogonality_score,
+    overlap,
+    pair_contributions,
+    unit_columns,
+)
+from bickd_core.geometry.probabilities import (
+    MatchedTemperature,
+    entropy,
+    log_softmax,
+    matched_temperature,
+    mean_entropy,
+    softmax,
+)
+from bickd_core.geometry.shards import SHARDS, stratified_shards
+from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
+from bickd_core.geometry.summary import Summary, check_aligned, summarise
+
+__all__ = [
+    "SHARDS",
+    "ClassFigures",
+    "ClassGeometry",
+    "CrossGeometry",
+    "Interval",
+    "Layout",
+    "MatchedTemperature",
+    "PermutedNull",
+    "Reliability",
+    "RowSimilarity",
+    "ShardGrams",
+    "Summary",
+    "accuracy",
+    "agreement_rate",
+    "agrees",
+    "align_to",
+    "calibration_interval",
+    "check_aligned",
+    "cka",
+    "cka_interval",
+    "cka_null",
+    "class_figures",
+    "class_geometry",
+    "class_gram",
+    "cluster_order",
+    "correct",
+    "cross_contributions",
+    "cross_gram",
+    "duplicate_fraction",
+    "effective_rank",
+    "entropy",
+    "expected_calibration_error",
+    "hellinger",
+    "index_order",
+    "kl_divergence",
+    "layout_quality",
+    "leakage",
+    "log_softmax",
+    "matched_temperature",
+    "mean_entropy",
+    "mean_interval",
+    "neighbour_overlap",
+    "orthogonality_score",
+    "overlap",
+    "overlap_interval",
+    "pair_contributions",
+    "paired_mean_difference",
+    "paired_overlap_difference",
+    "pca_layout",
+    "proportion_interval",
+    "reliability",
+    "row_cosine",
+    "row_similarity",
+    "shard_grams",
+    "softmax",
+    "stratified_shards",
+    "summarise",
+    "superclass_order",
+    "umap_layout",
+    "unit_columns",
+]

@@ -1,0 +1,271 @@
+"""How orthogonal the classes of one model are, and how they line up with another model's.
+
+P is the N x C matrix of probabilities. Its columns `q_c`, one class over all samples, are set to unit length;
+the class Gram is `G = Q'Q` (cosines between classes of one model), the cross Gram `K = Q_T' Q_S` (teacher
+columns against student columns). Columns are *not* centred unless `centred=True`, which turns cosines into
+Pearson correlations. `balanced=True` weights each sample by one over the size of its true class.
+
+A class that nobody predicts has a near-zero column and no direction: it is named in an `empty` mask, its
+row and column are 0 (never NaN), and it takes no part in any figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import entr
+
+from bickd_core.geometry import checks
+
+EMPTY_RMS = 1e-6
+"""A column whose root-mean-square probability is at most this has no direction worth naming."""
+
+
+@dataclass(frozen=True)
+class ClassGeometry:
+    """Orthogonality of one model's classes.
+
+    Attributes:
+        gram: [C, C] cosines between columns; rows and columns of empty classes are 0.
+        empty: [C] bool, classes whose column is near zero.
+        overlap: mean off-diagonal entry over usable classes, lower is more orthogonal; None below two of
+            them.
+        score: orthogonality score, at most 1, 1 for orthogonal columns; None below two usable classes.
+        effective_rank: between 1 and the number of usable classes; 0 when there is none.
+        leakage: [C] mean off-diagonal entry of each usable row; 0 for empty classes.
+        n_samples: N.
+        n_classes_used: C', the classes that are not empty.
+    """
+
+    gram: np.ndarray
+    empty: np.ndarray
+    overlap: float | None
+    score: float | None
+    effective_rank: float
+    leakage: np.ndarray
+    n_samples: int
+    n_classes_used: int
+
+
+@dataclass(frozen=True)
+class CrossGeometry:
+    """Teacher columns against student columns.
+
+    Attributes:
+        gram: [C, C], row = teacher's class, column = student's; 0 where either is empty.
+        empty_teacher, empty_student: [C] bool.
+        consistency: mean K_cc over classes usable in both, higher is better; None when there is none.
+        overlap: mean K_cd, c != d, over usable pairs, lower is better; None when there is none.
+    """
+
+    gram: np.ndarray
+    empty_teacher: np.ndarray
+    empty_student: np.ndarray
+    consistency: float | None
+    overlap: float | None
+
+
+def class_weights(labels: np.ndarray, n_classes: int | None = None) -> np.ndarray:
+    """Weights [N], `1 / n_y` for a sample of true class y, so that each class present counts once.
+
+    >>> class_weights(np.array([0, 0, 1])).tolist()
+    [0.5, 0.5, 1.0]
+    """
+    labels = checks.labels_for(labels, len(labels), n_classes, "class-balanced weights")
+    return 1.0 / np.bincount(labels)[labels]
+
+
+def empty_columns(norms: np.ndarray, total_weight: float | np.ndarray) -> np.ndarray:
+    """Which columns are near zero: `norm / sqrt(sum of weights) <= EMPTY_RMS`, whatever the number of
+    samples.
+    """
+    return norms <= EMPTY_RMS * np.sqrt(total_weight)
+
+
+def unit_columns(
+    P: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns at unit length, `Q = A / norms` with `A = sqrt(w) (P - centred * weighted column mean)`.
+
+    Args:
+        P: [N, C] probabilities.
+        labels: [N] true classes, needed when balanced.
+        balanced: weight each sample by one over the size of its class.
+        centred: take the (weighted) column mean away first.
+
+    Returns:
+        Q [N, C], with zeros in near-zero columns, and the norms [C], with 0 for those.
+    """
+    P = checks.probabilities(P)
+    n = P.shape[0]
+    columns, total = P, float(n)
+    if balanced:
+        weights = class_weights(checks.labels_for(labels, n, P.shape[1], "class-balanced geometry"))
+        total = float(weights.sum())
+        mean = weights @ P / total if centred else 0.0
+        columns = np.sqrt(weights)[:, None] * (P - mean)
+    elif centred:
+        columns = P - P.mean(axis=0)
+    norms = np.sqrt(np.einsum("ij,ij->j", columns, columns))
+    empty = empty_columns(norms, total)
+    Q = columns * np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms))
+    return Q, np.where(empty, 0.0, norms)
+
+
+def class_gram(
+    P: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The class Gram `G = Q'Q` [C, C] and the mask [C] of empty classes, whose rows and columns are 0.
+
+    >>> gram, empty = class_gram(np.array([[1.0, 0.0, 0.0], [0.6, 0.0, 0.4], [0.0, 0.0, 1.0]]))
+    >>> empty.tolist()
+    [False, True, False]
+    """
+    Q, norms = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
+    return _unit_diagonal(Q.T @ Q, norms == 0), norms == 0
+
+
+def cross_gram(
+    P_teacher: np.ndarray,
+    P_student: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    balanced: bool = False,
+    centred: bool = False,
+) -> CrossGeometry:
+    """The cross Gram `K_cd = cos(q_c of the teacher, q_d of the student)` on the same samples and classes."""
+    Q_t, norms_t = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
+    Q_s, norms_s = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
+    checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
+    K = np.clip(Q_t.T @ Q_s, -1.0, 1.0)
+    usable = (norms_t > 0)[:, None] & (norms_s > 0)[None, :]
+    diagonal = np.diag(usable)
+    off = usable & ~np.eye(len(K), dtype=bool)
+    return CrossGeometry(
+        gram=K,
+        empty_teacher=norms_t == 0,
+        empty_student=norms_s == 0,
+        consistency=float(np.diag(K)[diagonal].mean()) if diagonal.any() else None,
+        overlap=float(K[off].mean()) if off.any() else None,
+    )
+
+
+def overlap(
+    P: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+) -> float | None:
+    """Mean off-diagonal cosine without a Gram, `(||Q 1||^2 - C') / (C' (C' - 1))` over the C' usable columns.
+
+    Between 0 and 1 when not centred; lower is more orthogonal. None with fewer than two usable classes. A
+    sharper softmax alone lowers it: compare models at matched mean entropy too (`matched_temperature`).
+
+    >>> overlap(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    0.0
+    """
+    Q, norms = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
+    used = int((norms > 0).sum())
+    if used < 2:
+        return None
+    total = Q.sum(axis=1)
+    return float((total @ total - used) / (used * (used - 1)))
+
+
+def orthogonality_score(gram: np.ndarray, empty: np.ndarray) -> float | None:
+    """`1 - ||G - I||_F / sqrt(C' (C' - 1))` over usable classes: 1 if orthogonal, 0 if all parallel."""
+    used = int((~empty).sum())
+    if used < 2:
+        return None
+    off = gram - np.diag(np.diag(gram))
+    return float(1.0 - np.sqrt(np.sum(off * off) / (used * (used - 1))))
+
+
+def effective_rank(gram: np.ndarray, empty: np.ndarray) -> float:
+    """`exp(-sum_k l_k log l_k)`, l the eigenvalues of G over their sum (Roy and Vetterli 2007); 0 if none
+    usable.
+    """
+    used = int((~empty).sum())
+    if used == 0:
+        return 0.0
+    values = np.clip(np.linalg.eigvalsh(gram), 0.0, None)
+    return float(np.exp(entr(values / values.sum()).sum()))
+
+
+def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """Per class, the mean off-diagonal entry of its row over the other usable classes [C]; 0 for empty
+    classes.
+    """
+    used = int((~empty).sum())
+    if used < 2:
+        return np.zeros(len(gram))
+    return np.where(empty, 0.0, (gram.sum(axis=1) - np.diag(gram)) / (used - 1))
+
+
+def class_geometry(
+    P: np.ndarray, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+) -> ClassGeometry:
+    """All class-wise figures of one model.
+
+    Args:
+        P: [N, C] probabilities at the temperature of interest.
+        labels: [N] true classes, needed when balanced.
+        balanced: weight each sample by one over the size of its true class.
+        centred: Pearson correlations in place of cosines.
+
+    Returns:
+        ClassGeometry.
+
+    Raises:
+        ValueError: P not a matrix of probabilities, or balanced without labels.
+    """
+    gram, empty = class_gram(P, labels=labels, balanced=balanced, centred=centred)
+    used = int((~empty).sum())
+    return ClassGeometry(
+        gram=gram,
+        empty=empty,
+        overlap=float((gram.sum() - used) / (used * (used - 1))) if used > 1 else None,
+        score=orthogonality_score(gram, empty),
+        effective_rank=effective_rank(gram, empty),
+        leakage=leakage(gram, empty),
+        n_samples=int(np.shape(P)[0]),
+        n_classes_used=used,
+    )
+
+
+def pair_contributions(
+    P: np.ndarray,
+    c: int,
+    d: int,
+    *,
+    labels: np.ndarray | None = None,
+    balanced: bool = False,
+    centred: bool = False,
+) -> np.ndarray:
+    """What each sample adds to the cell G_cd: `q_ic q_id` [N], which sums to it. Zeros if either class is
+    empty.
+    """
+    Q, _ = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
+    return Q[:, checks.class_index(c, Q.shape[1], "c")] * Q[:, checks.class_index(d, Q.shape[1], "d")]
+
+
+def cross_contributions(
+    P_teacher: np.ndarray,
+    P_student: np.ndarray,
+    c: int,
+    d: int,
+    *,
+    labels: np.ndarray | None = None,
+    balanced: bool = False,
+    centred: bool = False,
+) -> np.ndarray:
+    """What each sample adds to K_cd: teacher's `q_ic` times student's `q_id` [N], which sums to the cell."""
+    Q_t, _ = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
+    Q_s, _ = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
+    checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
+    n_classes = Q_t.shape[1]
+    return Q_t[:, checks.class_index(c, n_classes, "c")] * Q_s[:, checks.class_index(d, n_classes, "d")]
+
+
+def _unit_diagonal(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    gram = np.clip(gram, -1.0, 1.0)
+    np.fill_diagonal(gram, np.where(empty, 0.0, 1.0))
+    return gram

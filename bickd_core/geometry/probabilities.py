@@ -1,0 +1,139 @@
+"""Softmax, entropy, and the temperature at which a model is as unsure as another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import entr
+
+from bickd_core.geometry import checks
+
+
+def softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
+    """Probabilities `p_ic = exp(z_ic / T) / sum_d exp(z_id / T)`, float64, stable for any finite logits.
+
+    Args:
+        logits: [N, C].
+        T: temperature, above 0.
+
+    Returns:
+        [N, C], rows sum to 1.
+
+    Raises:
+        ValueError: logits not a finite matrix, or T not above 0.
+
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    scaled = _shifted(logits) / checks.positive(T, "T")
+    np.exp(scaled, out=scaled)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return scaled
+
+
+def log_softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
+    """`log softmax(z / T)` [N, C], float64; finite wherever the logits are, however saturated."""
+    scaled = _shifted(logits) / checks.positive(T, "T")
+    return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+
+
+def entropy(P: np.ndarray) -> np.ndarray:
+    """Entropy of each row in nats, `-sum_c p_c log p_c` [N], between 0 and log C."""
+    return entr(checks.probabilities(P)).sum(axis=1)
+
+
+def mean_entropy(P: np.ndarray) -> float:
+    """Mean over samples of the row entropy, in nats.
+
+    >>> round(mean_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])), 4)  # log(2) / 2
+    0.3466
+    """
+    return float(entropy(P).mean())
+
+
+@dataclass(frozen=True)
+class MatchedTemperature:
+    """Where a model's mean entropy meets a target.
+
+    Attributes:
+        temperature: the temperature found; the nearer end of the search range when not reached.
+        entropy: mean entropy there, in nats.
+        target: what was asked for, in nats.
+        reached: False when no temperature in the range gives the target (for example tied logits, whose
+            entropy stays above it); figures made at `temperature` are then not matched, and should say so.
+    """
+
+    temperature: float
+    entropy: float
+    target: float
+    reached: bool
+
+
+def matched_temperature(
+    logits: np.ndarray,
+    target_entropy: float,
+    *,
+    lowest: float = 1e-3,
+    highest: float = 1e6,
+    tolerance: float = 1e-10,
+) -> MatchedTemperature:
+    """The temperature at which the mean entropy of `softmax(logits / T)` equals `target_entropy`.
+
+    Mean entropy never falls as T rises, `dH / dlog T = mean_i Var_{p_i}(z_i / T) >= 0`, so the root in log T
+    is found by Newton's steps kept inside a bracket. Overlap between classes falls with sharpness alone;
+    comparing models at one mean entropy takes that away.
+
+    Args:
+        logits: [N, C].
+        target_entropy: nats, at least 0; above log C it cannot be reached.
+        lowest, highest: the range searched.
+        tolerance: on the entropy, in nats.
+
+    Returns:
+        MatchedTemperature, with `reached` False at an end of the range when the target lies beyond it.
+
+    Raises:
+        ValueError: a target that is negative or not finite, or a range that is empty.
+    """
+    if not (np.isfinite(target_entropy) and target_entropy >= 0):
+        raise ValueError(
+            f"target_entropy must be at least 0 nats, got {target_entropy!r}: pass mean_entropy(P)."
+        )
+    if not 0 < lowest < highest:
+        raise ValueError(f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}.")
+    shifted = _shifted(logits)
+    low, high = float(np.log(lowest)), float(np.log(highest))
+    ends = (low, high)
+    at = min(max(0.0, low), high)
+    for _ in range(200):
+        value, slope = _entropy_and_slope(shifted, np.exp(at))
+        gap = value - target_entropy
+        if abs(gap) <= tolerance:
+            return MatchedTemperature(float(np.exp(at)), value, float(target_entropy), True)
+        if (at == ends[0] and gap > 0) or (at == ends[1] and gap < 0) or high - low < 1e-14:
+            break
+        low, high = (low, at) if gap > 0 else (at, high)
+        step = -gap / slope if slope > 0 else -np.sign(gap) * np.inf
+        proposal = at + float(np.clip(step, -3.0, 3.0))
+        if proposal >= high:
+            proposal = high if high == ends[1] else (low + high) / 2
+        elif proposal <= low:
+            proposal = low if low == ends[0] else (low + high) / 2
+        at = proposal
+    return MatchedTemperature(float(np.exp(at)), value, float(target_entropy), False)
+
+
+def _shifted(logits: np.ndarray) -> np.ndarray:
+    logits = checks.matrix(logits, "logits")
+    return logits - logits.max(axis=1, keepdims=True)
+
+
+def _entropy_and_slope(shifted: np.ndarray, T: float) -> tuple[float, float]:
+    scaled = shifted / T
+    weights = np.exp(scaled)
+    total = weights.sum(axis=1)
+    weights *= scaled
+    first = weights.sum(axis=1) / total
+    second = np.einsum("ij,ij->i", weights, scaled) / total
+    return float((np.log(total) - first).mean()), float((second - first**2).mean())

@@ -1,0 +1,220 @@
+"""Similarity of two representations: debiased linear CKA with its permuted null, and rows binned by class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.geometry import checks
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The sums from which debiased HSIC of two linear kernels follows; they add up over disjoint samples.
+
+    With `k_i = |x_i|^2` and `l_i = |y_i|^2`: cross = X'Y [D, E], x = X'1, y = Y'1, xl = X'l, yk = Y'k,
+    kl = k'l, k = sum k_i, l = sum l_i, n.
+    """
+
+    cross: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    xl: np.ndarray
+    yk: np.ndarray
+    kl: float
+    k: float
+    l: float  # noqa: E741 - the kernels are named K and L in the source
+    n: int
+
+    def minus(self, other: Moments) -> Moments:
+        """The sums without those samples."""
+        return Moments(
+            self.cross - other.cross,
+            self.x - other.x,
+            self.y - other.y,
+            self.xl - other.xl,
+            self.yk - other.yk,
+            self.kl - other.kl,
+            self.k - other.k,
+            self.l - other.l,
+            self.n - other.n,
+        )
+
+
+def moments(X: np.ndarray, Y: np.ndarray) -> Moments:
+    """Moments of two matrices [n, D] and [n, E] on the same samples."""
+    k, l = np.einsum("ij,ij->i", X, X), np.einsum("ij,ij->i", Y, Y)  # noqa: E741
+    return Moments(
+        X.T @ Y,
+        X.sum(axis=0),
+        Y.sum(axis=0),
+        X.T @ l,
+        Y.T @ k,
+        float(k @ l),
+        float(k.sum()),
+        float(l.sum()),
+        len(X),
+    )
+
+
+def hsic(m: Moments) -> float:
+    """Debiased HSIC of the linear kernels K = XX', L = YY' in feature space, with no N x N matrix.
+
+    With K~, L~ the kernels without their diagonals (Song et al. 2012, eq. 5):
+
+        [tr(K~L~) + 1'K~1 1'L~1 / ((n - 1)(n - 2)) - 2 / (n - 2) 1'K~L~1] / (n (n - 3))
+
+    where tr(K~L~) = |X'Y|_F^2 - k'l, 1'K~1 = |X'1|^2 - 1'k, and 1'K~L~1 = (X X'1 - k)'(Y Y'1 - l).
+    """
+    n = m.n
+    trace = float(np.vdot(m.cross, m.cross)) - m.kl
+    sum_k, sum_l = float(m.x @ m.x) - m.k, float(m.y @ m.y) - m.l
+    rows = float(m.x @ m.cross @ m.y) - float(m.x @ m.xl) - float(m.y @ m.yk) + m.kl
+    return (trace + sum_k * sum_l / ((n - 1) * (n - 2)) - 2.0 * rows / (n - 2)) / (n * (n - 3))
+
+
+def ratio(cross: float, first: float, second: float) -> float | None:
+    """CKA from three HSICs, at most 1; None where a representation has no spread of its own."""
+    if first <= 0 or second <= 0:
+        return None
+    return float(np.clip(cross / np.sqrt(first * second), -1.0, 1.0))
+
+
+def cka(X: np.ndarray, Y: np.ndarray) -> float | None:
+    """Debiased linear CKA, `HSIC(X, Y) / sqrt(HSIC(X, X) HSIC(Y, Y))`, with the U-statistic HSIC.
+
+    At most 1 (same up to rotation and scale), about 0 for unrelated representations whatever their widths,
+    where the plain CKA drifts to 1 as D / N grows. Costs N D E and never builds an N x N matrix while D < N.
+
+    Args:
+        X: [N, D], for example logits or features of the teacher.
+        Y: [N, E], of the student, on the same samples.
+
+    Returns:
+        CKA, or None when it is not defined: fewer than 4 samples, or rows that do not vary.
+
+    Source: Kornblith et al. 2019; Song et al. 2012 for the debiased HSIC; Nguyen et al. 2021 for its use in
+        CKA.
+    """
+    X, Y = reduced_pair(X, Y)
+    if len(X) < 4:
+        return None
+    return ratio(hsic(moments(X, Y)), hsic(moments(X, X)), hsic(moments(Y, Y)))
+
+
+@dataclass(frozen=True)
+class PermutedNull:
+    """CKA when the student's samples are shuffled.
+
+    Attributes:
+        observed: CKA as it is; None where it is not defined (then p_value is 1).
+        values: [B] CKA of each shuffle, sorted.
+        p_value: (1 + shuffles at least as high) / (1 + B).
+        seed: of the shuffles.
+    """
+
+    observed: float | None
+    values: np.ndarray
+    p_value: float
+    seed: int
+
+
+def cka_null(X: np.ndarray, Y: np.ndarray, *, permutations: int = 200, seed: int = 0) -> PermutedNull:
+    """Permutation null of debiased CKA: the samples of Y in random order, which keeps both spreads.
+
+    Args:
+        X, Y: [N, D], [N, E].
+        permutations: B, at least 1; the smallest p value is 1 / (1 + B).
+        seed: of the shuffles.
+    """
+    if permutations < 1:
+        raise ValueError(f"permutations must be at least 1, got {permutations!r}: try 200.")
+    observed = cka(X, Y)
+    if observed is None:
+        return PermutedNull(None, np.zeros(0), 1.0, seed)
+    X, Y = reduced_pair(X, Y)
+    scale = np.sqrt(hsic(moments(X, X)) * hsic(moments(Y, Y)))
+    random = np.random.default_rng(seed)
+    values = np.sort([hsic(moments(X, Y[random.permutation(len(Y))])) / scale for _ in range(permutations)])
+    return PermutedNull(observed, values, float((1 + (values >= observed).sum()) / (1 + permutations)), seed)
+
+
+def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64, checked, with column means taken away and no more than N columns.
+
+    Neither changes debiased HSIC: the first lessens its rounding, the second its cost when D > N.
+    """
+    X, Y = checks.matrix(X, "X"), checks.matrix(Y, "Y")
+    if len(X) != len(Y):
+        raise ValueError(
+            f"X and Y must have one row a sample on the same samples, got {len(X)} and {len(Y)} rows: "
+            "align them first."
+        )
+    return _reduced(X - X.mean(axis=0)), _reduced(Y - Y.mean(axis=0))
+
+
+def _reduced(X: np.ndarray) -> np.ndarray:
+    """At most N columns with the same linear kernel: X V for the right singular vectors V."""
+    if X.shape[1] <= X.shape[0]:
+        return X
+    U, s, _ = np.linalg.svd(X, full_matrices=False)
+    return U * s
+
+
+@dataclass(frozen=True)
+class RowSimilarity:
+    """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)`, binned by true class.
+
+    Attributes:
+        matrix: [C, C] mean R over teacher rows of class c and student rows of class d, all pairs (a sample
+            with itself included); 0 where a class has no sample.
+        absent: [C] bool, classes without a sample.
+        matched: mean R_ii, the same sample in both models.
+        within: mean R_ij, i != j of the same class; None without such a pair.
+        between: mean R_ij over pairs of different classes; None without such a pair.
+    """
+
+    matrix: np.ndarray
+    absent: np.ndarray
+    matched: float
+    within: float | None
+    between: float | None
+
+
+def row_similarity(P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndarray) -> RowSimilarity:
+    """Sample-wise similarity binned by class, from class sums of unit rows, with no N x N matrix.
+
+    Args:
+        P_teacher, P_student: [N, C] probabilities on the same samples.
+        labels: [N] true classes.
+    """
+    P_teacher, P_student = (
+        checks.probabilities(P_teacher, "P_teacher"),
+        checks.probabilities(P_student, "P_student"),
+    )
+    checks.same_shape(P_teacher, P_student, "P_teacher and P_student")
+    n, n_classes = P_teacher.shape
+    labels = checks.labels_for(labels, n, n_classes, "similarity by class")
+    teacher, student = _unit_rows(P_teacher), _unit_rows(P_student)
+    member = np.zeros((n_classes, n))
+    member[labels, np.arange(n)] = 1.0
+    sums = (member @ teacher) @ (member @ student).T
+    counts = member.sum(axis=1)
+    matched = float(np.einsum("ij,ij->", teacher, student))
+    same, everything = float(np.trace(sums)), float(sums.sum())
+    n_same = int((counts**2).sum()) - n
+    n_other = n * n - n_same - n
+    pairs = np.maximum(np.outer(counts, counts), 1.0)
+    return RowSimilarity(
+        matrix=np.clip(sums / pairs, 0.0, 1.0),
+        absent=counts == 0,
+        matched=min(matched / n, 1.0),
+        within=min(max((same - matched) / n_same, 0.0), 1.0) if n_same else None,
+        between=min(max((everything - same) / n_other, 0.0), 1.0) if n_other else None,
+    )
+
+
+def _unit_rows(P: np.ndarray) -> np.ndarray:
+    lengths = np.sqrt(np.einsum("ij,ij->i", P, P))[:, None]
+    return P / np.where(lengths > 0, lengths, 1.0)

@@ -1,0 +1,195 @@
+"""One model's headline figures, each with its interval over samples where it has one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bickd_core.geometry import agreement, jackknife
+from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
+from bickd_core.geometry.probabilities import MatchedTemperature, matched_temperature, mean_entropy, softmax
+from bickd_core.geometry.shards import SHARDS, stratified_shards
+
+
+class PredictionsLike(Protocol):
+    """What is read of a Predictions: logits [N, C], ids [N], labels [N] | None, features [N, D] | None,
+    names [C].
+    """
+
+    @property
+    def logits(self) -> np.ndarray: ...
+    @property
+    def ids(self) -> np.ndarray: ...
+    @property
+    def labels(self) -> np.ndarray | None: ...
+    @property
+    def features(self) -> np.ndarray | None: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Headline figures of one model, beside its teacher where there is one.
+
+    None stands for a figure that cannot be had: no labels (accuracy, calibration_error, overlap_balanced), no
+    teacher (agreement, kl, displacement, cka_*, overlap_matched), no features in both (cka_features), fewer
+    than two usable classes (overlap*, score, effective_rank).
+
+    Attributes:
+        n, n_classes, n_classes_used: samples, classes, and classes whose column is not near zero at T.
+        temperature: T of the probabilities of kl, displacement, overlap, score and effective_rank.
+        level: nominal coverage of the intervals.
+        mean_entropy: of the model at T, in nats.
+        matched: the temperature of overlap_matched, where the mean entropy equals the teacher's at T;
+            `reached` says whether there is one (if not, overlap_matched is None).
+        accuracy, agreement: shares of samples.
+        kl: mean KL(teacher || model) at T, nats, without T^2.
+        displacement: mean Hellinger distance at T.
+        calibration_error: 15 equal-width bins at temperature 1, the model as it would be used.
+        cka_logits, cka_features: debiased linear CKA with the teacher.
+        overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_balanced: at T, classes
+            weighted alike. A difference in overlap that is gone in overlap_matched was about sharpness.
+        score, effective_rank: of the class Gram at T.
+    """
+
+    n: int
+    n_classes: int
+    n_classes_used: int
+    temperature: float
+    level: float
+    mean_entropy: float
+    matched: MatchedTemperature | None
+    accuracy: Interval | None
+    agreement: Interval | None
+    kl: Interval | None
+    displacement: Interval | None
+    calibration_error: Interval | None
+    cka_logits: Interval | None
+    cka_features: Interval | None
+    overlap: Interval | None
+    overlap_matched: Interval | None
+    overlap_balanced: Interval | None
+    score: Interval | None
+    effective_rank: Interval | None
+
+
+def summarise(
+    teacher: PredictionsLike | None,
+    student: PredictionsLike,
+    *,
+    T: float = 4.0,
+    level: float = 0.95,
+    shards: int = SHARDS,
+    seed: int = 0,
+) -> Summary:
+    """All headline figures of `student`; pass the teacher as both to describe it in the same terms.
+
+    Args:
+        teacher: predictions on the same samples in the same order, or None.
+        student: predictions of the model to describe.
+        T: temperature, above 0.
+        level: nominal coverage.
+        shards, seed: of the jackknife.
+
+    Returns:
+        Summary.
+
+    Raises:
+        ValueError: the two are not aligned by id and class.
+    """
+    logits = np.asarray(student.logits, dtype=np.float64)
+    labels = student.labels
+    if teacher is not None:
+        check_aligned(teacher, student)
+        labels = teacher.labels if labels is None else labels
+    shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
+    P = softmax(logits, T)
+    figures = jackknife.class_figures(jackknife.shard_grams(P, shard), level=level)
+    found: dict[str, Interval | None] = {}
+    if labels is not None:
+        balanced = jackknife.shard_grams(P, shard, labels=labels, balanced=True)
+        found["accuracy"] = proportion_interval(agreement.correct(logits, labels), labels, level=level)
+        found["calibration_error"] = jackknife.calibration_interval(
+            softmax(logits), labels, shard, level=level
+        )
+        found["overlap_balanced"] = jackknife.overlap_interval(balanced, level=level)
+    matched = None
+    if teacher is not None:
+        P_teacher = softmax(teacher.logits, T)
+        matched = _matched(teacher, student, P_teacher, T)
+        found |= _beside_teacher(teacher, student, P_teacher, P, labels, shard, T, level)
+        if matched.reached:
+            grams = jackknife.shard_grams(softmax(logits, matched.temperature), shard)
+            found["overlap_matched"] = jackknife.overlap_interval(grams, level=level)
+    return Summary(
+        n=len(logits),
+        n_classes=logits.shape[1],
+        n_classes_used=figures.n_classes_used,
+        temperature=float(T),
+        level=float(level),
+        mean_entropy=mean_entropy(P),
+        matched=matched,
+        accuracy=found.get("accuracy"),
+        agreement=found.get("agreement"),
+        kl=found.get("kl"),
+        displacement=found.get("displacement"),
+        calibration_error=found.get("calibration_error"),
+        cka_logits=found.get("cka_logits"),
+        cka_features=found.get("cka_features"),
+        overlap=figures.overlap,
+        overlap_matched=found.get("overlap_matched"),
+        overlap_balanced=found.get("overlap_balanced"),
+        score=figures.score,
+        effective_rank=figures.effective_rank,
+    )
+
+
+def check_aligned(teacher: PredictionsLike, student: PredictionsLike) -> None:
+    """Raise ValueError unless both hold the same samples and classes in the same order."""
+    if tuple(teacher.class_names) != tuple(student.class_names):
+        raise ValueError(
+            f"teacher and student must have the same classes in the same order, got "
+            f"{len(teacher.class_names)} and {len(student.class_names)} names that differ: align them first."
+        )
+    if not np.array_equal(teacher.ids, student.ids):
+        raise ValueError(
+            f"teacher and student must have the same sample ids in the same order, got "
+            f"{len(teacher.ids)} and {len(student.ids)} ids that differ: align them first."
+        )
+
+
+def _matched(
+    teacher: PredictionsLike, student: PredictionsLike, P_teacher: np.ndarray, T: float
+) -> MatchedTemperature:
+    target = mean_entropy(P_teacher)
+    if np.array_equal(teacher.logits, student.logits):
+        return MatchedTemperature(float(T), target, target, True)
+    return matched_temperature(student.logits, target)
+
+
+def _beside_teacher(
+    teacher: PredictionsLike,
+    student: PredictionsLike,
+    P_teacher: np.ndarray,
+    P: np.ndarray,
+    labels: np.ndarray | None,
+    shard: np.ndarray,
+    T: float,
+    level: float,
+) -> dict[str, Interval | None]:
+    divergence = agreement.kl_divergence(teacher.logits, student.logits, T)
+    moved = agreement.hellinger(P_teacher, P)
+    found: dict[str, Interval | None] = {
+        "agreement": proportion_interval(
+            agreement.agrees(teacher.logits, student.logits), labels, level=level
+        ),
+        "kl": mean_interval(divergence, labels, level=level, bounds=(0.0, np.inf)),
+        "displacement": mean_interval(moved, labels, level=level, bounds=(0.0, 1.0)),
+        "cka_logits": jackknife.cka_interval(teacher.logits, student.logits, shard, level=level),
+    }
+    if teacher.features is not None and student.features is not None:
+        found["cka_features"] = jackknife.cka_interval(teacher.features, student.features, shard, level=level)
+    return found

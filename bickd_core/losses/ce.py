@@ -1,0 +1,40 @@
+"""Cross-entropy with the labels: what a model learns from without a teacher."""
+
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.losses.numerics import check_labels, lift, without_autocast
+from bickd_core.losses.objective import LogitObjective
+from bickd_core.presets import CEOptions
+
+
+def cross_entropy(student_logits: Tensor, labels: Tensor | None) -> Tensor:
+    """mean_i -log softmax(z_i)[y_i].
+
+    student_logits: [B, C], before any temperature. labels: [B] int64 in [0, C).
+    Returns a scalar in nats, at least 0, lower is better, in float32 at least.
+
+    >>> import torch
+    >>> uniform = cross_entropy(torch.zeros(3, 4), torch.tensor([0, 1, 2]))  # over 4 classes: log 4
+    >>> round(uniform.exp().item(), 4)
+    4.0
+    """
+    with without_autocast(student_logits):
+        return F.cross_entropy(lift(student_logits), check_labels(labels, student_logits, "cross-entropy"))
+
+
+class CEObjective(LogitObjective):
+    """Term "ce": the cross-entropy with weight 1. Needs no teacher."""
+
+    kind: ClassVar[str] = "ce"
+    needs_teacher = False
+
+    def __init__(self, options: CEOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        return {"ce": cross_entropy(student_logits, labels)}

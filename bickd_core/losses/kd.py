@@ -1,0 +1,57 @@
+"""Vanilla knowledge distillation: Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2."""
+
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.numerics import check_pair, log_probabilities, without_autocast
+from bickd_core.losses.objective import LogitObjective
+from bickd_core.presets import KDOptions
+
+
+def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0) -> Tensor:
+    """T^2 mean_i sum_c p_ic^T (log p_ic^T - log p_ic^S), with P = softmax(z / T).
+
+    student_logits, teacher_logits: [B, C]; the teacher's get no gradient.
+    temperature: T > 0; 4 in the distillation benchmarks.
+    Returns a scalar in nats times T^2, at least 0 and exactly 0 for equal logits, lower is better.
+
+    The mean is over samples only, not over classes ("batchmean"), and T^2 is always there: it keeps the
+    gradient's size as T grows. A true Kullback-Leibler divergence, not a cross-entropy.
+
+    >>> import torch
+    >>> z = torch.tensor([[1.0, 0.0]])
+    >>> kd(z, z)
+    tensor(0.)
+    >>> sure_teacher = kd(torch.zeros(1, 2), torch.tensor([[1e4, 0.0]]), temperature=1.0)  # log 2
+    >>> round(sure_teacher.exp().item(), 4)
+    2.0
+    """
+    check_pair(student_logits, teacher_logits)
+    with without_autocast(student_logits):
+        log_student = log_probabilities(student_logits, temperature)
+        log_teacher = log_probabilities(teacher_logits.detach(), temperature)
+        divergence = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+        return temperature**2 * divergence
+
+
+class KDObjective(LogitObjective):
+    """Terms "ce" = alpha CE and "kl" = beta T^2 KL(teacher || student)."""
+
+    kind: ClassVar[str] = "kd"
+
+    def __init__(self, options: KDOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        o = self.options
+        terms = {}
+        if o.alpha > 0:
+            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
+        if o.beta > 0:
+            terms["kl"] = o.beta * kd(student_logits, teacher_logits, temperature=o.temperature)
+        return terms

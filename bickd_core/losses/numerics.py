@@ -1,0 +1,76 @@
+"""What every loss does with its logits first: check them, lift them to float32, detach the teacher.
+
+Probabilities at temperature T are P = softmax(z / T), B samples by C classes. A probability may be too
+small for any floating type (logits 10^4 apart at T = 4 give e^-2500), so the unit rows and columns here
+are built from log-probabilities, which never underflow.
+"""
+
+import torch
+from torch import Tensor
+
+
+def lift(logits: Tensor) -> Tensor:
+    """float16 and bfloat16 to float32; float32 and float64 as they are."""
+    return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
+
+
+def without_autocast(tensor: Tensor) -> torch.autocast:
+    """A context in which the products of this tensor's device keep their precision."""
+    return torch.autocast(device_type=tensor.device.type, enabled=False)
+
+
+def check_pair(student_logits: Tensor, teacher_logits: Tensor) -> None:
+    """ValueError unless both are [B, C] of the same shape, with B >= 1 and C >= 2."""
+    shape = tuple(student_logits.shape)
+    if len(shape) != 2 or shape[0] < 1 or shape[1] < 2:
+        raise ValueError(
+            f"student_logits must be [samples >= 1, classes >= 2], but {list(shape)} came; "
+            "give one row of logits a sample."
+        )
+    if tuple(teacher_logits.shape) != shape:
+        raise ValueError(
+            f"teacher_logits must have the student's shape {list(shape)}, but {list(teacher_logits.shape)} "
+            "came; run both models on the same samples and classes."
+        )
+
+
+def check_labels(labels: Tensor | None, logits: Tensor, reason: str) -> Tensor:
+    """The labels [B]; ValueError where they are missing though `reason` needs them, or do not fit."""
+    if labels is None:
+        raise ValueError(
+            f"labels must be given for {reason}, but None came; give [{logits.shape[0]}] labels."
+        )
+    if tuple(labels.shape) != (logits.shape[0],):
+        raise ValueError(
+            f"labels must be [{logits.shape[0]}], one for each sample, but {list(labels.shape)} came."
+        )
+    return labels
+
+
+def log_probabilities(logits: Tensor, temperature: float) -> Tensor:
+    """log softmax(z / T) of logits [B, C], in float32 at least; finite for any finite logits."""
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, but {temperature} came.")
+    return torch.log_softmax(lift(logits) / temperature, dim=1)
+
+
+def unit_rows(log_p: Tensor) -> Tensor:
+    """The rows of P, each of Euclidean length 1, from log P [B, C]."""
+    return _unit(log_p, dim=1)
+
+
+def unit_columns(log_p: Tensor) -> Tensor:
+    """The columns of P, each of Euclidean length 1, from log P [B, C].
+
+    Exact even for a class that nobody predicts: see `_unit`.
+    """
+    return _unit(log_p, dim=0)
+
+
+def _unit(log_p: Tensor, dim: int) -> Tensor:
+    # A unit vector does not change when its vector is scaled, so each may be divided by its own largest
+    # entry before exp: the largest becomes 1, the length lies in [1, sqrt(n)], and no epsilon is needed.
+    # That division is constant in the gradient for the same reason.
+    largest = log_p.detach().amax(dim=dim, keepdim=True)
+    scaled = torch.exp(log_p - largest)
+    return scaled / torch.linalg.vector_norm(scaled, dim=dim, keepdim=True)

@@ -1,0 +1,103 @@
+"""What the training loop runs: an objective turns a batch's outputs into named, weighted terms."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch.nn as nn
+from torch import Tensor
+
+from bickd_core.losses.numerics import check_pair
+from bickd_core.models.outputs import Outputs
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """The protocol. The loss of a step is the sum of the terms that a call returns.
+
+    kind: the name in configs and in the registry.
+    needs: what both models must return besides logits: any of "features", "maps", "ids".
+    needs_teacher: whether a call needs the teacher's outputs.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def needs(self) -> frozenset[str]: ...
+
+    @property
+    def needs_teacher(self) -> bool: ...
+
+    def setup(self, student: nn.Module, teacher: nn.Module | None, dataset: Any) -> None:
+        """Build what is trained or remembered beside the student (heads, memories), if anything."""
+        ...
+
+    def __call__(
+        self, student: Outputs, teacher: Outputs | None, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        """Name -> weighted scalar. progress: share of the training done, in [0, 1], for warm-ups."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What the optimiser must train besides the student's parameters."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class LogitObjective(ABC):
+    """An objective on logits alone, with nothing to train or to remember: all of it but the formula.
+
+    A term of weight 0 is not computed and not among the results.
+    """
+
+    kind: ClassVar[str]
+    needs: frozenset[str] = frozenset()
+    needs_teacher: bool = True
+
+    def setup(self, student: nn.Module, teacher: nn.Module | None, dataset: Any) -> None:  # noqa: B027
+        """Nothing to build."""
+
+    def __call__(
+        self, student: Outputs, teacher: Outputs | None, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        """Weighted terms of one batch.
+
+        student, teacher: Outputs with logits [B, C]; the teacher's get no gradient. labels: [B] int64, or
+        None where no term needs them. progress: in [0, 1]. Returns name -> weighted scalar, float32 or
+        float64. Raises ValueError for shapes that do not fit, a missing teacher or missing labels.
+        """
+        if not 0 <= progress <= 1:
+            raise ValueError(f"progress must lie in [0, 1], but {progress} came.")
+        if not self.needs_teacher:
+            return self.terms(student.logits, student.logits.detach(), labels, progress)
+        if teacher is None:
+            raise ValueError(
+                f"teacher must be the teacher's Outputs for the objective {self.kind!r}, but None came."
+            )
+        check_pair(student.logits, teacher.logits)
+        return self.terms(student.logits, teacher.logits.detach(), labels, progress)
+
+    @abstractmethod
+    def terms(
+        self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        """The formula, on logits [B, C] and [B, C] without gradient."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """None."""
+        return iter(())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Accepts the empty state only."""
+        if state:
+            raise ValueError(
+                f"state must be empty for the objective {self.kind!r}, but it holds {', '.join(state)}; "
+                "resume with the objective that the run was started with."
+            )

@@ -1,0 +1,66 @@
+"""Objectives by name."""
+
+import difflib
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from bickd_core.losses.bickd import BicKDObjective
+from bickd_core.losses.ce import CEObjective
+from bickd_core.losses.dist import DISTObjective
+from bickd_core.losses.kd import KDObjective
+from bickd_core.losses.objective import Objective
+from bickd_core.presets import PRESETS, BicKDOptions, CEOptions, DISTOptions, KDOptions
+
+OBJECTIVES: dict[str, Callable[..., Objective]] = {
+    "ce": CEObjective,
+    "kd": KDObjective,
+    "dist": DISTObjective,
+    "bickd": BicKDObjective,
+}
+
+
+def create_objective(
+    objective: str | CEOptions | KDOptions | DISTOptions | BicKDOptions, **options: object
+) -> Objective:
+    """An objective from its name and options, or from a validated options object.
+
+    objective: a key of `OBJECTIVES`, or one of the options classes of `bickd_core.presets`.
+    options: fields of that objective's options class, for a name only; the rest takes its default.
+    Raises ValueError for an unknown name or option (with the nearest) and for a value out of range.
+
+    >>> create_objective("ce").needs_teacher
+    False
+    """
+    if not isinstance(objective, str):
+        if options:
+            raise ValueError(
+                f"options must come inside the options object, but {', '.join(options)} came beside it."
+            )
+        return OBJECTIVES[objective.kind](objective)
+    if objective not in OBJECTIVES:
+        raise _unknown("objective", objective, list(OBJECTIVES))
+    chosen = PRESETS[objective].options
+    known = [name for name in chosen.model_fields if name != "kind"]
+    for name in options:
+        if name not in known:
+            raise _unknown(f"an option of {objective!r}", name, known)
+    try:
+        return OBJECTIVES[objective](chosen.model_validate(options))
+    except ValidationError as error:
+        raise ValueError(_in_a_sentence(objective, error)) from error
+
+
+def _unknown(argument: str, given: str, known: list[str]) -> ValueError:
+    near = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.5)
+    hint = f"; the nearest is {near[0]!r}" if near else ""
+    return ValueError(f"{argument} must be one of {', '.join(known) or 'none'}, but {given!r} came{hint}.")
+
+
+def _in_a_sentence(objective: str, error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        came = f", but {problem['input']!r} came" if where else ""
+        parts.append(f"{where or objective}: {problem['msg'].removeprefix('Value error, ')}{came}")
+    return "; ".join(parts) + "."

@@ -1,0 +1,62 @@
+"""What every network here shares: from images to logits, with features and maps on request."""
+
+from abc import ABC, abstractmethod
+
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.models.outputs import Outputs
+
+
+class Classifier(nn.Module, ABC):
+    """Feature maps, their mean over the positions, one linear layer `fc`.
+
+    Takes images [B, in_channels, H, W] of any size from 8 x 8 on: the mean over all positions is the
+    same as the 8 x 8 average pool of the published CIFAR networks at 32 x 32.
+    """
+
+    fc: nn.Linear  # set by the family
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+
+    @abstractmethod
+    def feature_maps(self, images: Tensor) -> Tensor:
+        """Images [B, in_channels, H, W] to the last feature maps [B, D, h, w]."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [B, in_channels, H, W] to logits [B, C]."""
+        return self.outputs(images).logits
+
+    def outputs(self, images: Tensor, features: bool = False, maps: bool = False) -> Outputs:
+        """Images [B, in_channels, H, W] to Outputs.
+
+        features: also the pooled penultimate features [B, D]. maps: also the last feature maps
+        [B, D, h, w]. Raises ValueError for images with another number of channels or dimensions.
+        """
+        if images.ndim != 4 or images.shape[1] != self.in_channels:
+            raise ValueError(
+                f"images must be [batch, {self.in_channels}, height, width] for this model, "
+                f"but {list(images.shape)} came; choose in_channels to fit the data."
+            )
+        last = self.feature_maps(images)  # [B, D, h, w]
+        pooled = F.adaptive_avg_pool2d(last, 1).flatten(1)  # [B, D]
+        return Outputs(
+            logits=self.fc(pooled), features=pooled if features else None, maps=last if maps else None
+        )
+
+
+def initialise(model: nn.Module) -> None:
+    """Convolutions by Kaiming's normal rule over the outputs, batch norms to the identity.
+
+    Linear layers keep torch's own rule, as in the published CIFAR networks. Draws from torch's
+    global generator only, so the caller's seed decides the weights.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,74 @@
+"""The CIFAR ResNets of He et al. 2016 (arXiv 1512.03385, section 4.2).
+
+A 3 x 3 stem, three stages of (depth - 2) / 6 basic blocks, the second and third stage at half the
+resolution of the one before, a mean over positions, one linear layer. Where the shape changes the
+shortcut is a 1 x 1 convolution with batch norm (the paper's option B), as in the code that the
+distillation benchmarks use. Parameter names are those of HobbitLong/RepDistiller and
+megvii-research/mdistiller (`conv1`, `bn1`, `layer1.0.conv1`, `layer2.0.downsample.0`, `fc`), so their
+released weights load.
+"""
+
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.models.base import Classifier, initialise
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch norm and a shortcut: [B, inputs, H, W] to [B, width, H/s, W/s]."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or inputs != width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + shortcut, inplace=True)
+
+
+class ResNet(Classifier):
+    """A CIFAR ResNet with basic blocks.
+
+    depth: 6 n + 2 layers with weights, n blocks a stage.
+    widths: channels of the stem and of the three stages, (16, 16, 32, 64) in the paper.
+    num_classes: C, length of the logits. in_channels: channels of the images.
+    """
+
+    def __init__(
+        self, depth: int, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3
+    ) -> None:
+        super().__init__(in_channels)
+        if depth < 8 or (depth - 2) % 6:
+            raise ValueError(f"depth must be 6 n + 2 with n of at least 1, but {depth} came.")
+        if len(widths) != 4:
+            raise ValueError(f"widths must hold the stem's and three stages' channels, but {widths} came.")
+        blocks = (depth - 2) // 6
+        stem, first, second, third = widths
+        self.conv1 = nn.Conv2d(in_channels, stem, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
+        self.layer1 = _stage(stem, first, blocks, stride=1)
+        self.layer2 = _stage(first, second, blocks, stride=2)
+        self.layer3 = _stage(second, third, blocks, stride=2)
+        self.fc = nn.Linear(third, num_classes)
+        initialise(self)
+
+    def feature_maps(self, images: Tensor) -> Tensor:
+        """Images [B, in_channels, H, W] to the third stage's maps [B, D, H/4, W/4]."""
+        x = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        return self.layer3(self.layer2(self.layer1(x)))
+
+
+def _stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+    first = BasicBlock(inputs, width, stride)
+    return nn.Sequential(first, *(BasicBlock(width, width, 1) for _ in range(blocks - 1)))

@@ -1,0 +1,33 @@
+"""Make a finished run small enough for a shelf: what a view needs stays, what only a resume needs goes."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+
+from bickd_core.runs import RunError, RunFolder
+
+TRAJECTORY_STEP = 1 / 32
+"""Packed trajectories are rounded to this many logits: enough to draw, and half the bytes once compressed."""
+
+
+def pack(run: RunFolder) -> None:
+    """Halve the precision of stored predictions, round the trajectory, drop resume state, log and best weights.
+
+    Raises:
+        RunError: the run is not finished.
+    """
+    if run.status().state != "finished":
+        raise RunError(f"run '{run.key}' is {run.status().state}; only a finished run can be packed.")
+    for split in ("validation", "test"):
+        if run.has_predictions(split):  # type: ignore[arg-type]
+            run.predictions(split).save(run.predictions_path(split), half=True)  # type: ignore[arg-type]
+    trajectory = run.trajectory()
+    if trajectory is not None:
+        rounded = np.round(trajectory["logits"].astype(np.float32) / TRAJECTORY_STEP) * TRAJECTORY_STEP
+        run.write_trajectory({**trajectory, "logits": rounded.astype(np.float16)})
+    for folder in ("resume", "best", "control"):
+        shutil.rmtree(run.path / folder, ignore_errors=True)
+    for name in ("log.txt", ".worker.lock"):
+        (run.path / name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Training: the configuration, the loop, and the process that runs it."""

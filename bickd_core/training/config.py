@@ -1,0 +1,115 @@
+"""The one validated configuration of a training run; free of torch, so that a page can build it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bickd_core.presets import BicKDOptions, CEOptions, DISTOptions, KDOptions, ObjectiveOptions
+
+__all__ = [
+    "SGD",
+    "AdamW",
+    "BicKDOptions",
+    "CEOptions",
+    "Cosine",
+    "DISTOptions",
+    "KDOptions",
+    "ObjectiveOptions",
+    "Seeds",
+    "Step",
+    "TrainConfig",
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SGD(_Strict):
+    """Stochastic gradient descent with momentum; the field's recipe for CIFAR."""
+
+    kind: Literal["sgd"] = "sgd"
+    lr: float = Field(0.05, gt=0, description="peak learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0)
+    nesterov: bool = False
+
+
+class AdamW(_Strict):
+    """Adam with decoupled weight decay."""
+
+    kind: Literal["adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0, description="peak learning rate")
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    weight_decay: float = Field(0.05, ge=0)
+
+
+class Cosine(_Strict):
+    """Half a cosine from the peak learning rate to `final` times it, stepped each batch."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, description="linear warm-up from 0, in epochs")
+    final: float = Field(0.0, ge=0, le=1, description="share of the peak learning rate at the end")
+
+
+class Step(_Strict):
+    """The learning rate times `gamma` at each milestone, given as a share of the run."""
+
+    kind: Literal["step"] = "step"
+    warmup_epochs: float = Field(0.0, ge=0, description="linear warm-up from 0, in epochs")
+    milestones: tuple[float, ...] = Field((0.625, 0.75, 0.875), description="shares of the run, each in (0, 1)")
+    gamma: float = Field(0.1, gt=0, le=1)
+
+
+class Seeds(_Strict):
+    """Where chance enters a run, apart from each other. 0 <= seed < 2^31."""
+
+    weights: int = Field(0, ge=0, lt=2**31, description="initial weights")
+    order: int = Field(0, ge=0, lt=2**31, description="order of the samples")
+    augmentation: int = Field(0, ge=0, lt=2**31, description="random crops and flips")
+
+    @classmethod
+    def all(cls, seed: int) -> Seeds:
+        return cls(weights=seed, order=seed, augmentation=seed)
+
+
+Optimizer = Annotated[SGD | AdamW, Field(discriminator="kind")]
+Schedule = Annotated[Cosine | Step, Field(discriminator="kind")]
+
+
+class TrainConfig(_Strict):
+    """One training run, of a teacher or of a student.
+
+    A `teacher` (the key or the folder of a run) is required by every objective but `ce`; with `ce` it is
+    optional and only measures agreement.
+    """
+
+    dataset: str = Field("caltech95", description="name of a data set")
+    image_size: int | None = Field(None, gt=0, description="side in pixels; the data set's default if not given")
+    train_limit: int | None = Field(None, gt=0, description="train on a stratified subset of this many images")
+    validation_seed: int = Field(0, ge=0, description="which images are carved from train for validation")
+    arch: str = Field("resnet8", description="name of a model")
+    role: Literal["student", "teacher"] = "student"
+    teacher: str | None = Field(None, description="run key or folder of the teacher")
+    objective: ObjectiveOptions = CEOptions()
+    epochs: int = Field(40, gt=0)
+    batch_size: int = Field(64, gt=0)
+    augment: bool = Field(True, description="random crop and, where it fits the data, flip")
+    optimizer: Optimizer = SGD()
+    schedule: Schedule = Cosine()
+    seeds: Seeds = Seeds()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(None, gt=0, description="CPU threads; what the machine has if not given")
+    probe_size: int | None = Field(None, gt=0, description="validation images in the trajectory; 2 a class if not given")
+
+    @model_validator(mode="after")
+    def _teacher_is_there(self) -> TrainConfig:
+        if self.objective.kind != "ce" and not self.teacher:
+            raise ValueError(f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished run.")
+        if self.role == "teacher" and self.teacher:
+            raise ValueError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
+        return self

@@ -1,0 +1,55 @@
+"""How long a run will take here, by doing some of its steps: `python -m bickd_core.training.estimate`.
+
+Reads a TrainConfig as JSON on standard input, prints one JSON object: images_per_second, seconds, device.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bickd_core.runs import Library
+from bickd_core.training.config import TrainConfig
+
+
+def measure_speed(config: TrainConfig, library: Library, *, seconds: float = 4.0) -> dict[str, Any]:
+    """Real steps for some seconds after a warm-up; the expected time of the whole run, evaluations included."""
+    from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
+    from bickd_core.training.setup import build_job
+
+    began = time.monotonic()
+    job = build_job(config, library)
+    loading = time.monotonic() - began
+    order = sample_order(len(job.train.labels), 0, 0)
+    batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
+    for step in range(3):
+        train_step(job, batches[step % len(batches)], Position())
+    done, started = 0, time.monotonic()
+    while time.monotonic() - started < seconds:
+        train_step(job, batches[done % len(batches)], Position())
+        done += 1
+    per_step = (time.monotonic() - started) / done
+    started = time.monotonic()
+    end_of_epoch(job, Position(seconds=1.0))
+    evaluating = time.monotonic() - started
+    return {
+        "images_per_second": job.batch_size / per_step,
+        "seconds": loading + config.epochs * (per_step * job.steps + evaluating) + 10.0,
+        "device": job.hardware.reason,
+    }
+
+
+def main() -> None:
+    asked = json.load(sys.stdin)
+    library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
+    try:
+        print(json.dumps(measure_speed(TrainConfig.model_validate(asked["config"]), library)))
+    except ValueError as error:
+        print(json.dumps({"error": str(error)}))
+
+
+if __name__ == "__main__":
+    main()

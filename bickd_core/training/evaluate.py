@@ -1,0 +1,51 @@
+"""A model over a whole split: its Predictions. Always in fp32, so that figures do not depend on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from bickd_core.data import Dataset, Split
+from bickd_core.data.device import Normaliser
+from bickd_core.predictions import Predictions
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module,
+    split: Split,
+    dataset: Dataset,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 256,
+    features: bool = True,
+    on_progress: Callable[[float], None] | None = None,
+) -> Predictions:
+    """Logits [N, C] and, if wanted, pooled features [N, D] of `model` on every image of `split`, unaugmented.
+
+    The model is put into evaluation mode for the pass and back into what it was; `on_progress` gets the
+    finished share in (0, 1].
+    """
+    was_training = model.training
+    model.eval()
+    normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)
+    logits, pooled = [], []
+    for start in range(0, len(split.labels), batch_size):
+        images = torch.from_numpy(split.images[start : start + batch_size]).to(device)
+        outputs = model.outputs(normalise(images), features=features)  # type: ignore[operator]
+        logits.append(outputs.logits.float().cpu().numpy())
+        if features:
+            pooled.append(outputs.features.float().cpu().numpy())
+        if on_progress is not None:
+            on_progress(min(1.0, (start + batch_size) / len(split.labels)))
+    model.train(was_training)
+    return Predictions(
+        logits=np.concatenate(logits),
+        class_names=dataset.class_names,
+        ids=split.ids,
+        labels=split.labels,
+        features=np.concatenate(pooled) if features else None,
+    )

@@ -1,0 +1,40 @@
+"""After the last epoch: predictions on validation and, once, on test; cost; map; model card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from bickd_core.card import write_card
+from bickd_core.layouts import compute_layout
+from bickd_core.models.cost import count_macs, count_parameters, cpu_latency_ms
+from bickd_core.runs import Cost, Library, RunFolder
+from bickd_core.training.evaluate import predict
+from bickd_core.training.hardware import cpu_name
+from bickd_core.training.setup import Job
+
+
+def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], None]) -> None:
+    """Write what a finished run has besides weights and metrics. Safe to repeat after a kill."""
+    say("evaluating on validation and test")
+    for split in ("validation", "test"):
+        images = job.dataset.split(split)
+        predict(job.student, images, job.dataset, device=job.hardware.device).save(run.predictions_path(split))
+    say("measuring parameters, multiply-accumulates and latency")
+    info = run.info()
+    run.write_info(info.model_copy(update={"cost": measure(job.student, (info.in_channels, *[info.image_size] * 2))}))
+    say("laying out the map")
+    teacher = None if info.teacher is None else library.find(info.teacher.key)
+    compute_layout(library, run, teacher=teacher)
+    write_card(run, library)
+
+
+def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
+    """Parameters, multiply-accumulates of one image, and median CPU latency at batch 1 on this machine."""
+    return Cost(
+        parameters=count_parameters(model),
+        macs=count_macs(model, shape),
+        latency_ms=round(cpu_latency_ms(model, shape), 3),
+        latency_cpu=f"{cpu_name()}, {torch.get_num_threads()} threads",
+    )

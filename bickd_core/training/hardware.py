@@ -1,0 +1,83 @@
+"""Automatic choices of device, precision and threads, each with its reason."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+import torch
+
+from bickd_core.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run works on. `reason` says in one line why."""
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    threads: int
+    reason: str
+
+    @property
+    def fabric_precision(self) -> Literal["32-true", "bf16-mixed"]:
+        return "bf16-mixed" if self.precision == "bf16" else "32-true"
+
+    @property
+    def accelerator(self) -> str:
+        return "cuda" if self.device.type == "cuda" else "cpu"
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
+    checks = (getattr(torch.cpu, "_is_avx512_bf16_supported", None), getattr(torch.cpu, "_is_amx_tile_supported", None))
+    return any(check() for check in checks if check is not None)
+
+
+def cpu_name() -> str:
+    """The CPU's own name, for model cards."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass  # not Linux: the platform module's word is what there is
+    return platform.processor() or platform.machine()
+
+
+def available_cores() -> int:
+    """Physical cores this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def choose_hardware(config: TrainConfig) -> Hardware:
+    """Settle what the config leaves to "auto".
+
+    Raises:
+        ValueError: `device` is "cuda" and there is none.
+    """
+    has_cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not has_cuda:
+        raise ValueError("`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'.")
+    device = torch.device("cuda" if has_cuda and config.device != "cpu" else "cpu")
+    if device.type == "cuda":
+        where = f"GPU {torch.cuda.get_device_name(device)}"
+        where += " (asked for)" if config.device == "cuda" else " (a CUDA device is there)"
+        fast, why = torch.cuda.is_bf16_supported(), "the GPU has bf16 units"
+    else:
+        where = "CPU" + (" (asked for)" if config.device == "cpu" else " (no CUDA device is there)")
+        fast, why = cpu_has_bf16(), "the CPU has bf16 units"
+    if config.precision == "auto":
+        precision: Literal["fp32", "bf16"] = "bf16" if fast else "fp32"
+        reason = why if fast else "no bf16 units"
+    else:
+        precision, reason = config.precision, "asked for"
+    threads = config.threads or available_cores()
+    counted = "asked for" if config.threads else "all cores"
+    words = f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
+    return Hardware(device, precision, threads, words)

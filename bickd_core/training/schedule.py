@@ -1,0 +1,42 @@
+"""Learning-rate schedules as pure functions of the finished share of a run."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from bickd_core.training.config import SGD, Cosine, Step, TrainConfig
+
+
+def learning_rate_factor(schedule: Cosine | Step, progress: float, epochs: int) -> float:
+    """The factor on the peak learning rate at `progress` in [0, 1) of a run of `epochs` epochs.
+
+    >>> learning_rate_factor(Cosine(), 0.5, 40)
+    0.5
+    >>> learning_rate_factor(Step(milestones=(0.5,), gamma=0.1), 0.75, 40)
+    0.1
+    """
+    warmup = schedule.warmup_epochs / epochs
+    if progress < warmup:
+        return progress / warmup
+    if isinstance(schedule, Step):
+        return schedule.gamma ** sum(progress >= milestone for milestone in schedule.milestones)
+    share = (progress - warmup) / (1 - warmup) if warmup < 1 else 0.0
+    return round(schedule.final + (1 - schedule.final) * 0.5 * (1 + math.cos(math.pi * share)), 12)
+
+
+def create_optimizer(config: TrainConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser of the config over these parameters."""
+    chosen = config.optimizer
+    if isinstance(chosen, SGD):
+        return torch.optim.SGD(
+            parameters,
+            lr=chosen.lr,
+            momentum=chosen.momentum,
+            weight_decay=chosen.weight_decay,
+            nesterov=chosen.nesterov,
+        )
+    return torch.optim.AdamW(
+        parameters, lr=chosen.lr, betas=(chosen.beta1, chosen.beta2), weight_decay=chosen.weight_decay
+    )

@@ -1,0 +1,78 @@
+"""From a config to a run folder that a worker can take up; free of torch."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from pathlib import Path
+
+from bickd_core.data import DATASETS
+from bickd_core.models.catalogue import resolve
+from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, TeacherRef
+from bickd_core.training.config import TrainConfig
+
+
+def create_run(config: TrainConfig, library: Library, *, name: str | None = None, title: str = "") -> RunFolder:
+    """Check the config as far as this is possible without loading anything, and make its run folder.
+
+    Raises:
+        ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that is taken.
+    """
+    resolve(config.arch)
+    if config.dataset not in DATASETS:
+        raise ValueError(f"`dataset` must be one of {', '.join(DATASETS)}; got '{config.dataset}'.")
+    data = DATASETS[config.dataset]
+    size = config.image_size or data.default_image_size
+    if size not in data.image_sizes:
+        allowed = ", ".join(map(str, data.image_sizes))
+        raise ValueError(f"`image_size` of {data.name} must be one of {allowed}; got {size}.")
+    teacher = None
+    if config.teacher is not None:
+        teacher = teacher_reference(library.find(config.teacher), data.name, size)
+        config = config.model_copy(update={"teacher": teacher.key})
+    info = RunInfo(
+        name=name or library.free_name(default_name(config)),
+        title=title,
+        role=config.role,
+        arch=config.arch,
+        dataset=data.name,
+        image_size=size,
+        in_channels=data.in_channels,
+        num_classes=data.num_classes,
+        config=config,
+        teacher=teacher,
+        source=Source(kind="trained"),
+        versions=versions(),
+    )
+    return RunFolder.create(library.own, info)
+
+
+def teacher_reference(run: RunFolder, dataset: str, size: int) -> TeacherRef:
+    """Name a finished run as a teacher, or say why it cannot be one."""
+    info = run.info()
+    if (info.dataset, info.image_size) != (dataset, size):
+        raise RunError(
+            f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels and the student is "
+            f"to learn {dataset} at {size}; choose a teacher on the same data."
+        )
+    if not run.weights_path.exists():
+        raise RunError(f"teacher '{run.key}' has no weights yet; finish it first.")
+    return TeacherRef(key=run.key, weights_sha256=file_sha256(run.weights_path))
+
+
+def default_name(config: TrainConfig) -> str:
+    what = "teacher" if config.role == "teacher" else config.objective.kind
+    return f"{config.dataset}-{config.arch}-{what}-s{config.seeds.weights}"
+
+
+def file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions that a figure may depend on."""
+    packages = ("torch", "numpy", "lightning-fabric")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **found}

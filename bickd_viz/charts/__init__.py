@@ -1,0 +1,28 @@
+"""One module a chart; every function returns a figure with an explicit height."""
+
+from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.eigen import spectrum
+from bickd_viz.charts.histogram import Sample, angles, probability_histogram
+from bickd_viz.charts.map import prediction_map, shared_frame
+from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
+from bickd_viz.charts.training import Line, loss_terms, metric_lines, term_colour
+from bickd_viz.charts.whiskers import Row, whisker_rows
+
+__all__ = [
+    "Line",
+    "Row",
+    "Sample",
+    "angles",
+    "leakage_ranking",
+    "loss_terms",
+    "matrix_figure",
+    "metric_lines",
+    "pair_code",
+    "pair_from_code",
+    "prediction_map",
+    "probability_histogram",
+    "shared_frame",
+    "spectrum",
+    "term_colour",
+    "whisker_rows",
+]

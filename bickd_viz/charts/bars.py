@@ -1,0 +1,126 @@
+"""Ranking of classes by leakage: how much a class overlaps all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.scales import nice_ticks, short, text_width, tick_text
+from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
+
+ROW_HEIGHT = 24
+
+
+def leakage_ranking(
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    class_names: Sequence[str],
+    *,
+    top: int = 12,
+    order_by: int = 0,
+    x_title: str = "leakage",
+    theme: Theme = LIGHT,
+    height: int | None = None,
+) -> go.Figure:
+    """The `top` classes with the most leakage, the greatest first.
+
+    models: (style, leakage [C]: the mean off-diagonal entry of each class's row of the Gram). One model
+    is drawn as bars with their values, several as dots on a line a class, ranked by the model at
+    `order_by`. A class that nobody predicts (not-a-number) is not ranked. Each mark carries its original
+    class index as 1-D customdata.
+    """
+    tables = [np.asarray(values, dtype=np.float64) for _, values in models]
+    for table in tables:
+        if table.shape != (len(class_names),):
+            raise ValueError(f"leakage must have shape ({len(class_names)},), got {table.shape}.")
+    key = tables[order_by]
+    ranked = [
+        int(c) for c in np.argsort(-np.nan_to_num(key, nan=-np.inf), kind="stable") if np.isfinite(key[c])
+    ]
+    ranked = ranked[:top]
+    single = len(models) == 1
+    names = [short(str(class_names[c]), 18) for c in ranked]
+    legend = 0 if single else 12 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
+    height = height or 44 + ROW_HEIGHT * max(len(ranked), 1) + legend
+    left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, left=left, right=10, top=4, bottom=40 + legend)
+    rows = list(range(len(ranked)))
+    if single:
+        _bars(fig, models[0][0], tables[0], ranked, class_names, x_title, theme)
+    else:
+        _dots(fig, models, tables, ranked, class_names, x_title, theme)
+        legend_below(fig, theme)
+    shown = np.array([table[ranked] for table in tables])
+    shown = shown[np.isfinite(shown)]
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
+    span = high - low or 0.1
+    low = 0.0 if single or low < 0.5 * high else low - 0.06 * span
+    high += (high if single else span) * (0.2 if single else 0.06)
+    ticks = nice_ticks(low, high, most=4)
+    fig.update_xaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=tick_text(ticks, "number"),
+        tickfont=dict(color=theme.muted),
+        title=dict(text=x_title, standoff=4),
+        showgrid=not single,
+    )
+    fig.update_yaxes(range=[len(ranked) - 0.4, -0.6], tickvals=rows, ticktext=names, ticklabelstandoff=6)
+    fig.update_yaxes(tickfont=dict(size=LABEL_SIZE))
+    return fig
+
+
+def _hover(style: ModelStyle, values: np.ndarray, ranked, class_names, x_title: str) -> list[str]:
+    return [f"<b>{class_names[c]}</b><br>{style.name} {x_title} {values[c]:.3f}" for c in ranked]
+
+
+def _bars(fig, style, values, ranked, class_names, x_title, theme: Theme) -> None:
+    fig.add_trace(
+        go.Bar(
+            x=[float(values[c]) for c in ranked],
+            y=list(range(len(ranked))),
+            orientation="h",
+            marker=dict(color=style.colour, line=dict(width=0)),
+            width=0.62,
+            text=[f"{values[c]:.3f}" for c in ranked],
+            textposition="outside",
+            textfont=dict(size=TEXT_SIZE, color=theme.text),
+            textangle=0,
+            cliponaxis=False,
+            customdata=list(ranked),
+            hovertext=_hover(style, values, ranked, class_names, x_title),
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+
+
+def _dots(fig, models, tables, ranked, class_names, x_title, theme: Theme) -> None:
+    block = np.array([[table[c] for table in tables] for c in ranked]).reshape(len(ranked), len(tables))
+    x, y = [], []
+    for k, line in enumerate(block):
+        good = line[np.isfinite(line)]
+        x += [float(good.min()), float(good.max()), None]
+        y += [k, k, None]
+    fig.add_trace(
+        go.Scatter(
+            x=x, y=y, mode="lines", line=dict(color=theme.grid, width=3), hoverinfo="skip", showlegend=False
+        )
+    )
+    for (style, _), values in zip(models, tables, strict=True):
+        fig.add_trace(
+            go.Scatter(
+                x=[float(values[c]) for c in ranked],
+                y=list(range(len(ranked))),
+                name=style.name,
+                mode="markers",
+                cliponaxis=False,
+                marker=dict(
+                    size=10, color=style.colour, symbol=style.symbol, line=dict(color=theme.surface, width=1)
+                ),
+                customdata=list(ranked),
+                hovertext=_hover(style, values, ranked, class_names, x_title),
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )

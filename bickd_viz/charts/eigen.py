@@ -1,0 +1,70 @@
+"""The eigenvalue spectrum of a class Gram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.charts.lines import EndLabel, end_labels
+from bickd_viz.theme import LIGHT, ModelStyle, Theme, layout_defaults
+
+
+def spectrum(
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    *,
+    theme: Theme = LIGHT,
+    height: int = 220,
+) -> go.Figure:
+    """Eigenvalues [C] of each model's class Gram, the greatest first, on a logarithmic axis.
+
+    Orthogonal classes have all eigenvalues 1 (the dotted line); a steep fall means that few directions
+    carry most classes. Values below 1e-4 of the greatest are drawn at that floor.
+    """
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, bottom=40, left=8, right=12, top=10)
+    labels, lows, highs, longest = [], [0.9], [1.1], 1
+    for style, values in models:
+        values = np.asarray(values, dtype=np.float64).ravel()
+        values = np.sort(values[np.isfinite(values)])[::-1]
+        if not len(values):
+            continue
+        drawn = np.maximum(values, max(values[0], 1e-12) * 1e-4)
+        lows.append(float(drawn[-1]))
+        highs.append(float(drawn[0]))
+        longest = max(longest, len(values))
+        labels.append(EndLabel(style.name, float(np.log10(drawn[-1])), style.colour))
+        fig.add_trace(
+            go.Scatter(
+                x=np.arange(1, len(values) + 1),
+                y=drawn.astype(np.float32),
+                name=style.name,
+                mode="lines+markers" if len(values) <= 20 else "lines",
+                line=dict(color=style.colour, width=2),
+                marker=dict(color=style.colour, symbol=style.symbol, size=6),
+                customdata=values.astype(np.float32),
+                hovertemplate=f"<b>{style.name}</b> %{{customdata:.3g}}<br>eigenvalue %{{x}}<extra></extra>",
+            )
+        )
+    low, high = np.log10(min(lows)) - 0.1, np.log10(max(highs)) + 0.1
+    ticks = [10.0**k for k in range(int(np.ceil(low)), int(np.floor(high)) + 1)]
+    fig.add_hline(y=1, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
+    fig.update_xaxes(
+        range=[0.5, longest + 0.5],
+        nticks=6,
+        title=dict(text="eigenvalue, by size", standoff=4),
+        tickfont=dict(color=theme.muted),
+    )
+    fig.update_yaxes(
+        type="log",
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[f"{t:g}" for t in ticks],
+        tickfont=dict(color=theme.muted),
+        showgrid=True,
+        automargin=True,
+        ticklabelstandoff=4,
+    )
+    end_labels(fig, labels, theme, (low, high), height=height)
+    return fig

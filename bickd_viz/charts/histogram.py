@@ -1,0 +1,167 @@
+"""Histograms as step lines: probabilities of a class pair, angles between classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, faded, layout_defaults
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values [n] under one name and colour; not-a-number is left out of the counts."""
+
+    name: str
+    values: Sequence[float] | np.ndarray
+    colour: str
+
+
+def _steps(values, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values = np.asarray(values, dtype=np.float64).ravel()
+    counts, _ = np.histogram(values[np.isfinite(values)], bins=edges)
+    return counts, np.append(counts, counts[-1])
+
+
+def _legend_above(fig: go.Figure, theme: Theme, names: Sequence[str]) -> None:
+    rows = -(-sum(44 + 8 * len(name) for name in names) // 320)
+    fig.update_layout(
+        showlegend=True,
+        margin=dict(t=8 + 22 * rows),
+        legend=dict(
+            orientation="h",
+            xref="container",
+            x=0,
+            xanchor="left",
+            yref="container",
+            y=1,
+            yanchor="top",
+            bgcolor="rgba(0,0,0,0)",
+            font=dict(size=LABEL_SIZE, color=theme.text),
+        ),
+    )
+
+
+def probability_histogram(
+    samples: Sequence[Sample],
+    *,
+    bins: int = 25,
+    log_counts: bool = True,
+    x_title: str = "probability",
+    theme: Theme = LIGHT,
+    height: int = 220,
+) -> go.Figure:
+    """Counts of probabilities in [0, 1], a step line for each of `samples` (two for a class pair).
+
+    log_counts: logarithmic counts, since most samples give a class next to nothing; empty bins leave a gap.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, bottom=40, left=8, right=14)
+    top = 1
+    for sample in samples:
+        counts, steps = _steps(sample.values, edges)
+        top = max(top, int(counts.max()))
+        shown = np.maximum(steps, 0.5) if log_counts else steps
+        fig.add_trace(
+            go.Scatter(
+                x=edges.astype(np.float32),
+                y=shown.astype(np.float32),
+                name=sample.name,
+                mode="lines",
+                line=dict(color=sample.colour, width=2, shape="hv"),
+                fill="tozeroy",
+                fillcolor=faded(sample.colour, 0.16),
+                customdata=steps,
+                hovertemplate=(
+                    f"<b>{sample.name}</b> %{{customdata}} samples<br>from %{{x:.2f}} on<extra></extra>"
+                ),
+            )
+        )
+    fig.update_xaxes(
+        range=[0, 1],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        ticktext=["0", "0.25", "0.5", "0.75", "1"],
+        title=dict(text=x_title, standoff=4),
+        tickfont=dict(color=theme.muted),
+    )
+    fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
+    if log_counts:
+        powers = [10**k for k in range(int(np.log10(top)) + 1)]
+        # The axis starts at half a sample, where the empty bins lie.
+        fig.update_yaxes(
+            type="log",
+            range=[np.log10(0.5), np.log10(top * 1.3)],
+            tickvals=powers,
+            ticktext=[f"{p:,}" for p in powers],
+        )
+    else:
+        fig.update_yaxes(range=[0, top * 1.05], nticks=5)
+    _legend_above(fig, theme, [sample.name for sample in samples])
+    return fig
+
+
+def angles(
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    *,
+    bins: int = 45,
+    theme: Theme = LIGHT,
+    height: int = 220,
+    show_legend: bool = True,
+) -> go.Figure:
+    """Share of class pairs by angle in degrees, a step line a model; 90 is orthogonal.
+
+    models: (style, off-diagonal angles in degrees, any shape); not-a-number (a class that nobody
+    predicts) is left out. The range starts where the first pair lies and ends at 90.
+    """
+    clean = []
+    for style, values in models:
+        values = np.asarray(values, dtype=np.float64).ravel()
+        clean.append((style, values[np.isfinite(values)]))
+    low = min((float(v.min()) for _, v in clean if len(v)), default=0.0)
+    low, high = (
+        max(0.0, 10 * np.floor(low / 10)),
+        max((float(v.max()) for _, v in clean if len(v)), default=90.0),
+    )
+    edges = np.linspace(low, max(90.0, high), bins + 1)
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, bottom=40, left=8, right=14)
+    top = 0.0
+    for style, values in clean:
+        counts, steps = _steps(values, edges)
+        share = steps / max(counts.sum(), 1)
+        top = max(top, float(share.max()))
+        fig.add_trace(
+            go.Scatter(
+                x=edges.astype(np.float32),
+                y=share.astype(np.float32),
+                name=style.name,
+                mode="lines",
+                line=dict(color=style.colour, width=2, shape="hv"),
+                hovertemplate=(
+                    f"<b>{style.name}</b> %{{y:.1%}} of pairs<br>from %{{x:.0f}}° on<extra></extra>"
+                ),
+            )
+        )
+    fig.update_xaxes(
+        range=[low, edges[-1]],
+        ticksuffix="°",
+        nticks=6,
+        title=dict(text="angle between two classes", standoff=4),
+        tickfont=dict(color=theme.muted),
+    )
+    fig.update_yaxes(
+        range=[0, (top or 1) * 1.06],
+        tickformat=".0%",
+        nticks=4,
+        automargin=True,
+        ticklabelstandoff=4,
+        tickfont=dict(color=theme.muted),
+        showgrid=True,
+    )
+    if show_legend:
+        _legend_above(fig, theme, [style.name for style, _ in clean])
+    return fig

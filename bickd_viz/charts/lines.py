@@ -1,0 +1,59 @@
+"""Line charts with each line's name at its end, shared by training, histogram and spectrum charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from bickd_viz.scales import keep_apart, short, text_width
+from bickd_viz.theme import LABEL_SIZE, Theme, legend_below
+
+LABEL_GAP = 16  # px between the middles of two labels
+
+
+@dataclass(frozen=True)
+class EndLabel:
+    """A name at the right end of a line, wanted at height `y` (in the axis's units)."""
+
+    name: str
+    y: float
+    colour: str
+
+
+def end_labels(
+    fig: go.Figure, labels: Sequence[EndLabel], theme: Theme, y_range: tuple[float, float], *, height: int
+) -> bool:
+    """Write names at the right ends of lines, kept apart; fall back to a legend where they do not fit.
+
+    y_range: the axis's range in its own units (already logarithms for a log axis, as `labels` are).
+    height: of the figure in px; the margins must be set before. Returns whether the labels fitted.
+    """
+    margin = fig.layout.margin
+    plot = height - margin.t - margin.b
+    low, high = y_range
+    if not labels:
+        return True
+    if LABEL_GAP * len(labels) > plot or high <= low:
+        legend_below(fig, theme)
+        fig.update_layout(margin=dict(b=margin.b + 24 * -(-len(labels) // 3)))
+        return False
+    unit = (high - low) / plot
+    edge = 0.5 * LABEL_GAP * unit
+    places = keep_apart([label.y for label in labels], LABEL_GAP * unit, low + edge, high - edge)
+    for label, place in zip(labels, places, strict=True):
+        fig.add_annotation(
+            x=1,
+            xref="x domain",
+            xanchor="left",
+            xshift=6,
+            y=place,
+            yanchor="middle",
+            text=short(label.name, 14),
+            showarrow=False,
+            font=dict(size=LABEL_SIZE, color=label.colour),
+        )
+    widest = max(text_width(short(label.name, 14), LABEL_SIZE) for label in labels)
+    fig.update_layout(margin=dict(r=widest + 12))
+    return True

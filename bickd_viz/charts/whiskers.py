@@ -1,0 +1,136 @@
+"""Dots with whiskers: one estimate with its interval for each model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import plotly.graph_objects as go
+
+from bickd_viz.scales import nice_ticks, short, text_width, tick_text
+from bickd_viz.text import number, percent
+from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
+
+ROW_HEIGHT = 36
+_TOP, _BOTTOM = 14, 26
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's estimate; `low` and `high` may be None (no interval), `estimate` None (not available)."""
+
+    style: ModelStyle
+    estimate: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
+
+
+def _hover(row: Row, show) -> str:
+    text = f"<b>{row.style.name}</b> {show(row.estimate)}"
+    if _known(row.low) and _known(row.high):
+        text += f"<br>{show(row.low)} to {show(row.high)}"
+    return text
+
+
+def whisker_rows(
+    rows: Sequence[Row],
+    *,
+    fmt: str = "number",
+    theme: Theme = LIGHT,
+    reference: float | None = None,
+    height: int | None = None,
+    slots: int | None = None,
+    name_limit: int = 14,
+) -> go.Figure:
+    """A dot with whiskers for each model, its value above the dot, the first row on top.
+
+    rows: models in the order shown. fmt: "percent" (estimates are fractions) or "number". reference: a
+    value marked by a dotted line, such as the teacher's. slots: how many rows to leave room for (at least
+    `len(rows)`), so that cards side by side keep the same height. height in px, by default 36 a slot.
+    name_limit: characters of a name beside the axis; the hover has all of it.
+    Legible from 220 px wide. Every dot carries its row number as 1-D customdata.
+    """
+    if fmt not in ("percent", "number"):
+        raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
+    show = percent if fmt == "percent" else number
+    count = max(len(rows), slots or 0, 1)
+    height = height or _TOP + _BOTTOM + ROW_HEIGHT * count
+    fig = go.Figure()
+    names = [short(row.style.name, name_limit) for row in rows]
+    left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
+    layout_defaults(fig, theme, height=height, left=left, right=6, top=_TOP, bottom=_BOTTOM)
+
+    shown = [(i, row) for i, row in enumerate(rows) if _known(row.estimate)]
+    values = [v for _, row in shown for v in (row.estimate, row.low, row.high) if _known(v)]
+    values += [reference] if _known(reference) else []
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    span = high - low or max(abs(high) * 0.2, 0.01)
+    for most in (4, 3, 2):  # as many ticks as 220 px leave room for
+        ticks = nice_ticks(low - 0.12 * span, high + 0.12 * span, most=most)
+        if text_width(" ".join(tick_text(ticks, fmt)), TEXT_SIZE) < max(190 - left, 125):
+            break
+    # The room at both ends is half a value's text: 20 px of a plot that may be only 130 px wide.
+    fig.update_xaxes(
+        range=[low - 0.17 * span, high + 0.17 * span],
+        tickvals=ticks,
+        ticktext=tick_text(ticks, fmt),
+        tickfont=dict(color=theme.muted),
+        showgrid=True,
+    )
+    fig.update_yaxes(
+        range=[count - 0.5 - (count - len(rows)) / 2, -0.5 - (count - len(rows)) / 2],
+        tickvals=list(range(len(rows))),
+        ticktext=names,
+        tickfont=dict(size=LABEL_SIZE),
+        ticklabelstandoff=6,
+    )
+    if _known(reference):
+        fig.add_vline(x=reference, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
+    for i, row in shown:
+        if _known(row.low) and _known(row.high):
+            fig.add_trace(
+                go.Scatter(
+                    x=[row.low, row.high],
+                    y=[i, i],
+                    mode="lines",
+                    line=dict(color=row.style.colour, width=2),
+                    hoverinfo="skip",
+                )
+            )
+    fig.add_trace(
+        go.Scatter(
+            x=[row.estimate for _, row in shown],
+            y=[i for i, _ in shown],
+            mode="markers+text",
+            marker=dict(
+                size=10,
+                color=[row.style.colour for _, row in shown],
+                symbol=[row.style.symbol for _, row in shown],
+                line=dict(color=theme.surface, width=1),
+            ),
+            text=[show(row.estimate) for _, row in shown],
+            textposition="top center",
+            textfont=dict(size=TEXT_SIZE, color=theme.text),
+            cliponaxis=False,
+            customdata=[i for i, _ in shown],
+            hovertext=[_hover(row, show) for _, row in shown],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    for i, row in enumerate(rows):
+        if not _known(row.estimate):
+            fig.add_annotation(
+                x=0.5,
+                xref="x domain",
+                y=i,
+                text="not available",
+                showarrow=False,
+                font=dict(size=TEXT_SIZE, color=theme.muted),
+            )
+    return fig

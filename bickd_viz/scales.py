@@ -1,0 +1,73 @@
+"""Small arithmetic behind the charts: round ticks, short names, labels that keep apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def short(name: str, limit: int = 16) -> str:
+    """`name`, cut to `limit` characters with an ellipsis where it is longer."""
+    return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
+
+
+def text_width(text: str, size: int = 13) -> int:
+    """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size a character."""
+    return math.ceil(0.58 * size * len(text))
+
+
+def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Round tick positions (steps of 1, 2, 2.5 or 5 times a power of ten) within [low, high].
+
+    Returns the most ticks that do not exceed `most`, and at least one where a round number fits.
+    """
+    span = high - low
+    if not math.isfinite(span) or span <= 0:
+        return [low] if math.isfinite(low) else []
+    power = 10 ** math.floor(math.log10(span / most))
+    for factor in (1, 2, 2.5, 5, 10, 20, 25, 50):
+        step = factor * power
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first + 1 <= most:
+            return [round(k * step, 12) for k in range(first, last + 1)]
+    return [low, high]
+
+
+def tick_text(ticks: Sequence[float], fmt: str) -> list[str]:
+    """Tick labels with just the decimals that the ticks need; `fmt` is "percent" or "number"."""
+    scaled = [100 * t for t in ticks] if fmt == "percent" else list(ticks)
+    decimals = next((d for d in range(7) if all(abs(round(v, d) - v) < 1e-9 for v in scaled)), 6)
+    sign = "%" if fmt == "percent" else ""
+    return [f"{v:,.{decimals}f}{sign}".replace("-", "−") for v in scaled]
+
+
+def keep_apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions as near to `values` as can be, in their order, at least `gap` apart, within [low, high].
+
+    Values that are too close form a block round their mean. Where all cannot fit, they are spread evenly.
+    """
+    n = len(values)
+    order = sorted(range(n), key=lambda i: values[i])
+    places: list[float] = []
+    if n > 1 and gap * (n - 1) > high - low:
+        places = [low + k * (high - low) / (n - 1) for k in range(n)]
+    else:
+        blocks: list[tuple[float, int]] = []  # first position, members
+        for i in order:
+            start, members = values[i], 1
+            while True:
+                start = min(max(start, low), high - gap * (members - 1))
+                if not blocks or blocks[-1][0] + gap * blocks[-1][1] <= start:
+                    break
+                before, count = blocks.pop()
+                middle = (before + gap * (count - 1) / 2) * count + (
+                    start + gap * (members - 1) / 2
+                ) * members
+                members += count
+                start = middle / members - gap * (members - 1) / 2
+            blocks.append((start, members))
+        places = [start + k * gap for start, members in blocks for k in range(members)]
+    result = [0.0] * n
+    for k, i in enumerate(order):
+        result[i] = places[k]
+    return result

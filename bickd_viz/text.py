@@ -1,0 +1,301 @@
+"""Numbers as text, and sentences filled from results. The wording follows the data, never the hope.
+
+An interval is any object with `estimate`, `low` and `high`. A difference is "seen" when its paired
+interval does not hold 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol, TypeGuard
+
+MINUS = "−"
+
+
+class Interval(Protocol):
+    """An estimate with the ends of its 95% interval."""
+
+    @property
+    def estimate(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def _finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
+
+
+def _decimals(value: float) -> int:
+    size = abs(value)
+    if size >= 100:
+        return 0
+    if size >= 10:
+        return 1
+    if size >= 1:
+        return 2
+    if size >= 0.01 or size == 0:
+        return 3
+    return min(8, 2 - math.floor(math.log10(size)))
+
+
+def number(value: float | None) -> str:
+    """Three significant digits: 1,208; 12.3; 1.23; from 0.01 to 1 three decimals (0.090); 0.00312; 2.1e−06.
+
+    >>> number(0.0898), number(1208), number(-0.00312)
+    ('0.090', '1,208', '−0.00312')
+    """
+    if not _finite(value):
+        return "not available"
+    if 0 < abs(value) < 1e-4:
+        return _signed(f"{value:.1e}")
+    return _signed(f"{value:,.{_decimals(value)}f}")
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """A fraction as a percentage: 0.704 -> "70.4%"."""
+    return _signed(f"{100 * value:.{decimals}f}%") if _finite(value) else "not available"
+
+
+def points(value: float, decimals: int = 1) -> str:
+    """A difference of two fractions in percentage points, with its sign: 0.032 -> "+3.2 points"."""
+    text = _signed(f"{100 * value:+.{decimals}f}")
+    return f"{text} points"
+
+
+def count(value: int) -> str:
+    """A whole number with thousands separators: 1208 -> "1,208"."""
+    return f"{int(value):,}"
+
+
+def counted(value: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: 1 -> "1 image", 1208 -> "1,208 images"."""
+    return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def together(*values: float) -> list[str]:
+    """Numbers with the same decimals, as many as their greatest needs, more where unequal ones look alike.
+
+    >>> together(0.0898, 0.1751), together(0.0901, 0.0904)
+    (['0.090', '0.175'], ['0.0901', '0.0904'])
+    """
+    known = [v for v in values if _finite(v)]
+    if not known:
+        return [number(v) for v in values]
+    decimals = _decimals(max(known, key=abs))
+    while decimals < 6 and len({f"{v:.{decimals}f}" for v in known}) < len(set(known)):
+        decimals += 1
+    return [_signed(f"{v:,.{decimals}f}") if _finite(v) else number(v) for v in values]
+
+
+def interval_text(interval: Interval, fmt: str = "number") -> str:
+    """The ends of an interval: "[0.080, 0.089]", or "[62.1%, 66.9%]" with fmt "percent"."""
+    if not (_finite(interval.low) and _finite(interval.high)):
+        return "[not available]"
+    if fmt == "percent":
+        return f"[{percent(interval.low)}, {percent(interval.high)}]"
+    low, high = together(interval.low, interval.high)
+    return f"[{low}, {high}]"
+
+
+def with_deviation(mean: float, deviation: float | None, seeds: int, fmt: str = "number") -> str:
+    """Mean and standard deviation over seeds: "63.2% ± 0.4 (3 seeds)"; one seed has no deviation."""
+    if seeds < 2 or not _finite(deviation):
+        shown = percent(mean) if fmt == "percent" else number(mean)
+        return f"{shown} ({counted(seeds, 'seed')})"
+    if fmt == "percent":
+        return f"{percent(mean)} ± {100 * deviation:.1f} ({seeds} seeds)"
+    decimals = _decimals(mean)
+    return f"{number(mean)} ± {deviation:.{decimals}f} ({seeds} seeds)"
+
+
+def duration(seconds: float | None) -> str:
+    """A rough length of time: "a few seconds", "about 40 s", "about 2 min", "about 1 h 20 min"."""
+    if not _finite(seconds) or seconds < 0:
+        return "unknown"
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 57.5:
+        return f"about {5 * round(seconds / 5)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {max(minutes, 1)} min"
+    if seconds < 36 * 3600:
+        hours, rest = divmod(10 * round(seconds / 600), 60)
+        return f"about {hours} h {rest} min" if rest and hours < 10 else f"about {hours + (rest >= 30)} h"
+    return f"about {round(seconds / 86400)} days"
+
+
+def excludes_zero(difference: Interval | None) -> bool:
+    """Whether a paired interval lies wholly on one side of 0."""
+    return difference is not None and (difference.low > 0 or difference.high < 0)
+
+
+def _on_images(agreement: float | None) -> str:
+    if not _finite(agreement):
+        return ""
+    return f"agrees with the teacher on {percent(agreement, 0)} of the images"
+
+
+def headline(
+    student: str,
+    baseline: str,
+    overlap: float,
+    baseline_overlap: float,
+    *,
+    difference: Interval | None = None,
+    agreement: float | None = None,
+    matched: float | None = None,
+    baseline_matched: float | None = None,
+    matched_difference: Interval | None = None,
+) -> str:
+    """The finding on class overlap as one sentence or two.
+
+    difference: paired interval of `overlap - baseline_overlap`; matched_difference: the same at matched
+    entropy, with the two overlaps there. agreement: the student's with the teacher, in [0, 1].
+
+    - clear of 0 and below it: the student keeps classes further apart; above it: closer together;
+    - holding 0: no difference seen;
+    - no interval at all: the two figures without a claim;
+    - clear as it is, but not (or the other way round) at matched entropy: it says so.
+    """
+    ours, theirs = together(overlap, baseline_overlap)
+    agrees = _on_images(agreement)
+    if difference is None:
+        first = f"Class overlap is {ours} for {student} and {theirs} for {baseline}"
+        first += f"; {student} {agrees}." if agrees else "."
+    elif not excludes_zero(difference):
+        first = (
+            f"No difference seen in class overlap between {student} and {baseline}: {ours} against {theirs}"
+        )
+        first += f"; {student} {agrees}." if agrees else "."
+    else:
+        where = "further apart" if difference.estimate < 0 else "closer together"
+        first = f"{student} keeps classes {where} than {baseline}: overlap {ours} against {theirs}"
+        first += f", and {agrees}." if agrees else "."
+    second = _at_matched_entropy(student, baseline, difference, matched, baseline_matched, matched_difference)
+    return f"{first} {second}" if second else first
+
+
+def _at_matched_entropy(student, baseline, difference, ours, theirs, paired) -> str:
+    """The second sentence of the headline, or "" where sharpness does not change the finding."""
+    if paired is None or difference is None:
+        return ""
+    figures = ""
+    if _finite(ours) and _finite(theirs):
+        figures = ": {} against {}".format(*together(ours, theirs))
+    if excludes_zero(difference) and not excludes_zero(paired):
+        return f"At matched entropy no difference is left{figures}, so the gap is about sharpness."
+    if excludes_zero(paired):
+        where = "further apart" if paired.estimate < 0 else "closer together"
+        if not excludes_zero(difference):
+            return f"At matched entropy {student} keeps them {where}{figures}."
+        if (paired.estimate < 0) != (difference.estimate < 0):
+            return f"At matched entropy it turns round{figures}, and {student} keeps them {where}."
+    return ""
+
+
+def share_of_sharpness(difference: float, matched_difference: float) -> str:
+    """How much of a gap goes away at matched entropy, in words.
+
+    The share that stays is `matched_difference / difference`: at least 0.9 is "none of the gap", from
+    0.5 "part of", from 0.1 "most of", below "all of" it is sharpness; below -0.1 the gap turns round.
+    """
+    if not difference:
+        return "there is no gap to explain"
+    stays = matched_difference / difference
+    if stays < -0.1:
+        return "so without sharpness the gap turns round"
+    if stays < 0.1:
+        return "so the gap is sharpness"
+    if stays < 0.5:
+        return "so most of the gap is sharpness"
+    if stays < 0.9:
+        return "so part of the gap is sharpness"
+    return "so sharpness does not explain the gap"
+
+
+def headline_note(
+    student: Interval,
+    baseline: Interval,
+    *,
+    images: int,
+    split: str = "test",
+    seeds: int = 1,
+    matched: float | None = None,
+    baseline_matched: float | None = None,
+) -> str:
+    """The line under the headline: intervals, images, seeds, and the figures at matched entropy."""
+    ends = [" to ".join(together(i.low, i.high)) for i in (student, baseline)]
+    text = f"95% intervals over {counted(images, f'{split} image')}: {ends[0]} and {ends[1]}."
+    text += " One seed each." if seeds == 1 else f" {seeds} seeds each."
+    if _finite(matched) and _finite(baseline_matched):
+        gap, left = student.estimate - baseline.estimate, matched - baseline_matched
+        ours, theirs = together(matched, baseline_matched)
+        text += f" At matched entropy {ours} and {theirs}, {share_of_sharpness(gap, left)}."
+    return text
+
+
+def comparison_sentence(
+    what: str, student: str, baseline: str, ours: float, theirs: float, difference: Interval | None
+) -> str:
+    """A figure that is a fraction (accuracy, agreement) of two models, compared on the same samples."""
+    figures = f"{percent(ours)} against {percent(theirs)}"
+    if difference is None:
+        return f"{what}: {student} {percent(ours)}, {baseline} {percent(theirs)}."
+    low = points(difference.low).removesuffix(" points")
+    ends = f"{points(difference.estimate)}, {low} to {points(difference.high)}"
+    if not excludes_zero(difference):
+        return f"{what}: no difference seen between {student} and {baseline}, {figures} ({ends})."
+    where = "higher" if difference.estimate > 0 else "lower"
+    return f"{what}: {student} is {where} than {baseline}, {figures} ({ends})."
+
+
+def sentence_for_matrix(
+    name: str,
+    overlap: float,
+    *,
+    temperature: float,
+    interval: Interval | None = None,
+    closest: tuple[str, str, float] | None = None,
+    unpredicted: int = 0,
+) -> str:
+    """What a class Gram shows: overlap, interval, closest pair (name, name, cosine), empty classes."""
+    ends = f" {interval_text(interval)}" if interval is not None else ""
+    text = f"{name} at T = {temperature:g}: overlap {number(overlap)}{ends}."
+    if closest is not None:
+        text += f" Its closest classes are {closest[0]} and {closest[1]}, cosine {closest[2]:.2f}."
+    if unpredicted:
+        verb = "is" if unpredicted == 1 else "are"
+        text += f" {counted(unpredicted, 'class', 'classes')} that it never predicts {verb} left out."
+    return text
+
+
+def sentence_for_map(
+    *,
+    method: str,
+    shown: int,
+    total: int,
+    seed: int | None = None,
+    started_from_teacher: bool = False,
+    trustworthiness: float | None = None,
+) -> str:
+    """How a map was made, how many of how many samples it shows, and what it cannot tell."""
+    parts = [f"{method} of square-rooted probabilities"]
+    if started_from_teacher:
+        parts.append("students started from the teacher's coordinates")
+    if seed is not None:
+        parts.append(f"seed {seed}")
+    text = ", ".join(parts) + f". {count(shown)} of {counted(total, 'image')}."
+    if _finite(trustworthiness):
+        text += f" Trustworthiness {trustworthiness:.2f}."
+    if method.upper() == "PCA":
+        return text + " Two directions of many: points that lie together here may be far apart."
+    return text + " Distances between far groups mean little."

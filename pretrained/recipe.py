@@ -1,0 +1,161 @@
+"""How the bundled runs were made: `make pretrained`. Resumable: finished runs are kept, others go on.
+
+On each data set a teacher, then students with the same budget and their presets' default options (nothing is
+tuned here), all seeds of a run following its number. Students are trained only from a teacher that is at least
+3 points of validation accuracy above the `ce` student.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bickd_core.launch.local import start_worker
+from bickd_core.pack import pack
+from bickd_core.runs import Library, RunFolder
+from bickd_core.training.config import (
+    SGD,
+    BicKDOptions,
+    CEOptions,
+    DISTOptions,
+    KDOptions,
+    ObjectiveOptions,
+    Seeds,
+    TrainConfig,
+)
+from bickd_core.training.start import create_run
+
+SHELF = Path(__file__).resolve().parent
+METHODS: dict[str, ObjectiveOptions] = {
+    "ce": CEOptions(),
+    "kd": KDOptions(),
+    "dist": DISTOptions(),
+    "bickd": BicKDOptions(),
+}
+MARGIN = 0.03
+"""Validation accuracy by which a teacher must beat the `ce` student."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A teacher and its students on one data set; `seeds` students a method."""
+
+    dataset: str
+    teacher: TrainConfig
+    student: TrainConfig
+    seeds: int
+
+    def students(self, method: str) -> dict[str, TrainConfig]:
+        key = f"{self.dataset}/teacher"
+        return {
+            f"{method}-s{seed}": self.student.model_copy(
+                update={"teacher": key, "objective": METHODS[method], "seeds": Seeds.all(seed)}
+            )
+            for seed in range(self.seeds)
+        }
+
+
+RECIPES = (
+    Recipe(
+        dataset="caltech95",
+        teacher=TrainConfig(
+            dataset="caltech95", arch="resnet14x2", role="teacher", epochs=60, optimizer=SGD(lr=0.05), threads=2
+        ),
+        student=TrainConfig(
+            dataset="caltech95", arch="resnet8", epochs=40, optimizer=SGD(lr=0.05), threads=1
+        ),
+        seeds=3,
+    ),
+    Recipe(
+        dataset="fashion-mnist",
+        teacher=TrainConfig(
+            dataset="fashion-mnist", arch="resnet14", role="teacher", epochs=6, batch_size=128,
+            optimizer=SGD(lr=0.1), threads=2, probe_size=200,
+        ),
+        student=TrainConfig(
+            dataset="fashion-mnist", arch="resnet8", epochs=20, train_limit=6000,
+            optimizer=SGD(lr=0.05), threads=1, probe_size=200,
+        ),
+        seeds=1,
+    ),
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the bundled runs; finished ones are kept.")
+    parser.add_argument("--dataset", choices=[recipe.dataset for recipe in RECIPES])
+    parser.add_argument("--side-by-side", type=int, default=2, help="students trained at once, a thread each")
+    asked = parser.parse_args()
+    for recipe in RECIPES:
+        if asked.dataset in (None, recipe.dataset):
+            make(recipe, asked.side_by_side)
+
+
+def make(recipe: Recipe, side_by_side: int) -> None:
+    """Teacher, `ce` students, the check, the other students; then what a shelf needs besides."""
+    train_all(recipe.dataset, {"teacher": recipe.teacher}, 1)
+    train_all(recipe.dataset, recipe.students("ce"), side_by_side)
+    check_teacher(recipe)
+    rest = {name: config for method in METHODS if method != "ce" for name, config in recipe.students(method).items()}
+    # Seeds outermost, so that whatever is finished can be compared.
+    train_all(recipe.dataset, dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])), side_by_side)
+    for run in Library(SHELF, SHELF / recipe.dataset).runs():
+        if run.key.startswith(f"{recipe.dataset}/"):
+            pack(RunFolder(run.path, key=run.key))
+    if recipe.dataset == "fashion-mnist":
+        write_fashion_sprite()
+
+
+def train_all(dataset: str, configs: dict[str, TrainConfig], side_by_side: int) -> None:
+    library = Library(shelf=SHELF, own=SHELF / dataset)
+    waiting = list(configs.items())
+    working: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
+    while waiting or working:
+        while waiting and len(working) < side_by_side:
+            name, config = waiting.pop(0)
+            folder = RunFolder(library.own / name, key=name)
+            if (folder.path / "run.yaml").exists():
+                if folder.status().state == "finished":
+                    continue
+                folder.clear_requests()
+            else:
+                folder = create_run(config, library, name=name)
+            print(f"{dataset}/{name}: started", flush=True)
+            working.append((folder, start_worker(folder, library)))
+        if not working:
+            break
+        folder, process = working.pop(0)
+        process.wait()
+        status = folder.status()
+        print(f"{dataset}/{folder.key}: {status.state} {status.error} after {status.seconds:.0f} s", flush=True)
+        if status.state != "finished":
+            sys.exit(f"{dataset}/{folder.key} did not finish; see {folder.log_path}, then run this again")
+
+
+def check_teacher(recipe: Recipe) -> None:
+    def accuracy(name: str) -> float:
+        return RunFolder(SHELF / recipe.dataset / name).metrics()[-1]["validation_accuracy"]
+
+    teacher = accuracy("teacher")
+    students = [accuracy(name) for name in recipe.students("ce")]
+    student = sum(students) / len(students)
+    print(f"{recipe.dataset}: teacher {teacher:.1%}, ce student {student:.1%} on validation", flush=True)
+    if teacher < student + MARGIN:
+        sys.exit(f"the teacher of {recipe.dataset} is less than {MARGIN:.0%} above its ce student; train it longer")
+
+
+def write_fashion_sprite() -> None:
+    """The test images in one file, so that thumbnails need no data set."""
+    from bickd_core.data import load_dataset
+    from bickd_core.data.thumbnails import write_sprite
+
+    target = SHELF / "fashion-mnist" / "test-images.webp"
+    if not target.exists():
+        write_sprite(load_dataset("fashion-mnist").test.images, target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The summary of one model, the public surface, and what importing it loads."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+import bickd_core.geometry as geometry
+from bickd_core.geometry import Interval, cka, mean_entropy, overlap, softmax, summarise
+from bickd_core.predictions import Predictions
+
+
+def model(seed, n=120, c=6, sharp=1.0, features=True):
+    base = np.random.default_rng(0)
+    labels = base.integers(0, c, n)
+    shared = base.normal(size=(n, c))
+    shared[np.arange(n), labels] += 3
+    random = np.random.default_rng(seed)
+    logits = ((shared + 0.5 * random.normal(size=(n, c))) * sharp).astype(np.float32)
+    return Predictions(
+        logits=logits,
+        class_names=tuple(f"class {i}" for i in range(c)),
+        ids=np.arange(n),
+        labels=labels,
+        features=np.tanh(logits @ random.normal(size=(c, 9))).astype(np.float32) if features else None,
+    )
+
+
+def intervals(summary):
+    values = {f.name: getattr(summary, f.name) for f in fields(summary)}
+    return {name: value for name, value in values.items() if isinstance(value, Interval)}
+
+
+def test_every_figure_is_what_its_function_says():
+    teacher, student = model(1, sharp=3.0), model(2)
+    found = summarise(teacher, student, T=4.0)
+    P_t, P_s = softmax(teacher.logits, 4.0), softmax(student.logits, 4.0)
+    expected = {
+        "accuracy": geometry.accuracy(student.logits, student.labels),
+        "agreement": geometry.agreement_rate(teacher.logits, student.logits),
+        "kl": geometry.kl_divergence(teacher.logits, student.logits, 4.0).mean(),
+        "displacement": geometry.hellinger(P_t, P_s).mean(),
+        "calibration_error": geometry.expected_calibration_error(softmax(student.logits), student.labels),
+        "cka_logits": cka(teacher.logits, student.logits),
+        "cka_features": cka(teacher.features, student.features),
+        "overlap": overlap(P_s),
+        "overlap_balanced": overlap(P_s, labels=student.labels, balanced=True),
+        "overlap_matched": overlap(softmax(student.logits, found.matched.temperature)),
+        "score": geometry.class_geometry(P_s).score,
+        "effective_rank": geometry.class_geometry(P_s).effective_rank,
+    }
+    made = intervals(found)
+    assert set(made) == set(expected)
+    for name, interval in made.items():
+        assert interval.estimate == pytest.approx(expected[name]), name
+        assert interval.low <= interval.estimate <= interval.high, name
+        assert interval.low < interval.high, name
+    at_matched = mean_entropy(softmax(student.logits, found.matched.temperature))
+    assert at_matched == pytest.approx(mean_entropy(P_t))
+    assert found.matched.temperature < 4.0  # the teacher is the sharper one
+    assert (found.n, found.n_classes, found.n_classes_used) == (120, 6, 6)
+
+
+def test_sharpness_alone_is_gone_at_matched_entropy():
+    teacher = model(1)
+    sharper = replace(teacher, logits=teacher.logits * np.float32(3))
+    found = summarise(teacher, sharper)
+    plain = summarise(teacher, teacher)
+    assert found.overlap.high < plain.overlap.low
+    assert found.overlap_matched.estimate == pytest.approx(plain.overlap.estimate, abs=1e-6)
+    assert found.matched.temperature == pytest.approx(12.0, rel=1e-5)
+
+
+def test_a_model_beside_itself():
+    teacher = model(3)
+    found = summarise(teacher, teacher)
+    assert found.agreement.estimate == 1.0
+    assert found.agreement.low < 1.0
+    assert (found.kl.estimate, found.kl.high, found.displacement.estimate) == (0, 0, 0)
+    assert found.cka_logits.estimate == pytest.approx(1.0)
+    assert found.overlap_matched == found.overlap
+
+
+def test_without_teacher_labels_or_features():
+    teacher, student = model(1, features=False), model(2)
+    alone = summarise(None, student)
+    assert set(intervals(alone)) == {
+        "accuracy",
+        "calibration_error",
+        "overlap",
+        "overlap_balanced",
+        "score",
+        "effective_rank",
+    }
+    blind = summarise(replace(teacher, labels=None), replace(student, labels=None))
+    assert (blind.accuracy, blind.calibration_error, blind.overlap_balanced) == (None, None, None)
+    assert blind.cka_features is None
+    assert blind.agreement.method == "Wilson"
+    borrowed = summarise(teacher, replace(student, labels=None))
+    assert borrowed.accuracy == summarise(teacher, student).accuracy
+
+
+@pytest.mark.parametrize(("n", "c"), [(1, 2), (2, 2), (3, 4), (5, 2)])
+def test_few_samples_give_figures_and_no_nan(n, c):
+    found = summarise(model(1, n=n, c=c), model(2, n=n, c=c))
+    for name, interval in intervals(found).items():
+        assert np.isfinite(interval.estimate), name
+        assert (interval.low is None) == (interval.high is None), name
+        assert interval.low is None or interval.low <= interval.estimate <= interval.high, name
+    assert found.overlap is not None
+
+
+def test_saturated_models_give_figures_and_no_nan():
+    teacher = model(1)
+    logits = np.full_like(teacher.logits, -1e4)
+    logits[:, 0] = 1e4
+    found = summarise(teacher, replace(teacher, logits=logits))
+    assert found.n_classes_used == 1
+    assert found.overlap is None
+    assert found.kl.estimate > 1e3
+    assert found.cka_logits is None  # its rows do not vary
+    assert all(np.isfinite(i.estimate) for i in intervals(found).values())
+    flat = summarise(teacher, replace(teacher, logits=np.zeros_like(logits)))
+    assert not flat.matched.reached
+    assert flat.overlap_matched is None
+
+
+def test_models_that_are_not_aligned_are_refused():
+    teacher, student = model(1), model(2)
+    with pytest.raises(ValueError, match="same sample ids in the same order"):
+        summarise(teacher, replace(student, ids=student.ids[::-1]))
+    with pytest.raises(ValueError, match="same classes in the same order"):
+        summarise(teacher, replace(student, class_names=tuple(reversed(student.class_names))))
+
+
+def test_the_surface_is_named_once_and_exists():
+    assert len(set(geometry.__all__)) == len(geometry.__all__)
+    for name in geometry.__all__:
+        assert hasattr(geometry, name), name
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(geometry.__path__)])
+def test_examples_in_docstrings(name):
+    result = doctest.testmod(importlib.import_module(f"bickd_core.geometry.{name}"))
+    assert result.failed == 0
+
+
+def test_importing_loads_neither_torch_nor_umap_nor_sklearn():
+    code = (
+        "import sys, bickd_core.geometry;"
+        "print([m for m in ('torch', 'umap', 'sklearn', 'numba', 'plotly', 'streamlit') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

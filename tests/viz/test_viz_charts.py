@@ -1,0 +1,185 @@
+"""Structure of every chart: what a click carries, what the hover says, what the axes hold."""
+
+import json
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from bickd_viz.charts import (
+    Line,
+    Row,
+    Sample,
+    angles,
+    leakage_ranking,
+    loss_terms,
+    metric_lines,
+    probability_histogram,
+    spectrum,
+    whisker_rows,
+)
+from bickd_viz.theme import DARK, LIGHT, model_styles
+
+STYLES = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
+EPOCHS = np.arange(1, 11)
+
+
+def text_sizes(figure: go.Figure) -> list[float]:
+    """Every font size named anywhere in the figure."""
+    sizes = []
+
+    def walk(node) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("font", "textfont", "tickfont") and isinstance(value, dict) and "size" in value:
+                    sizes.append(value["size"])
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(json.loads(figure.to_json()))
+    return sizes
+
+
+def every_chart(theme):
+    rng = np.random.default_rng(0)
+    t, kd, bickd = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")], theme)
+    leakage = rng.random(20)
+    return {
+        "whiskers": whisker_rows([Row(t, 0.67, 0.64, 0.7), Row(kd, None)], fmt="percent", theme=theme),
+        "bars": leakage_ranking([(kd, leakage)], [f"c{i}" for i in range(20)], theme=theme),
+        "dots": leakage_ranking([(kd, leakage), (t, leakage / 2)], [f"c{i}" for i in range(20)], theme=theme),
+        "lines": metric_lines([Line(kd, EPOCHS, EPOCHS / 20.0)], "accuracy", "percent", theme),
+        "losses": loss_terms({"ce": EPOCHS / 9, "kl": 1 / EPOCHS}, EPOCHS, theme),
+        "probabilities": probability_histogram([Sample("a", rng.random(50), kd.colour)], theme=theme),
+        "angles": angles([(bickd, 90 * rng.random(50))], theme=theme),
+        "spectrum": spectrum([(bickd, rng.random(10))], theme=theme),
+    }
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda t: t.name)
+@pytest.mark.parametrize("name", list(every_chart(LIGHT)))
+def test_every_chart_has_a_height_readable_text_and_a_clear_background(name, theme):
+    figure = every_chart(theme)[name]
+    assert figure.layout.height >= 60
+    assert min(text_sizes(figure)) >= 12
+    assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.font.color == theme.text
+    assert "Inter" in figure.layout.font.family
+    assert figure.layout.template.layout.to_plotly_json() == {}
+
+
+def test_whiskers_stand_in_the_given_order_with_the_first_on_top():
+    figure = whisker_rows([Row(STYLES[2], 0.2, 0.1, 0.3), Row(STYLES[0], 0.4, 0.35, 0.5)])
+    axis = figure.layout.yaxis
+    assert axis.ticktext == ("BicKD", "teacher")
+    assert axis.range[0] > axis.range[1]  # downwards
+    dots = figure.data[-1]
+    assert list(dots.y) == [0, 1]
+    assert list(dots.customdata) == [0, 1]
+    assert list(dots.marker.color) == [STYLES[2].colour, STYLES[0].colour]
+
+
+def test_whiskers_keep_all_ends_and_values_inside_the_axis():
+    rows = [
+        Row(STYLES[0], 0.139, 0.12, 0.14),
+        Row(STYLES[1], 0.175, 0.161, 0.174),
+    ]  # estimate outside its own interval
+    figure = whisker_rows(rows, reference=0.3)
+    low, high = figure.layout.xaxis.range
+    assert low < 0.12
+    assert high > 0.3
+    assert list(figure.data[1].x) == [0.161, 0.174]
+    assert list(figure.data[-1].text) == ["0.139", "0.175"]
+    assert "0.161 to 0.174" in figure.data[-1].hovertext[1]
+
+
+def test_a_missing_estimate_is_written_out_and_slots_keep_the_height():
+    figure = whisker_rows([Row(STYLES[0], float("nan")), Row(STYLES[1], 0.5)], slots=5)
+    assert [a.text for a in figure.layout.annotations] == ["not available"]
+    assert list(figure.data[-1].customdata) == [1]
+    assert figure.layout.height == whisker_rows([Row(STYLES[1], 0.5)] * 5).layout.height
+
+
+def test_whiskers_with_no_spread_or_no_rows_still_have_an_axis():
+    for rows in ([], [Row(STYLES[0], 0.0)], [Row(STYLES[0], 1.0), Row(STYLES[1], 1.0)]):
+        low, high = whisker_rows(rows).layout.xaxis.range
+        assert low < high
+
+
+def test_whiskers_refuse_an_unknown_format():
+    with pytest.raises(ValueError, match='"percent" or "number", got \'per cent\''):
+        whisker_rows([], fmt="per cent")
+
+
+def test_leakage_ranks_the_greatest_first_and_leaves_unpredicted_classes_out():
+    leakage = np.array([0.1, np.nan, 0.5, 0.3])
+    figure = leakage_ranking([(STYLES[1], leakage)], ["a", "b", "c", "d"], top=2)
+    assert figure.layout.yaxis.ticktext == ("c", "d")
+    assert list(figure.data[0].customdata) == [2, 3]
+    assert list(figure.data[0].x) == [0.5, 0.3]
+    assert "<b>c</b>" in figure.data[0].hovertext[0]
+
+
+def test_leakage_of_several_models_is_ranked_by_the_one_named():
+    first, second = np.array([0.1, 0.9, 0.5]), np.array([0.8, 0.1, np.nan])
+    figure = leakage_ranking([(STYLES[1], first), (STYLES[2], second)], ["a", "b", "c"], order_by=1)
+    assert figure.layout.yaxis.ticktext == ("a", "b")
+    assert [trace.name for trace in figure.data[1:]] == ["KD", "BicKD"]
+    with pytest.raises(ValueError, match=r"shape \(3,\), got \(2,\)"):
+        leakage_ranking([(STYLES[1], first[:2])], ["a", "b", "c"])
+
+
+def test_lines_carry_their_names_at_their_ends_and_a_legend_where_they_do_not_fit():
+    lines = [Line(s, EPOCHS, np.full(10, v)) for s, v in zip(STYLES, (0.67, 0.61, 0.612), strict=True)]
+    figure = metric_lines(lines, "accuracy", "percent")
+    named = {a.text: a.y for a in figure.layout.annotations}
+    assert set(named) == {"teacher", "KD", "BicKD", "accuracy"}
+    assert not figure.layout.showlegend
+    low, high = figure.layout.yaxis.range
+    unit = (high - low) / (figure.layout.height - figure.layout.margin.t - figure.layout.margin.b)
+    assert named["BicKD"] - named["KD"] >= 15.9 * unit
+    assert metric_lines(lines * 5, height=120).layout.showlegend
+
+
+def test_lines_survive_gaps_a_single_epoch_and_nothing_at_all():
+    gap = metric_lines([Line(STYLES[1], [1, 2, 3], [0.1, np.nan, 0.3])])
+    assert len(gap.data) == 1
+    assert metric_lines([Line(STYLES[1], [1], [0.5])]).data[0].mode == "markers"
+    assert len(metric_lines([Line(STYLES[1], [1], [np.nan])]).data) == 0
+    assert loss_terms({}, []).layout.height > 0
+
+
+def test_a_reference_is_named_and_lies_inside_the_axis():
+    figure = metric_lines([Line(STYLES[1], EPOCHS, EPOCHS / 100)], reference=0.67)
+    assert "teacher" in [a.text for a in figure.layout.annotations]
+    assert figure.layout.yaxis.range[1] > 0.67
+
+
+def test_loss_terms_stack_only_when_every_value_can_be_stacked():
+    assert loss_terms({"ce": [1.0, 2.0], "kl": [3.0, 4.0]}, [1, 2]).data[0].stackgroup == "loss"
+    assert loss_terms({"ce": [1.0, 2.0], "kl": [3.0, 4.0]}, [1, 2]).layout.yaxis.range[1] >= 6
+    assert loss_terms({"ce": [1.0, -2.0]}, [1, 2]).data[0].stackgroup is None
+    assert loss_terms({"ce": [1.0, np.nan]}, [1, 2]).data[0].stackgroup is None
+
+
+def test_a_histogram_counts_every_finite_value_once():
+    values = np.array([0.0, 0.1, 0.55, 1.0, np.nan])
+    figure = probability_histogram([Sample("a", values, "#0072B2")], bins=10, log_counts=False)
+    assert list(figure.data[0].y[:-1]) == [1, 1, 0, 0, 0, 1, 0, 0, 0, 1]
+    logged = probability_histogram([Sample("a", values, "#0072B2")], bins=10)
+    assert np.isfinite(np.log(logged.data[0].y)).all()
+    assert list(logged.data[0].customdata[:3]) == [1, 1, 0]
+
+
+def test_angles_are_shares_and_drop_classes_without_an_angle():
+    figure = angles([(STYLES[1], np.array([[np.nan, 80.0], [85.0, np.nan]]))], bins=4)
+    assert figure.data[0].y[:-1].sum() == pytest.approx(1.0)
+    assert list(figure.layout.xaxis.range) == [80.0, 90.0]
+
+
+def test_a_spectrum_is_sorted_and_floors_zeros_for_the_log_axis():
+    figure = spectrum([(STYLES[2], np.array([0.0, 2.0, 1.0]))])
+    assert list(figure.data[0].y) == pytest.approx([2.0, 1.0, 2e-4])
+    assert list(figure.data[0].customdata) == [2.0, 1.0, 0.0]
