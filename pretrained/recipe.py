@@ -150,9 +150,9 @@ def check_teacher(recipe: Recipe) -> None:
 def write_fashion_sprite() -> None:
     """The test images in one file, so that thumbnails need no data set."""
     from bickd_core.data import load_dataset
-    from bickd_core.data.thumbnails import write_sprite
+    from bickd_core.data.thumbnails import sprite_path, write_sprite
 
-    target = SHELF / "fashion-mnist" / "test-images.webp"
+    target = sprite_path(SHELF / "fashion-mnist", "test")
     if not target.exists():
         write_sprite(load_dataset("fashion-mnist").test.images, target)
 

@@ -1,10 +1,10 @@
 """DIST: Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022.
 
-arXiv 2205.10536, equations 6 to 10. Pearson's correlation between the student's and the teacher's
+arXiv 2205.10536, section 3. Pearson's correlation between the student's and the teacher's
 probabilities, along rows (inter-class: one sample over the classes) and columns (intra-class: one class
 over the batch). Each term carries T^2 and the small constant 1e-8 beside the norms, as in the authors'
-released code: a column that is constant or has all but vanished correlates 0, not something made of
-rounding errors.
+released code. Here a row or column that is constant to within rounding is exactly 0 after centring: it
+correlates 0 and gets no gradient, where the released code's gradient is rounding noise times up to 1e8.
 """
 
 from typing import ClassVar
@@ -96,4 +96,7 @@ def _one_minus_pearson(
 
 
 def _centred(p: Tensor, dim: int) -> Tensor:
-    return p - p.mean(dim, keepdim=True)
+    """p less its mean; zero, without gradient, where what is left is within the rounding of the mean."""
+    left = p - p.mean(dim, keepdim=True)
+    rounding = 8 * torch.finfo(p.dtype).eps * p.norm(dim=dim, keepdim=True)
+    return torch.where(left.norm(dim=dim, keepdim=True) > rounding, left, 0.0)

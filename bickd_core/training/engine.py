@@ -160,7 +160,7 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
         record["validation_agreement"] = float(
             (validation.predicted == job.teacher_logits.argmax(axis=1)).mean()
         )
-    record["validation_overlap"] = float(overlap(softmax(validation.logits, OVERLAP_TEMPERATURE)))
+    record["validation_overlap"] = overlap(softmax(validation.logits, OVERLAP_TEMPERATURE))
     return record, validation.logits
 
 

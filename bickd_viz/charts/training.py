@@ -135,8 +135,10 @@ def loss_terms(
     """
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, top=26, bottom=40, left=8, right=12)
-    x = np.asarray(x, dtype=np.float32)
-    table = np.array([np.asarray(v, dtype=np.float32) for v in terms.values()]).reshape(len(terms), len(x))
+    epochs = np.asarray(x, dtype=np.float32)
+    table = np.array([np.asarray(v, dtype=np.float32) for v in terms.values()]).reshape(
+        len(terms), len(epochs)
+    )
     stacked = stacked and table.size > 0 and bool(np.isfinite(table).all() and (table >= 0).all())
     labels = []
     tops = np.cumsum(table, axis=0) if stacked else table
@@ -144,10 +146,10 @@ def loss_terms(
         colour = term_colour(name, k, theme)
         fig.add_trace(
             go.Scatter(
-                x=x,
+                x=epochs,
                 y=y,
                 name=name,
-                mode="lines" if len(x) > 1 else "markers",
+                mode="lines" if len(epochs) > 1 else "markers",
                 stackgroup="loss" if stacked else None,
                 fillcolor=faded(colour, 0.45) if stacked else None,
                 line=dict(color=colour, width=1.5),
@@ -162,7 +164,7 @@ def loss_terms(
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     low = 0.0 if stacked or low >= 0 else low
     high = high * 1.04 if high > low else low + 1
-    _axes(fig, theme, x, low, high, "number", x_title)
+    _axes(fig, theme, epochs, low, high, "number", x_title)
     _y_title(fig, "loss, by term" if stacked else "loss terms", theme)
     end_labels(fig, labels, theme, (low, high), height=height)
     return fig

@@ -67,7 +67,35 @@ def whisker_rows(
     layout_defaults(fig, theme, height=height, left=left, right=6, top=_TOP, bottom=_BOTTOM)
 
     shown = [(i, row) for i, row in enumerate(rows) if _known(row.estimate)]
-    values = [v for _, row in shown for v in (row.estimate, row.low, row.high) if _known(v)]
+    _value_axis(fig, [row for _, row in shown], reference, fmt, left, theme)
+    fig.update_yaxes(
+        range=[count - 0.5 - (count - len(rows)) / 2, -0.5 - (count - len(rows)) / 2],
+        tickvals=list(range(len(rows))),
+        ticktext=names,
+        tickfont=dict(size=LABEL_SIZE),
+        ticklabelstandoff=6,
+    )
+    if _known(reference):
+        fig.add_vline(x=reference, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
+    _marks(fig, shown, show, theme)
+    for i, row in enumerate(rows):
+        if not _known(row.estimate):
+            fig.add_annotation(
+                x=0.5,
+                xref="x domain",
+                y=i,
+                text="not available",
+                showarrow=False,
+                font=dict(size=TEXT_SIZE, color=theme.muted),
+            )
+    return fig
+
+
+def _value_axis(
+    fig: go.Figure, rows: Sequence[Row], reference: float | None, fmt: str, left: int, theme: Theme
+) -> None:
+    """An axis with room for half a value's text at both ends, and as many ticks as 220 px can hold."""
+    values = [v for row in rows for v in (row.estimate, row.low, row.high) if _known(v)]
     values += [reference] if _known(reference) else []
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     span = high - low or max(abs(high) * 0.2, 0.01)
@@ -83,15 +111,10 @@ def whisker_rows(
         tickfont=dict(color=theme.muted),
         showgrid=True,
     )
-    fig.update_yaxes(
-        range=[count - 0.5 - (count - len(rows)) / 2, -0.5 - (count - len(rows)) / 2],
-        tickvals=list(range(len(rows))),
-        ticktext=names,
-        tickfont=dict(size=LABEL_SIZE),
-        ticklabelstandoff=6,
-    )
-    if _known(reference):
-        fig.add_vline(x=reference, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
+
+
+def _marks(fig: go.Figure, shown: Sequence[tuple[int, Row]], show, theme: Theme) -> None:
+    """Whiskers, then one trace of all dots, so that a click gives the row by its customdata."""
     for i, row in shown:
         if _known(row.low) and _known(row.high):
             fig.add_trace(
@@ -123,14 +146,3 @@ def whisker_rows(
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
-    for i, row in enumerate(rows):
-        if not _known(row.estimate):
-            fig.add_annotation(
-                x=0.5,
-                xref="x domain",
-                y=i,
-                text="not available",
-                showarrow=False,
-                font=dict(size=TEXT_SIZE, color=theme.muted),
-            )
-    return fig

@@ -57,6 +57,15 @@ def test_only_highlighted_classes_and_the_selection_have_a_colour():
     assert chosen.data[0].marker.color == DARK.quiet
 
 
+def test_a_selection_beside_highlighted_classes_has_a_colour_of_its_own():
+    chosen = [*IDS[LABELS == 1][:2], *IDS[LABELS == 3][:2]]
+    figure = prediction_map(POINTS, highlight_classes=(1,), selected_ids=chosen, **ALL)
+    grey, highlighted, rest = figure.data
+    assert set(highlighted.customdata) == set(chosen[:2])
+    assert set(rest.customdata) == set(chosen[2:])
+    assert len({t.marker.color for t in (grey, highlighted, rest)}) == 3
+
+
 def test_no_rainbow_above_twenty_classes():
     many = [f"class {i}" for i in range(21)]
     figure = prediction_map(POINTS, ids=IDS, labels=LABELS, class_names=many, colour_by="true")

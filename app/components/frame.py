@@ -1,0 +1,119 @@
+"""What every view over a comparison begins with: load it, or say in a sentence why it cannot be shown."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data, state
+from bickd_core.predictions import PredictionsError
+from bickd_core.runs import RunError
+from bickd_viz import text
+
+
+def load_comparison() -> data.Comparison:
+    """The comparison of the view; a page that has none ends here with an explanation and a way on."""
+    try:
+        of = data.comparison(state.current())
+    except (RunError, PredictionsError) as error:
+        st.title("This comparison cannot be shown")
+        st.error(_sentence(str(error)))
+        st.caption("Choose other runs in the sidebar, or go back to the bundled comparison.")
+        if st.button("Show the bundled comparison", key="frame-default"):
+            fresh = data.default_view()
+            state.update(teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None)
+            st.rerun()
+        st.stop()
+    if not of.complete:
+        each = ", ".join(
+            f"{model.name} {text.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)
+        )
+        st.info(
+            f"Shown are the {text.counted(of.n, 'sample')} that all models have, of {text.count(max(of.n_each))} "
+            f"({each}); they are matched by id.",
+            icon=":material/join_inner:",
+        )
+    return of
+
+
+def need_students(of: data.Comparison) -> None:
+    """End the page where there is nobody to compare the teacher with."""
+    if not of.students:
+        st.info("Choose one to four students in the sidebar to compare them with the teacher.")
+        st.stop()
+
+
+def focused(of: data.Comparison) -> data.Model:
+    """The focused student; BicKD, or the last one, where none was chosen."""
+    wanted = state.current().student
+    for model in of.students:
+        if model.key == wanted:
+            return model
+    return next((model for model in of.students if model.kind == "bickd"), of.models[-1])
+
+
+def choose_student(of: data.Comparison, key: str) -> data.Model:
+    """A row of buttons for the focused student."""
+    chosen = focused(of)
+    if len(of.students) < 2:
+        return chosen
+    st.session_state[key] = chosen.key
+    names = {model.key: model.name for model in of.students}
+    st.segmented_control(
+        "Student in focus",
+        list(names),
+        key=key,
+        format_func=lambda k: names.get(k, k),
+        on_change=lambda: state.update(student=st.session_state[key] or chosen.key),
+    )
+    return chosen
+
+
+def baseline(of: data.Comparison, student: data.Model) -> data.Model | None:
+    """What the focused student is measured against: KD, else another student."""
+    others = [model for model in of.students if model.key != student.key]
+    for kind in ("kd", "bickd", "dist"):
+        for model in others:
+            if model.kind == kind:
+                return model
+    return others[0] if others else None
+
+
+def focused_pair(of: data.Comparison, student: data.Model, temperature: float) -> tuple[int, int]:
+    """The pair in focus, as class positions; where none was chosen, the one that differs most."""
+    pair = state.current().pair
+    names = of.class_names
+    if pair is not None and pair[0] in names and pair[1] in names:
+        return names.index(pair[0]), names.index(pair[1])
+    return data.telling_pair(of, student, baseline(of, student), temperature)
+
+
+def choose_pair(of: data.Comparison, student: data.Model, temperature: float, key: str) -> tuple[int, int]:
+    """The keyboard's way to a cell: two select boxes beside the clickable matrices."""
+    pair = focused_pair(of, student, temperature)
+    columns = st.columns(2)
+    for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
+        widget = f"{key}-{place}"
+        st.session_state[widget] = of.class_names[pair[place]]
+
+        def chosen(place: int = place, widget: str = widget) -> None:
+            names = [of.class_names[pair[0]], of.class_names[pair[1]]]
+            names[place] = st.session_state[widget]
+            state.update(pair=tuple(names))
+
+        column.selectbox(label, sorted(of.class_names), key=widget, on_change=chosen)
+    return pair
+
+
+def on_cell(of: data.Comparison):
+    """What a click on a matrix does: its cell becomes the focused pair."""
+    from bickd_viz.charts import pair_from_code
+
+    def clicked(code: int) -> None:
+        row, column = pair_from_code(int(code), len(of.class_names))
+        state.update(pair=(of.class_names[row], of.class_names[column]))
+
+    return clicked
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]

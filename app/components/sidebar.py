@@ -1,0 +1,110 @@
+"""The sidebar on every page: the comparison, split and temperature, and the link to it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data, state
+from bickd_core.data import DATASETS
+from bickd_core.runs import RunError
+
+
+def show() -> None:
+    view = state.current()
+    if not view.teacher:
+        view = state.update(**{name: getattr(data.default_view(), name) for name in ("teacher", "students")})
+    runs = data.with_predictions(view.split)
+    keys = [run.key for run in runs]
+    with st.sidebar:
+        st.markdown("#### Comparison")
+        _bundled(view, keys)
+        teachers = _with([key for key in keys if _role(key) == "teacher"] or keys, view.teacher)
+        _select("Teacher", teachers, "teacher", view.teacher)
+        dataset = _dataset(view.teacher)
+        students = [key for key in keys if key != view.teacher and _dataset(key) == dataset]
+        options = _with(students, *view.students)
+        st.session_state["side-students"] = list(view.students)
+        st.multiselect(
+            "Students",
+            options,
+            key="side-students",
+            format_func=data.described,
+            max_selections=state.MAX_STUDENTS,
+            on_change=_write("students", lambda chosen: tuple(chosen)),
+            placeholder="Choose up to four",
+        )
+        st.session_state["side-split"] = view.split
+        st.segmented_control(
+            "Split",
+            ["validation", "test"],
+            key="side-split",
+            on_change=_write("split", lambda chosen: chosen or view.split),
+            width="stretch",
+        )
+        st.session_state["side-temperature"] = view.temperature
+        st.select_slider(
+            "Temperature T",
+            list(state.TEMPERATURES),
+            key="side-temperature",
+            on_change=_write("temperature"),
+            format_func=lambda t: f"{t:g}",
+            help="Probabilities are softmax(logits / T). A higher T shows more of what a model thinks of the "
+            "other classes. Distillation usually uses T = 4.",
+        )
+        st.caption("The address bar holds this comparison: copy it to share what you see.")
+
+
+def _bundled(view: state.ViewState, keys: list[str]) -> None:
+    """One click between the bundled comparisons."""
+    shelves = [name for name in DATASETS if f"{name}/teacher" in keys]
+    if len(shelves) < 2:
+        return
+    now = view.teacher.split("/")[0] if "/" in view.teacher else None
+    st.session_state["side-bundled"] = now if now in shelves else None
+
+    def chosen() -> None:
+        name = st.session_state["side-bundled"]
+        if name:
+            fresh = data.default_view(name)
+            state.update(teacher=fresh.teacher, students=fresh.students, student="", pair=None)
+
+    st.segmented_control("Bundled", shelves, key="side-bundled", on_change=chosen, width="stretch")
+
+
+def _select(label: str, options: list[str], field: str, value: str) -> None:
+    st.session_state[f"side-{field}"] = value if value in options else None
+
+    def chosen() -> None:
+        key = st.session_state[f"side-{field}"]
+        if not key:
+            return
+        changes: dict[str, object] = {field: key, "pair": None}
+        if _dataset(key) != _dataset(state.current().teacher):
+            fresh = data.default_view(_dataset(key))
+            changes["students"] = fresh.students if fresh.teacher == key else ()
+        state.update(**changes)
+
+    st.selectbox(label, options, key=f"side-{field}", format_func=data.described, on_change=chosen)
+
+
+def _write(field: str, convert=lambda value: value):
+    def changed() -> None:
+        state.update(**{field: convert(st.session_state[f"side-{field}"])})
+
+    return changed
+
+
+def _with(options: list[str], *wanted: str) -> list[str]:
+    """The options, and what is chosen though it is not there any more, so that the page can say so."""
+    return options + [key for key in wanted if key and key not in options]
+
+
+def _role(key: str) -> str:
+    return data.info(data.library().find(key)).role
+
+
+def _dataset(key: str) -> str:
+    try:
+        return data.info(data.library().find(key)).dataset
+    except RunError:
+        return ""

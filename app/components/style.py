@@ -1,0 +1,43 @@
+"""The few style rules that Streamlit's theme does not cover, and the chart theme that fits it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.data import Comparison
+from bickd_viz import ModelStyle, Theme, model_styles, theme_named
+
+_CSS = """
+<style>
+  .block-container { padding-top: 2.6rem; padding-bottom: 3rem; max-width: 1560px; }
+  h1 { font-size: clamp(1.35rem, 2.1vw, 1.9rem) !important; line-height: 1.3 !important; padding: .2rem 0 .1rem !important; }
+  h2 { font-size: 1.18rem !important; padding: 1.1rem 0 0 !important; }
+  h3 { font-size: 1rem !important; padding: 0 !important; }
+  [data-testid="stCaptionContainer"] p { font-size: .88rem; line-height: 1.4; }
+  .bk-dot { display: inline-block; width: .62em; height: .62em; border-radius: 50%; margin-right: .4em; }
+  .bk-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 10px; }
+  .bk-thumbs figure { margin: 0; }
+  .bk-thumbs img { width: 100%; aspect-ratio: 1; border-radius: 6px; object-fit: cover; display: block;
+                   image-rendering: auto; background: rgba(128,128,128,.12); }
+  .bk-thumbs .bk-pixel { image-rendering: pixelated; }
+  .bk-thumbs figcaption { font-size: .78rem; line-height: 1.3; margin-top: 4px; overflow-wrap: anywhere; }
+  .bk-thumbs figcaption span { opacity: .72; }
+  .bk-name { font-weight: 600; }
+  @media (max-width: 640px) { .block-container { padding-left: 1rem; padding-right: 1rem; } }
+</style>
+"""
+
+
+def inject() -> None:
+    st.html(_CSS)
+
+
+def theme() -> Theme:
+    """Light or dark, as the browser shows the page."""
+    return theme_named("dark" if st.context.theme.type == "dark" else "light")
+
+
+def styles(of: Comparison) -> dict[str, ModelStyle]:
+    """One colour and symbol a model, by key, the same on every page."""
+    found = model_styles([(model.name, model.kind) for model in of.models], theme())
+    return {model.key: style for model, style in zip(of.models, found, strict=True)}

@@ -1,0 +1,23 @@
+"""Page registry and sidebar; run with `streamlit run app/main.py`."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit puts only this folder on the path
+
+from app import state
+from app.components import sidebar, style
+from app.registry import PAGES
+
+st.set_page_config(page_title="BicKD Explorer", page_icon=":material/hub:", layout="wide")
+style.inject()
+pages = [
+    st.Page(page.show, title=page.title, icon=page.icon, url_path=page.path, default=page.default)
+    for page in PAGES
+]
+chosen = st.navigation(pages)
+sidebar.show()
+chosen.run()
+state.show_in_url()

@@ -1,0 +1,45 @@
+"""The pages of the app, in the order of the sidebar. A new page is one line here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its module in `app.views` has a function `show`, imported when the page is first opened."""
+
+    path: str
+    title: str
+    icon: str
+    default: bool = False
+
+    @property
+    def show(self) -> Callable[[], None]:
+        def run() -> None:
+            importlib.import_module(f"app.views.{self.path}").show()
+
+        run.__name__ = self.path  # Streamlit tells pages apart by the name of their function
+        return run
+
+
+PAGES = (
+    Page("overview", "Overview", ":material/insights:", default=True),
+    Page("class_geometry", "Class geometry", ":material/grid_on:"),
+    Page("similarity", "Similarity", ":material/compare:"),
+    Page("prediction_map", "Prediction map", ":material/scatter_plot:"),
+    Page("distill", "Distill", ":material/science:"),
+    Page("runs", "Runs", ":material/folder_open:"),
+)
+
+
+def open_page(path: str) -> None:
+    """Go to another page; the view's state travels in the session and is put back into the URL there."""
+    import streamlit as st
+
+    page = next(page for page in PAGES if page.path == path)
+    st.switch_page(
+        st.Page(page.show, title=page.title, icon=page.icon, url_path=page.path, default=page.default)
+    )

@@ -1,0 +1,108 @@
+"""What the person is looking at: one frozen ViewState, kept in the session and in the URL.
+
+Every widget and chart writes it through `update`, every page reads it through `current`, and nothing else
+holds such state. A new session starts from the URL; after that the session leads and the URL follows, because
+Streamlit drops the query on its own page links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import streamlit as st
+
+MAX_STUDENTS = 4
+TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+DEFAULT_TEMPERATURE = 4.0
+_KEY = "view"
+
+
+@dataclass(frozen=True)
+class ViewState:
+    """The comparison and the focus on it.
+
+    Attributes:
+        teacher: key of the teacher's run; "" stands for the first bundled comparison.
+        students: keys of up to four students.
+        split: which split's predictions are shown.
+        temperature: T of the probabilities.
+        student: key of the focused student; "" for the last of them.
+        pair: focused pair of class names (row, column), the row of the teacher in a cross Gram.
+        run: key of the run that Distill or Runs has open.
+        epoch: focused epoch of the trajectories, or None for the end.
+        selection: rule of the selected samples, for example "class:crab".
+    """
+
+    teacher: str = ""
+    students: tuple[str, ...] = ()
+    split: Literal["validation", "test"] = "test"
+    temperature: float = DEFAULT_TEMPERATURE
+    student: str = ""
+    pair: tuple[str, str] | None = None
+    run: str = ""
+    epoch: int | None = None
+    selection: str = ""
+
+    def to_query(self) -> dict[str, str]:
+        """Only what differs from a fresh start, as text; the inverse of `from_query`."""
+        query: dict[str, str] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value == field.default:
+                continue
+            if isinstance(value, tuple):
+                query[field.name] = "~".join(value)
+            else:
+                query[field.name] = f"{value:g}" if isinstance(value, float) else str(value)
+        return query
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> ViewState:
+        """Read a link. What cannot be read is left at its default: an old link still opens."""
+        found: dict[str, Any] = {
+            name: query[name] for name in ("teacher", "student", "run", "selection") if name in query
+        }
+        if query.get("students"):
+            found["students"] = tuple(query["students"].split("~"))[:MAX_STUDENTS]
+        if query.get("split") in ("validation", "test"):
+            found["split"] = query["split"]
+        pair = tuple(query.get("pair", "").split("~"))
+        if len(pair) == 2 and all(pair):
+            found["pair"] = pair
+        temperature = _number(query.get("temperature"))
+        if temperature is not None:
+            found["temperature"] = min(TEMPERATURES, key=lambda t: abs(t - temperature))
+        epoch = _number(query.get("epoch"))
+        if epoch is not None and epoch >= 0:
+            found["epoch"] = int(epoch)
+        return cls(**found)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def current() -> ViewState:
+    """The state of this session; on its first call, what the URL says."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = ViewState.from_query(st.query_params.to_dict())
+    return st.session_state[_KEY]
+
+
+def update(**changes: Any) -> ViewState:
+    """Write some fields; the one function that changes the state."""
+    changed = replace(current(), **changes)
+    st.session_state[_KEY] = changed
+    return changed
+
+
+def show_in_url() -> None:
+    """Bring the address bar in line with the state; called once a script run, at its end too if it changed."""
+    query = current().to_query()
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)

@@ -1,0 +1,265 @@
+"""Overview: the finding as a title, the headline figures of every model, and where to look next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import data, state
+from app.components import chart, frame, style, thumbs
+from app.registry import open_page
+from app.views import tour
+from bickd_core.geometry import Interval
+from bickd_viz import text
+from bickd_viz.charts import Row, matrix_figure, prediction_map, shared_frame, whisker_rows
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A headline figure: its field in Summary, what to call it, which way is better, and its format."""
+
+    field: str
+    title: str
+    note: str
+    fmt: str = "number"
+    with_teacher: bool = True
+
+
+CARDS = (
+    Figure("accuracy", "Accuracy", "higher is better", "percent"),
+    Figure("agreement", "Agreement with the teacher", "same top-1 class; higher is closer", "percent", False),
+    Figure("overlap", "Class overlap", "lower is more orthogonal"),
+    Figure("overlap_matched", "Overlap at matched entropy", "the same with sharpness taken out"),
+)
+TABLE = (
+    *CARDS,
+    Figure("kl", "KL from the teacher", "nats at T"),
+    Figure("calibration_error", "ECE", "15 bins, T = 1", "percent"),
+    Figure("cka_logits", "CKA of logits", "debiased"),
+    Figure("score", "Orthogonality score", "1 is orthogonal"),
+)
+
+
+def show() -> None:
+    of = frame.load_comparison()
+    view = state.current()
+    student = frame.focused(of)
+    other = frame.baseline(of, student)
+    _finding(of, student, other, view.temperature)
+    _buttons()
+    _cards(of, view.temperature)
+    _matrices(of, student, other, view.temperature)
+    if of.students:
+        _pair(of, student, other, view.temperature)
+        _maps(of, student, view.temperature)
+    _table(of, student, view.temperature)
+
+
+def _finding(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
+    mine = data.summary(of, student, T)
+    if not of.students or mine.overlap is None:
+        accuracy = (
+            "" if mine.accuracy is None else f" with an accuracy of {text.percent(mine.accuracy.estimate)}"
+        )
+        st.title(f"{of.teacher.info.arch} on {of.dataset}{accuracy}: choose students to compare it with")
+        return
+    against = other or of.teacher
+    theirs = data.summary(of, against, T)
+    assert theirs.overlap is not None
+    st.title(
+        text.headline(
+            student.name,
+            against.name,
+            mine.overlap.estimate,
+            theirs.overlap.estimate,
+            difference=data.overlap_difference(of, student, against, T),
+            agreement=None if mine.agreement is None else mine.agreement.estimate,
+            matched=_estimate(mine.overlap_matched),
+            baseline_matched=_estimate(theirs.overlap_matched),
+            matched_difference=data.overlap_difference(of, student, against, T, matched=True),
+        )
+    )
+    note = text.headline_note(
+        mine.overlap,
+        theirs.overlap,
+        images=of.n,
+        split=of.split,
+        matched=_estimate(mine.overlap_matched),
+        baseline_matched=_estimate(theirs.overlap_matched),
+    )
+    gain = data.accuracy_difference(of, student, against)
+    if gain is not None and mine.accuracy is not None and theirs.accuracy is not None:
+        note += " " + text.comparison_sentence(
+            "Accuracy", student.name, against.name, mine.accuracy.estimate, theirs.accuracy.estimate, gain
+        )
+    if "bickd" in (student.kind, against.kind):
+        note += " BicKD here is a reconstruction from the paper's abstract."
+    st.caption(note)
+
+
+def _estimate(interval: Interval | None) -> float | None:
+    return None if interval is None else interval.estimate
+
+
+def _buttons() -> None:
+    with st.container(horizontal=True):
+        if st.button("Train one now", type="primary", key="overview-train", icon=":material/science:"):
+            open_page("distill")
+        if st.button("Load mine", key="overview-load", icon=":material/upload:"):
+            open_page("runs")
+        if st.button("Take the tour", key="overview-tour", icon=":material/tour:"):
+            tour.start()
+
+
+def _cards(of: data.Comparison, T: float) -> None:
+    looks = style.styles(of)
+    for column, figure in zip(st.columns(len(CARDS), gap="small"), CARDS, strict=True):
+        with column, st.container(border=True):
+            st.markdown(f"**{figure.title}**")
+            st.caption(figure.note)
+            rows = []
+            for model in of.models:
+                if model.is_teacher and not figure.with_teacher:
+                    continue
+                interval = getattr(data.summary(of, model, T), figure.field)
+                known = interval is not None
+                rows.append(
+                    Row(
+                        looks[model.key],
+                        interval.estimate if known else None,
+                        interval.low if known else None,
+                        interval.high if known else None,
+                    )
+                )
+            drawn = whisker_rows(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models))
+            chart.show(drawn, f"overview-card-{figure.field}")
+
+
+def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
+    st.subheader("How each model overlaps its classes")
+    st.caption(
+        "Cosine between the class columns of the probability matrix, classes in the teacher's cluster order, one "
+        "scale. Colour off the diagonal means two classes that share probability. Click a cell to see the images "
+        "that carry it; drag to zoom, double-click to zoom out."
+    )
+    shown = [of.teacher, *([other] if other else []), *([student] if of.students else [])]
+    order = data.class_order(of, "cluster")
+    pair = frame.focused_pair(of, student, T) if of.students else None
+    top = 0.6 if len(of.class_names) > 20 else 1.0
+    looks = style.styles(of)
+    for column, model in zip(st.columns(len(shown), gap="small"), shown, strict=True):
+        with column, st.container(border=True):
+            found = data.geometry(of, model, T)
+            overlap = "not available" if found.overlap is None else text.number(found.overlap)
+            st.html(model_title(looks[model.key].colour, model.name, f"overlap {overlap}"))
+            figure = matrix_figure(
+                found.gram,
+                of.class_names,
+                order=order,
+                zmax=top,
+                theme=style.theme(),
+                selected=pair,
+                show_scale=model is shown[-1],
+                height=340,
+            )
+            chart.show_clickable(figure, f"overview-gram-{model.key}", frame.on_cell(of))
+
+
+def model_title(colour: str, name: str, note: str) -> str:
+    from html import escape
+
+    return (
+        f'<span class="bk-dot" style="background:{colour}"></span><span class="bk-name">{escape(name)}</span>'
+        f'&ensp;<span style="opacity:.75">{escape(note)}</span>'
+    )
+
+
+def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
+    row, column = frame.focused_pair(of, student, T)
+    names = of.class_names
+    chosen = state.current().pair is not None
+    against = other or of.teacher
+    lead = "In focus" if chosen else f"The pair that {student.name} separates most from {against.name}"
+    st.subheader(f"{lead}: {names[row]} and {names[column]}")
+    cosines = [f"{data.geometry(of, m, T).gram[row, column]:.2f} {m.name}" for m in of.models]
+    st.caption(
+        f"Cosine: {', '.join(cosines)}. Below, the images that carry most of it in {against.name}, each with its "
+        f"true class and {against.name}'s probability of {names[row]} | {names[column]} at T = {T:g}. "
+        f"{data.image_credit(of)}"
+    )
+    thumbs.pair_strip(of, against, (row, column), T, most=12)
+
+
+def _maps(of: data.Comparison, student: data.Model, T: float) -> None:
+    shown = [of.teacher, student]
+    maps = [data.map_view(of, model, "umap") for model in shown]
+    if any(found is None for found in maps):
+        return
+    row, column = frame.focused_pair(of, student, T)
+    st.subheader("Where the two classes lie")
+    first = maps[0]
+    assert first is not None
+    st.caption(
+        text.sentence_for_map(
+            method="UMAP",
+            shown=of.n,
+            total=max(of.n_each),
+            seed=first.layout.seed,
+            started_from_teacher=True,
+            trustworthiness=first.layout.trustworthiness,
+        )
+    )
+    limits = shared_frame([found.coordinates for found in maps if found is not None])
+    looks = style.styles(of)
+    for place, model, found in zip(st.columns(2, gap="small"), shown, maps, strict=True):
+        assert found is not None
+        with place, st.container(border=True):
+            st.html(model_title(looks[model.key].colour, model.name, f"{text.count(of.n)} images"))
+            figure = prediction_map(
+                found.coordinates,
+                ids=of.teacher.predictions.ids,
+                labels=of.labels,
+                predicted=model.predictions.predicted,
+                class_names=of.class_names,
+                highlight_classes=(row, column),
+                theme=style.theme(),
+                frame=limits,
+                height=360,
+                dragmode="pan",
+            )
+            chart.show(figure, f"overview-map-{model.key}")
+
+
+def _table(of: data.Comparison, student: data.Model, T: float) -> None:
+    st.subheader("Every figure with its interval")
+    st.caption(
+        f"95% intervals over {text.count(of.n)} {of.split} images of {of.dataset}; overlap, KL and score at T = {T:g}. "
+        "Choose a row to put that student in focus."
+    )
+    rows = []
+    for model in of.models:
+        found = data.summary(of, model, T)
+        row = {"model": model.name, "architecture": model.info.arch}
+        for figure in TABLE:
+            interval = getattr(found, figure.field)
+            if interval is None or (model.is_teacher and figure.field in ("agreement", "kl", "cka_logits")):
+                row[figure.title] = "–"
+            else:
+                shape = text.percent if figure.fmt == "percent" else text.number
+                row[figure.title] = f"{shape(interval.estimate)} {text.interval_text(interval, figure.fmt)}"
+        rows.append(row)
+
+    def chosen() -> None:
+        picked = st.session_state["overview-table"]["selection"]["rows"]
+        if picked and picked[0] > 0:
+            state.update(student=of.models[picked[0]].key, pair=None)
+
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="overview-table",
+        on_select=chosen,
+        selection_mode="single-row",
+    )

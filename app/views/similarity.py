@@ -1,0 +1,150 @@
+"""Similarity: what a student says of a sample, and of a class, against what the teacher says."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from app import data, state
+from app.components import chart, frame, style, thumbs
+from app.views.overview import model_title
+from bickd_viz import text
+from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
+
+
+def show() -> None:
+    of = frame.load_comparison()
+    T = state.current().temperature
+    if not of.students:
+        st.title("Similarity needs a student")
+        frame.need_students(of)
+    student = frame.focused(of)
+    _title(of, student, T)
+    student = frame.choose_student(of, "similarity-student")
+    _matrices(of, student, T)
+    left, right = st.columns(2, gap="small")
+    with left:
+        _cka(of, T)
+    with right:
+        _least_similar(of, T)
+    _farthest(of, student, T)
+
+
+def _title(of: data.Comparison, student: data.Model, T: float) -> None:
+    across = data.cross(of, student, T)
+    diagonal = np.diag(across.gram)
+    usable = ~(across.empty_teacher | across.empty_student)
+    worst = int(np.where(usable, diagonal, np.inf).argmin())
+    st.title(
+        f"{student.name} is least like its teacher on {of.class_names[worst]}: cosine {diagonal[worst]:.2f}, "
+        f"against {diagonal[usable].mean():.2f} over all classes"
+    )
+    found = data.summary(of, student, T)
+    parts = []
+    if found.agreement is not None:
+        parts.append(
+            f"Same top-1 class on {text.percent(found.agreement.estimate)} {text.interval_text(found.agreement, 'percent')}"
+        )
+    if found.displacement is not None:
+        parts.append(
+            f"mean Hellinger distance {text.number(found.displacement.estimate)} {text.interval_text(found.displacement)}"
+        )
+    if found.kl is not None:
+        parts.append(f"KL {text.number(found.kl.estimate)} nats {text.interval_text(found.kl)}")
+    st.caption(
+        f"{', '.join(parts)}; {text.count(of.n)} {of.split} images, T = {T:g}, 95% intervals over images."
+    )
+
+
+def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
+    order = data.class_order(of, "cluster")
+    pair = frame.focused_pair(of, student, T)
+    colour = style.styles(of)[student.key].colour
+    left, right = st.columns(2, gap="small")
+    with left, st.container(border=True):
+        across = data.cross(of, student, T)
+        st.html(model_title(colour, "Class by class", f"teacher's columns × {student.name}'s columns"))
+        chart.show_clickable(
+            matrix_figure(
+                across.gram, of.class_names, order=order, theme=style.theme(), selected=pair,
+                x_title=f"{student.name}'s classes", y_title="teacher's classes", height=430, width=420,
+            ),
+            "similarity-class",
+            frame.on_cell(of),
+        )  # fmt: skip
+        if across.consistency is not None and across.overlap is not None:
+            st.caption(
+                f"The same class has a cosine of {across.consistency:.2f} on average, two different ones "
+                f"{across.overlap:.3f}. BicKD's class-wise side pulls the first up and the second down."
+            )
+    with right, st.container(border=True):
+        st.html(model_title(colour, "Sample by sample", "mean cosine of rows, binned by true class"))
+        if of.labels is None:
+            st.info("Samples are binned by their true class, and these predictions have no labels.")
+            return
+        rows = data.rows_similarity(of, student, T)
+        chart.show_clickable(
+            matrix_figure(
+                rows.matrix, of.class_names, order=order, theme=style.theme(), selected=pair,
+                x_title=f"{student.name}, true class", y_title="teacher, true class", height=430, width=420,
+            ),
+            "similarity-sample",
+            frame.on_cell(of),
+        )  # fmt: skip
+        within = "" if rows.within is None else f", two of one class {rows.within:.2f}"
+        between = "" if rows.between is None else f", two of different classes {rows.between:.2f}"
+        st.caption(f"The same image has a cosine of {rows.matched:.2f} on average{within}{between}.")
+
+
+def _cka(of: data.Comparison, T: float) -> None:
+    looks = style.styles(of)
+    with st.container(border=True):
+        st.markdown("**CKA with the teacher**")
+        st.caption(
+            "Debiased linear CKA of logits, 1 is the same up to rotation and scale. Dotted: logits of shuffled images."
+        )
+        rows = []
+        for model in of.students:
+            interval = data.summary(of, model, T).cka_logits
+            if interval is not None:
+                rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
+        null = data.shuffled_cka(of, of.students[-1])
+        chart.show(whisker_rows(rows, theme=style.theme(), reference=null, height=280), "similarity-cka")
+
+
+def _least_similar(of: data.Comparison, T: float) -> None:
+    looks = style.styles(of)
+    with st.container(border=True):
+        st.markdown("**Classes told differently**")
+        st.caption("1 − cosine of the class's column in teacher and student; ordered by the first student.")
+        models = [(looks[m.key], 1 - np.diag(data.cross(of, m, T).gram)) for m in of.students]
+        drawn = leakage_ranking(
+            models, of.class_names, top=10, x_title="1 − cosine", theme=style.theme(), height=280
+        )
+
+        def clicked(index: int) -> None:
+            name = of.class_names[int(index)]
+            state.update(pair=(name, name))
+
+        chart.show_clickable(drawn, "similarity-classes", clicked)
+
+
+def _farthest(of: data.Comparison, student: data.Model, T: float) -> None:
+    moved = data.displacement(of, student, T)
+    positions = np.argsort(-moved, kind="stable")[:12]
+    st.subheader(f"Where {student.name} and the teacher differ most")
+    st.caption(
+        f"Largest Hellinger distance at T = {T:g}, in the full space of probabilities. Under each image its true class, "
+        f"then what the teacher says and what {student.name} says. {data.image_credit(of)}"
+    )
+    names, labels = of.class_names, of.labels
+    captions = []
+    for position in positions:
+        true = (
+            names[labels[position]]
+            if labels is not None
+            else f"sample {of.teacher.predictions.ids[position]}"
+        )
+        says = [names[m.predictions.predicted[position]] for m in (of.teacher, student)]
+        captions.append((true, f"{says[0]} | {says[1]}"))
+    thumbs.show(of, positions, captions)

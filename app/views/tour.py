@@ -1,0 +1,57 @@
+"""A short tour over the pages, as a dialog: what to look at, and a way there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.registry import open_page
+
+STEPS = (
+    (
+        "overview",
+        "One teacher, several students",
+        "The title is what the data say, with an interval. Each student imitates the same teacher in another way: "
+        "CE never saw it, KD compares predictions image by image, DIST also by correlation, BicKD also class by class.",
+    ),
+    (
+        "class_geometry",
+        "Classes that share probability",
+        "Every class is a column of the probability matrix. Two columns with a high cosine are classes that the model "
+        "mixes up. Click a cell to see the images behind it, and move the temperature in the sidebar.",
+    ),
+    (
+        "similarity",
+        "How close a student is to its teacher",
+        "Image by image and class by class: a bright diagonal means that the student says of a class what the teacher "
+        "says of it.",
+    ),
+    (
+        "prediction_map",
+        "A map, and how far to trust it",
+        "Teacher and student side by side in one frame. Neighbourhoods mean something, far distances do not; the "
+        "figures under the map say how much of the picture is true.",
+    ),
+    (
+        "distill",
+        "Make one yourself",
+        "Choose a method, press start, watch the loss terms. The run goes on if you close the page, and opens in this "
+        "comparison when it is done.",
+    ),
+)
+
+
+@st.dialog("The tour", width="medium")
+def start() -> None:
+    step = st.session_state.setdefault("tour-step", 0)
+    path, title, words = STEPS[step]
+    st.markdown(f"**{step + 1} of {len(STEPS)}: {title}**")
+    st.write(words)
+    back, on, there = st.columns(3)
+    if back.button("Back", disabled=step == 0, key="tour-back", width="stretch"):
+        st.session_state["tour-step"] = step - 1
+        st.rerun(scope="fragment")
+    if on.button("Next", disabled=step == len(STEPS) - 1, key="tour-next", width="stretch"):
+        st.session_state["tour-step"] = step + 1
+        st.rerun(scope="fragment")
+    if there.button("Show me", type="primary", key="tour-show", width="stretch"):
+        open_page(path)

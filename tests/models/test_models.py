@@ -1,0 +1,156 @@
+"""The networks: names, sizes, shapes, parameter names, initialisation, errors."""
+
+import doctest
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from bickd_core.models import MODELS, catalogue, resolve
+from bickd_core.models.factory import create_model
+from bickd_core.models.resnet import ResNet
+
+SMALL = ["convnet-small", "resnet8", "resnet20", "resnet14x2", "resnet8x4"]
+BATCH_NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+
+# Listed by hand after models/resnet.py of HobbitLong/RepDistiller: which tensors its state dicts hold.
+PLAIN_BLOCK = ["conv1.weight", "conv2.weight", *(f"bn{n}.{k}" for n in (1, 2) for k in BATCH_NORM)]
+SHORTCUT = ["downsample.0.weight", *(f"downsample.1.{k}" for k in BATCH_NORM)]
+ENDS = ["conv1.weight", *(f"bn1.{k}" for k in BATCH_NORM), "fc.weight", "fc.bias"]
+BLOCKS_WITH_SHORTCUT = {
+    "resnet20": {"layer2.0", "layer3.0"},
+    "resnet8x4": {"layer1.0", "layer2.0", "layer3.0"},  # its stem is narrower than its first stage
+}
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("resnet20", 3), ("resnet8x4", 1)])
+def test_parameter_names_are_repdistillers(name, blocks):
+    expected = set(ENDS)
+    for block in (f"layer{stage}.{n}" for stage in (1, 2, 3) for n in range(blocks)):
+        keys = PLAIN_BLOCK + (SHORTCUT if block in BLOCKS_WITH_SHORTCUT[name] else [])
+        expected |= {f"{block}.{key}" for key in keys}
+    assert set(create_model(name, num_classes=100).state_dict()) == expected
+
+
+def test_some_published_shapes():
+    shapes = {k: tuple(v.shape) for k, v in create_model("resnet8x4", num_classes=100).state_dict().items()}
+    assert shapes["conv1.weight"] == (32, 3, 3, 3)
+    assert shapes["layer1.0.downsample.0.weight"] == (64, 32, 1, 1)
+    assert shapes["layer3.0.conv2.weight"] == (256, 256, 3, 3)
+    assert shapes["fc.weight"] == (100, 256)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("resnet20", 278_324),
+        ("resnet32", 472_756),
+        ("resnet56", 861_620),
+        ("resnet110", 1_736_564),
+        ("resnet8x4", 1_233_540),
+        ("resnet32x4", 7_433_860),
+    ],
+)
+def test_parameter_counts_with_100_classes(name, parameters):
+    model = create_model(name, num_classes=100)
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("classes", "channels"), [(10, 1), (95, 3)])
+def test_the_catalogue_counts_as_the_model_does(name, classes, channels):
+    model = create_model(name, num_classes=classes, in_channels=channels)
+    assert MODELS[name].parameters(classes, channels) == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_depth_is_the_longest_path_of_weights(name):
+    model = create_model(name, num_classes=10)
+    weights = [key for key, p in model.named_parameters() if p.ndim in (2, 4) and "downsample" not in key]
+    assert MODELS[name].depth == len(weights)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("size", [8, 28, 32, 64])
+def test_shapes_for_any_square_image(name, size):
+    model = create_model(name, num_classes=7, in_channels=1).eval()
+    features = MODELS[name].feature_size
+    with torch.inference_mode():
+        images = torch.rand(2, 1, size, size)
+        outputs = model.outputs(images, features=True, maps=True)
+        assert outputs.logits.shape == (2, 7)
+        assert outputs.features.shape == (2, features)
+        assert outputs.maps.shape == (2, features, size // 4, size // 4)
+        assert torch.allclose(outputs.features, outputs.maps.mean((2, 3)), atol=1e-6)
+        assert torch.allclose(outputs.logits, model.fc(outputs.features), atol=1e-6)
+        assert torch.equal(model(images), outputs.logits)
+        plain = model.outputs(images)
+    assert plain.features is None
+    assert plain.maps is None
+
+
+def test_pooling_equals_the_published_average_of_8_by_8():
+    model = create_model("resnet8", num_classes=5).eval()
+    with torch.inference_mode():
+        outputs = model.outputs(torch.rand(3, 3, 32, 32), features=True, maps=True)
+        published = torch.nn.functional.avg_pool2d(outputs.maps, 8).flatten(1)
+    assert torch.allclose(outputs.features, published, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["convnet-small", "resnet8"])
+def test_the_seed_alone_decides_the_weights(name):
+    def weights(seed):
+        torch.manual_seed(seed)
+        return create_model(name, num_classes=5).state_dict()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["fc.weight"], other["fc.weight"])
+
+
+def test_convolutions_start_at_kaimings_scale():
+    torch.manual_seed(0)
+    weight = create_model("resnet8x4", num_classes=5).layer3[0].conv2.weight
+    assert weight.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["convnet-small", "resnet8"])
+def test_bf16_autocast_and_channels_last_stay_close_to_float32(name):
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=5).eval()
+    images = torch.rand(4, 3, 16, 16)
+    with torch.inference_mode():
+        exact = model(images)
+        model = model.to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = model.outputs(images.to(memory_format=torch.channels_last), maps=True)
+    assert outputs.maps.is_contiguous(memory_format=torch.channels_last)
+    assert (outputs.logits.float() - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match="'resnet18' came; the nearest is 'resnet8'"):
+        create_model("resnet18", num_classes=5)
+    with pytest.raises(ValueError, match="model must be one of convnet-small, resnet8"):
+        resolve("zzz")
+    with pytest.raises(ValueError, match="num_classes must be at least 2, but 1 came"):
+        create_model("resnet8", num_classes=1)
+    with pytest.raises(ValueError, match="in_channels must be at least 1, but 0 came"):
+        create_model("resnet8", num_classes=2, in_channels=0)
+    with pytest.raises(ValueError, match="depth must be 6 n"):
+        ResNet(9, (16, 16, 32, 64), num_classes=2)
+    model = create_model("resnet8", num_classes=2, in_channels=3)
+    with pytest.raises(ValueError, match=r"\[batch, 3, height, width\] for this model, but \[2, 1, 8, 8\]"):
+        model(torch.zeros(2, 1, 8, 8))
+
+
+def test_looking_at_the_catalogue_imports_no_torch():
+    code = "import sys, bickd_core.models.catalogue, bickd_core.presets; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_examples_in_docstrings_hold():
+    result = doctest.testmod(catalogue)
+    assert result.failed == 0
+    assert result.attempted > 0
