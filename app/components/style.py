@@ -9,7 +9,9 @@ from bickd_viz import ModelStyle, Theme, model_styles, theme_named
 
 _CSS = """
 <style>
-  .block-container { padding-top: 2.6rem; padding-bottom: 3rem; max-width: 1560px; }
+  .block-container { padding: 2.6rem 2.5rem 3rem; max-width: 1560px; }
+  [data-testid="stSidebarHeader"]::before { content: "BicKD Explorer"; font-weight: 700; font-size: 1.05rem; white-space: nowrap; }
+  [data-testid="stSidebarHeader"] { height: 3.2rem; margin-bottom: .2rem; }
   h1 { font-size: clamp(1.35rem, 2.1vw, 1.9rem) !important; line-height: 1.3 !important; padding: .2rem 0 .1rem !important; }
   h2 { font-size: 1.18rem !important; padding: 1.1rem 0 0 !important; }
   h3 { font-size: 1rem !important; padding: 0 !important; }

@@ -111,7 +111,7 @@ def test_the_seed_alone_decides_the_weights(name):
 
 def test_convolutions_start_at_kaimings_scale():
     torch.manual_seed(0)
-    weight = create_model("resnet8x4", num_classes=5).layer3[0].conv2.weight
+    weight = create_model("resnet8x4", num_classes=5).layer3[0].conv1.weight  # [256, 128, 3, 3]
     assert weight.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.02)
 
 
