@@ -96,16 +96,17 @@ def label(run: RunFolder) -> str:
 
 
 def described(key: str) -> str:
-    """A run in a choice list: short name, model, data, seed."""
+    """A run in a choice list: one's own by its name, a bundled one by method, seed and model."""
     try:
         about = info(library().find(key))
     except RunError:
         return f"{key} (not there)"
     if "/" not in key:
         return key
-    seed = f", seed {about.seed}" if about.seed is not None and about.role == "student" else ""
-    name = "Teacher" if about.role == "teacher" else _SHORT.get(about.objective, about.name)
-    return f"{name}, {about.arch}{seed} · {about.dataset}"
+    if about.role == "teacher":
+        return f"{about.arch} · {about.dataset}"
+    seed = "" if about.seed is None else f" s{about.seed}"
+    return f"{_SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
 
 
 def with_predictions(split: str) -> list[RunFolder]:
@@ -114,7 +115,7 @@ def with_predictions(split: str) -> list[RunFolder]:
 
 def default_view(dataset: str = DEFAULT_DATASET) -> ViewState:
     """The bundled comparison on this data: its teacher and seed 0 of each method."""
-    keys = [run.key for run in readable_runs()[0]]
+    keys = [run.key for run in with_predictions("test")]
     students = [f"{dataset}/{method}-s0" for method in PRESETS if f"{dataset}/{method}-s0" in keys]
     teacher = f"{dataset}/teacher"
     if teacher in keys and students:
@@ -138,6 +139,11 @@ class Model:
     @property
     def is_teacher(self) -> bool:
         return self.kind == "teacher"
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence."""
+        return "the teacher" if self.is_teacher else self.name
 
 
 @dataclass(frozen=True)
@@ -379,6 +385,55 @@ def _overlap_difference(
             return None
         grams.append(shard_grams(model.predictions.probabilities(at), shard))
     return paired_overlap_difference(*grams)
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """Runs that differ from a student in their seeds alone: mean and standard deviation over them.
+
+    Attributes:
+        seeds: how many runs, the student's own among them.
+        figures: field of Summary -> (mean, standard deviation); fields that a run lacks are left out.
+    """
+
+    seeds: int
+    figures: dict[str, tuple[float, float]]
+
+
+def over_seeds(of: Comparison, model: Model, temperature: float) -> OverSeeds | None:
+    """The spread over seeds, or None where there is one run alone."""
+    marks = []
+    for run in with_predictions(of.split):
+        if _recipe(info(run)) == _recipe(model.info):
+            marks.append(fingerprint(run.predictions_path(of.split)))  # type: ignore[arg-type]
+    if len(marks) < 2:
+        return None
+    return _over_seeds(of.key[0], tuple(marks), temperature)
+
+
+def _recipe(about: RunInfo) -> tuple[object, ...]:
+    """What two runs share when they differ in their seeds alone."""
+    if about.config is None or about.teacher is None:
+        return (about.name,)
+    config = about.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
+    return (about.teacher.weights_sha256, repr(config))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
+    found: dict[str, list[float]] = {"accuracy": [], "agreement": [], "overlap": [], "overlap_matched": []}
+    for mark in marks:
+        both = align([_predictions(teacher), _predictions(mark)]).predictions
+        figures = summarise(*both, T=T)
+        for name, values in found.items():
+            interval = getattr(figures, name)
+            if interval is not None:
+                values.append(interval.estimate)
+    complete = {name: values for name, values in found.items() if len(values) == len(marks)}
+    return OverSeeds(
+        seeds=len(marks),
+        figures={name: (float(np.mean(v)), float(np.std(v, ddof=1))) for name, v in complete.items()},
+    )
 
 
 # -- samples ---------------------------------------------------------------------------------------

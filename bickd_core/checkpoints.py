@@ -1,6 +1,6 @@
 """Weights on disk: safetensors out; safetensors, torch files or npz in, and no file ever runs code.
 
-Torch files are read by torch's restricted unpickler alone (`weights_only=True`), their sizes checked first.
+Torch files are read by torch's restricted unpickler alone (`weights_only=True`), sizes checked first.
 Whatever is wrong with a file ends in a `WeightsError` of one sentence, and a model is loaded whole or not at all.
 """
 
@@ -67,8 +67,8 @@ def read_weights(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
     """The named tensors in a weights file, on the CPU, in the types that the file has.
 
     Args:
-        path: `.safetensors`; `.pt`, `.pth`, `.bin`, `.ckpt` (torch, zip or legacy); or `.npz`. A torch file may
-            hold the state dict itself or have it under "state_dict", "model_state_dict", "model" or "net".
+        path: `.safetensors`; `.pt`, `.pth`, `.bin`, `.ckpt` (torch, zip or legacy); or `.npz`. A torch file
+            may hold the state dict itself or under "state_dict", "model_state_dict", "model" or "net".
             Prefixes `module.` and `_orig_mod.` are taken off where all names have them.
         max_bytes: refuse files that are larger, on disk or unpacked.
 
@@ -81,7 +81,7 @@ def read_weights(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
         raise WeightsError(f"{path.name} is not there: a weights file was expected at {path}.")
     if path.suffix.lower() not in SUFFIXES:
         raise WeightsError(
-            f"{path.name} is not known as a weights file: its name should end with one of {', '.join(SUFFIXES)}."
+            f"{path.name} is not known as a weights file: its name should end with {', '.join(SUFFIXES)}."
         )
     if path.stat().st_size > max_bytes:
         raise WeightsError(
@@ -103,11 +103,12 @@ def _size(count: int) -> str:
 
 
 def _not_whole(path: Path, kind: str, error: Exception) -> WeightsError:
-    lines = str(error).strip().splitlines()
-    reason = lines[0].split(". ")[0].rstrip(".")[:120] if lines else type(error).__name__
+    # Only these say something to a user; an unpickler's KeyError(101) does not.
+    telling = isinstance(error, SafetensorError | RuntimeError | zipfile.BadZipFile) and str(error).strip()
+    reason = f" ({telling.splitlines()[0].split('. ')[0].rstrip('.')[:120]})" if telling else ""
     return WeightsError(
-        f"{path.name} is not a whole {kind} file ({reason}): it is cut short, damaged or of another kind, "
-        "so copy or download it again."
+        f"{path.name} is not a whole {kind} file{reason}: it is cut short, damaged or of another kind, so copy "
+        "or download it again."
     )
 
 
@@ -119,7 +120,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
-    """Names in a zip file, after its declared sizes were found acceptable: a small file can unpack to a huge one."""
+    """Names in a zip file, its declared sizes checked: a small file can unpack to a huge one."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -162,11 +163,11 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
     except Exception as error:  # a damaged or hostile pickle may fail anywhere in the unpickler
         message = str(error)
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
-        if wanted or "weights_only" in message and "Unsupported" in message:
+        if wanted or ("weights_only" in message and "Unsupported" in message):
             what = f"the Python object {wanted[1]}" if wanted else "a Python object"
             raise WeightsError(
-                f"{path.name} was refused and nothing in it was run: loading it needs {what}, which could run "
-                "code, and only plain tensors are accepted; save them with torch.save(model.state_dict(), ...)."
+                f"{path.name} was refused and nothing in it was run: loading it needs {what}, which could "
+                "run code; save plain tensors with torch.save(model.state_dict(), ...)."
             ) from error
         raise _not_whole(path, "torch", error) from error
 
@@ -189,8 +190,8 @@ def _find_state_dict(content: Any, name: str) -> dict[str, Tensor]:
     else:
         came = f"a {type(content).__name__}"
     raise WeightsError(
-        f"{name} holds no weights that can be found: a table of names and tensors was expected, alone or under "
-        f"one of {', '.join(_NESTED_KEYS)}, but {came} came."
+        f"{name} holds no weights that can be found: a table of names and tensors was expected, alone or "
+        f"under {', '.join(_NESTED_KEYS)}, but {came} came."
     )
 
 
@@ -219,8 +220,8 @@ def _check_finite(state: Mapping[str, Tensor], name: str) -> None:
             bad = int((~torch.isfinite(value.float())).sum())
             if bad:
                 raise WeightsError(
-                    f"{name} cannot be used: {bad:,} of the {value.numel():,} numbers in {key} are not finite "
-                    "(NaN or infinite), so its training has broken down or the file is damaged."
+                    f"{name} cannot be used: {bad:,} of {value.numel():,} numbers in {key} are not finite, "
+                    "so its training broke down or the file is damaged."
                 )
 
 
@@ -242,11 +243,11 @@ def load_into(
     if mismatch is not None:
         raise WeightsError(mismatch)
     own = model.state_dict()
-    given = {
-        key: state_dict[key].to(value.dtype) if key in state_dict else value for key, value in own.items()
-    }
-    _check_finite(given, f"the file for {name}")
-    model.load_state_dict(given)
+    for key, value in own.items():
+        if key in state_dict and state_dict[key].shape == value.shape:  # a counter may be missing or odd
+            own[key] = state_dict[key].to(value.dtype)
+    _check_finite(own, f"The set of weights for {name}")
+    model.load_state_dict(own)
 
 
 def describe_mismatch(
@@ -254,8 +255,8 @@ def describe_mismatch(
 ) -> str | None:
     """One sentence on why weights do not fit a model: what was expected and what came; None when they fit.
 
-    Told apart: another architecture (names or shapes differ), another number of classes (the head's rows), another
-    number of image channels (the stem's input).
+    Told apart: another architecture (names or shapes differ), another number of classes (the head's rows),
+    another number of image channels (the stem's input).
     """
     own = {key: value for key, value in model.state_dict().items() if not key.endswith(_COUNTER)}
     came = {key: value for key, value in state_dict.items() if not key.endswith(_COUNTER)}
@@ -269,35 +270,26 @@ def describe_mismatch(
             f"These are not weights of {name}: it has {len(own)} tensors, {len(came)} came and {shared} names "
             f"match ({', '.join(details)}); choose the architecture that they were trained with."
         )
-    wrong = {key for key in own if own[key].shape != came[key].shape}
-    if not wrong:
+    shapes = {key: (own[key].shape, came[key].shape) for key in own if own[key].shape != came[key].shape}
+    if not shapes:
         return None
-    reasons = []
-    subject = f"dataset {dataset}" if dataset else "this model"
-    head = next(
-        (key for key, module in reversed(list(model.named_modules())) if isinstance(module, nn.Linear)), None
-    )
-    rows = [key for key in (f"{head}.weight", f"{head}.bias") if key in wrong]
-    if rows and all(own[key].shape[1:] == came[key].shape[1:] and came[key].ndim for key in rows):
-        wrong -= set(rows)
-        reasons.append(
-            f"{rows[0]} has {came[rows[0]].shape[0]} rows, {subject} has {own[rows[0]].shape[0]} classes"
-        )
+    linear = [key for key, module in model.named_modules() if isinstance(module, nn.Linear)]
     stem = next((key for key in own if own[key].ndim == 4), None)
-    if stem in wrong and came[stem].ndim == 4 and _but_channels(own[stem]) == _but_channels(came[stem]):
-        wrong -= {stem}
-        reasons.append(
-            f"{stem} takes {came[stem].shape[1]} image channels, {subject} has {own[stem].shape[1]}"
-        )
-    if not wrong:
+    owner = f"dataset {dataset}" if dataset else "this model"
+    reasons, wrong = [], []
+    for key, (expected, found) in shapes.items():
+        if linear and key in (f"{linear[-1]}.weight", f"{linear[-1]}.bias") and expected[1:] == found[1:]:
+            if key.endswith("weight"):
+                reasons.append(f"{key} has {found[0]} rows, {owner} has {expected[0]} classes")
+        elif key == stem and len(found) == 4 and (expected[0], expected[2:]) == (found[0], found[2:]):
+            reasons.append(f"{key} takes {found[1]} image channels, {owner} has {expected[1]}")
+        else:
+            wrong.append(key)
+    if reasons and not wrong:
         return f"These weights of {name} are for other data: {', and '.join(reasons)}."
-    first = next(key for key in own if key in wrong)
+    first = (wrong or list(shapes))[0]
     return (
-        f"These are not weights of {name}: {len(wrong)} of its {len(own)} tensors came in another shape ({first} "
-        f"should be {list(own[first].shape)}, it is {list(came[first].shape)}); choose the architecture that they "
-        "were trained with."
+        f"These are not weights of {name}: {len(shapes)} of its {len(own)} tensors came in another shape "
+        f"({first} should be {list(shapes[first][0])}, it is {list(shapes[first][1])}); choose the "
+        "architecture that they were trained with."
     )
-
-
-def _but_channels(weight: Tensor) -> tuple[int, ...]:
-    return (weight.shape[0], *weight.shape[2:])

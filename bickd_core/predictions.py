@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import atomic_write
+
+# What numpy and zipfile raise for a file that is cut short, has bytes changed, or is another kind of file.
+DAMAGE = (
+    OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error,
+    NotImplementedError,
+)  # fmt: skip
+HALF_MAX = float(np.finfo(np.float16).max)
 
 
 class PredictionsError(ValueError):
@@ -45,6 +53,11 @@ class Predictions:
             raise PredictionsError(
                 f"`class_names` must name the {c} columns of the logits, got {len(self.class_names)} names."
             )
+        if len(set(self.class_names)) != c:
+            twice = next(name for name in self.class_names if self.class_names.count(name) > 1)
+            raise PredictionsError(f"`class_names` must be unique, got '{twice}' twice; give each class its own.")
+        if self.ids.dtype.kind not in "iuU":
+            raise PredictionsError(f"`ids` must be integers or text, got {self.ids.dtype}; store them as int64 or str.")
         if self.ids.shape != (n,):
             raise PredictionsError(f"`ids` must be [{n}], one a sample, got shape {self.ids.shape}.")
         if len(np.unique(self.ids)) != n:
@@ -53,6 +66,8 @@ class Predictions:
             bad = int((~np.isfinite(self.logits)).any(axis=1).argmax())
             raise PredictionsError(f"`logits` must be finite, got NaN or infinity in row {bad}.")
         if self.labels is not None:
+            if self.labels.dtype.kind not in "iu":
+                raise PredictionsError(f"`labels` must be class indices (integers), got {self.labels.dtype}.")
             if self.labels.shape != (n,):
                 raise PredictionsError(f"`labels` must be [{n}], one a sample, got {self.labels.shape}.")
             if n and (self.labels.min() < 0 or self.labels.max() >= c):
@@ -106,32 +121,46 @@ class Predictions:
 
     def save(self, path: Path | str, *, half: bool = False) -> None:
         """Write a compressed npz; `half` stores logits and features as float16 (for the shelf)."""
-        kind = np.float16 if half else np.float32
         arrays = {
-            "logits": self.logits.astype(kind),
+            "logits": to_half(self.logits) if half else self.logits.astype(np.float32),
             "class_names": np.array(self.class_names, dtype=np.str_),
             "ids": self.ids,
         }
         if self.labels is not None:
             arrays["labels"] = self.labels
         if self.features is not None:
-            arrays["features"] = self.features.astype(kind)
+            arrays["features"] = to_half(self.features) if half else self.features.astype(np.float32)
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path | str) -> Predictions:
-        """Read what `save` wrote; nothing is ever unpickled."""
+        """Read what `save` wrote; nothing is ever unpickled.
+
+        Raises:
+            PredictionsError: another kind of file, a damaged one, or arrays that do not fit together.
+        """
         arrays = read_arrays(path, ("logits", "class_names", "ids"))
-        features = arrays.get("features")
-        labels = arrays.get("labels")
+        for name in ("logits", "features"):
+            if name in arrays and arrays[name].dtype.kind not in "fiu":
+                raise PredictionsError(
+                    f"{Path(path).name}: `{name}` must be real numbers, got {arrays[name].dtype}."
+                )
+        features, labels = arrays.get("features"), arrays.get("labels")
+        if labels is not None and labels.dtype.kind in "iu":
+            labels = labels.astype(np.int64)
         return cls(
             logits=arrays["logits"].astype(np.float32),
-            class_names=tuple(str(name) for name in arrays["class_names"]),
+            class_names=tuple(str(name) for name in arrays["class_names"].ravel()),
             ids=arrays["ids"],
-            labels=None if labels is None else labels.astype(np.int64),
+            labels=labels,
             features=None if features is None else features.astype(np.float32),
         )
+
+
+def to_half(values: np.ndarray) -> np.ndarray:
+    """float16, with what lies beyond its range (65,504) cut to it: infinities could not be read again."""
+    return np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
 
 
 def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
@@ -139,10 +168,13 @@ def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise PredictionsError(f"{Path(path).name}: expected an npz file without pickles, got {error}.") from error
+    except FileNotFoundError:
+        raise
+    except DAMAGE as error:
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        raise PredictionsError(
+            f"{Path(path).name}: expected a whole npz file without pickles, but reading it failed ({reason})."
+        ) from error
     missing = [name for name in required if name not in arrays]
     if missing:
         raise PredictionsError(f"{Path(path).name}: expected the arrays {', '.join(required)}; missing {missing[0]}.")
@@ -206,12 +238,14 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
             f"{' and '.join(called)} have no sample in common; compare predictions on the same split."
         )
     aligned = tuple(model.take(_positions(model.ids, shared)) for model in ordered)
-    reference = next((model.labels for model in aligned if model.labels is not None), None)
+    reference, whose = None, ""
     for name, model in zip(called, aligned, strict=True):
-        if reference is not None and model.labels is not None and (model.labels != reference).any():
+        if model.labels is not None and reference is None:
+            reference, whose = model.labels, name
+        elif model.labels is not None and (model.labels != reference).any():
             n = int((model.labels != reference).sum())
             raise PredictionsError(
-                f"{name} gives {n} of {len(shared)} shared samples another true label than {called[0]}; "
+                f"{name} gives {n} of {len(shared)} shared samples another true label than {whose}; "
                 "the ids do not name the same samples."
             )
     if reference is not None:

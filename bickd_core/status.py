@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import psutil
 
@@ -62,7 +62,8 @@ class Worker:
             return None
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) > 1.0 or process.status() == psutil.STATUS_ZOMBIE
+            # Two seconds: the start is counted from the boot time, which a clock correction may move a little.
+            return abs(process.create_time() - self.started) > 2.0 or process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
         except psutil.AccessDenied:
@@ -103,6 +104,20 @@ class Status:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Status:
+        """What `to_dict` gave.
+
+        Raises:
+            ValueError: not a mapping, an unknown state, or fields that do not fit.
+        """
+        if not isinstance(stored, dict) or stored.get("state") not in get_args(State):
+            raise ValueError(f"expected a `state` of {', '.join(get_args(State))}, got {str(stored)[:80]}")
+        try:
+            return cls._from_fields(stored)
+        except TypeError as error:
+            raise ValueError(f"its fields do not fit ({error})") from error
+
+    @classmethod
+    def _from_fields(cls, stored: dict[str, Any]) -> Status:
         worker = stored.get("worker")
         return cls(
             **{

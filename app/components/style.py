@@ -18,12 +18,14 @@ _CSS = """
   [data-testid="stCaptionContainer"] p { font-size: .88rem; line-height: 1.4; }
   .bk-dot { display: inline-block; width: .62em; height: .62em; border-radius: 50%; margin-right: .4em; }
   .bk-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 10px; }
+  .bk-thumbs.bk-one-row { grid-auto-rows: 0; grid-template-rows: auto; row-gap: 0; overflow: hidden; }
   .bk-thumbs figure { margin: 0; }
   .bk-thumbs img { width: 100%; aspect-ratio: 1; border-radius: 6px; object-fit: cover; display: block;
                    image-rendering: auto; background: rgba(128,128,128,.12); }
   .bk-thumbs .bk-pixel { image-rendering: pixelated; }
   .bk-thumbs figcaption { font-size: .78rem; line-height: 1.3; margin-top: 4px; overflow-wrap: anywhere; }
   .bk-thumbs figcaption span { opacity: .72; }
+  [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:has([data-testid="stCaptionContainer"]) { margin-top: -.55rem; }
   .bk-name { font-weight: 600; }
   @media (max-width: 640px) { .block-container { padding-left: 1rem; padding-right: 1rem; } }
 </style>

@@ -29,9 +29,9 @@ class Figure:
 
 CARDS = (
     Figure("accuracy", "Accuracy", "higher is better", "percent"),
-    Figure("agreement", "Agreement with the teacher", "same top-1 class; higher is closer", "percent", False),
+    Figure("agreement", "Agreement", "same top-1 class as the teacher", "percent", False),
     Figure("overlap", "Class overlap", "lower is more orthogonal"),
-    Figure("overlap_matched", "Overlap at matched entropy", "the same with sharpness taken out"),
+    Figure("overlap_matched", "Overlap, matched", "the same without sharpness"),
 )
 TABLE = (
     *CARDS,
@@ -55,6 +55,7 @@ def show() -> None:
         _pair(of, student, other, view.temperature)
         _maps(of, student, view.temperature)
     _table(of, student, view.temperature)
+    _seeds(of, view.temperature)
 
 
 def _finding(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
@@ -71,7 +72,7 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
     st.title(
         text.headline(
             student.name,
-            against.name,
+            against.called,
             mine.overlap.estimate,
             theirs.overlap.estimate,
             difference=data.overlap_difference(of, student, against, T),
@@ -92,7 +93,7 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
     gain = data.accuracy_difference(of, student, against)
     if gain is not None and mine.accuracy is not None and theirs.accuracy is not None:
         note += " " + text.comparison_sentence(
-            "Accuracy", student.name, against.name, mine.accuracy.estimate, theirs.accuracy.estimate, gain
+            "Accuracy", student.name, against.called, mine.accuracy.estimate, theirs.accuracy.estimate, gain
         )
     if "bickd" in (student.kind, against.kind):
         note += " BicKD here is a reconstruction from the paper's abstract."
@@ -116,7 +117,7 @@ def _buttons() -> None:
 def _cards(of: data.Comparison, T: float) -> None:
     looks = style.styles(of)
     for column, figure in zip(st.columns(len(CARDS), gap="small"), CARDS, strict=True):
-        with column, st.container(border=True):
+        with column, st.container(border=True, height="stretch"):
             st.markdown(f"**{figure.title}**")
             st.caption(figure.note)
             rows = []
@@ -181,15 +182,15 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     names = of.class_names
     chosen = state.current().pair is not None
     against = other or of.teacher
-    lead = "In focus" if chosen else f"The pair that {student.name} separates most from {against.name}"
+    lead = "In focus" if chosen else f"The pair that {student.name} separates most from {against.called}"
     st.subheader(f"{lead}: {names[row]} and {names[column]}")
     cosines = [f"{data.geometry(of, m, T).gram[row, column]:.2f} {m.name}" for m in of.models]
     st.caption(
-        f"Cosine: {', '.join(cosines)}. Below, the images that carry most of it in {against.name}, each with its "
-        f"true class and {against.name}'s probability of {names[row]} | {names[column]} at T = {T:g}. "
+        f"Cosine: {', '.join(cosines)}. Below, the images that carry most of it in {against.called}, each with its "
+        f"true class and {against.called}'s probability of {names[row]} | {names[column]} at T = {T:g}. "
         f"{data.image_credit(of)}"
     )
-    thumbs.pair_strip(of, against, (row, column), T, most=12)
+    thumbs.pair_strip(of, against, (row, column), T, most=14, one_row=True)
 
 
 def _maps(of: data.Comparison, student: data.Model, T: float) -> None:
@@ -263,3 +264,27 @@ def _table(of: data.Comparison, student: data.Model, T: float) -> None:
         on_select=chosen,
         selection_mode="single-row",
     )
+
+
+def _seeds(of: data.Comparison, T: float) -> None:
+    rows = []
+    for model in of.students:
+        spread = data.over_seeds(of, model, T)
+        if spread is None:
+            continue
+        row = {"method": data.label(model.run), "seeds": spread.seeds}
+        for figure in CARDS:
+            if figure.field in spread.figures:
+                mean, deviation = spread.figures[figure.field]
+                row[figure.title] = text.with_deviation(mean, deviation, spread.seeds, figure.fmt).split(
+                    " ("
+                )[0]
+        rows.append(row)
+    if not rows:
+        return
+    st.subheader("Would another seed say the same?")
+    st.caption(
+        "Mean ± standard deviation over runs that differ in their seeds alone (initial weights, order, augmentation). "
+        "The charts above show one seed; their intervals are over images and do not hold this spread."
+    )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="overview-seeds")

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, style
+from app.components import chart, frame, style, thumbs
 from app.views.overview import model_title
 from bickd_viz import text
 from bickd_viz.charts import prediction_map, shared_frame
@@ -53,16 +53,13 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     moved = data.displacement(of, student, T)
     st.title(
         f"{student.name} names another class than the teacher on {text.count(int(differs.sum()))} of "
-        f"{text.count(of.n)} images, and moves them {moved[differs].mean() / max(moved[~differs].mean(), 1e-12):.1f} times as far"
-        if differs.any() and not differs.all()
-        else f"{student.name} names the teacher's class on {text.percent(1 - differs.mean())} of the images"
+        f"{text.count(of.n)} images"
     )
+    groups = (("where the top-1 class differs", moved[differs]), ("where it is the same", moved[~differs]))
+    found = [f"{values.mean():.2f} {where}" for where, values in groups if len(values)]
     st.caption(
-        f"Displacement is the Hellinger distance of the two models' probabilities at T = {T:g}, measured in the full "
-        f"space: {moved[differs].mean():.2f} on average where the top-1 class differs, {moved[~differs].mean():.2f} where it "
-        "is the same."
-        if differs.any() and not differs.all()
-        else ""
+        f"Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full space, is "
+        f"{' and '.join(found)} on average."
     )
 
 
@@ -120,7 +117,7 @@ def _maps(
                 displacement_max=1.0,
                 highlight_classes=highlighted,
                 theme=style.theme(),
-                height=560,
+                height=440,
                 frame=limits,
                 dragmode="pan",
             )
@@ -138,6 +135,7 @@ def _maps(
             seed = "" if layout.seed is None else f", seed {layout.seed}"
             st.caption(f"{layout.method.upper()} at T = 4{seed}: {', '.join(quality)}.")
     _how_far_to_trust(of, maps, method)
+    _images(of, student, T, colour, highlighted)
 
 
 def _how_far_to_trust(of: data.Comparison, maps: list[data.MapView | None], method: str) -> None:
@@ -165,6 +163,26 @@ def _how_far_to_trust(of: data.Comparison, maps: list[data.MapView | None], meth
             + " Trustworthiness falls with false neighbours, continuity with torn ones; both are 1 at best. "
             "Displacement and rankings on these pages are always computed in the full space."
         )
+
+
+def _images(
+    of: data.Comparison, student: data.Model, T: float, colour: str, highlighted: tuple[int, ...]
+) -> None:
+    """Images behind the coloured points: of the classes in colour, the most displaced first."""
+    moved = data.displacement(of, student, T)
+    if colour == "highlight" and highlighted and of.labels is not None:
+        candidates = np.flatnonzero(np.isin(of.labels, highlighted))
+        names = ", ".join(of.class_names[c] for c in highlighted)
+        st.subheader(f"Images of {names}")
+    else:
+        candidates = np.arange(of.n)
+        st.subheader("The most displaced images")
+    st.caption(
+        "The most displaced first. Under each its true class, then what the teacher says and what "
+        f"{student.name} says. {data.image_credit(of)}"
+    )
+    positions = candidates[np.argsort(-moved[candidates], kind="stable")][:24]
+    thumbs.show(of, positions, thumbs.who_says_what(of, student, positions))
 
 
 def _make_missing(of: data.Comparison, missing: list[data.Model]) -> None:

@@ -78,7 +78,7 @@ def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
                 f"{across.overlap:.3f}. BicKD's class-wise side pulls the first up and the second down."
             )
     with right, st.container(border=True):
-        st.html(model_title(colour, "Sample by sample", "mean cosine of rows, binned by true class"))
+        st.html(model_title(colour, "Sample by sample", "mean cosine of rows, by true class"))
         if of.labels is None:
             st.info("Samples are binned by their true class, and these predictions have no labels.")
             return
@@ -109,7 +109,7 @@ def _cka(of: data.Comparison, T: float) -> None:
             if interval is not None:
                 rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
         null = data.shuffled_cka(of, of.students[-1])
-        chart.show(whisker_rows(rows, theme=style.theme(), reference=null, height=280), "similarity-cka")
+        chart.show(whisker_rows(rows, theme=style.theme(), reference=null, slots=5), "similarity-cka")
 
 
 def _least_similar(of: data.Comparison, T: float) -> None:
@@ -131,20 +131,10 @@ def _least_similar(of: data.Comparison, T: float) -> None:
 
 def _farthest(of: data.Comparison, student: data.Model, T: float) -> None:
     moved = data.displacement(of, student, T)
-    positions = np.argsort(-moved, kind="stable")[:12]
+    positions = np.argsort(-moved, kind="stable")[:14]
     st.subheader(f"Where {student.name} and the teacher differ most")
     st.caption(
         f"Largest Hellinger distance at T = {T:g}, in the full space of probabilities. Under each image its true class, "
         f"then what the teacher says and what {student.name} says. {data.image_credit(of)}"
     )
-    names, labels = of.class_names, of.labels
-    captions = []
-    for position in positions:
-        true = (
-            names[labels[position]]
-            if labels is not None
-            else f"sample {of.teacher.predictions.ids[position]}"
-        )
-        says = [names[m.predictions.predicted[position]] for m in (of.teacher, student)]
-        captions.append((true, f"{says[0]} | {says[1]}"))
-    thumbs.show(of, positions, captions)
+    thumbs.show(of, positions, thumbs.who_says_what(of, student, positions), one_row=True)

@@ -1,0 +1,271 @@
+"""The app in a real Chromium: a server of our own, and pages that are waited for by state, never by time.
+
+Used by the browser tests, by `benchmarks/startup.py` and by `docs/screenshots.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+TIMEOUT = 60.0
+"""Seconds that a page may take before we call it stuck; two busy cores are slow, a wait ends when the state is there."""
+QUIET_MS = 150
+"""The page counts as settled when its script has been at rest this long."""
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium or Chrome: the CHROMIUM variable, else the usual names; None where there is none."""
+    if wanted := os.environ.get("CHROMIUM"):
+        return shutil.which(wanted)
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if found := shutil.which(name):
+            return found
+    return None
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A headless Chromium with a new, empty profile."""
+    found = find_chromium()
+    if found is None:
+        raise RuntimeError("no Chromium was found; install Debian's `chromium`, or set CHROMIUM to its path.")
+    return playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what: str, condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
+    """Ask until the answer is true; a TimeoutError names what was waited for."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.02)
+    raise TimeoutError(f"waited {seconds:.0f} s for: {what}")
+
+
+class AppServer:
+    """`streamlit run app/main.py` on a free port of 127.0.0.1, with run folders of its own."""
+
+    def __init__(self, runs: Path, shelf: Path | None = None) -> None:
+        self.runs = runs
+        self.shelf = ROOT / "pretrained" if shelf is None else shelf
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = runs.parent / f"{runs.name}-app.log"
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, page: str = "", query: Mapping[str, str] | None = None) -> str:
+        return f"{self.address}/{page}" + (f"?{urlencode(query)}" if query else "")
+
+    def launch(self) -> None:
+        """Start the process and return at once."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
+        command += ["--server.address", "127.0.0.1", "--server.port", str(self.port)]
+        folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf)}
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **folders}, start_new_session=True
+            )
+
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        self.launch()
+        try:
+            until("the app's health check", self.healthy)
+        except TimeoutError as error:
+            self.stop()
+            raise RuntimeError(f"the app did not start:\n{self.log.read_text()[-3000:]}") from error
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        """End the app, and nothing else: workers that it started go on."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def restart(self) -> None:
+        """The same address and run folders, another process."""
+        self.stop()
+        self.start()
+
+
+@contextlib.contextmanager
+def serving(runs: Path, shelf: Path | None = None) -> Iterator[AppServer]:
+    server = AppServer(runs, shelf)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class AppPage:
+    """One browser tab on the app, which remembers what went wrong in it."""
+
+    def __init__(self, page: Page, server: AppServer) -> None:
+        self.page = page
+        self.server = server
+        self.problems: list[str] = []
+        page.set_default_timeout(TIMEOUT * 1000)
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.on("console", self._on_console)
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error" and not _foreign(message.text, message.location):
+            self.problems.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    # -- going somewhere ---------------------------------------------------------------------------
+    def open(self, page: str = "", query: Mapping[str, str] | None = None) -> AppPage:
+        """Load a page of the app by its address, as a link or a bookmark does."""
+        self.page.goto(self.server.url(page, query), wait_until="commit")
+        return self.settle()
+
+    def reload(self) -> AppPage:
+        self.page.reload(wait_until="commit")
+        return self.settle()
+
+    def visit(self, title: str) -> AppPage:
+        """Go to a page by its link in the sidebar."""
+        self.sidebar()
+        self.page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
+        return self.settle()
+
+    def sidebar(self) -> Locator:
+        """The sidebar, opened first where the window is narrow."""
+        bar = self.page.get_by_test_id("stSidebar")
+        if bar.get_attribute("aria-expanded") != "true":
+            self.page.get_by_test_id("stExpandSidebarButton").click()
+            expect(bar).to_have_attribute("aria-expanded", "true")
+        return bar
+
+    # -- waiting and finding -----------------------------------------------------------------------
+    def settle(self) -> AppPage:
+        """Wait until the script has run to its end and every chart is drawn."""
+        self.page.wait_for_function(_SETTLED, arg=QUIET_MS, timeout=TIMEOUT * 1000)
+        return self
+
+    def key(self, key: str) -> Locator:
+        """The widget or container with this key."""
+        return self.page.locator(f".st-key-{key}")
+
+    def title(self) -> str:
+        return self.page.locator("h1").first.inner_text()
+
+    def query(self) -> dict[str, str]:
+        """What the address bar says after the question mark."""
+        return self.page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+
+    def points(self, key: str) -> int:
+        """How many points the chart with this key draws, over all its traces."""
+        return self.page.evaluate(_POINTS, f".st-key-{key} .js-plotly-plot")
+
+    def sideways(self) -> int:
+        """Pixels by which the page is wider than its window: 0 means no sideways scrolling."""
+        return self.page.evaluate(_SIDEWAYS)
+
+    # -- judging -----------------------------------------------------------------------------------
+    def check(self) -> None:
+        """Fail on a traceback on the page or an error in the console."""
+        broken = self.page.get_by_test_id("stException")
+        assert broken.count() == 0, f"{self.page.url}: {broken.first.inner_text()}"
+        assert not self.problems, f"{self.page.url}: {self.problems}"
+
+
+@contextlib.contextmanager
+def tab(
+    browser: Browser, server: AppServer, *, width: int = 1280, height: int = 900, scheme: str = "light", scale: float = 1
+) -> Iterator[AppPage]:
+    """A tab with an empty profile; `scheme` is what the system is said to prefer, "light" or "dark"."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        device_scale_factor=scale,
+    )
+    try:
+        yield AppPage(context.new_page(), server)
+    finally:
+        context.close()
+
+
+def _foreign(words: str, location: Mapping[str, Any]) -> bool:
+    """Errors that are not ours: what the browser says of a connection that a restart of the app cut."""
+    cut = "WebSocket connection" in words or "net::ERR_CONNECTION_REFUSED" in words
+    return cut or not str(location.get("url", "")).startswith(("http://127.0.0.1", "http://localhost"))
+
+
+# At rest: connected, its script not running, no skeleton or stale element, each chart drawn, for a while on end.
+_SETTLED = """
+quiet => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  const rest = app !== null
+    && app.dataset.testConnectionState === 'CONNECTED'
+    && app.dataset.testScriptState === 'notRunning'
+    && document.querySelector('[data-testid="stAppViewContainer"] [data-testid="stMainBlockContainer"]') !== null
+    && document.querySelector('[data-testid="stAppSkeleton"], [data-testid="stSkeleton"]') === null
+    && document.querySelector('[data-testid="stMain"] [data-stale="true"]') === null
+    && [...document.querySelectorAll('[data-testid="stPlotlyChart"]')].every(
+         chart => chart.querySelector('.js-plotly-plot .main-svg') !== null);
+  const now = performance.now();
+  if (!rest) { window.__rest = undefined; return false; }
+  window.__rest ??= now;
+  return now - window.__rest >= quiet;
+}
+"""
+_POINTS = """
+where => {
+  const chart = document.querySelector(where);
+  return chart === null ? 0 : chart._fullData
+    .filter(trace => trace.type.startsWith('scatter') && trace.visible === true)
+    .reduce((sum, trace) => sum + (trace.x ? trace.x.length : 0), 0);
+}
+"""
+# Streamlit scrolls its own main area, so that both it and the document are asked.
+_SIDEWAYS = """
+() => Math.max(...[document.scrollingElement, document.querySelector('[data-testid="stMain"]')]
+  .filter(part => part !== null).map(part => part.scrollWidth - part.clientWidth))
+"""
