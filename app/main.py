@@ -11,7 +11,9 @@ from app import state
 from app.components import sidebar, style
 from app.registry import PAGES
 
-st.set_page_config(page_title="BicKD Explorer", page_icon=":material/hub:", layout="wide")
+st.set_page_config(
+    page_title="BicKD Explorer", page_icon=str(Path(__file__).with_name("assets") / "icon.png"), layout="wide"
+)
 style.inject()
 pages = [
     st.Page(page.show, title=page.title, icon=page.icon, url_path=page.path, default=page.default)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bickd_core.atomic import write_text
 from bickd_core.data import DATASETS
 from bickd_core.geometry import Summary, summarise
-from bickd_core.predictions import align
+from bickd_core.predictions import PredictionsError, align
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo
 
@@ -20,10 +20,10 @@ def _summary(run: RunFolder, info: RunInfo, library: Library) -> Summary:
     own = run.predictions("test")
     if info.teacher is not None:
         try:
-            teacher, student = align([library.find(info.teacher.key).predictions("test"), own]).predictions
+            teacher, student = align([library.locate(info.teacher.key).predictions("test"), own]).predictions
             return summarise(teacher, student)
-        except RunError:
-            pass  # the teacher was deleted since: the card then stands without agreement
+        except (RunError, PredictionsError):
+            pass  # the teacher is gone or has other samples: the card then stands without agreement
     return summarise(None, own)
 
 
@@ -57,7 +57,7 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
         "",
         "## Figures",
         f"- test accuracy: {_with_interval(summary.accuracy, percent=True)} (last weights, {len_words(summary)})",
-        best.rstrip("\n"),
+        *best.splitlines(),
         f"- class overlap at T = 4: {_with_interval(summary.overlap)}",
     ]
     if summary.agreement is not None:
@@ -66,12 +66,13 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
         lines += [
             f"- {info.cost.parameters:,} parameters, {2 * info.cost.macs / 1e6:,.1f} MFLOPs an image "
             f"(2 x {info.cost.macs / 1e6:,.1f} M multiply-accumulates)",
-            f"- {info.cost.latency_ms} ms an image at batch 1 on {info.cost.latency_cpu}",
         ]
+        if info.cost.latency_ms is not None:
+            lines.append(f"- {info.cost.latency_ms:g} ms an image at batch 1 on {info.cost.latency_cpu}")
     lines += ["", "## Licence", "Weights and predictions: MIT."]
     if data is not None:
         lines.append(f"Images: {data.licence}. {data.credit}.")
-    return "\n".join(line for line in lines if line is not None) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def len_words(summary: Summary) -> str:

@@ -76,9 +76,9 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
     say("loading the data", 0.1)
     dataset = load_dataset(request.dataset, image_size=request.image_size)
     model = create_model(request.arch, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
-    load_into(model, weights, name=f"{request.arch} on {request.dataset}")
+    load_into(model, weights, name=request.arch, dataset=request.dataset)
     size = dataset.image_size
-    teacher = None if request.teacher is None else library.find(request.teacher)
+    teacher = None if request.teacher is None else library.locate(request.teacher)
     run = RunFolder(folder, key=request.name)
     reference = None if teacher is None else teacher_reference(teacher, request.dataset, size)
     save_weights(model, run.weights_path, metadata={"arch": request.arch})

@@ -15,7 +15,7 @@ import numpy as np
 
 from bickd_core.atomic import atomic_write
 from bickd_core.geometry import Layout, align_to, pca_layout, umap_layout
-from bickd_core.predictions import Predictions, PredictionsError, align
+from bickd_core.predictions import DAMAGE, Predictions, PredictionsError, align, to_half
 from bickd_core.runs import Library, RunFolder, Split
 
 TEMPERATURE = 4.0
@@ -38,7 +38,10 @@ def stored_layout(
     name = layout_key(run, split, method, teacher)
     for path in (run.layout_path(name), _aside(library, name)):
         if path.exists():
-            return Layout.load(path)
+            try:
+                return Layout.load(path)
+            except DAMAGE:
+                continue  # cut short or of another kind: it is made again
     return None
 
 
@@ -96,7 +99,7 @@ def _aside(library: Library, name: str) -> Path:
 
 def content_key(predictions: Predictions) -> str:
     """Eight hex digits over ids and logits in half precision, so that packing a run does not change them."""
-    digest = hashlib.sha256(np.ascontiguousarray(predictions.logits.astype("<f2")).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(to_half(predictions.logits).astype("<f2")).tobytes())
     digest.update(np.ascontiguousarray(predictions.ids).tobytes())
     return digest.hexdigest()[:8]
 
@@ -110,8 +113,8 @@ def main() -> None:
     parser.add_argument("--own", type=Path, required=True)
     asked = parser.parse_args()
     library = Library(shelf=asked.shelf, own=asked.own)
-    teacher = None if asked.teacher is None else library.find(asked.teacher)
-    compute_layout(library, library.find(asked.run), teacher=teacher, split=asked.split)
+    teacher = None if asked.teacher is None else library.locate(asked.teacher)
+    compute_layout(library, library.locate(asked.run), teacher=teacher, split=asked.split)
 
 
 if __name__ == "__main__":

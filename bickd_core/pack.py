@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,3 +32,4 @@ def pack(run: RunFolder) -> None:
         shutil.rmtree(run.path / folder, ignore_errors=True)
     for name in ("log.txt", ".worker.lock"):
         (run.path / name).unlink(missing_ok=True)
+    run.write_status(replace(run.status(), worker=None))  # whose machine it was is nobody's concern

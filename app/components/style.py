@@ -25,9 +25,10 @@ _CSS = """
   .bk-thumbs .bk-pixel { image-rendering: pixelated; }
   .bk-thumbs figcaption { font-size: .78rem; line-height: 1.3; margin-top: 4px; overflow-wrap: anywhere; }
   .bk-thumbs figcaption span { opacity: .72; }
-  [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:has([data-testid="stCaptionContainer"]) { margin-top: -.55rem; }
+  .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
+  .bk-card-title span { font-size: .88rem; opacity: .7; }
   .bk-name { font-weight: 600; }
-  @media (max-width: 640px) { .block-container { padding-left: 1rem; padding-right: 1rem; } }
+  @media (max-width: 640px) { .block-container { padding: 4rem 1rem 3rem; } }
 </style>
 """
 
@@ -45,3 +46,22 @@ def styles(of: Comparison) -> dict[str, ModelStyle]:
     """One colour and symbol a model, by key, the same on every page."""
     found = model_styles([(model.name, model.kind) for model in of.models], theme())
     return {model.key: style for model, style in zip(of.models, found, strict=True)}
+
+
+def card_title(title: str, note: str = "") -> None:
+    """The head of a card: what it shows, and under it how to read it."""
+    from html import escape
+
+    below = f"<br><span>{escape(note)}</span>" if note else ""
+    st.html(f'<div class="bk-card-title"><b>{escape(title)}</b>{below}</div>')
+
+
+def model_title(style: ModelStyle, note: str = "", name: str | None = None) -> None:
+    """The head of a card about one model: its colour, its name, a quiet note."""
+    from html import escape
+
+    st.html(
+        f'<span class="bk-dot" style="background:{style.colour}"></span>'
+        f'<span class="bk-name">{escape(name or style.name)}</span>'
+        f'&ensp;<span style="opacity:.75">{escape(note)}</span>'
+    )

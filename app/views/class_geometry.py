@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import data, state
 from app.components import chart, frame, style, thumbs
-from app.views.overview import model_title
 from bickd_viz import text
 from bickd_viz.charts import (
     Line,
@@ -96,7 +95,7 @@ def _matrices(of: data.Comparison, student: data.Model, T: float, order: np.ndar
     tiles = [
         (
             "teacher",
-            looks[of.teacher.key].colour,
+            looks[of.teacher.key],
             "Teacher",
             "class Gram",
             teacher_gram.gram,
@@ -107,17 +106,17 @@ def _matrices(of: data.Comparison, student: data.Model, T: float, order: np.ndar
     ]
     if of.students:
         student_gram = data.geometry(of, student, T, centred=centred)
-        colour = looks[student.key].colour
+        look = looks[student.key]
         difference = student_gram.gram - teacher_gram.gram
         across = data.cross(of, student, T)
         tiles += [
-            ("student", colour, student.name, "class Gram", student_gram.gram, "sequential", 0.0, top),
+            ("student", look, student.name, "class Gram", student_gram.gram, "sequential", 0.0, top),
             (
-                "difference", colour, f"{student.name} − teacher", "below 0: further apart", difference,
+                "difference", look, f"{student.name} − teacher", "below 0: further apart", difference,
                 "diverging", -0.4, 0.4,
             ),
             (
-                "cross", colour, f"Teacher × {student.name}",
+                "cross", look, f"Teacher × {student.name}",
                 "cross Gram" if across.consistency is None else f"cross Gram, diagonal {across.consistency:.2f}",
                 across.gram, "sequential", 0.0, top,
             ),
@@ -125,9 +124,9 @@ def _matrices(of: data.Comparison, student: data.Model, T: float, order: np.ndar
     large = len(names) > 20
     for start in range(0, len(tiles), 2):
         for place, tile in zip(st.columns(2, gap="small"), tiles[start : start + 2], strict=False):
-            key, colour, name, note, matrix, scale, low, high = tile
+            key, look, name, note, matrix, scale, low, high = tile
             with place, st.container(border=True):
-                st.html(model_title(colour, name, note))
+                style.model_title(look, note, name)
                 across_axis = key == "cross"
                 figure = matrix_figure(
                     matrix,
@@ -164,7 +163,7 @@ def _pair(of: data.Comparison, student: data.Model, T: float) -> None:
     for model in shown:
         gram = data.geometry(of, model, T).gram[row, column]
         with st.container(border=True):
-            st.html(model_title(looks[model.key].colour, model.name, f"cosine {gram:.2f}"))
+            style.model_title(looks[model.key], f"cosine {gram:.2f}")
             strip, histogram = st.columns([3, 2], gap="medium")
             with strip:
                 st.caption(
@@ -198,16 +197,16 @@ def _angles(of: data.Comparison, T: float) -> None:
         cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
         found.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
-        st.markdown("**Angles between classes**")
-        st.caption("All pairs of classes; 90° is orthogonal.")
+        style.card_title("Angles between classes", "All pairs of classes; 90° is orthogonal.")
         chart.show(angles(found, theme=style.theme(), height=300), "geometry-angles")
 
 
 def _leakage(of: data.Comparison, T: float) -> None:
     looks = style.styles(of)
     with st.container(border=True):
-        st.markdown("**Classes that leak most**")
-        st.caption("Mean cosine of a class with all others; ordered by the teacher.")
+        style.card_title(
+            "Classes that leak most", "Mean cosine of a class with all others; ordered by the teacher."
+        )
         models = [(looks[model.key], data.geometry(of, model, T).leakage) for model in of.models]
         drawn = leakage_ranking(models, of.class_names, top=10, theme=style.theme(), height=300)
 
@@ -230,6 +229,5 @@ def _by_epoch(of: data.Comparison) -> None:
     if not lines:
         return
     with st.container(border=True):
-        st.markdown("**Overlap while they learned**")
-        st.caption("On the validation split at T = 4, after each epoch.")
+        style.card_title("Overlap while they learned", "On the validation split at T = 4, after each epoch.")
         chart.show(metric_lines(lines, "class overlap", theme=style.theme(), height=280), "geometry-epochs")

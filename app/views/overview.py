@@ -118,8 +118,7 @@ def _cards(of: data.Comparison, T: float) -> None:
     looks = style.styles(of)
     for column, figure in zip(st.columns(len(CARDS), gap="small"), CARDS, strict=True):
         with column, st.container(border=True, height="stretch"):
-            st.markdown(f"**{figure.title}**")
-            st.caption(figure.note)
+            style.card_title(figure.title, figure.note)
             rows = []
             for model in of.models:
                 if model.is_teacher and not figure.with_teacher:
@@ -154,7 +153,7 @@ def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None
         with column, st.container(border=True):
             found = data.geometry(of, model, T)
             overlap = "not available" if found.overlap is None else text.number(found.overlap)
-            st.html(model_title(looks[model.key].colour, model.name, f"overlap {overlap}"))
+            style.model_title(looks[model.key], f"overlap {overlap}")
             figure = matrix_figure(
                 found.gram,
                 of.class_names,
@@ -166,15 +165,6 @@ def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None
                 height=340,
             )
             chart.show_clickable(figure, f"overview-gram-{model.key}", frame.on_cell(of))
-
-
-def model_title(colour: str, name: str, note: str) -> str:
-    from html import escape
-
-    return (
-        f'<span class="bk-dot" style="background:{colour}"></span><span class="bk-name">{escape(name)}</span>'
-        f'&ensp;<span style="opacity:.75">{escape(note)}</span>'
-    )
 
 
 def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
@@ -217,7 +207,7 @@ def _maps(of: data.Comparison, student: data.Model, T: float) -> None:
     for place, model, found in zip(st.columns(2, gap="small"), shown, maps, strict=True):
         assert found is not None
         with place, st.container(border=True):
-            st.html(model_title(looks[model.key].colour, model.name, f"{text.count(of.n)} images"))
+            style.model_title(looks[model.key], f"{text.count(of.n)} images")
             figure = prediction_map(
                 found.coordinates,
                 ids=of.teacher.predictions.ids,

@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import data, state
 from app.components import chart, frame, style, thumbs
-from app.views.overview import model_title
 from bickd_viz import text
 from bickd_viz.charts import prediction_map, shared_frame
 
@@ -96,13 +95,7 @@ def _maps(
     for place, model, found in zip(st.columns(len(shown), gap="small"), shown, maps, strict=True):
         assert found is not None
         with place, st.container(border=True, key=f"map-card-{'teacher' if model.is_teacher else 'student'}"):
-            st.html(
-                model_title(
-                    looks[model.key].colour,
-                    model.name,
-                    f"{text.count(of.n)} of {text.count(max(of.n_each))} images",
-                )
-            )
+            style.model_title(looks[model.key], f"{text.count(of.n)} of {text.count(max(of.n_each))} images")
             single = model.is_teacher and colour in ("disagreement", "displacement") and bool(of.students)
             other = student if single else model
             figure = prediction_map(

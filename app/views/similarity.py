@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import data, state
 from app.components import chart, frame, style, thumbs
-from app.views.overview import model_title
 from bickd_viz import text
 from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
 
@@ -59,11 +58,11 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
 def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
     order = data.class_order(of, "cluster")
     pair = frame.focused_pair(of, student, T)
-    colour = style.styles(of)[student.key].colour
+    look = style.styles(of)[student.key]
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
         across = data.cross(of, student, T)
-        st.html(model_title(colour, "Class by class", f"teacher's columns × {student.name}'s columns"))
+        style.model_title(look, f"teacher's columns × {student.name}'s columns", "Class by class")
         chart.show_clickable(
             matrix_figure(
                 across.gram, of.class_names, order=order, theme=style.theme(), selected=pair,
@@ -78,7 +77,7 @@ def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
                 f"{across.overlap:.3f}. BicKD's class-wise side pulls the first up and the second down."
             )
     with right, st.container(border=True):
-        st.html(model_title(colour, "Sample by sample", "mean cosine of rows, by true class"))
+        style.model_title(look, "mean cosine of rows, by true class", "Sample by sample")
         if of.labels is None:
             st.info("Samples are binned by their true class, and these predictions have no labels.")
             return
@@ -99,9 +98,9 @@ def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
 def _cka(of: data.Comparison, T: float) -> None:
     looks = style.styles(of)
     with st.container(border=True):
-        st.markdown("**CKA with the teacher**")
-        st.caption(
-            "Debiased linear CKA of logits, 1 is the same up to rotation and scale. Dotted: logits of shuffled images."
+        style.card_title(
+            "CKA with the teacher",
+            "Debiased linear CKA of logits, 1 is the same up to rotation and scale. Dotted: logits of shuffled images.",
         )
         rows = []
         for model in of.students:
@@ -115,8 +114,10 @@ def _cka(of: data.Comparison, T: float) -> None:
 def _least_similar(of: data.Comparison, T: float) -> None:
     looks = style.styles(of)
     with st.container(border=True):
-        st.markdown("**Classes told differently**")
-        st.caption("1 − cosine of the class's column in teacher and student; ordered by the first student.")
+        style.card_title(
+            "Classes told differently",
+            "1 − cosine of the class's column in teacher and student; ordered by the first student.",
+        )
         models = [(looks[m.key], 1 - np.diag(data.cross(of, m, T).gram)) for m in of.students]
         drawn = leakage_ranking(
             models, of.class_names, top=10, x_title="1 − cosine", theme=style.theme(), height=280

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
+import bickd_core
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.start import create_run
@@ -14,7 +17,7 @@ from bickd_core.training.start import create_run
 def submit(config: TrainConfig, library: Library, *, name: str | None = None, title: str = "") -> RunFolder:
     """Make a run folder and start a worker on it, which waits for its turn in the queue."""
     run = create_run(config, library, name=name, title=title)
-    start_worker(run, library)
+    _reap(start_worker(run, library))
     return run
 
 
@@ -27,7 +30,7 @@ def resume(run: RunFolder, library: Library) -> None:
     if not run.resumable:
         raise RunError(f"run '{run.key}' is {run.status().state} and cannot be resumed.")
     run.clear_requests()
-    start_worker(run, library)
+    _reap(start_worker(run, library))
 
 
 def stop(run: RunFolder) -> None:
@@ -36,8 +39,10 @@ def stop(run: RunFolder) -> None:
 
 
 def start_worker(run: RunFolder, library: Library) -> subprocess.Popen[bytes]:
-    """The worker process, detached: its own session, its output in the run's log."""
+    """The worker process, detached: its own session, its output in the run's log. The caller waits for its end."""
     command = [sys.executable, "-m", "bickd_core.training.worker", str(run.path.resolve())]
+    # A clone that is not installed is found as well, from whatever folder the app was started in.
+    path = [part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part]
     command += ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
     with open(run.log_path, "ab") as log:
         return subprocess.Popen(
@@ -46,5 +51,10 @@ def start_worker(run: RunFolder, library: Library) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path)},
         )
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the process in the background, so that it leaves no zombie while this one lives."""
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()

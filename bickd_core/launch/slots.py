@@ -21,7 +21,9 @@ def default_slots() -> int:
     A run gets two cores and 2 GiB: small networks gain little from more threads.
     """
     if wanted := os.environ.get("BICKD_SLOTS"):
-        return max(1, int(wanted))
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise ValueError(f"BICKD_SLOTS must be a whole number from 1 on, got '{wanted}'; correct or unset it.")
+        return int(wanted)
     cores = (os.cpu_count() or 1) // CORES_PER_RUN
     memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)
     return max(1, min(cores, memory))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bickd_core.presets import BicKDOptions, CEOptions, DISTOptions, KDOptions, ObjectiveOptions
 
@@ -20,11 +20,12 @@ __all__ = [
     "Seeds",
     "Step",
     "TrainConfig",
+    "one_sentence",
 ]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SGD(_Strict):
@@ -35,6 +36,12 @@ class SGD(_Strict):
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
     nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> SGD:
+        if self.nesterov and not self.momentum:
+            raise ValueError("`nesterov` needs a `momentum` above 0, got 0; raise it or switch nesterov off.")
+        return self
 
 
 class AdamW(_Strict):
@@ -60,7 +67,9 @@ class Step(_Strict):
 
     kind: Literal["step"] = "step"
     warmup_epochs: float = Field(0.0, ge=0, description="linear warm-up from 0, in epochs")
-    milestones: tuple[float, ...] = Field((0.625, 0.75, 0.875), description="shares of the run, each in (0, 1)")
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.625, 0.75, 0.875), description="shares of the run, each in (0, 1)"
+    )
     gamma: float = Field(0.1, gt=0, le=1)
 
 
@@ -113,3 +122,15 @@ class TrainConfig(_Strict):
         if self.role == "teacher" and self.teacher:
             raise ValueError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
         return self
+
+
+def one_sentence(error: ValidationError) -> str:
+    """The first problem that pydantic found, in one sentence: which field, what is allowed, what came."""
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"`{where}` is not known; leave it out or correct its name."
+    if problem["type"] == "value_error":  # a validator of ours, which says it all
+        return problem["msg"].removeprefix("Value error, ")
+    words = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"`{where}`: {words}" + ("." if problem["type"] == "missing" else f", got {problem['input']!r:.80}.")

@@ -7,6 +7,7 @@ that is killed at any step and resumed has, on a CPU with the same threads, the 
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from bickd_core.atomic import atomic_write
+from bickd_core.atomic import write_bytes
 from bickd_core.checkpoints import save_weights
 from bickd_core.data.augment import augment
 from bickd_core.geometry import overlap, softmax
 from bickd_core.models.outputs import Outputs
+from bickd_core.predictions import PredictionsError, to_half
 from bickd_core.runs import RunFolder
 from bickd_core.status import Progress
 from bickd_core.training.evaluate import predict
@@ -152,9 +154,14 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
     record: dict[str, Any] = {"epoch": at.epoch}
     record |= {name: total / job.steps for name, total in at.sums.items()}
     record["images_per_second"] = job.steps * job.batch_size / max(at.seconds, 1e-9)
-    validation = predict(
-        job.student, job.dataset.validation, job.dataset, device=job.hardware.device, features=False
-    )
+    try:
+        validation = predict(
+            job.student, job.dataset.validation, job.dataset, device=job.hardware.device, features=False
+        )
+    except PredictionsError as error:
+        raise TrainingError(
+            f"the student's logits are not finite after epoch {at.epoch + 1}; lower the learning rate."
+        ) from error
     record["validation_accuracy"] = float((validation.predicted == validation.labels).mean())
     if job.teacher_logits is not None:
         record["validation_agreement"] = float(
@@ -187,7 +194,7 @@ def progress_of(job: Job, at: Position, speed: float | None = None) -> Progress:
 def extend_trajectory(run: RunFolder, job: Job, epoch: int, logits: np.ndarray) -> None:
     """Add this epoch's logits on the probe set; slices of epochs that a resume trains again are replaced."""
     validation = job.dataset.validation
-    now = logits[job.probe].astype(np.float16)[None]
+    now = to_half(logits[job.probe])[None]
     stored = run.trajectory()
     if stored is not None:
         kept = stored["epochs"] < epoch
@@ -208,9 +215,11 @@ def save_state(job: Job, run: RunFolder, at: Position) -> None:
         "optimizer": job.optimizer.state_dict(),
         "objective": job.objective.state_dict(),
     }
+    # By way of memory: torch's own file writer reports a full disk as an error without errno.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
     run.resume_path.parent.mkdir(exist_ok=True)
-    with atomic_write(run.resume_path) as temporary:
-        torch.save(state, temporary)
+    write_bytes(run.resume_path, buffer.getvalue())
 
 
 def load_state(job: Job, run: RunFolder) -> Position:

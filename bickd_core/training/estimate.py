@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 from bickd_core.runs import Library
 from bickd_core.training.config import TrainConfig
+from bickd_core.training.worker import explain
 
 
 def measure_speed(config: TrainConfig, library: Library, *, seconds: float = 4.0) -> dict[str, Any]:
@@ -47,8 +49,9 @@ def main() -> None:
     library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
     try:
         print(json.dumps(measure_speed(TrainConfig.model_validate(asked["config"]), library)))
-    except ValueError as error:
-        print(json.dumps({"error": str(error)}))
+    except Exception as error:
+        traceback.print_exc()
+        print(json.dumps({"error": explain(error)}))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 from bickd_core.card import write_card
 from bickd_core.layouts import compute_layout
 from bickd_core.models.cost import count_macs, count_parameters, cpu_latency_ms
-from bickd_core.runs import Cost, Library, RunFolder
+from bickd_core.runs import Cost, Library, RunError, RunFolder
 from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import cpu_name
 from bickd_core.training.setup import Job
@@ -25,9 +25,20 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
     info = run.info()
     run.write_info(info.model_copy(update={"cost": measure(job.student, (info.in_channels, *[info.image_size] * 2))}))
     say("laying out the map")
-    teacher = None if info.teacher is None else library.find(info.teacher.key)
-    compute_layout(library, run, teacher=teacher)
+    compute_layout(library, run, teacher=_teacher(run, library))
     write_card(run, library)
+
+
+def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
+    """The teacher if it is still there with predictions: a student does not fail because its teacher is gone."""
+    reference = run.info().teacher
+    if reference is None:
+        return None
+    try:
+        teacher = library.locate(reference.key)
+    except RunError:
+        return None
+    return teacher if teacher.has_predictions("test") else None
 
 
 def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:

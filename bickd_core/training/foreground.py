@@ -41,7 +41,8 @@ def _watch(run: RunFolder, ended: threading.Event) -> None:
             status = run.status()
             progress = status.progress
             words = status.message or status.state
-            if progress.images_per_second:
-                words += f", epoch {progress.epoch + 1}/{progress.epochs}, {progress.images_per_second:,.0f} images/s"
+            if progress.images_per_second and status.message == "training":
+                epoch = min(progress.epoch + 1, progress.epochs)
+                words += f", epoch {epoch}/{progress.epochs}, {progress.images_per_second:,.0f} images/s"
             bar.update(task, completed=progress.fraction, description=words)
             time.sleep(0.5)

@@ -67,7 +67,7 @@ def build_job(config: TrainConfig, library: Library) -> Job:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seeds.weights)
         student = create_model(config.arch, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
-        teacher = None if config.teacher is None else load_run_model(library.find(config.teacher), dataset)
+        teacher = None if config.teacher is None else load_run_model(library.locate(config.teacher), dataset)
         objective = create_objective(config.objective)
         objective.setup(student, teacher, dataset)
     student = student.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from bickd_core.data import DATASETS
+from bickd_core.data import dataset_info
 from bickd_core.models.catalogue import resolve
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, TeacherRef
 from bickd_core.training.config import TrainConfig
@@ -20,16 +20,14 @@ def create_run(config: TrainConfig, library: Library, *, name: str | None = None
         ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that is taken.
     """
     resolve(config.arch)
-    if config.dataset not in DATASETS:
-        raise ValueError(f"`dataset` must be one of {', '.join(DATASETS)}; got '{config.dataset}'.")
-    data = DATASETS[config.dataset]
+    data = dataset_info(config.dataset)
     size = config.image_size or data.default_image_size
     if size not in data.image_sizes:
         allowed = ", ".join(map(str, data.image_sizes))
         raise ValueError(f"`image_size` of {data.name} must be one of {allowed}; got {size}.")
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_reference(library.find(config.teacher), data.name, size)
+        teacher = teacher_reference(library.locate(config.teacher), data.name, size)
         config = config.model_copy(update={"teacher": teacher.key})
     info = RunInfo(
         name=name or library.free_name(default_name(config)),
@@ -45,6 +43,7 @@ def create_run(config: TrainConfig, library: Library, *, name: str | None = None
         source=Source(kind="trained"),
         versions=versions(),
     )
+    library.sweep_unfinished()
     return RunFolder.create(library.own, info)
 
 

@@ -12,15 +12,18 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from bickd_core.launch.slots import wait_for_slot
-from bickd_core.runs import Library, RunFolder
-from bickd_core.status import HEARTBEAT_SECONDS, Progress, Status, Worker
+from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
+from bickd_core.training.config import one_sentence
+from bickd_core.training.start import file_sha256
 
 
 class Reporter:
@@ -28,8 +31,9 @@ class Reporter:
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
-        spent = run.status().seconds if (run.path / "status.json").exists() else 0.0
-        self._status = Status("queued", worker=Worker.this(), seconds=spent)
+        before = _status_before(run)
+        spent = before.seconds
+        self._status = replace(Status("queued", worker=Worker.this()), progress=before.progress, seconds=spent)
         self._lock = threading.Lock()
         self._written = 0.0
         self._working_since: float | None = None
@@ -53,14 +57,20 @@ class Reporter:
         if time.monotonic() - self._written > 1.0:
             self._set()
 
-    def end(self, state: str, *, error: str = "") -> None:
+    def end(self, state: State, *, error: str = "") -> None:
+        """The last word. On a disk that is full it may not be written: the run then reads as lost."""
         self._end.set()
         self._thread.join()
-        self._set(state=state, error=error, message="")
+        try:
+            self._set(state=state, error=error, message="")
+        except OSError as problem:
+            print(f"the state '{state}' could not be written: {problem}", file=sys.stderr, flush=True)
 
     def _beat(self) -> None:
         while not self._end.wait(HEARTBEAT_SECONDS):
-            self._set()
+            # A beat that cannot be written is left out: whether work can go on, the worker itself finds out.
+            with suppress(OSError):
+                self._set()
 
     def _set(self, **changes: object) -> None:
         with self._lock:
@@ -72,18 +82,32 @@ class Reporter:
             self._written = time.monotonic()
 
 
-def work(run: RunFolder, library: Library, *, slots: int | None = None) -> str:
-    """Take the run to its end; the state it ends in: finished, stopped or failed."""
+def _status_before(run: RunFolder) -> Status:
+    try:
+        return run.status()
+    except RunError:
+        return Status("queued")  # unreadable: it is written anew
+
+
+def work(run: RunFolder, library: Library, *, slots: int | None = None) -> State:
+    """Take the run to its end; the state it ends in: finished, stopped or failed.
+
+    A finished run, and one that another worker holds, is left alone; its state is returned.
+    """
     with ExitStack() as stack:
         try:
             stack.enter_context(FileLock(run.lock_path, timeout=0))
         except Timeout:
             print(f"run '{run.path.name}' already has a worker; this one leaves it alone.", file=sys.stderr)
             return run.status().state
+        if _status_before(run).state == "finished":
+            print(f"run '{run.path.name}' is finished; there is nothing to do.", file=sys.stderr)
+            return "finished"
+        run.sweep_temporary()
         reporter = Reporter(run)
         try:
             got = stack.enter_context(wait_for_slot(library.own, run.stop_requested, slots=slots))
-            state = _train(run, library, reporter) if got else "stopped"
+            state: State = _train(run, library, reporter) if got else "stopped"
         except BaseException as error:
             traceback.print_exc()
             reporter.end("failed", error=explain(error))
@@ -95,14 +119,22 @@ def work(run: RunFolder, library: Library, *, slots: int | None = None) -> str:
         return state
 
 
-def _train(run: RunFolder, library: Library, reporter: Reporter) -> str:
+def _train(run: RunFolder, library: Library, reporter: Reporter) -> State:
     reporter.running("loading data and models")
     from bickd_core.training.engine import fit
     from bickd_core.training.finish import finish
     from bickd_core.training.setup import build_job
 
-    config = run.info().config
-    assert config is not None, "only runs with a config are submitted"
+    info = run.info()
+    config = info.config
+    if config is None:
+        raise RunError(f"run '{run.key}' was imported, not trained here, so there is nothing to go on with.")
+    if info.teacher is not None:
+        weights = library.locate(info.teacher.key).weights_path
+        if weights.exists() and file_sha256(weights) != info.teacher.weights_sha256:
+            raise RunError(
+                f"teacher '{info.teacher.key}' has other weights than when this run was made; start a new run."
+            )
     job = build_job(config, library)
     print(job.hardware.reason, flush=True)
     reporter.device(job.hardware.reason)
@@ -115,6 +147,8 @@ def _train(run: RunFolder, library: Library, reporter: Reporter) -> str:
 
 def explain(error: BaseException) -> str:
     """What went wrong, in one sentence for a person."""
+    if isinstance(error, ValidationError):
+        return one_sentence(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; free some space and resume the run, nothing finished was lost."
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
@@ -132,6 +166,8 @@ def main() -> None:
     parser.add_argument("--shelf", type=Path, required=True)
     parser.add_argument("--own", type=Path, required=True)
     arguments = parser.parse_args()
+    if not (arguments.run / "run.yaml").exists():
+        sys.exit(f"{arguments.run} is no run folder: it has no run.yaml.")
     library = Library(shelf=arguments.shelf, own=arguments.own)
     run = RunFolder(arguments.run, key=arguments.run.name)
     sys.exit(0 if work(run, library) in ("finished", "stopped") else 1)

@@ -178,9 +178,9 @@ class AppPage:
     def sidebar(self) -> Locator:
         """The sidebar, opened first where the window is narrow."""
         bar = self.page.get_by_test_id("stSidebar")
-        if bar.get_attribute("aria-expanded") != "true":
+        if bar.get_attribute("data-collapsed") == "true":
             self.page.get_by_test_id("stExpandSidebarButton").click()
-            expect(bar).to_have_attribute("aria-expanded", "true")
+            expect(bar).to_have_attribute("data-collapsed", "false")
         return bar
 
     # -- waiting and finding -----------------------------------------------------------------------
@@ -233,9 +233,10 @@ def tab(
 
 
 def _foreign(words: str, location: Mapping[str, Any]) -> bool:
-    """Errors that are not ours: what the browser says of a connection that a restart of the app cut."""
+    """Errors that are not ours: a connection cut by a restart, and Streamlit's search for its own base path."""
+    url = str(location.get("url", ""))
     cut = "WebSocket connection" in words or "net::ERR_CONNECTION_REFUSED" in words
-    return cut or not str(location.get("url", "")).startswith(("http://127.0.0.1", "http://localhost"))
+    return cut or url.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 
 # At rest: connected, its script not running, no skeleton or stale element, each chart drawn, for a while on end.
@@ -245,7 +246,7 @@ quiet => {
   const rest = app !== null
     && app.dataset.testConnectionState === 'CONNECTED'
     && app.dataset.testScriptState === 'notRunning'
-    && document.querySelector('[data-testid="stAppViewContainer"] [data-testid="stMainBlockContainer"]') !== null
+    && document.querySelector('[data-testid="stMain"] [data-testid="stElementContainer"]') !== null
     && document.querySelector('[data-testid="stAppSkeleton"], [data-testid="stSkeleton"]') === null
     && document.querySelector('[data-testid="stMain"] [data-stale="true"]') === null
     && [...document.querySelectorAll('[data-testid="stPlotlyChart"]')].every(
