@@ -40,7 +40,7 @@ from bickd_core.geometry import (
 from bickd_core.layouts import stored_layout
 from bickd_core.predictions import Predictions, PredictionsError, align
 from bickd_core.presets import PRESETS
-from bickd_core.runs import Library, RunError, RunFolder, RunInfo
+from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 
 BASE = Path(__file__).resolve().parent.parent
 DEFAULT_DATASET = "caltech95"
@@ -109,8 +109,8 @@ def described(key: str) -> str:
     return f"{_SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
 
 
-def with_predictions(split: str) -> list[RunFolder]:
-    return [run for run in readable_runs()[0] if run.has_predictions(split)]  # type: ignore[arg-type]
+def with_predictions(split: Split) -> list[RunFolder]:
+    return [run for run in readable_runs()[0] if run.has_predictions(split)]
 
 
 def default_view(dataset: str = DEFAULT_DATASET) -> ViewState:
@@ -156,7 +156,7 @@ class Comparison:
     """
 
     key: tuple[Fingerprint, ...]
-    split: str
+    split: Split
     models: tuple[Model, ...]
     n_each: tuple[int, ...]
 
@@ -215,7 +215,7 @@ def comparison(view: ViewState) -> Comparison:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: str) -> Comparison:
+def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Split) -> Comparison:
     runs = [library().find(key) for key in keys]
     names = _distinct_names(runs)
     data = {info(run).dataset for run in runs}
@@ -312,12 +312,13 @@ def _cross(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) 
 
 
 def rows_similarity(of: Comparison, model: Model, temperature: float) -> RowSimilarity:
-    """Cosines of the teacher's rows with the model's, binned by true class."""
+    """Needs labels. Cosines of the teacher's rows with the model's, binned by true class."""
     return _rows(of.key, model.key, temperature, of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _rows(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> RowSimilarity:
+    assert _of.labels is not None, "pages ask only where there are labels"
     return row_similarity(
         _probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of), _of.labels
     )
@@ -405,7 +406,7 @@ def over_seeds(of: Comparison, model: Model, temperature: float) -> OverSeeds | 
     marks = []
     for run in with_predictions(of.split):
         if _recipe(info(run)) == _recipe(model.info):
-            marks.append(fingerprint(run.predictions_path(of.split)))  # type: ignore[arg-type]
+            marks.append(fingerprint(run.predictions_path(of.split)))
     if len(marks) < 2:
         return None
     return _over_seeds(of.key[0], tuple(marks), temperature)
@@ -490,7 +491,7 @@ def _map_view(
         chosen.run,
         teacher=_of.teacher.run,
         split=split,
-        method=method,  # type: ignore[arg-type]
+        method=method,
     )
     if layout is None:
         return None

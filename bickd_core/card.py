@@ -87,7 +87,7 @@ def _recipe(info: RunInfo) -> str:
     teacher = f" Teacher: {info.teacher.key}." if info.teacher else ""
     return (
         f"Objective: {preset.title}{f' ({options})' if options else ''}. {preset.citation}{teacher} "
-        f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer.kind} with learning rate "
+        f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}, batch {config.batch_size}, {config.optimizer.kind} with learning rate "
         f"{config.optimizer.lr:g}, {config.schedule.kind} schedule, seeds {config.seeds.weights} (weights), "
         f"{config.seeds.order} (order), {config.seeds.augmentation} (augmentation)."
     )

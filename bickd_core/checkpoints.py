@@ -137,7 +137,7 @@ def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
 def _read_npz(path: Path, max_bytes: int) -> dict[str, Tensor]:
     _check_zip(path, "npz", max_bytes)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {key: torch.tensor(stored[key]) for key in stored.files}
     except Exception as error:  # a damaged or hostile file may fail anywhere in the parser
         if "allow_pickle" in str(error):

@@ -5,26 +5,78 @@ The one place that knows all parts; it imports them when they are called.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Union, get_args
 
 import tyro
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from bickd_core.runs import Library
-from bickd_core.training.config import TrainConfig
+from bickd_core.runs import Library, RunError
+from bickd_core.training.config import Seeds, TrainConfig
+
+
+def plain(model: type[BaseModel]) -> type:
+    """A dataclass with the fields, defaults and descriptions of a pydantic model, and no validation.
+
+    The parser fills it, and the model then checks all of it at once: so there is one message in one voice. A
+    union of models becomes subcommands, named by `kind`.
+    """
+    fields: list[tuple[str, Any, Any]] = []
+    for name, about in model.model_fields.items():
+        if name == "kind":
+            continue
+        default, kinds = about.get_default(call_default_factory=True), get_args(about.annotation)
+        annotation: Any = about.annotation
+        if about.discriminator is not None:
+            twins = {kind: plain(kind) for kind in kinds}
+            choices = [
+                Annotated[twin, tyro.conf.subcommand(kind.model_fields["kind"].default)]
+                for kind, twin in twins.items()
+            ]
+            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[Union[tuple(choices)]]]  # type: ignore[valid-type]  # noqa: UP007
+            default = twins[type(default)]()
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = plain(annotation)
+            default = annotation()
+        else:
+            annotation = Annotated[annotation, tyro.conf.arg(help=about.description)]
+        fields.append((name, annotation, field(default_factory=lambda value=default: value)))  # type: ignore[misc]
+    made = dataclasses.make_dataclass(model.__name__, fields)
+    made.__doc__ = model.__doc__
+    made.model = model  # type: ignore[attr-defined]
+    return made
+
+
+def values(filled: Any) -> dict[str, Any]:
+    """The content of a filled `plain` dataclass, ready for its model to validate."""
+    found = {
+        about.name: values(value) if dataclasses.is_dataclass(value := getattr(filled, about.name)) else value
+        for about in dataclasses.fields(filled)
+    }
+    kind = filled.model.model_fields.get("kind")
+    return found if kind is None else {"kind": kind.default, **found}
+
+
+Options = plain(TrainConfig)
 
 
 @dataclass
 class Train:
-    """Train a teacher or distil a student, in the foreground; Ctrl-C saves, `--resume` goes on."""
+    """Train a teacher or distil a student, in the foreground; Ctrl-C saves, `--resume` goes on.
 
-    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    For example `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr 0.05`.
+    """
+
+    options: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)  # type: ignore[valid-type]
+    seed: int | None = None
+    """All three seeds at once."""
     name: str | None = None
     """Name of the run; made from data, model, objective and seed if not given."""
     resume: str | None = None
@@ -33,23 +85,27 @@ class Train:
     """Start a worker process and return at once."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.launch.local import start_worker
+        from bickd_core.launch.local import resume, submit
+        from bickd_core.training.foreground import follow
         from bickd_core.training.start import create_run
 
-        if self.resume is None:
-            run = create_run(self.config, library, name=self.name)
-        else:
-            run = library.find(self.resume)
-            if not run.resumable:
-                raise ValueError(f"run '{run.key}' is {run.status().state} and cannot be resumed.")
+        if self.resume is not None:
+            run = library.locate(self.resume)
+            print(f"run folder: {run.path}")
+            if self.background:
+                resume(run, library)
+                return 0
+            run.check_resumable()
             run.clear_requests()
-        print(f"run folder: {run.path}")
-        if self.background:
-            start_worker(run, library)
-            return 0
-        from bickd_core.training.foreground import follow
-
-        return follow(run, library)
+            return follow(run, library)
+        asked = values(self.options)
+        if self.seed is not None:
+            asked["seeds"] = dict.fromkeys(Seeds.model_fields, self.seed)
+        config = TrainConfig.model_validate(asked)
+        make = submit if self.background else create_run
+        run = make(config, library, name=self.name)
+        print(f"run folder: {run.path}", flush=True)
+        return 0 if self.background else follow(run, library)
 
 
 @dataclass
@@ -67,16 +123,18 @@ class Evaluate:
         from bickd_core.geometry import summarise
         from bickd_core.predictions import align
 
-        run = library.find(self.run_key)
+        run = library.locate(self.run_key)
         reference = run.info().teacher
         teacher = self.teacher or (reference.key if reference else None)
         own = run.predictions(self.split)
         if teacher is None:
             summary = summarise(None, own, T=self.temperature)
         else:
-            both = align([library.find(teacher).predictions(self.split), own], [teacher, run.key])
+            both = align([library.locate(teacher).predictions(self.split), own], [teacher, run.key])
             summary = summarise(*both.predictions, T=self.temperature)
-        table = Table(title=f"{run.key} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}")
+        of = f" of {len(own):,}" if summary.n < len(own) else ""
+        versus = f" against {teacher}" if teacher else ""
+        table = Table(title=f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}{of}")
         table.add_column("figure")
         table.add_column("estimate", justify="right")
         table.add_column("95 % interval over samples", justify="right")
@@ -85,7 +143,7 @@ class Evaluate:
             if interval is not None:
                 low_high = f"{interval.low:.4f} to {interval.high:.4f}"
                 table.add_row(name.replace("_", " "), f"{interval.estimate:.4f}", low_high)
-        Console().print(table)
+        _print(table)
         return 0
 
 
@@ -154,12 +212,25 @@ class Runs:
 
     def run(self, library: Library) -> int:
         table = Table("key", "state", "role", "model", "data", "objective")
+        problems = []
         for run in library.runs():
-            info, status = run.info(), run.status()
+            try:
+                info, status = run.info(), run.status()
+            except RunError as error:
+                problems.append(str(error))
+                continue
             state = "lost (resume it)" if status.stale() else status.state
             table.add_row(run.key, state, info.role, info.arch, info.dataset, info.objective)
-        Console().print(table)
+        _print(table)
+        for problem in problems:
+            print(f"bickd: {problem}", file=sys.stderr)
         return 0
+
+
+def _print(table: Table) -> None:
+    """In full where nobody looks at a screen: rich would cut names to fit 80 columns."""
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)
 
 
 Command = (
@@ -175,10 +246,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `bickd` command; an error for the user is one sentence and exit code 2."""
     command = tyro.cli(Command, prog="bickd", description="Distil networks and explore what it did.", args=arguments)  # type: ignore[arg-type, var-annotated]
     try:
-        sys.exit(command.run(Library.default()))
-    except ValueError as error:
-        print(f"bickd: {error}", file=sys.stderr)
-        sys.exit(2)
+        code = command.run(Library.default())
+    except (ValueError, OSError) as error:
+        from bickd_core.training.worker import explain
+
+        print(f"bickd: {explain(error)}", file=sys.stderr)
+        code = 2
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """From a weights file to a run folder: checked, evaluated, laid out; or one sentence and nothing left behind.
 
 `python -m bickd_core.importing FOLDER` is the process behind the page's form: FOLDER holds `request.json` and
-the uploaded file, and gets `progress.json`. The run appears in the library by one rename, when all is done.
+the uploaded file, and gets `progress.json`. The run is made inside FOLDER and appears in the library by one rename,
+when all is done; whoever reads the outcome removes FOLDER, and with it whatever a killed process left.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bickd_core.atomic import write_json
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, check_name
-from bickd_core.status import Status
+from bickd_core.status import Status, Worker
 
 Say = Callable[[str, float], None]
 
@@ -38,9 +40,18 @@ class ImportRequest(BaseModel):
 
 
 def import_weights(
-    file: Path, request: ImportRequest, library: Library, *, say: Say = lambda message, share: None
+    file: Path,
+    request: ImportRequest,
+    library: Library,
+    *,
+    say: Say = lambda message, share: None,
+    inside: Path | None = None,
 ) -> RunFolder:
     """Check the file against architecture and data, evaluate it, and put the run folder among one's own runs.
+
+    Args:
+        inside: where the run is made before it is moved, on the same disk; a hidden folder of one's own runs if
+            not given.
 
     Raises:
         ValueError: what was expected and what came, in one sentence; nothing is left behind.
@@ -48,7 +59,7 @@ def import_weights(
     check_name(request.name)
     if (library.own / request.name).exists():
         raise RunError(f"a run named '{request.name}' is already there; choose another name.")
-    making = library.own / f".making-{uuid.uuid4().hex}"
+    making = (library.own if inside is None else inside) / f".making-{uuid.uuid4().hex}"
     making.mkdir(parents=True)
     try:
         _fill(making, file, request, library, say)
@@ -120,16 +131,20 @@ def main() -> None:
     asked = json.loads((folder / "request.json").read_text())
     library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
 
-    def say(message: str, share: float) -> None:
-        write_json(folder / "progress.json", {"message": message, "share": share})
+    worker = asdict(Worker.this())
 
+    def say(message: str, share: float, **outcome: str) -> None:
+        write_json(folder / "progress.json", {"message": message, "share": share, "worker": worker, **outcome})
+
+    say("starting", 0.0)
     try:
-        run = import_weights(folder / asked["file"], ImportRequest.model_validate(asked["request"]), library, say=say)
-        write_json(folder / "progress.json", {"message": "done", "share": 1.0, "run": run.key})
+        request = ImportRequest.model_validate(asked["request"])
+        run = import_weights(folder / asked["file"], request, library, say=say, inside=folder)
+        say("done", 1.0, run=run.key)
     except Exception as error:
         from bickd_core.training.worker import explain
 
-        write_json(folder / "progress.json", {"message": "failed", "share": 1.0, "error": explain(error)})
+        say("failed", 1.0, error=explain(error))
 
 
 if __name__ == "__main__":

@@ -143,6 +143,11 @@ class RunFolder:
         lost = status.stale() or status.state in ("stopped", "failed")
         return lost and not self.read_only and self.info().config is not None
 
+    def check_resumable(self) -> None:
+        """Raise RunError, with the reason, where a worker would have nothing to do."""
+        if not self.resumable:
+            raise RunError(f"run '{self.key}' is {self.status().state} and cannot be resumed.")
+
     # -- metrics -----------------------------------------------------------------------------------
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Add one line; it is on the disk when this returns."""

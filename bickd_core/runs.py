@@ -60,7 +60,7 @@ class Library:
             root, read_only = (self.shelf, True) if len(parts) == 2 else (self.own, False)
             if (root / key / "run.yaml").exists():
                 return RunFolder(root / key, key=key, read_only=read_only)
-        raise RunError(f"there is no run '{key:.100}'{_nearest(key, [run.key for run in self.runs()])}.")
+        raise RunError(f"there is no run '{key:.100}'; {_nearest(key, [run.key for run in self.runs()])}")
 
     def locate(self, key_or_folder: str) -> RunFolder:
         """The run with this key, or the run folder at this path; for what a person typed, never for links.
@@ -89,8 +89,8 @@ class Library:
         return name
 
     def sweep_unfinished(self, older_than: float = 3600.0) -> None:
-        """Remove what a killed `create` or `delete` left out of sight more than an hour ago."""
-        for path in [*self.own.glob(".making-*"), *self.own.glob(".deleted-*")]:
+        """Remove what a killed `create`, `delete` or import left out of sight more than an hour ago."""
+        for path in [path for what in ("making", "deleted", "importing") for path in self.own.glob(f".{what}-*")]:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than:
                     shutil.rmtree(path, ignore_errors=True)
@@ -98,4 +98,4 @@ class Library:
 
 def _nearest(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known[:6]) or 'none yet'}"
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known[:6]) or 'none yet'}."

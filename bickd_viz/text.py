@@ -19,10 +19,10 @@ class Interval(Protocol):
     def estimate(self) -> float: ...
 
     @property
-    def low(self) -> float: ...
+    def low(self) -> float | None: ...
 
     @property
-    def high(self) -> float: ...
+    def high(self) -> float | None: ...
 
 
 def _signed(text: str) -> str:
@@ -64,8 +64,10 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return _signed(f"{100 * value:.{decimals}f}%") if _finite(value) else "not available"
 
 
-def points(value: float, decimals: int = 1) -> str:
+def points(value: float | None, decimals: int = 1) -> str:
     """A difference of two fractions in percentage points, with its sign: 0.032 -> "+3.2 points"."""
+    if not _finite(value):
+        return "not available"
     text = _signed(f"{100 * value:+.{decimals}f}")
     return f"{text} points"
 
@@ -80,7 +82,7 @@ def counted(value: int, noun: str, plural: str = "") -> str:
     return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
-def together(*values: float) -> list[str]:
+def together(*values: float | None) -> list[str]:
     """Numbers with the same decimals, as many as their greatest needs, more where unequal ones look alike.
 
     >>> together(0.0898, 0.1751), together(0.0901, 0.0904)
@@ -135,7 +137,9 @@ def duration(seconds: float | None) -> str:
 
 def excludes_zero(difference: Interval | None) -> bool:
     """Whether a paired interval lies wholly on one side of 0."""
-    return difference is not None and (difference.low > 0 or difference.high < 0)
+    if difference is None or difference.low is None or difference.high is None:
+        return False
+    return difference.low > 0 or difference.high < 0
 
 
 def _on_images(agreement: float | None) -> str:

@@ -58,12 +58,16 @@ def choose_student(of: data.Comparison, key: str) -> data.Model:
         return chosen
     st.session_state[key] = chosen.key
     names = {model.key: model.name for model in of.students}
+
+    def changed() -> None:
+        state.update(student=st.session_state[key] or chosen.key)
+
     st.segmented_control(
         "Student in focus",
         list(names),
         key=key,
         format_func=lambda k: names.get(k, k),
-        on_change=lambda: state.update(student=st.session_state[key] or chosen.key),
+        on_change=changed,
     )
     return chosen
 

@@ -31,7 +31,11 @@ def show() -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
         how = st.segmented_control(
-            "Order of classes", list(ORDERS), default="cluster", format_func=ORDERS.get, key="geometry-order"
+            "Order of classes",
+            list(ORDERS),
+            default="cluster",
+            format_func=lambda how: ORDERS[how],
+            key="geometry-order",
         )
         centred = st.toggle(
             "Centred columns (Pearson)",
@@ -143,7 +147,7 @@ def _matrices(of: data.Comparison, student: data.Model, T: float, order: np.ndar
                     height=430 if large else 460,
                     width=420,
                 )
-                chart.show_clickable(figure, f"geometry-{key}", frame.on_cell(of))
+                chart.show_clickable(figure, f"geometry-gram-{key}", frame.on_cell(of))
     st.caption(
         "Click a cell to see the images behind it, drag to zoom, double-click to zoom out. "
         + (f"Colours end at {top}; the diagonal is 1." if top < 1 else "")
@@ -180,7 +184,7 @@ def _histogram(of: data.Comparison, model: data.Model, row: int, column: int, T:
     probabilities = data.probabilities(of, model, T)
     theme = style.theme()
     samples = [
-        Sample(of.class_names[c], probabilities[:, c], theme.categories[i])
+        Sample(of.class_names[c], probabilities[:, c], (theme.accent, theme.fallback[1])[i])
         for i, c in enumerate(dict.fromkeys((row, column)))
     ]
     drawn = probability_histogram(samples, x_title=f"probability at T = {T:g}, all images", theme=theme)

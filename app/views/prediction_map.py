@@ -114,7 +114,7 @@ def _maps(
                 frame=limits,
                 dragmode="pan",
             )
-            chart.show(figure, f"map-{'teacher' if model.is_teacher else 'student'}", bar=True)
+            chart.show(figure, f"map-chart-{'teacher' if model.is_teacher else 'student'}", bar=True)
             layout = found.layout
             quality = [
                 f"{name} {value:.3f}"

@@ -14,7 +14,16 @@ from bickd_core.atomic import atomic_write
 logger = logging.getLogger(__name__)
 
 # What numpy and zipfile raise for a file that is cut short or has bytes changed.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+)
 
 
 def cache_folder() -> Path:
@@ -63,7 +72,8 @@ def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as stored:
+    # Opened here, because numpy leaves a file open that turns out to be no zip file.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         array = stored["array"]
     if array.dtype != np.uint8 or array.shape != shape:
         raise ValueError(f"expected uint8 {list(shape)}, found {array.dtype} {list(array.shape)}")

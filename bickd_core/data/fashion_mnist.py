@@ -8,6 +8,8 @@ a download's gzip file is checked against the md5 that the authors publish as we
 import gzip
 import hashlib
 import logging
+import math
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,12 +92,14 @@ def parse_idx(content: bytes) -> np.ndarray:
         ValueError: when the header is not such a one, or the data is shorter or longer than it says.
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError(
-            f"expected an idx file of bytes (it starts 00 00 08), found {content[:4].hex(' ') or 'none'}"
-        )
-    start = 4 + 4 * content[3]
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    expected = int(np.prod(shape, dtype=object)) if len(shape) == content[3] else -1
+        found = content[:4].hex(" ") or "nothing"
+        raise ValueError(f"expected an idx file of bytes, which starts with 00 00 08, found {found}")
+    dimensions = content[3]
+    start = 4 + 4 * dimensions
+    if len(content) < start:
+        raise ValueError(f"expected {dimensions} sizes in the idx header, which is cut short")
+    shape = struct.unpack_from(f">{dimensions}I", content, 4)
+    expected = math.prod(shape)
     if len(content) - start != expected:
         raise ValueError(
             f"expected {expected:,} bytes of data for shape {list(shape)}, found {len(content) - start:,}"
@@ -105,7 +109,7 @@ def parse_idx(content: bytes) -> np.ndarray:
 
 def read_idx(path: Path, file: IdxFile) -> np.ndarray:
     """Read, verify (sha256 of the content) and parse one gzip file."""
-    size = 4 + 4 * len(file.shape) + int(np.prod(file.shape))
+    size = 4 + 4 * len(file.shape) + math.prod(file.shape)
     try:
         with gzip.open(path) as stream:
             content = stream.read(size + 1)  # one more than there is: a file that grows without end is cut

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import bickd_core
-from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.runs import Library, RunFolder
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.start import create_run
 
@@ -27,8 +27,7 @@ def resume(run: RunFolder, library: Library) -> None:
     Raises:
         RunError: the run is working, finished, or was not trained here.
     """
-    if not run.resumable:
-        raise RunError(f"run '{run.key}' is {run.status().state} and cannot be resumed.")
+    run.check_resumable()
     run.clear_requests()
     _reap(start_worker(run, library))
 

@@ -15,6 +15,12 @@ GIB_PER_RUN = 2.0
 CORES_PER_RUN = 2
 
 
+def available_cores() -> int:
+    """Physical cores this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
 def default_slots() -> int:
     """As many runs as cores and memory allow, at least one; BICKD_SLOTS overrides.
 
@@ -24,7 +30,7 @@ def default_slots() -> int:
         if not wanted.isdecimal() or int(wanted) < 1:
             raise ValueError(f"BICKD_SLOTS must be a whole number from 1 on, got '{wanted}'; correct or unset it.")
         return int(wanted)
-    cores = (os.cpu_count() or 1) // CORES_PER_RUN
+    cores = available_cores() // CORES_PER_RUN
     memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)
     return max(1, min(cores, memory))
 

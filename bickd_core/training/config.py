@@ -112,7 +112,7 @@ class TrainConfig(_Strict):
     seeds: Seeds = Seeds()
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = Field(None, gt=0, description="CPU threads; what the machine has if not given")
+    threads: int | None = Field(None, gt=0, description="CPU threads; this run's share of the cores if not given")
     probe_size: int | None = Field(None, gt=0, description="validation images in the trajectory; 2 a class if not given")
 
     @model_validator(mode="after")

@@ -47,5 +47,5 @@ def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
         parameters=count_parameters(model),
         macs=count_macs(model, shape),
         latency_ms=round(cpu_latency_ms(model, shape), 3),
-        latency_cpu=f"{cpu_name()}, {torch.get_num_threads()} threads",
+        latency_cpu=f"{cpu_name()}, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}",
     )

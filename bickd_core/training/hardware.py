@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from typing import Literal
 
-import psutil
 import torch
 
+from bickd_core.launch.slots import available_cores, default_slots
 from bickd_core.training.config import TrainConfig
 
 
@@ -49,12 +48,6 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def available_cores() -> int:
-    """Physical cores this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
-
-
 def choose_hardware(config: TrainConfig) -> Hardware:
     """Settle what the config leaves to "auto".
 
@@ -77,7 +70,16 @@ def choose_hardware(config: TrainConfig) -> Hardware:
         reason = why if fast else "no bf16 units"
     else:
         precision, reason = config.precision, "asked for"
-    threads = config.threads or available_cores()
-    counted = "asked for" if config.threads else "all cores"
+    threads, counted = _choose_threads(config.threads)
     words = f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
     return Hardware(device, precision, threads, words)
+
+
+def _choose_threads(wanted: int | None) -> tuple[int, str]:
+    """CPU threads and why: a run's share of the cores, so that as many runs as there are slots do not crowd."""
+    if wanted is not None:
+        return wanted, "asked for"
+    cores, slots = available_cores(), default_slots()
+    if slots == 1:
+        return cores, "all cores"
+    return max(1, cores // slots), f"of {cores} cores, as {slots} runs may work at once"

@@ -65,7 +65,7 @@ def matrix_figure(
     matrix: np.ndarray,
     class_names: Sequence[str],
     *,
-    order: Sequence[int] | None = None,
+    order: Sequence[int] | np.ndarray | None = None,
     zmin: float = 0.0,
     zmax: float = 1.0,
     scale: str = "sequential",

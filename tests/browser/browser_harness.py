@@ -95,7 +95,7 @@ class AppServer:
         self.runs.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(self.port)]
-        folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf)}
+        folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf), "NO_COLOR": "1", "COLUMNS": "110"}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **folders}, start_new_session=True
@@ -108,7 +108,7 @@ class AppServer:
             until("the app's health check", self.healthy)
         except TimeoutError as error:
             self.stop()
-            raise RuntimeError(f"the app did not start:\n{self.log.read_text()[-3000:]}") from error
+            raise RuntimeError(f"the app did not start:\n{self.log_tail()}") from error
 
     def healthy(self) -> bool:
         try:
@@ -116,6 +116,9 @@ class AppServer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+    def log_tail(self, characters: int = 3000) -> str:
+        return self.log.read_text()[-characters:]
 
     def stop(self) -> None:
         """End the app, and nothing else: workers that it started go on."""
@@ -154,6 +157,7 @@ class AppPage:
         page.set_default_timeout(TIMEOUT * 1000)
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("console", self._on_console)
+        page.add_init_script(_COUNT_RUNS)
 
     def _on_console(self, message: Any) -> None:
         if message.type == "error" and not _foreign(message.text, message.location):
@@ -172,8 +176,9 @@ class AppPage:
     def visit(self, title: str) -> AppPage:
         """Go to a page by its link in the sidebar."""
         self.sidebar()
-        self.page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
-        return self.settle()
+        with self.rerun():
+            self.page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
+        return self
 
     def sidebar(self) -> Locator:
         """The sidebar, opened first where the window is narrow."""
@@ -184,8 +189,17 @@ class AppPage:
         return bar
 
     # -- waiting and finding -----------------------------------------------------------------------
+    @contextlib.contextmanager
+    def rerun(self) -> Iterator[None]:
+        """Around an action that makes the script run: wait for that run to begin, and to end."""
+        before = self.page.evaluate("window.__runs")
+        yield
+        self.page.wait_for_function("before => window.__runs > before", arg=before, timeout=TIMEOUT * 1000)
+        self.settle()
+
     def settle(self) -> AppPage:
         """Wait until the script has run to its end and every chart is drawn."""
+        self.page.evaluate("window.__rest = undefined")
         self.page.wait_for_function(_SETTLED, arg=QUIET_MS, timeout=TIMEOUT * 1000)
         return self
 
@@ -212,7 +226,7 @@ class AppPage:
     def check(self) -> None:
         """Fail on a traceback on the page or an error in the console."""
         broken = self.page.get_by_test_id("stException")
-        assert broken.count() == 0, f"{self.page.url}: {broken.first.inner_text()}"
+        assert broken.count() == 0, f"{self.page.url}: {broken.first.inner_text()}\n{self.server.log_tail()}"
         assert not self.problems, f"{self.page.url}: {self.problems}"
 
 
@@ -257,12 +271,22 @@ quiet => {
   return now - window.__rest >= quiet;
 }
 """
+# Counts the runs of the script, as the app's own attribute tells of them.
+_COUNT_RUNS = """
+  window.__runs = 0;
+  new MutationObserver(changes => {
+    for (const change of changes) {
+      const app = change.target;
+      if (app.dataset?.testid === 'stApp' && app.dataset.testScriptState === 'running') window.__runs += 1;
+    }
+  }).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
+"""
 _POINTS = """
 where => {
   const chart = document.querySelector(where);
   return chart === null ? 0 : chart._fullData
     .filter(trace => trace.type.startsWith('scatter') && trace.visible === true)
-    .reduce((sum, trace) => sum + (trace.x ? trace.x.length : 0), 0);
+    .reduce((sum, trace) => sum + [...(trace.x ?? [])].filter(Number.isFinite).length, 0);
 }
 """
 # Streamlit scrolls its own main area, so that both it and the document are asked.

@@ -1,0 +1,157 @@
+"""One run as it goes: state, progress, charts and the buttons that change it. Redraws itself while it works."""
+
+from __future__ import annotations
+
+import html
+import time
+
+import streamlit as st
+
+from app import data, state
+from app.components import curves
+from app.registry import open_page
+from app.training import Phase, opened, phase, progress_text, sentence
+from bickd_core.data import DATASETS
+from bickd_core.launch import local
+from bickd_core.models.catalogue import MODELS
+from bickd_core.presets import PRESETS
+from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_core.status import Status
+from bickd_viz import text
+
+REFRESH_SECONDS = 1.0
+_STARTED = "live-started"
+
+
+def panel(run: RunFolder, about: RunInfo) -> None:
+    """The run's state and charts; the fragment refreshes while something may change, and then no more."""
+    now = current_phase(run)
+    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, about, now.live)
+
+
+def current_phase(run: RunFolder) -> Phase:
+    started = st.session_state.setdefault(_STARTED, {}).get(run.key)
+    return phase(run.status(), stopping=run.stop_requested(), started_at=started, now=time.time())
+
+
+def mark_started(key: str) -> None:
+    """This session has just started a worker on the run; its last status is out of date until that one writes."""
+    st.session_state.setdefault(_STARTED, {})[key] = time.time()
+
+
+def _panel(run: RunFolder, about: RunInfo, was_live: bool) -> None:
+    try:
+        status, now = run.status(), current_phase(run)
+    except RunError as error:
+        st.error(sentence(error))
+        return
+    if now.live != was_live:
+        st.rerun()  # the whole page: the refresh begins or ends
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(now.word, icon=now.icon, color=now.colour)
+        buttons(run, about, now, "distill")
+    _words(run, status, now)
+    if not run.metrics():
+        if now.live:
+            st.caption("The charts begin when the first epoch is done.")
+        return
+    curves.show(run, about, f"live-{run.key}")
+
+
+def _words(run: RunFolder, status: Status, now: Phase) -> None:
+    """The bar while it works, and the sentence that explains where it ended."""
+    at = status.progress
+    if now.live or now.name in ("stopped", "lost"):
+        st.progress(at.fraction, text=progress_text(status) or _waiting(now))
+    if now.name == "queued":
+        st.caption(_waiting(now))
+    elif now.name == "running" and status.message and status.message != "training":
+        st.caption(status.message[:1].upper() + status.message[1:] + " …")
+    elif now.name == "failed":
+        st.error(sentence(ValueError(status.error or "the worker ended without saying why.")))
+    elif now.name == "lost":
+        st.warning(
+            "Its worker is gone without a word: it was killed, or the machine was restarted. What it had saved is "
+            "kept; Resume goes on from there."
+        )
+    elif now.name == "stopped":
+        st.info("It was stopped and its state is saved; Resume goes on from the very step.")
+    elif now.name == "finished":
+        st.caption(f"Took {text.duration(status.seconds)}.")
+    if status.device:
+        st.caption(f"Runs on: {status.device}." if now.live else f"Ran on: {status.device}.")
+    if now.name in ("failed", "lost"):
+        _log(run)
+
+
+def _waiting(now: Phase) -> str:
+    if now.name == "starting":
+        return "starting a worker …"
+    return "All places on this machine are taken; it starts by itself when one is free."
+
+
+def _log(run: RunFolder) -> None:
+    try:
+        lines = run.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+    except FileNotFoundError:
+        return
+    if lines:
+        with st.expander("Last lines of its log"):
+            st.code("\n".join(lines), language=None)
+
+
+# -- what can be done with it ----------------------------------------------------------------------
+def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
+    """Stop, resume and open, as far as the run's state allows; each tells in a sentence when it fails."""
+    if now.name in ("queued", "running", "starting") and not run.read_only:
+        if st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
+            _do(run, local.stop)
+    if now.name in ("stopped", "failed", "lost") and not run.read_only and about.config is not None:
+        if st.button("Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"):
+            _do(run, lambda chosen: local.resume(chosen, data.library()), started=True)
+    if run.has_predictions("test") and now.name == "finished":
+        name, words = ("runs-show", "Show in comparison") if prefix == "runs" else ("distill-open", "Open in the comparison")
+        if st.button(words, key=name, icon=":material/insights:", type="primary"):
+            open_in_comparison(run, about)
+
+
+def _do(run: RunFolder, action, *, started: bool = False) -> None:
+    try:
+        action(run)
+    except (RunError, OSError) as error:
+        st.error(sentence(error))
+        return
+    if started:
+        mark_started(run.key)
+    st.rerun()
+
+
+def open_in_comparison(run: RunFolder, about: RunInfo) -> None:
+    others = [(other.key, data.info(other)) for other in data.with_predictions("test")]
+    state.update(**vars(opened(state.current(), run.key, about, others)))
+    open_page("overview")
+
+
+# -- what it is ------------------------------------------------------------------------------------
+def heading(about: RunInfo) -> str:
+    """What a run is, in a line."""
+    model = MODELS[about.arch].title if about.arch in MODELS else about.arch
+    on = DATASETS[about.dataset].title if about.dataset in DATASETS else about.dataset
+    if about.role == "teacher":
+        return f"{model} as a teacher on {on}"
+    how = PRESETS[about.objective].title if about.objective in PRESETS else "Imported weights"
+    return f"{how}: {model} on {on}"
+
+
+def facts(about: RunInfo) -> str:
+    """The quiet line under the heading."""
+    parts = [about.name]
+    if about.teacher is not None:
+        parts.append(f"teacher {about.teacher.key}")
+    if about.config is not None:
+        config = about.config
+        parts.append(text.counted(config.epochs, "epoch"))
+        if config.train_limit:
+            parts.append(f"{text.counted(config.train_limit, 'image')} of train")
+        parts.append(f"seed {config.seeds.weights}")
+    return html.escape(" · ".join(parts))

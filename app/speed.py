@@ -1,0 +1,174 @@
+"""How long a run would take: guessed from finished runs at once, then measured by a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.training import train_images
+from bickd_core.runs import Library, RunFolder, RunInfo
+from bickd_core.training.config import TrainConfig
+
+BASE = Path(__file__).resolve().parent.parent
+SETTLE_SECONDS = 1.2
+"""A measurement starts when the settings have stayed as they are for so long."""
+LIMIT_SECONDS = 240.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a training of one kind does here.
+
+    Attributes:
+        images_per_second: in training steps.
+        loading, evaluating, finishing: seconds before the first step, after each epoch, after the last.
+        device: device, precision and threads, each with its reason.
+    """
+
+    images_per_second: float
+    loading: float
+    evaluating: float
+    finishing: float
+    device: str
+
+    def seconds(self, config: TrainConfig) -> float:
+        """The expected time of a whole run."""
+        images = train_images(config)
+        batch = min(config.batch_size, images)
+        steps = images // batch
+        return (
+            self.loading
+            + config.epochs * (steps * batch / self.images_per_second + self.evaluating)
+            + self.finishing
+        )
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A speed that another run had, and that run's key."""
+
+    images_per_second: float
+    key: str
+
+    def seconds(self, config: TrainConfig) -> float:
+        return 15.0 + config.epochs * train_images(config) / self.images_per_second
+
+
+def speed_key(config: TrainConfig) -> str:
+    """Configs with the same key train equally fast: seeds, epochs, learning rate and the like are left out."""
+    stays = {"epochs", "train_limit", "seeds", "schedule", "validation_seed", "probe_size"}
+    relevant = config.model_dump(mode="json", exclude=stays)
+    relevant["optimizer"] = config.optimizer.kind
+    return json.dumps(relevant, sort_keys=True)
+
+
+def guess(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]) -> Guess | None:
+    """The speed of the run most like this one: same model and data; one's own before a bundled one."""
+    best: tuple[tuple[bool, ...], RunFolder] | None = None
+    for run, about in runs:
+        if about.config is None or (about.arch, about.dataset) != (config.arch, config.dataset):
+            continue
+        if config.image_size not in (None, about.image_size):
+            continue
+        alike = (
+            about.config.objective.kind == config.objective.kind,
+            (about.config.teacher is None) == (config.teacher is None),
+            not run.read_only,
+        )
+        if best is None or alike > best[0]:
+            best = (alike, run)
+    if best is None:
+        return None
+    speeds = sorted(r["images_per_second"] for r in best[1].metrics() if r.get("images_per_second"))
+    return Guess(speeds[len(speeds) // 2], best[1].key) if speeds else None
+
+
+class SpeedMeter:
+    """Measures one config at a time in a process; a newer wish ends the older measurement.
+
+    Args:
+        known: results by `speed_key`, which several meters may share: a `Speed`, or a sentence on why there is none.
+    """
+
+    def __init__(self, library: Library, known: dict[str, Speed | str]) -> None:
+        self._library = library
+        self._known = known
+        self._wanted: tuple[str, TrainConfig, float] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._key = ""
+        self._since = 0.0
+
+    def ask(self, config: TrainConfig) -> Speed | str | None:
+        """The speed, the reason why there is none, or None while it is being measured; call again to go on."""
+        key = speed_key(config)
+        if key in self._known:
+            self.close()
+            return self._known[key]
+        now = time.monotonic()
+        if self._wanted is None or self._wanted[0] != key:
+            self.close()
+            self._wanted = (key, config, now)
+        elif self._process is None and now - self._wanted[2] >= SETTLE_SECONDS:
+            self._start(key, config)
+        elif self._process is not None:
+            self._collect(now)
+        return self._known.get(key)
+
+    def close(self) -> None:
+        """End what is being measured."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._process, self._wanted = None, None
+
+    def _start(self, key: str, config: TrainConfig) -> None:
+        asked = {
+            "config": config.model_copy(update={"epochs": 1}).model_dump(mode="json"),
+            "shelf": str(self._library.shelf.resolve()),
+            "own": str(self._library.own.resolve()),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bickd_core.training.estimate"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=BASE,
+        )
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(asked))
+            self._process.stdin.close()
+        self._process.stdin = None
+        self._key, self._since = key, time.monotonic()
+
+    def _collect(self, now: float) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            if now - self._since > LIMIT_SECONDS:
+                self.close()
+                self._known[self._key] = "It could not be measured in time."
+            return
+        printed, _ = self._process.communicate()
+        self._process = None
+        self._known[self._key] = read_answer(printed)
+
+
+def read_answer(printed: str) -> Speed | str:
+    """What the measuring process printed, or a sentence on why it has no answer."""
+    lines = printed.strip().splitlines()
+    try:
+        answer: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, json.JSONDecodeError):
+        return "The speed could not be measured here; the run itself may still work."
+    if "error" in answer:
+        return str(answer["error"])
+    names = ("images_per_second", "loading", "evaluating", "finishing", "device")
+    return Speed(**{name: answer[name] for name in names})

@@ -1,0 +1,307 @@
+"""What the Distill page decides and says, without Streamlit: the form's config, wording, and where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from app.state import MAX_STUDENTS, ViewState
+from bickd_core.data import DATASETS
+from bickd_core.models.catalogue import MODELS, ModelInfo
+from bickd_core.presets import PRESETS
+from bickd_core.runs import RunFolder, RunInfo
+from bickd_core.status import Status
+from bickd_core.training.config import SGD, AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
+from bickd_viz import text
+
+OPTIMIZERS = {"sgd": SGD, "adamw": AdamW}
+SCHEDULES = {"cosine": Cosine, "step": Step}
+STARTING_SECONDS = 20.0
+"""How long a page believes that a worker which it started is on its way, before it says that none came."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where the form starts on a data set: a run of minutes on two cores."""
+
+    epochs: int
+    batch_size: int = 64
+    train_limit: int | None = None
+
+
+BUDGETS = {"caltech95": Budget(40), "fashion-mnist": Budget(15, train_limit=6000), "digits": Budget(20)}
+
+
+# -- the form --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class OptionField:
+    """One option of a loss as a form shows it: a number with its range, or one of some words."""
+
+    name: str
+    label: str
+    help: str
+    default: float | str
+    low: float = 0.0
+    high: float = 1e6
+    step: float = 0.1
+    choices: tuple[str, ...] = ()
+
+
+def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
+    """The fields of a loss's options, in order, with their descriptions, ranges and defaults; `kind` is left out."""
+    return tuple(_field(name, field) for name, field in options.model_fields.items() if name != "kind")
+
+
+def _field(name: str, field: FieldInfo) -> OptionField:
+    label = name.replace("_", " ").capitalize()
+    help = f"{field.description or label} Default: {field.default}."
+    if get_origin(field.annotation) is Literal:
+        return OptionField(name, label, help, field.default, choices=get_args(field.annotation))
+    limits = {
+        limit: float(getattr(rule, limit))
+        for rule in field.metadata
+        for limit in ("gt", "ge", "lt", "le")
+        if getattr(rule, limit, None) is not None
+    }
+    step = 0.05 if field.default < 1 else 0.5
+    low = limits.get("ge", limits.get("gt", -1e6) + (0.01 if "gt" in limits else 0.0))
+    return OptionField(name, label, help, float(field.default), low, limits.get("le", 1e6), step)
+
+
+def unused_options(kind: str, options: Mapping[str, Any]) -> frozenset[str]:
+    """Options that change nothing beside the others as they stand."""
+    if kind != "bickd":
+        return frozenset()
+    unused = set()
+    if options.get("form") != "gram":
+        unused.add("gram_weight")
+    else:
+        unused.add("tau")
+    if not options.get("lambda_sample"):
+        unused.add("same_class")
+    if not options.get("lambda_class"):
+        unused.add("absent")
+    if len(unused & {"same_class", "absent"}) == 2:
+        unused |= {"form", "tau", "gram_weight"}
+    return frozenset(unused)
+
+
+def build_config(form: Mapping[str, Any]) -> TrainConfig:
+    """The validated config of what the form holds.
+
+    Args:
+        form: role, dataset, image_size, teacher, arch, preset, options, epochs, batch_size, seed, train_limit,
+            optimizer, lr, schedule, augment, precision.
+
+    Raises:
+        ValueError: one sentence on the first thing that is wrong.
+    """
+    student = form["role"] == "student"
+    objective = {"kind": form["preset"], **form["options"]} if student else {"kind": "ce"}
+    try:
+        return TrainConfig.model_validate(
+            {
+                "dataset": form["dataset"],
+                "image_size": form["image_size"],
+                "train_limit": form["train_limit"],
+                "arch": form["arch"],
+                "role": form["role"],
+                "teacher": form["teacher"] if student else None,
+                "objective": objective,
+                "epochs": form["epochs"],
+                "batch_size": form["batch_size"],
+                "augment": form["augment"],
+                "optimizer": {"kind": form["optimizer"], "lr": form["lr"]},
+                "schedule": {"kind": form["schedule"]},
+                "seeds": Seeds.all(form["seed"]).model_dump(),
+                "precision": form["precision"],
+            }
+        )
+    except ValidationError as error:
+        raise ValueError(sentence(error)) from error
+
+
+def form_of(config: TrainConfig) -> dict[str, Any]:
+    """The form that makes this config again; what the form does not show (momentum, milestones) takes its default."""
+    return {
+        "role": config.role,
+        "dataset": config.dataset,
+        "image_size": config.image_size or DATASETS[config.dataset].default_image_size,
+        "teacher": config.teacher,
+        "arch": config.arch,
+        "preset": config.objective.kind,
+        "options": config.objective.model_dump(exclude={"kind"}),
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+        "seed": config.seeds.weights,
+        "train_limit": config.train_limit,
+        "optimizer": config.optimizer.kind,
+        "lr": config.optimizer.lr,
+        "schedule": config.schedule.kind,
+        "augment": config.augment,
+        "precision": config.precision,
+    }
+
+
+def sentence(error: Exception) -> str:
+    """Any error of a config or a run folder as one sentence for a person."""
+    words = one_sentence(error) if isinstance(error, ValidationError) else str(error).strip()
+    words = words.splitlines()[0] if words else type(error).__name__
+    words = words[:1].upper() + words[1:]
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def architectures(num_classes: int, in_channels: int, teacher: ModelInfo | None = None) -> dict[str, int]:
+    """Models to choose from with their parameters, smallest first; for a student none larger than its teacher."""
+    sizes = {name: model.parameters(num_classes, in_channels) for name, model in MODELS.items()}
+    most = None if teacher is None else teacher.parameters(num_classes, in_channels)
+    kept = {name: size for name, size in sizes.items() if most is None or size <= most}
+    return dict(sorted(kept.items(), key=lambda item: item[1]))
+
+
+def parameters_text(count: int) -> str:
+    """For example "78 k" or "1.1 M" parameters."""
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
+
+
+def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
+    """What is about to happen, in one sentence."""
+    data, model = DATASETS[config.dataset], MODELS[config.arch]
+    size = parameters_text(model.parameters(data.num_classes, data.in_channels))
+    images = text.counted(train_images(config), "image")
+    budget = f"{text.counted(config.epochs, 'epoch')} over {images}"
+    who = f"{model.title} ({size} parameters)"
+    if config.role == "teacher" or teacher is None:
+        return f"{who} learns {data.title} from its labels: {budget}."
+    big = MODELS.get(teacher.arch)
+    theirs = (
+        "" if big is None else f" ({parameters_text(big.parameters(data.num_classes, data.in_channels))})"
+    )
+    named = teacher.arch if big is None else big.title
+    if config.objective.kind == "ce":
+        return (
+            f"{who} learns {data.title} from its labels, and is measured against {named}{theirs}: {budget}."
+        )
+    return (
+        f"{who} learns {data.title} from {named}{theirs} by {PRESETS[config.objective.kind].title}: {budget}."
+    )
+
+
+def train_images(config: TrainConfig) -> int:
+    return min(config.train_limit or DATASETS[config.dataset].train_size, DATASETS[config.dataset].train_size)
+
+
+# -- a run's state ---------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Phase:
+    """How a run is doing, as shown: a word, its colour and icon, and whether it may change by itself."""
+
+    name: str
+    word: str
+    colour: Literal["blue", "green", "red", "orange", "gray", "violet"]
+    icon: str
+    live: bool
+
+
+_PHASES = {
+    phase.name: phase
+    for phase in (
+        Phase("queued", "waiting for its turn", "violet", ":material/hourglass_empty:", True),
+        Phase("starting", "starting", "violet", ":material/hourglass_empty:", True),
+        Phase("running", "running", "blue", ":material/play_circle:", True),
+        Phase("stopping", "stopping", "orange", ":material/pause_circle:", True),
+        Phase("finished", "finished", "green", ":material/check_circle:", False),
+        Phase("stopped", "stopped", "orange", ":material/pause_circle:", False),
+        Phase("failed", "failed", "red", ":material/error:", False),
+        Phase("lost", "worker lost", "red", ":material/link_off:", False),
+    )
+}
+
+
+def phase(status: Status, *, stopping: bool = False, started_at: float | None = None, now: float) -> Phase:
+    """What to show for a status.
+
+    Args:
+        stopping: a stop was asked for.
+        started_at: when this session started a worker on the run, if it did: until the worker has written its
+            first status, the old one says nothing.
+    """
+    stale = status.stale(now)
+    quiet = not status.active or stale
+    if (
+        quiet
+        and started_at is not None
+        and status.heartbeat < started_at
+        and now - started_at < STARTING_SECONDS
+    ):
+        return _PHASES["starting"]
+    if stale:
+        return _PHASES["lost"]
+    if stopping and status.active:
+        return _PHASES["stopping"]
+    return _PHASES[status.state]
+
+
+def progress_text(status: Status) -> str:
+    """Where it is, how fast, and how long it will take: the line under the bar."""
+    at = status.progress
+    if not at.epochs:
+        return status.message
+    if at.epoch >= at.epochs:
+        return status.message or f"all {text.counted(at.epochs, 'epoch')} done"
+    parts = [f"epoch {at.epoch + 1} of {at.epochs}"]
+    if at.steps:
+        parts.append(f"step {at.step} of {at.steps}")
+    if at.images_per_second:
+        parts.append(f"{text.number(at.images_per_second)} images/s")
+    if at.seconds_left is not None and status.active:
+        parts.append(f"{text.duration(at.seconds_left)} left")
+    return " · ".join(parts)
+
+
+# -- into the comparison ---------------------------------------------------------------------------
+def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
+    """The view with this run in its comparison.
+
+    A student joins the students of its teacher that are shown, or takes the last one's place when there are
+    four. Where another teacher is shown, the comparison becomes its teacher and itself. A teacher comes with its
+    own students. A run without a teacher joins what is shown on the same data, or stands alone as the teacher.
+
+    Args:
+        others: (key, info) of the runs that can be shown, for the students of a teacher and the data of the view.
+    """
+    known = dict(others)
+    shown = known.get(view.teacher)
+    fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run)
+    if about.role == "student":
+        teacher = about.teacher.key if about.teacher is not None else ""
+        if not teacher and shown is not None and shown.dataset == about.dataset:
+            teacher = view.teacher
+        if teacher and teacher != key and teacher in known:
+            kept = [s for s in view.students if s != key] if teacher == view.teacher else []
+            return ViewState(
+                **{
+                    **vars(fresh),
+                    "teacher": teacher,
+                    "students": (*kept[: MAX_STUDENTS - 1], key),
+                    "student": key,
+                }
+            )
+    own = [other for other, its in known.items() if its.teacher is not None and its.teacher.key == key]
+    return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
+
+
+def teachers_for(runs: Iterable[tuple[RunFolder, RunInfo]], dataset: str, image_size: int) -> list[str]:
+    """Keys of runs that can teach on this data: teachers first, then students that could teach a smaller one."""
+    fit = [
+        (about.role != "teacher", "/" not in run.key, run.key)
+        for run, about in runs
+        if (about.dataset, about.image_size) == (dataset, image_size)
+        and run.weights_path.exists()
+        and run.has_predictions("validation")
+    ]
+    return [key for *_, key in sorted(fit)]
