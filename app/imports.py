@@ -94,7 +94,9 @@ def state(folder: Path) -> ImportState:
         except FileNotFoundError:
             return ImportState(error="The upload is not there any more; load the file again.")
         return ImportState(error="The check did not start; load the file again.") if silent else ImportState()
-    found = ImportState(**{name: stored[name] for name in ("message", "share", "run", "error") if name in stored})
+    found = ImportState(
+        **{name: stored[name] for name in ("message", "share", "run", "error") if name in stored}
+    )
     if not found.ended and Worker(**stored["worker"]).lost():
         return ImportState(error="The check was interrupted, and nothing was kept; load the file again.")
     return found

@@ -102,7 +102,7 @@ def update(**changes: Any) -> ViewState:
 
 
 def show_in_url() -> None:
-    """Bring the address bar in line with the state; called once a script run, at its end too if it changed."""
+    """Bring the address bar in line with the state; called at the end of a script run and of a fragment that writes the state."""
     query = current().to_query()
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

@@ -15,7 +15,7 @@ import numpy as np
 
 from bickd_core.atomic import atomic_write
 from bickd_core.geometry import Layout, align_to, pca_layout, umap_layout
-from bickd_core.predictions import DAMAGE, Predictions, PredictionsError, align, to_half
+from bickd_core.predictions import Predictions, PredictionsError, align, read_arrays, to_half
 from bickd_core.runs import Library, RunFolder, Split
 
 TEMPERATURE = 4.0
@@ -39,9 +39,10 @@ def stored_layout(
     for path in (run.layout_path(name), _aside(library, name)):
         if path.exists():
             try:
-                return Layout.load(path)
-            except DAMAGE:
+                read_arrays(path, ("coordinates", "meta"))
+            except PredictionsError:
                 continue  # cut short or of another kind: it is made again
+            return Layout.load(path)
     return None
 
 

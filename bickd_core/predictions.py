@@ -13,10 +13,7 @@ import numpy as np
 from bickd_core.atomic import atomic_write
 
 # What numpy and zipfile raise for a file that is cut short, has bytes changed, or is another kind of file.
-DAMAGE = (
-    OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error,
-    NotImplementedError,
-)  # fmt: skip
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 HALF_MAX = float(np.finfo(np.float16).max)
 
 
@@ -166,11 +163,15 @@ def to_half(values: np.ndarray) -> np.ndarray:
 def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """All arrays of an npz without pickles, or a PredictionsError that says what is wrong with the file."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because numpy leaves a broken file open.
+        with open(path, "rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                raise ValueError("it holds a single array without a name")
             arrays = {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise
-    except DAMAGE as error:
+    except _DAMAGE as error:
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise PredictionsError(
             f"{Path(path).name}: expected a whole npz file without pickles, but reading it failed ({reason})."

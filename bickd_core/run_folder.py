@@ -150,11 +150,16 @@ class RunFolder:
 
     # -- metrics -----------------------------------------------------------------------------------
     def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add one line; it is on the disk when this returns."""
+        """Add one line; it is on the disk when this returns.
+
+        Raises:
+            ValueError: for NaN and infinities, which JSON has no words for.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with open(self.path / "metrics.jsonl", "ab") as file:
             if file.tell() and not self._ends_with_newline():
                 file.write(b"\n")  # a torn line of a killed writer stays alone on its line
-            file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
 

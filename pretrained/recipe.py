@@ -8,6 +8,7 @@ tuned here), all seeds of a run following its number. Students are trained only 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--dataset", choices=[recipe.dataset for recipe in RECIPES])
     parser.add_argument("--side-by-side", type=int, default=2, help="students trained at once, a thread each")
     asked = parser.parse_args()
+    os.environ["BICKD_SLOTS"] = str(asked.side_by_side)
     for recipe in RECIPES:
         if asked.dataset in (None, recipe.dataset):
             make(recipe, asked.side_by_side)

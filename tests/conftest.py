@@ -10,16 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from run_helpers import small_config
 
-from bickd_core.predictions import Predictions
 from bickd_core.runs import Library, RunFolder, RunInfo
 from bickd_core.status import Status
-from bickd_core.training.config import Seeds, TrainConfig
 
 STAND_INS = Path(__file__).parent / "stand_ins"
-REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -67,27 +64,6 @@ def quick_umap(monkeypatch):
     sys.modules.pop("umap", None)
 
 
-def small_config(**changes) -> TrainConfig:
-    """Two epochs of six steps on the digits, in fp32 on one thread: less than a second."""
-    options = {
-        "dataset": "digits",
-        "arch": "convnet-small",
-        "train_limit": 400,
-        "epochs": 2,
-        "precision": "fp32",
-        "device": "cpu",
-        "threads": 1,
-        "seeds": Seeds.all(1),
-    }
-    return TrainConfig.model_validate({**options, **changes})
-
-
-@pytest.fixture
-def config():
-    """`small_config`, for tests to call with what they want otherwise."""
-    return small_config
-
-
 @pytest.fixture(scope="session")
 def _trained(tmp_path_factory):
     """A teacher trained once a session, evaluated on both splits, with a card and a map by PCA."""
@@ -124,18 +100,6 @@ def teacher(_trained, library):
     return library.find("teacher")
 
 
-def random_predictions(n=20, c=3, *, seed=0, features=4) -> Predictions:
-    """Predictions that mean nothing, with shuffled ids that are not 0..n-1."""
-    generator = np.random.default_rng(seed)
-    return Predictions(
-        logits=generator.normal(0, 3, (n, c)).astype(np.float32),
-        class_names=tuple(f"class {i}" for i in range(c)),
-        ids=generator.permutation(10 * n)[:n].astype(np.int64),
-        labels=generator.integers(0, c, n),
-        features=generator.normal(size=(n, features)).astype(np.float32) if features else None,
-    )
-
-
 @pytest.fixture
 def make_run(library):
     """Make a run folder without training: `make_run("a", state="running", on_shelf="digits", ...)`."""
@@ -170,13 +134,3 @@ def make_run(library):
         return library.find(name if on_shelf is None else f"{on_shelf}/{name}")
 
     return make
-
-
-def wait_for(condition, *, seconds=120.0, what="the awaited state"):
-    """The first true answer of `condition`; an AssertionError when none came in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := condition():
-            return answer
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not come within {seconds:g} s")

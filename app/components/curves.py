@@ -131,8 +131,12 @@ def _small_map(run: RunFolder, about: RunInfo, key: str, theme: Theme) -> None:
         with column:
             student = name == "student"
             who = f"{'This student' if about.role == 'student' else 'This teacher'} after epoch {view.epoch}"
-            st.caption(f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P at T = 4")
-            by = "true" if few else ("disagreement" if student and view.reference is not None else "highlight")
+            st.caption(
+                f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P at T = 4"
+            )
+            by = (
+                "true" if few else ("disagreement" if student and view.reference is not None else "highlight")
+            )
             figure = prediction_map(
                 view.coordinates,
                 ids=view.ids,

@@ -110,7 +110,11 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
         if st.button("Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"):
             _do(run, lambda chosen: local.resume(chosen, data.library()), started=True)
     if run.has_predictions("test") and now.name == "finished":
-        name, words = ("runs-show", "Show in comparison") if prefix == "runs" else ("distill-open", "Open in the comparison")
+        name, words = (
+            ("runs-show", "Show in comparison")
+            if prefix == "runs"
+            else ("distill-open", "Open in the comparison")
+        )
         if st.button(words, key=name, icon=":material/insights:", type="primary"):
             open_in_comparison(run, about)
 

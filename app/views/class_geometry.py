@@ -44,8 +44,7 @@ def show() -> None:
             "takes that level out.",
         )
     order = data.class_order(of, how or "cluster")
-    _matrices(of, student, T, order, centred)
-    _pair(of, student, T)
+    _linked(of, student, T, order, centred)
     left, right = st.columns(2, gap="small")
     with left:
         _angles(of, T)
@@ -88,6 +87,14 @@ def closest(gram: np.ndarray, empty: np.ndarray) -> tuple[int, int]:
     above[np.tril_indices(len(gram))] = -np.inf
     row, column = np.unravel_index(int(above.argmax()), above.shape)
     return int(row), int(column)
+
+
+@st.fragment
+def _linked(of: data.Comparison, student: data.Model, T: float, order: np.ndarray, centred: bool) -> None:
+    """Matrices and the images of the focused pair: a click redraws these and nothing else."""
+    _matrices(of, student, T, order, centred)
+    _pair(of, student, T)
+    state.show_in_url()
 
 
 def _matrices(of: data.Comparison, student: data.Model, T: float, order: np.ndarray, centred: bool) -> None:

@@ -50,10 +50,7 @@ def show() -> None:
     _finding(of, student, other, view.temperature)
     _buttons()
     _cards(of, view.temperature)
-    _matrices(of, student, other, view.temperature)
-    if of.students:
-        _pair(of, student, other, view.temperature)
-        _maps(of, student, view.temperature)
+    _linked(of, student, other, view.temperature)
     _table(of, student, view.temperature)
     _seeds(of, view.temperature)
 
@@ -135,6 +132,16 @@ def _cards(of: data.Comparison, T: float) -> None:
                 )
             drawn = whisker_rows(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models))
             chart.show(drawn, f"overview-card-{figure.field}")
+
+
+@st.fragment
+def _linked(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
+    """Matrices, images and maps of the focused pair: a click redraws these and nothing else."""
+    _matrices(of, student, other, T)
+    if of.students:
+        _pair(of, student, other, T)
+        _maps(of, student, T)
+    state.show_in_url()
 
 
 def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:

@@ -1,0 +1,307 @@
+"""The form of a training: what to train, on what, from whom and for how long. Its values outlive other pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import data, state
+from app.training import (
+    BUDGETS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Budget,
+    OptionField,
+    architectures,
+    form_of,
+    option_fields,
+    parameters_text,
+    teachers_for,
+    unused_options,
+)
+from bickd_core.data import DATASETS
+from bickd_core.models.catalogue import MODELS
+from bickd_core.presets import PRESETS
+from bickd_core.runs import RunError, RunInfo
+from bickd_core.training.config import TrainConfig
+from bickd_viz import text
+
+_STORE = "distill-form"
+_FROM_LABELS = "none"
+PRECISIONS = {"auto": "best for the device", "fp32": "fp32", "bf16": "bf16"}
+
+
+def fill(config: TrainConfig) -> None:
+    """Let the form begin with the settings of this config."""
+    st.session_state[_STORE] = form_of(config)
+    for key in [key for key in st.session_state if str(key).startswith("distill-")]:
+        if key != _STORE:
+            del st.session_state[key]
+
+
+def show() -> dict[str, Any] | None:
+    """Draw the form; its values, or None where there is no teacher to learn from yet."""
+    form = st.session_state.setdefault(_STORE, {"dataset": _dataset_of_view()})
+    role = _keep("role", "student", ["student", "teacher"])
+    labels = {"student": "Distil a student", "teacher": "Train a teacher"}
+    role = st.segmented_control(
+        "What to train",
+        list(labels),
+        key="distill-role",
+        format_func=labels.get,
+        required=True,
+        width="stretch",
+    )
+    form["role"] = role
+    if role == "student":
+        _preset(form)
+    else:
+        st.caption("A teacher learns from the labels alone. Choose a model larger than the students to come.")
+    _data(form)
+    found = _teacher(form) if role == "student" else None
+    if role == "student" and found is None and form["preset"] != "ce":
+        _no_teacher()
+        return None
+    _architecture(form, found)
+    _budget(form)
+    if role == "student":
+        _options(form)
+    _more(form)
+    return form
+
+
+# -- the parts -------------------------------------------------------------------------------------
+def _preset(form: dict[str, Any]) -> None:
+    _keep("preset", "bickd", list(PRESETS))
+    form["preset"] = st.radio(
+        "Objective",
+        list(PRESETS),
+        key="distill-preset",
+        format_func=lambda kind: PRESETS[kind].title,
+        captions=[preset.why for preset in PRESETS.values()],
+    )
+    st.caption(PRESETS[form["preset"]].citation)
+
+
+def _data(form: dict[str, Any]) -> None:
+    before = form.get("dataset")
+    _keep("dataset", data.DEFAULT_DATASET, list(DATASETS))
+    form["dataset"] = st.selectbox(
+        "Data", list(DATASETS), key="distill-dataset", format_func=lambda name: DATASETS[name].title
+    )
+    about = DATASETS[form["dataset"]]
+    if form["dataset"] != before or "epochs" not in form:
+        _begin(form, BUDGETS.get(about.name, Budget(20)))
+    if len(about.image_sizes) > 1:
+        _keep("image_size", about.default_image_size, list(about.image_sizes))
+        form["image_size"] = st.segmented_control(
+            "Image size",
+            list(about.image_sizes),
+            key="distill-image_size",
+            format_func=lambda side: f"{side} × {side}",
+            required=True,
+        )
+    else:
+        form["image_size"] = about.default_image_size
+
+
+def _begin(form: dict[str, Any], budget: Budget) -> None:
+    """Another data set: the budget, the size and the teacher begin anew."""
+    form |= {"epochs": budget.epochs, "batch_size": budget.batch_size, "train_limit": budget.train_limit}
+    for name in ("epochs", "batch_size", "train_limit", "image_size", "teacher"):
+        st.session_state.pop(f"distill-{name}", None)
+        st.session_state.pop(f"distill-{_WIDGETS.get(name, name)}", None)
+    form.pop("image_size", None)
+
+
+def _teacher(form: dict[str, Any]) -> RunInfo | None:
+    runs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+    keys = teachers_for(runs, form["dataset"], form["image_size"])
+    if form["preset"] == "ce":
+        keys = [*keys, _FROM_LABELS]
+    if not keys:
+        return None
+    shown = state.current().teacher
+    _keep("teacher", shown if shown in keys else keys[0], keys)
+    chosen = st.selectbox(
+        "Teacher",
+        keys,
+        key="distill-teacher",
+        format_func=lambda key: "none" if key == _FROM_LABELS else data.described(key),
+        help="Finished runs on this data. With labels only, a teacher is not learnt from: agreement with it is measured.",
+    )
+    form["teacher"] = None if chosen == _FROM_LABELS else chosen
+    try:
+        return None if form["teacher"] is None else data.info(data.library().find(chosen))
+    except RunError:
+        return None
+
+
+def _no_teacher() -> None:
+    st.info(
+        "There is no finished teacher on this data yet. Train one first; it is there to learn from when it is done."
+    )
+
+    def train_one() -> None:
+        st.session_state["distill-role"] = "teacher"
+
+    st.button("Train a teacher", key="distill-train-teacher", icon=":material/school:", on_click=train_one)
+
+
+def _architecture(form: dict[str, Any], teacher: RunInfo | None) -> None:
+    about = DATASETS[form["dataset"]]
+    big = None if teacher is None else MODELS.get(teacher.arch)
+    sizes = architectures(about.num_classes, about.in_channels, big)
+    wanted = "resnet8" if form["role"] == "student" else "resnet14x2"
+    default = wanted if wanted in sizes else next(iter(sizes))
+    _keep("arch", default, list(sizes))
+    form["arch"] = st.selectbox(
+        "Student" if form["role"] == "student" else "Model",
+        list(sizes),
+        key="distill-arch",
+        format_func=lambda name: f"{MODELS[name].title}, {parameters_text(sizes[name])} parameters",
+        help=None if big is None else "Models with at most as many parameters as the teacher.",
+    )
+
+
+def _budget(form: dict[str, Any]) -> None:
+    about = DATASETS[form["dataset"]]
+    columns = st.columns(3)
+    with columns[0]:
+        _number(form, "epochs", "Epochs", 20, 1, 2000, help="Passes over the training images.")
+    with columns[1]:
+        _number(
+            form, "seed", "Seed", 0, 0, 2**31 - 1, help="Initial weights, order and augmentation follow it."
+        )
+    with columns[2]:
+        _keep("train_limit", None)
+        form["train_limit"] = st.number_input(
+            "Training images",
+            min_value=about.num_classes,
+            max_value=about.train_size,
+            value=None,
+            step=100,
+            key="distill-limit",
+            placeholder=f"all {text.count(about.train_size)}",
+            help="Train on a stratified part of them: quicker, and less accurate.",
+        )
+
+
+def _options(form: dict[str, Any]) -> None:
+    kind = form["preset"]
+    fields = option_fields(PRESETS[kind].options)
+    stored = form.get("options", {}) if form.get("options_of", kind) == kind else {}
+    if not fields:
+        form |= {"options": {}, "options_of": kind}
+        return
+    values: dict[str, Any] = {}
+    with st.expander("Loss options", icon=":material/tune:", key="distill-options"):
+        live = {field.name: st.session_state.get(f"distill-option-{kind}-{field.name}") for field in fields}
+        unused = unused_options(
+            kind,
+            {f.name: stored.get(f.name, f.default) if live[f.name] is None else live[f.name] for f in fields},
+        )
+        columns = st.columns(3)
+        numbers = [field for field in fields if not field.choices]
+        for i, field in enumerate(numbers):
+            with columns[i % 3]:
+                values[field.name] = _option(field, kind, stored, field.name in unused)
+        for field in fields:
+            if field.choices:
+                values[field.name] = _option(field, kind, stored, field.name in unused)
+    form |= {"options": values, "options_of": kind}
+
+
+def _option(field: OptionField, kind: str, stored: dict[str, Any], disabled: bool) -> Any:
+    key = f"distill-option-{kind}-{field.name}"
+    if key not in st.session_state:
+        st.session_state[key] = stored.get(field.name, field.default)
+    if field.choices:
+        return st.segmented_control(
+            field.label, field.choices, key=key, help=field.help, disabled=disabled, required=True
+        )
+    value = st.number_input(
+        field.label,
+        min_value=field.low,
+        max_value=field.high,
+        step=field.step,
+        format="%g",
+        key=key,
+        help=field.help,
+        disabled=disabled,
+    )
+    return field.default if value is None else value
+
+
+def _more(form: dict[str, Any]) -> None:
+    with st.expander("More", icon=":material/settings:", key="distill-more"):
+        columns = st.columns(3)
+        with columns[0]:
+            _number(form, "batch_size", "Batch size", 64, 2, 8192)
+        with columns[1]:
+            _choice(form, "optimizer", "Optimiser", {"sgd": "SGD with momentum", "adamw": "AdamW"})
+        with columns[2]:
+            kind = form["optimizer"]
+            key = f"distill-lr-{kind}"
+            if key not in st.session_state:
+                st.session_state[key] = (
+                    form["lr"] if form.get("lr_of", kind) == kind and "lr" in form else OPTIMIZERS[kind]().lr
+                )
+            rate = st.number_input(
+                "Learning rate", min_value=1e-6, max_value=10.0, step=0.01, format="%g", key=key
+            )
+            form |= {"lr": rate if rate else OPTIMIZERS[kind]().lr, "lr_of": kind}
+        columns = st.columns(3)
+        with columns[0]:
+            _choice(form, "schedule", "Schedule", {name: name.capitalize() for name in SCHEDULES})
+        with columns[1]:
+            _choice(form, "precision", "Precision", PRECISIONS)
+        with columns[2]:
+            _keep("augment", True)
+            form["augment"] = st.toggle(
+                "Augment images", key="distill-augment", help="Random crop and, where it fits the data, flip."
+            )
+        form["name"] = st.text_input(
+            "Name of the run",
+            key="distill-name",
+            placeholder="made from data, model, objective and seed",
+            max_chars=80,
+        ).strip()
+
+
+# -- values that outlive their widgets ----------------------------------------------------------------
+_WIDGETS = {"train_limit": "limit"}
+"""Fields whose widget has another name."""
+
+
+def _keep(name: str, default: Any, options: list[Any] | None = None) -> Any:
+    """Give the field's widget its stored value, or the default where that is none of the options any more."""
+    key = f"distill-{_WIDGETS.get(name, name)}"
+    value = st.session_state[key] if key in st.session_state else st.session_state[_STORE].get(name, default)
+    if options is not None and value not in options:
+        value = default
+    st.session_state[key] = value
+    return value
+
+
+def _number(
+    form: dict[str, Any], name: str, label: str, default: int, low: int, high: int, *, help: str | None = None
+) -> None:
+    _keep(name, default)
+    value = st.number_input(label, min_value=low, max_value=high, step=1, key=f"distill-{name}", help=help)
+    form[name] = default if value is None else int(value)
+
+
+def _choice(form: dict[str, Any], name: str, label: str, options: dict[str, str]) -> None:
+    _keep(name, next(iter(options)), list(options))
+    form[name] = st.selectbox(label, list(options), key=f"distill-{name}", format_func=options.get)
+
+
+def _dataset_of_view() -> str:
+    """The data of the comparison, so that its teacher stands in the form."""
+    view = state.current()
+    try:
+        return data.info(data.library().find(view.teacher)).dataset if view.teacher else data.DEFAULT_DATASET
+    except RunError:
+        return data.DEFAULT_DATASET

@@ -1,0 +1,207 @@
+"""Distill: choose an objective, data, teacher and student, see how long it will take, start, and watch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import data, state
+from app.components import live, train_form
+from app.speed import Guess, Speed, SpeedMeter, guess
+from app.training import build_config, phase, plan_sentence, sentence
+from bickd_core.launch import local
+from bickd_core.launch.slots import default_slots
+from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_core.training.config import TrainConfig
+from bickd_viz import text
+
+_ERROR = "distill-start-error"
+_TURN = "distill-turn"
+
+
+def show() -> None:
+    found = _open_run()
+    if found is None:
+        _new()
+        return
+    run, about = found
+    st.title(live.heading(about))
+    st.caption(live.facts(about))
+    with st.container(horizontal=True):
+        st.button("New run", key="distill-new", icon=":material/add:", on_click=_close)
+        st.button(
+            "Same settings again",
+            key="distill-again",
+            icon=":material/content_copy:",
+            on_click=_again,
+            args=(about,),
+            help="Opens the form with this run's settings, to change one and start another run.",
+        )
+    _running_now(but=run.key)
+    live.panel(run, about)
+
+
+def _open_run() -> tuple[RunFolder, RunInfo] | None:
+    """The run in the view, if it was trained here; a bundled or imported one belongs to Runs."""
+    key = state.current().run
+    if not key:
+        return None
+    try:
+        run = data.library().find(key)
+        about = data.info(run)
+        run.status()
+    except RunError as error:
+        st.warning(f"The run that this link names cannot be opened: {sentence(error)}")
+        return None
+    return None if run.read_only or about.config is None else (run, about)
+
+
+def _close() -> None:
+    state.update(run="")
+
+
+def _again(about: RunInfo) -> None:
+    assert about.config is not None
+    train_form.fill(about.config)
+    state.update(run="")
+
+
+# -- a new run ---------------------------------------------------------------------------------------
+def _new() -> None:
+    st.title("Distil a student, and watch it learn")
+    st.caption(
+        "It works in a process of its own: it goes on when you close this page, and the page finds it again."
+    )
+    _running_now()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        form = train_form.show()
+    with right, st.container(border=True, key="distill-plan"):
+        st.subheader("Before you start")
+        if form is None:
+            st.caption("Choose data that has a teacher, or train a teacher.")
+        else:
+            _plan(form)
+
+
+def _plan(form: dict[str, Any]) -> None:
+    try:
+        config = build_config(form)
+    except ValueError as error:
+        st.error(sentence(error))
+        return
+    st.write(plan_sentence(config, _teacher_of(config)))
+    known = _speeds()
+    meter = st.session_state.setdefault("distill-meter", SpeedMeter(data.library(), known))
+    waiting = meter.ask(config) is None
+    st.fragment(_estimate, run_every=1.0 if waiting else None)(config, waiting)
+    _queue()
+    turn = st.session_state.setdefault(_TURN, 0)
+    st.button(
+        "Start",
+        key="distill-start",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_start,
+        args=(config, form.get("name") or None, turn),
+    )
+    if problem := st.session_state.pop(_ERROR, None):
+        st.error(problem)
+
+
+def _start(config: TrainConfig, name: str | None, turn: int) -> None:
+    if st.session_state.get(_TURN) != turn:
+        return  # a second click on a button that has done its work
+    try:
+        run = local.submit(config, data.library(), name=name)
+    except (ValueError, OSError) as error:
+        st.session_state[_ERROR] = sentence(error)
+        return
+    st.session_state[_TURN] = turn + 1
+    if meter := st.session_state.get("distill-meter"):
+        meter.close()
+    live.mark_started(run.key)
+    state.update(run=run.key)
+
+
+@st.cache_resource(show_spinner=False)
+def _speeds() -> dict[str, Speed | str]:
+    """What was measured on this machine since the app started, for all sessions."""
+    return {}
+
+
+def _estimate(config: TrainConfig, was_waiting: bool) -> None:
+    found = st.session_state["distill-meter"].ask(config)
+    if found is not None and was_waiting:
+        st.rerun()
+    with st.container(key="distill-estimate"):
+        if isinstance(found, Speed):
+            st.metric("Time it will take", _spoken(found.seconds(config)))
+            st.caption(f"{text.number(found.images_per_second)} images/s, measured here just now.")
+            st.caption(f"On: {found.device}.")
+            return
+        if isinstance(found, str):
+            st.warning(sentence(ValueError(found)))
+            return
+        rough: Guess | None = guess(config, [(run, data.info(run)) for run in data.readable_runs()[0]])
+        st.metric("Time it will take", "measuring …" if rough is None else _spoken(rough.seconds(config)))
+        if rough is not None:
+            st.caption(
+                f"A first guess: run {rough.key} made {text.number(rough.images_per_second)} images/s."
+            )
+        st.caption(
+            ":material/progress_activity: Measuring the speed on this machine; you can start before it is known."
+        )
+
+
+def _spoken(seconds: float) -> str:
+    words = text.duration(seconds)
+    return words[:1].upper() + words[1:]
+
+
+def _teacher_of(config: TrainConfig) -> RunInfo | None:
+    try:
+        return None if config.teacher is None else data.info(data.library().find(config.teacher))
+    except RunError:
+        return None
+
+
+# -- what works already --------------------------------------------------------------------------------
+def _active() -> list[tuple[RunFolder, RunInfo]]:
+    found = []
+    for run in data.readable_runs()[0]:
+        if run.read_only:
+            continue
+        try:
+            status = run.status()
+        except RunError:
+            continue
+        if status.active and not status.stale():
+            found.append((run, data.info(run)))
+    return found
+
+
+def _running_now(but: str = "") -> None:
+    runs = [(run, about) for run, about in _active() if run.key != but]
+    if not runs:
+        return
+    with st.container(border=True, key="distill-running"):
+        st.markdown("**Running now**" if not but else "**Also running**")
+        for run, about in runs:
+            status = run.status()
+            words = "waiting for its turn" if status.state == "queued" else f"{status.progress.fraction:.0%}"
+            st.button(
+                f"{about.name} · {words}",
+                key=f"distill-watch-{run.key}",
+                icon=live.current_phase(run).icon,
+                on_click=lambda key=run.key: state.update(run=key),
+            )
+
+
+def _queue() -> None:
+    busy = sum(run.status().state == "running" for run, _ in _active())
+    if busy >= default_slots():
+        words = "1 run is" if busy == 1 else f"{busy} runs are"
+        st.caption(f"{words} working here already, as many as fit; this one will wait for its turn.")

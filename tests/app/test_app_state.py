@@ -1,0 +1,53 @@
+"""The URL codec of ViewState: every state comes back from its own link, and no link can break a page."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.state import DEFAULT_TEMPERATURE, MAX_STUDENTS, TEMPERATURES, ViewState
+
+KEY = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}(/[a-z0-9][a-z0-9._-]{0,12})?", fullmatch=True)
+CLASS = st.text(st.characters(exclude_characters="~", categories=("L", "N", "Zs")), min_size=1, max_size=12)
+STATES = st.builds(
+    ViewState,
+    teacher=KEY,
+    students=st.lists(KEY, max_size=MAX_STUDENTS, unique=True).map(tuple),
+    split=st.sampled_from(["validation", "test"]),
+    temperature=st.sampled_from(TEMPERATURES),
+    student=KEY,
+    pair=st.none() | st.tuples(CLASS, CLASS),
+    run=KEY,
+    epoch=st.none() | st.integers(0, 500),
+    selection=st.sampled_from(["", "class:crab", "cell:crab~lobster"]),
+)
+
+
+@given(STATES)
+@settings(deadline=None, max_examples=200)
+def test_every_state_comes_back_from_its_link(view):
+    assert ViewState.from_query(view.to_query()) == view
+
+
+def test_a_fresh_start_needs_no_query():
+    assert ViewState().to_query() == {}
+    assert ViewState.from_query({}) == ViewState()
+
+
+@given(st.dictionaries(st.sampled_from(list(ViewState.__dataclass_fields__)), st.text(max_size=20)))
+@settings(deadline=None, max_examples=200)
+def test_no_link_breaks_a_page(query):
+    view = ViewState.from_query(query)
+    assert view.temperature in TEMPERATURES
+    assert view.split in ("validation", "test")
+    assert len(view.students) <= MAX_STUDENTS
+    assert view.pair is None or len(view.pair) == 2
+
+
+def test_unknown_temperatures_go_to_the_nearest_offered():
+    assert ViewState.from_query({"temperature": "3.9"}).temperature == 4.0
+    assert ViewState.from_query({"temperature": "nan"}).temperature in TEMPERATURES
+    assert ViewState.from_query({"temperature": "hot"}).temperature == DEFAULT_TEMPERATURE
+
+
+def test_at_most_four_students_are_read():
+    many = "~".join(f"run{i}" for i in range(9))
+    assert ViewState.from_query({"students": many}).students == ("run0", "run1", "run2", "run3")
