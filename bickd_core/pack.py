@@ -22,8 +22,8 @@ def pack(run: RunFolder) -> None:
     if run.status().state != "finished":
         raise RunError(f"run '{run.key}' is {run.status().state}; only a finished run can be packed.")
     for split in ("validation", "test"):
-        if run.has_predictions(split):  # type: ignore[arg-type]
-            run.predictions(split).save(run.predictions_path(split), half=True)  # type: ignore[arg-type]
+        if run.has_predictions(split):
+            run.predictions(split).save(run.predictions_path(split), half=True)
     trajectory = run.trajectory()
     if trajectory is not None:
         rounded = np.round(trajectory["logits"].astype(np.float32) / TRAJECTORY_STEP) * TRAJECTORY_STEP

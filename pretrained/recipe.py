@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bickd_core.card import write_card
 from bickd_core.launch.local import start_worker
 from bickd_core.pack import pack
 from bickd_core.runs import Library, RunFolder
@@ -104,9 +105,13 @@ def make(recipe: Recipe, side_by_side: int) -> None:
     rest = {name: config for method in METHODS if method != "ce" for name, config in recipe.students(method).items()}
     # Seeds outermost, so that whatever is finished can be compared.
     train_all(recipe.dataset, dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])), side_by_side)
-    for run in Library(SHELF, SHELF / recipe.dataset).runs():
+    library = Library(SHELF, SHELF / recipe.dataset)
+    for run in library.runs():
         if run.key.startswith(f"{recipe.dataset}/"):
-            pack(RunFolder(run.path, key=run.key))
+            own = RunFolder(run.path, key=run.key)
+            if own.resume_path.exists():
+                measure_alone(own, library)
+            pack(own)
     if recipe.dataset == "fashion-mnist":
         write_fashion_sprite()
 
@@ -147,6 +152,22 @@ def check_teacher(recipe: Recipe) -> None:
     print(f"{recipe.dataset}: teacher {teacher:.1%}, ce student {student:.1%} on validation", flush=True)
     if teacher < student + MARGIN:
         sys.exit(f"the teacher of {recipe.dataset} is less than {MARGIN:.0%} above its ce student; train it longer")
+
+
+def measure_alone(run: RunFolder, library: Library) -> None:
+    """Take the cost again, on one thread and with nothing beside it: its worker had company."""
+    import torch
+
+    from bickd_core.data import load_dataset
+    from bickd_core.training.finish import measure
+    from bickd_core.training.setup import load_run_model
+
+    torch.set_num_threads(1)
+    info = run.info()
+    dataset = load_dataset(info.dataset, image_size=info.image_size)
+    shape = (info.in_channels, info.image_size, info.image_size)
+    run.write_info(info.model_copy(update={"cost": measure(load_run_model(run, dataset), shape)}))
+    write_card(run, library)
 
 
 def write_fashion_sprite() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from app import data, state
 from app.components import live, train_form
 from app.speed import Guess, Speed, SpeedMeter, guess
-from app.training import build_config, phase, plan_sentence, sentence
+from app.training import build_config, plan_sentence, sentence
 from bickd_core.launch import local
 from bickd_core.launch.slots import default_slots
 from bickd_core.runs import RunError, RunFolder, RunInfo
