@@ -26,6 +26,8 @@ MAX_BYTES = 2 * 1024**3
 
 _NESTED_KEYS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIXES = ("module.", "_orig_mod.")  # left by data parallelism and by torch.compile
+# What torch's restricted unpickler says, beside naming a GLOBAL, when a file asks for more than tensors.
+_FOREIGN = ("unrecognized function", "Can only create new object", "Can only build Tensor")
 _COUNTER = "num_batches_tracked"  # batch norm's counter: files older than torch 0.4.1 have none
 
 
@@ -163,7 +165,7 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
     except Exception as error:  # a damaged or hostile pickle may fail anywhere in the unpickler
         message = str(error)
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
-        if wanted or ("weights_only" in message and "Unsupported" in message):
+        if wanted or any(words in message for words in _FOREIGN):
             what = f"the Python object {wanted[1]}" if wanted else "a Python object"
             raise WeightsError(
                 f"{path.name} was refused and nothing in it was run: loading it needs {what}, which could "

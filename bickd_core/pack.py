@@ -9,12 +9,13 @@ import numpy as np
 
 from bickd_core.runs import RunError, RunFolder
 
-TRAJECTORY_STEP = 1 / 32
-"""Packed trajectories are rounded to this many logits: enough to draw, and half the bytes once compressed."""
+TRAJECTORY_STEP = 1 / 8
+"""Packed trajectories are rounded to this many logits: enough to draw, and a third of the bytes."""
 
 
 def pack(run: RunFolder) -> None:
-    """Halve the precision of stored predictions, round the trajectory, drop resume state, log and best weights.
+    """Halve the precision of stored predictions, round the trajectory, drop what only a resume or a close look
+    at validation needs: resume state, log, best weights, features on validation.
 
     Raises:
         RunError: the run is not finished.
@@ -23,7 +24,10 @@ def pack(run: RunFolder) -> None:
         raise RunError(f"run '{run.key}' is {run.status().state}; only a finished run can be packed.")
     for split in ("validation", "test"):
         if run.has_predictions(split):
-            run.predictions(split).save(run.predictions_path(split), half=True)
+            stored = run.predictions(split)
+            if split == "validation":
+                stored = replace(stored, features=None)
+            stored.save(run.predictions_path(split), half=True)
     trajectory = run.trajectory()
     if trajectory is not None:
         rounded = np.round(trajectory["logits"].astype(np.float32) / TRAJECTORY_STEP) * TRAJECTORY_STEP

@@ -109,9 +109,9 @@ def make(recipe: Recipe, side_by_side: int) -> None:
     for run in library.runs():
         if run.key.startswith(f"{recipe.dataset}/"):
             own = RunFolder(run.path, key=run.key)
-            if own.resume_path.exists():
+            if own.resume_path.exists():  # not yet packed
                 measure_alone(own, library)
-            pack(own)
+                pack(own)
     if recipe.dataset == "fashion-mnist":
         write_fashion_sprite()
 

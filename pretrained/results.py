@@ -12,9 +12,8 @@ from bickd_core.data import DATASETS
 from bickd_core.geometry import (
     Interval,
     Summary,
-    overlap_interval,
+    overlap,
     paired_mean_difference,
-    shard_grams,
     softmax,
     stratified_shards,
     summarise,
@@ -211,18 +210,18 @@ def overlap_difference(
 def _leave_one_out(student: Student, shard: np.ndarray, matched: bool) -> list[float] | None:
     T = TEMPERATURE
     if matched:
-        found = student.summary.matched
-        if found is None or not found.reached:
+        there = student.summary.matched
+        if there is None or not there.reached:
             return None
-        T = found.temperature
+        T = there.temperature
     P = softmax(student.predictions.logits, T)
     groups = [np.ones(len(shard), dtype=bool), *[shard != s for s in np.unique(shard)]]
     values = []
     for keep in groups:
-        interval = overlap_interval(shard_grams(P[keep], shard[keep]))
-        if interval is None:
+        found = overlap(P[keep])
+        if found is None:
             return None
-        values.append(interval.estimate)
+        values.append(found)
     return values
 
 

@@ -112,7 +112,7 @@ def test_a_write_that_fails_midway_leaves_the_old_weights(tmp_path, monkeypatch)
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".ckpt", ".PTH"])
 @pytest.mark.parametrize("as_zip", [True, False])
 def test_torch_files_old_and_new_are_read(tmp_path, suffix, as_zip):
-    model = made_model("convnet")
+    model = made_model("convnet-small")
     path = tmp_path / f"w{suffix}"
     torch.save(model.state_dict(), path, _use_new_zipfile_serialization=as_zip)
     assert_same(read_weights(path), dict(model.state_dict()))
@@ -326,12 +326,12 @@ def test_another_architecture_is_named():
     assert "missing is layer1.1.conv1.weight" in refusal(
         made_model("resnet14"), made_model("resnet8").state_dict(), name="resnet14"
     )
-    foreign = refusal(made_model("convnet"), made_model("resnet8").state_dict(), name="convnet")
+    foreign = refusal(made_model("convnet-small"), made_model("resnet8").state_dict(), name="convnet-small")
     assert "2 names match" in foreign  # fc.weight and fc.bias
 
 
 def test_the_same_names_in_another_width_are_another_architecture():
-    message = refusal(made_model("resnet8"), made_model("resnet8x4").state_dict())
+    message = refusal(made_model("resnet20"), made_model("resnet20x2").state_dict(), name="resnet20")
     assert "should be [16, 3, 3, 3], it is [32, 3, 3, 3]" in message
     assert "choose the architecture" in message
 

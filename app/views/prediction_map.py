@@ -67,7 +67,8 @@ def _highlighted(of: data.Comparison, student: data.Model, T: float) -> tuple[in
     names = of.class_names
     pair = frame.focused_pair(of, student, T)
     focus = [names[c] for c in dict.fromkeys(pair)]
-    if st.session_state.get("map-focus") != focus:  # another pair was chosen on another page
+    another = st.session_state.get("map-focus") != focus  # a pair was chosen on another page
+    if another or "map-classes" not in st.session_state:  # a widget's value goes when its page is left
         st.session_state["map-focus"] = focus
         st.session_state["map-classes"] = focus
     st.session_state["map-classes"] = st.session_state["map-classes"]

@@ -8,6 +8,7 @@ that is killed at any step and resumed has, on a CPU with the same threads, the 
 from __future__ import annotations
 
 import io
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -135,7 +136,7 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
         terms = job.objective(student, teacher, labels, progress)
     loss = torch.stack(list(terms.values())).sum()
     if not torch.isfinite(loss):
-        parts = ", ".join(f"{name} {float(term):.3g}" for name, term in terms.items())
+        parts = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
         raise TrainingError(
             f"the loss is not finite in epoch {at.epoch + 1}, step {at.step + 1} ({parts}); "
             "lower the learning rate or the weight of that term."
@@ -223,10 +224,19 @@ def save_state(job: Job, run: RunFolder, at: Position) -> None:
 
 
 def load_state(job: Job, run: RunFolder) -> Position:
-    """Put the job where the run stands; at the start when nothing was saved."""
+    """Put the job where the run stands; at the start when nothing was saved.
+
+    Raises:
+        TrainingError: what was saved cannot be read.
+    """
     if not run.resume_path.exists():
         return Position()
-    state = torch.load(run.resume_path, map_location=job.hardware.device, weights_only=True)
+    try:
+        state = torch.load(run.resume_path, map_location=job.hardware.device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            "resume/state.pt is damaged and the run cannot go on from it; delete that file to start from the beginning."
+        ) from error
     job.student.load_state_dict(state["student"])
     job.optimizer.load_state_dict(state["optimizer"])
     job.objective.load_state_dict(state["objective"])

@@ -145,13 +145,16 @@ def _train(run: RunFolder, library: Library, reporter: Reporter) -> State:
     return "finished"
 
 
+_NO_MEMORY = ("out of memory", "can't allocate memory")
+
+
 def explain(error: BaseException) -> str:
     """What went wrong, in one sentence for a person."""
     if isinstance(error, ValidationError):
         return one_sentence(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; free some space and resume the run, nothing finished was lost."
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY):
         return "out of memory; lower the batch size or choose a smaller model, then resume."
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "the worker was interrupted; resume the run to go on."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -95,7 +96,7 @@ class AppServer:
         self.runs.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(self.port)]
-        folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf), "NO_COLOR": "1", "COLUMNS": "110"}
+        folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf), "COLUMNS": "110"}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **folders}, start_new_session=True
@@ -118,7 +119,8 @@ class AppServer:
             return False
 
     def log_tail(self, characters: int = 3000) -> str:
-        return self.log.read_text()[-characters:]
+        """The end of what the app printed, without colours."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text())[-characters:]
 
     def stop(self) -> None:
         """End the app, and nothing else: workers that it started go on."""

@@ -91,13 +91,18 @@ def test_saves_on_the_way_change_nothing_and_cost_a_kill_little(start, library, 
             raise KeyboardInterrupt
         return step(job, picked, at)
 
-    monkeypatch.setattr(engine, "train_step", killed)
-    with pytest.raises(KeyboardInterrupt):
-        fit(job, broken)
-    monkeypatch.undo()
-    again = []
     original = engine.train_step
-    monkeypatch.setattr(engine, "train_step", lambda job, picked, at: again.append((at.epoch, at.step)) or original(job, picked, at))
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "train_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(job, broken)
+    again = []
+
+    def counted(job, picked, at):
+        again.append((at.epoch, at.step))
+        return original(job, picked, at)
+
+    monkeypatch.setattr(engine, "train_step", counted)
     assert go_on(broken, library) == "finished"
     assert again == [(1, 4), (1, 5)]
     assert written(broken) == written(unbroken)
@@ -118,10 +123,10 @@ def test_a_kill_between_the_writes_of_an_epochs_end_leaves_no_trace(start, libra
 
     owner = engine if moment == "save_state" else type(broken)
     before = getattr(owner, moment)
-    monkeypatch.setattr(owner, moment, lambda *arguments: kill(*arguments, original=before))
-    with pytest.raises(SystemExit):
-        fit(job, broken)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, moment, lambda *arguments: kill(*arguments, original=before))
+        with pytest.raises(SystemExit):
+            fit(job, broken)
     assert go_on(broken, library) == "finished"
     assert [record["epoch"] for record in broken.metrics()] == [0, 1]
     assert broken.trajectory()["epochs"].tolist() == [0, 1]

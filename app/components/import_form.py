@@ -1,0 +1,145 @@
+"""Loading weights: the form, the check in a process of its own with its progress, and the outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from pydantic import ValidationError
+
+from app import data, imports, state
+from app.components import live
+from app.training import sentence, teachers_for
+from bickd_core.data import DATASETS
+from bickd_core.importing import ImportRequest
+from bickd_core.models.catalogue import MODELS
+from bickd_core.runs import RunError
+
+_FOLDER = "runs-import-folder"
+_OUTCOME = "runs-import-outcome"
+_NO_TEACHER = "none"
+
+
+def sweep() -> None:
+    """Remove what interrupted imports of earlier sessions left."""
+    library = data.library()
+    library.sweep_unfinished()
+    imports.sweep(library, keep=_folder())
+
+
+def _folder() -> Path | None:
+    return st.session_state.get(_FOLDER)
+
+
+def show(first: bool) -> None:
+    """The form, or the progress of the check that is going on; above it what the last one came to."""
+    _outcome()
+    busy = _folder() is not None
+    with st.expander("Load weights", icon=":material/upload:", expanded=first or busy, key="runs-load-open"):
+        if busy:
+            st.fragment(_progress, run_every=0.5)()
+        else:
+            _form()
+
+
+def _outcome() -> None:
+    found: imports.ImportState | None = st.session_state.get(_OUTCOME)
+    if found is None:
+        return
+    if found.error:
+        st.error(sentence(ValueError(found.error)))
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="runs-loaded"):
+        st.markdown(f":material/check_circle: **{found.run}** is checked, evaluated and among your runs.")
+        if st.button("Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"):
+            st.session_state.pop(_OUTCOME)
+            try:
+                run = data.library().find(found.run)
+                live.open_in_comparison(run, data.info(run))
+            except RunError as error:
+                st.error(sentence(error))
+
+
+def _form() -> None:
+    st.caption(
+        "A file of weights becomes a run: it is read without running any code in it, checked against the "
+        "architecture and the data, and evaluated on validation and test."
+    )
+    upload = st.file_uploader(
+        "Weights file", type=list(imports.SUFFIXES), key="runs-upload", on_change=_look_at_name
+    )
+    left, right = st.columns(2)
+    with left:
+        arch = st.selectbox(
+            "Architecture", list(MODELS), key="runs-arch", format_func=lambda name: f"{MODELS[name].title} ({name})"
+        )
+        dataset = st.selectbox(
+            "Data", list(DATASETS), key="runs-dataset", format_func=lambda name: DATASETS[name].title
+        )
+        sizes = DATASETS[dataset].image_sizes
+        size = sizes[0]
+        if len(sizes) > 1:
+            size = st.segmented_control(
+                "Image size", sizes, key="runs-size", default=sizes[0], required=True,
+                format_func=lambda side: f"{side} × {side}",
+            )
+    with right:
+        role = st.segmented_control(
+            "Role", ["teacher", "student"], key="runs-role", default="teacher", required=True, width="stretch"
+        )
+        teacher = _NO_TEACHER
+        if role == "student":
+            pairs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+            keys = [*teachers_for(pairs, dataset, size or sizes[0]), _NO_TEACHER]
+            teacher = st.selectbox(
+                "Its teacher", keys, key="runs-teacher", help="The run that it is compared with.",
+                format_func=lambda key: "none" if key == _NO_TEACHER else data.described(key),
+            )
+        name = st.text_input("Name of the run", key="runs-name", placeholder="from the file's name", max_chars=80)
+    if not st.button("Check and load", key="runs-load", type="primary", icon=":material/fact_check:"):
+        return
+    if upload is None:
+        st.error("Choose a weights file first.")
+        return
+    try:
+        request = ImportRequest(
+            arch=arch,
+            dataset=dataset,
+            image_size=size,
+            role=role or "teacher",
+            teacher=None if teacher == _NO_TEACHER else teacher,
+            name=name.strip() or data.library().free_name(imports.name_for(upload.name)),
+        )
+        st.session_state[_FOLDER] = imports.start(upload.getbuffer(), upload.name, request, data.library())
+    except (RunError, OSError, ValidationError) as error:
+        st.error(sentence(error))
+        return
+    st.session_state.pop(_OUTCOME, None)
+    st.rerun()
+
+
+def _look_at_name() -> None:
+    """A file that names its architecture chooses it."""
+    upload = st.session_state.get("runs-upload")
+    st.session_state.pop(_OUTCOME, None)
+    if upload is not None and (arch := imports.guess_architecture(upload.name)):
+        st.session_state["runs-arch"] = arch
+
+
+def _progress() -> None:
+    folder = _folder()
+    if folder is None:
+        st.rerun()
+    found = imports.state(folder)
+    if found.ended:
+        imports.remove(folder)
+        del st.session_state[_FOLDER]
+        st.session_state[_OUTCOME] = found
+        if found.run:
+            state.update(run=found.run)
+        st.rerun()
+    st.progress(min(1.0, found.share), text=f"{found.message[:1].upper()}{found.message[1:]} …")
+    if st.button("Cancel", key="runs-cancel", icon=":material/close:"):
+        imports.remove(folder)
+        del st.session_state[_FOLDER]
+        st.rerun()

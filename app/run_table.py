@@ -1,0 +1,116 @@
+"""The rows of the table on Runs, without Streamlit: what each run folder says about itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.training import phase
+from bickd_core.data import DATASETS
+from bickd_core.models.catalogue import MODELS
+from bickd_core.presets import PRESETS
+from bickd_core.runs import RunError, RunFolder, RunInfo
+
+COLUMNS = (
+    "Run",
+    "State",
+    "Test",
+    "Validation",
+    "Best",
+    "Role",
+    "Objective",
+    "Model",
+    "Data",
+    "Seed",
+    "Parameters",
+    "Minutes",
+    "Created",
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run reached: fractions, None where not known."""
+
+    test: float | None = None
+    validation: float | None = None
+    best: float | None = None
+
+
+def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = None) -> dict[str, Any]:
+    """One row by the names in `COLUMNS`; accuracies in per cent."""
+    try:
+        status = run.status()
+        state = phase(status, stopping=run.stop_requested(), now=time.time() if now is None else now).word
+        if status.active and state == "running":
+            state = f"running, {status.progress.fraction:.0%}"
+        minutes = status.seconds / 60 if status.seconds else None
+    except RunError:
+        state, minutes = "status cannot be read", None
+    return {
+        "Run": run.key,
+        "State": state,
+        "Test": _percent(figures.test),
+        "Validation": _percent(figures.validation),
+        "Best": _percent(figures.best),
+        "Role": about.role,
+        "Objective": objective(about),
+        "Model": MODELS[about.arch].title if about.arch in MODELS else about.arch,
+        "Data": DATASETS[about.dataset].title if about.dataset in DATASETS else about.dataset,
+        "Seed": about.seed,
+        "Parameters": parameters(about),
+        "Minutes": minutes,
+        "Created": about.created[:16].replace("T", " "),
+    }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def objective(about: RunInfo) -> str:
+    """The objective for people; imported weights have none that is known."""
+    if about.objective not in PRESETS:
+        return about.objective
+    return "labels" if about.objective == "ce" else PRESETS[about.objective].title.removesuffix(" (reconstruction)")
+
+
+def parameters(about: RunInfo) -> int | None:
+    if about.cost is not None:
+        return about.cost.parameters
+    model = MODELS.get(about.arch)
+    return None if model is None else model.parameters(about.num_classes, about.in_channels)
+
+
+def accuracies(records: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
+    """Validation accuracy of the last epoch and of the best."""
+    found = [record["validation_accuracy"] for record in records if "validation_accuracy" in record]
+    return (found[-1], max(found)) if found else (None, None)
+
+
+def ordered(runs: Sequence[tuple[RunFolder, RunInfo]], which: str) -> list[tuple[RunFolder, RunInfo]]:
+    """One's own runs first, the newest at the top, then the shelf by key; `which`: "all", "mine" or "bundled"."""
+    keep: dict[str, Callable[[RunFolder], bool]] = {
+        "all": lambda run: True,
+        "mine": lambda run: not run.read_only,
+        "bundled": lambda run: run.read_only,
+    }
+    kept = [pair for pair in runs if keep[which](pair[0])]
+    own = sorted((pair for pair in kept if not pair[0].read_only), key=lambda pair: pair[1].created, reverse=True)
+    return own + [pair for pair in kept if pair[0].read_only]
+
+
+def students_of(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str]:
+    """Keys of the runs that have this one as their teacher."""
+    return [run.key for run, about in runs if about.teacher is not None and about.teacher.key == key]
+
+
+def card_body(card: str) -> str:
+    """A model card for a page: without its metadata block and its title, headings made small."""
+    lines = card.splitlines()
+    if lines and lines[0] == "---" and "---" in lines[1:]:
+        lines = lines[lines.index("---", 1) + 1 :]
+    body = [f"#### {line.lstrip('# ')}" if line.startswith("#") else line for line in lines if line[:2] != "# "]
+    return "\n".join(body).strip()

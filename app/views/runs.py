@@ -1,0 +1,155 @@
+"""Runs: every run folder with its figures, what can be done with one, and loading weights from elsewhere."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import data, state
+from app.components import import_form, live, run_details
+from app.run_table import COLUMNS, Figures, accuracies, ordered, row
+from bickd_core.predictions import Predictions, PredictionsError
+from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_viz import text
+
+_FILTERS = {"all": "All", "mine": "Mine", "bundled": "Bundled"}
+_REFRESH_SECONDS = 2.0
+_ROW_PX = 36
+
+
+def show() -> None:
+    import_form.sweep()
+    runs, problems = data.readable_runs()
+    pairs = [(run, data.info(run)) for run in runs]
+    mine = sum(not run.read_only for run in runs)
+    st.title(_title(len(runs), mine))
+    import_form.show(first=not mine)
+    if problems:
+        _broken(problems)
+    if not pairs:
+        st.info("Train a teacher on Distill, or load weights here: each becomes a run folder.")
+        return
+    which = st.segmented_control(
+        "Show", list(_FILTERS), key="runs-filter", format_func=_FILTERS.get, required=True, default="all"
+    )
+    shown = ordered(pairs, which or "all")
+    if not shown:
+        st.info("None yet. Train one on Distill, or load weights above.")
+    else:
+        busy = any(_live(run) for run, _ in shown)
+        st.fragment(_table, run_every=_REFRESH_SECONDS if busy else None)(shown, busy)
+    _chosen(pairs)
+
+
+def _title(total: int, mine: int) -> str:
+    if not total:
+        return "No runs yet"
+    return f"{text.counted(total, 'run')}, {mine} of them yours" if mine else f"{text.counted(total, 'bundled run')}"
+
+
+def _live(run: RunFolder) -> bool:
+    try:
+        return live.current_phase(run).live
+    except RunError:
+        return False
+
+
+def _broken(problems: list[str]) -> None:
+    words = text.counted(len(problems), "run folder")
+    with st.expander(f"{words} cannot be read", icon=":material/warning:", key="runs-broken"):
+        for problem in problems:
+            st.warning(problem)
+
+
+# -- the table -------------------------------------------------------------------------------------
+def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
+    if was_busy and not any(_live(run) for run, _ in shown):
+        st.rerun()
+    rows = [row(run, about, figures(run)) for run, about in shown]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["Seed"] = frame["Seed"].astype("Int64")
+    frame["Parameters"] = frame["Parameters"].astype("Int64")
+    keys = tuple(run.key for run, _ in shown)
+    key = f"runs-table-{abs(hash(keys))}"  # other rows are another table: a position never means another run
+
+    def chosen() -> None:
+        picked = st.session_state[key]["selection"]["rows"]
+        state.update(run=keys[picked[0]] if picked else "")
+        st.session_state["runs-chosen"] = True
+
+    with st.container(key="runs-table"):
+        st.dataframe(
+            frame,
+            key=key,
+            hide_index=True,
+            on_select=chosen,
+            selection_mode="single-row",
+            selection_default={"selection": {"rows": [keys.index(state.current().run)]}}
+            if state.current().run in keys
+            else None,
+            height=min(12, len(rows) + 1) * _ROW_PX + 2,
+            column_config=_config(frame),
+        )
+    if st.session_state.pop("runs-chosen", False):
+        st.rerun()
+
+
+def _config(frame: pd.DataFrame) -> dict[str, object]:
+    percent = {"format": "%.1f %%", "width": "small"}
+    config: dict[str, object] = {
+        "Run": st.column_config.TextColumn(pinned=True, width="medium"),
+        "Test": st.column_config.NumberColumn(**percent, help="Accuracy on test, last weights"),
+        "Validation": st.column_config.NumberColumn(**percent, help="Accuracy on validation after the last epoch"),
+        "Best": st.column_config.NumberColumn(**percent, help="Best accuracy on validation"),
+        "Seed": st.column_config.NumberColumn(width="small"),
+        "Parameters": st.column_config.NumberColumn(format="localized", width="small"),
+        "Minutes": st.column_config.NumberColumn(format="%.1f", width="small", help="Time its workers spent"),
+    }
+    return {name: value for name, value in config.items() if name in frame}
+
+
+def figures(run: RunFolder) -> Figures:
+    last, best = _accuracies(data.fingerprint(run.path / "metrics.jsonl"))
+    test = _accuracy(data.fingerprint(run.predictions_path("test")))
+    if last is None:
+        last = _accuracy(data.fingerprint(run.predictions_path("validation")))
+    return Figures(test, last, best)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _accuracies(mark: data.Fingerprint) -> tuple[float | None, float | None]:
+    return accuracies(RunFolder(data.Path(mark[0]).parent).metrics())
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _accuracy(mark: data.Fingerprint) -> float | None:
+    if not mark[1]:
+        return None
+    try:
+        found = Predictions.load(mark[0])
+    except PredictionsError:
+        return None
+    return None if found.labels is None else float((found.predicted == found.labels).mean())
+
+
+# -- the chosen run --------------------------------------------------------------------------------
+def _chosen(pairs: list[tuple[RunFolder, RunInfo]]) -> None:
+    keys = [run.key for run, _ in pairs]
+    key = state.current().run
+    if key and key not in keys:
+        st.warning(f"The run '{key}' is not there any more.")
+    st.session_state["runs-open"] = key if key in keys else None
+
+    def opened() -> None:
+        state.update(run=st.session_state["runs-open"] or "")
+
+    st.selectbox(
+        "Open a run",
+        keys,
+        key="runs-open",
+        on_change=opened,
+        placeholder="Choose a row above, or a run here",
+    )
+    found = dict((run.key, (run, about)) for run, about in pairs).get(key)
+    if found is not None:
+        run_details.show(*found, pairs, figures(found[0]))

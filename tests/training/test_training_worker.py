@@ -1,0 +1,410 @@
+"""The worker, in this process: what it writes when all goes well, and one sentence when it does not."""
+
+import errno
+import io
+import json
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+from run_helpers import small_config, wait_for
+
+from bickd_core import layouts
+from bickd_core.data import load_dataset
+from bickd_core.runs import RunError, RunFolder
+from bickd_core.status import Status, Worker
+from bickd_core.training import engine, evaluate, finish, setup, worker
+from bickd_core.training.config import TrainConfig
+from bickd_core.training.estimate import main as estimate_main
+from bickd_core.training.estimate import measure_speed
+from bickd_core.training.foreground import follow
+from bickd_core.training.start import create_run
+from bickd_core.training.worker import Reporter, explain, work
+
+pytestmark = pytest.mark.usefixtures("quick_umap")
+
+
+@pytest.fixture
+def student(library, teacher):
+    def make(name="student", **changes):
+        asked = {"objective": {"kind": "bickd"}, "teacher": "teacher", "epochs": 2, "train_limit": 200}
+        return create_run(small_config(**{**asked, **changes}), library, name=name)
+
+    return make
+
+
+def spy_on_predict(monkeypatch):
+    """Every pass of a model over a whole split, by the split's size."""
+    looked = []
+    original = evaluate.predict
+
+    def spy(model, split, *arguments, **options):
+        looked.append(len(split.labels))
+        return original(model, split, *arguments, **options)
+
+    for module in (engine, setup, finish):
+        monkeypatch.setattr(module, "predict", spy)
+    return looked
+
+
+def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch):
+    looked = spy_on_predict(monkeypatch)
+    run = student()
+    assert work(run, library, slots=1) == "finished"
+    status = run.status()
+    assert (status.state, status.error, status.message) == ("finished", "", "")
+    assert (status.progress.epoch, status.progress.epochs, status.progress.fraction) == (2, 2, 1.0)
+    assert status.worker == Worker.this()
+    assert status.device == "CPU (asked for), fp32 (asked for), 1 thread (asked for)"
+    assert status.seconds > 0
+    assert time.time() - status.heartbeat < 60
+    key = layouts.content_key(run.predictions("test"))
+    base = layouts.content_key(teacher.predictions("test"))
+    files = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
+    assert files - {"best/model.safetensors"} == {
+        ".worker.lock",
+        "README.md",
+        f"layout-pca-test-{key}-from-{base}.npz",
+        f"layout-umap-test-{key}-from-{base}.npz",
+        "metrics.jsonl",
+        "model.safetensors",
+        "predictions-test.npz",
+        "predictions-validation.npz",
+        "resume/state.pt",
+        "run.yaml",
+        "status.json",
+        "trajectory.npz",
+    }
+    # Test was looked at once, when training was over; before that validation alone.
+    assert looked == [144, 144, 144, 144, 360]
+    last = run.metrics()[-1]["validation_accuracy"]
+    validation = run.predictions("validation")
+    assert last == np.mean(validation.predicted == validation.labels)
+    test = run.predictions("test")
+    assert (len(test), test.num_classes, test.features.shape) == (360, 10, (360, 128))
+    cost = run.info().cost
+    assert (cost.parameters, cost.macs) == (94_186, 64 * 32 * 9 + 16 * 64 * 9 * 32 + 4 * 128 * 9 * 64 + 128 * 10)
+    assert cost.latency_ms > 0
+    assert cost.latency_cpu.endswith(", 1 thread")
+    assert torch.get_num_threads() == 1
+
+
+def test_the_card_names_figures_intervals_teacher_and_licence(student, library):
+    run = student(epochs=1)
+    work(run, library, slots=1)
+    card = (run.path / "README.md").read_text()
+    test = run.predictions("test")
+    accuracy = f"- test accuracy: {np.mean(test.predicted == test.labels):.1%} ["
+    for words in (accuracy, "n = 360, 95 % interval", "- agreement with the teacher on test: ", "Teacher: teacher.", "1 epoch,"):
+        assert words in card
+    assert "0 (weights)" not in card
+    assert "seeds 1 (weights), 1 (order), 1 (augmentation)" in card
+
+
+def test_a_run_stopped_by_request_and_resumed_is_the_unbroken_one(student, library, monkeypatch):
+    unbroken, broken = student("unbroken"), student("broken")
+    work(unbroken, library, slots=1)
+    original = engine.train_step
+
+    def ask(job, picked, at):
+        if (at.epoch, at.step) == (1, 1):
+            broken.request_stop()
+        return original(job, picked, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "train_step", ask)
+        assert work(broken, library, slots=1) == "stopped"
+    status = broken.status()
+    assert (status.state, status.progress.epoch, status.progress.step) == ("stopped", 1, 2)
+    assert not broken.stop_requested()
+    assert not broken.weights_path.exists()
+    assert broken.resumable
+    assert work(broken, library, slots=1) == "finished"
+    assert broken.weights_path.read_bytes() == unbroken.weights_path.read_bytes()
+    np.testing.assert_array_equal(broken.predictions("test").logits, unbroken.predictions("test").logits)
+    assert broken.status().seconds > status.seconds
+
+
+def test_a_kill_in_the_finish_is_made_up_for(student, library, monkeypatch):
+    run = student()
+    real = finish.write_card
+    monkeypatch.setattr(finish, "write_card", lambda *_: (_ for _ in ()).throw(SystemExit))
+    with pytest.raises(SystemExit):
+        work(run, library, slots=1)
+    assert run.status().state == "failed"
+    assert run.status().error == "the worker was interrupted; resume the run to go on."
+    before = run.weights_path.read_bytes()
+    monkeypatch.setattr(finish, "write_card", real)
+    monkeypatch.setattr(engine, "train_step", None)
+    assert work(run, library, slots=1) == "finished"
+    assert run.weights_path.read_bytes() == before
+    assert (run.path / "README.md").exists()
+
+
+def test_a_finished_run_is_left_alone(student, library, capsys):
+    run = student(epochs=1)
+    work(run, library, slots=1)
+    shutil.rmtree(run.resume_path.parent)  # as packing does
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    assert work(run, library, slots=1) == "finished"
+    assert before == {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    assert "is finished; there is nothing to do" in capsys.readouterr().err
+
+
+def test_a_run_that_another_worker_holds_is_left_alone(student, library, capsys):
+    run = student(epochs=1)
+    run.write_status(Status("running", message="elsewhere", heartbeat=time.time()))
+    with FileLock(run.lock_path):
+        assert work(run, library, slots=1) == "running"
+    assert run.status().message == "elsewhere"
+    assert not run.weights_path.exists()
+    assert "already has a worker; this one leaves it alone" in capsys.readouterr().err
+
+
+def test_temporary_files_of_a_killed_worker_are_gone_afterwards(student, library):
+    run = student(epochs=1)
+    (run.path / ".metrics.77.aa.tmp").write_text("x")
+    work(run, library, slots=1)
+    assert list(run.path.glob(".*.tmp")) == []
+
+
+# -- failures --------------------------------------------------------------------------------------
+def failed(run, library):
+    assert work(run, library, slots=1) == "failed"
+    status = run.status()
+    assert status.state == "failed"
+    assert "\n" not in status.error
+    assert run.resumable
+    return status.error
+
+
+def test_a_loss_that_is_not_finite(student, library):
+    error = failed(student(optimizer={"kind": "sgd", "lr": 1e30}), library)
+    assert "not finite" in error
+    assert "lower the learning rate" in error
+
+
+def test_a_full_disk(student, library, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    run = student()
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "write_bytes", full)
+        error = failed(run, library)
+    assert error == "the disk is full; free some space and resume the run, nothing finished was lost."
+    assert [record["epoch"] for record in run.metrics()] == [0]
+    assert work(run, library, slots=1) == "finished"
+    assert [record["epoch"] for record in run.metrics()] == [0, 1]
+
+
+def test_a_disk_too_full_to_say_so_ends_the_worker_and_the_run_reads_as_lost(student, library, monkeypatch, capsys):
+    run = student()
+    original = RunFolder.write_status
+
+    def full(self, status):
+        if status.progress.step or status.state == "failed":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(self, status)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_status", full)
+        patch.setattr(engine, "write_bytes", lambda path, data: full(run, Status("failed")))
+        assert work(run, library, slots=1) == "failed"
+    assert run.status().state == "running"
+    assert "the state 'failed' could not be written" in capsys.readouterr().err
+    assert work(run, library, slots=1) == "finished"
+
+
+def test_a_heartbeat_that_cannot_be_written_does_not_end_the_beating(make_run, monkeypatch):
+    run = make_run("a", state="stopped")
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
+    written = []
+    original = RunFolder.write_status
+
+    def sometimes(self, status):
+        written.append(status)
+        if 2 <= len(written) <= 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(self, status)
+
+    monkeypatch.setattr(RunFolder, "write_status", sometimes)
+    threads = threading.active_count()
+    reporter = Reporter(run)
+    first = run.status().heartbeat
+    wait_for(lambda: run.status().heartbeat > first, what="a later heartbeat")
+    reporter.end("stopped")
+    assert run.status().state == "stopped"
+    count = len(written)
+    assert threading.active_count() == threads
+    assert len(written) == count
+
+
+def test_a_teacher_that_is_gone(student, library, teacher):
+    run = student()
+    teacher.delete()
+    assert failed(run, library).startswith("there is no run 'teacher'; ")
+
+
+def test_a_teacher_whose_weights_are_others_now(student, library, teacher):
+    run = student()
+    teacher.weights_path.write_bytes(teacher.weights_path.read_bytes()[:-1] + b"\x01")
+    assert failed(run, library) == "teacher 'teacher' has other weights than when this run was made; start a new run."
+
+
+def test_a_teacher_deleted_while_the_student_learns_costs_the_agreement_not_the_run(student, library, teacher, monkeypatch):
+    run = student(epochs=1)
+    original = engine.end_of_epoch
+
+    def delete_then(job, at):
+        teacher.delete()
+        return original(job, at)
+
+    monkeypatch.setattr(engine, "end_of_epoch", delete_then)
+    assert work(run, library, slots=1) == "finished"
+    assert "agreement with the teacher on test" not in (run.path / "README.md").read_text()
+    assert len(list(run.path.glob("layout-*.npz"))) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"nonsense"])
+def test_a_resume_state_that_is_broken(student, library, content):
+    run = student(epochs=1)
+    run.resume_path.parent.mkdir()
+    run.resume_path.write_bytes(content)
+    assert failed(run, library) == (
+        "resume/state.pt is damaged and the run cannot go on from it; delete that file to start from the beginning."
+    )
+    run.resume_path.unlink()
+    assert work(run, library, slots=1) == "finished"
+
+
+def test_an_imported_run_has_nothing_to_go_on_with(make_run, library):
+    run = make_run("a", state="stopped", info={"config": None})
+    assert work(run, library, slots=1) == "failed"
+    assert "was imported, not trained here" in run.status().error
+
+
+def test_a_status_that_cannot_be_read_is_written_anew(student, library):
+    run = student(epochs=1)
+    (run.path / "status.json").write_text("{")
+    assert work(run, library, slots=1) == "finished"
+
+
+def validation_error():
+    try:
+        TrainConfig.model_validate({"epochs": -1})
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full; free some space and resume the run"),
+        (MemoryError(), "out of memory; lower the batch size"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory; lower the batch size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"), "out of memory; lower the batch"),
+        (KeyboardInterrupt(), "the worker was interrupted; resume the run to go on."),
+        (RunError("run 'a' has no weights yet; finish it first."), "run 'a' has no weights yet; finish it first."),
+        (engine.TrainingError("the loss is not finite."), "the loss is not finite."),
+        (RuntimeError("first line\nsecond line"), "RuntimeError: first line (the whole message is in the run's log)."),
+        (KeyError(), "KeyError: KeyError (the whole message is in the run's log)."),
+        (validation_error(), "`epochs`: input should be greater than 0, got -1."),
+    ],
+)
+def test_what_went_wrong_in_one_sentence(error, sentence):
+    assert explain(error).startswith(sentence)
+    assert "\n" not in explain(error)
+
+
+# -- the reporter ----------------------------------------------------------------------------------
+def test_the_reporter_keeps_what_a_former_worker_did(make_run):
+    before = Status("stopped", progress=engine.Progress(3, 9, 2, 6), seconds=40.0, error="old")
+    run = make_run("a", status=before)
+    reporter = Reporter(run)
+    status = run.status()
+    assert (status.state, status.progress, status.seconds, status.error) == ("queued", before.progress, 40.0, "")
+    reporter.running("loading")
+    reporter.end("failed", error="because")
+    status = run.status()
+    assert (status.state, status.error, status.message) == ("failed", "because", "")
+    assert 40.0 <= status.seconds < 60.0
+
+
+def test_progress_is_written_at_most_once_a_second(make_run, monkeypatch):
+    run = make_run("a", state="stopped")
+    reporter = Reporter(run)
+    reporter.running("training")
+    count = []
+    original = RunFolder.write_status
+    monkeypatch.setattr(RunFolder, "write_status", lambda self, status: (count.append(1), original(self, status)))
+    clock = [time.monotonic()]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    for step in range(200):
+        clock[0] += 0.05
+        reporter.progress(engine.Progress(0, 1, step, 200))
+    reporter.end("stopped")
+    assert 8 <= len(count) <= 12
+    assert run.status().progress.step == 199
+
+
+# -- in the foreground, and the estimate -----------------------------------------------------------
+def test_following_a_run_in_the_foreground(student, library, capsys):
+    run = student(epochs=1)
+    assert follow(run, library) == 0
+    assert capsys.readouterr().out.rstrip().endswith("student: finished")
+    broken = student("broken", optimizer={"kind": "sgd", "lr": 1e30})
+    assert follow(broken, library) == 1
+    assert "broken: failed (the " in capsys.readouterr().out
+
+
+def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teacher):
+    before = sorted(path.name for path in library.own.rglob("*"))
+    asked = small_config(objective={"kind": "kd"}, teacher="teacher", epochs=7, train_limit=None)
+    found = measure_speed(asked, library, seconds=0.05)
+    longer = measure_speed(asked.model_copy(update={"epochs": 700}), library, seconds=0.05)
+    assert found["seconds"] > found["loading"] + found["finishing"] + 7 * found["evaluating"]
+    assert found["images_per_second"] > 50
+    assert longer["seconds"] > 5 * found["seconds"] / 7
+    assert found["device"] == "CPU (asked for), fp32 (asked for), 1 thread (asked for)"
+    assert sorted(path.name for path in library.own.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
+        ({"dataset": "digit"}, "dataset must be one of caltech95, fashion-mnist, digits, not 'digit'; did you mean 'digits'?"),
+        ({"dataset": "digits", "arch": "convnet-small", "threads": 1, "optimizer": {"kind": "sgd", "lr": 1e30}}, "not finite"),
+    ],
+)
+def test_an_estimate_that_fails_says_why(config, error, library, monkeypatch, capsys):
+    asked = {"config": config, "shelf": str(library.shelf), "own": str(library.own)}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
+    monkeypatch.setattr("os.nice", lambda step: step)
+    estimate_main()
+    answer = json.loads(capsys.readouterr().out)
+    assert error in answer["error"]
+    assert "\n" not in answer["error"]
+
+
+# -- evaluation ------------------------------------------------------------------------------------
+def test_predictions_do_not_depend_on_batches_and_leave_the_model_as_it_was(teacher, library):
+    data = load_dataset("digits")
+    model = setup.load_run_model(teacher, data).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    shares = []
+    whole = evaluate.predict(model, data.test, data)
+    parts = evaluate.predict(model, data.test, data, batch_size=100, features=False, on_progress=shares.append)
+    np.testing.assert_allclose(parts.logits, whole.logits, atol=1e-5)
+    assert parts.features is None
+    assert shares == [pytest.approx(share) for share in (100 / 360, 200 / 360, 300 / 360, 1.0)]
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    stored = teacher.predictions("test")
+    np.testing.assert_array_equal(stored.ids, whole.ids)
+    np.testing.assert_allclose(stored.logits, whole.logits, atol=1e-5)
