@@ -13,7 +13,7 @@ app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
 
 test: $(VENV)/.installed-test lint types docker-lint
-	$(BIN)/python -m tests.run $(TESTS)
+	$(BIN)/python tests/run.py $(TESTS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ results: $(VENV)/.installed
 	$(BIN)/python -m pretrained.results > docs/results.md
 
 screenshots: $(VENV)/.installed-test
-	$(BIN)/python -m docs.screenshots
+	$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,33 @@
+# docker build -t bickd-explorer .                          the CPU build of torch
+# docker build -t bickd-explorer --build-arg TORCH=cu130 .  a CUDA build
+# docker run -p 8501:8501 -v bickd-runs:/runs bickd-explorer
+FROM python:3.12-slim-bookworm
+
+ARG TORCH=cpu
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    BICKD_RUNS=/runs \
+    BICKD_CACHE=/runs/.cache \
+    NUMBA_CACHE_DIR=/tmp/numba
+
+WORKDIR /app
+COPY requirements.txt constraints.txt pyproject.toml LICENSE README.md ./
+RUN python -m pip install --extra-index-url "https://download.pytorch.org/whl/${TORCH}" -r requirements.txt
+
+COPY bickd_core bickd_core
+COPY bickd_viz bickd_viz
+COPY app app
+COPY pretrained pretrained
+COPY .streamlit .streamlit
+RUN python -m pip install --no-deps --editable . \
+    && useradd --create-home --uid 1000 explorer \
+    && mkdir /runs \
+    && chown explorer:explorer /runs
+
+USER 1000
+VOLUME /runs
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+CMD ["python", "-m", "streamlit", "run", "app/main.py", "--server.port=8501", "--server.address=0.0.0.0", "--server.fileWatcherType=none"]

@@ -1,0 +1,83 @@
+"""From process start to the first chart in a real Chromium, and page switches: `python benchmarks/startup.py`.
+
+Starts the app several times with warm caches of compiled Python. Whether torch or umap was imported is read from
+the shared libraries that the server process has mapped (libtorch; llvmlite, which umap brings by numba).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from browser_harness import AppServer, launch, tab
+from playwright.sync_api import sync_playwright
+
+from app.registry import PAGES
+
+
+def mapped(pid: int, library: str) -> bool:
+    return library in Path(f"/proc/{pid}/maps").read_text()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=5, help="starts of the app")
+    repeats = parser.parse_args().n
+    first: list[float] = []
+    switches: dict[str, list[float]] = {page.title: [] for page in PAGES}
+    imported: set[str] = set()
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launch(playwright)
+        for turn in range(repeats + 1):  # the first one warms the caches
+            server = AppServer(Path(folder) / f"runs-{turn}")
+            began = time.monotonic()
+            server.launch()
+            while not server.healthy():
+                time.sleep(0.02)
+            with tab(browser, server) as opened:
+                opened.page.goto(server.url(), wait_until="commit")
+                opened.page.wait_for_selector(".js-plotly-plot .main-svg")
+                took = time.monotonic() - began
+                assert server.process is not None
+                imported |= {name for name in ("libtorch", "llvmlite") if mapped(server.process.pid, name)}
+                opened.settle()
+                if turn:
+                    first.append(took)
+                for page in [*PAGES[1:], PAGES[0]] * 2:  # the second round has seen every page
+                    started = time.monotonic()
+                    opened.page.get_by_test_id("stSidebarNavLink").filter(has_text=page.title).click()
+                    path = "/" if page.default else f"/{page.path}"
+                    opened.page.wait_for_function("p => location.pathname === p", arg=path)
+                    opened.page.wait_for_function(NEW_TITLE)
+                    if turn:
+                        switches[page.title].append(time.monotonic() - started)
+                    opened.settle()
+                    opened.page.evaluate("document.querySelector('h1')?.setAttribute('data-seen', '1')")
+            server.stop()
+        browser.close()
+    print("| what | median s | min | max |\n|---|---|---|---|")
+    row("process start to first chart", first)
+    for title, values in switches.items():
+        row(f"switch to {title}", values)
+    print(f"\nimported by the first chart: {', '.join(sorted(imported)) or 'neither torch nor umap'}")
+
+
+NEW_TITLE = """() => {
+  const app = document.querySelector('[data-testid="stApp"]'), h1 = document.querySelector('h1');
+  return h1 !== null && h1.getAttribute('data-seen') === null && h1.closest('[data-stale="true"]') === null;
+}"""
+
+
+def row(what: str, values: list[float]) -> None:
+    print(f"| {what} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Take docs/screenshots/*.webp of every page, light and dark, at a desk's and a phone's width: `make screenshots`."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from browser_harness import launch, serving, tab
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from app.registry import PAGES
+
+TARGET = ROOT / "docs" / "screenshots"
+WINDOWS = ((1280, "light", ""), (1280, "dark", "-dark"), (390, "light", "-phone"))
+TALLEST = 6000
+
+
+def main() -> None:
+    TARGET.mkdir(exist_ok=True)
+    with (
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder) / "runs") as server,
+    ):
+        browser = launch(playwright)
+        for width, scheme, suffix in WINDOWS:
+            for page in PAGES:
+                with tab(browser, server, width=width, scheme=scheme) as opened:
+                    opened.open("" if page.default else page.path)
+                    main_area = "document.querySelector('[data-testid=\"stMain\"]').scrollHeight"
+                    height = min(opened.page.evaluate(main_area), TALLEST)
+                    opened.page.set_viewport_size({"width": width, "height": height})
+                    opened.settle()
+                    opened.page.wait_for_timeout(1500)  # charts ease into their new size
+                    opened.check()
+                    picture = Image.open(io.BytesIO(opened.page.screenshot()))
+                    picture.convert("RGB").save(TARGET / f"{page.path}{suffix}.webp", quality=80, method=6)
+                    print(f"{page.path}{suffix}.webp", flush=True)
+
+
+if __name__ == "__main__":
+    main()
