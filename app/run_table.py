@@ -74,7 +74,11 @@ def objective(about: RunInfo) -> str:
     """The objective for people; imported weights have none that is known."""
     if about.objective not in PRESETS:
         return about.objective
-    return "labels" if about.objective == "ce" else PRESETS[about.objective].title.removesuffix(" (reconstruction)")
+    return (
+        "labels"
+        if about.objective == "ce"
+        else PRESETS[about.objective].title.removesuffix(" (reconstruction)")
+    )
 
 
 def parameters(about: RunInfo) -> int | None:
@@ -98,7 +102,9 @@ def ordered(runs: Sequence[tuple[RunFolder, RunInfo]], which: str) -> list[tuple
         "bundled": lambda run: run.read_only,
     }
     kept = [pair for pair in runs if keep[which](pair[0])]
-    own = sorted((pair for pair in kept if not pair[0].read_only), key=lambda pair: pair[1].created, reverse=True)
+    own = sorted(
+        (pair for pair in kept if not pair[0].read_only), key=lambda pair: pair[1].created, reverse=True
+    )
     return own + [pair for pair in kept if pair[0].read_only]
 
 
@@ -112,5 +118,7 @@ def card_body(card: str) -> str:
     lines = card.splitlines()
     if lines and lines[0] == "---" and "---" in lines[1:]:
         lines = lines[lines.index("---", 1) + 1 :]
-    body = [f"#### {line.lstrip('# ')}" if line.startswith("#") else line for line in lines if line[:2] != "# "]
+    body = [
+        f"#### {line.lstrip('# ')}" if line.startswith("#") else line for line in lines if line[:2] != "# "
+    ]
     return "\n".join(body).strip()

@@ -18,7 +18,7 @@ from bickd_core.status import Status
 from bickd_core.training.config import SGD, AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
 from bickd_viz import text
 
-OPTIMIZERS = {"sgd": SGD, "adamw": AdamW}
+OPTIMIZERS: dict[str, type[SGD] | type[AdamW]] = {"sgd": SGD, "adamw": AdamW}
 SCHEDULES = {"cosine": Cosine, "step": Step}
 STARTING_SECONDS = 20.0
 """How long a page believes that a worker which it started is on its way, before it says that none came."""

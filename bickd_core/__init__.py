@@ -3,4 +3,13 @@
 from bickd_core.predictions import Aligned, Predictions, PredictionsError, align
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo
 
-__all__ = ["Aligned", "Library", "Predictions", "PredictionsError", "RunError", "RunFolder", "RunInfo", "align"]
+__all__ = [
+    "Aligned",
+    "Library",
+    "Predictions",
+    "PredictionsError",
+    "RunError",
+    "RunFolder",
+    "RunInfo",
+    "align",
+]

@@ -61,7 +61,9 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
         f"- class overlap at T = 4: {_with_interval(summary.overlap)}",
     ]
     if summary.agreement is not None:
-        lines.append(f"- agreement with the teacher on test: {_with_interval(summary.agreement, percent=True)}")
+        lines.append(
+            f"- agreement with the teacher on test: {_with_interval(summary.agreement, percent=True)}"
+        )
     if info.cost is not None:
         lines += [
             f"- {info.cost.parameters:,} parameters, {2 * info.cost.macs / 1e6:,.1f} MFLOPs an image "

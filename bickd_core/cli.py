@@ -134,7 +134,9 @@ class Evaluate:
             summary = summarise(*both.predictions, T=self.temperature)
         of = f" of {len(own):,}" if summary.n < len(own) else ""
         versus = f" against {teacher}" if teacher else ""
-        table = Table(title=f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}{of}")
+        table = Table(
+            title=f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}{of}"
+        )
         table.add_column("figure")
         table.add_column("estimate", justify="right")
         table.add_column("95 % interval over samples", justify="right")
@@ -172,7 +174,9 @@ class Explore:
     def run(self, library: Library) -> int:
         main = Path(__file__).resolve().parent.parent / "app" / "main.py"
         if not main.exists():
-            raise ValueError("the app is not part of the installed package; clone the repository and run `make app`.")
+            raise ValueError(
+                "the app is not part of the installed package; clone the repository and run `make app`."
+            )
         command = [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(self.port)]
         folders = {"BICKD_SHELF": str(library.shelf.resolve()), "BICKD_RUNS": str(library.own.resolve())}
         return subprocess.call(command, cwd=main.parent.parent, env={**os.environ, **folders})
@@ -244,7 +248,9 @@ Command = (
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `bickd` command; an error for the user is one sentence and exit code 2."""
-    command = tyro.cli(Command, prog="bickd", description="Distil networks and explore what it did.", args=arguments)  # type: ignore[arg-type, var-annotated]
+    command = tyro.cli(
+        Command, prog="bickd", description="Distil networks and explore what it did.", args=arguments
+    )
     try:
         code = command.run(Library.default())
     except (ValueError, OSError) as error:

@@ -134,7 +134,9 @@ def main() -> None:
     worker = asdict(Worker.this())
 
     def say(message: str, share: float, **outcome: str) -> None:
-        write_json(folder / "progress.json", {"message": message, "share": share, "worker": worker, **outcome})
+        write_json(
+            folder / "progress.json", {"message": message, "share": share, "worker": worker, **outcome}
+        )
 
     say("starting", 0.0)
     try:

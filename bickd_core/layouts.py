@@ -32,7 +32,12 @@ def layout_key(run: RunFolder, split: Split, method: str, teacher: RunFolder | N
 
 
 def stored_layout(
-    library: Library, run: RunFolder, *, teacher: RunFolder | None, split: Split = "test", method: str = "umap"
+    library: Library,
+    run: RunFolder,
+    *,
+    teacher: RunFolder | None,
+    split: Split = "test",
+    method: str = "umap",
 ) -> Layout | None:
     """The map if it was made; its rows are the samples that run and teacher share, in the teacher's order."""
     name = layout_key(run, split, method, teacher)

@@ -52,9 +52,13 @@ class Predictions:
             )
         if len(set(self.class_names)) != c:
             twice = next(name for name in self.class_names if self.class_names.count(name) > 1)
-            raise PredictionsError(f"`class_names` must be unique, got '{twice}' twice; give each class its own.")
+            raise PredictionsError(
+                f"`class_names` must be unique, got '{twice}' twice; give each class its own."
+            )
         if self.ids.dtype.kind not in "iuU":
-            raise PredictionsError(f"`ids` must be integers or text, got {self.ids.dtype}; store them as int64 or str.")
+            raise PredictionsError(
+                f"`ids` must be integers or text, got {self.ids.dtype}; store them as int64 or str."
+            )
         if self.ids.shape != (n,):
             raise PredictionsError(f"`ids` must be [{n}], one a sample, got shape {self.ids.shape}.")
         if len(np.unique(self.ids)) != n:
@@ -178,7 +182,9 @@ def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.
         ) from error
     missing = [name for name in required if name not in arrays]
     if missing:
-        raise PredictionsError(f"{Path(path).name}: expected the arrays {', '.join(required)}; missing {missing[0]}.")
+        raise PredictionsError(
+            f"{Path(path).name}: expected the arrays {', '.join(required)}; missing {missing[0]}."
+        )
     return arrays
 
 

@@ -17,7 +17,17 @@ from pathlib import Path
 from bickd_core.run_folder import RunFolder
 from bickd_core.run_info import NAME, Cost, RunError, RunInfo, Source, Split, TeacherRef, check_name
 
-__all__ = ["Cost", "Library", "RunError", "RunFolder", "RunInfo", "Source", "Split", "TeacherRef", "check_name"]
+__all__ = [
+    "Cost",
+    "Library",
+    "RunError",
+    "RunFolder",
+    "RunInfo",
+    "Source",
+    "Split",
+    "TeacherRef",
+    "check_name",
+]
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,9 @@ class Library:
 
     def runs(self) -> list[RunFolder]:
         """Every run folder, the shelf first, each part by key."""
-        return list(self._scan(self.shelf, "*/*/run.yaml", True)) + list(self._scan(self.own, "*/run.yaml", False))
+        return list(self._scan(self.shelf, "*/*/run.yaml", True)) + list(
+            self._scan(self.own, "*/run.yaml", False)
+        )
 
     def _scan(self, root: Path, pattern: str, read_only: bool) -> Iterator[RunFolder]:
         for file in sorted(root.glob(pattern)):
@@ -90,7 +102,9 @@ class Library:
 
     def sweep_unfinished(self, older_than: float = 3600.0) -> None:
         """Remove what a killed `create`, `delete` or import left out of sight more than an hour ago."""
-        for path in [path for what in ("making", "deleted", "importing") for path in self.own.glob(f".{what}-*")]:
+        for path in [
+            path for what in ("making", "deleted", "importing") for path in self.own.glob(f".{what}-*")
+        ]:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than:
                     shutil.rmtree(path, ignore_errors=True)

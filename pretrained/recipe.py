@@ -102,9 +102,16 @@ def make(recipe: Recipe, side_by_side: int) -> None:
     train_all(recipe.dataset, {"teacher": recipe.teacher}, 1)
     train_all(recipe.dataset, recipe.students("ce"), side_by_side)
     check_teacher(recipe)
-    rest = {name: config for method in METHODS if method != "ce" for name, config in recipe.students(method).items()}
+    rest = {
+        name: config
+        for method in METHODS
+        if method != "ce"
+        for name, config in recipe.students(method).items()
+    }
     # Seeds outermost, so that whatever is finished can be compared.
-    train_all(recipe.dataset, dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])), side_by_side)
+    train_all(
+        recipe.dataset, dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])), side_by_side
+    )
     library = Library(SHELF, SHELF / recipe.dataset)
     for run in library.runs():
         if run.key.startswith(f"{recipe.dataset}/"):
@@ -137,7 +144,9 @@ def train_all(dataset: str, configs: dict[str, TrainConfig], side_by_side: int) 
         folder, process = working.pop(0)
         process.wait()
         status = folder.status()
-        print(f"{dataset}/{folder.key}: {status.state} {status.error} after {status.seconds:.0f} s", flush=True)
+        print(
+            f"{dataset}/{folder.key}: {status.state} {status.error} after {status.seconds:.0f} s", flush=True
+        )
         if status.state != "finished":
             sys.exit(f"{dataset}/{folder.key} did not finish; see {folder.log_path}, then run this again")
 
@@ -151,7 +160,9 @@ def check_teacher(recipe: Recipe) -> None:
     student = sum(students) / len(students)
     print(f"{recipe.dataset}: teacher {teacher:.1%}, ce student {student:.1%} on validation", flush=True)
     if teacher < student + MARGIN:
-        sys.exit(f"the teacher of {recipe.dataset} is less than {MARGIN:.0%} above its ce student; train it longer")
+        sys.exit(
+            f"the teacher of {recipe.dataset} is less than {MARGIN:.0%} above its ce student; train it longer"
+        )
 
 
 def measure_alone(run: RunFolder, library: Library) -> None:

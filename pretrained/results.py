@@ -131,7 +131,9 @@ def table_row(name: str, summaries: list[Summary], minutes: float | None) -> str
         if len(values) > 1:
             return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
         low, high = (
-            ("", "") if found[0].low is None else (f"{found[0].low * scale:.{digits}f}", f"{found[0].high * scale:.{digits}f}")
+            ("", "")
+            if found[0].low is None
+            else (f"{found[0].low * scale:.{digits}f}", f"{found[0].high * scale:.{digits}f}")
         )
         return f"{values[0]:.{digits}f}" + (f" [{low}, {high}]" if low else "")
 
@@ -276,13 +278,19 @@ def every_run(students: list[Student]) -> list[str]:
                 if interval is None
                 else f"{interval.estimate * scale:.{digits}f} [{interval.low * scale:.{digits}f}, {interval.high * scale:.{digits}f}]"
             )
-        lines.append(f"| {s.run.key} | {' | '.join(cells)} | {100 * s.last_validation:.1f} | {100 * s.best_validation:.1f} |")
+        lines.append(
+            f"| {s.run.key} | {' | '.join(cells)} | {100 * s.last_validation:.1f} | {100 * s.best_validation:.1f} |"
+        )
     return [*lines, "\n</details>"]
 
 
 def _parameters(run: RunFolder) -> str:
     cost = run.info().cost
-    return "cost not measured" if cost is None else f"{cost.parameters:,} parameters, {cost.macs / 1e6:.1f} M MACs"
+    return (
+        "cost not measured"
+        if cost is None
+        else f"{cost.parameters:,} parameters, {cost.macs / 1e6:.1f} M MACs"
+    )
 
 
 if __name__ == "__main__":

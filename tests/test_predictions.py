@@ -50,7 +50,9 @@ def test_what_does_not_fit_is_refused_by_name(changes, message):
 
 
 def test_empty_predictions_are_possible():
-    none = made(logits=np.zeros((0, 2)), ids=np.zeros(0, dtype=int), labels=np.zeros(0, dtype=int), features=None)
+    none = made(
+        logits=np.zeros((0, 2)), ids=np.zeros(0, dtype=int), labels=np.zeros(0, dtype=int), features=None
+    )
     assert len(none) == 0
     assert none.probabilities().shape == (0, 2)
 
@@ -169,7 +171,9 @@ def test_a_file_cut_short_or_changed_anywhere_is_refused(tmp_path):
             Predictions.load(tmp_path / "cut.npz")
     with zipfile.ZipFile(whole) as archive:
         start = archive.getinfo("logits.npy").header_offset + 60
-    (tmp_path / "changed.npz").write_bytes(data[:start] + bytes(b ^ 255 for b in data[start : start + 8]) + data[start + 8 :])
+    (tmp_path / "changed.npz").write_bytes(
+        data[:start] + bytes(b ^ 255 for b in data[start : start + 8]) + data[start + 8 :]
+    )
     with pytest.raises(PredictionsError):
         Predictions.load(tmp_path / "changed.npz")
 
@@ -203,7 +207,9 @@ def other_order(predictions, seed):
     """The same predictions with samples and classes in another order."""
     generator = np.random.default_rng(seed)
     shuffled = predictions.take(generator.permutation(len(predictions)))
-    return shuffled.with_class_order([predictions.class_names[i] for i in generator.permutation(predictions.num_classes)])
+    return shuffled.with_class_order(
+        [predictions.class_names[i] for i in generator.permutation(predictions.num_classes)]
+    )
 
 
 @settings(deadline=None, max_examples=25)
@@ -227,7 +233,9 @@ def test_class_order_by_hand():
 
 def test_what_all_models_have_in_the_order_of_the_first_is_compared():
     first = made(ids=np.array([5, 3, 4]), logits=np.array([[5, 0], [3, 0], [4, 0]], dtype=np.float32))
-    second = made(ids=np.array([4, 9, 5]), labels=np.array([1, 0, 0]), logits=np.array([[4, 1], [9, 1], [5, 1]]))
+    second = made(
+        ids=np.array([4, 9, 5]), labels=np.array([1, 0, 0]), logits=np.array([[4, 1], [9, 1], [5, 1]])
+    )
     aligned = align([first, second])
     np.testing.assert_array_equal(aligned.predictions[0].ids, [5, 4])
     np.testing.assert_array_equal(aligned.predictions[1].ids, [5, 4])

@@ -101,7 +101,16 @@ def test_status_survives_json():
 
 
 @pytest.mark.parametrize(
-    "stored", [[], None, "running", {}, {"state": "asleep"}, {"state": "running", "mood": 1}, {"state": "running", "worker": {"pid": 1}}]
+    "stored",
+    [
+        [],
+        None,
+        "running",
+        {},
+        {"state": "asleep"},
+        {"state": "running", "mood": 1},
+        {"state": "running", "worker": {"pid": 1}},
+    ],
 )
 def test_what_is_no_status_is_a_value_error(stored):
     with pytest.raises(ValueError, match="expected a `state` of queued|its fields do not fit"):

@@ -27,7 +27,7 @@ class Reference:
     """What the teacher reaches on the validation split, the level that a student's curves are held against."""
 
     accuracy: float | None
-    overlap: float
+    overlap: float | None
 
 
 def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) -> None:

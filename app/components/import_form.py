@@ -51,7 +51,9 @@ def _outcome() -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="runs-loaded"):
         st.markdown(f":material/check_circle: **{found.run}** is checked, evaluated and among your runs.")
-        if st.button("Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"):
+        if st.button(
+            "Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"
+        ):
             st.session_state.pop(_OUTCOME)
             try:
                 run = data.library().find(found.run)
@@ -71,7 +73,10 @@ def _form() -> None:
     left, right = st.columns(2)
     with left:
         arch = st.selectbox(
-            "Architecture", list(MODELS), key="runs-arch", format_func=lambda name: f"{MODELS[name].title} ({name})"
+            "Architecture",
+            list(MODELS),
+            key="runs-arch",
+            format_func=lambda name: f"{MODELS[name].title} ({name})",
         )
         dataset = st.selectbox(
             "Data", list(DATASETS), key="runs-dataset", format_func=lambda name: DATASETS[name].title
@@ -80,7 +85,11 @@ def _form() -> None:
         size = sizes[0]
         if len(sizes) > 1:
             size = st.segmented_control(
-                "Image size", sizes, key="runs-size", default=sizes[0], required=True,
+                "Image size",
+                sizes,
+                key="runs-size",
+                default=sizes[0],
+                required=True,
                 format_func=lambda side: f"{side} × {side}",
             )
     with right:
@@ -92,10 +101,15 @@ def _form() -> None:
             pairs = [(run, data.info(run)) for run in data.readable_runs()[0]]
             keys = [*teachers_for(pairs, dataset, size or sizes[0]), _NO_TEACHER]
             teacher = st.selectbox(
-                "Its teacher", keys, key="runs-teacher", help="The run that it is compared with.",
+                "Its teacher",
+                keys,
+                key="runs-teacher",
+                help="The run that it is compared with.",
                 format_func=lambda key: "none" if key == _NO_TEACHER else data.described(key),
             )
-        name = st.text_input("Name of the run", key="runs-name", placeholder="from the file's name", max_chars=80)
+        name = st.text_input(
+            "Name of the run", key="runs-name", placeholder="from the file's name", max_chars=80
+        )
     if not st.button("Check and load", key="runs-load", type="primary", icon=":material/fact_check:"):
         return
     if upload is None:

@@ -103,12 +103,15 @@ def _log(run: RunFolder) -> None:
 # -- what can be done with it ----------------------------------------------------------------------
 def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
     """Stop, resume and open, as far as the run's state allows; each tells in a sentence when it fails."""
-    if now.name in ("queued", "running", "starting") and not run.read_only:
-        if st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
-            _do(run, local.stop)
-    if now.name in ("stopped", "failed", "lost") and not run.read_only and about.config is not None:
-        if st.button("Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"):
-            _do(run, lambda chosen: local.resume(chosen, data.library()), started=True)
+    may_stop = now.name in ("queued", "running", "starting") and not run.read_only
+    if may_stop and st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
+        _do(run, local.stop)
+    halted = now.name in ("stopped", "failed", "lost") and not run.read_only
+    may_resume = halted and about.config is not None
+    if may_resume and st.button(
+        "Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"
+    ):
+        _do(run, lambda chosen: local.resume(chosen, data.library()), started=True)
     if run.has_predictions("test") and now.name == "finished":
         name, words = (
             ("runs-show", "Show in comparison")

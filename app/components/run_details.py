@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import yaml
 
-from app import data, state
+from app import state
 from app.components import curves, live
 from app.registry import open_page
 from app.run_table import Figures, card_body, parameters, students_of
@@ -52,7 +52,10 @@ def _metrics(run: RunFolder, about: RunInfo, reached: Figures) -> None:
     cost = about.cost
     shown = [
         ("Test accuracy", text.percent(reached.test) if reached.test is not None else None),
-        ("Validation, last epoch", text.percent(reached.validation) if reached.validation is not None else None),
+        (
+            "Validation, last epoch",
+            text.percent(reached.validation) if reached.validation is not None else None,
+        ),
         ("Validation, best", text.percent(reached.best) if reached.best is not None else None),
         ("Parameters", parameters_text(size) if size else None),
         ("Latency, batch 1", f"{cost.latency_ms:.2g} ms" if cost is not None and cost.latency_ms else None),
@@ -75,8 +78,11 @@ def _tabs(run: RunFolder, about: RunInfo) -> None:
         if run.metrics():
             curves.show(run, about, f"runs-{run.key}", small_map=False)
         else:
-            st.caption("Its weights were imported: how they were trained is not known." if about.config is None
-                       else "No epoch is done yet.")
+            st.caption(
+                "Its weights were imported: how they were trained is not known."
+                if about.config is None
+                else "No epoch is done yet."
+            )
     with tabs["Settings"]:
         kept = about.model_dump(mode="json", exclude={"cost"}, exclude_none=True)
         st.code(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), language="yaml")
@@ -131,8 +137,10 @@ def _change(run: RunFolder, students: list[str]) -> None:
     with st.popover("Delete", icon=":material/delete:", key="runs-delete-open"):
         st.markdown(f"Delete **{run.key}** with its weights and predictions? This cannot be undone.")
         if students:
-            st.caption(f"{text.counted(len(students), 'student')} of it will stand without a teacher: "
-                       f"{', '.join(students[:4])}{' …' if len(students) > 4 else ''}.")
+            st.caption(
+                f"{text.counted(len(students), 'student')} of it will stand without a teacher: "
+                f"{', '.join(students[:4])}{' …' if len(students) > 4 else ''}."
+            )
         st.button("Delete for good", key="runs-delete", type="primary", on_click=_delete, args=(run,))
 
 

@@ -49,7 +49,7 @@ def show() -> dict[str, Any] | None:
         "What to train",
         list(labels),
         key="distill-role",
-        format_func=labels.get,
+        format_func=lambda role: labels[role],
         required=True,
         width="stretch",
     )
@@ -295,7 +295,9 @@ def _number(
 
 def _choice(form: dict[str, Any], name: str, label: str, options: dict[str, str]) -> None:
     _keep(name, next(iter(options)), list(options))
-    form[name] = st.selectbox(label, list(options), key=f"distill-{name}", format_func=options.get)
+    form[name] = st.selectbox(
+        label, list(options), key=f"distill-{name}", format_func=lambda name: options[name]
+    )
 
 
 def _dataset_of_view() -> str:

@@ -196,8 +196,13 @@ def _running_now(but: str = "") -> None:
                 f"{about.name} · {words}",
                 key=f"distill-watch-{run.key}",
                 icon=live.current_phase(run).icon,
-                on_click=lambda key=run.key: state.update(run=key),
+                on_click=_watch,
+                args=(run.key,),
             )
+
+
+def _watch(key: str) -> None:
+    state.update(run=key)
 
 
 def _queue() -> None:

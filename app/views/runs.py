@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -30,7 +32,12 @@ def show() -> None:
         st.info("Train a teacher on Distill, or load weights here: each becomes a run folder.")
         return
     which = st.segmented_control(
-        "Show", list(_FILTERS), key="runs-filter", format_func=_FILTERS.get, required=True, default="all"
+        "Show",
+        list(_FILTERS),
+        key="runs-filter",
+        format_func=lambda which: _FILTERS[which],
+        required=True,
+        default="all",
     )
     shown = ordered(pairs, which or "all")
     if not shown:
@@ -44,7 +51,11 @@ def show() -> None:
 def _title(total: int, mine: int) -> str:
     if not total:
         return "No runs yet"
-    return f"{text.counted(total, 'run')}, {mine} of them yours" if mine else f"{text.counted(total, 'bundled run')}"
+    return (
+        f"{text.counted(total, 'run')}, {mine} of them yours"
+        if mine
+        else f"{text.counted(total, 'bundled run')}"
+    )
 
 
 def _live(run: RunFolder) -> bool:
@@ -94,12 +105,14 @@ def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
         st.rerun()
 
 
-def _config(frame: pd.DataFrame) -> dict[str, object]:
-    percent = {"format": "%.1f %%", "width": "small"}
-    config: dict[str, object] = {
+def _config(frame: pd.DataFrame) -> dict[str, Any]:
+    percent: dict[str, Any] = {"format": "%.1f %%", "width": "small"}
+    config: dict[str, Any] = {
         "Run": st.column_config.TextColumn(pinned=True, width="medium"),
         "Test": st.column_config.NumberColumn(**percent, help="Accuracy on test, last weights"),
-        "Validation": st.column_config.NumberColumn(**percent, help="Accuracy on validation after the last epoch"),
+        "Validation": st.column_config.NumberColumn(
+            **percent, help="Accuracy on validation after the last epoch"
+        ),
         "Best": st.column_config.NumberColumn(**percent, help="Best accuracy on validation"),
         "Seed": st.column_config.NumberColumn(width="small"),
         "Parameters": st.column_config.NumberColumn(format="localized", width="small"),

@@ -41,7 +41,9 @@ def start_worker(run: RunFolder, library: Library) -> subprocess.Popen[bytes]:
     """The worker process, detached: its own session, its output in the run's log. The caller waits for its end."""
     command = [sys.executable, "-m", "bickd_core.training.worker", str(run.path.resolve())]
     # A clone that is not installed is found as well, from whatever folder the app was started in.
-    path = [part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part]
+    path = [
+        part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part
+    ]
     command += ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
     with open(run.log_path, "ab") as log:
         return subprocess.Popen(

@@ -28,7 +28,9 @@ def default_slots() -> int:
     """
     if wanted := os.environ.get("BICKD_SLOTS"):
         if not wanted.isdecimal() or int(wanted) < 1:
-            raise ValueError(f"BICKD_SLOTS must be a whole number from 1 on, got '{wanted}'; correct or unset it.")
+            raise ValueError(
+                f"BICKD_SLOTS must be a whole number from 1 on, got '{wanted}'; correct or unset it."
+            )
         return int(wanted)
     cores = available_cores() // CORES_PER_RUN
     memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)

@@ -97,8 +97,12 @@ class TrainConfig(_Strict):
     """
 
     dataset: str = Field("caltech95", description="name of a data set")
-    image_size: int | None = Field(None, gt=0, description="side in pixels; the data set's default if not given")
-    train_limit: int | None = Field(None, gt=0, description="train on a stratified subset of this many images")
+    image_size: int | None = Field(
+        None, gt=0, description="side in pixels; the data set's default if not given"
+    )
+    train_limit: int | None = Field(
+        None, gt=0, description="train on a stratified subset of this many images"
+    )
     validation_seed: int = Field(0, ge=0, description="which images are carved from train for validation")
     arch: str = Field("resnet8", description="name of a model")
     role: Literal["student", "teacher"] = "student"
@@ -112,13 +116,19 @@ class TrainConfig(_Strict):
     seeds: Seeds = Seeds()
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = Field(None, gt=0, description="CPU threads; this run's share of the cores if not given")
-    probe_size: int | None = Field(None, gt=0, description="validation images in the trajectory; 2 a class if not given")
+    threads: int | None = Field(
+        None, gt=0, description="CPU threads; this run's share of the cores if not given"
+    )
+    probe_size: int | None = Field(
+        None, gt=0, description="validation images in the trajectory; 2 a class if not given"
+    )
 
     @model_validator(mode="after")
     def _teacher_is_there(self) -> TrainConfig:
         if self.objective.kind != "ce" and not self.teacher:
-            raise ValueError(f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished run.")
+            raise ValueError(
+                f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished run."
+            )
         if self.role == "teacher" and self.teacher:
             raise ValueError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
         return self
@@ -133,4 +143,6 @@ def one_sentence(error: ValidationError) -> str:
     if problem["type"] == "value_error":  # a validator of ours, which says it all
         return problem["msg"].removeprefix("Value error, ")
     words = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"`{where}`: {words}" + ("." if problem["type"] == "missing" else f", got {problem['input']!r:.80}.")
+    return f"`{where}`: {words}" + (
+        "." if problem["type"] == "missing" else f", got {problem['input']!r:.80}."
+    )

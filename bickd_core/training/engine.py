@@ -104,7 +104,9 @@ def fit(
         save_state(job, run, at)
         saved = time.monotonic()
         report(progress_of(job, at, record["images_per_second"]))
-    save_weights(job.student, run.weights_path, metadata={"epoch": str(config.epochs - 1), "arch": config.arch})
+    save_weights(
+        job.student, run.weights_path, metadata={"epoch": str(config.epochs - 1), "arch": config.arch}
+    )
     if at.best_epoch == config.epochs - 1:
         run.best_path.unlink(missing_ok=True)
     return "finished"
@@ -204,7 +206,12 @@ def extend_trajectory(run: RunFolder, job: Job, epoch: int, logits: np.ndarray) 
     else:
         epochs = np.array([epoch])
     run.write_trajectory(
-        {"logits": now, "epochs": epochs, "ids": validation.ids[job.probe], "labels": validation.labels[job.probe]}
+        {
+            "logits": now,
+            "epochs": epochs,
+            "ids": validation.ids[job.probe],
+            "labels": validation.labels[job.probe],
+        }
     )
 
 

@@ -20,10 +20,16 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
     say("evaluating on validation and test")
     for split in ("validation", "test"):
         images = job.dataset.split(split)
-        predict(job.student, images, job.dataset, device=job.hardware.device).save(run.predictions_path(split))
+        predict(job.student, images, job.dataset, device=job.hardware.device).save(
+            run.predictions_path(split)
+        )
     say("measuring parameters, multiply-accumulates and latency")
     info = run.info()
-    run.write_info(info.model_copy(update={"cost": measure(job.student, (info.in_channels, *[info.image_size] * 2))}))
+    run.write_info(
+        info.model_copy(
+            update={"cost": measure(job.student, (info.in_channels, info.image_size, info.image_size))}
+        )
+    )
     say("laying out the map")
     compute_layout(library, run, teacher=_teacher(run, library))
     write_card(run, library)

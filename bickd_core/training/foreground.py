@@ -29,12 +29,19 @@ def follow(run: RunFolder, library: Library) -> int:
     ended.set()
     watcher.join()
     status = run.status()
-    print(f"{run.key}: {outcome[0] if outcome else status.state}{f' ({status.error})' if status.error else ''}")
+    print(
+        f"{run.key}: {outcome[0] if outcome else status.state}{f' ({status.error})' if status.error else ''}"
+    )
     return 0 if outcome == ["finished"] else 1
 
 
 def _watch(run: RunFolder, ended: threading.Event) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as bar:
         task = bar.add_task("starting", total=1.0)
         while not ended.is_set():

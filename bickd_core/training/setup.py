@@ -124,4 +124,3 @@ def probe_positions(labels: np.ndarray, size: int) -> np.ndarray:
     rounds = max(map(len, by_class))
     turns = [members[i] for i in range(rounds) for members in by_class if i < len(members)]
     return np.sort(np.array(turns[:size]))
-

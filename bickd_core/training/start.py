@@ -13,7 +13,9 @@ from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, Teach
 from bickd_core.training.config import TrainConfig
 
 
-def create_run(config: TrainConfig, library: Library, *, name: str | None = None, title: str = "") -> RunFolder:
+def create_run(
+    config: TrainConfig, library: Library, *, name: str | None = None, title: str = ""
+) -> RunFolder:
     """Check the config as far as this is possible without loading anything, and make its run folder.
 
     Raises:

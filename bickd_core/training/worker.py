@@ -33,7 +33,9 @@ class Reporter:
         self._run = run
         before = _status_before(run)
         spent = before.seconds
-        self._status = replace(Status("queued", worker=Worker.this()), progress=before.progress, seconds=spent)
+        self._status = replace(
+            Status("queued", worker=Worker.this()), progress=before.progress, seconds=spent
+        )
         self._lock = threading.Lock()
         self._written = 0.0
         self._working_since: float | None = None
@@ -76,7 +78,10 @@ class Reporter:
         with self._lock:
             worked = 0.0 if self._working_since is None else time.monotonic() - self._working_since
             self._status = replace(
-                self._status, heartbeat=time.time(), seconds=self._spent + worked, **changes  # type: ignore[arg-type]
+                self._status,
+                heartbeat=time.time(),
+                seconds=self._spent + worked,
+                **changes,  # type: ignore[arg-type]
             )
             self._run.write_status(self._status)
             self._written = time.monotonic()

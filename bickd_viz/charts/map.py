@@ -59,7 +59,7 @@ def prediction_map(
     height: int = 340,
     show_legend: bool = True,
     frame: Frame | None = None,
-    dragmode: str = "lasso",
+    dragmode: str | bool = "lasso",
 ) -> go.Figure:
     """One point a sample at `coordinates` [N, 2]; its id is its 1-D customdata in every trace.
 

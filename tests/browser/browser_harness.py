@@ -99,7 +99,12 @@ class AppServer:
         folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf), "COLUMNS": "110"}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **folders}, start_new_session=True
+                command,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **folders},
+                start_new_session=True,
             )
 
     def start(self) -> None:
@@ -234,7 +239,13 @@ class AppPage:
 
 @contextlib.contextmanager
 def tab(
-    browser: Browser, server: AppServer, *, width: int = 1280, height: int = 900, scheme: str = "light", scale: float = 1
+    browser: Browser,
+    server: AppServer,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    scheme: str = "light",
+    scale: float = 1,
 ) -> Iterator[AppPage]:
     """A tab with an empty profile; `scheme` is what the system is said to prefer, "light" or "dark"."""
     context = browser.new_context(

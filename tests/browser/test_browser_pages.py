@@ -14,7 +14,9 @@ WINDOWS = {"laptop": (1280, 800), "screen": (1920, 1080), "phone": (390, 844)}
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-def test_page_shows_without_an_error_or_sideways_scrolling(browser: Browser, server: AppServer, page, scheme, window):
+def test_page_shows_without_an_error_or_sideways_scrolling(
+    browser: Browser, server: AppServer, page, scheme, window
+):
     width, height = WINDOWS[window]
     with tab(browser, server, width=width, height=height, scheme=scheme) as opened:
         opened.open("" if page.default else page.path)
@@ -53,5 +55,7 @@ def test_first_page_shows_the_bundled_comparison_at_once(app):
     for card in ("accuracy", "agreement", "overlap", "overlap_matched"):
         expect(app.key(f"overview-card-{card}")).to_be_visible()
     assert app.page.locator(".bk-thumbs img").count() > 0
-    widths = app.page.locator(".bk-thumbs img").evaluate_all("images => images.map(image => image.naturalWidth)")
+    widths = app.page.locator(".bk-thumbs img").evaluate_all(
+        "images => images.map(image => image.naturalWidth)"
+    )
     assert min(widths) > 0

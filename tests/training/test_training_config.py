@@ -27,22 +27,43 @@ KD = {"kind": "kd"}
     ("changes", "sentence"),
     [
         ({"epochz": 3}, "`epochz` is not known; leave it out or correct its name."),
-        ({"optimizer": {"kind": "sgd", "learning_rate": 1}}, "`optimizer.sgd.learning_rate` is not known; leave it"),
-        ({"objective": {"kind": "kd", "tau": 1}, "teacher": "t"}, "`objective.kd.tau` is not known; leave it out"),
+        (
+            {"optimizer": {"kind": "sgd", "learning_rate": 1}},
+            "`optimizer.sgd.learning_rate` is not known; leave it",
+        ),
+        (
+            {"objective": {"kind": "kd", "tau": 1}, "teacher": "t"},
+            "`objective.kd.tau` is not known; leave it out",
+        ),
         ({"seeds": {"weight": 1}}, "`seeds.weight` is not known; leave it out or correct its name."),
         ({"objective": KD}, "objective 'kd' needs a `teacher`, got none; name a finished run."),
         ({"objective": {"kind": "dist"}}, "objective 'dist' needs a `teacher`"),
         ({"objective": {"kind": "bickd"}, "teacher": ""}, "objective 'bickd' needs a `teacher`"),
-        ({"role": "teacher", "teacher": "t"}, "a run with role 'teacher' has no `teacher` of its own; leave it out."),
+        (
+            {"role": "teacher", "teacher": "t"},
+            "a run with role 'teacher' has no `teacher` of its own; leave it out.",
+        ),
         ({"role": "teacher", "teacher": "t", "objective": KD}, "a run with role 'teacher' has no `teacher`"),
-        ({"objective": {"kind": "kdd"}}, "`objective`: input tag 'kdd' found using 'kind' does not match any of"),
+        (
+            {"objective": {"kind": "kdd"}},
+            "`objective`: input tag 'kdd' found using 'kind' does not match any of",
+        ),
         ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
         ({"batch_size": -1}, "`batch_size`: input should be greater than 0, got -1."),
         ({"seeds": {"order": 2**31}}, "`seeds.order`: input should be less than 2147483648, got 2147483648."),
-        ({"optimizer": {"kind": "sgd", "lr": math.inf}}, "`optimizer.sgd.lr`: input should be a finite number, got inf"),
+        (
+            {"optimizer": {"kind": "sgd", "lr": math.inf}},
+            "`optimizer.sgd.lr`: input should be a finite number, got inf",
+        ),
         ({"optimizer": {"kind": "sgd", "lr": math.nan}}, "`optimizer.sgd.lr`: input should be"),
-        ({"optimizer": {"kind": "sgd", "nesterov": True, "momentum": 0}}, "`nesterov` needs a `momentum` above 0, got 0"),
-        ({"schedule": {"kind": "step", "milestones": (0.5, 1.5)}}, "`schedule.step.milestones.1`: input should be less"),
+        (
+            {"optimizer": {"kind": "sgd", "nesterov": True, "momentum": 0}},
+            "`nesterov` needs a `momentum` above 0, got 0",
+        ),
+        (
+            {"schedule": {"kind": "step", "milestones": (0.5, 1.5)}},
+            "`schedule.step.milestones.1`: input should be less",
+        ),
         ({"precision": "fp16"}, "`precision`: input should be 'auto', 'fp32' or 'bf16', got 'fp16'."),
     ],
 )
@@ -65,7 +86,10 @@ def test_a_config_survives_json():
 
 def test_names_say_what_a_run_is():
     assert default_name(small_config(role="teacher")) == "digits-convnet-small-teacher-s1"
-    assert default_name(small_config(objective=KD, teacher="t", seeds=Seeds.all(7))) == "digits-convnet-small-kd-s7"
+    assert (
+        default_name(small_config(objective=KD, teacher="t", seeds=Seeds.all(7)))
+        == "digits-convnet-small-kd-s7"
+    )
 
 
 # -- create_run ------------------------------------------------------------------------------------
@@ -76,7 +100,10 @@ def test_names_say_what_a_run_is():
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
         ({"image_size": 32}, "`image_size` of digits must be one of 8; got 32."),
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),
-        ({"dataset": "caltech95", "teacher": "teacher"}, "teacher 'teacher' was made for digits at 8 pixels and the student"),
+        (
+            {"dataset": "caltech95", "teacher": "teacher"},
+            "teacher 'teacher' was made for digits at 8 pixels and the student",
+        ),
         ({"teacher": "empty"}, "teacher 'empty' has no weights yet; finish it first."),
     ],
 )
@@ -128,9 +155,15 @@ def test_learning_rates_by_hand(schedule, progress, epochs, factor):
 
 def test_the_optimiser_is_the_one_asked_for():
     weight = torch.nn.Parameter(torch.zeros(2))
-    sgd = create_optimizer(small_config(optimizer={"kind": "sgd", "momentum": 0.8, "nesterov": True}), [weight])
+    sgd = create_optimizer(
+        small_config(optimizer={"kind": "sgd", "momentum": 0.8, "nesterov": True}), [weight]
+    )
     assert isinstance(sgd, torch.optim.SGD)
-    assert (sgd.defaults["momentum"], sgd.defaults["nesterov"], sgd.defaults["weight_decay"]) == (0.8, True, 5e-4)
+    assert (sgd.defaults["momentum"], sgd.defaults["nesterov"], sgd.defaults["weight_decay"]) == (
+        0.8,
+        True,
+        5e-4,
+    )
     adam = create_optimizer(small_config(optimizer=AdamW(beta2=0.99)), [weight])
     assert isinstance(adam, torch.optim.AdamW)
     assert (adam.defaults["betas"], adam.defaults["weight_decay"]) == ((0.9, 0.99), 0.05)
@@ -139,7 +172,9 @@ def test_the_optimiser_is_the_one_asked_for():
 def test_the_order_of_samples_is_a_permutation_of_seed_and_epoch_alone():
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    orders = {(seed, epoch): sample_order(50, seed, epoch) for seed in (0, 1, 2**31 - 1) for epoch in (0, 1, 2)}
+    orders = {
+        (seed, epoch): sample_order(50, seed, epoch) for seed in (0, 1, 2**31 - 1) for epoch in (0, 1, 2)
+    }
     assert torch.equal(torch.random.get_rng_state(), before)
     assert len({tuple(order.tolist()) for order in orders.values()}) == 9
     for (seed, epoch), order in orders.items():
@@ -161,7 +196,10 @@ def test_what_was_asked_for_is_taken_and_said():
     assert chosen.reason == "CPU (asked for), fp32 (asked for), 3 threads (asked for)"
 
 
-@pytest.mark.parametrize(("has_bf16", "precision", "words"), [(True, "bf16", "the CPU has bf16 units"), (False, "fp32", "no bf16 units")])
+@pytest.mark.parametrize(
+    ("has_bf16", "precision", "words"),
+    [(True, "bf16", "the CPU has bf16 units"), (False, "fp32", "no bf16 units")],
+)
 def test_precision_follows_the_cpu(monkeypatch, has_bf16, precision, words):
     monkeypatch.setattr(hardware, "cpu_has_bf16", lambda: has_bf16)
     chosen = choose_hardware(small_config(precision="auto", device="cpu"))
@@ -171,7 +209,11 @@ def test_precision_follows_the_cpu(monkeypatch, has_bf16, precision, words):
 
 @pytest.mark.parametrize(
     ("cores", "slots", "words"),
-    [(1, 1, "1 thread (all cores)"), (2, 1, "2 threads (all cores)"), (16, 8, "2 threads (of 16 cores, as 8 runs may")],
+    [
+        (1, 1, "1 thread (all cores)"),
+        (2, 1, "2 threads (all cores)"),
+        (16, 8, "2 threads (of 16 cores, as 8 runs may"),
+    ],
 )
 def test_threads_are_a_runs_share_of_the_cores(monkeypatch, cores, slots, words):
     monkeypatch.setattr(hardware, "available_cores", lambda: cores)
@@ -182,7 +224,9 @@ def test_threads_are_a_runs_share_of_the_cores(monkeypatch, cores, slots, words)
 def test_a_gpu_that_is_not_there_is_refused():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(ValueError, match="`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'"):
+    with pytest.raises(
+        ValueError, match="`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'"
+    ):
         choose_hardware(small_config(device="cuda"))
     assert "CPU (no CUDA device is there)" in choose_hardware(small_config(device="auto")).reason
 

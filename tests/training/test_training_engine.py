@@ -48,7 +48,12 @@ def written(run):
         record.pop("images_per_second")
     trajectory = {name: array.tobytes() for name, array in run.trajectory().items()}
     best = run.best_path.read_bytes() if run.best_path.exists() else None
-    return {"weights": run.weights_path.read_bytes(), "best": best, "metrics": metrics, "trajectory": trajectory}
+    return {
+        "weights": run.weights_path.read_bytes(),
+        "best": best,
+        "metrics": metrics,
+        "trajectory": trajectory,
+    }
 
 
 # -- resume ----------------------------------------------------------------------------------------
@@ -110,7 +115,9 @@ def test_saves_on_the_way_change_nothing_and_cost_a_kill_little(start, library, 
 
 @pytest.mark.parametrize("moment", ["append_metrics", "write_trajectory", "save_state"])
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_kill_between_the_writes_of_an_epochs_end_leaves_no_trace(start, library, monkeypatch, moment, epoch):
+def test_a_kill_between_the_writes_of_an_epochs_end_leaves_no_trace(
+    start, library, monkeypatch, moment, epoch
+):
     unbroken, job = start("unbroken")
     fit(job, unbroken)
     broken, job = start("broken")
@@ -208,7 +215,9 @@ def test_the_teacher_is_the_same_after_an_epoch(start, teacher, objective):
     assert not any(parameter.requires_grad for parameter in job.teacher.parameters())
     stored = load_file(teacher.weights_path)
     assert all(torch.equal(value, stored[name]) for name, value in before.items())
-    changed = [name for name, value in job.student.state_dict().items() if not torch.equal(value, student[name])]
+    changed = [
+        name for name, value in job.student.state_dict().items() if not torch.equal(value, student[name])
+    ]
     assert set(changed) == set(student)
 
 
@@ -236,7 +245,9 @@ def test_the_student_sees_the_very_view_that_the_teacher_sees(start):
 
 
 @pytest.mark.parametrize("augmented", [True, False])
-def test_a_sample_looks_otherwise_in_each_epoch_if_augmented_and_each_is_seen_once(start, monkeypatch, augmented):
+def test_a_sample_looks_otherwise_in_each_epoch_if_augmented_and_each_is_seen_once(
+    start, monkeypatch, augmented
+):
     run, job = start("a", objective="ce", augment=augmented, batch_size=50)
     epochs = {0: {}, 1: {}}
     original = engine.train_step
@@ -251,7 +262,10 @@ def test_a_sample_looks_otherwise_in_each_epoch_if_augmented_and_each_is_seen_on
     monkeypatch.setattr(engine, "train_step", spy)
     inputs = []
     outputs = job.student.outputs
-    job.student.outputs = lambda x, **wanted: (job.student.training and inputs.append(x.clone()), outputs(x, **wanted))[1]
+    job.student.outputs = lambda x, **wanted: (
+        job.student.training and inputs.append(x.clone()),
+        outputs(x, **wanted),
+    )[1]
     fit(job, run)
     assert set(epochs[0]) == set(epochs[1]) == set(range(400))
     assert list(epochs[0]) != list(epochs[1])
@@ -264,7 +278,9 @@ def test_a_sample_looks_otherwise_in_each_epoch_if_augmented_and_each_is_seen_on
 def test_a_teacher_of_other_classes_is_refused(teacher, library):
     data = load_dataset("digits")
     teacher.write_info(teacher.info().model_copy(update={"num_classes": 7}))
-    with pytest.raises(RunError, match="run 'teacher' was made for 7 classes and 1 channels, and digits has 10 and 1; choose"):
+    with pytest.raises(
+        RunError, match="run 'teacher' was made for 7 classes and 1 channels, and digits has 10 and 1; choose"
+    ):
         load_run_model(teacher, data)
     teacher.write_info(teacher.info().model_copy(update={"num_classes": 10, "arch": "resnet8"}))
     with pytest.raises(ValueError, match="These are not weights of resnet8"):
@@ -294,14 +310,25 @@ def test_metrics_of_an_epoch(start, objective):
     run, job = start("a", objective=objective, epochs=1)
     fit(job, run)
     (record,) = run.metrics()
-    expected = {"epoch", "loss", "train_accuracy", "learning_rate", "images_per_second", "validation_accuracy"}
-    expected |= {"validation_overlap"} | TERMS[objective] | ({"validation_agreement"} if objective != "ce" else set())
+    expected = {
+        "epoch",
+        "loss",
+        "train_accuracy",
+        "learning_rate",
+        "images_per_second",
+        "validation_accuracy",
+    }
+    expected |= (
+        {"validation_overlap"} | TERMS[objective] | ({"validation_agreement"} if objective != "ce" else set())
+    )
     assert set(record) == expected
     assert record["loss"] == pytest.approx(sum(record[name] for name in TERMS[objective]), rel=1e-5)
     mean_rate = np.mean([0.05 * 0.5 * (1 + np.cos(np.pi * step / 6)) for step in range(6)])
     assert record["learning_rate"] == pytest.approx(mean_rate, rel=1e-9)
     validation = engine.predict(job.student, job.dataset.validation, job.dataset)
-    assert record["validation_accuracy"] == np.mean(validation.logits.argmax(1) == job.dataset.validation.labels)
+    assert record["validation_accuracy"] == np.mean(
+        validation.logits.argmax(1) == job.dataset.validation.labels
+    )
     assert record["validation_overlap"] == overlap(softmax(validation.logits, 4.0))
     if objective != "ce":
         assert record["validation_agreement"] == np.mean(validation.predicted == job.teacher_logits.argmax(1))
@@ -400,7 +427,9 @@ def test_logits_that_are_not_finite_at_an_epochs_end_are_the_same_sentence(start
         return original(job, at)
 
     monkeypatch.setattr(engine, "end_of_epoch", broken)
-    with pytest.raises(TrainingError, match="the student's logits are not finite after epoch 1; lower the learning rate"):
+    with pytest.raises(
+        TrainingError, match="the student's logits are not finite after epoch 1; lower the learning rate"
+    ):
         fit(job, run)
     assert run.metrics() == []
 

@@ -87,7 +87,10 @@ def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch
     test = run.predictions("test")
     assert (len(test), test.num_classes, test.features.shape) == (360, 10, (360, 128))
     cost = run.info().cost
-    assert (cost.parameters, cost.macs) == (94_186, 64 * 32 * 9 + 16 * 64 * 9 * 32 + 4 * 128 * 9 * 64 + 128 * 10)
+    assert (cost.parameters, cost.macs) == (
+        94_186,
+        64 * 32 * 9 + 16 * 64 * 9 * 32 + 4 * 128 * 9 * 64 + 128 * 10,
+    )
     assert cost.latency_ms > 0
     assert cost.latency_cpu.endswith(", 1 thread")
     assert torch.get_num_threads() == 1
@@ -99,7 +102,13 @@ def test_the_card_names_figures_intervals_teacher_and_licence(student, library):
     card = (run.path / "README.md").read_text()
     test = run.predictions("test")
     accuracy = f"- test accuracy: {np.mean(test.predicted == test.labels):.1%} ["
-    for words in (accuracy, "n = 360, 95 % interval", "- agreement with the teacher on test: ", "Teacher: teacher.", "1 epoch,"):
+    for words in (
+        accuracy,
+        "n = 360, 95 % interval",
+        "- agreement with the teacher on test: ",
+        "Teacher: teacher.",
+        "1 epoch,",
+    ):
         assert words in card
     assert "0 (weights)" not in card
     assert "seeds 1 (weights), 1 (order), 1 (augmentation)" in card
@@ -202,7 +211,9 @@ def test_a_full_disk(student, library, monkeypatch):
     assert [record["epoch"] for record in run.metrics()] == [0, 1]
 
 
-def test_a_disk_too_full_to_say_so_ends_the_worker_and_the_run_reads_as_lost(student, library, monkeypatch, capsys):
+def test_a_disk_too_full_to_say_so_ends_the_worker_and_the_run_reads_as_lost(
+    student, library, monkeypatch, capsys
+):
     run = student()
     original = RunFolder.write_status
 
@@ -253,10 +264,15 @@ def test_a_teacher_that_is_gone(student, library, teacher):
 def test_a_teacher_whose_weights_are_others_now(student, library, teacher):
     run = student()
     teacher.weights_path.write_bytes(teacher.weights_path.read_bytes()[:-1] + b"\x01")
-    assert failed(run, library) == "teacher 'teacher' has other weights than when this run was made; start a new run."
+    assert (
+        failed(run, library)
+        == "teacher 'teacher' has other weights than when this run was made; start a new run."
+    )
 
 
-def test_a_teacher_deleted_while_the_student_learns_costs_the_agreement_not_the_run(student, library, teacher, monkeypatch):
+def test_a_teacher_deleted_while_the_student_learns_costs_the_agreement_not_the_run(
+    student, library, teacher, monkeypatch
+):
     run = student(epochs=1)
     original = engine.end_of_epoch
 
@@ -304,14 +320,26 @@ def validation_error():
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full; free some space and resume the run"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "the disk is full; free some space and resume the run",
+        ),
         (MemoryError(), "out of memory; lower the batch size"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory; lower the batch size"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"), "out of memory; lower the batch"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+            "out of memory; lower the batch",
+        ),
         (KeyboardInterrupt(), "the worker was interrupted; resume the run to go on."),
-        (RunError("run 'a' has no weights yet; finish it first."), "run 'a' has no weights yet; finish it first."),
+        (
+            RunError("run 'a' has no weights yet; finish it first."),
+            "run 'a' has no weights yet; finish it first.",
+        ),
         (engine.TrainingError("the loss is not finite."), "the loss is not finite."),
-        (RuntimeError("first line\nsecond line"), "RuntimeError: first line (the whole message is in the run's log)."),
+        (
+            RuntimeError("first line\nsecond line"),
+            "RuntimeError: first line (the whole message is in the run's log).",
+        ),
         (KeyError(), "KeyError: KeyError (the whole message is in the run's log)."),
         (validation_error(), "`epochs`: input should be greater than 0, got -1."),
     ],
@@ -327,7 +355,12 @@ def test_the_reporter_keeps_what_a_former_worker_did(make_run):
     run = make_run("a", status=before)
     reporter = Reporter(run)
     status = run.status()
-    assert (status.state, status.progress, status.seconds, status.error) == ("queued", before.progress, 40.0, "")
+    assert (status.state, status.progress, status.seconds, status.error) == (
+        "queued",
+        before.progress,
+        40.0,
+        "",
+    )
     reporter.running("loading")
     reporter.end("failed", error="because")
     status = run.status()
@@ -341,7 +374,9 @@ def test_progress_is_written_at_most_once_a_second(make_run, monkeypatch):
     reporter.running("training")
     count = []
     original = RunFolder.write_status
-    monkeypatch.setattr(RunFolder, "write_status", lambda self, status: (count.append(1), original(self, status)))
+    monkeypatch.setattr(
+        RunFolder, "write_status", lambda self, status: (count.append(1), original(self, status))
+    )
     clock = [time.monotonic()]
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
     for step in range(200):
@@ -378,8 +413,19 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
     ("config", "error"),
     [
         ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
-        ({"dataset": "digit"}, "dataset must be one of caltech95, fashion-mnist, digits, not 'digit'; did you mean 'digits'?"),
-        ({"dataset": "digits", "arch": "convnet-small", "threads": 1, "optimizer": {"kind": "sgd", "lr": 1e30}}, "not finite"),
+        (
+            {"dataset": "digit"},
+            "dataset must be one of caltech95, fashion-mnist, digits, not 'digit'; did you mean 'digits'?",
+        ),
+        (
+            {
+                "dataset": "digits",
+                "arch": "convnet-small",
+                "threads": 1,
+                "optimizer": {"kind": "sgd", "lr": 1e30},
+            },
+            "not finite",
+        ),
     ],
 )
 def test_an_estimate_that_fails_says_why(config, error, library, monkeypatch, capsys):
@@ -399,7 +445,9 @@ def test_predictions_do_not_depend_on_batches_and_leave_the_model_as_it_was(teac
     before = {name: value.clone() for name, value in model.state_dict().items()}
     shares = []
     whole = evaluate.predict(model, data.test, data)
-    parts = evaluate.predict(model, data.test, data, batch_size=100, features=False, on_progress=shares.append)
+    parts = evaluate.predict(
+        model, data.test, data, batch_size=100, features=False, on_progress=shares.append
+    )
     np.testing.assert_allclose(parts.logits, whole.logits, atol=1e-5)
     assert parts.features is None
     assert shares == [pytest.approx(share) for share in (100 / 360, 200 / 360, 300 / 360, 1.0)]
