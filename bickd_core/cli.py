@@ -40,7 +40,8 @@ def plain(model: type[BaseModel]) -> type:
                 Annotated[twin, tyro.conf.subcommand(kind.model_fields["kind"].default)]
                 for kind, twin in twins.items()
             ]
-            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[Union[tuple(choices)]]]  # type: ignore[valid-type]  # noqa: UP007
+            union: Any = Union[tuple(choices)]  # noqa: UP007
+            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[union]]
             default = twins[type(default)]()
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             annotation = plain(annotation)

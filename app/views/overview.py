@@ -29,7 +29,7 @@ class Figure:
 
 CARDS = (
     Figure("accuracy", "Accuracy", "higher is better", "percent"),
-    Figure("agreement", "Agreement", "same top-1 class as the teacher", "percent", False),
+    Figure("agreement", "Agreement", "same top-1 class", "percent", False),
     Figure("overlap", "Class overlap", "lower is more orthogonal"),
     Figure("overlap_matched", "Overlap, matched", "the same without sharpness"),
 )
@@ -168,7 +168,6 @@ def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None
                 zmax=top,
                 theme=style.theme(),
                 selected=pair,
-                show_scale=model is shown[-1],
                 height=340,
             )
             chart.show_clickable(figure, f"overview-gram-{model.key}", frame.on_cell(of))

@@ -1,0 +1,118 @@
+"""Distillations started, lost, resumed and opened from the page, with real workers on the bundled teacher."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from browser_harness import AppPage, AppServer, until
+from playwright.sync_api import expect
+
+from bickd_core.checkpoints import read_weights
+from bickd_core.launch.local import submit
+from bickd_core.runs import Library, RunFolder
+from bickd_core.training.config import TrainConfig
+
+SHORT = {"epochs": 1, "limit": 192}
+LONG_SECONDS = 180.0
+KILLED_AT_EPOCH = 2
+
+
+def library(server: AppServer) -> Library:
+    return Library(shelf=server.shelf, own=server.runs)
+
+
+def fill(app: AppPage, **numbers: int) -> None:
+    """Set number boxes of the form by their key."""
+    for name, value in numbers.items():
+        box = app.key(f"distill-{name}").locator("input")
+        box.fill(str(value))
+        with app.rerun():
+            box.press("Enter")
+
+
+def start(app: AppPage, **numbers: int) -> RunFolder:
+    """Open the form, press Start, and give the run that the page then names in its link."""
+    app.open("distill")
+    fill(app, **numbers)
+    app.key("distill-start").locator("button").click()
+    until("the run's name in the link", lambda: app.query().get("run"))
+    return library(app.server).find(app.query()["run"])
+
+
+def ended(run: RunFolder, *states: str) -> bool:
+    return run.status().state in states
+
+
+def test_a_short_run_ends_in_the_comparison_and_on_the_map(app: AppPage):
+    run = start(app, **SHORT)
+    until("the run's end", lambda: ended(run, "finished", "failed"), LONG_SECONDS)
+    assert run.status().state == "finished", run.status().error
+    opener = app.key("distill-open").locator("button")
+    expect(opener).to_be_visible(timeout=20_000)
+    app.settle()
+    opener.click()
+    expect(app.page.get_by_text("Every figure with its interval")).to_be_visible(timeout=60_000)
+    app.settle()
+    assert run.key in app.query()["students"].split("~")
+    assert app.query()["teacher"] == "caltech95/teacher"
+    app.visit("Prediction map")
+    focus = app.query().get("student")
+    if focus != run.key:
+        with app.rerun():
+            app.key("map-student").locator("button").last.click()
+    assert app.points("map-student") >= len(run.predictions("test"))
+
+
+def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
+    config = {"epochs": 5, "limit": 960}
+    run = start(app, **config)
+    until(
+        "the third epoch's middle",
+        lambda: (at := run.status().progress).epoch >= KILLED_AT_EPOCH and at.step > 0,
+        LONG_SECONDS,
+    )
+    worker = run.status().worker
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    resume = app.key("distill-resume").locator("button")
+    expect(resume).to_be_visible(timeout=30_000)  # found lost within 30 s
+    assert run.status().stale()
+    assert len(run.metrics()) < config["epochs"]
+    resume.click()
+    until("the run's end", lambda: ended(run, "finished", "failed"), LONG_SECONDS)
+    assert run.status().state == "finished", run.status().error
+
+    stored = run.info().config
+    assert isinstance(stored, TrainConfig)
+    unbroken = submit(stored, library(app.server), name="unbroken")
+    until("the unbroken run's end", lambda: ended(unbroken, "finished", "failed"), LONG_SECONDS)
+    ours, theirs = (read_weights(folder.weights_path) for folder in (run, unbroken))
+    assert ours.keys() == theirs.keys()
+    assert all((ours[name] == theirs[name]).all() for name in ours)
+
+
+def test_reload_and_restart_find_the_run_again(app: AppPage, server: AppServer):
+    run = start(app, epochs=60, limit=960)
+    until("its first step", lambda: run.status().progress.images_per_second, LONG_SECONDS)
+    app.reload()
+    assert app.query()["run"] == run.key
+    expect(app.key("distill-stop")).to_be_visible(timeout=20_000)
+    server.restart()
+    assert not run.status().stale(), "the worker must live on when the app ends"
+    app.open("distill", app.query())
+    stop = app.key("distill-stop").locator("button")
+    expect(stop).to_be_visible(timeout=20_000)
+    stop.click()
+    until("the run to stop", lambda: ended(run, "stopped"), 60)
+    expect(app.key("distill-resume")).to_be_visible(timeout=20_000)
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left(server: AppServer):
+    yield
+    for run in library(server).runs():
+        worker = run.status().worker
+        if not run.read_only and run.status().active and worker is not None and not worker.lost():
+            os.kill(worker.pid, signal.SIGKILL)

@@ -1,0 +1,75 @@
+"""Links: what is on the screen is in the address, and comes back from it; what cannot be compared is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+from browser_harness import AppPage, AppServer
+from playwright.sync_api import expect
+
+from bickd_core.predictions import Predictions
+from bickd_core.runs import Library, RunFolder
+
+TEACHER, STUDENTS = "caltech95/teacher", "caltech95/kd-s1~caltech95/bickd-s2"
+LINK = {"teacher": TEACHER, "students": STUDENTS, "temperature": "2", "split": "validation"}
+
+
+def test_a_link_opens_the_same_comparison_temperature_and_page(app: AppPage):
+    app.open("class_geometry", LINK)
+    assert app.query() == LINK
+    assert "T = 2" in app.page.get_by_test_id("stMain").inner_text()
+    title = app.title()
+    app.reload()
+    assert app.query() == LINK
+    assert app.title() == title
+    assert app.page.url.split("?")[0].endswith("/class_geometry")
+
+
+def test_the_link_stays_on_the_way_through_the_pages(app: AppPage):
+    app.open("", LINK)
+    for title in ("Similarity", "Runs", "Prediction map", "Overview"):
+        app.visit(title)
+        assert {name: app.query().get(name) for name in LINK} == LINK
+
+
+def test_a_click_on_a_cell_puts_its_pair_in_the_link_and_its_images_on_the_page(app: AppPage):
+    app.open("class_geometry")
+    area = app.key("geometry-teacher").locator(".nsewdrag").first.bounding_box()
+    assert area is not None
+    with app.rerun():
+        app.page.mouse.click(area["x"] + 0.3 * area["width"], area["y"] + 0.7 * area["height"])
+    row, column = app.query()["pair"].split("~")
+    assert row != column
+    expect(app.key("geometry-pair-0")).to_contain_text(row)
+    expect(app.key("geometry-pair-1")).to_contain_text(column)
+
+
+def copy_with(server: AppServer, name: str, change) -> None:
+    """A run of one's own: a bundled student with other predictions."""
+    library = Library(server.shelf, server.runs)
+    source = library.find("caltech95/kd-s0")
+    made = RunFolder.create(server.runs, source.info().model_copy(update={"name": name}))
+    change(source.predictions("test")).save(made.predictions_path("test"))
+    made.write_status(source.status())
+
+
+def test_other_samples_and_another_class_order_are_aligned_by_id(app: AppPage, server: AppServer):
+    def change(all_of_them: Predictions) -> Predictions:
+        shuffled = np.random.default_rng(0).permutation(len(all_of_them))[:700]
+        return all_of_them.take(shuffled).with_class_order(all_of_them.class_names[::-1])
+
+    copy_with(server, "fewer", change)
+    app.open("", {"teacher": TEACHER, "students": "caltech95/kd-s0~fewer"})
+    words = app.page.get_by_test_id("stMain").inner_text()
+    assert "700 samples that all models have, of 1,208" in words
+
+
+def test_predictions_on_other_samples_are_refused_with_a_sentence(app: AppPage, server: AppServer):
+    def change(all_of_them: Predictions) -> Predictions:
+        from dataclasses import replace
+
+        return replace(all_of_them, ids=all_of_them.ids + 1_000_000)
+
+    copy_with(server, "strangers", change)
+    app.open("", {"teacher": TEACHER, "students": "strangers"})
+    assert app.title() == "This comparison cannot be shown"
+    expect(app.page.get_by_text("no sample in common")).to_be_visible()
