@@ -95,7 +95,7 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
 
     Args:
         form: role, dataset, image_size, teacher, arch, preset, options, epochs, batch_size, seed, train_limit,
-            optimizer, lr, schedule, augment, precision.
+            optimizer, lr, schedule, augment, precision, threads.
 
     Raises:
         ValueError: one sentence on the first thing that is wrong.
@@ -119,6 +119,7 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
                 "schedule": {"kind": form["schedule"]},
                 "seeds": Seeds.all(form["seed"]).model_dump(),
                 "precision": form["precision"],
+                "threads": form["threads"],
             }
         )
     except ValidationError as error:
@@ -144,6 +145,7 @@ def form_of(config: TrainConfig) -> dict[str, Any]:
         "schedule": config.schedule.kind,
         "augment": config.augment,
         "precision": config.precision,
+        "threads": config.threads,
     }
 
 

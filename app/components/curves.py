@@ -43,6 +43,7 @@ def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) ->
     for row in range(0, len(charts), 2):
         for column, (name, figure) in zip(st.columns(2), charts[row : row + 2], strict=False):
             with column:
+                figure.update_xaxes(tick0=1, dtick=max(1, -(-len(records) // 8)), nticks=None)
                 chart.show(figure, f"{key}-{name}")
     if small_map:
         _small_map(run, about, key, theme)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -23,10 +24,13 @@ REFRESH_SECONDS = 1.0
 _STARTED = "live-started"
 
 
-def panel(run: RunFolder, about: RunInfo) -> None:
-    """The run's state and charts; the fragment refreshes while something may change, and then no more."""
+def panel(run: RunFolder, about: RunInfo, more: Callable[[], None]) -> None:
+    """The run's state and charts; the fragment refreshes while something may change, and then no more.
+
+    more: draws further buttons behind those that the run's state allows.
+    """
     now = current_phase(run)
-    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, about, now.live)
+    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, about, now.live, more)
 
 
 def current_phase(run: RunFolder) -> Phase:
@@ -39,7 +43,7 @@ def mark_started(key: str) -> None:
     st.session_state.setdefault(_STARTED, {})[key] = time.time()
 
 
-def _panel(run: RunFolder, about: RunInfo, was_live: bool) -> None:
+def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], None]) -> None:
     try:
         status, now = run.status(), current_phase(run)
     except RunError as error:
@@ -50,6 +54,7 @@ def _panel(run: RunFolder, about: RunInfo, was_live: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(now.word, icon=now.icon, color=now.colour)
         buttons(run, about, now, "distill")
+        more()
     _words(run, status, now)
     if not run.metrics():
         if now.live:
@@ -122,7 +127,7 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
             open_in_comparison(run, about)
 
 
-def _do(run: RunFolder, action, *, started: bool = False) -> None:
+def _do(run: RunFolder, action: Callable[[RunFolder], None], *, started: bool = False) -> None:
     try:
         action(run)
     except (RunError, OSError) as error:

@@ -28,18 +28,8 @@ def show() -> None:
     run, about = found
     st.title(live.heading(about))
     st.caption(live.facts(about))
-    with st.container(horizontal=True):
-        st.button("New run", key="distill-new", icon=":material/add:", on_click=_close)
-        st.button(
-            "Same settings again",
-            key="distill-again",
-            icon=":material/content_copy:",
-            on_click=_again,
-            args=(about,),
-            help="Opens the form with this run's settings, to change one and start another run.",
-        )
     _running_now(but=run.key)
-    live.panel(run, about)
+    live.panel(run, about, lambda: _leave(about))
 
 
 def _open_run() -> tuple[RunFolder, RunInfo] | None:
@@ -57,14 +47,21 @@ def _open_run() -> tuple[RunFolder, RunInfo] | None:
     return None if run.read_only or about.config is None else (run, about)
 
 
-def _close() -> None:
-    state.update(run="")
-
-
-def _again(about: RunInfo) -> None:
-    assert about.config is not None
-    train_form.fill(about.config)
-    state.update(run="")
+def _leave(about: RunInfo) -> None:
+    """Buttons back to the form: as it was left, or with this run's settings."""
+    if st.button("New run", key="distill-new", icon=":material/add:"):
+        state.update(run="")
+        st.rerun()
+    if st.button(
+        "Same settings again",
+        key="distill-again",
+        icon=":material/content_copy:",
+        help="Opens the form with this run's settings, to change one and start another run.",
+    ):
+        assert about.config is not None
+        train_form.fill(about.config)
+        state.update(run="")
+        st.rerun()
 
 
 # -- a new run ---------------------------------------------------------------------------------------

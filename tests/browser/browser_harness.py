@@ -262,7 +262,10 @@ def tab(
 def _foreign(words: str, location: Mapping[str, Any]) -> bool:
     """Errors that are not ours: a connection cut by a restart, and Streamlit's search for its own base path."""
     url = str(location.get("url", ""))
-    cut = "WebSocket connection" in words or "net::ERR_CONNECTION_REFUSED" in words
+    cut = any(
+        sign in words
+        for sign in ("WebSocket connection", "ERR_CONNECTION_REFUSED", "disconnected from server")
+    )
     return cut or url.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 

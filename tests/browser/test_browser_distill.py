@@ -62,7 +62,7 @@ def test_a_short_run_ends_in_the_comparison_and_on_the_map(app: AppPage):
     if focus != run.key:
         with app.rerun():
             app.key("map-student").locator("button").last.click()
-    assert app.points("map-student") >= len(run.predictions("test"))
+    assert app.points("map-chart-student") >= len(run.predictions("test"))
 
 
 def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):

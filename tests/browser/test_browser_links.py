@@ -33,7 +33,7 @@ def test_the_link_stays_on_the_way_through_the_pages(app: AppPage):
 
 def test_a_click_on_a_cell_puts_its_pair_in_the_link_and_its_images_on_the_page(app: AppPage):
     app.open("class_geometry")
-    area = app.key("geometry-teacher").locator(".nsewdrag").first.bounding_box()
+    area = app.key("geometry-gram-teacher").locator(".nsewdrag").first.bounding_box()
     assert area is not None
     with app.rerun():
         app.page.mouse.click(area["x"] + 0.3 * area["width"], area["y"] + 0.7 * area["height"])
