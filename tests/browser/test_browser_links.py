@@ -39,8 +39,8 @@ def test_a_click_on_a_cell_puts_its_pair_in_the_link_and_its_images_on_the_page(
         app.page.mouse.click(area["x"] + 0.3 * area["width"], area["y"] + 0.7 * area["height"])
     row, column = app.query()["pair"].split("~")
     assert row != column
-    expect(app.key("geometry-pair-0")).to_contain_text(row)
-    expect(app.key("geometry-pair-1")).to_contain_text(column)
+    expect(app.key("geometry-pair-0").locator("input")).to_have_value(row)
+    expect(app.key("geometry-pair-1").locator("input")).to_have_value(column)
 
 
 def copy_with(server: AppServer, name: str, change) -> None:
