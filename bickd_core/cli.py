@@ -41,7 +41,7 @@ def plain(model: type[BaseModel]) -> type:
                 for kind, twin in twins.items()
             ]
             union: Any = Union[tuple(choices)]  # noqa: UP007
-            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[union]]
+            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[union]]  # type: ignore[misc]
             default = twins[type(default)]()
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             annotation = plain(annotation)
