@@ -21,6 +21,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from bickd_core.atomic import write_json
+from bickd_core.data import dataset_info
+from bickd_core.models import resolve
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, check_name
 from bickd_core.status import Status, Worker
 
@@ -57,6 +59,10 @@ def import_weights(
         ValueError: what was expected and what came, in one sentence; nothing is left behind.
     """
     check_name(request.name)
+    resolve(request.arch)
+    dataset_info(request.dataset)
+    if request.role == "teacher" and request.teacher:
+        raise RunError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
     if (library.own / request.name).exists():
         raise RunError(f"a run named '{request.name}' is already there; choose another name.")
     making = (library.own if inside is None else inside) / f".making-{uuid.uuid4().hex}"

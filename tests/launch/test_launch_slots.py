@@ -1,0 +1,101 @@
+"""Slots: as many at once as there are, the next when one is free, also after an error or a kill."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from filelock import FileLock, Timeout
+from run_helpers import wait_for
+
+from bickd_core.launch.slots import wait_for_slot
+
+
+def never():
+    return False
+
+
+def test_a_second_waits_until_the_first_is_done(tmp_path):
+    asked, got, done = threading.Event(), threading.Event(), threading.Event()
+
+    def give_up():
+        asked.set()
+        return False
+
+    def second():
+        with wait_for_slot(tmp_path, give_up, slots=1) as mine:
+            assert mine
+            got.set()
+            done.wait()
+
+    with wait_for_slot(tmp_path, never, slots=1) as mine:
+        assert mine
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert asked.wait(30)
+        assert not got.is_set()
+    assert got.wait(30)
+    with pytest.raises(Timeout):
+        FileLock(tmp_path / ".slots" / "slot-0.lock", timeout=0).acquire()
+    done.set()
+    thread.join()
+
+
+def test_two_slots_hold_two(tmp_path):
+    tries = []
+
+    def give_up():
+        tries.append(1)
+        return len(tries) > 2
+
+    with wait_for_slot(tmp_path, never, slots=2) as one, wait_for_slot(tmp_path, never, slots=2) as two:
+        with wait_for_slot(tmp_path, give_up, slots=2) as three:
+            assert (one, two, three) == (True, True, False)
+        with wait_for_slot(tmp_path, never, slots=3) as three:
+            assert three
+
+
+def test_giving_up_before_the_turn_comes_takes_no_slot(tmp_path):
+    with wait_for_slot(tmp_path, lambda: True, slots=1) as mine:
+        assert not mine
+    with wait_for_slot(tmp_path, never, slots=1) as mine:
+        assert mine
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, TimeoutError])
+def test_an_error_inside_gives_the_slot_back_and_comes_out(tmp_path, error):
+    with pytest.raises(error), wait_for_slot(tmp_path, never, slots=1):
+        raise error
+    with wait_for_slot(tmp_path, never, slots=1) as mine:
+        assert mine
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from bickd_core.launch.slots import wait_for_slot
+with wait_for_slot(Path(sys.argv[1]), lambda: False, slots=1):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_slot_of_a_killed_process_is_free(tmp_path):
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    lock = FileLock(tmp_path / ".slots" / "slot-0.lock", timeout=0)
+    with pytest.raises(Timeout):
+        lock.acquire()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: _free(lock), what="the slot")
+
+
+def _free(lock):
+    try:
+        with lock:
+            return True
+    except Timeout:
+        return False

@@ -1,0 +1,267 @@
+"""The command line: what it makes, what it prints, and one sentence with exit code 2 for a mistake."""
+
+import re
+import subprocess
+import sys
+from typing import get_args
+
+import numpy as np
+import pytest
+from run_helpers import random_predictions, small_config
+
+from bickd_core import cli
+from bickd_core.cli import main, plain, values
+from bickd_core.presets import PRESETS
+from bickd_core.runs import Library
+from bickd_core.training.config import TrainConfig
+
+pytestmark = pytest.mark.usefixtures("quick_umap")
+
+QUICK = ["--dataset", "digits", "--arch", "convnet-small", "--train-limit", "200", "--epochs", "1"]
+QUICK += ["--precision", "fp32", "--threads", "1"]
+
+
+@pytest.fixture
+def bickd(library, monkeypatch, capsys):
+    """`code, out, err = bickd("train", ...)` on this test's library."""
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return left.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+def test_train_ends_with_a_finished_folder(bickd, library):
+    code, out, _ = bickd("train", *QUICK)
+    run = library.find("digits-convnet-small-ce-s0")
+    assert code == 0
+    assert f"run folder: {run.path}" in out
+    assert "digits-convnet-small-ce-s0: finished" in out
+    assert run.status().state == "finished"
+    assert len(run.metrics()) == 1
+    assert len(run.predictions("test")) == 360
+    assert {path.name for path in run.path.iterdir()} >= {"README.md", "model.safetensors", "trajectory.npz"}
+
+
+def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library, teacher):
+    code, out, _ = bickd(
+        "train", *QUICK, "--teacher", "teacher", "--seed", 5, "--name", "s",
+        "bickd", "--temperature", 2, "--same-class", "ignore", "adamw", "--lr", 0.01, "step", "--gamma", 0.5,
+    )  # fmt: skip
+    assert code == 0, out
+    config = library.find("s").info().config
+    assert (config.objective.kind, config.objective.temperature, config.objective.same_class) == (
+        "bickd",
+        2.0,
+        "ignore",
+    )
+    assert config.objective.tau == 0.2
+    assert (config.optimizer.kind, config.optimizer.lr, config.schedule.kind, config.schedule.gamma) == (
+        "adamw",
+        0.01,
+        "step",
+        0.5,
+    )
+    assert config.seeds.model_dump() == {"weights": 5, "order": 5, "augmentation": 5}
+    code, out, _ = bickd("evaluate", "s")
+    assert code == 0
+    assert "s against teacher on test, T = 4, n = 360" in out
+    for figure in (
+        "accuracy",
+        "agreement",
+        "kl",
+        "displacement",
+        "cka logits",
+        "cka features",
+        "overlap matched",
+        "score",
+    ):
+        assert re.search(rf"│ {figure} +│ +-?\d+\.\d{{4}} +│ +-?\d+\.\d{{4}} to -?\d+\.\d{{4}} │", out), (
+            figure
+        )
+
+
+def test_a_stopped_run_is_resumed(bickd, library, make_run):
+    run = make_run("a", state="stopped", config=small_config(epochs=1, train_limit=200))
+    code, _, _ = bickd("train", "--resume", "a")
+    assert (code, run.status().state) == (0, "finished")
+    code, _, err = bickd("train", "--resume", "a")
+    assert (code, err) == (2, "bickd: run 'a' is finished and cannot be resumed.\n")
+
+
+def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
+    code, out, _ = bickd("train", *QUICK, "ce", "sgd", "--lr", "1e30")
+    assert code == 1
+    assert re.search(r"ce-s0: failed \(the .*not finite.*lower the learning rate", out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            "train --dataset digit",
+            "dataset must be one of caltech95, fashion-mnist, digits, not 'digit'; did you mean 'digits'?",
+        ),
+        ("train --arch resnet9", "model must be one of "),
+        ("train --epochs 0", "`epochs`: input should be greater than 0, got 0."),
+        ("train kd", "objective 'kd' needs a `teacher`, got none; name a finished run."),
+        ("train --teacher nobody kd", "there is no run 'nobody'; known are none yet."),
+        (
+            "train --teacher nobody kd --temperature 0",
+            "`objective.kd.temperature`: input should be greater than 0, got 0.0.",
+        ),
+        (
+            "train --role teacher --teacher x",
+            "a run with role 'teacher' has no `teacher` of its own; leave it out.",
+        ),
+        ("train --seed -1", "`seeds.weights`: input should be greater than or equal to 0, got -1."),
+        ("train --name a/b", "a run's name may hold letters, digits"),
+        ("train --resume nobody", "there is no run 'nobody'; known are none yet."),
+        ("train --resume nobody --background", "there is no run 'nobody'; known are none yet."),
+        ("evaluate nobody", "there is no run 'nobody'; known are none yet."),
+        ("import nowhere.pth --arch resnet8 --dataset digits", "nowhere.pth is not there"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_2_and_make_nothing(bickd, library, arguments, sentence):
+    code, out, err = bickd(*arguments.split())
+    assert code == 2
+    assert err.startswith(f"bickd: {sentence}")
+    assert err.count("\n") == 1
+    assert "Traceback" not in out + err
+    assert [path.name for path in library.own.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "trian", "train --epochs many", "train --epochz 3", "train --teacher t kd --tau 1"]
+)
+def test_what_cannot_be_parsed_exits_with_2(bickd, arguments):
+    code, out, err = bickd(*arguments.split())
+    assert code == 2
+    assert "Traceback" not in out + err
+
+
+def test_a_full_disk_is_one_sentence(bickd, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bickd_core.training.start.create_run", full)
+    code, _, err = bickd("train", *QUICK)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("bickd: the disk is full")
+
+
+def test_evaluate_prints_a_model_alone_and_says_n_of_n(bickd, make_run):
+    whole = random_predictions(40, 5, seed=1)
+    make_run("whole", predictions=whole)
+    make_run("part", predictions=whole.take(np.arange(10, 40)))
+    code, out, _ = bickd("evaluate", "part", "--temperature", 2)
+    assert code == 0
+    assert re.search(r" part on test, T = 2, n = 30 *\n", out)
+    assert re.search(r"│ accuracy +│", out)
+    assert "agreement" not in out
+    code, out, _ = bickd("evaluate", "whole", "--teacher", "part")
+    assert "whole against part on test, T = 4, n = 30 of 40" in out
+    assert re.search(r"│ agreement +│ +1\.0000 +│", out)
+    code, _, err = bickd("evaluate", "whole", "--split", "validation")
+    assert (code, err) == (2, "bickd: run 'whole' has no predictions on validation yet.\n")
+
+
+def test_runs_lists_every_run_in_full_and_names_those_it_cannot_read(bickd, make_run, library):
+    make_run("a-rather-long-name-that-does-not-fit-into-eighty-columns-with-the-rest")
+    make_run("kd-s0", on_shelf="digits", state="running")
+    make_run("broken").path.joinpath("run.yaml").write_text("[")
+    make_run("dead").path.joinpath("status.json").write_text("{")
+    lost = make_run("lost", state=None)
+    lost.path.joinpath("status.json").write_text('{"state": "running", "heartbeat": 0}')
+    code, out, err = bickd("runs")
+    assert code == 0
+    assert "a-rather-long-name-that-does-not-fit-into-eighty-columns-with-the-rest" in out
+    assert re.search(r"│ digits/kd-s0 +│ running +│ student +│ convnet-small +│ digits +│ ce +│", out)
+    assert re.search(r"│ lost +│ lost \(resume it\) ", out)
+    assert err.count("\n") == 2
+    assert "bickd: broken/run.yaml cannot be read: " in err
+    assert "bickd: dead/status.json cannot be read: " in err
+
+
+def test_import_makes_a_run_of_a_file(bickd, teacher, library):
+    code, out, _ = bickd("import", teacher.weights_path, "--arch", "convnet-small", "--dataset", "digits")
+    assert code == 0
+    assert f"run folder: {library.own / 'model'}" in out
+    assert library.find("model").info().source.file == "model.safetensors"
+
+
+def test_explore_opens_the_app_on_this_library(bickd, library, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        cli.subprocess, "call", lambda command, **options: started.append((command, options)) or 0
+    )
+    code, _, _ = bickd("explore", "--port", 9999)
+    ((command, options),) = started
+    assert code == 0
+    assert command[1:4] == ["-m", "streamlit", "run"]
+    assert command[4].endswith("app/main.py")
+    assert command[5:] == ["--server.port", "9999"]
+    assert (options["env"]["BICKD_SHELF"], options["env"]["BICKD_RUNS"]) == (
+        str(library.shelf),
+        str(library.own),
+    )
+
+
+# -- generated from the config ---------------------------------------------------------------------
+def test_what_the_parser_fills_in_by_itself_is_the_default_config():
+    assert TrainConfig.model_validate(values(plain(TrainConfig)())) == TrainConfig()
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_every_objective_is_a_subcommand_with_all_its_options(bickd, kind):
+    code, out, _ = bickd("train", kind, "--help")
+    assert code == 0
+    options = PRESETS[kind].options
+    for name in options.model_fields:
+        assert (f"--{name.replace('_', '-')} " in out) == (name != "kind"), name
+    shown = [
+        field for field in get_args(TrainConfig.model_fields["objective"].annotation) if field is options
+    ]
+    assert shown == [options]
+
+
+def test_every_option_of_the_config_is_on_the_help_page(bickd):
+    _, out, _ = bickd("train", "--help")
+    for name in set(TrainConfig.model_fields) - {"objective", "optimizer", "schedule", "seeds"}:
+        assert f"--{name.replace('_', '-')}" in out, name
+
+
+LOOK = """
+import sys
+{do}
+heavy = [name for name in ("torch", "umap", "sklearn", "streamlit", "plotly", "lightning_fabric") if name in sys.modules]
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        "import bickd_core, bickd_core.cli",
+        "import bickd_core.launch.local, bickd_core.importing, bickd_core.layouts, bickd_core.card, bickd_core.pack",
+        "from bickd_core.cli import main\ntry: main(['runs'])\nexcept SystemExit: pass",
+    ],
+)
+def test_looking_costs_no_torch(do):
+    subprocess.run([sys.executable, "-c", LOOK.format(do=do)], check=True)
+
+
+def test_the_default_library_of_the_command_is_where_it_is_called(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("BICKD_RUNS")
+    monkeypatch.delenv("BICKD_SHELF")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["evaluate", "x"])
+    assert "there is no run 'x'" in capsys.readouterr().err
+    assert Library.default().own == tmp_path / "runs"
+    assert list(tmp_path.iterdir()) == []
