@@ -330,13 +330,11 @@ def class_order(of: Comparison, how: str) -> np.ndarray:
         return np.arange(len(of.class_names))
     if how == "name":
         return np.argsort(np.array(of.class_names))
-    return _cluster_order(of.key[:1], of.key, of)
+    return _cluster_order(of.key, of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _cluster_order(
-    teacher: tuple[Fingerprint, ...], key: tuple[Fingerprint, ...], _of: Comparison
-) -> np.ndarray:
+def _cluster_order(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
     return cluster_order(_geometry(key, _of.teacher.key, 4.0, False, _of).gram)
 
 

@@ -15,11 +15,7 @@ st.set_page_config(
     page_title="BicKD Explorer", page_icon=str(Path(__file__).with_name("assets") / "icon.png"), layout="wide"
 )
 style.inject()
-pages = [
-    st.Page(page.show, title=page.title, icon=page.icon, url_path=page.path, default=page.default)
-    for page in PAGES
-]
-chosen = st.navigation(pages)
+chosen = st.navigation([page.entry() for page in PAGES])
 sidebar.show()
 chosen.run()
 state.show_in_url()

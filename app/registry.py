@@ -6,6 +6,9 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
 
 @dataclass(frozen=True)
 class Page:
@@ -24,6 +27,10 @@ class Page:
         run.__name__ = self.path  # Streamlit tells pages apart by the name of their function
         return run
 
+    def entry(self) -> StreamlitPage:
+        """The page as Streamlit's navigation takes it."""
+        return st.Page(self.show, title=self.title, icon=self.icon, url_path=self.path, default=self.default)
+
 
 PAGES = (
     Page("overview", "Overview", ":material/insights:", default=True),
@@ -37,9 +44,4 @@ PAGES = (
 
 def open_page(path: str) -> None:
     """Go to another page; the view's state travels in the session and is put back into the URL there."""
-    import streamlit as st
-
-    page = next(page for page in PAGES if page.path == path)
-    st.switch_page(
-        st.Page(page.show, title=page.title, icon=page.icon, url_path=page.path, default=page.default)
-    )
+    st.switch_page(next(page for page in PAGES if page.path == path).entry())

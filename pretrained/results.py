@@ -11,9 +11,11 @@ import numpy as np
 from bickd_core.data import DATASETS
 from bickd_core.geometry import (
     Interval,
+    ShardGrams,
     Summary,
-    overlap,
+    mean_overlap_difference,
     paired_mean_difference,
+    shard_grams,
     softmax,
     stratified_shards,
     summarise,
@@ -21,6 +23,7 @@ from bickd_core.geometry import (
 from bickd_core.predictions import Predictions, align
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunFolder
+from bickd_viz import text
 
 SHELF = Path(__file__).resolve().parent
 TEMPERATURE = 4.0
@@ -195,49 +198,31 @@ def paired(
 
 def overlap_difference(
     ours: list[Student], theirs: list[Student], teacher: Predictions, *, matched: bool
-) -> tuple[float, float, float] | None:
+) -> Interval | None:
     """Difference of the mean overlap over seeds, with a jackknife over shared shards of test images."""
     shard = stratified_shards(len(teacher), teacher.labels)
-    values = [_leave_one_out(student, shard, matched) for student in (*ours, *theirs)]
-    if any(value is None for value in values):
-        return None
-    table = np.array(values, dtype=np.float64)  # [students, 1 + shards]
-    difference = table[: len(ours)].mean(axis=0) - table[len(ours) :].mean(axis=0)
-    estimate, leave = float(difference[0]), difference[1:]
-    g = len(leave)
-    half = 2.093 * float(np.sqrt((g - 1) / g * ((leave - leave.mean()) ** 2).sum()))  # t, 19 degrees, 95 %
-    return estimate, estimate - half, estimate + half
-
-
-def _leave_one_out(student: Student, shard: np.ndarray, matched: bool) -> list[float] | None:
-    T = TEMPERATURE
-    if matched:
-        there = student.summary.matched
-        if there is None or not there.reached:
-            return None
-        T = there.temperature
-    P = softmax(student.predictions.logits, T)
-    groups = [np.ones(len(shard), dtype=bool), *[shard != s for s in np.unique(shard)]]
-    values = []
-    for keep in groups:
-        found = overlap(P[keep])
-        if found is None:
-            return None
-        values.append(found)
-    return values
+    groups: list[list[ShardGrams]] = [[], []]
+    for group, students in zip(groups, (ours, theirs), strict=True):
+        for student in students:
+            there = student.summary.matched
+            if matched and (there is None or not there.reached):
+                return None
+            T = there.temperature if matched and there is not None else TEMPERATURE
+            group.append(shard_grams(softmax(student.predictions.logits, T), shard))
+    return mean_overlap_difference(*groups)
 
 
 def points(interval: Interval) -> str:
     return f"{100 * interval.estimate:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"  # type: ignore[operator]
 
 
-def plain(found: tuple[float, float, float] | None) -> str:
-    return "–" if found is None else f"{found[0]:+.4f} [{found[1]:+.4f}, {found[2]:+.4f}]"
+def plain(found: Interval | None) -> str:
+    return "–" if found is None else f"{found.estimate:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
 
 
 def sentence(name: str, found: dict) -> str:
     accuracy = found["accuracy"]
-    if accuracy.low <= 0 <= accuracy.high:
+    if not text.excludes_zero(accuracy):
         first = f"no difference in accuracy is seen ({points(accuracy)} points)"
     else:
         first = f"BicKD is {'more' if accuracy.estimate > 0 else 'less'} accurate ({points(accuracy)} points)"
@@ -247,12 +232,12 @@ def sentence(name: str, found: dict) -> str:
     return f"- Against {name}: {first}; {second} {third}."
 
 
-def _direction(found: tuple[float, float, float] | None) -> str:
+def _direction(found: Interval | None) -> str:
     if found is None:
         return "not comparable"
-    if found[1] <= 0 <= found[2]:
+    if not text.excludes_zero(found):
         return "not seen to differ in overlap"
-    return "more orthogonal" if found[0] < 0 else "less orthogonal"
+    return "more orthogonal" if found.estimate < 0 else "less orthogonal"
 
 
 def limits(students: list[Student]) -> list[str]:

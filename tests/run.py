@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         return pytest(arguments)
     failed = pytest(["tests", "--ignore", "tests/browser", "-n", str(min(4, os.cpu_count() or 1))])
     if find_chromium() is not None:
-        return failed or pytest(["tests/browser"])
+        return pytest(["tests/browser"]) or failed
     print(BANNER, flush=True)
     return failed or (1 if os.environ.get("CI") else 0)
 

@@ -11,24 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from weights_helpers import assert_same, made_model
 
 from bickd_core import atomic
 from bickd_core.checkpoints import WeightsError, read_weights, save_weights
-from bickd_core.models.factory import create_model
-
-
-def made_model(
-    arch: str = "resnet8", num_classes: int = 10, in_channels: int = 3, seed: int = 0
-) -> nn.Module:
-    torch.manual_seed(seed)
-    return create_model(arch, num_classes=num_classes, in_channels=in_channels)
-
-
-def assert_same(left: dict, right: dict) -> None:
-    assert left.keys() == right.keys()
-    for key in left:
-        assert left[key].dtype == right[key].dtype
-        assert torch.equal(left[key], right[key]), key
 
 
 def sentence(path: Path, **options: int) -> str:

@@ -3,23 +3,9 @@ import copy
 import pytest
 import torch
 from torch import nn
+from weights_helpers import assert_same, made_model
 
 from bickd_core.checkpoints import WeightsError, describe_mismatch, load_into
-from bickd_core.models.factory import create_model
-
-
-def made_model(
-    arch: str = "resnet8", num_classes: int = 10, in_channels: int = 3, seed: int = 0
-) -> nn.Module:
-    torch.manual_seed(seed)
-    return create_model(arch, num_classes=num_classes, in_channels=in_channels)
-
-
-def assert_same(left: dict, right: dict) -> None:
-    assert left.keys() == right.keys()
-    for key in left:
-        assert left[key].dtype == right[key].dtype
-        assert torch.equal(left[key], right[key]), key
 
 
 def refusal(model: nn.Module, state: dict, name: str = "resnet8", dataset: str | None = None) -> str:

@@ -21,9 +21,7 @@ def show(figure: go.Figure, key: str, *, bar: bool = False) -> None:
     st.plotly_chart(figure, key=key, theme=None, config=_BAR if bar else _STILL)
 
 
-def show_clickable(
-    figure: go.Figure, key: str, on_click: Callable[[Any], None], *, lasso: bool = False
-) -> None:
+def show_clickable(figure: go.Figure, key: str, on_click: Callable[[Any], None]) -> None:
     """A chart whose points report a click: `on_click` gets the point's customdata, a scalar."""
 
     def clicked() -> None:
@@ -31,8 +29,7 @@ def show_clickable(
         if points:
             on_click(scalar(points[0].get("customdata")))
 
-    mode: list[Any] = ["points", "lasso", "box"] if lasso else ["points"]
-    st.plotly_chart(figure, key=key, theme=None, config=_STILL, on_select=clicked, selection_mode=mode)
+    st.plotly_chart(figure, key=key, theme=None, config=_STILL, on_select=clicked, selection_mode="points")
 
 
 def scalar(value: Any) -> Any:

@@ -14,6 +14,7 @@ way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,16 +168,39 @@ def paired_overlap_difference(
     Raises:
         ValueError: the two were not made with the same deal of samples into shards.
     """
-    if not np.array_equal(first.shard, second.shard):
-        raise ValueError(
-            f"first and second must come from the same shards of the same samples, got {first.n} and "
-            f"{second.n} samples dealt otherwise: pass one result of stratified_shards to both."
-        )
-    (G_a, used_a), (G_b, used_b) = _replicated_grams(first, centred), _replicated_grams(second, centred)
-    if used_a[0] < 2 or used_b[0] < 2:
-        return None
-    gap = _overlaps(G_a, used_a) - _overlaps(G_b, used_b)
-    return jackknife_interval(gap[0], gap[1:], n=first.n, level=level)
+    return mean_overlap_difference([first], [second], centred=centred, level=level)
+
+
+def mean_overlap_difference(
+    first: Sequence[ShardGrams], second: Sequence[ShardGrams], *, centred: bool = False, level: float = 0.95
+) -> Interval | None:
+    """Mean overlap of some models (the seeds of one method) less that of others, on the same shards.
+
+    Args:
+        first, second: the models' shard Grams, at least one each, all from one result of `stratified_shards`.
+
+    Returns:
+        Interval over samples; None where a model has fewer than two usable classes. It does not hold the spread
+        over seeds.
+
+    Raises:
+        ValueError: some were made with another deal of samples into shards.
+    """
+    reference = first[0]
+    for grams in (*first, *second):
+        if not np.array_equal(reference.shard, grams.shard):
+            raise ValueError(
+                f"first and second must come from the same shards of the same samples, got {reference.n} and "
+                f"{grams.n} samples dealt otherwise: pass one result of stratified_shards to both."
+            )
+    means = []
+    for group in (first, second):
+        replicated = [_replicated_grams(grams, centred) for grams in group]
+        if any(used[0] < 2 for _, used in replicated):
+            return None
+        means.append(np.mean([_overlaps(G, used) for G, used in replicated], axis=0))
+    gap = means[0] - means[1]
+    return jackknife_interval(gap[0], gap[1:], n=reference.n, level=level)
 
 
 def cka_interval(X: np.ndarray, Y: np.ndarray, shard: np.ndarray, *, level: float = 0.95) -> Interval | None:

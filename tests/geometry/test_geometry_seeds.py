@@ -1,0 +1,52 @@
+"""The difference of mean overlaps over the seeds of two methods."""
+
+import numpy as np
+import pytest
+
+from bickd_core.geometry import (
+    mean_overlap_difference,
+    overlap,
+    paired_overlap_difference,
+    shard_grams,
+    softmax,
+    stratified_shards,
+)
+
+N, C = 300, 6
+LABELS = np.arange(N) % C
+SHARD = stratified_shards(N, LABELS)
+
+
+def predictions(seed, sharpness):
+    logits = np.random.default_rng(seed).normal(size=(N, C))
+    logits[np.arange(N), LABELS] += sharpness
+    return softmax(logits)
+
+
+def test_it_is_the_difference_of_the_means_with_a_leave_one_shard_out_interval():
+    first = [predictions(seed, 4.0) for seed in (0, 1)]
+    second = [predictions(seed, 2.0) for seed in (2, 3, 4)]
+    found = mean_overlap_difference(*([shard_grams(P, SHARD) for P in group] for group in (first, second)))
+
+    def gap(keep):
+        return np.mean([overlap(P[keep]) for P in first]) - np.mean([overlap(P[keep]) for P in second])
+
+    leave = np.array([gap(s != SHARD) for s in np.unique(SHARD)])
+    g = len(leave)
+    error = np.sqrt((g - 1) / g * ((leave - leave.mean()) ** 2).sum())
+    assert found.estimate == pytest.approx(gap(np.ones(N, dtype=bool)))
+    assert found.high - found.estimate == pytest.approx(2.0930 * error, rel=1e-4)  # t, 19 degrees of freedom
+    assert found.high < 0
+
+
+def test_one_seed_each_is_the_paired_difference():
+    first, second = (shard_grams(predictions(seed, 3.0), SHARD) for seed in (0, 1))
+    assert mean_overlap_difference([first], [second]) == paired_overlap_difference(first, second)
+
+
+def test_another_deal_of_shards_is_refused_in_any_place():
+    ours = shard_grams(predictions(0, 3.0), SHARD)
+    other = shard_grams(predictions(1, 3.0), stratified_shards(N, LABELS, seed=7))
+    for first, second in (([ours, other], [ours]), ([ours], [ours, other])):
+        with pytest.raises(ValueError, match="same shards"):
+            mean_overlap_difference(first, second)
