@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -131,7 +132,7 @@ def figures(run: RunFolder) -> Figures:
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def _accuracies(mark: data.Fingerprint) -> tuple[float | None, float | None]:
-    return accuracies(RunFolder(data.Path(mark[0]).parent).metrics())
+    return accuracies(RunFolder(Path(mark[0]).parent).metrics())
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)

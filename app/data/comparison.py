@@ -1,0 +1,152 @@
+"""A teacher and its students on the samples that all of them have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.data.runs import Fingerprint, fingerprint, info, label, library
+from app.state import ViewState
+from bickd_core.predictions import Predictions, PredictionsError, align
+from bickd_core.runs import RunError, RunFolder, RunInfo, Split
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the comparison."""
+
+    key: str
+    name: str
+    kind: str
+    run: RunFolder
+    info: RunInfo
+    predictions: Predictions
+    mark: Fingerprint
+
+    @property
+    def is_teacher(self) -> bool:
+        return self.kind == "teacher"
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence."""
+        return "the teacher" if self.is_teacher else self.name
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A teacher and its students on the samples that all of them have.
+
+    Attributes:
+        key: stands for the whole content in cache keys.
+        n_each: samples of each model before they were aligned, in the order of `models`.
+    """
+
+    key: tuple[Fingerprint, ...]
+    split: Split
+    models: tuple[Model, ...]
+    n_each: tuple[int, ...]
+
+    @property
+    def teacher(self) -> Model:
+        return self.models[0]
+
+    @property
+    def students(self) -> tuple[Model, ...]:
+        return self.models[1:]
+
+    @property
+    def n(self) -> int:
+        return len(self.teacher.predictions)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.teacher.predictions.class_names
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        return self.teacher.predictions.labels
+
+    @property
+    def dataset(self) -> str:
+        return self.teacher.info.dataset
+
+    @property
+    def complete(self) -> bool:
+        return all(n == self.n for n in self.n_each)
+
+    def model(self, key: str) -> Model:
+        """The model with this key; the last student for a key that is not of the comparison."""
+        return next((model for model in self.models if model.key == key), self.models[-1])
+
+
+def comparison(view: ViewState) -> Comparison:
+    """Load and align what the view names.
+
+    Raises:
+        RunError, PredictionsError: one sentence on why these cannot be compared.
+    """
+    shelf = library()
+    if not view.teacher:
+        raise RunError("there is no run to show yet; train one on Distill or load weights on Runs.")
+    runs = [shelf.find(key) for key in (view.teacher, *view.students)]
+    marks = []
+    for run in runs:
+        path = run.predictions_path(view.split)
+        if not path.exists():
+            raise RunError(
+                f"run '{run.key}' has no predictions on {view.split} yet; take it out or let it finish."
+            )
+        marks.append(fingerprint(path))
+    return _comparison(tuple(run.key for run in runs), tuple(marks), view.split)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Split) -> Comparison:
+    runs = [library().find(key) for key in keys]
+    names = _distinct_names(runs)
+    data = {info(run).dataset for run in runs}
+    if len(data) > 1:
+        raise PredictionsError(
+            f"these runs were evaluated on different data ({', '.join(sorted(data))}); compare runs on the same data."
+        )
+    aligned = align([predictions_at(mark) for mark in marks], names)
+    models = tuple(
+        Model(
+            key=run.key,
+            name=name,
+            kind="teacher" if i == 0 else info(run).objective,
+            run=run,
+            info=info(run),
+            predictions=predictions,
+            mark=mark,
+        )
+        for i, (run, name, predictions, mark) in enumerate(
+            zip(runs, names, aligned.predictions, marks, strict=True)
+        )
+    )
+    return Comparison(key=marks, split=split, models=models, n_each=aligned.n_each)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def predictions_at(mark: Fingerprint) -> Predictions:
+    """The predictions of one file; read once for each content."""
+    return Predictions.load(mark[0])
+
+
+def _distinct_names(runs: list[RunFolder]) -> list[str]:
+    """Short names; where two would be the same, with the seed, and then the run's own name."""
+    short = ["teacher", *[label(run) for run in runs[1:]]]
+    names = []
+    for i, run in enumerate(runs):
+        name = short[i]
+        if i and short.count(name) > 1:
+            seeds = [
+                info(other).seed for other, other_name in zip(runs, short, strict=True) if other_name == name
+            ]
+            seed = info(run).seed
+            name = f"{name} s{seed}" if seed is not None and seeds.count(seed) == 1 else info(run).name
+        names.append(name)
+    return names

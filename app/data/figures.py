@@ -1,0 +1,214 @@
+"""The geometry over a comparison, cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.data.comparison import Comparison, Model, predictions_at
+from app.data.runs import Fingerprint, fingerprint, info, with_predictions
+from bickd_core.geometry import (
+    ClassGeometry,
+    CrossGeometry,
+    Interval,
+    RowSimilarity,
+    Summary,
+    cka_null,
+    class_geometry,
+    cluster_order,
+    cross_gram,
+    hellinger,
+    paired_mean_difference,
+    paired_overlap_difference,
+    row_similarity,
+    shard_grams,
+    stratified_shards,
+    summarise,
+)
+from bickd_core.predictions import align
+from bickd_core.runs import RunInfo
+
+
+def summary(of: Comparison, model: Model, temperature: float) -> Summary:
+    return _summary(of.key, model.key, temperature, of)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _summary(key: tuple[Fingerprint, ...], model: str, temperature: float, _of: Comparison) -> Summary:
+    return summarise(_of.teacher.predictions, _of.model(model).predictions, T=temperature)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _probabilities(
+    key: tuple[Fingerprint, ...], model: str, temperature: float, _of: Comparison
+) -> np.ndarray:
+    return _of.model(model).predictions.probabilities(temperature)
+
+
+def probabilities(of: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """float64 [N, C] at this temperature; shared, do not change it."""
+    return _probabilities(of.key, model.key, temperature, of)
+
+
+def matched_temperature_of(of: Comparison, model: Model, temperature: float) -> float | None:
+    """Where this model's mean entropy is the teacher's at T; None where it cannot be reached."""
+    matched = summary(of, model, temperature).matched
+    return matched.temperature if matched is not None and matched.reached else None
+
+
+def geometry(of: Comparison, model: Model, temperature: float, *, centred: bool = False) -> ClassGeometry:
+    return _geometry(of.key, model.key, temperature, centred, of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _geometry(
+    key: tuple[Fingerprint, ...], model: str, T: float, centred: bool, _of: Comparison
+) -> ClassGeometry:
+    return class_geometry(_probabilities(key, model, T, _of), centred=centred)
+
+
+def cross(of: Comparison, model: Model, temperature: float) -> CrossGeometry:
+    """Columns of the teacher (rows of the matrix) against those of `model`."""
+    return _cross(of.key, model.key, temperature, of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _cross(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> CrossGeometry:
+    return cross_gram(_probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of))
+
+
+def rows_similarity(of: Comparison, model: Model, temperature: float) -> RowSimilarity:
+    """Needs labels. Cosines of the teacher's rows with the model's, binned by true class."""
+    return _rows(of.key, model.key, temperature, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _rows(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> RowSimilarity:
+    assert _of.labels is not None, "pages ask only where there are labels"
+    return row_similarity(
+        _probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of), _of.labels
+    )
+
+
+def class_order(of: Comparison, how: str) -> np.ndarray:
+    """ "cluster": the teacher's clusters at T = 4, the same order for every matrix; "index"; "name"."""
+    if how == "index":
+        return np.arange(len(of.class_names))
+    if how == "name":
+        return np.argsort(np.array(of.class_names))
+    return _cluster_order(of.key, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cluster_order(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
+    return cluster_order(_geometry(key, _of.teacher.key, 4.0, False, _of).gram)
+
+
+def displacement(of: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """Hellinger distance of the model's probabilities from the teacher's, float64 [N]."""
+    return hellinger(probabilities(of, of.teacher, temperature), probabilities(of, model, temperature))
+
+
+def accuracy_difference(of: Comparison, a: Model, b: Model) -> Interval | None:
+    """Accuracy of a minus that of b on the same samples."""
+    if of.labels is None:
+        return None
+    right = [(m.predictions.predicted == of.labels).astype(np.float64) for m in (a, b)]
+    return paired_mean_difference(right[0], right[1], of.labels)
+
+
+def telling_pair(of: Comparison, student: Model, other: Model | None, temperature: float) -> tuple[int, int]:
+    """The pair of classes whose cosine falls most from `other` (or the teacher) to the student."""
+    before = geometry(of, other or of.teacher, temperature)
+    after = geometry(of, student, temperature)
+    fall = np.triu(before.gram - after.gram, k=1)
+    fall[before.empty | after.empty] = -np.inf
+    fall[:, before.empty | after.empty] = -np.inf
+    row, column = np.unravel_index(int(fall.argmax()), fall.shape)
+    if row == column:
+        return 0, min(1, len(of.class_names) - 1)
+    return int(row), int(column)
+
+
+def overlap_difference(
+    of: Comparison, a: Model, b: Model, temperature: float, *, matched: bool = False
+) -> Interval | None:
+    """Overlap of a minus that of b, paired over the same shards of samples."""
+    return _overlap_difference(of.key, a.key, b.key, temperature, matched, of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _overlap_difference(
+    key: tuple[Fingerprint, ...], a: str, b: str, T: float, matched: bool, _of: Comparison
+) -> Interval | None:
+    shard = stratified_shards(_of.n, _of.labels)
+    grams = []
+    for name in (a, b):
+        model = _of.model(name)
+        at = matched_temperature_of(_of, model, T) if matched else T
+        if at is None:
+            return None
+        grams.append(shard_grams(model.predictions.probabilities(at), shard))
+    return paired_overlap_difference(*grams)
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """Runs that differ from a student in their seeds alone: mean and standard deviation over them.
+
+    Attributes:
+        seeds: how many runs, the student's own among them.
+        figures: field of Summary -> (mean, standard deviation); fields that a run lacks are left out.
+    """
+
+    seeds: int
+    figures: dict[str, tuple[float, float]]
+
+
+def over_seeds(of: Comparison, model: Model, temperature: float) -> OverSeeds | None:
+    """The spread over seeds, or None where there is one run alone."""
+    marks = []
+    for run in with_predictions(of.split):
+        if _recipe(info(run)) == _recipe(model.info):
+            marks.append(fingerprint(run.predictions_path(of.split)))
+    if len(marks) < 2:
+        return None
+    return _over_seeds(of.key[0], tuple(marks), temperature)
+
+
+def _recipe(about: RunInfo) -> tuple[object, ...]:
+    """What two runs share when they differ in their seeds alone."""
+    if about.config is None or about.teacher is None:
+        return (about.name,)
+    config = about.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
+    return (about.teacher.weights_sha256, repr(config))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
+    found: dict[str, list[float]] = {"accuracy": [], "agreement": [], "overlap": [], "overlap_matched": []}
+    for mark in marks:
+        both = align([predictions_at(teacher), predictions_at(mark)]).predictions
+        figures = summarise(*both, T=T)
+        for name, values in found.items():
+            interval = getattr(figures, name)
+            if interval is not None:
+                values.append(interval.estimate)
+    complete = {name: values for name, values in found.items() if len(values) == len(marks)}
+    return OverSeeds(
+        seeds=len(marks),
+        figures={name: (float(np.mean(v)), float(np.std(v, ddof=1))) for name, v in complete.items()},
+    )
+
+
+def shuffled_cka(of: Comparison, model: Model) -> float | None:
+    """Mean debiased CKA with the teacher's logits when the samples are shuffled: what chance gives."""
+    return _shuffled_cka(of.key, model.key, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _shuffled_cka(key: tuple[Fingerprint, ...], model: str, _of: Comparison) -> float | None:
+    null = cka_null(_of.teacher.predictions.logits, _of.model(model).predictions.logits, permutations=50)
+    return float(np.mean(null.values)) if len(null.values) else None

@@ -1,0 +1,71 @@
+"""Stored maps, and the process that makes a missing one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app.data.comparison import Comparison, Model, predictions_at
+from app.data.runs import BASE, Fingerprint, fingerprint, library
+from bickd_core.geometry import Layout
+from bickd_core.layouts import stored_layout
+from bickd_core.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class MapView:
+    """A stored map of one model, on the samples of the comparison."""
+
+    layout: Layout
+    coordinates: np.ndarray
+
+
+def map_view(of: Comparison, model: Model, method: str) -> MapView | None:
+    """The stored map, or None where it has to be made first."""
+    marks = tuple(fingerprint(path) for path in _layout_folders(model.run))
+    return _map_view(of.key, model.key, method, marks, of)
+
+
+def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
+    return (run.path, library().own / ".layouts")
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _map_view(
+    key: tuple[Fingerprint, ...], model: str, method: str, marks: tuple[Fingerprint, ...], _of: Comparison
+) -> MapView | None:
+    chosen = _of.model(model)
+    split = _of.split
+    layout = stored_layout(
+        library(),
+        chosen.run,
+        teacher=_of.teacher.run,
+        split=split,
+        method=method,
+    )
+    if layout is None:
+        return None
+    everyone = predictions_at(_of.teacher.mark).ids  # a map's rows are the teacher's samples
+    position = {id: i for i, id in enumerate(everyone.tolist())}
+    rows = np.array([position[id] for id in _of.teacher.predictions.ids.tolist()])
+    return MapView(layout, layout.coordinates[rows])
+
+
+def start_layout(of: Comparison, model: Model) -> subprocess.Popen[str]:
+    """Make the map of `model` (and the teacher's, which it starts from) in a process of its own."""
+    shelf = library()
+    command = [sys.executable, "-m", "bickd_core.layouts", model.key, "--split", of.split]
+    command += [] if model.is_teacher else ["--teacher", of.teacher.key]
+    command += ["--shelf", str(shelf.shelf.resolve()), "--own", str(shelf.own.resolve())]
+    return subprocess.Popen(command, cwd=BASE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def last_line(job: subprocess.Popen[str]) -> str:
+    """What a failed process said last."""
+    words = job.stderr.read().strip() if job.stderr is not None else ""
+    return words.splitlines()[-1] if words else f"exit code {job.returncode}"

@@ -1,0 +1,90 @@
+"""Run folders, read once for each content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.state import MAX_STUDENTS, ViewState
+from bickd_core.presets import PRESETS
+from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
+
+BASE = Path(__file__).resolve().parents[2]
+DEFAULT_DATASET = "caltech95"
+_SHORT = {"ce": "CE", "kd": "KD", "dist": "DIST", "bickd": "BicKD"}
+
+Fingerprint = tuple[str, int, int]
+"""Path, size and time of change of a file: another content is another key."""
+
+
+def library() -> Library:
+    return Library.default(BASE)
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return (str(path), 0, 0)
+    return (str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@st.cache_resource(max_entries=1000, show_spinner=False)
+def _info(mark: Fingerprint) -> RunInfo:
+    return RunFolder(Path(mark[0]).parent).info()
+
+
+def info(run: RunFolder) -> RunInfo:
+    """run.yaml, read once for each content."""
+    return _info(fingerprint(run.path / "run.yaml"))
+
+
+def readable_runs() -> tuple[list[RunFolder], list[str]]:
+    """Every run whose run.yaml can be read, and a sentence for each that cannot."""
+    good, problems = [], []
+    for run in library().runs():
+        try:
+            info(run)
+            good.append(run)
+        except RunError as error:
+            problems.append(str(error))
+    return good, problems
+
+
+def label(run: RunFolder) -> str:
+    """What charts call a run on its own: its title, or its objective in the field's short form."""
+    about = info(run)
+    if about.title:
+        return about.title
+    if about.role == "teacher":
+        return "teacher"
+    return _SHORT.get(about.objective, about.name)
+
+
+def described(key: str) -> str:
+    """A run in a choice list: one's own by its name, a bundled one by method, seed and model."""
+    try:
+        about = info(library().find(key))
+    except RunError:
+        return f"{key} (not there)"
+    if "/" not in key:
+        return key
+    if about.role == "teacher":
+        return f"{about.arch} · {about.dataset}"
+    seed = "" if about.seed is None else f" s{about.seed}"
+    return f"{_SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
+
+
+def with_predictions(split: Split) -> list[RunFolder]:
+    return [run for run in readable_runs()[0] if run.has_predictions(split)]
+
+
+def default_view(dataset: str = DEFAULT_DATASET) -> ViewState:
+    """The bundled comparison on this data: its teacher and seed 0 of each method."""
+    keys = [run.key for run in with_predictions("test")]
+    students = [f"{dataset}/{method}-s0" for method in PRESETS if f"{dataset}/{method}-s0" in keys]
+    teacher = f"{dataset}/teacher"
+    if teacher in keys and students:
+        return ViewState(teacher=teacher, students=tuple(students[:MAX_STUDENTS]))
+    return ViewState()
