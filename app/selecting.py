@@ -1,0 +1,74 @@
+"""The selection of the session: written by every chart, read by every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from app import data, state
+from bickd_core.kept import KeptError, KeptSelections
+from bickd_core.selection import Rule, Scene, Selection, SelectionError, resolve
+
+
+def select(kind: str, *words: str) -> None:
+    """Make this rule the selection: `select("cell", run.key, "crab", "lobster")`."""
+    state.update(selection=str(Rule(kind, words)))
+
+
+def clear() -> None:
+    state.update(selection="")
+
+
+def select_ids(of: data.Comparison, ids: Sequence[int] | Sequence[str]) -> None:
+    """Make these samples the selection, as a lasso does: a few stand in the link, more are kept under a hash."""
+    if len(ids) == 0:
+        clear()
+    elif len(ids) <= 8:
+        select("samples", *map(str, ids))
+    else:
+        select("kept", kept().keep(ids, dataset=of.dataset, split=of.split))
+
+
+def kept() -> KeptSelections:
+    return KeptSelections(data.library().own / ".selections")
+
+
+def selected(of: data.Comparison) -> Selection | None:
+    """The samples of the present selection; None where there is none, or it does not fit this comparison."""
+    return read(of)[0]
+
+
+def read(of: data.Comparison) -> tuple[Selection | None, str]:
+    """The selection, or a sentence on why the link's selection cannot be shown here."""
+    view = state.current()
+    if not view.selection:
+        return None, ""
+    try:
+        rule = Rule.parse(view.selection)
+        ids: dict[str, np.ndarray] = {}
+        if rule.kind == "kept" and rule.words:
+            ids[rule.words[0]] = kept().ids(rule.words[0], dataset=of.dataset, split=of.split)
+        mark = tuple((name, value.tobytes()) for name, value in ids.items())
+        return _resolved(of.key, str(rule), view.temperature, mark, of, ids), ""
+    except (SelectionError, KeptError) as error:
+        return None, str(error)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _resolved(
+    key: tuple[data.Fingerprint, ...],
+    rule: str,
+    temperature: float,
+    mark: tuple[tuple[str, bytes], ...],
+    _of: data.Comparison,
+    _kept: dict[str, np.ndarray],
+) -> Selection:
+    scene = Scene(
+        models={model.key: model.predictions for model in _of.models},
+        names={model.key: model.called for model in _of.models},
+        temperature=temperature,
+        kept=_kept,
+    )
+    return resolve(Rule.parse(rule), scene)

@@ -1,0 +1,92 @@
+"""Kept selections: lists of sample ids under a name, one small file each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.atomic import write_json
+
+_NAME = re.compile(r"[\w][\w .,+-]{0,59}")
+
+
+class KeptError(ValueError):
+    """A name that cannot be used, or a file that cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class KeptSelections:
+    """A folder of selections, `runs/.selections`; they belong to one data set and split."""
+
+    folder: Path
+
+    def keep(self, ids: Sequence[int] | Sequence[str], *, dataset: str, split: str, name: str = "") -> str:
+        """Store ids under `name`, or under a short hash of them where none is given; returns the name.
+
+        The same ids without a name always get the same one. A name that is taken is written over.
+
+        Raises:
+            KeptError: no ids, or a name with characters that a file name should not have.
+        """
+        if not len(ids):
+            raise KeptError("a selection must hold at least one sample, got none.")
+        if not name:
+            content = json.dumps([dataset, split, sorted(ids)])
+            name = hashlib.sha256(content.encode()).hexdigest()[:8]
+        if not _NAME.fullmatch(name):
+            raise KeptError(
+                "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a letter or digit "
+                f"first; got '{name:.70}'."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._path(name), {"format": 1, "dataset": dataset, "split": split, "ids": list(ids)})
+        return name
+
+    def names(self, *, dataset: str, split: str) -> list[str]:
+        """Names of what was kept for this data and split, the newest first."""
+        files = sorted(self.folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+        return [path.stem for path in files if _fits(self._read(path), dataset, split)]
+
+    def ids(self, name: str, *, dataset: str, split: str) -> np.ndarray:
+        """The ids kept under `name`.
+
+        Raises:
+            KeptError: there is none, it is of other data, or its file is damaged.
+        """
+        if not _NAME.fullmatch(name) or not self._path(name).exists():
+            raise KeptError(
+                f"there is no kept selection '{name:.60}' here; the link may come from another machine."
+            )
+        stored = self._read(self._path(name))
+        if not _fits(stored, dataset, split):
+            raise KeptError(
+                f"selection '{name}' is of {stored['dataset']}, {stored['split']}, and shown is {dataset}, {split}."
+            )
+        return np.array(stored["ids"])
+
+    def forget(self, name: str) -> None:
+        """Delete one; nothing happens where there is none."""
+        if _NAME.fullmatch(name):
+            self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _read(self, path: Path) -> dict:
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if stored["format"] == 1 and {"dataset", "split", "ids"} <= set(stored):
+                return stored
+        except (ValueError, KeyError, TypeError) as error:
+            raise KeptError(f"{path.name} is not a kept selection ({error}); delete it.") from error
+        raise KeptError(f"{path.name} is of another format than 1; delete it or use the newer version.")
+
+
+def _fits(stored: dict, dataset: str, split: str) -> bool:
+    return stored["dataset"] == dataset and stored["split"] == split

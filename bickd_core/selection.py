@@ -1,0 +1,230 @@
+"""Selections: sets of samples, each named by the rule that picks them.
+
+A rule is text, so that it can stand in a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`. What it picks is
+worked out from the models that are compared, so the same link picks the same samples on another machine.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from bickd_core.geometry import hellinger, pair_contributions
+from bickd_core.predictions import Predictions
+
+CARRIED = 0.8
+"""A cell's samples are those that carry this share of its cosine, the greatest first."""
+
+
+class SelectionError(ValueError):
+    """A rule that cannot be read, or that names something the comparison has not; the message says which."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How samples are picked: a kind of `KINDS` and its words.
+
+    As text it is `kind:word~word`; words are percent-quoted, so that a class may be called anything.
+    """
+
+    kind: str
+    words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{'~'.join(quote(word, safe='/ .-_').replace('~', '%7E') for word in self.words)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """The inverse of `str`.
+
+        Raises:
+            SelectionError: no kind, or one that is not known.
+        """
+        kind, colon, rest = text.partition(":")
+        if not colon or kind not in KINDS:
+            near = difflib.get_close_matches(kind, KINDS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(KINDS)}."
+            raise SelectionError(f"a selection reads 'kind:words', got '{text:.60}'; {hint}")
+        return cls(kind, tuple(unquote(word) for word in rest.split("~")) if rest else ())
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What rules are resolved against.
+
+    Args:
+        models: run key -> its predictions, aligned, the teacher first.
+        names: run key -> what to call it.
+        temperature: T of the probabilities.
+        kept: name -> ids of stored selections.
+    """
+
+    models: Mapping[str, Predictions]
+    names: Mapping[str, str]
+    temperature: float
+    kept: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def teacher(self) -> Predictions:
+        return next(iter(self.models.values()))
+
+    def model(self, key: str) -> Predictions:
+        if key not in self.models:
+            raise SelectionError(
+                f"the selection is about run '{key:.80}', which is not compared here; "
+                f"compared are {', '.join(self.models)}."
+            )
+        return self.models[key]
+
+    def name(self, key: str) -> str:
+        return self.names.get(key, key)
+
+    def class_index(self, name: str) -> int:
+        if name not in self.teacher.class_names:
+            near = difflib.get_close_matches(name, self.teacher.class_names, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else "."
+            raise SelectionError(f"the selection names class '{name:.60}', which these models have not{hint}")
+        return self.teacher.class_names.index(name)
+
+    def labels(self) -> np.ndarray:
+        if self.teacher.labels is None:
+            raise SelectionError("this selection needs true labels, and these predictions have none.")
+        return self.teacher.labels
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Samples that a rule picked.
+
+    Attributes:
+        title: what they are, in the words of a person.
+        positions: int64 [n], rows of the comparison, the most telling first.
+    """
+
+    rule: Rule
+    title: str
+    positions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def mask(self, n: int) -> np.ndarray:
+        """bool [n], True where a sample is picked."""
+        chosen = np.zeros(n, dtype=bool)
+        chosen[self.positions] = True
+        return chosen
+
+
+Picked = tuple[str, np.ndarray]
+
+
+def resolve(rule: Rule, scene: Scene) -> Selection:
+    """The samples that `rule` picks.
+
+    Raises:
+        SelectionError: another number of words than the kind takes, or words that this comparison does not know.
+    """
+    pick, takes = KINDS[rule.kind]
+    if takes is not None and len(rule.words) != len(takes):
+        raise SelectionError(
+            f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got '{'~'.join(rule.words)}'."
+        )
+    title, positions = pick(scene, *rule.words)
+    return Selection(rule, title, np.asarray(positions, dtype=np.int64))
+
+
+def _of_class(scene: Scene, name: str) -> Picked:
+    index = scene.class_index(name)
+    return f"class {name}", np.flatnonzero(scene.labels() == index)
+
+
+def _cell(scene: Scene, key: str, row: str, column: str) -> Picked:
+    """The samples that carry 80 % of the cosine of two class columns, ranked by their part in it."""
+    probabilities = scene.model(key).probabilities(scene.temperature)
+    parts = pair_contributions(probabilities, scene.class_index(row), scene.class_index(column))
+    order = np.argsort(-parts, kind="stable")
+    carried = np.cumsum(parts[order])
+    if not len(parts) or carried[-1] <= 0:
+        return f"{row} × {column} in {scene.name(key)}", order[:0]
+    enough = int(np.searchsorted(carried, CARRIED * carried[-1])) + 1
+    return f"{row} × {column} in {scene.name(key)}", order[:enough]
+
+
+def _confusion(scene: Scene, key: str, true: str, predicted: str) -> Picked:
+    is_true, is_said = scene.class_index(true), scene.class_index(predicted)
+    said = scene.model(key).predicted
+    return (
+        f"{true} that {scene.name(key)} calls {predicted}",
+        np.flatnonzero((scene.labels() == is_true) & (said == is_said)),
+    )
+
+
+OUTCOMES = ("both", "first", "second", "neither")
+
+
+def _outcome(scene: Scene, first: str, second: str, who: str) -> Picked:
+    """The four cells of the table of who is right."""
+    if who not in OUTCOMES:
+        raise SelectionError(f"an outcome is one of {', '.join(OUTCOMES)}, got '{who:.40}'.")
+    labels = scene.labels()
+    a, b = (scene.model(key).predicted == labels for key in (first, second))
+    names = scene.name(first), scene.name(second)
+    title = {
+        "both": f"{names[0]} and {names[1]} right",
+        "first": f"only {names[0]} right, not {names[1]}",
+        "second": f"only {names[1]} right, not {names[0]}",
+        "neither": f"{names[0]} and {names[1]} wrong",
+    }[who]
+    mask = {"both": a & b, "first": a & ~b, "second": ~a & b, "neither": ~a & ~b}[who]
+    return title, np.flatnonzero(mask)
+
+
+def displacement(scene: Scene, key: str) -> np.ndarray:
+    """Hellinger distance of a model's probabilities from the teacher's, float64 [N]."""
+    return hellinger(
+        scene.teacher.probabilities(scene.temperature), scene.model(key).probabilities(scene.temperature)
+    )
+
+
+def _disagree(scene: Scene, key: str) -> Picked:
+    differs = np.flatnonzero(scene.teacher.predicted != scene.model(key).predicted)
+    order = np.argsort(-displacement(scene, key)[differs], kind="stable")
+    return f"{scene.name(key)} names another class than the teacher", differs[order]
+
+
+def _displaced(scene: Scene, key: str, most: str) -> Picked:
+    if not most.isdigit() or int(most) < 1:
+        raise SelectionError(f"how many displaced samples must be a whole number above 0, got '{most:.20}'.")
+    order = np.argsort(-displacement(scene, key), kind="stable")[: int(most)]
+    return f"the {len(order)} samples that {scene.name(key)} moves most", order
+
+
+def _kept(scene: Scene, name: str) -> Picked:
+    if name not in scene.kept:
+        raise SelectionError(f"there is no kept selection '{name:.60}' here; it lies on another machine.")
+    found = np.flatnonzero(np.isin(scene.teacher.ids, scene.kept[name]))
+    return name, found
+
+
+def _samples(scene: Scene, *ids: str) -> Picked:
+    known = {str(id): position for position, id in enumerate(scene.teacher.ids.tolist())}
+    positions = [known[id] for id in ids if id in known]
+    if not positions:
+        raise SelectionError(f"none of the samples {', '.join(ids[:5])} is compared here.")
+    return (f"sample {ids[0]}" if len(ids) == 1 else f"{len(positions)} samples"), np.array(positions)
+
+
+KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
+    "class": (_of_class, ("class",)),
+    "cell": (_cell, ("run", "row class", "column class")),
+    "confusion": (_confusion, ("run", "true class", "predicted class")),
+    "outcome": (_outcome, ("first run", "second run", "who is right")),
+    "disagree": (_disagree, ("run",)),
+    "displaced": (_displaced, ("run", "how many")),
+    "kept": (_kept, ("name",)),
+    "samples": (_samples, None),
+}

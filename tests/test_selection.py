@@ -1,0 +1,162 @@
+"""Selections: rules as text, and what each picks, against plain loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bickd_core.kept import KeptError, KeptSelections
+from bickd_core.predictions import Predictions
+from bickd_core.selection import KINDS, OUTCOMES, Rule, Scene, SelectionError, resolve
+
+NAMES = ("crab", "lobster", "sea ~ star")
+
+
+def predictions(seed: int, n: int = 60, labels: bool = True) -> Predictions:
+    chance = np.random.default_rng(seed)
+    return Predictions(
+        logits=(3 * chance.standard_normal((n, 3))).astype(np.float32),
+        class_names=NAMES,
+        ids=np.arange(n) * 7,
+        labels=np.arange(n) % 3 if labels else None,
+    )
+
+
+def scene(**changes) -> Scene:
+    models = {"shelf/teacher": predictions(0), "shelf/kd": predictions(1), "mine": predictions(2)}
+    names = {"shelf/teacher": "the teacher", "shelf/kd": "KD", "mine": "mine"}
+    return Scene(**{"models": models, "names": names, "temperature": 4.0, **changes})
+
+
+@given(st.sampled_from(sorted(KINDS)), st.lists(st.text(min_size=1), max_size=4))
+def test_a_rule_comes_back_from_its_text(kind, words):
+    assert Rule.parse(str(Rule(kind, tuple(words)))) == Rule(kind, tuple(words))
+
+
+def test_an_unknown_kind_names_the_nearest():
+    with pytest.raises(SelectionError, match="did you mean 'cell'"):
+        Rule.parse("cel:a~b")
+    with pytest.raises(SelectionError, match="known are class, cell"):
+        Rule.parse("zzz:a")
+
+
+def test_a_class_picks_the_samples_with_that_label():
+    found = resolve(Rule("class", ("sea ~ star",)), scene())
+    assert found.positions.tolist() == [i for i in range(60) if i % 3 == 2]
+    assert found.title == "class sea ~ star"
+    assert found.mask(60).sum() == len(found) == 20
+
+
+def test_a_cell_picks_the_fewest_samples_that_carry_80_percent_of_the_cosine():
+    of = scene()
+    found = resolve(Rule("cell", ("mine", "crab", "lobster")), of)
+    logits = of.models["mine"].logits.astype(float)
+    p = [[math.exp(z / 4) / sum(math.exp(v / 4) for v in row) for z in row] for row in logits]
+    norms = [math.sqrt(sum(row[c] ** 2 for row in p)) for c in (0, 1)]
+    parts = [row[0] * row[1] / norms[0] / norms[1] for row in p]
+    order = sorted(range(60), key=lambda i: -parts[i])
+    cosine, carried, expected = sum(parts), 0.0, []
+    for i in order:
+        expected.append(i)
+        carried += parts[i]
+        if carried >= 0.8 * cosine:
+            break
+    assert found.positions.tolist() == expected
+    assert 1 < len(expected) < 60
+
+
+def test_the_four_outcomes_share_out_all_samples():
+    of = scene()
+    found = {who: resolve(Rule("outcome", ("shelf/kd", "mine", who)), of).positions for who in OUTCOMES}
+    labels, kd, mine = (of.teacher.labels, of.models["shelf/kd"].predicted, of.models["mine"].predicted)
+    right = [(bool(kd[i] == labels[i]), bool(mine[i] == labels[i])) for i in range(60)]
+    for who, pattern in zip(
+        OUTCOMES, [(True, True), (True, False), (False, True), (False, False)], strict=True
+    ):
+        assert found[who].tolist() == [i for i in range(60) if right[i] == pattern]
+
+
+def test_confusion_and_disagreement_pick_what_they_say():
+    of = scene()
+    said, truth, teacher = of.models["mine"].predicted, of.teacher.labels, of.teacher.predicted
+    found = resolve(Rule("confusion", ("mine", "crab", "lobster")), of)
+    assert found.positions.tolist() == [i for i in range(60) if truth[i] == 0 and said[i] == 1]
+    found = resolve(Rule("disagree", ("mine",)), of)
+    assert sorted(found.positions.tolist()) == [i for i in range(60) if teacher[i] != said[i]]
+
+
+def test_the_most_displaced_come_first():
+    of = scene()
+    p, q = of.teacher.probabilities(4.0), of.models["mine"].probabilities(4.0)
+    far = [
+        math.sqrt(sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in zip(x, y, strict=True)))
+        for x, y in zip(p, q, strict=True)
+    ]
+    found = resolve(Rule("displaced", ("mine", "5")), of)
+    assert found.positions.tolist() == sorted(range(60), key=lambda i: -far[i])[:5]
+    with pytest.raises(SelectionError, match="whole number above 0"):
+        resolve(Rule("displaced", ("mine", "-1")), of)
+
+
+def test_samples_are_found_by_id():
+    found = resolve(Rule("samples", ("14", "7", "999")), scene())
+    assert found.positions.tolist() == [2, 1]
+    with pytest.raises(SelectionError, match="none of the samples 3"):
+        resolve(Rule("samples", ("3",)), scene())
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (Rule("cell", ("mine", "crab")), "takes run~row class~column class"),
+        (Rule("cell", ("gone", "crab", "lobster")), "'gone', which is not compared here"),
+        (Rule("class", ("carb",)), "did you mean 'crab'"),
+        (Rule("outcome", ("mine", "shelf/kd", "nobody")), "one of both, first, second, neither"),
+        (Rule("kept", ("abc",)), "no kept selection 'abc'"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(rule, message):
+    with pytest.raises(SelectionError, match=message):
+        resolve(rule, scene())
+
+
+def test_without_labels_a_class_is_refused():
+    with pytest.raises(SelectionError, match="needs true labels"):
+        resolve(Rule("class", ("crab",)), scene(models={"t": predictions(0, labels=False)}))
+
+
+def test_kept_ids_come_back_and_belong_to_their_data(tmp_path):
+    kept = KeptSelections(tmp_path / "selections")
+    where = {"dataset": "digits", "split": "test"}
+    name = kept.keep([21, 7], **where)
+    assert name == kept.keep([7, 21], **where)
+    assert kept.ids(name, **where).tolist() == [7, 21]
+    assert kept.keep([1], name="hard ones", **where) == "hard ones"
+    assert set(kept.names(**where)) == {name, "hard ones"}
+    assert kept.names(dataset="digits", split="validation") == []
+    with pytest.raises(KeptError, match="is of digits, test, and shown is caltech95, test"):
+        kept.ids(name, dataset="caltech95", split="test")
+    found = resolve(Rule("kept", (name,)), scene(kept={name: kept.ids(name, **where)}))
+    assert found.positions.tolist() == [1, 3]
+    kept.forget(name)
+    assert kept.names(**where) == ["hard ones"]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", " ", ".hidden", "x" * 61])
+def test_a_name_never_leaves_the_folder(tmp_path, name):
+    kept = KeptSelections(tmp_path)
+    if name:
+        with pytest.raises(KeptError, match="name takes letters"):
+            kept.keep([1], dataset="d", split="test", name=name)
+    with pytest.raises(KeptError, match="no kept selection"):
+        kept.ids(name, dataset="d", split="test")
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(KeptError, match=r"bad\.json is not a kept selection"):
+        KeptSelections(tmp_path).ids("bad", dataset="d", split="test")
