@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from app import data, state
+from app import data, selecting, state
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import RunError
 from bickd_viz import text
@@ -108,13 +110,16 @@ def choose_pair(of: data.Comparison, student: data.Model, temperature: float, ke
     return pair
 
 
-def on_cell(of: data.Comparison):
-    """What a click on a matrix does: its cell becomes the focused pair."""
-    from bickd_viz.charts import pair_from_code
+def on_cell(of: data.Comparison, model: data.Model) -> Callable[[int, int], None]:
+    """What a click on a matrix of `model` does: its cell becomes the focused pair, its samples the selection."""
 
-    def clicked(code: int) -> None:
-        row, column = pair_from_code(int(code), len(of.class_names))
-        state.update(pair=(of.class_names[row], of.class_names[column]))
+    def clicked(row: int, column: int) -> None:
+        pair = (of.class_names[row], of.class_names[column])
+        state.update(pair=pair)
+        if row != column:
+            selecting.select("cell", model.key, *pair)
+        elif of.labels is not None:
+            selecting.select("class", pair[0])
 
     return clicked
 

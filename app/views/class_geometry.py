@@ -6,14 +6,13 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, style, thumbs
+from app.components import chart, frame, matrix, style, thumbs
 from bickd_viz import text
 from bickd_viz.charts import (
     Line,
     Sample,
     angles,
     leakage_ranking,
-    matrix_figure,
     metric_lines,
     probability_histogram,
 )
@@ -135,26 +134,27 @@ def _matrices(of: data.Comparison, student: data.Model, T: float, order: np.ndar
     large = len(names) > 20
     for start in range(0, len(tiles), 2):
         for place, tile in zip(st.columns(2, gap="small"), tiles[start : start + 2], strict=False):
-            key, look, name, note, matrix, scale, low, high = tile
+            key, look, name, note, values, scale, low, high = tile
             with place, st.container(border=True):
                 style.model_title(look, note, name)
                 across_axis = key == "cross"
-                figure = matrix_figure(
-                    matrix,
+                matrix.show(
+                    values,
                     names,
+                    key=f"geometry-gram-{key}",
+                    theme=style.theme(),
                     order=order,
                     zmin=low,
                     zmax=high,
                     scale=scale,
-                    theme=style.theme(),
                     selected=pair,
                     x_title=f"{student.name}'s classes" if across_axis else "",
                     y_title="teacher's classes" if across_axis else "",
                     value_name="difference" if key == "difference" else "cosine",
+                    on_cell=frame.on_cell(of, of.teacher if key == "teacher" else student),
+                    label=f"{name}: {note}",
                     height=430 if large else 460,
-                    width=420,
                 )
-                chart.show_clickable(figure, f"geometry-gram-{key}", frame.on_cell(of))
     st.caption(
         "Click a cell to see the images behind it, drag to zoom, double-click to zoom out. "
         + (f"Colours end at {top}; the diagonal is 1." if top < 1 else "")

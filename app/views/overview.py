@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, style, thumbs
+from app.components import chart, frame, matrix, style, thumbs
 from app.registry import open_page
 from app.views import tour
 from bickd_core.geometry import Interval
 from bickd_viz import text
-from bickd_viz.charts import Row, matrix_figure, prediction_map, shared_frame, whisker_rows
+from bickd_viz.charts import Row, prediction_map, shared_frame, whisker_rows
 
 
 @dataclass(frozen=True)
@@ -161,16 +161,18 @@ def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None
             found = data.geometry(of, model, T)
             overlap = "not available" if found.overlap is None else text.number(found.overlap)
             style.model_title(looks[model.key], f"overlap {overlap}")
-            figure = matrix_figure(
+            matrix.show(
                 found.gram,
                 of.class_names,
+                key=f"overview-gram-{model.key}",
+                theme=style.theme(),
                 order=order,
                 zmax=top,
-                theme=style.theme(),
                 selected=pair,
+                on_cell=frame.on_cell(of, model),
+                label=f"Class Gram of {model.called}",
                 height=340,
             )
-            chart.show_clickable(figure, f"overview-gram-{model.key}", frame.on_cell(of))
 
 
 def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, style, thumbs
+from app.components import chart, frame, matrix, style, thumbs
 from bickd_viz import text
-from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
+from bickd_viz.charts import Row, leakage_ranking, whisker_rows
 
 
 def show() -> None:
@@ -63,14 +63,18 @@ def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
     with left, st.container(border=True):
         across = data.cross(of, student, T)
         style.model_title(look, f"teacher's columns × {student.name}'s columns", "Class by class")
-        chart.show_clickable(
-            matrix_figure(
-                across.gram, of.class_names, order=order, theme=style.theme(), selected=pair,
-                x_title=f"{student.name}'s classes", y_title="teacher's classes", height=430, width=420,
-            ),
-            "similarity-class",
-            frame.on_cell(of),
-        )  # fmt: skip
+        matrix.show(
+            across.gram,
+            of.class_names,
+            key="similarity-class",
+            theme=style.theme(),
+            order=order,
+            selected=pair,
+            x_title=f"{student.name}'s classes",
+            y_title="teacher's classes",
+            on_cell=frame.on_cell(of, student),
+            height=430,
+        )
         if across.consistency is not None and across.overlap is not None:
             st.caption(
                 f"The same class has a cosine of {across.consistency:.2f} on average, two different ones "
@@ -82,14 +86,18 @@ def _matrices(of: data.Comparison, student: data.Model, T: float) -> None:
             st.info("Samples are binned by their true class, and these predictions have no labels.")
             return
         rows = data.rows_similarity(of, student, T)
-        chart.show_clickable(
-            matrix_figure(
-                rows.matrix, of.class_names, order=order, theme=style.theme(), selected=pair,
-                x_title=f"{student.name}, true class", y_title="teacher, true class", height=430, width=420,
-            ),
-            "similarity-sample",
-            frame.on_cell(of),
-        )  # fmt: skip
+        matrix.show(
+            rows.matrix,
+            of.class_names,
+            key="similarity-sample",
+            theme=style.theme(),
+            order=order,
+            selected=pair,
+            x_title=f"{student.name}, true class",
+            y_title="teacher, true class",
+            on_cell=frame.on_cell(of, student),
+            height=430,
+        )
         within = "" if rows.within is None else f", two of one class {rows.within:.2f}"
         between = "" if rows.between is None else f", two of different classes {rows.between:.2f}"
         st.caption(f"The same image has a cosine of {rows.matched:.2f} on average{within}{between}.")

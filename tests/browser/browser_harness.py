@@ -280,7 +280,9 @@ quiet => {
     && document.querySelector('[data-testid="stAppSkeleton"], [data-testid="stSkeleton"]') === null
     && document.querySelector('[data-testid="stMain"] [data-stale="true"]') === null
     && [...document.querySelectorAll('[data-testid="stPlotlyChart"]')].every(
-         chart => chart.querySelector('.js-plotly-plot .main-svg') !== null);
+         chart => chart.querySelector('.js-plotly-plot .main-svg') !== null)
+    && [...document.querySelectorAll('[data-testid="stBidiComponentIsolated"]')].every(
+         part => part.shadowRoot !== null && part.shadowRoot.childElementCount > 0);
   const now = performance.now();
   if (!rest) { window.__rest = undefined; return false; }
   window.__rest ??= now;

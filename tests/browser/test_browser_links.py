@@ -33,11 +33,13 @@ def test_the_link_stays_on_the_way_through_the_pages(app: AppPage):
 
 def test_a_click_on_a_cell_puts_its_pair_in_the_link_and_its_images_on_the_page(app: AppPage):
     app.open("class_geometry")
-    area = app.key("geometry-gram-teacher").locator(".nsewdrag").first.bounding_box()
+    matrix = app.key("geometry-gram-teacher").locator("canvas")
+    area = matrix.bounding_box()
     assert area is not None
     with app.rerun():
-        app.page.mouse.click(area["x"] + 0.3 * area["width"], area["y"] + 0.7 * area["height"])
+        matrix.click(position={"x": 0.4 * area["width"], "y": 0.6 * area["height"]})
     row, column = app.query()["pair"].split("~")
+    assert app.query()["selection"] == f"cell:{TEACHER}~{row}~{column}"
     assert row != column
     expect(app.key("geometry-pair-0").locator("input")).to_have_value(row)
     expect(app.key("geometry-pair-1").locator("input")).to_have_value(column)
@@ -73,3 +75,32 @@ def test_predictions_on_other_samples_are_refused_with_a_sentence(app: AppPage, 
     app.open("", {"teacher": TEACHER, "students": "strangers"})
     assert app.title() == "This comparison cannot be shown"
     expect(app.page.get_by_text("no sample in common")).to_be_visible()
+
+
+def test_a_cell_is_reached_with_the_keyboard_alone(app: AppPage):
+    app.open("class_geometry", LINK | {"pair": "crab~lobster"})
+    matrix = app.key("geometry-gram-teacher").get_by_role("application")
+    matrix.focus()
+    for _ in range(3):
+        matrix.press("ArrowRight")
+    with app.rerun():
+        matrix.press("Enter")
+    row, column = app.query()["pair"].split("~")
+    assert row == "crab"
+    assert column not in ("crab", "lobster")
+
+
+def test_matrices_zoom_together(app: AppPage):
+    app.open("class_geometry")
+    left, right = (app.key(f"geometry-gram-{which}").locator("canvas") for which in ("teacher", "student"))
+    area = left.bounding_box()
+    assert area is not None
+    before = right.evaluate("canvas => canvas.toDataURL()")
+    app.page.mouse.move(area["x"] + 0.4 * area["width"], area["y"] + 60)
+    app.page.mouse.down()
+    app.page.mouse.move(area["x"] + 0.6 * area["width"], area["y"] + 180, steps=3)
+    app.page.mouse.up()
+    assert right.evaluate("canvas => canvas.toDataURL()") != before
+    left.dblclick()
+    app.page.mouse.move(2, 2)
+    assert right.evaluate("canvas => canvas.toDataURL()") == before

@@ -1,0 +1,105 @@
+"""A class-by-class matrix that a person can hover, click, zoom and walk with the keyboard.
+
+Drawn on a canvas in the browser (`frontend/matrix.js`), because a Plotly heat map reports no clicks and the invisible
+points that stand in for them cost seconds to draw at 95 classes. Its twin for exports is `bickd_viz.charts.matrix_figure`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from bickd_viz import Theme
+
+_FRONTEND = Path(__file__).parent / "frontend"
+_WIDE_UP_TO = 400
+"""Classes up to which values travel in 16 bits; beyond, 8 bits keep 1,000 classes at 1.3 MB."""
+
+_component = st.components.v2.component(
+    "bickd_matrix",
+    css=(_FRONTEND / "matrix.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "matrix.js").read_text(encoding="utf-8"),
+)
+
+
+def show(
+    values: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    key: str,
+    theme: Theme,
+    order: np.ndarray | None = None,
+    zmin: float = 0.0,
+    zmax: float = 1.0,
+    scale: str = "sequential",
+    selected: tuple[int, int] | None = None,
+    x_title: str = "",
+    y_title: str = "",
+    value_name: str = "cosine",
+    on_cell: Callable[[int, int], None] | None = None,
+    group: str = "classes",
+    label: str = "",
+    height: int = 400,
+) -> None:
+    """Draw `values` [C, C], rows downwards.
+
+    Args:
+        order: class indices in the order shown, the same for rows and columns.
+        zmin, zmax: the fixed ends of the colour scale; give all matrices that are compared the same.
+        scale: "sequential" or "diverging".
+        selected: the outlined cell, in original class indices.
+        on_cell: called with the clicked cell (row, column), in original class indices.
+        group: matrices of one group and size share the cursor and the zoom; "" for one on its own.
+        label: what a screen reader says.
+        height: most room in px, the colour bar included; a narrow place makes the square smaller.
+    """
+    count = len(class_names)
+    if values.shape != (count, count):
+        raise ValueError(f"values must be {count} x {count} like class_names, got shape {values.shape}.")
+
+    def clicked() -> None:
+        cell = st.session_state[key].get("cell")
+        if cell is not None and on_cell is not None:
+            on_cell(int(cell[0]), int(cell[1]))
+
+    _component(
+        key=key,
+        data={
+            **encoded(values),
+            "n": count,
+            "names": list(class_names),
+            "order": None if order is None else [int(c) for c in order],
+            "zmin": zmin,
+            "zmax": zmax,
+            "stops": [list(stop) for stop in getattr(theme, scale)],
+            "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted", "grid")},
+            "selected": None if selected is None else list(selected),
+            "x_title": x_title,
+            "y_title": y_title,
+            "value_name": value_name,
+            "height": height,
+            "group": group,
+            "label": label
+            or f"{value_name} of {count} by {count} classes; arrow keys move, Enter chooses a cell",
+            "clickable": on_cell is not None,
+        },
+        on_cell_change=clicked,
+    )
+
+
+def encoded(values: np.ndarray) -> dict[str, object]:
+    """Values as the browser reads them: base64 of little-endian codes between the lowest and the highest value.
+
+    Not-finite values stand as 0. A code is at most half a step from its value: 1/131,070 of the range for up to 400
+    classes, 1/510 beyond.
+    """
+    finite = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    wide = len(finite) <= _WIDE_UP_TO
+    top = 65535 if wide else 255
+    codes = np.rint((finite - low) / ((high - low) or 1.0) * top).astype("<u2" if wide else "u1")
+    return {"values": base64.b64encode(codes.tobytes()).decode(), "wide": wide, "low": low, "high": high}
