@@ -28,6 +28,18 @@ _CSS = """
   .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
   .bk-card-title span { font-size: .88rem; opacity: .7; }
   .bk-name { font-weight: 600; }
+  .bkw { position: relative; padding-top: 10px; line-height: 1; }
+  .bkw-lines { position: absolute; inset: 4px 6px 22px calc(var(--bkw-left) + 6px); }
+  .bkw-grid { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--bkw-grid); }
+  .bkw-row { position: relative; display: flex; align-items: center; height: 36px; }
+  .bkw-name { width: var(--bkw-left); flex: none; text-align: right; padding-right: 10px; box-sizing: border-box; white-space: nowrap; }
+  .bkw-track { position: relative; flex: 1; height: 100%; margin: 0 6px; }
+  .bkw-line { position: absolute; top: calc(50% - 1px); height: 2px; }
+  .bkw-dot { position: absolute; top: calc(50% - 6px); width: 12px; height: 12px; margin-left: -6px; }
+  .bkw-value { position: absolute; top: calc(50% - 20px); transform: translateX(-50%); white-space: nowrap; }
+  .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; }
+  .bkw-ticks { position: relative; height: 16px; margin: 4px 6px 0 calc(var(--bkw-left) + 6px); }
+  .bkw-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
   @media (max-width: 640px) { .block-container { padding: 4rem 1rem 3rem; } }
 </style>
 """

@@ -13,7 +13,7 @@ from app.registry import open_page
 from app.views import tour
 from bickd_core.geometry import Interval
 from bickd_viz import text
-from bickd_viz.charts import Row, prediction_map, shared_frame, whisker_rows
+from bickd_viz.charts import Row, prediction_map, shared_frame, whisker_html
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def _cards(of: data.Comparison, T: float) -> None:
                         interval.high if known else None,
                     )
                 )
-            drawn = whisker_rows(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models))
-            chart.show(drawn, f"overview-card-{figure.field}")
+            with st.container(key=f"overview-card-{figure.field}"):
+                st.html(whisker_html(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models)))
 
 
 @st.fragment

@@ -6,6 +6,7 @@ from bickd_viz.charts.histogram import Sample, angles, probability_histogram
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
 from bickd_viz.charts.training import Line, loss_terms, metric_lines, term_colour
+from bickd_viz.charts.whisker_html import whisker_html
 from bickd_viz.charts.whiskers import Row, whisker_rows
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "shared_frame",
     "spectrum",
     "term_colour",
+    "whisker_html",
     "whisker_rows",
 ]

@@ -27,13 +27,13 @@ class Row:
     high: float | None = None
 
 
-def _known(value: float | None) -> TypeGuard[float]:
+def known(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
 def _hover(row: Row, show) -> str:
     text = f"<b>{row.style.name}</b> {show(row.estimate)}"
-    if _known(row.low) and _known(row.high):
+    if known(row.low) and known(row.high):
         text += f"<br>{show(row.low)} to {show(row.high)}"
     return text
 
@@ -66,8 +66,15 @@ def whisker_rows(
     left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
     layout_defaults(fig, theme, height=height, left=left, right=6, top=_TOP, bottom=_BOTTOM)
 
-    shown = [(i, row) for i, row in enumerate(rows) if _known(row.estimate)]
-    _value_axis(fig, [row for _, row in shown], reference, fmt, left, theme)
+    shown = [(i, row) for i, row in enumerate(rows) if known(row.estimate)]
+    axis = value_axis(rows, reference, fmt, left)
+    fig.update_xaxes(
+        range=[axis.low, axis.high],
+        tickvals=axis.ticks,
+        ticktext=axis.texts,
+        tickfont=dict(color=theme.muted),
+        showgrid=True,
+    )
     fig.update_yaxes(
         range=[count - 0.5 - (count - len(rows)) / 2, -0.5 - (count - len(rows)) / 2],
         tickvals=list(range(len(rows))),
@@ -75,11 +82,11 @@ def whisker_rows(
         tickfont=dict(size=LABEL_SIZE),
         ticklabelstandoff=6,
     )
-    if _known(reference):
+    if known(reference):
         fig.add_vline(x=reference, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
     _marks(fig, shown, show, theme)
     for i, row in enumerate(rows):
-        if not _known(row.estimate):
+        if not known(row.estimate):
             fig.add_annotation(
                 x=0.5,
                 xref="x domain",
@@ -91,32 +98,37 @@ def whisker_rows(
     return fig
 
 
-def _value_axis(
-    fig: go.Figure, rows: Sequence[Row], reference: float | None, fmt: str, left: int, theme: Theme
-) -> None:
-    """An axis with room for half a value's text at both ends, and as many ticks as 220 px can hold."""
-    values = [v for row in rows for v in (row.estimate, row.low, row.high) if _known(v)]
-    values += [reference] if _known(reference) else []
+@dataclass(frozen=True)
+class ValueAxis:
+    """The ends of an axis with room for half a value's text at both, and its ticks."""
+
+    low: float
+    high: float
+    ticks: list[float]
+    texts: list[str]
+
+
+def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int) -> ValueAxis:
+    """An axis over all estimates, their intervals and the reference, with as many ticks as 220 px can hold.
+
+    left: px that names take beside it.
+    """
+    values = [v for row in rows if known(row.estimate) for v in (row.estimate, row.low, row.high) if known(v)]
+    values += [reference] if known(reference) else []
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     span = high - low or max(abs(high) * 0.2, 0.01)
-    for most in (4, 3, 2):  # as many ticks as 220 px leave room for
+    for most in (4, 3, 2):
         ticks = nice_ticks(low - 0.12 * span, high + 0.12 * span, most=most)
         if text_width(" ".join(tick_text(ticks, fmt)), TEXT_SIZE) < max(190 - left, 125):
             break
     # The room at both ends is half a value's text: 20 px of a plot that may be only 130 px wide.
-    fig.update_xaxes(
-        range=[low - 0.17 * span, high + 0.17 * span],
-        tickvals=ticks,
-        ticktext=tick_text(ticks, fmt),
-        tickfont=dict(color=theme.muted),
-        showgrid=True,
-    )
+    return ValueAxis(low - 0.17 * span, high + 0.17 * span, ticks, tick_text(ticks, fmt))
 
 
 def _marks(fig: go.Figure, shown: Sequence[tuple[int, Row]], show, theme: Theme) -> None:
     """Whiskers, then one trace of all dots, so that a click gives the row by its customdata."""
     for i, row in shown:
-        if _known(row.low) and _known(row.high):
+        if known(row.low) and known(row.high):
             fig.add_trace(
                 go.Scatter(
                     x=[row.low, row.high],

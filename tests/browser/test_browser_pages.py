@@ -32,7 +32,7 @@ def test_dark_is_dark(browser: Browser, server: AppServer):
         with tab(browser, server, scheme=scheme) as opened:
             opened.open()
             of_page = "getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor"
-            of_chart = "document.querySelector('.js-plotly-plot')._fullLayout.font.color"
+            of_chart = "getComputedStyle(document.querySelector('.bkw')).color"
             shades[scheme] = (brightness(opened, of_page), brightness(opened, of_chart))
     page, chart = 0, 1
     assert shades["light"][page] > 0.8 > 0.2 > shades["dark"][page]

@@ -1,0 +1,84 @@
+"""Dots with whiskers as HTML: what stands on a page before Plotly has been loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from bickd_viz.charts.whiskers import ROW_HEIGHT, Row, known, value_axis
+from bickd_viz.scales import short, text_width
+from bickd_viz.text import number, percent
+from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme
+
+# As CSS clip paths: Streamlit takes SVG out of HTML.
+_SHAPES = {
+    "circle": "circle(46%)",
+    "square": "inset(8%)",
+    "diamond": "polygon(50% 0,100% 50%,50% 100%,0 50%)",
+    "triangle-up": "polygon(50% 6%,98% 92%,2% 92%)",
+    "triangle-down": "polygon(50% 94%,98% 8%,2% 8%)",
+    "cross": "polygon(33% 6%,67% 6%,67% 33%,94% 33%,94% 67%,67% 67%,67% 94%,33% 94%,33% 67%,6% 67%,6% 33%,33% 33%)",
+    "x": "polygon(25% 2%,50% 27%,75% 2%,98% 25%,73% 50%,98% 75%,75% 98%,50% 73%,25% 98%,2% 75%,27% 50%,2% 25%)",
+    "pentagon": "polygon(50% 3%,98% 39%,79% 95%,21% 95%,2% 39%)",
+    "star": "polygon(50% 0,62% 35%,98% 36%,70% 58%,80% 94%,50% 73%,20% 94%,30% 58%,2% 36%,38% 35%)",
+}
+
+
+def whisker_html(
+    rows: Sequence[Row],
+    *,
+    fmt: str = "number",
+    theme: Theme = LIGHT,
+    slots: int | None = None,
+    name_limit: int = 14,
+) -> str:
+    """A dot with whiskers for each model, its value above the dot, the first row on top; see `whisker_rows`.
+
+    The same chart as the Plotly one, as wide as its place, in the browser's own boxes: no script, so it is on screen
+    with the text around it. The interval stands in each row's title, which is what the pointer and a screen reader get.
+    """
+    if fmt not in ("percent", "number"):
+        raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
+    names = [short(row.style.name, name_limit) for row in rows]
+    left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
+    axis = value_axis(rows, None, fmt, left)
+
+    def place(value: float) -> str:
+        return f"{100 * (value - axis.low) / (axis.high - axis.low):.2f}%"
+
+    lines = "".join(f'<i class="bkw-grid" style="left:{place(tick)}"></i>' for tick in axis.ticks)
+    shown = "".join(_row(row, name, fmt, theme, place) for row, name in zip(rows, names, strict=True))
+    spare = ROW_HEIGHT * (max(slots or 0, len(rows), 1) - len(rows)) / 2
+    ticks = "".join(
+        f'<span style="left:{place(tick)}">{escape(words)}</span>'
+        for tick, words in zip(axis.ticks, axis.texts, strict=True)
+    )
+    return (
+        f'<div class="bkw" style="--bkw-left:{left}px;--bkw-grid:{theme.grid};color:{theme.text};'
+        f'font-size:{TEXT_SIZE}px"><div class="bkw-lines">{lines}</div>'
+        f'<div style="padding:{spare:g}px 0">{shown}</div>'
+        f'<div class="bkw-ticks" style="color:{theme.muted}">{ticks}</div></div>'
+    )
+
+
+def _row(row: Row, name: str, fmt: str, theme: Theme, place) -> str:
+    show = percent if fmt == "percent" else number
+    style = row.style
+    label = f'<span class="bkw-name" style="font-size:{LABEL_SIZE}px">{escape(name)}</span>'
+    if not known(row.estimate):
+        return (
+            f'<div class="bkw-row" title="{escape(style.name)}: not available">{label}<div class="bkw-track">'
+            f'<span class="bkw-none" style="color:{theme.muted}">not available</span></div></div>'
+        )
+    said = f"{style.name}: {show(row.estimate)}"
+    whisker = ""
+    if known(row.low) and known(row.high):
+        said += f", 95% interval {show(row.low)} to {show(row.high)}"
+        ends = f"left:{place(row.low)};right:calc(100% - {place(row.high)})"
+        whisker = f'<i class="bkw-line" style="{ends};background:{style.colour}"></i>'
+    at = place(row.estimate)
+    return (
+        f'<div class="bkw-row" title="{escape(said)}">{label}<div class="bkw-track">{whisker}'
+        f'<i class="bkw-dot" style="left:{at};background:{style.colour};clip-path:{_SHAPES[style.symbol]}"></i>'
+        f'<span class="bkw-value" style="left:{at}">{escape(show(row.estimate))}</span></div></div>'
+    )
