@@ -13,22 +13,33 @@ from bickd_core.geometry.agreement import (
     row_cosine,
 )
 from bickd_core.geometry.calibration import Reliability, expected_calibration_error, reliability
+from bickd_core.geometry.gram_figures import (
+    Band,
+    ClassFigures,
+    CrossFigures,
+    class_figures,
+    cross_figures,
+    kept_cross,
+    kept_geometry,
+    mean_overlap_difference,
+    overlap_interval,
+    paired_overlap_difference,
+)
 from bickd_core.geometry.intervals import (
     Interval,
     mean_interval,
     paired_mean_difference,
     proportion_interval,
 )
-from bickd_core.geometry.jackknife import (
-    ClassFigures,
+from bickd_core.geometry.jackknife import calibration_interval, cka_interval
+from bickd_core.geometry.kept import (
+    CrossGrams,
+    GramPass,
+    Kept,
     ShardGrams,
-    calibration_interval,
-    cka_interval,
-    class_figures,
-    mean_overlap_difference,
-    overlap_interval,
-    paired_overlap_difference,
+    logit_grams,
     shard_grams,
+    stream_grams,
 )
 from bickd_core.geometry.layout import (
     Layout,
@@ -67,10 +78,15 @@ from bickd_core.geometry.summary import Summary, check_aligned, summarise
 
 __all__ = [
     "SHARDS",
+    "Band",
     "ClassFigures",
     "ClassGeometry",
+    "CrossFigures",
     "CrossGeometry",
+    "CrossGrams",
+    "GramPass",
     "Interval",
+    "Kept",
     "Layout",
     "MatchedTemperature",
     "PermutedNull",
@@ -93,6 +109,7 @@ __all__ = [
     "cluster_order",
     "correct",
     "cross_contributions",
+    "cross_figures",
     "cross_gram",
     "duplicate_fraction",
     "effective_rank",
@@ -100,10 +117,13 @@ __all__ = [
     "expected_calibration_error",
     "hellinger",
     "index_order",
+    "kept_cross",
+    "kept_geometry",
     "kl_divergence",
     "layout_quality",
     "leakage",
     "log_softmax",
+    "logit_grams",
     "matched_temperature",
     "mean_entropy",
     "mean_interval",
@@ -123,6 +143,7 @@ __all__ = [
     "shard_grams",
     "softmax",
     "stratified_shards",
+    "stream_grams",
     "summarise",
     "superclass_order",
     "umap_layout",

@@ -123,7 +123,7 @@ def class_gram(
     [False, True, False]
     """
     Q, norms = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
-    return _unit_diagonal(Q.T @ Q, norms == 0), norms == 0
+    return unit_diagonal(Q.T @ Q, norms == 0), norms == 0
 
 
 def cross_gram(
@@ -138,14 +138,18 @@ def cross_gram(
     Q_t, norms_t = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
     Q_s, norms_s = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
     checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
-    K = np.clip(Q_t.T @ Q_s, -1.0, 1.0)
-    usable = (norms_t > 0)[:, None] & (norms_s > 0)[None, :]
+    return cross_geometry_of(np.clip(Q_t.T @ Q_s, -1.0, 1.0), norms_t == 0, norms_s == 0)
+
+
+def cross_geometry_of(K: np.ndarray, empty_teacher: np.ndarray, empty_student: np.ndarray) -> CrossGeometry:
+    """The figures of a cross Gram [C, C] with 0 in the rows and columns of empty classes."""
+    usable = ~empty_teacher[:, None] & ~empty_student[None, :]
     diagonal = np.diag(usable)
     off = usable & ~np.eye(len(K), dtype=bool)
     return CrossGeometry(
         gram=K,
-        empty_teacher=norms_t == 0,
-        empty_student=norms_s == 0,
+        empty_teacher=empty_teacher,
+        empty_student=empty_student,
         consistency=float(np.diag(K)[diagonal].mean()) if diagonal.any() else None,
         overlap=float(K[off].mean()) if off.any() else None,
     )
@@ -218,6 +222,11 @@ def class_geometry(
         ValueError: P not a matrix of probabilities, or balanced without labels.
     """
     gram, empty = class_gram(P, labels=labels, balanced=balanced, centred=centred)
+    return geometry_of(gram, empty, int(np.shape(P)[0]))
+
+
+def geometry_of(gram: np.ndarray, empty: np.ndarray, n_samples: int) -> ClassGeometry:
+    """The figures of a class Gram [C, C] with 0 in the rows and columns of empty classes [C]."""
     used = int((~empty).sum())
     return ClassGeometry(
         gram=gram,
@@ -226,7 +235,7 @@ def class_geometry(
         score=orthogonality_score(gram, empty),
         effective_rank=effective_rank(gram, empty),
         leakage=leakage(gram, empty),
-        n_samples=int(np.shape(P)[0]),
+        n_samples=n_samples,
         n_classes_used=used,
     )
 
@@ -265,7 +274,8 @@ def cross_contributions(
     return Q_t[:, checks.class_index(c, n_classes, "c")] * Q_s[:, checks.class_index(d, n_classes, "d")]
 
 
-def _unit_diagonal(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+def unit_diagonal(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """The Gram without rounding outside [-1, 1] and with a diagonal of exactly 1, or 0 for empty classes."""
     gram = np.clip(gram, -1.0, 1.0)
     np.fill_diagonal(gram, np.where(empty, 0.0, 1.0))
     return gram

@@ -27,6 +27,20 @@ class Moments:
     l: float  # noqa: E741 - the kernels are named K and L in the source
     n: int
 
+    def plus(self, other: Moments) -> Moments:
+        """The sums with those samples as well."""
+        return Moments(
+            self.cross + other.cross,
+            self.x + other.x,
+            self.y + other.y,
+            self.xl + other.xl,
+            self.yk + other.yk,
+            self.kl + other.kl,
+            self.k + other.k,
+            self.l + other.l,
+            self.n + other.n,
+        )
+
     def minus(self, other: Moments) -> Moments:
         """The sums without those samples."""
         return Moments(

@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from bickd_core.geometry import agreement, jackknife
+from bickd_core.geometry.gram_figures import class_figures, overlap_interval
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
+from bickd_core.geometry.kept import shard_grams
 from bickd_core.geometry.probabilities import MatchedTemperature, matched_temperature, mean_entropy, softmax
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 
@@ -107,23 +109,23 @@ def summarise(
         labels = teacher.labels if labels is None else labels
     shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
     P = softmax(logits, T)
-    figures = jackknife.class_figures(jackknife.shard_grams(P, shard), level=level)
+    figures = class_figures(shard_grams(P, shard), level=level)
     found: dict[str, Interval | None] = {}
     if labels is not None:
-        balanced = jackknife.shard_grams(P, shard, labels=labels, balanced=True)
+        balanced = shard_grams(P, shard, labels=labels, balanced=True)
         found["accuracy"] = proportion_interval(agreement.correct(logits, labels), labels, level=level)
         found["calibration_error"] = jackknife.calibration_interval(
             softmax(logits), labels, shard, level=level
         )
-        found["overlap_balanced"] = jackknife.overlap_interval(balanced, level=level)
+        found["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = None
     if teacher is not None:
         P_teacher = softmax(teacher.logits, T)
         matched = _matched(teacher, student, P_teacher, T)
         found |= _beside_teacher(teacher, student, P_teacher, P, labels, shard, T, level)
         if matched.reached:
-            grams = jackknife.shard_grams(softmax(logits, matched.temperature), shard)
-            found["overlap_matched"] = jackknife.overlap_interval(grams, level=level)
+            grams = shard_grams(softmax(logits, matched.temperature), shard)
+            found["overlap_matched"] = overlap_interval(grams, level=level)
     return Summary(
         n=len(logits),
         n_classes=logits.shape[1],
