@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import data, selecting, state
+from app.components import selection_bar
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import RunError
 from bickd_viz import text
@@ -34,6 +35,7 @@ def load_comparison() -> data.Comparison:
             f"({each}); they are matched by id.",
             icon=":material/join_inner:",
         )
+    selection_bar.kept_list(of)
     return of
 
 

@@ -9,7 +9,7 @@ from bickd_viz import ModelStyle, Theme, model_styles, theme_named
 
 _CSS = """
 <style>
-  .block-container { padding: 2.6rem 2.5rem 3rem; max-width: 1560px; }
+  .block-container { padding: 2.6rem 2.5rem 6rem; max-width: 1560px; }
   [data-testid="stSidebarHeader"]::before { content: "BicKD Explorer"; font-weight: 700; font-size: 1.05rem; white-space: nowrap; }
   [data-testid="stSidebarHeader"] { height: 3.2rem; margin-bottom: .2rem; }
   h1 { font-size: clamp(1.35rem, 2.1vw, 1.9rem) !important; line-height: 1.3 !important; padding: .2rem 0 .1rem !important; }
@@ -40,13 +40,18 @@ _CSS = """
   .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; }
   .bkw-ticks { position: relative; height: 16px; margin: 4px 6px 0 calc(var(--bkw-left) + 6px); }
   .bkw-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
-  @media (max-width: 640px) { .block-container { padding: 4rem 1rem 3rem; } }
+  .st-key-selection-bar { position: fixed; bottom: 14px; left: 50%; transform: translateX(-50%); z-index: 90; width: auto !important;
+    max-width: min(94vw, 900px); padding: 4px 8px 4px 16px !important; border-radius: 12px; box-shadow: 0 4px 22px rgba(0,0,0,.22);
+    background: var(--bk-surface); }
+  @media (min-width: 1000px) { .st-key-selection-bar { left: calc(50% + 150px); max-width: min(70vw, 900px); } }
+  .bk-chip { font-size: .9rem; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; }
+  @media (max-width: 640px) { .st-key-selection-bar { left: 3vw; right: 3vw; transform: none; } .block-container { padding: 4rem 1rem 9rem; } }
 </style>
 """
 
 
 def inject() -> None:
-    st.html(_CSS)
+    st.html(_CSS + f"<style>:root {{ --bk-surface: {theme().surface}; }}</style>")
 
 
 def theme() -> Theme:

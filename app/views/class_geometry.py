@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, matrix, style, thumbs
+from app.components import chart, frame, matrix, selection_bar, style, thumbs
 from bickd_viz import text
 from bickd_viz.charts import (
     Line,
@@ -93,6 +93,7 @@ def _linked(of: data.Comparison, student: data.Model, T: float, order: np.ndarra
     """Matrices and the images of the focused pair: a click redraws these and nothing else."""
     _matrices(of, student, T, order, centred)
     _pair(of, student, T)
+    selection_bar.show(of)
     state.show_in_url()
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, matrix, style, thumbs
+from app.components import chart, frame, matrix, selection_bar, style, thumbs
 from app.registry import open_page
 from app.views import tour
 from bickd_core.geometry import Interval
@@ -141,6 +141,7 @@ def _linked(of: data.Comparison, student: data.Model, other: data.Model | None, 
     if of.students:
         _pair(of, student, other, T)
         _maps(of, student, T)
+    selection_bar.show(of)
     state.show_in_url()
 
 

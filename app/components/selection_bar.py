@@ -1,0 +1,92 @@
+"""The chip of the selection, at the foot of every page: what is picked, its images, keep, clear."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from app import data, selecting, state
+from app.components import thumbs
+from bickd_core.kept import KeptError
+from bickd_core.selection import Rule, Selection
+from bickd_viz import text
+
+MOST_IMAGES = 24
+
+
+def show(of: data.Comparison) -> None:
+    """Draw the chip, where there is a selection; call it once a page, in the fragment whose charts select."""
+    found, problem = selecting.read(of)
+    if found is None and not problem:
+        return
+    with st.container(
+        key="selection-bar", horizontal=True, vertical_alignment="center", gap="small", border=True
+    ):
+        if found is None:
+            st.html(f'<div class="bk-chip">{escape(problem[:1].upper() + problem[1:])}</div>')
+        else:
+            st.html(
+                f'<div class="bk-chip" data-count="{len(found)}"><b>{text.counted(len(found), "sample")}</b>'
+                f" of {text.count(of.n)}: {escape(found.title)}</div>"
+            )
+            _images(of, found)
+            _keep(of, found)
+        st.button(
+            "Clear", key="selection-clear", icon=":material/close:", on_click=selecting.clear, type="tertiary"
+        )
+
+
+def _images(of: data.Comparison, found: Selection) -> None:
+    with st.popover("Images", icon=":material/image:", type="tertiary"):
+        shown = found.positions[:MOST_IMAGES]
+        st.caption(
+            f"{text.count(len(shown))} of {text.counted(len(found), 'sample')}, the most telling first: "
+            "true class, then what the models say."
+        )
+        said = [model.predictions.predicted for model in of.models]
+        captions = [
+            (
+                thumbs.true_class(of, position),
+                " | ".join(dict.fromkeys(of.class_names[who[position]] for who in said)),
+            )
+            for position in shown
+        ]
+        with st.container(key="selection-images"):
+            thumbs.show(of, shown, captions)
+
+
+def _keep(of: data.Comparison, found: Selection) -> None:
+    with st.popover("Keep", icon=":material/bookmark_add:", type="tertiary"):
+        name = st.text_input("Name", key="selection-name", placeholder="hard crustaceans", max_chars=60)
+        if st.button("Keep these samples", key="selection-keep", disabled=not name):
+            ids = of.teacher.predictions.ids[found.positions].tolist()
+            try:
+                kept = selecting.kept().keep(ids, dataset=of.dataset, split=of.split, name=name)
+            except KeptError as error:
+                st.error(str(error))
+            else:
+                selecting.select("kept", kept)
+                st.rerun()
+
+
+def kept_list(of: data.Comparison) -> None:
+    """The sidebar's list of selections kept under a name, for this data and split."""
+    try:
+        names = selecting.kept().names(dataset=of.dataset, split=of.split)
+    except KeptError as error:
+        st.sidebar.warning(str(error))
+        return
+    if not names:
+        return
+    now = state.current().selection
+    st.session_state["side-kept"] = next((n for n in names if str(Rule("kept", (n,))) == now), None)
+
+    def chosen() -> None:
+        name = st.session_state["side-kept"]
+        if name:
+            selecting.select("kept", name)
+        else:
+            selecting.clear()
+
+    st.sidebar.selectbox("Kept selection", names, key="side-kept", placeholder="Choose one", on_change=chosen)
