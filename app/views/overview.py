@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from app import data, state
-from app.components import chart, frame, matrix, selection_bar, style, thumbs
+from app.components import frame, maps, matrix, scatter, selection_bar, style, thumbs
 from app.registry import open_page
 from app.views import tour
 from bickd_core.geometry import Interval
-from bickd_viz import text
-from bickd_viz.charts import Row, prediction_map, shared_frame, whisker_html
+from bickd_viz import colouring, text
+from bickd_viz.charts import Row, whisker_html
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _linked(of: data.Comparison, student: data.Model, other: data.Model | None, 
     _matrices(of, student, other, T)
     if of.students:
         _pair(of, student, other, T)
-        _maps(of, student, T)
+        _maps(of, student, other, T)
     selection_bar.show(of)
     state.show_in_url()
 
@@ -192,14 +192,14 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     thumbs.pair_strip(of, against, (row, column), T, most=14, one_row=True)
 
 
-def _maps(of: data.Comparison, student: data.Model, T: float) -> None:
-    shown = [of.teacher, student]
-    maps = [data.map_view(of, model, "umap") for model in shown]
-    if any(found is None for found in maps):
+def _maps(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
+    shown = [of.teacher, *([other] if other else []), student]
+    found_maps = [data.map_view(of, model, "umap") for model in shown]
+    if any(found is None for found in found_maps):
         return
     row, column = frame.focused_pair(of, student, T)
     st.subheader("Where the two classes lie")
-    first = maps[0]
+    first = found_maps[0]
     assert first is not None
     st.caption(
         text.sentence_for_map(
@@ -211,25 +211,24 @@ def _maps(of: data.Comparison, student: data.Model, T: float) -> None:
             trustworthiness=first.layout.trustworthiness,
         )
     )
-    limits = shared_frame([found.coordinates for found in maps if found is not None])
-    looks = style.styles(of)
-    for place, model, found in zip(st.columns(2, gap="small"), shown, maps, strict=True):
-        assert found is not None
-        with place, st.container(border=True):
-            style.model_title(looks[model.key], f"{text.count(of.n)} images")
-            figure = prediction_map(
-                found.coordinates,
-                ids=of.teacher.predictions.ids,
-                labels=of.labels,
-                predicted=model.predictions.predicted,
-                class_names=of.class_names,
-                highlight_classes=(row, column),
-                theme=style.theme(),
-                frame=limits,
-                height=360,
-                dragmode="pan",
-            )
-            chart.show(figure, f"overview-map-{model.key}")
+    scatter.show(
+        maps.panels(of, shown, [found.coordinates for found in found_maps if found is not None], T),
+        of.teacher.predictions.ids,
+        key="overview-maps",
+        theme=style.theme(),
+        colouring=_pair_colours(of, shown, (row, column)),
+        class_names=of.class_names,
+        labels=of.labels,
+        selected=maps.selected(of),
+        height=380,
+        on_select=maps.on_select(of),
+        label=f"Prediction maps of {', '.join(model.called for model in shown)}",
+    )
+
+
+def _pair_colours(of: data.Comparison, shown: list[data.Model], pair: tuple[int, int]) -> colouring.Colouring:
+    classes = [of.labels if of.labels is not None else model.predictions.predicted for model in shown]
+    return colouring.highlighted(classes, tuple(dict.fromkeys(pair)), of.class_names, style.theme())
 
 
 def _table(of: data.Comparison, student: data.Model, T: float) -> None:

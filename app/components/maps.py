@@ -1,0 +1,46 @@
+"""Models of the comparison as panels of the linked maps, and what a pick on them does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from app import data, selecting
+from app.components import scatter, style
+from bickd_viz import text
+
+
+def panels(
+    of: data.Comparison, models: Sequence[data.Model], coordinates: Sequence[np.ndarray], T: float
+) -> list[scatter.Panel]:
+    """A panel a model, with what it says of each sample at temperature T."""
+    looks = style.styles(of)
+    found = []
+    for model, xy in zip(models, coordinates, strict=True):
+        said = model.predictions.predicted
+        sure = data.probabilities(of, model, T)[np.arange(of.n), said]
+        found.append(
+            scatter.Panel(
+                key=model.key,
+                style=looks[model.key],
+                note=f"{text.count(of.n)} of {text.count(max(of.n_each))} images",
+                coordinates=xy,
+                predicted=said,
+                confidence=sure,
+                moved=None if model.is_teacher else data.displacement(of, model, T),
+            )
+        )
+    return found
+
+
+def selected(of: data.Comparison) -> np.ndarray | None:
+    """Positions of the selected samples; None where there is no selection here."""
+    found = selecting.selected(of)
+    return None if found is None else found.positions
+
+
+def on_select(of: data.Comparison) -> Callable[[list[Any]], None]:
+    """A pick becomes the selection of all pages."""
+    return lambda ids: selecting.select_ids(of, ids)

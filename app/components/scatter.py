@@ -1,0 +1,224 @@
+"""Maps of several models side by side, drawn and linked in the browser (`frontend/scatter.js`).
+
+Hovering marks a sample on every map, a lasso picks it on all of them, the wheel and the keyboard move them together,
+without a call to Python; only a finished pick is sent. Numbers travel as bytes: a JSON head, then typed arrays.
+The twin for notebooks and exports is `bickd_viz.charts.prediction_map`.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from bickd_viz import ModelStyle, Theme
+from bickd_viz.colouring import Colouring
+from bickd_viz.frames import Frame, tight_frame
+
+_FRONTEND = Path(__file__).parent / "frontend"
+_TOP = 65535
+_BEYOND = 1.5
+"""Coordinates keep their place up to so many frames beyond the frame; farther ones end there."""
+
+_component = st.components.v2.component(
+    "bickd_scatter",
+    css=(_FRONTEND / "scatter.css").read_text(encoding="utf-8"),
+    js="".join((_FRONTEND / name).read_text(encoding="utf-8") for name in ("raster.js", "scatter.js")),
+)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One model's map.
+
+    Attributes:
+        key: of its run.
+        style: its name and colour.
+        note: quiet words beside the name.
+        coordinates: [N, 2].
+        predicted: int [N], its top-1 class, or None.
+        confidence: float [N] in [0, 1], its probability of that class, or None.
+        moved: float [N] in [0, 1], displacement from the teacher, or None.
+    """
+
+    key: str
+    style: ModelStyle
+    note: str
+    coordinates: np.ndarray
+    predicted: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    moved: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Background:
+    """Lines [[x, y], ...] and labels (x, y, text) in the maps' coordinates, drawn under the points."""
+
+    lines: Sequence[Sequence[tuple[float, float]]] = ()
+    labels: Sequence[tuple[float, float, str]] = ()
+
+
+def show(
+    panels: Sequence[Panel],
+    ids: np.ndarray,
+    *,
+    key: str,
+    theme: Theme,
+    colouring: Colouring,
+    class_names: Sequence[str] = (),
+    labels: np.ndarray | None = None,
+    selected: np.ndarray | None = None,
+    frame: Frame | None = None,
+    background: Background | None = None,
+    height: int = 420,
+    on_select: Callable[[list[Any]], None] | None = None,
+    pictures: str = "",
+    label: str = "",
+) -> None:
+    """Draw the panels in one frame of coordinates.
+
+    Args:
+        ids: [N] sample ids; hover shows them, `on_select` gets them.
+        colouring: one group array a panel, see `bickd_viz.colouring`.
+        labels: int [N], true classes, or None.
+        selected: positions of the selected samples; the rest goes grey where there are any.
+        frame: what is shown at first; by default `tight_frame` of all panels.
+        background: for example the triangle of a simplex.
+        height: most px of one panel.
+        on_select: called with the ids of a new pick, [] when it is cleared.
+        pictures: name of the `thumb_feed` whose images the hover shows.
+        label: what a screen reader says.
+    """
+    payload = encoded(
+        panels,
+        ids,
+        colouring=colouring,
+        class_names=class_names,
+        labels=labels,
+        selected=selected,
+        frame=frame,
+        background=background,
+        settings={
+            "theme": {name: getattr(theme, name) for name in _COLOURS},
+            "height": height,
+            "clickable": on_select is not None,
+            "pictures": pictures,
+            "label": label or f"Map of {len(ids)} samples in {len(panels)} models",
+        },
+    )
+
+    def picked() -> None:
+        rows = st.session_state[key].get("picked")
+        if rows is not None and on_select is not None:
+            on_select(ids[np.asarray(rows, dtype=np.int64)].tolist())
+
+    _component(key=key, data=payload, on_picked_change=picked)
+
+
+_COLOURS = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")
+
+
+def encoded(
+    panels: Sequence[Panel],
+    ids: np.ndarray,
+    *,
+    colouring: Colouring,
+    class_names: Sequence[str] = (),
+    labels: np.ndarray | None = None,
+    selected: np.ndarray | None = None,
+    frame: Frame | None = None,
+    background: Background | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> bytes:
+    """What the browser gets: see `packed`. Raises a ValueError that names an array of another length than `ids`."""
+    n = len(ids)
+    for panel, groups in zip(panels, colouring.groups, strict=True):
+        for name, rows in (("coordinates", panel.coordinates), ("groups", groups)):
+            if len(rows) != n:
+                raise ValueError(f"{name} of '{panel.key}' must have {n} rows like ids, got {len(rows)}.")
+    home = frame or tight_frame([panel.coordinates for panel in panels])
+    place = _Grid.around(home)
+    arrays: dict[str, np.ndarray] = {"selected": _mask(selected, n)}
+    if labels is not None:
+        arrays["labels"] = np.asarray(labels, dtype="<u2")
+    for i, (panel, groups) in enumerate(zip(panels, colouring.groups, strict=True)):
+        arrays[f"xy{i}"] = place.codes(panel.coordinates)
+        arrays[f"groups{i}"] = np.asarray(groups, dtype="u1")
+        if panel.predicted is not None:
+            arrays[f"said{i}"] = np.asarray(panel.predicted, dtype="<u2")
+        for name, values in (("sure", panel.confidence), ("moved", panel.moved)):
+            if values is not None:
+                arrays[f"{name}{i}"] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * 250).astype("u1")
+    head = {
+        **(settings or {}),
+        "n": n,
+        "ids": np.asarray(ids).tolist(),
+        "names": list(class_names),
+        "panels": [
+            {"key": p.key, "name": p.style.name, "colour": p.style.colour, "note": p.note} for p in panels
+        ],
+        "palette": [asdict(shade) for shade in colouring.palette],
+        "scale": colouring.scale,
+        "home": place.window(home),
+        "background": None if background is None else place.background(background),
+    }
+    return packed(head, arrays)
+
+
+def packed(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A uint32 (the head's length), the head as JSON with "arrays": name -> [dtype, first byte, entries], padding to
+    4 bytes, then each array little-endian at a multiple of 4.
+    """
+    places, body = {}, b""
+    for name, array in arrays.items():
+        places[name] = [array.dtype.str.lstrip("<|"), len(body), int(array.size)]
+        body += array.tobytes() + b"\0" * (-array.nbytes % 4)
+    words = json.dumps({**head, "arrays": places}, separators=(",", ":")).encode()
+    return struct.pack("<I", len(words)) + words + b"\0" * (-len(words) % 4) + body
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The square of 65,536 x 65,536 places that coordinates travel on, y downwards."""
+
+    left: float
+    top: float
+    step: float
+
+    @classmethod
+    def around(cls, home: Frame) -> _Grid:
+        side = max(home[1] - home[0], home[3] - home[2]) or 1.0
+        whole = (1 + 2 * _BEYOND) * side
+        middle = ((home[0] + home[1]) / 2, (home[2] + home[3]) / 2)
+        return cls(middle[0] - whole / 2, middle[1] + whole / 2, whole / _TOP)
+
+    def codes(self, xy: np.ndarray) -> np.ndarray:
+        """uint16 [N, 2]; half a step from the coordinate at most, and 0 for what is not finite."""
+        xy = np.asarray(xy, dtype=np.float64)
+        found = np.stack([(xy[:, 0] - self.left) / self.step, (self.top - xy[:, 1]) / self.step], axis=1)
+        return np.rint(np.clip(np.nan_to_num(found), 0, _TOP)).astype("<u2")
+
+    def place(self, x: float, y: float) -> list[float]:
+        return [(x - self.left) / self.step, (self.top - y) / self.step]
+
+    def window(self, home: Frame) -> list[float]:
+        return [*self.place(home[0], home[3]), *self.place(home[1], home[2])]
+
+    def background(self, of: Background) -> dict[str, Any]:
+        return {
+            "lines": [[self.place(*point) for point in line] for line in of.lines],
+            "labels": [[*self.place(x, y), words] for x, y, words in of.labels],
+        }
+
+
+def _mask(positions: np.ndarray | None, n: int) -> np.ndarray:
+    mask = np.zeros(n, dtype="u1")
+    if positions is not None:
+        mask[np.asarray(positions, dtype=np.int64)] = 1
+    return mask

@@ -1,0 +1,33 @@
+"""One frame of coordinates for maps that stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Frame = tuple[float, float, float, float]
+"""x low, x high, y low, y high."""
+
+_TAIL = 0.005
+_ROOM = 0.25
+
+
+def tight_frame(maps: Sequence[np.ndarray], pad: float = 0.03) -> Frame:
+    """The part of the plane that shows all of `maps` (each [N, 2]), but for a few samples far from the rest.
+
+    An axis runs over everything that lies within the central 99 % of all points and a quarter of their width
+    beyond, so that far groups stay and a handful of strays cannot shrink the picture. pad: room at every side, as
+    a fraction of the wider extent. Values that are not finite are left out; of no points at all it is the unit square.
+    """
+    points = np.concatenate([np.asarray(xy, dtype=np.float64).reshape(-1, 2) for xy in maps])
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return 0.0, 1.0, 0.0, 1.0
+    tails = np.quantile(points, (_TAIL, 1 - _TAIL), axis=0)
+    room = _ROOM * (tails[1] - tails[0])
+    low = np.maximum(points.min(axis=0), tails[0] - room)
+    high = np.minimum(points.max(axis=0), tails[1] + room)
+    margin = pad * (float((high - low).max()) or 1.0)
+    low, high = low - margin, high + margin
+    return float(low[0]), float(high[0]), float(low[1]), float(high[1])
