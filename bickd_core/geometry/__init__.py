@@ -13,6 +13,7 @@ from bickd_core.geometry.agreement import (
     row_cosine,
 )
 from bickd_core.geometry.calibration import Reliability, expected_calibration_error, reliability
+from bickd_core.geometry.epochs import EpochFigures, epoch_figures
 from bickd_core.geometry.gram_figures import (
     Band,
     ClassFigures,
@@ -58,6 +59,8 @@ from bickd_core.geometry.orthogonality import (
     cross_contributions,
     cross_gram,
     effective_rank,
+    eigenvalues,
+    group_means,
     leakage,
     orthogonality_score,
     overlap,
@@ -70,9 +73,11 @@ from bickd_core.geometry.probabilities import (
     log_softmax,
     matched_temperature,
     mean_entropy,
+    mean_entropy_at,
     softmax,
 )
 from bickd_core.geometry.shards import SHARDS, stratified_shards
+from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
 from bickd_core.geometry.summary import Summary, check_aligned, summarise
 
@@ -84,6 +89,7 @@ __all__ = [
     "CrossFigures",
     "CrossGeometry",
     "CrossGrams",
+    "EpochFigures",
     "GramPass",
     "Interval",
     "Kept",
@@ -94,6 +100,7 @@ __all__ = [
     "RowSimilarity",
     "ShardGrams",
     "Summary",
+    "TemperatureCurve",
     "accuracy",
     "agreement_rate",
     "agrees",
@@ -113,8 +120,11 @@ __all__ = [
     "cross_gram",
     "duplicate_fraction",
     "effective_rank",
+    "eigenvalues",
     "entropy",
+    "epoch_figures",
     "expected_calibration_error",
+    "group_means",
     "hellinger",
     "index_order",
     "kept_cross",
@@ -126,6 +136,7 @@ __all__ = [
     "logit_grams",
     "matched_temperature",
     "mean_entropy",
+    "mean_entropy_at",
     "mean_interval",
     "mean_overlap_difference",
     "neighbour_overlap",
@@ -146,6 +157,7 @@ __all__ = [
     "stream_grams",
     "summarise",
     "superclass_order",
+    "temperature_curve",
     "umap_layout",
     "unit_columns",
 ]

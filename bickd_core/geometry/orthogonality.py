@@ -11,6 +11,7 @@ row and column are 0 (never NaN), and it takes no part in any figure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,14 +184,19 @@ def orthogonality_score(gram: np.ndarray, empty: np.ndarray) -> float | None:
     return float(1.0 - np.sqrt(np.sum(off * off) / (used * (used - 1))))
 
 
+def eigenvalues(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """Eigenvalues of G over its usable classes [C'], the greatest first, all at least 0; they sum to C'."""
+    used = np.flatnonzero(~empty)
+    return np.clip(np.linalg.eigvalsh(gram[np.ix_(used, used)])[::-1], 0.0, None)
+
+
 def effective_rank(gram: np.ndarray, empty: np.ndarray) -> float:
     """`exp(-sum_k l_k log l_k)`, l the eigenvalues of G over their sum (Roy and Vetterli 2007); 0 if none
     usable.
     """
-    used = int((~empty).sum())
-    if used == 0:
+    values = eigenvalues(gram, empty)
+    if not len(values):
         return 0.0
-    values = np.clip(np.linalg.eigvalsh(gram), 0.0, None)
     return float(np.exp(entr(values / values.sum()).sum()))
 
 
@@ -202,6 +208,30 @@ def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
     if used < 2:
         return np.zeros(len(gram))
     return np.where(empty, 0.0, (gram.sum(axis=1) - np.diag(gram)) / (used - 1))
+
+
+def group_means(gram: np.ndarray, empty: np.ndarray, group: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Mean cosine between the classes of two groups, a class with itself left out.
+
+    Args:
+        gram: [C, C] class Gram, or a cross Gram or a difference of two.
+        empty: [C] bool, classes that take no part.
+        group: the group of each class, C entries.
+
+    Returns:
+        Means [S, S], NaN where there is no pair (a group of one class with itself), and the S groups in
+        order of first appearance.
+
+    >>> group_means(np.array([[1.0, 0.2, 0.4], [0.2, 1.0, 0.6], [0.4, 0.6, 1.0]]), np.zeros(3, bool), "aab")[0].round(3).tolist()
+    [[0.2, 0.5], [0.5, nan]]
+    """
+    names = list(dict.fromkeys(group))
+    member = np.zeros((len(names), len(group)))
+    member[[names.index(name) for name in group], np.arange(len(group))] = ~empty
+    sizes = member.sum(axis=1)
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    total = member @ (gram - np.diag(np.diag(gram))) @ member.T
+    return np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan), names
 
 
 def class_geometry(

@@ -52,6 +52,11 @@ def mean_entropy(P: np.ndarray) -> float:
     return float(entropy(P).mean())
 
 
+def mean_entropy_at(logits: np.ndarray, T: float) -> float:
+    """Mean entropy of `softmax(logits / T)` in nats, without making the probabilities."""
+    return _entropy_and_slope(_shifted(logits), checks.positive(T, "T"))[0]
+
+
 @dataclass(frozen=True)
 class MatchedTemperature:
     """Where a model's mean entropy meets a target.

@@ -1,0 +1,181 @@
+"""Class hierarchies: which superclass each class belongs to, from a small file.
+
+A hierarchy orders and groups classes in a matrix. As CSV it has the columns `class,superclass`; as JSON or YAML it
+is a mapping `class: superclass`, or `superclass: [class, class]`.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+FILES = Path(__file__).parent / "files"
+MAX_BYTES = 4_000_000
+_SHOWN = 8
+_UNREADABLE = "the file cannot be read as a mapping; write one line 'class: superclass' for each class."
+
+
+class HierarchyError(ValueError):
+    """A hierarchy file that does not fit; `problems` has one sentence a row, and the message the first of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        more = len(problems) - _SHOWN
+        super().__init__(" ".join(problems[:_SHOWN]) + (f" And {more} more." if more > 0 else ""))
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Attributes: name: where it came from. superclass: of each class, in the order of the class names."""
+
+    name: str
+    superclass: tuple[str, ...]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The superclasses, in order of first appearance."""
+        return tuple(dict.fromkeys(self.superclass))
+
+    def members(self, group: str) -> tuple[int, ...]:
+        """Class indices of one superclass."""
+        return tuple(c for c, name in enumerate(self.superclass) if name == group)
+
+
+def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[str]) -> Hierarchy:
+    """Read and check a hierarchy for these classes.
+
+    Args:
+        content: of the file, UTF-8.
+        filename: its ending says what it is: .csv, .tsv, .json, .yaml or .yml.
+        class_names: every one of them needs exactly one superclass, and no other class may be named.
+
+    Raises:
+        HierarchyError: with a sentence for each row that is wrong and each class that is missing.
+    """
+    if len(content) > MAX_BYTES:
+        raise HierarchyError([f"the file must be at most 4 MB, got {len(content) / 1e6:.1f} MB."])
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+    except UnicodeDecodeError as error:
+        raise HierarchyError(
+            [f"the file must be UTF-8 text: {error.reason} at byte {error.start}."]
+        ) from error
+    rows, problems = _rows(text, filename)
+    known, found = set(class_names), dict[str, tuple[str, str]]()
+    for where, name, superclass in rows:
+        if not name or not superclass:
+            problems.append(f"{where} needs a class and a superclass, got '{name}' and '{superclass}'.")
+        elif name not in known:
+            problems.append(
+                f"{where} names class '{name:.60}', which these models have not{_near(name, known)}"
+            )
+        elif name in found and found[name][0] != superclass:
+            problems.append(
+                f"{where} puts '{name}' under '{superclass:.60}', but {found[name][1]} under '{found[name][0]:.60}'."
+            )
+        else:
+            found.setdefault(name, (superclass, where))
+    missing = [name for name in class_names if name not in found]
+    if missing and not problems:
+        names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        problems.append(
+            f"{len(missing)} of {len(class_names)} classes have no superclass: {names}; add a row for each."
+        )
+    if problems:
+        raise HierarchyError(problems)
+    return Hierarchy(filename, tuple(found[name][0] for name in class_names))
+
+
+def bundled_hierarchy(dataset: str, class_names: Sequence[str]) -> Hierarchy | None:
+    """The hierarchy that comes with a data set; None where there is none, or its classes are others."""
+    path = FILES / f"{dataset}-hierarchy.csv"
+    if "/" in dataset or not path.exists():
+        return None
+    try:
+        return read_hierarchy(path.read_bytes(), path.name, class_names)
+    except HierarchyError:
+        return None
+
+
+def template(class_names: Sequence[str]) -> str:
+    """A CSV with every class and an empty superclass, to be filled in."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["class", "superclass"])
+    writer.writerows([name, ""] for name in class_names)
+    return out.getvalue()
+
+
+Row = tuple[str, str, str]
+"""Where it stands, class, superclass."""
+
+
+def _rows(text: str, filename: str) -> tuple[list[Row], list[str]]:
+    ending = Path(filename).suffix.lower()
+    if ending in (".csv", ".tsv"):
+        return _from_csv(text)
+    if ending not in (".json", ".yaml", ".yml"):
+        raise HierarchyError([f"the file must end in .csv, .tsv, .json or .yaml, got '{filename:.60}'."])
+    try:
+        content = json.loads(text) if ending == ".json" else yaml.safe_load(text)
+    except json.JSONDecodeError as error:
+        raise HierarchyError([f"line {error.lineno} is no JSON: {error.msg}."]) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "the file" if mark is None else f"line {mark.line + 1}"
+        raise HierarchyError([f"{where} is no YAML: {getattr(error, 'problem', error)}."]) from error
+    except (ValueError, RecursionError) as error:
+        raise HierarchyError([_UNREADABLE]) from error
+    return _from_mapping(content)
+
+
+def _from_csv(text: str) -> tuple[list[Row], list[str]]:
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    try:
+        header = [cell.strip().lower() for cell in next(reader, [])]
+        if header[:2] != ["class", "superclass"]:
+            raise HierarchyError([f"line 1 must read 'class,superclass', got '{first.strip():.60}'."])
+        rows, problems = [], []
+        for cells in reader:
+            where = f"line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) < 2 or any(cell.strip() for cell in cells[2:]):
+                problems.append(f"{where} must have two columns, got {len(cells)}; quote names with a comma.")
+                continue
+            rows.append((where, cells[0].strip(), cells[1].strip()))
+    except csv.Error as error:
+        raise HierarchyError([f"line {reader.line_num} is no CSV: {error}."]) from error
+    return rows, problems
+
+
+def _from_mapping(content: object) -> tuple[list[Row], list[str]]:
+    if not isinstance(content, dict) or not content:
+        kind = type(content).__name__
+        raise HierarchyError([f"the file must map each class to its superclass, got a {kind} at the top."])
+    rows, problems = [], []
+    for key, value in content.items():
+        where = f"entry '{key!s:.60}'"
+        if isinstance(value, str):
+            rows.append((where, str(key).strip(), value.strip()))
+        elif isinstance(value, list) and all(isinstance(name, str) for name in value):
+            rows += [(where, name.strip(), str(key).strip()) for name in value]
+        else:
+            problems.append(
+                f"{where} must hold a superclass or a list of classes, got a {type(value).__name__}."
+            )
+    return rows, problems
+
+
+def _near(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else "."

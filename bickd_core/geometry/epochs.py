@@ -1,0 +1,82 @@
+"""A model's geometry while it learned: its stored logits on a fixed probe set, one slice an epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.geometry import agreement, checks
+from bickd_core.geometry.orthogonality import class_gram, orthogonality_score
+from bickd_core.geometry.probabilities import softmax
+
+
+@dataclass(frozen=True)
+class EpochFigures:
+    """Figures on the probe set after each of E epochs.
+
+    Attributes:
+        epochs: [E] as stored, the first is 0.
+        grams: float32 [E, C, C] class Grams at T; rows and columns of empty classes are 0.
+        overlap, score: [E] of these Grams; NaN below two usable classes.
+        accuracy: [E] share right; None without labels.
+        agreement: [E] share with the reference's top-1 class; None without a reference.
+        n: samples of the probe set.
+    """
+
+    epochs: np.ndarray
+    grams: np.ndarray
+    overlap: np.ndarray
+    score: np.ndarray
+    accuracy: np.ndarray | None
+    agreement: np.ndarray | None
+    n: int
+
+    def at(self, epoch: int) -> int:
+        """The position of the last stored epoch that is not after `epoch`; the first if all are."""
+        return max(int(np.searchsorted(self.epochs, epoch, side="right")) - 1, 0)
+
+
+def epoch_figures(
+    logits: np.ndarray,
+    epochs: np.ndarray,
+    *,
+    T: float = 4.0,
+    labels: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
+) -> EpochFigures:
+    """All figures of one model by epoch.
+
+    Args:
+        logits: [E, P, C] of the same P samples after each epoch.
+        epochs: [E] their numbers, rising.
+        T: temperature of the Grams.
+        labels: [P] true classes, or None.
+        reference: [P, C] logits of the finished teacher on the same samples, or None.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    logits = np.asarray(logits)
+    if logits.ndim != 3 or not len(logits) or len(epochs) != len(logits):
+        raise ValueError(
+            f"logits must be [epochs, samples, classes] with a number an epoch, got shape {logits.shape} and "
+            f"{len(epochs)} numbers: pass the arrays of one trajectory."
+        )
+    count, n, n_classes = logits.shape
+    grams = np.empty((count, n_classes, n_classes), dtype=np.float32)
+    overlap, score = np.full(count, np.nan), np.full(count, np.nan)
+    for e, one in enumerate(logits):
+        gram, empty = class_gram(softmax(one, T))
+        grams[e] = gram
+        used = int((~empty).sum())
+        if used > 1:
+            overlap[e] = (gram.sum() - used) / (used * (used - 1))
+            score[e] = orthogonality_score(gram, empty)
+    right, same = None, None
+    if labels is not None:
+        labels = checks.labels_for(labels, n, n_classes, "accuracy by epoch")
+        right = (logits.argmax(axis=2) == labels).mean(axis=1)
+    if reference is not None:
+        same = np.array([agreement.agreement_rate(reference, one) for one in logits])
+    return EpochFigures(np.asarray(epochs, dtype=np.int64), grams, overlap, score, right, same, n)

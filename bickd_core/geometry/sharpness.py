@@ -1,0 +1,60 @@
+"""What temperature alone does to the geometry of classes.
+
+A higher temperature blurs every sample over the classes, so columns grow alike and overlap rises, whatever the
+model has learned. Over a range of temperatures each model draws a curve; two models are compared fairly at one
+mean entropy, that is at one place of the horizontal axis when overlap is drawn against entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.geometry import checks
+from bickd_core.geometry.gram_figures import class_figures
+from bickd_core.geometry.kept import logit_grams
+from bickd_core.geometry.probabilities import mean_entropy_at
+
+TEMPERATURES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+
+
+@dataclass(frozen=True)
+class TemperatureCurve:
+    """One model's figures at K temperatures.
+
+    Attributes:
+        temperatures: [K], rising.
+        entropy: [K] mean entropy in nats, which never falls with T.
+        overlap: [K] mean off-diagonal of the class Gram; NaN below two usable classes.
+        score: [K] orthogonality score; NaN likewise.
+    """
+
+    temperatures: np.ndarray
+    entropy: np.ndarray
+    overlap: np.ndarray
+    score: np.ndarray
+
+
+def temperature_curve(
+    logits: np.ndarray, temperatures: Sequence[float] = TEMPERATURES, *, centred: bool = False
+) -> TemperatureCurve:
+    """Overlap, orthogonality score and mean entropy of one model at each temperature, on all its samples.
+
+    Args:
+        logits: [N, C].
+        temperatures: K of them, above 0.
+        centred: Pearson correlations in place of cosines.
+    """
+    logits = checks.matrix(logits, "logits")
+    together = np.zeros(len(logits), dtype=np.int64)  # one shard: no interval is asked for
+    asked = np.sort(np.asarray(temperatures, dtype=np.float64))
+    entropy, overlap, score = [], [], []
+    for T in asked.tolist():
+        kept = logit_grams([logits], [T], together, dtype=np.float64 if centred else np.float32)
+        figures = class_figures(kept.models[0], centred=centred, effective_rank=False)
+        entropy.append(mean_entropy_at(logits, T))
+        overlap.append(np.nan if figures.overlap is None else figures.overlap.estimate)
+        score.append(np.nan if figures.score is None else figures.score.estimate)
+    return TemperatureCurve(asked, np.array(entropy), np.array(overlap), np.array(score))

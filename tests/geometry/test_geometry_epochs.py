@@ -1,0 +1,125 @@
+"""Figures by epoch, by temperature, by group: each against a plain loop."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bickd_core.geometry import (
+    class_geometry,
+    eigenvalues,
+    epoch_figures,
+    group_means,
+    matched_temperature,
+    mean_entropy,
+    mean_entropy_at,
+    overlap,
+    softmax,
+    temperature_curve,
+)
+
+
+def draw(seed, epochs=5, n=40, c=5):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, c, n)
+    logits = random.normal(size=(epochs, n, c))
+    logits[:, np.arange(n), labels] += np.arange(epochs)[:, None]
+    return logits, labels
+
+
+@given(seed=st.integers(0, 10_000), T=st.sampled_from([0.5, 1.0, 4.0]))
+@settings(deadline=None, max_examples=20)
+def test_each_epoch_is_what_its_slice_says(seed, T):
+    logits, labels = draw(seed)
+    reference = logits[-1] * 2
+    found = epoch_figures(logits, np.arange(5) * 2, T=T, labels=labels, reference=reference)
+    for e, one in enumerate(logits):
+        plain = class_geometry(softmax(one, T))
+        assert found.grams[e] == pytest.approx(plain.gram, abs=1e-6)
+        assert found.overlap[e] == pytest.approx(plain.overlap)
+        assert found.score[e] == pytest.approx(plain.score)
+        hits = [int(np.argmax(row)) == label for row, label in zip(one, labels, strict=True)]
+        assert found.accuracy[e] == pytest.approx(sum(hits) / len(hits))
+        same = [np.argmax(row) == np.argmax(other) for row, other in zip(one, reference, strict=True)]
+        assert found.agreement[e] == pytest.approx(sum(same) / len(same))
+    assert found.n == 40
+    assert found.agreement[-1] == 1.0
+
+
+def test_an_epoch_that_was_not_stored_shows_the_last_one_before_it():
+    logits, _ = draw(0)
+    found = epoch_figures(logits, np.array([2, 4, 6, 8, 10]))
+    assert [found.at(e) for e in (0, 2, 3, 4, 10, 99)] == [0, 0, 0, 1, 4, 4]
+    assert found.accuracy is None
+    assert found.agreement is None
+
+
+def test_one_sample_and_one_class_have_no_overlap():
+    found = epoch_figures(np.zeros((2, 1, 1)), np.array([0, 1]))
+    assert np.isnan(found.overlap).all()
+    assert np.isnan(found.score).all()
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 3)), np.zeros((0, 3, 2)), np.zeros((3, 3, 2))])
+def test_arrays_that_are_no_trajectory_are_refused(bad):
+    with pytest.raises(ValueError, match="logits must be"):
+        epoch_figures(bad, np.arange(2))
+
+
+@given(seed=st.integers(0, 10_000), centred=st.booleans())
+@settings(deadline=None, max_examples=15)
+def test_a_temperature_curve_is_each_temperature_on_its_own(seed, centred):
+    logits = draw(seed)[0][-1]
+    curve = temperature_curve(logits, (4.0, 1.0, 2.0), centred=centred)
+    assert curve.temperatures.tolist() == [1.0, 2.0, 4.0]
+    for k, T in enumerate(curve.temperatures):
+        P = softmax(logits, T)
+        plain = class_geometry(P, centred=centred)
+        assert curve.overlap[k] == pytest.approx(plain.overlap, abs=2e-6)
+        assert curve.score[k] == pytest.approx(plain.score, abs=2e-6)
+        assert curve.entropy[k] == pytest.approx(mean_entropy(P))
+        assert mean_entropy_at(logits, T) == pytest.approx(mean_entropy(P))
+    assert (np.diff(curve.entropy) >= 0).all()
+
+
+def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
+    logits = draw(3)[0][-1]
+    sharp = logits * 3
+    at = matched_temperature(sharp, mean_entropy(softmax(logits, 2.0))).temperature
+    assert temperature_curve(sharp, [at]).overlap[0] == pytest.approx(overlap(softmax(logits, 2.0)), abs=1e-5)
+    assert temperature_curve(sharp, [2.0]).overlap[0] < temperature_curve(logits, [2.0]).overlap[0]
+
+
+@given(seed=st.integers(0, 10_000), c=st.integers(1, 9))
+@settings(deadline=None, max_examples=40)
+def test_group_means_are_means_over_pairs(seed, c):
+    random = np.random.default_rng(seed)
+    P = softmax(random.normal(size=(20, c)) * 3)
+    found = class_geometry(P)
+    empty = random.random(c) < 0.2
+    group = [str(g) for g in random.integers(0, 3, c)]
+    means, names = group_means(found.gram, empty, group)
+    for i, first in enumerate(names):
+        for j, second in enumerate(names):
+            cells = [
+                found.gram[a, b]
+                for a in range(c)
+                for b in range(c)
+                if a != b and group[a] == first and group[b] == second and not (empty[a] or empty[b])
+            ]
+            assert math.isnan(means[i, j]) if not cells else means[i, j] == pytest.approx(np.mean(cells))
+
+
+def test_eigenvalues_fall_and_sum_to_the_usable_classes():
+    P = softmax(draw(1)[0][-1])
+    P = np.where(np.arange(5) == 3, 0.0, P)
+    found = class_geometry(P)
+    values = eigenvalues(found.gram, found.empty)
+    assert len(values) == 4
+    assert values.sum() == pytest.approx(4)
+    assert (np.diff(values) <= 0).all()
+    shares = values / values.sum()
+    assert found.effective_rank == pytest.approx(math.exp(-sum(p * math.log(p) for p in shares.tolist())))
+    assert len(eigenvalues(np.zeros((2, 2)), np.ones(2, dtype=bool))) == 0
