@@ -119,7 +119,7 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
                 "schedule": {"kind": form["schedule"]},
                 "seeds": Seeds.all(form["seed"]).model_dump(),
                 "precision": form["precision"],
-                "threads": form.get("threads"),
+                "threads": form["threads"],
             }
         )
     except ValidationError as error:

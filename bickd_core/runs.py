@@ -6,7 +6,6 @@ The folder itself is in `run_folder`, run.yaml in `run_info`; here is the librar
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import shutil
 import time
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bickd_core.naming import nearest
 from bickd_core.run_folder import RunFolder
 from bickd_core.run_info import NAME, Cost, RunError, RunInfo, Source, Split, TeacherRef, check_name
 
@@ -111,5 +111,5 @@ class Library:
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known[:6]) or 'none yet'}."
+    near = nearest(key, known, cutoff=0.6)
+    return f"did you mean '{near}'?" if near else f"known are {', '.join(known[:6]) or 'none yet'}."

@@ -6,7 +6,6 @@ worked out from the models that are compared, so the same link picks the same sa
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
@@ -14,6 +13,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from bickd_core.geometry import hellinger, pair_contributions
+from bickd_core.naming import nearest
 from bickd_core.predictions import Predictions
 
 CARRIED = 0.8
@@ -46,8 +46,8 @@ class Rule:
         """
         kind, colon, rest = text.partition(":")
         if not colon or kind not in KINDS:
-            near = difflib.get_close_matches(kind, KINDS, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(KINDS)}."
+            near = nearest(kind, KINDS)
+            hint = f"did you mean '{near}'?" if near else f"known are {', '.join(KINDS)}."
             raise SelectionError(f"a selection reads 'kind:words', got '{text:.60}'; {hint}")
         return cls(kind, tuple(unquote(word) for word in rest.split("~")) if rest else ())
 
@@ -85,8 +85,8 @@ class Scene:
 
     def class_index(self, name: str) -> int:
         if name not in self.teacher.class_names:
-            near = difflib.get_close_matches(name, self.teacher.class_names, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else "."
+            near = nearest(name, self.teacher.class_names)
+            hint = f"; did you mean '{near}'?" if near else "."
             raise SelectionError(f"the selection names class '{name:.60}', which these models have not{hint}")
         return self.teacher.class_names.index(name)
 

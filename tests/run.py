@@ -26,6 +26,9 @@ def main(arguments: list[str]) -> int:
     from browser_harness import find_chromium
 
     if arguments and arguments != ["tests"]:
+        if find_chromium() is None and any("browser" in argument for argument in arguments):
+            print(BANNER, flush=True)
+            return 1
         return pytest(arguments)
     failed = pytest(["tests", "--ignore", "tests/browser", "-n", str(min(4, os.cpu_count() or 1))])
     if find_chromium() is not None:

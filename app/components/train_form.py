@@ -254,6 +254,18 @@ def _more(form: dict[str, Any]) -> None:
             form |= {"lr": rate if rate else OPTIMIZERS[kind]().lr, "lr_of": kind}
         columns = st.columns(3)
         with columns[0]:
+            _keep("threads", None)
+            form["threads"] = st.number_input(
+                "Threads",
+                min_value=1,
+                max_value=256,
+                step=1,
+                key="distill-threads",
+                placeholder="its share",
+                help="CPU threads of the run. Empty: the cores, shared among the runs that may work at once.",
+            )
+        columns = st.columns(3)
+        with columns[0]:
             _choice(form, "schedule", "Schedule", {name: name.capitalize() for name in SCHEDULES})
         with columns[1]:
             _choice(form, "precision", "Precision", PRECISIONS)

@@ -1,10 +1,10 @@
 """The known data sets: a table that costs nothing to read, and `load_dataset`."""
 
-import difflib
 import importlib
 from dataclasses import dataclass
 
 from bickd_core.data.base import Dataset, carve_validation, channel_statistics, limit
+from bickd_core.naming import nearest
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,22 @@ def dataset_info(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(str(name).lower(), DATASETS, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, DATASETS, cutoff=0.4)
+    hint = f"; did you mean {near!r}?" if near else ""
     raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {name!r}{hint}")
+
+
+def checked_size(info: DatasetInfo, image_size: int | None) -> int:
+    """Pixels a side: the data set's default for None.
+
+    Raises:
+        ValueError: a size that the data set does not come in.
+    """
+    size = info.default_image_size if image_size is None else image_size
+    if size not in info.image_sizes:
+        allowed = " or ".join(str(allowed) for allowed in info.image_sizes)
+        raise ValueError(f"image_size of {info.name} must be {allowed}, not {image_size}")
+    return size
 
 
 def load_dataset(
@@ -114,10 +127,7 @@ def load_dataset(
         DataUnavailableError: when fashion-mnist is neither installed nor can be downloaded.
     """
     info = dataset_info(name)
-    size = info.default_image_size if image_size is None else image_size
-    if size not in info.image_sizes:
-        allowed = " or ".join(str(allowed) for allowed in info.image_sizes)
-        raise ValueError(f"image_size of {name} must be {allowed}, not {image_size}")
+    size = checked_size(info, image_size)
     source = importlib.import_module(f"bickd_core.data.{info.module}").load(size)
     train, validation = carve_validation(source.train, size=source.validation_size, seed=validation_seed)
     if train_limit is not None:

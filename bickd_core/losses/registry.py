@@ -1,6 +1,5 @@
 """Objectives by name."""
 
-import difflib
 from collections.abc import Callable
 
 from pydantic import ValidationError
@@ -10,6 +9,7 @@ from bickd_core.losses.ce import CEObjective
 from bickd_core.losses.dist import DISTObjective
 from bickd_core.losses.kd import KDObjective
 from bickd_core.losses.objective import Objective
+from bickd_core.naming import nearest
 from bickd_core.presets import PRESETS, BicKDOptions, CEOptions, DISTOptions, KDOptions
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
@@ -52,8 +52,8 @@ def create_objective(
 
 
 def _unknown(argument: str, given: str, known: list[str]) -> ValueError:
-    near = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.5)
-    hint = f"; the nearest is {near[0]!r}" if near else ""
+    near = nearest(given, known)
+    hint = f"; the nearest is {near!r}" if near else ""
     return ValueError(f"{argument} must be one of {', '.join(known) or 'none'}, but {given!r} came{hint}.")
 
 

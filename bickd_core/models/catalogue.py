@@ -1,7 +1,8 @@
 """The networks by name, without torch: for choice lists, command-line help and error messages."""
 
-import difflib
 from dataclasses import dataclass
+
+from bickd_core.naming import nearest
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,6 @@ def resolve(name: str) -> ModelInfo:
     """
     if name in MODELS:
         return MODELS[name]
-    near = difflib.get_close_matches(str(name).lower(), MODELS, n=1, cutoff=0.5)
-    hint = f"; the nearest is {near[0]!r}" if near else ""
+    near = nearest(name, MODELS)
+    hint = f"; the nearest is {near!r}" if near else ""
     raise ValueError(f"model must be one of {', '.join(MODELS)}, but {name!r} came{hint}.")

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from bickd_core.data import dataset_info
+from bickd_core.data.registry import checked_size, dataset_info
 from bickd_core.models.catalogue import resolve
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, TeacherRef
 from bickd_core.training.config import TrainConfig
@@ -23,10 +23,7 @@ def create_run(
     """
     resolve(config.arch)
     data = dataset_info(config.dataset)
-    size = config.image_size or data.default_image_size
-    if size not in data.image_sizes:
-        allowed = ", ".join(map(str, data.image_sizes))
-        raise ValueError(f"`image_size` of {data.name} must be one of {allowed}; got {size}.")
+    size = checked_size(data, config.image_size)
     teacher = None
     if config.teacher is not None:
         teacher = teacher_reference(library.locate(config.teacher), data.name, size)

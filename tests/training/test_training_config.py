@@ -98,7 +98,7 @@ def test_names_say_what_a_run_is():
     [
         ({"arch": "resnet-20"}, "but 'resnet-20' came; the nearest is 'resnet20'."),
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
-        ({"image_size": 32}, "`image_size` of digits must be one of 8; got 32."),
+        ({"image_size": 32}, "image_size of digits must be 8, not 32"),
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),
         (
             {"dataset": "caltech95", "teacher": "teacher"},
