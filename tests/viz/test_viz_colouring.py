@@ -51,7 +51,7 @@ def test_quiet_has_no_colour():
 def test_the_frame_holds_all_maps_but_not_a_stray():
     random = np.random.default_rng(0)
     one = random.uniform(-1, 1, (600, 2))
-    two = random.uniform(-1, 1, (600, 2)) + [3, 0]
+    two = random.uniform(-1, 1, (600, 2)) + np.array([3, 0])
     x0, x1, y0, y1 = tight_frame([one, two])
     assert x0 < -0.99
     assert x1 > 3.99
