@@ -13,6 +13,7 @@ from bickd_core.geometry import (
     ClassGeometry,
     CrossGeometry,
     Interval,
+    MatchedTemperature,
     RowSimilarity,
     Summary,
     cka_null,
@@ -20,6 +21,8 @@ from bickd_core.geometry import (
     cluster_order,
     cross_gram,
     hellinger,
+    matched_temperature,
+    mean_entropy_at,
     paired_mean_difference,
     paired_overlap_difference,
     row_similarity,
@@ -54,8 +57,16 @@ def probabilities(of: Comparison, model: Model, temperature: float) -> np.ndarra
 
 def matched_temperature_of(of: Comparison, model: Model, temperature: float) -> float | None:
     """Where this model's mean entropy is the teacher's at T; None where it cannot be reached."""
-    matched = summary(of, model, temperature).matched
-    return matched.temperature if matched is not None and matched.reached else None
+    if model.is_teacher:
+        return temperature
+    matched = _matched(of.key, model.key, temperature, of)
+    return matched.temperature if matched.reached else None
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _matched(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> MatchedTemperature:
+    target = mean_entropy_at(_of.teacher.predictions.logits, T)
+    return matched_temperature(_of.model(model).predictions.logits, target)
 
 
 def geometry(of: Comparison, model: Model, temperature: float, *, centred: bool = False) -> ClassGeometry:

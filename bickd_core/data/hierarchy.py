@@ -104,12 +104,12 @@ def bundled_hierarchy(dataset: str, class_names: Sequence[str]) -> Hierarchy | N
         return None
 
 
-def template(class_names: Sequence[str]) -> str:
-    """A CSV with every class and an empty superclass, to be filled in."""
+def to_csv(class_names: Sequence[str], superclass: Sequence[str] | None = None) -> str:
+    """A hierarchy as CSV; without superclasses a template to be filled in."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["class", "superclass"])
-    writer.writerows([name, ""] for name in class_names)
+    writer.writerows(zip(class_names, superclass or [""] * len(class_names), strict=True))
     return out.getvalue()
 
 

@@ -50,7 +50,7 @@ from bickd_core.geometry.layout import (
     pca_layout,
     umap_layout,
 )
-from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
+from bickd_core.geometry.ordering import cluster_groups, cluster_order, index_order, superclass_order
 from bickd_core.geometry.orthogonality import (
     ClassGeometry,
     CrossGeometry,
@@ -69,6 +69,7 @@ from bickd_core.geometry.orthogonality import (
 )
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
+    class_probabilities,
     entropy,
     log_softmax,
     matched_temperature,
@@ -113,6 +114,8 @@ __all__ = [
     "class_figures",
     "class_geometry",
     "class_gram",
+    "class_probabilities",
+    "cluster_groups",
     "cluster_order",
     "correct",
     "cross_contributions",

@@ -23,20 +23,50 @@ def cluster_order(gram: np.ndarray, empty: np.ndarray | None = None) -> np.ndarr
     Returns:
         [C] permutation of 0 .. C - 1; empty classes come last, by index.
     """
+    used, tree = _dendrogram(gram, empty)
+    if tree is not None:
+        from scipy.cluster.hierarchy import leaves_list
+
+        used = used[leaves_list(tree)]
+    return np.concatenate([used, np.setdiff1d(np.arange(len(gram)), used)]).astype(np.int64)
+
+
+def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = None) -> np.ndarray:
+    """The same dendrogram cut into at most `groups` branches, each of neighbours in `cluster_order`.
+
+    Returns:
+        [C] int64, the branch of each class, 0, 1, ... in cluster order; empty classes are one group of their own, the last.
+    """
+    if groups < 1:
+        raise ValueError(f"groups must be at least 1, got {groups!r}: try 30.")
+    used, tree = _dendrogram(gram, empty)
+    found = np.full(len(gram), -1, dtype=np.int64)
+    found[used] = np.arange(len(used)) if tree is None else 0
+    if tree is not None:
+        from scipy.cluster.hierarchy import fcluster, leaves_list
+
+        branch = fcluster(tree, groups, criterion="maxclust")
+        rank = {label: place for place, label in enumerate(dict.fromkeys(branch[leaves_list(tree)].tolist()))}
+        found[used] = [rank[label] for label in branch.tolist()]
+    found[found < 0] = found.max() + 1
+    return found
+
+
+def _dendrogram(gram: np.ndarray, empty: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The usable classes, and their linkage matrix; None where there are fewer than three."""
     gram = np.asarray(gram, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
         raise ValueError(f"gram must be square [C, C], got shape {gram.shape}: pass class_gram(P)[0].")
     empty = np.diag(gram) == 0 if empty is None else np.asarray(empty, dtype=bool)
     used = np.flatnonzero(~empty)
-    if len(used) > 2:
-        # here, because loading it takes longer than most pages need
-        from scipy.cluster.hierarchy import leaves_list, linkage
+    if len(used) < 3:
+        return used, None
+    # here, because loading it takes longer than most pages need
+    from scipy.cluster.hierarchy import linkage
 
-        part = gram[np.ix_(used, used)]
-        distance = np.clip(1.0 - (part + part.T) / 2, 0.0, None)
-        condensed = distance[np.triu_indices(len(used), 1)]
-        used = used[leaves_list(linkage(condensed, method="average", optimal_ordering=True))]
-    return np.concatenate([used, np.flatnonzero(empty)]).astype(np.int64)
+    part = gram[np.ix_(used, used)]
+    distance = np.clip(1.0 - (part + part.T) / 2, 0.0, None)
+    return used, linkage(distance[np.triu_indices(len(used), 1)], method="average", optimal_ordering=True)
 
 
 def superclass_order(superclass: Sequence[str | int], within: np.ndarray | None = None) -> np.ndarray:

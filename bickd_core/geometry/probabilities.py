@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import entr
 
 from bickd_core.geometry import checks
+
+_BLOCK = 4096
 
 
 def softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
@@ -30,6 +33,24 @@ def softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=1, keepdims=True)
     return scaled
+
+
+def class_probabilities(logits: np.ndarray, T: float, classes: Sequence[int]) -> np.ndarray:
+    """Columns of `softmax(logits / T)` [N, k] for a few classes, with no N x C matrix in float64.
+
+    Args:
+        logits: [N, C].
+        T: temperature, above 0.
+        classes: k class indices.
+    """
+    checks.positive(T, "T")
+    found = np.empty((len(logits), len(classes)))
+    for start in range(0, len(logits), _BLOCK):
+        scaled = np.asarray(logits[start : start + _BLOCK], dtype=np.float64) / T
+        top = scaled.max(axis=1, keepdims=True)
+        total = np.exp(scaled - top).sum(axis=1, keepdims=True)
+        found[start : start + _BLOCK] = np.exp(scaled[:, list(classes)] - top) / total
+    return found
 
 
 def log_softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:

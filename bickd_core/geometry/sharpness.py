@@ -17,7 +17,7 @@ from bickd_core.geometry.gram_figures import class_figures
 from bickd_core.geometry.kept import logit_grams
 from bickd_core.geometry.probabilities import mean_entropy_at
 
-TEMPERATURES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+TEMPERATURES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 @dataclass(frozen=True)

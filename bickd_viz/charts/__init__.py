@@ -5,11 +5,13 @@ from bickd_viz.charts.eigen import spectrum
 from bickd_viz.charts.histogram import Sample, angles, probability_histogram
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
+from bickd_viz.charts.sharpness import Curve, sharpness_curves
 from bickd_viz.charts.training import Line, loss_terms, metric_lines, term_colour
 from bickd_viz.charts.whisker_html import whisker_html
 from bickd_viz.charts.whiskers import Row, whisker_rows
 
 __all__ = [
+    "Curve",
     "Line",
     "Row",
     "Sample",
@@ -23,6 +25,7 @@ __all__ = [
     "prediction_map",
     "probability_histogram",
     "shared_frame",
+    "sharpness_curves",
     "spectrum",
     "term_colour",
     "whisker_html",

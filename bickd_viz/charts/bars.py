@@ -22,8 +22,11 @@ def leakage_ranking(
     x_title: str = "leakage",
     theme: Theme = LIGHT,
     height: int | None = None,
+    limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
 ) -> go.Figure:
     """The `top` classes with the most leakage, the greatest first.
+
+    limits: for each model the lower and upper ends [C] of its interval, drawn as whiskers on the dots.
 
     models: (style, leakage [C]: the mean off-diagonal entry of each class's row of the Gram). One model
     is drawn as bars with their values, several as dots on a line a class, ranked by the model at
@@ -50,9 +53,10 @@ def leakage_ranking(
     if single:
         _bars(fig, models[0][0], tables[0], ranked, class_names, x_title, theme)
     else:
-        _dots(fig, models, tables, ranked, class_names, x_title, theme)
+        _dots(fig, models, tables, limits or [None] * len(models), ranked, class_names, x_title, theme)
         legend_below(fig, theme)
-    shown = np.array([table[ranked] for table in tables])
+    ends = [end for pair in limits or () if pair is not None for end in pair]
+    shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])
     shown = shown[np.isfinite(shown)]
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
     span = high - low or 0.1
@@ -96,7 +100,7 @@ def _bars(fig, style, values, ranked, class_names, x_title, theme: Theme) -> Non
     )
 
 
-def _dots(fig, models, tables, ranked, class_names, x_title, theme: Theme) -> None:
+def _dots(fig, models, tables, limits, ranked, class_names, x_title, theme: Theme) -> None:
     block = np.array([[table[c] for table in tables] for c in ranked]).reshape(len(ranked), len(tables))
     x, y = [], []
     for k, line in enumerate(block):
@@ -108,11 +112,23 @@ def _dots(fig, models, tables, ranked, class_names, x_title, theme: Theme) -> No
             x=x, y=y, mode="lines", line=dict(color=theme.grid, width=3), hoverinfo="skip", showlegend=False
         )
     )
-    for (style, _), values in zip(models, tables, strict=True):
+    for (style, _), values, ends in zip(models, tables, limits, strict=True):
+        whiskers = None
+        if ends is not None:
+            whiskers = dict(
+                type="data",
+                symmetric=False,
+                array=[float(ends[1][c] - values[c]) for c in ranked],
+                arrayminus=[float(values[c] - ends[0][c]) for c in ranked],
+                color=style.colour,
+                thickness=1.4,
+                width=0,
+            )
         fig.add_trace(
             go.Scatter(
                 x=[float(values[c]) for c in ranked],
                 y=list(range(len(ranked))),
+                error_x=whiskers,
                 name=style.name,
                 mode="markers",
                 cliponaxis=False,
@@ -122,5 +138,6 @@ def _dots(fig, models, tables, ranked, class_names, x_title, theme: Theme) -> No
                 customdata=list(ranked),
                 hovertext=_hover(style, values, ranked, class_names, x_title),
                 hovertemplate="%{hovertext}<extra></extra>",
+                unselected=dict(marker=dict(opacity=1)),
             )
         )

@@ -12,7 +12,7 @@ from bickd_core.data.hierarchy import (
     HierarchyError,
     bundled_hierarchy,
     read_hierarchy,
-    template,
+    to_csv,
 )
 from bickd_core.runs import Library
 
@@ -111,8 +111,9 @@ def test_other_classes_have_no_bundled_hierarchy():
 
 
 def test_the_template_names_every_class():
-    lines = template(CLASSES).splitlines()
+    lines = to_csv(CLASSES).splitlines()
     assert lines[0] == "class,superclass"
     assert lines[3] == '"cup, large",'
     with pytest.raises(HierarchyError, match="line 2 needs a class and a superclass"):
-        read_hierarchy(template(CLASSES), "a.csv", CLASSES)
+        read_hierarchy(to_csv(CLASSES), "a.csv", CLASSES)
+    assert read_hierarchy(to_csv(CLASSES, WANTED), "a.csv", CLASSES).superclass == WANTED

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from bickd_core.geometry import (
     class_geometry,
+    class_probabilities,
+    cluster_groups,
+    cluster_order,
     eigenvalues,
     epoch_figures,
     group_means,
@@ -123,3 +126,30 @@ def test_eigenvalues_fall_and_sum_to_the_usable_classes():
     shares = values / values.sum()
     assert found.effective_rank == pytest.approx(math.exp(-sum(p * math.log(p) for p in shares.tolist())))
     assert len(eigenvalues(np.zeros((2, 2)), np.ones(2, dtype=bool))) == 0
+
+
+@given(seed=st.integers(0, 10_000), c=st.integers(1, 12), groups=st.integers(1, 6))
+@settings(deadline=None, max_examples=40)
+def test_branches_of_the_dendrogram_are_neighbours_in_its_order(seed, c, groups):
+    P = softmax(np.random.default_rng(seed).normal(size=(30, c)) * 3)
+    gram = class_geometry(P).gram
+    found = cluster_groups(gram, groups)
+    in_order = found[cluster_order(gram)]
+    assert in_order.tolist() == sorted(in_order.tolist())
+    assert found.max() + 1 <= max(groups, 2)
+    assert set(found.tolist()) == set(range(found.max() + 1))
+
+
+def test_empty_classes_are_a_group_of_their_own():
+    P = softmax(np.random.default_rng(0).normal(size=(30, 6)))
+    P[:, 2] = 0
+    found = cluster_groups(class_geometry(P).gram, 2)
+    assert found[2] == found.max()
+    assert (found == found[2]).sum() == 1
+
+
+@given(seed=st.integers(0, 10_000), T=st.sampled_from([0.1, 1.0, 4.0]))
+@settings(deadline=None, max_examples=20)
+def test_a_few_columns_are_those_of_the_whole_softmax(seed, T):
+    logits = draw(seed)[0][-1] * 100
+    assert class_probabilities(logits, T, [3, 0]) == pytest.approx(softmax(logits, T)[:, [3, 0]])

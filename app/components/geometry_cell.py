@@ -1,0 +1,71 @@
+"""The images behind one cell of the Grams: who carries it, in the teacher and in the student."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data
+from app.components import chart, frame, style, thumbs
+from bickd_viz import geometry_text as words
+from bickd_viz.charts import Sample, probability_histogram
+
+MOST_IMAGES = 12
+
+
+def show(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
+    if len(of.class_names) < 2:
+        return
+    st.subheader("The images behind a cell")
+    pair = frame.choose_pair(of, student, lens.temperature, "geometry-pair")
+    if pair[0] == pair[1]:
+        st.caption("The diagonal compares a class with itself: the images that carry most of that class.")
+    for model in (of.teacher, *([student] if of.students else [])):
+        with st.container(border=True, key=f"geometry-cell-{'teacher' if model.is_teacher else 'student'}"):
+            _card(of, model, pair, lens)
+    st.caption(data.image_credit(of))
+
+
+def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: data.Lens) -> None:
+    row, column = (of.class_names[c] for c in pair)
+    found = data.cell_parts(of, model, pair, lens)
+    cosine = float(found.parts.sum())
+    what = "correlation" if lens.centred else "cosine"
+    style.model_title(style.styles(of)[model.key], f"{what} {cosine:.2f} of {row} and {column}")
+    carriers = found.carriers()
+    truly = None
+    if of.labels is not None:
+        truly = [of.class_names[c] for c in of.labels[found.positions[:carriers]]]
+    strip, histogram = st.columns([3, 2], gap="medium")
+    with strip:
+        st.caption(
+            words.sentence_for_cell(
+                model.called, row, column, carriers=carriers, images=of.n, true_classes=truly
+            )
+            + f" Under each image: its true class, {model.called}'s probability of {row} | {column}, and its part of the {what}."
+        )
+        positions = found.positions[:MOST_IMAGES]
+        captions = [
+            (
+                thumbs.true_class(of, position),
+                f"{found.probabilities[position, 0]:.0%} | {found.probabilities[position, 1]:.0%} · {_part(part, cosine)}",
+            )
+            for position, part in zip(positions.tolist(), found.parts.tolist(), strict=False)
+        ]
+        thumbs.show(of, positions, captions)
+    with histogram:
+        theme = style.theme()
+        samples = [
+            Sample(of.class_names[c], found.probabilities[:, i], (theme.accent, theme.fallback[1])[i])
+            for i, c in enumerate(dict.fromkeys(pair))
+        ]
+        at = lens.at(of, model)
+        drawn = probability_histogram(
+            samples, x_title=f"probability at T = {at:.3g}, all images", theme=theme
+        )
+        chart.show(drawn, f"geometry-histogram-{model.key}")
+
+
+def _part(part: float, whole: float) -> str:
+    """A sample's share of the cell."""
+    share = part / whole if whole > 0 else 0.0
+    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"

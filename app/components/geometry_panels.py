@@ -1,0 +1,195 @@
+"""What the Grams add up to: angles, leakage, eigenvalues, and what temperature alone does."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from app import data, selecting, state
+from app.components import chart, style
+from bickd_viz import geometry_text as words
+from bickd_viz import text
+from bickd_viz.charts import Curve, angles, leakage_ranking, sharpness_curves, spectrum
+
+HEIGHT = 300
+RANKED = 10
+
+
+def linked(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
+    """Angles, and the ranking whose classes can be clicked; drawn in the fragment that shows the selection."""
+    shown = _shown(of, student)
+    if len(shown) < len(of.models):
+        st.caption(
+            f"{of.n:,} × {len(of.class_names):,} probabilities a model: the panels below show the teacher and the student in "
+            "focus, not all students."
+        )
+    left, right = st.columns(2, gap="small")
+    with left:
+        _angles(of, shown, lens)
+    with right:
+        _leakage(of, shown, student, lens)
+
+
+def show(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
+    """Eigenvalues, and what temperature alone does."""
+    shown = _shown(of, student)
+    _spectrum(of, shown, lens)
+    _sharpness(of, shown, lens)
+
+
+def _shown(of: data.Comparison, student: data.Model) -> tuple[data.Model, ...]:
+    if not data.is_large(of):
+        return of.models
+    return (of.teacher, student) if of.students else (of.teacher,)
+
+
+def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
+    looks = style.styles(of)
+    found = []
+    for model in shown:
+        geometry = data.gram(of, model, lens)
+        used = np.flatnonzero(~geometry.empty)
+        gram = geometry.gram[np.ix_(used, used)]
+        cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
+        found.append((looks[model.key], np.degrees(np.arccos(cosines))))
+    with st.container(border=True):
+        style.card_title("Angles between classes", "All pairs of classes; 90° is orthogonal.")
+        chart.show(angles(found, theme=style.theme(), height=HEIGHT), "geometry-angles")
+        medians = [
+            (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
+        ]
+        st.caption("Median angle: " + ", ".join(f"{name} {angle:.1f}°" for name, angle in medians) + ".")
+
+
+def _leakage(
+    of: data.Comparison, shown: tuple[data.Model, ...], student: data.Model, lens: data.Lens
+) -> None:
+    looks = style.styles(of)
+    order = [model.key for model in shown].index(student.key)
+    with st.container(border=True):
+        style.card_title(
+            "Classes that leak most",
+            f"Mean cosine of a class with all others, ordered by {student.called}, whose 95% intervals are drawn. Click to select a class.",
+        )
+        models, limits = [], []
+        for model in shown:
+            geometry = data.gram(of, model, lens)
+            models.append((looks[model.key], np.where(geometry.empty, np.nan, geometry.leakage)))
+            band = data.gram_figures(of, model, lens).leakage if model is student else None
+            limits.append(None if band is None else (band.low, band.high))  # on all models they would cross
+        drawn = leakage_ranking(
+            models,
+            of.class_names,
+            top=RANKED,
+            order_by=order,
+            theme=style.theme(),
+            height=HEIGHT,
+            limits=limits,
+        )
+        chart.show_clickable(drawn, "geometry-leakage", _choose_class(of, student, lens))
+        own = models[order][1]
+        if np.isfinite(own).any():
+            worst = int(np.nanargmax(own))
+            ends = limits[order]
+            st.caption(
+                words.sentence_for_leakage(
+                    student.called,
+                    of.class_names[worst],
+                    float(own[worst]),
+                    None if ends is None else (float(ends[0][worst]), float(ends[1][worst])),
+                    float(np.nanmedian(own)),
+                )
+            )
+
+
+def _choose_class(of: data.Comparison, student: data.Model, lens: data.Lens):
+    """A click on a class selects it, and its closest class becomes the other of the focused pair."""
+
+    def clicked(index: int) -> None:
+        row = data.gram(of, student, lens).gram[int(index)].copy()
+        row[int(index)] = -np.inf
+        state.update(pair=(of.class_names[int(index)], of.class_names[int(row.argmax())]))
+        if of.labels is not None:
+            selecting.select("class", of.class_names[int(index)])
+
+    return clicked
+
+
+def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
+    looks = style.styles(of)
+    with st.container(border=True):
+        style.card_title(
+            "Eigenvalues of the class Gram",
+            "All 1 would be orthogonal classes; a steep fall means that few directions carry most of them.",
+        )
+        drawn = spectrum(
+            [(looks[model.key], data.spectrum(of, model, lens)) for model in shown],
+            theme=style.theme(),
+            height=HEIGHT,
+        )
+        chart.show(drawn, "geometry-spectrum")
+        ranks = [(model.called, data.gram(of, model, lens).effective_rank) for model in shown]
+        st.caption(words.sentence_for_spectrum(ranks, data.gram(of, of.teacher, lens).n_classes_used))
+
+
+def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
+    with st.container(border=True):
+        style.card_title(
+            "What temperature alone does",
+            f"{text.count(of.n)} {of.split} images. Left: overlap of each model as T rises. Right: the same against its mean "
+            "entropy, where models of different sharpness compare fairly; the dots are at the temperature of the sidebar.",
+        )
+        if data.is_large(of) and not st.session_state.get("geometry-sharpness-asked"):
+            st.button(
+                "Work it out (some seconds at this size)",
+                key="geometry-sharpness-ask",
+                on_click=lambda: st.session_state.update({"geometry-sharpness-asked": True}),
+            )
+            return
+        _sharpness_charts(of, shown, lens)
+
+
+def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
+    looks, T = style.styles(of), lens.temperature
+    target = data.entropy_at(of, of.teacher, T)
+    against_t, against_entropy, said = [], [], []
+    plain, matched = data.Lens(T, False, lens.centred), data.Lens(T, True, lens.centred)
+    for model in shown:
+        curve = data.sharpness(of, model, centred=lens.centred)
+        now = data.gram(of, model, plain).overlap
+        if now is None:
+            continue
+        rows = zip(curve.temperatures, curve.entropy, curve.score, strict=True)
+        note = [f"T = {t:g}, entropy {h:.2f} nats, score {s:.3f}" for t, h, s in rows]
+        look = looks[model.key]
+        against_t.append(Curve(look, curve.temperatures, curve.overlap, note, (T, now)))
+        there = (data.entropy_at(of, model, T), now)
+        against_entropy.append(Curve(look, curve.entropy, curve.overlap, note, there))
+        reached = data.matched_temperature_of(of, model, T) is not None
+        said.append((model.called, now, data.gram(of, model, matched).overlap if reached else None))
+    theme = style.theme()
+    left, right = st.columns(2, gap="medium")
+    with left:
+        drawn = sharpness_curves(
+            against_t,
+            x_title="temperature T",
+            mark=T,
+            mark_name="now",
+            log_x=True,
+            log_y=not lens.centred,
+            theme=theme,
+            height=HEIGHT,
+        )
+        chart.show(drawn, "geometry-sharpness-temperature")
+    with right:
+        drawn = sharpness_curves(
+            against_entropy,
+            x_title="mean entropy (nats)",
+            mark=target,
+            log_y=not lens.centred,
+            mark_name="teacher now",
+            theme=theme,
+            height=HEIGHT,
+        )
+        chart.show(drawn, "geometry-sharpness-entropy")
+    st.caption(words.sentence_for_sharpness(said, temperature=T, entropy=target))

@@ -1,0 +1,283 @@
+"""Class geometry over a comparison: Grams and intervals through a lens, orders and groups of classes, cached.
+
+Where N x C is large, Grams and intervals come from one float32 pass over the logits (`logit_grams`), so that no
+matrix of probabilities is held; below that from float64 probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app.data.comparison import Comparison, Model
+from app.data.figures import class_order, geometry, matched_temperature_of
+from app.data.runs import Fingerprint, fingerprint, library
+from bickd_core.atomic import write_bytes
+from bickd_core.data.hierarchy import Hierarchy, HierarchyError, bundled_hierarchy, read_hierarchy, to_csv
+from bickd_core.geometry import (
+    ClassFigures,
+    ClassGeometry,
+    CrossFigures,
+    CrossGeometry,
+    TemperatureCurve,
+    class_figures,
+    class_probabilities,
+    cluster_groups,
+    cross_figures,
+    eigenvalues,
+    kept_cross,
+    kept_geometry,
+    logit_grams,
+    mean_entropy_at,
+    pair_contributions,
+    stratified_shards,
+    superclass_order,
+    temperature_curve,
+)
+
+LARGE = 2_000_000
+"""Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
+
+
+@dataclass(frozen=True)
+class Lens:
+    """How the columns of a Gram are made.
+
+    Attributes:
+        temperature: T of the view.
+        matched: each model at the temperature where its mean entropy is the teacher's at T.
+        centred: column means taken away (Pearson).
+    """
+
+    temperature: float
+    matched: bool = False
+    centred: bool = False
+
+    def at(self, of: Comparison, model: Model) -> float:
+        """The temperature of this model; T where no temperature gives it the teacher's entropy."""
+        found = matched_temperature_of(of, model, self.temperature) if self.matched else None
+        return self.temperature if found is None else found
+
+    def words(self) -> str:
+        where = f"T = {self.temperature:g}"
+        where = f"the teacher's mean entropy at {where}" if self.matched else where
+        return f"{where}, columns centred" if self.centred else where
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some classes under one name, in the order shown."""
+
+    name: str
+    members: tuple[int, ...]
+
+
+def gram(of: Comparison, model: Model, lens: Lens) -> ClassGeometry:
+    """The class Gram of one model and its figures."""
+    if is_large(of):
+        return _class_view(of.key, model.key, lens.at(of, model), lens.centred, of)[0]
+    return geometry(of, model, lens.at(of, model), centred=lens.centred)
+
+
+def gram_figures(of: Comparison, model: Model, lens: Lens) -> ClassFigures:
+    """Overlap, score, effective rank and leakage of one model with their intervals over samples."""
+    return _class_view(of.key, model.key, lens.at(of, model), lens.centred, of)[1]
+
+
+def cross_gram(of: Comparison, model: Model, lens: Lens) -> CrossGeometry:
+    return _cross_view(of, model, lens)[0]
+
+
+def cross_gram_figures(of: Comparison, model: Model, lens: Lens) -> CrossFigures:
+    return _cross_view(of, model, lens)[1]
+
+
+def is_large(of: Comparison) -> bool:
+    """Whether figures of all models would take seconds."""
+    return of.n * len(of.class_names) > LARGE
+
+
+def _dtype(of: Comparison) -> type[np.floating]:
+    return np.float32 if is_large(of) else np.float64
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _class_view(
+    key: tuple[Fingerprint, ...], model: str, T: float, centred: bool, _of: Comparison
+) -> tuple[ClassGeometry, ClassFigures]:
+    logits = _of.model(model).predictions.logits
+    kept = logit_grams([logits], [T], stratified_shards(_of.n, _of.labels), dtype=_dtype(_of)).models[0]
+    return kept_geometry(kept, centred=centred), class_figures(kept, centred=centred)
+
+
+def _cross_view(of: Comparison, model: Model, lens: Lens) -> tuple[CrossGeometry, CrossFigures]:
+    temperatures = (lens.at(of, of.teacher), lens.at(of, model))
+    return _cross_at(of.key, model.key, temperatures, lens.centred, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cross_at(
+    key: tuple[Fingerprint, ...], model: str, T: tuple[float, float], centred: bool, _of: Comparison
+) -> tuple[CrossGeometry, CrossFigures]:
+    logits = [_of.teacher.predictions.logits, _of.model(model).predictions.logits]
+    kept = logit_grams(logits, T, stratified_shards(_of.n, _of.labels), dtype=_dtype(_of)).crosses[0]
+    return kept_cross(kept, centred=centred), cross_figures(kept, centred=centred)
+
+
+def spectrum(of: Comparison, model: Model, lens: Lens) -> np.ndarray:
+    """Eigenvalues of the class Gram, the greatest first."""
+    return _spectrum(of.key, model.key, lens, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _spectrum(key: tuple[Fingerprint, ...], model: str, lens: Lens, _of: Comparison) -> np.ndarray:
+    found = gram(_of, _of.model(model), lens)
+    return eigenvalues(found.gram, found.empty)
+
+
+def sharpness(of: Comparison, model: Model, *, centred: bool = False) -> TemperatureCurve:
+    """What temperature alone does to this model's overlap, score and entropy."""
+    return _sharpness(of.key, model.key, centred, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _sharpness(key: tuple[Fingerprint, ...], model: str, centred: bool, _of: Comparison) -> TemperatureCurve:
+    return temperature_curve(_of.model(model).predictions.logits, centred=centred)
+
+
+def entropy_at(of: Comparison, model: Model, temperature: float) -> float:
+    """Mean entropy of this model's probabilities, in nats."""
+    return _entropy(of.key, model.key, temperature, of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _entropy(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> float:
+    return mean_entropy_at(_of.model(model).predictions.logits, T)
+
+
+@dataclass(frozen=True)
+class CellParts:
+    """The samples behind one cell of a class Gram.
+
+    Attributes:
+        positions: [n] all samples, the one that carries most first.
+        parts: [n] what each adds to the cosine, in that order; they sum to the cell.
+        probabilities: [N, 2] of the row's and the column's class, by position.
+    """
+
+    positions: np.ndarray
+    parts: np.ndarray
+    probabilities: np.ndarray
+
+    def carriers(self, share: float = 0.8) -> int:
+        """How many samples, the greatest first, carry this share of what is positive."""
+        positive = np.clip(self.parts, 0.0, None)
+        total = positive.sum()
+        return int(np.searchsorted(np.cumsum(positive), share * total) + 1) if total > 0 else 0
+
+
+def cell_parts(of: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:
+    """Every sample's part in the cosine of two classes of one model."""
+    return _cell_parts(of.key, model.key, pair, lens.at(of, model), lens.centred, of)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _cell_parts(
+    key: tuple[Fingerprint, ...],
+    model: str,
+    pair: tuple[int, int],
+    T: float,
+    centred: bool,
+    _of: Comparison,
+) -> CellParts:
+    columns = class_probabilities(_of.model(model).predictions.logits, T, pair)
+    parts = pair_contributions(columns, 0, 1, centred=centred)
+    positions = np.argsort(-parts, kind="stable")
+    return CellParts(positions, parts[positions], columns)
+
+
+def hierarchy(of: Comparison) -> Hierarchy | None:
+    """The uploaded hierarchy of this data set where it fits these classes, else the bundled one, else None."""
+    return _hierarchy(of.dataset, of.class_names, fingerprint(_hierarchy_path(of.dataset)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _hierarchy(dataset: str, class_names: tuple[str, ...], mark: Fingerprint) -> Hierarchy | None:
+    path = Path(mark[0])
+    if path.exists():
+        try:
+            return read_hierarchy(path.read_bytes(), path.name, class_names)
+        except (OSError, HierarchyError):
+            pass  # of other classes under the same name: the bundled one may fit
+    return bundled_hierarchy(dataset, class_names)
+
+
+def _hierarchy_path(dataset: str) -> Path:
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in dataset)
+    return library().own / ".hierarchies" / f"{plain}.csv"
+
+
+def keep_hierarchy(of: Comparison, content: bytes, filename: str) -> Hierarchy:
+    """Check an uploaded hierarchy and keep it for this data set.
+
+    Raises:
+        HierarchyError: what is wrong with it, row by row.
+    """
+    found = read_hierarchy(content, filename, of.class_names)
+    path = _hierarchy_path(of.dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, to_csv(of.class_names, found.superclass).encode())
+    return found
+
+
+def forget_hierarchy(of: Comparison) -> None:
+    """Go back to the bundled hierarchy."""
+    _hierarchy_path(of.dataset).unlink(missing_ok=True)
+
+
+def has_own_hierarchy(of: Comparison) -> bool:
+    return _hierarchy_path(of.dataset).exists()
+
+
+def order_of_classes(of: Comparison, how: str) -> np.ndarray:
+    """ "cluster", "index", "name" as `class_order`; "hierarchy": by superclass, inside by the teacher's clusters."""
+    found = hierarchy(of) if how == "hierarchy" else None
+    if found is None:
+        return class_order(of, "cluster" if how == "hierarchy" else how)
+    return superclass_order(found.superclass, within=class_order(of, "cluster"))
+
+
+def class_groups(of: Comparison, how: str) -> tuple[Group, ...]:
+    """Groups of neighbouring classes in this order: superclasses, branches of the teacher's dendrogram, or runs."""
+    order = order_of_classes(of, how)
+    found = hierarchy(of) if how == "hierarchy" else None
+    if found is not None:
+        labels: list[str] | np.ndarray = list(found.superclass)
+    elif how in ("cluster", "hierarchy"):
+        labels = _branches(of.key, of)
+    else:
+        size = max(2, round(len(order) ** 0.5))
+        labels = np.argsort(order) // size
+    members: dict[str | int, list[int]] = {}
+    for c in order.tolist():
+        members.setdefault(labels[c], []).append(c)
+    return tuple(
+        Group(str(label) if found is not None else _span(of, classes), tuple(classes))
+        for label, classes in members.items()
+    )
+
+
+def _span(of: Comparison, classes: list[int]) -> str:
+    names = of.class_names
+    if len(classes) == 1:
+        return names[classes[0]]
+    return f"{names[classes[0]]} to {names[classes[-1]]} ({len(classes)})"
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _branches(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
+    teacher = geometry(_of, _of.teacher, 4.0)
+    return cluster_groups(teacher.gram, max(2, round(len(_of.class_names) ** 0.5)), teacher.empty)

@@ -1,0 +1,141 @@
+"""What temperature alone does: a figure against temperature, or against mean entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.charts.lines import EndLabel, end_labels
+from bickd_viz.scales import nice_ticks, tick_text
+from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One model: `y` [K] at `x` [K], `note` [K] words for the hover, and where it stands now, (x, y) or None."""
+
+    style: ModelStyle
+    x: np.ndarray
+    y: np.ndarray
+    note: Sequence[str]
+    now: tuple[float, float] | None = None
+
+
+def sharpness_curves(
+    curves: Sequence[Curve],
+    *,
+    x_title: str,
+    y_title: str = "overlap",
+    mark: float | None = None,
+    mark_name: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    theme: Theme = LIGHT,
+    height: int = 260,
+) -> go.Figure:
+    """A line a model, a dot where it stands now, and a dotted upright at `mark` with its name.
+
+    Not-a-number leaves a gap. log_x: for temperatures, which act by ratios; log_y: for overlaps, which span
+    some powers of ten (values of 0 and below leave a gap).
+    """
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, top=26, bottom=40, left=8, right=12)
+    values, places, labels = [np.zeros(0)], [np.zeros(0)], []
+    for curve in curves:
+        x, y = np.asarray(curve.x, dtype=np.float64), np.asarray(curve.y, dtype=np.float64)
+        y = np.where(y > 0, y, np.nan) if log_y else y
+        good = np.isfinite(y)
+        if not good.any():
+            continue
+        values.append(y[good])
+        places.append(x)
+        end = float(y[good][-1])
+        labels.append(EndLabel(curve.style.name, np.log10(end) if log_y else end, curve.style.colour))
+        fig.add_trace(
+            go.Scatter(
+                x=x.astype(np.float32),
+                y=y.astype(np.float32),
+                name=curve.style.name,
+                mode="lines",
+                line=dict(color=curve.style.colour, width=2),
+                hovertext=list(curve.note),
+                hovertemplate=f"<b>{curve.style.name}</b> {y_title} %{{y:.3f}}<br>%{{hovertext}}<extra></extra>",
+            )
+        )
+        if curve.now is not None and np.isfinite(curve.now).all():
+            fig.add_trace(
+                go.Scatter(
+                    x=[curve.now[0]],
+                    y=[curve.now[1]],
+                    mode="markers",
+                    marker=dict(
+                        size=10,
+                        color=curve.style.colour,
+                        symbol=curve.style.symbol,
+                        line=dict(color=theme.surface, width=1.5),
+                    ),
+                    hovertemplate=f"<b>{curve.style.name}</b> now: {y_title} %{{y:.3f}}<extra></extra>",
+                    cliponaxis=False,
+                )
+            )
+    across = np.concatenate(places)
+    y_range = _y_range(np.concatenate(values), log_y)
+    _axes(fig, across, y_range, x_title, log_x, log_y, theme)
+    fig.add_annotation(
+        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6, text=y_title,
+        showarrow=False, font=dict(size=TEXT_SIZE, color=theme.muted),
+    )  # fmt: skip
+    if mark is not None and len(across):
+        at = float(np.log10(mark)) if log_x else mark
+        fig.add_vline(x=mark, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
+        fig.add_annotation(
+            x=at, y=1, yref="paper", yanchor="bottom", yshift=6, text=mark_name, showarrow=False,
+            xanchor="center", font=dict(size=TEXT_SIZE, color=theme.muted),
+        )  # fmt: skip
+    end_labels(fig, labels, theme, y_range, height=height)
+    return fig
+
+
+def _y_range(values: np.ndarray, log_y: bool) -> tuple[float, float]:
+    """In the axis's units: powers of ten when log_y."""
+    if not len(values):
+        return (-2.0, 0.0) if log_y else (0.0, 1.0)
+    if log_y:
+        low, high = float(np.log10(values.min())), float(np.log10(values.max()))
+        room = 0.05 * (high - low or 1.0)
+        return low - room, high + room
+    low, high = min(0.0, float(values.min())), float(values.max())
+    return low, high + 0.06 * (high - low or 1.0)
+
+
+def _axes(
+    fig: go.Figure,
+    x: np.ndarray,
+    y: tuple[float, float],
+    x_title: str,
+    log_x: bool,
+    log_y: bool,
+    theme: Theme,
+) -> None:
+    if log_y:
+        powers = [m * 10.0**k for k in range(-8, 2) for m in (1, 3)]
+        ticks = [t for t in powers if y[0] <= np.log10(t) <= y[1]]
+        ticks = ticks if len(ticks) <= 6 else [t for t in ticks if round(np.log10(t) % 1, 6) == 0]
+        fig.update_yaxes(type="log", range=list(y), tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
+    else:
+        ticks = nice_ticks(*y, most=5)
+        fig.update_yaxes(range=list(y), tickvals=ticks, ticktext=tick_text(ticks, "number"))
+    fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
+    first, last = (float(x.min()), float(x.max())) if len(x) else (0.0, 1.0)
+    last = last if last > first else first + 1.0
+    fig.update_xaxes(title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted))
+    if log_x:
+        shown = [t for t in (0.5, 1, 2, 4, 8, 16) if first <= t <= last]
+        fig.update_xaxes(type="log", range=[np.log10(first), np.log10(last)], tickvals=shown)
+        fig.update_xaxes(ticktext=[f"{t:g}" for t in shown])
+    else:
+        across = nice_ticks(first, last, most=5)
+        fig.update_xaxes(range=[first, last], tickvals=across, ticktext=tick_text(across, "number"))

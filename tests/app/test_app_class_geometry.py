@@ -1,0 +1,158 @@
+"""Class geometry without a browser: lenses and groups over a comparison, and a thousand classes."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from app.state import ViewState
+from bickd_core.geometry import (
+    class_geometry,
+    cross_gram,
+    matched_temperature,
+    mean_entropy,
+    overlap,
+    softmax,
+)
+from bickd_core.predictions import Predictions
+
+SECONDS = 60.0
+"""A loose bound: on two idle cores the page of a thousand classes opens in a few seconds."""
+
+
+def predictions(seed: int, n: int, c: int, sharp: float = 1.0) -> Predictions:
+    labels = np.arange(n) % c
+    random = np.random.default_rng(0)
+    means = random.normal(size=(c, c)).astype(np.float32)
+    noise = np.random.default_rng(seed).normal(size=(n, c)).astype(np.float32)
+    logits = means[labels] * 2 + noise
+    logits[np.arange(n), labels] += 5
+    return Predictions(
+        logits=(logits * sharp).astype(np.float32),
+        class_names=tuple(f"class {i}" for i in range(c)),
+        ids=np.arange(n),
+        labels=labels,
+    )
+
+
+@pytest.fixture
+def compare(make_run, library, monkeypatch):
+    """A comparison of a teacher and two students of `c` classes on `n` samples."""
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+
+    def make(n: int = 120, c: int = 8) -> tuple[ViewState, data.Comparison]:
+        info = {"num_classes": c, "dataset": "made up", "config": None}
+        for seed, name in enumerate(("teacher-x", "student-a", "student-b")):
+            role = "teacher" if seed == 0 else "student"
+            make_run(name, predictions=predictions(seed, n, c, 1 + seed / 2), info={**info, "role": role})
+        view = ViewState(teacher="teacher-x", students=("student-a", "student-b"))
+        return view, data.comparison(view)
+
+    return make
+
+
+def test_a_lens_is_what_it_says(compare):
+    _, of = compare()
+    student = of.students[1]
+    P_t = softmax(of.teacher.predictions.logits, 4.0)
+    found = matched_temperature(student.predictions.logits, mean_entropy(P_t)).temperature
+    lens = data.Lens(4.0, matched=True)
+    assert lens.at(of, of.teacher) == 4.0
+    assert lens.at(of, student) == pytest.approx(found)
+    P_s = softmax(student.predictions.logits, found)
+    assert data.gram(of, student, lens).gram == pytest.approx(class_geometry(P_s).gram)
+    assert data.gram_figures(of, student, lens).overlap.estimate == pytest.approx(overlap(P_s))
+    assert data.cross_gram(of, student, lens).gram == pytest.approx(cross_gram(P_t, P_s).gram)
+    centred = data.Lens(4.0, centred=True)
+    P = softmax(student.predictions.logits, 4.0)
+    assert data.gram(of, student, centred).gram == pytest.approx(class_geometry(P, centred=True).gram)
+
+
+def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, monkeypatch):
+    _, of = compare()
+    lens = data.Lens(2.0)
+    exact = data.gram(of, of.students[0], lens)
+    monkeypatch.setattr("app.data.classes.LARGE", 0)
+    assert data.is_large(of)
+    data.gram_figures.__globals__["_class_view"].clear()
+    assert data.gram(of, of.students[0], lens).gram == pytest.approx(exact.gram, abs=2e-6)
+    data.gram_figures.__globals__["_class_view"].clear()
+
+
+def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
+    _, of = compare()
+    for model in of.models:
+        for lens in (data.Lens(4.0), data.Lens(4.0, matched=True), data.Lens(1.0, centred=True)):
+            found = data.cell_parts(of, model, (2, 5), lens)
+            assert found.parts.sum() == pytest.approx(data.gram(of, model, lens).gram[2, 5])
+            assert (np.diff(found.parts) <= 0).all()
+            assert sorted(found.positions.tolist()) == list(range(of.n))
+            count = found.carriers()
+            positive = found.parts.clip(0)
+            assert positive[:count].sum() >= 0.8 * positive.sum() > positive[: count - 1].sum()
+
+
+@pytest.mark.parametrize("how", ["cluster", "index", "name", "hierarchy"])
+def test_groups_hold_each_class_once_in_the_order_shown(compare, how):
+    _, of = compare(c=30)
+    groups = data.class_groups(of, how)
+    members = [c for group in groups for c in group.members]
+    assert members == data.order_of_classes(of, how).tolist()
+    assert sorted(members) == list(range(30))
+    assert len({group.name for group in groups}) == len(groups)
+
+
+def test_an_uploaded_hierarchy_orders_the_classes_and_can_be_forgotten(compare):
+    _, of = compare()
+    assert data.hierarchy(of) is None
+    rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
+    data.keep_hierarchy(of, b"class,superclass\n" + rows.encode(), "mine.csv")
+    assert data.hierarchy(of).groups == ("even", "odd")
+    order = data.order_of_classes(of, "hierarchy")
+    assert len({c % 2 for c in order[:4].tolist()}) == 1
+    assert {group.name for group in data.class_groups(of, "hierarchy")} == {"even", "odd"}
+    data.forget_hierarchy(of)
+    assert data.hierarchy(of) is None
+
+
+def page(view) -> None:
+    from app import state
+    from app.views import class_geometry
+
+    state.update(teacher=view.teacher, students=view.students)
+    class_geometry.show()
+
+
+def opened(view: ViewState) -> AppTest:
+    app = AppTest.from_function(page, args=(view,), default_timeout=SECONDS)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_the_page_says_its_finding_with_n_and_interval(compare):
+    view, of = compare()
+    app = opened(view)
+    assert "mix" in app.title[0].value
+    assert f"{of.n} test images" in app.caption[0].value
+    assert "overlap 0." in app.caption[0].value
+    app.toggle(key="geometry-matched").set_value(True).run()
+    assert not app.exception
+    assert "the teacher's mean entropy at T = 4" in app.caption[0].value
+
+
+def test_a_thousand_classes_begin_with_groups_and_open_in_reasonable_time(compare):
+    view, _ = compare(n=2100, c=1000)
+    began = time.monotonic()
+    app = opened(view)
+    assert time.monotonic() - began < SECONDS
+    assert app.selectbox(key="geometry-part").value == "groups of classes"
+    assert "all 1000 classes" not in app.selectbox(key="geometry-part").options
+    name = app.selectbox(key="geometry-part").options[1]
+    app.selectbox(key="geometry-part").select(name).run()
+    assert not app.exception

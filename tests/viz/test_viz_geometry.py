@@ -1,0 +1,105 @@
+"""Charts and sentences of class geometry."""
+
+import numpy as np
+import pytest
+
+from bickd_viz import geometry_text as words
+from bickd_viz.charts import Curve, leakage_ranking, sharpness_curves
+from bickd_viz.theme import DARK, LIGHT, ModelStyle
+
+KD, OURS = ModelStyle("KD", "#E69F00"), ModelStyle("BicKD", "#0072B2")
+
+
+class Ends:
+    def __init__(self, estimate, low=None, high=None):
+        self.estimate, self.low, self.high = estimate, low, high
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("log_y", [False, True])
+def test_a_curve_a_model_with_its_dot_and_the_mark(theme, log_y):
+    x = np.array([0.5, 1.0, 4.0])
+    curves = [
+        Curve(KD, x, np.array([0.01, 0.1, 0.4]), ["a", "b", "c"], (4.0, 0.4)),
+        Curve(OURS, x, np.array([np.nan, 0.05, 0.2]), ["a", "b", "c"]),
+    ]
+    fig = sharpness_curves(
+        curves, x_title="temperature T", mark=4.0, mark_name="now", log_x=True, log_y=log_y, theme=theme
+    )
+    lines = [trace for trace in fig.data if trace.mode == "lines"]
+    assert [trace.name for trace in lines] == ["KD", "BicKD"]
+    assert lines[0].y.tolist() == pytest.approx([0.01, 0.1, 0.4])
+    dots = [trace for trace in fig.data if trace.mode == "markers"]
+    assert (dots[0].x[0], dots[0].y[0]) == (4.0, 0.4)
+    assert fig.layout.yaxis.type == ("log" if log_y else None)
+    low, high = fig.layout.yaxis.range
+    assert low <= (np.log10(0.01) if log_y else 0)
+    assert high >= (np.log10(0.4) if log_y else 0.4)
+    assert "now" in [note.text for note in fig.layout.annotations]
+
+
+def test_no_curve_and_a_single_point_still_draw():
+    assert len(sharpness_curves([], x_title="T", log_y=True).data) == 0
+    nothing = Curve(KD, np.array([1.0]), np.array([np.nan]), [""])
+    assert len(sharpness_curves([nothing], x_title="T").data) == 0
+    one = Curve(KD, np.array([1.0]), np.array([0.2]), [""])
+    assert len(sharpness_curves([one], x_title="T", log_y=True).data) == 1
+
+
+def test_whiskers_of_a_ranking_are_the_limits():
+    values = np.array([0.3, 0.1, 0.2])
+    limits = (values - 0.05, values + 0.1)
+    fig = leakage_ranking([(KD, values), (OURS, values / 2)], ["a", "b", "c"], limits=[limits, None])
+    dots = [trace for trace in fig.data if trace.mode == "markers"]
+    assert list(dots[0].customdata) == [0, 2, 1]
+    assert list(dots[0].error_x.array) == pytest.approx([0.1, 0.1, 0.1])
+    assert list(dots[0].error_x.arrayminus) == pytest.approx([0.05, 0.05, 0.05])
+    assert dots[1].error_x.array is None
+    assert fig.layout.xaxis.range[1] >= 0.4
+
+
+def test_a_cell_is_told_by_who_carries_it():
+    truly = ["crab"] * 3 + ["lobster"] * 2 + ["tick", "bass"]
+    said = words.sentence_for_cell("KD", "crab", "lobster", carriers=7, images=1208, true_classes=truly)
+    assert said == (
+        "7 images of 1,208 carry 80% of it; they truly are 3 crab, 2 lobster, 1 bass, 1 of other classes."
+    )
+    assert words.sentence_for_cell(
+        "KD", "a", "b", carriers=1, images=9, true_classes=None
+    ) == "1 image of 9 carries 80% of it."  # fmt: skip
+    nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, images=9, true_classes=[])
+    assert nobody == "No image gives a and b probability together in the teacher."
+
+
+def test_figures_are_told_with_their_interval_or_without():
+    assert words.figure_with_interval("overlap", None) == "overlap not available"
+    assert words.figure_with_interval("overlap", Ends(0.139)) == "overlap 0.139"
+    assert words.figure_with_interval("overlap", Ends(0.139, 0.13, 0.148)) == "overlap 0.139 [0.130, 0.148]"
+
+
+def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
+    assert words.sentence_for_spectrum([("the teacher", 50.9), ("KD", 36.0)], 95) == (
+        "Effective rank out of 95: the teacher 50.9, KD 36.0. The teacher spreads its classes over the most directions."
+    )
+    assert words.sentence_for_spectrum([], 95) == ""
+    assert "spreads" not in words.sentence_for_spectrum([("KD", 36.0)], 95)
+    assert words.sentence_for_leakage("KD", "cannon", 0.184, (0.162, 0.207), 0.094) == (
+        "In KD, cannon leaks most: 0.184 [0.162, 0.207], against 0.094 for the median class."
+    )
+    said = words.sentence_for_sharpness(
+        [("the teacher", 0.163, 0.163), ("CE", 0.446, 0.222), ("KD", 0.219, None)],
+        temperature=4,
+        entropy=3.54,
+    )
+    assert said == (
+        "Overlap at T = 4: the teacher 0.163, CE 0.446, KD 0.219. "
+        "At the teacher's mean entropy, 3.54 nats: the teacher 0.163, CE 0.222."
+    )
+    assert words.sentence_for_sharpness([], temperature=4, entropy=1.0) == ""
+    said = words.sentence_for_epoch(
+        12, [("KD", 0.31, 0.52), ("CE", 0.61, None)], images=190, unfinished=["CE"]
+    )
+    assert said == (
+        "After epoch 12 on 190 validation images: KD overlap 0.310, 52% right; CE overlap 0.610. "
+        "CE had ended by then and stands at the last epoch."
+    )
