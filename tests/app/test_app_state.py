@@ -51,3 +51,8 @@ def test_unknown_temperatures_go_to_the_nearest_offered():
 def test_at_most_four_students_are_read():
     many = "~".join(f"run{i}" for i in range(9))
     assert ViewState.from_query({"students": many}).students == ("run0", "run1", "run2", "run3")
+
+
+def test_an_endless_epoch_is_left_at_its_default():
+    assert ViewState.from_query({"epoch": "inf"}).epoch is None
+    assert ViewState.from_query({"epoch": "1e999"}).epoch is None
