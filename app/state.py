@@ -17,6 +17,7 @@ import streamlit as st
 MAX_STUDENTS = 4
 TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 DEFAULT_TEMPERATURE = 4.0
+LESSONS = ("1", "2", "3", "4", "5")
 _KEY = "view"
 
 
@@ -34,6 +35,8 @@ class ViewState:
         run: key of the run that Distill or Runs has open.
         epoch: focused epoch of the trajectories, or None for the end.
         selection: rule of the selected samples, for example "class:crab".
+        lesson: number of the lesson that Learn shows, from 1.
+        present: whether Learn fills the screen, for a projector.
     """
 
     teacher: str = ""
@@ -45,6 +48,8 @@ class ViewState:
     run: str = ""
     epoch: int | None = None
     selection: str = ""
+    lesson: int = 1
+    present: bool = False
 
     def to_query(self) -> dict[str, str]:
         """Only what differs from a fresh start, as text; the inverse of `from_query`."""
@@ -53,7 +58,9 @@ class ViewState:
             value = getattr(self, field.name)
             if value == field.default:
                 continue
-            if isinstance(value, tuple):
+            if isinstance(value, bool):
+                query[field.name] = "1"
+            elif isinstance(value, tuple):
                 query[field.name] = "~".join(value)
             else:
                 query[field.name] = f"{value:g}" if isinstance(value, float) else str(value)
@@ -78,6 +85,10 @@ class ViewState:
         epoch = _number(query.get("epoch"))
         if epoch is not None and epoch >= 0:
             found["epoch"] = int(epoch)
+        if query.get("lesson", "") in LESSONS:
+            found["lesson"] = int(query["lesson"])
+        if query.get("present") == "1":
+            found["present"] = True
         return cls(**found)
 
 

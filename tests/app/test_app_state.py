@@ -18,6 +18,8 @@ STATES = st.builds(
     run=KEY,
     epoch=st.none() | st.integers(0, 500),
     selection=st.sampled_from(["", "class:crab", "cell:crab~lobster"]),
+    lesson=st.integers(1, 5),
+    present=st.booleans(),
 )
 
 
@@ -46,6 +48,11 @@ def test_unknown_temperatures_go_to_the_nearest_offered():
     assert ViewState.from_query({"temperature": "3.9"}).temperature == 4.0
     assert ViewState.from_query({"temperature": "nan"}).temperature in TEMPERATURES
     assert ViewState.from_query({"temperature": "hot"}).temperature == DEFAULT_TEMPERATURE
+
+
+def test_a_lesson_and_the_projector_stand_in_the_link():
+    assert ViewState(lesson=3, present=True).to_query() == {"lesson": "3", "present": "1"}
+    assert ViewState.from_query({"lesson": "9", "present": "yes"}) == ViewState()
 
 
 def test_at_most_four_students_are_read():
