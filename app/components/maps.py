@@ -25,7 +25,7 @@ def panels(
             scatter.Panel(
                 key=model.key,
                 style=looks[model.key],
-                note=f"{text.count(of.n)} of {text.count(max(of.n_each))} images",
+                note=f"{text.count(int(np.isfinite(xy).all(axis=1).sum()))} of {text.count(max(of.n_each))} images",
                 coordinates=xy,
                 predicted=said,
                 confidence=sure,

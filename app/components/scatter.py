@@ -23,6 +23,8 @@ from bickd_viz.frames import Frame, tight_frame
 
 _FRONTEND = Path(__file__).parent / "frontend"
 _TOP = 65535
+_HIDDEN = 255
+"""The group of samples that a panel does not show."""
 _BEYOND = 1.5
 """Coordinates keep their place up to so many frames beyond the frame; farther ones end there."""
 
@@ -41,7 +43,7 @@ class Panel:
         key: of its run.
         style: its name and colour.
         note: quiet words beside the name.
-        coordinates: [N, 2].
+        coordinates: [N, 2]; a sample whose coordinates are not finite is not shown.
         predicted: int [N], its top-1 class, or None.
         confidence: float [N] in [0, 1], its probability of that class, or None.
         moved: float [N] in [0, 1], displacement from the teacher, or None.
@@ -149,7 +151,8 @@ def encoded(
         arrays["labels"] = np.asarray(labels, dtype="<u2")
     for i, (panel, groups) in enumerate(zip(panels, colouring.groups, strict=True)):
         arrays[f"xy{i}"] = place.codes(panel.coordinates)
-        arrays[f"groups{i}"] = np.asarray(groups, dtype="u1")
+        shown = np.isfinite(np.asarray(panel.coordinates, dtype=np.float64)).all(axis=1)
+        arrays[f"groups{i}"] = np.where(shown, groups, _HIDDEN).astype("u1")
         if panel.predicted is not None:
             arrays[f"said{i}"] = np.asarray(panel.predicted, dtype="<u2")
         for name, values in (("sure", panel.confidence), ("moved", panel.moved)):

@@ -41,7 +41,7 @@ from app.data.figures import (
     summary,
     telling_pair,
 )
-from app.data.maps import MapView, last_line, map_view, start_layout
+from app.data.maps import MapView, last_line, map_view, simplex, start_layout, third_class
 from app.data.runs import (
     BASE,
     DEFAULT_DATASET,
@@ -106,10 +106,12 @@ __all__ = [
     "rows_similarity",
     "sharpness",
     "shuffled_cka",
+    "simplex",
     "spectrum",
     "start_layout",
     "summary",
     "telling_pair",
+    "third_class",
     "thumbnails",
     "with_predictions",
 ]

@@ -11,8 +11,9 @@ import numpy as np
 import streamlit as st
 
 from app.data.comparison import Comparison, Model, predictions_at
+from app.data.figures import probabilities
 from app.data.runs import BASE, Fingerprint, fingerprint, library
-from bickd_core.geometry import Layout
+from bickd_core.geometry import Layout, Simplex, simplex_view
 from bickd_core.layouts import stored_layout
 from bickd_core.runs import RunFolder
 
@@ -54,6 +55,27 @@ def _map_view(
     position = {id: i for i, id in enumerate(everyone.tolist())}
     rows = np.array([position[id] for id in _of.teacher.predictions.ids.tolist()])
     return MapView(layout, layout.coordinates[rows])
+
+
+def simplex(of: Comparison, model: Model, temperature: float, classes: tuple[int, ...]) -> Simplex:
+    """Each sample's shares of three classes."""
+    return _simplex(of.key, model.key, temperature, classes, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _simplex(
+    key: tuple[Fingerprint, ...], model: str, temperature: float, classes: tuple[int, ...], _of: Comparison
+) -> Simplex:
+    return simplex_view(probabilities(_of, _of.model(model), temperature), classes)
+
+
+def third_class(of: Comparison, pair: tuple[int, ...], temperature: float) -> list[int]:
+    """The pair, and the class to which the teacher gives most of what is left on the samples that it calls one of them."""
+    P = probabilities(of, of.teacher, temperature)
+    theirs = np.isin(of.teacher.predictions.predicted, pair)
+    shares = P[theirs].sum(axis=0) if theirs.any() else P.sum(axis=0)
+    order = np.argsort(-shares, kind="stable")
+    return [*pair, *[int(c) for c in order if c not in pair]][:3]
 
 
 def start_layout(of: Comparison, model: Model) -> subprocess.Popen[str]:

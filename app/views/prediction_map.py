@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from app import data, state
-from app.components import chart, frame, style, thumbs
-from bickd_viz import text
-from bickd_viz.charts import prediction_map, shared_frame
+from app import data, selecting, state
+from app.components import frame, maps, scatter, selection_bar, style, thumbs
+from bickd_core.geometry import CORNERS
+from bickd_viz import colouring, map_text, text
 
 COLOURS = {
     "highlight": "some classes",
@@ -17,7 +20,24 @@ COLOURS = {
     "disagreement": "disagreement",
     "displacement": "displacement",
 }
-RAINBOW_LIMIT = 20
+METHODS = ("umap", "pca", "simplex")
+MOST_IMAGES = 24
+LEAST_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the controls say.
+
+    Attributes:
+        classes: class positions in colour, or those of the triangle.
+        least: share of probability on the three classes from which a sample is shown.
+    """
+
+    method: str
+    colour: str
+    classes: tuple[int, ...]
+    least: float = 0.0
 
 
 def show() -> None:
@@ -27,21 +47,19 @@ def show() -> None:
     _title(of, student, T)
     if of.students:
         student = frame.choose_student(of, "map-student")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = st.segmented_control(
-            "Layout", ["umap", "pca"], default="umap", format_func=str.upper, key="map-method"
-        )
-        few = len(of.class_names) <= RAINBOW_LIMIT
-        choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
-        if of.labels is None:
-            choices.remove("true") if "true" in choices else None
-        default = "true" if "true" in choices else "highlight"
-        colour = st.segmented_control(
-            "Colour by", choices, default=default, format_func=lambda c: COLOURS[c], key="map-colour"
-        )
-    colour = colour or default
-    highlighted = _highlighted(of, student, T) if colour == "highlight" else ()
-    _maps(of, student, T, method or "umap", colour, highlighted)
+    _linked(of, student, T)
+
+
+@st.fragment
+def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
+    """Controls, maps and images: a lasso redraws these and nothing else."""
+    asked = _controls(of, student, T)
+    if asked.method == "simplex":
+        _triangle(of, student, T, asked)
+    else:
+        _maps(of, student, T, asked)
+    selection_bar.show(of)
+    state.show_in_url()
 
 
 def _title(of: data.Comparison, student: data.Model, T: float) -> None:
@@ -62,123 +80,231 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     )
 
 
-def _highlighted(of: data.Comparison, student: data.Model, T: float) -> tuple[int, ...]:
+# -- controls ---------------------------------------------------------------------------------------------
+def _controls(of: data.Comparison, student: data.Model, T: float) -> Asked:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        methods = [m for m in METHODS if m != "simplex" or len(of.class_names) >= 3]
+        method = st.segmented_control(
+            "Layout", methods, default="umap", format_func=map_text.METHODS.__getitem__, key="map-method"
+        )
+        few = len(of.class_names) <= colouring.MAX_COLOURED
+        choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
+        if of.labels is None and "true" in choices:
+            choices.remove("true")
+        if not of.students:
+            choices = [c for c in choices if c not in ("disagreement", "displacement")]
+        default = "true" if "true" in choices else "highlight"
+        colour = st.segmented_control(
+            "Colour by", choices, default=default, format_func=COLOURS.__getitem__, key="map-colour"
+        )
+    method, colour = method or "umap", colour or default
+    if method == "simplex":
+        return _choose_three(of, student, T, colour)
+    classes = _choose_classes(of, student, T) if colour == "highlight" else ()
+    return Asked(method, colour, classes)
+
+
+def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple[int, ...]:
     """Up to six classes in colour; the focused pair at first."""
     names = of.class_names
-    pair = frame.focused_pair(of, student, T)
-    focus = [names[c] for c in dict.fromkeys(pair)]
-    another = st.session_state.get("map-focus") != focus  # a pair was chosen on another page
-    if another or "map-classes" not in st.session_state:  # a widget's value goes when its page is left
-        st.session_state["map-focus"] = focus
-        st.session_state["map-classes"] = focus
-    st.session_state["map-classes"] = st.session_state["map-classes"]
+    _follow_focus("map-classes", [names[c] for c in dict.fromkeys(frame.focused_pair(of, student, T))])
     chosen = st.multiselect(
         "Classes in colour",
         sorted(names),
         key="map-classes",
-        max_selections=6,
+        max_selections=colouring.MAX_HIGHLIGHTED,
         placeholder="Choose up to six classes",
     )
     return tuple(names.index(name) for name in chosen if name in names)
 
 
-def _maps(
-    of: data.Comparison, student: data.Model, T: float, method: str, colour: str, highlighted: tuple[int, ...]
-) -> None:
-    shown = [of.teacher, *([student] if of.students else [])]
-    maps = [data.map_view(of, model, method) for model in shown]
-    missing = [model for model, found in zip(shown, maps, strict=True) if found is None]
+def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: str) -> Asked:
+    """The triangle's corners; at first the focused pair and the class that takes most of what is left of theirs."""
+    names = of.class_names
+    pair = tuple(dict.fromkeys(frame.focused_pair(of, student, T)))
+    _follow_focus("map-three", [names[c] for c in data.third_class(of, pair, T)])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Classes at the corners",
+            sorted(names),
+            key="map-three",
+            max_selections=3,
+            placeholder="Choose three",
+        )
+        least = st.select_slider(
+            "Least share on the three",
+            LEAST_SHARES,
+            value=0.05,
+            format_func=lambda share: f"{share:.0%}",
+            key="map-least",
+            width=240,
+            help="A sample that gives the three classes less than this is not shown: its place among them says little.",
+        )
+    return Asked("simplex", colour, tuple(names.index(name) for name in chosen if name in names), least)
+
+
+def _follow_focus(key: str, focus: list[str]) -> None:
+    """A multiselect that starts at the focus, and goes back to it when another page changes that."""
+    if st.session_state.get(f"{key}-focus") != focus or key not in st.session_state:
+        st.session_state[f"{key}-focus"] = focus
+        st.session_state[key] = focus
+    st.session_state[key] = st.session_state[key]
+
+
+# -- maps -------------------------------------------------------------------------------------------------
+def _maps(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> None:
+    found = [data.map_view(of, model, asked.method) for model in of.models]
+    missing = [model for model, view in zip(of.models, found, strict=True) if view is None]
     if missing:
         _make_missing(of, missing)
         return
-    limits = shared_frame([found.coordinates for found in maps if found is not None])
-    looks = style.styles(of)
-    for place, model, found in zip(st.columns(len(shown), gap="small"), shown, maps, strict=True):
-        assert found is not None
-        with place, st.container(border=True, key=f"map-card-{'teacher' if model.is_teacher else 'student'}"):
-            style.model_title(looks[model.key], f"{text.count(of.n)} of {text.count(max(of.n_each))} images")
-            single = model.is_teacher and colour in ("disagreement", "displacement") and bool(of.students)
-            other = student if single else model
-            figure = prediction_map(
-                found.coordinates,
-                ids=of.teacher.predictions.ids,
-                colour_by=colour,
-                labels=of.labels,
-                predicted=other.predictions.predicted,
-                reference=of.teacher.predictions.predicted,
-                class_names=of.class_names,
-                displacement=data.displacement(of, other, T),
-                displacement_max=1.0,
-                highlight_classes=highlighted,
-                theme=style.theme(),
-                height=440,
-                frame=limits,
-                dragmode="pan",
-            )
-            chart.show(figure, f"map-chart-{'teacher' if model.is_teacher else 'student'}", bar=True)
-            layout = found.layout
-            quality = [
-                f"{name} {value:.3f}"
-                for name, value in (
-                    ("trustworthiness", layout.trustworthiness),
-                    ("continuity", layout.continuity),
-                )
-                if value is not None
-            ]
-            quality.append(f"duplicates {text.percent(layout.duplicate_fraction)}")
-            seed = "" if layout.seed is None else f", seed {layout.seed}"
-            st.caption(f"{layout.method.upper()} at T = 4{seed}: {', '.join(quality)}.")
-    _how_far_to_trust(of, maps, method)
-    _images(of, student, T, colour, highlighted)
+    views = [view for view in found if view is not None]
+    _draw(of, T, asked, [view.coordinates for view in views])
+    st.caption(f"{map_text.how_made(asked.method)} {data.image_credit(of)}")
+    _quality(of, views)
+    moved = _mean_move([view.coordinates for view in views])
+    _limits(asked.method, moved)
+    _images(of, student, T, asked)
 
 
-def _how_far_to_trust(of: data.Comparison, maps: list[data.MapView | None], method: str) -> None:
-    with st.expander("What this map cannot tell", icon=":material/help:"):
-        drift = ""
-        if len(maps) == 2 and maps[0] is not None and maps[1] is not None:
-            first, second = maps[0].coordinates, maps[1].coordinates
-            width = float(np.ptp(first, axis=0).max())
-            moved = float(np.linalg.norm(first - second, axis=1).mean()) / width
-            drift = (
-                f" Here a sample moves {moved:.2f} layout widths on average from one picture to the other, and most of "
-                "that is the method, not the models."
-            )
-        st.markdown(
-            "Both pictures show square-rooted probabilities at T = 4; Euclidean distance there is Hellinger distance. "
-            + (
-                "UMAP keeps neighbours together and gives up far distances, areas and densities: two groups that lie "
-                "far apart need not be more different than two that lie close. The student's picture starts from the "
-                "teacher's coordinates, so that what stays in place can be compared."
-                if method == "umap"
-                else "PCA shows the two directions of the largest spread and hides all others; the student's picture is "
-                "turned and scaled onto the teacher's."
-            )
-            + drift
-            + " Trustworthiness falls with false neighbours, continuity with torn ones; both are 1 at best. "
-            "Displacement and rankings on these pages are always computed in the full space."
-        )
-
-
-def _images(
-    of: data.Comparison, student: data.Model, T: float, colour: str, highlighted: tuple[int, ...]
+def _draw(
+    of: data.Comparison,
+    T: float,
+    asked: Asked,
+    coordinates: list[np.ndarray],
+    *,
+    limits: tuple[float, float, float, float] | None = None,
+    background: scatter.Background | None = None,
 ) -> None:
-    """Images behind the coloured points: of the classes in colour, the most displaced first."""
-    moved = data.displacement(of, student, T)
-    if colour == "highlight" and highlighted and of.labels is not None:
-        candidates = np.flatnonzero(np.isin(of.labels, highlighted))
-        names = ", ".join(of.class_names[c] for c in highlighted)
-        st.subheader(f"Images of {names}")
-    else:
-        candidates = np.arange(of.n)
-        st.subheader("The most displaced images")
-    st.caption(
-        "The most displaced first. Under each its true class, then what the teacher says and what "
-        f"{student.name} says. {data.image_credit(of)}"
+    scatter.show(
+        maps.panels(of, of.models, coordinates, T),
+        of.teacher.predictions.ids,
+        key="map-panels",
+        theme=style.theme(),
+        colouring=_colours(of, T, asked),
+        class_names=of.class_names,
+        labels=of.labels,
+        selected=maps.selected(of),
+        frame=limits,
+        background=background,
+        height=520,
+        on_select=maps.on_select(of),
+        label=f"{map_text.METHODS[asked.method]} of {text.count(of.n)} samples in {len(of.models)} models",
     )
-    positions = candidates[np.argsort(-moved[candidates], kind="stable")][:24]
-    thumbs.show(of, positions, thumbs.who_says_what(of, student, positions))
 
 
+def _colours(of: data.Comparison, T: float, asked: Asked) -> colouring.Colouring:
+    theme, said = style.theme(), [model.predictions.predicted for model in of.models]
+    true = said if of.labels is None else [of.labels] * len(said)
+    match asked.colour:
+        case "true":
+            return colouring.by_class(true, of.class_names, theme)
+        case "predicted":
+            return colouring.by_class(said, of.class_names, theme)
+        case "disagreement":
+            return colouring.by_disagreement(said, said[0], theme)
+        case "displacement":
+            moved = [data.displacement(of, model, T) for model in of.models]
+            moved[0] = np.full(of.n, np.nan)
+            return colouring.by_value(moved, f"displacement at T = {T:g}", 1.0, theme)
+    return colouring.highlighted(true, asked.classes, of.class_names, theme)
+
+
+def _quality(of: data.Comparison, views: list[data.MapView]) -> None:
+    rows = []
+    for model, view in zip(of.models, views, strict=True):
+        layout = view.layout
+        rows.append(
+            {
+                "model": model.name,
+                "trustworthiness": _figure(layout.trustworthiness),
+                "continuity": _figure(layout.continuity),
+                "duplicates": text.percent(layout.duplicate_fraction),
+                "seed": "none is drawn" if layout.seed is None else str(layout.seed),
+                "samples": f"{text.count(of.n)} of {text.count(layout.n)}",
+            }
+        )
+    st.subheader("How far to trust it")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="map-quality")
+    st.caption(map_text.quality_note(0.1, min(view.layout.quality_n for view in views), of.n))
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _mean_move(coordinates: list[np.ndarray]) -> float | None:
+    """Mean distance of a sample from its place on the teacher's map, in widths of that map."""
+    first, *others = coordinates
+    width = float(np.ptp(first, axis=0).max())
+    if not others or not width:
+        return None
+    return float(np.mean([np.linalg.norm(xy - first, axis=1).mean() for xy in others])) / width
+
+
+def _limits(method: str, moved: float | None = None) -> None:
+    with st.expander("What this map cannot tell", icon=":material/help:"):
+        st.markdown(map_text.cannot_tell(method, moved))
+
+
+# -- three classes ----------------------------------------------------------------------------------------
+def _triangle(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> None:
+    if len(asked.classes) != 3:
+        st.info("Choose three classes for the corners of the triangle.")
+        return
+    found = [data.simplex(of, model, T, asked.classes) for model in of.models]
+    shown = []
+    for view in found:
+        xy = view.coordinates.copy()
+        xy[view.mass < asked.least] = np.nan
+        shown.append(xy)
+    corners = [tuple(corner) for corner in CORNERS]
+    offsets = ((0.0, -0.06), (0.0, -0.06), (0.0, 0.06))
+    labels = [
+        (x + dx, y + dy, of.class_names[c])
+        for (x, y), (dx, dy), c in zip(corners, offsets, asked.classes, strict=True)
+    ]
+    background = scatter.Background(lines=[[*corners, corners[0]]], labels=labels)
+    _draw(of, T, asked, shown, limits=(-0.12, 1.12, -0.12, 0.99), background=background)
+    theirs = np.isin(of.labels, asked.classes) if of.labels is not None else np.zeros(of.n, dtype=bool)
+    st.caption(
+        f"{map_text.how_made('simplex')} Probabilities at T = {T:g}. "
+        + map_text.simplex_note(
+            [model.name for model in of.models],
+            [1 - float(view.mass.mean()) for view in found],
+            [1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan") for view in found],
+            asked.least,
+        )
+        + f" {data.image_credit(of)}"
+    )
+    _limits("simplex")
+    _images(of, student, T, asked)
+
+
+# -- images -----------------------------------------------------------------------------------------------
+def _images(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> None:
+    """Images of the selection; without one, of the classes in colour, the most displaced first."""
+    chosen = selecting.selected(of)
+    moved = data.displacement(of, student, T)
+    if chosen is not None and len(chosen):
+        candidates, lead = chosen.positions, f"The selection: {chosen.title}"
+    elif asked.classes and of.labels is not None:
+        candidates = np.flatnonzero(np.isin(of.labels, asked.classes))
+        lead = f"Images of {', '.join(of.class_names[c] for c in asked.classes)}"
+    else:
+        candidates, lead = np.arange(of.n), "The most displaced images"
+    st.subheader(lead)
+    positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
+    who = f"what the teacher says and what {student.name} says" if of.students else "what the teacher says"
+    st.caption(
+        f"{text.count(len(positions))} of {text.counted(len(candidates), 'image')}"
+        f"{', the most displaced first' if of.students else ''}. Under each its true class, then {who}."
+    )
+    with st.container(key="map-images"):
+        thumbs.show(of, positions, thumbs.who_says_what(of, student, positions))
+
+
+# -- maps that are not there yet --------------------------------------------------------------------------
 def _make_missing(of: data.Comparison, missing: list[data.Model]) -> None:
     names = " and ".join(model.name for model in missing)
     st.info(f"The map of {names} on {of.split}, starting from this teacher's, has not been made yet.")

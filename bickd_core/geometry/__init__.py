@@ -80,9 +80,11 @@ from bickd_core.geometry.probabilities import (
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
+from bickd_core.geometry.simplex import CORNERS, Simplex, simplex_view
 from bickd_core.geometry.summary import Summary, check_aligned, summarise
 
 __all__ = [
+    "CORNERS",
     "SHARDS",
     "Band",
     "ClassFigures",
@@ -100,6 +102,7 @@ __all__ = [
     "Reliability",
     "RowSimilarity",
     "ShardGrams",
+    "Simplex",
     "Summary",
     "TemperatureCurve",
     "accuracy",
@@ -155,6 +158,7 @@ __all__ = [
     "row_cosine",
     "row_similarity",
     "shard_grams",
+    "simplex_view",
     "softmax",
     "stratified_shards",
     "stream_grams",

@@ -49,8 +49,9 @@ def test_coordinates_come_back_within_half_a_step_with_y_upwards(xy):
 
 
 def test_far_and_missing_coordinates_stay_within_the_sheet():
-    codes = sent(np.array([[1e9, 0.0], [-1e9, 0.0], [np.nan, 0.0]]))["xy0"].reshape(-1, 2)
-    assert codes[:, 0].tolist() == [65535, 0, 0]
+    found = sent(np.array([[1e9, 0.0], [-1e9, 0.0], [np.nan, 0.0]]))
+    assert found["xy0"].reshape(-1, 2)[:, 0].tolist() == [65535, 0, 0]
+    assert found["groups0"].tolist() == [0, 0, 255]
 
 
 def test_all_that_a_panel_says_comes_back():

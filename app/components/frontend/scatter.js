@@ -1,12 +1,12 @@
 // Maps of several models side by side: hover, lasso, zoom and the keyboard act on all of them at once.
 // data: bytes, see `packed` in scatter.py: {n, ids, names, panels, palette, scale, home, background, theme, height,
 //       clickable, pictures, label} and arrays xy0.., groups0.., said0.., sure0.., moved0.., labels, selected
-const FONT = 'Inter, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 const NARROWEST = 250; // px that a panel needs before they stand in fewer columns
 const GAP = 12;
 const NEAR = 14;       // px within which a point counts as meant
 const DOUBLE = 250;    // ms within which a second click makes a double click
 const DEEPEST = 40;    // times
+const HIDDEN = 255;    // the group of samples that a panel does not show
 const HINT = {
   lasso: 'Drag round points to select them, Shift adds; click one; double click or Escape clears. ' +
     'The wheel zooms once the map was clicked.',
@@ -188,6 +188,7 @@ class Scatter {
       const rows = Array.from({length: 2 * (palette.length + 1)}, () => []);
       for (let i = 0; i < n; i++) {
         const group = panel.groups[i];
+        if (group === HIDDEN) continue;
         if (!some) rows[group].push(i);
         else if (!this.selected[i]) rows[0].push(i);
         else rows[palette.length + 1 + group].push(i);
@@ -209,7 +210,8 @@ class Scatter {
 
   count() {
     this.box.dataset.selectedCount = this.total;
-    for (const panel of this.panels) panel.figure.dataset.selectedCount = this.total;
+    for (const {figure, groups} of this.panels)
+      figure.dataset.selectedCount = this.selected.reduce((sum, on, i) => sum + (on && groups[i] !== HIDDEN ? 1 : 0), 0);
   }
 
   // -- where it stands -----------------------------------------------------------------------------------
@@ -248,10 +250,10 @@ class Scatter {
     const {width, height} = this.size, k = this.scale(), {x, y} = this.view;
     const left = width / 2 - k * x, top = height / 2 - k * y, edge = this.whole();
     const far = new Set();
-    for (const {codes, places, passes, base} of this.panels) {
+    for (const {codes, groups, places, passes, base} of this.panels) {
       for (let i = 0; i < places.length; i += 2) {
         let px = left + k * codes[i], py = top + k * codes[i + 1];
-        if (edge && (px < 0 || py < 0 || px > width || py > height)) {
+        if (edge && groups[i / 2] !== HIDDEN && (px < 0 || py < 0 || px > width || py > height)) {
           far.add(i / 2);
           px = Math.min(width - 4, Math.max(4, px));
           py = Math.min(height - 4, Math.max(4, py));
@@ -280,7 +282,7 @@ class Scatter {
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
       this.backdrop(context);
-      if (this.hover >= 0) {
+      if (this.hover >= 0 && panel.groups[this.hover] !== HIDDEN) {
         const x = panel.places[2 * this.hover], y = panel.places[2 * this.hover + 1];
         for (const [r, line, colour] of [[7, 4, theme.surface], [7, 2, theme.text]]) {
           context.beginPath();
@@ -319,7 +321,7 @@ class Scatter {
       line.forEach(point => context.lineTo(...at(...point)));
       context.stroke();
     }
-    context.font = `12px ${FONT}`;
+    context.font = `13px ${getComputedStyle(this.box).fontFamily}`;
     context.fillStyle = theme.text;
     context.textBaseline = 'middle';
     for (const [x, y, words] of background.labels) {
@@ -331,9 +333,10 @@ class Scatter {
 
   // -- hovering ------------------------------------------------------------------------------------------
   nearest(panel, x, y, within = NEAR) {
-    const {places} = this.panels[panel];
+    const {places, groups} = this.panels[panel];
     let found = -1, least = within * within;
     for (let i = 0; i < this.data.n; i++) {
+      if (groups[i] === HIDDEN) continue;
       const dx = places[2 * i] - x, dy = places[2 * i + 1] - y, d = dx * dx + dy * dy;
       if (d < least || (d === least && this.selected[i])) [found, least] = [i, d];
     }
@@ -375,8 +378,14 @@ class Scatter {
     const area = panel.area.getBoundingClientRect();
     const x = area.left - outer.left + panel.places[2 * i], y = area.top - outer.top + panel.places[2 * i + 1];
     const {offsetWidth: w, offsetHeight: h} = tip;
-    tip.style.left = `${Math.max(0, Math.min(this.box.clientWidth - w, x - w / 2))}px`;
-    tip.style.top = `${y - h - 14 < 0 ? y + 16 : y - h - 14}px`;
+    const room = this.box.clientWidth - w, beside = x + 16 <= room ? x + 16 : x - w - 16;
+    if (beside >= 0) {
+      tip.style.left = `${beside}px`;
+      tip.style.top = `${Math.max(0, y - h / 2)}px`;
+    } else {
+      tip.style.left = `${Math.max(0, Math.min(room, x - w / 2))}px`;
+      tip.style.top = `${y - h - 16 < 0 ? y + 16 : y - h - 16}px`;
+    }
   }
 
   picture(i) {
@@ -443,8 +452,9 @@ class Scatter {
   }
 
   caught(panel, lasso) {
-    const {places} = this.panels[panel], found = [];
+    const {places, groups} = this.panels[panel], found = [];
     for (let i = 0; i < this.data.n; i++) {
+      if (groups[i] === HIDDEN) continue;
       const x = places[2 * i], y = places[2 * i + 1];
       if (x < 0 || y < 0 || x > this.size.width || y > this.size.height) continue;
       let within = false;
@@ -537,7 +547,8 @@ class Scatter {
   turn(by) {
     const panel = (this.active + by + this.panels.length) % this.panels.length;
     this.active = panel;
-    this.point(this.hover < 0 ? this.middle() : this.hover, panel);
+    const kept = this.hover >= 0 && this.panels[panel].groups[this.hover] !== HIDDEN;
+    this.point(kept ? this.hover : this.middle(), panel);
   }
 
   middle() {
@@ -546,9 +557,10 @@ class Scatter {
 
   // The nearest point in a direction, off the way counted double; where there is none, the point itself.
   beside([dx, dy]) {
-    const {places} = this.panels[this.active], from = this.hover;
+    const {places, groups} = this.panels[this.active], from = this.hover;
     let found = from, least = Infinity;
     for (let i = 0; i < this.data.n; i++) {
+      if (groups[i] === HIDDEN) continue;
       const x = places[2 * i] - places[2 * from], y = places[2 * i + 1] - places[2 * from + 1];
       const along = x * dx + y * dy, off = Math.abs(x * dy) + Math.abs(y * dx);
       if (along > 0.5 && along + 2 * off < least) [found, least] = [i, along + 2 * off];

@@ -1,0 +1,27 @@
+"""Sentences about maps."""
+
+import pytest
+
+from bickd_viz.map_text import METHODS, cannot_tell, how_made, quality_note, simplex_note
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_says_how_it_was_made_and_what_it_cannot_tell(method):
+    assert how_made(method).endswith(".")
+    assert "full space" in cannot_tell(method)
+    assert ("0.31 layout widths" in cannot_tell(method, 0.31)) == (method != "simplex")
+
+
+def test_the_quality_note_says_on_how_many():
+    assert "on 2,000 of the samples" in quality_note(0.1, 2000, 10_000)
+    assert "of the samples)" not in quality_note(0.1, 1208, 1208)
+    assert "more than 10% of the map's width" in quality_note(0.1, 5, 5)
+
+
+def test_the_simplex_says_what_lies_outside():
+    words = simplex_note(["teacher", "KD"], [0.9, 0.8], [0.25, 0.5], 0.1)
+    assert words == (
+        "Outside the three lies on average teacher 90%, KD 80%; over the samples of the three classes alone 25%, 50%. "
+        "Shown are samples that give the three at least 10%."
+    )
+    assert simplex_note(["a"], [0.5], [float("nan")], 0) == "Outside the three lies on average a 50%."
