@@ -20,10 +20,29 @@ class Sample:
     colour: str
 
 
-def _steps(values, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def probability_counts(samples: Sequence[Sample], bins: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Edges [bins + 1] over [0, 1] and the counts [bins] of each sample between them."""
+    edges = np.linspace(0, 1, bins + 1)
+    return edges, [np.histogram(_finite(sample.values), bins=edges)[0] for sample in samples]
+
+
+def angle_counts(angles: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Edges [bins + 1] in degrees, from where the first pair lies (rounded down) to 90, and counts [bins] of each."""
+    clean = [_finite(values) for values in angles]
+    low = min((float(v.min()) for v in clean if len(v)), default=0.0)
+    high = max((float(v.max()) for v in clean if len(v)), default=90.0)
+    edges = np.linspace(max(0.0, 10 * np.floor(low / 10)), max(90.0, high), bins + 1)
+    return edges, [np.histogram(values, bins=edges)[0] for values in clean]
+
+
+def _finite(values) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64).ravel()
-    counts, _ = np.histogram(values[np.isfinite(values)], bins=edges)
-    return counts, np.append(counts, counts[-1])
+    return values[np.isfinite(values)]
+
+
+def _steps(counts: np.ndarray) -> np.ndarray:
+    """A height for each edge: a line of shape "hv" ends at the last one."""
+    return np.append(counts, counts[-1])
 
 
 def _legend_above(fig: go.Figure, theme: Theme, names: Sequence[str]) -> None:
@@ -58,12 +77,12 @@ def probability_histogram(
 
     log_counts: logarithmic counts, since most samples give a class next to nothing; empty bins leave a gap.
     """
-    edges = np.linspace(0, 1, bins + 1)
+    edges, tables = probability_counts(samples, bins)
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, bottom=40, left=8, right=14)
     top = 1
-    for sample in samples:
-        counts, steps = _steps(sample.values, edges)
+    for sample, counts in zip(samples, tables, strict=True):
+        steps = _steps(counts)
         top = max(top, int(counts.max()))
         shown = np.maximum(steps, 0.5) if log_counts else steps
         fig.add_trace(
@@ -117,22 +136,13 @@ def angles(
     models: (style, off-diagonal angles in degrees, any shape); not-a-number (a class that nobody
     predicts) is left out. The range starts where the first pair lies and ends at 90.
     """
-    clean = []
-    for style, values in models:
-        values = np.asarray(values, dtype=np.float64).ravel()
-        clean.append((style, values[np.isfinite(values)]))
-    low = min((float(v.min()) for _, v in clean if len(v)), default=0.0)
-    low, high = (
-        max(0.0, 10 * np.floor(low / 10)),
-        max((float(v.max()) for _, v in clean if len(v)), default=90.0),
-    )
-    edges = np.linspace(low, max(90.0, high), bins + 1)
+    edges, tables = angle_counts([values for _, values in models], bins)
+    low = float(edges[0])
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, bottom=40, left=8, right=14)
     top = 0.0
-    for style, values in clean:
-        counts, steps = _steps(values, edges)
-        share = steps / max(counts.sum(), 1)
+    for (style, _), counts in zip(models, tables, strict=True):
+        share = _steps(counts) / max(counts.sum(), 1)
         top = max(top, float(share.max()))
         fig.add_trace(
             go.Scatter(
@@ -163,5 +173,5 @@ def angles(
         showgrid=True,
     )
     if show_legend:
-        _legend_above(fig, theme, [style.name for style, _ in clean])
+        _legend_above(fig, theme, [style.name for style, _ in models])
     return fig

@@ -1,0 +1,162 @@
+"""The data behind each chart as a tidy table, from the same arguments as the chart's own function.
+
+Columns are plain names without spaces, a row is one mark of the chart; what is not known is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bickd_viz.charts.histogram import Sample, angle_counts, probability_counts
+from bickd_viz.charts.training import Line
+from bickd_viz.charts.whiskers import Row
+from bickd_viz.theme import ModelStyle
+
+Values = Sequence[tuple[ModelStyle, np.ndarray]]
+
+
+def matrix_table(
+    matrix: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    order: Sequence[int] | np.ndarray | None = None,
+    value_name: str = "cosine",
+) -> pd.DataFrame:
+    """The matrix [C, C] of `matrix_figure` as row_class, column_class, value: C * C rows, row by row as shown.
+
+    >>> matrix_table(np.array([[1.0, 0.5], [0.25, 1.0]]), ["cat", "dog"]).values.tolist()[1:3]
+    [['cat', 'dog', 0.5], ['dog', 'cat', 0.25]]
+    """
+    values = np.asarray(matrix)
+    count = len(class_names)
+    if values.shape != (count, count):
+        raise ValueError(f"matrix must be {count} x {count} like class_names, got shape {values.shape}.")
+    places = np.arange(count) if order is None else np.asarray(order)
+    names = np.array([str(name) for name in class_names], dtype=object)[places]
+    return pd.DataFrame(
+        {
+            "row_class": np.repeat(names, count),
+            "column_class": np.tile(names, count),
+            column(value_name): values[np.ix_(places, places)].ravel(),
+        }
+    )
+
+
+def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval); fractions stay fractions."""
+    return pd.DataFrame(
+        [(row.style.name, row.estimate, row.low, row.high) for row in rows],
+        columns=["model", "estimate", "low", "high"],
+    )
+
+
+def points_table(
+    coordinates: np.ndarray,
+    *,
+    ids: Sequence | np.ndarray,
+    class_names: Sequence[str] = (),
+    labels: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
+    displacement: np.ndarray | None = None,
+    selected_ids: Sequence = (),
+) -> pd.DataFrame:
+    """The points of `prediction_map` as id, x, y, and true_class, predicted_class, teacher_class, displacement,
+    selected where these are known; classes by name.
+    """
+    points = np.asarray(coordinates)
+    names = np.array([str(name) for name in class_names], dtype=object)
+    found: dict[str, np.ndarray | Sequence] = {"id": np.asarray(ids), "x": points[:, 0], "y": points[:, 1]}
+    classes = {"true_class": labels, "predicted_class": predicted, "teacher_class": reference}
+    found |= {name: names[which] for name, which in classes.items() if which is not None}
+    if displacement is not None:
+        found["displacement"] = displacement
+    if len(selected_ids):
+        found["selected"] = np.isin(np.asarray(ids), np.asarray(list(selected_ids)))
+    return pd.DataFrame(found)
+
+
+def ranking_table(models: Values, class_names: Sequence[str], *, value_name: str = "leakage") -> pd.DataFrame:
+    """The values of `leakage_ranking` as class, model, value: all classes, not only those that the chart has room for."""
+    names = [str(name) for name in class_names]
+    return pd.concat(
+        [
+            pd.DataFrame({"class": names, "model": style.name, column(value_name): np.asarray(values)})
+            for style, values in models
+        ],
+        ignore_index=True,
+    )
+
+
+def lines_table(series: Sequence[Line], *, value_name: str = "value", x_name: str = "epoch") -> pd.DataFrame:
+    """The lines of `metric_lines` as model, epoch, value."""
+    parts = [
+        pd.DataFrame(
+            {"model": line.style.name, column(x_name): list(line.x), column(value_name): list(line.y)}
+        )
+        for line in series
+    ]
+    columns = ["model", column(x_name), column(value_name)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def terms_table(
+    terms: Mapping[str, Sequence[float]], x: Sequence[float], *, x_name: str = "epoch"
+) -> pd.DataFrame:
+    """The bands of `loss_terms` as term, epoch, value."""
+    parts = [
+        pd.DataFrame({"term": name, column(x_name): list(x), "value": list(y)}) for name, y in terms.items()
+    ]
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["term", column(x_name), "value"])
+    )
+
+
+def spectrum_table(models: Values) -> pd.DataFrame:
+    """The lines of `spectrum` as model, number (1 is the greatest), eigenvalue."""
+    parts = []
+    for style, values in models:
+        sorted_values = np.sort(np.asarray(values, dtype=np.float64).ravel())[::-1]
+        number = np.arange(1, len(sorted_values) + 1)
+        parts.append(pd.DataFrame({"model": style.name, "number": number, "eigenvalue": sorted_values}))
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["model", "number", "eigenvalue"])
+    )
+
+
+def angles_table(models: Values, *, bins: int = 45) -> pd.DataFrame:
+    """The steps of `angles` as model, from_degrees, to_degrees, pairs (pairs of classes whose angle lies there)."""
+    edges, counts = angle_counts([values for _, values in models], bins)
+    return _bins([style.name for style, _ in models], edges, counts, ("model", "degrees", "pairs"))
+
+
+def probability_table(samples: Sequence[Sample], *, bins: int = 25) -> pd.DataFrame:
+    """The steps of `probability_histogram` as class, from_probability, to_probability, samples."""
+    edges, counts = probability_counts(samples, bins)
+    return _bins([sample.name for sample in samples], edges, counts, ("class", "probability", "samples"))
+
+
+def _bins(
+    names: Sequence[str], edges: np.ndarray, counts: Sequence[np.ndarray], called: tuple[str, str, str]
+) -> pd.DataFrame:
+    who, what, number = called
+    return pd.DataFrame(
+        {
+            who: np.repeat(np.array(names, dtype=object), len(edges) - 1),
+            f"from_{what}": np.tile(edges[:-1], len(names)),
+            f"to_{what}": np.tile(edges[1:], len(names)),
+            number: np.concatenate(counts) if len(names) else [],
+        }
+    )
+
+
+def column(name: str) -> str:
+    """A chart's words as a column's name: "class overlap" becomes class_overlap."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split()) or "value"

@@ -1,0 +1,151 @@
+"""A figure for print: its size, its one text size, its colours, whatever theme and page it came from."""
+
+import json
+import re
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bickd_viz.charts import Row, leakage_ranking, matrix_figure, metric_lines, prediction_map, whisker_rows
+from bickd_viz.charts.training import Line
+from bickd_viz.paper import GREY, paper
+from bickd_viz.recolour import recoloured, theme_of
+from bickd_viz.theme import DARK, LIGHT, THEMES, Theme, model_styles
+
+MODELS = [("teacher", "teacher"), ("CE", "ce"), ("KD", "kd"), ("BicKD", "bickd"), ("mine", "")]
+COLOUR = re.compile(r"#[0-9A-Fa-f]{6}|rgba?\([^)]*\)")
+
+
+def charts(theme: Theme) -> dict[str, go.Figure]:
+    rng = np.random.default_rng(0)
+    styles = model_styles(MODELS, theme)
+    names = [f"class {i}" for i in range(30)]
+    return {
+        "whiskers": whisker_rows([Row(s, 0.5, 0.4, 0.6) for s in styles], theme=theme),
+        "matrix": matrix_figure(rng.random((30, 30)), names, theme=theme, clickable=False),
+        "difference": matrix_figure(rng.random((30, 30)), names, scale="diverging", zmin=-1, theme=theme),
+        "map": prediction_map(
+            rng.random((50, 2)), ids=np.arange(50), labels=np.arange(50) % 30, class_names=names,
+            highlight_classes=(1, 2), theme=theme,
+        ),
+        "displacement": prediction_map(
+            rng.random((50, 2)), ids=np.arange(50), displacement=rng.random(50), colour_by="displacement", theme=theme,
+        ),
+        "lines": metric_lines([Line(s, [1, 2, 3], rng.random(3)) for s in styles], theme=theme),
+        "ranking": leakage_ranking([(s, rng.random(30)) for s in styles], names, theme=theme),
+    }  # fmt: skip
+
+
+def colours(figure: go.Figure) -> list[str]:
+    return [colour.upper() for colour in COLOUR.findall(figure.to_json())]
+
+
+@pytest.mark.parametrize("name", charts(LIGHT))
+def test_a_dark_figure_becomes_the_light_one(name):
+    dark, light = charts(DARK)[name], charts(LIGHT)[name]
+    assert theme_of(dark) is DARK
+    assert theme_of(light) is LIGHT
+    assert json.loads(recoloured(dark, LIGHT).to_json()) == json.loads(light.to_json())
+
+
+@pytest.mark.parametrize("name", charts(LIGHT))
+def test_a_light_figure_becomes_a_dark_one_with_the_same_colours_of_models(name):
+    """One colour may have two roles in the light theme (the teacher's is that of text): marks come first."""
+    dark, made = charts(DARK)[name], recoloured(charts(LIGHT)[name], DARK)
+    assert theme_of(made) is DARK
+    assert not {LIGHT.surface, LIGHT.text, LIGHT.muted, LIGHT.grid} & set(colours(made))
+    for is_, wanted in zip(made.data, dark.data, strict=True):
+        if is_.type == "scatter" and is_.line.color:
+            assert is_.line.color == wanted.line.color
+
+
+@given(width=st.floats(20, 500), height=st.floats(20, 500), points=st.floats(4, 24))
+@settings(deadline=None, max_examples=20)
+def test_size_and_text_size_are_exact(width, height, points):
+    figure = paper(charts(LIGHT)["ranking"], width, height, points)
+    assert figure.layout.width / 96 * 25.4 == pytest.approx(width)
+    assert figure.layout.height / 96 * 25.4 == pytest.approx(height)
+    assert [size * 72 / 96 for size in text_sizes(figure)] == [pytest.approx(points, rel=1e-5)]
+
+
+def text_sizes(figure: go.Figure) -> set[float]:
+    """Every size under a key that ends in `font`."""
+    found = set()
+
+    def walk(node, parent):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key == "size" and parent.endswith("font"):
+                    found.add(round(value, 6))
+                walk(value, key)
+        elif isinstance(node, list | tuple):
+            for item in node:
+                walk(item, parent)
+
+    walk(json.loads(figure.to_json()), "")
+    return found
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
+@pytest.mark.parametrize("name", charts(LIGHT))
+def test_it_is_white_and_light_whatever_the_page_was(name, theme):
+    figure = paper(charts(theme)[name])
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "#FFFFFF"
+    only_dark = {DARK.surface, DARK.text, DARK.muted, DARK.grid, DARK.accent}
+    assert not only_dark & set(colours(figure))
+
+
+@pytest.mark.parametrize("name", charts(LIGHT))
+def test_grey_is_grey_and_keeps_models_apart(name):
+    for colour in colours(paper(charts(DARK)[name], palette="grey")):
+        parts = re.findall(r"[0-9A-F]{2}", colour) if colour[0] == "#" else re.findall(r"\d+", colour)[:3]
+        assert len(set(parts)) == 1, colour
+
+
+def test_grey_lines_differ_in_dash_and_shade():
+    figure = paper(charts(LIGHT)["lines"], palette="grey")
+    lines = [(trace.line.dash, trace.line.color) for trace in figure.data if trace.mode == "lines"]
+    assert len(lines) == len({dash for dash, _ in lines}) == len({colour for _, colour in lines}) == 5
+
+
+def test_shades_of_the_scales_run_from_white_to_black_without_turning():
+    for scale in (GREY.sequential, GREY.diverging):
+        shades = [int(colour[1:3], 16) for _, colour in scale]
+        assert shades[0] == 255
+        assert shades[-1] == 0
+        assert shades == sorted(shades, reverse=True)
+
+
+def test_axes_get_their_title_only_where_they_have_none():
+    titled = paper(charts(LIGHT)["ranking"], x_title="other")
+    assert titled.layout.xaxis.title.text == "leakage"
+    bare = charts(LIGHT)["whiskers"]
+    named = paper(bare, x_title="accuracy (%)")
+    assert named.layout.xaxis.title.text == "accuracy (%)"
+    assert named.layout.height > paper(bare).layout.height
+    assert bare.layout.xaxis.title.text is None  # the page's own figure stays
+
+
+def test_lengths_follow_the_text():
+    small, large = (paper(charts(LIGHT)["whiskers"], font_pt=points) for points in (6, 12))
+    assert large.layout.margin.l == pytest.approx(2 * small.layout.margin.l)
+    assert large.data[0].line.width == pytest.approx(2 * small.data[0].line.width)
+    assert large.data[-1].marker.size == pytest.approx(2 * small.data[-1].marker.size)
+    assert large.layout.height == pytest.approx(2 * small.layout.height)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"width_mm": 5}, "width_mm must lie in 20 to 500 mm, got 5"),
+        ({"height_mm": 900}, "height_mm must lie in 20 to 500"),
+        ({"font_pt": 2}, "font_pt must lie in 4 to 24 points, got 2"),
+        ({"palette": "rainbow"}, 'palette must be "colour" or "grey", got'),
+    ],
+)
+def test_wrong_sizes_are_named(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        paper(go.Figure(), **arguments)

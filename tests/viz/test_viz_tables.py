@@ -1,0 +1,145 @@
+"""Tables behind charts: every number of the chart stands in its table, at its own class, model or sample."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bickd_viz import export, tables
+from bickd_viz.charts import (
+    Line,
+    Row,
+    Sample,
+    angles,
+    leakage_ranking,
+    matrix_figure,
+    metric_lines,
+    prediction_map,
+    probability_histogram,
+    spectrum,
+    whisker_rows,
+)
+from bickd_viz.theme import model_styles
+
+TEACHER, STUDENT = model_styles([("teacher", "teacher"), ("BicKD, seed 1", "bickd")])
+
+
+def read_back(table: pd.DataFrame) -> pd.DataFrame:
+    """Through the CSV that a person downloads."""
+    return pd.read_csv(io.BytesIO(export.csv(table)), keep_default_na=False, na_values=[""])
+
+
+@given(count=st.integers(1, 12), seed=st.integers(0, 1000))
+@settings(deadline=None, max_examples=25)
+def test_a_matrix_comes_back_from_its_csv(count, seed):
+    rng = np.random.default_rng(seed)
+    matrix = rng.random((count, count))
+    names = [f'{i}, "{i}"' for i in range(count)]  # commas and quotes are part of names
+    order = rng.permutation(count)
+    table = read_back(tables.matrix_table(matrix, names, order=order, value_name="difference"))
+    assert list(table) == ["row_class", "column_class", "difference"]
+    for line in table.itertuples():
+        assert line.difference == matrix[names.index(line.row_class), names.index(line.column_class)]
+    shown = matrix_figure(matrix, names, order=order).data[0].z
+    np.testing.assert_allclose(table["difference"].to_numpy().reshape(count, count), shown, rtol=1e-6)
+
+
+def test_a_matrix_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="2 x 2 like class_names, got shape"):
+        tables.matrix_table(np.eye(3), ["a", "b"])
+
+
+def test_whiskers():
+    rows = [Row(TEACHER, 0.25, 0.2, 0.3), Row(STUDENT, None)]
+    table = read_back(tables.whisker_table(rows))
+    assert table.iloc[0].tolist() == ["teacher", 0.25, 0.2, 0.3]
+    assert table.iloc[1].isna().tolist() == [False, True, True, True]
+    assert whisker_rows(rows).data[-1].x == (0.25,)
+
+
+def test_points_by_id_with_names_and_what_is_known():
+    rng = np.random.default_rng(0)
+    points, ids = rng.random((6, 2)), np.array([5, 3, 9, 1, 7, 2])
+    labels, predicted, far = np.array([0, 1, 0, 1, 0, 1]), np.array([1, 1, 0, 0, 0, 1]), rng.random(6)
+    known = dict(labels=labels, predicted=predicted, reference=labels, displacement=far, selected_ids=[9, 2])
+    table = read_back(tables.points_table(points, ids=ids, class_names=["cat", "dog"], **known))
+    assert table["id"].tolist() == ids.tolist()
+    assert table["true_class"].tolist() == ["cat", "dog"] * 3
+    assert table["predicted_class"].tolist() == ["dog", "dog", "cat", "cat", "cat", "dog"]
+    assert table["selected"].tolist() == [False, False, True, False, False, True]
+    np.testing.assert_array_equal(table[["x", "y"]].to_numpy(), points)
+    np.testing.assert_array_equal(table["displacement"], far)
+    drawn = {
+        int(id): (x, y)
+        for trace in prediction_map(points, ids=ids, class_names=["cat", "dog"], **known).data
+        for id, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+    }
+    for line in table.itertuples():
+        assert drawn[line.id] == pytest.approx((line.x, line.y), rel=1e-6)
+    assert list(tables.points_table(points, ids=ids)) == ["id", "x", "y"]
+
+
+def test_a_ranking_holds_every_class_also_those_that_the_chart_leaves_out():
+    values = np.array([0.1, np.nan, 0.3])
+    table = read_back(tables.ranking_table([(TEACHER, values), (STUDENT, values / 2)], ["a", "b", "c"]))
+    assert len(table) == 6
+    assert table[table["class"] == "b"]["leakage"].isna().all()
+    dots = leakage_ranking([(TEACHER, values)], ["a", "b", "c"]).data[0]
+    assert (
+        list(dots.x)
+        == table[table.model == "teacher"]["leakage"].dropna().sort_values(ascending=False).tolist()
+    )
+
+
+def test_lines_terms_and_eigenvalues():
+    line = Line(STUDENT, [1, 2], [0.5, 0.25])
+    table = read_back(tables.lines_table([line], value_name="class overlap"))
+    assert table.to_dict("list") == {
+        "model": ["BicKD, seed 1"] * 2,
+        "epoch": [1, 2],
+        "class_overlap": [0.5, 0.25],
+    }
+    assert metric_lines([line]).data[0].y.tolist() == [0.5, 0.25]
+    terms = read_back(tables.terms_table({"ce": [1.5, 1.0], "kl": [0.5, 0.25]}, [1, 2]))
+    assert terms["value"].tolist() == [1.5, 1.0, 0.5, 0.25]
+    eigen = tables.spectrum_table([(TEACHER, np.array([0.5, 2.0, 1.0]))])
+    assert eigen["eigenvalue"].tolist() == [2.0, 1.0, 0.5]
+    np.testing.assert_array_equal(
+        spectrum([(TEACHER, eigen["eigenvalue"])]).data[0].customdata, [2.0, 1.0, 0.5]
+    )
+
+
+def test_histograms_count_what_a_loop_counts():
+    rng = np.random.default_rng(1)
+    pairs = np.append(90 * rng.random(200), np.nan)
+    table = tables.angles_table([(TEACHER, pairs)], bins=9)
+    for line in table.itertuples():
+        last = line.to_degrees == table["to_degrees"].max()
+        inside = [
+            a for a in pairs if line.from_degrees <= a < line.to_degrees or (last and a == line.to_degrees)
+        ]
+        assert line.pairs == len(inside)
+    share = angles([(TEACHER, pairs)], bins=9).data[0].y[:-1]
+    np.testing.assert_allclose(share, table["pairs"] / table["pairs"].sum(), rtol=1e-6)
+    sample = Sample("crab", rng.random(100), "#000000")
+    table = tables.probability_table([sample], bins=10)
+    assert table["samples"].sum() == 100
+    assert (
+        probability_histogram([sample], bins=10).data[0].customdata[:-1].tolist() == table["samples"].tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    "empty", [tables.lines_table([]), tables.terms_table({}, []), tables.spectrum_table([])]
+)
+def test_nothing_to_show_is_a_header_alone(empty):
+    assert export.csv(empty).decode().count("\n") == 1
+
+
+def test_words_become_column_names():
+    assert tables.column("Class overlap (T = 4)") == "class_overlap_t_4"
+    assert tables.column("1 − cosine") == "1_cosine"
+    assert tables.column("–") == "value"
