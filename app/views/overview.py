@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
 from app import data, state
@@ -232,6 +231,8 @@ def _pair_colours(of: data.Comparison, shown: list[data.Model], pair: tuple[int,
 
 
 def _table(of: data.Comparison, student: data.Model, T: float) -> None:
+    import pandas as pd  # a third of a second that the first charts need not wait for
+
     st.subheader("Every figure with its interval")
     st.caption(
         f"95% intervals over {text.count(of.n)} {of.split} images of {of.dataset}; overlap, KL and score at T = {T:g}. "
@@ -280,6 +281,8 @@ def _seeds(of: data.Comparison, T: float) -> None:
         rows.append(row)
     if not rows:
         return
+    import pandas as pd
+
     st.subheader("Would another seed say the same?")
     st.caption(
         "Mean ± standard deviation over runs that differ in their seeds alone (initial weights, order, augmentation). "
