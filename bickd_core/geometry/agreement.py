@@ -99,6 +99,21 @@ def neighbour_overlap(
     return shared
 
 
+def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k samples nearest to the one at `position`, the nearest first, and their Hellinger distances: [k] each.
+
+    In the full space, without the sample itself; ties in the order of the samples; all others where k is more.
+    """
+    P = checks.probabilities(P)
+    if not 0 <= position < len(P):
+        raise ValueError(f"position must be between 0 and {len(P) - 1}, got {position!r}.")
+    gap = np.sqrt(P) - np.sqrt(P[position])
+    distances = np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
+    order = np.argsort(distances, kind="stable")
+    order = order[order != position][:k]
+    return order, distances[order]
+
+
 def _nearest(points: np.ndarray, rows: slice, k: int) -> np.ndarray:
     squares = np.einsum("ij,ij->i", points, points)
     distances = squares - 2.0 * (points[rows] @ points.T)  # up to a constant a row

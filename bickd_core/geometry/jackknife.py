@@ -19,8 +19,7 @@ from functools import reduce
 import numpy as np
 from scipy.special import stdtrit
 
-from bickd_core.geometry import checks, similarity
-from bickd_core.geometry.calibration import confidence_bins
+from bickd_core.geometry import similarity
 from bickd_core.geometry.intervals import Interval, check_level, interval
 from bickd_core.geometry.shards import checked_shard
 
@@ -91,25 +90,3 @@ def cka_interval(X: np.ndarray, Y: np.ndarray, shard: np.ndarray, *, level: floa
         value = similarity.ratio(*(similarity.hsic(m) for m in rest))
         replicates.append(np.nan if value is None else value)
     return jackknife_interval(estimate, np.array(replicates), n=n, level=level, bounds=(-1.0, 1.0))
-
-
-def calibration_interval(
-    P: np.ndarray, labels: np.ndarray, shard: np.ndarray, *, bins: int = 15, level: float = 0.95
-) -> Interval | None:
-    """Expected calibration error in equal-width bins with its jackknife interval, from each shard's bin sums.
-
-    The absolute values bend the figure near 0, where the interval is rough.
-    """
-    P = checks.probabilities(P)
-    n = len(P)
-    labels = checks.labels_for(labels, len(P), P.shape[1], "calibration")
-    shard = checked_shard(shard, n)
-    confidence = P.max(axis=1)
-    gap = confidence - (P.argmax(axis=1) == labels)
-    index = confidence_bins(confidence, bins, "width")[1]
-    groups = shard.max() + 1
-    sums = np.bincount(shard * bins + index, weights=gap, minlength=groups * bins).reshape(groups, bins)
-    total = sums.sum(axis=0)
-    left = n - np.bincount(shard)
-    replicates = np.abs(total - sums).sum(axis=1) / left if groups > 1 else None
-    return jackknife_interval(float(np.abs(total).sum() / n), replicates, n=n, level=level, bounds=(0.0, 1.0))

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from bickd_core.geometry import agreement, jackknife
+from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.gram_figures import class_figures, overlap_interval
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.kept import shard_grams
@@ -114,9 +115,7 @@ def summarise(
     if labels is not None:
         balanced = shard_grams(P, shard, labels=labels, balanced=True)
         found["accuracy"] = proportion_interval(agreement.correct(logits, labels), labels, level=level)
-        found["calibration_error"] = jackknife.calibration_interval(
-            softmax(logits), labels, shard, level=level
-        )
+        found["calibration_error"] = calibration_interval(softmax(logits), labels, shard, level=level)
         found["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = None
     if teacher is not None:

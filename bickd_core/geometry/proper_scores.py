@@ -1,0 +1,131 @@
+"""Brier score, negative log likelihood, and the temperature that makes the latter smallest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.geometry import checks
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.jackknife import jackknife_interval
+from bickd_core.geometry.probabilities import log_softmax
+from bickd_core.geometry.shards import checked_shard
+
+
+def brier(P: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """`sum_c (p_c - [c = y])^2` of each sample [N] (Brier 1950), 0 to 2, lower is better.
+
+    Its mean is a mean over samples: `mean_interval` gives the interval, `paired_mean_difference` a difference.
+
+    >>> brier(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).tolist()
+    [0.5, 2.0]
+    """
+    P = checks.probabilities(P)
+    labels = checks.labels_for(labels, len(P), P.shape[1], "the Brier score")
+    own = P[np.arange(len(P)), labels]
+    return np.einsum("ij,ij->i", P, P) - 2.0 * own + 1.0
+
+
+def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
+    """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better; finite however saturated.
+
+    >>> nll(np.array([[0.0, 0.0]]), np.array([0])).round(4).tolist()  # log(2)
+    [0.6931]
+    """
+    log_P = log_softmax(logits, T)
+    labels = checks.labels_for(labels, len(log_P), log_P.shape[1], "the likelihood")
+    return np.maximum(-log_P[np.arange(len(log_P)), labels], 0.0)
+
+
+@dataclass(frozen=True)
+class FittedTemperature:
+    """The temperature with the smallest mean negative log likelihood on the samples it was fitted on.
+
+    Attributes:
+        temperature: with its jackknife interval over those samples; above 1 the model is too sure of itself.
+        nll: mean negative log likelihood there, in nats, on the same samples and so too good.
+        reached: False where the minimum lies beyond the search range (every sample right, or worse than chance);
+            `temperature` is then the nearer end.
+    """
+
+    temperature: Interval
+    nll: float
+    reached: bool
+
+
+def fit_temperature(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    shard: np.ndarray,
+    *,
+    lowest: float = 0.05,
+    highest: float = 20.0,
+    level: float = 0.95,
+) -> FittedTemperature:
+    """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017).
+
+    The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature `mean_i Var_{p_i} z_i`:
+    Newton's steps inside a bracket find it. A replicate of the jackknife is one Newton step from there without its
+    shard. Fit on one split and evaluate on another: on its own samples every fit looks good.
+
+    Args:
+        logits: [N, C].
+        labels: [N] true classes.
+        shard: [N] from `stratified_shards`.
+        lowest, highest: the range searched.
+        level: nominal coverage.
+
+    Raises:
+        ValueError: an empty range, or labels or shards that do not fit.
+    """
+    if not 0 < lowest < highest:
+        raise ValueError(f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}.")
+    logits = checks.matrix(logits, "logits")
+    n = len(logits)
+    labels = checks.labels_for(labels, n, logits.shape[1], "fitting a temperature")
+    shard = checked_shard(shard, n)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    beta, reached = _minimum(shifted, labels, 1.0 / highest, 1.0 / lowest)
+    replicates = None
+    if reached and shard.max() > 0:
+        slope, curve = _derivatives(shifted, labels, beta)
+        rest = [total.sum() - np.bincount(shard, weights=total) for total in (slope, curve)]
+        moved = beta - rest[0] / np.where(rest[1] > 0, rest[1], np.inf)
+        replicates = 1.0 / np.clip(moved, 1.0 / highest, 1.0 / lowest)
+    T = 1.0 / beta
+    found = jackknife_interval(T, replicates, n=n, level=level, bounds=(lowest, highest))
+    assert found is not None
+    return FittedTemperature(found, float(nll(logits, labels, T).mean()), reached)
+
+
+def _minimum(shifted: np.ndarray, labels: np.ndarray, low: float, high: float) -> tuple[float, bool]:
+    """1 / T of the minimum, and whether it lies inside [low, high]."""
+    ends = (low, high)
+    beta = min(max(1.0, low), high)
+    for _ in range(200):
+        slope, curve = (float(values.mean()) for values in _derivatives(shifted, labels, beta))
+        if slope == 0.0 or high - low <= 1e-13 * high:
+            return beta, True
+        if (beta == ends[0] and slope > 0) or (beta == ends[1] and slope < 0):
+            return beta, False
+        low, high = (low, beta) if slope > 0 else (beta, high)
+        proposal = beta - slope / curve if curve > 0 else -np.sign(slope) * np.inf
+        if abs(proposal - beta) <= 1e-12 * beta:
+            return beta, True
+        if proposal >= high:
+            proposal = high if high == ends[1] else (low + high) / 2
+        elif proposal <= low:
+            proposal = low if low == ends[0] else (low + high) / 2
+        beta = float(proposal)
+    return beta, True
+
+
+def _derivatives(shifted: np.ndarray, labels: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and curvature [N] of each sample's negative log likelihood in 1 / T."""
+    weights = np.exp(beta * shifted)
+    total = weights.sum(axis=1)
+    weights *= shifted
+    first = weights.sum(axis=1) / total
+    second = np.einsum("ij,ij->i", weights, shifted) / total
+    return first - shifted[np.arange(len(shifted)), labels], np.maximum(second - first**2, 0.0)
