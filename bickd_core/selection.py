@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from bickd_core.geometry import hellinger, pair_contributions
+from bickd_core.geometry import confidence_bins, hellinger, pair_contributions
 from bickd_core.naming import nearest
 from bickd_core.predictions import Predictions
 
@@ -203,6 +203,25 @@ def _displaced(scene: Scene, key: str, most: str) -> Picked:
     return f"the {len(order)} samples that {scene.name(key)} moves most", order
 
 
+def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature: str) -> Picked:
+    """The samples in one bin of a reliability diagram, the wrong and most confident first; bins are counted from 1."""
+    try:
+        count, number, T = int(bins), int(which), float(temperature)
+        probabilities = scene.model(key).probabilities(T)
+        confidence = probabilities.max(axis=1)
+        edges, index = confidence_bins(confidence, count, scheme)  # type: ignore[arg-type]
+    except SelectionError:
+        raise
+    except ValueError as error:
+        raise SelectionError(f"the selection's bin cannot be read: {str(error).rstrip('.')}.") from error
+    if not 1 <= number < len(edges):
+        raise SelectionError(f"a bin is a number from 1 to {len(edges) - 1}, got '{which:.20}'.")
+    inside = np.flatnonzero(index == number - 1)
+    wrong = probabilities.argmax(axis=1) != scene.labels()
+    order = np.lexsort((-confidence[inside], ~wrong[inside]))
+    return f"{scene.name(key)} sure of {edges[number - 1]:.0%} to {edges[number]:.0%}", inside[order]
+
+
 def _kept(scene: Scene, name: str) -> Picked:
     if name not in scene.kept:
         raise SelectionError(f"there is no kept selection '{name:.60}' here; it lies on another machine.")
@@ -224,6 +243,7 @@ KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "confusion": (_confusion, ("run", "true class", "predicted class")),
     "outcome": (_outcome, ("first run", "second run", "who is right")),
     "disagree": (_disagree, ("run",)),
+    "bin": (_bin, ("run", "width or mass", "how many bins", "which bin", "temperature")),
     "displaced": (_displaced, ("run", "how many")),
     "kept": (_kept, ("name",)),
     "samples": (_samples, None),

@@ -160,3 +160,33 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(KeptError, match=r"bad\.json is not a kept selection"):
         KeptSelections(tmp_path).ids("bad", dataset="d", split="test")
+
+
+def test_a_bin_picks_the_samples_of_the_reliability_diagrams_bin():
+    of = scene()
+    logits = of.models["mine"].logits.astype(float)
+    p = [[math.exp(z / 2) / sum(math.exp(v / 2) for v in row) for z in row] for row in logits]
+    wrong = [row.index(max(row)) != truth for row, truth in zip(p, of.teacher.labels, strict=True)]
+    inside = [i for i in range(60) if 0.6 < max(p[i]) <= 0.8]
+    found = resolve(Rule("bin", ("mine", "width", "5", "4", "2")), of)
+    assert found.positions.tolist() == sorted(inside, key=lambda i: (not wrong[i], -max(p[i])))
+    assert found.title == "mine sure of 60% to 80%"
+    counts = [len(resolve(Rule("bin", ("mine", "mass", "6", str(b), "1")), of)) for b in range(1, 7)]
+    assert counts == [10] * 6
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("mine", "log", "5", "1", "1"), "scheme must be 'width' or 'mass', got 'log'"),
+        (("mine", "width", "0", "1", "1"), "bins must be at least 1"),
+        (("mine", "width", "5", "6", "1"), "a bin is a number from 1 to 5, got '6'"),
+        (("mine", "width", "5", "one", "1"), "bin cannot be read"),
+        (("mine", "width", "5", "1", "-1"), "bin cannot be read"),
+        (("mine", "width", "5", "1", "nan"), "bin cannot be read"),
+        (("other", "width", "5", "1", "1"), "not compared here"),
+    ],
+)
+def test_a_bin_that_cannot_be_read_says_why(words, says):
+    with pytest.raises(SelectionError, match=says):
+        resolve(Rule("bin", words), scene())
