@@ -25,6 +25,7 @@ _CSS = """
   .bk-thumbs .bk-pixel { image-rendering: pixelated; }
   .bk-thumbs figcaption { font-size: .78rem; line-height: 1.3; margin-top: 4px; overflow-wrap: anywhere; }
   .bk-thumbs figcaption span { opacity: .72; }
+  :has(> .st-key-picture-feed) { display: none; }
   .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
   .bk-card-title span { font-size: .88rem; opacity: .7; }
   .bk-name { font-weight: 600; }

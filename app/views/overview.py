@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import data, state
-from app.components import frame, maps, matrix, scatter, selection_bar, style, thumbs
+from app.components import frame, maps, matrix, picture_feed, scatter, selection_bar, style, thumbs
 from app.registry import open_page
 from app.views import tour
 from bickd_core.geometry import Interval
@@ -220,6 +220,7 @@ def _maps(of: data.Comparison, student: data.Model, other: data.Model | None, T:
         labels=of.labels,
         selected=maps.selected(of),
         height=380,
+        pictures=picture_feed.provide(of),
         on_select=maps.on_select(of),
         label=f"Prediction maps of {', '.join(model.called for model in shown)}",
     )

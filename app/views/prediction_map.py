@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import data, selecting, state
-from app.components import frame, maps, scatter, selection_bar, style, thumbs
+from app.components import frame, maps, picture_feed, scatter, selection_bar, style, thumbs
 from bickd_core.geometry import CORNERS
 from bickd_viz import colouring, map_text, text
 
@@ -188,6 +188,7 @@ def _draw(
         frame=limits,
         background=background,
         height=520,
+        pictures=picture_feed.provide(of),
         on_select=maps.on_select(of),
         label=f"{map_text.METHODS[asked.method]} of {text.count(of.n)} samples in {len(of.models)} models",
     )

@@ -390,7 +390,7 @@ class Scatter {
 
   picture(i) {
     const known = window.bkPictures?.[this.data.pictures];
-    return known ? known(this.data.ids[i]) : null;
+    return known ? known(i) : null;
   }
 
   // -- pointer -------------------------------------------------------------------------------------------

@@ -1,0 +1,76 @@
+"""Images for what is hovered in the browser: sent in sheets, each when it is first needed.
+
+A chart's script asks `window.bkPictures[name](row)` for an element; where the sheet of that row is not there yet, the
+feed fetches it with a run of its own small fragment, and the page's charts are not drawn again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app import data
+from app.components.scatter import packed
+
+_FRONTEND = Path(__file__).parent / "frontend"
+COLUMNS, ROWS = 16, 8
+_LARGEST = 64
+"""Pixels of a picture's side at most."""
+
+_component = st.components.v2.component(
+    "bickd_pictures", js=(_FRONTEND / "pictures.js").read_text(encoding="utf-8")
+)
+
+
+def provide(of: data.Comparison) -> str:
+    """Put the feed on the page; returns its name for `scatter.show(pictures=...)`, "" where there are no images."""
+    if data.thumbnails(of).reason or not isinstance(of.teacher.predictions.ids[:1].tolist()[0], int):
+        return ""
+    name = hashlib.sha256(repr((of.key, of.split)).encode()).hexdigest()[:12]
+    _feed(of, name)
+    return name
+
+
+@st.fragment
+def _feed(of: data.Comparison, name: str) -> None:
+    wanted = f"pictures-{name}-sheet"
+
+    def asked() -> None:
+        st.session_state[wanted] = st.session_state[f"pictures-{name}"].get("want")
+
+    number = st.session_state.get(wanted)
+    image = b"" if number is None else _sheet(of.key, of.split, int(number), of)
+    head = {"name": name, "sheet": number, "columns": COLUMNS, "rows": ROWS}
+    with st.container(key="picture-feed"):
+        _component(
+            key=f"pictures-{name}",
+            data=packed(head, {"image": np.frombuffer(image, dtype="u1")}),
+            on_want_change=asked,
+        )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _sheet(key: tuple[data.Fingerprint, ...], split: str, number: int, _of: data.Comparison) -> bytes:
+    each = COLUMNS * ROWS
+    ids = _of.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
+    return sheet(data.thumbnails(_of).many(ids))
+
+
+def sheet(pictures: list[bytes | None]) -> bytes:
+    """A WebP of up to 128 pictures (files of any kind and size), row by row; one that is missing stays empty."""
+    from PIL import Image
+
+    opened = [None if raw is None else Image.open(io.BytesIO(raw)).convert("RGB") for raw in pictures]
+    side = min(_LARGEST, max((max(image.size) for image in opened if image is not None), default=1))
+    grid = Image.new("RGB", (COLUMNS * side, ROWS * side), (127, 127, 127))
+    for i, image in enumerate(opened[: COLUMNS * ROWS]):
+        if image is not None:
+            fitted = image.resize((side, side))
+            grid.paste(fitted, (i % COLUMNS * side, i // COLUMNS * side))
+    buffer = io.BytesIO()
+    grid.save(buffer, format="WEBP", quality=72, method=2)
+    return buffer.getvalue()
