@@ -221,7 +221,9 @@ class Stages:
     def run(self, library: Library) -> int:
         from bickd_core.training.finish import add_stages
 
-        lacking = [run for run in library.runs() if run.weights_path.exists() and not run.stages_path.exists()]
+        lacking = [
+            run for run in library.runs() if run.weights_path.exists() and not run.stages_path.exists()
+        ]
         for run in [library.locate(key) for key in self.run_keys] or lacking:
             add_stages(run)
             print(f"{run.key}: {run.stages_path.name} written")

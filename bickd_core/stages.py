@@ -50,7 +50,9 @@ class Stages:
                     f"the features of '{name}' must be finite [{n}, D], got shape {values.shape}."
                 )
         if self.labels.shape != (n,) or len(np.unique(self.ids)) != n:
-            raise PredictionsError(f"`ids` must be unique and `labels` as many, got {n} and {self.labels.shape}.")
+            raise PredictionsError(
+                f"`ids` must be unique and `labels` as many, got {n} and {self.labels.shape}."
+            )
 
     def save(self, path: Path | str) -> None:
         """Write a compressed npz with features in float16: what is compared here needs no more."""

@@ -94,7 +94,9 @@ def test_shapes_for_any_square_image(name, size):
     assert [s.shape[1] for s in outputs.stages] == list(MODELS[name].widths)
 
 
-@pytest.mark.parametrize(("name", "layers"), [("resnet8", ["layer1", "layer2", "layer3"]), ("convnet-small", ["body.2", "body.6"])])
+@pytest.mark.parametrize(
+    ("name", "layers"), [("resnet8", ["layer1", "layer2", "layer3"]), ("convnet-small", ["body.2", "body.6"])]
+)
 def test_stages_are_the_means_of_what_the_layers_put_out(name, layers):
     model = create_model(name, num_classes=7).eval()
     seen = {}
