@@ -25,6 +25,7 @@ from app.data.classes import (
     spectrum,
 )
 from app.data.comparison import Comparison, Model, comparison, predictions_at
+from app.data.epochs import Course, Courses, EpochIntervals, courses, epoch_intervals
 from app.data.figures import (
     OverSeeds,
     accuracy_difference,
@@ -62,6 +63,9 @@ __all__ = [
     "DEFAULT_DATASET",
     "CellParts",
     "Comparison",
+    "Course",
+    "Courses",
+    "EpochIntervals",
     "Fingerprint",
     "Group",
     "Lens",
@@ -73,6 +77,7 @@ __all__ = [
     "class_groups",
     "class_order",
     "comparison",
+    "courses",
     "cross",
     "cross_gram",
     "cross_gram_figures",
@@ -80,6 +85,7 @@ __all__ = [
     "described",
     "displacement",
     "entropy_at",
+    "epoch_intervals",
     "fingerprint",
     "forget_hierarchy",
     "geometry",
