@@ -33,7 +33,7 @@ class ViewState:
         student: key of the focused student; "" for the last of them.
         pair: focused pair of class names (row, column), the row of the teacher in a cross Gram.
         run: key of the run that Distill or Runs has open.
-        epoch: focused epoch, 1 for the first, or None for the end.
+        epoch: focused epoch of the trajectories, or None for the end.
         selection: rule of the selected samples, for example "class:crab".
         lesson: number of the lesson that Learn shows, from 1.
         present: whether Learn fills the screen, for a projector.

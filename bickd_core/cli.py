@@ -1,4 +1,4 @@
-"""`bickd train | evaluate | explore | import | stages | runs`: the command line, generated from the config types.
+"""`bickd train | evaluate | explore | import | report | runs`: the command line, generated from the config types.
 
 The one place that knows all parts; it imports them when they are called.
 """
@@ -212,21 +212,35 @@ class Import:
 
 
 @dataclass
-class Stages:
-    """Add what the layer comparison needs (stages.npz) to runs that are older than that file."""
+class Report:
+    """A comparison as one HTML file that needs no network: figures with intervals, charts with their data, images.
 
-    run_keys: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Keys or folders of runs; every finished run that lacks the file if none is named."""
+    For example `bickd report --teacher caltech95/teacher --students caltech95/kd-s0 caltech95/bickd-s0`.
+    """
+
+    teacher: str
+    """Key or folder of the teacher's run."""
+    students: tuple[str, ...] = ()
+    """Keys or folders of its students."""
+    out: Path = Path("report.html")
+    split: Literal["validation", "test"] = "test"
+    temperature: float = 4.0
+    address: str = "http://localhost:8501/"
+    """Where the app runs, for the link that shows the same view."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.training.finish import add_stages
+        from datetime import date
 
-        lacking = [
-            run for run in library.runs() if run.weights_path.exists() and not run.stages_path.exists()
-        ]
-        for run in [library.locate(key) for key in self.run_keys] or lacking:
-            add_stages(run)
-            print(f"{run.key}: {run.stages_path.name} written")
+        from bickd_core.atomic import atomic_write
+        from bickd_core.comparing import measure
+        from bickd_viz.comparison_report import comparison_report
+        from bickd_viz.report import html
+
+        found = measure(library, self.teacher, self.students, split=self.split, temperature=self.temperature)
+        page = html(comparison_report(found, address=self.address, made=date.today().isoformat()))
+        with atomic_write(self.out) as temporary:
+            Path(temporary).write_bytes(page)
+        print(f"report: {self.out} ({len(page) / 1e6:.1f} MB)")
         return 0
 
 
@@ -262,7 +276,7 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Explore, tyro.conf.subcommand("explore")]
     | Annotated[Import, tyro.conf.subcommand("import")]
-    | Annotated[Stages, tyro.conf.subcommand("stages")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
 )
 

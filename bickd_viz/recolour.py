@@ -56,7 +56,7 @@ def _walk(node: Any, swap: Callable[[str], str], scale: Callable[[list], list]) 
     if not isinstance(node, dict):
         return
     for key, value in node.items():
-        if key == "colorscale" and not isinstance(value, str):
+        if key == "colorscale" and isinstance(value, list | tuple):
             node[key] = scale([list(stop) for stop in value])
         elif not key.endswith("color"):
             _walk(value, swap, scale)

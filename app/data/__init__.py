@@ -25,7 +25,6 @@ from app.data.classes import (
     spectrum,
 )
 from app.data.comparison import Comparison, Model, comparison, predictions_at
-from app.data.epochs import Course, Courses, EpochIntervals, courses, epoch_intervals
 from app.data.figures import (
     OverSeeds,
     accuracy_difference,
@@ -63,9 +62,6 @@ __all__ = [
     "DEFAULT_DATASET",
     "CellParts",
     "Comparison",
-    "Course",
-    "Courses",
-    "EpochIntervals",
     "Fingerprint",
     "Group",
     "Lens",
@@ -77,7 +73,6 @@ __all__ = [
     "class_groups",
     "class_order",
     "comparison",
-    "courses",
     "cross",
     "cross_gram",
     "cross_gram_figures",
@@ -85,7 +80,6 @@ __all__ = [
     "described",
     "displacement",
     "entropy_at",
-    "epoch_intervals",
     "fingerprint",
     "forget_hierarchy",
     "geometry",

@@ -1,0 +1,223 @@
+"""Everything that is said of a teacher and its students, in one pass and without the app: what a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.data.thumbnails import Thumbnails
+from bickd_core.geometry import (
+    ClassGeometry,
+    CrossGeometry,
+    Interval,
+    Layout,
+    Summary,
+    class_geometry,
+    cluster_order,
+    cross_gram,
+    hellinger,
+    paired_mean_difference,
+    paired_overlap_difference,
+    shard_grams,
+    stratified_shards,
+    summarise,
+)
+from bickd_core.layouts import stored_layout
+from bickd_core.predictions import Predictions, PredictionsError, align
+from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
+
+ORDER_TEMPERATURE = 4.0  # of the clusters that put classes in order, as on the pages
+SHORT = {"ce": "CE", "kd": "KD", "dist": "DIST", "bickd": "BicKD"}
+"""Objectives as the field writes them."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model beside its teacher, on the samples that all have.
+
+    Attributes:
+        kind: "teacher", or the student's objective.
+        displacement: Hellinger distance from the teacher at T, float64 [N]; all 0 for the teacher.
+        cross: the teacher's columns against its own; None for the teacher.
+        overlap_by_epoch: (epoch, overlap on validation at T = 4).
+        layout: its stored UMAP, or None.
+        coordinates: of the shown samples on it, [N, 2].
+    """
+
+    key: str
+    name: str
+    kind: str
+    info: RunInfo
+    predictions: Predictions
+    summary: Summary
+    geometry: ClassGeometry
+    displacement: np.ndarray
+    cross: CrossGeometry | None
+    overlap_by_epoch: tuple[tuple[int, float], ...]
+    layout: Layout | None
+    coordinates: np.ndarray | None
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence."""
+        return "the teacher" if self.kind == "teacher" else self.name
+
+
+@dataclass(frozen=True)
+class MeasuredComparison:
+    """The teacher first; `n_each` counts each model's samples before they were aligned."""
+
+    dataset: str
+    split: Split
+    temperature: float
+    models: tuple[Measured, ...]
+    n_each: tuple[int, ...]
+    order: np.ndarray
+    pictures: Thumbnails
+
+    @property
+    def teacher(self) -> Measured:
+        return self.models[0]
+
+    @property
+    def students(self) -> tuple[Measured, ...]:
+        return self.models[1:]
+
+    @property
+    def n(self) -> int:
+        return len(self.teacher.predictions)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.teacher.predictions.class_names
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        return self.teacher.predictions.labels
+
+    def focus(self) -> Measured:
+        """The student that sentences are about: BicKD where it is there, else the last one."""
+        return next((m for m in self.students if m.kind == "bickd"), self.models[-1])
+
+    def baseline(self) -> Measured:
+        """What the focused student is held against: KD, else another student, else the teacher."""
+        others = [m for m in self.students if m.key != self.focus().key]
+        return next((m for m in others if m.kind == "kd"), others[0] if others else self.teacher)
+
+    def overlap_difference(self, a: Measured, b: Measured, *, matched: bool = False) -> Interval | None:
+        """Overlap of a minus that of b, over the same shards of samples; at matched entropy where asked."""
+        shard = stratified_shards(self.n, self.labels)
+        grams = []
+        for model in (a, b):
+            at = self.temperature
+            if matched:
+                if model.summary.matched is None or not model.summary.matched.reached:
+                    return None
+                at = model.summary.matched.temperature
+            grams.append(shard_grams(model.predictions.probabilities(at), shard))
+        return paired_overlap_difference(*grams)
+
+    def accuracy_difference(self, a: Measured, b: Measured) -> Interval | None:
+        """Accuracy of a minus that of b on the same samples; None without labels."""
+        if self.labels is None:
+            return None
+        right = [(m.predictions.predicted == self.labels).astype(np.float64) for m in (a, b)]
+        return paired_mean_difference(right[0], right[1], self.labels)
+
+
+def measure(
+    library: Library,
+    teacher: str,
+    students: Sequence[str] = (),
+    *,
+    split: Split = "test",
+    temperature: float = 4.0,
+) -> MeasuredComparison:
+    """Read the runs with these keys (or folders), align them by sample, and work out every figure.
+
+    Raises:
+        RunError, PredictionsError: a run that is not there or has no predictions, or runs that cannot be compared.
+    """
+    runs = [library.locate(key) for key in (teacher, *students)]
+    for run in runs:
+        if not run.has_predictions(split):
+            raise RunError(
+                f"run '{run.key}' has no predictions on {split} yet; take it out or let it finish."
+            )
+    infos = [run.info() for run in runs]
+    if len({info.dataset for info in infos}) > 1:
+        found = ", ".join(sorted({info.dataset for info in infos}))
+        raise PredictionsError(
+            f"these runs were evaluated on different data ({found}); compare runs on the same data."
+        )
+    names = shown_names(infos)
+    everyone = runs[0].predictions(split)
+    aligned = align([everyone, *(run.predictions(split) for run in runs[1:])], names)
+    first = aligned.predictions[0]
+    P = first.probabilities(temperature)
+    rows = {id: i for i, id in enumerate(everyone.ids.tolist())}
+    places = np.array([rows[id] for id in first.ids.tolist()])
+    models = tuple(
+        _measured(library, run, info, name, runs[0], own, first, P, places, split, temperature)
+        for run, info, name, own in zip(runs, infos, names, aligned.predictions, strict=True)
+    )
+    shelf = library.shelf / infos[0].dataset
+    return MeasuredComparison(
+        dataset=infos[0].dataset,
+        split=split,
+        temperature=temperature,
+        models=models,
+        n_each=aligned.n_each,
+        order=cluster_order(class_geometry(first.probabilities(ORDER_TEMPERATURE)).gram),
+        pictures=Thumbnails.for_dataset(infos[0].dataset, split, shelf=shelf if shelf.exists() else None),
+    )
+
+
+def _measured(
+    library: Library,
+    run: RunFolder,
+    info: RunInfo,
+    name: str,
+    teacher_run: RunFolder,
+    own: Predictions,
+    teacher: Predictions,
+    P_teacher: np.ndarray,
+    places: np.ndarray,
+    split: Split,
+    T: float,
+) -> Measured:
+    is_teacher = own is teacher
+    P = P_teacher if is_teacher else own.probabilities(T)
+    layout = stored_layout(library, run, teacher=teacher_run, split=split)
+    records = [r for r in run.metrics() if r.get("validation_overlap") is not None]
+    return Measured(
+        key=run.key,
+        name=name,
+        kind="teacher" if is_teacher else info.objective,
+        info=info,
+        predictions=own,
+        summary=summarise(teacher, own, T=T),
+        geometry=class_geometry(P),
+        displacement=np.zeros(len(own)) if is_teacher else hellinger(P_teacher, P),
+        cross=None if is_teacher else cross_gram(P_teacher, P),
+        overlap_by_epoch=tuple((r["epoch"] + 1, float(r["validation_overlap"])) for r in records),
+        layout=layout,
+        coordinates=None if layout is None else layout.coordinates[places],
+    )
+
+
+def shown_names(infos: Sequence[RunInfo]) -> list[str]:
+    """What to call a teacher and its students: by method, with the seed, or the run's own name, where two are alike."""
+    short = ["teacher", *(info.title or SHORT.get(info.objective, info.name) for info in infos[1:])]
+    names = []
+    for i, info in enumerate(infos):
+        alike = [other for other, name in zip(infos, short, strict=True) if name == short[i]]
+        if i == 0 or len(alike) == 1:
+            names.append(short[i])
+        elif info.seed is not None and [other.seed for other in alike].count(info.seed) == 1:
+            names.append(f"{short[i]} s{info.seed}")
+        else:
+            names.append(info.name)
+    return names

@@ -1,0 +1,359 @@
+"""The report on a whole comparison: what the pages say of a teacher and its students, in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+import numpy as np
+import pandas as pd
+
+from bickd_core.comparing import Measured, MeasuredComparison
+from bickd_core.geometry import Interval, pair_contributions
+from bickd_viz import tables, text
+from bickd_viz.charts import (
+    Line,
+    Row,
+    angles,
+    leakage_ranking,
+    matrix_figure,
+    metric_lines,
+    prediction_map,
+    shared_frame,
+    whisker_rows,
+)
+from bickd_viz.exhibit import Exhibit
+from bickd_viz.report import Figures, Part, Report, Section, Strip, versions
+from bickd_viz.theme import ModelStyle, model_styles
+
+FIGURES = (  # field of Summary, what to call it, how to read it, axis title, format, known of the teacher
+    ("accuracy", "Accuracy", "Higher is better.", "accuracy (%)", "percent", True),
+    ("agreement", "Agreement", "Same top-1 class as the teacher.", "agreement with the teacher (%)", "percent", False),
+    ("overlap", "Class overlap", "Lower is more orthogonal.", "class overlap (mean cosine)", "number", True),
+    (
+        "overlap_matched", "Overlap at matched entropy", "The same without sharpness.",
+        "class overlap at matched entropy (mean cosine)", "number", True,
+    ),
+    ("kl", "KL from the teacher", "At T, without T².", "KL(teacher ‖ student) (nats)", "number", False),
+    ("displacement", "Displacement", "Mean Hellinger distance at T.", "mean Hellinger distance", "number", False),
+    ("calibration_error", "ECE", "15 bins, T = 1; lower is better.", "expected calibration error (%)", "percent", True),
+    ("cka_logits", "CKA of logits", "Debiased, with the teacher.", "debiased linear CKA", "number", False),
+)  # fmt: skip
+_CARDS = 4
+_MOST_IMAGES = 16
+
+
+def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = "") -> Report:
+    """The report on `of`.
+
+    address: of the app ("http://host:8501/"), for the link that shows the same; made: date, as text.
+    """
+    looks = dict(
+        zip((m.key for m in of.models), model_styles([(m.name, m.kind) for m in of.models]), strict=True)
+    )
+    title, note = _finding(of)
+    return Report(
+        title=title,
+        note=note,
+        compared=_compared(of),
+        sections=[
+            Section("Every figure with its interval", _figures(of, looks), _scope(of)),
+            Section("How each model overlaps its classes", _grams(of, looks), _gram_note(of)),
+            Section("What the matrices add up to", _over_classes(of, looks)),
+            *_maps(of, looks),
+            *_images(of),
+        ],
+        link=address + view_query(of),
+        versions=versions(),
+        made=made,
+    )
+
+
+def view_query(of: MeasuredComparison) -> str:
+    """What stands after the app's address to open this comparison: only what differs from its defaults."""
+    query = {"teacher": of.teacher.key, "students": "~".join(m.key for m in of.students)}
+    query |= {"split": of.split} if of.split != "test" else {}
+    query |= {"temperature": f"{of.temperature:g}"} if of.temperature != 4.0 else {}
+    return "?" + urlencode({name: value for name, value in query.items() if value}, safe="/~")
+
+
+def _finding(of: MeasuredComparison) -> tuple[str, str]:
+    student, other = of.focus(), of.baseline()
+    mine, theirs = student.summary, other.summary
+    if not of.students or mine.overlap is None or theirs.overlap is None:
+        return f"{of.teacher.info.arch} on {of.dataset}", ""
+    matched = [None if s.overlap_matched is None else s.overlap_matched.estimate for s in (mine, theirs)]
+    title = text.headline(
+        student.name,
+        other.called,
+        mine.overlap.estimate,
+        theirs.overlap.estimate,
+        difference=of.overlap_difference(student, other),
+        agreement=None if mine.agreement is None else mine.agreement.estimate,
+        matched=matched[0],
+        baseline_matched=matched[1],
+        matched_difference=of.overlap_difference(student, other, matched=True),
+    )
+    note = text.headline_note(
+        mine.overlap,
+        theirs.overlap,
+        images=of.n,
+        split=of.split,
+        matched=matched[0],
+        baseline_matched=matched[1],
+    )
+    gain = of.accuracy_difference(student, other)
+    if gain is not None and mine.accuracy is not None and theirs.accuracy is not None:
+        ours, their_own = mine.accuracy.estimate, theirs.accuracy.estimate
+        note += " " + text.comparison_sentence("Accuracy", student.name, other.called, ours, their_own, gain)
+    if any(m.kind == "bickd" for m in (student, other)):
+        note += " BicKD here is a reconstruction from the paper's abstract."
+    return title, note
+
+
+def _scope(of: MeasuredComparison) -> str:
+    most = max(of.n_each)
+    of_all = "" if of.n == most else f" that all models have, of {text.count(most)}"
+    return (
+        f"{text.counted(of.n, f'{of.split} image')} of {of.dataset}{of_all}; probabilities at T = {of.temperature:g}; "
+        "95% intervals over images, not over seeds."
+    )
+
+
+def _compared(of: MeasuredComparison) -> pd.DataFrame:
+    rows = []
+    for model, n in zip(of.models, of.n_each, strict=True):
+        seeds = "–"
+        if model.info.config is not None:
+            found = model.info.config.seeds
+            seeds = f"{found.weights} / {found.order} / {found.augmentation}"
+        rows.append(
+            {
+                "model": model.name,
+                "run": model.key,
+                "architecture": model.info.arch,
+                "objective": "–" if model.kind == "teacher" else model.info.objective,
+                "seeds (weights / order / augmentation)": seeds,
+                "split": of.split,
+                "images": text.count(of.n) if n == of.n else f"{text.count(of.n)} of {text.count(n)}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _of(model: Measured, field: str, with_teacher: bool) -> Interval | None:
+    return None if model.kind == "teacher" and not with_teacher else getattr(model.summary, field)
+
+
+def _figures(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Part]:
+    parts: list[Part] = []
+    for field, title, note, axis, fmt, with_teacher in FIGURES[:_CARDS]:
+        rows = []
+        for model in of.models:
+            found = _of(model, field, with_teacher)
+            if found is not None or with_teacher or model.kind != "teacher":
+                known = (None, None, None) if found is None else (found.estimate, found.low, found.high)
+                rows.append(Row(looks[model.key], *known))
+        parts.append(
+            whisker_exhibit(field.replace("_", "-"), title, rows, fmt=fmt, sentence=note, x_title=axis)
+        )
+    lines = []
+    for model in of.models:
+        line = {"model": model.name}
+        for field, title, _, _, fmt, with_teacher in FIGURES:
+            found = _of(model, field, with_teacher)
+            show = text.percent if fmt == "percent" else text.number
+            line[title] = "–" if found is None else f"{show(found.estimate)} {text.interval_text(found, fmt)}"
+        lines.append(line)
+    return [*parts, Figures("", pd.DataFrame(lines))]
+
+
+def whisker_exhibit(
+    name: str, title: str, rows: Sequence[Row], *, fmt: str = "number", sentence: str = "", x_title: str = ""
+) -> Exhibit:
+    """Dots with whiskers and their table."""
+    return Exhibit(
+        name,
+        title,
+        lambda: whisker_rows(rows, fmt=fmt),
+        lambda: tables.whisker_table(rows),
+        sentence=sentence,
+        x_title=x_title,
+    )
+
+
+def _gram_note(of: MeasuredComparison) -> str:
+    return (
+        "Cosine between the class columns of the probability matrix, classes in the teacher's cluster order, one "
+        "scale. Colour off the diagonal means two classes that share probability."
+    )
+
+
+def _grams(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Part]:
+    top = 0.6 if len(of.class_names) > 20 else 1.0
+    student = of.focus()
+    found: list[tuple[str, str, np.ndarray, str, float, float]] = []
+    for model in of.models:
+        overlap = "" if model.geometry.overlap is None else f", overlap {text.number(model.geometry.overlap)}"
+        found.append((model.name, f"{model.name}{overlap}", model.geometry.gram, "cosine", 0.0, top))
+    if student.cross is not None:
+        less = student.geometry.gram - of.teacher.geometry.gram
+        title = f"{student.name} − teacher (below 0: further apart)"
+        found.append((f"{student.name}-minus-teacher", title, less, "difference", -0.4, 0.4))
+        title = f"Teacher (rows) × {student.name} (columns)"
+        found.append((f"teacher-by-{student.name}", title, student.cross.gram, "cosine", 0.0, top))
+    return [_matrix(of, *each) for each in found]
+
+
+def _matrix(
+    of: MeasuredComparison, name: str, title: str, values: np.ndarray, what: str, low: float, high: float
+) -> Exhibit:
+    return Exhibit(
+        file_name(f"gram-{name}"),
+        title,
+        lambda: matrix_figure(
+            values,
+            of.class_names,
+            order=of.order,
+            zmin=low,
+            zmax=high,
+            scale="diverging" if low < 0 else "sequential",
+            value_name=what,
+            clickable=False,
+        ),
+        lambda: tables.matrix_table(values, of.class_names, order=of.order, value_name=what),
+        x_title="class",
+        y_title="class",
+    )
+
+
+def _over_classes(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Part]:
+    pairs = []
+    for model in of.models:
+        used = np.flatnonzero(~model.geometry.empty)
+        gram = model.geometry.gram[np.ix_(used, used)]
+        cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
+        pairs.append((looks[model.key], np.degrees(np.arccos(cosines))))
+    leaks = [(looks[m.key], np.where(m.geometry.empty, np.nan, m.geometry.leakage)) for m in of.models]
+    parts: list[Part] = [
+        Exhibit(
+            "angles", "Angles between classes", lambda: angles(pairs, height=300), lambda: tables.angles_table(pairs),
+            sentence="All pairs of classes; 90° is orthogonal.", y_title="share of class pairs (%)",
+        ),
+        Exhibit(
+            "leakage", "Classes that leak most",
+            lambda: leakage_ranking(leaks, of.class_names, top=10, x_title="leakage (mean cosine)"),
+            lambda: tables.ranking_table(leaks, of.class_names),
+            sentence="Mean cosine of a class with all others, ordered by the teacher.",
+        ),
+    ]  # fmt: skip
+    lines = []
+    for model in of.students:
+        epochs, overlaps = [e for e, _ in model.overlap_by_epoch], [o for _, o in model.overlap_by_epoch]
+        lines += [Line(looks[model.key], epochs, overlaps)] if epochs else []
+    if lines:
+        parts.append(
+            Exhibit(
+                "overlap-by-epoch", "Overlap while they learned",
+                lambda: metric_lines(lines, "class overlap (mean cosine)", height=280),
+                lambda: tables.lines_table(lines, value_name="overlap"),
+                sentence="On the validation split at T = 4, after each epoch.",
+            )
+        )  # fmt: skip
+    return parts
+
+
+def _maps(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Section]:
+    shown = list(dict.fromkeys(m.key for m in (of.teacher, of.baseline(), of.focus())))
+    models = [m for m in of.models if m.key in shown and m.coordinates is not None]
+    first = of.teacher.layout
+    if first is None or len(models) < len(shown):
+        return []
+    pair = telling_pair(of)
+    limits = shared_frame([m.coordinates for m in models if m.coordinates is not None])
+    note = text.sentence_for_map(
+        method="UMAP", shown=of.n, total=max(of.n_each), seed=first.seed, started_from_teacher=True,
+        trustworthiness=first.trustworthiness,
+    )  # fmt: skip
+    row, column = (of.class_names[c] for c in pair)
+    return [
+        Section(
+            "Where the samples lie",
+            [_map(of, m, pair, limits) for m in models],
+            f"{note} In colour: {row} and {column}.",
+        )
+    ]
+
+
+def _map(of: MeasuredComparison, model: Measured, pair: tuple[int, int], limits) -> Exhibit:
+    assert model.coordinates is not None
+    xy = model.coordinates
+    ids = of.teacher.predictions.ids
+    said, names = model.predictions.predicted, of.class_names
+    return Exhibit(
+        file_name(f"map-{model.name}"),
+        model.name,
+        lambda: prediction_map(
+            xy, ids=ids, labels=of.labels, predicted=said, class_names=names,
+            highlight_classes=tuple(dict.fromkeys(pair)), frame=limits, height=360, dragmode="pan",
+        ),
+        lambda: tables.points_table(
+            xy, ids=ids, labels=of.labels, predicted=said, class_names=names, displacement=model.displacement
+        ),
+    )  # fmt: skip
+
+
+def telling_pair(of: MeasuredComparison) -> tuple[int, int]:
+    """The two classes whose cosine falls most from the baseline to the focused student."""
+    before, after = of.baseline().geometry, of.focus().geometry
+    fall = np.triu(before.gram - after.gram, k=1)
+    empty = before.empty | after.empty
+    fall[empty], fall[:, empty] = -np.inf, -np.inf
+    row, column = np.unravel_index(int(fall.argmax()), fall.shape)
+    return (int(row), int(column)) if row != column else (0, min(1, len(fall) - 1))
+
+
+def _images(of: MeasuredComparison) -> list[Section]:
+    """The images behind the telling pair, and those on which the student moved most."""
+    ids = of.teacher.predictions.ids
+    if of.pictures.reason or not of.students or ids.dtype.kind not in "iu":
+        return []
+    student, other, (row, column) = of.focus(), of.baseline(), telling_pair(of)
+    P = other.predictions.probabilities(of.temperature)
+    carried = np.argsort(-pair_contributions(P, row, column), kind="stable")[:_MOST_IMAGES]
+    moved = np.argsort(-student.displacement, kind="stable")[:_MOST_IMAGES]
+    names = of.class_names
+    said = [m.predictions.predicted for m in (of.teacher, student)]
+    first = [f"{P[i, row]:.0%} | {P[i, column]:.0%}" for i in carried]
+    second = [" | ".join(names[who[i]] for who in said) for i in moved]
+    strips: list[Part] = [
+        _strip(
+            of, f"{names[row]} and {names[column]}", carried, first,
+            f"The pair that {student.name} separates most from {other.called}: the images that carry most of its cosine in "
+            f"{other.called}, with the true class and {other.called}'s probability of each at T = {of.temperature:g}.",
+        ),
+        _strip(
+            of, f"Where {student.name} and the teacher differ most", moved, second,
+            "Largest Hellinger distance, in the full space of probabilities: true class, then what the teacher and "
+            f"{student.name} say.",
+        ),
+    ]  # fmt: skip
+    return [Section("The images behind it", strips)]
+
+
+def _strip(
+    of: MeasuredComparison, title: str, places: np.ndarray, quiet: Sequence[str], sentence: str
+) -> Strip:
+    ids = of.teacher.predictions.ids[places].tolist()
+    lines = [str(id) for id in ids] if of.labels is None else [of.class_names[c] for c in of.labels[places]]
+    pictures = [
+        (of.pictures.data_uri(id), line, more) for id, line, more in zip(ids, lines, quiet, strict=True)
+    ]
+    return Strip(title, pictures, sentence)
+
+
+def file_name(words: str) -> str:
+    """Words as the stem of a file: small letters, digits and hyphens."""
+    return (
+        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split()) or "chart"
+    )

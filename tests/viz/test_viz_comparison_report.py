@@ -1,0 +1,162 @@
+"""The report on a bundled comparison: its numbers are those of the library, its link is one that the app reads."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.state import ViewState
+from bickd_core.cli import main
+from bickd_core.comparing import measure, shown_names
+from bickd_core.geometry import class_geometry, hellinger, summarise
+from bickd_core.predictions import PredictionsError
+from bickd_core.runs import Library, RunError
+from bickd_viz.comparison_report import comparison_report, file_name, telling_pair, view_query
+from bickd_viz.exhibit import Exhibit
+from bickd_viz.report import Figures, Report, Strip, html
+
+ROOT = Path(__file__).resolve().parents[2]
+TEACHER, STUDENTS = "caltech95/teacher", ("caltech95/kd-s0", "caltech95/bickd-s0")
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Library:
+    return Library(ROOT / "pretrained", ROOT / "runs-of-nobody")
+
+
+@pytest.fixture(scope="module")
+def measured(bundled):
+    return measure(bundled, TEACHER, STUDENTS, temperature=2.0)
+
+
+@pytest.fixture(scope="module")
+def made(measured) -> Report:
+    return comparison_report(measured, address="http://localhost:8501/", made="2026-01-01")
+
+
+def exhibits(report: Report) -> dict[str, Exhibit]:
+    return {p.name: p for section in report.sections for p in section.parts if isinstance(p, Exhibit)}
+
+
+def test_it_holds_every_chart_with_a_name_of_its_own(made):
+    parts = [part for section in made.sections for part in section.parts if isinstance(part, Exhibit)]
+    assert len(exhibits(made)) == len(parts)
+    assert set(exhibits(made)) == {
+        "accuracy", "agreement", "overlap", "overlap-matched", "gram-teacher", "gram-kd", "gram-bickd",
+        "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "leakage", "overlap-by-epoch", "map-teacher",
+        "map-kd", "map-bickd",
+    }  # fmt: skip
+    assert [s.title for s in made.sections][-1] == "The images behind it"
+    for strip in (part for part in made.sections[-1].parts):
+        assert isinstance(strip, Strip)
+        assert all(address.startswith("data:image/") for address, _, _ in strip.pictures)
+
+
+def test_its_tables_are_the_librarys_numbers(made, measured, bundled):
+    teacher, student = (bundled.find(key).predictions("test") for key in (TEACHER, STUDENTS[1]))
+    summary = summarise(teacher, student, T=2.0)
+    row = exhibits(made)["overlap"].table().set_index("model").loc["BicKD"]
+    assert row.tolist() == [summary.overlap.estimate, summary.overlap.low, summary.overlap.high]
+    gram = class_geometry(student.probabilities(2.0)).gram
+    table = exhibits(made)["gram-bickd"].table()
+    place = {name: i for i, name in enumerate(teacher.class_names)}
+    rows, columns = table["row_class"].map(place), table["column_class"].map(place)
+    np.testing.assert_array_equal(table["cosine"], gram[rows, columns])
+    points = exhibits(made)["map-bickd"].table()
+    assert points["id"].tolist() == teacher.ids.tolist()
+    far = hellinger(teacher.probabilities(2.0), student.probabilities(2.0))
+    np.testing.assert_array_equal(points["displacement"], far)
+
+
+def test_csv_in_the_file_is_the_table(made):
+    page = html(made).decode()
+    text = re.search(r'download="leakage.csv" href="data:text/csv;base64,([^"]+)"', page).group(1)
+    stored = pd.read_csv(io.BytesIO(base64.b64decode(text)))
+    wanted = exhibits(made)["leakage"].table()
+    assert stored["class"].tolist() == wanted["class"].tolist()
+    np.testing.assert_array_equal(stored["leakage"], wanted["leakage"])
+
+
+def test_figures_stand_with_their_intervals_and_runs_with_their_seeds(made, measured):
+    figures = next(part for part in made.sections[0].parts if isinstance(part, Figures)).table
+    assert figures["model"].tolist() == ["teacher", "KD", "BicKD"]
+    assert re.fullmatch(r"57\.9% \[55\.\d%, 60\.\d%\]", figures["Accuracy"][2])
+    assert figures["Agreement"][0] == "–"
+    assert made.compared["run"].tolist() == [TEACHER, *STUDENTS]
+    assert made.compared["images"].tolist() == ["1,208"] * 3
+    assert made.compared.iloc[1]["seeds (weights / order / augmentation)"] == "0 / 0 / 0"
+    assert "KD" in made.title
+    assert "1,208 test images" in made.note
+    assert "T = 2" in made.sections[0].sentence
+
+
+def test_the_link_opens_the_same_view(measured):
+    query = {name: values[0] for name, values in parse_qs(view_query(measured)[1:]).items()}
+    view = ViewState.from_query(query)
+    assert view == ViewState(teacher=TEACHER, students=STUDENTS, temperature=2.0)
+
+
+def test_the_telling_pair_is_the_one_that_falls_most(measured):
+    before, after = measured.baseline().geometry.gram, measured.focus().geometry.gram
+    best, found = None, -np.inf
+    for i in range(len(before)):
+        for j in range(i + 1, len(before)):
+            if before[i, j] - after[i, j] > found:
+                best, found = (i, j), before[i, j] - after[i, j]
+    assert telling_pair(measured) == best
+
+
+def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
+    alone = comparison_report(measure(bundled, TEACHER))
+    assert alone.title == "resnet14x2 on caltech95"
+    assert "gram-teacher" in exhibits(alone)
+    on_validation = comparison_report(measure(bundled, TEACHER, STUDENTS, split="validation"))
+    assert not [name for name in exhibits(on_validation) if name.startswith("map-")]
+    assert html(alone)
+
+
+def test_what_cannot_be_compared_is_said(bundled):
+    with pytest.raises(RunError, match="did you mean 'caltech95/kd-s"):
+        measure(bundled, TEACHER, ["caltech95/kd-s9"])
+    with pytest.raises(PredictionsError, match=r"different data \(caltech95, fashion-mnist\)"):
+        measure(bundled, TEACHER, ["fashion-mnist/kd-s0"])
+
+
+def test_seeds_tell_runs_of_one_method_apart(bundled):
+    keys = ["caltech95/teacher", "caltech95/kd-s0", "caltech95/kd-s1", "caltech95/ce-s0"]
+    infos = [bundled.find(key).info() for key in keys]
+    assert shown_names(infos) == ["teacher", "KD s0", "KD s1", "CE"]
+    assert shown_names([infos[0], infos[1], infos[1]]) == ["teacher", infos[1].name, infos[1].name]
+
+
+def test_file_names_are_plain():
+    assert file_name("BicKD − teacher (below 0)") == "bickd-teacher-below-0"
+    assert file_name("–") == "chart"
+
+
+def test_bickd_report_writes_the_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    out = tmp_path / "mine.html"
+    with pytest.raises(SystemExit) as left:
+        main(["report", "--teacher", TEACHER, "--students", *STUDENTS, "--out", str(out)])
+    assert not left.value.code
+    assert f"report: {out}" in capsys.readouterr().out
+    page = out.read_text()
+    assert f"http://localhost:8501/?teacher={TEACHER}&amp;students={'~'.join(STUDENTS)}" in page
+    charts = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S).group(1)
+    assert len(json.loads(charts)) == 15
+
+
+def test_bickd_report_names_a_run_that_is_not_there(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    with pytest.raises(SystemExit) as left:
+        main(["report", "--teacher", "caltech95/teachr", "--out", str(tmp_path / "x.html")])
+    assert left.value.code == 2
+    assert "did you mean 'caltech95/teacher'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
