@@ -8,7 +8,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit puts only this folder on the path
 
 from app import state
-from app.components import sidebar, style
+from app.components import opener, sidebar, style
 from app.registry import PAGES
 
 st.set_page_config(
@@ -16,6 +16,7 @@ st.set_page_config(
 )
 style.inject()
 chosen = st.navigation([page.entry() for page in PAGES])
+opener.follow()
 sidebar.show()
 chosen.run()
 state.show_in_url()

@@ -12,12 +12,16 @@ from streamlit.navigation.page import StreamlitPage
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its module in `app.views` has a function `show`, imported when the page is first opened."""
+    """A page: its module in `app.views` has a function `show`, imported when the page is first opened.
+
+    A hidden one has no line in the sidebar: it is reached by links.
+    """
 
     path: str
     title: str
     icon: str
     default: bool = False
+    hidden: bool = False
 
     @property
     def show(self) -> Callable[[], None]:
@@ -29,7 +33,14 @@ class Page:
 
     def entry(self) -> StreamlitPage:
         """The page as Streamlit's navigation takes it."""
-        return st.Page(self.show, title=self.title, icon=self.icon, url_path=self.path, default=self.default)
+        return st.Page(
+            self.show,
+            title=self.title,
+            icon=self.icon,
+            url_path=self.path,
+            default=self.default,
+            visibility="hidden" if self.hidden else "visible",
+        )
 
 
 PAGES = (
@@ -39,6 +50,7 @@ PAGES = (
     Page("prediction_map", "Prediction map", ":material/scatter_plot:"),
     Page("distill", "Distill", ":material/science:"),
     Page("runs", "Runs", ":material/folder_open:"),
+    Page("sample", "Sample", ":material/image:", hidden=True),
 )
 
 

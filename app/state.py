@@ -35,6 +35,8 @@ class ViewState:
         run: key of the run that Distill or Runs has open.
         epoch: focused epoch of the trajectories, or None for the end.
         selection: rule of the selected samples, for example "class:crab".
+        sample: id of the sample whose own page is open, as text.
+        against: key of the model that the focused student is held against on Disagreements; "" for the teacher.
         lesson: number of the lesson that Learn shows, from 1.
         present: whether Learn fills the screen, for a projector.
     """
@@ -48,6 +50,8 @@ class ViewState:
     run: str = ""
     epoch: int | None = None
     selection: str = ""
+    sample: str = ""
+    against: str = ""
     lesson: int = 1
     present: bool = False
 
@@ -70,7 +74,9 @@ class ViewState:
     def from_query(cls, query: Mapping[str, str]) -> ViewState:
         """Read a link. What cannot be read is left at its default: an old link still opens."""
         found: dict[str, Any] = {
-            name: query[name] for name in ("teacher", "student", "run", "selection") if name in query
+            name: query[name]
+            for name in ("teacher", "student", "run", "selection", "sample", "against")
+            if name in query
         }
         if query.get("students"):
             found["students"] = tuple(query["students"].split("~"))[:MAX_STUDENTS]

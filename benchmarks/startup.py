@@ -21,6 +21,8 @@ from playwright.sync_api import sync_playwright
 
 from app.registry import PAGES
 
+LISTED = [page for page in PAGES if not page.hidden]
+
 
 def mapped(pid: int, library: str) -> bool:
     return library in Path(f"/proc/{pid}/maps").read_text()
@@ -31,7 +33,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=5, help="starts of the app")
     repeats = parser.parse_args().n
     first: list[float] = []
-    switches: dict[str, list[float]] = {page.title: [] for page in PAGES}
+    switches: dict[str, list[float]] = {page.title: [] for page in LISTED}
     imported: set[str] = set()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
@@ -50,7 +52,7 @@ def main() -> None:
                 opened.settle()
                 if turn:
                     first.append(took)
-                for page in [*PAGES[1:], PAGES[0]] * 2:  # the second round has seen every page
+                for page in [*LISTED[1:], LISTED[0]] * 2:  # the second round has seen every page
                     before = opened.title()
                     started = time.monotonic()
                     opened.page.get_by_test_id("stSidebarNavLink").filter(has_text=page.title).click()

@@ -9,28 +9,39 @@ import numpy as np
 import streamlit as st
 
 from app import data
+from app.components import opener
 
 
 def show(
     of: data.Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], *, one_row: bool = False
 ) -> None:
-    """Images of the samples at `positions`, each over a line in full and a quieter one.
+    """Images of the samples at `positions`, each over a line in full and a quieter one; a click opens its own page.
 
     `one_row` shows as many as fit beside each other and hides the rest.
     """
     pictures = data.thumbnails(of)
-    ids = of.teacher.predictions.ids[positions]
     figures = []
-    for id, (line, quiet) in zip(ids.tolist(), captions, strict=True):
-        uri = pictures.data_uri(id) if isinstance(id, int) else None
-        image = f'<img src="{uri}" alt="{escape(line)}" loading="lazy">' if uri else '<img alt="no image">'
+    for position, (line, quiet) in zip(positions, captions, strict=True):
         figures.append(
-            f"<figure>{image}<figcaption>{escape(line)}<br><span>{escape(quiet)}</span></figcaption></figure>"
+            f"<figure>{picture(of, int(position), line)}<figcaption>{escape(line)}<br>"
+            f"<span>{escape(quiet)}</span></figcaption></figure>"
         )
     if pictures.reason:
         st.caption(pictures.reason)
     kind = "bk-thumbs bk-one-row" if one_row else "bk-thumbs"
     st.html(f'<div class="{kind}">{"".join(figures)}</div>')
+
+
+def picture(of: data.Comparison, position: int, alt: str) -> str:
+    """A sample's image as a link to its own page, in HTML."""
+    id = of.teacher.predictions.ids[position].item()
+    uri = data.thumbnails(of).data_uri(id) if isinstance(id, int) else None
+    image = (
+        f'<img src="{uri}" alt="{escape(alt)}" loading="lazy">'
+        if uri
+        else f'<i class="bk-none">{escape(str(id))}</i>'
+    )
+    return f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'
 
 
 def true_class(of: data.Comparison, position: int) -> str:
@@ -42,9 +53,13 @@ def true_class(of: data.Comparison, position: int) -> str:
 
 def who_says_what(of: data.Comparison, student: data.Model, positions: np.ndarray) -> list[tuple[str, str]]:
     """Captions: the true class, then the teacher's and the student's top-1 class."""
-    names = of.class_names
-    said = [model.predictions.predicted for model in (of.teacher, student)]
-    return [(true_class(of, p), " | ".join(names[who[p]] for who in said)) for p in positions]
+    return says(of, (of.teacher, student), positions)
+
+
+def says(of: data.Comparison, models: Sequence[data.Model], positions: np.ndarray) -> list[tuple[str, str]]:
+    """Captions: the true class, then each model's top-1 class."""
+    said = [model.predictions.predicted for model in models]
+    return [(true_class(of, p), " | ".join(of.class_names[who[p]] for who in said)) for p in positions]
 
 
 def pair_strip(

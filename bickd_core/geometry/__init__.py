@@ -24,6 +24,7 @@ from bickd_core.geometry.calibration import (
     expected_calibration_error,
     reliability,
 )
+from bickd_core.geometry.calibration_summary import CalibrationSummary, summarise_calibration
 from bickd_core.geometry.disagreement import (
     ConfusionDifference,
     Outcomes,
@@ -109,6 +110,7 @@ __all__ = [
     "CORNERS",
     "SHARDS",
     "Band",
+    "CalibrationSummary",
     "ClassCalibration",
     "ClassFigures",
     "ClassGeometry",
@@ -203,6 +205,7 @@ __all__ = [
     "stratified_shards",
     "stream_grams",
     "summarise",
+    "summarise_calibration",
     "superclass_order",
     "temperature_curve",
     "umap_layout",

@@ -5,6 +5,9 @@ from bickd_viz.charts.eigen import spectrum
 from bickd_viz.charts.histogram import Sample, angles, probability_histogram
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
+from bickd_viz.charts.outcomes import outcome_names, who_is_right
+from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
+from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
 from bickd_viz.charts.sharpness import Curve, sharpness_curves
 from bickd_viz.charts.training import Line, loss_terms, metric_lines, term_colour
 from bickd_viz.charts.whisker_html import whisker_html
@@ -16,18 +19,25 @@ __all__ = [
     "Row",
     "Sample",
     "angles",
+    "bin_from_code",
     "leakage_ranking",
     "loss_terms",
     "matrix_figure",
     "metric_lines",
+    "outcome_names",
     "pair_code",
     "pair_from_code",
+    "paired_bars",
+    "paired_html",
     "prediction_map",
     "probability_histogram",
+    "reliability_diagram",
     "shared_frame",
     "sharpness_curves",
     "spectrum",
     "term_colour",
+    "top_classes",
     "whisker_html",
     "whisker_rows",
+    "who_is_right",
 ]

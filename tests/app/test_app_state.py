@@ -18,6 +18,8 @@ STATES = st.builds(
     run=KEY,
     epoch=st.none() | st.integers(0, 500),
     selection=st.sampled_from(["", "class:crab", "cell:crab~lobster"]),
+    sample=st.just("") | st.integers(0, 10**6).map(str) | CLASS,
+    against=st.just("") | KEY,
     lesson=st.integers(1, 5),
     present=st.booleans(),
 )

@@ -1,0 +1,44 @@
+"""A click on a sample's image opens the sample's page within the session.
+
+Images are plain links (`thumbs.py`), so that they open in a new tab and by keyboard like any other; left alone, a
+browser would load the whole app again. One listener in the browser catches plain clicks on them.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import streamlit as st
+
+from app import state
+from app.registry import open_page
+
+_JS = """
+export default function ({setTriggerValue}) {
+  const clicked = event => {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    const link = event.target.closest?.('a.bk-open');
+    if (!link) return;
+    event.preventDefault();
+    setTriggerValue('sample', new URL(link.href).searchParams.get('sample'));
+  };
+  document.addEventListener('click', clicked);
+  return () => document.removeEventListener('click', clicked);
+}
+"""
+_component = st.components.v2.component("bickd_opener", html="<i></i>", js=_JS, isolate_styles=False)
+
+
+def follow() -> None:
+    """Go to the page of the sample whose image was clicked; called once, before any page runs."""
+    with st.container(key="opener"):
+        sample = _component(key="open-sample", on_sample_change=lambda: None).get("sample")
+    if sample:
+        state.update(sample=str(sample))
+        open_page("sample")
+
+
+def link(id: int | str) -> str:
+    """The address of a sample's page beside the present one, with all of the view in its query."""
+    query = {**state.current().to_query(), "sample": str(id)}
+    return f"sample?{urlencode(query, quote_via=quote)}"

@@ -1,0 +1,74 @@
+"""Who is right: one bar in four parts."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
+
+PARTS = ("both", "first", "second", "neither")
+
+
+def outcome_names(first: str, second: str) -> dict[str, str]:
+    """What the four parts are called."""
+    return {
+        "both": "both right",
+        "first": f"only {first} right",
+        "second": f"only {second} right",
+        "neither": "both wrong",
+    }
+
+
+def who_is_right(
+    counts: dict[str, int],
+    first: ModelStyle,
+    second: ModelStyle,
+    *,
+    selected: str = "",
+    theme: Theme = LIGHT,
+    height: int = 92,
+) -> go.Figure:
+    """Samples that both, only the first, only the second, or neither model got right, as one bar over all of them.
+
+    counts: of each of `PARTS`. A part carries its name as customdata; the `selected` one is outlined. Shares of at
+    least 5% are written on the bar.
+    """
+    total = max(sum(counts.values()), 1)
+    colours = {
+        "both": theme.quiet,
+        "first": first.colour,
+        "second": second.colour,
+        "neither": faded(theme.quiet, 0.35),
+    }
+    ink = {part: theme.surface for part in PARTS} | {"neither": theme.text}
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, left=2, right=2, top=2, bottom=34)
+    names = outcome_names(first.name, second.name)
+    for part in PARTS:
+        share = counts[part] / total
+        fig.add_trace(
+            go.Bar(
+                x=[counts[part]],
+                y=[0],
+                name=names[part],
+                orientation="h",
+                marker=dict(
+                    color=colours[part],
+                    line=dict(
+                        color=theme.accent if part == selected else theme.surface,
+                        width=3 if part == selected else 1,
+                    ),
+                ),
+                text=[f"{share:.0%}" if share >= 0.05 else ""],
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                textfont=dict(size=TEXT_SIZE, color=ink[part]),
+                customdata=[part],
+                hovertemplate=f"<b>{names[part]}</b><br>{counts[part]:,} of {total:,}, {share:.1%}<extra></extra>",
+            )
+        )
+    fig.update_layout(barmode="stack")
+    fig.update_xaxes(visible=False, range=[0, total])
+    fig.update_yaxes(visible=False, range=[-0.42, 0.42])
+    return legend_below(fig, theme)

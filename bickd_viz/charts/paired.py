@@ -1,0 +1,122 @@
+"""What several models say of one sample: bars side by side, class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.scales import short, text_width
+from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
+
+BAR = 15
+"""px of one bar with its value beside it."""
+
+
+def top_classes(
+    probabilities: Sequence[np.ndarray], *, top: int = 5, most: int = 8, true_class: int | None = None
+) -> list[int]:
+    """The classes to show: each model's `top`, at most `most` of them, ordered by the mean over models.
+
+    Which are kept is decided by the greatest probability that any model gives; the true class always is.
+    """
+    table = np.asarray(probabilities, dtype=np.float64)
+    wanted = {int(c) for row in table for c in np.argsort(-row, kind="stable")[:top]}
+    kept = sorted(wanted, key=lambda c: (c != true_class, -table[:, c].max(), c))[:most]
+    if true_class is not None and true_class not in kept:
+        kept = [*kept[: most - 1], true_class]
+    return sorted(kept, key=lambda c: (-table[:, c].mean(), c))
+
+
+def paired_bars(
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    class_names: Sequence[str],
+    *,
+    top: int = 5,
+    most: int = 8,
+    true_class: int | None = None,
+    theme: Theme = LIGHT,
+    height: int | None = None,
+) -> go.Figure:
+    """Probabilities [C] of one sample, a bar a model for each of `top_classes`; the true class is bold and ticked.
+
+    The first model is the topmost bar of each class. Values stand beside the bars.
+    """
+    shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
+    names = [_label(class_names[c], c == true_class) for c in shown]
+    legend = 8 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
+    height = height or 36 + legend + len(shown) * (len(models) * BAR + 12)
+    left = 18 + max((text_width(short(class_names[c], 18), LABEL_SIZE) for c in shown), default=0)
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, left=left, right=10, top=2, bottom=34 + legend)
+    for style, values in models:
+        fig.add_trace(
+            go.Bar(
+                x=[float(values[c]) for c in shown],
+                y=list(range(len(shown))),
+                name=style.name,
+                orientation="h",
+                marker=dict(color=style.colour, line=dict(width=0)),
+                text=[_share(values[c]) for c in shown],
+                textposition="outside",
+                textfont=dict(size=TEXT_SIZE, color=theme.text),
+                textangle=0,
+                cliponaxis=False,
+                hovertext=[f"<b>{class_names[c]}</b><br>{style.name} {values[c]:.2%}" for c in shown],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )
+    fig.update_layout(barmode="group", bargap=0.22, bargroupgap=0.06)
+    fig.update_xaxes(
+        range=[0, 1.12],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        ticktext=["0%", "25%", "50%", "75%", "100%"],
+        tickfont=dict(color=theme.muted),
+        showgrid=True,
+    )
+    fig.update_yaxes(
+        range=[len(shown) - 0.5, -0.5],
+        tickvals=list(range(len(shown))),
+        ticktext=names,
+        tickfont=dict(size=LABEL_SIZE),
+        ticklabelstandoff=6,
+    )
+    return legend_below(fig, theme)
+
+
+def paired_html(
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    class_names: Sequence[str],
+    *,
+    top: int = 3,
+    most: int = 4,
+    true_class: int | None = None,
+    theme: Theme = LIGHT,
+) -> str:
+    """The same bars as HTML, for many samples on one page: no script, as wide as its place."""
+    shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
+    rows = []
+    for c in shown:
+        name = class_names[c]
+        weight = "font-weight:700;" if c == true_class else ""
+        tick = "✓ " if c == true_class else ""
+        bars = "".join(
+            f'<div class="bkp-bar" title="{escape(style.name)}: {values[c]:.1%} {escape(name)}">'
+            f'<i style="width:{76 * values[c]:.1f}%;background:{style.colour}"></i><span>{_share(values[c])}</span></div>'
+            for style, values in models
+        )
+        rows.append(
+            f'<div class="bkp-name" style="{weight}" title="{escape(name)}">{tick}{escape(short(name, 15))}</div>'
+            f"<div>{bars}</div>"
+        )
+    return f'<div class="bkp" style="color:{theme.text};font-size:{TEXT_SIZE}px">{"".join(rows)}</div>'
+
+
+def _share(value: float) -> str:
+    return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
+
+
+def _label(name: str, is_true: bool) -> str:
+    return f"<b>✓ {escape(short(name, 18))}</b>" if is_true else escape(short(name, 18))

@@ -1,0 +1,187 @@
+"""Reliability: how often a model is right, by how sure it is, with the counts below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
+
+_TICKS = [0, 0.25, 0.5, 0.75, 1]
+_PERCENT = ["0%", "25%", "50%", "75%", "100%"]
+
+
+class Bins(Protocol):
+    """Bins of top-1 confidence, see `bickd_core.geometry.Reliability`."""
+
+    @property
+    def edges(self) -> np.ndarray: ...
+    @property
+    def counts(self) -> np.ndarray: ...
+    @property
+    def confidence(self) -> np.ndarray: ...
+    @property
+    def accuracy(self) -> np.ndarray: ...
+    @property
+    def low(self) -> np.ndarray: ...
+    @property
+    def high(self) -> np.ndarray: ...
+
+
+def bin_code(model: int, place: int) -> str:
+    """What a point carries: the model's place among those drawn and the bin's number, from 0: "2:7"."""
+    return f"{model}:{place}"
+
+
+def bin_from_code(code: str) -> tuple[int, int]:
+    """The inverse of `bin_code`."""
+    model, place = code.split(":")
+    return int(model), int(place)
+
+
+def reliability_diagram(
+    models: Sequence[tuple[ModelStyle, Bins]],
+    *,
+    focus: int | None = None,
+    selected: tuple[int, int] | None = None,
+    theme: Theme = LIGHT,
+    height: int = 470,
+) -> go.Figure:
+    """Accuracy against mean confidence, a line a model, on the diagonal where it is as sure as it is right.
+
+    Above the diagonal a model is too modest, below it too sure. Bands are the 95% intervals of the accuracy in each
+    bin, drawn for the model at `focus` and for all where there are two at most. The strip below counts the samples of each bin. Bins without
+    samples are left out. Each point carries `bin_code` as 1-D customdata; `selected` (model, bin) is outlined.
+    """
+    fig = go.Figure()
+    layout_defaults(fig, theme, height=height, left=8, right=14, top=8, bottom=66)
+    fig.add_trace(
+        go.Scatter(
+            x=[0, 1],
+            y=[0, 1],
+            mode="lines",
+            line=dict(color=theme.muted, width=1, dash="dot"),
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+    for i, (style, bins) in enumerate(models):
+        if len(models) <= 2 or i == focus:
+            _band(fig, style, bins)
+    for i, (style, bins) in enumerate(models):
+        _line(fig, i, style, bins, theme, strong=focus is None or i == focus, selected=selected)
+    top = 1
+    for style, bins in models:
+        _strip(fig, style, bins)
+        top = max(top, int(bins.counts.max(initial=0)))
+    grid = dict(showgrid=True, tickfont=dict(color=theme.muted))
+    fig.update_xaxes(
+        range=[-0.02, 1.02],
+        tickvals=_TICKS,
+        ticktext=_PERCENT,
+        title=dict(text="confidence, the probability of the predicted class", standoff=4),
+        anchor="y2",
+        **grid,
+    )
+    fig.update_layout(
+        yaxis=dict(
+            domain=[0.27, 1],
+            range=[-0.03, 1.05],
+            tickvals=_TICKS,
+            ticktext=_PERCENT,
+            title=dict(text="accuracy", standoff=4),
+            automargin=True,
+            **grid,
+        ),
+        yaxis2=dict(
+            domain=[0, 0.19],
+            range=[0, 1.08 * top],
+            nticks=3,
+            title=dict(text="samples", standoff=4, font=dict(size=TEXT_SIZE, color=theme.muted)),
+            automargin=True,
+            fixedrange=True,
+            gridcolor=theme.grid,
+            **grid,
+        ),
+    )
+    return legend_below(fig, theme)
+
+
+def _band(fig: go.Figure, style: ModelStyle, bins: Bins) -> None:
+    shown = np.flatnonzero(bins.counts)
+    x = bins.confidence[shown]
+    fig.add_trace(
+        go.Scatter(
+            x=np.concatenate([x, x[::-1]]),
+            y=np.concatenate([bins.low[shown], bins.high[shown][::-1]]),
+            mode="lines",
+            line=dict(width=0),
+            fill="toself",
+            fillcolor=faded(style.colour, 0.15),
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+
+
+def _line(
+    fig: go.Figure,
+    index: int,
+    style: ModelStyle,
+    bins: Bins,
+    theme: Theme,
+    *,
+    strong: bool,
+    selected: tuple[int, int] | None,
+) -> None:
+    shown = np.flatnonzero(bins.counts)
+    chosen = [selected == (index, int(b)) for b in shown]
+    fig.add_trace(
+        go.Scatter(
+            x=bins.confidence[shown],
+            y=bins.accuracy[shown],
+            name=style.name,
+            mode="lines+markers",
+            opacity=1 if strong else 0.75,
+            line=dict(color=style.colour, width=2.5 if strong else 1.5),
+            marker=dict(
+                size=[15 if c else 9 if strong else 7 for c in chosen],
+                color=style.colour,
+                symbol=style.symbol,
+                line=dict(
+                    color=[theme.accent if c else theme.surface for c in chosen],
+                    width=[3 if c else 1 for c in chosen],
+                ),
+            ),
+            customdata=[bin_code(index, int(b)) for b in shown],
+            hovertext=[_hover(style, bins, int(b)) for b in shown],
+            hovertemplate="%{hovertext}<extra></extra>",
+            cliponaxis=False,
+        )
+    )
+
+
+def _hover(style: ModelStyle, bins: Bins, b: int) -> str:
+    return (
+        f"<b>{style.name}</b> sure of {bins.edges[b]:.0%} to {bins.edges[b + 1]:.0%}, {bins.confidence[b]:.1%} on average"
+        f"<br>right on {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) of {int(bins.counts[b]):,}"
+    )
+
+
+def _strip(fig: go.Figure, style: ModelStyle, bins: Bins) -> None:
+    counts = np.append(bins.counts, bins.counts[-1:])
+    fig.add_trace(
+        go.Scatter(
+            x=bins.edges,
+            y=counts,
+            yaxis="y2",
+            mode="lines",
+            line=dict(color=style.colour, width=1.5, shape="hv"),
+            showlegend=False,
+            customdata=counts,
+            hoverinfo="skip",
+        )
+    )

@@ -1,0 +1,179 @@
+"""Reliability, paired bars, who is right: what they draw, and the sentences beside them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from bickd_viz import judging_text as words
+from bickd_viz.charts import (
+    bin_from_code,
+    outcome_names,
+    paired_bars,
+    paired_html,
+    reliability_diagram,
+    top_classes,
+    who_is_right,
+)
+from bickd_viz.theme import DARK, LIGHT, model_styles
+
+TEACHER, KD, BICKD = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
+NAMES = ("crab", "lobster", "<ant>", "sea horse", "a very long name of a class")
+
+
+def bins(counts=(0, 2, 5, 3)):
+    counts = np.array(counts)
+    return SimpleNamespace(
+        edges=np.linspace(0, 1, len(counts) + 1),
+        counts=counts,
+        confidence=np.where(counts, (np.arange(len(counts)) + 0.6) / len(counts), 0.0),
+        accuracy=np.where(counts, 0.5, 0.0),
+        low=np.where(counts, 0.3, np.nan),
+        high=np.where(counts, 0.7, np.nan),
+    )
+
+
+def difference(estimate, low, high):
+    return SimpleNamespace(estimate=estimate, low=low, high=high)
+
+
+def lines(figure: go.Figure) -> list:
+    return [trace for trace in figure.data if trace.mode == "lines+markers"]
+
+
+def test_a_point_of_the_reliability_diagram_names_its_model_and_bin():
+    figure = reliability_diagram([(TEACHER, bins()), (KD, bins((1, 0, 0, 9)))])
+    first, second = lines(figure)
+    assert [bin_from_code(code) for code in first.customdata] == [(0, 1), (0, 2), (0, 3)]
+    assert [bin_from_code(code) for code in second.customdata] == [(1, 0), (1, 3)]
+    assert "right on 50.0% (30.0% to 70.0%) of 5" in first.hovertext[1]
+    assert "sure of 50% to 75%" in first.hovertext[1]
+
+
+def test_bands_are_drawn_for_two_models_or_for_the_one_in_focus():
+    def bands(figure):
+        return [trace for trace in figure.data if trace.fill == "toself"]
+
+    assert len(bands(reliability_diagram([(TEACHER, bins()), (KD, bins())]))) == 2
+    assert len(bands(reliability_diagram([(TEACHER, bins()), (KD, bins()), (BICKD, bins())]))) == 0
+    (band,) = bands(reliability_diagram([(TEACHER, bins()), (KD, bins()), (BICKD, bins())], focus=1))
+    assert list(band.y) == [0.3] * 3 + [0.7] * 3
+
+
+def test_the_strip_counts_every_bin_and_the_selected_point_is_outlined():
+    figure = reliability_diagram([(TEACHER, bins())], selected=(0, 2))
+    (strip,) = [trace for trace in figure.data if trace.yaxis == "y2"]
+    assert list(strip.y) == [0, 2, 5, 3, 3]
+    assert list(lines(figure)[0].marker.line.width) == [1, 3, 1]
+
+
+def test_bins_without_any_sample_leave_an_empty_chart():
+    figure = reliability_diagram([(TEACHER, bins((0, 0)))])
+    assert len(lines(figure)[0].x) == 0
+
+
+def test_top_classes_are_each_models_first_ones_and_the_true_one():
+    rows = [np.array([0.6, 0.3, 0.1, 0.0, 0.0]), np.array([0.0, 0.1, 0.2, 0.7, 0.0])]
+    assert top_classes(rows, top=1) == [3, 0]
+    assert top_classes(rows, top=2) == [3, 0, 1, 2]
+    assert top_classes(rows, top=2, most=2) == [3, 0]
+    assert top_classes(rows, top=1, true_class=4) == [3, 0, 4]
+    assert top_classes(rows, top=1, most=2, true_class=4) == [3, 4]
+    assert top_classes(rows[:1], top=9) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_paired_bars_have_a_bar_a_model_in_one_order(theme):
+    rows = [np.array([0.6, 0.3, 0.1, 0.0, 0.0]), np.array([0.001, 0.099, 0.2, 0.7, 0.0])]
+    figure = paired_bars([(TEACHER, rows[0]), (KD, rows[1])], NAMES, top=2, true_class=1, theme=theme)
+    assert [trace.name for trace in figure.data] == ["teacher", "KD"]
+    assert figure.layout.yaxis.ticktext == ("sea horse", "crab", "<b>✓ lobster</b>", "&lt;ant&gt;")
+    assert list(figure.data[1].x) == [0.7, 0.001, 0.099, 0.2]
+    assert list(figure.data[1].text) == ["70%", "<1%", "10%", "20%"]
+    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
+
+
+def test_paired_html_escapes_and_marks_the_true_class():
+    rows = [np.array([0.6, 0.3, 0.1, 0.0, 0.0]), np.array([0.0, 0.1, 0.7, 0.2, 0.0])]
+    html = paired_html([(TEACHER, rows[0]), (KD, rows[1])], NAMES, top=1, true_class=0)
+    assert "&lt;ant&gt;" in html
+    assert "<ant>" not in html
+    assert "✓ crab" in html
+    assert html.count("bkp-bar") == 4
+    assert f"background:{KD.colour}" in html
+
+
+def test_who_is_right_is_one_bar_over_all_samples():
+    counts = {"both": 60, "first": 20, "second": 3, "neither": 17}
+    figure = who_is_right(counts, TEACHER, KD, selected="first")
+    assert [trace.customdata[0] for trace in figure.data] == list(counts)
+    assert [trace.x[0] for trace in figure.data] == list(counts.values())
+    assert [trace.text[0] for trace in figure.data] == ["60%", "20%", "", "17%"]
+    assert [trace.marker.line.width for trace in figure.data] == [1, 3, 1, 1]
+    assert list(figure.layout.xaxis.range) == [0, 100]
+    assert outcome_names("a", "b")["second"] == "only b right"
+
+
+def test_the_title_of_who_is_right_follows_mcnemar():
+    assert words.outcome_title("KD", "the teacher", 64, 125, 1e-5) == (
+        "KD is right less often: alone on 64, the teacher alone on 125"
+    )
+    assert words.outcome_title("KD", "CE", 125, 64, 1e-5).startswith("KD is right more often")
+    assert words.outcome_title("KD", "CE", 64, 66, 0.9).startswith("No difference seen: KD is right alone")
+    assert words.outcome_title("KD", "CE", 0, 0, 1.0) == "KD and CE are right on the same samples"
+
+
+def test_mcnemars_sentence_says_n_p_and_the_finding():
+    seen = words.mcnemar_sentence("KD", "CE", 2, 12, 0.0129)
+    assert seen.startswith("On 14 samples just one of the two is right.")
+    assert "exact p = 0.013: the difference between KD and CE is seen." in seen
+    assert words.mcnemar_sentence("KD", "CE", 5, 6, 1.0).endswith("no difference seen between KD and CE.")
+    assert "says nothing here" in words.mcnemar_sentence("KD", "CE", 0, 0, 1.0)
+    assert words.p_text(1e-9) == "p < 0.0001"
+    assert (words.p_text(0.0042), words.p_text(0.43), words.p_text(1.0)) == (
+        "p = 0.0042",
+        "p = 0.43",
+        "p = 1",
+    )
+
+
+def test_classes_are_read_beside_what_chance_gives():
+    assert "so read single classes with care" in words.classes_sentence(2, 3, 95, "KD", "CE")
+    assert "care" not in words.classes_sentence(2, 30, 95, "KD", "CE")
+
+
+def test_sureness_needs_an_interval_clear_of_zero():
+    assert words.sureness_title("the teacher", difference(0.1, 0.05, 0.15), 0.8, 0.7) == (
+        "The teacher is too sure of itself: 80.0% sure on average, right on 70.0%"
+    )
+    assert "too modest" in words.sureness_title("KD", difference(-0.1, -0.2, -0.01), 0.6, 0.7)
+    assert "as sure as it is right" in words.sureness_title("KD", difference(0.01, -0.02, 0.03), 0.71, 0.7)
+
+
+def test_a_gap_says_which_way_is_better_or_that_none_is_seen():
+    assert "KD is lower (better) than CE" in words.gap_sentence("NLL", "KD", "CE", difference(-1, -2, -0.5))
+    assert "higher (worse)" in words.gap_sentence("NLL", "KD", "CE", difference(1, 0.5, 2))
+    assert "no difference seen" in words.gap_sentence("NLL", "KD", "CE", difference(1, -0.5, 2))
+    said = words.gap_sentence("ECE", "KD", "CE", difference(0.012, 0.004, 0.02), fmt="percent")
+    assert said.endswith("(+1.2 points, +0.4 to +2.0 points).")
+
+
+def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
+    T = difference(2.14, 2.0, 2.28)
+    said = words.temperature_sentence("KD", T, split="validation", n=502, shown="test", reached=True)
+    assert said == (
+        "KD: best temperature 2.14 [2.00, 2.28], fitted on 502 validation images; on test it is only evaluated."
+    )
+    same = words.temperature_sentence("KD", T, split="validation", n=502, shown="validation", reached=True)
+    assert "too good" in same
+    assert "no best temperature" in words.temperature_sentence(
+        "KD", T, split="validation", n=502, shown="test", reached=False
+    )
+
+
+def test_a_samples_title_groups_the_models_by_what_they_say():
+    said = [("the teacher", "crab"), ("KD", "lobster"), ("BicKD", "crab")]
+    assert words.sample_title("ant", said) == "An ant: the teacher and BicKD say crab, KD says lobster"
+    assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "A crab: all models say crab"
+    assert words.sample_title(None, said[:1]) == "The teacher says crab"
