@@ -54,7 +54,7 @@ from bickd_core.geometry.intervals import (
     paired_mean_difference,
     proportion_interval,
 )
-from bickd_core.geometry.jackknife import cka_interval
+from bickd_core.geometry.jackknife import Replicated, cka_interval, replicated_cka, replicated_difference
 from bickd_core.geometry.kept import (
     CrossGrams,
     GramPass,
@@ -64,6 +64,7 @@ from bickd_core.geometry.kept import (
     shard_grams,
     stream_grams,
 )
+from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.layout import (
     Layout,
     align_to,
@@ -99,7 +100,9 @@ from bickd_core.geometry.probabilities import (
     mean_entropy_at,
     softmax,
 )
+from bickd_core.geometry.procrustes import procrustes, procrustes_null
 from bickd_core.geometry.proper_scores import FittedTemperature, brier, fit_temperature, nll
+from bickd_core.geometry.rsa import RankedDistances, ranked_distances, rsa, rsa_null, rsa_sample
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
@@ -123,11 +126,14 @@ __all__ = [
     "GramPass",
     "Interval",
     "Kept",
+    "LayerCKA",
     "Layout",
     "MatchedTemperature",
     "Outcomes",
     "PermutedNull",
+    "RankedDistances",
     "Reliability",
+    "Replicated",
     "RowSimilarity",
     "ShardGrams",
     "Simplex",
@@ -173,6 +179,7 @@ __all__ = [
     "kept_cross",
     "kept_geometry",
     "kl_divergence",
+    "layer_cka",
     "layout_quality",
     "leakage",
     "log_softmax",
@@ -194,11 +201,19 @@ __all__ = [
     "paired_mean_difference",
     "paired_overlap_difference",
     "pca_layout",
+    "procrustes",
+    "procrustes_null",
     "proportion_interval",
+    "ranked_distances",
     "reliability",
+    "replicated_cka",
+    "replicated_difference",
     "row_cosine",
     "row_shares",
     "row_similarity",
+    "rsa",
+    "rsa_null",
+    "rsa_sample",
     "shard_grams",
     "simplex_view",
     "softmax",

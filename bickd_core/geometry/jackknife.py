@@ -14,6 +14,7 @@ way.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -53,16 +54,66 @@ def jackknife_interval(
     return interval(estimate, half, level=level, method=method, n=n, bounds=bounds)
 
 
+@dataclass(frozen=True)
+class Replicated:
+    """A figure on all samples, and without each shard of them.
+
+    Attributes:
+        estimate: the figure on all samples.
+        replicates: [G] the figure without shard g, from one result of `stratified_shards`; empty where too few
+            samples are left.
+        n: samples behind the estimate.
+        bounds: range of the figure.
+    """
+
+    estimate: float
+    replicates: np.ndarray
+    n: int
+    bounds: tuple[float, float]
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Jackknife interval over the shards; without limits where there are no replicates."""
+        found = jackknife_interval(self.estimate, self.replicates, n=self.n, level=level, bounds=self.bounds)
+        assert found is not None, "an estimate is finite"
+        return found
+
+
+def replicated_difference(
+    first: Replicated | None, second: Replicated | None, *, level: float = 0.95
+) -> Interval | None:
+    """The first figure less the second, paired: both on the same shards of the same samples.
+
+    Raises:
+        ValueError: they have other numbers of samples or shards.
+    """
+    if first is None or second is None:
+        return None
+    if (first.n, len(first.replicates)) != (second.n, len(second.replicates)):
+        raise ValueError(
+            f"first and second must come from the same shards of the same samples, got {first.n} samples in "
+            f"{len(first.replicates)} shards and {second.n} in {len(second.replicates)}: pass one result of "
+            "stratified_shards to both."
+        )
+    return jackknife_interval(
+        first.estimate - second.estimate, first.replicates - second.replicates, n=first.n, level=level
+    )
+
+
 def cka_interval(X: np.ndarray, Y: np.ndarray, shard: np.ndarray, *, level: float = 0.95) -> Interval | None:
-    """Debiased linear CKA with its jackknife interval, from each shard's moments.
+    """Debiased linear CKA with its jackknife interval; see `replicated_cka`."""
+    found = replicated_cka(X, Y, shard)
+    return None if found is None else found.interval(level)
+
+
+def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicated | None:
+    """Debiased linear CKA and its replicates, from each shard's moments.
 
     Args:
         X, Y: [N, D], [N, E] on the same samples.
         shard: [N] from `stratified_shards`.
-        level: nominal coverage.
 
     Returns:
-        Interval, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do not vary).
+        Replicated, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do not vary).
     """
     X, Y = similarity.reduced_pair(X, Y)
     n = len(X)
@@ -83,10 +134,10 @@ def cka_interval(X: np.ndarray, Y: np.ndarray, shard: np.ndarray, *, level: floa
     if estimate is None:
         return None
     if n - max(part.n for part in parts[0]) < 4:
-        return jackknife_interval(estimate, None, n=n, level=level)
+        return Replicated(estimate, np.zeros(0), n, (-1.0, 1.0))
     replicates = []
     for g in range(len(ends)):
         rest = (whole.minus(part[g]) for whole, part in zip(wholes, parts, strict=True))
         value = similarity.ratio(*(similarity.hsic(m) for m in rest))
         replicates.append(np.nan if value is None else value)
-    return jackknife_interval(estimate, np.array(replicates), n=n, level=level, bounds=(-1.0, 1.0))
+    return Replicated(estimate, np.array(replicates), n, (-1.0, 1.0))

@@ -165,10 +165,10 @@ def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"X and Y must have one row a sample on the same samples, got {len(X)} and {len(Y)} rows: "
             "align them first."
         )
-    return _reduced(X - X.mean(axis=0)), _reduced(Y - Y.mean(axis=0))
+    return reduced(X - X.mean(axis=0)), reduced(Y - Y.mean(axis=0))
 
 
-def _reduced(X: np.ndarray) -> np.ndarray:
+def reduced(X: np.ndarray) -> np.ndarray:
     """At most N columns with the same linear kernel: X V for the right singular vectors V."""
     if X.shape[1] <= X.shape[0]:
         return X
