@@ -51,6 +51,7 @@ PAGES = (
     Page("distill", "Distill", ":material/science:"),
     Page("runs", "Runs", ":material/folder_open:"),
     Page("sample", "Sample", ":material/image:", hidden=True),
+    Page("learn", "Learn", ":material/school:"),
 )
 
 

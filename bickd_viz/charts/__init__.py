@@ -1,14 +1,17 @@
 """One module a chart; every function returns a figure with an explicit height."""
 
 from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.class_vectors import class_vectors
 from bickd_viz.charts.eigen import spectrum
 from bickd_viz.charts.histogram import Sample, angles, probability_histogram
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
 from bickd_viz.charts.outcomes import outcome_names, who_is_right
 from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
+from bickd_viz.charts.pulls import pull_matrix
 from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
 from bickd_viz.charts.sharpness import Curve, sharpness_curves
+from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.charts.training import Line, loss_terms, metric_lines, term_colour
 from bickd_viz.charts.whisker_html import whisker_html
 from bickd_viz.charts.whiskers import Row, whisker_rows
@@ -20,6 +23,7 @@ __all__ = [
     "Sample",
     "angles",
     "bin_from_code",
+    "class_vectors",
     "leakage_ranking",
     "loss_terms",
     "matrix_figure",
@@ -31,9 +35,11 @@ __all__ = [
     "paired_html",
     "prediction_map",
     "probability_histogram",
+    "pull_matrix",
     "reliability_diagram",
     "shared_frame",
     "sharpness_curves",
+    "soft_targets",
     "spectrum",
     "term_colour",
     "top_classes",

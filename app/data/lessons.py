@@ -1,0 +1,216 @@
+"""What the lessons show of the comparison, cached; and the stored maps under several seeds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import streamlit as st
+
+from app.data.comparison import Comparison, Model, predictions_at
+from app.data.figures import geometry, probabilities
+from app.data.runs import BASE, Fingerprint, fingerprint, library
+from bickd_core import lessons
+from bickd_core.geometry import align_to, entropy
+from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
+from bickd_core.gradients import Pull
+
+IMAGES = 5
+EACH = 2
+SHOWN = 10  # rows and columns of a pull matrix
+
+
+def start_student(of: Comparison, chosen: str) -> Model:
+    """The student in focus where one was chosen, else the first, which has most left to learn."""
+    return next(
+        (model for model in of.students if model.key == chosen), of.models[min(1, len(of.models) - 1)]
+    )
+
+
+# -- temperature -----------------------------------------------------------------------------------
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _images(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
+    return lessons.from_sure_to_unsure(entropy(probabilities(_of, _of.teacher, 1.0)), IMAGES)
+
+
+def images_by_entropy(of: Comparison) -> np.ndarray:
+    """Positions of some samples, the one of which the teacher is surest (at T = 1) first."""
+    return _images(of.key, of)
+
+
+def sample_entropy(of: Comparison, model: Model, position: int, temperature: float) -> float:
+    """Entropy of one sample as a share of the most possible, log C."""
+    row = model.predictions.take(np.array([position])).probabilities(temperature)
+    return float(entropy(row)[0] / np.log(row.shape[1]))
+
+
+# -- the triangle ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Triangle:
+    """Three classes and some samples of them.
+
+    Attributes:
+        classes: three class indices. positions: [B] samples. truth: [B] their class as 0, 1 or 2.
+        teacher, student: [B, 3] logits of the three classes alone.
+    """
+
+    classes: tuple[int, ...]
+    positions: np.ndarray
+    truth: np.ndarray
+    teacher: np.ndarray
+    student: np.ndarray
+
+
+def triangle(of: Comparison, student: Model) -> Triangle | None:
+    """The three classes that the teacher mixes most at T = 4, and of each the images on which the student differs most.
+
+    None where there are not three classes with a column.
+    """
+    return _triangle(of.key, student.key, of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _triangle(key: tuple[Fingerprint, ...], student: str, _of: Comparison) -> Triangle | None:
+    found = geometry(_of, _of.teacher, 4.0)
+    classes = lessons.closest_three(found.gram, found.empty)
+    if len(classes) < 3:
+        return None
+    model, teacher = _of.model(student), _of.teacher
+    columns = np.array(classes)
+    truth = teacher.predictions.predicted if _of.labels is None else _of.labels
+    P, Q = probabilities(_of, teacher, 4.0), probabilities(_of, model, 4.0)
+    own, other = (inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q))
+    at = lessons.furthest_of_each(own, other, truth, classes, EACH)
+    return Triangle(
+        classes,
+        at,
+        np.searchsorted(columns, truth[at]),
+        teacher.predictions.logits[np.ix_(at, columns)],
+        model.predictions.logits[np.ix_(at, columns)],
+    )
+
+
+# -- a batch and its pulls -------------------------------------------------------------------------
+@dataclass(frozen=True)
+class BatchPulls:
+    """One batch of real logits, and what each loss asks of the student's.
+
+    Attributes:
+        positions: [B] samples. pulls: by method, on all B x C logits.
+        rows, columns: those shown: positions within the batch, and classes.
+        differs: [B] where student and teacher name another class.
+        same_way: cosine of the gradients, by pair of names.
+        on_differing: share of each method's pull on the samples where they differ.
+    """
+
+    positions: np.ndarray
+    pulls: dict[str, Pull]
+    rows: np.ndarray
+    columns: np.ndarray
+    differs: np.ndarray
+    same_way: dict[tuple[str, str], float]
+    on_differing: dict[str, float]
+
+
+def batch_count(of: Comparison) -> int:
+    return max(of.n // lessons.BATCH, 1)
+
+
+def batch_pulls(of: Comparison, student: Model, number: int) -> BatchPulls:
+    return _batch_pulls(of.key, student.key, number, of)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _batch_pulls(key: tuple[Fingerprint, ...], student: str, number: int, _of: Comparison) -> BatchPulls:
+    at = lessons.batch(_of.n, number)
+    s, t = (model.predictions.take(at) for model in (_of.model(student), _of.teacher))
+    pulls = lessons.preset_pulls(s.logits, t.logits)
+    differs = s.predicted != t.predicted
+    rows, columns = lessons.strongest([pulls[k].gradient for k in ("kd", "dist", "bickd")], SHOWN, SHOWN)
+    return BatchPulls(
+        at,
+        pulls,
+        rows,
+        columns,
+        differs,
+        {(a, b): lessons.same_way(pulls[a].gradient, pulls[b].gradient) for a, b in combinations(pulls, 2)},
+        {name: lessons.share_on(pull.gradient, differs) for name, pull in pulls.items()},
+    )
+
+
+# -- maps under several seeds ----------------------------------------------------------------------
+@dataclass(frozen=True)
+class SeedMaps:
+    """One set of samples, laid out again and again (docs/lesson_maps.py makes the file).
+
+    Attributes:
+        coordinates: [starts, neighbours, seeds, N, 2], each turned and mirrored onto its first seed, width 1.
+        displacement: [starts, neighbours] mean movement between two seeds, in layout widths.
+        trustworthiness: [starts, neighbours, seeds].
+        ids: [N]. meta: starts, neighbours, seeds and where the samples come from.
+    """
+
+    coordinates: np.ndarray
+    displacement: np.ndarray
+    trustworthiness: np.ndarray
+    ids: np.ndarray
+    meta: dict
+
+
+def seed_maps() -> SeedMaps:
+    return _seed_maps(fingerprint(BASE / "app" / "assets" / "lesson-maps.npz"))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _seed_maps(mark: Fingerprint) -> SeedMaps:
+    with np.load(mark[0], allow_pickle=False) as stored:
+        raw = stored["coordinates"].astype(np.float32)
+        meta = json.loads(str(stored["meta"]))
+        trust, ids = stored["trustworthiness"], stored["ids"].astype(np.int64)
+    shown, moved = np.empty_like(raw), np.zeros(raw.shape[:2])
+    for start, neighbours in np.ndindex(moved.shape):
+        layouts = raw[start, neighbours]
+        moved[start, neighbours] = reseeding_displacement(list(layouts))
+        for seed, layout in enumerate(layouts):
+            turned = align_to(layouts[0], layout) if seed else layout
+            turned = turned - (turned.max(axis=0) + turned.min(axis=0)) / 2
+            shown[start, neighbours, seed] = turned / layout_width(turned)
+    return SeedMaps(shown, moved, trust, ids, meta)
+
+
+def wandering_pair(coordinates: np.ndarray, labels: np.ndarray) -> tuple[int, int, np.ndarray]:
+    """The two classes whose distance on the map (between medians, in layout widths) varies most over seeds.
+
+    coordinates: [seeds, N, 2]. labels: [N]. Returns both classes and their distance under each seed.
+    """
+    present = np.unique(labels)
+    middles = np.stack([np.median(coordinates[:, labels == c], axis=1) for c in present], axis=1)
+    apart = np.linalg.norm(middles[:, :, None] - middles[:, None], axis=-1)
+    a, b = np.unravel_index(int(np.ptp(apart, axis=0).argmax()), apart.shape[1:])
+    return int(present[a]), int(present[b]), apart[:, a, b]
+
+
+@dataclass(frozen=True)
+class MapSamples:
+    """The samples on those maps: ids and labels [N], class names, and the classes that occur, in order."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    classes: np.ndarray
+
+
+def samples_of(maps: SeedMaps) -> MapSamples:
+    """Labels of the samples on the maps, from the run that they were made of.
+
+    Raises:
+        RunError: that run is not on the shelf.
+    """
+    run = library().find(maps.meta["source"])
+    known = predictions_at(fingerprint(run.predictions_path(maps.meta["split"])))
+    assert known.labels is not None, "the bundled runs have labels"
+    place = {id: k for k, id in enumerate(known.ids.tolist())}
+    labels = known.labels[[place[id] for id in maps.ids.tolist()]]
+    return MapSamples(maps.ids, labels, known.class_names, np.unique(labels))

@@ -1,0 +1,1 @@
+"""The five lessons of Learn, one module each."""

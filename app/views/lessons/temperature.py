@@ -1,0 +1,132 @@
+"""Lesson 1: one image's probabilities, and what a temperature does to them."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from app import data, state
+from app.components import chart, style
+from app.data import lessons as facts
+from app.views.lessons.lesson import Lesson, finding
+from bickd_viz import ModelStyle, lesson_text
+from bickd_viz.charts import Curve, sharpness_curves, soft_targets
+
+
+def temperature_slider(key: str) -> float:
+    """The view's temperature, which the sidebar shows too."""
+    T = state.current().temperature
+    st.session_state[key] = T
+
+    def chosen() -> None:
+        state.update(temperature=st.session_state[key])
+
+    st.select_slider(
+        "Temperature T",
+        list(state.TEMPERATURES),
+        key=key,
+        format_func=lambda t: f"{t:g}",
+        on_change=chosen,
+    )
+    return T
+
+
+def show(of: data.Comparison, height: int) -> None:
+    positions = facts.images_by_entropy(of)
+    names, labels = of.class_names, of.labels
+    said = of.teacher.predictions.predicted
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        T = temperature_slider("learn-temperature")
+        place = (
+            st.segmented_control(
+                "Image, from sure to unsure",
+                range(len(positions)),
+                default=min(2, len(positions) - 1),
+                key="learn-image",
+                format_func=lambda k: names[(said if labels is None else labels)[positions[k]]],
+            )
+            or 0
+        )
+    at = int(positions[place])
+    picture, bars, curves = st.columns([2, 5, 5], gap="medium")
+    with picture:
+        _picture(of, at)
+    p = data.probabilities(of, of.teacher, T)[at]
+    truth = None if labels is None else int(labels[at])
+    colour = style.styles(of)[of.students[-1].key].colour if of.students else style.theme().accent
+    with bars:
+        drawn = soft_targets(
+            p, names, truth=truth, colour=style.theme().accent, theme=style.theme(), height=height
+        )
+        chart.show(drawn, "learn-bars")
+    with curves:
+        chart.show(_curves(of, at, T, colour, height), "learn-curves")
+    first = int(said[at])
+    finding(
+        lesson_text.sentence_for_temperature(
+            truth="" if truth is None else names[truth],
+            first=names[first],
+            probability=float(p[first]),
+            entropy=facts.sample_entropy(of, of.teacher, at, T),
+            overlap=data.geometry(of, of.teacher, T).overlap,
+            temperature=T,
+            n=of.n,
+            split=of.split,
+        )
+    )
+
+
+def _curves(of: data.Comparison, at: int, T: float, colour: str, height: int):
+    curve = data.sharpness(of, of.teacher)
+    theme = style.theme()
+    share = np.array([facts.sample_entropy(of, of.teacher, at, float(t)) for t in curve.temperatures])
+    note = [f"T = {t:g}" for t in curve.temperatures]
+    overlap = data.geometry(of, of.teacher, T).overlap
+    return sharpness_curves(
+        [
+            Curve(
+                ModelStyle("doubt", theme.accent),
+                curve.temperatures,
+                share,
+                note,
+                (T, facts.sample_entropy(of, of.teacher, at, T)),
+            ),
+            Curve(
+                ModelStyle("overlap", colour, "diamond"),
+                curve.temperatures,
+                curve.overlap,
+                note,
+                None if overlap is None else (T, overlap),
+            ),
+        ],
+        x_title="temperature T",
+        y_title="entropy of this image (share of log C), class overlap of all",
+        mark=T,
+        log_x=True,
+        theme=theme,
+        height=height,
+    )
+
+
+def _picture(of: data.Comparison, at: int) -> None:
+    id = of.teacher.predictions.ids[at]
+    uri = data.thumbnails(of).data_uri(int(id)) if of.teacher.predictions.ids.dtype.kind in "iu" else None
+    name = "" if of.labels is None else of.class_names[of.labels[at]]
+    if uri:
+        st.html(
+            f'<figure class="bk-learn-picture"><img src="{uri}" alt="{escape(name)}">'
+            f"<figcaption>{escape(name)}</figcaption></figure>"
+        )
+
+
+LESSON = Lesson(
+    title="Temperature",
+    question="What does a teacher know beyond the right answer?",
+    show=show,
+    asked="As T grows without end, what do all the bars become, and what becomes of the overlap?",
+    answer="Every class gets the same share, 1/C, for every image. All columns of the probability matrix are then "
+    "alike, so every cosine is 1: the overlap goes to 1 though the model has not changed. As T falls to 0 each image "
+    "keeps one class only, and overlap falls to almost 0. So an overlap without its temperature says nothing.",
+)

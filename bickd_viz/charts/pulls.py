@@ -1,0 +1,78 @@
+"""What a loss asks of a student's logits, as a matrix of samples by classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.scales import short, text_width
+from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme, layout_defaults
+
+
+def pull_matrix(
+    pull: np.ndarray,
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    *,
+    largest: float,
+    truths: Sequence[int | None] = (),
+    theme: Theme = LIGHT,
+    height: int = 340,
+) -> go.Figure:
+    """Heat map of `pull` [B, C], minus the gradient of a loss: warm cells are to rise, cool ones to fall.
+
+    largest: |pull| at which the colours end. truths: for each row the column of its true class (None where it is not
+    shown), marked with a dot.
+    """
+    values = np.asarray(pull, dtype=np.float32)
+    if values.shape != (len(row_names), len(column_names)):
+        raise ValueError(
+            f"pull must be {len(row_names)} x {len(column_names)} like its names, got {values.shape}."
+        )
+    rows = [short(name, 16) for name in row_names]
+    columns = [short(name, 13) for name in column_names]
+    fig = go.Figure()
+    layout_defaults(
+        fig,
+        theme,
+        height=height,
+        left=10 + max(text_width(name, TEXT_SIZE) for name in rows),
+        right=4,
+        top=12 + max(text_width(name, TEXT_SIZE) for name in columns),
+        bottom=4,
+    )
+    who = [[f"<b>{row}</b>: {column}" for column in column_names] for row in row_names]
+    fig.add_trace(
+        go.Heatmap(
+            z=values,
+            zmin=-largest,
+            zmax=largest,
+            xgap=1,
+            ygap=1,
+            colorscale=[list(stop) for stop in theme.diverging],
+            showscale=False,
+            hovertext=who,
+            hovertemplate="%{hovertext}<br>pull %{z:+.3f}<extra></extra>",
+        )
+    )
+    dots = [(c, r) for r, c in enumerate(truths) if c is not None]
+    fig.add_trace(
+        go.Scatter(
+            x=[c for c, _ in dots],
+            y=[r for _, r in dots],
+            mode="markers",
+            marker=dict(size=6, color=theme.text, line=dict(color=theme.surface, width=1)),
+            hoverinfo="skip",
+        )
+    )
+    fig.update_xaxes(
+        side="top",
+        tickangle=-90,
+        tickvals=list(range(len(columns))),
+        ticktext=columns,
+        range=[-0.5, len(columns) - 0.5],
+    )
+    fig.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5])
+    return fig

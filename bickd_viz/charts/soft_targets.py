@@ -1,0 +1,72 @@
+"""One sample's probabilities as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.scales import short, text_width
+from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, faded, layout_defaults
+
+
+def soft_targets(
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    top: int = 8,
+    truth: int | None = None,
+    colour: str = "#0072B2",
+    theme: Theme = LIGHT,
+    height: int = 320,
+) -> go.Figure:
+    """The `top` most probable classes of one sample as bars on a fixed axis from 0 to 1, and all others together.
+
+    probabilities: [C], summing to 1. truth: the true class, drawn in `colour` while the others are quiet. The order is
+    by probability, which no temperature changes, so that bars grow and shrink but never change places.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.shape != (len(class_names),):
+        raise ValueError(f"probabilities must have shape ({len(class_names)},), got {p.shape}.")
+    ranked = [int(c) for c in np.argsort(-p, kind="stable")[:top]]
+    names = [short(str(class_names[c]), 18) for c in ranked]
+    values = [float(p[c]) for c in ranked]
+    colours = [colour if c == truth else faded(colour, 0.42) for c in ranked]
+    rest = len(p) - len(ranked)
+    if rest > 0:
+        names.append(f"{rest} others")
+        values.append(float(1.0 - sum(values)))
+        colours.append(faded(theme.quiet, 0.5))
+    fig = go.Figure()
+    left = 14 + max(text_width(name, LABEL_SIZE) for name in names)
+    layout_defaults(fig, theme, height=height, left=left, right=14, top=4, bottom=26)
+    fig.add_trace(
+        go.Bar(
+            x=values,
+            y=list(range(len(names))),
+            orientation="h",
+            width=0.66,
+            marker=dict(color=colours, line=dict(width=0)),
+            text=[_percent(v) for v in values],
+            textposition="outside",
+            textangle=0,
+            textfont=dict(size=LABEL_SIZE, color=theme.text),
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
+    fig.update_xaxes(
+        range=[0, 1.12],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        ticktext=["0", "25%", "50%", "75%", "100%"],
+        tickfont=dict(size=TEXT_SIZE, color=theme.muted),
+        showgrid=True,
+    )
+    fig.update_yaxes(range=[len(names) - 0.45, -0.55], tickvals=list(range(len(names))), ticktext=names)
+    fig.update_yaxes(tickfont=dict(size=LABEL_SIZE), ticklabelstandoff=6)
+    return fig
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}" if value >= 0.0995 else f"{value:.1%}"

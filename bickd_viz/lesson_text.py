@@ -1,0 +1,121 @@
+"""The one sentence under each lesson's chart, made from the numbers on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bickd_viz.text import counted, number, percent, together
+
+
+def sentence_for_temperature(
+    *,
+    truth: str,
+    first: str,
+    probability: float,
+    entropy: float,
+    overlap: float | None,
+    temperature: float,
+    n: int,
+    split: str,
+) -> str:
+    """One image and all of them at one T. entropy: as a share of log C. truth: "" where it is not known."""
+    about = "It is not told what is on it" if not truth else f"It is a {truth}"
+    if truth and truth != first:
+        about += f", and the teacher takes it for a {first}"
+    sure = f"at T = {temperature:g} the teacher gives {first} {percent(probability, 0)}"
+    spread = f"its doubt is {percent(entropy, 0)} of the most possible"
+    text = f"{about}: {sure}, {spread}"
+    if overlap is None:
+        return text + "."
+    return text + f", and over all {counted(n, f'{split} image')} its classes overlap by {number(overlap)}."
+
+
+def sentence_for_sharpness_alone(
+    name: str,
+    other: str,
+    now: tuple[float, float],
+    at_matched: tuple[float, float] | None,
+    temperature: float,
+) -> str:
+    """Two models' overlap (model, other) at one T, and at the teacher's mean entropy."""
+    ours, theirs = together(*now)
+    text = f"At T = {temperature:g} the classes of {name} overlap by {ours}, those of {other} by {theirs}"
+    if at_matched is None:
+        return text + "; at the teacher's entropy one of them cannot be had."
+    gap, left = now[0] - now[1], at_matched[0] - at_matched[1]
+    a, b = together(*at_matched)
+    text += f"; as unsure as the teacher, by {a} and {b}"
+    if abs(gap) < 1e-9:
+        return text + "."
+    if gap * left < 0:
+        return text + ": with sharpness taken out, the gap turns round."
+    return text + f": {percent(min(left / gap, 9.99), 0)} of the gap is left when sharpness is taken out."
+
+
+def sentence_for_cost(
+    name: str,
+    other: str,
+    accuracy: tuple[float, float, float] | None,
+    kl: tuple[float, float] | None,
+    calibration: tuple[float, float] | None,
+) -> str:
+    """What goes with the lower overlap. accuracy: difference in fractions with the ends of its interval."""
+    parts = []
+    if accuracy is not None:
+        estimate, low, high = (100 * v for v in accuracy)
+        ends = f"{estimate:+.1f} points [{low:+.1f}, {high:+.1f}]".replace("-", "−")
+        seen = "no difference seen in accuracy, " if low <= 0 <= high else "accuracy "
+        parts.append(seen + ends)
+    if kl is not None:
+        parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
+    if calibration is not None:
+        parts.append("calibration error {} against {}".format(*(percent(v) for v in calibration)))
+    return f"What {name} pays or gains beside {other}: " + "; ".join(parts) + "." if parts else ""
+
+
+def sentence_for_pulls(
+    same_way: Mapping[tuple[str, str], float], on_differing: Mapping[str, float], differs: float
+) -> str:
+    """How alike the three gradients are, and where each pulls."""
+    dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
+    shares = ", ".join(
+        f"{title} {percent(on_differing[name], 0)}"
+        for name, title in (("kd", "KD"), ("dist", "DIST"), ("bickd", "BicKD"))
+    )
+    return (
+        f"BicKD's pull {_direction(bickd)} KD's (cosine {number(bickd)}), DIST's {_direction(dist)} it "
+        f"({number(dist)}); on the {percent(differs, 0)} of the batch where student and teacher name different classes "
+        f"falls {shares} of the pull."
+    )
+
+
+def _direction(cosine: float) -> str:
+    if cosine >= 0.9:
+        return "goes nearly the same way as"
+    if cosine >= 0.5:
+        return "goes partly the way of"
+    if cosine > -0.1:
+        return "has little to do with"
+    return "works against"
+
+
+def sentence_for_seeds(
+    *,
+    n: int,
+    displacement: float,
+    neighbours: int,
+    trust: Sequence[float],
+    pair: tuple[str, str],
+    distances: Sequence[float],
+) -> str:
+    """What five seeds did to one map, distances in layout widths."""
+    low, high = together(float(np.min(distances)), float(np.max(distances)))
+    worst, best = together(float(np.min(trust)), float(np.max(trust)))
+    return (
+        f"The same {counted(n, 'image')} at n_neighbors = {neighbours}: between two seeds a point moves "
+        f"{number(displacement)} layout widths on average, turning and mirroring taken out. {pair[0]} and {pair[1]} lie {low} widths "
+        f"apart under one seed and {high} under another, while each map keeps its neighbours "
+        f"(trustworthiness {worst} to {best})."
+    )
