@@ -1,8 +1,5 @@
 """Stored maps: keyed by what they were made from, the student's from the teacher's, and never on the shelf."""
 
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -197,13 +194,3 @@ def test_a_handful_of_samples_has_a_map_too(library, make_run, asked, n):
     compute_layout(library, run, teacher=None)
     assert stored_layout(library, run, teacher=None).coordinates.shape == (n, 2)
     assert asked == []
-
-
-def test_the_command_makes_the_maps(library, pair, quick_umap):
-    teacher, student = pair
-    shutil.rmtree(library.shelf)
-    where = ["--shelf", str(library.shelf), "--own", str(library.own)]
-    subprocess.run(
-        [sys.executable, "-m", "bickd_core.layouts", "student", "--teacher", "teacher", *where], check=True
-    )
-    assert len(names(teacher.path)) == len(names(student.path)) == 2

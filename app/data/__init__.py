@@ -52,7 +52,15 @@ from app.data.judging import (
     judged,
     neighbours,
 )
-from app.data.maps import MapView, last_line, map_view, simplex, start_layout, third_class
+from app.data.maps import (
+    MapView,
+    map_job,
+    map_view,
+    simplex,
+    start_maps,
+    stop_maps,
+    third_class,
+)
 from app.data.runs import (
     BASE,
     DEFAULT_DATASET,
@@ -111,8 +119,8 @@ __all__ = [
     "judged",
     "keep_hierarchy",
     "label",
-    "last_line",
     "library",
+    "map_job",
     "map_view",
     "matched_temperature_of",
     "neighbours",
@@ -128,7 +136,8 @@ __all__ = [
     "shuffled_cka",
     "simplex",
     "spectrum",
-    "start_layout",
+    "start_maps",
+    "stop_maps",
     "summary",
     "telling_pair",
     "third_class",

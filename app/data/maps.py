@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +10,11 @@ import streamlit as st
 
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.figures import probabilities
-from app.data.runs import BASE, Fingerprint, fingerprint, library
+from app.data.runs import Fingerprint, fingerprint, library
+from bickd_core import map_jobs
 from bickd_core.geometry import Layout, Simplex, simplex_view
-from bickd_core.layouts import stored_layout
+from bickd_core.map_jobs import JobStatus
+from bickd_core.map_making import Maps
 from bickd_core.runs import RunFolder
 
 
@@ -41,14 +41,7 @@ def _map_view(
     key: tuple[Fingerprint, ...], model: str, method: str, marks: tuple[Fingerprint, ...], _of: Comparison
 ) -> MapView | None:
     chosen = _of.model(model)
-    split = _of.split
-    layout = stored_layout(
-        library(),
-        chosen.run,
-        teacher=_of.teacher.run,
-        split=split,
-        method=method,
-    )
+    layout = maps_of(_of, method).stored(chosen.run)
     if layout is None:
         return None
     everyone = predictions_at(_of.teacher.mark).ids  # a map's rows are the teacher's samples
@@ -78,16 +71,26 @@ def third_class(of: Comparison, pair: tuple[int, ...], temperature: float) -> li
     return [*pair, *[int(c) for c in order if c not in pair]][:3]
 
 
-def start_layout(of: Comparison, model: Model) -> subprocess.Popen[str]:
-    """Make the map of `model` (and the teacher's, which it starts from) in a process of its own."""
-    shelf = library()
-    command = [sys.executable, "-m", "bickd_core.layouts", model.key, "--split", of.split]
-    command += [] if model.is_teacher else ["--teacher", of.teacher.key]
-    command += ["--shelf", str(shelf.shelf.resolve()), "--own", str(shelf.own.resolve())]
-    return subprocess.Popen(command, cwd=BASE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def maps_of(of: Comparison, method: str) -> Maps:
+    """The comparison's maps by a method, as `bickd_core.map_jobs` makes them."""
+    students = tuple(model.run for model in of.students)
+    return Maps(library(), of.teacher.run, students, of.split, method)
 
 
-def last_line(job: subprocess.Popen[str]) -> str:
-    """What a failed process said last."""
-    words = job.stderr.read().strip() if job.stderr is not None else ""
-    return words.splitlines()[-1] if words else f"exit code {job.returncode}"
+def map_job(of: Comparison, method: str) -> JobStatus | None:
+    """How the making of these maps stands; None where nobody asked for it."""
+    return map_jobs.status(library(), _job_name(of.key, method, of))
+
+
+def start_maps(of: Comparison, method: str) -> None:
+    """Make what is missing of these maps, and measure what the seed does, in a process of its own."""
+    map_jobs.start(maps_of(of, method))
+
+
+def stop_maps(of: Comparison, method: str) -> None:
+    map_jobs.stop(library(), _job_name(of.key, method, of))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _job_name(key: tuple[Fingerprint, ...], method: str, _of: Comparison) -> str:
+    return maps_of(_of, method).name

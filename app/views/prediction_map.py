@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from app import data, selecting, state
-from app.components import frame, maps, picture_feed, scatter, selection_bar, style, thumbs
-from bickd_core.geometry import CORNERS
+from app.components import frame, map_job, maps, picture_feed, scatter, selection_bar, style, thumbs
+from bickd_core.geometry import CORNERS, Layout
+from bickd_core.map_making import unmeasured
 from bickd_viz import colouring, map_text, text
 
 COLOURS = {
@@ -20,7 +21,7 @@ COLOURS = {
     "disagreement": "disagreement",
     "displacement": "displacement",
 }
-METHODS = ("umap", "pca", "simplex")
+METHODS = ("umap", "transform", "aligned", "pca", "simplex")
 MOST_IMAGES = 24
 LEAST_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
 
@@ -84,6 +85,8 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
 def _controls(of: data.Comparison, student: data.Model, T: float) -> Asked:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         methods = [m for m in METHODS if m != "simplex" or len(of.class_names) >= 3]
+        if not of.students:
+            methods = [m for m in methods if m not in ("transform", "aligned")]
         method = st.segmented_control(
             "Layout", methods, default="umap", format_func=map_text.METHODS.__getitem__, key="map-method"
         )
@@ -156,12 +159,12 @@ def _maps(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> N
     found = [data.map_view(of, model, asked.method) for model in of.models]
     missing = [model for model, view in zip(of.models, found, strict=True) if view is None]
     if missing:
-        _make_missing(of, missing)
+        map_job.offer(of, asked.method, missing)
         return
     views = [view for view in found if view is not None]
     _draw(of, T, asked, [view.coordinates for view in views])
     st.caption(f"{map_text.how_made(asked.method)} {data.image_credit(of)}")
-    _quality(of, views)
+    _quality(of, asked.method, views)
     moved = _mean_move([view.coordinates for view in views])
     _limits(asked.method, moved)
     _images(of, student, T, asked)
@@ -211,7 +214,7 @@ def _colours(of: data.Comparison, T: float, asked: Asked) -> colouring.Colouring
     return colouring.highlighted(true, asked.classes, of.class_names, theme)
 
 
-def _quality(of: data.Comparison, views: list[data.MapView]) -> None:
+def _quality(of: data.Comparison, method: str, views: list[data.MapView]) -> None:
     rows = []
     for model, view in zip(of.models, views, strict=True):
         layout = view.layout
@@ -220,14 +223,24 @@ def _quality(of: data.Comparison, views: list[data.MapView]) -> None:
                 "model": model.name,
                 "trustworthiness": _figure(layout.trustworthiness),
                 "continuity": _figure(layout.continuity),
+                "moved by the seed": _moved_by_seed(layout),
                 "duplicates": text.percent(layout.duplicate_fraction),
-                "seed": "none is drawn" if layout.seed is None else str(layout.seed),
+                "seed": "none" if layout.seed is None else str(layout.seed),
                 "samples": f"{text.count(of.n)} of {text.count(layout.n)}",
             }
         )
     st.subheader("How far to trust it")
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="map-quality")
-    st.caption(map_text.quality_note(0.1, min(view.layout.quality_n for view in views), of.n))
+    first = views[0].layout
+    st.caption(map_text.quality_note(first.displaced_beyond, first.quality_n, first.n))
+    if any(unmeasured(view.layout) for view in views):
+        map_job.measure(of, method)
+
+
+def _moved_by_seed(layout: Layout) -> str:
+    if layout.displaced_share is None:
+        return "no seed is drawn" if layout.seed is None else "not measured"
+    return f"{text.percent(layout.displaced_share)} ({text.counted(layout.reseeds, 'other seed')})"
 
 
 def _figure(value: float | None) -> str:
@@ -303,31 +316,3 @@ def _images(of: data.Comparison, student: data.Model, T: float, asked: Asked) ->
     )
     with st.container(key="map-images"):
         thumbs.show(of, positions, thumbs.who_says_what(of, student, positions))
-
-
-# -- maps that are not there yet --------------------------------------------------------------------------
-def _make_missing(of: data.Comparison, missing: list[data.Model]) -> None:
-    names = " and ".join(model.name for model in missing)
-    st.info(f"The map of {names} on {of.split}, starting from this teacher's, has not been made yet.")
-    if st.button("Make the map", type="primary", key="map-make"):
-        st.session_state["map-job"] = data.start_layout(of, missing[-1])
-        st.rerun()
-    if "map-job" in st.session_state:
-        _wait()
-
-
-@st.fragment(run_every=1.0)
-def _wait() -> None:
-    job = st.session_state.get("map-job")
-    if job is None:
-        return
-    if job.poll() is None:
-        st.progress(
-            0.5, "Laying out; this takes about half a minute the first time. You can go on elsewhere."
-        )
-        return
-    del st.session_state["map-job"]
-    if job.returncode:
-        st.error(f"The map could not be made: {data.last_line(job)}")
-    else:
-        st.rerun()

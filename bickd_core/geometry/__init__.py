@@ -68,10 +68,10 @@ from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.layout import (
     Layout,
     align_to,
+    displaced_share,
     duplicate_fraction,
     layout_quality,
     pca_layout,
-    umap_layout,
 )
 from bickd_core.geometry.ordering import cluster_groups, cluster_order, index_order, superclass_order
 from bickd_core.geometry.orthogonality import (
@@ -108,6 +108,7 @@ from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
 from bickd_core.geometry.simplex import CORNERS, Simplex, simplex_view
 from bickd_core.geometry.summary import Summary, check_aligned, summarise
+from bickd_core.geometry.umap_maps import aligned_layouts, transform_layout, umap_layout
 
 __all__ = [
     "CORNERS",
@@ -143,6 +144,7 @@ __all__ = [
     "agreement_rate",
     "agrees",
     "align_to",
+    "aligned_layouts",
     "brier",
     "calibration_difference",
     "calibration_interval",
@@ -166,6 +168,7 @@ __all__ = [
     "cross_contributions",
     "cross_figures",
     "cross_gram",
+    "displaced_share",
     "duplicate_fraction",
     "effective_rank",
     "eigenvalues",
@@ -223,6 +226,7 @@ __all__ = [
     "summarise_calibration",
     "superclass_order",
     "temperature_curve",
+    "transform_layout",
     "umap_layout",
     "unit_columns",
 ]

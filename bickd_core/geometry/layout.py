@@ -1,6 +1,6 @@
 """Two-dimensional layouts of a prediction space, with figures for what they get wrong.
 
-Both methods work on square-rooted probabilities with Euclidean distance, which is Hellinger's distance up
+All methods work on square-rooted probabilities with Euclidean distance, which is Hellinger's distance up
 to a constant. A layout is a picture of neighbourhoods: distances across it, and the movement of a sample
 between two layouts, mean nothing by themselves (displacement is measured in the full space, see
 `agreement.hellinger`).
@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
 from bickd_core.geometry import checks
 
+DISPLACED_BEYOND = 0.1
+"""Widths of the map by which a sample must move to count as displaced."""
 QUALITY_LIMIT = 2000
 """Samples on which trustworthiness and continuity are taken at most (they cost N x N)."""
 
@@ -28,7 +29,7 @@ class Layout:
 
     Attributes:
         coordinates: float32 [N, 2].
-        method: "umap" or "pca".
+        method: "umap", "transform", "aligned" or "pca".
         parameters: what the method was told, and the versions it ran with.
         seed: of the method, None where it draws nothing.
         trustworthiness: 1 when no sample has a false neighbour on the map (Venna and Kaski 2006), higher is
@@ -38,6 +39,9 @@ class Layout:
             T.
         n: samples on the map.
         quality_n: samples behind trustworthiness and continuity.
+        displaced_share: share of samples that another seed moves by more than `displaced_beyond` of the map's
+            width (`displaced_share`), 0 at best; None where it was not measured.
+        reseeds: other seeds behind it.
     """
 
     coordinates: np.ndarray
@@ -49,6 +53,9 @@ class Layout:
     duplicate_fraction: float
     n: int
     quality_n: int
+    displaced_share: float | None = None
+    displaced_beyond: float = DISPLACED_BEYOND
+    reseeds: int = 0
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a compressed npz to exactly `path`, no pickles inside; the caller renames it into place."""
@@ -68,73 +75,12 @@ class Layout:
             return cls(coordinates=stored["coordinates"], **json.loads(str(stored["meta"])))
 
 
-def umap_layout(
-    P: np.ndarray,
-    *,
-    seed: int = 0,
-    n_neighbors: int = 15,
-    min_dist: float = 0.1,
-    init: np.ndarray | None = None,
-) -> Layout:
-    """UMAP of sqrt(P), Euclidean, one thread, repeatable for a seed on one machine and set of versions.
-
-    Args:
-        P: [N, C] probabilities, N at least 4.
-        seed: of UMAP.
-        n_neighbors: at least 2; cut to N - 1.
-        min_dist: 0 to 1, how tightly points may sit.
-        init: [N, 2] starting coordinates, for a student its teacher's; None starts from the PCA, which
-            draws nothing (unlike the spectral start, which may fail or differ between machines).
-
-    Returns:
-        Layout.
-
-    Raises:
-        ValueError: fewer than 4 samples, or init of another shape.
-    """
-    P = checks.probabilities(P)
-    n = len(P)
-    if n < 4:
-        raise ValueError(f"P must have at least 4 samples for UMAP, got {n}: use pca_layout.")
-    if n_neighbors < 2 or not 0 <= min_dist <= 1:
-        raise ValueError(
-            f"n_neighbors must be at least 2 and min_dist between 0 and 1, got {n_neighbors!r} and "
-            f"{min_dist!r}."
-        )
-    start = _pca(P) if init is None else np.asarray(init, dtype=np.float32)
-    if start.shape != (n, 2) or not np.isfinite(start).all():
-        raise ValueError(
-            f"init must be finite coordinates of shape {(n, 2)}, got shape {start.shape}: "
-            "pass a layout of the same samples."
-        )
-    umap = _umap()
-
-    neighbours = min(n_neighbors, n - 1)
-    method = umap.UMAP(
-        n_neighbors=neighbours,
-        min_dist=min_dist,
-        metric="euclidean",
-        init=_spread_start(start, seed),
-        random_state=seed,
-        n_jobs=1,
-    )
-    coordinates = np.asarray(method.fit_transform(np.sqrt(P).astype(np.float32)), dtype=np.float32)
-    parameters: dict[str, str | int | float] = {
-        "space": "sqrt(P), euclidean",
-        "n_neighbors": neighbours,
-        "min_dist": min_dist,
-        "init": "pca" if init is None else "given",
-        "umap": str(umap.__version__),
-    }
-    return _with_quality(P, coordinates, "umap", parameters, seed)
-
-
 def pca_layout(P: np.ndarray) -> Layout:
     """First two principal components of sqrt(P); the largest loading of each is positive, so the sign is
     fixed.
     """
     P = checks.probabilities(P)
-    return _with_quality(P, _pca(P), "pca", {"space": "sqrt(P), euclidean"}, None)
+    return with_quality(P, pca_coordinates(P), "pca", {"space": "sqrt(P), euclidean"}, None)
 
 
 def layout_quality(
@@ -180,6 +126,32 @@ def duplicate_fraction(P: np.ndarray) -> float:
     return 1.0 - len(np.unique(rows)) / len(rows)
 
 
+def displaced_share(
+    reference: np.ndarray, others: Sequence[np.ndarray], *, beyond: float = DISPLACED_BEYOND
+) -> float:
+    """Share of samples that lie elsewhere on other maps of the same data, for example of other seeds.
+
+    Each other map is first turned, mirrored, shifted and scaled onto the reference (`align_to`). A sample counts
+    as displaced when it then lies more than `beyond` widths from its place; the width is the larger extent of the
+    reference. The mean over the other maps, 0 at best.
+
+    Args:
+        reference: [N, 2].
+        others: at least one [N, 2] of the same samples.
+        beyond: in widths of the reference.
+
+    >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> displaced_share(square, [2 * square + 5])
+    0.0
+    """
+    if not len(others):
+        raise ValueError("others must hold at least one map, got none.")
+    Y = checks.matrix(reference, "reference")
+    width = float(np.ptp(Y, axis=0).max())
+    shares = [np.linalg.norm(align_to(Y, X) - Y, axis=1) > beyond * width for X in others]
+    return float(np.mean(shares)) if width else 0.0
+
+
 def align_to(reference: np.ndarray, coords: np.ndarray) -> np.ndarray:
     """Orthogonal Procrustes: `coords` shifted, turned or mirrored, and scaled to lie nearest `reference`.
 
@@ -202,15 +174,8 @@ def align_to(reference: np.ndarray, coords: np.ndarray) -> np.ndarray:
     return (s.sum() / spread * (X @ (U @ Vt)) + Y_mean).astype(np.float32)
 
 
-def _umap() -> ModuleType:
-    """umap, imported here because that takes seconds; without its remark that TensorFlow is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ImportWarning)
-        import umap
-    return umap
-
-
-def _pca(P: np.ndarray) -> np.ndarray:
+def pca_coordinates(P: np.ndarray) -> np.ndarray:
+    """float32 [N, 2]: sqrt(P) on its first two principal axes, the largest loading of each positive."""
     space = np.sqrt(P)
     space = space - space.mean(axis=0)
     vectors = np.linalg.eigh(space.T @ space)[1][:, ::-1][:, :2]
@@ -221,17 +186,10 @@ def _pca(P: np.ndarray) -> np.ndarray:
     return coordinates
 
 
-def _spread_start(start: np.ndarray, seed: int) -> np.ndarray:
-    """Starting coordinates at UMAP's own scale, twins apart by a seeded hair: it cannot part equal points."""
-    start = start - start.mean(axis=0)
-    size = float(np.abs(start).max())
-    start = start * (10.0 / size) if size > 0 else start
-    return (start + np.random.default_rng(seed).normal(0.0, 1e-4, start.shape)).astype(np.float32)
-
-
-def _with_quality(
+def with_quality(
     P: np.ndarray, coordinates: np.ndarray, method: str, parameters: dict, seed: int | None
 ) -> Layout:
+    """A Layout of these coordinates, with its quality measured."""
     trust, continuity, quality_n = layout_quality(P, coordinates)
     return Layout(
         coordinates, method, parameters, seed, trust, continuity, duplicate_fraction(P), len(P), quality_n

@@ -1,0 +1,241 @@
+"""UMAP layouts: of one model, of a student within its teacher's map, and of several models together.
+
+All on sqrt(P) with Euclidean distance, seeded, one thread: repeatable on one machine with one set of versions.
+`*_layout(s)` measure quality too; `*_coordinates` are the bare maps, for trying other seeds. umap (and numba) are
+imported inside the functions, because that takes seconds.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+
+import numpy as np
+
+from bickd_core.geometry import checks
+from bickd_core.geometry.layout import Layout, pca_coordinates, with_quality
+
+NEIGHBOURS = 15
+MIN_DIST = 0.1
+
+
+def umap_layout(
+    P: np.ndarray,
+    *,
+    seed: int = 0,
+    n_neighbors: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+    init: np.ndarray | None = None,
+) -> Layout:
+    """UMAP of sqrt(P).
+
+    Args:
+        P: [N, C] probabilities, N at least 4.
+        seed: of UMAP.
+        n_neighbors: at least 2; cut to N - 1.
+        min_dist: 0 to 1, how tightly points may sit.
+        init: [N, 2] starting coordinates, for a student its teacher's; None starts from the PCA, which
+            draws nothing (unlike the spectral start, which may fail or differ between machines).
+
+    Returns:
+        Layout.
+
+    Raises:
+        ValueError: fewer than 4 samples, or init of another shape.
+    """
+    coordinates = umap_coordinates(P, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, init=init)
+    parameters = _parameters(P, n_neighbors, min_dist, init="pca" if init is None else "given")
+    return with_quality(checks.probabilities(P), coordinates, "umap", parameters, seed)
+
+
+def umap_coordinates(
+    P: np.ndarray,
+    *,
+    seed: int,
+    n_neighbors: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+    init: np.ndarray | None = None,
+) -> np.ndarray:
+    """The map of `umap_layout`, float32 [N, 2]."""
+    P = _enough(P, n_neighbors, min_dist)
+    start = pca_coordinates(P) if init is None else _places(init, len(P), "init")
+    method = _umap().UMAP(
+        n_neighbors=min(n_neighbors, len(P) - 1),
+        min_dist=min_dist,
+        metric="euclidean",
+        init=_spread_start(start, seed),
+        random_state=seed,
+        n_jobs=1,
+    )
+    return np.asarray(method.fit_transform(_space(P)), dtype=np.float32)
+
+
+def transform_layout(
+    P: np.ndarray,
+    base_P: np.ndarray,
+    base: np.ndarray,
+    *,
+    seed: int = 0,
+    n_neighbors: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+) -> Layout:
+    """A student's samples placed into its teacher's map, which stays as it is (UMAP's transform).
+
+    A sample starts at the weighted mean of its nearest neighbours among the teacher's rows and is then moved, the
+    teacher's points fixed. It can land only where the teacher has samples.
+
+    Args:
+        P: [N, C] the student's probabilities.
+        base_P: [M, C] the teacher's, M at least 4.
+        base: [M, 2] the teacher's map.
+        seed, n_neighbors, min_dist: as in `umap_layout`.
+    """
+    coordinates = transform_coordinates(
+        P, base_P, base, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist
+    )
+    parameters = _parameters(base_P, n_neighbors, min_dist, init="neighbours in the base")
+    return with_quality(checks.probabilities(P), coordinates, "transform", parameters, seed)
+
+
+def transform_coordinates(
+    P: np.ndarray,
+    base_P: np.ndarray,
+    base: np.ndarray,
+    *,
+    seed: int,
+    n_neighbors: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+) -> np.ndarray:
+    """The map of `transform_layout`, float32 [N, 2]."""
+    base_P, P = _enough(base_P, n_neighbors, min_dist), checks.probabilities(P)
+    places = _places(base, len(base_P), "base")
+    method = _umap().UMAP(
+        n_neighbors=min(n_neighbors, len(base_P) - 1),
+        min_dist=min_dist,
+        metric="euclidean",
+        init=_spread_start(places, seed),
+        n_epochs=1,  # only the neighbour graph is wanted: the map is there
+        random_state=seed,
+        transform_seed=seed,
+        n_jobs=1,
+    )
+    method.fit(_space(base_P))
+    method.embedding_, method.n_epochs = places, None
+    if np.array_equal(P, base_P):  # transform would say so too, of the one-epoch map
+        return places.copy()
+    return np.asarray(method.transform(_space(P)), dtype=np.float32)
+
+
+def aligned_layouts(
+    models: Sequence[np.ndarray],
+    *,
+    seed: int = 0,
+    n_neighbors: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+) -> list[Layout]:
+    """Several models laid out together, each sample tied to its places in all others (AlignedUMAP).
+
+    Args:
+        models: at least two [N, C], the same samples in the same order.
+        seed, n_neighbors, min_dist: as in `umap_layout`.
+
+    Returns:
+        A Layout a model, in one frame.
+    """
+    maps = aligned_coordinates(models, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+    parameters = _parameters(models[0], n_neighbors, min_dist, init="spectral") | {"models": len(models)}
+    return [
+        with_quality(checks.probabilities(P), xy, "aligned", parameters, seed)
+        for P, xy in zip(models, maps, strict=True)
+    ]
+
+
+def aligned_coordinates(
+    models: Sequence[np.ndarray],
+    *,
+    seed: int,
+    n_neighbors: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+) -> list[np.ndarray]:
+    """The maps of `aligned_layouts`, each float32 [N, 2]."""
+    if len(models) < 2:
+        raise ValueError(f"models must be at least two to be aligned, got {len(models)}: use umap_layout.")
+    spaces = [_space(_enough(P, n_neighbors, min_dist)) for P in models]
+    n = len(spaces[0])
+    for space in spaces[1:]:
+        if len(space) != n:
+            raise ValueError(f"models must have the same samples, got {n} and {len(space)} rows.")
+    umap = _umap()
+    noise = np.random.default_rng(seed)
+    method = umap.AlignedUMAP(
+        n_neighbors=min(n_neighbors, n - 1),
+        min_dist=min_dist,
+        metric="euclidean",
+        alignment_window_size=max(1, len(spaces) - 1),  # every model tied to every other
+        random_state=seed,
+        transform_seed=seed,
+    )
+    same = {i: i for i in range(n)}
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="n_jobs value"
+        )  # it asks for one thread by its seed, and says so
+        # Twins apart by a hair: a spectral start cannot part equal points.
+        spread = [space + noise.normal(0, 1e-6, space.shape).astype(np.float32) for space in spaces]
+        method.fit(spread, relations=[same] * (len(spaces) - 1))
+    return [np.asarray(xy, dtype=np.float32) for xy in method.embeddings_]
+
+
+def _enough(P: np.ndarray, n_neighbors: int, min_dist: float) -> np.ndarray:
+    P = checks.probabilities(P)
+    if len(P) < 4:
+        raise ValueError(f"P must have at least 4 samples for UMAP, got {len(P)}: use pca_layout.")
+    if n_neighbors < 2 or not 0 <= min_dist <= 1:
+        raise ValueError(
+            f"n_neighbors must be at least 2 and min_dist between 0 and 1, got {n_neighbors!r} and "
+            f"{min_dist!r}."
+        )
+    return P
+
+
+def _places(given: np.ndarray, n: int, name: str) -> np.ndarray:
+    places = np.asarray(given, dtype=np.float32)
+    if places.shape != (n, 2) or not np.isfinite(places).all():
+        raise ValueError(
+            f"{name} must be finite coordinates of shape {(n, 2)}, got shape {places.shape}: "
+            "pass a layout of the same samples."
+        )
+    return places
+
+
+def _space(P: np.ndarray) -> np.ndarray:
+    return np.sqrt(P).astype(np.float32)
+
+
+def _parameters(
+    P: np.ndarray, n_neighbors: int, min_dist: float, *, init: str
+) -> dict[str, str | int | float]:
+    return {
+        "space": "sqrt(P), euclidean",
+        "n_neighbors": min(n_neighbors, len(P) - 1),
+        "min_dist": min_dist,
+        "init": init,
+        "umap": str(_umap().__version__),
+    }
+
+
+def _umap() -> ModuleType:
+    """umap, imported here because that takes seconds; without its remark that TensorFlow is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)
+        import umap
+    return umap
+
+
+def _spread_start(start: np.ndarray, seed: int) -> np.ndarray:
+    """Starting coordinates at UMAP's own scale, twins apart by a seeded hair: it cannot part equal points."""
+    start = start - start.mean(axis=0)
+    size = float(np.abs(start).max())
+    start = start * (10.0 / size) if size > 0 else start
+    return (start + np.random.default_rng(seed).normal(0.0, 1e-4, start.shape)).astype(np.float32)
