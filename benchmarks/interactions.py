@@ -1,0 +1,204 @@
+"""What a person waits for in a real Chromium, on the bundled runs and on 10,000 x 100: `python benchmarks/interactions.py`.
+
+Each time runs from the action to the moment when the script has ended, nothing is stale and every chart is drawn. An
+action is done `-n` times, on different cells or values, and the first time apart: it fills caches that later ones use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from browser_harness import AppPage, launch, serving, tab
+from playwright.sync_api import Locator, sync_playwright
+
+from app.registry import PAGES
+from bickd_core.predictions import Predictions
+from bickd_core.runs import Library, RunFolder
+
+METHODS = ("ce", "kd", "dist", "bickd")
+Action = tuple[str, str, Callable[[AppPage, int], None]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=5, help="times that each action is done after its first")
+    parser.add_argument("--only", choices=("caltech95", "large"), help="one of the two comparisons")
+    arguments = parser.parse_args()
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launch(playwright)
+        for name, goal in (("caltech95", 0.5), ("large", 1.0)):
+            if arguments.only not in (None, name):
+                continue
+            home = Path(folder) / name / "runs"
+            query = large(home) if name == "large" else {}
+            title = (
+                "10,000 samples x 100 classes, teacher and four students, drawn at random"
+                if name == "large"
+                else "caltech95: 1,208 samples x 95 classes, teacher and four students"
+            )
+            print(f"\n### {title} (goal {goal:g} s)\n")
+            with serving(home) as server, tab(browser, server) as opened:
+                received = payload(opened)
+                print("| page | opened s | payload kB |\n|---|---|---|")
+                for page in PAGES:
+                    received.clear()
+                    seconds = opening(opened, "" if page.default else page.path, query)
+                    print(f"| {page.title} | {seconds:.2f} | {sum(received) / 1000:.0f} |", flush=True)
+                print("\n| action | first s | median s | max s |\n|---|---|---|---|")
+                for page, what, act in actions():
+                    opened.open(page, query)
+                    times = [timed(opened, act, turn) for turn in range(arguments.n + 1)]
+                    later = times[1:]
+                    print(
+                        f"| {what} | {times[0]:.2f} | {statistics.median(later):.2f} | {max(later):.2f} |",
+                        flush=True,
+                    )
+                opened.check()
+        browser.close()
+
+
+def actions() -> Iterator[Action]:
+    """Page, what is done there, and how."""
+    yield (
+        "",
+        "Overview: click a cell of a Gram",
+        lambda app, turn: click_cell(gram(app, "overview-gram"), turn),
+    )
+    yield "", "Overview: change the temperature", temperature
+    yield (
+        "class_geometry",
+        "Class geometry: click a cell",
+        lambda app, turn: click_cell(gram(app, "geometry-gram"), turn),
+    )
+    yield "class_geometry", "Class geometry: change the temperature", temperature
+    yield (
+        "class_geometry",
+        "Class geometry: matched entropy on and off",
+        lambda app, turn: toggle(app, "geometry-matched"),
+    )
+    yield (
+        "similarity",
+        "Similarity: click a cell",
+        lambda app, turn: click_cell(gram(app, "similarity-class"), turn),
+    )
+    yield "prediction_map", "Prediction map: lasso", lasso
+    yield (
+        "prediction_map",
+        "Prediction map: colour by another figure",
+        lambda app, turn: button(app, "map-colour", turn),
+    )
+    yield "by_epoch", "By epoch: next epoch", lambda app, turn: press_slider(app, "epoch-slider")
+    yield "disagreements", "Disagreements: click a count", lambda app, turn: count(app, turn)
+    yield "calibration", "Calibration: choose a bin", lambda app, turn: button(app, "calibration-bins", turn)
+
+
+# -- time and bytes ----------------------------------------------------------------------------------
+def timed(app: AppPage, act: Callable[[AppPage, int], None], turn: int) -> float:
+    app.page.evaluate("window.__from = performance.now()")
+    with app.rerun():
+        act(app, turn)
+    return app.page.evaluate("(window.__rest - window.__from) / 1000")
+
+
+def opening(app: AppPage, page: str, query: dict[str, str]) -> float:
+    """Seconds from the address being entered to rest, a page load of its own."""
+    app.open(page, query)
+    return app.page.evaluate("window.__rest / 1000")
+
+
+def payload(app: AppPage) -> list[int]:
+    """Grows by the bytes of each message that the app sends to the page."""
+    sizes: list[int] = []
+    app.page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame)))
+    )
+    return sizes
+
+
+# -- what a person does ------------------------------------------------------------------------------
+def gram(app: AppPage, prefix: str) -> Locator:
+    return app.page.locator(f'[class*="st-key-{prefix}"] canvas').first
+
+
+def click_cell(matrix: Locator, turn: int) -> None:
+    area = matrix.bounding_box()
+    assert area is not None
+    matrix.click(position={"x": (0.3 + 0.05 * turn) * area["width"], "y": 0.6 * area["height"]})
+
+
+def temperature(app: AppPage, turn: int) -> None:
+    handle = app.key("side-temperature").get_by_role("slider")
+    handle.press("ArrowLeft" if turn % 2 else "ArrowRight")
+
+
+def toggle(app: AppPage, key: str) -> None:
+    app.key(key).locator("label").first.click()
+
+
+def button(app: AppPage, key: str, turn: int) -> None:
+    choices = app.key(key).get_by_role("radio")
+    choices.nth((turn + 1) % choices.count()).click()
+
+
+def count(app: AppPage, turn: int) -> None:
+    app.page.locator('[class*="st-key-outcome-"]').nth(turn % 4).get_by_role("button").click()
+
+
+def press_slider(app: AppPage, key: str) -> None:
+    app.key(key).get_by_role("slider").press("ArrowLeft")
+
+
+def lasso(app: AppPage, turn: int) -> None:
+    panel = app.page.locator(".bks canvas").first
+    panel.scroll_into_view_if_needed()
+    area = panel.bounding_box()
+    assert area is not None
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    reach = 20 + 5 * turn
+    app.page.mouse.move(x - reach, y - reach)
+    app.page.mouse.down()
+    for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, -reach + 2)):
+        app.page.mouse.move(x + dx, y + dy, steps=4)
+    app.page.mouse.up()
+
+
+# -- a large comparison ------------------------------------------------------------------------------
+def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
+    """Runs whose logits are drawn at random about a shared mean; returns the query that compares them."""
+    home.mkdir(parents=True)
+    source = Library(ROOT / "pretrained", home).find("caltech95/teacher").info()
+    chance = np.random.default_rng(0)
+    labels = np.arange(n) % c
+    centres = chance.normal(0, 1.5, (c, c)) + 5 * np.eye(c)
+    shared = centres[labels] + chance.normal(0, 2, (n, c))
+    names = tuple(f"class {i:03d}" for i in range(c))
+    for name in ("teacher", *METHODS):
+        info = source.model_copy(
+            update={
+                "name": f"large-{name}",
+                "title": "" if name == "teacher" else name,
+                "dataset": "random",
+                "num_classes": c,
+                "role": "teacher" if name == "teacher" else "student",
+                "config": None,
+            }
+        )
+        run = RunFolder.create(home, info)
+        logits = (shared + chance.normal(0, 2, (n, c))).astype(np.float32)
+        for split in ("test", "validation"):
+            Predictions(logits, names, np.arange(n), labels).save(run.predictions_path(split))  # type: ignore[arg-type]
+    return {"teacher": "large-teacher", "students": "~".join(f"large-{method}" for method in METHODS)}
+
+
+if __name__ == "__main__":
+    main()
