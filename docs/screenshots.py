@@ -1,4 +1,4 @@
-"""Take docs/screenshots/*.webp of every page, light and dark, at a desk's and a phone's width: `make screenshots`."""
+"""Take docs/screenshots/*.webp of every page, light, dark and on a phone, and write docs/gallery.md: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from app.registry import PAGES
 
 TARGET = ROOT / "docs" / "screenshots"
 WINDOWS = ((1280, "light", ""), (1280, "dark", "-dark"), (390, "light", "-phone"))
+LOOKS = (("light", ""), ("dark", "-dark"), ("phone", "-phone"))
 TALLEST = 6000
 
 
 def main() -> None:
     TARGET.mkdir(exist_ok=True)
+    titles: dict[str, str] = {}
     with (
         sync_playwright() as playwright,
         tempfile.TemporaryDirectory() as folder,
@@ -39,9 +41,25 @@ def main() -> None:
                     opened.settle()
                     opened.page.wait_for_timeout(1500)  # charts ease into their new size
                     opened.check()
+                    titles[page.path] = opened.title()
                     picture = Image.open(io.BytesIO(opened.page.screenshot()))
                     picture.convert("RGB").save(TARGET / f"{page.path}{suffix}.webp", quality=80, method=6)
                     print(f"{page.path}{suffix}.webp", flush=True)
+    gallery(titles)
+
+
+def gallery(titles: dict[str, str]) -> None:
+    """docs/gallery.md: each page with the sentence that stood over it."""
+    lines = [
+        "# Gallery\n",
+        "Every page on a fresh start, as `make screenshots` takes it from a real Chromium: light and dark at 1280 px, and at a "
+        "phone's 390. Under each name, the title that the page made from the data.\n",
+    ]
+    for page in PAGES:
+        lines.append(f"## {page.title}\n\n{titles[page.path]}\n\n| light | dark | phone |\n|---|---|---|")
+        shots = [f"![{page.title}, {how}](screenshots/{page.path}{suffix}.webp)" for how, suffix in LOOKS]
+        lines.append(f"| {' | '.join(shots)} |\n")
+    (TARGET.parent / "gallery.md").write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,12 @@ from __future__ import annotations
 from browser_harness import AppPage
 from playwright.sync_api import expect
 
+from app.registry import PAGES
+
 VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}
 RULE = "cell:caltech95/kd-s0~crab~lobster"
+NOT_OVER_A_COMPARISON = ("distill", "runs", "learn")
+"""Pages that show no samples, and so no chip; the link keeps the selection there all the same."""
 
 
 def chip(app: AppPage):
@@ -62,3 +66,43 @@ def test_a_selection_that_does_not_fit_says_why(app: AppPage):
     expect(chip(app)).to_contain_text("which is not compared here")
     app.open("", VIEW | {"selection": "nonsense"})
     expect(chip(app)).to_contain_text("A selection reads 'kind:words'")
+
+
+def selected_on_maps(app: AppPage) -> list[str]:
+    """What each map panel says of how many of its points are marked."""
+    return app.page.locator("[data-selected-count]").evaluate_all(
+        "parts => parts.map(part => part.dataset.selectedCount)"
+    )
+
+
+def test_a_cell_of_a_gram_is_marked_on_every_map(app: AppPage):
+    app.open("class_geometry", VIEW | {"student": "caltech95/bickd-s0"})
+    with app.rerun():
+        app.key("geometry-gram-student").locator("canvas").click(position={"x": 120, "y": 200})
+    row, column = app.query()["pair"].split("~")
+    count = chip(app).locator(".bk-chip").get_attribute("data-count")
+    app.visit("Prediction map")
+    assert app.query()["selection"] == f"cell:caltech95/bickd-s0~{row}~{column}"
+    assert set(selected_on_maps(app)) == {count}
+    expect(chip(app)).to_contain_text(f"{row} × {column} in BicKD")
+
+
+def test_a_link_restores_everything_on_every_page(app: AppPage):
+    link = VIEW | {
+        "student": "caltech95/kd-s0",
+        "pair": "crab~lobster",
+        "selection": RULE,
+        "temperature": "2",
+        "epoch": "7",
+    }
+    app.open("", link)
+    count = chip(app).locator(".bk-chip").get_attribute("data-count")
+    for page in PAGES:
+        if page.path in NOT_OVER_A_COMPARISON:
+            continue
+        app.visit(page.title)
+        assert app.query() == link, page.title
+        assert chip(app).locator(".bk-chip").get_attribute("data-count") == count, page.title
+    app.reload()
+    assert app.query() == link
+    assert chip(app).locator(".bk-chip").get_attribute("data-count") == count
