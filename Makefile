@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test lint types pretrained results screenshots docker-lint clean
+.PHONY: app test lint types pretrained results findings screenshots docker-lint clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
@@ -30,6 +30,9 @@ pretrained: $(VENV)/.installed
 
 results: $(VENV)/.installed
 	$(BIN)/python -m pretrained.results > docs/results.md
+
+findings: $(VENV)/.installed
+	$(BIN)/python -m pretrained.findings > docs/findings.md
 
 screenshots: $(VENV)/.installed-test
 	$(BIN)/python docs/screenshots.py

@@ -46,6 +46,7 @@ class Page:
 PAGES = (
     Page("overview", "Overview", ":material/insights:", default=True),
     Page("class_geometry", "Class geometry", ":material/grid_on:"),
+    Page("by_epoch", "By epoch", ":material/timeline:"),
     Page("similarity", "Similarity", ":material/compare:"),
     Page("prediction_map", "Prediction map", ":material/scatter_plot:"),
     Page("distill", "Distill", ":material/science:"),

@@ -33,7 +33,7 @@ class ViewState:
         student: key of the focused student; "" for the last of them.
         pair: focused pair of class names (row, column), the row of the teacher in a cross Gram.
         run: key of the run that Distill or Runs has open.
-        epoch: focused epoch of the trajectories, or None for the end.
+        epoch: focused epoch, 1 for the first, or None for the end.
         selection: rule of the selected samples, for example "class:crab".
         sample: id of the sample whose own page is open, as text.
         against: key of the model that the focused student is held against on Disagreements; "" for the teacher.

@@ -1,4 +1,4 @@
-"""`bickd train | evaluate | explore | import | report | runs`: the command line, generated from the config types.
+"""`bickd train | evaluate | explore | import | stages | report | runs`: the command line, from the config types.
 
 The one place that knows all parts; it imports them when they are called.
 """
@@ -245,6 +245,25 @@ class Report:
 
 
 @dataclass
+class Stages:
+    """Add what the layer comparison needs (stages.npz) to runs that are older than that file."""
+
+    run_keys: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Keys or folders of runs; every finished run that lacks the file if none is named."""
+
+    def run(self, library: Library) -> int:
+        from bickd_core.training.finish import add_stages
+
+        lacking = [
+            run for run in library.runs() if run.weights_path.exists() and not run.stages_path.exists()
+        ]
+        for run in [library.locate(key) for key in self.run_keys] or lacking:
+            add_stages(run)
+            print(f"{run.key}: {run.stages_path.name} written")
+        return 0
+
+
+@dataclass
 class Runs:
     """List every run folder with its state."""
 
@@ -276,6 +295,7 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Explore, tyro.conf.subcommand("explore")]
     | Annotated[Import, tyro.conf.subcommand("import")]
+    | Annotated[Stages, tyro.conf.subcommand("stages")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
 )

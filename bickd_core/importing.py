@@ -85,7 +85,7 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
     from bickd_core.data import load_dataset
     from bickd_core.layouts import compute_layout
     from bickd_core.models.factory import create_model
-    from bickd_core.training.evaluate import predict
+    from bickd_core.training.evaluate import predict, predict_stages
     from bickd_core.training.finish import measure
     from bickd_core.training.start import file_sha256, teacher_reference, versions
 
@@ -110,6 +110,7 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
             ),
         )
         predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
+    run.write_stages(predict_stages(model, dataset))
     say("measuring its cost", 0.76)
     run.write_info(
         RunInfo(

@@ -22,6 +22,7 @@ from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json, write_
 from bickd_core.migrations import migrate
 from bickd_core.predictions import Predictions, read_arrays
 from bickd_core.run_info import RunError, RunInfo, Split, check_name
+from bickd_core.stages import Stages
 from bickd_core.status import Status
 from bickd_core.training.config import one_sentence
 
@@ -201,6 +202,17 @@ class RunFolder:
     def write_trajectory(self, arrays: dict[str, np.ndarray]) -> None:
         with atomic_write(self.path / "trajectory.npz") as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    @property
+    def stages_path(self) -> Path:
+        return self.path / "stages.npz"
+
+    def stages(self) -> Stages | None:
+        """Pooled features after each stage on the probe set; None for a run that has not got them (yet)."""
+        return Stages.load(self.stages_path) if self.stages_path.exists() else None
+
+    def write_stages(self, stages: Stages) -> None:
+        stages.save(self.stages_path)
 
     def layout_path(self, key: str) -> Path:
         return self.path / f"layout-{key}.npz"

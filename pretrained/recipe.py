@@ -112,6 +112,8 @@ def make(recipe: Recipe, side_by_side: int) -> None:
     train_all(
         recipe.dataset, dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])), side_by_side
     )
+    from bickd_core.training.finish import add_stages
+
     library = Library(SHELF, SHELF / recipe.dataset)
     for run in library.runs():
         if run.key.startswith(f"{recipe.dataset}/"):
@@ -119,6 +121,8 @@ def make(recipe: Recipe, side_by_side: int) -> None:
             if own.resume_path.exists():  # not yet packed
                 measure_alone(own, library)
                 pack(own)
+            if own.stages() is None:  # made before runs had that file
+                add_stages(own)
     if recipe.dataset == "fashion-mnist":
         write_fashion_sprite()
 

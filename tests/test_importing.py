@@ -53,6 +53,7 @@ def test_a_weights_file_becomes_a_finished_run_with_the_same_predictions(teacher
     run = import_weights(file, request(teacher="teacher"), library, say=lambda *words: said.append(words))
     assert run == library.find("mine")
     assert run.status().state == "finished"
+    assert run.stages().names == ("stage 1", "stage 2", "stage 3")
     info = run.info()
     assert (info.name, info.role, info.arch, info.dataset, info.objective) == (
         "mine",

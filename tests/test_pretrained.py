@@ -71,6 +71,14 @@ def test_a_bundled_run_is_complete(run):
     trajectory = run.trajectory()
     assert trajectory is not None
     assert len(trajectory["logits"]) == info.config.epochs
+    stages = run.stages()
+    assert stages is not None
+    assert stages.names == ("stem", "stage 1", "stage 2", "stage 3")
+    stored = run.predictions("test")
+    rows = np.searchsorted(stored.ids, stages.ids)
+    assert (stored.labels[rows] == stages.labels).all()
+    np.testing.assert_allclose(stages.features[-1], stored.features[rows], rtol=HALF_PRECISION, atol=1e-2)
+    assert len(set(np.bincount(stages.labels))) == 1, "the probe set holds as many of each class"
     teacher = None if info.teacher is None else LIBRARY.find(info.teacher.key)
     for method in ("umap", "pca"):
         layout = stored_layout(LIBRARY, run, teacher=teacher, method=method)
@@ -78,6 +86,12 @@ def test_a_bundled_run_is_complete(run):
         assert len(layout.coordinates) == len(run.predictions("test"))
     assert f"{info.cost.parameters:,} parameters" in (run.path / "README.md").read_text()
     assert not (run.path / "resume").exists()
+
+
+@pytest.mark.parametrize("dataset", sorted({run.info().dataset for run in RUNS}))
+def test_all_runs_on_one_data_set_have_the_same_probe_set(dataset):
+    probes = [run.stages().ids.tolist() for run in RUNS if run.info().dataset == dataset]
+    assert all(probe == probes[0] for probe in probes)
 
 
 @pytest.mark.parametrize("run", [r for r in RUNS if r.info().teacher], ids=lambda run: run.key)

@@ -30,8 +30,9 @@ def show(of: data.Comparison) -> None:
                 f'<div class="bk-chip" data-count="{len(found)}"><b>{text.counted(len(found), "sample")}</b>'
                 f" of {text.count(of.n)}: {escape(found.title)}</div>"
             )
-            _images(of, found)
-            _keep(of, found)
+            if len(found):
+                _images(of, found)
+                _keep(of, found)
         st.button(
             "Clear", key="selection-clear", icon=":material/close:", on_click=selecting.clear, type="tertiary"
         )

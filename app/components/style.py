@@ -57,7 +57,8 @@ _CSS = """
   .st-key-selection-bar { position: fixed; bottom: 14px; left: 50%; transform: translateX(-50%); z-index: 90; width: auto !important;
     max-width: min(94vw, 900px); padding: 4px 8px 4px 16px !important; border-radius: 12px; box-shadow: 0 4px 22px rgba(0,0,0,.22);
     background: var(--bk-surface); }
-  @media (min-width: 1000px) { .st-key-selection-bar { left: calc(50% + 150px); max-width: min(70vw, 900px); } }
+  @media (min-width: 1000px) { .st-key-selection-bar { left: calc(50% + 150px); width: max-content !important; max-width: min(70vw, 900px);
+    flex-wrap: nowrap !important; } .st-key-selection-bar > * { width: auto !important; flex: 0 1 auto !important; } }
   .bk-chip { font-size: .9rem; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; }
   @media (max-width: 640px) { .st-key-selection-bar { left: 3vw; right: 3vw; transform: none; } .block-container { padding: 4rem 1rem 9rem; } }
 </style>

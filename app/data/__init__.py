@@ -25,6 +25,7 @@ from app.data.classes import (
     spectrum,
 )
 from app.data.comparison import Comparison, Model, comparison, predictions_at
+from app.data.epochs import Course, Courses, EpochIntervals, courses, epoch_intervals
 from app.data.figures import (
     OverSeeds,
     accuracy_difference,
@@ -83,6 +84,9 @@ __all__ = [
     "CalibrationGap",
     "CellParts",
     "Comparison",
+    "Course",
+    "Courses",
+    "EpochIntervals",
     "Fingerprint",
     "Group",
     "Judged",
@@ -98,6 +102,7 @@ __all__ = [
     "class_groups",
     "class_order",
     "comparison",
+    "courses",
     "cross",
     "cross_gram",
     "cross_gram_figures",
@@ -106,6 +111,7 @@ __all__ = [
     "displacement",
     "distance",
     "entropy_at",
+    "epoch_intervals",
     "fingerprint",
     "forget_hierarchy",
     "geometry",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ class EpochFigures:
 
     Attributes:
         epochs: [E] as stored, the first is 0.
-        grams: float32 [E, C, C] class Grams at T; rows and columns of empty classes are 0.
+        grams: float32 [E, C, C] class Grams at T, rows and columns of empty classes 0; or what `reduce` made.
         overlap, score: [E] of these Grams; NaN below two usable classes.
         accuracy: [E] share right; None without labels.
         agreement: [E] share with the reference's top-1 class; None without a reference.
@@ -44,6 +45,7 @@ def epoch_figures(
     T: float = 4.0,
     labels: np.ndarray | None = None,
     reference: np.ndarray | None = None,
+    reduce: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> EpochFigures:
     """All figures of one model by epoch.
 
@@ -53,6 +55,7 @@ def epoch_figures(
         T: temperature of the Grams.
         labels: [P] true classes, or None.
         reference: [P, C] logits of the finished teacher on the same samples, or None.
+        reduce: (Gram [C, C], empty [C]) -> what to keep of it [S, S], for example `group_means`; None keeps all.
 
     Raises:
         ValueError: shapes that do not fit.
@@ -64,11 +67,11 @@ def epoch_figures(
             f"{len(epochs)} numbers: pass the arrays of one trajectory."
         )
     count, n, n_classes = logits.shape
-    grams = np.empty((count, n_classes, n_classes), dtype=np.float32)
+    grams: list[np.ndarray] = []
     overlap, score = np.full(count, np.nan), np.full(count, np.nan)
     for e, one in enumerate(logits):
         gram, empty = class_gram(softmax(one, T))
-        grams[e] = gram
+        grams.append((gram if reduce is None else reduce(gram, empty)).astype(np.float32))
         used = int((~empty).sum())
         if used > 1:
             overlap[e] = (gram.sum() - used) / (used * (used - 1))
@@ -79,4 +82,4 @@ def epoch_figures(
         right = (logits.argmax(axis=2) == labels).mean(axis=1)
     if reference is not None:
         same = np.array([agreement.agreement_rate(reference, one) for one in logits])
-    return EpochFigures(np.asarray(epochs, dtype=np.int64), grams, overlap, score, right, same, n)
+    return EpochFigures(np.asarray(epochs, dtype=np.int64), np.array(grams), overlap, score, right, same, n)

@@ -17,35 +17,46 @@ class Classifier(nn.Module, ABC):
     """
 
     fc: nn.Linear  # set by the family
+    stage_names: tuple[str, ...]  # one for each of `stage_maps`, set by the family
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.in_channels = in_channels
 
     @abstractmethod
-    def feature_maps(self, images: Tensor) -> Tensor:
-        """Images [B, in_channels, H, W] to the last feature maps [B, D, h, w]."""
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to the maps [B, D_s, h_s, w_s] after each stage, the last [B, D, h, w]."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, in_channels, H, W] to logits [B, C]."""
         return self.outputs(images).logits
 
-    def outputs(self, images: Tensor, features: bool = False, maps: bool = False) -> Outputs:
+    def outputs(
+        self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
+    ) -> Outputs:
         """Images [B, in_channels, H, W] to Outputs.
 
         features: also the pooled penultimate features [B, D]. maps: also the last feature maps
-        [B, D, h, w]. Raises ValueError for images with another number of channels or dimensions.
+        [B, D, h, w]. stages: also the pooled maps [B, D_s] after each stage. Raises ValueError for images with another number of channels or dimensions.
         """
         if images.ndim != 4 or images.shape[1] != self.in_channels:
             raise ValueError(
                 f"images must be [batch, {self.in_channels}, height, width] for this model, "
                 f"but {list(images.shape)} came; choose in_channels to fit the data."
             )
-        last = self.feature_maps(images)  # [B, D, h, w]
-        pooled = F.adaptive_avg_pool2d(last, 1).flatten(1)  # [B, D]
+        every = self.stage_maps(images)
+        pooled = _pooled(every[-1])  # [B, D]
         return Outputs(
-            logits=self.fc(pooled), features=pooled if features else None, maps=last if maps else None
+            logits=self.fc(pooled),
+            features=pooled if features else None,
+            maps=every[-1] if maps else None,
+            stages=(*map(_pooled, every[:-1]), pooled) if stages else None,
         )
+
+
+def _pooled(maps: Tensor) -> Tensor:
+    """Mean over the positions: [B, D, h, w] to [B, D]."""
+    return F.adaptive_avg_pool2d(maps, 1).flatten(1)
 
 
 def initialise(model: nn.Module) -> None:

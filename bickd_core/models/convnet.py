@@ -27,9 +27,15 @@ class ConvNet(Classifier):
             ]
             previous = width
         self.body = nn.Sequential(*layers)
+        self.stage_names = tuple(f"stage {i + 1}" for i in range(len(widths)))
         self.fc = nn.Linear(previous, num_classes)
         initialise(self)
 
-    def feature_maps(self, images: Tensor) -> Tensor:
-        """Images [B, in_channels, H, W] to the last maps [B, D, H/4, W/4] (three widths)."""
-        return self.body(images)
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to the maps after each ReLU, the last [B, D, H/4, W/4] (three widths)."""
+        found, x = [], images
+        for layer in self.body:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                found.append(x)
+        return tuple(found)

@@ -45,6 +45,8 @@ class ResNet(Classifier):
     num_classes: C, length of the logits. in_channels: channels of the images.
     """
 
+    stage_names = ("stem", "stage 1", "stage 2", "stage 3")
+
     def __init__(
         self, depth: int, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3
     ) -> None:
@@ -63,10 +65,12 @@ class ResNet(Classifier):
         self.fc = nn.Linear(third, num_classes)
         initialise(self)
 
-    def feature_maps(self, images: Tensor) -> Tensor:
-        """Images [B, in_channels, H, W] to the third stage's maps [B, D, H/4, W/4]."""
-        x = F.relu(self.bn1(self.conv1(images)), inplace=True)
-        return self.layer3(self.layer2(self.layer1(x)))
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D, H/4, W/4]."""
+        stem = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        first = self.layer1(stem)
+        second = self.layer2(first)
+        return stem, first, second, self.layer3(second)
 
 
 def _stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:

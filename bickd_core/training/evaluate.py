@@ -11,6 +11,7 @@ from torch import nn
 from bickd_core.data import Dataset, Split
 from bickd_core.data.device import Normaliser
 from bickd_core.predictions import Predictions
+from bickd_core.stages import PROBE_SPLIT, Stages, stage_probe
 
 
 @torch.no_grad()
@@ -48,4 +49,28 @@ def predict(
         ids=split.ids,
         labels=split.labels,
         features=np.concatenate(pooled) if features else None,
+    )
+
+
+@torch.no_grad()
+def predict_stages(
+    model: nn.Module, dataset: Dataset, *, device: torch.device | str = "cpu", batch_size: int = 256
+) -> Stages:
+    """The pooled maps after each stage of `model` on the data set's probe set, unaugmented, in evaluation mode."""
+    split = dataset.split(PROBE_SPLIT)
+    probe = split.take(stage_probe(split.labels))
+    was_training = model.training
+    model.eval()
+    normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)
+    batches = []
+    for start in range(0, len(probe), batch_size):
+        images = torch.from_numpy(probe.images[start : start + batch_size]).to(device)
+        stages = model.outputs(normalise(images), stages=True).stages  # type: ignore[operator]
+        batches.append([stage.float().cpu().numpy() for stage in stages])
+    model.train(was_training)
+    return Stages(
+        names=model.stage_names,  # type: ignore[arg-type]
+        features=tuple(np.concatenate(parts) for parts in zip(*batches, strict=True)),
+        ids=probe.ids,
+        labels=probe.labels,
     )

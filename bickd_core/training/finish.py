@@ -7,12 +7,13 @@ from collections.abc import Callable
 import torch
 
 from bickd_core.card import write_card
+from bickd_core.data import load_dataset
 from bickd_core.layouts import compute_layout
 from bickd_core.models.cost import count_macs, count_parameters, cpu_latency_ms
 from bickd_core.runs import Cost, Library, RunError, RunFolder
-from bickd_core.training.evaluate import predict
+from bickd_core.training.evaluate import predict, predict_stages
 from bickd_core.training.hardware import cpu_name
-from bickd_core.training.setup import Job
+from bickd_core.training.setup import Job, load_run_model
 
 
 def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], None]) -> None:
@@ -23,6 +24,7 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
         predict(job.student, images, job.dataset, device=job.hardware.device).save(
             run.predictions_path(split)
         )
+    run.write_stages(predict_stages(job.student, job.dataset, device=job.hardware.device))
     say("measuring parameters, multiply-accumulates and latency")
     info = run.info()
     run.write_info(
@@ -33,6 +35,17 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
     say("laying out the map")
     compute_layout(library, run, teacher=_teacher(run, library))
     write_card(run, library)
+
+
+def add_stages(run: RunFolder) -> None:
+    """Write stages.npz of a finished run from its weights: for runs that are older than that file.
+
+    Raises:
+        RunError: the run has no weights yet.
+    """
+    info = run.info()
+    dataset = load_dataset(info.dataset, image_size=info.image_size)
+    run.write_stages(predict_stages(load_run_model(run, dataset), dataset))
 
 
 def _teacher(run: RunFolder, library: Library) -> RunFolder | None:

@@ -15,6 +15,7 @@ from bickd_core.data.device import DeviceSplit, Normaliser, to_device
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.stages import probe_positions
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
@@ -116,11 +117,3 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
 def freeze(model: nn.Module) -> nn.Module:
     """Evaluation mode and no gradients: a teacher's batch-norm statistics must not drift."""
     return model.eval().requires_grad_(False)
-
-
-def probe_positions(labels: np.ndarray, size: int) -> np.ndarray:
-    """Positions of a fixed stratified probe set: the first samples of each class in turn, sorted."""
-    by_class = [np.flatnonzero(labels == c) for c in np.unique(labels)]
-    rounds = max(map(len, by_class))
-    turns = [members[i] for i in range(rounds) for members in by_class if i < len(members)]
-    return np.sort(np.array(turns[:size]))

@@ -78,7 +78,7 @@ def test_shapes_for_any_square_image(name, size):
     features = MODELS[name].feature_size
     with torch.inference_mode():
         images = torch.rand(2, 1, size, size)
-        outputs = model.outputs(images, features=True, maps=True)
+        outputs = model.outputs(images, features=True, maps=True, stages=True)
         assert outputs.logits.shape == (2, 7)
         assert outputs.features.shape == (2, features)
         assert outputs.maps.shape == (2, features, size // 4, size // 4)
@@ -88,6 +88,27 @@ def test_shapes_for_any_square_image(name, size):
         plain = model.outputs(images)
     assert plain.features is None
     assert plain.maps is None
+    assert plain.stages is None
+    assert len(outputs.stages) == len(model.stage_names)
+    assert torch.equal(outputs.stages[-1], outputs.features)
+    assert [s.shape[1] for s in outputs.stages] == list(MODELS[name].widths)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"), [("resnet8", ["layer1", "layer2", "layer3"]), ("convnet-small", ["body.2", "body.6"])]
+)
+def test_stages_are_the_means_of_what_the_layers_put_out(name, layers):
+    model = create_model(name, num_classes=7).eval()
+    seen = {}
+    for layer in layers:
+        model.get_submodule(layer).register_forward_hook(
+            lambda module, given, out, layer=layer: seen.update({layer: out.detach().clone()})
+        )
+    with torch.inference_mode():
+        stages = model.outputs(torch.rand(2, 3, 16, 16), stages=True).stages
+    shift = len(model.stage_names) - 3 if name == "resnet8" else 0
+    for i, layer in enumerate(layers):
+        assert torch.allclose(stages[i + shift], seen[layer].mean((2, 3)), atol=1e-6)
 
 
 def test_pooling_equals_the_published_average_of_8_by_8():

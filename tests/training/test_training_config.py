@@ -12,12 +12,12 @@ from run_helpers import small_config
 
 from bickd_core.launch.slots import available_cores, default_slots
 from bickd_core.runs import RunError
+from bickd_core.stages import probe_positions
 from bickd_core.training import hardware
 from bickd_core.training.config import AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
 from bickd_core.training.engine import sample_order
 from bickd_core.training.hardware import choose_hardware
 from bickd_core.training.schedule import create_optimizer, learning_rate_factor
-from bickd_core.training.setup import probe_positions
 from bickd_core.training.start import create_run, default_name
 
 KD = {"kind": "kd"}

@@ -1,0 +1,110 @@
+"""All models of a comparison at one step of their training: lines with a cursor, and every Gram, in one component.
+
+The figures and Grams of all epochs travel once (`frontend/epochs.js` draws them), so that playing and dragging need
+no answer from the server; where the slider comes to rest, its epoch is written back.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app import data
+from bickd_viz import ModelStyle, Theme
+
+_FRONTEND = Path(__file__).parent / "frontend"
+MOST_BYTES = 1_300_000
+"""Codes of all Grams together; base64 adds a third, and a page stays under 2 MB."""
+
+_component = st.components.v2.component(
+    "bickd_epochs",
+    css=(_FRONTEND / "epochs.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "epochs.js").read_text(encoding="utf-8"),
+)
+
+
+def show(
+    of: data.Courses,
+    looks: Mapping[str, ModelStyle],
+    *,
+    key: str,
+    theme: Theme,
+    start: int,
+    top: float,
+    on_rest: Callable[[int], None],
+) -> None:
+    """Draw the player.
+
+    Args:
+        looks: run key -> its style.
+        start: the epoch shown first, 1 .. of.last. The component keeps its own from then on; give it the same value
+            until the page is drawn anew, so that the Grams do not travel again.
+        top: the end of the colour scale.
+        on_rest: called with the epoch where the slider came to rest.
+    """
+
+    def rested() -> None:
+        epoch = st.session_state[key].get("epoch")
+        if epoch is not None:
+            on_rest(int(epoch))
+
+    step = stride(of)
+    _component(
+        key=key,
+        data={
+            "last": of.last,
+            "start": start,
+            "names": list(of.names),
+            "models": [_encoded(course, looks[course.model.key], step) for course in of.courses],
+            "top": top,
+            "what": "mean cosine" if of.grouped else "cosine",
+            "stops": [list(stop) for stop in theme.sequential],
+            "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted", "grid")},
+        },
+        on_epoch_change=rested,
+    )
+
+
+def stride(of: data.Courses) -> int:
+    """Every how many epochs a Gram is sent, so that all of them stay within MOST_BYTES; 1 sends all."""
+    rows = len(of.names)
+    total = sum(len(course.figures.epochs) for course in of.courses) * rows * (rows + 1) // 2
+    return max(1, -(-total // MOST_BYTES))
+
+
+def kept_epochs(count: int, step: int) -> list[int]:
+    """Which of `count` epochs are sent: every `step`-th counted back from the last, and the first."""
+    return sorted({0, *range(count - 1, -1, -step)}) if count else []
+
+
+def codes(gram: np.ndarray) -> np.ndarray:
+    """The upper triangle of a Gram, diagonal included, row by row, as uint8: 255 is 1, 0 is 0 or below."""
+    rows, columns = np.triu_indices(len(gram))
+    return np.rint(np.clip(np.nan_to_num(gram[rows, columns]), 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def _encoded(course: data.Course, style: ModelStyle, step: int) -> dict[str, object]:
+    figures = course.figures
+    kept = kept_epochs(len(figures.epochs), step)
+    packed = np.concatenate([codes(figures.grams[e]) for e in kept])
+    return {
+        "name": style.name,
+        "colour": style.colour,
+        "learns": course.learns,
+        "epochs": figures.epochs.tolist(),
+        "kept": kept,
+        "grams": base64.b64encode(packed.tobytes()).decode(),
+        "overlap": _line(figures.overlap),
+        "accuracy": _line(figures.accuracy),
+        "agreement": _line(figures.agreement),
+    }
+
+
+def _line(values: np.ndarray | None) -> list[float | None] | None:
+    if values is None:
+        return None
+    return [round(float(v), 5) if np.isfinite(v) else None for v in values]

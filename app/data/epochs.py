@@ -1,0 +1,239 @@
+"""The models of a comparison while they learned: figures and Grams by epoch on the stored probe set, cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from app.data.classes import class_groups, order_of_classes
+from app.data.comparison import Comparison, Model, predictions_at
+from app.data.runs import Fingerprint, fingerprint
+from bickd_core.geometry import (
+    EpochFigures,
+    Interval,
+    agrees,
+    correct,
+    epoch_figures,
+    group_means,
+    overlap_interval,
+    proportion_interval,
+    shard_grams,
+    softmax,
+    stratified_shards,
+)
+from bickd_core.predictions import PredictionsError
+
+MOST_CLASSES = 100
+"""Classes up to which the Gram of each epoch is kept whole; beyond, means over groups of classes."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """One model's way through training.
+
+    Attributes:
+        figures: by epoch, 1 the first; of a finished teacher one epoch alone.
+        learns: False for the finished teacher, which stands still.
+        logits: [E, P, C] on the probe samples.
+    """
+
+    model: Model
+    figures: EpochFigures
+    learns: bool
+    logits: np.ndarray
+
+    def at(self, epoch: int) -> int:
+        """The position in `figures` of what is shown at this epoch."""
+        return self.figures.at(epoch)
+
+
+@dataclass(frozen=True)
+class Courses:
+    """All models that stored a trajectory, on the probe samples that they share.
+
+    Attributes:
+        courses: the teacher first.
+        missing: models without a trajectory.
+        names: of the rows of the Grams: classes in the order shown, or groups of them.
+        grouped: whether the Grams are means over groups.
+        n: probe samples, out of `n_validation` in the teacher's validation split (None where that is not stored).
+        last: the last epoch of any of them.
+        temperature: T of the Grams.
+        labels: [n] true classes of the probe samples, or None.
+        reference: [n, C] the finished teacher's logits on them, or None.
+    """
+
+    courses: tuple[Course, ...]
+    missing: tuple[Model, ...]
+    names: tuple[str, ...]
+    grouped: bool
+    n: int
+    n_validation: int | None
+    last: int
+    temperature: float
+    labels: np.ndarray | None
+    reference: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class _Trajectory:
+    logits: np.ndarray
+    ids: np.ndarray
+    labels: np.ndarray | None
+    epochs: np.ndarray
+
+
+def courses(of: Comparison, temperature: float, how: str, *, teacher_learns: bool = False) -> Courses | None:
+    """The courses of teacher and students; None where no student has stored one.
+
+    Raises:
+        PredictionsError: the stored probe sets have no sample in common.
+    """
+    marks = tuple(
+        fingerprint(path)
+        for model in of.models
+        for path in (model.run.path / "trajectory.npz", model.run.predictions_path("validation"))
+    )
+    return _courses(of.key, marks, temperature, how, teacher_learns, of)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading what the runs stored of each epoch")
+def _courses(
+    key: tuple[Fingerprint, ...],
+    marks: tuple[Fingerprint, ...],
+    T: float,
+    how: str,
+    teacher_learns: bool,
+    _of: Comparison,
+) -> Courses | None:
+    found = {model.key: _trajectory(_of, model) for model in _of.models}
+    students = [model for model in _of.students if found[model.key] is not None]
+    if not students:
+        return None
+    finished = _finished(_of)
+    parts = [one for model in students if (one := found[model.key]) is not None]
+    ids = parts[0].ids
+    for ids_of in [part.ids for part in parts[1:]] + ([] if finished is None else [finished.ids]):
+        ids = ids[np.isin(ids, ids_of)]
+    if not len(ids):
+        raise PredictionsError("the stored probe sets of these runs have no sample in common.")
+    names, groups = _rows(_of, how)
+    reference = None if finished is None else _taken(finished, ids).logits[-1]
+    made, missing = [], []
+    for model in _of.models:
+        own = finished if model.is_teacher and not teacher_learns else found[model.key]
+        if own is None:
+            missing.append(model)
+            continue
+        own = _taken(own, ids)
+        figures = epoch_figures(
+            own.logits,
+            own.epochs,
+            T=T,
+            labels=own.labels,
+            reference=None if model.is_teacher else reference,
+            reduce=_reducer(_of, how, groups),
+        )
+        made.append(Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits))
+    return Courses(
+        courses=tuple(made),
+        missing=tuple(missing),
+        names=names,
+        grouped=groups is not None,
+        n=len(ids),
+        n_validation=_validation_size(_of),
+        last=max(int(course.figures.epochs[-1]) for course in made if course.learns),
+        temperature=T,
+        labels=_taken(parts[0], ids).labels,
+        reference=reference,
+    )
+
+
+def _trajectory(of: Comparison, model: Model) -> _Trajectory | None:
+    """What the run stored, in the comparison's order of classes; epochs count from 1."""
+    stored = model.run.trajectory()
+    if stored is None or not len(stored["epochs"]):
+        return None
+    own = predictions_at(model.mark).class_names
+    columns = np.array([own.index(name) for name in of.class_names])
+    labels = stored.get("labels")
+    place = np.argsort(columns)
+    return _Trajectory(
+        stored["logits"][:, :, columns].astype(np.float32),
+        stored["ids"],
+        None if labels is None else place[labels],
+        stored["epochs"] + 1,
+    )
+
+
+def _finished(of: Comparison) -> _Trajectory | None:
+    """The finished teacher as a course of one epoch: its validation predictions, else its last stored epoch."""
+    run = of.teacher.run
+    if run.has_predictions("validation"):
+        final = predictions_at(fingerprint(run.predictions_path("validation"))).with_class_order(
+            of.class_names
+        )
+        return _Trajectory(final.logits[None], final.ids, final.labels, np.array([1]))
+    stored = _trajectory(of, of.teacher)
+    return None if stored is None else replace(stored, logits=stored.logits[-1:], epochs=np.array([1]))
+
+
+def _taken(one: _Trajectory, ids: np.ndarray) -> _Trajectory:
+    order = np.argsort(one.ids, kind="stable")
+    rows = order[np.searchsorted(one.ids[order], ids)]
+    return _Trajectory(one.logits[:, rows], ids, None if one.labels is None else one.labels[rows], one.epochs)
+
+
+def _validation_size(of: Comparison) -> int | None:
+    run = of.teacher.run
+    if not run.has_predictions("validation"):
+        return None
+    return len(predictions_at(fingerprint(run.predictions_path("validation"))))
+
+
+def _rows(of: Comparison, how: str) -> tuple[tuple[str, ...], list[str] | None]:
+    """Names along the Grams, and the group of each class where they show groups."""
+    if len(of.class_names) <= MOST_CLASSES:
+        return tuple(of.class_names[c] for c in order_of_classes(of, how)), None
+    groups = class_groups(of, how)
+    label = [""] * len(of.class_names)
+    for group in groups:
+        for c in group.members:
+            label[c] = group.name
+    return tuple(group.name for group in groups), label
+
+
+def _reducer(of: Comparison, how: str, groups: list[str] | None):
+    if groups is None:
+        order = order_of_classes(of, how)
+        return lambda gram, empty: gram[np.ix_(order, order)]
+    wanted = [group.name for group in class_groups(of, how)]
+
+    def means(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+        found, names = group_means(gram, empty, groups)
+        back = [names.index(name) for name in wanted]
+        return np.nan_to_num(found[np.ix_(back, back)])
+
+    return means
+
+
+@dataclass(frozen=True)
+class EpochIntervals:
+    """One model's figures after one epoch with their intervals over the probe samples; agreement of students only."""
+
+    overlap: Interval | None
+    accuracy: Interval | None
+    agreement: Interval | None
+
+
+def epoch_intervals(of: Courses, course: Course, epoch: int) -> EpochIntervals:
+    """Overlap, accuracy and agreement of one model after an epoch, with their intervals."""
+    logits, labels = course.logits[course.at(epoch)], of.labels
+    shard = stratified_shards(of.n, labels)
+    right = None if labels is None else proportion_interval(correct(logits, labels), labels)
+    same = None
+    if of.reference is not None and not course.model.is_teacher:
+        same = proportion_interval(agrees(of.reference, logits), labels)
+    return EpochIntervals(overlap_interval(shard_grams(softmax(logits, of.temperature), shard)), right, same)

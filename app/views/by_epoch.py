@@ -1,0 +1,133 @@
+"""By epoch: overlap, agreement, accuracy and every class Gram on one step of training."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data, state
+from app.components import epoch_player, frame, style
+from app.views.class_geometry import ORDERS
+from bickd_core.geometry import Interval
+from bickd_core.predictions import PredictionsError
+from bickd_viz import geometry_text as words
+from bickd_viz import text
+
+
+def show() -> None:
+    of = frame.load_comparison()
+    view = state.current()
+    head = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        orders = [how for how in ORDERS if how != "hierarchy" or data.hierarchy(of) is not None]
+        how = st.segmented_control(
+            "Order of classes",
+            orders,
+            default="cluster",
+            format_func=lambda how: ORDERS[how],
+            key="epoch-order",
+        )
+        learns = st.toggle(
+            "Teacher as it learned",
+            key="epoch-teacher",
+            help="Off, the teacher stands as its students saw it: finished. On, it is shown at the same epoch of its own "
+            "training.",
+        )
+    try:
+        found = data.courses(of, view.temperature, how or "cluster", teacher_learns=learns)
+    except PredictionsError as error:
+        found = None
+        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")
+    if found is None:
+        with head:
+            st.title("No epochs to show")
+            st.caption(
+                "None of these students has stored its logits while it learned; runs that are trained here do."
+            )
+        return
+    start = min(max(view.epoch or found.last, 1), found.last)
+    with head:
+        st.title(_finding(found))
+        st.caption(_probe(found, view.temperature))
+    _player(of, found, start)
+
+
+@st.fragment
+def _player(of: data.Comparison, found: data.Courses, start: int) -> None:
+    """The player, and the figures where its slider rests; `start` stays, so that the Grams travel once."""
+    looks = style.styles(of)
+
+    def rested(epoch: int) -> None:
+        state.update(epoch=epoch if epoch < found.last else None)
+
+    epoch_player.show(
+        found,
+        looks,
+        key="epoch-player",
+        theme=style.theme(),
+        start=start,
+        top=0.6 if len(of.class_names) > 20 else 1.0,
+        on_rest=rested,
+    )
+    _figures(found, min(max(state.current().epoch or found.last, 1), found.last))
+    state.show_in_url()
+
+
+def _figures(found: data.Courses, epoch: int) -> None:
+    """What the panels show at rest, in words and as a table with intervals."""
+    said, rows, ended = [], [], []
+    for course in found.courses:
+        figures, at = course.figures, course.at(epoch)
+        name = course.model.called
+        accuracy = None if figures.accuracy is None else float(figures.accuracy[at])
+        said.append((name, float(figures.overlap[at]), accuracy))
+        if course.learns and int(figures.epochs[-1]) < epoch:
+            ended.append(name)
+        intervals = data.epoch_intervals(found, course, epoch)
+        rows.append(
+            {
+                "model": course.model.name,
+                "epoch": str(figures.epochs[at]) if course.learns else "finished",
+                "overlap": _text(intervals.overlap),
+                "accuracy": _text(intervals.accuracy, percent=True),
+                "agreement with the teacher": _text(intervals.agreement, percent=True),
+            }
+        )
+    st.markdown(words.sentence_for_epoch(epoch, said, images=found.n, unfinished=ended))
+    st.dataframe(rows, hide_index=True, key="epoch-table")
+    st.caption(
+        f"95% intervals over the {text.count(found.n)} images of the probe set, stratified by class; few images make them wide. "
+        "The figures over the whole split stand on Overview and Class geometry."
+    )
+
+
+def _text(interval: Interval | None, *, percent: bool = False) -> str:
+    if interval is None:
+        return "—"
+    return f"{interval.text(0, 100)} %" if percent else interval.text(3)
+
+
+def _finding(found: data.Courses) -> str:
+    """Who ends with the least overlap, and how far it came."""
+    students = [course for course in found.courses if not course.model.is_teacher]
+    best = min(students, key=lambda course: float(course.figures.overlap[-1]))
+    first, last = (words.number(float(best.figures.overlap[k])) for k in (0, -1))
+    if len(students) == 1:
+        return f"{best.model.name} went from overlap {first} to {last} in {len(best.figures.epochs)} epochs"
+    return f"{best.model.name} pulls classes furthest apart: overlap {first} after the first epoch, {last} after the last"
+
+
+def _probe(found: data.Courses, T: float) -> str:
+    whole = "" if found.n_validation is None else f" of {text.count(found.n_validation)}"
+    step = epoch_player.stride(found)
+    parts = [
+        f"Probe set: {text.count(found.n)}{whole} validation images, the same for all models and epochs, a fixed number a class; "
+        f"T = {T:g}."
+    ]
+    if step > 1:
+        parts.append(f"Grams of every {step}th epoch are shown, the last always; lines show all.")
+    if found.grouped:
+        parts.append(f"Each cell is the mean over classes of two of {len(found.names)} groups.")
+    if found.missing:
+        names = ", ".join(model.called for model in found.missing)
+        parts.append(f"Nothing was stored by epoch for {names}.")
+    return " ".join(parts)

@@ -1,0 +1,196 @@
+"""By epoch without a browser: what is read of the trajectories, and what travels to the player."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from app.components import epoch_player
+from app.state import ViewState
+from bickd_core.geometry import class_geometry, softmax
+from bickd_core.predictions import Predictions, PredictionsError
+from bickd_viz.theme import ModelStyle
+
+C, N, P = 6, 60, 24
+NAMES = tuple(f"class {i}" for i in range(C))
+
+
+def trajectory(seed: int, epochs: int, ids: np.ndarray) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    labels = ids % C
+    logits = random.normal(size=(epochs, len(ids), C))
+    logits[:, np.arange(len(ids)), labels] += np.linspace(0, 6, epochs)[:, None]
+    return {"logits": logits.astype(np.float16), "ids": ids, "labels": labels, "epochs": np.arange(epochs)}
+
+
+@pytest.fixture
+def compare(make_run, library, monkeypatch):
+    """A teacher and students, each with predictions, and trajectories of so many epochs (0 for none)."""
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+
+    def make(*epochs: int, ids=None, names=NAMES) -> tuple[ViewState, data.Comparison]:
+        probe = np.arange(P) if ids is None else ids
+        for k, (name, count) in enumerate(
+            zip(("teacher-x", "student-a", "student-b"), (3, *epochs), strict=False)
+        ):
+            random = np.random.default_rng(k)
+            order = NAMES if k == 0 else names
+            own = Predictions(
+                random.normal(size=(N, C)).astype(np.float32), NAMES, np.arange(N), np.arange(N) % C
+            )
+            info = {
+                "num_classes": C,
+                "dataset": "made up",
+                "role": "student" if k else "teacher",
+                "config": None,
+            }
+            run = make_run(name, predictions=own.with_class_order(order), info=info)
+            own.save(run.predictions_path("validation"))
+            if count:
+                made = trajectory(k, count, probe if k == 1 else np.arange(P))
+                columns = [NAMES.index(one) for one in order]
+                made["logits"] = made["logits"][:, :, columns]
+                made["labels"] = np.array([order.index(NAMES[c]) for c in made["labels"]])
+                run.write_trajectory(made)
+        view = ViewState(teacher="teacher-x", students=("student-a", "student-b")[: len(epochs)])
+        return view, data.comparison(view)
+
+    return make
+
+
+def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare):
+    _, of = compare(4, 5, names=NAMES[::-1])
+    found = data.courses(of, 2.0, "index")
+    assert found is not None
+    assert (found.n, found.n_validation, found.last, found.names) == (P, N, 5, NAMES)
+    teacher, first, second = found.courses
+    assert (teacher.learns, first.learns) == (False, True)
+    assert first.figures.epochs.tolist() == [1, 2, 3, 4]
+    final = of.teacher.run.predictions("validation").logits[:P]
+    assert teacher.figures.grams[0] == pytest.approx(class_geometry(softmax(final, 2.0)).gram, abs=1e-6)
+    for k, course in ((1, first), (2, second)):
+        stored = trajectory(k, 3 + k, np.arange(P))
+        for e, logits in enumerate(stored["logits"].astype(float)):
+            plain = class_geometry(softmax(logits, 2.0))
+            assert course.figures.grams[e] == pytest.approx(plain.gram, abs=1e-6)
+            assert course.figures.overlap[e] == pytest.approx(plain.overlap)
+            assert course.figures.accuracy[e] == pytest.approx((logits.argmax(1) == stored["labels"]).mean())
+            assert course.figures.agreement[e] == pytest.approx((logits.argmax(1) == final.argmax(1)).mean())
+            told = data.epoch_intervals(found, course, e + 1)
+            assert told.overlap.estimate == pytest.approx(plain.overlap)
+            assert told.accuracy.estimate == pytest.approx(course.figures.accuracy[e])
+            assert told.agreement.estimate == pytest.approx(course.figures.agreement[e])
+    assert (first.at(99), first.at(2), teacher.at(3)) == (3, 1, 0)
+
+
+def test_the_teacher_as_it_learned_has_its_own_epochs(compare):
+    _, of = compare(2)
+    found = data.courses(of, 4.0, "index", teacher_learns=True)
+    assert found.courses[0].figures.epochs.tolist() == [1, 2, 3]
+    assert found.courses[0].learns
+    assert found.last == 3
+    assert data.epoch_intervals(found, found.courses[0], 1).agreement is None
+
+
+def test_probe_sets_are_matched_by_id(compare):
+    _, of = compare(2, 2, ids=np.arange(10, 40))
+    assert data.courses(of, 4.0, "index").n == P - 10
+
+
+def test_other_probe_sets_altogether_are_refused(compare):
+    _, of = compare(2, 2, ids=np.arange(30, 50))
+    with pytest.raises(PredictionsError, match="no sample in common"):
+        data.courses(of, 4.0, "index")
+
+
+def test_models_without_a_trajectory_are_named_and_none_at_all_is_none(compare):
+    _, of = compare(2, 0)
+    assert [model.key for model in data.courses(of, 4.0, "index").missing] == ["student-b"]
+
+
+def test_no_trajectory_at_all(compare):
+    view, of = compare(0)
+    assert data.courses(of, 4.0, "index") is None
+    app = opened(view)
+    assert app.title[0].value == "No epochs to show"
+
+
+def test_many_classes_travel_as_groups(compare, monkeypatch):
+    _, of = compare(2)
+    monkeypatch.setattr("app.data.epochs.MOST_CLASSES", 4)
+    found = data.courses(of, 4.0, "name")
+    assert found.grouped
+    assert found.courses[1].figures.grams.shape == (2, len(found.names), len(found.names))
+    stored = trajectory(1, 2, np.arange(P))["logits"][1].astype(float)
+    gram = class_geometry(softmax(stored, 4.0)).gram
+    rows = data.class_groups(of, "name")[0].members
+    pairs = [gram[a, b] for a in rows for b in rows if a != b]
+    assert found.courses[1].figures.grams[1, 0, 0] == pytest.approx(np.mean(pairs), abs=1e-6)
+
+
+@given(st.integers(0, 300), st.integers(1, 50))
+def test_subsampled_epochs_keep_the_first_and_the_last(count, step):
+    kept = epoch_player.kept_epochs(count, step)
+    assert kept == sorted(set(kept))
+    if count:
+        assert kept[0] == 0
+        assert kept[-1] == count - 1
+        assert all(b - a <= step for a, b in itertools.pairwise(kept))
+        assert len(kept) <= -(-count // step) + 1
+
+
+def test_codes_come_back_within_half_a_step(compare):
+    _, of = compare(2)
+    found = data.courses(of, 1.0, "index")
+    sent = epoch_player._encoded(found.courses[1], ModelStyle("A", "#000000"), 1)
+    raw = np.frombuffer(base64.b64decode(sent["grams"]), dtype=np.uint8).reshape(2, -1)
+    rows, columns = np.triu_indices(C)
+    for e in range(2):
+        gram = found.courses[1].figures.grams[e]
+        assert raw[e] / 255 == pytest.approx(gram[rows, columns], abs=0.502 / 255)
+    assert sent["overlap"] == pytest.approx(found.courses[1].figures.overlap.tolist(), abs=1e-5)
+
+
+def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):
+    _, of = compare(40)
+    found = data.courses(of, 4.0, "index")
+    assert epoch_player.stride(found) == 1
+    monkeypatch.setattr(epoch_player, "MOST_BYTES", 400)
+    step = epoch_player.stride(found)
+    assert step == 3  # 41 Grams of 21 cells
+    total = sum(
+        len(base64.b64decode(epoch_player._encoded(course, ModelStyle("A", "#000000"), step)["grams"]))
+        for course in found.courses
+    )
+    assert total <= 400
+
+
+def page(view) -> None:
+    from app import state
+    from app.views import by_epoch
+
+    state.update(teacher=view.teacher, students=view.students, epoch=view.epoch)
+    by_epoch.show()
+
+
+def opened(view: ViewState) -> AppTest:
+    app = AppTest.from_function(page, args=(view,), default_timeout=60)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_the_page_names_its_probe_set_and_its_epoch(compare):
+    view, _ = compare(4, 2)
+    app = opened(ViewState(teacher=view.teacher, students=view.students, epoch=3))
+    assert f"Probe set: {P} of {N} validation images" in app.caption[0].value
+    assert "After epoch 3 on 24 validation images" in app.markdown[-1].value
+    assert "had ended by then" in app.markdown[-1].value

@@ -1,0 +1,86 @@
+"""By epoch: one slider moves every panel without the server, rests in the link, and comes back from it."""
+
+from __future__ import annotations
+
+from browser_harness import AppPage, until
+from playwright.sync_api import expect
+
+VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}
+
+
+def player(app: AppPage):
+    return app.key("epoch-player").locator(".bke")
+
+
+def notes(app: AppPage) -> list[str]:
+    return player(app).locator(".grams .head span").all_inner_texts()
+
+
+def pictures(app: AppPage) -> list[str]:
+    """The Gram of each model, as it is drawn."""
+    return player(app).locator(".grams canvas").evaluate_all("all => all.map(one => one.toDataURL())")
+
+
+def runs(app: AppPage) -> int:
+    return app.page.evaluate("window.__runs")
+
+
+def test_the_epoch_of_the_link_is_on_all_panels_and_comes_back(app: AppPage):
+    app.open("by_epoch", VIEW | {"epoch": "12"})
+    expect(player(app)).to_have_attribute("data-epoch", "12")
+    expect(player(app).locator("output")).to_have_text("epoch 12 of 40")
+    expect(app.page.get_by_test_id("stMain")).to_contain_text("After epoch 12 on 190 validation images")
+    before, drawn = notes(app), pictures(app)
+    assert len(before) == len(drawn) == 3
+    app.reload()
+    assert app.query()["epoch"] == "12"
+    assert (notes(app), pictures(app)) == (before, drawn)
+
+
+def test_dragging_moves_every_panel_and_asks_the_server_only_at_rest(app: AppPage):
+    app.open("by_epoch", VIEW | {"epoch": "30"})
+    slider, before, drawn, asked = player(app).locator("input"), notes(app), pictures(app), runs(app)
+    slider.evaluate("one => { one.value = 3; one.dispatchEvent(new Event('input', {bubbles: true})); }")
+    expect(player(app)).to_have_attribute("data-epoch", "3")
+    moved = pictures(app)
+    assert notes(app)[0] == before[0]  # the finished teacher stands still
+    assert moved[0] == drawn[0]
+    assert all(a != b for a, b in zip(notes(app)[1:], before[1:], strict=True))
+    assert all(a != b for a, b in zip(moved[1:], drawn[1:], strict=True))
+    assert runs(app) == asked
+    assert app.query()["epoch"] == "30"
+    with app.rerun():
+        slider.evaluate("one => one.dispatchEvent(new Event('change', {bubbles: true}))")
+    assert app.query()["epoch"] == "3"
+    expect(app.page.get_by_test_id("stMain")).to_contain_text("After epoch 3 on 190")
+    assert pictures(app) == moved
+
+
+def test_playing_runs_to_the_end_without_the_server_and_rests_there(app: AppPage):
+    app.open("by_epoch", VIEW | {"epoch": "36"})
+    asked = runs(app)
+    player(app).get_by_role("button", name="Play").click()
+    until("a later epoch", lambda: int(player(app).get_attribute("data-epoch") or 0) > 36)
+    assert runs(app) == asked
+    until("the end", lambda: player(app).get_attribute("data-epoch") == "40")
+    until("the link without an epoch", lambda: "epoch" not in app.query())
+    app.settle()
+    expect(player(app).get_by_role("button", name="Play")).to_be_visible()
+    expect(app.page.get_by_test_id("stMain")).to_contain_text("After epoch 40 on 190")
+
+
+def test_keys_move_the_slider(app: AppPage):
+    app.open("by_epoch", VIEW | {"epoch": "20"})
+    player(app).locator("input").focus()
+    with app.rerun():
+        app.page.keyboard.press("ArrowLeft")
+    assert app.query()["epoch"] == "19"
+
+
+def test_the_teacher_can_be_shown_as_it_learned(app: AppPage):
+    app.open("by_epoch", VIEW | {"epoch": "5"})
+    expect(player(app).locator(".grams .head span").first).to_contain_text("finished")
+    with app.rerun():
+        app.key("epoch-teacher").locator("label").first.click()
+    expect(player(app).locator("output")).to_have_text("epoch 5 of 60")
+    expect(player(app).locator(".grams .head span").first).not_to_contain_text("finished")
