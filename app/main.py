@@ -7,13 +7,14 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit puts only this folder on the path
 
-from app import state
+from app import state, threads
 from app.components import opener, sidebar, style
 from app.registry import PAGES
 
 st.set_page_config(
     page_title="BicKD Explorer", page_icon=str(Path(__file__).with_name("assets") / "icon.png"), layout="wide"
 )
+threads.settle()
 style.inject()
 chosen = st.navigation([page.entry() for page in PAGES])
 opener.follow()

@@ -66,7 +66,7 @@ def matched_temperature_of(of: Comparison, model: Model, temperature: float) -> 
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _matched(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> MatchedTemperature:
     target = mean_entropy_at(_of.teacher.predictions.logits, T)
-    return matched_temperature(_of.model(model).predictions.logits, target)
+    return matched_temperature(_of.model(model).predictions.logits, target, start=T)
 
 
 def geometry(of: Comparison, model: Model, temperature: float, *, centred: bool = False) -> ClassGeometry:

@@ -48,7 +48,18 @@ def kl_divergence(teacher_logits: np.ndarray, student_logits: np.ndarray, T: flo
     """
     log_t, log_s = log_softmax(teacher_logits, T), log_softmax(student_logits, T)
     checks.same_shape(log_t, log_s, "teacher_logits and student_logits")
+    return kl_from_logs(log_t, log_s)
+
+
+def kl_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
+    """The same from log-probabilities [N, C] of both."""
     return np.maximum(np.einsum("ij,ij->i", np.exp(log_t), log_t - log_s), 0.0)
+
+
+def hellinger_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
+    """Displacement of each sample [N] as `hellinger`, from log-probabilities [N, C] of both."""
+    gap = np.exp(log_t / 2) - np.exp(log_s / 2)
+    return np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
 
 
 def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:

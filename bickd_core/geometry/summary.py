@@ -12,7 +12,7 @@ from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.gram_figures import class_figures, overlap_interval
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.kept import shard_grams
-from bickd_core.geometry.probabilities import MatchedTemperature, matched_temperature, mean_entropy, softmax
+from bickd_core.geometry.probabilities import MatchedTemperature, log_softmax, matched_temperature, softmax
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 
 
@@ -109,7 +109,8 @@ def summarise(
         check_aligned(teacher, student)
         labels = teacher.labels if labels is None else labels
     shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
-    P = softmax(logits, T)
+    log_P = log_softmax(logits, T)
+    P = np.exp(log_P)
     figures = class_figures(shard_grams(P, shard), level=level)
     found: dict[str, Interval | None] = {}
     if labels is not None:
@@ -119,11 +120,12 @@ def summarise(
         found["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = None
     if teacher is not None:
-        P_teacher = softmax(teacher.logits, T)
-        matched = _matched(teacher, student, P_teacher, T)
-        found |= _beside_teacher(teacher, student, P_teacher, P, labels, shard, T, level)
+        log_P_teacher = log_softmax(teacher.logits, T)
+        matched = _matched(teacher, student, log_P_teacher, T)
+        found |= _beside_teacher(teacher, student, log_P_teacher, log_P, labels, shard, level)
         if matched.reached:
-            grams = shard_grams(softmax(logits, matched.temperature), shard)
+            there = P if matched.temperature == T else softmax(logits, matched.temperature)
+            grams = shard_grams(there, shard)
             found["overlap_matched"] = overlap_interval(grams, level=level)
     return Summary(
         n=len(logits),
@@ -131,7 +133,7 @@ def summarise(
         n_classes_used=figures.n_classes_used,
         temperature=float(T),
         level=float(level),
-        mean_entropy=mean_entropy(P),
+        mean_entropy=_entropy(log_P),
         matched=matched,
         accuracy=found.get("accuracy"),
         agreement=found.get("agreement"),
@@ -163,26 +165,29 @@ def check_aligned(teacher: PredictionsLike, student: PredictionsLike) -> None:
 
 
 def _matched(
-    teacher: PredictionsLike, student: PredictionsLike, P_teacher: np.ndarray, T: float
+    teacher: PredictionsLike, student: PredictionsLike, log_P_teacher: np.ndarray, T: float
 ) -> MatchedTemperature:
-    target = mean_entropy(P_teacher)
+    target = _entropy(log_P_teacher)
     if np.array_equal(teacher.logits, student.logits):
         return MatchedTemperature(float(T), target, target, True)
-    return matched_temperature(student.logits, target)
+    return matched_temperature(student.logits, target, start=T)
+
+
+def _entropy(log_P: np.ndarray) -> float:
+    return -float(np.einsum("ij,ij->", np.exp(log_P), log_P)) / len(log_P)
 
 
 def _beside_teacher(
     teacher: PredictionsLike,
     student: PredictionsLike,
-    P_teacher: np.ndarray,
-    P: np.ndarray,
+    log_P_teacher: np.ndarray,
+    log_P: np.ndarray,
     labels: np.ndarray | None,
     shard: np.ndarray,
-    T: float,
     level: float,
 ) -> dict[str, Interval | None]:
-    divergence = agreement.kl_divergence(teacher.logits, student.logits, T)
-    moved = agreement.hellinger(P_teacher, P)
+    divergence = agreement.kl_from_logs(log_P_teacher, log_P)
+    moved = agreement.hellinger_from_logs(log_P_teacher, log_P)
     found: dict[str, Interval | None] = {
         "agreement": proportion_interval(
             agreement.agrees(teacher.logits, student.logits), labels, level=level

@@ -1,0 +1,25 @@
+"""One thread for the app's matrix products.
+
+They are small (a Gram of 95 classes takes a millisecond), so a second thread gains nothing on an idle machine, and where
+trainings run beside the app OpenBLAS's threads wait for each other: five summaries of 10,000 x 100 then took 21 to 52 s
+with two threads, and 1 to 3 s with one.
+"""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+from threadpoolctl import threadpool_limits
+
+CHOSEN = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@st.cache_resource(show_spinner=False)
+def settle() -> str:
+    """Set it once a process, unless the environment names a number; the choice with its reason."""
+    for name in CHOSEN:
+        if name in os.environ:
+            return f"{os.environ[name]} BLAS thread(s), as {name} says"
+    threadpool_limits(1, user_api="blas")
+    return "1 BLAS thread, so that trainings beside the app do not stall it"

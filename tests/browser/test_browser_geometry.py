@@ -1,0 +1,85 @@
+"""Class geometry in a real browser: a cell leads to who carries it, groups are zoomed into, lenses act everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from browser_harness import AppPage
+from playwright.sync_api import expect
+
+VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}
+
+
+def choose_part(app: AppPage, name: str) -> None:
+    app.key("geometry-part").get_by_role("button", name="Open").click()
+    with app.rerun():
+        app.page.get_by_role("option", name=name, exact=True).click()
+
+
+def order_by(app: AppPage, name: str) -> None:
+    with app.rerun():
+        app.key("geometry-order").get_by_text(name, exact=True).click()
+
+
+def test_a_cell_leads_to_the_images_that_carry_it(app: AppPage):
+    app.open("class_geometry", VIEW)
+    with app.rerun():
+        app.key("geometry-gram-student").locator("canvas").click(position={"x": 120, "y": 160})
+    row, column = app.query()["pair"].split("~")
+    assert app.query()["selection"] == f"cell:caltech95/bickd-s0~{row}~{column}"
+    for which in ("teacher", "student"):
+        card = app.key(f"geometry-cell-{which}")
+        expect(card).to_contain_text(f"of {row} and {column}")
+        expect(card).to_contain_text("of 1,208 carr")
+        expect(card.locator("img")).to_have_count(12)
+        expect(card.locator(".js-plotly-plot")).to_have_count(1)
+    expect(app.key("selection-bar")).to_contain_text(f"{row} × {column} in BicKD")
+
+
+def test_groups_are_means_and_a_click_opens_one(app: AppPage):
+    app.open("class_geometry", VIEW)
+    order_by(app, "superclass")
+    choose_part(app, "groups of classes")
+    expect(app.page.get_by_text("mean over the pairs of classes of two groups")).to_be_visible()
+    box = app.key("geometry-gram-student").locator("canvas").bounding_box()
+    assert box is not None
+    with app.rerun():
+        app.key("geometry-gram-student").locator("canvas").click(
+            position={"x": 0.7 * box["width"], "y": 0.45 * box["height"]}
+        )
+    chosen = app.key("geometry-part").locator("input").input_value()
+    assert chosen not in ("groups of classes", "all 95 classes")
+    assert "selection" not in app.query()
+
+
+def test_matched_entropy_acts_on_title_matrices_and_samples(app: AppPage):
+    app.open("class_geometry", VIEW)
+    before = app.title()
+    with app.rerun():
+        app.key("geometry-matched").locator("label").first.click()
+    main = app.page.get_by_test_id("stMain")
+    expect(main).to_contain_text("the teacher's mean entropy at T = 4")
+    assert app.title() != before
+    expect(main).to_contain_text("class Gram, T = 4.97")
+
+
+def test_a_class_of_the_ranking_becomes_the_selection(app: AppPage):
+    app.open("class_geometry", VIEW)
+    dot = app.key("geometry-leakage").locator(".scatterlayer .point").first
+    dot.scroll_into_view_if_needed()
+    with app.rerun():
+        dot.click(force=True)
+    name = app.query()["selection"].removeprefix("class:")
+    assert app.query()["pair"].startswith(f"{name}~")
+    expect(app.key("selection-bar")).to_contain_text(f"class {name}")
+
+
+def test_an_uploaded_hierarchy_is_checked_row_by_row_and_used(app: AppPage, tmp_path: Path):
+    app.open("class_geometry", {"teacher": "fashion-mnist/teacher", "students": "fashion-mnist/kd-s0"})
+    app.key("geometry-hierarchy").get_by_role("button").first.click()
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("class,superclass\nTrousers,legs\n")
+    with app.rerun():
+        app.page.locator('.st-key-geometry-hierarchy-file input[type="file"]').set_input_files(wrong)
+    expect(app.page.get_by_text("Line 2 names class 'Trousers'")).to_be_visible()
+    expect(app.page.get_by_text("did you mean 'Trouser'?")).to_be_visible()
