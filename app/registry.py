@@ -49,6 +49,7 @@ PAGES = (
     Page("by_epoch", "By epoch", ":material/timeline:"),
     Page("similarity", "Similarity", ":material/compare:"),
     Page("prediction_map", "Prediction map", ":material/scatter_plot:"),
+    Page("disagreements", "Disagreements", ":material/call_split:"),
     Page("distill", "Distill", ":material/science:"),
     Page("runs", "Runs", ":material/folder_open:"),
     Page("sample", "Sample", ":material/image:", hidden=True),

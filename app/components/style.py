@@ -30,12 +30,14 @@ _CSS = """
   .bk-none { display: grid; place-items: center; aspect-ratio: 1; border-radius: 6px; font-style: normal; font-size: .78rem;
              color: inherit; background: rgba(128,128,128,.15); overflow-wrap: anywhere; padding: 4px; }
   .st-key-opener, :has(> .st-key-opener) { display: none; }
+  [class*="st-key-outcome-"] button { min-height: 4.2rem; border-left-width: 7px; }
+  @media (min-width: 1000px) { [class*="st-key-outcome-"] button { min-height: 6.2rem; } }
   .bk-large img { width: min(100%, 320px); image-rendering: auto; border-radius: 10px; background: rgba(128,128,128,.12); }
   .bk-pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 18px 26px; }
   .bk-pair { display: grid; grid-template-columns: 84px 1fr; gap: 12px; align-items: start; }
   .bk-pair img { width: 84px; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; }
   .bk-pair p { font-size: .78rem; line-height: 1.3; margin: 4px 0 0; overflow-wrap: anywhere; }
-  .bkp { display: grid; grid-template-columns: minmax(84px, auto) 1fr; gap: 5px 10px; align-items: center; line-height: 1.15; }
+  .bkp { display: grid; grid-template-columns: 108px 1fr; gap: 5px 10px; align-items: center; line-height: 1.15; }
   .bkp-name { text-align: right; white-space: nowrap; }
   .bkp-bar { display: flex; align-items: center; gap: 6px; height: 14px; }
   .bkp-bar i { height: 9px; min-width: 1px; border-radius: 2px; flex: none; }

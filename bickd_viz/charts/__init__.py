@@ -6,7 +6,7 @@ from bickd_viz.charts.eigen import spectrum
 from bickd_viz.charts.histogram import Sample, angles, probability_histogram
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
-from bickd_viz.charts.outcomes import outcome_names, who_is_right
+from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
 from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
 from bickd_viz.charts.pulls import pull_matrix
 from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
@@ -28,6 +28,7 @@ __all__ = [
     "loss_terms",
     "matrix_figure",
     "metric_lines",
+    "outcome_colours",
     "outcome_names",
     "pair_code",
     "pair_from_code",

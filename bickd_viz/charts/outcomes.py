@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
+from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults
 
 PARTS = ("both", "first", "second", "neither")
 
@@ -19,6 +19,12 @@ def outcome_names(first: str, second: str) -> dict[str, str]:
     }
 
 
+def outcome_colours(first: ModelStyle, second: ModelStyle, theme: Theme = LIGHT) -> dict[str, str]:
+    """The colour of each part: a model's own where it alone is right."""
+    quiet = {"both": theme.quiet, "neither": faded(theme.quiet, 0.35)}
+    return {**quiet, "first": first.colour, "second": second.colour}
+
+
 def who_is_right(
     counts: dict[str, int],
     first: ModelStyle,
@@ -26,23 +32,18 @@ def who_is_right(
     *,
     selected: str = "",
     theme: Theme = LIGHT,
-    height: int = 92,
+    height: int = 46,
 ) -> go.Figure:
     """Samples that both, only the first, only the second, or neither model got right, as one bar over all of them.
 
-    counts: of each of `PARTS`. A part carries its name as customdata; the `selected` one is outlined. Shares of at
-    least 5% are written on the bar.
+    counts: of each of `PARTS`. A part carries its name as customdata; the `selected` one is outlined. Shares are
+    written where they fit.
     """
     total = max(sum(counts.values()), 1)
-    colours = {
-        "both": theme.quiet,
-        "first": first.colour,
-        "second": second.colour,
-        "neither": faded(theme.quiet, 0.35),
-    }
+    colours = outcome_colours(first, second, theme)
     ink = {part: theme.surface for part in PARTS} | {"neither": theme.text}
     fig = go.Figure()
-    layout_defaults(fig, theme, height=height, left=2, right=2, top=2, bottom=34)
+    layout_defaults(fig, theme, height=height, left=2, right=2, top=3, bottom=3)
     names = outcome_names(first.name, second.name)
     for part in PARTS:
         share = counts[part] / total
@@ -59,7 +60,7 @@ def who_is_right(
                         width=3 if part == selected else 1,
                     ),
                 ),
-                text=[f"{share:.0%}" if share >= 0.05 else ""],
+                text=[f"{share:.0%}"],
                 textposition="inside",
                 insidetextanchor="middle",
                 textangle=0,
@@ -68,7 +69,7 @@ def who_is_right(
                 hovertemplate=f"<b>{names[part]}</b><br>{counts[part]:,} of {total:,}, {share:.1%}<extra></extra>",
             )
         )
-    fig.update_layout(barmode="stack")
+    fig.update_layout(barmode="stack", uniformtext=dict(minsize=TEXT_SIZE, mode="hide"))
     fig.update_xaxes(visible=False, range=[0, total])
     fig.update_yaxes(visible=False, range=[-0.42, 0.42])
-    return legend_below(fig, theme)
+    return fig

@@ -109,7 +109,7 @@ def test_who_is_right_is_one_bar_over_all_samples():
     figure = who_is_right(counts, TEACHER, KD, selected="first")
     assert [trace.customdata[0] for trace in figure.data] == list(counts)
     assert [trace.x[0] for trace in figure.data] == list(counts.values())
-    assert [trace.text[0] for trace in figure.data] == ["60%", "20%", "", "17%"]
+    assert [trace.text[0] for trace in figure.data] == ["60%", "20%", "3%", "17%"]
     assert [trace.marker.line.width for trace in figure.data] == [1, 3, 1, 1]
     assert list(figure.layout.xaxis.range) == [0, 100]
     assert outcome_names("a", "b")["second"] == "only b right"

@@ -1,0 +1,81 @@
+"""The table of who is right: four counts that can be clicked, and the samples behind the selected one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data, selecting, state
+from app.components import chart, style, thumbs
+from bickd_core.geometry import Outcomes
+from bickd_core.selection import Rule
+from bickd_viz import judging_text as words
+from bickd_viz import text
+from bickd_viz.charts import outcome_colours, outcome_names, who_is_right
+
+MOST_IMAGES = 15
+ROWS = (("both", "first"), ("second", "neither"))
+KINDS = ("outcome", "confusion")
+"""Selections whose images stand beside the table."""
+
+
+def counts(found: Outcomes) -> dict[str, int]:
+    return {"both": found.both, "first": found.first, "second": found.second, "neither": found.neither}
+
+
+def chosen(first: data.Model, second: data.Model) -> str:
+    """The part of this table that is selected; "" for none."""
+    rule = state.current().selection
+    for part in ("both", "first", "second", "neither"):
+        if rule == str(Rule("outcome", (first.key, second.key, part))):
+            return part
+    return ""
+
+
+def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+    """The four counts as buttons, and one bar that shows their shares."""
+    looks = style.styles(of)
+    judged = data.judged(of, first, second).outcomes
+    found = counts(judged)
+    now = chosen(first, second)
+    names = outcome_names(first.called, second.called)
+    shades = outcome_colours(looks[first.key], looks[second.key], style.theme())
+    rules = [
+        f".st-key-outcome-{part} button {{ border-left-color: {shade}; }}" for part, shade in shades.items()
+    ]
+    rules += [f".st-key-outcome-{now} button {{ outline: 3px solid {style.theme().accent}; }}"] if now else []
+    st.html(f"<style>{' '.join(rules)}</style>")
+    for row in ROWS:
+        for place, part in zip(st.columns(2, gap="small"), row, strict=True):
+            place.button(
+                f"**{text.count(found[part])}** {names[part]}",
+                key=f"outcome-{part}",
+                width="stretch",
+                wrap=True,
+                on_click=selecting.select,
+                args=("outcome", first.key, second.key, part),
+                help=f"{text.percent(found[part] / of.n)} of {text.count(of.n)} {of.split} images. Click to select them.",
+            )
+    drawn = who_is_right(found, looks[first.key], looks[second.key], selected=now, theme=style.theme())
+    chart.show(drawn, "outcome-bar")
+    st.caption(
+        words.mcnemar_sentence(first.called, second.called, judged.first, judged.second, judged.p_value)
+    )
+
+
+def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+    """The images of a selection made on this page."""
+    rule = state.current().selection
+    if rule.partition(":")[0] not in KINDS:
+        st.caption("Click a count, or a cell of the matrix below, to see the images behind it here.")
+        return
+    found = selecting.selected(of)
+    if found is None:
+        return
+    shown = found.positions[:MOST_IMAGES]
+    style.card_title(
+        f"{text.count(len(shown))} of {text.counted(len(found), 'image')}: {found.title}",
+        f"True class, then {first.called} | {second.called}. Click an image to open its page.",
+    )
+    with st.container(key="outcome-images"):
+        thumbs.show(of, shown, thumbs.says(of, (first, second), shown))
+    st.caption(data.image_credit(of))
