@@ -16,6 +16,8 @@ from pathlib import Path
 
 from bickd_core.card import write_card
 from bickd_core.launch.local import start_worker
+from bickd_core.map_making import Maps
+from bickd_core.map_making import make as make_maps
 from bickd_core.pack import pack
 from bickd_core.runs import Library, RunFolder
 from bickd_core.training.config import (
@@ -123,6 +125,7 @@ def make(recipe: Recipe, side_by_side: int) -> None:
                 pack(own)
             if own.stages() is None:  # made before runs had that file
                 add_stages(own)
+    measure_seeds(recipe.dataset)
     if recipe.dataset == "fashion-mnist":
         write_fashion_sprite()
 
@@ -183,6 +186,17 @@ def measure_alone(run: RunFolder, library: Library) -> None:
     shape = (info.in_channels, info.image_size, info.image_size)
     run.write_info(info.model_copy(update={"cost": measure(load_run_model(run, dataset), shape)}))
     write_card(run, library)
+
+
+def measure_seeds(dataset: str) -> None:
+    """Store with each UMAP how far other seeds would move it."""
+    library = Library(SHELF, SHELF / dataset)
+    runs = {run.key: RunFolder(run.path, key=run.key) for run in library.runs() if run.read_only}
+    students = [
+        run for key, run in runs.items() if key.startswith(f"{dataset}/") and key != f"{dataset}/teacher"
+    ]
+    maps = Maps(library, runs[f"{dataset}/teacher"], tuple(students), "test", "umap")
+    make_maps(maps, lambda done, steps, words: print(f"{dataset}: {done} of {steps}, {words}", flush=True))
 
 
 def write_fashion_sprite() -> None:
