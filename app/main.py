@@ -7,8 +7,8 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit puts only this folder on the path
 
-from app import state, threads
-from app.components import opener, sidebar, style
+from app import state, taking, threads
+from app.components import opener, report_bar, sidebar, style
 from app.registry import PAGES
 
 st.set_page_config(
@@ -18,6 +18,8 @@ threads.settle()
 style.inject()
 chosen = st.navigation([page.entry() for page in PAGES])
 opener.follow()
+taking.begin(chosen.title)
 sidebar.show()
 chosen.run()
+report_bar.show()
 state.show_in_url()

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bickd_core.comparing import Measured, MeasuredComparison
-from bickd_core.geometry import Interval, pair_contributions
+from bickd_core.geometry import Interval, Summary, pair_contributions
+from bickd_core.runs import RunInfo
 from bickd_viz import tables, text
 from bickd_viz.charts import (
     Line,
@@ -22,7 +23,7 @@ from bickd_viz.charts import (
     shared_frame,
     whisker_rows,
 )
-from bickd_viz.exhibit import Exhibit
+from bickd_viz.exhibit import Exhibit, file_name
 from bickd_viz.report import Figures, Part, Report, Section, Strip, versions
 from bickd_viz.theme import ModelStyle, model_styles
 
@@ -55,7 +56,11 @@ def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = 
     return Report(
         title=title,
         note=note,
-        compared=_compared(of),
+        compared=compared_table(
+            [(m.name, m.key, m.info, n) for m, n in zip(of.models, of.n_each, strict=True)],
+            split=of.split,
+            n=of.n,
+        ),
         sections=[
             Section("Every figure with its interval", _figures(of, looks), _scope(of)),
             Section("How each model overlaps its classes", _grams(of, looks), _gram_note(of)),
@@ -120,25 +125,39 @@ def _scope(of: MeasuredComparison) -> str:
     )
 
 
-def _compared(of: MeasuredComparison) -> pd.DataFrame:
+def compared_table(models: Sequence[tuple[str, str, RunInfo, int]], *, split: str, n: int) -> pd.DataFrame:
+    """A row a model, given (name, key, run.yaml, its samples), the teacher first; n: samples that are shown."""
     rows = []
-    for model, n in zip(of.models, of.n_each, strict=True):
+    for i, (name, key, info, own) in enumerate(models):
         seeds = "–"
-        if model.info.config is not None:
-            found = model.info.config.seeds
+        if info.config is not None:
+            found = info.config.seeds
             seeds = f"{found.weights} / {found.order} / {found.augmentation}"
         rows.append(
             {
-                "model": model.name,
-                "run": model.key,
-                "architecture": model.info.arch,
-                "objective": "–" if model.kind == "teacher" else model.info.objective,
+                "model": name,
+                "run": key,
+                "architecture": info.arch,
+                "objective": "–" if i == 0 else info.objective,
                 "seeds (weights / order / augmentation)": seeds,
-                "split": of.split,
-                "images": text.count(of.n) if n == of.n else f"{text.count(of.n)} of {text.count(n)}",
+                "split": split,
+                "images": text.count(n) if n == own else f"{text.count(n)} of {text.count(own)}",
             }
         )
     return pd.DataFrame(rows)
+
+
+def figures_table(models: Sequence[tuple[str, bool, Summary]]) -> pd.DataFrame:
+    """Every headline figure with its interval as text, given (name, whether it is the teacher, summary)."""
+    lines = []
+    for name, is_teacher, summary in models:
+        line = {"model": name}
+        for field, title, _, _, fmt, with_teacher in FIGURES:
+            found = None if is_teacher and not with_teacher else getattr(summary, field)
+            show = text.percent if fmt == "percent" else text.number
+            line[title] = "–" if found is None else f"{show(found.estimate)} {text.interval_text(found, fmt)}"
+        lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def _of(model: Measured, field: str, with_teacher: bool) -> Interval | None:
@@ -157,15 +176,8 @@ def _figures(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Part]
         parts.append(
             whisker_exhibit(field.replace("_", "-"), title, rows, fmt=fmt, sentence=note, x_title=axis)
         )
-    lines = []
-    for model in of.models:
-        line = {"model": model.name}
-        for field, title, _, _, fmt, with_teacher in FIGURES:
-            found = _of(model, field, with_teacher)
-            show = text.percent if fmt == "percent" else text.number
-            line[title] = "–" if found is None else f"{show(found.estimate)} {text.interval_text(found, fmt)}"
-        lines.append(line)
-    return [*parts, Figures("", pd.DataFrame(lines))]
+    table = figures_table([(m.name, m.kind == "teacher", m.summary) for m in of.models])
+    return [*parts, Figures("", table)]
 
 
 def whisker_exhibit(
@@ -350,10 +362,3 @@ def _strip(
         (of.pictures.data_uri(id), line, more) for id, line, more in zip(ids, lines, quiet, strict=True)
     ]
     return Strip(title, pictures, sentence)
-
-
-def file_name(words: str) -> str:
-    """Words as the stem of a file: small letters, digits and hyphens."""
-    return (
-        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split()) or "chart"
-    )

@@ -45,3 +45,14 @@ class Exhibit:
         return paper(
             self.figure(), width_mm, height_mm, font_pt, palette, x_title=self.x_title, y_title=self.y_title
         )
+
+
+def file_name(words: str) -> str:
+    """Words as the stem of a file: small letters, digits and hyphens.
+
+    >>> file_name("BicKD − teacher (below 0)")
+    'bickd-teacher-below-0'
+    """
+    return (
+        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split()) or "chart"
+    )

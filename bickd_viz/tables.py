@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bickd_viz.charts.histogram import Sample, angle_counts, probability_counts
+from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.training import Line
 from bickd_viz.charts.whiskers import Row
 from bickd_viz.theme import ModelStyle
@@ -79,7 +80,7 @@ def points_table(
     return pd.DataFrame(found)
 
 
-def ranking_table(models: Values, class_names: Sequence[str], *, value_name: str = "leakage") -> pd.DataFrame:
+def ranking_table(models: Values, class_names: Sequence[str], value_name: str = "leakage") -> pd.DataFrame:
     """The values of `leakage_ranking` as class, model, value: all classes, not only those that the chart has room for."""
     names = [str(name) for name in class_names]
     return pd.concat(
@@ -129,6 +130,26 @@ def spectrum_table(models: Values) -> pd.DataFrame:
         if parts
         else pd.DataFrame(columns=["model", "number", "eigenvalue"])
     )
+
+
+def curves_table(curves: Sequence[Curve], x_name: str, y_name: str = "overlap") -> pd.DataFrame:
+    """The lines of `sharpness_curves` as model, x, y."""
+    parts = [
+        pd.DataFrame({"model": curve.style.name, column(x_name): curve.x, column(y_name): curve.y})
+        for curve in curves
+    ]
+    columns = ["model", column(x_name), column(y_name)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def counts_table(rows: Sequence[tuple[str, int]], what: str, number: str) -> pd.DataFrame:
+    """Named counts, such as the four parts of `who_is_right`."""
+    return pd.DataFrame(rows, columns=[column(what), column(number)])
+
+
+def classes_table(models: Values, class_names: Sequence[str]) -> pd.DataFrame:
+    """What several models say of one sample as class, model, probability: every class, the chart shows the top ones."""
+    return ranking_table(models, class_names, "probability")
 
 
 def angles_table(models: Values, *, bins: int = 45) -> pd.DataFrame:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import streamlit as st
+
+from app.components import export_menu
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STILL = {"displayModeBar": False, "responsive": True}
 _BAR = {
@@ -16,12 +22,31 @@ _BAR = {
 }
 
 
-def show(figure: go.Figure, key: str, *, bar: bool = False) -> None:
-    """A chart that reports nothing."""
+@dataclass(frozen=True)
+class Take:
+    """How a chart is taken away.
+
+    Attributes:
+        title: what it shows.
+        table: gives the numbers behind it, by a function of `bickd_viz.tables`; called when somebody asks.
+        x_title, y_title: what an axis shows, with its unit, where the figure itself does not say it.
+    """
+
+    title: str
+    table: Callable[[], pd.DataFrame]
+    x_title: str = ""
+    y_title: str = ""
+
+
+def show(figure: go.Figure, key: str, *, bar: bool = False, take: Take | None = None) -> None:
+    """A chart that reports nothing; with `take`, one that can be taken away."""
     st.plotly_chart(figure, key=key, theme=None, config=_BAR if bar else _STILL)
+    _offer(figure, key, take)
 
 
-def show_clickable(figure: go.Figure, key: str, on_click: Callable[[Any], None]) -> None:
+def show_clickable(
+    figure: go.Figure, key: str, on_click: Callable[[Any], None], *, take: Take | None = None
+) -> None:
     """A chart whose points report a click: `on_click` gets the point's customdata, a scalar."""
 
     def clicked() -> None:
@@ -30,6 +55,14 @@ def show_clickable(figure: go.Figure, key: str, on_click: Callable[[Any], None])
             on_click(scalar(points[0].get("customdata")))
 
     st.plotly_chart(figure, key=key, theme=None, config=_STILL, on_select=clicked, selection_mode="points")
+    _offer(figure, key, take)
+
+
+def _offer(figure: go.Figure, key: str, take: Take | None) -> None:
+    if take is not None:
+        export_menu.offer(
+            key, take.title, lambda: figure, take.table, x_title=take.x_title, y_title=take.y_title
+        )
 
 
 def scalar(value: Any) -> Any:

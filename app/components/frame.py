@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import data, selecting, state
+from app import data, selecting, state, taking
 from app.components import selection_bar
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import RunError
@@ -26,6 +26,7 @@ def load_comparison() -> data.Comparison:
             state.update(teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None)
             st.rerun()
         st.stop()
+    taking.comparison(of)
     if not of.complete:
         each = ", ".join(
             f"{model.name} {text.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)

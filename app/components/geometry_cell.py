@@ -7,6 +7,7 @@ import streamlit as st
 from app import data
 from app.components import chart, frame, style, thumbs
 from bickd_viz import geometry_text as words
+from bickd_viz import tables
 from bickd_viz.charts import Sample, probability_histogram
 
 MOST_IMAGES = 12
@@ -62,7 +63,9 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
         drawn = probability_histogram(
             samples, x_title=f"probability at T = {at:.3g}, all images", theme=theme
         )
-        chart.show(drawn, f"geometry-histogram-{model.key}")
+        title = f"Probabilities of {row} and {column} in {model.called}"
+        take = chart.Take(title, lambda: tables.probability_table(samples), y_title="images")
+        chart.show(drawn, f"geometry-histogram-{model.key}", take=take)
 
 
 def _part(part: float, whole: float) -> str:

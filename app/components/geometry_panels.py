@@ -8,7 +8,7 @@ import streamlit as st
 from app import data, selecting, state
 from app.components import chart, style
 from bickd_viz import geometry_text as words
-from bickd_viz import text
+from bickd_viz import tables, text
 from bickd_viz.charts import Curve, angles, leakage_ranking, sharpness_curves, spectrum
 
 HEIGHT = 300
@@ -54,7 +54,15 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
         found.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
         style.card_title("Angles between classes", "All pairs of classes; 90° is orthogonal.")
-        chart.show(angles(found, theme=style.theme(), height=HEIGHT), "geometry-angles")
+        chart.show(
+            angles(found, theme=style.theme(), height=HEIGHT),
+            "geometry-angles",
+            take=chart.Take(
+                "Angles between classes",
+                lambda: tables.angles_table(found),
+                y_title="share of class pairs (%)",
+            ),
+        )
         medians = [
             (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
         ]
@@ -86,7 +94,12 @@ def _leakage(
             height=HEIGHT,
             limits=limits,
         )
-        chart.show_clickable(drawn, "geometry-leakage", _choose_class(of, student, lens))
+        chart.show_clickable(
+            drawn,
+            "geometry-leakage",
+            _choose_class(of, student, lens),
+            take=chart.Take("Classes that leak most", lambda: tables.ranking_table(models, of.class_names)),
+        )
         own = models[order][1]
         if np.isfinite(own).any():
             worst = int(np.nanargmax(own))
@@ -122,12 +135,12 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
             "Eigenvalues of the class Gram",
             "All 1 would be orthogonal classes; a steep fall means that few directions carry most of them.",
         )
-        drawn = spectrum(
-            [(looks[model.key], data.spectrum(of, model, lens)) for model in shown],
-            theme=style.theme(),
-            height=HEIGHT,
+        values = [(looks[model.key], data.spectrum(of, model, lens)) for model in shown]
+        drawn = spectrum(values, theme=style.theme(), height=HEIGHT)
+        take = chart.Take(
+            "Eigenvalues of the class Gram", lambda: tables.spectrum_table(values), y_title="eigenvalue"
         )
-        chart.show(drawn, "geometry-spectrum")
+        chart.show(drawn, "geometry-spectrum", take=take)
         ranks = [(model.called, data.gram(of, model, lens).effective_rank) for model in shown]
         st.caption(words.sentence_for_spectrum(ranks, data.gram(of, of.teacher, lens).n_classes_used))
 
@@ -180,7 +193,8 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             theme=theme,
             height=HEIGHT,
         )
-        chart.show(drawn, "geometry-sharpness-temperature")
+        take = chart.Take("Overlap by temperature", lambda: tables.curves_table(against_t, "temperature"))
+        chart.show(drawn, "geometry-sharpness-temperature", take=take)
     with right:
         drawn = sharpness_curves(
             against_entropy,
@@ -191,5 +205,8 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             theme=theme,
             height=HEIGHT,
         )
-        chart.show(drawn, "geometry-sharpness-entropy")
+        take = chart.Take(
+            "Overlap by mean entropy", lambda: tables.curves_table(against_entropy, "entropy_nats")
+        )
+        chart.show(drawn, "geometry-sharpness-entropy", take=take)
     st.caption(words.sentence_for_sharpness(said, temperature=T, entropy=target))

@@ -9,11 +9,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
+from app.components import export_menu
 from bickd_viz import Theme
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
 
 _FRONTEND = Path(__file__).parent / "frontend"
 _WIDE_UP_TO = 400
@@ -89,6 +95,46 @@ def show(
         },
         on_cell_change=clicked,
     )
+    _offer(
+        values,
+        tuple(class_names),
+        key,
+        theme,
+        order,
+        (zmin, zmax, scale),
+        (x_title, y_title, value_name),
+        label,
+    )
+
+
+def _offer(
+    values: np.ndarray,
+    names: tuple[str, ...],
+    key: str,
+    theme: Theme,
+    order: np.ndarray | None,
+    colours: tuple[float, float, str],
+    titles: tuple[str, str, str],
+    label: str,
+) -> None:
+    """The matrix for a paper, a file or a table: drawn by Plotly only when somebody asks."""
+    low, high, scale = colours
+    x_title, y_title, what = titles
+
+    def figure() -> go.Figure:
+        from bickd_viz.charts import matrix_figure
+
+        return matrix_figure(
+            values, names, order=order, zmin=low, zmax=high, scale=scale, theme=theme,
+            x_title=x_title, y_title=y_title, value_name=what, clickable=False,
+        )  # fmt: skip
+
+    def table() -> pd.DataFrame:
+        from bickd_viz.tables import matrix_table
+
+        return matrix_table(values, names, order=order, value_name=what)
+
+    export_menu.offer(key, label or what, figure, table, x_title="class", y_title="class")
 
 
 def encoded(values: np.ndarray) -> dict[str, object]:

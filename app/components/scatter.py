@@ -12,14 +12,19 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
+from app.components import export_menu
 from bickd_viz import ModelStyle, Theme
 from bickd_viz.colouring import Colouring
 from bickd_viz.frames import Frame, tight_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
 
 _FRONTEND = Path(__file__).parent / "frontend"
 _TOP = 65535
@@ -120,7 +125,51 @@ def show(
         if rows is not None and on_select is not None:
             on_select(ids[np.asarray(rows, dtype=np.int64)].tolist())
 
-    _component(key=key, data=payload, on_picked_change=picked)
+    with st.container():  # the menu lies in its corner
+        _component(key=key, data=payload, on_picked_change=picked)
+        _offer(panels, ids, key, theme, colouring, class_names, labels, selected, frame, background, label)
+
+
+def _offer(
+    panels: Sequence[Panel],
+    ids: np.ndarray,
+    key: str,
+    theme: Theme,
+    colouring: Colouring,
+    class_names: Sequence[str],
+    labels: np.ndarray | None,
+    selected: np.ndarray | None,
+    frame: Frame | None,
+    background: Background | None,
+    label: str,
+) -> None:
+    """The maps for a paper, a file or a table: drawn by Plotly only when somebody asks."""
+
+    def figure() -> go.Figure:
+        from bickd_viz.charts.side_by_side import MapPanel, maps_figure
+
+        under = background or Background()
+        return maps_figure(
+            [MapPanel(panel.style, panel.coordinates) for panel in panels], ids=ids, colouring=colouring,
+            selected=selected, frame=frame, lines=under.lines, labels=under.labels, theme=theme,
+        )  # fmt: skip
+
+    def table() -> pd.DataFrame:
+        import pandas as pd
+
+        from bickd_viz.tables import points_table
+
+        chosen = ids[:0] if selected is None else ids[selected]
+        parts = [
+            points_table(
+                panel.coordinates, ids=ids, class_names=class_names, labels=labels, predicted=panel.predicted,
+                displacement=panel.moved, selected_ids=chosen.tolist(),
+            ).assign(model=panel.style.name)
+            for panel in panels
+        ]  # fmt: skip
+        return pd.concat(parts, ignore_index=True)
+
+    export_menu.offer(key, label or "Prediction maps", figure, table)
 
 
 _COLOURS = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")

@@ -51,7 +51,6 @@ def show() -> None:
             help="Probabilities are softmax(logits / T). A higher T shows more of what a model thinks of the "
             "other classes. Distillation usually uses T = 4.",
         )
-        st.caption("The address bar holds this comparison: copy it to share what you see.")
 
 
 def _bundled(view: state.ViewState, keys: list[str]) -> None:

@@ -43,6 +43,14 @@ _CSS = """
   .bkp-bar i { height: 9px; min-width: 1px; border-radius: 2px; flex: none; }
   .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
   .bk-card-title span { font-size: .88rem; opacity: .7; }
+  :has(> * > [class*="st-key-export-"]) { position: relative; }
+  :has(> [class*="st-key-export-"]) { position: absolute !important; top: 6px; right: 6px; width: auto !important; z-index: 5; }
+  [class*="st-key-export-"] { width: auto !important; opacity: .5; transition: opacity .15s; }
+  [class*="st-key-export-"]:is(:hover, :focus-within) { opacity: 1; }
+  [class*="st-key-export-"] button { min-height: 0; padding: 2px 4px; }
+  [class*="st-key-export-"] button > div > div[aria-hidden="true"] { display: none; }
+  :has(> * > [class*="st-key-export-"]) > [data-testid="stElementContainer"]:first-child > .stHtml::before {
+    content: ""; float: right; width: 1.4rem; height: 1.2rem; }
   .bk-name { font-weight: 600; }
   .bkw { position: relative; padding-top: 10px; line-height: 1; }
   .bkw-lines { position: absolute; inset: 4px 6px 22px calc(var(--bkw-left) + 6px); }

@@ -9,7 +9,7 @@ from app.components import chart, style, thumbs
 from bickd_core.geometry import Outcomes
 from bickd_core.selection import Rule
 from bickd_viz import judging_text as words
-from bickd_viz import text
+from bickd_viz import tables, text
 from bickd_viz.charts import outcome_colours, outcome_names, who_is_right
 
 MOST_IMAGES = 15
@@ -56,7 +56,10 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
                 help=f"{text.percent(found[part] / of.n)} of {text.count(of.n)} {of.split} images. Click to select them.",
             )
     drawn = who_is_right(found, looks[first.key], looks[second.key], selected=now, theme=style.theme())
-    chart.show(drawn, "outcome-bar")
+    rows = [(names[part], int(found[part])) for part in found]
+    title = f"Who is right: {first.name} and {second.name}"
+    take = chart.Take(title, lambda: tables.counts_table(rows, "who_is_right", "images"), x_title="images")
+    chart.show(drawn, "outcome-bar", take=take)
     st.caption(
         words.mcnemar_sentence(first.called, second.called, judged.first, judged.second, judged.p_value)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import data, state
+from app import data, state, taking
 from app.components import epoch_player, frame, style
 from app.views.class_geometry import ORDERS
 from bickd_core.geometry import Interval
@@ -39,14 +39,14 @@ def show() -> None:
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")
     if found is None:
         with head:
-            st.title("No epochs to show")
+            taking.title("No epochs to show")
             st.caption(
                 "None of these students has stored its logits while it learned; runs that are trained here do."
             )
         return
     start = min(max(view.epoch or found.last, 1), found.last)
     with head:
-        st.title(_finding(found))
+        taking.title(_finding(found))
         st.caption(_probe(found, view.temperature))
     _player(of, found, start)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import data, state
+from app import data, state, taking
 from app.components import (
     frame,
     geometry_cell,
@@ -63,16 +63,16 @@ def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
 def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     found = data.gram(of, student, lens)
     if found.overlap is None:
-        st.title("Fewer than two classes are predicted at all")
+        taking.title("Fewer than two classes are predicted at all")
         return
     row, column = closest(found.gram, found.empty)
     pair = f"{of.class_names[row]} and {of.class_names[column]}"
     figure = f"cosine {found.gram[row, column]:.2f}"
     if of.students:
         theirs = data.gram(of, of.teacher, lens).gram[row, column]
-        st.title(f"{student.name} mixes {pair} most: {figure}, against {theirs:.2f} in the teacher")
+        taking.title(f"{student.name} mixes {pair} most: {figure}, against {theirs:.2f} in the teacher")
     else:
-        st.title(f"The teacher mixes {pair} most: {figure}")
+        taking.title(f"The teacher mixes {pair} most: {figure}")
     figures = data.gram_figures(of, student, lens)
     said = [
         words.figure_with_interval("overlap", figures.overlap),
@@ -83,7 +83,7 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     more = (
         f" {text.counted(left_out, 'class', 'classes')} that it never predicts left out." if left_out else ""
     )
-    st.caption(
+    taking.note(
         f"{student.name}, {text.count(of.n)} {of.split} images, {lens.words()}: {', '.join(said)}.{more} "
         + _unreached(of, student, lens)
         + (

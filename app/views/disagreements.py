@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data, selecting, state
+from app import data, selecting, state, taking
 from app.components import confusions, frame, selection_bar, style, thumbs, who_is_right
 from bickd_viz import judging_text as words
 from bickd_viz import text
@@ -18,7 +18,7 @@ MOST_DISPLACED = 12
 def show() -> None:
     of = frame.load_comparison()
     if not of.students:
-        st.title("Disagreements need two models")
+        taking.title("Disagreements need two models")
         frame.need_students(of)
     head = st.container()
     student, other = _two(of)
@@ -60,16 +60,16 @@ def _two(of: data.Comparison) -> tuple[data.Model, data.Model]:
 def _title(of: data.Comparison, student: data.Model, other: data.Model) -> None:
     if of.labels is None:
         differ = int((student.predictions.predicted != other.predictions.predicted).sum())
-        st.title(
+        taking.title(
             f"{student.name} and {other.called} name another class on {text.count(differ)} of {text.count(of.n)} samples"
         )
         st.caption("These predictions have no true labels, so nobody can say who is right.")
         return
     found = data.judged(of, student, other).outcomes
     only = (found.first, found.second, found.p_value)
-    st.title(words.outcome_title(student.name, other.called, *only))
+    taking.title(words.outcome_title(student.name, other.called, *only))
     ours, theirs = found.accuracies
-    st.caption(
+    taking.note(
         text.comparison_sentence("Accuracy", student.name, other.called, ours, theirs, found.difference)
         + f" {text.count(of.n)} {of.split} images, one run each; 95% interval over images, paired."
     )

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import data, state
-from app.components import frame, maps, matrix, picture_feed, scatter, selection_bar, style, thumbs
+from app import data, state, taking
+from app.components import (
+    export_menu,
+    frame,
+    maps,
+    matrix,
+    picture_feed,
+    scatter,
+    selection_bar,
+    style,
+    thumbs,
+)
 from app.registry import open_page
 from app.views import tour
 from bickd_core.geometry import Interval
 from bickd_viz import colouring, text
 from bickd_viz.charts import Row, whisker_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
@@ -60,12 +75,12 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
         accuracy = (
             "" if mine.accuracy is None else f" with an accuracy of {text.percent(mine.accuracy.estimate)}"
         )
-        st.title(f"{of.teacher.info.arch} on {of.dataset}{accuracy}: choose students to compare it with")
+        taking.title(f"{of.teacher.info.arch} on {of.dataset}{accuracy}: choose students to compare it with")
         return
     against = other or of.teacher
     theirs = data.summary(of, against, T)
     assert theirs.overlap is not None
-    st.title(
+    taking.title(
         text.headline(
             student.name,
             against.called,
@@ -93,7 +108,7 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
         )
     if "bickd" in (student.kind, against.kind):
         note += " BicKD here is a reconstruction from the paper's abstract."
-    st.caption(note)
+    taking.note(note)
 
 
 def _estimate(interval: Interval | None) -> float | None:
@@ -131,6 +146,25 @@ def _cards(of: data.Comparison, T: float) -> None:
                 )
             with st.container(key=f"overview-card-{figure.field}"):
                 st.html(whisker_html(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models)))
+            _offer(figure, rows)
+
+
+def _offer(figure: Figure, rows: list[Row]) -> None:
+    def drawn() -> go.Figure:
+        from bickd_viz.charts import whisker_rows
+
+        return whisker_rows(rows, fmt=figure.fmt, theme=style.theme())
+
+    def table() -> pd.DataFrame:
+        from bickd_viz.tables import whisker_table
+
+        return whisker_table(rows)
+
+    unit = "%" if figure.fmt == "percent" else "mean cosine"
+    export_menu.offer(
+        f"overview-{figure.field}", figure.title, drawn, table,
+        sentence=figure.note.capitalize() + ".", x_title=f"{figure.title.lower()} ({unit})",
+    )  # fmt: skip
 
 
 @st.fragment

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data, selecting, state
+from app import data, selecting, state, taking
 from app.components import frame, map_job, maps, picture_feed, scatter, selection_bar, style, thumbs
 from bickd_core.geometry import CORNERS, Layout
 from bickd_core.map_making import unmeasured
@@ -65,17 +65,17 @@ def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
 
 def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     if not of.students:
-        st.title(f"The teacher's predictions on {text.count(of.n)} {of.split} images")
+        taking.title(f"The teacher's predictions on {text.count(of.n)} {of.split} images")
         return
     differs = of.teacher.predictions.predicted != student.predictions.predicted
     moved = data.displacement(of, student, T)
-    st.title(
+    taking.title(
         f"{student.name} names another class than the teacher on {text.count(int(differs.sum()))} of "
         f"{text.count(of.n)} images"
     )
     groups = (("where the top-1 class differs", moved[differs]), ("where it is the same", moved[~differs]))
     found = [f"{values.mean():.2f} {where}" for where, values in groups if len(values)]
-    st.caption(
+    taking.note(
         f"Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full space, is "
         f"{' and '.join(found)} on average."
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import data, selecting, state
 from app.components import chart, frame, maps, picture_feed, scatter, selection_bar, style, thumbs
-from bickd_viz import colouring, text
+from bickd_viz import colouring, tables, text
 from bickd_viz.charts import paired_bars
 from bickd_viz.judging_text import sample_title
 
@@ -128,7 +128,11 @@ def _bars(of: data.Comparison, position: int, T: float) -> None:
     models = [(looks[model.key], data.probabilities(of, model, T)[position]) for model in of.models]
     true = None if of.labels is None else int(of.labels[position])
     drawn = paired_bars(models, of.class_names, most=6, true_class=true, theme=style.theme())
-    chart.show(drawn, "sample-bars")
+    take = chart.Take(
+        f"What each model says of sample {of.teacher.predictions.ids[position]}",
+        lambda: tables.classes_table(models, of.class_names),
+    )
+    chart.show(drawn, "sample-bars", take=take)
     if len(of.models) > 1:
         moved = [f"{m.name} {data.displacement(of, m, T)[position]:.2f}" for m in of.students]
         st.caption(f"Displacement from the teacher (Hellinger distance, 0 to 1): {', '.join(moved)}.")

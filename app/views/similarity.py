@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import data, state
+from app import data, state, taking
 from app.components import chart, frame, matrix, style, thumbs
-from bickd_viz import text
+from bickd_viz import tables, text
 from bickd_viz.charts import Row, leakage_ranking, whisker_rows
 
 
@@ -15,7 +15,7 @@ def show() -> None:
     of = frame.load_comparison()
     T = state.current().temperature
     if not of.students:
-        st.title("Similarity needs a student")
+        taking.title("Similarity needs a student")
         frame.need_students(of)
     student = frame.focused(of)
     _title(of, student, T)
@@ -34,7 +34,7 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     diagonal = np.diag(across.gram)
     usable = ~(across.empty_teacher | across.empty_student)
     worst = int(np.where(usable, diagonal, np.inf).argmin())
-    st.title(
+    taking.title(
         f"{student.name} is least like its teacher on {of.class_names[worst]}: cosine {diagonal[worst]:.2f}, "
         f"against {diagonal[usable].mean():.2f} over all classes"
     )
@@ -50,7 +50,7 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
         )
     if found.kl is not None:
         parts.append(f"KL {text.number(found.kl.estimate)} nats {text.interval_text(found.kl)}")
-    st.caption(
+    taking.note(
         f"{', '.join(parts)}; {text.count(of.n)} {of.split} images, T = {T:g}, 95% intervals over images."
     )
 
@@ -116,7 +116,15 @@ def _cka(of: data.Comparison, T: float) -> None:
             if interval is not None:
                 rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
         null = data.shuffled_cka(of, of.students[-1])
-        chart.show(whisker_rows(rows, theme=style.theme(), reference=null, slots=5), "similarity-cka")
+        chart.show(
+            whisker_rows(rows, theme=style.theme(), reference=null, slots=5),
+            "similarity-cka",
+            take=chart.Take(
+                "CKA with the teacher",
+                lambda: tables.whisker_table(rows),
+                x_title="debiased linear CKA of logits",
+            ),
+        )
 
 
 def _least_similar(of: data.Comparison, T: float) -> None:
@@ -135,7 +143,10 @@ def _least_similar(of: data.Comparison, T: float) -> None:
             name = of.class_names[int(index)]
             state.update(pair=(name, name))
 
-        chart.show_clickable(drawn, "similarity-classes", clicked)
+        take = chart.Take(
+            "Classes told differently", lambda: tables.ranking_table(models, of.class_names, "1 - cosine")
+        )
+        chart.show_clickable(drawn, "similarity-classes", clicked, take=take)
 
 
 def _farthest(of: data.Comparison, student: data.Model, T: float) -> None:

@@ -17,8 +17,8 @@ from bickd_core.comparing import measure, shown_names
 from bickd_core.geometry import class_geometry, hellinger, summarise
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import Library, RunError
-from bickd_viz.comparison_report import comparison_report, file_name, telling_pair, view_query
-from bickd_viz.exhibit import Exhibit
+from bickd_viz.comparison_report import comparison_report, telling_pair, view_query
+from bickd_viz.exhibit import Exhibit, file_name
 from bickd_viz.report import Figures, Report, Strip, html
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,131 @@
+"""The quiet menu on a chart: PNG, SVG and PDF for a paper, an HTML file, the data as CSV.
+
+Closed, it costs one button: what is in it is sent when it is opened, and a file is made when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import taking
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from bickd_viz.exhibit import Exhibit
+    from bickd_viz.paper import Palette
+
+_SIZE = "paper-size"
+_DEFAULT: dict[str, object] = {"width": 85, "points": 8.0, "palette": "colour"}
+_KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+
+
+def offer(
+    key: str,
+    title: str,
+    figure: Callable[[], go.Figure],
+    table: Callable[[], pd.DataFrame],
+    *,
+    sentence: str = "",
+    x_title: str = "",
+    y_title: str = "",
+) -> None:
+    """Put a chart among what the page gives away, and its menu into the corner of the card that is being filled.
+
+    key: of the chart on the page; see `bickd_viz.exhibit.Exhibit` for the rest.
+    """
+    from bickd_viz.exhibit import Exhibit, file_name
+
+    exhibit = Exhibit(file_name(title), title, figure, table, sentence, x_title, y_title)
+    taking.exhibit(key, exhibit)
+    with st.container(key=f"export-{key}"):
+        _menu(key, exhibit)
+
+
+@st.fragment
+def _menu(key: str, exhibit: Exhibit) -> None:
+    menu = st.popover(
+        "", icon=":material/download:", type="tertiary", key=f"exportmenu-{key}", on_change="rerun",
+        help="Take this chart away",
+    )  # fmt: skip
+    if menu.open:
+        with menu:
+            _choices(key, exhibit)
+
+
+def _choices(key: str, exhibit: Exhibit) -> None:
+    from bickd_viz import export
+
+    st.markdown(f"**{_plain(exhibit.title)}**")
+    size = {**_DEFAULT, **st.session_state.get(_SIZE, {})}
+    drawable = export.browser() is not None
+    if drawable:
+        width, points, palette = _size_of(key, size)
+    else:
+        st.caption(export.NO_BROWSER)
+        width, points, palette = 85.0, 8.0, "colour"
+    st.caption("A figure for print, white, at this size:")
+    with st.container(horizontal=True, gap="small"):
+        for kind, mime in _KINDS.items():
+            st.download_button(
+                kind.upper(),
+                _image(exhibit, kind, width, points, palette),
+                f"{exhibit.name}.{kind}",
+                mime,
+                key=f"take-{kind}-{key}",
+                on_click="ignore",
+                disabled=not drawable,
+            )
+    link = taking.now().link
+    st.caption("Its numbers, and the live chart as a file:")
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "CSV", lambda: export.csv(exhibit.table()), f"{exhibit.name}.csv", "text/csv",
+            key=f"take-csv-{key}", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "HTML", _page(exhibit, link), f"{exhibit.name}.html", "text/html",
+            key=f"take-html-{key}", on_click="ignore",
+        )  # fmt: skip
+
+
+def _size_of(key: str, size: dict) -> tuple[float, float, Palette]:
+    """Settings of an image for print, shared by all charts of the session."""
+    left, right = st.columns(2, gap="small")
+    width = left.number_input("Width, mm", 40, 300, int(size["width"]), 5, key=f"take-width-{key}")
+    points = right.number_input(
+        "Text, pt", 5.0, 20.0, float(size["points"]), 0.5, key=f"take-points-{key}", format="%g"
+    )
+    palette = st.segmented_control(
+        "Colours", ["colour", "grey"], default=size["palette"], key=f"take-palette-{key}", width="stretch"
+    )
+    chosen: Palette = "grey" if palette == "grey" else "colour"
+    st.session_state[_SIZE] = {"width": width, "points": points, "palette": chosen}
+    return float(width), float(points), chosen
+
+
+def _image(exhibit: Exhibit, kind: str, width: float, points: float, palette: Palette) -> Callable[[], bytes]:
+    def draw() -> bytes:
+        from bickd_viz import export
+
+        return export.images([(exhibit.paper(width, None, points, palette), kind)])[0]
+
+    return draw
+
+
+def _page(exhibit: Exhibit, link: str) -> Callable[[], bytes]:
+    def write() -> bytes:
+        from bickd_viz.report import chart_html
+
+        return chart_html(exhibit, link=link)
+
+    return write
+
+
+def _plain(words: str) -> str:
+    """Words as they are, where Markdown would read marks."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$:~" else c for c in words)

@@ -1,0 +1,44 @@
+"""The foot of the sidebar: the link to what is shown, and the page or the whole comparison as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import taking
+from app.taking import Taken
+
+_FRONTEND = Path(__file__).parent / "frontend"
+_copy = st.components.v2.component(
+    "bickd_copy_link",
+    html='<button type="button"></button><span role="status"></span>',
+    css=(_FRONTEND / "copy_link.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "copy_link.js").read_text(encoding="utf-8"),
+)
+
+
+def show() -> None:
+    """Call it when the page is drawn: what the page gives away is known then."""
+    taken = taking.now()
+    with st.sidebar, st.container(key="report-bar"):
+        _copy(key="copy-link", data={"label": "Copy link", "done": "Copied"})
+        if taken.of is None or not taken.parts:
+            return
+        with st.popover("Report", icon=":material/description:", type="tertiary", key="report-menu"):
+            st.caption("One HTML file, readable without a network.")
+            st.download_button(
+                "This page", lambda: taking.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
+                key="report-page", on_click="ignore", icon=":material/article:",
+            )  # fmt: skip
+            of, T, address = taken.of, taken.temperature, taken.link.split("?")[0].rsplit("/", 1)[0] + "/"
+            st.download_button(
+                "The whole comparison", lambda: taking.comparison_report(of, T, address), "bickd-comparison.html",
+                "text/html", key="report-comparison", on_click="ignore", icon=":material/library_books:",
+            )  # fmt: skip
+
+
+def _stem(taken: Taken) -> str:
+    from bickd_viz.exhibit import file_name
+
+    return file_name(taken.page)
