@@ -1,0 +1,110 @@
+"""How quickly the linked maps move in a real Chromium with software rendering: `python benchmarks/maps.py`.
+
+Opens the prediction map on the bundled comparisons (1,208 and 10,000 samples, teacher and four students), moves and
+zooms it, hovers, and draws a lasso. A frame's time is from one animation frame to the next while the map moves;
+painting is the script's own part of it, all panels together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from browser_harness import AppPage, launch, serving, tab
+from playwright.sync_api import sync_playwright
+
+STUDENTS = ("ce-s0", "kd-s0", "dist-s0", "bickd-s0")
+MOVING = """
+async ([root, frames]) => {
+  const canvas = root.querySelector('canvas.over'), area = canvas.getBoundingClientRect();
+  const x = area.left + area.width / 2, y = area.top + area.height / 2;
+  root.querySelector('.plots').focus();
+  const next = () => new Promise(done => requestAnimationFrame(done));
+  const gaps = [], paints = [];
+  await next();
+  for (let i = 0; i < frames; i++) {
+    const before = performance.now();
+    canvas.dispatchEvent(new WheelEvent('wheel',
+      {deltaY: i < frames / 2 ? -40 : 40, clientX: x, clientY: y, bubbles: true, cancelable: true}));
+    await next(); // paints
+    await next(); // shown
+    gaps.push((performance.now() - before) / 2);
+    paints.push(Number(root.dataset.paintMs));
+  }
+  return {gaps, paints};
+}
+"""
+HOVERING = """
+async ([root, moves]) => {
+  const canvas = root.querySelector('canvas.over'), area = canvas.getBoundingClientRect(), spent = [];
+  for (let i = 0; i < moves; i++) {
+    const before = performance.now();
+    canvas.dispatchEvent(new PointerEvent('pointermove',
+      {clientX: area.left + area.width * (0.3 + 0.4 * i / moves), clientY: area.top + area.height / 2, bubbles: true}));
+    spent.push(performance.now() - before);
+    if (i % 10 === 9) await new Promise(done => requestAnimationFrame(done));
+  }
+  return spent;
+}
+"""
+
+
+def quantiles(values: list[float]) -> str:
+    return f"{statistics.median(values):5.1f} {sorted(values)[int(0.95 * len(values))]:5.1f}"
+
+
+def lasso(app: AppPage) -> float:
+    """Seconds from letting the lasso go to the chip that counts its samples."""
+    area = app.key("map-panels").locator("canvas.over").first.bounding_box()
+    assert area is not None
+    mouse, (x, y, w, h) = app.page.mouse, (area["x"], area["y"], area["width"], area["height"])
+    mouse.move(x + 0.1 * w, y + 0.1 * h)
+    mouse.down()
+    for fx, fy in ((0.9, 0.1), (0.9, 0.9), (0.1, 0.9)):
+        mouse.move(x + fx * w, y + fy * h, steps=5)
+    mouse.up()
+    began = time.monotonic()
+    app.page.wait_for_selector(".bk-chip")
+    return time.monotonic() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=60)
+    frames = parser.parse_args().frames
+    print(
+        "data           density  samples  paint ms (median, 95%)  frame ms       hover ms       lasso to chip s"
+    )
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launch(playwright)
+        with serving(Path(folder) / "runs") as server:
+            for dataset in ("caltech95", "fashion-mnist"):
+                for density in (1, 2):
+                    students = "~".join(f"{dataset}/{name}" for name in STUDENTS)
+                    with tab(browser, server, scale=density) as app:
+                        app.open("prediction_map", {"teacher": f"{dataset}/teacher", "students": students})
+                        place = app.key("map-panels")
+                        place.scroll_into_view_if_needed()
+                        root = place.locator(".bks").element_handle()
+                        moved = app.page.evaluate(MOVING, [root, frames])
+                        hover = app.page.evaluate(HOVERING, [root, 5 * frames])
+                        place.get_by_role("button", name="Show the whole map").click()
+                        waited = lasso(app)
+                        n = place.locator(".note").first.inner_text().split(" ")[0]
+                    print(
+                        f"{dataset:14s} {density:7d}  {n:>7s}  {quantiles(moved['paints']):>22s}  "
+                        f"{quantiles(moved['gaps']):13s}  {quantiles(hover):13s}  {waited:15.2f}",
+                        flush=True,
+                    )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
