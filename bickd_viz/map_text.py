@@ -16,7 +16,8 @@ METHODS = {
 """Names of the ways to draw a prediction space."""
 
 _HOW = {
-    "umap": "Each student's UMAP starts from the teacher's coordinates, so that what stays in place can be compared.",
+    "umap": "Each student's UMAP starts from the teacher's coordinates, so that what stays in place can be compared, and is "
+    "shifted and turned to lie nearest them.",
     "transform": "Each student's samples are placed into the teacher's own map, beside the teacher's samples that they "
     "are most like; the teacher's map stays as it is.",
     "aligned": "All models are laid out together; AlignedUMAP holds each sample near its places in the other models.",

@@ -12,7 +12,7 @@ from app.data.comparison import Comparison, Model, predictions_at
 from app.data.figures import probabilities
 from app.data.runs import Fingerprint, fingerprint, library
 from bickd_core import map_jobs
-from bickd_core.geometry import Layout, Simplex, simplex_view
+from bickd_core.geometry import Layout, Simplex, align_to, simplex_view
 from bickd_core.map_jobs import JobStatus
 from bickd_core.map_making import Maps
 from bickd_core.runs import RunFolder
@@ -20,7 +20,7 @@ from bickd_core.runs import RunFolder
 
 @dataclass(frozen=True)
 class MapView:
-    """A stored map of one model, on the samples of the comparison."""
+    """A stored map of one model on the samples of the comparison; a student's UMAP shifted and turned to its teacher's."""
 
     layout: Layout
     coordinates: np.ndarray
@@ -41,13 +41,20 @@ def _map_view(
     key: tuple[Fingerprint, ...], model: str, method: str, marks: tuple[Fingerprint, ...], _of: Comparison
 ) -> MapView | None:
     chosen = _of.model(model)
-    layout = maps_of(_of, method).stored(chosen.run)
+    maps = maps_of(_of, method)
+    layout = maps.stored(chosen.run)
     if layout is None:
         return None
+    coordinates = layout.coordinates
+    base = maps.stored(maps.teacher) if layout.method == "umap" and not chosen.is_teacher else None
+    if (
+        base is not None
+    ):  # where a UMAP lies and how it is turned means nothing, and it drifts while it is made
+        coordinates = align_to(base.coordinates, coordinates, scaled=False)
     everyone = predictions_at(_of.teacher.mark).ids  # a map's rows are the teacher's samples
     position = {id: i for i, id in enumerate(everyone.tolist())}
     rows = np.array([position[id] for id in _of.teacher.predictions.ids.tolist()])
-    return MapView(layout, layout.coordinates[rows])
+    return MapView(layout, coordinates[rows])
 
 
 def simplex(of: Comparison, model: Model, temperature: float, classes: tuple[int, ...]) -> Simplex:

@@ -209,8 +209,9 @@ def _colours(of: data.Comparison, T: float, asked: Asked) -> colouring.Colouring
             return colouring.by_disagreement(said, said[0], theme)
         case "displacement":
             moved = [data.displacement(of, model, T) for model in of.models]
-            moved[0] = np.full(of.n, np.nan)
-            return colouring.by_value(moved, f"displacement at T = {T:g}", 1.0, theme)
+            top = max(0.1, np.ceil(10 * max(float(values.max()) for values in moved)) / 10)
+            moved[0] = np.full(of.n, np.nan)  # the teacher is where the others are measured from
+            return colouring.by_value(moved, f"displacement at T = {T:g}", float(top), theme)
     return colouring.highlighted(true, asked.classes, of.class_names, theme)
 
 

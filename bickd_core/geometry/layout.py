@@ -152,7 +152,7 @@ def displaced_share(
     return float(np.mean(shares)) if width else 0.0
 
 
-def align_to(reference: np.ndarray, coords: np.ndarray) -> np.ndarray:
+def align_to(reference: np.ndarray, coords: np.ndarray, *, scaled: bool = True) -> np.ndarray:
     """Orthogonal Procrustes: `coords` shifted, turned or mirrored, and scaled to lie nearest `reference`.
 
     Minimises `||s (X - mean X) R + mean Y - Y||_F` over orthogonal R and s >= 0 (Schoenemann 1966).
@@ -160,6 +160,7 @@ def align_to(reference: np.ndarray, coords: np.ndarray) -> np.ndarray:
     Args:
         reference: [N, 2] Y, for example the teacher's PCA.
         coords: [N, 2] X of the same samples.
+        scaled: False keeps s = 1, so that distances stay as they are.
 
     Returns:
         float32 [N, 2]; all at the mean of the reference when X has no spread.
@@ -171,7 +172,8 @@ def align_to(reference: np.ndarray, coords: np.ndarray) -> np.ndarray:
     if spread == 0:
         return np.broadcast_to(Y_mean, X.shape).astype(np.float32)
     U, s, Vt = np.linalg.svd(X.T @ (Y - Y_mean))
-    return (s.sum() / spread * (X @ (U @ Vt)) + Y_mean).astype(np.float32)
+    scale = s.sum() / spread if scaled else 1.0
+    return (scale * (X @ (U @ Vt)) + Y_mean).astype(np.float32)
 
 
 def pca_coordinates(P: np.ndarray) -> np.ndarray:

@@ -124,6 +124,16 @@ def test_alignment_undoes_turn_mirror_scale_and_shift(seed, mirrored):
     np.testing.assert_allclose(align_to(reference, moved), reference, atol=1e-5)
 
 
+def test_alignment_without_a_scale_keeps_distances():
+    random = np.random.default_rng(3)
+    reference, moved = random.normal(size=(2, 15, 2))
+    turned = align_to(reference, moved, scaled=False)
+    gaps = [np.linalg.norm(xy[:, None] - xy[None], axis=2) for xy in (moved, turned)]
+    np.testing.assert_allclose(gaps[0], gaps[1], atol=1e-5)
+    misses = [np.linalg.norm(xy - reference) for xy in (moved, turned)]
+    assert misses[1] < misses[0]
+
+
 def test_alignment_of_a_point_cloud_without_spread():
     reference = np.array([[0.0, 0.0], [2.0, 4.0]])
     np.testing.assert_allclose(align_to(reference, np.ones((2, 2))), [[1, 2], [1, 2]])

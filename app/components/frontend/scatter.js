@@ -4,6 +4,7 @@
 const NARROWEST = 250; // px that a panel needs before they stand in fewer columns
 const GAP = 12;
 const NEAR = 14;       // px within which a point counts as meant
+const CROWD = 300;     // points of one colour that can stand out; more are drawn as small as the quiet ones
 const DOUBLE = 250;    // ms within which a second click makes a double click
 const DEEPEST = 40;    // times
 const HIDDEN = 255;    // the group of samples that a panel does not show
@@ -195,14 +196,14 @@ class Scatter {
       }
       panel.passes = rows.map((which, k) => {
         const picked = k > palette.length, shade = palette[(picked ? k - palette.length - 1 : k) - 1];
-        const raised = picked || shade?.raised;
+        const raised = picked || shade?.raised, few = which.length <= CROWD;
         return {
           which: Uint32Array.from(which),
           colour: shade ? shade.colour : picked ? (palette.length ? theme.text : theme.accent) : theme.quiet,
           symbol: shade?.symbol ?? 'circle',
-          radius: raised ? Math.max(small + 0.6, some > 300 ? 2.6 : 3.6) : small,
-          alpha: raised ? 1 : shade ? 0.85 : some || palette.length ? 0.4 : 0.6,
-          rim: raised ? theme.surface : null,
+          radius: !raised ? small : which.length <= 80 ? 3.6 : few ? 2.8 : small + 0.3,
+          alpha: raised && few ? 1 : shade || picked ? 0.85 : some || palette.length ? 0.4 : 0.6,
+          rim: raised && few ? theme.surface : null,
         };
       }).filter(pass => pass.which.length);
     }
