@@ -50,6 +50,7 @@ PAGES = (
     Page("similarity", "Similarity", ":material/compare:"),
     Page("prediction_map", "Prediction map", ":material/scatter_plot:"),
     Page("disagreements", "Disagreements", ":material/call_split:"),
+    Page("calibration", "Calibration", ":material/speed:"),
     Page("distill", "Distill", ":material/science:"),
     Page("runs", "Runs", ":material/folder_open:"),
     Page("sample", "Sample", ":material/image:", hidden=True),

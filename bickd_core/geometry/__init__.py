@@ -14,6 +14,7 @@ from bickd_core.geometry.agreement import (
     row_cosine,
 )
 from bickd_core.geometry.calibration import (
+    BINS,
     ClassCalibration,
     Reliability,
     calibration_difference,
@@ -111,6 +112,7 @@ from bickd_core.geometry.summary import Summary, check_aligned, summarise
 from bickd_core.geometry.umap_maps import aligned_layouts, transform_layout, umap_layout
 
 __all__ = [
+    "BINS",
     "CORNERS",
     "SHARDS",
     "Band",

@@ -45,10 +45,10 @@ def leakage_ranking(
     single = len(models) == 1
     names = [short(str(class_names[c]), 18) for c in ranked]
     legend = 0 if single else 12 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
-    height = height or 44 + ROW_HEIGHT * max(len(ranked), 1) + legend
+    height = height or 52 + ROW_HEIGHT * max(len(ranked), 1) + legend
     left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
     fig = go.Figure()
-    layout_defaults(fig, theme, height=height, left=left, right=10, top=4, bottom=40 + legend)
+    layout_defaults(fig, theme, height=height, left=left, right=10, top=4, bottom=48 + legend)
     rows = list(range(len(ranked)))
     if single:
         _bars(fig, models[0][0], tables[0], ranked, class_names, x_title, theme)

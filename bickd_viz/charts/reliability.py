@@ -48,7 +48,7 @@ def reliability_diagram(
     focus: int | None = None,
     selected: tuple[int, int] | None = None,
     theme: Theme = LIGHT,
-    height: int = 470,
+    height: int = 590,
 ) -> go.Figure:
     """Accuracy against mean confidence, a line a model, on the diagonal where it is as sure as it is right.
 
@@ -56,8 +56,9 @@ def reliability_diagram(
     bin, drawn for the model at `focus` and for all where there are two at most. The strip below counts the samples of each bin. Bins without
     samples are left out. Each point carries `bin_code` as 1-D customdata; `selected` (model, bin) is outlined.
     """
+    legend = 8 + 22 * -(-sum(60 + 8 * len(style.name) for style, _ in models) // 320)
     fig = go.Figure()
-    layout_defaults(fig, theme, height=height, left=8, right=14, top=8, bottom=66)
+    layout_defaults(fig, theme, height=height, left=8, right=14, top=8, bottom=50 + legend)
     fig.add_trace(
         go.Scatter(
             x=[0, 1],
@@ -71,7 +72,8 @@ def reliability_diagram(
     for i, (style, bins) in enumerate(models):
         if len(models) <= 2 or i == focus:
             _band(fig, style, bins)
-    for i, (style, bins) in enumerate(models):
+    # The focused model comes first and on top: of points that lie on one spot, a click takes the first.
+    for i, (style, bins) in sorted(enumerate(models), key=lambda item: item[0] != focus):
         _line(fig, i, style, bins, theme, strong=focus is None or i == focus, selected=selected)
     top = 1
     for style, bins in models:
@@ -82,7 +84,7 @@ def reliability_diagram(
         range=[-0.02, 1.02],
         tickvals=_TICKS,
         ticktext=_PERCENT,
-        title=dict(text="confidence, the probability of the predicted class", standoff=4),
+        title=dict(text="confidence in the predicted class", standoff=4),
         anchor="y2",
         **grid,
     )
@@ -145,10 +147,12 @@ def _line(
             y=bins.accuracy[shown],
             name=style.name,
             mode="lines+markers",
-            opacity=1 if strong else 0.75,
+            zorder=int(strong),
+            legendrank=index,
+            opacity=1 if strong else 0.6,
             line=dict(color=style.colour, width=2.5 if strong else 1.5),
             marker=dict(
-                size=[15 if c else 9 if strong else 7 for c in chosen],
+                size=[14 if c else 8 for c in chosen],
                 color=style.colour,
                 symbol=style.symbol,
                 line=dict(
@@ -156,6 +160,7 @@ def _line(
                     width=[3 if c else 1 for c in chosen],
                 ),
             ),
+            unselected=dict(marker=dict(opacity=1)),
             customdata=[bin_code(index, int(b)) for b in shown],
             hovertext=[_hover(style, bins, int(b)) for b in shown],
             hovertemplate="%{hovertext}<extra></extra>",

@@ -1,0 +1,131 @@
+"""Calibration, disagreements and the sample page without a browser: figures, missing labels, text ids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from run_helpers import random_predictions
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from app.state import ViewState
+from bickd_core.geometry import expected_calibration_error, hellinger, softmax
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def compare(make_run, library, monkeypatch):
+    """A teacher and two students; `change` alters each model's predictions."""
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+
+    def make(change=lambda predictions: predictions) -> ViewState:
+        whole = random_predictions(60, 4)
+        info = {"num_classes": 4, "dataset": "made up", "config": None}
+        for seed, name in enumerate(("teacher-x", "student-a", "student-b")):
+            logits = random_predictions(60, 4, seed=seed).logits
+            role = "teacher" if seed == 0 else "student"
+            run = make_run(
+                name, predictions=change(replace(whole, logits=logits)), info={**info, "role": role}
+            )
+            if seed == 1:
+                change(replace(whole, logits=logits)).save(run.predictions_path("validation"))
+        return ViewState(teacher="teacher-x", students=("student-a", "student-b"))
+
+    return make
+
+
+def test_cached_figures_are_the_plain_ones(compare):
+    of = data.comparison(compare())
+    first, second = of.students
+    said = [model.predictions.predicted for model in (first, second)]
+    found = data.judged(of, first, second)
+    assert found.outcomes.first == ((said[0] == of.labels) & (said[1] != of.labels)).sum()
+    assert found.confusion.first.sum() == of.n
+    P, Q = (softmax(model.predictions.logits, 2.0) for model in (first, second))
+    np.testing.assert_allclose(data.distance(of, first, second, 2.0), hellinger(P, Q))
+    calibrated = data.calibration(of, first, 2.0)
+    assert calibrated.ece_width.estimate == pytest.approx(expected_calibration_error(P, of.labels))
+    gap = data.calibration_gap(of, first, second, (2.0, 2.0))
+    other = data.calibration(of, second, 2.0)
+    assert gap.nll.estimate == pytest.approx(calibrated.nll.estimate - other.nll.estimate)
+    assert gap.ece_mass.estimate == pytest.approx(calibrated.ece_mass.estimate - other.ece_mass.estimate)
+
+
+def test_a_best_temperature_needs_predictions_on_validation(compare):
+    of = data.comparison(compare())
+    fitted = data.best_temperature(of.students[0])
+    assert fitted is not None
+    assert (fitted.split, fitted.n) == ("validation", 60)
+    assert fitted.shown == round(fitted.fitted.temperature.estimate, 3)
+    assert data.best_temperature(of.teacher) is None
+
+
+def page(name: str, view) -> None:
+    import importlib
+
+    import streamlit
+
+    from app import state
+
+    if "opened" not in streamlit.session_state:
+        streamlit.session_state["opened"] = True
+        state.update(
+            teacher=view.teacher, students=view.students, selection=view.selection, sample=view.sample
+        )
+    importlib.import_module(f"app.views.{name}").show()
+
+
+def opened(name: str, view: ViewState) -> AppTest:
+    app = AppTest.from_function(page, args=(name, view), default_timeout=SECONDS)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+@pytest.mark.parametrize("name", ["disagreements", "calibration", "sample"])
+def test_pages_open(compare, name):
+    assert opened(name, compare()).title
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("disagreements", "name another class on"),
+        ("calibration", "Calibration needs true labels"),
+        ("sample", "teacher says"),
+    ],
+)
+def test_pages_say_what_they_cannot_without_labels(compare, name, title):
+    def unlabelled(predictions):
+        return replace(predictions, labels=None, ids=np.array([f"img {i}" for i in predictions.ids]))
+
+    assert title in opened(name, compare(unlabelled)).title[0].value
+
+
+@pytest.mark.parametrize("name", ["disagreements", "calibration", "sample"])
+def test_a_teacher_alone_is_judged_where_it_can_be(compare, name):
+    app = opened(name, replace(compare(), students=()))
+    assert app.title
+
+
+def test_a_count_is_a_button_that_selects(compare):
+    app = opened("disagreements", compare())
+    app.button(key="outcome-neither").click().run()
+    assert not app.exception
+    view = app.session_state["view"]
+    assert view.selection == "outcome:student-b~teacher-x~neither"
+
+
+def test_the_sample_page_walks_through_the_selection(compare):
+    view = replace(compare(), selection="class:class 1")
+    of = data.comparison(view)
+    members = of.teacher.predictions.ids[of.labels == 1].tolist()
+    app = opened("sample", view)
+    assert app.button(key="sample-previous").disabled
+    app.button(key="sample-next").click().run()
+    assert app.session_state["view"].sample == str(members[1])
+    assert "2 of" in app.caption[0].value
