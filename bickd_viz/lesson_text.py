@@ -21,11 +21,14 @@ def sentence_for_temperature(
     split: str,
 ) -> str:
     """One image and all of them at one T. entropy: as a share of log C. truth: "" where it is not known."""
-    about = "It is not told what is on it" if not truth else f"It is a {truth}"
-    if truth and truth != first:
-        about += f", and the teacher takes it for a {first}"
-    sure = f"at T = {temperature:g} the teacher gives {first} {percent(probability, 0)}"
-    spread = f"its doubt is {percent(entropy, 0)} of the most possible"
+    if not truth:
+        about = f"The teacher says {first}"
+    elif truth == first:
+        about = f"The teacher is right to say {first}"
+    else:
+        about = f"The teacher says {first}, but the image is of class {truth}"
+    sure = f"at T = {temperature:g} it gives {first} {percent(probability, 0)}"
+    spread = f"the entropy of this image is {percent(entropy, 0)} of the most possible"
     text = f"{about}: {sure}, {spread}"
     if overlap is None:
         return text + "."
@@ -80,14 +83,11 @@ def sentence_for_pulls(
 ) -> str:
     """How alike the three gradients are, and where each pulls."""
     dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
-    shares = ", ".join(
-        f"{title} {percent(on_differing[name], 0)}"
-        for name, title in (("kd", "KD"), ("dist", "DIST"), ("bickd", "BicKD"))
-    )
+    kd, dist_share, bickd_share = (percent(on_differing[name], 0) for name in ("kd", "dist", "bickd"))
     return (
         f"BicKD's pull {_direction(bickd)} KD's (cosine {number(bickd)}), DIST's {_direction(dist)} it "
-        f"({number(dist)}); on the {percent(differs, 0)} of the batch where student and teacher name different classes "
-        f"falls {shares} of the pull."
+        f"({number(dist)}). The {percent(differs, 0)} of the batch on which student and teacher name different classes "
+        f"get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's."
     )
 
 

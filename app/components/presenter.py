@@ -1,7 +1,8 @@
 """The presenter's view: a lesson fills the screen in large type, without sidebar, and the keyboard turns the pages.
 
-The page is laid out once, 1120 x 630 px, and scaled to the window as a whole (`frontend/presenter.js`), so that a lesson
-looks the same on every projector.
+The page is laid out once, 1120 x 630 px, and enlarged to the window as a whole (`frontend/presenter.js`), so that a lesson
+looks the same on every projector. Plotly measures its place on the screen and would be enlarged twice: its charts are
+left at their size (`frontend/presenter.css`), and what stands in them is enlarged here.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
+from app import state
+from bickd_viz.paper import enlarged
+
+_KEY, _HIDDEN = "presenter-keys", "presenter-hidden"
 _FRONTEND = Path(__file__).parent / "frontend"
 _component = st.components.v2.component(
     "bickd_presenter", js=(_FRONTEND / "presenter.js").read_text(encoding="utf-8")
@@ -21,10 +27,18 @@ def begin(on_go: Callable[[str], None]) -> None:
     """Make this page the presenter's; `on_go` gets "next", "previous" or "leave"."""
 
     def pressed() -> None:
-        go = st.session_state["presenter-keys"].get("go")
+        go = st.session_state[_KEY].get("go")
         if go:
             on_go(str(go))
 
     st.html(f"<style>{(_FRONTEND / 'presenter.css').read_text(encoding='utf-8')}</style>")
-    with st.container(key="presenter-hidden"):
-        _component(key="presenter-keys", data={}, on_go_change=pressed)
+    with st.container(key=_HIDDEN):
+        _component(key=_KEY, data={}, on_go_change=pressed, on_scale_change=lambda: None)
+
+
+def fitted(figure: go.Figure) -> go.Figure:
+    """The figure as it is; in the presenter's view, with all that stands in it enlarged like the page."""
+    if not state.current().present:
+        return figure
+    scale = st.session_state.get(_KEY, {}).get("scale")
+    return enlarged(figure, float(scale)) if scale else figure

@@ -84,6 +84,7 @@ def show(
     frame: Frame | None = None,
     background: Background | None = None,
     height: int = 420,
+    narrowest: int = 250,
     on_select: Callable[[list[Any]], None] | None = None,
     pictures: str = "",
     label: str = "",
@@ -98,6 +99,7 @@ def show(
         frame: what is shown at first; by default `tight_frame` of all panels.
         background: for example the triangle of a simplex.
         height: most px of one panel.
+        narrowest: px that a panel needs before the panels stand in fewer columns.
         on_select: called with the ids of a new pick, [] when it is cleared.
         pictures: name of the `thumb_feed` whose images the hover shows.
         label: what a screen reader says.
@@ -114,6 +116,7 @@ def show(
         settings={
             "theme": {name: getattr(theme, name) for name in _COLOURS},
             "height": height,
+            "narrowest": narrowest,
             "clickable": on_select is not None,
             "pictures": pictures,
             "label": label or f"Map of {len(ids)} samples in {len(panels)} models",

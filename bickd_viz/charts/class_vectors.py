@@ -53,12 +53,14 @@ def class_vectors(
     _name(fig, float(np.cos(angle)), float(np.sin(angle)), short(names[1], 16), theme)
     if reference is not None:
         at = float(np.arccos(np.clip(reference[1], -1, 1)))
+        inner = at < angle  # its name stands on the side where the other arrow is not
         fig.add_annotation(
-            x=0.72 * np.cos(at),
-            y=0.72 * np.sin(at),
+            x=0.8 * np.cos(at),
+            y=0.8 * np.sin(at),
             text=f"{reference[0]} {np.degrees(at):.0f}°",
             showarrow=False,
-            bgcolor=theme.surface,
+            xanchor="left" if inner else "right",
+            xshift=10 if inner else -10,
             font=dict(size=TEXT_SIZE, color=theme.muted),
         )
     fig.update_xaxes(range=[-0.32, 1.3], visible=False, constrain="domain")

@@ -1,10 +1,15 @@
 // Keys of the presenter's view, and the scale at which its page fills the window.
 const PAGE = [1120, 630];
+const NARROW = 900; // px of a window in which nothing is enlarged
 
 export default function (component) {
   component.parentElement.replaceChildren(document.createElement('span')); // a part that shows nothing, yet is there
-  const scale = () => document.documentElement.style.setProperty(
-    '--bk-present', String(Math.min(innerWidth / PAGE[0], innerHeight / PAGE[1])));
+  let told = null;
+  const scale = () => {
+    const fit = innerWidth < NARROW ? 1 : Math.floor(100 * Math.min(innerWidth / PAGE[0], innerHeight / PAGE[1])) / 100;
+    document.documentElement.style.setProperty('--bk-present', String(fit));
+    if (fit !== told) component.setStateValue('scale', (told = fit)); // charts enlarge what stands in them
+  };
   const typed = event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const paged = {PageDown: 'next', PageUp: 'previous'}[event.key]; // what a remote control sends

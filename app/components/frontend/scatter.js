@@ -219,7 +219,7 @@ class Scatter {
   arrange() {
     const d = this.data, width = this.box.clientWidth;
     if (!d || !width) return;
-    const most = d.panels.length, fit = Math.max(1, Math.min(most, Math.floor((width + GAP) / (NARROWEST + GAP))));
+    const most = d.panels.length, fit = Math.max(1, Math.min(most, Math.floor((width + GAP) / ((d.narrowest ?? NARROWEST) + GAP))));
     const columns = Math.ceil(most / Math.ceil(most / fit));
     const each = Math.floor((width - GAP * (columns - 1)) / columns) - 2;
     const [x0, y0, x1, y1] = d.home;
@@ -377,7 +377,9 @@ class Scatter {
     this.spoken.textContent = [...words.children].map(part => part.textContent).join('; ');
     const panel = this.panels[this.active], outer = this.box.getBoundingClientRect();
     const area = panel.area.getBoundingClientRect();
-    const x = area.left - outer.left + panel.places[2 * i], y = area.top - outer.top + panel.places[2 * i + 1];
+    const zoom = outer.width / this.box.offsetWidth || 1;
+    const x = (area.left - outer.left) / zoom + panel.places[2 * i];
+    const y = (area.top - outer.top) / zoom + panel.places[2 * i + 1];
     const {offsetWidth: w, offsetHeight: h} = tip;
     const room = this.box.clientWidth - w, beside = x + 16 <= room ? x + 16 : x - w - 16;
     if (beside >= 0) {
@@ -397,7 +399,8 @@ class Scatter {
   // -- pointer -------------------------------------------------------------------------------------------
   at(event) {
     const rect = event.target.getBoundingClientRect();
-    return [event.clientX - rect.left, event.clientY - rect.top];
+    const zoom = rect.width / event.target.clientWidth || 1; // a presenter's page is shown enlarged
+    return [(event.clientX - rect.left) / zoom, (event.clientY - rect.top) / zoom];
   }
 
   pressed(event, panel) {

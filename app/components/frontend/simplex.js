@@ -84,12 +84,14 @@ class Simplex {
     this.box.textContent = '';
     for (const [name, colour] of Object.entries({...d.theme, colour: d.colour})) this.box.style.setProperty(`--${name}`, colour);
     this.box.style.setProperty('--height', `${d.height}px`);
+    this.box.classList.toggle('tight', d.height < 350);
     this.shades = d.stops.map(([at, hex]) => [at, rgb(hex)]);
     const cols = element(this.box, 'div', {class: 'cols'});
-    this.triangle(element(cols, 'div'));
-    const side = element(cols, 'div');
+    const left = element(cols, 'div'), side = element(cols, 'div');
+    this.triangle(left);
     this.tables(element(side, 'div', {class: 'tables'}));
-    this.controls(side);
+    this.measures(side);
+    this.buttons(left);
     this.said = element(this.box, 'p', {class: 'said', 'aria-live': 'polite'});
   }
 
@@ -121,8 +123,6 @@ class Simplex {
       this.marks[i].point = point;
       this.draggable(point, i);
     });
-    const key = element(parent, 'p', {class: 'key'});
-    key.append('Filled: ', d.name, ', to be dragged. Ring: its teacher. Arrow: one step down the chosen terms.');
   }
 
   draggable(point, i) {
@@ -157,7 +157,7 @@ class Simplex {
     const d = this.data, rows = d.truth.map((_, i) => i), columns = [0, 1, 2];
     this.cells = {};
     const table = (name, title, note, rowHead, columnHead, lines, across, attend) => {
-      const made = element(parent, 'table', {class: name === 'S' || name === 'T' ? 'probs' : ''});
+      const made = element(parent, 'table', {class: name === 'R' ? '' : 'wide'});
       const caption = element(made, 'caption', {}, `${title} `);
       element(caption, 'small', {}, note);
       const head = element(made, 'tr');
@@ -181,11 +181,11 @@ class Simplex {
     };
     table('S', 'P student', '', pictureHead, classHead, rows, columns, (i, c) => this.attend(i, c));
     table('T', 'P teacher', '', null, classHead, rows, columns, (i, c) => this.attend(i, c));
-    table('R', 'R', 'cosines of rows', null, sampleHead, rows, rows, (i, j) => this.attend(i, d.truth[i]));
-    table('K', 'K', 'of columns', null, classHead, columns, columns, c => this.attend(this.focus.row, c));
+    table('R', 'R', 'rows: student’s against teacher’s', sampleHead, sampleHead, rows, rows, (i, j) => this.attend(i, d.truth[i]));
+    table('K', 'K', 'columns', classHead, classHead, columns, columns, c => this.attend(this.focus.row, c));
   }
 
-  controls(parent) {
+  measures(parent) {
     const d = this.data;
     const terms = element(parent, 'div', {class: 'terms'});
     this.terms = {};
@@ -200,7 +200,15 @@ class Simplex {
       const weight = element(terms, 'span', {class: 'weight'});
       this.terms[name] = {fill: element(bar, 'i'), value, weight, wrap: bar};
     }
-    const buttons = element(parent, 'div', {class: 'row-of'});
+    const heat = element(terms, 'label', {class: 'heat'});
+    this.heat = element(heat, 'b');
+    this.slider = element(terms, 'input', {type: 'range', min: 0, max: d.temperatures.length - 1, step: 1, 'aria-label': 'Temperature T'});
+    this.slider.addEventListener('input', () => { this.T = d.temperatures[this.slider.value]; this.render(); });
+    this.slider.addEventListener('change', () => { this.given = this.T; this.send('temperature', this.T); });
+  }
+
+  buttons(parent) {
+    const d = this.data, buttons = element(parent, 'div', {class: 'row-of'});
     const button = (words, act, kind = '') => {
       const made = element(buttons, 'button', {type: 'button', class: kind}, words);
       made.addEventListener('click', act);
@@ -210,12 +218,8 @@ class Simplex {
     button('One step', () => { this.halt(); this.descend(RATE); this.render(); });
     button('Onto the teacher', () => this.put(d.teacher));
     button('Reset', () => this.put(d.student));
-    const heat = element(buttons, 'label', {class: 'heat'});
-    heat.append('T');
-    this.slider = element(heat, 'input', {type: 'range', min: 0, max: d.temperatures.length - 1, step: 1, 'aria-label': 'Temperature T'});
-    this.heat = element(heat, 'b');
-    this.slider.addEventListener('input', () => { this.T = d.temperatures[this.slider.value]; this.render(); });
-    this.slider.addEventListener('change', () => { this.given = this.T; this.send('temperature', this.T); });
+    const key = element(parent, 'p', {class: 'key'});
+    key.append('Filled: ', d.name, ', to be dragged or moved with the arrow keys. Ring: its teacher. Arrow: one step down the chosen terms.');
   }
 
   // -- what a person does ---------------------------------------------------------------------------------
@@ -292,17 +296,16 @@ class Simplex {
     this.fill('T', Q, (i, c) => i === row || c === column);
     this.fill('R', R, i => i === row);
     this.fill('K', K, c => c === column);
-    const tops = {kl: 2, sample: 2.5, class: 2};
+    const tops = {kl: 4, sample: 1.5 * Math.log(P.length), class: 1.5 * Math.log(3)}; // log n: all cosines alike
     for (const [name] of TERMS) {
       const part = this.terms[name], value = found[name].value;
       part.fill.style.width = `${100 * Math.min(1, value / tops[name])}%`;
-      part.wrap.parentElement.classList.toggle('off', false);
       part.wrap.style.opacity = part.value.style.opacity = this.on[name] ? 1 : 0.45;
       part.value.textContent = number(value);
       part.weight.textContent = `× ${weights[name]} = ${number(weights[name] * value)}`;
     }
     this.slider.value = temperatures.indexOf(T);
-    this.heat.textContent = `= ${T}`;
+    this.heat.textContent = `Temperature T = ${T}`;
     this.said.textContent = this.sentence(P, Q, K, found);
   }
 

@@ -61,6 +61,7 @@ def _maps(height: int) -> None:
         class_names=names,
         labels=inner,
         height=height - 60,
+        narrowest=160,
         label="Five maps of the same images; they differ in UMAP's seed alone",
     )
     first, second = source.class_names[a], source.class_names[b]

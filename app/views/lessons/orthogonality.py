@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data
-from app.components import chart, frame, style
+from app.components import chart, frame, presenter, style
 from app.views.lessons.lesson import Lesson, finding, needs_a_student
 from app.views.lessons.temperature import temperature_slider
 from bickd_viz import lesson_text
@@ -47,7 +47,7 @@ def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: 
         theme=style.theme(),
         height=height - 50,
     )
-    chart.show(drawn, "learn-vectors")
+    chart.show(presenter.fitted(drawn), "learn-vectors")
 
 
 def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
@@ -71,7 +71,7 @@ def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
         theme=style.theme(),
         height=height - 50,
     )
-    chart.show(drawn, "learn-paths")
+    chart.show(presenter.fitted(drawn), "learn-paths")
 
 
 def _finding(of: data.Comparison, student: data.Model, T: float) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, style
+from app.components import chart, presenter, style
 from app.data import lessons as facts
 from app.views.lessons.lesson import Lesson, finding, needs_a_student
 from bickd_viz import lesson_text, text
@@ -52,13 +52,15 @@ def _batch(of: data.Comparison, height: int) -> None:
             style.card_title(
                 title, f"loss {text.number(pull.value)}, length of the gradient {text.number(size)}"
             )
-            chart.show(_matrix(of, found, pull.gradient, height - 40), f"learn-pull-{name}")
-    finding(
-        lesson_text.sentence_for_pulls(found.same_way, found.on_differing, float(found.differs.mean()))
-        + f" Warm cells are to rise, cool ones to fall, a dot is the true class; {len(found.rows)} of "
-        f"{len(found.positions)} images and {len(found.columns)} of {len(of.class_names)} classes are shown, those with most "
-        "pull, each loss in shades of its own strongest cell."
-    )
+            chart.show(presenter.fitted(_matrix(of, found, pull.gradient, height - 40)), f"learn-pull-{name}")
+    finding(lesson_text.sentence_for_pulls(found.same_way, found.on_differing, float(found.differs.mean())))
+    if not state.current().present:
+        st.caption(
+            f"The pull is minus the gradient on the student's logits: warm cells are to rise, cool ones to fall, a dot is the true "
+            f"class. What rises in one cell falls in all others of its row together. Shown are {len(found.rows)} of the "
+            f"batch's {len(found.positions)} images and {len(found.columns)} of {len(of.class_names)} classes, those with most pull, each loss in "
+            "shades of its own strongest cell. Presets' weights; the cross-entropy with the labels, which all three add, is left out."
+        )
 
 
 def _matrix(of: data.Comparison, found: facts.BatchPulls, gradient: np.ndarray, height: int):

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, style
+from app.components import chart, presenter, style
 from app.data import lessons as facts
 from app.views.lessons.lesson import Lesson, finding
 from bickd_viz import ModelStyle, lesson_text
@@ -60,9 +60,9 @@ def show(of: data.Comparison, height: int) -> None:
         drawn = soft_targets(
             p, names, truth=truth, colour=style.theme().accent, theme=style.theme(), height=height
         )
-        chart.show(drawn, "learn-bars")
+        chart.show(presenter.fitted(drawn), "learn-bars")
     with curves:
-        chart.show(_curves(of, at, T, colour, height), "learn-curves")
+        chart.show(presenter.fitted(_curves(of, at, T, colour, height)), "learn-curves")
     first = int(said[at])
     finding(
         lesson_text.sentence_for_temperature(
@@ -102,7 +102,7 @@ def _curves(of: data.Comparison, at: int, T: float, colour: str, height: int):
             ),
         ],
         x_title="temperature T",
-        y_title="entropy of this image (share of log C), class overlap of all",
+        y_title="doubt of this image, overlap of all",
         mark=T,
         log_x=True,
         theme=theme,
