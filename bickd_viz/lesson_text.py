@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bickd_viz.text import counted, number, percent, together
+from bickd_viz.text import Interval, counted, excludes_zero, interval_text, number, percent, together
 
 
 def sentence_for_temperature(
@@ -40,9 +40,10 @@ def sentence_for_sharpness_alone(
     other: str,
     now: tuple[float, float],
     at_matched: tuple[float, float] | None,
+    difference: Interval | None,
     temperature: float,
 ) -> str:
-    """Two models' overlap (model, other) at one T, and at the teacher's mean entropy."""
+    """Two models' overlap (model, other) at one T, and at the teacher's mean entropy, with the paired difference there."""
     ours, theirs = together(*now)
     text = f"At T = {temperature:g} the classes of {name} overlap by {ours}, those of {other} by {theirs}"
     if at_matched is None:
@@ -50,6 +51,10 @@ def sentence_for_sharpness_alone(
     gap, left = now[0] - now[1], at_matched[0] - at_matched[1]
     a, b = together(*at_matched)
     text += f"; as unsure as the teacher, by {a} and {b}"
+    if difference is not None:
+        text += f" (difference {number(difference.estimate)} {interval_text(difference)})"
+        if not excludes_zero(difference):
+            return text + ": no difference seen when sharpness is taken out."
     if abs(gap) < 1e-9:
         return text + "."
     if gap * left < 0:
@@ -74,7 +79,7 @@ def sentence_for_cost(
     if kl is not None:
         parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
     if calibration is not None:
-        parts.append("calibration error {} against {}".format(*(percent(v) for v in calibration)))
+        parts.append("calibration error at T = 1 {} against {}".format(*(percent(v) for v in calibration)))
     return f"What {name} pays or gains beside {other}: " + "; ".join(parts) + "." if parts else ""
 
 
@@ -85,10 +90,14 @@ def sentence_for_pulls(
     dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
     kd, dist_share, bickd_share = (percent(on_differing[name], 0) for name in ("kd", "dist", "bickd"))
     return (
-        f"BicKD's pull {_direction(bickd)} KD's (cosine {number(bickd)}), DIST's {_direction(dist)} it "
-        f"({number(dist)}). The {percent(differs, 0)} of the batch on which student and teacher name different classes "
-        f"get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's."
+        f"BicKD's pull {_direction(bickd)} KD's (cosine {_signed(bickd)}), DIST's {_direction(dist)} it "
+        f"({_signed(dist)}). The {percent(differs, 0)} of the batch on which student and teacher name different classes "
+        f"get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells are to rise, cool ones to fall."
     )
+
+
+def _signed(cosine: float) -> str:
+    return f"{cosine:.2f}".replace("-", "−")
 
 
 def _direction(cosine: float) -> str:

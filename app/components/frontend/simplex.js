@@ -119,7 +119,8 @@ class Simplex {
       const point = element(svg, 'g', {class: 'pt', tabindex: 0, role: 'application',
         'aria-label': `Sample ${i + 1}, a ${d.classes[c]}: drag it, or move it with the arrow keys`});
       element(point, 'circle', {r: 11, fill: d.colours[c]});
-      element(point, 'text', {}, String(i + 1));
+      const [r, g, b] = rgb(d.colours[c]);
+      element(point, 'text', {fill: 0.299 * r + 0.587 * g + 0.114 * b > 130 ? '#111827' : '#ffffff'}, String(i + 1));
       this.marks[i].point = point;
       this.draggable(point, i);
     });

@@ -56,7 +56,7 @@ def _batch(of: data.Comparison, height: int) -> None:
     finding(lesson_text.sentence_for_pulls(found.same_way, found.on_differing, float(found.differs.mean())))
     if not state.current().present:
         st.caption(
-            f"The pull is minus the gradient on the student's logits: warm cells are to rise, cool ones to fall, a dot is the true "
+            f"The pull is minus the gradient on the student's logits; a dot is the true "
             f"class. What rises in one cell falls in all others of its row together. Shown are {len(found.rows)} of the "
             f"batch's {len(found.positions)} images and {len(found.columns)} of {len(of.class_names)} classes, those with most pull, each loss in "
             "shades of its own strongest cell. Presets' weights; the cross-entropy with the labels, which all three add, is left out."
