@@ -79,7 +79,7 @@ def sentence_for_cost(
     if kl is not None:
         parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
     if calibration is not None:
-        parts.append("calibration error at T = 1 {} against {}".format(*(percent(v) for v in calibration)))
+        parts.append("calibration error (T = 1) {} against {}".format(*(percent(v) for v in calibration)))
     return f"What {name} pays or gains beside {other}: " + "; ".join(parts) + "." if parts else ""
 
 

@@ -147,7 +147,7 @@ class SeedMaps:
 
     Attributes:
         coordinates: [starts, neighbours, seeds, N, 2], each turned and mirrored onto its first seed, width 1.
-        displacement: [starts, neighbours] mean movement between two seeds, in layout widths.
+        displacement: [starts, neighbours] mean movement between two of these, in layout widths.
         trustworthiness: [starts, neighbours, seeds].
         ids: [N]. meta: starts, neighbours, seeds and where the samples come from.
     """
@@ -172,11 +172,11 @@ def _seed_maps(mark: Fingerprint) -> SeedMaps:
     shown, moved = np.empty_like(raw), np.zeros(raw.shape[:2])
     for start, neighbours in np.ndindex(moved.shape):
         layouts = raw[start, neighbours]
-        moved[start, neighbours] = reseeding_displacement(list(layouts))
         for seed, layout in enumerate(layouts):
             turned = align_to(layouts[0], layout) if seed else layout
             turned = turned - (turned.max(axis=0) + turned.min(axis=0)) / 2
             shown[start, neighbours, seed] = turned / layout_width(turned)
+        moved[start, neighbours] = reseeding_displacement(list(shown[start, neighbours]))
     return SeedMaps(shown, moved, trust, ids, meta)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.data import Comparison
 
-ROOMY, TIGHT = 400, 312
+ROOMY, TIGHT = 400, 306
 """Height of a lesson's chart in px, on the page and in the presenter's view."""
 
 

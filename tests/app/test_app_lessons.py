@@ -1,0 +1,67 @@
+"""The lessons' data: the stored maps belong to the bundled run, and what is said of them is measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from app.data import lessons as facts
+from app.data.runs import BASE
+from app.state import LESSONS, ViewState
+from app.views import learn
+from bickd_core.geometry.reseeding import reseeding_displacement
+from bickd_core.layouts import content_key
+from bickd_core.predictions import Predictions
+
+FILE = BASE / "app" / "assets" / "lesson-maps.npz"
+
+
+@pytest.fixture
+def bundled(monkeypatch):
+    monkeypatch.setenv("BICKD_SHELF", str(BASE / "pretrained"))
+
+
+def test_the_stored_maps_are_small_and_of_the_bundled_predictions():
+    maps = facts.seed_maps()
+    assert FILE.stat().st_size < 300_000
+    stored = Predictions.load(BASE / "pretrained" / maps.meta["source"] / "predictions-test.npz")
+    assert content_key(stored) == maps.meta["predictions"], "run docs/lesson_maps.py again"
+    assert set(maps.ids.tolist()) <= set(stored.ids.tolist())
+    assert len(maps.meta["seeds"]) == 5
+
+
+def test_displacement_is_that_of_the_maps_that_are_shown():
+    maps = facts.seed_maps()
+    for at in ((0, 3), (1, 6)):
+        shown = reseeding_displacement(list(maps.coordinates[at]))
+        assert maps.displacement[at] == pytest.approx(shown, rel=1e-3)
+        assert np.ptp(maps.coordinates[at], axis=1).max(axis=-1) == pytest.approx(np.ones(5), abs=1e-4)
+
+
+def test_the_wandering_pair_is_found_by_trying_all(bundled):
+    maps = facts.seed_maps()
+    known = facts.samples_of(maps)
+    layouts = maps.coordinates[0, 3]
+    a, b, distances = facts.wandering_pair(layouts, known.labels)
+
+    def spread(c: int, d: int) -> float:
+        apart = []
+        for layout in layouts:
+            ends = [np.median(layout[known.labels == k], axis=0) for k in (c, d)]
+            apart.append(float(np.hypot(*(ends[0] - ends[1]))))
+        return max(apart) - min(apart)
+
+    best = max(spread(c, d) for c in known.classes for d in known.classes if c < d)
+    assert spread(a, b) == pytest.approx(best, rel=1e-5)
+    assert float(np.ptp(distances)) == pytest.approx(best, rel=1e-5)
+
+
+def test_every_lesson_has_its_number_in_the_link():
+    assert [str(k + 1) for k in range(len(learn.LESSONS))] == list(LESSONS)
+    assert {"lesson", "present"} <= {field.name for field in fields(ViewState)}
+    for lesson in learn.LESSONS:
+        assert lesson.question.endswith("?")
+        assert lesson.asked.endswith(("?", "."))
+        assert len(lesson.answer) > 80

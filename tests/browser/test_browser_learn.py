@@ -1,0 +1,183 @@
+"""The lessons and the presenter's view: played with by pointer and keyboard, bookmarked, turned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from browser_harness import AppPage, AppServer, tab, until
+from playwright.sync_api import Browser, expect
+
+from app.views.learn import LESSONS
+from bickd_core import gradients
+from bickd_core.geometry import class_geometry
+from bickd_core.lessons import closest_three, furthest_of_each
+from bickd_core.runs import Library
+
+NUMBERS = range(1, len(LESSONS) + 1)
+
+
+def term(app: AppPage, name: str) -> float:
+    words = app.key("learn-simplex").locator(f'[data-term="{name}"]').inner_text()
+    return float(words.replace("−", "-"))
+
+
+def terms(app: AppPage) -> list[float]:
+    return [term(app, name) for name in ("kl", "sample", "class")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_each_lesson_opens_from_its_link(browser: Browser, server: AppServer, number, scheme):
+    with tab(browser, server, scheme=scheme) as opened:
+        opened.open("learn", {"lesson": str(number)})
+        opened.check()
+        assert opened.title() == LESSONS[number - 1].question
+        assert opened.query().get("lesson", "1") == str(number)
+        expect(opened.page.get_by_text("Check yourself")).to_be_visible()
+        assert opened.sideways() == 0
+
+
+def test_the_answer_is_revealed(app: AppPage):
+    app.open("learn", {"lesson": "3"})
+    assert app.page.get_by_text("divide its logits by a smaller T").count() == 0
+    app.page.get_by_role("button", name="Show the answer").click()
+    expect(app.page.get_by_text("divide its logits by a smaller T")).to_be_visible()
+
+
+def test_the_triangle_begins_with_real_logits_and_the_losses_of_training(app: AppPage, server: AppServer):
+    library = Library(server.shelf, server.runs)
+    teacher, student = (
+        library.find(f"caltech95/{name}").predictions("test") for name in ("teacher", "ce-s0")
+    )
+    P, Q = teacher.probabilities(4.0), student.probabilities(4.0)
+    found = class_geometry(P)
+    classes = list(closest_three(found.gram, found.empty))
+    inner = [p[:, classes] / p[:, classes].sum(axis=1, keepdims=True) for p in (P, Q)]
+    at = furthest_of_each(*inner, teacher.labels, classes, 2)
+    z, t = (model.logits[np.ix_(at, classes)] for model in (student, teacher))
+    expected = [loss(z, t).value for loss in (gradients.kd, gradients.bickd_sample, gradients.bickd_class)]
+    app.open("learn", {"lesson": "2"})
+    assert terms(app) == pytest.approx(expected, abs=0.006)
+
+
+def test_a_dragged_point_moves_rows_columns_and_terms_without_a_call_to_python(app: AppPage):
+    app.open("learn", {"lesson": "2"})
+    simplex = app.key("learn-simplex")
+    before, row = terms(app), simplex.locator("table").first.inner_text()
+    runs = app.page.evaluate("window.__runs")
+    point = simplex.locator(".pt").first.bounding_box()
+    corner = simplex.locator("polygon.edge").bounding_box()
+    assert point is not None
+    assert corner is not None
+    app.page.mouse.move(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
+    app.page.mouse.down()
+    app.page.mouse.move(corner["x"] + corner["width"] / 2, corner["y"] + 8, steps=5)
+    app.page.mouse.up()
+    assert terms(app) != before
+    assert simplex.locator("table").first.inner_text() != row
+    first = simplex.locator("table").first.locator("td").first
+    assert float(first.inner_text() + ("" if first.inner_text() == "1" else "0")) > 0.9
+    assert app.page.evaluate("window.__runs") == runs
+
+
+def test_the_triangle_is_played_with_the_keyboard_alone(app: AppPage):
+    app.open("learn", {"lesson": "2", "present": "1"})
+    before = terms(app)
+    point = app.key("learn-simplex").locator(".pt").nth(1)
+    point.focus()
+    for _ in range(3):
+        point.press("ArrowLeft")
+    assert terms(app) != before
+    assert app.query()["lesson"] == "2", "the arrow keys of a point must not turn the page"
+
+
+def test_on_the_teacher_kl_is_nothing_and_the_contrasts_are_not(app: AppPage):
+    app.open("learn", {"lesson": "2"})
+    app.page.get_by_role("button", name="Onto the teacher").click()
+    assert term(app, "kl") == 0.0
+    assert min(term(app, "sample"), term(app, "class")) > 0.1
+    before = term(app, "class")
+    app.page.get_by_text("T² KL").click()
+    app.page.get_by_role("button", name="One step").click()
+    until("the class-wise term to fall", lambda: term(app, "class") < before)
+    assert term(app, "kl") > 0.0
+
+
+def test_the_temperature_of_the_triangle_is_the_temperature_of_the_page(app: AppPage):
+    app.open("learn", {"lesson": "2"})
+    before = terms(app)
+    slider = app.key("learn-simplex").get_by_role("slider", name="Temperature T")
+    with app.rerun():
+        slider.press("ArrowRight")
+    assert app.query()["temperature"] == "5"
+    assert terms(app) != before
+
+
+def test_the_temperature_acts_on_the_bars_and_the_sentence(app: AppPage):
+    app.open("learn")
+    assert "at T = 4" in app.key("learn-finding").inner_text()
+    with app.rerun():
+        app.key("learn-temperature").get_by_role("slider").press("ArrowLeft")
+    assert "at T = 3" in app.key("learn-finding").inner_text()
+    assert app.query()["temperature"] == "3"
+
+
+def test_n_neighbors_and_the_start_change_the_measured_displacement(app: AppPage):
+    app.open("learn", {"lesson": "5"})
+    words = app.key("learn-finding").inner_text()
+    with app.rerun():
+        app.key("learn-neighbours").get_by_role("slider").press("ArrowRight")
+    at_thirty = app.key("learn-finding").inner_text()
+    assert "n_neighbors = 30" in at_thirty
+    with app.rerun():
+        app.page.get_by_text("from the PCA").click()
+    assert len({words, at_thirty, app.key("learn-finding").inner_text()}) == 3
+
+
+def test_keys_turn_the_presenters_pages_and_escape_leaves(app: AppPage):
+    app.open("learn", {"present": "1"})
+    expect(app.page.get_by_test_id("stSidebar")).to_be_hidden()
+    for key, lesson in (("ArrowRight", "2"), ("PageDown", "3"), ("ArrowLeft", "2"), ("PageUp", "1")):
+        with app.rerun():
+            app.page.keyboard.press(key)
+        assert app.query().get("lesson", "1") == lesson
+        assert app.query()["present"] == "1"
+        assert app.title() == LESSONS[int(lesson) - 1].question
+    with app.rerun():
+        app.page.keyboard.press("Escape")
+    assert "present" not in app.query()
+    expect(app.page.get_by_test_id("stSidebar")).to_be_visible()
+
+
+@pytest.mark.parametrize("window", [(1280, 720), (1920, 1080)], ids=str)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_presented_lesson_fits_the_projector(browser: Browser, server: AppServer, number, window):
+    with tab(browser, server, width=window[0], height=window[1]) as opened:
+        opened.open("learn", {"lesson": str(number), "present": "1"})
+        opened.check()
+        assert opened.query() | {"lesson": str(number)} == opened.query() | {
+            "present": "1",
+            "lesson": str(number),
+        }
+        room = "(() => { const m = document.querySelector('[data-testid=\"stMain\"]'); return m.scrollHeight - m.clientHeight; })()"
+        assert opened.page.evaluate(room) <= 0
+        assert opened.sideways() == 0
+
+
+def test_the_link_of_a_presented_lesson_opens_again(app: AppPage):
+    app.open("learn", {"lesson": "4", "present": "1"})
+    app.reload()
+    assert app.title() == LESSONS[3].question
+    assert app.query()["present"] == "1"
+    expect(app.page.get_by_test_id("stSidebar")).to_be_hidden()
+
+
+def test_other_data_and_no_student_are_met_with_words(app: AppPage):
+    app.open("learn", {"teacher": "caltech95/teacher", "lesson": "2"})
+    expect(app.page.get_by_text("needs a student")).to_be_visible()
+    for number in ("1", "2", "3", "4"):
+        app.open(
+            "learn", {"teacher": "fashion-mnist/teacher", "students": "fashion-mnist/kd-s0", "lesson": number}
+        )
+        app.check()
+        assert app.title() == LESSONS[int(number) - 1].question

@@ -1,0 +1,124 @@
+"""The lessons' charts and sentences."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from bickd_viz import DARK, LIGHT, lesson_text
+from bickd_viz.charts import class_vectors, pull_matrix, soft_targets
+from bickd_viz.paper import enlarged
+
+
+def test_bars_hold_all_probability_and_mark_the_true_class():
+    p = np.array([0.1, 0.5, 0.02, 0.3, 0.08])
+    fig = soft_targets(p, list("abcde"), top=3, truth=3, colour="#D55E00")
+    bars = fig.data[0]
+    assert list(bars.x) == pytest.approx([0.5, 0.3, 0.1, 0.1])
+    assert sum(bars.x) == pytest.approx(1.0)
+    assert list(fig.layout.yaxis.ticktext) == ["b", "d", "a", "2 others"]
+    assert bars.marker.color[1] == "#D55E00"
+    assert bars.marker.color[0] != "#D55E00"
+
+
+def test_bars_of_few_classes_have_no_others():
+    assert len(soft_targets(np.array([0.2, 0.8]), ["a", "b"]).data[0].x) == 2
+    with pytest.raises(ValueError, match="shape"):
+        soft_targets(np.zeros(3), ["a", "b"])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize(("cosine", "degrees"), [(1.0, "0°"), (0.5, "60°"), (0.0, "90°")])
+def test_the_angle_between_the_arrows_is_that_of_the_cosine(cosine, degrees, theme):
+    fig = class_vectors(
+        cosine, ("crab", "lobster"), colour="#0072B2", reference=("teacher", 0.7), theme=theme
+    )
+    assert degrees in [note.text for note in fig.layout.annotations]
+    arms = [t for t in fig.data if t.mode == "lines" and t.line.width == 4]
+    first, second = (np.array([t.x[1], t.y[1]]) for t in arms)
+    assert first @ second / (np.linalg.norm(first) * np.linalg.norm(second)) == pytest.approx(cosine)
+
+
+def test_pulls_are_drawn_with_their_sign_and_the_true_class():
+    fig = pull_matrix(
+        np.array([[0.2, -0.1, 0.0], [0.0, 0.1, -0.3]]), ["a", "b"], ["x", "y", "z"], largest=0.3, truths=[0, None]
+    )  # fmt: skip
+    assert fig.data[0].z[0, 0] == pytest.approx(0.2)
+    assert (fig.data[0].zmin, fig.data[0].zmax) == (-0.3, 0.3)
+    assert (list(fig.data[1].x), list(fig.data[1].y)) == ([0], [0])
+    with pytest.raises(ValueError, match="like its names"):
+        pull_matrix(np.zeros((2, 2)), ["a"], ["x", "y"], largest=1)
+
+
+def test_an_enlarged_figure_keeps_its_place():
+    fig = go.Figure(
+        go.Scatter(x=[1], y=[2], marker_size=10, line_width=2), layout=dict(height=300, font_size=12)
+    )
+    fig.update_layout(margin=dict(l=10))
+    twice = enlarged(fig, 2.0)
+    assert (twice.layout.height, twice.layout.font.size, twice.layout.margin.l) == (300, 24, 20)
+    assert (twice.data[0].marker.size, twice.data[0].line.width) == (20, 4)
+    assert fig.layout.font.size == 12
+    with pytest.raises(ValueError, match="factor must be above 0"):
+        enlarged(fig, 0)
+
+
+def words(truth: str, first: str) -> str:
+    return lesson_text.sentence_for_temperature(
+        truth=truth, first=first, probability=0.24, entropy=0.69, overlap=0.163, temperature=4, n=1208, split="test"
+    )  # fmt: skip
+
+
+def test_the_teacher_is_right_wrong_or_not_judged():
+    assert words("pizza", "brain").startswith(
+        "The teacher says brain, but the image is of class pizza: at T = 4 it gives brain 24%"
+    )
+    assert words("pizza", "pizza").startswith("The teacher is right to say pizza")
+    assert words("", "pizza").startswith("The teacher says pizza: at T = 4")
+    assert "over all 1,208 test images its classes overlap by 0.163." in words("pizza", "pizza")
+
+
+def interval(estimate, low, high):
+    return SimpleNamespace(estimate=estimate, low=low, high=high)
+
+
+def test_what_sharpness_leaves_of_a_gap_is_said_and_nothing_where_none_is_seen():
+    say = lesson_text.sentence_for_sharpness_alone
+    seen = say("BicKD", "KD", (0.1, 0.2), (0.17, 0.2), interval(-0.03, -0.04, -0.02), 4)
+    assert "30% of the gap is left" in seen
+    assert "[−0.040, −0.020]" in seen
+    assert "no difference seen" in say(
+        "BicKD", "KD", (0.1, 0.2), (0.19, 0.2), interval(-0.01, -0.03, 0.01), 4
+    )
+    assert "turns round" in say("BicKD", "KD", (0.1, 0.2), (0.25, 0.2), interval(0.05, 0.04, 0.06), 4)
+    assert "cannot be had" in say("BicKD", "KD", (0.1, 0.2), None, None, 4)
+
+
+def test_the_cost_names_what_goes_against_a_model():
+    text = lesson_text.sentence_for_cost("BicKD", "KD", (-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17))
+    assert "no difference seen in accuracy, −1.0 points [−3.0, +1.0]" in text
+    assert "0.270 against 0.170 nats" in text
+    assert "21.9% against 17.0%" in text
+    assert lesson_text.sentence_for_cost("BicKD", "KD", None, None, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("cosine", "said"),
+    [(0.95, "nearly the same way"), (0.7, "partly"), (0.1, "little to do with"), (-0.5, "against")],
+)
+def test_directions_in_words(cosine, said):
+    same = {("kd", "dist"): 0.7, ("kd", "bickd"): cosine}
+    text = lesson_text.sentence_for_pulls(same, {"kd": 0.38, "dist": 0.43, "bickd": 0.38}, 0.41)
+    assert said in text.split("KD's (cosine")[0]
+    assert "get 38% of KD's pull, 43% of DIST's and 38% of BicKD's" in text
+
+
+def test_seeds_in_words():
+    text = lesson_text.sentence_for_seeds(
+        n=270, displacement=0.182, neighbours=15, trust=[0.978, 0.98], pair=("ketch", "Leopards"), distances=[0.3, 0.97]
+    )  # fmt: skip
+    assert "0.182 layout widths" in text
+    assert "ketch and Leopards lie 0.300 widths apart under one seed and 0.970 under another" in text
