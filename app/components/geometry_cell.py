@@ -48,7 +48,8 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
         captions = [
             (
                 thumbs.true_class(of, position),
-                f"{found.probabilities[position, 0]:.0%} | {found.probabilities[position, 1]:.0%} · {_part(part, cosine)}",
+                f"{_share(found.probabilities[position, 0])} | {_share(found.probabilities[position, 1])} · "
+                f"{_share(part / cosine if cosine > 0 else 0.0)}",
             )
             for position, part in zip(positions.tolist(), found.parts.tolist(), strict=False)
         ]
@@ -68,7 +69,6 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
         chart.show(drawn, f"geometry-histogram-{model.key}", take=take)
 
 
-def _part(part: float, whole: float) -> str:
-    """A sample's share of the cell."""
-    share = part / whole if whole > 0 else 0.0
-    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+def _share(value: float) -> str:
+    """Whole per cent from 10 on, a decimal below: 12%, 3.4%, 0.2%."""
+    return f"{value:.1%}" if abs(value) < 0.0995 else f"{value:.0%}"
