@@ -36,6 +36,7 @@ from bickd_core.geometry import (
     softmax,
     stratified_shards,
     summarise,
+    teacher_side,
 )
 from bickd_core.predictions import Predictions
 
@@ -122,10 +123,16 @@ def small(n: int, n_classes: int, repeats: int) -> None:
     """What a page asks for: a teacher with four students."""
     every = models(n, n_classes, 5, features=64)
     teacher = every[0]
+
+    def five() -> None:
+        side = teacher_side(teacher, T=T)
+        for model in every:
+            summarise(teacher, model, T=T, side=side)
+
     parts: list[tuple[str, Callable[[], object]]] = [
         ("class_geometry of five models", lambda: [class_geometry(m.probabilities(T)) for m in every]),
         ("summarise of one model beside the teacher", lambda: summarise(teacher, every[1], T=T)),
-        ("summarise of five models", lambda: [summarise(teacher, m, T=T) for m in every]),
+        ("summarise of five models", five),
     ]
     print(f"\n### {n:,} x {n_classes:,}, teacher and four students, one BLAS thread as in the app\n")
     print("| what | median s | min | max | processor s |\n|---|---|---|---|---|")

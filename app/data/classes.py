@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from app.data.comparison import Comparison, Model
-from app.data.figures import class_order, geometry, matched_temperature_of
+from app.data.figures import LARGE, class_order, geometry, matched_temperature_of
 from app.data.runs import Fingerprint, fingerprint, library
 from bickd_core.atomic import write_bytes
 from bickd_core.data.hierarchy import Hierarchy, HierarchyError, bundled_hierarchy, read_hierarchy, to_csv
@@ -37,9 +37,6 @@ from bickd_core.geometry import (
     superclass_order,
     temperature_curve,
 )
-
-LARGE = 2_000_000
-"""Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bickd_core.geometry import (
     MatchedTemperature,
     RowSimilarity,
     Summary,
+    TeacherSide,
     cka_null,
     class_geometry,
     cluster_order,
@@ -29,9 +30,13 @@ from bickd_core.geometry import (
     shard_grams,
     stratified_shards,
     summarise,
+    teacher_side,
 )
 from bickd_core.predictions import align
 from bickd_core.runs import RunInfo
+
+LARGE = 2_000_000
+"""Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
 
 
 def summary(of: Comparison, model: Model, temperature: float) -> Summary:
@@ -40,7 +45,14 @@ def summary(of: Comparison, model: Model, temperature: float) -> Summary:
 
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _summary(key: tuple[Fingerprint, ...], model: str, temperature: float, _of: Comparison) -> Summary:
-    return summarise(_of.teacher.predictions, _of.model(model).predictions, T=temperature)
+    side = None if _of.n * len(_of.class_names) > LARGE else _teacher_side(key, temperature, _of)
+    return summarise(_of.teacher.predictions, _of.model(model).predictions, T=temperature, side=side)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _teacher_side(key: tuple[Fingerprint, ...], temperature: float, _of: Comparison) -> TeacherSide:
+    """The teacher's part in every student's summary."""
+    return teacher_side(_of.teacher.predictions, T=temperature)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -108,7 +108,7 @@ from bickd_core.geometry.shards import SHARDS, stratified_shards
 from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
 from bickd_core.geometry.simplex import CORNERS, Simplex, simplex_view
-from bickd_core.geometry.summary import Summary, check_aligned, summarise
+from bickd_core.geometry.summary import Summary, TeacherSide, check_aligned, summarise, teacher_side
 from bickd_core.geometry.umap_maps import aligned_layouts, transform_layout, umap_layout
 
 __all__ = [
@@ -141,6 +141,7 @@ __all__ = [
     "ShardGrams",
     "Simplex",
     "Summary",
+    "TeacherSide",
     "TemperatureCurve",
     "accuracy",
     "agreement_rate",
@@ -227,6 +228,7 @@ __all__ = [
     "summarise",
     "summarise_calibration",
     "superclass_order",
+    "teacher_side",
     "temperature_curve",
     "transform_layout",
     "umap_layout",

@@ -116,28 +116,57 @@ def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicate
         Replicated, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do not vary).
     """
     X, Y = similarity.reduced_pair(X, Y)
-    n = len(X)
-    shard = checked_shard(shard, n)
-    if n < 4:
+    return cka_between(_side(X, shard), _side(Y, shard))
+
+
+@dataclass(frozen=True)
+class CkaSide:
+    """One representation, ready to be compared with several others on the same shards.
+
+    Attributes:
+        rows: [N, D] centred, shard after shard.
+        ends: where each shard ends.
+        own: [1 + G] debiased HSIC with itself, of all samples and without each shard; NaN below 4 samples.
+    """
+
+    rows: np.ndarray
+    ends: tuple[int, ...]
+    own: np.ndarray
+
+
+def cka_side(X: np.ndarray, shard: np.ndarray) -> CkaSide:
+    """One side of a CKA: make the teacher's once for several students."""
+    return _side(similarity.reduced_pair(X, X)[0], shard)
+
+
+def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
+    """Debiased linear CKA of two sides that were made with the same shards, and its replicates."""
+    if first.ends != second.ends:
+        raise ValueError(
+            f"both sides must come from the same shards, got {len(first.ends)} and {len(second.ends)} that end "
+            "elsewhere: pass one result of stratified_shards to both."
+        )
+    n = len(first.rows)
+    across = _hsics(first.rows, second.rows, first.ends)
+    values = [similarity.ratio(*three) for three in zip(across, first.own, second.own, strict=True)]
+    if n < 4 or values[0] is None:
         return None
-    order, ends = np.argsort(shard, kind="stable"), np.cumsum(np.bincount(shard)).tolist()
-    X, Y = X[order], Y[order]
-    parts, wholes = [], []
-    for a, b in ((X, Y), (X, X), (Y, Y)):
-        by_shard = [
-            similarity.moments(a[start:end], b[start:end])
-            for start, end in zip([0, *ends], ends, strict=False)
-        ]
-        parts.append(by_shard)
-        wholes.append(reduce(similarity.Moments.plus, by_shard))
-    estimate = similarity.ratio(*(similarity.hsic(m) for m in wholes))
-    if estimate is None:
-        return None
-    if n - max(part.n for part in parts[0]) < 4:
-        return Replicated(estimate, np.zeros(0), n, (-1.0, 1.0))
-    replicates = []
-    for g in range(len(ends)):
-        rest = (whole.minus(part[g]) for whole, part in zip(wholes, parts, strict=True))
-        value = similarity.ratio(*(similarity.hsic(m) for m in rest))
-        replicates.append(np.nan if value is None else value)
-    return Replicated(estimate, np.array(replicates), n, (-1.0, 1.0))
+    replicates = np.array([np.nan if value is None else value for value in values[1:]])
+    if not np.isfinite(across).all():  # too few samples are left without some shard
+        replicates = np.zeros(0)
+    return Replicated(values[0], replicates, n, (-1.0, 1.0))
+
+
+def _side(X: np.ndarray, shard: np.ndarray) -> CkaSide:
+    """`X` is reduced already."""
+    shard = checked_shard(shard, len(X))
+    rows, ends = X[np.argsort(shard, kind="stable")], tuple(np.cumsum(np.bincount(shard)).tolist())
+    return CkaSide(rows, ends, _hsics(rows, rows, ends))
+
+
+def _hsics(X: np.ndarray, Y: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
+    """Debiased HSIC of all samples, then without each shard [1 + G]; NaN below 4 samples."""
+    parts = [similarity.moments(X[a:b], Y[a:b]) for a, b in zip((0, *ends), ends, strict=False)]
+    whole = reduce(similarity.Moments.plus, parts)
+    every = [whole, *(whole.minus(part) for part in parts)]
+    return np.array([similarity.hsic(m) if m.n > 3 else np.nan for m in every])

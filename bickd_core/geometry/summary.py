@@ -7,10 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from bickd_core.geometry import agreement, jackknife
+from bickd_core.geometry import agreement
 from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.gram_figures import class_figures, overlap_interval
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
+from bickd_core.geometry.jackknife import CkaSide, cka_between, cka_side
 from bickd_core.geometry.kept import shard_grams
 from bickd_core.geometry.probabilities import MatchedTemperature, log_softmax, matched_temperature, softmax
 from bickd_core.geometry.shards import SHARDS, stratified_shards
@@ -79,6 +80,30 @@ class Summary:
     effective_rank: Interval | None
 
 
+@dataclass(frozen=True)
+class TeacherSide:
+    """What `summarise` needs of the teacher at one temperature: log-probabilities, mean entropy, its sides of CKA."""
+
+    log_P: np.ndarray
+    entropy: float
+    logits: CkaSide
+    features: CkaSide | None
+
+
+def teacher_side(
+    teacher: PredictionsLike, *, T: float = 4.0, shards: int = SHARDS, seed: int = 0
+) -> TeacherSide:
+    """Make once what `summarise` needs of the teacher for every student; it is used where labels are the teacher's."""
+    shard = stratified_shards(len(teacher.logits), teacher.labels, shards=shards, seed=seed)
+    return _teacher_side(teacher, T, shard)
+
+
+def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> TeacherSide:
+    log_P = log_softmax(teacher.logits, T)
+    features = None if teacher.features is None else cka_side(teacher.features, shard)
+    return TeacherSide(log_P, _entropy(log_P), cka_side(teacher.logits, shard), features)
+
+
 def summarise(
     teacher: PredictionsLike | None,
     student: PredictionsLike,
@@ -87,6 +112,7 @@ def summarise(
     level: float = 0.95,
     shards: int = SHARDS,
     seed: int = 0,
+    side: TeacherSide | None = None,
 ) -> Summary:
     """All headline figures of `student`; pass the teacher as both to describe it in the same terms.
 
@@ -96,6 +122,7 @@ def summarise(
         T: temperature, above 0.
         level: nominal coverage.
         shards, seed: of the jackknife.
+        side: `teacher_side(teacher, T)` with the same T, shards and seed, to spare its making for every student.
 
     Returns:
         Summary.
@@ -120,9 +147,10 @@ def summarise(
         found["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = None
     if teacher is not None:
-        log_P_teacher = log_softmax(teacher.logits, T)
-        matched = _matched(teacher, student, log_P_teacher, T)
-        found |= _beside_teacher(teacher, student, log_P_teacher, log_P, labels, shard, level)
+        if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
+            side = _teacher_side(teacher, T, shard)
+        matched = _matched(teacher, student, side, T)
+        found |= _beside_teacher(teacher, student, side, log_P, labels, shard, level)
         if matched.reached:
             there = P if matched.temperature == T else softmax(logits, matched.temperature)
             grams = shard_grams(there, shard)
@@ -164,10 +192,16 @@ def check_aligned(teacher: PredictionsLike, student: PredictionsLike) -> None:
         )
 
 
+def _same_labels(first: np.ndarray | None, second: np.ndarray | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)
+
+
 def _matched(
-    teacher: PredictionsLike, student: PredictionsLike, log_P_teacher: np.ndarray, T: float
+    teacher: PredictionsLike, student: PredictionsLike, side: TeacherSide, T: float
 ) -> MatchedTemperature:
-    target = _entropy(log_P_teacher)
+    target = side.entropy
     if np.array_equal(teacher.logits, student.logits):
         return MatchedTemperature(float(T), target, target, True)
     return matched_temperature(student.logits, target, start=T)
@@ -180,22 +214,27 @@ def _entropy(log_P: np.ndarray) -> float:
 def _beside_teacher(
     teacher: PredictionsLike,
     student: PredictionsLike,
-    log_P_teacher: np.ndarray,
+    side: TeacherSide,
     log_P: np.ndarray,
     labels: np.ndarray | None,
     shard: np.ndarray,
     level: float,
 ) -> dict[str, Interval | None]:
-    divergence = agreement.kl_from_logs(log_P_teacher, log_P)
-    moved = agreement.hellinger_from_logs(log_P_teacher, log_P)
+    divergence = agreement.kl_from_logs(side.log_P, log_P)
+    moved = agreement.hellinger_from_logs(side.log_P, log_P)
     found: dict[str, Interval | None] = {
         "agreement": proportion_interval(
             agreement.agrees(teacher.logits, student.logits), labels, level=level
         ),
         "kl": mean_interval(divergence, labels, level=level, bounds=(0.0, np.inf)),
         "displacement": mean_interval(moved, labels, level=level, bounds=(0.0, 1.0)),
-        "cka_logits": jackknife.cka_interval(teacher.logits, student.logits, shard, level=level),
+        "cka_logits": _cka(side.logits, student.logits, shard, level),
     }
-    if teacher.features is not None and student.features is not None:
-        found["cka_features"] = jackknife.cka_interval(teacher.features, student.features, shard, level=level)
+    if side.features is not None and student.features is not None:
+        found["cka_features"] = _cka(side.features, student.features, shard, level)
     return found
+
+
+def _cka(teacher: CkaSide, student: np.ndarray, shard: np.ndarray, level: float) -> Interval | None:
+    found = cka_between(teacher, cka_side(student, shard))
+    return None if found is None else found.interval(level)

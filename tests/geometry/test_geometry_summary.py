@@ -148,3 +148,16 @@ def test_importing_loads_neither_torch_nor_umap_nor_sklearn():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_side_of_the_teacher_made_once_changes_nothing():
+    teacher, student = model(1), model(2)
+    side = geometry.teacher_side(teacher, T=2.0)
+    assert summarise(teacher, student, T=2.0, side=side) == summarise(teacher, student, T=2.0)
+    assert summarise(teacher, replace(student, labels=None), T=2.0, side=side) == summarise(
+        teacher, replace(student, labels=None), T=2.0
+    )
+    blind = replace(teacher, labels=None)
+    assert summarise(blind, student, T=2.0, side=geometry.teacher_side(blind, T=2.0)) == summarise(
+        blind, student, T=2.0
+    )
