@@ -22,6 +22,8 @@ from browser_harness import AppPage, launch, serving, tab
 from playwright.sync_api import Locator, sync_playwright
 
 from app.registry import PAGES
+from bickd_core.geometry import pca_layout
+from bickd_core.layouts import TEMPERATURE, layout_key, store_layout
 from bickd_core.predictions import Predictions
 from bickd_core.runs import Library, RunFolder
 
@@ -97,7 +99,7 @@ def actions() -> Iterator[Action]:
         "Prediction map: colour by another figure",
         lambda app, turn: button(app, "map-colour", turn),
     )
-    yield "by_epoch", "By epoch: next epoch", lambda app, turn: press_slider(app, "epoch-slider")
+    yield "by_epoch", "By epoch: next epoch", lambda app, turn: next_epoch(app)
     yield "disagreements", "Disagreements: click a count", lambda app, turn: count(app, turn)
     yield "calibration", "Calibration: choose a bin", lambda app, turn: button(app, "calibration-bins", turn)
 
@@ -154,8 +156,8 @@ def count(app: AppPage, turn: int) -> None:
     app.page.locator('[class*="st-key-outcome-"]').nth(turn % 4).get_by_role("button").click()
 
 
-def press_slider(app: AppPage, key: str) -> None:
-    app.key(key).get_by_role("slider").press("ArrowLeft")
+def next_epoch(app: AppPage) -> None:
+    app.key("epoch-player").locator('input[type="range"]').press("ArrowLeft")
 
 
 def lasso(app: AppPage, turn: int) -> None:
@@ -174,9 +176,13 @@ def lasso(app: AppPage, turn: int) -> None:
 
 # -- a large comparison ------------------------------------------------------------------------------
 def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
-    """Runs whose logits are drawn at random about a shared mean; returns the query that compares them."""
+    """Runs whose logits are drawn at random about a shared mean; returns the query that compares them.
+
+    A PCA stands in for their UMAP, which would take minutes to make and draws alike.
+    """
     home.mkdir(parents=True)
-    source = Library(ROOT / "pretrained", home).find("caltech95/teacher").info()
+    library = Library(ROOT / "pretrained", home)
+    source = library.find("caltech95/teacher").info()
     chance = np.random.default_rng(0)
     labels = np.arange(n) % c
     centres = chance.normal(0, 1.5, (c, c)) + 5 * np.eye(c)
@@ -195,8 +201,12 @@ def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
         )
         run = RunFolder.create(home, info)
         logits = (shared + chance.normal(0, 2, (n, c))).astype(np.float32)
+        predictions = Predictions(logits, names, np.arange(n), labels)
         for split in ("test", "validation"):
-            Predictions(logits, names, np.arange(n), labels).save(run.predictions_path(split))  # type: ignore[arg-type]
+            predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
+        teacher = library.find("large-teacher")
+        key = layout_key(run, "test", "umap", None if name == "teacher" else teacher)
+        store_layout(library, run, key, pca_layout(predictions.probabilities(TEMPERATURE)))
     return {"teacher": "large-teacher", "students": "~".join(f"large-{method}" for method in METHODS)}
 
 
