@@ -17,7 +17,13 @@ STEPS = (
         "class_geometry",
         "Classes that share probability",
         "Every class is a column of the probability matrix. Two columns with a high cosine are classes that the model "
-        "mixes up. Click a cell to see the images behind it, and move the temperature in the sidebar.",
+        "mixes up. Click a cell: its images become the selection, which every page shows and the address bar holds.",
+    ),
+    (
+        "by_epoch",
+        "How it came about",
+        "Press play and watch the classes come apart, in all models at once. The figures and the matrices stand at the "
+        "same epoch.",
     ),
     (
         "similarity",
@@ -28,8 +34,14 @@ STEPS = (
     (
         "prediction_map",
         "A map, and how far to trust it",
-        "Teacher and student side by side in one frame. Neighbourhoods mean something, far distances do not; the "
-        "figures under the map say how much of the picture is true.",
+        "All models in one frame; draw round some points and they are marked in every panel. Neighbourhoods mean "
+        "something, far distances do not; the figures under the map say how much of the picture is true.",
+    ),
+    (
+        "disagreements",
+        "Who is right where the other is wrong",
+        "Two models on the same images: four counts, each a click away from its images, and whether the difference is "
+        "more than chance.",
     ),
     (
         "distill",
