@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from bickd_core.atomic import write_bytes
+from bickd_core.comparing import SHORT
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import (
     calibration_interval,
@@ -32,7 +33,6 @@ from bickd_viz import text
 SHELF = Path(__file__).resolve().parent
 IMAGES = SHELF.parent / "docs" / "findings"
 DATASET, METHODS, SEEDS = "caltech95", ("ce", "kd", "dist", "bickd"), (0, 1, 2)
-NAMES = {"ce": "CE", "kd": "KD", "dist": "DIST", "bickd": "BicKD"}
 T = 4.0
 STRIP = 10
 
@@ -179,7 +179,7 @@ def sharpness(test: Models) -> str:
         temperatures = np.array([test.matched[method, seed] for seed in SEEDS])
         plain[method], matched[method] = a.mean(), b.mean()
         rows.append(
-            f"| {NAMES[method]} | {a.mean():.3f} ± {a.std(ddof=1):.3f} | {b.mean():.3f} ± {b.std(ddof=1):.3f} | "
+            f"| {SHORT[method]} | {a.mean():.3f} ± {a.std(ddof=1):.3f} | {b.mean():.3f} ± {b.std(ddof=1):.3f} | "
             f"{temperatures.mean():.2f} |"
         )
     own = teacher.overlap.estimate
@@ -194,8 +194,8 @@ def sharpness(test: Models) -> str:
             *rows,
             f"\nA sharper softmax alone lowers overlap. At T = 4 BicKD stands {gap:.3f} below KD; with every model at the teacher's mean "
             f"entropy {left:.3f} of that is left. DIST, at {plain['dist']:.3f}, lies {_side(plain['dist'], own)} the teacher ({own:.3f}) at "
-            f"T = 4, and {_side(matched['dist'], own)} it, at {matched['dist']:.3f}, when entropy is matched. {NAMES[most]} changes most "
-            f"({plain[most]:.3f} to {matched[most]:.3f}); {NAMES[nearest]}, at {matched[nearest]:.3f}, ends nearest to the teacher's own "
+            f"T = 4, and {_side(matched['dist'], own)} it, at {matched['dist']:.3f}, when entropy is matched. {SHORT[most]} changes most "
+            f"({plain[most]:.3f} to {matched[most]:.3f}); {SHORT[nearest]}, at {matched[nearest]:.3f}, ends nearest to the teacher's own "
             "geometry. A claim about orthogonality that names no temperature says little.\n",
             "See it: "
             + _link("", "the four students beside their teacher")
@@ -225,7 +225,7 @@ def confidence(validation: Models, test: Models) -> str:
         cooled = calibration_interval(on_test.probabilities(fit.estimate), labels, shard)
         before[method], after[method] = raw.estimate, cooled.estimate
         rows.append(
-            f"| {NAMES.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f}, {fit.high:.2f}] | {_percent(cooled)} |"
+            f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f}, {fit.high:.2f}] | {_percent(cooled)} |"
         )
     seeds = {
         method: np.mean(
@@ -241,14 +241,14 @@ def confidence(validation: Models, test: Models) -> str:
     seen = "no difference seen" if found.p_value >= 0.05 else "a difference is seen"
     return "\n".join(
         [
-            f"## 3. {NAMES[worst]} is the surest of itself, and one temperature mends it\n",
+            f"## 3. {SHORT[worst]} is the surest of itself, and one temperature mends it\n",
             "Expected calibration error (15 equal-width bins, T = 1, seed 0), with its jackknife interval over the test images; the "
             "temperature that makes the likelihood of the **validation** images largest; and the error on **test** at that temperature.\n",
             "| model | ECE at T = 1 | fitted T | ECE at fitted T |\n|---|---|---|---|",
             *rows,
             "\nMean over three seeds at T = 1: "
-            + ", ".join(f"{NAMES[m]} {text.percent(float(seeds[m]))}" for m in METHODS)
-            + f". The price of the stronger pulls is confidence, not rank: dividing the logits by one number brings {NAMES[worst]} from "
+            + ", ".join(f"{SHORT[m]} {text.percent(float(seeds[m]))}" for m in METHODS)
+            + f". The price of the stronger pulls is confidence, not rank: dividing the logits by one number brings {SHORT[worst]} from "
             f"{text.percent(before[worst])} to {text.percent(after[worst])} without changing a single prediction.\n",
             f"Against DIST (seed 0) BicKD alone is right on {found.first} images and DIST alone on {found.second}, of {found.n:,}: McNemar's exact "
             f"p = {found.p_value:.2f}, {seen}.\n",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from app.data.runs import Fingerprint, fingerprint, info, label, library
+from app.data.runs import Fingerprint, fingerprint, info, library
 from app.state import ViewState
+from bickd_core.comparing import shown_names
 from bickd_core.predictions import Predictions, PredictionsError, align
 from bickd_core.runs import RunError, RunFolder, RunInfo, Split
 
@@ -106,7 +107,7 @@ def comparison(view: ViewState) -> Comparison:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Split) -> Comparison:
     runs = [library().find(key) for key in keys]
-    names = _distinct_names(runs)
+    names = shown_names([info(run) for run in runs])
     data = {info(run).dataset for run in runs}
     if len(data) > 1:
         raise PredictionsError(
@@ -134,19 +135,3 @@ def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Sp
 def predictions_at(mark: Fingerprint) -> Predictions:
     """The predictions of one file; read once for each content."""
     return Predictions.load(mark[0])
-
-
-def _distinct_names(runs: list[RunFolder]) -> list[str]:
-    """Short names; where two would be the same, with the seed, and then the run's own name."""
-    short = ["teacher", *[label(run) for run in runs[1:]]]
-    names = []
-    for i, run in enumerate(runs):
-        name = short[i]
-        if i and short.count(name) > 1:
-            seeds = [
-                info(other).seed for other, other_name in zip(runs, short, strict=True) if other_name == name
-            ]
-            seed = info(run).seed
-            name = f"{name} s{seed}" if seed is not None and seeds.count(seed) == 1 else info(run).name
-        names.append(name)
-    return names

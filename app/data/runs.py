@@ -7,12 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from app.state import MAX_STUDENTS, ViewState
+from bickd_core.comparing import SHORT
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 
 BASE = Path(__file__).resolve().parents[2]
 DEFAULT_DATASET = "caltech95"
-_SHORT = {"ce": "CE", "kd": "KD", "dist": "DIST", "bickd": "BicKD"}
 
 Fingerprint = tuple[str, int, int]
 """Path, size and time of change of a file: another content is another key."""
@@ -59,7 +59,7 @@ def label(run: RunFolder) -> str:
         return about.title
     if about.role == "teacher":
         return "teacher"
-    return _SHORT.get(about.objective, about.name)
+    return SHORT.get(about.objective, about.name)
 
 
 def described(key: str) -> str:
@@ -73,7 +73,7 @@ def described(key: str) -> str:
     if about.role == "teacher":
         return f"{about.arch} · {about.dataset}"
     seed = "" if about.seed is None else f" s{about.seed}"
-    return f"{_SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
+    return f"{SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
 
 
 def with_predictions(split: Split) -> list[RunFolder]:
