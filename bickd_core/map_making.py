@@ -105,7 +105,7 @@ def expected_seconds(method: str, n: int, models: int) -> float:
     return start + each * n / 1000 * models
 
 
-_SECONDS = {"umap": (12.0, 2.5), "transform": (16.0, 3.0), "aligned": (20.0, 8.0)}
+_SECONDS = {"umap": (12.0, 2.5), "transform": (30.0, 3.0), "aligned": (30.0, 10.0)}
 """Seconds to begin, and a thousand samples of a model."""
 
 

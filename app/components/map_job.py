@@ -24,7 +24,7 @@ def offer(of: data.Comparison, method: str, missing: list[data.Model]) -> None:
     elif now is not None and now.state == "stopped":
         st.info("Stopped. Maps that were finished are kept; nothing half made is.")
     st.info(
-        f"{map_text.METHODS[method]} of {names} on {of.split} has not been made yet. A process of its own makes it, in "
+        f"The map of {names} on {of.split} by {map_text.METHODS[method]} has not been made yet. A process of its own makes it, in "
         f"{took} here; the app stays usable meanwhile."
     )
     st.button("Make the maps", type="primary", key="map-make", on_click=data.start_maps, args=(of, method))

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import data, selecting, state, taking
-from app.components import frame, map_job, maps, picture_feed, scatter, selection_bar, style, thumbs
+from app.components import (
+    frame,
+    map_controls,
+    map_job,
+    maps,
+    picture_feed,
+    scatter,
+    selection_bar,
+    style,
+    thumbs,
+)
 from bickd_core.geometry import CORNERS, Layout
 from bickd_core.map_making import unmeasured
 from bickd_viz import colouring, map_text, text
 
-COLOURS = {
-    "highlight": "some classes",
-    "true": "true class",
-    "predicted": "predicted class",
-    "disagreement": "disagreement",
-    "displacement": "displacement",
-}
-METHODS = ("umap", "transform", "aligned", "pca", "simplex")
 MOST_IMAGES = 24
-LEAST_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the controls say.
-
-    Attributes:
-        classes: class positions in colour, or those of the triangle.
-        least: share of probability on the three classes from which a sample is shown.
-    """
-
-    method: str
-    colour: str
-    classes: tuple[int, ...]
-    least: float = 0.0
 
 
 def show() -> None:
@@ -54,7 +38,7 @@ def show() -> None:
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
     """Controls, maps and images: a lasso redraws these and nothing else."""
-    asked = _controls(of, student, T)
+    asked = map_controls.ask(of, student, T)
     if asked.method == "simplex":
         _triangle(of, student, T, asked)
     else:
@@ -81,81 +65,8 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     )
 
 
-# -- controls ---------------------------------------------------------------------------------------------
-def _controls(of: data.Comparison, student: data.Model, T: float) -> Asked:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        methods = [m for m in METHODS if m != "simplex" or len(of.class_names) >= 3]
-        if not of.students:
-            methods = [m for m in methods if m not in ("transform", "aligned")]
-        method = st.segmented_control(
-            "Layout", methods, default="umap", format_func=map_text.METHODS.__getitem__, key="map-method"
-        )
-        few = len(of.class_names) <= colouring.MAX_COLOURED
-        choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
-        if of.labels is None and "true" in choices:
-            choices.remove("true")
-        if not of.students:
-            choices = [c for c in choices if c not in ("disagreement", "displacement")]
-        default = "true" if "true" in choices else "highlight"
-        colour = st.segmented_control(
-            "Colour by", choices, default=default, format_func=COLOURS.__getitem__, key="map-colour"
-        )
-    method, colour = method or "umap", colour or default
-    if method == "simplex":
-        return _choose_three(of, student, T, colour)
-    classes = _choose_classes(of, student, T) if colour == "highlight" else ()
-    return Asked(method, colour, classes)
-
-
-def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple[int, ...]:
-    """Up to six classes in colour; the focused pair at first."""
-    names = of.class_names
-    _follow_focus("map-classes", [names[c] for c in dict.fromkeys(frame.focused_pair(of, student, T))])
-    chosen = st.multiselect(
-        "Classes in colour",
-        sorted(names),
-        key="map-classes",
-        max_selections=colouring.MAX_HIGHLIGHTED,
-        placeholder="Choose up to six classes",
-    )
-    return tuple(names.index(name) for name in chosen if name in names)
-
-
-def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: str) -> Asked:
-    """The triangle's corners; at first the focused pair and the class that takes most of what is left of theirs."""
-    names = of.class_names
-    pair = tuple(dict.fromkeys(frame.focused_pair(of, student, T)))
-    _follow_focus("map-three", [names[c] for c in data.third_class(of, pair, T)])
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect(
-            "Classes at the corners",
-            sorted(names),
-            key="map-three",
-            max_selections=3,
-            placeholder="Choose three",
-        )
-        least = st.select_slider(
-            "Least share on the three",
-            LEAST_SHARES,
-            value=0.05,
-            format_func=lambda share: f"{share:.0%}",
-            key="map-least",
-            width=240,
-            help="A sample that gives the three classes less than this is not shown: its place among them says little.",
-        )
-    return Asked("simplex", colour, tuple(names.index(name) for name in chosen if name in names), least)
-
-
-def _follow_focus(key: str, focus: list[str]) -> None:
-    """A multiselect that starts at the focus, and goes back to it when another page changes that."""
-    if st.session_state.get(f"{key}-focus") != focus or key not in st.session_state:
-        st.session_state[f"{key}-focus"] = focus
-        st.session_state[key] = focus
-    st.session_state[key] = st.session_state[key]
-
-
 # -- maps -------------------------------------------------------------------------------------------------
-def _maps(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> None:
+def _maps(of: data.Comparison, student: data.Model, T: float, asked: map_controls.Asked) -> None:
     found = [data.map_view(of, model, asked.method) for model in of.models]
     missing = [model for model, view in zip(of.models, found, strict=True) if view is None]
     if missing:
@@ -173,7 +84,7 @@ def _maps(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> N
 def _draw(
     of: data.Comparison,
     T: float,
-    asked: Asked,
+    asked: map_controls.Asked,
     coordinates: list[np.ndarray],
     *,
     limits: tuple[float, float, float, float] | None = None,
@@ -197,7 +108,7 @@ def _draw(
     )
 
 
-def _colours(of: data.Comparison, T: float, asked: Asked) -> colouring.Colouring:
+def _colours(of: data.Comparison, T: float, asked: map_controls.Asked) -> colouring.Colouring:
     theme, said = style.theme(), [model.predictions.predicted for model in of.models]
     true = said if of.labels is None else [of.labels] * len(said)
     match asked.colour:
@@ -263,7 +174,7 @@ def _limits(method: str, moved: float | None = None) -> None:
 
 
 # -- three classes ----------------------------------------------------------------------------------------
-def _triangle(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> None:
+def _triangle(of: data.Comparison, student: data.Model, T: float, asked: map_controls.Asked) -> None:
     if len(asked.classes) != 3:
         st.info("Choose three classes for the corners of the triangle.")
         return
@@ -297,7 +208,7 @@ def _triangle(of: data.Comparison, student: data.Model, T: float, asked: Asked) 
 
 
 # -- images -----------------------------------------------------------------------------------------------
-def _images(of: data.Comparison, student: data.Model, T: float, asked: Asked) -> None:
+def _images(of: data.Comparison, student: data.Model, T: float, asked: map_controls.Asked) -> None:
     """Images of the selection; without one, of the classes in colour, the most displaced first."""
     chosen = selecting.selected(of)
     moved = data.displacement(of, student, T)
