@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from bickd_core.geometry import confidence_bins, hellinger, pair_contributions
+from bickd_core.geometry import confidence_bins, cross_contributions, hellinger, pair_contributions
 from bickd_core.naming import nearest
 from bickd_core.predictions import Predictions
 
@@ -137,21 +137,36 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
     return Selection(rule, title, np.asarray(positions, dtype=np.int64))
 
 
-def _of_class(scene: Scene, name: str) -> Picked:
-    index = scene.class_index(name)
-    return f"class {name}", np.flatnonzero(scene.labels() == index)
+def _of_class(scene: Scene, *names: str) -> Picked:
+    """The samples of one class or of several."""
+    if not names:
+        raise SelectionError("a selection of kind 'class' takes the name of a class or of several, got none.")
+    indices = [scene.class_index(name) for name in names]
+    title = f"class {names[0]}" if len(names) == 1 else f"classes {', '.join(names[:-1])} and {names[-1]}"
+    return title, np.flatnonzero(np.isin(scene.labels(), indices))
 
 
 def _cell(scene: Scene, key: str, row: str, column: str) -> Picked:
     """The samples that carry 80 % of the cosine of two class columns, ranked by their part in it."""
     probabilities = scene.model(key).probabilities(scene.temperature)
     parts = pair_contributions(probabilities, scene.class_index(row), scene.class_index(column))
+    return f"{row} × {column} in {scene.name(key)}", _carriers(parts)
+
+
+def _cross(scene: Scene, key: str, row: str, column: str) -> Picked:
+    """The samples that carry 80 % of the cosine of the teacher's column `row` with the model's column `column`."""
+    teacher, student = (m.probabilities(scene.temperature) for m in (scene.teacher, scene.model(key)))
+    parts = cross_contributions(teacher, student, scene.class_index(row), scene.class_index(column))
+    return f"the teacher's {row} × {column} in {scene.name(key)}", _carriers(parts)
+
+
+def _carriers(parts: np.ndarray) -> np.ndarray:
+    """The samples whose parts of a cosine add up to 80 % of it, the greatest first."""
     order = np.argsort(-parts, kind="stable")
     carried = np.cumsum(parts[order])
     if not len(parts) or carried[-1] <= 0:
-        return f"{row} × {column} in {scene.name(key)}", order[:0]
-    enough = int(np.searchsorted(carried, CARRIED * carried[-1])) + 1
-    return f"{row} × {column} in {scene.name(key)}", order[:enough]
+        return order[:0]
+    return order[: int(np.searchsorted(carried, CARRIED * carried[-1])) + 1]
 
 
 def _confusion(scene: Scene, key: str, true: str, predicted: str) -> Picked:
@@ -238,8 +253,9 @@ def _samples(scene: Scene, *ids: str) -> Picked:
 
 
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
-    "class": (_of_class, ("class",)),
+    "class": (_of_class, None),
     "cell": (_cell, ("run", "row class", "column class")),
+    "cross": (_cross, ("run", "the teacher's class", "the run's class")),
     "confusion": (_confusion, ("run", "true class", "predicted class")),
     "outcome": (_outcome, ("first run", "second run", "who is right")),
     "disagree": (_disagree, ("run",)),

@@ -13,8 +13,9 @@ import numpy as np
 
 from bickd_core.atomic import atomic_write
 from bickd_core.predictions import PredictionsError, read_arrays, to_half
+from bickd_core.run_info import Split
 
-PROBE_SPLIT = "test"
+PROBE_SPLIT: Split = "test"
 PROBE_LEAST = 190
 """The probe set has two samples of each class, and more of each until it has this many."""
 

@@ -14,6 +14,7 @@ from bickd_viz.charts.histogram import Sample, angle_counts, probability_counts
 from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.training import Line
 from bickd_viz.charts.whiskers import Row
+from bickd_viz.text import Interval
 from bickd_viz.theme import ModelStyle
 
 Values = Sequence[tuple[ModelStyle, np.ndarray]]
@@ -44,6 +45,26 @@ def matrix_table(
             column(value_name): values[np.ix_(places, places)].ravel(),
         }
     )
+
+
+def layers_table(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: np.ndarray,
+    *,
+    intervals: Sequence[Sequence[Interval | None]],
+    chance: np.ndarray,
+    p_values: np.ndarray,
+) -> pd.DataFrame:
+    """The cells of `layer_matrix` as teacher_layer, student_layer, cka, low, high (the 95% interval), chance_95, p_value."""
+    found = []
+    for i, row in enumerate(rows):
+        for j, column_name in enumerate(columns):
+            ends = intervals[i][j]
+            low, high = (None, None) if ends is None else (ends.low, ends.high)
+            found.append((row, column_name, values[i, j], low, high, chance[i, j], p_values[i, j]))
+    names = ["teacher_layer", "student_layer", "cka", "low", "high", "chance_95", "p_value"]
+    return pd.DataFrame(found, columns=names)
 
 
 def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:

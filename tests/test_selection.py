@@ -51,6 +51,33 @@ def test_a_class_picks_the_samples_with_that_label():
     assert found.mask(60).sum() == len(found) == 20
 
 
+def test_several_classes_are_picked_together():
+    found = resolve(Rule("class", ("crab", "lobster")), scene())
+    assert found.positions.tolist() == [i for i in range(60) if i % 3 < 2]
+    assert found.title == "classes crab and lobster"
+    with pytest.raises(SelectionError, match="got none"):
+        resolve(Rule("class"), scene())
+
+
+def test_a_cross_cell_picks_the_carriers_of_teacher_against_student():
+    of = scene()
+    found = resolve(Rule("cross", ("mine", "crab", "lobster")), of)
+    p, q = (
+        [
+            [math.exp(z / 4) / sum(math.exp(v / 4) for v in row) for z in row]
+            for row in of.models[key].logits.astype(float)
+        ]
+        for key in ("shelf/teacher", "mine")
+    )
+    parts = [a[0] * b[1] for a, b in zip(p, q, strict=True)]
+    order = sorted(range(60), key=lambda i: -parts[i])
+    carried = np.cumsum([parts[i] for i in order])
+    assert found.positions.tolist() == order[: int((carried < 0.8 * carried[-1]).sum()) + 1]
+    assert found.title == "the teacher's crab × lobster in mine"
+    swapped = resolve(Rule("cross", ("mine", "lobster", "crab")), of)
+    assert swapped.positions.tolist() != found.positions.tolist()
+
+
 def test_a_cell_picks_the_fewest_samples_that_carry_80_percent_of_the_cosine():
     of = scene()
     found = resolve(Rule("cell", ("mine", "crab", "lobster")), of)

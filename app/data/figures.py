@@ -17,7 +17,6 @@ from bickd_core.geometry import (
     RowSimilarity,
     Summary,
     TeacherSide,
-    cka_null,
     class_geometry,
     cluster_order,
     cross_gram,
@@ -32,6 +31,7 @@ from bickd_core.geometry import (
     summarise,
     teacher_side,
 )
+from bickd_core.geometry import row_cosines as cosines
 from bickd_core.predictions import align
 from bickd_core.runs import RunInfo
 
@@ -113,6 +113,16 @@ def _rows(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -
     return row_similarity(
         _probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of), _of.labels
     )
+
+
+def row_cosines(of: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """[N, N] cosines of the teacher's rows with the model's; for up to some hundred samples."""
+    return _row_cosines(of.key, model.key, temperature, of)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _row_cosines(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> np.ndarray:
+    return cosines(_probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of))
 
 
 def class_order(of: Comparison, how: str) -> np.ndarray:
@@ -224,14 +234,3 @@ def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) 
         seeds=len(marks),
         figures={name: (float(np.mean(v)), float(np.std(v, ddof=1))) for name, v in complete.items()},
     )
-
-
-def shuffled_cka(of: Comparison, model: Model) -> float | None:
-    """Mean debiased CKA with the teacher's logits when the samples are shuffled: what chance gives."""
-    return _shuffled_cka(of.key, model.key, of)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _shuffled_cka(key: tuple[Fingerprint, ...], model: str, _of: Comparison) -> float | None:
-    null = cka_null(_of.teacher.predictions.logits, _of.model(model).predictions.logits, permutations=50)
-    return float(np.mean(null.values)) if len(null.values) else None

@@ -106,7 +106,14 @@ from bickd_core.geometry.proper_scores import FittedTemperature, brier, fit_temp
 from bickd_core.geometry.rsa import RankedDistances, ranked_distances, rsa, rsa_null, rsa_sample
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
-from bickd_core.geometry.similarity import PermutedNull, RowSimilarity, cka, cka_null, row_similarity
+from bickd_core.geometry.similarity import (
+    PermutedNull,
+    RowSimilarity,
+    cka,
+    cka_null,
+    row_cosines,
+    row_similarity,
+)
 from bickd_core.geometry.simplex import CORNERS, Simplex, simplex_view
 from bickd_core.geometry.summary import Summary, TeacherSide, check_aligned, summarise, teacher_side
 from bickd_core.geometry.umap_maps import aligned_layouts, transform_layout, umap_layout
@@ -215,6 +222,7 @@ __all__ = [
     "replicated_cka",
     "replicated_difference",
     "row_cosine",
+    "row_cosines",
     "row_shares",
     "row_similarity",
     "rsa",

@@ -229,6 +229,20 @@ def row_similarity(P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndar
     )
 
 
+def row_cosines(P_teacher: np.ndarray, P_student: np.ndarray) -> np.ndarray:
+    """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)` itself, [N, N] in [0, 1]: for a few hundred samples.
+
+    Args:
+        P_teacher, P_student: [N, C] probabilities on the same samples.
+    """
+    P_teacher, P_student = (
+        checks.probabilities(P_teacher, "P_teacher"),
+        checks.probabilities(P_student, "P_student"),
+    )
+    checks.same_shape(P_teacher, P_student, "P_teacher and P_student")
+    return np.clip(_unit_rows(P_teacher) @ _unit_rows(P_student).T, 0.0, 1.0)
+
+
 def _unit_rows(P: np.ndarray) -> np.ndarray:
     lengths = np.sqrt(np.einsum("ij,ij->i", P, P))[:, None]
     return P / np.where(lengths > 0, lengths, 1.0)

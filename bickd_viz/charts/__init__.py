@@ -4,6 +4,7 @@ from bickd_viz.charts.bars import leakage_ranking
 from bickd_viz.charts.class_vectors import class_vectors
 from bickd_viz.charts.eigen import spectrum
 from bickd_viz.charts.histogram import Sample, angles, probability_histogram
+from bickd_viz.charts.layers import layer_matrix
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
 from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
@@ -24,6 +25,7 @@ __all__ = [
     "angles",
     "bin_from_code",
     "class_vectors",
+    "layer_matrix",
     "leakage_ranking",
     "loss_terms",
     "matrix_figure",

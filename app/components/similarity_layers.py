@@ -1,0 +1,125 @@
+"""Layer by layer: debiased CKA of each of the teacher's stages with each of the student's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from app import data
+from app.components import chart, frame, style
+from bickd_core.stages import PROBE_SPLIT
+from bickd_viz import similarity_text as words
+from bickd_viz import tables, text
+from bickd_viz.charts import layer_matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@st.fragment
+def show(of: data.Comparison, student: data.Model) -> None:
+    st.subheader("Layer by layer")
+    view = data.layers(of, student)
+    if view is None:
+        lacking = data.lacking_stages(of)
+        if lacking:
+            st.info(
+                f"The layers of {' and '.join(lacking)} were not stored when they were made. Add them with "
+                f"`bickd stages {' '.join(lacking)}` and reload this page."
+            )
+        else:
+            st.info("These two runs have no probe images in common, so their layers cannot be compared.")
+        return
+    left, right = st.columns([3, 2], gap="small")
+    with left, st.container(border=True):
+        style.model_title(
+            style.styles(of)[student.key], f"teacher's layers × {student.name}'s", "Debiased CKA"
+        )
+        drawn = layer_matrix(
+            view.cka.values,
+            view.teacher,
+            view.student,
+            hover=_hover(view),
+            x_title=f"{student.name}'s layers",
+            y_title="teacher's layers",
+            theme=style.theme(),
+        )
+        take = chart.Take(f"CKA of the teacher's layers with {student.name}'s", lambda: _data(view))
+        chart.show(drawn, "similarity-layers", take=take)
+    with right:
+        st.write(
+            words.layers_sentence(
+                student.name,
+                view.cka.values,
+                view.teacher,
+                view.student,
+                chance=view.cka.chance,
+                shuffles=len(view.cka.null),
+            )
+        )
+        _against_baseline(of, student, view)
+        st.caption(
+            f"Mean of each map over its positions, after each stage; {text.count(view.n)} {PROBE_SPLIT} images, the same number "
+            "of each class. Outlined: the student's layer that each of the teacher's is most like. The last stage is the "
+            "penultimate features."
+        )
+        with st.expander("As a table, with intervals and chance"):
+            st.markdown(_table(view))
+
+
+def _hover(view: data.LayerView) -> list[list[str]]:
+    said = []
+    for i in range(len(view.teacher)):
+        line = []
+        for j in range(len(view.student)):
+            cell = view.cka.cell(i, j)
+            if cell is None:
+                line.append("not defined: it does not vary")
+                continue
+            high = float(np.quantile(view.cka.null[:, i, j], 0.95))
+            line.append(
+                f"{text.number(cell.estimate)} {text.interval_text(cell.interval())}<br>95% of shuffles below "
+                f"{text.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
+            )
+        said.append(line)
+    return said
+
+
+def _against_baseline(of: data.Comparison, student: data.Model, view: data.LayerView) -> None:
+    other = frame.baseline(of, student)
+    if other is None:
+        return
+    said = []
+    for _, _, name in view.shared:
+        difference = data.layer_difference(of, student, other, name)
+        if difference is not None and difference.low is not None:
+            said.append((name, difference))
+    if said:
+        st.write(words.layer_differences(student.name, other.name, said))
+
+
+def _data(view: data.LayerView) -> pd.DataFrame:
+    cells = [[view.cka.cell(i, j) for j in range(len(view.student))] for i in range(len(view.teacher))]
+    ends = [[None if cell is None else cell.interval() for cell in line] for line in cells]
+    chance = np.quantile(view.cka.null, 0.95, axis=0)
+    return tables.layers_table(
+        view.teacher, view.student, view.cka.values, intervals=ends, chance=chance, p_values=view.cka.p_values
+    )
+
+
+def _table(view: data.LayerView) -> str:
+    lines = ["| teacher | student | CKA | 95% interval | chance (95%) | p |", "|---|---|---|---|---|---|"]
+    for i, row in enumerate(view.teacher):
+        for j, column in enumerate(view.student):
+            cell = view.cka.cell(i, j)
+            if cell is None:
+                lines.append(f"| {row} | {column} | not defined | | | |")
+                continue
+            high = float(np.quantile(view.cka.null[:, i, j], 0.95))
+            lines.append(
+                f"| {row} | {column} | {text.number(cell.estimate)} | {text.interval_text(cell.interval())} | "
+                f"{text.number(high)} | {view.cka.p_values[i, j]:.3f} |"
+            )
+    return "\n".join(lines)

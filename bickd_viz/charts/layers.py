@@ -1,0 +1,116 @@
+"""Layer by layer: a small heat map whose rows are the teacher's layers and whose columns are a student's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bickd_viz.scales import text_width
+from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
+
+CELL_HEIGHT = 52
+
+
+def layer_matrix(
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    hover: Sequence[Sequence[str]],
+    x_title: str = "",
+    y_title: str = "",
+    value_name: str = "debiased CKA",
+    theme: Theme = LIGHT,
+    height: int | None = None,
+) -> go.Figure:
+    """A heat map of `values` [S, R] on a scale from 0 to 1, each value in its cell, the first layer on top.
+
+    Cells that are not defined stay empty. hover: [S][R] what the pointer gets under the two names. The best
+    column of each row is outlined. Legible from 300 px wide for five columns.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"values must be {len(rows)} x {len(columns)} like rows and columns, got shape {values.shape}."
+        )
+    fig = go.Figure()
+    height = height or 96 + CELL_HEIGHT * len(rows)
+    left = 30 + max(text_width(name, LABEL_SIZE) for name in rows)
+    layout_defaults(fig, theme, height=height, left=left, right=6, top=46, bottom=50)
+    titles = [
+        [
+            f"<b>{row}</b> of the teacher × <b>{column}</b><br>{words}"
+            for column, words in zip(columns, line, strict=True)
+        ]
+        for row, line in zip(rows, hover, strict=True)
+    ]
+    fig.add_trace(
+        go.Heatmap(
+            z=values.astype(np.float32),
+            zmin=0.0,
+            zmax=1.0,
+            colorscale=[list(stop) for stop in theme.sequential],
+            colorbar=colour_bar(theme, value_name),
+            hovertext=titles,
+            hovertemplate="%{hovertext}<extra></extra>",
+            hoverongaps=False,
+            xgap=2,
+            ygap=2,
+        )
+    )
+    for i, j in np.argwhere(np.isfinite(values)):
+        fig.add_annotation(
+            x=int(j), y=int(i), showarrow=False,
+            text=f"{values[i, j]:.2f}".replace("-", "−"),
+            font=dict(size=LABEL_SIZE, color=_ink(values[i, j], theme)),
+        )  # fmt: skip
+    for i, line in enumerate(values):
+        if np.isfinite(line).any():
+            best = int(np.nanargmax(line))
+            fig.add_shape(
+                type="rect", x0=best - 0.48, x1=best + 0.48, y0=i - 0.46, y1=i + 0.46,
+                line=dict(color=theme.accent, width=2), fillcolor="rgba(0,0,0,0)",
+            )  # fmt: skip
+    fig.update_xaxes(
+        side="top",
+        tickvals=list(range(len(columns))),
+        ticktext=list(columns),
+        tickfont=dict(size=TEXT_SIZE),
+        title=dict(text=x_title, standoff=4),
+        tickangle=0,
+    )
+    fig.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=list(rows),
+        tickfont=dict(size=LABEL_SIZE),
+        range=[len(rows) - 0.5, -0.5],
+        title=dict(text=y_title, standoff=4),
+        ticklabelstandoff=4,
+    )
+    return fig
+
+
+def _ink(value: float, theme: Theme) -> str:
+    """Text or surface colour, whichever stands out more on the cell of this value."""
+    value = min(max(value, 0.0), 1.0)
+    stops = [place for place, _ in theme.sequential]
+    channels = zip(*(_rgb(colour) for _, colour in theme.sequential), strict=True)
+    cell = _luminance([float(np.interp(value, stops, channel)) for channel in channels])
+
+    def contrast(colour: str) -> float:
+        other = _luminance(_rgb(colour))
+        return (max(cell, other) + 0.05) / (min(cell, other) + 0.05)
+
+    return max((theme.text, theme.surface), key=contrast)
+
+
+def _rgb(colour: str) -> list[float]:
+    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def _luminance(rgb: list[float]) -> float:
+    """Relative luminance of WCAG 2."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

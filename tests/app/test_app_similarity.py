@@ -1,0 +1,210 @@
+"""Similarity without a browser: what is cached is what the core says, and the page for few and for many samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from app.state import ViewState
+from bickd_core.geometry import (
+    cka,
+    procrustes,
+    ranked_distances,
+    row_cosines,
+    rsa,
+    softmax,
+    stratified_shards,
+)
+from bickd_core.predictions import Predictions
+from bickd_core.stages import Stages
+
+
+def predictions(seed: int, n: int, c: int, *, labels: bool = True, features: bool = True) -> Predictions:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(n, c)) * 2
+    own = np.random.default_rng(seed)
+    logits = logits + 0.7 * own.normal(size=(n, c))
+    return Predictions(
+        logits=logits.astype(np.float32),
+        class_names=tuple(f"class {i}" for i in range(c)),
+        ids=np.arange(n) * 2,
+        labels=np.arange(n) % c if labels else None,
+        features=logits[:, : c - 1].astype(np.float32) if features else None,
+    )
+
+
+def stages(of: Predictions, seed: int, n: int = 40, names=("stem", "stage 1")) -> Stages:
+    own = np.random.default_rng(seed)
+    values = [of.logits[:n] @ own.normal(size=(of.num_classes, w)).astype(np.float32) for w in (3, 6)]
+    return Stages(tuple(names), tuple(v.astype(np.float32) for v in values), of.ids[:n], np.arange(n) % 2)
+
+
+@pytest.fixture
+def compare(make_run, library, monkeypatch):
+    """A teacher and two students on made-up data, with stages unless told otherwise."""
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+
+    def make(n: int = 60, c: int = 5, *, with_stages: bool = True, **options) -> data.Comparison:
+        info = {"num_classes": c, "dataset": "made up", "config": None}
+        for seed, name in enumerate(("teacher-x", "student-a", "student-b")):
+            role = "teacher" if seed == 0 else "student"
+            said = predictions(seed, n, c, **options)
+            run = make_run(name, predictions=said, info={**info, "role": role})
+            if with_stages:
+                run.write_stages(stages(said, seed))
+        return data.comparison(ViewState(teacher="teacher-x", students=("student-a", "student-b")))
+
+    return make
+
+
+def page() -> AppTest:
+    def script():
+        from app.views import similarity
+
+        similarity.show()
+
+    app = AppTest.from_function(script, default_timeout=60)
+    app.query_params["teacher"] = "teacher-x"
+    app.query_params["students"] = "student-a~student-b"
+    return app
+
+
+def test_measures_are_those_of_the_core(compare):
+    of = compare()
+    a = of.students[0]
+    teacher, student = of.teacher.predictions, a.predictions
+    shard = stratified_shards(of.n, of.labels)
+    found = data.likeness(of, a, "cka", "outputs", 4.0)
+    assert found.estimate == pytest.approx(cka(teacher.logits, student.logits))
+    found = data.likeness(of, a, "procrustes", "features", 4.0)
+    assert found.estimate == pytest.approx(procrustes(teacher.features, student.features).estimate)
+    ranks = [ranked_distances(softmax(p.logits, 2.0)) for p in (teacher, student)]
+    found = data.likeness(of, a, "rsa", "outputs", 2.0)
+    assert found.estimate == pytest.approx(rsa(*ranks, shard).estimate)
+    difference = data.likeness_difference(of, *of.students, "rsa", "outputs", 2.0)
+    other = data.likeness(of, of.students[1], "rsa", "outputs", 2.0)
+    assert difference.estimate == pytest.approx(found.estimate - other.estimate)
+    assert data.row_cosines(of, a, 2.0) == pytest.approx(
+        row_cosines(softmax(teacher.logits, 2.0), softmax(student.logits, 2.0))
+    )
+
+
+@pytest.mark.parametrize("measure", data.MEASURES)
+def test_chance_is_that_of_the_least_similar_student(compare, measure):
+    of = compare()
+    values = {s.key: data.likeness(of, s, measure, "outputs", 4.0).estimate for s in of.students}
+    worst = (max if measure == "procrustes" else min)(values, key=values.get)
+    found = data.chance(of, measure, "outputs", 4.0)
+    assert found.student.key == worst
+    assert found.null.observed == pytest.approx(values[worst], abs=1e-6)
+    assert found.null.p_value == pytest.approx(1 / 51)
+
+
+def test_only_what_depends_on_the_temperature_is_worked_out_again(compare):
+    of = compare()
+    a = of.students[0]
+    assert data.likeness(of, a, "cka", "outputs", 1.0) is data.likeness(of, a, "cka", "outputs", 8.0)
+    assert data.likeness(of, a, "rsa", "features", 1.0) is data.likeness(of, a, "rsa", "features", 8.0)
+    assert data.likeness(of, a, "rsa", "outputs", 1.0) is not data.likeness(of, a, "rsa", "outputs", 8.0)
+
+
+def test_many_images_are_drawn_by_class_and_few_are_all_taken(compare):
+    of = compare(n=1000)
+    positions = data.sampled(of)
+    assert len(positions) == 800
+    assert np.bincount(of.labels[positions]).tolist() == [160] * 5
+    assert data.likeness(of, of.students[0], "rsa", "outputs", 4.0).n == 800
+
+
+def test_runs_without_features_or_stages_say_so(compare):
+    of = compare(features=False, with_stages=False)
+    assert data.likeness(of, of.students[0], "cka", "features", 4.0) is None
+    assert data.chance(of, "cka", "features", 4.0) is None
+    assert data.layers(of, of.students[0]) is None
+    assert data.lacking_stages(of) == ["teacher-x", "student-a", "student-b"]
+    app = page().run()
+    assert not app.exception
+    assert "`bickd stages teacher-x student-a student-b`" in app.info[0].value
+    app.segmented_control(key="similarity-basis").set_value("features").run()
+    assert not app.exception
+    assert any("no features stored" in caption.value for caption in app.caption)
+
+
+def test_layers_are_matched_by_id_and_end_with_the_logits(compare):
+    of = compare()
+    a, b = of.students
+    run = a.run
+    whole = run.stages()
+    run.write_stages(
+        Stages(
+            whole.names,
+            tuple(f[::-1][:30] for f in whole.features),
+            whole.ids[::-1][:30],
+            whole.labels[::-1][:30],
+        )
+    )
+    view = data.layers(of, a)
+    assert (view.teacher, view.student) == (("stem", "stage 1", "logits"),) * 2
+    assert view.n == 30
+    mine, theirs = run.stages(), of.teacher.run.stages()
+    rows = np.argsort(mine.ids)
+    expected = cka(theirs.features[0][10:40], mine.features[1][rows])
+    assert view.cka.values[0, 1] == pytest.approx(expected, abs=1e-6)
+    assert view.cka.values[2, 2] == pytest.approx(
+        cka(of.teacher.predictions.logits[10:40], a.predictions.logits[10:40]), abs=1e-6
+    )
+    assert data.layer_difference(of, a, b, "stem") is None  # other images
+    run.write_stages(whole)
+    difference = data.layer_difference(of, a, b, "stem")
+    assert difference.estimate == pytest.approx(
+        data.layers(of, a).cka.values[0, 0] - data.layers(of, b).cka.values[0, 0]
+    )
+    assert data.layer_difference(of, a, b, "stage 9") is None
+
+
+def test_networks_of_no_common_images_are_not_compared(compare):
+    of = compare()
+    run = of.students[0].run
+    whole = run.stages()
+    run.write_stages(Stages(whole.names, whole.features, whole.ids + 1, whole.labels))
+    assert data.layers(of, of.students[0]) is None
+    app = page()
+    app.query_params["student"] = "student-a"
+    app.run()
+    assert "no probe images in common" in app.info[0].value
+
+
+@pytest.mark.parametrize(
+    ("n", "labels", "said"),
+    [
+        (60, True, "two different ones"),
+        (60, False, "two different ones"),
+        (600, True, "two of one class"),
+    ],
+)
+def test_the_page_shows_each_sample_up_to_500_and_bins_beyond(compare, n, labels, said):
+    compare(n=n, labels=labels)
+    app = page().run()
+    assert not app.exception
+    captions = [caption.value for caption in app.caption]
+    assert any("The same image has a cosine of" in c and said in c for c in captions)
+    shown = f"RSA ranks all pairs of {n} of {n} images at T = 4."
+    assert any(shown in c for c in captions)
+
+
+def test_many_samples_without_labels_are_not_binned(compare):
+    compare(n=600, labels=False)
+    app = page().run()
+    assert not app.exception
+    assert "binned by their true class" in app.info[0].value
+
+
+def test_a_teacher_alone_asks_for_a_student(compare):
+    compare()
+    app = page()
+    del app.query_params["students"]
+    app.run()
+    assert app.title[0].value == "Similarity needs a student"

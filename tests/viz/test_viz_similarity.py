@@ -1,0 +1,143 @@
+"""The heat map of layers, and the sentences on similarity: each says what the figures say, and no more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from bickd_viz import DARK, LIGHT
+from bickd_viz import similarity_text as words
+from bickd_viz.charts import layer_matrix
+from bickd_viz.tables import layers_table
+
+ROWS, COLUMNS = ("stem", "stage 1", "logits"), ("stem", "stage 1", "stage 2", "logits")
+
+
+@dataclass
+class Ends:
+    estimate: float
+    low: float | None
+    high: float | None
+
+
+def some_values():
+    return np.array([[0.9, 0.3, 0.2, 0.1], [0.4, 0.5, 0.7, 0.2], [0.1, np.nan, 0.3, 0.8]])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme):
+    values = some_values()
+    hover = [[f"{i}{j}" for j in range(4)] for i in range(3)]
+    fig = layer_matrix(values, ROWS, COLUMNS, hover=hover, theme=theme)
+    heat = fig.data[0]
+    np.testing.assert_allclose(np.asarray(heat.z, dtype=float), values, atol=1e-6)
+    assert (heat.zmin, heat.zmax) == (0.0, 1.0)
+    assert heat.hovertext[1][2] == "<b>stage 1</b> of the teacher × <b>stage 2</b><br>12"
+    written = {(a.y, a.x): a.text for a in fig.layout.annotations}
+    assert written[(1, 2)] == "0.70"
+    assert len(written) == 11
+    assert (2, 1) not in written
+    assert [(s.x0 + s.x1) / 2 for s in fig.layout.shapes] == [0, 2, 3]
+    assert all(a.font.size >= 12 for a in fig.layout.annotations)
+    assert tuple(fig.layout.yaxis.range) == (2.5, -0.5)
+
+
+def test_ink_changes_with_the_cell():
+    for theme in (LIGHT, DARK):
+        fig = layer_matrix(np.array([[0.02, 0.98]]), ("a",), ("b", "c"), hover=[["", ""]], theme=theme)
+        light, dark = (a.font.color for a in fig.layout.annotations)
+        assert light != dark
+
+
+def test_a_layer_that_is_nowhere_defined_is_not_outlined():
+    fig = layer_matrix(np.full((1, 2), np.nan), ("a",), ("b", "c"), hover=[["", ""]])
+    assert not fig.layout.shapes
+    with pytest.raises(ValueError, match=r"values must be 1 x 2 like rows and columns, got shape \(2, 2\)"):
+        layer_matrix(np.zeros((2, 2)), ("a",), ("b", "c"), hover=[["", ""]])
+
+
+@pytest.mark.parametrize(
+    ("measure", "ends", "said"),
+    [
+        ("cka", Ends(0.03, 0.01, 0.05), "BicKD is more like the teacher than KD: +0.030 [0.010, 0.050]."),
+        (
+            "cka",
+            Ends(-0.03, -0.05, -0.01),
+            "BicKD is less like the teacher than KD: −0.030 [−0.050, −0.010].",
+        ),
+        ("procrustes", Ends(-0.03, -0.05, -0.01), "BicKD is more like the teacher than KD"),
+        (
+            "rsa",
+            Ends(0.004, -0.012, 0.014),
+            "No difference seen between BicKD and KD: +0.004 [−0.012, 0.014].",
+        ),
+        ("rsa", Ends(0.004, None, None), "BicKD and KD differ by +0.00400; too few images for an interval."),
+        ("rsa", None, ""),
+    ],
+)
+def test_who_is_more_like_the_teacher(measure, ends, said):
+    assert words.difference_words(measure, "BicKD", "KD", ends).startswith(said)
+
+
+def test_chance_is_said_from_the_shuffles():
+    shuffled = np.linspace(-0.05, 0.05, 49)
+    best = words.chance_words("cka", "CE", 0.67, shuffled, 1 / 50)
+    assert best == (
+        "All are beyond chance: CE, the least similar, is at 0.670, and 49 shuffles of the images gave 0.050 at their highest."
+    )
+    alone = words.chance_words("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
+    assert (
+        alone
+        == "CE is beyond chance: it is at 0.400, and 49 shuffles of the images gave 0.850 at their lowest."
+    )
+    some = words.chance_words("cka", "CE", 0.045, shuffled, 0.04)
+    assert some == "CE, the least similar, is beyond chance at 0.045: 49 shuffles of the images, p = 0.04."
+    none = words.chance_words("cka", "CE", 0.01, shuffled, 0.4)
+    assert none == "CE, at 0.010, cannot be told from chance in 49 shuffles of the images (p = 0.40)."
+
+
+def test_which_layers_go_together():
+    said = words.layers_sentence("KD", some_values(), ROWS, COLUMNS, chance=0.15, shuffles=200)
+    assert said == (
+        "2 of the teacher's 3 layers are most like KD's layer of the same name; stage 1 is most like stage 2. The two differ "
+        "most at stage 1, CKA 0.50. 9 of 11 cells are above chance: in 95% of 200 shuffles no cell reached 0.150."
+    )
+    same = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("a", "b"), chance=-0.5, shuffles=9)
+    assert same.startswith("Each of the teacher's 2 layers is most like KD's layer of the same name.")
+    assert "All cells are above chance" in same
+    other = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("c", "d"), chance=0.1, shuffles=9)
+    assert other == "2 of 4 cells are above chance: in 95% of 9 shuffles no cell reached 0.100."
+    nothing = words.layers_sentence("KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9)
+    assert nothing.startswith("No layer of the two models varies")
+
+
+def test_at_which_layers_two_students_differ():
+    up, down, none = Ends(0.03, 0.01, 0.05), Ends(-0.03, -0.05, -0.01), Ends(0.0, -0.1, 0.1)
+    both = words.layer_differences("B", "A", [("stem", up), ("stage 1", down), ("logits", none)])
+    assert both == (
+        "B is more like the teacher than A at stem (+0.030 [0.010, 0.050]) and less at stage 1 (−0.030 [−0.050, −0.010]); no "
+        "difference seen at logits."
+    )
+    assert words.layer_differences("B", "A", [("stem", down)]).startswith(
+        "B is less like the teacher than A at stem"
+    )
+    assert words.layer_differences("B", "A", [("stem", none)]) == (
+        "No difference seen between B and A at any layer of the same name."
+    )
+
+
+def test_the_layers_as_a_table():
+    values, chance = some_values(), np.full((3, 4), 0.1)
+    ends = [[None if np.isnan(v) else Ends(v, v - 0.1, v + 0.1) for v in line] for line in values]
+    found = layers_table(ROWS, COLUMNS, values, intervals=ends, chance=chance, p_values=chance / 2)
+    assert len(found) == 12
+    assert found.iloc[6].to_dict() == {
+        "teacher_layer": "stage 1",
+        "student_layer": "stage 2",
+        "cka": 0.7,
+        "low": pytest.approx(0.6),
+        "high": pytest.approx(0.8),
+        "chance_95": 0.1,
+        "p_value": 0.05,
+    }
+    assert found.iloc[9][["cka", "low", "high"]].isna().all()
