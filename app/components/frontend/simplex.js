@@ -117,7 +117,7 @@ class Simplex {
     this.arrows = d.truth.map(() => ({line: element(svg, 'path', {class: 'arrow'}), head: element(svg, 'polygon', {class: 'head'})}));
     d.truth.forEach((c, i) => {
       const point = element(svg, 'g', {class: 'pt', tabindex: 0, role: 'application',
-        'aria-label': `Sample ${i + 1}, a ${d.classes[c]}: drag it, or move it with the arrow keys`});
+        'aria-label': `Sample ${i + 1}, of class ${d.classes[c]}: drag it, or move it with the arrow keys`});
       element(point, 'circle', {r: 11, fill: d.colours[c]});
       const [r, g, b] = rgb(d.colours[c]);
       element(point, 'text', {fill: 0.299 * r + 0.587 * g + 0.114 * b > 130 ? '#111827' : '#ffffff'}, String(i + 1));
@@ -178,7 +178,7 @@ class Simplex {
     const sampleHead = (th, i) => { th.textContent = String(i + 1); th.style.color = d.colours[d.truth[i]]; };
     const pictureHead = (th, i) => {
       sampleHead(th, i);
-      if (d.pictures[i]) element(th, 'img', {src: d.pictures[i], alt: `a ${d.classes[d.truth[i]]}`});
+      if (d.pictures[i]) element(th, 'img', {src: d.pictures[i], alt: d.classes[d.truth[i]]});
     };
     table('S', 'P student', '', pictureHead, classHead, rows, columns, (i, c) => this.attend(i, c));
     table('T', 'P teacher', '', null, classHead, rows, columns, (i, c) => this.attend(i, c));
@@ -362,7 +362,7 @@ class Simplex {
     const pulled = all < 1e-3 ? 'nothing pulls on it'
       : `of the pull on it ${share(size[0] / all)} is KL's, ${share(size[1] / all)} the sample-wise side's and ${share(size[2] / all)} the class-wise side's`;
     const others = [0, 1, 2].filter(c => c !== column), far = others.reduce((a, b) => (K[column][a] > K[column][b] ? a : b));
-    return `Sample ${row + 1} is a ${own}: the student gives that class ${share(P[row][truth[row]])}, the teacher ${share(Q[row][truth[row]])}; ${pulled}. `
+    return `Sample ${row + 1} is of class ${own}: the student gives it ${share(P[row][truth[row]])}, the teacher ${share(Q[row][truth[row]])}; ${pulled}. `
       + `The student's column ${classes[column]} has cosine ${K[column][column].toFixed(2)} with the teacher's own and ${K[column][far].toFixed(2)} with its ${classes[far]}.`;
   }
 }

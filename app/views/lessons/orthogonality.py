@@ -37,7 +37,7 @@ def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: 
     cosine, at_teacher = (float(data.gram(of, m, lens).gram[row, column]) for m in (student, of.teacher))
     style.card_title(
         f"Gram cell {cosine:.2f}: the cosine of two columns",
-        f"{of.class_names[row]} and {of.class_names[column]} in {student.name} at {lens.words()}",
+        f"{of.class_names[row]} and {of.class_names[column]} in {student.name}",
     )
     drawn = class_vectors(
         cosine,
@@ -53,7 +53,7 @@ def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: 
 def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
     style.card_title(
         "Each model's way through all temperatures",
-        f"marks: where each stands at {lens.words()}; left is sharp, right is soft",
+        f"marks: where each stands at {lens.words()}",
     )
     looks, curves = style.styles(of), []
     for model in of.models:
@@ -64,7 +64,7 @@ def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
         curves.append(Curve(looks[model.key], curve.entropy, curve.overlap, note, at))
     drawn = sharpness_curves(
         curves,
-        x_title="mean entropy (nats)",
+        x_title="mean entropy (nats): left is sharp, right is soft",
         y_title="class overlap",
         mark=data.entropy_at(of, of.teacher, lens.temperature),
         mark_name="teacher's entropy",

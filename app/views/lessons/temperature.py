@@ -87,7 +87,7 @@ def _curves(of: data.Comparison, at: int, T: float, colour: str, height: int):
     return sharpness_curves(
         [
             Curve(
-                ModelStyle("doubt", theme.accent),
+                ModelStyle("entropy", theme.accent),
                 curve.temperatures,
                 share,
                 note,
@@ -102,7 +102,7 @@ def _curves(of: data.Comparison, at: int, T: float, colour: str, height: int):
             ),
         ],
         x_title="temperature T",
-        y_title="doubt of this image, overlap of all",
+        y_title="entropy (share of log C) and overlap",
         mark=T,
         log_x=True,
         theme=theme,
@@ -128,5 +128,5 @@ LESSON = Lesson(
     asked="As T grows without end, what do all the bars become, and what becomes of the overlap?",
     answer="Every class gets the same share, 1/C, for every image. All columns of the probability matrix are then "
     "alike, so every cosine is 1: the overlap goes to 1 though the model has not changed. As T falls to 0 each image "
-    "keeps one class only, and overlap falls to almost 0. So an overlap without its temperature says nothing.",
+    "keeps one class only, and overlap falls to 0. So an overlap without its temperature says nothing.",
 )
