@@ -44,7 +44,7 @@ a, code { overflow-wrap: anywhere; }
 nav { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; margin: .8rem 0 0; }
 .parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 1rem; }
 article { border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem; min-width: 0; break-inside: avoid; }
-section { min-width: 0; }
+section { min-width: 0; margin-top: 1.4rem; }
 .small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr)); }
 .wide { grid-column: 1 / -1; }
 .chart { width: 100%; }

@@ -28,12 +28,14 @@ class Take:
 
     Attributes:
         title: what it shows.
+        sentence: what is to be seen on it.
         table: gives the numbers behind it, by a function of `bickd_viz.tables`; called when somebody asks.
         x_title, y_title: what an axis shows, with its unit, where the figure itself does not say it.
     """
 
     title: str
     table: Callable[[], pd.DataFrame]
+    sentence: str = ""
     x_title: str = ""
     y_title: str = ""
 
@@ -61,7 +63,13 @@ def show_clickable(
 def _offer(figure: go.Figure, key: str, take: Take | None) -> None:
     if take is not None:
         export_menu.offer(
-            key, take.title, lambda: figure, take.table, x_title=take.x_title, y_title=take.y_title
+            key,
+            take.title,
+            lambda: figure,
+            take.table,
+            sentence=take.sentence,
+            x_title=take.x_title,
+            y_title=take.y_title,
         )
 
 

@@ -36,7 +36,7 @@ def offer(
 ) -> None:
     """Put a chart among what the page gives away, and its menu into the corner of the card that is being filled.
 
-    key: of the chart on the page; see `bickd_viz.exhibit.Exhibit` for the rest.
+    key: of the chart on the page; one that begins with "low-" has its menu in the lower corner. See `bickd_viz.exhibit.Exhibit` for the rest.
     """
     from bickd_viz.exhibit import Exhibit, file_name
 

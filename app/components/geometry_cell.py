@@ -38,12 +38,13 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
         truly = [of.class_names[c] for c in of.labels[found.positions[:carriers]]]
     strip, histogram = st.columns([3, 2], gap="medium")
     with strip:
-        st.caption(
+        said = (
             words.sentence_for_cell(
                 model.called, row, column, carriers=carriers, images=of.n, true_classes=truly
             )
             + f" Under each image: its true class, {model.called}'s probability of {row} | {column}, and its part of the {what}."
         )
+        st.caption(said)
         positions = found.positions[:MOST_IMAGES]
         captions = [
             (
@@ -53,7 +54,9 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
             )
             for position, part in zip(positions.tolist(), found.parts.tolist(), strict=False)
         ]
-        thumbs.show(of, positions, captions)
+        title = f"{row} and {column} in {model.called}: {what} {cosine:.2f}"
+        report = thumbs.InReport("teacher" if model.is_teacher else "student", title, said)
+        thumbs.show(of, positions, captions, report=report)
     with histogram:
         theme = style.theme()
         samples = [

@@ -54,19 +54,21 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
         found.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
         style.card_title("Angles between classes", "All pairs of classes; 90° is orthogonal.")
+        medians = [
+            (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
+        ]
+        said = "Median angle: " + ", ".join(f"{name} {angle:.1f}°" for name, angle in medians) + "."
         chart.show(
             angles(found, theme=style.theme(), height=HEIGHT),
             "geometry-angles",
             take=chart.Take(
                 "Angles between classes",
                 lambda: tables.angles_table(found),
+                f"All pairs of classes; 90° is orthogonal. {said}",
                 y_title="share of class pairs (%)",
             ),
         )
-        medians = [
-            (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
-        ]
-        st.caption("Median angle: " + ", ".join(f"{name} {angle:.1f}°" for name, angle in medians) + ".")
+        st.caption(said)
 
 
 def _leakage(
@@ -98,7 +100,11 @@ def _leakage(
             drawn,
             "geometry-leakage",
             _choose_class(of, student, lens),
-            take=chart.Take("Classes that leak most", lambda: tables.ranking_table(models, of.class_names)),
+            take=chart.Take(
+                "Classes that leak most",
+                lambda: tables.ranking_table(models, of.class_names),
+                f"Mean cosine of a class with all others, ordered by {student.called}.",
+            ),
         )
         own = models[order][1]
         if np.isfinite(own).any():
@@ -137,12 +143,13 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
         )
         values = [(looks[model.key], data.spectrum(of, model, lens)) for model in shown]
         drawn = spectrum(values, theme=style.theme(), height=HEIGHT)
+        ranks = [(model.called, data.gram(of, model, lens).effective_rank) for model in shown]
+        said = words.sentence_for_spectrum(ranks, data.gram(of, of.teacher, lens).n_classes_used)
         take = chart.Take(
-            "Eigenvalues of the class Gram", lambda: tables.spectrum_table(values), y_title="eigenvalue"
+            "Eigenvalues of the class Gram", lambda: tables.spectrum_table(values), said, y_title="eigenvalue"
         )
         chart.show(drawn, "geometry-spectrum", take=take)
-        ranks = [(model.called, data.gram(of, model, lens).effective_rank) for model in shown]
-        st.caption(words.sentence_for_spectrum(ranks, data.gram(of, of.teacher, lens).n_classes_used))
+        st.caption(said)
 
 
 def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
@@ -181,6 +188,7 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
         reached = data.matched_temperature_of(of, model, T) is not None
         said.append((model.called, now, data.gram(of, model, matched).overlap if reached else None))
     theme = style.theme()
+    at_once = words.sentence_for_sharpness(said, temperature=T, entropy=target)
     left, right = st.columns(2, gap="medium")
     with left:
         drawn = sharpness_curves(
@@ -193,7 +201,9 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             theme=theme,
             height=HEIGHT,
         )
-        take = chart.Take("Overlap by temperature", lambda: tables.curves_table(against_t, "temperature"))
+        take = chart.Take(
+            "Overlap by temperature", lambda: tables.curves_table(against_t, "temperature"), at_once
+        )
         chart.show(drawn, "geometry-sharpness-temperature", take=take)
     with right:
         drawn = sharpness_curves(
@@ -206,7 +216,7 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             height=HEIGHT,
         )
         take = chart.Take(
-            "Overlap by mean entropy", lambda: tables.curves_table(against_entropy, "entropy_nats")
+            "Overlap by mean entropy", lambda: tables.curves_table(against_entropy, "entropy_nats"), at_once
         )
         chart.show(drawn, "geometry-sharpness-entropy", take=take)
-    st.caption(words.sentence_for_sharpness(said, temperature=T, entropy=target))
+    st.caption(at_once)

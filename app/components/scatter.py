@@ -172,7 +172,7 @@ def _offer(
         ]  # fmt: skip
         return pd.concat(parts, ignore_index=True)
 
-    export_menu.offer(key, label or "Prediction maps", figure, table)
+    export_menu.offer(f"low-{key}", label or "Prediction maps", figure, table)
 
 
 _COLOURS = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")

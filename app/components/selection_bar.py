@@ -33,6 +33,7 @@ def show(of: data.Comparison) -> None:
             if len(found):
                 _images(of, found)
                 _keep(of, found)
+            _take(of, found)
         st.button(
             "Clear", key="selection-clear", icon=":material/close:", on_click=selecting.clear, type="tertiary"
         )
@@ -69,6 +70,30 @@ def _keep(of: data.Comparison, found: Selection) -> None:
             else:
                 selecting.select("kept", kept)
                 st.rerun()
+
+
+def _take(of: data.Comparison, found: Selection) -> None:
+    """The samples as files; they are made when asked for."""
+    T, stem = state.current().temperature, f"{of.dataset}-{of.split}-selection"
+    with st.popover("Download", icon=":material/download:", type="tertiary"):
+        st.caption(
+            f"{text.counted(len(found), 'sample')}: ids, true classes, and what each model says at T = {T:g}."
+        )
+        st.download_button(
+            "Table (CSV)",
+            lambda: data.selection_table(of, found, T).to_csv(index=False).encode(),
+            f"{stem}.csv",
+            "text/csv",
+            key="selection-csv",
+            on_click="ignore",
+        )
+        st.download_button(
+            f"All {text.count(len(of.class_names))} probabilities (npz)",
+            lambda: data.selection_probabilities(of, found, T),
+            f"{stem}.npz",
+            key="selection-npz",
+            on_click="ignore",
+        )
 
 
 def kept_list(of: data.Comparison) -> None:

@@ -45,6 +45,7 @@ _CSS = """
   .bk-card-title span { font-size: .88rem; opacity: .7; }
   :has(> * > [class*="st-key-export-"]) { position: relative; }
   :has(> [class*="st-key-export-"]) { position: absolute !important; top: 6px; right: 6px; width: auto !important; z-index: 5; }
+  :has(> [class*="st-key-export-low-"]) { top: auto; bottom: 0; right: 0; }
   [class*="st-key-export-"] { width: auto !important; opacity: .5; transition: opacity .15s; }
   [class*="st-key-export-"]:is(:hover, :focus-within) { opacity: 1; }
   [class*="st-key-export-"] button { min-height: 0; padding: 2px 4px; }

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
-from app import data
+from app import data, taking
 from app.components import opener
 
 
+class InReport(NamedTuple):
+    """How images stand in the page's report; `place` is theirs on the page, whichever images are shown there."""
+
+    place: str
+    title: str
+    sentence: str = ""
+
+
 def show(
-    of: data.Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], *, one_row: bool = False
+    of: data.Comparison,
+    positions: np.ndarray,
+    captions: Sequence[tuple[str, str]],
+    *,
+    one_row: bool = False,
+    report: InReport | None = None,
 ) -> None:
     """Images of the samples at `positions`, each over a line in full and a quieter one; a click opens its own page.
 
-    `one_row` shows as many as fit beside each other and hides the rest.
+    `one_row` shows as many as fit beside each other and hides the rest. With `report` the page's report holds them.
     """
     pictures = data.thumbnails(of)
     figures = []
@@ -30,6 +44,19 @@ def show(
         st.caption(pictures.reason)
     kind = "bk-thumbs bk-one-row" if one_row else "bk-thumbs"
     st.html(f'<div class="{kind}">{"".join(figures)}</div>')
+    if report is not None:
+        _keep(of, positions, captions, report)
+
+
+def _keep(
+    of: data.Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], report: InReport
+) -> None:
+    from bickd_viz.report import Strip
+
+    ids = of.teacher.predictions.ids[positions].tolist()
+    addresses = [data.thumbnails(of).data_uri(id) if isinstance(id, int) else None for id in ids]
+    shown = [(address, *words) for address, words in zip(addresses, captions, strict=True)]
+    taking.part(f"images-{report.place}", Strip(report.title, shown, report.sentence))
 
 
 def picture(of: data.Comparison, position: int, alt: str) -> str:
@@ -70,6 +97,7 @@ def pair_strip(
     *,
     most: int = 10,
     one_row: bool = False,
+    report: InReport | None = None,
 ) -> None:
     """The samples that carry most of the cosine of two classes in this model, with its probability of each."""
     positions = data.pair_samples(of, model, pair, temperature, most)
@@ -78,4 +106,4 @@ def pair_strip(
         (true_class(of, position), f"{row[pair[0]]:.0%} | {row[pair[1]]:.0%}")
         for position, row in zip(positions, probabilities, strict=True)
     ]
-    show(of, positions, captions, one_row=one_row)
+    show(of, positions, captions, one_row=one_row, report=report)

@@ -58,11 +58,12 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
     drawn = who_is_right(found, looks[first.key], looks[second.key], selected=now, theme=style.theme())
     rows = [(names[part], int(found[part])) for part in found]
     title = f"Who is right: {first.name} and {second.name}"
-    take = chart.Take(title, lambda: tables.counts_table(rows, "who_is_right", "images"), x_title="images")
-    chart.show(drawn, "outcome-bar", take=take)
-    st.caption(
-        words.mcnemar_sentence(first.called, second.called, judged.first, judged.second, judged.p_value)
+    said = words.mcnemar_sentence(first.called, second.called, judged.first, judged.second, judged.p_value)
+    take = chart.Take(
+        title, lambda: tables.counts_table(rows, "who_is_right", "images"), said, x_title="images"
     )
+    chart.show(drawn, "outcome-bar", take=take)
+    st.caption(said)
 
 
 def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:

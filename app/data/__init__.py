@@ -89,6 +89,7 @@ from app.data.runs import (
     with_predictions,
 )
 from app.data.samples import image_credit, pair_samples, thumbnails
+from app.data.taken import selection_probabilities, selection_table
 
 __all__ = [
     "BASE",
@@ -163,6 +164,8 @@ __all__ = [
     "row_cosines",
     "rows_similarity",
     "sampled",
+    "selection_probabilities",
+    "selection_table",
     "sharpness",
     "simplex",
     "spectrum",

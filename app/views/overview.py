@@ -215,14 +215,17 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     chosen = state.current().pair is not None
     against = other or of.teacher
     lead = "In focus" if chosen else f"The pair that {student.name} separates most from {against.called}"
-    st.subheader(f"{lead}: {names[row]} and {names[column]}")
+    title = f"{lead}: {names[row]} and {names[column]}"
+    st.subheader(title)
     cosines = [f"{data.geometry(of, m, T).gram[row, column]:.2f} {m.name}" for m in of.models]
-    st.caption(
+    said = (
         f"Cosine: {', '.join(cosines)}. Below, the images that carry most of it in {against.called}, each with its "
         f"true class and {against.called}'s probability of {names[row]} | {names[column]} at T = {T:g}. "
         f"{data.image_credit(of)}"
     )
-    thumbs.pair_strip(of, against, (row, column), T, most=14, one_row=True)
+    st.caption(said)
+    report = thumbs.InReport("overview-pair", title, said)
+    thumbs.pair_strip(of, against, (row, column), T, most=14, one_row=True, report=report)
 
 
 def _maps(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:

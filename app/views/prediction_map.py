@@ -222,9 +222,11 @@ def _images(of: data.Comparison, student: data.Model, T: float, asked: map_contr
     st.subheader(lead)
     positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
     who = f"what the teacher says and what {student.name} says" if of.students else "what the teacher says"
-    st.caption(
+    said = (
         f"{text.count(len(positions))} of {text.counted(len(candidates), 'image')}"
         f"{', the most displaced first' if of.students else ''}. Under each its true class, then {who}."
     )
+    st.caption(said)
     with st.container(key="map-images"):
-        thumbs.show(of, positions, thumbs.who_says_what(of, student, positions))
+        report = thumbs.InReport("map-images", lead, said)
+        thumbs.show(of, positions, thumbs.who_says_what(of, student, positions), report=report)

@@ -2,7 +2,7 @@
 
 from bickd_core.data.base import Augmentation, Dataset, Split, carve_validation, content_hash
 from bickd_core.data.fashion_mnist import DataUnavailableError
-from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_info, load_dataset
+from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_info, load_dataset, sample_paths
 
 __all__ = [
     "DATASETS",
@@ -15,4 +15,5 @@ __all__ = [
     "content_hash",
     "dataset_info",
     "load_dataset",
+    "sample_paths",
 ]

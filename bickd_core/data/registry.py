@@ -143,3 +143,12 @@ def load_dataset(
         std=std,
         augmentation=source.augmentation,
     )
+
+
+def sample_paths(name: str, split: str) -> dict[int, str] | None:
+    """Sample id -> its file in the data set's original release; None where the source has no files of its own."""
+    if name != "caltech95":
+        return None
+    from bickd_core.data.caltech95 import paths
+
+    return dict(enumerate(paths(split)))

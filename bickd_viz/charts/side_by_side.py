@@ -13,6 +13,8 @@ from bickd_viz.frames import Frame, tight_frame
 from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, colour_bar, layout_defaults, legend_below
 
 _GAP = 0.03  # between two maps, as a share of the whole width
+_COLUMNS = 3
+_HEAD = 26  # px over a map for its model's name
 _RAISED, _PLAIN, _QUIET = 8.0, 5.0, 4.0  # diameters in px
 
 
@@ -36,18 +38,20 @@ def maps_figure(
     theme: Theme = LIGHT,
     height: int = 340,
 ) -> go.Figure:
-    """All panels in one frame of coordinates, each under its model's name, coloured by `colouring`.
+    """All panels in one frame of coordinates, three a row, each under its model's name, coloured by `colouring`.
 
     ids: [N], customdata of the points. selected: positions; where there are any, all other points are quiet. lines,
-    labels: drawn under the points of every panel, such as the triangle of a simplex.
+    labels: drawn under the points of every panel, such as the triangle of a simplex. height: of one row, in px.
     """
     fig = go.Figure()
     has_scale = colouring.scale is not None
     below = 56 if has_scale else 30 if colouring.palette else 8
-    layout_defaults(fig, theme, height=height, top=26, bottom=below)
+    rows = -(-len(panels) // _COLUMNS)
+    layout_defaults(fig, theme, height=height * rows, top=_HEAD, bottom=below)
+    between = _HEAD / (height * rows - _HEAD - below)
     low_x, high_x, low_y, high_y = frame or tight_frame([panel.coordinates for panel in panels])
     for k, panel in enumerate(panels):
-        axes = _axes(fig, k, len(panels), (low_x, high_x), (low_y, high_y))
+        axes = _axes(fig, k, len(panels), between, (low_x, high_x), (low_y, high_y))
         for line in lines:
             xs, ys = zip(*line, strict=True)
             fig.add_trace(
@@ -67,7 +71,7 @@ def maps_figure(
             )
         _points(fig, panel, k, ids, colouring, selected, theme, axes)
         fig.add_annotation(
-            x=0, xref=f"{axes['xaxis']} domain", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=4,
+            x=0, xref=f"{axes['xaxis']} domain", xanchor="left", y=1, yref=f"{axes['yaxis']} domain", yanchor="bottom", yshift=4,
             text=f"<b>{panel.style.name}</b>", showarrow=False, font=dict(size=LABEL_SIZE, color=panel.style.colour),
         )  # fmt: skip
     if colouring.palette and not has_scale:
@@ -79,12 +83,19 @@ _silent: dict = {"hoverinfo": "skip", "showlegend": False}
 
 
 def _axes(
-    fig: go.Figure, k: int, count: int, x_range: tuple[float, float], y_range: tuple[float, float]
+    fig: go.Figure,
+    k: int,
+    count: int,
+    between: float,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
 ) -> dict[str, str]:
-    """Set the k-th pair of axes and give their names for a trace."""
-    width = (1 - _GAP * (count - 1)) / count
+    """Set the k-th pair of axes and give their names for a trace; between: two rows, as a share of the height."""
+    columns, rows = min(count, _COLUMNS), -(-count // _COLUMNS)
+    row, column = divmod(k, columns)
+    width, tall = (1 - _GAP * (columns - 1)) / columns, (1 - between * (rows - 1)) / rows
     number = "" if k == 0 else str(k + 1)
-    start = k * (width + _GAP)
+    start, top = column * (width + _GAP), 1 - row * (tall + between)
     hidden = dict(
         showticklabels=False, ticks="", showgrid=False, zeroline=False, fixedrange=True, constrain="domain"
     )
@@ -94,7 +105,12 @@ def _axes(
                 hidden, domain=[start, min(start + width, 1.0)], range=list(x_range), anchor=f"y{number}"
             ),
             f"yaxis{number}": dict(
-                hidden, range=list(y_range), anchor=f"x{number}", scaleanchor=f"x{number}", scaleratio=1
+                hidden,
+                domain=[max(top - tall, 0.0), top],
+                range=list(y_range),
+                anchor=f"x{number}",
+                scaleanchor=f"x{number}",
+                scaleratio=1,
             ),
         }
     )

@@ -1,0 +1,29 @@
+"""A selection as files: its samples as a table, and all their probabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.data.comparison import Comparison
+from bickd_core.data import sample_paths
+from bickd_core.selection import Selection
+from bickd_core.selection_table import selection_arrays
+from bickd_core.selection_table import selection_table as table_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def selection_table(of: Comparison, selection: Selection, temperature: float) -> pd.DataFrame:
+    """A row a sample: id, path where the data set knows it, true class, and what each model says at T."""
+    models = {model.name: model.predictions for model in of.models}
+    return table_of(
+        models, selection.positions, temperature=temperature, paths=sample_paths(of.dataset, of.split)
+    )
+
+
+def selection_probabilities(of: Comparison, selection: Selection, temperature: float) -> bytes:
+    """All C probabilities of each model on the selected samples, as an npz file."""
+    models = {model.name: model.predictions for model in of.models}
+    keys = [model.key for model in of.models]
+    return selection_arrays(models, selection.positions, temperature=temperature, keys=keys)
