@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bickd_viz.text import Interval, count, counted, interval_text, number, together
+from bickd_viz.text import Interval, count, counted, excludes_zero, interval_text, number, together
 
 
 def figure_with_interval(name: str, found: Interval | None) -> str:
@@ -16,6 +16,17 @@ def figure_with_interval(name: str, found: Interval | None) -> str:
     if found.low is None:
         return f"{name} {number(found.estimate)}"
     return f"{name} {number(found.estimate)} {interval_text(found)}"
+
+
+def sentence_for_gap(student: str, baseline: str, difference: Interval | None) -> str:
+    """How the overlap of two models differs on the same images, from the paired interval; "" where there is none."""
+    if difference is None or difference.low is None or difference.high is None:
+        return ""
+    figures = f"{number(difference.estimate)} {interval_text(difference)}"
+    if not excludes_zero(difference):
+        return f"No difference in overlap from {baseline} is seen on the same images: {figures}."
+    where = "further apart" if difference.estimate < 0 else "closer together"
+    return f"{student} keeps classes {where} than {baseline} on the same images: {figures}."
 
 
 def sentence_for_cell(

@@ -125,6 +125,18 @@ def lines_table(series: Sequence[Line], *, value_name: str = "value", x_name: st
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
+def many_lines(figures: Mapping[str, Sequence[Line]], *, x_name: str = "epoch") -> pd.DataFrame:
+    """Several figures over the same x: figure, model, epoch, value."""
+    parts = []
+    for name, series in figures.items():
+        if series:
+            part = lines_table(series, x_name=x_name)
+            part.insert(0, "figure", name)
+            parts.append(part)
+    columns = ["figure", "model", column(x_name), "value"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
 def terms_table(
     terms: Mapping[str, Sequence[float]], x: Sequence[float], *, x_name: str = "epoch"
 ) -> pd.DataFrame:

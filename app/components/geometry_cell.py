@@ -50,7 +50,7 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
             (
                 thumbs.true_class(of, position),
                 f"{_share(found.probabilities[position, 0])} | {_share(found.probabilities[position, 1])} · "
-                f"{_share(part / cosine if cosine > 0 else 0.0)}",
+                f"{part / cosine if cosine > 0 else 0.0:.1%}",
             )
             for position, part in zip(positions.tolist(), found.parts.tolist(), strict=False)
         ]
@@ -73,5 +73,5 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
 
 
 def _share(value: float) -> str:
-    """Whole per cent from 10 on, a decimal below: 12%, 3.4%, 0.2%."""
-    return f"{value:.1%}" if abs(value) < 0.0995 else f"{value:.0%}"
+    """A probability in whole per cent from 1 on, with a decimal below."""
+    return f"{value:.1%}" if value < 0.01 else f"{value:.0%}"

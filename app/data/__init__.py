@@ -25,7 +25,7 @@ from app.data.classes import (
     spectrum,
 )
 from app.data.comparison import Comparison, Model, comparison, predictions_at
-from app.data.epochs import Course, Courses, EpochIntervals, courses, epoch_intervals
+from app.data.epochs import Course, Courses, EpochIntervals, courses, end_gap, epoch_intervals
 from app.data.figures import (
     OverSeeds,
     accuracy_difference,
@@ -129,6 +129,7 @@ __all__ = [
     "described",
     "displacement",
     "distance",
+    "end_gap",
     "entropy_at",
     "epoch_intervals",
     "fingerprint",

@@ -18,6 +18,7 @@ from bickd_core.geometry import (
     epoch_figures,
     group_means,
     overlap_interval,
+    paired_overlap_difference,
     proportion_interval,
     shard_grams,
     softmax,
@@ -237,3 +238,10 @@ def epoch_intervals(of: Courses, course: Course, epoch: int) -> EpochIntervals:
     if of.reference is not None and not course.model.is_teacher:
         same = proportion_interval(agrees(of.reference, logits), labels)
     return EpochIntervals(overlap_interval(shard_grams(softmax(logits, of.temperature), shard)), right, same)
+
+
+def end_gap(of: Courses, first: Course, second: Course) -> Interval | None:
+    """Overlap of the first model at its end less that of the second, paired on the probe samples."""
+    shard = stratified_shards(of.n, of.labels)
+    grams = [shard_grams(softmax(course.logits[-1], of.temperature), shard) for course in (first, second)]
+    return paired_overlap_difference(*grams)

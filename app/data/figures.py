@@ -21,12 +21,12 @@ from bickd_core.geometry import (
     cluster_order,
     cross_gram,
     hellinger,
+    logit_grams,
     matched_temperature,
     mean_entropy_at,
     paired_mean_difference,
     paired_overlap_difference,
     row_similarity,
-    shard_grams,
     stratified_shards,
     summarise,
     teacher_side,
@@ -166,25 +166,35 @@ def telling_pair(of: Comparison, student: Model, other: Model | None, temperatur
 
 
 def overlap_difference(
-    of: Comparison, a: Model, b: Model, temperature: float, *, matched: bool = False
+    of: Comparison,
+    a: Model,
+    b: Model,
+    temperature: float,
+    *,
+    matched: bool = False,
+    centred: bool = False,
 ) -> Interval | None:
     """Overlap of a minus that of b, paired over the same shards of samples."""
-    return _overlap_difference(of.key, a.key, b.key, temperature, matched, of)
+    return _overlap_difference(of.key, a.key, b.key, temperature, matched, centred, of)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _overlap_difference(
-    key: tuple[Fingerprint, ...], a: str, b: str, T: float, matched: bool, _of: Comparison
+    key: tuple[Fingerprint, ...], a: str, b: str, T: float, matched: bool, centred: bool, _of: Comparison
 ) -> Interval | None:
-    shard = stratified_shards(_of.n, _of.labels)
-    grams = []
-    for name in (a, b):
-        model = _of.model(name)
-        at = matched_temperature_of(_of, model, T) if matched else T
-        if at is None:
-            return None
-        grams.append(shard_grams(model.predictions.probabilities(at), shard))
-    return paired_overlap_difference(*grams)
+    models = [_of.model(name) for name in (a, b)]
+    at = [matched_temperature_of(_of, model, T) if matched else T for model in models]
+    temperatures = [one for one in at if one is not None]
+    if len(temperatures) < len(models):
+        return None
+    kept = logit_grams(
+        [model.predictions.logits for model in models],
+        temperatures,
+        stratified_shards(_of.n, _of.labels),
+        cross=False,
+        dtype=np.float32 if _of.n * len(_of.class_names) > LARGE else np.float64,
+    )
+    return paired_overlap_difference(*kept.models, centred=centred)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data, state, taking
-from app.components import epoch_player, frame, style
+from app.components import epoch_player, export_menu, frame, style
 from app.views.class_geometry import ORDERS
 from bickd_core.geometry import Interval
 from bickd_core.predictions import PredictionsError
+from bickd_viz import ModelStyle, tables, text
 from bickd_viz import geometry_text as words
-from bickd_viz import text
+from bickd_viz.charts import Line, metric_lines
 
 
 def show() -> None:
@@ -68,11 +69,11 @@ def _player(of: data.Comparison, found: data.Courses, start: int) -> None:
         top=0.6 if len(of.class_names) > 20 else 1.0,
         on_rest=rested,
     )
-    _figures(found, min(max(state.current().epoch or found.last, 1), found.last))
+    _figures(found, looks, min(max(state.current().epoch or found.last, 1), found.last))
     state.show_in_url()
 
 
-def _figures(found: data.Courses, epoch: int) -> None:
+def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> None:
     """What the panels show at rest, in words and as a table with intervals."""
     said, rows, ended = [], [], []
     for course in found.courses:
@@ -92,11 +93,35 @@ def _figures(found: data.Courses, epoch: int) -> None:
                 "agreement with the teacher": _text(intervals.agreement, percent=True),
             }
         )
-    st.markdown(words.sentence_for_epoch(epoch, said, images=found.n, unfinished=ended))
-    st.dataframe(rows, hide_index=True, key="epoch-table")
-    st.caption(
-        f"95% intervals over the {text.count(found.n)} images of the probe set, stratified by class; few images make them wide. "
-        "The figures over the whole split stand on Overview and Class geometry."
+    with st.container(border=True):
+        style.card_title(
+            "The figures at rest", f"{text.count(found.n)} validation images, T = {found.temperature:g}"
+        )
+        st.markdown(words.sentence_for_epoch(epoch, said, images=found.n, unfinished=ended))
+        st.dataframe(rows, hide_index=True, key="epoch-table")
+        st.caption(
+            f"95% intervals over the {text.count(found.n)} images of the probe set, stratified by class; few images make them "
+            "wide. The figures over the whole split stand on Overview and Class geometry."
+        )
+        _offer(found, looks)
+
+
+def _offer(found: data.Courses, looks: dict[str, ModelStyle]) -> None:
+    """All figures of all epochs, to be taken away."""
+
+    def lines(figure: str) -> list[Line]:
+        made = []
+        for course in found.courses:
+            values = getattr(course.figures, figure)
+            if values is not None:
+                made.append(Line(looks[course.model.key], course.figures.epochs.tolist(), values.tolist()))
+        return made
+
+    export_menu.offer(
+        "epoch-lines",
+        f"Overlap by epoch, {text.count(found.n)} validation images",
+        lambda: metric_lines(lines("overlap"), "class overlap"),
+        lambda: tables.many_lines({name: lines(name) for name in ("overlap", "accuracy", "agreement")}),
     )
 
 
@@ -107,12 +132,16 @@ def _text(interval: Interval | None, *, percent: bool = False) -> str:
 
 
 def _finding(found: data.Courses) -> str:
-    """Who ends with the least overlap, and how far it came."""
+    """Who ends with the least overlap and how far it came, or that the two lowest cannot be told apart."""
     students = [course for course in found.courses if not course.model.is_teacher]
-    best = min(students, key=lambda course: float(course.figures.overlap[-1]))
-    first, last = (words.number(float(best.figures.overlap[k])) for k in (0, -1))
-    if len(students) == 1:
+    best, *others = sorted(students, key=lambda course: float(course.figures.overlap[-1]))
+    first, last = (text.number(float(best.figures.overlap[k])) for k in (0, -1))
+    if not others:
         return f"{best.model.name} went from overlap {first} to {last} in {len(best.figures.epochs)} epochs"
+    if not text.excludes_zero(data.end_gap(found, best, others[0])):
+        other = text.number(float(others[0].figures.overlap[-1]))
+        names = f"{best.model.name} and {others[0].model.name}"
+        return f"No difference seen in overlap between {names} at the end: {last} and {other}"
     return f"{best.model.name} pulls classes furthest apart: overlap {first} after the first epoch, {last} after the last"
 
 

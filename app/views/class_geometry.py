@@ -86,12 +86,25 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     taking.note(
         f"{student.name}, {text.count(of.n)} {of.split} images, {lens.words()}: {', '.join(said)}.{more} "
         + _unreached(of, student, lens)
+        + _gaps(of, student, lens)
         + (
             ""
             if lens.matched
             else "Overlap falls with a sharper softmax alone: switch to matched entropy to take that away."
         )
     )
+
+
+def _gaps(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
+    """The student's overlap less that of the other student it is measured against, paired, and of the teacher."""
+    said = ""
+    for other in (frame.baseline(of, student), of.teacher):
+        if other is not None and student is not other:
+            gap = data.overlap_difference(
+                of, student, other, lens.temperature, matched=lens.matched, centred=lens.centred
+            )
+            said += words.sentence_for_gap(student.name, other.called, gap) + " "
+    return said
 
 
 def _unreached(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:

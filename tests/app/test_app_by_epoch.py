@@ -173,6 +173,18 @@ def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):
     assert total <= 400
 
 
+def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compare):
+    view, of = compare(4, 4)
+    found = data.courses(of, 4.0, "index")
+    _, first, second = found.courses
+    gap = data.end_gap(found, first, second)
+    assert gap.estimate == pytest.approx(first.figures.overlap[-1] - second.figures.overlap[-1])
+    seen = gap.low > 0 or gap.high < 0
+    title = opened(view).title[0].value
+    assert title.startswith("No difference seen") != seen
+    assert data.end_gap(found, first, first).estimate == 0.0
+
+
 def page(view) -> None:
     from app import state
     from app.views import by_epoch

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bickd_viz import geometry_text as words
-from bickd_viz.charts import Curve, leakage_ranking, sharpness_curves
+from bickd_viz import tables
+from bickd_viz.charts import Curve, Line, leakage_ranking, sharpness_curves
 from bickd_viz.theme import DARK, LIGHT, ModelStyle
 
 KD, OURS = ModelStyle("KD", "#E69F00"), ModelStyle("BicKD", "#0072B2")
@@ -103,3 +104,22 @@ def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
         "After epoch 12 on 190 validation images: KD overlap 0.310, 52% right; CE overlap 0.610. "
         "CE had ended by then and stands at the last epoch."
     )
+
+
+def test_a_gap_is_told_by_its_paired_interval():
+    assert words.sentence_for_gap("BicKD", "KD", None) == ""
+    assert words.sentence_for_gap("BicKD", "KD", Ends(-0.1)) == ""
+    seen = words.sentence_for_gap("BicKD", "KD", Ends(-0.122, -0.129, -0.115))
+    assert seen == "BicKD keeps classes further apart than KD on the same images: −0.122 [−0.129, −0.115]."
+    assert "closer together" in words.sentence_for_gap("CE", "KD", Ends(0.2, 0.1, 0.3))
+    none = words.sentence_for_gap("BicKD", "the teacher", Ends(0.003, -0.006, 0.012))
+    assert none.startswith("No difference in overlap from the teacher is seen on the same images: 0.00300")
+
+
+def test_figures_over_epochs_are_one_long_table():
+    line = Line(KD, [1, 2], [0.5, 0.4])
+    found = tables.many_lines({"overlap": [line], "accuracy": [], "agreement": [line]})
+    assert found.columns.tolist() == ["figure", "model", "epoch", "value"]
+    assert found["figure"].tolist() == ["overlap", "overlap", "agreement", "agreement"]
+    assert found["value"].tolist() == [0.5, 0.4, 0.5, 0.4]
+    assert len(tables.many_lines({})) == 0
