@@ -26,28 +26,32 @@ _component = st.components.v2.component(
 )
 
 
-def provide(of: data.Comparison) -> str:
-    """Put the feed on the page; returns its name for `scatter.show(pictures=...)`, "" where there are no images."""
+def name(of: data.Comparison) -> str:
+    """The feed's name for `scatter.show(pictures=...)`; "" where there are no images."""
     if data.thumbnails(of).reason or not isinstance(of.teacher.predictions.ids[:1].tolist()[0], int):
         return ""
-    name = hashlib.sha256(repr((of.key, of.split)).encode()).hexdigest()[:12]
-    _feed(of, name)
-    return name
+    return hashlib.sha256(repr((of.key, of.split)).encode()).hexdigest()[:12]
+
+
+def put(of: data.Comparison) -> None:
+    """Put the feed on the page, at its end: it is not seen, but takes a gap."""
+    if called := name(of):
+        _feed(of, called)
 
 
 @st.fragment
-def _feed(of: data.Comparison, name: str) -> None:
-    wanted = f"pictures-{name}-sheet"
+def _feed(of: data.Comparison, called: str) -> None:
+    wanted = f"pictures-{called}-sheet"
 
     def asked() -> None:
-        st.session_state[wanted] = st.session_state[f"pictures-{name}"].get("want")
+        st.session_state[wanted] = st.session_state[f"pictures-{called}"].get("want")
 
     number = st.session_state.get(wanted)
     image = b"" if number is None else _sheet(of.key, of.split, int(number), of)
-    head = {"name": name, "sheet": number, "columns": COLUMNS, "rows": ROWS}
+    head = {"name": called, "sheet": number, "columns": COLUMNS, "rows": ROWS}
     with st.container(key="picture-feed"):
         _component(
-            key=f"pictures-{name}",
+            key=f"pictures-{called}",
             data=packed(head, {"image": np.frombuffer(image, dtype="u1")}),
             on_want_change=asked,
         )

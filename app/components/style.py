@@ -26,6 +26,7 @@ _CSS = """
   .bk-thumbs figcaption { font-size: .78rem; line-height: 1.3; margin-top: 4px; overflow-wrap: anywhere; }
   .bk-thumbs figcaption span { opacity: .72; }
   :has(> .st-key-picture-feed) { display: none; }
+  .st-key-map-method [role="radiogroup"], .st-key-map-colour [role="radiogroup"] { flex-wrap: wrap; }
   .bk-thumbs a, .bk-pair a { display: block; border-radius: 6px; }
   .bk-none { display: grid; place-items: center; aspect-ratio: 1; border-radius: 6px; font-style: normal; font-size: .78rem;
              color: inherit; background: rgba(128,128,128,.15); overflow-wrap: anywhere; padding: 4px; }

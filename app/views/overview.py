@@ -174,6 +174,7 @@ def _linked(of: data.Comparison, student: data.Model, other: data.Model | None, 
     if of.students:
         _pair(of, student, other, T)
         _maps(of, student, other, T)
+    picture_feed.put(of)
     selection_bar.show(of)
     state.show_in_url()
 
@@ -257,7 +258,7 @@ def _maps(of: data.Comparison, student: data.Model, other: data.Model | None, T:
         labels=of.labels,
         selected=maps.selected(of),
         height=380,
-        pictures=picture_feed.provide(of),
+        pictures=picture_feed.name(of),
         on_select=maps.on_select(of),
         label=f"Prediction maps of {', '.join(model.called for model in shown)}",
     )

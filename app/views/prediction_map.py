@@ -43,6 +43,7 @@ def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
         _triangle(of, student, T, asked)
     else:
         _maps(of, student, T, asked)
+    picture_feed.put(of)
     selection_bar.show(of)
     state.show_in_url()
 
@@ -102,7 +103,7 @@ def _draw(
         frame=limits,
         background=background,
         height=520,
-        pictures=picture_feed.provide(of),
+        pictures=picture_feed.name(of),
         on_select=maps.on_select(of),
         label=f"{map_text.METHODS[asked.method]} of {text.count(of.n)} samples in {len(of.models)} models",
     )

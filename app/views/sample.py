@@ -33,6 +33,7 @@ def show() -> None:
         _bars(of, position, T)
     _neighbours(of, position, T)
     _place(of, position, T)
+    picture_feed.put(of)
     selection_bar.show(of)
 
 
@@ -179,7 +180,7 @@ def _place(of: data.Comparison, position: int, T: float) -> None:
         labels=of.labels,
         selected=np.array([position]),
         height=340,
-        pictures=picture_feed.provide(of),
+        pictures=picture_feed.name(of),
         on_select=_open,
         label="Where this sample lies on each map; click a point to open that sample",
     )
