@@ -101,7 +101,17 @@ def actions() -> Iterator[Action]:
     )
     yield "by_epoch", "By epoch: next epoch", lambda app, turn: next_epoch(app)
     yield "disagreements", "Disagreements: click a count", lambda app, turn: count(app, turn)
-    yield "calibration", "Calibration: choose a bin", lambda app, turn: button(app, "calibration-bins", turn)
+    yield (
+        "disagreements",
+        "Disagreements: click a cell",
+        lambda app, turn: click_cell(gram(app, "confusion-matrix"), turn),
+    )
+    yield (
+        "calibration",
+        "Calibration: bins of equal counts",
+        lambda app, turn: button(app, "calibration-bins", turn),
+    )
+    yield "sample", "Sample: next", lambda app, turn: app.key("sample-next").get_by_role("button").click()
 
 
 # -- time and bytes ----------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def _controls() -> Asked:
             list(SCHEMES),
             default="width",
             format_func=SCHEMES.__getitem__,
-            key="calibration-scheme",
+            key="calibration-bins",
         )
     return Asked(scheme or "width", bool(best))
 

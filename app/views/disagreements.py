@@ -160,5 +160,18 @@ def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: f
         )
         image = thumbs.picture(of, p, thumbs.true_class(of, p))
         cards.append(f'<div class="bk-pair"><div>{image}<p>distance {moved[p]:.2f}</p></div>{bars}</div>')
+    st.button(
+        f"Select these {len(positions)}",
+        key="displaced-select",
+        on_click=_select,
+        args=(of, student, other, positions),
+    )
     with st.container(key="disagreements-displaced"):
         st.html(f'<div class="bk-pairs">{"".join(cards)}</div>')
+
+
+def _select(of: data.Comparison, student: data.Model, other: data.Model, positions: np.ndarray) -> None:
+    if other.is_teacher:
+        selecting.select("displaced", student.key, str(len(positions)))
+    else:
+        selecting.select_ids(of, of.teacher.predictions.ids[positions].tolist())
