@@ -56,6 +56,11 @@ def read(of: data.Comparison) -> tuple[Selection | None, str]:
         return None, str(error)
 
 
+def picked(of: data.Comparison, kind: str, *words: str) -> Selection:
+    """What a rule would pick, without making it the selection: for what a page shows before anything is chosen."""
+    return _resolved(of.key, str(Rule(kind, words)), state.current().temperature, (), of, {})
+
+
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _resolved(
     key: tuple[data.Fingerprint, ...],

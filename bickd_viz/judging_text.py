@@ -43,14 +43,15 @@ def mcnemar_sentence(student: str, other: str, only_student: int, only_other: in
 def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str, other: str) -> str:
     """How many classes have an interval clear of 0, and how many would by chance."""
     by_chance = classes / 20
+    about = f"about {by_chance:.0f}" if by_chance >= 1 else "less than one"
     found = clear_up + clear_down
     begin = (
         f"Of {counted(classes, 'class', 'classes')}, {student} is clearly better than {other} on {count(clear_up)} and "
         f"clearly worse on {count(clear_down)}"
     )
     if found <= 1.5 * by_chance:
-        return f"{begin}; about {by_chance:.0f} of {count(classes)} would look so by chance alone, so read single classes with care."
-    return f"{begin}; about {by_chance:.0f} would look so by chance alone."
+        return f"{begin}; {about} of them would look so by chance alone, so read single classes with care."
+    return f"{begin}; {about} of them would look so by chance alone."
 
 
 def sureness_title(name: str, excess: Interval, confidence: float, accuracy: float) -> str:

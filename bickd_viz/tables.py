@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bickd_viz.charts.histogram import Sample, angle_counts, probability_counts
+from bickd_viz.charts.reliability import Bins
 from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.training import Line
 from bickd_viz.charts.whiskers import Row
@@ -195,6 +196,30 @@ def probability_table(samples: Sequence[Sample], *, bins: int = 25) -> pd.DataFr
     """The steps of `probability_histogram` as class, from_probability, to_probability, samples."""
     edges, counts = probability_counts(samples, bins)
     return _bins([sample.name for sample in samples], edges, counts, ("class", "probability", "samples"))
+
+
+def reliability_table(models: Sequence[tuple[ModelStyle, Bins]]) -> pd.DataFrame:
+    """The bins of `reliability_diagram`: model, from_confidence, to_confidence, samples, and, where there are any, mean
+    confidence, accuracy and its 95% limits.
+    """
+    rows = []
+    for style, bins in models:
+        for b, count in enumerate(bins.counts.tolist()):
+            known = (
+                (bins.confidence[b], bins.accuracy[b], bins.low[b], bins.high[b]) if count else (None,) * 4
+            )
+            rows.append((style.name, bins.edges[b], bins.edges[b + 1], count, *known))
+    columns = [
+        "model",
+        "from_confidence",
+        "to_confidence",
+        "samples",
+        "confidence",
+        "accuracy",
+        "low",
+        "high",
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _bins(

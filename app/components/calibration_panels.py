@@ -12,7 +12,7 @@ from app import data, selecting
 from app.components import chart, frame, style
 from bickd_core.geometry import BINS, CalibrationSummary, ClassCalibration, Interval
 from bickd_viz import judging_text as words
-from bickd_viz import text
+from bickd_viz import tables, text
 from bickd_viz.charts import Row, leakage_ranking, whisker_html
 
 At = Callable[[data.Model], float]
@@ -66,8 +66,6 @@ def temperatures(of: data.Comparison) -> None:
                 "ECE after": _figure(after.ece_width, "percent"),
                 "NLL before": _figure(before.nll),
                 "NLL after": _figure(after.nll),
-                "Brier before": _figure(before.brier),
-                "Brier after": _figure(after.brier),
             }
         )
     if rows:
@@ -102,7 +100,7 @@ def _figure(interval: Interval, fmt: str = "number") -> str:
 def by_class(of: data.Comparison, student: data.Model, at: At) -> None:
     """Class-wise error: a ranking over all models, and the focused student's table."""
     found = data.calibration(of, student, at(student)).by_class
-    mean = _figure(found.mean)
+    mean = f"{text.percent(found.mean.estimate, 2)} {_ends(found.mean.low, found.mean.high)}"
     st.subheader("Class by class")
     st.caption(
         f"Class-wise error: the gap between a class's probability and how often it is that class, over {BINS} bins of equal "
@@ -120,18 +118,22 @@ def _ranking(of: data.Comparison, student: data.Model, at: At) -> None:
     style.card_title(
         "Classes with the largest error", f"Ordered by {student.called}. Click a mark to select its class."
     )
-    models = [(looks[m.key], data.calibration(of, m, at(m)).by_class.error) for m in of.models]
+    models = [(looks[m.key], data.calibration(of, m, at(m)).by_class.error * 100) for m in of.models]
     drawn = leakage_ranking(
         models,
         of.class_names,
         top=10,
         order_by=of.models.index(student),
-        x_title="class-wise error",
+        x_title="class-wise error, %",
         theme=style.theme(),
         height=390,
     )
+    take = chart.Take(
+        "Classes with the largest calibration error",
+        lambda: tables.ranking_table(models, of.class_names, "class-wise error percent"),
+    )
     chart.show_clickable(
-        drawn, "calibration-classes", lambda c: selecting.select("class", of.class_names[int(c)])
+        drawn, "calibration-classes", lambda c: selecting.select("class", of.class_names[int(c)]), take=take
     )
 
 
@@ -145,7 +147,7 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
             "class": of.class_names[c],
             "images": int(counts[c]),
             "said": round(float(of.n * found.bias[c] + counts[c]), 1),
-            "error": f"{text.number(float(found.error[c]))} {_ends(found, int(c))}",
+            "error": f"{text.percent(float(found.error[c]), 2)} {_ends(float(found.low[c]), float(found.high[c]))}",
         }
         for c in order
     ]
@@ -168,8 +170,7 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
     )
 
 
-def _ends(found: ClassCalibration, c: int) -> str:
-    if not np.isfinite(found.low[c]):
+def _ends(low: float | None, high: float | None) -> str:
+    if low is None or high is None or not np.isfinite(low):
         return "[not available]"
-    low, high = text.together(float(found.low[c]), float(found.high[c]))
-    return f"[{low}, {high}]"
+    return f"[{text.percent(low, 2)}, {text.percent(high, 2)}]"

@@ -10,6 +10,8 @@ from app import data, selecting, state
 from app.components import matrix, style
 from bickd_core.selection import Rule, SelectionError
 
+FEW = 10
+"""Images in the largest cell below which single cells are called weak evidence."""
 LARGEST = 12
 """Rows of the table beside the matrix."""
 
@@ -37,7 +39,7 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
         f"Above 0 {first.called} makes this confusion more often. Rows are true classes; on the diagonal they are right.",
     )
     values = found.shares if shares else found.counts.astype(np.float64)
-    off = np.abs(values - np.diag(np.diag(values)))
+    off = np.abs(off_diagonal(values))
     limit = 0.5 if shares else max(float(off.max()), 1.0)
 
     def clicked(row: int, column: int) -> None:
@@ -56,6 +58,7 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
         x_title="predicted class",
         y_title="true class",
         value_name="difference of shares" if shares else "difference",
+        decimals=2 if shares else 0,
         on_cell=clicked,
         group="",
         label=f"Confusions of {first.name} less those of {second.name}",
@@ -87,7 +90,7 @@ def _selected(of: data.Comparison) -> tuple[int, int] | None:
 def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None:
     found = data.judged(of, first, second).confusion
     style.card_title("Confusions that differ most", "Images; choose a row to select them.")
-    off = np.abs(found.counts - np.diag(np.diag(found.counts)))
+    off = np.abs(off_diagonal(found.counts))
     order = np.argsort(-off, axis=None, kind="stable")[:LARGEST]
     cells = [divmod(int(cell), len(of.class_names)) for cell in order]
     cells = [(row, column) for row, column in cells if off[row, column]]
@@ -117,6 +120,16 @@ def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None
         on_select=chosen,
         selection_mode="single-row",
     )
-    st.caption(
-        "Counts of images. Most cells hold a few: one cell alone proves little, McNemar's test above judges all of them."
+    most = int(
+        max((off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)), default=0)
     )
+    st.caption(
+        f"Counts of images. No cell holds more than {most}: one alone proves little, McNemar's test above judges all answers."
+        if most < FEW
+        else "Counts of images."
+    )
+
+
+def off_diagonal(counts: np.ndarray) -> np.ndarray:
+    """The matrix with a diagonal of 0: wrong answers alone."""
+    return counts - np.diag(np.diag(counts))

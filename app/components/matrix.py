@@ -46,6 +46,7 @@ def show(
     x_title: str = "",
     y_title: str = "",
     value_name: str = "cosine",
+    decimals: int = 2,
     on_cell: Callable[[int, int], None] | None = None,
     group: str = "classes",
     label: str = "",
@@ -58,6 +59,7 @@ def show(
         zmin, zmax: the fixed ends of the colour scale; give all matrices that are compared the same.
         scale: "sequential" or "diverging".
         selected: the outlined cell, in original class indices.
+        decimals: of a value in its cell, where there is room for one; 0 for counts.
         on_cell: called with the clicked cell (row, column), in original class indices.
         group: matrices of one group and size share the cursor and the zoom; "" for one on its own.
         label: what a screen reader says.
@@ -87,6 +89,7 @@ def show(
             "x_title": x_title,
             "y_title": y_title,
             "value_name": value_name,
+            "decimals": decimals,
             "height": height,
             "group": group,
             "label": label

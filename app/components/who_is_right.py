@@ -67,14 +67,11 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
 
 
 def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:
-    """The images of a selection made on this page."""
-    rule = state.current().selection
-    if rule.partition(":")[0] not in KINDS:
-        st.caption("Click a count, or a cell of the matrix below, to see the images behind it here.")
-        return
-    found = selecting.selected(of)
+    """The images of a selection made on this page; at first, those that the first model loses."""
+    of_this_page = state.current().selection.partition(":")[0] in KINDS
+    found = selecting.selected(of) if of_this_page else None
     if found is None:
-        return
+        found = selecting.picked(of, "outcome", first.key, second.key, "second")
     shown = found.positions[:MOST_IMAGES]
     style.card_title(
         f"{text.count(len(shown))} of {text.counted(len(found), 'image')}: {found.title}",

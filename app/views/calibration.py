@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from app import data, selecting, state
@@ -12,7 +13,7 @@ from app.components import chart, frame, selection_bar, style, thumbs
 from bickd_core.geometry import BINS
 from bickd_core.selection import Rule, SelectionError
 from bickd_viz import judging_text as words
-from bickd_viz import text
+from bickd_viz import tables, text
 from bickd_viz.charts import bin_from_code, reliability_diagram
 
 SCHEMES = {"width": "equal width", "mass": "equal counts"}
@@ -100,7 +101,7 @@ def _linked(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     with left, st.container(border=True, height="stretch"):
         _diagram(of, student, asked)
     with right, st.container(border=True, height="stretch"):
-        _images(of)
+        _images(of, student, asked)
     selection_bar.show(of)
     state.show_in_url()
 
@@ -124,7 +125,10 @@ def _diagram(of: data.Comparison, student: data.Model, asked: Asked) -> None:
         at = f"{asked.at(chosen):g}"
         selecting.select("bin", chosen.key, asked.scheme, str(BINS), str(place + 1), at)
 
-    chart.show_clickable(figure, "calibration-diagram", clicked)
+    take = chart.Take(
+        f"Reliability in {BINS} bins of {SCHEMES[asked.scheme]}", lambda: tables.reliability_table(drawn)
+    )
+    chart.show_clickable(figure, "calibration-diagram", clicked, take=take)
     st.caption(
         f"The band is the 95% interval of {student.called}'s accuracy in each bin; below, the images in each. Choose "
         "another student above to see its band."
@@ -144,13 +148,13 @@ def _selected(of: data.Comparison, asked: Asked) -> tuple[int, int] | None:
     return None
 
 
-def _images(of: data.Comparison) -> None:
+def _images(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     found = selecting.selected(of)
     if found is None or found.rule.kind != "bin":
-        style.card_title(
-            "The images of a bin", "Click a point of the diagram to see them, the wrong and most sure first."
-        )
-        return
+        counts = data.calibration(of, student, asked.at(student)).width.counts
+        surest = int(np.flatnonzero(counts).max()) + 1
+        at = f"{asked.at(student):g}"
+        found = selecting.picked(of, "bin", student.key, "width", str(BINS), str(surest), at)
     shown = found.positions[:MOST_IMAGES]
     model = of.model(found.rule.words[0])
     sure = model.predictions.take(shown).probabilities(float(found.rule.words[4])).max(axis=1)

@@ -100,6 +100,7 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
     st.subheader("Class by class")
     st.caption(words.classes_sentence(up, down, len(known), student.name, other.called))
     right = [np.diag(counts) for counts in (found.confusion.first, found.confusion.second)]
+    digits = 0 if min((interval.n for _, interval in known), default=0) < 200 else 1
     rows = [
         {
             "class": of.class_names[c],
@@ -107,7 +108,7 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
             student.name: 100 * right[0][c] / interval.n,
             other.name: 100 * right[1][c] / interval.n,
             "difference": 100 * interval.estimate,
-            "95% interval, points": _ends(interval.low, interval.high),
+            "95% interval, points": _ends(interval.low, interval.high, digits),
         }
         for c, interval in known
     ]
@@ -117,7 +118,7 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
         if picked:
             selecting.select("class", of.class_names[known[picked[0]][0]])
 
-    share = st.column_config.NumberColumn(format="%.0f%%")
+    share = st.column_config.NumberColumn(format=f"%.{digits}f%%")
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -128,15 +129,15 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
         column_config={
             student.name: share,
             other.name: share,
-            "difference": st.column_config.NumberColumn("difference, points", format="%+.0f"),
+            "difference": st.column_config.NumberColumn("difference, points", format=f"%+.{digits}f"),
         },
     )
 
 
-def _ends(low: float | None, high: float | None) -> str:
+def _ends(low: float | None, high: float | None, digits: int) -> str:
     if low is None or high is None:
         return "not available"
-    return f"{100 * low:+.0f} to {100 * high:+.0f}"
+    return f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}"
 
 
 def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: float) -> None:

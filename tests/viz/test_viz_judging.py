@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from bickd_viz import judging_text as words
+from bickd_viz import tables
 from bickd_viz.charts import (
     bin_from_code,
     outcome_names,
@@ -66,6 +67,14 @@ def test_the_strip_counts_every_bin_and_the_selected_point_is_outlined():
     (strip,) = [trace for trace in figure.data if trace.yaxis == "y2"]
     assert list(strip.y) == [0, 2, 5, 3, 3]
     assert list(lines(figure)[0].marker.line.width) == [1, 3, 1]
+
+
+def test_the_table_of_a_reliability_diagram_holds_every_bin():
+    table = tables.reliability_table([(TEACHER, bins()), (KD, bins((1, 0, 0, 9)))])
+    assert table["samples"].tolist() == [0, 2, 5, 3, 1, 0, 0, 9]
+    assert table["from_confidence"].tolist() == [0, 0.25, 0.5, 0.75] * 2
+    assert table["accuracy"].isna().tolist() == (table["samples"] == 0).tolist()
+    assert table["high"].dropna().tolist() == [0.7] * 5
 
 
 def test_bins_without_any_sample_leave_an_empty_chart():
@@ -141,6 +150,7 @@ def test_mcnemars_sentence_says_n_p_and_the_finding():
 def test_classes_are_read_beside_what_chance_gives():
     assert "so read single classes with care" in words.classes_sentence(2, 3, 95, "KD", "CE")
     assert "care" not in words.classes_sentence(2, 30, 95, "KD", "CE")
+    assert "less than one of them would look so" in words.classes_sentence(2, 1, 10, "KD", "CE")
 
 
 def test_sureness_needs_an_interval_clear_of_zero():

@@ -218,10 +218,10 @@ class Matrix {
         const i = 3 * Math.round(255 * Math.min(1, Math.max(0, (value - zmin) / (zmax - zmin))));
         const bright = 0.299 * table[i] + 0.587 * table[i + 1] + 0.114 * table[i + 2];
         context.fillStyle = bright > 140 ? '#111827' : '#ffffff';
-        let text = minus(value.toFixed(2));
-        if (text === '0.00' || text === '−0.00') text = '0';
+        let text = minus(value.toFixed(this.data.decimals));
+        if (Number(value.toFixed(this.data.decimals)) === 0) text = '0';
         else if (text === '1.00') text = '1';
-        else text = text.replace('0.', '.');
+        else text = text.replace(/^(−?)0\./, '$1.');
         context.fillText(text, f.left + (c + 0.5) * f.cellW, f.top + (r + 0.5) * f.cellH);
       }
     }
@@ -311,7 +311,7 @@ class Matrix {
     const d = this.data, f = this.at;
     const names = [row, column].map(i => escape(d.names[this.order[i]]));
     const value = this.value(row, column);
-    const shown = minus(value.toFixed(d.wide ? 3 : 2));
+    const shown = minus(value.toFixed(d.decimals && d.wide ? d.decimals + 1 : d.decimals));
     this.tip.innerHTML = `<b>${names[0]}</b> × <b>${names[1]}</b><br>${escape(d.value_name)} ${shown}`;
     this.tip.style.display = 'block';
     const x = f.left + (column - f.c0 + 0.5) * f.cellW, y = f.top + (row - f.r0 + 0.5) * f.cellH;
