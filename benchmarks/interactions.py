@@ -93,6 +93,17 @@ def actions() -> Iterator[Action]:
         "Similarity: click a cell",
         lambda app, turn: click_cell(gram(app, "similarity-class"), turn),
     )
+    yield "similarity", "Similarity: change the temperature", temperature
+    yield (
+        "similarity",
+        "Similarity: outputs, features",
+        lambda app, turn: button(app, "similarity-basis", turn),
+    )
+    yield (
+        "similarity",
+        "Similarity: another student in focus",
+        lambda app, turn: button(app, "similarity-student", turn),
+    )
     yield "prediction_map", "Prediction map: lasso", lasso
     yield (
         "prediction_map",

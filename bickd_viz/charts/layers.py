@@ -60,19 +60,22 @@ def layer_matrix(
             ygap=2,
         )
     )
-    for i, j in np.argwhere(np.isfinite(values)):
-        fig.add_annotation(
-            x=int(j), y=int(i), showarrow=False,
-            text=f"{values[i, j]:.2f}".replace("-", "−"),
-            font=dict(size=LABEL_SIZE, color=_ink(values[i, j], theme)),
-        )  # fmt: skip
-    for i, line in enumerate(values):
-        if np.isfinite(line).any():
-            best = int(np.nanargmax(line))
-            fig.add_shape(
-                type="rect", x0=best - 0.48, x1=best + 0.48, y0=i - 0.46, y1=i + 0.46,
-                line=dict(color=theme.accent, width=2), fillcolor="rgba(0,0,0,0)",
-            )  # fmt: skip
+    cells = [(int(i), int(j)) for i, j in np.argwhere(np.isfinite(values))]
+    best = {i: int(np.nanargmax(values[i])) for i, _ in cells}
+    fig.add_trace(
+        go.Scatter(
+            x=[j for _, j in cells],
+            y=[i for i, _ in cells],
+            mode="text",
+            text=[f"{values[cell]:.2f}".replace("-", "−") for cell in cells],
+            textfont=dict(size=LABEL_SIZE, color=[_ink(values[cell], theme) for cell in cells]),
+            hoverinfo="skip",
+        )
+    )
+    box = dict(type="rect", line=dict(color=theme.accent, width=2), fillcolor="rgba(0,0,0,0)")
+    fig.update_layout(
+        shapes=[dict(box, x0=j - 0.48, x1=j + 0.48, y0=i - 0.46, y1=i + 0.46) for i, j in best.items()]
+    )
     fig.update_xaxes(
         side="top",
         tickvals=list(range(len(columns))),
@@ -80,6 +83,7 @@ def layer_matrix(
         tickfont=dict(size=TEXT_SIZE),
         title=dict(text=x_title, standoff=4),
         tickangle=0,
+        range=[-0.5, len(columns) - 0.5],
     )
     fig.update_yaxes(
         tickvals=list(range(len(rows))),

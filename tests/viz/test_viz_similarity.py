@@ -33,19 +33,21 @@ def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme)
     np.testing.assert_allclose(np.asarray(heat.z, dtype=float), values, atol=1e-6)
     assert (heat.zmin, heat.zmax) == (0.0, 1.0)
     assert heat.hovertext[1][2] == "<b>stage 1</b> of the teacher × <b>stage 2</b><br>12"
-    written = {(a.y, a.x): a.text for a in fig.layout.annotations}
+    written = {
+        (y, x): words for x, y, words in zip(fig.data[1].x, fig.data[1].y, fig.data[1].text, strict=True)
+    }
     assert written[(1, 2)] == "0.70"
     assert len(written) == 11
     assert (2, 1) not in written
     assert [(s.x0 + s.x1) / 2 for s in fig.layout.shapes] == [0, 2, 3]
-    assert all(a.font.size >= 12 for a in fig.layout.annotations)
+    assert fig.data[1].textfont.size >= 12
     assert tuple(fig.layout.yaxis.range) == (2.5, -0.5)
 
 
 def test_ink_changes_with_the_cell():
     for theme in (LIGHT, DARK):
         fig = layer_matrix(np.array([[0.02, 0.98]]), ("a",), ("b", "c"), hover=[["", ""]], theme=theme)
-        light, dark = (a.font.color for a in fig.layout.annotations)
+        light, dark = fig.data[1].textfont.color
         assert light != dark
 
 
