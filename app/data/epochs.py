@@ -17,6 +17,7 @@ from bickd_core.geometry import (
     correct,
     epoch_figures,
     group_means,
+    mean_entropy_at,
     overlap_interval,
     paired_overlap_difference,
     proportion_interval,
@@ -61,7 +62,7 @@ class Courses:
         grouped: whether the Grams are means over groups.
         n: probe samples, out of `n_validation` in the teacher's validation split (None where that is not stored).
         last: the last epoch of any of them.
-        temperature: T of the Grams.
+        temperature: T of the view; each Gram's own stands in its figures.
         labels: [n] true classes of the probe samples, or None.
         reference: [n, C] the finished teacher's logits on them, or None.
     """
@@ -86,8 +87,12 @@ class _Trajectory:
     epochs: np.ndarray
 
 
-def courses(of: Comparison, temperature: float, how: str, *, teacher_learns: bool = False) -> Courses | None:
+def courses(
+    of: Comparison, temperature: float, how: str, *, teacher_learns: bool = False, matched: bool = False
+) -> Courses | None:
     """The courses of teacher and students; None where no student has stored one.
+
+    matched: every model and epoch at the temperature where its mean entropy is the finished teacher's at T.
 
     Raises:
         PredictionsError: the stored probe sets have no sample in common.
@@ -97,7 +102,7 @@ def courses(of: Comparison, temperature: float, how: str, *, teacher_learns: boo
         for model in of.models
         for path in (model.run.path / "trajectory.npz", model.run.predictions_path("validation"))
     )
-    return _courses(of.key, marks, temperature, how, teacher_learns, of)
+    return _courses(of.key, marks, temperature, how, teacher_learns, matched, of)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what the runs stored of each epoch")
@@ -107,6 +112,7 @@ def _courses(
     T: float,
     how: str,
     teacher_learns: bool,
+    matched: bool,
     _of: Comparison,
 ) -> Courses | None:
     found = {model.key: _trajectory(_of, model) for model in _of.models}
@@ -133,6 +139,7 @@ def _courses(
             own.logits,
             own.epochs,
             T=T,
+            target_entropy=mean_entropy_at(reference, T) if matched and reference is not None else None,
             labels=own.labels,
             reference=None if model.is_teacher else reference,
             reduce=_reducer(_of, how, groups),
@@ -231,17 +238,21 @@ class EpochIntervals:
 
 def epoch_intervals(of: Courses, course: Course, epoch: int) -> EpochIntervals:
     """Overlap, accuracy and agreement of one model after an epoch, with their intervals."""
-    logits, labels = course.logits[course.at(epoch)], of.labels
+    at, labels = course.at(epoch), of.labels
+    logits, T = course.logits[at], float(course.figures.temperatures[at])
     shard = stratified_shards(of.n, labels)
     right = None if labels is None else proportion_interval(correct(logits, labels), labels)
     same = None
     if of.reference is not None and not course.model.is_teacher:
         same = proportion_interval(agrees(of.reference, logits), labels)
-    return EpochIntervals(overlap_interval(shard_grams(softmax(logits, of.temperature), shard)), right, same)
+    return EpochIntervals(overlap_interval(shard_grams(softmax(logits, T), shard)), right, same)
 
 
 def end_gap(of: Courses, first: Course, second: Course) -> Interval | None:
     """Overlap of the first model at its end less that of the second, paired on the probe samples."""
     shard = stratified_shards(of.n, of.labels)
-    grams = [shard_grams(softmax(course.logits[-1], of.temperature), shard) for course in (first, second)]
+    grams = [
+        shard_grams(softmax(course.logits[-1], float(course.figures.temperatures[-1])), shard)
+        for course in (first, second)
+    ]
     return paired_overlap_difference(*grams)

@@ -33,8 +33,14 @@ def show() -> None:
             help="Off, the teacher stands as its students saw it: finished. On, it is shown at the same epoch of its own "
             "training.",
         )
+        matched = st.toggle(
+            "At matched entropy",
+            key="epoch-matched",
+            help="A sharper softmax alone lowers overlap. Here every model and epoch stands at the temperature where its mean "
+            "entropy is the finished teacher's at T: what vanishes was sharpness.",
+        )
     try:
-        found = data.courses(of, view.temperature, how or "cluster", teacher_learns=learns)
+        found = data.courses(of, view.temperature, how or "cluster", teacher_learns=learns, matched=matched)
     except PredictionsError as error:
         found = None
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")
@@ -48,7 +54,7 @@ def show() -> None:
     start = min(max(view.epoch or found.last, 1), found.last)
     with head:
         taking.title(_finding(found))
-        st.caption(_probe(found, view.temperature))
+        st.caption(_probe(found, matched))
     _player(of, found, start)
 
 
@@ -88,15 +94,14 @@ def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> N
             {
                 "model": course.model.name,
                 "epoch": str(figures.epochs[at]) if course.learns else "finished",
+                "T": f"{figures.temperatures[at]:.3g}",
                 "overlap": _text(intervals.overlap),
                 "accuracy": _text(intervals.accuracy, percent=True),
                 "agreement with the teacher": _text(intervals.agreement, percent=True),
             }
         )
     with st.container(border=True):
-        style.card_title(
-            "The figures at rest", f"{text.count(found.n)} validation images, T = {found.temperature:g}"
-        )
+        style.card_title("The figures at rest", f"{text.count(found.n)} validation images")
         st.markdown(words.sentence_for_epoch(epoch, said, images=found.n, unfinished=ended))
         st.dataframe(rows, hide_index=True, key="epoch-table")
         st.caption(
@@ -145,15 +150,27 @@ def _finding(found: data.Courses) -> str:
     return f"{best.model.name} pulls classes furthest apart: overlap {first} after the first epoch, {last} after the last"
 
 
-def _probe(found: data.Courses, T: float) -> str:
+def _probe(found: data.Courses, matched: bool) -> str:
     whole = "" if found.n_validation is None else f" of {text.count(found.n_validation)}"
     step = epoch_player.stride(found)
+    where = f"T = {found.temperature:g}"
+    if matched:
+        where = f"every model and epoch at the finished teacher's mean entropy at {where}"
     parts = [
         f"Probe set: {text.count(found.n)}{whole} validation images, the same for all models and epochs, a fixed number a class; "
-        f"T = {T:g}."
+        f"{where}."
     ]
     if step > 1:
         parts.append(f"Grams of every {step}th epoch are shown, the last always; lines show all.")
+    if not matched:
+        parts.append(
+            "Overlap falls with a sharper softmax alone: switch to matched entropy to take that away."
+        )
+    unreached = [course.model.called for course in found.courses if not course.figures.reached.all()]
+    if unreached:
+        parts.append(
+            f"Some epochs of {', '.join(unreached)} cannot reach that entropy and stand at the plain T."
+        )
     if found.grouped:
         parts.append(f"Each cell is the mean over classes of two of {len(found.names)} groups.")
     if found.missing:

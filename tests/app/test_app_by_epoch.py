@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app import data
 from app.components import epoch_player
 from app.state import ViewState
-from bickd_core.geometry import class_geometry, softmax
+from bickd_core.geometry import class_geometry, mean_entropy, overlap, softmax
 from bickd_core.predictions import Predictions, PredictionsError
 from bickd_viz.theme import ModelStyle
 
@@ -89,6 +89,18 @@ def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare)
             assert told.accuracy.estimate == pytest.approx(course.figures.accuracy[e])
             assert told.agreement.estimate == pytest.approx(course.figures.agreement[e])
     assert (first.at(99), first.at(2), teacher.at(3)) == (3, 1, 0)
+
+
+def test_matched_entropy_is_that_of_the_finished_teacher(compare):
+    _, of = compare(3)
+    found = data.courses(of, 4.0, "index", matched=True)
+    teacher, student = found.courses
+    target = mean_entropy(softmax(teacher.logits[0], 4.0))
+    assert teacher.figures.temperatures[0] == pytest.approx(4.0)
+    for e in range(3):
+        P = softmax(student.logits[e], student.figures.temperatures[e])
+        assert mean_entropy(P) == pytest.approx(target)
+        assert data.epoch_intervals(found, student, e + 1).overlap.estimate == pytest.approx(overlap(P))
 
 
 def test_the_teacher_as_it_learned_has_its_own_epochs(compare):

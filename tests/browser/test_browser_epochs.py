@@ -84,3 +84,17 @@ def test_the_teacher_can_be_shown_as_it_learned(app: AppPage):
         app.key("epoch-teacher").locator("label").first.click()
     expect(player(app).locator("output")).to_have_text("epoch 5 of 60")
     expect(player(app).locator(".grams .head span").first).not_to_contain_text("finished")
+
+
+def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(app: AppPage):
+    app.open("by_epoch", VIEW | {"epoch": "10"})
+    before, drawn = notes(app), pictures(app)
+    with app.rerun():
+        app.key("epoch-matched").locator("label").first.click()
+    expect(app.page.get_by_test_id("stMain")).to_contain_text(
+        "at the finished teacher's mean entropy at T = 4"
+    )
+    expect(player(app)).to_have_attribute("data-epoch", "10")
+    assert notes(app)[0] == before[0]
+    assert pictures(app)[0] == drawn[0]
+    assert all(a != b for a, b in zip(notes(app)[1:], before[1:], strict=True))

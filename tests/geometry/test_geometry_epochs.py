@@ -153,3 +153,21 @@ def test_empty_classes_are_a_group_of_their_own():
 def test_a_few_columns_are_those_of_the_whole_softmax(seed, T):
     logits = draw(seed)[0][-1] * 100
     assert class_probabilities(logits, T, [3, 0]) == pytest.approx(softmax(logits, T)[:, [3, 0]])
+
+
+def test_epochs_at_one_entropy_are_each_at_their_own_temperature():
+    logits, _ = draw(2)
+    target = 0.9
+    found = epoch_figures(logits, np.arange(5), T=4.0, target_entropy=target)
+    assert found.reached.all()
+    for e, one in enumerate(logits):
+        P = softmax(one, found.temperatures[e])
+        assert mean_entropy(P) == pytest.approx(target)
+        assert found.overlap[e] == pytest.approx(overlap(P))
+    assert np.ptp(found.temperatures) > 0.1
+
+
+def test_an_epoch_that_cannot_reach_the_entropy_stands_at_the_plain_temperature():
+    found = epoch_figures(np.zeros((1, 4, 3)), np.array([0]), T=2.0, target_entropy=0.5)
+    assert found.reached.tolist() == [False]
+    assert found.temperatures.tolist() == [2.0]
