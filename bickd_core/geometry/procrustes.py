@@ -16,7 +16,8 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
 
     X and Y with centred columns, the narrower padded with columns of zeros, Q orthogonal, ||.||_* the sum of
     singular values. A metric. Unrelated representations come out below 1, the more so the wider they are for their
-    number of samples: read it beside `procrustes_null`.
+    number of samples: read it beside `procrustes_null`. The same bias, which no interval over samples holds, makes
+    few samples look nearer: compare models on the same ones.
 
     Args:
         X: [N, D]; Y: [N, E], on the same samples.
