@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -56,6 +59,49 @@ def test_the_wandering_pair_is_found_by_trying_all(bundled):
     best = max(spread(c, d) for c in known.classes for d in known.classes if c < d)
     assert spread(a, b) == pytest.approx(best, rel=1e-5)
     assert float(np.ptp(distances)) == pytest.approx(best, rel=1e-5)
+
+
+SCRIPT = """
+import sys
+from streamlit.testing.v1 import AppTest
+
+def page():
+    from app.components import sidebar
+    from app.views import learn
+    sidebar.show()
+    learn.show()
+
+for number in "12345":
+    app = AppTest.from_function(page, default_timeout=120)
+    app.query_params["lesson"] = number
+    app.run()
+    assert not app.exception, app.exception[0].value
+    app.button("learn-present").click().run()
+    assert not app.exception, app.exception[0].value
+    assert app.session_state["view"].present and str(app.session_state["view"].lesson) == number
+    app.button("learn-leave").click().run()
+    assert not app.session_state["view"].present
+    if number != "5":
+        app.button("learn-next").click().run()
+        assert str(app.session_state["view"].lesson) == str(int(number) + 1)
+loaded = {"torch", "sklearn", "umap", "numba"} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_lessons_run_present_and_turn_without_torch_or_umap(tmp_path):
+    """In a process of its own, whose imports are the page's alone."""
+    script = tmp_path / "lessons.py"
+    script.write_text(SCRIPT)
+    places = {
+        "BICKD_RUNS": str(tmp_path / "runs"),
+        "BICKD_SHELF": str(BASE / "pretrained"),
+        "PYTHONPATH": str(BASE),
+    }
+    done = subprocess.run(
+        [sys.executable, str(script)], env={**os.environ, **places}, capture_output=True, text=True, timeout=300
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_every_lesson_has_its_number_in_the_link():

@@ -57,6 +57,6 @@ LESSON = Lesson(
     asked="Press 'Onto the teacher'. KL is then 0. Are the two contrasts, and do the arrows stop?",
     answer="No. A contrast asks that each row (column) be closer to its own partner than to all others, and the teacher's "
     "own rows and columns overlap. So at the teacher the contrasts still pull, towards the corners: press 'Follow the "
-    "arrows' with KL ticked off, and the student leaves its teacher to become surer than it is. That is why BicKD keeps KL beside them, "
-    "and why its students come out sharper.",
+    "arrows' with KL unticked, and the student leaves its teacher to become surer than it is. That is why KL stands beside them, "
+    "and one reason why these students come out sharper than their teacher.",
 )
