@@ -149,6 +149,41 @@ def test_keys_turn_the_presenters_pages_and_escape_leaves(app: AppPage):
     expect(app.page.get_by_test_id("stSidebar")).to_be_visible()
 
 
+def test_page_keys_turn_from_a_slider_and_arrows_from_the_row_of_lessons(app: AppPage):
+    app.open("learn", {"present": "1"})
+    slider = app.key("learn-temperature").get_by_role("slider")
+    with app.rerun():
+        slider.press("ArrowRight")
+    assert (app.query()["temperature"], app.query().get("lesson")) == ("5", None)
+    with app.rerun():
+        slider.press("PageDown")
+    assert (app.query()["temperature"], app.query()["lesson"]) == ("5", "2")
+    with app.rerun():
+        app.page.get_by_text("4 Three losses").click()
+    with app.rerun():
+        app.page.keyboard.press("ArrowRight")
+    assert app.query()["lesson"] == "5"
+
+
+def test_a_point_stays_under_the_pointer_on_an_enlarged_page(browser: Browser, server: AppServer):
+    with tab(browser, server, width=1920, height=1080) as opened:
+        opened.open("learn", {"lesson": "2", "present": "1"})
+        point = opened.key("learn-simplex").locator(".pt").first
+        place = point.bounding_box()
+        triangle = opened.key("learn-simplex").locator("polygon.edge").bounding_box()
+        assert place is not None
+        assert triangle is not None
+        goal = (triangle["x"] + 0.5 * triangle["width"], triangle["y"] + 0.6 * triangle["height"])
+        opened.page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        opened.page.mouse.down()
+        opened.page.mouse.move(*goal, steps=4)
+        opened.page.mouse.up()
+        there = point.locator("circle").bounding_box()
+        assert there is not None
+        assert there["x"] + there["width"] / 2 == pytest.approx(goal[0], abs=2)
+        assert there["y"] + there["height"] / 2 == pytest.approx(goal[1], abs=2)
+
+
 @pytest.mark.parametrize("window", [(1280, 720), (1920, 1080)], ids=str)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_presented_lesson_fits_the_projector(browser: Browser, server: AppServer, number, window):

@@ -16,21 +16,24 @@ export default function (component) {
     const arrow = {ArrowRight: 'next', ArrowLeft: 'previous'}[event.key];
     const go = paged ?? (event.key === 'Escape' ? 'leave' : takesArrows(event) ? undefined : arrow);
     if (event.key === 'Escape' && document.querySelector('[data-baseweb="popover"]')) return; // it closes that first
-    if (!go || event.defaultPrevented) return;
+    if (!go) return;
     event.preventDefault();
+    event.stopPropagation(); // before a slider takes Page Down for itself
     component.setTriggerValue('go', go);
   };
   scale();
   window.addEventListener('resize', scale);
-  document.addEventListener('keydown', typed);
+  document.addEventListener('keydown', typed, true);
   return () => {
     window.removeEventListener('resize', scale);
-    document.removeEventListener('keydown', typed);
+    document.removeEventListener('keydown', typed, true);
   };
 }
 
-// Sliders, boxes, choices and the movable points keep their arrow keys.
+// Sliders, boxes, choices and the movable points keep their arrow keys; the row of lessons is what the arrows turn anyway.
 function takesArrows(event) {
+  const turned = '.st-key-learn-step';
   const own = 'input, textarea, select, [role="slider"], [role="radio"], [role="radiogroup"], [role="application"], [role="combobox"]';
-  return event.composedPath().some(part => part instanceof Element && part.matches(own));
+  const path = event.composedPath().filter(part => part instanceof Element);
+  return path.some(part => part.matches(own)) && !path.some(part => part.matches(turned));
 }
