@@ -78,9 +78,11 @@ def paper(
     (85.0, 12.0)
     """
     _check(width_mm, height_mm, font_pt, palette)
-    copy = recoloured(figure, GREY if palette == "grey" else LIGHT)
     if palette == "grey":
+        copy = recoloured(figure, GREY, unknown=_as_grey)
         _tell_apart(copy)
+    else:
+        copy = recoloured(figure, LIGHT)
     _titles(copy, x_title, y_title)
     tall = copy.layout.height or 300
     text_px = font_pt * PX_PER_PT
@@ -124,7 +126,11 @@ def _tell_apart(figure: go.Figure) -> None:
     for k, trace in enumerate(lines):
         if trace.line.dash in (None, "solid"):
             trace.line.dash = _DASHES[k % len(_DASHES)]
-    groups = [t for t in figure.data if t.name and t.mode == "markers" and t.showlegend is not False]
+    groups = [
+        trace
+        for trace in figure.data
+        if trace.name and getattr(trace, "mode", None) == "markers" and trace.showlegend is not False
+    ]
     if len({str(group.marker.symbol) for group in groups}) < len(groups):
         for k, group in enumerate(groups):
             group.marker.symbol = _SYMBOLS[k % len(_SYMBOLS)]
@@ -145,6 +151,12 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     spec = figure.to_dict()
     _scale(spec, factor, None)
     return go.Figure(spec)
+
+
+def _as_grey(colour: str) -> str:
+    """The shade of the same lightness (luma of ITU-R BT.601)."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + f"{round(0.299 * red + 0.587 * green + 0.114 * blue):02X}" * 3
 
 
 def _scale(node: Any, factor: float, text_px: float | None, parent: str = "") -> None:

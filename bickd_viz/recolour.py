@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.theme import DARK, LIGHT, Scale, Theme
 
 _ROLES = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")
+_HEX = re.compile(r"#[0-9A-Fa-f]{6}")
+_STEPS = 401  # places of a scale that are looked at
 _RGBA = re.compile(r"rgba?\((\d+),\s*(\d+),\s*(\d+)(?:,\s*([\d.]+))?\)")
 
 
@@ -19,17 +22,27 @@ def theme_of(figure: go.Figure) -> Theme:
     return DARK if figure.layout.font.color == DARK.text else LIGHT
 
 
-def recoloured(figure: go.Figure, target: Theme, source: Theme | None = None) -> go.Figure:
+def recoloured(
+    figure: go.Figure,
+    target: Theme,
+    source: Theme | None = None,
+    *,
+    unknown: Callable[[str], str] = lambda colour: colour,
+) -> go.Figure:
     """A copy of `figure` in the colours of `target`; the data is the same.
 
-    source: the theme it was drawn in, found by `theme_of` where it is not given. A colour that is in no role of
-    `source` stays as it is.
+    source: the theme it was drawn in, found by `theme_of` where it is not given. unknown: what becomes of a hex colour
+    that has no role in `source`; by default it stays. A step of a colour scale finds its place on the theme's own scale.
     """
     source = source or theme_of(figure)
     spec = figure.to_dict()
     if source != target:
         swap = _table(source, target)
-        _walk(spec, lambda colour: _swapped(colour, swap), lambda stops: _scale(stops, source, target, swap))
+        _walk(
+            spec,
+            lambda colour: _swapped(colour, swap, unknown),
+            lambda stops: _scale(stops, source, target, swap),
+        )
         spec["layout"].setdefault("font", {})["color"] = target.text
     return go.Figure(spec)
 
@@ -68,24 +81,55 @@ def _walk(node: Any, swap: Callable[[str], str], scale: Callable[[list], list]) 
             _walk(value, swap, scale)
 
 
-def _swapped(colour: str, table: dict[str, str]) -> str:
+def _swapped(colour: str, table: dict[str, str], unknown: Callable[[str], str]) -> str:
     faded = _RGBA.fullmatch(colour)
     if faded is None:
-        return table.get(colour.upper(), colour)
+        return table.get(colour.upper()) or (unknown(colour) if _HEX.fullmatch(colour) else colour)
     red, green, blue, alpha = faded.groups()
-    solid = table.get("#{:02X}{:02X}{:02X}".format(*map(int, (red, green, blue))))
-    if solid is None or alpha == "0":
+    if alpha == "0":
         return colour
-    parts = ",".join(str(int(solid[i : i + 2], 16)) for i in (1, 3, 5))
+    hexed = "#{:02X}{:02X}{:02X}".format(*map(int, (red, green, blue)))
+    parts = ",".join(str(value) for value in _rgb(table.get(hexed) or unknown(hexed)))
     return f"rgba({parts},{alpha or 1})"
 
 
 def _scale(stops: list[list], source: Theme, target: Theme, table: dict[str, str]) -> list[list]:
-    """A colour scale by the stops of the theme's own one; parts of it, such as a raised start, are found too."""
+    """A colour scale: each stop by its place on the theme's sequential or diverging one, whichever it lies nearer to."""
+    ways = []
+    for name in ("sequential", "diverging"):
+        old, new = getattr(source, name), getattr(target, name)
+        exact = {before.upper(): after for (_, before), (_, after) in zip(old, new, strict=True)}
+        found, far = [], 0.0
+        for place, colour in stops:
+            made = exact.get(colour.upper()) or table.get(colour.upper())
+            if made is None:
+                made, distance = _beside(colour, old, new)
+                far += distance
+            elif colour.upper() not in exact:
+                far += 1.0
+            found.append([place, made])
+        ways.append((far, found))
+    return min(ways, key=lambda way: way[0])[1]
 
-    def stop_by_stop(old: Scale, new: Scale) -> dict[str, str]:
-        return {before.upper(): after for (_, before), (_, after) in zip(old, new, strict=True)}
 
-    known = [stop_by_stop(getattr(source, n), getattr(target, n)) for n in ("sequential", "diverging")]
-    best = max(known, key=lambda swap: sum(colour.upper() in swap for _, colour in stops))
-    return [[place, _swapped(colour, {**table, **best})] for place, colour in stops]
+def _beside(colour: str, old: Scale, new: Scale) -> tuple[str, float]:
+    """The colour of `new` at the place of `old` that is nearest to `colour`, and how far that is."""
+    if not _HEX.fullmatch(colour):
+        return colour, 0.0
+    places = np.linspace(0, 1, _STEPS)
+    gaps = np.linalg.norm(_along(old, places) - np.array(_rgb(colour)), axis=1)
+    best = int(gaps.argmin())
+    return "#{:02X}{:02X}{:02X}".format(*np.rint(_along(new, places[[best]])[0]).astype(int)), float(
+        gaps[best]
+    )
+
+
+def _along(scale: Scale, places: np.ndarray) -> np.ndarray:
+    """RGB [n, 3] of a scale at these places."""
+    stops = [place for place, _ in scale]
+    colours = np.array([_rgb(colour) for _, colour in scale], dtype=float)
+    return np.stack([np.interp(places, stops, colours[:, i]) for i in range(3)], axis=1)
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import data, selecting
-from app.components import chart, frame, style
+from app.components import chart, export_menu, frame, style
 from bickd_core.geometry import BINS, CalibrationSummary, ClassCalibration, Interval
 from bickd_viz import judging_text as words
 from bickd_viz import tables, text
@@ -38,6 +38,15 @@ def cards(of: data.Comparison, at: At) -> None:
                 interval = figure(found[model.key])
                 rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
             st.html(whisker_html(rows, fmt=fmt, theme=style.theme(), slots=len(of.models)))
+            export_menu.offer_whiskers(
+                f"calibration-{title}",
+                title,
+                rows,
+                theme=style.theme(),
+                fmt=fmt,
+                sentence=f"{note}.",
+                x_title=title,
+            )
     chances = ", ".join(f"{model.name} {text.percent(found[model.key].chance_width)}" for model in of.models)
     st.caption(
         f"95% intervals over {text.count(of.n)} {of.split} images. By chance alone, perfectly calibrated models as sure as "

@@ -5,7 +5,7 @@ Closed, it costs one button: what is in it is sent when it is opened, and a file
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from bickd_viz import Theme
+    from bickd_viz.charts import Row
     from bickd_viz.exhibit import Exhibit
     from bickd_viz.paper import Palette
 
@@ -44,6 +46,31 @@ def offer(
     taking.exhibit(key, exhibit)
     with st.container(key=f"export-{key}"):
         _menu(key, exhibit)
+
+
+def offer_whiskers(
+    key: str,
+    title: str,
+    rows: Sequence[Row],
+    *,
+    theme: Theme,
+    fmt: str = "number",
+    sentence: str = "",
+    x_title: str = "",
+) -> None:
+    """`offer` for dots with whiskers that stand on the page as HTML; theme: the one that `rows` have their colours of."""
+
+    def figure() -> go.Figure:
+        from bickd_viz.charts import whisker_rows
+
+        return whisker_rows(rows, fmt=fmt, theme=theme)
+
+    def table() -> pd.DataFrame:
+        from bickd_viz.tables import whisker_table
+
+        return whisker_table(rows)
+
+    offer(key, title, figure, table, sentence=sentence, x_title=x_title)
 
 
 @st.fragment

@@ -13,8 +13,7 @@ from bickd_viz import text
 from bickd_viz.charts import Row, whisker_html
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import plotly.graph_objects as go
+    pass
 
 TITLES = {
     "cka": "CKA",
@@ -69,23 +68,9 @@ def _measure(of: data.Comparison, student: data.Model, measure: str, basis: str,
         )
     null = data.chance(of, measure, basis, T)
     st.html(whisker_html(rows, theme=style.theme(), slots=4))
-    _offer(rows, measure, basis)
-    st.caption(_finding(of, student, measure, basis, T, null))
-
-
-def _offer(rows: list[Row], measure: str, basis: str) -> None:
-    def drawn() -> go.Figure:
-        from bickd_viz.charts import whisker_rows
-
-        return whisker_rows(rows, theme=style.theme())
-
-    def table() -> pd.DataFrame:
-        from bickd_viz.tables import whisker_table
-
-        return whisker_table(rows)
-
     title = f"{TITLES[measure]} of {WHAT[basis]['what']} with the teacher"
-    export_menu.offer(f"similarity-{measure}", title, drawn, table, x_title=title)
+    export_menu.offer_whiskers(f"similarity-{measure}", title, rows, theme=style.theme(), x_title=title)
+    st.caption(_finding(of, student, measure, basis, T, null))
 
 
 def _finding(

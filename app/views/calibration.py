@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from app import data, selecting, state
+from app import data, selecting, state, taking
 from app.components import calibration_panels as panels
 from app.components import chart, frame, selection_bar, style, thumbs
 from bickd_core.geometry import BINS
@@ -36,7 +36,7 @@ class Asked:
 def show() -> None:
     of = frame.load_comparison()
     if of.labels is None:
-        st.title("Calibration needs true labels")
+        taking.title("Calibration needs true labels")
         st.info("These predictions have none, so nobody can say how often the models are right.")
         st.stop()
     student = frame.focused(of)
@@ -78,7 +78,9 @@ def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     T = asked.at(student)
     found = data.calibration(of, student, T)
     accuracy = float((student.predictions.predicted == of.labels).mean())
-    st.title(words.sureness_title(student.called, found.excess, accuracy + found.excess.estimate, accuracy))
+    taking.title(
+        words.sureness_title(student.called, found.excess, accuracy + found.excess.estimate, accuracy)
+    )
     mass = asked.scheme == "mass"
     error, chance = (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
     note = words.error_note(student.called, error, chance, found.excess)
@@ -88,7 +90,7 @@ def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
         note += " " + words.gap_sentence(
             "ECE", student.name, other.called, gap.ece_mass if mass else gap.ece_width, fmt="percent"
         )
-    st.caption(
+    taking.note(
         f"{note} {text.count(of.n)} {of.split} images at T = {T:.4g}, {BINS} bins of {SCHEMES[asked.scheme]}; 95% intervals over "
         "images."
     )

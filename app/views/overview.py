@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -24,10 +23,6 @@ from app.views import tour
 from bickd_core.geometry import Interval
 from bickd_viz import colouring, text
 from bickd_viz.charts import Row, whisker_html
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
@@ -146,25 +141,16 @@ def _cards(of: data.Comparison, T: float) -> None:
                 )
             with st.container(key=f"overview-card-{figure.field}"):
                 st.html(whisker_html(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models)))
-            _offer(figure, rows)
-
-
-def _offer(figure: Figure, rows: list[Row]) -> None:
-    def drawn() -> go.Figure:
-        from bickd_viz.charts import whisker_rows
-
-        return whisker_rows(rows, fmt=figure.fmt, theme=style.theme())
-
-    def table() -> pd.DataFrame:
-        from bickd_viz.tables import whisker_table
-
-        return whisker_table(rows)
-
-    unit = "%" if figure.fmt == "percent" else "mean cosine"
-    export_menu.offer(
-        f"overview-{figure.field}", figure.title, drawn, table,
-        sentence=figure.note.capitalize() + ".", x_title=f"{figure.title.lower()} ({unit})",
-    )  # fmt: skip
+            unit = "%" if figure.fmt == "percent" else "mean cosine"
+            export_menu.offer_whiskers(
+                f"overview-{figure.field}",
+                figure.title,
+                rows,
+                theme=style.theme(),
+                fmt=figure.fmt,
+                sentence=figure.note.capitalize() + ".",
+                x_title=f"{figure.title.lower()} ({unit})",
+            )
 
 
 @st.fragment

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bickd_viz import colouring
 from bickd_viz.charts import Row, leakage_ranking, matrix_figure, metric_lines, prediction_map, whisker_rows
+from bickd_viz.charts.outcomes import who_is_right
+from bickd_viz.charts.side_by_side import MapPanel, maps_figure
 from bickd_viz.charts.training import Line
 from bickd_viz.paper import GREY, paper
 from bickd_viz.recolour import recoloured, theme_of
@@ -34,9 +37,13 @@ def charts(theme: Theme) -> dict[str, go.Figure]:
         "displacement": prediction_map(
             rng.random((50, 2)), ids=np.arange(50), displacement=rng.random(50), colour_by="displacement", theme=theme,
         ),
+        "bars": who_is_right(dict(both=5, first=2, second=3, neither=1), styles[1], styles[3], theme=theme),
         "lines": metric_lines([Line(s, [1, 2, 3], rng.random(3)) for s in styles], theme=theme),
         "ranking": leakage_ranking([(s, rng.random(30)) for s in styles], names, theme=theme),
     }  # fmt: skip
+
+
+RANKING = charts(LIGHT)["ranking"]
 
 
 def colours(figure: go.Figure) -> list[str]:
@@ -65,7 +72,7 @@ def test_a_light_figure_becomes_a_dark_one_with_the_same_colours_of_models(name)
 @given(width=st.floats(20, 500), height=st.floats(20, 500), points=st.floats(4, 24))
 @settings(deadline=None, max_examples=20)
 def test_size_and_text_size_are_exact(width, height, points):
-    figure = paper(charts(LIGHT)["ranking"], width, height, points)
+    figure = paper(RANKING, width, height, points)
     assert figure.layout.width / 96 * 25.4 == pytest.approx(width)
     assert figure.layout.height / 96 * 25.4 == pytest.approx(height)
     assert [size * 72 / 96 for size in text_sizes(figure)] == [pytest.approx(points, rel=1e-5)]
@@ -103,6 +110,26 @@ def test_grey_is_grey_and_keeps_models_apart(name):
     for colour in colours(paper(charts(DARK)[name], palette="grey")):
         parts = re.findall(r"[0-9A-F]{2}", colour) if colour[0] == "#" else re.findall(r"\d+", colour)[:3]
         assert len(set(parts)) == 1, colour
+
+
+def test_steps_between_the_stops_of_a_scale_find_their_place():
+    """Maps coloured by a value have 32 interpolated steps, none of which is a stop of the theme's scale."""
+    values = [np.linspace(0, 1, 32)]
+
+    def steps(theme: Theme) -> go.Figure:
+        coloured = colouring.by_value(values, "moved", 1.0, theme)
+        xy = np.random.default_rng(0).random((32, 2))
+        panel = MapPanel(model_styles(MODELS[:1], theme)[0], xy)
+        return maps_figure([panel], ids=np.arange(32), colouring=coloured, theme=theme)
+
+    def shades(figure: go.Figure) -> np.ndarray:
+        scale = next(t for t in figure.data if t.marker.colorscale is not None).marker.colorscale
+        return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for _, c in scale])
+
+    assert np.abs(shades(recoloured(steps(DARK), LIGHT)) - shades(steps(LIGHT))).max() <= 4
+    grey = shades(paper(steps(DARK), palette="grey"))
+    assert (np.diff(grey[:, 0]) <= 0).all()
+    assert (grey == grey[:, :1]).all()
 
 
 def test_grey_lines_differ_in_dash_and_shade():

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bickd_core.geometry import reliability
 from bickd_viz import export, tables
 from bickd_viz.charts import (
+    Curve,
     Line,
     Row,
     Sample,
@@ -112,6 +114,33 @@ def test_lines_terms_and_eigenvalues():
     )
 
 
+def test_curves_counts_and_one_samples_classes():
+    curve = Curve(TEACHER, np.array([1.0, 2.0]), np.array([0.3, 0.4]), ["", ""])
+    table = tables.curves_table([curve], "entropy (nats)")
+    assert table.to_dict("list") == {
+        "model": ["teacher"] * 2,
+        "entropy_nats": [1.0, 2.0],
+        "overlap": [0.3, 0.4],
+    }
+    counts = tables.counts_table([("both right", 3), ("both wrong", 1)], "who is right", "images")
+    assert counts.to_dict("list") == {"who_is_right": ["both right", "both wrong"], "images": [3, 1]}
+    classes = tables.classes_table([(TEACHER, np.array([0.25, 0.75]))], ["cat", "dog"])
+    assert classes["probability"].tolist() == [0.25, 0.75]
+
+
+def test_reliability_has_a_row_a_bin_and_nothing_where_no_sample_is():
+    P = np.array([[0.9, 0.1], [0.6, 0.4], [0.95, 0.05]])
+    table = tables.reliability_table([(TEACHER, reliability(P, np.array([0, 1, 0]), bins=10))])
+    assert table["samples"].sum() == 3
+    for line in table.itertuples():
+        inside = [i for i, p in enumerate(P.max(axis=1)) if line.from_confidence < p <= line.to_confidence]
+        assert line.samples == len(inside)
+        if inside:
+            assert line.confidence == pytest.approx(np.mean([P[i].max() for i in inside]))
+        else:
+            assert np.isnan([line.confidence, line.accuracy, line.low, line.high]).all()
+
+
 def test_histograms_count_what_a_loop_counts():
     rng = np.random.default_rng(1)
     pairs = np.append(90 * rng.random(200), np.nan)
@@ -133,7 +162,13 @@ def test_histograms_count_what_a_loop_counts():
 
 
 @pytest.mark.parametrize(
-    "empty", [tables.lines_table([]), tables.terms_table({}, []), tables.spectrum_table([])]
+    "empty",
+    [
+        tables.lines_table([]),
+        tables.terms_table({}, []),
+        tables.spectrum_table([]),
+        tables.curves_table([], "x"),
+    ],
 )
 def test_nothing_to_show_is_a_header_alone(empty):
     assert export.csv(empty).decode().count("\n") == 1

@@ -1,0 +1,77 @@
+"""Every chart that a page shows can be taken away: its figure is drawn, fits a paper, and has its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import data, taking
+from app.state import ViewState
+from bickd_viz.exhibit import Exhibit
+from bickd_viz.report import Strip
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {  # page -> keys of charts that must be there, whatever else is
+    "overview": {"overview-accuracy", "overview-overlap", "overview-gram-caltech95/teacher", "low-overview-maps"},
+    "class_geometry": {
+        "geometry-gram-teacher", "geometry-gram-difference", "geometry-gram-cross", "geometry-angles",
+        "geometry-leakage", "geometry-spectrum", "geometry-sharpness-temperature",
+    },
+    "similarity": {"similarity-class", "similarity-sample", "similarity-cka"},
+    "prediction_map": {"low-map-panels"},
+    "disagreements": {"outcome-bar"},
+    "calibration": {"calibration-diagram", "calibration-classes", "calibration-NLL"},
+}  # fmt: skip
+VIEW = ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0", "caltech95/bickd-s0"))
+
+
+@pytest.fixture(params=PAGES)
+def page(request, monkeypatch) -> tuple[str, taking.Taken]:
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    script = (
+        f"from app import taking\nfrom app.views import {request.param}\n"
+        f"taking.begin('A page')\n{request.param}.show()\n"
+    )
+    app = AppTest.from_string(script, default_timeout=60)
+    app.session_state["view"] = VIEW
+    app.run()
+    assert not app.exception
+    return request.param, app.session_state["taken"]
+
+
+def test_every_chart_of_the_page_gives_figure_paper_and_numbers(page):
+    name, taken = page
+    exhibits = {key: part for key, part in taken.parts.items() if isinstance(part, Exhibit)}
+    assert set(exhibits) >= PAGES[name]
+    stems = [exhibit.name for exhibit in exhibits.values()]
+    assert len(set(stems)) == len(stems), "two charts of a page would overwrite each other's files"
+    for key, exhibit in exhibits.items():
+        figure, table = exhibit.figure(), exhibit.table()
+        assert figure.data, key
+        assert len(table), key
+        assert not [c for c in table.columns if " " in str(c)], key
+        assert exhibit.paper(85).layout.width == pytest.approx(85 / 25.4 * 96), key
+        assert exhibit.paper(85, palette="grey").data, key
+
+
+def test_the_report_holds_the_page_with_its_title_and_images(page):
+    name, taken = page
+    html = taking.page_report(taken).decode()
+    assert taken.title in html.replace("&#x27;", "'").replace("&amp;", "&")
+    assert html.count('class="chart"') == sum(isinstance(p, Exhibit) for p in taken.parts.values())
+    assert "caltech95/bickd-s0" in html
+    assert "1,208 of 1,208 test images of caltech95" in html
+    if name in ("overview", "class_geometry", "prediction_map"):
+        strips = [part for part in taken.parts.values() if isinstance(part, Strip)]
+        assert strips
+        assert html.count("<img src=") == sum(len(strip.pictures) for strip in strips)
+
+
+def test_the_whole_comparison_is_the_command_lines_report(monkeypatch):
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    of = data.comparison(VIEW)
+    html = taking.comparison_report(of, 2.0, "http://host:8501/").decode()
+    assert "http://host:8501/?teacher=caltech95/teacher&amp;students=" in html
+    assert "temperature=2" in html
