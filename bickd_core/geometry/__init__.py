@@ -49,6 +49,7 @@ from bickd_core.geometry.gram_figures import (
     overlap_interval,
     paired_overlap_difference,
 )
+from bickd_core.geometry.gram_streams import logit_grams, shard_grams, stream_grams
 from bickd_core.geometry.intervals import (
     Interval,
     mean_interval,
@@ -56,15 +57,7 @@ from bickd_core.geometry.intervals import (
     proportion_interval,
 )
 from bickd_core.geometry.jackknife import Replicated, cka_interval, replicated_cka, replicated_difference
-from bickd_core.geometry.kept import (
-    CrossGrams,
-    GramPass,
-    Kept,
-    ShardGrams,
-    logit_grams,
-    shard_grams,
-    stream_grams,
-)
+from bickd_core.geometry.kept import CrossGrams, GramPass, Kept, ShardGrams
 from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.layout import (
     Layout,

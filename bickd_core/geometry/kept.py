@@ -13,19 +13,15 @@ than 1e-6. Centring subtracts nearly equal numbers where a column hardly varies:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bickd_core.geometry import checks
-from bickd_core.geometry.orthogonality import class_weights
-from bickd_core.geometry.shards import SHARDS, checked_shard
+from bickd_core.geometry.shards import SHARDS
 
 ROWS = 2048
 """Most rows of one product: enough for full speed, few enough for float32."""
-_PIECE = 256
-"""Rows whose softmax is taken at once, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -206,121 +202,3 @@ class GramPass:
                 left, right = rows[first][start : start + ROWS], rows[second][start : start + ROWS]
                 np.matmul(left.T, right, out=self._scratch)
                 products[g] += self._scratch
-
-
-def stream_grams(
-    blocks: Iterable[Sequence[np.ndarray]],
-    shard: np.ndarray | None = None,
-    *,
-    shards: int = SHARDS,
-    cross: bool = True,
-    dtype: type[np.floating] = np.float32,
-) -> Kept:
-    """One pass over any iterator of row blocks; nothing but a block and the sums is held.
-
-    Args:
-        blocks: each a sequence of [B, C] probabilities, one a model, of the next B samples.
-        shard: [N] the shard of each sample in turn, from `stratified_shards`; None deals them round, which
-            is not stratified by class.
-        shards: G, when `shard` is None.
-        cross: whether to keep the first model's products with the others.
-        dtype: of the products.
-
-    Returns:
-        Kept; the figures come from `class_figures` and `cross_figures`.
-    """
-    made: GramPass | None = None
-    at = 0
-    for block in blocks:
-        if made is None:
-            groups = shards if shard is None else int(np.max(shard)) + 1
-            made = GramPass(len(block), np.shape(block[0])[1], shards=groups, cross=cross, dtype=dtype)
-        size = len(block[0])
-        part = np.arange(at, at + size) % shards if shard is None else np.asarray(shard)[at : at + size]
-        made.add(block, part)
-        at += size
-    if made is None:
-        raise ValueError("blocks must hold at least one block of rows, got none.")
-    return made.finish()
-
-
-def logit_grams(
-    logits: Sequence[np.ndarray],
-    temperatures: Sequence[float],
-    shard: np.ndarray,
-    *,
-    cross: bool = True,
-    dtype: type[np.floating] = np.float32,
-) -> Kept:
-    """The sums of several models from their logits, shard after shard: softmax and products of one block at a
-    time, so that no N x C matrix of probabilities is ever made.
-
-    Args:
-        logits: for each model [N, C], the first the teacher's; arrays mapped from disk will do.
-        temperatures: T of each model, for example its matched one.
-        shard: [N] from `stratified_shards`.
-        cross, dtype: as in GramPass.
-
-    Returns:
-        Kept, with `shard` in the order of the samples as given.
-    """
-    n, n_classes = logits[0].shape
-    shard = checked_shard(shard, n)
-    made = GramPass(len(logits), n_classes, shards=int(shard.max()) + 1, cross=cross, dtype=dtype)
-    buffers = [np.empty((min(ROWS, n), n_classes), dtype) for _ in logits]
-    for positions in _blocks(shard):
-        rows = [
-            _softmax_into(buffer[: len(positions)], z, positions, T)
-            for buffer, z, T in zip(buffers, logits, temperatures, strict=True)
-        ]
-        made.add(rows, shard[positions])
-    kept = made.finish()
-    models = tuple(ShardGrams(one.products, one.sums, one.weights, shard) for one in kept.models)
-    return Kept(
-        models,
-        tuple(CrossGrams(k.products, models[0], m) for k, m in zip(kept.crosses, models[1:], strict=False)),
-    )
-
-
-def shard_grams(
-    P: np.ndarray, shard: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False
-) -> ShardGrams:
-    """One model's sums from probabilities in memory, in float64.
-
-    Args:
-        P: [N, C] probabilities.
-        shard: [N] from `stratified_shards`.
-        labels: [N] true classes, needed when balanced.
-        balanced: weight each sample by one over the size of its class.
-    """
-    P = checks.probabilities(P)
-    n, n_classes = P.shape
-    shard = checked_shard(shard, n)
-    weights = None
-    if balanced:
-        weights = class_weights(checks.labels_for(labels, n, n_classes, "class-balanced geometry"))
-    made = GramPass(1, n_classes, shards=int(shard.max()) + 1, dtype=np.float64)
-    for positions in _blocks(shard):
-        made.add([P[positions]], shard[positions], None if weights is None else weights[positions])
-    one = made.finish().models[0]
-    return ShardGrams(one.products, one.sums, one.weights, shard)
-
-
-def _blocks(shard: np.ndarray) -> Iterator[np.ndarray]:
-    """Positions of the samples, shard after shard, at most ROWS at once, in even parts."""
-    order = np.argsort(shard, kind="stable")
-    for members in np.split(order, np.cumsum(np.bincount(shard))[:-1]):
-        yield from np.array_split(members, -(-len(members) // ROWS))
-
-
-def _softmax_into(out: np.ndarray, logits: np.ndarray, positions: np.ndarray, T: float) -> np.ndarray:
-    """softmax(logits[positions] / T) in `out`, in its type, a piece at a time."""
-    scale = out.dtype.type(1.0 / checks.positive(T, "T"))
-    for start in range(0, len(out), _PIECE):
-        piece = out[start : start + _PIECE]
-        piece[...] = logits[positions[start : start + _PIECE]]
-        piece -= piece.max(axis=1, keepdims=True)
-        piece *= scale
-        np.exp(piece, out=piece)
-        piece *= 1.0 / piece.sum(axis=1, keepdims=True)
-    return out

@@ -14,7 +14,7 @@ import numpy as np
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.gram_figures import class_figures
-from bickd_core.geometry.kept import logit_grams
+from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.probabilities import mean_entropy_at
 
 TEMPERATURES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)

@@ -10,9 +10,9 @@ import numpy as np
 from bickd_core.geometry import agreement
 from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.gram_figures import class_figures, overlap_interval
+from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import CkaSide, cka_between, cka_side
-from bickd_core.geometry.kept import shard_grams
 from bickd_core.geometry.probabilities import MatchedTemperature, log_softmax, matched_temperature, softmax
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 

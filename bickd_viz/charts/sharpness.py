@@ -54,33 +54,7 @@ def sharpness_curves(
         places.append(x)
         end = float(y[good][-1])
         labels.append(EndLabel(curve.style.name, np.log10(end) if log_y else end, curve.style.colour))
-        fig.add_trace(
-            go.Scatter(
-                x=x.astype(np.float32),
-                y=y.astype(np.float32),
-                name=curve.style.name,
-                mode="lines",
-                line=dict(color=curve.style.colour, width=2),
-                hovertext=list(curve.note),
-                hovertemplate=f"<b>{curve.style.name}</b> {y_title} %{{y:.3f}}<br>%{{hovertext}}<extra></extra>",
-            )
-        )
-        if curve.now is not None and np.isfinite(curve.now).all():
-            fig.add_trace(
-                go.Scatter(
-                    x=[curve.now[0]],
-                    y=[curve.now[1]],
-                    mode="markers",
-                    marker=dict(
-                        size=10,
-                        color=curve.style.colour,
-                        symbol=curve.style.symbol,
-                        line=dict(color=theme.surface, width=1.5),
-                    ),
-                    hovertemplate=f"<b>{curve.style.name}</b> now: {y_title} %{{y:.3f}}<extra></extra>",
-                    cliponaxis=False,
-                )
-            )
+        _draw(fig, curve, x, y, y_title, theme)
     across = np.concatenate(places)
     y_range = _y_range(np.concatenate(values), log_y)
     _axes(fig, across, y_range, x_title, log_x, log_y, theme)
@@ -97,6 +71,37 @@ def sharpness_curves(
         )  # fmt: skip
     end_labels(fig, labels, theme, y_range, height=height)
     return fig
+
+
+def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: str, theme: Theme) -> None:
+    """The line of one model, and the dot where it stands now."""
+    fig.add_trace(
+        go.Scatter(
+            x=x.astype(np.float32),
+            y=y.astype(np.float32),
+            name=curve.style.name,
+            mode="lines",
+            line=dict(color=curve.style.colour, width=2),
+            hovertext=list(curve.note),
+            hovertemplate=f"<b>{curve.style.name}</b> {y_title} %{{y:.3f}}<br>%{{hovertext}}<extra></extra>",
+        )
+    )
+    if curve.now is not None and np.isfinite(curve.now).all():
+        fig.add_trace(
+            go.Scatter(
+                x=[curve.now[0]],
+                y=[curve.now[1]],
+                mode="markers",
+                marker=dict(
+                    size=10,
+                    color=curve.style.colour,
+                    symbol=curve.style.symbol,
+                    line=dict(color=theme.surface, width=1.5),
+                ),
+                hovertemplate=f"<b>{curve.style.name}</b> now: {y_title} %{{y:.3f}}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
 
 
 def _y_range(values: np.ndarray, log_y: bool) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data
+from app.data import classes
 from app.state import ViewState
 from bickd_core.geometry import (
     class_geometry,
@@ -79,9 +80,9 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
     exact = data.gram(of, of.students[0], lens)
     monkeypatch.setattr("app.data.classes.LARGE", 0)
     assert data.is_large(of)
-    data.gram_figures.__globals__["_class_view"].clear()
+    classes._class_view.clear()
     assert data.gram(of, of.students[0], lens).gram == pytest.approx(exact.gram, abs=2e-6)
-    data.gram_figures.__globals__["_class_view"].clear()
+    classes._class_view.clear()
 
 
 def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
