@@ -43,6 +43,7 @@ class Raster {
       this.canvas.height = h;
       this.image = this.context.createImageData(w, h);
       this.words = new Uint32Array(this.image.data.buffer);
+      this.bytes = new Uint8Array(this.image.data.buffer);
     }
     const [r, g, b] = rgb(surface);
     this.words.fill((255 << 24 | b << 16 | g << 8 | r) >>> 0);
@@ -67,17 +68,18 @@ class Raster {
     }
   }
 
-  put(px, py, shape, [r, g, b], weight) {
-    const {width, height, data} = this.image, {xs, ys, alphas, reach} = shape;
+  put(px, py, shape, channel, weight) {
+    const r = channel[0], g = channel[1], b = channel[2], {width, height} = this.image, data = this.bytes;
+    const {xs, ys, alphas, reach} = shape;
     if (px < -reach || py < -reach || px >= width + reach || py >= height + reach) return;
     const whole = px >= reach && py >= reach && px < width - reach && py < height - reach;
     for (let j = 0; j < xs.length; j++) {
       const x = px + xs[j], y = py + ys[j];
       if (!whole && (x < 0 || y < 0 || x >= width || y >= height)) continue;
       const a = alphas[j] * weight >> 8, k = 4 * (y * width + x), b8 = 255 - a;
-      data[k] = (r * a + data[k] * b8) / 255;
-      data[k + 1] = (g * a + data[k + 1] * b8) / 255;
-      data[k + 2] = (b * a + data[k + 2] * b8) / 255;
+      data[k] = (r * a + data[k] * b8) * 257 + 257 >> 16;
+      data[k + 1] = (g * a + data[k + 1] * b8) * 257 + 257 >> 16;
+      data[k + 2] = (b * a + data[k + 2] * b8) * 257 + 257 >> 16;
     }
   }
 

@@ -7,6 +7,8 @@ const NEAR = 14;       // px within which a point counts as meant
 const CROWD = 300;     // points of one colour that can stand out; more are drawn as small as the quiet ones
 const DOUBLE = 250;    // ms within which a second click makes a double click
 const DEEPEST = 40;    // times
+const MANY = 20000;    // points on all panels from which moving is drawn roughly
+const REST = 150;      // ms without moving
 const HIDDEN = 255;    // the group of samples that a panel does not show
 const HINT = {
   lasso: 'Drag round points to select them, Shift adds; click one; double click or Escape clears. ' +
@@ -99,6 +101,7 @@ class Scatter {
 
   stop() {
     clearTimeout(this.waiting);
+    clearTimeout(this.resting);
     cancelAnimationFrame(this.asked);
     window.removeEventListener('bk-pictures', this.pictured);
     this.resizing.disconnect();
@@ -241,13 +244,17 @@ class Scatter {
     return times === 1 && x === (x0 + x1) / 2 && y === (y0 + y1) / 2;
   }
 
-  draw() {
+  // While they move, very many points are drawn at one pixel a point of the screen, and sharp when they rest.
+  draw(moving = false) {
     cancelAnimationFrame(this.asked);
-    this.asked = requestAnimationFrame(() => this.paint());
+    clearTimeout(this.resting);
+    const rough = moving && this.data.n * this.panels.length > MANY;
+    this.asked = requestAnimationFrame(() => this.paint(rough ? 1 : window.devicePixelRatio || 1));
+    if (rough) this.resting = setTimeout(() => this.draw(), REST);
   }
 
-  paint() {
-    const began = performance.now(), ratio = window.devicePixelRatio || 1;
+  paint(ratio) {
+    const began = performance.now();
     const {width, height} = this.size, k = this.scale(), {x, y} = this.view;
     const left = width / 2 - k * x, top = height / 2 - k * y, edge = this.whole();
     const far = new Set();
@@ -505,7 +512,7 @@ class Scatter {
     const k = this.scale();
     this.view = {...this.view, x: this.view.x - dx / k, y: this.view.y - dy / k};
     this.tip.style.display = 'none';
-    this.draw();
+    this.draw(true);
   }
 
   // The point under (px, py) of a panel stays where it is.
@@ -518,7 +525,7 @@ class Scatter {
       times: next,
     };
     this.tip.style.display = 'none';
-    this.draw();
+    this.draw(true);
   }
 
   reset() {
