@@ -41,11 +41,15 @@ def sentence_for_sharpness_alone(
     now: tuple[float, float],
     at_matched: tuple[float, float] | None,
     difference: Interval | None,
+    *,
     temperature: float,
+    n: int,
+    split: str,
 ) -> str:
     """Two models' overlap (model, other) at one T, and at the teacher's mean entropy, with the paired difference there."""
     ours, theirs = together(*now)
-    text = f"At T = {temperature:g} the classes of {name} overlap by {ours}, those of {other} by {theirs}"
+    where = f"On {counted(n, f'{split} image')} at T = {temperature:g}"
+    text = f"{where} the classes of {name} overlap by {ours}, those of {other} by {theirs}"
     if at_matched is None:
         return text + "; at the teacher's entropy one of them cannot be had."
     gap, left = now[0] - now[1], at_matched[0] - at_matched[1]
@@ -84,13 +88,18 @@ def sentence_for_cost(
 
 
 def sentence_for_pulls(
-    same_way: Mapping[tuple[str, str], float], on_differing: Mapping[str, float], differs: float
+    same_way: Mapping[tuple[str, str], float],
+    on_differing: Mapping[str, float],
+    differs: float,
+    *,
+    n: int,
+    split: str,
 ) -> str:
     """How alike the three gradients are, and where each pulls."""
     dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
     kd, dist_share, bickd_share = (percent(on_differing[name], 0) for name in ("kd", "dist", "bickd"))
     return (
-        f"BicKD's pull {_direction(bickd)} KD's (cosine {_signed(bickd)}), DIST's {_direction(dist)} it "
+        f"On these {counted(n, f'{split} image')} BicKD's pull {_direction(bickd)} KD's (cosine {_signed(bickd)}), DIST's {_direction(dist)} it "
         f"({_signed(dist)}). The {percent(differs, 0)} of the batch on which student and teacher name different classes "
         f"get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells are to rise, cool ones to fall."
     )

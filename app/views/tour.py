@@ -49,6 +49,12 @@ STEPS = (
         "Choose a method, press start, watch the loss terms. The run goes on if you close the page, and opens in this "
         "comparison when it is done.",
     ),
+    (
+        "learn",
+        "What all of it means, in five lessons",
+        "Temperature, rows and columns, orthogonality, three losses on one batch, and how a map misleads: each with one "
+        "chart to play with. Present shows them on a projector.",
+    ),
 )
 
 

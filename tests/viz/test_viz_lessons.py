@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,15 +87,16 @@ def interval(estimate, low, high):
 
 
 def test_what_sharpness_leaves_of_a_gap_is_said_and_nothing_where_none_is_seen():
-    say = lesson_text.sentence_for_sharpness_alone
-    seen = say("BicKD", "KD", (0.1, 0.2), (0.17, 0.2), interval(-0.03, -0.04, -0.02), 4)
+    say = partial(lesson_text.sentence_for_sharpness_alone, temperature=4, n=1208, split="test")
+    seen = say("BicKD", "KD", (0.1, 0.2), (0.17, 0.2), interval(-0.03, -0.04, -0.02))
+    assert seen.startswith(
+        "On 1,208 test images at T = 4 the classes of BicKD overlap by 0.100, those of KD by 0.200"
+    )
     assert "30% of the gap is left" in seen
     assert "[−0.040, −0.020]" in seen
-    assert "no difference seen" in say(
-        "BicKD", "KD", (0.1, 0.2), (0.19, 0.2), interval(-0.01, -0.03, 0.01), 4
-    )
-    assert "turns round" in say("BicKD", "KD", (0.1, 0.2), (0.25, 0.2), interval(0.05, 0.04, 0.06), 4)
-    assert "cannot be had" in say("BicKD", "KD", (0.1, 0.2), None, None, 4)
+    assert "no difference seen" in say("BicKD", "KD", (0.1, 0.2), (0.19, 0.2), interval(-0.01, -0.03, 0.01))
+    assert "turns round" in say("BicKD", "KD", (0.1, 0.2), (0.25, 0.2), interval(0.05, 0.04, 0.06))
+    assert "cannot be had" in say("BicKD", "KD", (0.1, 0.2), None, None)
 
 
 def test_the_cost_names_what_goes_against_a_model():
@@ -111,7 +113,9 @@ def test_the_cost_names_what_goes_against_a_model():
 )
 def test_directions_in_words(cosine, said):
     same = {("kd", "dist"): 0.7, ("kd", "bickd"): cosine}
-    text = lesson_text.sentence_for_pulls(same, {"kd": 0.38, "dist": 0.43, "bickd": 0.38}, 0.41)
+    text = lesson_text.sentence_for_pulls(
+        same, {"kd": 0.38, "dist": 0.43, "bickd": 0.38}, 0.41, n=64, split="test"
+    )
     assert said in text.split("KD's (cosine")[0]
     assert "get 38% of KD's pull, 43% of DIST's and 38% of BicKD's" in text
 

@@ -85,7 +85,14 @@ def _finding(of: data.Comparison, student: data.Model, T: float) -> None:
     levelled = (even[0], even[1]) if reached and even[0] is not None and even[1] is not None else None
     left = data.overlap_difference(of, student, other, T, matched=True) if levelled else None
     said = lesson_text.sentence_for_sharpness_alone(
-        student.name, other.called, (now[0], now[1]), levelled, left, T
+        student.name,
+        other.called,
+        (now[0], now[1]),
+        levelled,
+        left,
+        temperature=T,
+        n=of.n,
+        split=of.split,
     )
     finding(f"{said} {_cost(of, student, other, T)}")
 

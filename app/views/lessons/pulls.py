@@ -53,7 +53,14 @@ def _batch(of: data.Comparison, height: int) -> None:
                 title, f"loss {text.number(pull.value)}, length of the gradient {text.number(size)}"
             )
             chart.show(presenter.fitted(_matrix(of, found, pull.gradient, height - 40)), f"learn-pull-{name}")
-    finding(lesson_text.sentence_for_pulls(found.same_way, found.on_differing, float(found.differs.mean())))
+    said = lesson_text.sentence_for_pulls(
+        found.same_way,
+        found.on_differing,
+        float(found.differs.mean()),
+        n=len(found.positions),
+        split=of.split,
+    )
+    finding(said)
     if not state.current().present:
         st.caption(
             f"The pull is minus the gradient on the student's logits; a dot is the true "
