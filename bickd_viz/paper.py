@@ -134,6 +134,9 @@ def _tell_apart(figure: go.Figure) -> None:
     if len({str(group.marker.symbol) for group in groups}) < len(groups):
         for k, group in enumerate(groups):
             group.marker.symbol = _SYMBOLS[k % len(_SYMBOLS)]
+    for trace in figure.data:
+        if trace.type == "bar" and isinstance(trace.marker.color, str) and trace.textposition == "inside":
+            trace.textfont.color = GREY.text if _shade(trace.marker.color) > 120 else GREY.surface
     dark = dict(color=GREY.text)  # a name beside a light line must still be read
     figure.for_each_annotation(lambda note: note.update(font=dark))
 
@@ -151,6 +154,14 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     spec = figure.to_dict()
     _scale(spec, factor, None)
     return go.Figure(spec)
+
+
+def _shade(grey: str) -> float:
+    """0 (black) to 255 of a grey, "#RRGGBB" or rgba(), on white paper."""
+    if grey.startswith("#"):
+        return int(grey[1:3], 16)
+    level, _, _, alpha = (float(part) for part in grey.removeprefix("rgba(").rstrip(")").split(","))
+    return level * alpha + 255 * (1 - alpha)
 
 
 def _as_grey(colour: str) -> str:

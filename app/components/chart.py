@@ -30,6 +30,7 @@ class Take:
         title: what it shows.
         sentence: what is to be seen on it.
         table: gives the numbers behind it, by a function of `bickd_viz.tables`; called when somebody asks.
+        figure: draws it as it stands alone, where that is not as on the page.
         x_title, y_title: what an axis shows, with its unit, where the figure itself does not say it.
     """
 
@@ -38,6 +39,7 @@ class Take:
     sentence: str = ""
     x_title: str = ""
     y_title: str = ""
+    figure: Callable[[], go.Figure] | None = None
 
 
 def show(figure: go.Figure, key: str, *, bar: bool = False, take: Take | None = None) -> None:
@@ -65,7 +67,7 @@ def _offer(figure: go.Figure, key: str, take: Take | None) -> None:
         export_menu.offer(
             key,
             take.title,
-            lambda: figure,
+            take.figure or (lambda: figure),
             take.table,
             sentence=take.sentence,
             x_title=take.x_title,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app import data, selecting, state
@@ -59,9 +61,10 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
     rows = [(names[part], int(found[part])) for part in found]
     title = f"Who is right: {first.name} and {second.name}"
     said = words.mcnemar_sentence(first.called, second.called, judged.first, judged.second, judged.p_value)
-    take = chart.Take(
-        title, lambda: tables.counts_table(rows, "who_is_right", "images"), said, x_title="images"
+    alone = partial(
+        who_is_right, found, looks[first.key], looks[second.key], theme=style.theme(), show_legend=True
     )
+    take = chart.Take(title, lambda: tables.counts_table(rows, "who_is_right", "images"), said, figure=alone)
     chart.show(drawn, "outcome-bar", take=take)
     st.caption(said)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults
+from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
 
 PARTS = ("both", "first", "second", "neither")
 
@@ -33,11 +33,12 @@ def who_is_right(
     selected: str = "",
     theme: Theme = LIGHT,
     height: int = 46,
+    show_legend: bool = False,
 ) -> go.Figure:
     """Samples that both, only the first, only the second, or neither model got right, as one bar over all of them.
 
     counts: of each of `PARTS`. A part carries its name as customdata; the `selected` one is outlined. Shares are
-    written where they fit.
+    written where they fit. show_legend: name the parts below, for a figure that stands alone.
     """
     total = max(sum(counts.values()), 1)
     colours = outcome_colours(first, second, theme)
@@ -69,6 +70,10 @@ def who_is_right(
                 hovertemplate=f"<b>{names[part]}</b><br>{counts[part]:,} of {total:,}, {share:.1%}<extra></extra>",
             )
         )
+    if show_legend:
+        fig.update_layout(height=height + 52, margin=dict(b=55))
+        legend_below(fig, theme)
+        fig.update_layout(legend=dict(traceorder="normal"))
     fig.update_layout(barmode="stack", uniformtext=dict(minsize=TEXT_SIZE, mode="hide"))
     fig.update_xaxes(visible=False, range=[0, total])
     fig.update_yaxes(visible=False, range=[-0.42, 0.42])

@@ -36,7 +36,7 @@ def maps_figure(
     lines: Sequence[Sequence[tuple[float, float]]] = (),
     labels: Sequence[tuple[float, float, str]] = (),
     theme: Theme = LIGHT,
-    height: int = 340,
+    height: int = 270,
 ) -> go.Figure:
     """All panels in one frame of coordinates, three a row, each under its model's name, coloured by `colouring`.
 
@@ -50,6 +50,9 @@ def maps_figure(
     layout_defaults(fig, theme, height=height * rows, top=_HEAD, bottom=below)
     between = _HEAD / (height * rows - _HEAD - below)
     low_x, high_x, low_y, high_y = frame or tight_frame([panel.coordinates for panel in panels])
+    first = next(
+        (k for k, group in enumerate(colouring.groups) if group.any()), 0
+    )  # it carries the scale's bar
     for k, panel in enumerate(panels):
         axes = _axes(fig, k, len(panels), between, (low_x, high_x), (low_y, high_y))
         for line in lines:
@@ -69,7 +72,7 @@ def maps_figure(
                 xref=axes["xaxis"],
                 yref=axes["yaxis"],
             )
-        _points(fig, panel, k, ids, colouring, selected, theme, axes)
+        _points(fig, panel, k, ids, colouring, selected, theme, axes, has_bar=k == first)
         fig.add_annotation(
             x=0, xref=f"{axes['xaxis']} domain", xanchor="left", y=1, yref=f"{axes['yaxis']} domain", yanchor="bottom", yshift=4,
             text=f"<b>{panel.style.name}</b>", showarrow=False, font=dict(size=LABEL_SIZE, color=panel.style.colour),
@@ -126,6 +129,8 @@ def _points(
     selected: np.ndarray | None,
     theme: Theme,
     axes: dict[str, str],
+    *,
+    has_bar: bool,
 ) -> None:
     xy = np.asarray(panel.coordinates, dtype=np.float32)
     group = colouring.groups[k].astype(np.int64)
@@ -155,7 +160,7 @@ def _points(
             legend=False,
         )
     if colouring.scale is not None:
-        _scaled(fig, xy, ids, shown & chosen & (group > 0), group, colouring, theme, k, axes)
+        _scaled(fig, xy, ids, shown & chosen & (group > 0), group, colouring, theme, axes, has_bar)
         return
     for j, shade in enumerate(colouring.palette):
         size = _RAISED if shade.raised or focus else _PLAIN
@@ -182,7 +187,7 @@ def _add(fig, xy, ids, mask, name, colour, symbol, size, opacity, axes, *, legen
         )
 
 
-def _scaled(fig, xy, ids, mask, group, colouring: Colouring, theme: Theme, k: int, axes) -> None:
+def _scaled(fig, xy, ids, mask, group, colouring: Colouring, theme: Theme, axes, has_bar: bool) -> None:
     title, low, high = colouring.scale or ("", 0.0, 1.0)
     steps = len(colouring.palette)
     stops = [[i / (steps - 1), shade.colour] for i, shade in enumerate(colouring.palette)]
@@ -201,8 +206,8 @@ def _scaled(fig, xy, ids, mask, group, colouring: Colouring, theme: Theme, k: in
                 cmax=high,
                 size=_PLAIN,
                 opacity=0.9,
-                showscale=k == 0,
-                colorbar=colour_bar(theme, title) if k == 0 else None,
+                showscale=has_bar,
+                colorbar=colour_bar(theme, title) if has_bar else None,
             ),
             **axes,
         )

@@ -138,6 +138,16 @@ def test_grey_lines_differ_in_dash_and_shade():
     assert len(lines) == len({dash for dash, _ in lines}) == len({colour for _, colour in lines}) == 5
 
 
+def test_words_on_a_bar_are_read_in_grey():
+    for bar in paper(charts(LIGHT)["bars"], palette="grey").data:
+        parts = [float(part) for part in re.findall(r"[\d.]+", bar.marker.color)]
+        if bar.marker.color[0] == "#":
+            shade = int(bar.marker.color[1:3], 16)
+        else:
+            shade = parts[0] * parts[3] + 255 * (1 - parts[3])
+        assert abs(shade - int(bar.textfont.color[1:3], 16)) > 110
+
+
 def test_shades_of_the_scales_run_from_white_to_black_without_turning():
     for scale in (GREY.sequential, GREY.diverging):
         shades = [int(colour[1:3], 16) for _, colour in scale]

@@ -84,6 +84,14 @@ def test_a_scale_shows_values_with_one_bar():
     assert len(scaled[1].x) == 0
 
 
+def test_the_bar_of_a_scale_goes_with_the_first_map_that_has_values():
+    values = [np.full(30, np.nan), np.linspace(0, 1, 30)]
+    figure = maps_figure(
+        panels(2), ids=np.arange(30), colouring=colouring.by_value(values, "displacement", 1.0, LIGHT)
+    )
+    assert [trace.marker.showscale for trace in figure.data if trace.marker.colorscale] == [False, True]
+
+
 def test_lines_and_labels_lie_under_every_panel():
     figure = maps_figure(
         panels(2),
