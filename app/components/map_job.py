@@ -13,6 +13,14 @@ from bickd_viz import map_text, text
 
 def offer(of: data.Comparison, method: str, missing: list[data.Model]) -> None:
     """In place of maps that have not been made: why there is nothing, and the way to them."""
+    lacking = [model.name for model, n in zip(of.models, of.n_each, strict=True) if n < of.n_each[0]]
+    if of.n < of.n_each[0]:
+        who = ", ".join(lacking) or "the comparison"
+        st.info(
+            f"A map from the teacher's coordinates needs all of its {text.count(of.n_each[0])} samples, and {who} lacks "
+            "some. Take it out of the comparison, or look at three classes, which need no map."
+        )
+        return
     now = data.map_job(of, method)
     if now is not None and now.state == "running":
         _watch(of, method)

@@ -148,3 +148,38 @@ def test_a_missing_map_can_be_asked_for_and_stopped(app: AppPage):
     stop.click()
     expect(app.page.get_by_text("nothing half made is")).to_be_visible()
     expect(app.key("map-make").get_by_role("button")).to_be_visible()
+
+
+PLACES = """
+box => {
+  let root = box;
+  while (!root.bkScatter) root = root.parentNode;
+  return [...root.bkScatter.panels[0].places];
+}
+"""
+
+
+def test_shift_and_click_add_single_samples_and_a_double_click_clears(app: AppPage):
+    app.open("prediction_map", SMALL)
+    places = app.key("map-panels").locator(".bks").evaluate(PLACES)
+    canvas = panels(app).nth(0).locator("canvas.over")
+    one, two = lonely(places)
+    for i, count in ((one, 1), (two, 2)):
+        with app.rerun():
+            canvas.click(position={"x": places[2 * i], "y": places[2 * i + 1]}, modifiers=["Shift"])
+        assert counts(app) == [count] * 3
+    assert app.query()["selection"].startswith("samples:")
+    with app.rerun():
+        canvas.dblclick(position={"x": 3, "y": 3})
+    assert counts(app) == [0, 0, 0]
+
+
+def lonely(places: list[float]) -> tuple[int, int]:
+    """The two samples whose nearest neighbour on the map is farthest."""
+    points = list(zip(places[::2], places[1::2], strict=True))
+    gaps = [
+        min((x - u) ** 2 + (y - v) ** 2 for j, (u, v) in enumerate(points) if j != i)
+        for i, (x, y) in enumerate(points)
+    ]
+    first, second = sorted(range(len(points)), key=gaps.__getitem__)[-2:]
+    return first, second
