@@ -22,6 +22,7 @@ PAGES = {  # page -> keys of charts that must be there, whatever else is
     "similarity": {"similarity-class", "similarity-sample", "similarity-cka"},
     "prediction_map": {"low-map-panels"},
     "disagreements": {"outcome-bar"},
+    "by_epoch": {"epoch-lines"},
     "calibration": {"calibration-diagram", "calibration-classes", "calibration-NLL"},
 }  # fmt: skip
 VIEW = ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0", "caltech95/bickd-s0"))
