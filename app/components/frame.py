@@ -105,24 +105,27 @@ def choose_pair(of: data.Comparison, student: data.Model, temperature: float, ke
         st.session_state[widget] = of.class_names[pair[place]]
 
         def chosen(place: int = place, widget: str = widget) -> None:
-            names = [of.class_names[pair[0]], of.class_names[pair[1]]]
-            names[place] = st.session_state[widget]
-            state.update(pair=tuple(names))
+            cell = list(pair)
+            cell[place] = of.class_names.index(st.session_state[widget])
+            on_cell(of, student)(*cell)
 
         column.selectbox(label, sorted(of.class_names), key=widget, on_change=chosen)
     return pair
 
 
-def on_cell(of: data.Comparison, model: data.Model) -> Callable[[int, int], None]:
-    """What a click on a matrix of `model` does: its cell becomes the focused pair, its samples the selection."""
+def on_cell(of: data.Comparison, model: data.Model, kind: str = "cell") -> Callable[[int, int], None]:
+    """What a click on a matrix of `model` does: its cell becomes the focused pair, its samples the selection.
+
+    kind: "cell" of the model's own Gram, "cross" of the teacher's columns against the model's.
+    """
 
     def clicked(row: int, column: int) -> None:
         pair = (of.class_names[row], of.class_names[column])
         state.update(pair=pair)
-        if row != column:
-            selecting.select("cell", model.key, *pair)
-        elif of.labels is not None:
+        if row == column and of.labels is not None:
             selecting.select("class", pair[0])
+        else:
+            selecting.select(kind, model.key, *pair)
 
     return clicked
 

@@ -39,14 +39,6 @@ def show(of: data.Comparison, student: data.Model, T: float) -> None:
 def _classes(of: data.Comparison, student: data.Model, T: float) -> None:
     across = data.cross(of, student, T)
 
-    def clicked(row: int, column: int) -> None:
-        names = (of.class_names[row], of.class_names[column])
-        state.update(pair=names)
-        if row == column and of.labels is not None:
-            selecting.select("class", names[0])
-        else:
-            selecting.select("cross", student.key, *names)
-
     style.model_title(
         style.styles(of)[student.key],
         f"cosine of the teacher's columns with {student.name}'s, {text.count(of.n)} images",
@@ -61,7 +53,7 @@ def _classes(of: data.Comparison, student: data.Model, T: float) -> None:
         selected=frame.focused_pair(of, student, T) if len(of.class_names) > 1 else None,
         x_title=f"{student.name}'s classes",
         y_title="teacher's classes",
-        on_cell=clicked,
+        on_cell=frame.on_cell(of, student, "cross"),
         label=f"Cosine of each class of the teacher with each class of {student.name}",
         height=HEIGHT,
     )

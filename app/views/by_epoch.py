@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data, state, taking
-from app.components import epoch_player, export_menu, frame, style
+from app.components import epoch_player, export_menu, frame, selection_bar, style
 from app.views.class_geometry import ORDERS
 from bickd_core.geometry import Interval
 from bickd_core.predictions import PredictionsError
@@ -56,6 +56,7 @@ def show() -> None:
         taking.title(_finding(found))
         st.caption(_probe(found, matched))
     _player(of, found, start)
+    selection_bar.show(of)
 
 
 @st.fragment

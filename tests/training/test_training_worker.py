@@ -73,6 +73,7 @@ def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch
         "metrics.jsonl",
         "model.safetensors",
         "predictions-test.npz",
+        "stages.npz",
         "predictions-validation.npz",
         "resume/state.pt",
         "run.yaml",
