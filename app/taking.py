@@ -80,8 +80,8 @@ def part(key: str, found: Part) -> None:
 
 def page_report(taken: Taken) -> bytes:
     """What the page shows as one HTML file."""
-    from bickd_viz.comparison_report import compared_table, figures_table
     from bickd_viz.report import Figures, Report, Section, html, versions
+    from bickd_viz.report_tables import compared_table, figures_table
 
     sections = [Section("", list(taken.parts.values()))]
     of, compared, note = taken.of, None, taken.note
