@@ -192,6 +192,7 @@ def lasso(app: AppPage, turn: int) -> None:
     app.page.mouse.down()
     for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, -reach + 2)):
         app.page.mouse.move(x + dx, y + dy, steps=4)
+    app.page.evaluate("window.__from = performance.now()")  # the gesture itself is not waited for
     app.page.mouse.up()
 
 
