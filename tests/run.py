@@ -1,7 +1,7 @@
 """Run every test: `python tests/run.py [pytest arguments]`, which is what `make test` does.
 
 The tests without a browser run on as many processes as there are cores, a thread each; the browser tests
-follow, one after the other. Without a Chromium the browser tests are left out, and this is said loudly; with
+follow, two files at a time: a browser waits for its server, and the server for it. Without a Chromium the browser tests are left out, and this is said loudly; with
 CI set that is a failure.
 """
 
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         return pytest(arguments)
     failed = pytest(["tests", "--ignore", "tests/browser", "-n", str(min(4, os.cpu_count() or 1))])
     if find_chromium() is not None:
-        return pytest(["tests/browser"]) or failed
+        return pytest(["tests/browser", "-n", "2", "--dist", "loadfile"]) or failed
     print(BANNER, flush=True)
     return failed or (1 if os.environ.get("CI") else 0)
 
