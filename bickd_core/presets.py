@@ -136,7 +136,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="dist",
             title="DIST",
-            why="Asks for the teacher's order within each sample and each class, not for its exact figures.",
+            why="Asks for the teacher's pattern within each sample and each class (correlation), not for its exact figures.",
             citation="Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; CIFAR defaults.",
             options=DISTOptions,
         ),

@@ -6,6 +6,7 @@ worked out from the models that are compared, so the same link picks the same sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
@@ -102,7 +103,7 @@ class Selection:
 
     Attributes:
         title: what they are, in the words of a person.
-        positions: int64 [n], rows of the comparison, the most telling first.
+        positions: int64 [n], rows of the comparison; the most telling first where the kind is of `RANKED`.
     """
 
     rule: Rule
@@ -241,7 +242,7 @@ def _kept(scene: Scene, name: str) -> Picked:
     if name not in scene.kept:
         raise SelectionError(f"there is no kept selection '{name:.60}' here; it lies on another machine.")
     found = np.flatnonzero(np.isin(scene.teacher.ids, scene.kept[name]))
-    return name, found
+    return ("picked by hand" if re.fullmatch(r"[0-9a-f]{8}", name) else name), found
 
 
 def _samples(scene: Scene, *ids: str) -> Picked:
@@ -251,6 +252,9 @@ def _samples(scene: Scene, *ids: str) -> Picked:
         raise SelectionError(f"none of the samples {', '.join(ids[:5])} is compared here.")
     return (f"sample {ids[0]}" if len(ids) == 1 else f"{len(positions)} samples"), np.array(positions)
 
+
+RANKED = ("cell", "cross", "disagree", "displaced")
+"""Kinds whose samples stand in order, the most telling first; the others keep the order of the data."""
 
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "class": (_of_class, None),

@@ -83,7 +83,7 @@ def main() -> None:
         "Made by `make findings` from the run folders in `pretrained/caltech95`: one teacher (ResNet-14 of double width), "
         f"ResNet-8 students of four methods, three seeds each, nothing tuned. Figures are on the {len(test.teacher):,} test "
         "images; BicKD is a reconstruction from the abstract of arXiv 2602.01265. Links open the app at "
-        "<http://localhost:8501>, where `make app` puts it.\n"
+        "<http://localhost:8501>, where `make app` puts it; with another PORT, change the number in the address.\n"
     )
     print(pairs(validation, test))
     print(sharpness(test))
@@ -132,7 +132,7 @@ def pairs(validation: Models, test: Models) -> str:
                 pair=f"{names[first[0]]}~{names[first[1]]}",
                 selection=f"cell:{DATASET}/kd-s0~{names[first[0]]}~{names[first[1]]}",
             )
-            + "\n",
+            + " (switch on *At matched entropy*, and put KD in focus for the other side)\n",
         ]
     )
 
@@ -259,6 +259,7 @@ def confidence(validation: Models, test: Models) -> str:
                 "disagreements",
                 "the images that BicKD alone gets right",
                 student=f"{DATASET}/bickd-s0",
+                against=f"{DATASET}/dist-s0",
                 selection=f"outcome:{DATASET}/bickd-s0~{DATASET}/dist-s0~first",
             )
             + "\n",

@@ -101,15 +101,19 @@ def choose_pair(of: data.Comparison, student: data.Model, temperature: float, ke
     pair = focused_pair(of, student, temperature)
     columns = st.columns(2)
     for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
-        widget = f"{key}-{place}"
-        st.session_state[widget] = of.class_names[pair[place]]
+        # Another pair is another widget: an answer to an earlier one, still under way, must not count for this one.
+        widget = f"{key}-{place}-of-{pair[0]}-{pair[1]}"
+        names = sorted(of.class_names)
 
         def chosen(place: int = place, widget: str = widget) -> None:
             cell = list(pair)
             cell[place] = of.class_names.index(st.session_state[widget])
             on_cell(of, student)(*cell)
 
-        column.selectbox(label, sorted(of.class_names), key=widget, on_change=chosen)
+        with column.container(key=f"{key}-{place}"):
+            st.selectbox(
+                label, names, index=names.index(of.class_names[pair[place]]), key=widget, on_change=chosen
+            )
     return pair
 
 

@@ -38,8 +38,7 @@ def show(first: bool) -> None:
     with st.expander("Load weights", icon=":material/upload:", expanded=first or busy, key="runs-load-open"):
         if busy:
             st.fragment(_progress, run_every=0.5)()
-        else:
-            _form()
+        _form(busy)  # while it is checked, too: a form that goes loses its file
 
 
 def _outcome() -> None:
@@ -62,7 +61,7 @@ def _outcome() -> None:
                 st.error(sentence(error))
 
 
-def _form() -> None:
+def _form(busy: bool) -> None:
     st.caption(
         "A file of weights becomes a run: it is read without running any code in it, checked against the "
         "architecture and the data, and evaluated on validation and test."
@@ -110,8 +109,11 @@ def _form() -> None:
         name = st.text_input(
             "Name of the run", key="runs-name", placeholder="from the file's name", max_chars=80
         )
-    if not st.button("Check and load", key="runs-load", type="primary", icon=":material/fact_check:"):
+    if not st.button(
+        "Check and load", key="runs-load", type="primary", icon=":material/fact_check:", disabled=busy
+    ):
         return
+    st.session_state.pop(_OUTCOME, None)
     if upload is None:
         st.error("Choose a weights file first.")
         return
@@ -128,7 +130,6 @@ def _form() -> None:
     except (RunError, OSError, ValidationError) as error:
         st.error(sentence(error))
         return
-    st.session_state.pop(_OUTCOME, None)
     st.rerun()
 
 

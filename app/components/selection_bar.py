@@ -9,7 +9,7 @@ import streamlit as st
 from app import data, selecting, state
 from app.components import thumbs
 from bickd_core.kept import KeptError
-from bickd_core.selection import Rule, Selection
+from bickd_core.selection import RANKED, Rule, Selection
 from bickd_viz import text
 
 MOST_IMAGES = 24
@@ -43,14 +43,15 @@ def _images(of: data.Comparison, found: Selection) -> None:
     with st.popover("Images", icon=":material/image:", type="tertiary"):
         shown = found.positions[:MOST_IMAGES]
         st.caption(
-            f"{text.count(len(shown))} of {text.counted(len(found), 'sample')}, the most telling first: "
-            "true class, then what the models say."
+            f"{text.count(len(shown))} of {text.counted(len(found), 'sample')}"
+            f"{', the most telling first' if found.rule.kind in RANKED else ''}: true class, then what "
+            f"{', '.join(model.called for model in of.models)} say."
         )
         said = [model.predictions.predicted for model in of.models]
         captions = [
             (
                 thumbs.true_class(of, position),
-                " | ".join(dict.fromkeys(of.class_names[who[position]] for who in said)),
+                " | ".join(of.class_names[who[position]] for who in said),
             )
             for position in shown
         ]

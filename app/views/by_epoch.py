@@ -49,6 +49,8 @@ def show() -> None:
             taking.title("No epochs to show")
             st.caption(
                 "None of these students has stored its logits while it learned; runs that are trained here do."
+                if of.students
+                else "Choose one to four students in the sidebar to see how they learned."
             )
         return
     start = min(max(view.epoch or found.last, 1), found.last)

@@ -10,8 +10,8 @@ STEPS = (
     (
         "overview",
         "One teacher, several students",
-        "The title is what the data say, with an interval. Each student imitates the same teacher in another way: "
-        "CE never saw it, KD compares predictions image by image, DIST also by correlation, BicKD also class by class.",
+        "The title is what the data say, with an interval. CE learns from the labels alone; the others imitate the same "
+        "teacher: KD image by image, DIST and BicKD class by class as well, by correlation and by contrast.",
     ),
     (
         "class_geometry",
@@ -68,8 +68,9 @@ def start() -> None:
     if back.button("Back", disabled=step == 0, key="tour-back", width="stretch"):
         st.session_state["tour-step"] = step - 1
         st.rerun(scope="fragment")
-    if on.button("Next", disabled=step == len(STEPS) - 1, key="tour-next", width="stretch"):
-        st.session_state["tour-step"] = step + 1
-        st.rerun(scope="fragment")
+    last = step == len(STEPS) - 1
+    if on.button("Done" if last else "Next", key="tour-next", width="stretch"):
+        st.session_state["tour-step"] = 0 if last else step + 1
+        st.rerun(scope="app" if last else "fragment")
     if there.button("Show me", type="primary", key="tour-show", width="stretch"):
         open_page(path)
