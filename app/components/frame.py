@@ -101,14 +101,17 @@ def choose_pair(of: data.Comparison, student: data.Model, temperature: float, ke
     pair = focused_pair(of, student, temperature)
     columns = st.columns(2)
     for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
-        # Another pair is another widget: an answer to an earlier one, still under way, must not count for this one.
+        # Another pair is another widget, so that a value still under way for an earlier one cannot count for this one.
         widget = f"{key}-{place}-of-{pair[0]}-{pair[1]}"
         names = sorted(of.class_names)
 
         def chosen(place: int = place, widget: str = widget) -> None:
             cell = list(pair)
             cell[place] = of.class_names.index(st.session_state[widget])
-            on_cell(of, student)(*cell)
+            if (
+                tuple(cell) != pair
+            ):  # the box's own value is sent again when a box comes back: nobody chose it
+                on_cell(of, student)(*cell)
 
         with column.container(key=f"{key}-{place}"):
             st.selectbox(
