@@ -29,6 +29,11 @@ class DeviceSplit:
         """The rows at `positions` (int64 [B] on the same device, or a slice, which copies nothing)."""
         return DeviceSplit(self.images[positions], self.labels[positions], self.ids[positions])
 
+    def batch(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images uint8 [B, ch, H, W], labels [B] and ids [B] at `positions` (int64 [B]), all on the device."""
+        positions = positions.to(self.labels.device)
+        return self.images[positions], self.labels[positions], self.ids[positions]
+
 
 def to_device(split: Split, device: torch.device | str) -> DeviceSplit:
     """Copy a split to a device, whole (on the CPU as well: training cannot change the data set's arrays)."""

@@ -27,6 +27,14 @@ def test_to_device_copies_and_takes_rows():
     assert split.images.any()
 
 
+def test_a_batch_is_the_rows_at_the_positions_in_their_order():
+    split = made_split()
+    images, labels, ids = to_device(split, "cpu").batch(torch.tensor([4, 1, 4]))
+    np.testing.assert_array_equal(images.numpy(), split.images[[4, 1, 4]])
+    assert (labels.tolist(), ids.tolist()) == ([1, 1, 1], [104, 101, 104])
+    assert images.dtype == torch.uint8
+
+
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_normalise_is_the_formula(channels_last, dtype):
