@@ -59,7 +59,7 @@ def import_weights(
         ValueError: what was expected and what came, in one sentence; nothing is left behind.
     """
     check_name(request.name)
-    resolve(request.arch)
+    request = request.model_copy(update={"arch": resolve(request.arch).name})
     dataset_info(request.dataset)
     if request.role == "teacher" and request.teacher:
         raise RunError("a run with role 'teacher' has no `teacher` of its own; leave it out.")

@@ -10,13 +10,14 @@ from bickd_core.models.outputs import Outputs
 
 
 class Classifier(nn.Module, ABC):
-    """Feature maps, their mean over the positions, one linear layer `fc`.
+    """Feature maps, their mean over the positions, one linear layer.
 
     Takes images [B, in_channels, H, W] of any size from 8 x 8 on: the mean over all positions is the
-    same as the 8 x 8 average pool of the published CIFAR networks at 32 x 32.
+    same as the average pool of fixed size that the published CIFAR networks have at 32 x 32.
     """
 
-    fc: nn.Linear  # set by the family
+    head_name = "fc"  # the attribute that holds the linear layer, as the published weights call it
+    feature_size: int  # D, length of the pooled penultimate features, set by the family
     stage_names: tuple[str, ...]  # one for each of `stage_maps`, set by the family
 
     def __init__(self, in_channels: int) -> None:
@@ -47,7 +48,7 @@ class Classifier(nn.Module, ABC):
         every = self.stage_maps(images)
         pooled = _pooled(every[-1])  # [B, D]
         return Outputs(
-            logits=self.fc(pooled),
+            logits=getattr(self, self.head_name)(pooled),
             features=pooled if features else None,
             maps=every[-1] if maps else None,
             stages=(*map(_pooled, every[:-1]), pooled) if stages else None,

@@ -1,7 +1,12 @@
 """The networks by name, without torch: for choice lists, command-line help and error messages."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bickd_core.models.plans import PLANS, Layer
 from bickd_core.naming import nearest
 
 
@@ -10,8 +15,8 @@ class ModelInfo:
     """One network of the catalogue.
 
     name: what `create_model` takes. family: the module that builds it. title: for people.
-    depth: layers with weights on the longest path (convolutions and the classifier).
-    widths: channels of the stem and of each stage (resnet), or of each convolution (convnet).
+    depth: layers as the family's paper counts them, which is what its names count; 0 where names count none.
+    widths: channels of the maps after each stage, one for each of the built network's `stage_names`.
     """
 
     name: str
@@ -25,36 +30,45 @@ class ModelInfo:
         """Length D of the pooled penultimate features."""
         return self.widths[-1]
 
+    def layers(self, num_classes: int, in_channels: int = 3, image_size: int = 32) -> tuple[Layer, ...]:
+        """All layers with weights, the stem first and the classifier last."""
+        return _layers(self.family, self.depth, self.widths, num_classes, in_channels, image_size)
+
     def parameters(self, num_classes: int, in_channels: int = 3) -> int:
         """Trainable parameters, by arithmetic; equals a count over the built model.
 
         >>> MODELS["resnet20"].parameters(100)
         278324
         """
-        classifier = (self.feature_size + 1) * num_classes
-        if self.family == "convnet":
-            inputs = (in_channels, *self.widths[:-1])
-            return sum(_conv_bn(i, o, 3) for i, o in zip(inputs, self.widths, strict=True)) + classifier
-        blocks = (self.depth - 2) // 6
-        total = _conv_bn(in_channels, self.widths[0], 3)
-        previous = self.widths[0]
-        for stage, width in enumerate(self.widths[1:]):
-            total += _conv_bn(previous, width, 3) + (2 * blocks - 1) * _conv_bn(width, width, 3)
-            if stage > 0 or previous != width:
-                total += _conv_bn(previous, width, 1)
-            previous = width
-        return total + classifier
+        return sum(layer.parameters for layer in self.layers(num_classes, in_channels))
+
+    def macs(self, num_classes: int, in_channels: int = 3, image_size: int = 32) -> int:
+        """Multiply-accumulates of convolutions and linear layers for one square image, by arithmetic.
+
+        FLOPs are twice this number.
+
+        >>> MODELS["resnet20"].macs(100)
+        40818944
+        """
+        return sum(layer.macs for layer in self.layers(num_classes, in_channels, image_size))
 
 
-def _conv_bn(inputs: int, outputs: int, kernel: int) -> int:
-    """Parameters of a convolution without bias and of the batch norm behind it."""
-    return inputs * outputs * kernel * kernel + 2 * outputs
+@lru_cache(maxsize=256)
+def _layers(
+    family: str, depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, image_size: int
+) -> tuple[Layer, ...]:
+    return PLANS[family](depth, widths, num_classes, in_channels, image_size)
 
 
 def _resnet(name: str, depth: int, widths: tuple[int, ...]) -> ModelInfo:
     factor = widths[-1] // 64
     title = f"ResNet-{depth}" if factor == 1 else f"ResNet-{depth}, {factor} times as wide"
     return ModelInfo(name, "resnet", title, depth, widths)
+
+
+def _wrn(depth: int, widening: int) -> ModelInfo:
+    widths = (16, 16 * widening, 32 * widening, 64 * widening)
+    return ModelInfo(f"wrn-{depth}-{widening}", "wrn", f"WRN-{depth}-{widening}", depth, widths)
 
 
 _SINGLE, _DOUBLE, _FOURFOLD = (16, 16, 32, 64), (32, 32, 64, 128), (32, 64, 128, 256)
@@ -74,18 +88,35 @@ MODELS: dict[str, ModelInfo] = {
         _resnet("resnet20x2", 20, _DOUBLE),
         _resnet("resnet8x4", 8, _FOURFOLD),
         _resnet("resnet32x4", 32, _FOURFOLD),
+        _wrn(16, 1),
+        _wrn(16, 2),
+        _wrn(40, 1),
+        _wrn(40, 2),
     )
 }
 
 
+def _plain(name: str) -> str:
+    """A name without case and signs, so that `wrn_16_2`, `WRN-16-2` and `wrn16-2` are one."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_SPELLINGS = {_plain(name): name for name in MODELS}
+
+
 def resolve(name: str) -> ModelInfo:
-    """The catalogue's entry for `name`; ValueError with the nearest and all known names otherwise.
+    """The catalogue's entry for `name`, whatever its case and signs; its `name` is the one to store.
+
+    Raises ValueError with the nearest and all known names otherwise.
 
     >>> resolve("resnet8x4").widths
     (32, 64, 128, 256)
+    >>> resolve("wrn_16_2").name
+    'wrn-16-2'
     """
-    if name in MODELS:
-        return MODELS[name]
+    known = _SPELLINGS.get(_plain(name))
+    if known is not None:
+        return MODELS[known]
     near = nearest(name, MODELS)
     hint = f"; the nearest is {near!r}" if near else ""
     raise ValueError(f"model must be one of {', '.join(MODELS)}, but {name!r} came{hint}.")

@@ -28,6 +28,7 @@ class ConvNet(Classifier):
             previous = width
         self.body = nn.Sequential(*layers)
         self.stage_names = tuple(f"stage {i + 1}" for i in range(len(widths)))
+        self.feature_size = previous
         self.fc = nn.Linear(previous, num_classes)
         initialise(self)
 

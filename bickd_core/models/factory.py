@@ -4,12 +4,13 @@ from bickd_core.models.base import Classifier
 from bickd_core.models.catalogue import resolve
 from bickd_core.models.convnet import ConvNet
 from bickd_core.models.resnet import ResNet
+from bickd_core.models.wrn import WideResNet
 
 
 def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classifier:
     """A freshly initialised network, in train mode, on the CPU in float32.
 
-    name: a key of `bickd_core.models.MODELS`. num_classes: C, at least 2. in_channels: channels of the
+    name: a key of `bickd_core.models.MODELS`, or another spelling that `resolve` knows. num_classes: C, at least 2. in_channels: channels of the
     images, at least 1. The weights depend on torch's global generator alone: seed it before.
     Raises ValueError for an unknown name (with the nearest) and for numbers out of range.
     """
@@ -20,5 +21,7 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
         raise ValueError(f"in_channels must be at least 1, but {in_channels} came.")
     if info.family == "resnet":
         return ResNet(info.depth, info.widths, num_classes=num_classes, in_channels=in_channels)
+    if info.family == "wrn":
+        return WideResNet(info.depth, info.widths, num_classes=num_classes, in_channels=in_channels)
     assert info.family == "convnet", info
     return ConvNet(info.widths, num_classes=num_classes, in_channels=in_channels)

@@ -62,6 +62,7 @@ class ResNet(Classifier):
         self.layer1 = _stage(stem, first, blocks, stride=1)
         self.layer2 = _stage(first, second, blocks, stride=2)
         self.layer3 = _stage(second, third, blocks, stride=2)
+        self.feature_size = third
         self.fc = nn.Linear(third, num_classes)
         initialise(self)
 

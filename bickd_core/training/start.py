@@ -21,7 +21,7 @@ def create_run(
     Raises:
         ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that is taken.
     """
-    resolve(config.arch)
+    config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
     teacher = None

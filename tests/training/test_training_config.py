@@ -96,7 +96,7 @@ def test_names_say_what_a_run_is():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"arch": "resnet-20"}, "but 'resnet-20' came; the nearest is 'resnet20'."),
+        ({"arch": "resnett20"}, "but 'resnett20' came; the nearest is 'resnet20'."),
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
         ({"image_size": 32}, "image_size of digits must be 8, not 32"),
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),
@@ -112,6 +112,12 @@ def test_what_cannot_be_trained_makes_no_folder(changes, message, teacher, make_
     with pytest.raises(ValueError, match=re.escape(message)):
         create_run(small_config(**changes), library)
     assert sorted(path.name for path in library.own.iterdir()) == ["empty", "teacher"]
+
+
+def test_another_spelling_of_a_model_is_stored_by_its_name(library):
+    run = create_run(small_config(role="teacher", arch="WRN_16_1"), library)
+    assert run.info().arch == run.info().config.arch == "wrn-16-1"
+    assert run.key == "digits-wrn-16-1-teacher-s1"
 
 
 def test_a_created_run_names_its_teacher_by_key_and_content(teacher, library):
