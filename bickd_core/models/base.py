@@ -61,7 +61,7 @@ def _pooled(maps: Tensor) -> Tensor:
 
 
 def initialise(model: nn.Module) -> None:
-    """Convolutions by Kaiming's normal rule over the outputs, batch norms to the identity.
+    """Convolutions by Kaiming's normal rule over the outputs, their biases 0, batch norms to the identity.
 
     Linear layers keep torch's own rule, as in the published CIFAR networks. Draws from torch's
     global generator only, so the caller's seed decides the weights.
@@ -69,6 +69,8 @@ def initialise(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bickd_core.models.plans import PLANS, Layer
+from bickd_core.models.plans import PLANS, VGG_BLOCKS, Layer
 from bickd_core.naming import nearest
 
 
@@ -72,6 +72,7 @@ def _wrn(depth: int, widening: int) -> ModelInfo:
 
 
 _SINGLE, _DOUBLE, _FOURFOLD = (16, 16, 32, 64), (32, 32, 64, 128), (32, 64, 128, 256)
+_VGG = (64, 128, 256, 512, 512)
 
 MODELS: dict[str, ModelInfo] = {
     info.name: info
@@ -92,6 +93,11 @@ MODELS: dict[str, ModelInfo] = {
         _wrn(16, 2),
         _wrn(40, 1),
         _wrn(40, 2),
+        *(ModelInfo(f"vgg{depth}", "vgg", f"VGG-{depth}", depth, _VGG) for depth in VGG_BLOCKS),
+        ModelInfo("mobilenetv2", "mobilenetv2", "MobileNetV2, half width", 0, (16, 12, 16, 48, 160, 1280)),
+        ModelInfo("shufflenetv1", "shufflenetv1", "ShuffleNet V1", 0, (24, 240, 480, 960)),
+        ModelInfo("shufflenetv2", "shufflenetv2", "ShuffleNet V2", 0, (24, 116, 232, 464, 1024)),
+        ModelInfo("resnet50", "bottleneck", "ResNet-50", 50, (64, 256, 512, 1024, 2048)),
     )
 }
 
@@ -101,7 +107,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-_SPELLINGS = {_plain(name): name for name in MODELS}
+_SPELLINGS = {_plain(name): name for name in MODELS} | {
+    "mobilehalf": "mobilenetv2",
+    "shufflev1": "shufflenetv1",
+    "shufflev2": "shufflenetv2",
+    **{f"vgg{depth}bn": f"vgg{depth}" for depth in VGG_BLOCKS},
+}
+"""Plain names, and what RepDistiller and mdistiller call the same network."""
 
 
 def resolve(name: str) -> ModelInfo:

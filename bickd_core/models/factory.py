@@ -1,9 +1,16 @@
 """From a name to a network."""
 
+from collections.abc import Callable
+
 from bickd_core.models.base import Classifier
+from bickd_core.models.bottleneck import BottleneckResNet
 from bickd_core.models.catalogue import resolve
 from bickd_core.models.convnet import ConvNet
+from bickd_core.models.mobilenetv2 import MobileNetV2
 from bickd_core.models.resnet import ResNet
+from bickd_core.models.shufflenetv1 import ShuffleNetV1
+from bickd_core.models.shufflenetv2 import ShuffleNetV2
+from bickd_core.models.vgg import VGG
 from bickd_core.models.wrn import WideResNet
 
 
@@ -19,9 +26,22 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
         raise ValueError(f"num_classes must be at least 2, but {num_classes} came.")
     if in_channels < 1:
         raise ValueError(f"in_channels must be at least 1, but {in_channels} came.")
-    if info.family == "resnet":
-        return ResNet(info.depth, info.widths, num_classes=num_classes, in_channels=in_channels)
-    if info.family == "wrn":
-        return WideResNet(info.depth, info.widths, num_classes=num_classes, in_channels=in_channels)
-    assert info.family == "convnet", info
-    return ConvNet(info.widths, num_classes=num_classes, in_channels=in_channels)
+    if info.family in _BY_DEPTH:
+        return _BY_DEPTH[info.family](
+            info.depth, info.widths, num_classes=num_classes, in_channels=in_channels
+        )
+    return _BY_WIDTHS[info.family](info.widths, num_classes=num_classes, in_channels=in_channels)
+
+
+_BY_DEPTH: dict[str, Callable[..., Classifier]] = {
+    "resnet": ResNet,
+    "wrn": WideResNet,
+    "vgg": VGG,
+    "bottleneck": BottleneckResNet,
+}
+_BY_WIDTHS: dict[str, Callable[..., Classifier]] = {
+    "convnet": ConvNet,
+    "mobilenetv2": MobileNetV2,
+    "shufflenetv1": ShuffleNetV1,
+    "shufflenetv2": ShuffleNetV2,
+}

@@ -10,6 +10,29 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+VGG_BLOCKS = {
+    8: (1, 1, 1, 1, 1),
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
+"""Convolutions in each of the five blocks, by depth."""
+MOBILENET_GROUPS = (
+    (1, 8, 1, 1),
+    (6, 12, 2, 1),
+    (6, 16, 3, 2),
+    (6, 32, 4, 2),
+    (6, 48, 3, 1),
+    (6, 80, 3, 2),
+    (6, 160, 1, 1),
+)
+"""Expansion, channels (half of the paper's), blocks, stride of the first block."""
+SHUFFLE_GROUPS = 3
+SHUFFLEV1_BLOCKS = SHUFFLEV2_BLOCKS = (4, 8, 4)
+BOTTLENECK_BLOCKS = {50: (3, 4, 6, 3)}
+"""Blocks in each of the four stages, by depth."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -60,9 +83,10 @@ class _Plan:
         self.layers.append(Layer(name, shape, self.size**2, bias))
         self.width = width
 
-    def side(self, name: str, inputs: int, width: int) -> None:
-        """A 1 x 1 convolution beside the path, which ends at the maps that are there now."""
-        self.layers.append(Layer(name, (width, inputs, 1, 1), self.size**2, False))
+    def side(self, name: str, inputs: int, width: int, kernel: int = 1, *, groups: int = 1) -> None:
+        """A convolution beside the path, which ends at maps of the size that is there now."""
+        shape = (width, inputs // groups, kernel, kernel)
+        self.layers.append(Layer(name, shape, self.size**2, False))
 
     def norm(self, name: str, width: int | None = None) -> None:
         self.layers.append(Layer(name, (width or self.width,), 0, True))
@@ -125,9 +149,118 @@ def wrn(
     return plan.head("fc", num_classes)
 
 
+def vgg(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    for block, (width, count) in enumerate(zip(widths, VGG_BLOCKS[depth], strict=True)):
+        if 0 < block < 4 or (block == 4 and size >= 64):
+            plan.size //= 2
+        for number in range(count):
+            plan.conv(f"block{block}.{3 * number}", width, 3, bias=True)
+            plan.norm(f"block{block}.{3 * number + 1}")
+    return plan.head("classifier", num_classes)
+
+
+def mobilenetv2(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    plan.conv("conv1.0", widths[0], 3, stride=2)
+    plan.norm("conv1.1")
+    for group, (expansion, width, count, stride) in enumerate(MOBILENET_GROUPS):
+        for number in range(count):
+            name, inner = f"blocks.{group}.{number}.conv", plan.width * expansion
+            plan.conv(f"{name}.0", inner, 1)
+            plan.norm(f"{name}.1")
+            plan.conv(f"{name}.3", inner, 3, stride=1 if number else stride, groups=inner)
+            plan.norm(f"{name}.4")
+            plan.conv(f"{name}.6", width, 1)
+            plan.norm(f"{name}.7")
+    plan.conv("conv2.0", widths[-1], 1)
+    plan.norm("conv2.1")
+    return plan.head("classifier.0", num_classes)
+
+
+def shufflenetv1(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    plan.conv("conv1", widths[0], 1)
+    plan.norm("bn1")
+    for stage, (width, count) in enumerate(zip(widths[1:], SHUFFLEV1_BLOCKS, strict=True), 1):
+        for number in range(count):
+            name = f"layer{stage}.{number}"
+            made = width if number else width - plan.width
+            plan.conv(
+                f"{name}.conv1", made // 4, 1, groups=1 if stage == 1 and not number else SHUFFLE_GROUPS
+            )
+            plan.norm(f"{name}.bn1")
+            plan.conv(f"{name}.conv2", made // 4, 3, stride=1 if number else 2, groups=made // 4)
+            plan.norm(f"{name}.bn2")
+            plan.conv(f"{name}.conv3", made, 1, groups=SHUFFLE_GROUPS)
+            plan.norm(f"{name}.bn3")
+            plan.width = width
+    return plan.head("linear", num_classes)
+
+
+def shufflenetv2(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    plan.conv("conv1", widths[0], 1)
+    plan.norm("bn1")
+    for stage, (width, count) in enumerate(zip(widths[1:-1], SHUFFLEV2_BLOCKS, strict=True), 1):
+        inputs, half = plan.width, width // 2
+        for number in range(count):
+            name, first = f"layer{stage}.{number}", 1 if number else 3  # the other branch has 1 and 2
+            plan.width = half if number else inputs
+            plan.conv(f"{name}.conv{first}", half, 1)
+            plan.norm(f"{name}.bn{first}")
+            plan.conv(f"{name}.conv{first + 1}", half, 3, stride=1 if number else 2, groups=half)
+            plan.norm(f"{name}.bn{first + 1}")
+            plan.conv(f"{name}.conv{first + 2}", half, 1)
+            plan.norm(f"{name}.bn{first + 2}")
+            if not number:
+                plan.side(f"{name}.conv1", inputs, inputs, 3, groups=inputs)
+                plan.norm(f"{name}.bn1", inputs)
+                plan.side(f"{name}.conv2", inputs, half)
+                plan.norm(f"{name}.bn2", half)
+        plan.width = width
+    plan.conv("conv2", widths[-1], 1)
+    plan.norm("bn2")
+    return plan.head("linear", num_classes)
+
+
+def bottleneck(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    plan.conv("conv1", widths[0], 3)
+    plan.norm("bn1")
+    for stage, (width, count) in enumerate(zip(widths[1:], BOTTLENECK_BLOCKS[depth], strict=True), 1):
+        for number in range(count):
+            name, inputs = f"layer{stage}.{number}", plan.width
+            plan.conv(f"{name}.conv1", width // 4, 1)
+            plan.norm(f"{name}.bn1")
+            plan.conv(f"{name}.conv2", width // 4, 3, stride=2 if stage > 1 and not number else 1)
+            plan.norm(f"{name}.bn2")
+            plan.conv(f"{name}.conv3", width, 1)
+            plan.norm(f"{name}.bn3")
+            if not number:
+                plan.side(f"{name}.shortcut.0", inputs, width)
+                plan.norm(f"{name}.shortcut.1")
+    return plan.head("linear", num_classes)
+
+
 PLANS: dict[str, Callable[[int, tuple[int, ...], int, int, int], tuple[Layer, ...]]] = {
     "convnet": convnet,
     "resnet": resnet,
     "wrn": wrn,
+    "vgg": vgg,
+    "mobilenetv2": mobilenetv2,
+    "shufflenetv1": shufflenetv1,
+    "shufflenetv2": shufflenetv2,
+    "bottleneck": bottleneck,
 }
 """family -> (depth, widths, num_classes, in_channels, image size) -> layers, stem first, head last."""

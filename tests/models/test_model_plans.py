@@ -33,7 +33,18 @@ def test_the_stem_stands_first_and_the_head_last(name):
 
 @pytest.mark.parametrize(
     ("typed", "name"),
-    [("wrn_16_2", "wrn-16-2"), ("WRN-40-2", "wrn-40-2"), ("wrn40-1", "wrn-40-1"), ("ResNet-20", "resnet20")],
+    [
+        ("wrn_16_2", "wrn-16-2"),
+        ("WRN-40-2", "wrn-40-2"),
+        ("wrn40-1", "wrn-40-1"),
+        ("ResNet-20", "resnet20"),
+        ("vgg13_bn", "vgg13"),
+        ("MobileNetV2", "mobilenetv2"),
+        ("mobile_half", "mobilenetv2"),
+        ("ShuffleV1", "shufflenetv1"),
+        ("ShuffleNet_v2", "shufflenetv2"),
+        ("ResNet50", "resnet50"),
+    ],
 )
 def test_other_spellings_are_the_same_model(typed, name):
     assert resolve(typed).name == name

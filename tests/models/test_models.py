@@ -8,11 +8,14 @@ import pytest
 import torch
 
 from bickd_core.models import MODELS, catalogue, resolve
+from bickd_core.models.bottleneck import BottleneckResNet
 from bickd_core.models.factory import create_model
 from bickd_core.models.resnet import ResNet
+from bickd_core.models.vgg import VGG
 from bickd_core.models.wrn import PreactivationBlock, WideResNet
 
 SMALL = ["convnet-small", "resnet8", "resnet20", "resnet14x2", "resnet8x4", "wrn-16-1", "wrn-16-2"]
+OTHERS = ["vgg8", "vgg13", "mobilenetv2", "shufflenetv1", "shufflenetv2", "resnet50"]
 BATCH_NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
 
 # Listed by hand after models/resnet.py of HobbitLong/RepDistiller: which tensors its state dicts hold.
@@ -103,7 +106,17 @@ def test_depth_is_the_longest_path_of_weights(name):
     assert MODELS[name].depth == len(weights)
 
 
-@pytest.mark.parametrize("name", SMALL)
+def last_size(name, size):
+    """Side of the last maps, by the halvings that each family makes."""
+    if name.startswith("vgg"):
+        return size // 16 if size >= 64 else size // 8
+    halvings = {"mobilenetv2": 4, "shufflenetv1": 3, "shufflenetv2": 3, "resnet50": 3}.get(name, 2)
+    for _ in range(halvings):
+        size = (size + 1) // 2
+    return size
+
+
+@pytest.mark.parametrize("name", SMALL + OTHERS)
 @pytest.mark.parametrize("size", [8, 28, 32, 64])
 def test_shapes_for_any_square_image(name, size):
     model = create_model(name, num_classes=7, in_channels=1).eval()
@@ -113,9 +126,9 @@ def test_shapes_for_any_square_image(name, size):
         outputs = model.outputs(images, features=True, maps=True, stages=True)
         assert outputs.logits.shape == (2, 7)
         assert outputs.features.shape == (2, features)
-        assert outputs.maps.shape == (2, features, size // 4, size // 4)
+        assert outputs.maps.shape == (2, features, *2 * [last_size(name, size)])
         assert torch.allclose(outputs.features, outputs.maps.mean((2, 3)), atol=1e-6)
-        assert torch.allclose(outputs.logits, model.fc(outputs.features), atol=1e-6)
+        assert torch.allclose(outputs.logits, getattr(model, model.head_name)(outputs.features), atol=1e-6)
         assert torch.equal(model(images), outputs.logits)
         plain = model.outputs(images)
     assert plain.features is None
@@ -128,9 +141,18 @@ def test_shapes_for_any_square_image(name, size):
 
 
 @pytest.mark.parametrize(
-    ("name", "layers"), [("resnet8", ["layer1", "layer2", "layer3"]), ("convnet-small", ["body.2", "body.6"])]
+    ("name", "layers", "shift"),
+    [
+        ("resnet8", ["layer1", "layer2", "layer3"], 1),
+        ("convnet-small", ["body.2", "body.6"], 0),
+        ("wrn-16-1", ["conv1", "block1", "block2"], 0),
+        ("mobilenetv2", ["conv1", "blocks.1", "blocks.2", "blocks.4", "blocks.6", "conv2"], 0),
+        ("shufflenetv1", ["layer1", "layer2", "layer3"], 1),
+        ("shufflenetv2", ["layer1", "layer2", "layer3"], 1),
+        ("resnet50", ["layer1", "layer2", "layer3", "layer4"], 1),
+    ],
 )
-def test_stages_are_the_means_of_what_the_layers_put_out(name, layers):
+def test_stages_are_the_means_of_what_the_layers_put_out(name, layers, shift):
     model = create_model(name, num_classes=7).eval()
     seen = {}
     for layer in layers:
@@ -139,7 +161,6 @@ def test_stages_are_the_means_of_what_the_layers_put_out(name, layers):
         )
     with torch.inference_mode():
         stages = model.outputs(torch.rand(2, 3, 16, 16), stages=True).stages
-    shift = len(model.stage_names) - 3 if name == "resnet8" else 0
     for i, layer in enumerate(layers):
         assert torch.allclose(stages[i + shift], seen[layer].mean((2, 3)), atol=1e-6)
 
@@ -152,7 +173,7 @@ def test_pooling_equals_the_published_average_of_8_by_8():
     assert torch.allclose(outputs.features, published, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["convnet-small", "resnet8"])
+@pytest.mark.parametrize("name", ["convnet-small", "resnet8", "wrn-16-1", *OTHERS])
 def test_the_seed_alone_decides_the_weights(name):
     def weights(seed):
         torch.manual_seed(seed)
@@ -160,7 +181,7 @@ def test_the_seed_alone_decides_the_weights(name):
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all(torch.equal(first[key], again[key]) for key in first)
-    assert not torch.equal(first["fc.weight"], other["fc.weight"])
+    assert not torch.equal(first[next(iter(first))], other[next(iter(first))])
 
 
 def test_convolutions_start_at_kaimings_scale():
@@ -169,7 +190,7 @@ def test_convolutions_start_at_kaimings_scale():
     assert weight.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["convnet-small", "resnet8"])
+@pytest.mark.parametrize("name", ["convnet-small", "resnet8", "wrn-16-1", *OTHERS])
 def test_bf16_autocast_and_channels_last_stay_close_to_float32(name):
     torch.manual_seed(0)
     model = create_model(name, num_classes=5).eval()
@@ -181,6 +202,18 @@ def test_bf16_autocast_and_channels_last_stay_close_to_float32(name):
             outputs = model.outputs(images.to(memory_format=torch.channels_last), maps=True)
     assert outputs.maps.is_contiguous(memory_format=torch.channels_last)
     assert (outputs.logits.float() - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+@pytest.mark.parametrize("name", ["convnet-small", "resnet8", "wrn-16-1", *OTHERS])
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_every_parameter_gets_a_gradient(name, form):
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=5).to(memory_format=form)
+    images = torch.randn(4, 3, 32, 32).to(memory_format=form)
+    torch.nn.functional.cross_entropy(model(images), torch.arange(4)).backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
 
 
 def test_wrong_arguments_are_refused():
@@ -196,6 +229,10 @@ def test_wrong_arguments_are_refused():
         ResNet(9, (16, 16, 32, 64), num_classes=2)
     with pytest.raises(ValueError, match="depth must be 6 n \\+ 4"):
         WideResNet(20, (16, 16, 32, 64), num_classes=2)
+    with pytest.raises(ValueError, match="depth must be one of 8, 11, 13, 16, 19, but 9 came"):
+        VGG(9, (64, 128, 256, 512, 512), num_classes=2)
+    with pytest.raises(ValueError, match="depth must be one of 50, but 101 came"):
+        BottleneckResNet(101, (64, 256, 512, 1024, 2048), num_classes=2)
     model = create_model("resnet8", num_classes=2, in_channels=3)
     with pytest.raises(ValueError, match=r"\[batch, 3, height, width\] for this model, but \[2, 1, 8, 8\]"):
         model(torch.zeros(2, 1, 8, 8))

@@ -1,0 +1,86 @@
+"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381), half as wide, in the form that CIFAR benchmarks use.
+
+Seven groups of inverted residual blocks (expansion 6, but 1 in the first) behind a stem of stride 2, a 1 x 1
+convolution to 1,280 channels, a mean over positions, one linear layer. Where it departs from the paper it
+follows the benchmarks: ReLU in place of ReLU6, stride 1 in the second group, an expanding convolution in the
+first. Parameter names are those of HobbitLong/RepDistiller (`mobile_half`) and megvii-research/mdistiller
+(`MobileNetV2`): `conv1.0`, `blocks.1.0.conv.3`, `conv2.0`, `classifier.0`, so their released weights load.
+"""
+
+import torch.nn as nn
+from torch import Tensor
+
+from bickd_core.models.base import Classifier, initialise
+from bickd_core.models.plans import MOBILENET_GROUPS
+
+
+class InvertedResidual(nn.Module):
+    """Expand by a 1 x 1, filter each channel by a 3 x 3, project by a 1 x 1 convolution without a ReLU.
+
+    [B, inputs, H, W] to [B, width, H/s, W/s]; the input is added where the shape allows it.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        self.adds = stride == 1 and inputs == width
+        self.conv = nn.Sequential(
+            nn.Conv2d(inputs, inner, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(inner, inner, 3, stride=stride, padding=1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(inner, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class MobileNetV2(Classifier):
+    """The half-width CIFAR MobileNetV2.
+
+    widths: channels of the stem, of the groups where resolution is about to change or ends, and of the last
+    convolution. num_classes: C, length of the logits. in_channels: channels of the images.
+    """
+
+    head_name = "classifier"
+    stage_names = ("stem", "stage 1", "stage 2", "stage 3", "stage 4", "last convolution")
+
+    def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
+        super().__init__(in_channels)
+        self.conv1 = _convolution(in_channels, widths[0], 3, stride=2)
+        groups, inputs = [], widths[0]
+        for expansion, width, count, stride in MOBILENET_GROUPS:
+            blocks = [InvertedResidual(inputs, width, stride, expansion)]
+            blocks += [InvertedResidual(width, width, 1, expansion) for _ in range(count - 1)]
+            groups.append(nn.Sequential(*blocks))
+            inputs = width
+        self.blocks = nn.ModuleList(groups)
+        self.conv2 = _convolution(inputs, widths[-1], 1)
+        self.feature_size = widths[-1]
+        linear = nn.Linear(widths[-1], num_classes)
+        self.classifier = nn.Sequential(linear)
+        initialise(self)
+        nn.init.normal_(linear.weight, 0, 0.01)
+        nn.init.zeros_(linear.bias)
+
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to six maps, at H/2, H/2, H/4, H/8, H/16 and the last [B, 1280, H/16, W/16]."""
+        x = self.conv1(images)
+        found = [x]
+        for position, group in enumerate(self.blocks):
+            x = group(x)
+            if position in (1, 2, 4, 6):
+                found.append(x)
+        return (*found, self.conv2(x))
+
+
+def _convolution(inputs: int, width: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, width, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,99 @@
+"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at width 1, in the form that CIFAR benchmarks use.
+
+A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the resolution, a
+1 x 1 convolution to 1,024 channels, a mean over positions, one linear layer. Parameter names are those of
+HobbitLong/RepDistiller and megvii-research/mdistiller (`ShuffleV2`: `conv1`, `layer1.0.conv5`, `conv2`,
+`linear`), so their released weights load.
+"""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.models.base import Classifier
+from bickd_core.models.plans import SHUFFLEV2_BLOCKS
+
+
+class Unit(nn.Module):
+    """Half of the channels pass, the other half is convolved, then both are shuffled: [B, width, H, W] to the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        self.conv1 = nn.Conv2d(half, half, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(half)
+        self.conv2 = nn.Conv2d(half, half, 3, padding=1, groups=half, bias=False)
+        self.bn2 = nn.BatchNorm2d(half)
+        self.conv3 = nn.Conv2d(half, half, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(half)
+
+    def forward(self, x: Tensor) -> Tensor:
+        passed, y = x.chunk(2, dim=1)
+        y = F.relu(self.bn1(self.conv1(y)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        y = F.relu(self.bn3(self.conv3(y)), inplace=True)
+        return F.channel_shuffle(torch.cat([passed, y], 1), 2)
+
+
+class HalvingUnit(nn.Module):
+    """Two convolved branches of the whole input, side by side and shuffled: [B, inputs, H, W] to [B, width, H/2, W/2]."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        self.conv1 = nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs, bias=False)
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv2 = nn.Conv2d(inputs, half, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(half)
+        self.conv3 = nn.Conv2d(inputs, half, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(half)
+        self.conv4 = nn.Conv2d(half, half, 3, stride=2, padding=1, groups=half, bias=False)
+        self.bn4 = nn.BatchNorm2d(half)
+        self.conv5 = nn.Conv2d(half, half, 1, bias=False)
+        self.bn5 = nn.BatchNorm2d(half)
+
+    def forward(self, x: Tensor) -> Tensor:
+        left = self.bn1(self.conv1(x))
+        left = F.relu(self.bn2(self.conv2(left)), inplace=True)
+        right = F.relu(self.bn3(self.conv3(x)), inplace=True)
+        right = self.bn4(self.conv4(right))
+        right = F.relu(self.bn5(self.conv5(right)), inplace=True)
+        return F.channel_shuffle(torch.cat([left, right], 1), 2)
+
+
+class ShuffleNetV2(Classifier):
+    """The CIFAR ShuffleNet V2.
+
+    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C, length of the
+    logits. in_channels: channels of the images. Weights start by torch's own rule, as in the benchmarks.
+    """
+
+    head_name = "linear"
+    stage_names = ("stem", "stage 1", "stage 2", "stage 3", "last convolution")
+
+    def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
+        super().__init__(in_channels)
+        stem, first, second, third, last = widths
+        counts = SHUFFLEV2_BLOCKS
+        self.conv1 = nn.Conv2d(in_channels, stem, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
+        self.layer1 = _stage(stem, first, counts[0])
+        self.layer2 = _stage(first, second, counts[1])
+        self.layer3 = _stage(second, third, counts[2])
+        self.conv2 = nn.Conv2d(third, last, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(last)
+        self.feature_size = last
+        self.linear = nn.Linear(last, num_classes)
+
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps [B, D, H/8, W/8]."""
+        stem = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        first = self.layer1(stem)
+        second = self.layer2(first)
+        third = self.layer3(second)
+        return stem, first, second, third, F.relu(self.bn2(self.conv2(third)), inplace=True)
+
+
+def _stage(inputs: int, width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(HalvingUnit(inputs, width), *(Unit(width) for _ in range(count - 1)))

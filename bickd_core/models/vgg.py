@@ -1,0 +1,68 @@
+"""The VGG networks of Simonyan and Zisserman 2015 (arXiv 1409.1556) in the form that CIFAR benchmarks use.
+
+Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a mean over positions in place of the
+paper's three linear layers, one linear layer. Parameter names are those of HobbitLong/RepDistiller and
+megvii-research/mdistiller (`block0.0`, `block0.1`, ..., `classifier`), so their released weights load.
+"""
+
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.models.base import Classifier, initialise
+from bickd_core.models.plans import VGG_BLOCKS
+
+_LARGE = 64  # from this side length on a fourth pooling is made, as in the published code at 64 x 64
+
+
+class VGG(Classifier):
+    """A CIFAR VGG with batch norm.
+
+    depth: 8, 11, 13, 16 or 19, counted with the paper's three linear layers. widths: channels of each block.
+    num_classes: C, length of the logits. in_channels: channels of the images.
+    """
+
+    head_name = "classifier"
+    stage_names = ("block 1", "block 2", "block 3", "block 4", "block 5")
+
+    def __init__(
+        self, depth: int, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3
+    ) -> None:
+        super().__init__(in_channels)
+        if depth not in VGG_BLOCKS:
+            raise ValueError(f"depth must be one of {', '.join(map(str, VGG_BLOCKS))}, but {depth} came.")
+        if len(widths) != 5:
+            raise ValueError(f"widths must hold five blocks' channels, but {widths} came.")
+        counts = VGG_BLOCKS[depth]
+        self.block0 = _block(in_channels, widths[0], counts[0])
+        self.block1 = _block(widths[0], widths[1], counts[1])
+        self.block2 = _block(widths[1], widths[2], counts[2])
+        self.block3 = _block(widths[2], widths[3], counts[3])
+        self.block4 = _block(widths[3], widths[4], counts[4])
+        self.feature_size = widths[4]
+        self.classifier = nn.Linear(widths[4], num_classes)
+        initialise(self)
+        nn.init.normal_(self.classifier.weight, 0, 0.01)
+        nn.init.zeros_(self.classifier.bias)
+
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to each block's maps; the last [B, D, H/8, W/8], [B, D, H/16, W/16] from 64 on.
+
+        Halved between blocks, but between the last two for large images only.
+        """
+        first = F.relu(self.block0(images), inplace=True)
+        second = F.relu(self.block1(F.max_pool2d(first, 2)), inplace=True)
+        third = F.relu(self.block2(F.max_pool2d(second, 2)), inplace=True)
+        fourth = F.relu(self.block3(F.max_pool2d(third, 2)), inplace=True)
+        last = F.max_pool2d(fourth, 2) if images.shape[2] >= _LARGE else fourth
+        return first, second, third, fourth, F.relu(self.block4(last), inplace=True)
+
+
+def _block(inputs: int, width: int, count: int) -> nn.Sequential:
+    """`count` times convolution and batch norm with ReLUs between them; the last ReLU is the network's."""
+    layers: list[nn.Module] = []
+    for position in range(count):
+        if position:
+            layers.append(nn.ReLU(inplace=True))
+        layers += [nn.Conv2d(width if position else inputs, width, 3, padding=1), nn.BatchNorm2d(width)]
+    return nn.Sequential(*layers)
