@@ -39,16 +39,20 @@ BUDGETS = {"caltech95": Budget(40), "fashion-mnist": Budget(15, train_limit=6000
 # -- the form --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class OptionField:
-    """One option of a loss as a form shows it: a number with its range, or one of some words."""
+    """One option of a loss as a form shows it: a number with its range, one of some words, or a switch."""
 
     name: str
     label: str
     help: str
-    default: float | str
+    default: float | str | bool
     low: float = 0.0
     high: float = 1e6
     step: float = 0.1
     choices: tuple[str, ...] = ()
+
+    @property
+    def is_switch(self) -> bool:
+        return isinstance(self.default, bool)
 
 
 def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
@@ -58,7 +62,15 @@ def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
 
 def _field(name: str, field: FieldInfo) -> OptionField:
     label = name.replace("_", " ").capitalize()
-    help = f"{field.description or label} Default: {field.default}."
+    if isinstance(field.default, bool):
+        return OptionField(
+            name,
+            label,
+            f"{field.description or label} Default: {'on' if field.default else 'off'}.",
+            field.default,
+        )
+    shown = field.default if isinstance(field.default, str) else f"{field.default:.6g}"
+    help = f"{field.description or label} Default: {shown}."
     if get_origin(field.annotation) is Literal:
         return OptionField(name, label, help, field.default, choices=get_args(field.annotation))
     limits = {

@@ -26,10 +26,11 @@ from bickd_core.geometry import (
 )
 from bickd_core.layouts import stored_layout
 from bickd_core.predictions import Predictions, PredictionsError, align
+from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 
 ORDER_TEMPERATURE = 4.0  # of the clusters that put classes in order, as on the pages
-SHORT = {"ce": "CE", "kd": "KD", "dist": "DIST", "bickd": "BicKD"}
+SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}
 """Objectives as the field writes them."""
 
 

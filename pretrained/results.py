@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bickd_core.comparing import SHORT
 from bickd_core.data import DATASETS
 from bickd_core.geometry import (
     Interval,
@@ -27,7 +28,7 @@ from bickd_viz import text
 
 SHELF = Path(__file__).resolve().parent
 TEMPERATURE = 4.0
-NAMES = {"ce": "CE", "kd": "KD", "dist": "DIST", "bickd": "BicKD (reconstruction)"}
+NAMES = SHORT | {"bickd": "BicKD (reconstruction)"}
 
 
 @dataclass(frozen=True)

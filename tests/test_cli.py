@@ -223,7 +223,7 @@ def test_every_objective_is_a_subcommand_with_all_its_options(bickd, kind):
     assert code == 0
     options = PRESETS[kind].options
     for name in options.model_fields:
-        assert (f"--{name.replace('_', '-')} " in out) == (name != "kind"), name
+        assert bool(re.search(rf"--{name.replace('_', '-')}[ ,]", out)) == (name != "kind"), name
     shown = [
         field for field in get_args(TrainConfig.model_fields["objective"].annotation) if field is options
     ]

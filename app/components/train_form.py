@@ -203,12 +203,12 @@ def _options(form: dict[str, Any]) -> None:
             {f.name: stored.get(f.name, f.default) if live[f.name] is None else live[f.name] for f in fields},
         )
         columns = st.columns(3)
-        numbers = [field for field in fields if not field.choices]
+        numbers = [field for field in fields if not field.choices and not field.is_switch]
         for i, field in enumerate(numbers):
             with columns[i % 3]:
                 values[field.name] = _option(field, kind, stored, field.name in unused)
         for field in fields:
-            if field.choices:
+            if field.choices or field.is_switch:
                 values[field.name] = _option(field, kind, stored, field.name in unused)
     form |= {"options": values, "options_of": kind}
 
@@ -217,6 +217,8 @@ def _option(field: OptionField, kind: str, stored: dict[str, Any], disabled: boo
     key = f"distill-option-{kind}-{field.name}"
     if key not in st.session_state:
         st.session_state[key] = stored.get(field.name, field.default)
+    if field.is_switch:
+        return st.toggle(field.label, key=key, help=field.help, disabled=disabled)
     if field.choices:
         return st.segmented_control(
             field.label, field.choices, key=key, help=field.help, disabled=disabled, required=True

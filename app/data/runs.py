@@ -80,10 +80,15 @@ def with_predictions(split: Split) -> list[RunFolder]:
     return [run for run in readable_runs()[0] if run.has_predictions(split)]
 
 
+FIRST_METHODS = ("ce", "kd", "dist", "bickd")
+"""What the bundled comparison shows first, of all the methods that there are."""
+
+
 def default_view(dataset: str = DEFAULT_DATASET) -> ViewState:
     """The bundled comparison on this data: its teacher and seed 0 of each method."""
     keys = [run.key for run in with_predictions("test")]
-    students = [f"{dataset}/{method}-s0" for method in PRESETS if f"{dataset}/{method}-s0" in keys]
+    methods = (*FIRST_METHODS, *(method for method in PRESETS if method not in FIRST_METHODS))
+    students = [f"{dataset}/{method}-s0" for method in methods if f"{dataset}/{method}-s0" in keys]
     teacher = f"{dataset}/teacher"
     if teacher in keys and students:
         return ViewState(teacher=teacher, students=tuple(students[:MAX_STUDENTS]))

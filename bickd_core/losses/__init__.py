@@ -3,7 +3,11 @@
 from bickd_core.losses.bickd import BicKDObjective, bickd_class, bickd_sample
 from bickd_core.losses.ce import CEObjective, cross_entropy
 from bickd_core.losses.dist import DISTObjective, dist, dist_columns, dist_rows
+from bickd_core.losses.dkd import DKDObjective, dkd_non_target, dkd_target
 from bickd_core.losses.kd import KDObjective, kd
+from bickd_core.losses.mlkd import MLKDObjective, mlkd_class, mlkd_kl, mlkd_sample
+from bickd_core.losses.nkd import NKDObjective, nkd_non_target, nkd_target
+from bickd_core.losses.numerics import standardized
 from bickd_core.losses.objective import LogitObjective, Objective
 from bickd_core.losses.registry import OBJECTIVES, create_objective
 
@@ -12,8 +16,11 @@ __all__ = [
     "BicKDObjective",
     "CEObjective",
     "DISTObjective",
+    "DKDObjective",
     "KDObjective",
     "LogitObjective",
+    "MLKDObjective",
+    "NKDObjective",
     "Objective",
     "bickd_class",
     "bickd_sample",
@@ -22,5 +29,13 @@ __all__ = [
     "dist",
     "dist_columns",
     "dist_rows",
+    "dkd_non_target",
+    "dkd_target",
     "kd",
+    "mlkd_class",
+    "mlkd_kl",
+    "mlkd_sample",
+    "nkd_non_target",
+    "nkd_target",
+    "standardized",
 ]

@@ -29,6 +29,7 @@ from bickd_core.losses.numerics import (
     check_labels,
     check_pair,
     log_probabilities,
+    logit_pair,
     unit_columns,
     unit_rows,
     without_autocast,
@@ -133,7 +134,7 @@ class BicKDObjective(LogitObjective):
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o, pair = self.options, (student_logits, teacher_logits)
+        o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
         terms = {}
         if o.alpha > 0:
             terms["ce"] = o.alpha * cross_entropy(student_logits, labels)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import check_pair, log_probabilities, without_autocast
+from bickd_core.losses.numerics import centred, check_pair, log_probabilities, logit_pair, without_autocast
 from bickd_core.losses.objective import LogitObjective
 from bickd_core.presets import DISTOptions
 
@@ -71,16 +71,14 @@ class DISTObjective(LogitObjective):
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o = self.options
+        o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
         terms = {}
         if o.alpha > 0:
             terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
         if o.beta > 0:
-            terms["rows"] = o.beta * dist_rows(student_logits, teacher_logits, temperature=o.temperature)
+            terms["rows"] = o.beta * dist_rows(*pair, temperature=o.temperature)
         if o.gamma > 0:
-            terms["columns"] = o.gamma * dist_columns(
-                student_logits, teacher_logits, temperature=o.temperature
-            )
+            terms["columns"] = o.gamma * dist_columns(*pair, temperature=o.temperature)
         return terms
 
 
@@ -88,15 +86,8 @@ def _one_minus_pearson(
     student_logits: Tensor, teacher_logits: Tensor, temperature: float, dim: int
 ) -> Tensor:
     with without_autocast(student_logits):
-        s = _centred(log_probabilities(student_logits, temperature).exp(), dim)
-        t = _centred(log_probabilities(teacher_logits.detach(), temperature).exp(), dim)
+        s = centred(log_probabilities(student_logits, temperature).exp(), dim)
+        t = centred(log_probabilities(teacher_logits.detach(), temperature).exp(), dim)
         norms = torch.linalg.vector_norm(s, dim=dim) * torch.linalg.vector_norm(t, dim=dim)
         pearson = (s * t).sum(dim) / (norms + _EPSILON)
         return temperature**2 * (1 - pearson.mean())
-
-
-def _centred(p: Tensor, dim: int) -> Tensor:
-    """p less its mean; zero, without gradient, where what is left is within the rounding of the mean."""
-    left = p - p.mean(dim, keepdim=True)
-    rounding = 8 * torch.finfo(p.dtype).eps * p.norm(dim=dim, keepdim=True)
-    return torch.where(left.norm(dim=dim, keepdim=True) > rounding, left, 0.0)

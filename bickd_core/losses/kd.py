@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import check_pair, log_probabilities, without_autocast
+from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
 from bickd_core.losses.objective import LogitObjective
 from bickd_core.presets import KDOptions
 
@@ -48,10 +48,10 @@ class KDObjective(LogitObjective):
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o = self.options
+        o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
         terms = {}
         if o.alpha > 0:
             terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
         if o.beta > 0:
-            terms["kl"] = o.beta * kd(student_logits, teacher_logits, temperature=o.temperature)
+            terms["kl"] = o.beta * kd(*pair, temperature=o.temperature)
         return terms

@@ -74,3 +74,46 @@ def _unit(log_p: Tensor, dim: int) -> Tensor:
     largest = log_p.detach().amax(dim=dim, keepdim=True)
     scaled = torch.exp(log_p - largest)
     return scaled / torch.linalg.vector_norm(scaled, dim=dim, keepdim=True)
+
+
+def centred(values: Tensor, dim: int) -> Tensor:
+    """Values less their mean along `dim`; zero, without gradient, where what is left is within rounding."""
+    left = values - values.mean(dim, keepdim=True)
+    rounding = 8 * torch.finfo(values.dtype).eps * values.norm(dim=dim, keepdim=True)
+    return torch.where(left.norm(dim=dim, keepdim=True) > rounding, left, 0.0)
+
+
+def standardized(logits: Tensor) -> Tensor:
+    """Each sample's logits [B, C] z-scored: (z - mean) / (standard deviation + 1e-7), in float32 at least.
+
+    The deviation divides by C - 1 and the constant is that of the released code (Sun, Ren, Li, Wang and
+    Cao, CVPR 2024, equation 8). A sample whose logits are all alike becomes 0, without gradient.
+
+    >>> import torch
+    >>> standardized(torch.tensor([[5.0, 7.0, 9.0], [4.0, 4.0, 4.0]])).round()
+    tensor([[-1.,  0.,  1.],
+            [ 0.,  0.,  0.]])
+    """
+    with without_autocast(logits):
+        left = centred(lift(logits), dim=1)
+        deviation = torch.linalg.vector_norm(left, dim=1, keepdim=True) / (logits.shape[1] - 1) ** 0.5
+        return left / (deviation + 1e-7)
+
+
+def split_target(log_p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The label against the rest, from log P [B, C] and labels [B]; all finite for C >= 2.
+
+    Returns log p_y [B], log (1 - p_y) [B], the log-probabilities of the other classes among themselves
+    [B, C] (0 at the label, where they mean nothing) and the mask of the label [B, C].
+    """
+    at_label = torch.zeros_like(log_p, dtype=torch.bool).scatter_(1, labels[:, None], True)
+    log_target = log_p.gather(1, labels[:, None])[:, 0]
+    log_rest = torch.logsumexp(log_p.masked_fill(at_label, -torch.inf), dim=1)
+    return log_target, log_rest, (log_p - log_rest[:, None]).masked_fill(at_label, 0.0), at_label
+
+
+def logit_pair(student_logits: Tensor, teacher_logits: Tensor, standardize: bool) -> tuple[Tensor, Tensor]:
+    """Student's and teacher's logits as a loss is to see them: as they are, or each `standardized`."""
+    if standardize:
+        return standardized(student_logits), standardized(teacher_logits)
+    return student_logits, teacher_logits

@@ -7,22 +7,26 @@ from pydantic import ValidationError
 from bickd_core.losses.bickd import BicKDObjective
 from bickd_core.losses.ce import CEObjective
 from bickd_core.losses.dist import DISTObjective
+from bickd_core.losses.dkd import DKDObjective
 from bickd_core.losses.kd import KDObjective
+from bickd_core.losses.mlkd import MLKDObjective
+from bickd_core.losses.nkd import NKDObjective
 from bickd_core.losses.objective import Objective
 from bickd_core.naming import nearest
-from bickd_core.presets import PRESETS, BicKDOptions, CEOptions, DISTOptions, KDOptions
+from bickd_core.presets import PRESETS, Options
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "ce": CEObjective,
     "kd": KDObjective,
+    "dkd": DKDObjective,
     "dist": DISTObjective,
+    "mlkd": MLKDObjective,
+    "nkd": NKDObjective,
     "bickd": BicKDObjective,
 }
 
 
-def create_objective(
-    objective: str | CEOptions | KDOptions | DISTOptions | BicKDOptions, **options: object
-) -> Objective:
+def create_objective(objective: str | Options, **options: object) -> Objective:
     """An objective from its name and options, or from a validated options object.
 
     objective: a key of `OBJECTIVES`, or one of the options classes of `bickd_core.presets`.

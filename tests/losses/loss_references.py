@@ -101,3 +101,80 @@ def gram(m, weight, labels=None, same_class="negative"):
                 repulsion.append(x * x)
         attraction.append(mean(pulled))
     return mean(attraction) + weight * (mean(repulsion) if repulsion else 0.0)
+
+
+def entropy_part(p, q):
+    """sum_c p_c log(p_c / q_c), 0 where p_c is 0."""
+    return sum(a * (math.log(a) - math.log(b)) for a, b in zip(p, q, strict=True) if a > 0)
+
+
+def others(p, label):
+    """The classes other than the label, among themselves."""
+    rest = [x for c, x in enumerate(p) if c != label]
+    return [x / sum(rest) for x in rest]
+
+
+def dkd_target(student, teacher, labels, temperature):
+    losses = []
+    for s, t, y in zip(
+        probabilities(student, temperature), probabilities(teacher, temperature), labels, strict=True
+    ):
+        losses.append(entropy_part([t[y], 1 - t[y]], [s[y], 1 - s[y]]))
+    return temperature**2 * mean(losses)
+
+
+def dkd_non_target(student, teacher, labels, temperature):
+    losses = []
+    for s, t, y in zip(
+        probabilities(student, temperature), probabilities(teacher, temperature), labels, strict=True
+    ):
+        losses.append(entropy_part(others(t, y), others(s, y)))
+    return temperature**2 * mean(losses)
+
+
+def nkd_target(student, teacher, labels):
+    rows = zip(probabilities(student, 1.0), probabilities(teacher, 1.0), labels, strict=True)
+    return mean(-t[y] * math.log(s[y]) for s, t, y in rows)
+
+
+def nkd_non_target(student, teacher, labels, temperature):
+    losses = []
+    for s, t, y in zip(
+        probabilities(student, temperature), probabilities(teacher, temperature), labels, strict=True
+    ):
+        losses.append(-sum(a * math.log(b) for a, b in zip(others(t, y), others(s, y), strict=True)))
+    return temperature**2 * mean(losses)
+
+
+def product(rows):
+    """Every inner product of two of the vectors."""
+    return [[sum(a * b for a, b in zip(u, v, strict=True)) for v in rows] for u in rows]
+
+
+def squared_distance(m, n):
+    return sum((a - b) ** 2 for u, v in zip(m, n, strict=True) for a, b in zip(u, v, strict=True))
+
+
+def mlkd_sample(student, teacher, temperatures):
+    total = 0.0
+    for temperature in temperatures:
+        s, t = product(probabilities(student, temperature)), product(probabilities(teacher, temperature))
+        total += squared_distance(s, t) / len(student)
+    return total
+
+
+def mlkd_class(student, teacher, temperatures):
+    total = 0.0
+    for temperature in temperatures:
+        s = product(columns(probabilities(student, temperature)))
+        t = product(columns(probabilities(teacher, temperature)))
+        total += squared_distance(s, t) / len(student[0])
+    return total
+
+
+def standardized(logits):
+    rows = []
+    for z in logits:
+        deviation = math.sqrt(sum((x - mean(z)) ** 2 for x in z) / (len(z) - 1))
+        rows.append([(x - mean(z)) / (deviation + 1e-7) for x in z])
+    return rows

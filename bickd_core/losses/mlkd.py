@@ -1,0 +1,101 @@
+"""MLKD: Jin, Wang and Lin, "Multi-Level Logit Distillation", CVPR 2023, sections 3.2 to 3.4.
+
+Three levels, each summed over several temperatures ("prediction augmentation"): the divergence of each
+sample, and the squared distance between the teacher's and the student's Grams over the samples (B x B) and over
+the classes (C x C). This is the paper's loss on one view of an image. The released recipe
+(Jin-Ying/Multi-Level-Logit-Distillation) is another one: a weak and a strong view, and masks of the samples and
+classes of which the teacher is less sure. On the weak view these masks multiply sums that are already reduced to a
+scalar, so each is a constant near 1/2 that the weights here express; the strong view has no counterpart on one
+view. Hence there is no mode of that name. T^2 on the divergence, and none on the Grams, are the released code's.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.kd import kd
+from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
+from bickd_core.losses.objective import LogitObjective
+from bickd_core.presets import MLKDOptions
+
+TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 6.0)
+"""The paper's."""
+
+
+def mlkd_kl(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperatures: Sequence[float] = TEMPERATURES
+) -> Tensor:
+    """sum_T T^2 KL(P^T || P^S) with P = softmax(z / T): `kd` at each temperature.
+
+    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperatures: each above 0.
+    Returns a scalar, at least 0 and exactly 0 for equal logits, lower is better.
+    """
+    return torch.stack([kd(student_logits, teacher_logits, temperature=t) for t in temperatures]).sum()
+
+
+def mlkd_sample(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperatures: Sequence[float] = TEMPERATURES
+) -> Tensor:
+    """sum_T ||P^T P^T' - P^S P^S'||_F^2 / B, the Grams over the samples [B, B].
+
+    Arguments and range as in `mlkd_kl`. Depends on which samples share a batch.
+
+    >>> import torch
+    >>> teacher, student = 1e4 * torch.eye(2), torch.tensor([[1e4, 0.0], [1e4, 0.0]])  # 2 entries differ by 1
+    >>> mlkd_sample(student, teacher, temperatures=[1.0])
+    tensor(1.)
+    """
+    return _gram_distance(student_logits, teacher_logits, temperatures, by_class=False)
+
+
+def mlkd_class(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperatures: Sequence[float] = TEMPERATURES
+) -> Tensor:
+    """sum_T ||P^T' P^T - P^S' P^S||_F^2 / C, the Grams over the classes [C, C], columns not normalised.
+
+    Arguments and range as in `mlkd_kl`. Depends on which samples share a batch.
+    """
+    return _gram_distance(student_logits, teacher_logits, temperatures, by_class=True)
+
+
+class MLKDObjective(LogitObjective):
+    """Terms "ce" = alpha CE, "kl" (beta), "sample" and "class": lambda times the distance of the Grams."""
+
+    kind: ClassVar[str] = "mlkd"
+
+    def __init__(self, options: MLKDOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        o, pair = self.options, (student_logits, teacher_logits)
+        temperatures = (o.temperature, *(t for t in TEMPERATURES if t != 4.0))
+        terms = {}
+        if o.alpha > 0:
+            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
+        if o.beta > 0:
+            terms["kl"] = o.beta * mlkd_kl(*logit_pair(*pair, o.standardize), temperatures=temperatures)
+        if o.lambda_sample > 0:
+            terms["sample"] = o.lambda_sample * mlkd_sample(*pair, temperatures=temperatures)
+        if o.lambda_class > 0:
+            terms["class"] = o.lambda_class * mlkd_class(*pair, temperatures=temperatures)
+        return terms
+
+
+def _gram_distance(
+    student_logits: Tensor, teacher_logits: Tensor, temperatures: Sequence[float], by_class: bool
+) -> Tensor:
+    check_pair(student_logits, teacher_logits)
+    size = student_logits.shape[1 if by_class else 0]
+    distances = []
+    with without_autocast(student_logits):
+        for temperature in temperatures:
+            s = log_probabilities(student_logits, temperature).exp()
+            t = log_probabilities(teacher_logits.detach(), temperature).exp()
+            difference = t.T @ t - s.T @ s if by_class else t @ t.T - s @ s.T
+            distances.append(difference.square().sum() / size)
+    return torch.stack(distances).sum()

@@ -1,0 +1,80 @@
+"""NKD: Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge Distillation: A
+Unified Approach with Normalized Loss and Customized Soft Labels", ICCV 2023, arXiv 2303.13005, equation 6.
+
+The label's cross-entropy, scaled by the teacher's probability of it, and a cross-entropy among the other
+classes, normalised to sum 1 in both models. As published the second is a cross-entropy and no divergence: at
+equal logits it is T^2 times the teacher's entropy there, not 0; the gradient is the same.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.numerics import (
+    check_labels,
+    check_pair,
+    log_probabilities,
+    logit_pair,
+    split_target,
+    without_autocast,
+)
+from bickd_core.losses.objective import LogitObjective
+from bickd_core.presets import NKDOptions
+
+
+def nkd_target(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None) -> Tensor:
+    """-mean_i p_iy^T log p_iy^S, with P = softmax(z), no temperature.
+
+    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. labels: [B] int64.
+    Returns a scalar in nats, at least 0, lower is better.
+
+    >>> import torch
+    >>> half = nkd_target(torch.zeros(1, 4), torch.zeros(1, 4), torch.tensor([0]))  # 1/4 log 4
+    >>> round(half.exp().item() ** 4, 4)
+    4.0
+    """
+    check_pair(student_logits, teacher_logits)
+    at = check_labels(labels, student_logits, "NKD")[:, None]
+    with without_autocast(student_logits):
+        log_s = log_probabilities(student_logits, 1.0).gather(1, at)
+        log_t = log_probabilities(teacher_logits.detach(), 1.0).gather(1, at)
+        return -(log_t.exp() * log_s).mean()
+
+
+def nkd_non_target(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, *, temperature: float = 1.0
+) -> Tensor:
+    """-T^2 mean_i sum_{c != y} n_ic^T log n_ic^S, with n_i the classes other than y_i of softmax(z / T), among themselves.
+
+    temperature: T > 0; the paper has 1. Other arguments as in `nkd_target`. Returns a scalar, at least T^2
+    times the teacher's entropy among those classes, lower is better. With two classes it is 0.
+    """
+    check_pair(student_logits, teacher_logits)
+    known = check_labels(labels, student_logits, "NKD")
+    with without_autocast(student_logits):
+        log_s = split_target(log_probabilities(student_logits, temperature), known)[2]
+        log_t = split_target(log_probabilities(teacher_logits.detach(), temperature), known)[2]
+        return -(temperature**2) * (log_t.exp() * log_s).sum(1).mean()  # log_s is 0 at the label
+
+
+class NKDObjective(LogitObjective):
+    """Terms "ce" = alpha CE, "target" and "non_target" (gamma) of NKD."""
+
+    kind: ClassVar[str] = "nkd"
+
+    def __init__(self, options: NKDOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
+        terms = {}
+        if o.alpha > 0:
+            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
+        if o.target > 0:
+            terms["target"] = o.target * nkd_target(*pair, labels)
+        if o.gamma > 0:
+            terms["non_target"] = o.gamma * nkd_non_target(*pair, labels, temperature=o.temperature)
+        return terms

@@ -1,0 +1,29 @@
+"""What each objective is made of: its options with ranges and published defaults, without torch."""
+
+from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, Preset, Variant
+from bickd_core.presets.logits import (
+    BicKDOptions,
+    CEOptions,
+    DISTOptions,
+    DKDOptions,
+    KDOptions,
+    MLKDOptions,
+    NKDOptions,
+)
+from bickd_core.presets.options import Options
+
+__all__ = [
+    "PRESETS",
+    "VARIANTS",
+    "BicKDOptions",
+    "CEOptions",
+    "DISTOptions",
+    "DKDOptions",
+    "KDOptions",
+    "MLKDOptions",
+    "NKDOptions",
+    "ObjectiveOptions",
+    "Options",
+    "Preset",
+    "Variant",
+]

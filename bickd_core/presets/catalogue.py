@@ -1,0 +1,130 @@
+"""Every objective as people choose it: title, reason, source.
+
+`ObjectiveOptions` is the union that configs, the command line and the Distill page share, told apart by
+`kind`. Defaults cite their source in `PRESETS`; the mathematics stands in `docs/losses.md`.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from bickd_core.presets.logits import (
+    BicKDOptions,
+    CEOptions,
+    DISTOptions,
+    DKDOptions,
+    KDOptions,
+    MLKDOptions,
+    NKDOptions,
+)
+from bickd_core.presets.options import Options
+
+ObjectiveOptions = Annotated[
+    CEOptions | KDOptions | DKDOptions | DISTOptions | MLKDOptions | NKDOptions | BicKDOptions,
+    Field(discriminator="kind"),
+]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One objective as the Distill page offers it.
+
+    kind: the name in configs. title: for people. why: one line on when to choose it. citation: where its
+    formula and its defaults come from. options: the class of its options, built with the defaults.
+    """
+
+    kind: str
+    title: str
+    why: str
+    citation: str
+    options: type[Options]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A published setting of an objective that has a name of its own: options to start from, not a new kind."""
+
+    name: str
+    title: str
+    why: str
+    citation: str
+    options: Options
+
+
+PRESETS: dict[str, Preset] = {
+    preset.kind: preset
+    for preset in (
+        Preset(
+            kind="ce",
+            title="Labels only",
+            why="Learns from the labels alone: what the others must beat.",
+            citation="Cross-entropy; no teacher, no options.",
+            options=CEOptions,
+        ),
+        Preset(
+            kind="kd",
+            title="KD",
+            why="Imitates the teacher's softened probabilities, sample by sample: the classic baseline.",
+            citation="Hinton, Vinyals and Dean 2015, arXiv 1503.02531; defaults: mdistiller, engine/cfg.py.",
+            options=KDOptions,
+        ),
+        Preset(
+            kind="dkd",
+            title="DKD",
+            why="Weighs what the teacher says of the wrong classes apart from, and above, what it says of the right one.",
+            citation="Zhao, Cui, Song, Qiu and Liang, CVPR 2022, arXiv 2203.08679; defaults: mdistiller, engine/cfg.py.",
+            options=DKDOptions,
+        ),
+        Preset(
+            kind="dist",
+            title="DIST",
+            why="Asks for the teacher's pattern within each sample and each class (correlation), not for its exact figures.",
+            citation="Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; CIFAR defaults.",
+            options=DISTOptions,
+        ),
+        Preset(
+            kind="mlkd",
+            title="MLKD",
+            why="KD at five temperatures, and the teacher's similarities between samples and between classes.",
+            citation=(
+                "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on one view, "
+                "without the two views, masks and 480 epochs of the released recipe."
+            ),
+            options=MLKDOptions,
+        ),
+        Preset(
+            kind="nkd",
+            title="NKD",
+            why="Scales the label by the teacher's trust in it, and teaches the other classes apart, normalised.",
+            citation="Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: T 1, gamma 1.5.",
+            options=NKDOptions,
+        ),
+        Preset(
+            kind="bickd",
+            title="BicKD (reconstruction)",
+            why="KD and two contrasts, over samples and over classes: keeps the classes apart.",
+            citation=(
+                "A reconstruction from the abstract of arXiv 2602.01265 (BicKD: Bilateral Contrastive "
+                "Knowledge Distillation); its defaults are of our first exploration, not the authors'."
+            ),
+            options=BicKDOptions,
+        ),
+    )
+}
+
+VARIANTS: dict[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant(
+            name="kd-standardize",
+            title="KD, standardised logits",
+            why="KD on z-scored logits: the student copies the order and the relations, not the scale.",
+            citation=(
+                "Sun, Ren, Li, Wang and Cao, CVPR 2024, arXiv 2403.01427; base temperature 2, KD weight 9, CE weight 1: "
+                "sunshangquan/logit-standardization-KD, engine/cfg.py and tools/train.py."
+            ),
+            options=KDOptions(temperature=2.0, alpha=1.0, beta=9.0, standardize=True),
+        ),
+    )
+}

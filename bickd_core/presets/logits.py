@@ -1,0 +1,137 @@
+"""Options of the objectives on logits, each with its published defaults; the sources stand in `catalogue`."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from bickd_core.presets.options import (
+    ALPHA,
+    STANDARDIZE,
+    TEMPERATURE,
+    Options,
+    Share,
+    Temperature,
+    Weight,
+)
+
+
+class CEOptions(Options):
+    """Cross-entropy with the labels; no teacher."""
+
+    kind: Literal["ce"] = "ce"
+
+
+class KDOptions(Options):
+    """alpha CE + beta T^2 KL(teacher || student)."""
+
+    weights: ClassVar = ("alpha", "beta")
+    kind: Literal["kd"] = "kd"
+    temperature: Temperature = Field(4.0, description=TEMPERATURE)
+    alpha: Weight = Field(0.1, description=ALPHA)
+    beta: Weight = Field(0.9, description="Weight of T^2 KL(teacher || student).")
+    standardize: bool = Field(False, description=STANDARDIZE)
+
+
+class DKDOptions(Options):
+    """alpha CE + warm-up x T^2 (target KL (label or not) + non_target KL (among the other classes))."""
+
+    weights: ClassVar = ("alpha", "target", "non_target")
+    kind: Literal["dkd"] = "dkd"
+    temperature: Temperature = Field(4.0, description=TEMPERATURE)
+    alpha: Weight = Field(1.0, description=ALPHA)
+    target: Weight = Field(1.0, description="Weight of the target-class part: the label against all others.")
+    non_target: Weight = Field(
+        8.0,
+        description=(
+            "Weight of the part among the other classes. Published by pair: 8 for resnet32x4 teachers, 6 for "
+            "wrn-40-2 and vgg13, 2 for resnet56 to resnet20."
+        ),
+    )
+    warmup: Share = Field(
+        20 / 240,
+        description="Share of the run over which both parts rise from 0; published: 20 of 240 epochs.",
+    )
+    standardize: bool = Field(False, description=STANDARDIZE)
+
+
+class DISTOptions(Options):
+    """alpha CE + T^2 (beta (1 - Pearson of rows) + gamma (1 - Pearson of columns))."""
+
+    weights: ClassVar = ("alpha", "beta", "gamma")
+    kind: Literal["dist"] = "dist"
+    temperature: Temperature = Field(4.0, description=TEMPERATURE)
+    alpha: Weight = Field(1.0, description=ALPHA)
+    beta: Weight = Field(2.0, description="Weight of the rows: each sample over the classes.")
+    gamma: Weight = Field(2.0, description="Weight of the columns: each class over the batch.")
+    standardize: bool = Field(False, description=STANDARDIZE)
+
+
+class MLKDOptions(Options):
+    """alpha CE + sums over five temperatures of beta T^2 KL and of squared distances of Grams.
+
+    lambda_sample weighs ||P^T P^T' - P^S P^S'||^2 / B, lambda_class ||P^T' P^T - P^S' P^S||^2 / C.
+    """
+
+    weights: ClassVar = ("alpha", "beta", "lambda_sample", "lambda_class")
+    kind: Literal["mlkd"] = "mlkd"
+    temperature: Temperature = Field(
+        4.0, description="The base temperature; 2, 3, 5 and 6 are always there beside it."
+    )
+    alpha: Weight = Field(1.0, description=ALPHA)
+    beta: Weight = Field(1.0, description="Weight of T^2 KL(teacher || student) at each temperature.")
+    lambda_sample: Weight = Field(1.0, description="Weight of the sample-wise Grams (B x B).")
+    lambda_class: Weight = Field(1.0, description="Weight of the class-wise Grams (C x C).")
+    standardize: bool = Field(
+        False,
+        description="Z-score each sample's logits before the KL; as released, the Grams keep the plain logits.",
+    )
+
+
+class NKDOptions(Options):
+    """alpha CE + target (-p_y^T log p_y^S) + gamma T^2 cross-entropy among the other classes."""
+
+    weights: ClassVar = ("alpha", "target", "gamma")
+    kind: Literal["nkd"] = "nkd"
+    temperature: Temperature = Field(1.0, description="Temperature T of the non-target part.")
+    alpha: Weight = Field(1.0, description=ALPHA)
+    target: Weight = Field(1.0, description="Weight of the soft target part, always at T = 1.")
+    gamma: Weight = Field(1.5, description="Weight of the non-target part.")
+    standardize: bool = Field(False, description=STANDARDIZE)
+
+
+class BicKDOptions(Options):
+    """alpha CE + beta T^2 KL + lambda_sample contrast of rows + lambda_class contrast of columns.
+
+    A reconstruction of BicKD (arXiv 2602.01265) from its abstract; what the abstract leaves open is an
+    option here.
+    """
+
+    weights: ClassVar = ("alpha", "beta", "lambda_sample", "lambda_class")
+    kind: Literal["bickd"] = "bickd"
+    temperature: Temperature = Field(4.0, description=TEMPERATURE)
+    tau: float = Field(
+        0.2,
+        gt=0,
+        le=10,
+        allow_inf_nan=False,
+        description="Contrast temperature tau: smaller tells near negatives apart more sharply.",
+    )
+    alpha: Weight = Field(0.1, description=ALPHA)
+    beta: Weight = Field(0.9, description="Weight of T^2 KL(teacher || student).")
+    lambda_sample: Weight = Field(
+        8.0, description="Weight of the sample-wise side (rows); 0 switches it off."
+    )
+    lambda_class: Weight = Field(
+        8.0, description="Weight of the class-wise side (columns); 0 switches it off."
+    )
+    form: Literal["contrast", "gram"] = Field(
+        "contrast", description="InfoNCE on the cosines, or squared distance of the cosines from 1 and 0."
+    )
+    gram_weight: Weight = Field(1.0, description="Weight w of the off-diagonal part; form 'gram' only.")
+    same_class: Literal["negative", "ignore", "positive"] = Field(
+        "negative", description="What another sample of the same label is to the sample-wise side."
+    )
+    absent: Literal["keep", "drop"] = Field(
+        "keep", description="Keep or drop the columns of classes without a sample in the batch."
+    )
+    standardize: bool = Field(False, description=STANDARDIZE)

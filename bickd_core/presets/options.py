@@ -1,0 +1,30 @@
+"""What the options of all objectives share."""
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Temperature = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+TEMPERATURE = "Temperature T of the softmax: larger is softer."
+ALPHA = "Weight of the cross-entropy with the labels."
+STANDARDIZE = (
+    "Z-score each sample's logits before the softmaxes of all terms but the cross-entropy; T is then in "
+    "units of their standard deviation (published: T 2)."
+)
+
+
+class Options(BaseModel):
+    """Frozen and closed. `weights` names the weights of which one at least must be above 0."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    weights: ClassVar[tuple[str, ...]] = ()
+    kind: str
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Self:
+        if self.weights and not any(getattr(self, name) > 0 for name in self.weights):
+            raise ValueError(f"at least one of {', '.join(self.weights)} must be above 0, but all are 0")
+        return self
