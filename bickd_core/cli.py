@@ -1,69 +1,25 @@
-"""`bickd train | evaluate | explore | import | stages | report | runs`: the command line, from the config types.
+"""`bickd train | sweep | evaluate | explore | import | stages | report | runs`: the command line, from the config types.
 
 The one place that knows all parts; it imports them when they are called.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args
+from typing import Annotated, Literal
 
 import tyro
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from bickd_core.flags import plain, values
 from bickd_core.runs import Library, RunError
+from bickd_core.sweeps.command import Sweep
 from bickd_core.training.config import Seeds, TrainConfig
-
-
-def plain(model: type[BaseModel]) -> type:
-    """A dataclass with the fields, defaults and descriptions of a pydantic model, and no validation.
-
-    The parser fills it, and the model then checks all of it at once: so there is one message in one voice. A
-    union of models becomes subcommands, named by `kind`.
-    """
-    fields: list[tuple[str, Any, Any]] = []
-    for name, about in model.model_fields.items():
-        if name == "kind":
-            continue
-        default, kinds = about.get_default(call_default_factory=True), get_args(about.annotation)
-        annotation: Any = about.annotation
-        if about.discriminator is not None:
-            twins = {kind: plain(kind) for kind in kinds}
-            choices = [
-                Annotated[twin, tyro.conf.subcommand(kind.model_fields["kind"].default)]
-                for kind, twin in twins.items()
-            ]
-            union: Any = Union[tuple(choices)]  # noqa: UP007
-            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[union]]  # type: ignore[misc]
-            default = twins[type(default)]()
-        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            annotation = plain(annotation)
-            default = annotation()
-        else:
-            annotation = Annotated[annotation, tyro.conf.arg(help=about.description)]
-        fields.append((name, annotation, field(default_factory=lambda value=default: value)))  # type: ignore[misc]
-    made = dataclasses.make_dataclass(model.__name__, fields)
-    made.__doc__ = model.__doc__
-    made.model = model  # type: ignore[attr-defined]
-    return made
-
-
-def values(filled: Any) -> dict[str, Any]:
-    """The content of a filled `plain` dataclass, ready for its model to validate."""
-    found = {
-        about.name: values(value) if dataclasses.is_dataclass(value := getattr(filled, about.name)) else value
-        for about in dataclasses.fields(filled)
-    }
-    kind = filled.model.model_fields.get("kind")
-    return found if kind is None else {"kind": kind.default, **found}
-
 
 Options = plain(TrainConfig)
 
@@ -292,6 +248,7 @@ def _print(table: Table) -> None:
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Explore, tyro.conf.subcommand("explore")]
     | Annotated[Import, tyro.conf.subcommand("import")]

@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 
 import bickd_core
+from bickd_core.launch.protocol import Poll
+from bickd_core.launch.slots import default_slots
 from bickd_core.runs import Library, RunFolder
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.start import create_run
@@ -37,22 +39,66 @@ def stop(run: RunFolder) -> None:
     run.request_stop()
 
 
-def start_worker(run: RunFolder, library: Library) -> subprocess.Popen[bytes]:
-    """The worker process, detached: its own session, its output in the run's log. The caller waits for its end."""
-    command = [sys.executable, "-m", "bickd_core.training.worker", str(run.path.resolve())]
-    # A clone that is not installed is found as well, from whatever folder the app was started in.
+class LocalLauncher:
+    """This machine as a place for many runs: worker processes in the local queue, `at_once` of them at work."""
+
+    def __init__(self, library: Library, *, at_once: int | None = None) -> None:
+        self.at_once = at_once or default_slots()
+        self._library = library
+        self._processes: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def submit(self, run: RunFolder) -> None:
+        run.clear_requests()
+        self._processes[run.path] = start_worker(run, self._library, slots=self.at_once)
+
+    def stop(self, run: RunFolder) -> None:
+        stop(run)
+
+    def poll(self, run: RunFolder) -> Poll:
+        process = self._processes.get(run.path)
+        if process is not None and process.poll() is None:
+            return "working"
+        status = run.status()
+        if status.state in ("queued", "running"):
+            never_began = process is not None and status.worker is None
+            return "lost" if never_began or status.stale() else "working"
+        if process is not None and process.returncode and status.state == "stopped":
+            return "lost"  # the state is that of an earlier worker: this one ended before it wrote any
+        return status.state  # type: ignore[return-value]
+
+
+def worker_command(run: RunFolder, library: Library, python: str = sys.executable) -> list[str]:
+    """The command behind a run, wherever it works."""
+    folders = ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
+    return [python, "-m", "bickd_core.training.worker", str(run.path.resolve()), *folders]
+
+
+def worker_environment(slots: int | None = None) -> dict[str, str]:
+    """What a worker needs in its environment besides the machine's own.
+
+    A clone that is not installed is found as well, from whatever folder the app was started in.
+    """
     path = [
         part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part
     ]
-    command += ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
+    found = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path)}
+    return found if slots is None else {**found, "BICKD_SLOTS": str(slots)}
+
+
+def start_worker(run: RunFolder, library: Library, *, slots: int | None = None) -> subprocess.Popen[bytes]:
+    """The worker process, detached: its own session, its output in the run's log. The caller waits for its end.
+
+    slots: how many workers work at once on this library, this one among them; BICKD_SLOTS or the machine's
+    default if None.
+    """
     with open(run.log_path, "ab") as log:
         return subprocess.Popen(
-            command,
+            worker_command(run, library),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path)},
+            env={**os.environ, **worker_environment(slots)},
         )
 
 

@@ -21,10 +21,11 @@ def available_cores() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
-def default_slots() -> int:
+def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
     """As many runs as cores and memory allow, at least one; BICKD_SLOTS overrides.
 
-    A run gets two cores and 2 GiB: small networks gain little from more threads.
+    A run gets two cores, or as many as it is said to have threads, and 2 GiB: small networks gain little from
+    more threads.
     """
     if wanted := os.environ.get("BICKD_SLOTS"):
         if not wanted.isdecimal() or int(wanted) < 1:
@@ -32,7 +33,7 @@ def default_slots() -> int:
                 f"BICKD_SLOTS must be a whole number from 1 on, got '{wanted}'; correct or unset it."
             )
         return int(wanted)
-    cores = available_cores() // CORES_PER_RUN
+    cores = available_cores() // cores_per_run
     memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)
     return max(1, min(cores, memory))
 

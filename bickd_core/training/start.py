@@ -21,6 +21,14 @@ def create_run(
     Raises:
         ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that is taken.
     """
+    info = check_run(config, library)
+    named = {"name": name or library.free_name(default_name(info.config or config)), "title": title}
+    library.sweep_unfinished()
+    return RunFolder.create(library.own, info.model_copy(update=named))
+
+
+def check_run(config: TrainConfig, library: Library) -> RunInfo:
+    """The checks of `create_run`, and what its run.yaml would hold but for the name; nothing is made."""
     config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
@@ -28,9 +36,8 @@ def create_run(
     if config.teacher is not None:
         teacher = teacher_reference(library.locate(config.teacher), data.name, size)
         config = config.model_copy(update={"teacher": teacher.key})
-    info = RunInfo(
-        name=name or library.free_name(default_name(config)),
-        title=title,
+    return RunInfo(
+        name="",
         role=config.role,
         arch=config.arch,
         dataset=data.name,
@@ -42,8 +49,6 @@ def create_run(
         source=Source(kind="trained"),
         versions=versions(),
     )
-    library.sweep_unfinished()
-    return RunFolder.create(library.own, info)
 
 
 def teacher_reference(run: RunFolder, dataset: str, size: int) -> TeacherRef:

@@ -1,0 +1,119 @@
+"""`bickd sweep`: from flags or a file to runs at work."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from bickd_core.flags import plain, values
+from bickd_core.launch.protocol import Launcher
+from bickd_core.runs import Library
+from bickd_core.sweeps.definition import Shared, planned_runs, read_sweep
+from bickd_core.sweeps.definition import Sweep as Definition
+
+SharedOptions = plain(Shared)
+
+
+@dataclass
+class Sweep:
+    """Train many students: methods x seeds x pairs, from flags or a YAML file. Give it again to go on.
+
+    Finished runs are kept, stopped and lost ones go on, Ctrl-C saves all. For example `bickd sweep --name first
+    --methods ce kd bickd --seeds 0 1 2 --pairs caltech95/teacher:resnet8 --epochs 40 --threads 1`.
+    """
+
+    file: Annotated[Path | None, tyro.conf.Positional] = None
+    """A sweep's YAML file; every flag that says what to train is then its own."""
+    name: str | None = None
+    """Name of the sweep, the start of its runs' names."""
+    methods: tuple[str, ...] = ()
+    """Kinds of objective; `kd+standardize` switches an option on. Other options: in a YAML file."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One run a method and pair for each; its weights, order and augmentation follow it."""
+    pairs: tuple[str, ...] = ()
+    """TEACHER:MODEL, a finished run and the model of its students."""
+    shared_augmentation: bool = False
+    """All seeds take the first one's augmentation stream: for exploring, the deviation over seeds is then too small."""
+    train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
+    results: Path | None = None
+    """Add a line of figures to this JSONL file for every finished run, as it comes."""
+    retries: int = 0
+    """How often a failed run is started again."""
+    at_once: int | None = None
+    """Runs side by side; what cores, threads a run and memory allow if not given."""
+    list_only: bool = False
+    """Check all, print the runs' names, and start nothing."""
+
+    def run(self, library: Library) -> int:
+        from bickd_core.sweeps.definition import write_sweep
+        from bickd_core.sweeps.foreground import work_through
+        from bickd_core.sweeps.running import Ended, Sweeping, check_sweep
+
+        sweep = self._definition()
+        planned = planned_runs(sweep)
+        check_sweep(planned, library)
+        if self.list_only:
+            print("\n".join(each.name for each in planned))
+            return 0
+        sweeping = Sweeping(planned, library, self._launcher(sweep, library), retries=self.retries)
+        print(f"sweep: {write_sweep(sweep, library.own)}", flush=True)
+
+        def keep(ended: Ended) -> None:
+            if self.results is not None:
+                _keep(ended, self.results, library, sweep.name)
+
+        return work_through(sweeping, len(planned), keep)
+
+    def _definition(self) -> Definition:
+        typed = {name: getattr(self, name) for name in ("name", "methods", "seeds", "pairs")}
+        shared = values(self.train)
+        if self.file is not None:
+            unset = Sweep()
+            given = [name for name, value in typed.items() if value != getattr(unset, name)]
+            given += ["shared_augmentation"] if self.shared_augmentation else []
+            given += [name for name, value in shared.items() if value != values(unset.train)[name]]
+            if given:
+                flag = f"--{given[0].replace('_', '-')}"
+                raise ValueError(f"{flag} cannot stand beside a sweep's file; write it into {self.file}.")
+            return read_sweep(self.file)
+        for name in ("name", "methods", "pairs"):
+            if not typed[name]:
+                raise ValueError(f"a sweep needs --{name}, got none; or give it a YAML file.")
+        return Definition.model_validate(
+            {
+                **typed,
+                "pairs": [_pair(each) for each in self.pairs],
+                "shared_augmentation": self.shared_augmentation,
+                "train": shared,
+            }
+        )
+
+    def _launcher(self, sweep: Definition, library: Library) -> Launcher:
+        from bickd_core.launch.local import LocalLauncher
+        from bickd_core.launch.slots import CORES_PER_RUN, default_slots
+
+        threads = sweep.train.get("threads") or CORES_PER_RUN
+        return LocalLauncher(library, at_once=self.at_once or default_slots(threads))
+
+
+def _pair(text: str) -> dict[str, Any]:
+    teacher, colon, student = text.rpartition(":")
+    if not (teacher and colon and student):
+        raise ValueError(f"--pairs takes TEACHER:MODEL, as in caltech95/teacher:resnet8, got '{text}'.")
+    return {"teacher": teacher, "student": student}
+
+
+def _keep(ended: Any, path: Path, library: Library, sweep: str) -> None:
+    """Add the run's line; a run that cannot be measured costs a warning, not the sweep."""
+    from bickd_core.sweeps.results import add_result, has_result, read_results, result_of
+
+    if has_result(read_results(path), ended.run):
+        return
+    try:
+        add_result(path, result_of(ended.planned, ended.run, library, sweep=sweep))
+    except ValueError as error:
+        print(f"bickd: no line of results for {ended.planned.name}: {error}", file=sys.stderr, flush=True)

@@ -1,0 +1,178 @@
+"""What a sweep is: one validated YAML file, and the runs that follow from it; free of torch."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import model_validator as validator
+
+from bickd_core.atomic import write_text
+from bickd_core.presets import ObjectiveOptions
+from bickd_core.run_info import NAME, RunError, check_name
+from bickd_core.training.config import Seeds, TrainConfig, one_sentence
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+SWEPT = ("arch", "role", "teacher", "objective", "seeds")
+"""Fields of a run's config that a sweep sets itself; the others are the same in all its runs."""
+
+Shared: type[BaseModel] = create_model(  # type: ignore[call-overload]
+    "Shared",
+    __base__=_Strict,
+    __doc__="What all runs of a sweep share.",
+    **{
+        name: (field.annotation, copy.copy(field))
+        for name, field in TrainConfig.model_fields.items()
+        if name not in SWEPT
+    },
+)
+
+
+def _slug(label: str) -> str:
+    """The label as a part of a run's name: "kd+standardize" is "kd-standardize"."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-")
+
+
+class Method(_Strict):
+    """An objective with its options and what to call it; its kind if no label is given."""
+
+    label: str = ""
+    objective: ObjectiveOptions
+
+    @property
+    def shown(self) -> str:
+        return self.label or self.objective.kind
+
+
+def _method(given: Any) -> Any:
+    """`kd` and `kd+standardize` in place of a mapping: a kind, and options of it that are switched on."""
+    if not isinstance(given, str):
+        return given
+    kind, *switches = given.split("+")
+    return {
+        "label": given if switches else "",
+        "objective": {"kind": kind, **dict.fromkeys(switches, True)},
+    }
+
+
+class Pair(_Strict):
+    """A teacher (key or folder of a finished run) and the model of its students."""
+
+    teacher: str
+    student: str
+    label: str = Field(
+        "", description="its part of the runs' names; made of both where there are several pairs"
+    )
+
+    @property
+    def shown(self) -> str:
+        return self.label or f"{self.teacher.strip('/').rpartition('/')[2]}-{self.student}"
+
+
+class Sweep(_Strict):
+    """Methods x seeds x pairs. Names of runs are `NAME-METHOD-sSEED`, with the pair after NAME where there are several.
+
+    All three seeds of a run follow its seed, so each has an augmentation stream of its own. With
+    `shared_augmentation` all take the first seed's stream: the teacher's views are then shared, and the
+    deviation over seeds is too small.
+    """
+
+    name: str
+    pairs: tuple[Pair, ...] = Field(min_length=1)
+    methods: tuple[Annotated[Method, BeforeValidator(_method)], ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
+    shared_augmentation: bool = False
+    train: dict[str, Any] = Field({}, description="what all runs share: fields of a run's config")
+
+    @validator(mode="after")
+    def _names_are_apart(self) -> Sweep:
+        check_name(self.name)
+        try:
+            names = [run.name for run in planned_runs(self)]
+        except ValidationError as error:
+            raise ValueError(f"in `train`: {one_sentence(error)}") from error
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"two runs would be named '{twice[0]}'; give methods of one kind a `label` each, pairs too, "
+                "and name no seed twice."
+            )
+        if wrong := [name for name in names if not NAME.fullmatch(name)]:
+            raise ValueError(f"'{wrong[0]}' cannot be a run's name; shorten the sweep's name or its labels.")
+        return self
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a sweep, before it has a folder."""
+
+    name: str
+    method: str
+    """The method's label."""
+    pair: str
+    config: TrainConfig
+
+    @property
+    def title(self) -> str:
+        """What charts call it, where its kind does not say it all; else they make it themselves."""
+        plain = self.method == self.config.objective.kind
+        return "" if plain else f"{self.method}, seed {self.config.seeds.weights}"
+
+
+def planned_runs(sweep: Sweep) -> list[PlannedRun]:
+    """Its runs in their order: seeds outermost, so that whatever is finished can be compared."""
+    shared = Shared.model_validate(sweep.train)
+    common = {name: getattr(shared, name) for name in shared.model_fields_set}
+    found = []
+    for seed in sweep.seeds:
+        seeds = Seeds.all(seed)
+        if sweep.shared_augmentation:
+            seeds = seeds.model_copy(update={"augmentation": sweep.seeds[0]})
+        for pair in sweep.pairs:
+            place = _slug(pair.label or (pair.shown if len(sweep.pairs) > 1 else ""))
+            for method in sweep.methods:
+                parts = [sweep.name, *([place] if place else []), _slug(method.shown), f"s{seed}"]
+                config = TrainConfig(
+                    arch=pair.student, teacher=pair.teacher, objective=method.objective, seeds=seeds, **common
+                )
+                found.append(PlannedRun("-".join(parts), method.shown, pair.shown, config))
+    return found
+
+
+def read_sweep(path: Path) -> Sweep:
+    """The sweep in a YAML file.
+
+    Raises:
+        RunError: there is no such file, or it is no sweep; the message names the field.
+    """
+    try:
+        return Sweep.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        said = one_sentence(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        raise RunError(f"{path} is no sweep that can be run: {said.rstrip('.')}.") from error
+
+
+def sweep_path(own: Path, name: str) -> Path:
+    """Where the definition of a sweep stands: beside its runs."""
+    return own / f"{name}.sweep.yaml"
+
+
+def write_sweep(sweep: Sweep, own: Path) -> Path:
+    """Keep the definition beside its runs; one of the same name is replaced."""
+    own.mkdir(parents=True, exist_ok=True)
+    path = sweep_path(own, sweep.name)
+    text = yaml.safe_dump(sweep.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text(path, text)
+    return path

@@ -1,0 +1,115 @@
+"""A sweep in the foreground of a shell: bars over its runs, results as they come, an orderly end on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from bickd_core.run_info import RunError
+from bickd_core.sweeps.running import Ended, Sweeping
+
+POLL_SECONDS = 0.5
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None]) -> int:
+    """Turn until every run has ended; 0 when all finished, 130 after Ctrl-C, else 1.
+
+    The first Ctrl-C (or SIGTERM) stops all runs, which save their state; a second one leaves them to do so alone.
+    """
+    console = Console(soft_wrap=True)
+    with _interrupts() as asked, _Bars(runs, console) as bars:
+        while sweeping.at_work:
+            for ended in sweeping.turn():
+                console.print(_sentence(ended), highlight=False, markup=False)
+                if ended.state == "finished":
+                    on_end(ended)
+            bars.show(sweeping)
+            if asked and not sweeping.stopping:
+                console.print("stopping: every run saves its state and ends after this step ...")
+                sweeping.stop()
+            if len(asked) > 1:
+                console.print("left: what still works ends by itself; the same command goes on later.")
+                break
+            time.sleep(POLL_SECONDS if sweeping.working else 0)
+    states = [ended.state for ended in sweeping.ended]
+    words = ", ".join(f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped"))
+    console.print(f"{runs} runs: {words}, {runs - len(states)} not begun or still at work")
+    if asked:
+        return INTERRUPTED
+    return 0 if states.count("finished") == runs else 1
+
+
+def _sentence(ended: Ended) -> str:
+    name = ended.planned.name
+    if ended.state != "finished":
+        return f"{name}: {ended.state}{f': {ended.error}' if ended.error else ''}"
+    if ended.kept:
+        return f"{name}: was finished before"
+    last = ended.run.metrics()[-1]["validation_accuracy"]
+    return f"{name}: finished after {ended.run.status().seconds:.0f} s, {last:.1%} on validation"
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that grows with each Ctrl-C or SIGTERM; nothing is torn from its work by them."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, lambda number, frame: asked.append(number)) for each in signals]
+    try:
+        yield asked
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
+
+
+class _Bars:
+    """One bar over all runs, and one for each that works."""
+
+    def __init__(self, runs: int, console: Console) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:.0f} %"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._all = self._progress.add_task("", total=float(runs))
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, sweeping: Sweeping) -> None:
+        done = float(len(sweeping.ended))
+        for name in set(self._bars) - set(sweeping.working):
+            self._progress.remove_task(self._bars.pop(name))
+        for name, (_, run) in sweeping.working.items():
+            if name not in self._bars:
+                self._bars[name] = self._progress.add_task(name, total=1.0)
+            try:
+                status = run.status()
+            except RunError:
+                continue
+            done += status.progress.fraction
+            epoch = f"epoch {status.progress.epoch}/{status.progress.epochs}"
+            words = epoch if status.message == "training" else status.message or status.state
+            self._progress.update(
+                self._bars[name], completed=status.progress.fraction, description=f"{name}: {words}"
+            )
+        ended = f"{len(sweeping.ended)} of {self._progress.tasks[0].total:.0f} runs ended"
+        self._progress.update(self._all, completed=done, description=ended)

@@ -1,0 +1,184 @@
+"""One compact line a finished run, in a file small enough to be committed while a sweep works."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bickd_core.atomic import write_text
+from bickd_core.geometry import Interval, summarise
+from bickd_core.geometry.proper_scores import nll
+from bickd_core.predictions import Predictions, align
+from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.training.config import one_sentence
+
+TEMPERATURE = 4.0
+"""T of the overlaps; the matched one stands where the mean entropy equals the teacher's at this T."""
+
+
+class Result(BaseModel):
+    """What is kept of one run. Shares, not per cent; entropies and likelihoods in nats; times in seconds.
+
+    Figures are of the last weights on the test split, without intervals: those of accuracy and agreement follow
+    from `predicted` (see `classes`), and differences of two runs are paired. `ece` has 15 equal-width bins.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sweep: str
+    name: str
+    created: str
+    method: str
+    kind: str
+    options: dict[str, Any]
+    seed: int
+    seeds: dict[str, int]
+    dataset: str
+    image_size: int
+    arch: str
+    teacher: str | None
+    teacher_sha256: str | None
+    epochs: int
+    batch_size: int
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    precision: str
+    threads: int | None
+    device: str
+    n: int
+    accuracy: float
+    agreement: float | None
+    overlap: float | None
+    overlap_matched: float | None
+    score: float | None
+    ece: float
+    nll: float
+    validation_last: float
+    validation_best: float
+    seconds: float
+    cpu_seconds: float | None
+    samples: int
+    """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are equal."""
+    predicted: str
+    """Top-1 class of each test sample in ascending order of its id: uint16, little-endian, base64."""
+
+    @property
+    def shared_augmentation(self) -> bool:
+        """Whether its augmentation stream is not its own seed's."""
+        return self.seeds["augmentation"] != self.seed
+
+    @property
+    def classes(self) -> np.ndarray:
+        """`predicted` as int64 [n]."""
+        return np.frombuffer(base64.b64decode(self.predicted), dtype="<u2").astype(np.int64)
+
+
+def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: str) -> Result:
+    """Measure a finished run.
+
+    Raises:
+        ValueError: it has no predictions on test, or its teacher has none any more.
+    """
+    info, status, records = run.info(), run.status(), run.metrics()
+    config = planned.config
+    own = run.predictions("test")
+    teacher = None
+    if info.teacher is not None:
+        teacher = library.locate(info.teacher.key).predictions("test")
+        teacher, own = align([teacher, own], [info.teacher.key, run.key]).predictions
+    if own.labels is None:
+        raise RunError(f"run '{run.key}' has predictions without labels, so it has no accuracy.")
+    figures = summarise(teacher, own, T=TEMPERATURE)
+    validation = [record["validation_accuracy"] for record in records]
+    cpu = getattr(status, "cpu_seconds", None)
+    return Result(
+        sweep=sweep,
+        name=planned.name,
+        created=info.created,
+        method=planned.method,
+        kind=config.objective.kind,
+        options=config.objective.model_dump(mode="json", exclude={"kind"}),
+        seed=config.seeds.weights,
+        seeds=config.seeds.model_dump(),
+        dataset=info.dataset,
+        image_size=info.image_size,
+        arch=info.arch,
+        teacher=None if info.teacher is None else info.teacher.key,
+        teacher_sha256=None if info.teacher is None else info.teacher.weights_sha256,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        optimizer=config.optimizer.model_dump(mode="json"),
+        schedule=config.schedule.model_dump(mode="json"),
+        precision=config.precision,
+        threads=config.threads,
+        device=status.device,
+        n=len(own),
+        accuracy=_figure(figures.accuracy) or 0.0,
+        agreement=_figure(figures.agreement),
+        overlap=_figure(figures.overlap),
+        overlap_matched=_figure(figures.overlap_matched),
+        score=_figure(figures.score),
+        ece=_figure(figures.calibration_error) or 0.0,
+        nll=round(float(nll(own.logits, own.labels).mean()), 6),
+        validation_last=round(validation[-1], 6),
+        validation_best=round(max(validation), 6),
+        seconds=round(status.seconds, 1),
+        cpu_seconds=None if cpu is None else round(float(cpu), 1),
+        samples=sample_code(own.ids),
+        predicted=predicted_code(own),
+    )
+
+
+def sample_code(ids: np.ndarray) -> int:
+    return zlib.crc32(np.sort(ids).astype("<i8").tobytes())
+
+
+def predicted_code(predictions: Predictions) -> str:
+    top = predictions.predicted[np.argsort(predictions.ids)].astype("<u2")
+    return base64.b64encode(top.tobytes()).decode("ascii")
+
+
+def _figure(found: Interval | None) -> float | None:
+    return None if found is None else round(found.estimate, 6)
+
+
+def read_results(path: Path) -> list[Result]:
+    """The lines of a file in their order; none where there is no file.
+
+    Raises:
+        RunError: a line is damaged; the message names it.
+    """
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
+        try:
+            found.append(Result.model_validate_json(line))
+        except ValidationError as error:
+            raise RunError(f"{path} is damaged in line {number}: {one_sentence(error)}") from error
+    return found
+
+
+def add_result(path: Path, result: Result) -> None:
+    """Append the line, or put it in the place of an older one of the same run; whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        lines = {found.name: found for found in read_results(path)}
+        lines[result.name] = result
+        write_text(path, "".join(_line(found) for found in lines.values()))
+
+
+def has_result(results: Iterable[Result], run: RunFolder) -> bool:
+    """Whether this very run, not an older one of its name, has its line."""
+    return (run.key, run.info().created) in {(found.name, found.created) for found in results}
+
+
+def _line(result: Result) -> str:
+    return json.dumps(result.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False) + "\n"

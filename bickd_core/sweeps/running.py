@@ -1,0 +1,156 @@
+"""A sweep at work: which run is next, which has ended and how, on whatever place the launcher stands for."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bickd_core.launch.protocol import Launcher
+from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.training.start import check_run, create_run
+
+LOST_IN_A_ROW = 3
+"""A run that is lost so often without a step between is given up as failed."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one run of a sweep ended. `kept`: it had ended before, and nothing was done."""
+
+    planned: PlannedRun
+    run: RunFolder
+    state: Literal["finished", "failed", "stopped"]
+    error: str = ""
+    kept: bool = False
+
+
+def check_sweep(planned: Sequence[PlannedRun], library: Library) -> None:
+    """Refuse a sweep before anything is started.
+
+    Raises:
+        ValueError: a run cannot be made (see `create_run`), or a folder of its name holds another run.
+    """
+    for each in planned:
+        wanted = check_run(each.config, library).config
+        folder = _folder(each, library)
+        if (folder.path / "run.yaml").exists() and folder.info().config != wanted:
+            raise RunError(
+                f"run '{each.name}' is there with other options; give this sweep another name, or delete that run."
+            )
+
+
+def _folder(planned: PlannedRun, library: Library) -> RunFolder:
+    return RunFolder(library.own / planned.name, key=planned.name)
+
+
+class Sweeping:
+    """The runs of a sweep between start and end; `turn` is to be called again and again while `at_work`.
+
+    Finished runs are kept; stopped and lost ones go on; one that another worker holds is waited for. A failed
+    one is started again up to `retries` times in the life of this object, then it is reported.
+    """
+
+    def __init__(
+        self, planned: Sequence[PlannedRun], library: Library, launcher: Launcher, *, retries: int = 0
+    ) -> None:
+        self.working: dict[str, tuple[PlannedRun, RunFolder]] = {}
+        self.ended: list[Ended] = []
+        self.stopping = False
+        self._waiting = deque(planned)
+        self._library = library
+        self._launcher = launcher
+        self._retries = retries
+        self._failures: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
+        self._lost_at: dict[str, tuple[int, int]] = {}
+
+    @property
+    def at_work(self) -> bool:
+        return bool(self.working or self._waiting)
+
+    def stop(self) -> None:
+        """Start nothing more, and ask every working run to save and end."""
+        self.stopping = True
+        self._waiting.clear()
+        for _, run in self.working.values():
+            self._launcher.stop(run)
+
+    def turn(self) -> list[Ended]:
+        """Look at every working run and start others in free places; what has ended since the last turn."""
+        before = len(self.ended)
+        for planned, run in list(self.working.values()):
+            try:
+                self._look(planned, run)
+            except RunError as error:  # its folder is gone or damaged
+                self._end(planned, run, "failed", str(error))
+        while self._waiting and len(self.working) < self._launcher.at_once:
+            self._start(self._waiting.popleft())
+        return self.ended[before:]
+
+    def _start(self, planned: PlannedRun) -> None:
+        run = _folder(planned, self._library)
+        if not (run.path / "run.yaml").exists():
+            try:
+                run = create_run(planned.config, self._library, name=planned.name, title=planned.title)
+            except ValueError as error:
+                return self._end(planned, run, "failed", str(error))
+            return self._submit(planned, run)
+        status = run.status()
+        if status.state == "finished":
+            return self._end(planned, run, "finished", kept=True)
+        if status.state == "failed":
+            return self._failed(planned, run, status.error, kept=True)
+        if status.active and status.worker is not None and not status.stale():
+            self.working[planned.name] = (planned, run)  # somebody else's worker is on it
+            return None
+        return self._submit(planned, run)
+
+    def _submit(self, planned: PlannedRun, run: RunFolder) -> None:
+        self.working[planned.name] = (planned, run)
+        self._launcher.submit(run)
+
+    def _look(self, planned: PlannedRun, run: RunFolder) -> None:
+        state = self._launcher.poll(run)
+        if state == "lost":
+            self._lost(planned, run)
+        elif state == "failed":
+            self._failed(planned, run, run.status().error)
+        elif state != "working":
+            self._end(planned, run, state)
+
+    def _failed(self, planned: PlannedRun, run: RunFolder, error: str, *, kept: bool = False) -> None:
+        self._failures[planned.name] += 1
+        if self.stopping or self._failures[planned.name] > self._retries:
+            self._end(planned, run, "failed", error, kept=kept)
+        else:
+            self._submit(planned, run)
+
+    def _lost(self, planned: PlannedRun, run: RunFolder) -> None:
+        """Submit it again, from its resume/; a worker that dies at once, again and again, is a failure."""
+        if self.stopping:
+            return self._end(planned, run, "stopped", "its worker was lost")
+        progress = run.status().progress
+        here = (progress.epoch, progress.step)
+        if self._lost_at.get(planned.name) != here:
+            self._losses[planned.name] = 0
+        self._lost_at[planned.name] = here
+        self._losses[planned.name] += 1
+        if self._losses[planned.name] >= LOST_IN_A_ROW:
+            error = f"its worker was lost {LOST_IN_A_ROW} times without a step between; see {run.log_path}."
+            return self._end(planned, run, "failed", error)
+        return self._submit(planned, run)
+
+    def _end(
+        self,
+        planned: PlannedRun,
+        run: RunFolder,
+        state: Literal["finished", "failed", "stopped"],
+        error: str = "",
+        *,
+        kept: bool = False,
+    ) -> None:
+        self.working.pop(planned.name, None)
+        self.ended.append(Ended(planned, run, state, error, kept))

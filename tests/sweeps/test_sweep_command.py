@@ -1,0 +1,145 @@
+"""`bickd sweep` with real workers: all ends, goes on, and stops in an orderly way."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from run_helpers import wait_for
+
+import bickd_core
+from bickd_core.cli import main
+from bickd_core.runs import RunFolder
+from bickd_core.sweeps.results import read_results
+
+pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
+
+QUICK = [
+    "--dataset",
+    "digits",
+    "--train-limit",
+    "200",
+    "--epochs",
+    "1",
+    "--precision",
+    "fp32",
+    "--threads",
+    "1",
+]
+FIRST = ["--name", "first", "--methods", "ce", "kd", "--seeds", "0", "--pairs", "teacher:convnet-small"]
+
+
+@pytest.fixture
+def sweep(library, monkeypatch, capsys):
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main(["sweep", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return left.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, library, tmp_path):
+    results = tmp_path / "results.jsonl"
+    code, out, err = sweep(*FIRST, *QUICK, "--results", results)
+    assert (code, err) == (0, "")
+    assert "first-kd-s0: finished after" in out
+    assert "2 runs: 2 finished, 0 failed, 0 stopped" in out
+    found = {each.name: each for each in read_results(results)}
+    assert set(found) == {"first-ce-s0", "first-kd-s0"}
+    assert found["first-kd-s0"].agreement > 0
+    assert found["first-kd-s0"].n == 360
+    before = results.read_bytes()
+    code, out, _ = sweep(library.own / "first.sweep.yaml", "--results", results)
+    assert code == 0
+    assert "first-ce-s0: was finished before" in out
+    assert results.read_bytes() == before
+    results.unlink()
+    sweep(*FIRST, *QUICK, "--results", results)  # lines of runs that finished without a file to write to
+    assert {each.name for each in read_results(results)} == set(found)
+
+
+def test_the_names_can_be_had_without_starting_anything(sweep, library):
+    code, out, _ = sweep(*FIRST, *QUICK, "--list-only")
+    assert (code, out.split()) == (0, ["first-ce-s0", "first-kd-s0"])
+    assert sorted(path.name for path in library.own.iterdir()) == ["teacher"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (FIRST[:-2], "a sweep needs --pairs, got none"),
+        ([*FIRST, "--pairs", "teacher"], "--pairs takes TEACHER:MODEL"),
+        (["nowhere.yaml"], "nowhere.yaml is no sweep that can be run"),
+        (["nowhere.yaml", "--epochs", "3"], "--epochs cannot stand beside a sweep's file"),
+        (["nowhere.yaml", "--seeds", "3"], "--seeds cannot stand beside a sweep's file"),
+        ([*FIRST[:3], "kdd", *FIRST[5:]], "'kdd'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_nothing_is_made(sweep, library, arguments, words):
+    code, _, err = sweep(*arguments)
+    assert code == 2
+    assert words in err
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in library.own.iterdir()) == ["teacher"]
+
+
+LONG = ["--dataset", "digits", "--train-limit", "100", "--batch-size", "25", "--epochs", "100000"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_ctrl_c_stops_all_and_the_same_command_goes_on(library, monkeypatch):
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+    names = ("first-ce-s0", "first-kd-s0")
+    epochs = dict.fromkeys(names, 0)
+    try:
+        for _ in range(2):  # the second call goes on where the first was stopped
+            code, out = interrupted_after(library, epochs)
+            assert code == 130
+            assert "stopping: every run saves its state" in out
+            assert "2 runs: 0 finished, 0 failed, 2 stopped" in out
+            assert all(library.find(name).status().state == "stopped" for name in names)
+            for name in names:
+                records = library.find(name).metrics()
+                assert [record["epoch"] for record in records] == list(range(len(records)))
+                assert len(records) > epochs[name]
+                epochs[name] = len(records)
+    finally:
+        for name in names:
+            if (library.own / name).exists():
+                library.find(name).request_stop()
+
+
+def interrupted_after(library, epochs):
+    """Run the sweep in a process of its own, and interrupt it when every run is further than `epochs`."""
+    command = [
+        sys.executable,
+        "-m",
+        "bickd_core.cli",
+        "sweep",
+        *FIRST,
+        *LONG,
+        "--threads",
+        "1",
+        "--at-once",
+        "2",
+    ]
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(bickd_core.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            for name, before in epochs.items():
+                metrics = RunFolder(library.own / name).metrics
+                wait_for(lambda metrics=metrics, n=before: len(metrics()) > n, what=f"an epoch of {name}")
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    return process.returncode, out

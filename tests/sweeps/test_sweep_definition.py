@@ -1,0 +1,126 @@
+"""A sweep's file: which runs follow from it, and one sentence for what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bickd_core.presets import BicKDOptions, KDOptions
+from bickd_core.runs import RunError
+from bickd_core.sweeps.definition import Sweep, planned_runs, read_sweep, sweep_path, write_sweep
+from bickd_core.training.config import SGD, AdamW, Seeds
+
+REAL = Path(__file__).resolve().parents[2] / "pretrained" / "sweeps"
+
+
+def sweep(**changes):
+    return {
+        "name": "first",
+        "pairs": [{"teacher": "data/teacher", "student": "resnet8"}],
+        "methods": ["ce", "kd"],
+        "seeds": [3, 5],
+        **changes,
+    }
+
+
+def names(**changes):
+    return [run.name for run in planned_runs(Sweep.model_validate(sweep(**changes)))]
+
+
+def test_methods_seeds_and_pairs_are_multiplied_seeds_outermost():
+    assert names() == ["first-ce-s3", "first-kd-s3", "first-ce-s5", "first-kd-s5"]
+    two = [
+        {"teacher": "data/teacher", "student": "resnet8"},
+        {"teacher": "t2", "student": "resnet14", "label": "b"},
+    ]
+    assert names(pairs=two, methods=["kd"], seeds=[0]) == ["first-teacher-resnet8-kd-s0", "first-b-kd-s0"]
+    one = [{"teacher": "t2", "student": "resnet14", "label": "b"}]
+    assert names(pairs=one, methods=["kd"], seeds=[0]) == ["first-b-kd-s0"]
+
+
+def test_every_run_has_the_shared_settings_its_objective_and_its_own_three_seeds():
+    made = Sweep.model_validate(sweep(train={"epochs": 7, "threads": 1, "optimizer": {"kind": "adamw"}}))
+    run = planned_runs(made)[-1]
+    assert (run.config.arch, run.config.teacher, run.config.role) == ("resnet8", "data/teacher", "student")
+    assert (run.config.epochs, run.config.threads, run.config.optimizer) == (7, 1, AdamW())
+    assert run.config.objective == KDOptions()
+    assert run.config.seeds == Seeds.all(5)
+    assert (run.method, run.pair, run.title) == ("kd", "teacher-resnet8", "")
+    assert planned_runs(Sweep.model_validate(sweep()))[0].config.optimizer == SGD()
+
+
+def test_one_augmentation_stream_for_all_is_the_first_seeds():
+    made = Sweep.model_validate(sweep(shared_augmentation=True))
+    assert [run.config.seeds for run in planned_runs(made)][1:3] == [
+        Seeds.all(3),
+        Seeds(weights=5, order=5, augmentation=3),
+    ]
+
+
+def test_one_kind_may_come_twice_with_other_options():
+    methods = [
+        "bickd",
+        {"label": "bickd, columns alone", "objective": {"kind": "bickd", "lambda_sample": 0}},
+    ]
+    found = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0])))
+    assert [run.name for run in found] == ["first-bickd-s0", "first-bickd-columns-alone-s0"]
+    assert found[1].config.objective == BicKDOptions(lambda_sample=0)
+    assert (found[1].method, found[1].title) == ("bickd, columns alone", "bickd, columns alone, seed 0")
+
+
+def test_a_plus_switches_an_option_on():
+    with pytest.raises(ValueError, match="shine"):
+        Sweep.model_validate(sweep(methods=["kd+shine"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 3}, "`epochs` is not known"),
+        ({"train": {"epoch": 3}}, "in `train`: `epoch` is not known"),
+        ({"train": {"seeds": 3}}, "in `train`: `seeds` is not known"),
+        ({"train": {"epochs": 0}}, "in `train`: `epochs`: input should be greater than 0, got 0"),
+        ({"methods": ["kdd"]}, "'kdd' found using 'kind' does not match"),
+        ({"methods": [{"objective": {"kind": "kd", "tau": 1}}]}, "tau` is not known"),
+        ({"methods": []}, "`methods`: tuple should have at least 1 item"),
+        ({"methods": ["kd", "kd"]}, "two runs would be named 'first-kd-s3'; give methods of one kind a `label`"),
+        ({"seeds": [1, 1]}, "two runs would be named 'first-ce-s1'"),
+        ({"seeds": [-1]}, "greater than or equal to 0, got -1"),
+        ({"pairs": [{"teacher": "t"}]}, "`pairs.0.student`: field required"),
+        ({"name": "a b"}, "a run's name may hold letters"),
+        ({"name": "n" * 78}, "cannot be a run's name; shorten"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_in_one_sentence(tmp_path, changes, words):
+    path = tmp_path / "mistaken.yaml"
+    path.write_text(yaml.safe_dump(sweep(**changes)))
+    with pytest.raises(RunError, match="mistaken.yaml is no sweep that can be run: ") as error:
+        read_sweep(path)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", [None, "", "- a", "a: [", "name: x"])
+def test_a_file_that_is_no_sweep_is_refused(tmp_path, text):
+    path = tmp_path / "no.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(RunError, match="no.yaml is no sweep that can be run"):
+        read_sweep(path)
+
+
+def test_what_is_kept_beside_the_runs_gives_the_same_runs(tmp_path):
+    made = Sweep.model_validate(sweep(train={"epochs": 7, "optimizer": {"kind": "adamw", "lr": 0.1}}))
+    path = write_sweep(made, tmp_path / "runs")
+    assert path == sweep_path(tmp_path / "runs", "first")
+    assert planned_runs(read_sweep(path)) == planned_runs(made)
+
+
+@pytest.mark.parametrize("path", sorted(REAL.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_sweeps_in_the_repository_are_valid_and_share_optimiser_and_teacher(path):
+    made = read_sweep(path)
+    runs = planned_runs(made)
+    assert made.name == path.stem
+    assert len({run.config.optimizer for run in runs}) == 1
+    assert all(run.config.teacher for run in runs)
+    assert all(run.config.seeds == Seeds.all(run.config.seeds.weights) for run in runs)

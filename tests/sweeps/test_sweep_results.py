@@ -1,0 +1,91 @@
+"""A line of results: figures as `bickd evaluate` has them, written whole and once."""
+
+import json
+
+import numpy as np
+import pytest
+from run_helpers import random_predictions
+
+from bickd_core.geometry import summarise
+from bickd_core.predictions import align
+from bickd_core.runs import RunError, TeacherRef
+from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.results import (
+    add_result,
+    has_result,
+    read_results,
+    result_of,
+    sample_code,
+)
+
+
+@pytest.fixture
+def finished(make_run):
+    """A finished student with made-up predictions beside a teacher's on the same samples."""
+    teacher = random_predictions(n=60, c=10, seed=1)
+    make_run("teacher", predictions=teacher, info={"role": "teacher"})
+    own = random_predictions(n=60, c=10, seed=2)
+    own = type(own)(
+        logits=own.logits, class_names=own.class_names, ids=teacher.ids[::-1], labels=teacher.labels[::-1]
+    )
+    run = make_run(
+        "s-kd-s1", predictions=own, info={"teacher": TeacherRef(key="teacher", weights_sha256="ab")}
+    )
+    for epoch, accuracy in enumerate((0.25, 0.75, 0.5)):
+        run.append_metrics({"epoch": epoch, "validation_accuracy": accuracy})
+    return run
+
+
+@pytest.fixture
+def planned(finished):
+    return PlannedRun("s-kd-s1", "kd", "teacher-convnet-small", finished.info().config)
+
+
+def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished, planned, library):
+    found = result_of(planned, finished, library, sweep="s")
+    teacher, own = align([library.find("teacher").predictions(), finished.predictions()]).predictions
+    figures = summarise(teacher, own, T=4.0)
+    assert found.accuracy == pytest.approx(figures.accuracy.estimate, abs=1e-6)
+    assert found.agreement == pytest.approx(figures.agreement.estimate, abs=1e-6)
+    assert found.overlap == pytest.approx(figures.overlap.estimate, abs=1e-6)
+    assert found.overlap_matched == pytest.approx(figures.overlap_matched.estimate, abs=1e-6)
+    assert found.ece == pytest.approx(figures.calibration_error.estimate, abs=1e-6)
+    assert (found.validation_last, found.validation_best, found.n) == (0.5, 0.75, 60)
+    assert (found.method, found.seed, found.teacher, found.cpu_seconds) == ("kd", 1, "teacher", None)
+    assert not found.shared_augmentation
+    order = np.argsort(own.ids)
+    np.testing.assert_array_equal(found.classes, own.predicted[order])
+    assert (found.classes == own.labels[order]).mean() == pytest.approx(found.accuracy, abs=1e-6)
+    assert found.samples == sample_code(own.ids) == sample_code(own.ids[::-1])
+    assert found.samples != sample_code(own.ids + 1)
+
+
+def test_a_line_is_added_once_and_an_older_run_of_the_name_makes_room(finished, planned, library, tmp_path):
+    path = tmp_path / "new" / "results.jsonl"
+    found = result_of(planned, finished, library, sweep="s")
+    assert not has_result(read_results(path), finished)
+    add_result(path, found)
+    add_result(path, found.model_copy(update={"name": "other"}))
+    before = path.read_bytes()
+    add_result(path, found)
+    assert path.read_bytes() == before
+    assert has_result(read_results(path), finished)
+    assert len(before.splitlines()[0]) < 4000
+    add_result(path, found.model_copy(update={"created": "2020-01-01"}))
+    assert [each.name for each in read_results(path)] == ["s-kd-s1", "other"]
+    assert not has_result(read_results(path), finished)
+
+
+def test_a_damaged_line_is_named(finished, planned, library, tmp_path):
+    path = tmp_path / "results.jsonl"
+    add_result(path, result_of(planned, finished, library, sweep="s"))
+    stored = json.loads(path.read_text())
+    path.write_text(path.read_text() + json.dumps({**stored, "more": 1}) + "\n")
+    with pytest.raises(RunError, match=r"results.jsonl is damaged in line 2: `more` is not known"):
+        read_results(path)
+
+
+def test_a_run_without_predictions_is_refused(finished, planned, library):
+    finished.predictions_path("test").unlink()
+    with pytest.raises(RunError, match="run 's-kd-s1' has no predictions on test yet"):
+        result_of(planned, finished, library, sweep="s")
