@@ -188,7 +188,7 @@ def test_a_worker_on_a_folder_that_is_no_run_makes_nothing(library, tmp_path):
 def test_what_cannot_be_submitted_starts_no_process_and_makes_no_folder(library, monkeypatch):
     monkeypatch.setattr(local.subprocess, "Popen", None)
     with pytest.raises(ValueError, match="the nearest is 'resnet8'"):
-        local.submit(small_config(arch="resnet-8"), library)
+        local.submit(small_config(arch="resnett8"), library)
     assert list(library.own.iterdir()) == []
 
 
