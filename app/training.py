@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from app.state import MAX_STUDENTS, ViewState
 from bickd_core.data import DATASETS
 from bickd_core.models.catalogue import MODELS, ModelInfo
 from bickd_core.presets import PRESETS
@@ -277,38 +276,7 @@ def progress_text(status: Status) -> str:
     return " · ".join(parts)
 
 
-# -- into the comparison ---------------------------------------------------------------------------
-def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
-    """The view with this run in its comparison.
-
-    A student joins the students of its teacher that are shown, or takes the last one's place when there are
-    four. Where another teacher is shown, the comparison becomes its teacher and itself. A teacher comes with its
-    own students. A run without a teacher joins what is shown on the same data, or stands alone as the teacher.
-
-    Args:
-        others: (key, info) of the runs that can be shown, for the students of a teacher and the data of the view.
-    """
-    known = dict(others)
-    shown = known.get(view.teacher)
-    fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run)
-    if about.role == "student":
-        teacher = about.teacher.key if about.teacher is not None else ""
-        if not teacher and shown is not None and shown.dataset == about.dataset:
-            teacher = view.teacher
-        if teacher and teacher != key and teacher in known:
-            kept = [s for s in view.students if s != key] if teacher == view.teacher else []
-            return ViewState(
-                **{
-                    **vars(fresh),
-                    "teacher": teacher,
-                    "students": (*kept[: MAX_STUDENTS - 1], key),
-                    "student": key,
-                }
-            )
-    own = [other for other, its in known.items() if its.teacher is not None and its.teacher.key == key]
-    return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
-
-
+# -- teachers ---------------------------------------------------------------------------------------
 def teachers_for(runs: Iterable[tuple[RunFolder, RunInfo]], dataset: str, image_size: int) -> list[str]:
     """Keys of runs that can teach on this data: teachers first, then students that could teach a smaller one."""
     fit = [

@@ -153,7 +153,7 @@ def measure(
         raise PredictionsError(
             f"these runs were evaluated on different data ({found}); compare runs on the same data."
         )
-    names = shown_names(infos)
+    names = shown_names(infos, [not run.read_only for run in runs])
     everyone = runs[0].predictions(split)
     aligned = align([everyone, *(run.predictions(split) for run in runs[1:])], names)
     first = aligned.predictions[0]
@@ -209,16 +209,46 @@ def _measured(
     )
 
 
-def shown_names(infos: Sequence[RunInfo]) -> list[str]:
-    """What to call a teacher and its students: by method, with the seed, or the run's own name, where two are alike."""
-    short = ["teacher", *(info.title or SHORT.get(info.objective, info.name) for info in infos[1:])]
+def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]:
+    """What to call a teacher and its students, so that no two names are alike.
+
+    A bundled student is called by its method ("KD"), with the seed ("KD s1") where another run of that method is shown.
+    One's own student always tells which run it is: "KD (my-run)".
+
+    Args:
+        infos: the teacher's, then each student's.
+        own: which of them are one's own; none where it is left out.
+    """
+    mine = list(own) or [False] * len(infos)
+    short = ["teacher", *(info.title or _method(info) for info in infos[1:])]
     names = []
     for i, info in enumerate(infos):
-        alike = [other for other, name in zip(infos, short, strict=True) if name == short[i]]
-        if i == 0 or len(alike) == 1:
+        alike = [infos[k] for k, name in enumerate(short) if name == short[i] and not mine[k] and k]
+        if i == 0:
+            names.append(short[i])
+        elif mine[i]:
+            told = info.title or short[i] == info.name
+            names.append(short[i] if told else f"{short[i]} ({run_word(info)})")
+        elif short.count(short[i]) == 1:
             names.append(short[i])
         elif info.seed is not None and [other.seed for other in alike].count(info.seed) == 1:
             names.append(f"{short[i]} s{info.seed}")
         else:
             names.append(info.name)
-    return names
+    return [
+        name if names.count(name) == 1 else f"{short[i]} ({info.name})"
+        for i, (name, info) in enumerate(zip(names, infos, strict=True))
+    ]
+
+
+def _method(info: RunInfo) -> str:
+    """The method as the field writes it; the run's name where the method is not known."""
+    return info.name if info.config is None else SHORT.get(info.objective, info.objective.upper())
+
+
+def run_word(info: RunInfo) -> str:
+    """A run's name without its data and objective, which stand beside it: "resnet8-s0" of "caltech95-resnet8-kd-s0"."""
+    said = f"-{info.name}-"
+    for part in (info.dataset, info.objective):
+        said = said.replace(f"-{part}-", "-", 1)
+    return said.strip("-") or info.name

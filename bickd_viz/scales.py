@@ -11,6 +11,12 @@ def short(name: str, limit: int = 16) -> str:
     return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
 
 
+def stacked(name: str, limit: int = 16) -> list[str]:
+    """A model's name in one or two lines of at most `limit` characters: "KD (my-run)" breaks before its bracket."""
+    head, bracket, run = name.partition(" (")
+    return [short(head, limit), short(f"({run}", limit)] if bracket else [short(name, limit)]
+
+
 def text_width(text: str, size: int = 13) -> int:
     """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size a character."""
     return math.ceil(0.58 * size * len(text))

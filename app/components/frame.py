@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import data, selecting, state, taking
-from app.components import selection_bar
+from app.components import notice, selection_bar
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import RunError
 from bickd_viz import text
@@ -27,6 +27,7 @@ def load_comparison() -> data.Comparison:
             st.rerun()
         st.stop()
     taking.comparison(of)
+    notice.show()
     if not of.complete:
         each = ", ".join(
             f"{model.name} {text.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)

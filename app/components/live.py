@@ -9,9 +9,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import data, state
-from app.components import curves
+from app.components import curves, notice
+from app.joining import opened
 from app.registry import open_page
-from app.training import Phase, opened, phase, progress_text, sentence
+from app.training import Phase, phase, progress_text, sentence
 from bickd_core.data import DATASETS
 from bickd_core.launch import local
 from bickd_core.models.catalogue import MODELS
@@ -140,7 +141,9 @@ def _do(run: RunFolder, action: Callable[[RunFolder], None], *, started: bool = 
 
 def open_in_comparison(run: RunFolder, about: RunInfo) -> None:
     others = [(other.key, data.info(other)) for other in data.with_predictions("test")]
-    state.update(**vars(opened(state.current(), run.key, about, others)))
+    before = state.current()
+    after = state.update(**vars(opened(before, run.key, about, others)))
+    notice.leave(before, after, run.key)
     open_page("overview")
 
 

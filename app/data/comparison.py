@@ -107,7 +107,7 @@ def comparison(view: ViewState) -> Comparison:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Split) -> Comparison:
     runs = [library().find(key) for key in keys]
-    names = shown_names([info(run) for run in runs])
+    names = shown_names([info(run) for run in runs], [not run.read_only for run in runs])
     data = {info(run).dataset for run in runs}
     if len(data) > 1:
         raise PredictionsError(

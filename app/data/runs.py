@@ -63,13 +63,14 @@ def label(run: RunFolder) -> str:
 
 
 def described(key: str) -> str:
-    """A run in a choice list: one's own by its name, a bundled one by method, seed and model."""
+    """A run in a choice list: one's own by method and name, a bundled one by method, seed and model."""
     try:
         about = info(library().find(key))
     except RunError:
         return f"{key} (not there)"
     if "/" not in key:
-        return key
+        method = SHORT.get(about.objective)
+        return f"{method} ({key})" if about.role == "student" and method else key
     if about.role == "teacher":
         return f"{about.arch} · {about.dataset}"
     seed = "" if about.seed is None else f" s{about.seed}"

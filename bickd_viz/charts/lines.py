@@ -50,10 +50,10 @@ def end_labels(
             xshift=6,
             y=place,
             yanchor="middle",
-            text=short(label.name, 14),
+            text=short(label.name, 22),
             showarrow=False,
             font=dict(size=LABEL_SIZE, color=label.colour),
         )
-    widest = max(text_width(short(label.name, 14), LABEL_SIZE) for label in labels)
+    widest = max(text_width(short(label.name, 22), LABEL_SIZE) for label in labels)
     fig.update_layout(margin=dict(r=widest + 12))
     return True

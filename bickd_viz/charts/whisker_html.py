@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from bickd_viz.charts.whiskers import ROW_HEIGHT, Row, known, value_axis
-from bickd_viz.scales import short, text_width
+from bickd_viz.scales import stacked, text_width
 from bickd_viz.text import number, percent
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme
 
@@ -39,8 +39,8 @@ def whisker_html(
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
-    names = [short(row.style.name, name_limit) for row in rows]
-    left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
+    names = [stacked(row.style.name, name_limit) for row in rows]
+    left = 14 + max((text_width(line, LABEL_SIZE) for name in names for line in name), default=0)
     axis = value_axis(rows, None, fmt, left)
 
     def place(value: float) -> str:
@@ -61,10 +61,11 @@ def whisker_html(
     )
 
 
-def _row(row: Row, name: str, fmt: str, theme: Theme, place) -> str:
+def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
     show = percent if fmt == "percent" else number
     style = row.style
-    label = f'<span class="bkw-name" style="font-size:{LABEL_SIZE}px">{escape(name)}</span>'
+    shown = "<br>".join(escape(line) for line in name)
+    label = f'<span class="bkw-name" style="font-size:{LABEL_SIZE}px">{shown}</span>'
     if not known(row.estimate):
         return (
             f'<div class="bkw-row" title="{escape(style.name)}: not available">{label}<div class="bkw-track">'

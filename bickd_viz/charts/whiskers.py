@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 import plotly.graph_objects as go
 
-from bickd_viz.scales import nice_ticks, short, text_width, tick_text
+from bickd_viz.scales import nice_ticks, stacked, text_width, tick_text
 from bickd_viz.text import number, percent
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
@@ -62,8 +62,8 @@ def whisker_rows(
     count = max(len(rows), slots or 0, 1)
     height = height or _TOP + _BOTTOM + ROW_HEIGHT * count
     fig = go.Figure()
-    names = [short(row.style.name, name_limit) for row in rows]
-    left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
+    names = [stacked(row.style.name, name_limit) for row in rows]
+    left = 14 + max((text_width(line, LABEL_SIZE) for name in names for line in name), default=0)
     layout_defaults(fig, theme, height=height, left=left, right=6, top=_TOP, bottom=_BOTTOM)
 
     shown = [(i, row) for i, row in enumerate(rows) if known(row.estimate)]
@@ -78,7 +78,7 @@ def whisker_rows(
     fig.update_yaxes(
         range=[count - 0.5 - (count - len(rows)) / 2, -0.5 - (count - len(rows)) / 2],
         tickvals=list(range(len(rows))),
-        ticktext=names,
+        ticktext=["<br>".join(name) for name in names],
         tickfont=dict(size=LABEL_SIZE),
         ticklabelstandoff=6,
     )

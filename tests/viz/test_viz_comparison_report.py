@@ -132,7 +132,8 @@ def test_seeds_tell_runs_of_one_method_apart(bundled):
     keys = ["caltech95/teacher", "caltech95/kd-s0", "caltech95/kd-s1", "caltech95/ce-s0"]
     infos = [bundled.find(key).info() for key in keys]
     assert shown_names(infos) == ["teacher", "KD s0", "KD s1", "CE"]
-    assert shown_names([infos[0], infos[1], infos[1]]) == ["teacher", infos[1].name, infos[1].name]
+    own = infos[1].model_copy(update={"name": "mine"})
+    assert shown_names([*infos[:2], own], [False, False, True]) == ["teacher", "KD s0", "KD (mine)"]
 
 
 def test_file_names_are_plain():

@@ -1,0 +1,65 @@
+"""The line over a page that says what a new run changed in the comparison, with a way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import data, state
+from app.joining import change_sentence
+from app.state import ViewState
+from bickd_core.predictions import PredictionsError
+from bickd_core.runs import RunError
+
+_KEY = "comparison-notice"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence on the step from one view to another."""
+
+    words: str
+    before: ViewState
+    after: ViewState
+
+
+def leave(before: ViewState, after: ViewState, key: str) -> None:
+    """Say on the next pages what opening the run `key` changed."""
+    words = change_sentence(before, after, key, _names(before), _names(after))
+    st.session_state[_KEY] = Notice(words, before, after) if words else None
+
+
+def show() -> None:
+    """Draw it for as long as the comparison is the one that it speaks of."""
+    found: Notice | None = st.session_state.get(_KEY)
+    if found is None:
+        return
+    view = state.current()
+    if (view.teacher, view.students) != (found.after.teacher, found.after.students):
+        _close()
+        return
+    with st.container(
+        key="comparison-notice", horizontal=True, vertical_alignment="center", gap="small", border=True
+    ):
+        st.markdown(f":material/info: {found.words}", width="content")
+        if found.before.teacher:
+            st.button("Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(found,))
+        st.button("OK", key="notice-close", type="tertiary", on_click=_close)
+
+
+def _undo(found: Notice) -> None:
+    kept = ("teacher", "students", "student", "pair", "selection", "against")
+    state.update(**{name: getattr(found.before, name) for name in kept})
+    _close()
+
+
+def _close() -> None:
+    st.session_state[_KEY] = None
+
+
+def _names(view: ViewState) -> dict[str, str]:
+    try:
+        return {model.key: model.name for model in data.comparison(view).models}
+    except (RunError, PredictionsError):
+        return {}

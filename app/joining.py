@@ -1,0 +1,58 @@
+"""How a run comes into the comparison that is shown, and the sentence that says what it changed. Free of Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from app.state import MAX_STUDENTS, ViewState
+from bickd_core.runs import RunInfo
+
+
+def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
+    """The view with this run in its comparison.
+
+    A student joins the students of its teacher that are shown; where there are four, `giving_way` names the one that
+    leaves. Where another teacher is shown, the comparison becomes its teacher and itself. A teacher comes with its
+    own students. A run without a teacher joins what is shown on the same data, or stands alone as the teacher.
+
+    Args:
+        others: (key, info) of the runs that can be shown, for the students of a teacher and the data of the view.
+    """
+    known = dict(others)
+    shown = known.get(view.teacher)
+    fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run)
+    if about.role == "student":
+        teacher = about.teacher.key if about.teacher is not None else ""
+        if not teacher and shown is not None and shown.dataset == about.dataset:
+            teacher = view.teacher
+        if teacher and teacher != key and teacher in known:
+            kept = [s for s in view.students if s != key] if teacher == view.teacher else []
+            if len(kept) == MAX_STUDENTS:
+                kept.remove(giving_way(kept, known))
+            return ViewState(**{**vars(fresh), "teacher": teacher, "students": (*kept, key), "student": key})
+    own = [other for other, its in known.items() if its.teacher is not None and its.teacher.key == key]
+    return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
+
+
+def giving_way(students: Sequence[str], known: Mapping[str, RunInfo]) -> str:
+    """Which of four students leaves for a new one: that which learns from the labels alone, else the first."""
+    return next((key for key in students if key in known and known[key].objective == "ce"), students[0])
+
+
+def change_sentence(
+    before: ViewState,
+    after: ViewState,
+    key: str,
+    names_before: Mapping[str, str],
+    names_after: Mapping[str, str],
+) -> str:
+    """What opening the run `key` did to the comparison, the names of models given by key; "" where it did nothing."""
+    if (before.teacher, before.students) == (after.teacher, after.students):
+        return ""
+    name = names_after.get(key, key)
+    if before.teacher != after.teacher:
+        return f"The comparison is now that of {name}{'' if after.teacher == key else ' and its teacher'}."
+    gone = [names_before.get(k, k) for k in before.students if k not in after.students]
+    if gone:
+        return f"{name} took the place of {' and '.join(gone)}: a comparison holds up to four students."
+    return f"{name} joined the comparison."

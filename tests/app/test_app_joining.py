@@ -1,0 +1,72 @@
+"""How a run joins the comparison that is shown, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.joining import change_sentence, giving_way, opened
+from app.state import ViewState
+from bickd_core.comparing import run_word, shown_names
+from bickd_core.run_info import RunInfo, TeacherRef
+from bickd_core.runs import Library
+
+TEACHER = "caltech95/teacher"
+STUDENTS = tuple(f"caltech95/{method}-s0" for method in ("ce", "kd", "dist", "bickd"))
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> dict[str, RunInfo]:
+    library = Library(shelf=Path(__file__).parents[2] / "pretrained", own=tmp_path)
+    return {key: library.find(key).info() for key in (TEACHER, *STUDENTS)}
+
+
+def own(known: dict[str, RunInfo], name: str) -> RunInfo:
+    bundled = known["caltech95/bickd-s0"]
+    return bundled.model_copy(
+        update={"name": name, "teacher": TeacherRef(key=TEACHER, weights_sha256="0" * 64)}
+    )
+
+
+def test_a_fifth_student_takes_the_place_of_the_one_without_a_teacher_and_not_of_its_like(known):
+    view = ViewState(teacher=TEACHER, students=STUDENTS)
+    known["mine"] = own(known, "mine")
+    after = opened(view, "mine", known["mine"], known.items())
+    assert after.students == (*STUDENTS[1:], "mine")
+    assert after.student == "mine"
+    assert giving_way(STUDENTS[1:], known) == STUDENTS[1]
+
+
+def test_a_student_joins_where_there_is_room_and_is_named_by_its_run(known):
+    view = ViewState(teacher=TEACHER, students=STUDENTS[2:])
+    known["mine"] = own(known, "mine")
+    after = opened(view, "mine", known["mine"], known.items())
+    assert after.students == (*STUDENTS[2:], "mine")
+    keys = (TEACHER, *after.students)
+    names = shown_names([known[key] for key in keys], ["/" not in key for key in keys])
+    assert names == ["teacher", "DIST", "BicKD s0", "BicKD (mine)"]
+
+
+def test_an_own_run_says_so_even_alone_and_two_alike_get_their_whole_names(known):
+    mine = own(known, "caltech95-resnet8-bickd-s0")
+    again = own(known, "resnet8-s0")
+    assert run_word(mine) == "resnet8-s0"
+    assert shown_names([known[TEACHER], mine], [False, True]) == ["teacher", "BicKD (resnet8-s0)"]
+    names = shown_names([known[TEACHER], mine, again], [False, True, True])
+    assert names == ["teacher", "BicKD (caltech95-resnet8-bickd-s0)", "BicKD (resnet8-s0)"]
+
+
+def test_the_sentence_says_who_left():
+    before = ViewState(teacher="t", students=("a", "b", "c", "d"))
+    named = {"a": "CE", "b": "KD", "c": "DIST", "d": "BicKD"}
+    after = ViewState(teacher="t", students=("b", "c", "d", "mine"))
+    said = change_sentence(before, after, "mine", named, {"mine": "BicKD (mine)"})
+    assert said == "BicKD (mine) took the place of CE: a comparison holds up to four students."
+    joined = ViewState(teacher="t", students=("a", "mine"))
+    assert "joined" in change_sentence(ViewState(teacher="t", students=("a",)), joined, "mine", {}, {})
+    other = ViewState(teacher="u", students=("mine",))
+    assert change_sentence(before, other, "mine", named, {"mine": "KD (mine)"}) == (
+        "The comparison is now that of KD (mine) and its teacher."
+    )
+    assert change_sentence(before, before, "d", named, named) == ""
