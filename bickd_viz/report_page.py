@@ -32,7 +32,7 @@ STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--surface); color: var(--text);
-       font: 16px/1.5 Inter, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
+       font: 16px/1.5 "Source Sans", "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 2.5rem 1.25rem 3rem; }
 h1 { font-size: 1.75rem; line-height: 1.3; margin: 0 0 .6rem; text-wrap: balance; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 .5rem; }

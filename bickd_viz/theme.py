@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-FONT = "Inter, Segoe UI, Helvetica Neue, Arial, sans-serif"
+FONT = "Source Sans, Segoe UI, Helvetica Neue, Arial, sans-serif"  # Streamlit brings the first along
 TEXT_SIZE = 12  # the smallest text on any chart, in px
 LABEL_SIZE = 13  # names of models and classes, in px
 

@@ -294,9 +294,9 @@ def _seeds(of: data.Comparison, T: float) -> None:
     rows = []
     for model in of.students:
         spread = data.over_seeds(of, model, T)
-        if spread is None:
-            continue
-        row = {"method": data.label(model.run), "seeds": spread.seeds}
+        row = {} if spread is None else {"method": data.label(model.run), "seeds": spread.seeds}
+        if spread is None or any(row.items() <= other.items() for other in rows):
+            continue  # a run of its own, or another run of a method that has its line
         for figure in CARDS:
             if figure.field in spread.figures:
                 mean, deviation = spread.figures[figure.field]

@@ -149,10 +149,9 @@ def _line(
             mode="lines+markers",
             zorder=int(strong),
             legendrank=index,
-            opacity=1 if strong else 0.6,
-            line=dict(color=style.colour, width=2.5 if strong else 1.5),
+            line=dict(color=style.colour, width=3 if strong else 1.3),
             marker=dict(
-                size=[14 if c else 8 for c in chosen],
+                size=[14 if c else 8 if strong else 6 for c in chosen],
                 color=style.colour,
                 symbol=style.symbol,
                 line=dict(

@@ -34,7 +34,11 @@ class Line:
 
 def _axes(fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str, x_title: str) -> None:
     first, last = (float(np.min(xs)), float(np.max(xs))) if len(xs) else (0.0, 1.0)
-    fig.update_xaxes(range=[first, last if last > first else first + 1], nticks=6)
+    if last > first:
+        step = max(1, round((last - first) / 5)) if last - first < 12 else None  # a step between epochs is none
+        fig.update_xaxes(range=[first, last], nticks=6, dtick=step, tick0=first)
+    else:
+        fig.update_xaxes(range=[first - 0.5, first + 0.5], tickvals=[first])
     fig.update_xaxes(title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted), tickformat="~s")
     ticks = nice_ticks(low, high, most=5)
     fig.update_yaxes(range=[low, high], tickvals=ticks, ticktext=tick_text(ticks, fmt), showgrid=True)

@@ -119,7 +119,7 @@ def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int
     span = high - low or max(abs(high) * 0.2, 0.01)
     for most in (4, 3, 2):
         ticks = nice_ticks(low - 0.12 * span, high + 0.12 * span, most=most)
-        if text_width(" ".join(tick_text(ticks, fmt)), TEXT_SIZE) < max(190 - left, 125):
+        if text_width("  ".join(tick_text(ticks, fmt)), TEXT_SIZE) < max(200 - left, 90):
             break
     # The room at both ends is half a value's text: 20 px of a plot that may be only 130 px wide.
     return ValueAxis(low - 0.17 * span, high + 0.17 * span, ticks, tick_text(ticks, fmt))

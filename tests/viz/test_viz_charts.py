@@ -66,7 +66,7 @@ def test_every_chart_has_a_height_readable_text_and_a_clear_background(name, the
     assert min(text_sizes(figure)) >= 12
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.font.color == theme.text
-    assert "Inter" in figure.layout.font.family
+    assert "Source Sans" in figure.layout.font.family
     assert figure.layout.template.layout.to_plotly_json() == {}
 
 

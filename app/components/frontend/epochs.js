@@ -1,7 +1,6 @@
 // All models at one epoch: three line charts with a cursor and a Gram each; play, drag and keys need no server.
 // data: {last, start, names, top, what, stops, theme, models: [{name, colour, learns, epochs, kept, grams (base64 of
 //        uint8 upper triangles, one a kept epoch), overlap, accuracy, agreement}]}; epochs count from 1.
-const FONT = 'Inter, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 const STEP_MS = 160;
 const CHARTS = [
   ['overlap', 'Class overlap', v => v.toFixed(3), 'lower: further apart'],
@@ -62,6 +61,7 @@ class Player {
     this.range.addEventListener('change', () => this.rest());
     this.resizing = new ResizeObserver(() => this.drawLines());
     this.resizing.observe(this.box);
+    document.fonts.ready.then(() => this.data && this.box.isConnected && this.drawLines());
     this.face();
   }
 
@@ -179,7 +179,7 @@ class Player {
     canvas.height = Math.round(height * ratio);
     const context = canvas.getContext('2d');
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.font = `12px ${FONT}`;
+    context.font = `12px ${getComputedStyle(this.box).fontFamily}`;
     const drawn = d.models.filter(m => m[key]);
     const every = drawn.flatMap(m => m[key]).filter(v => v !== null);
     let low = Math.min(...every), high = Math.max(...every);
@@ -199,7 +199,7 @@ class Player {
       context.setLineDash(model.learns ? [] : [5, 4]);
       context.beginPath();
       if (model.learns) values.forEach((v, k) => v !== null && context.lineTo(x(model.epochs[k]), y(v)));
-      else { context.moveTo(x(1), y(values[0])); context.lineTo(x(d.last), y(values[0])); }
+      else { context.moveTo(left, y(values[0])); context.lineTo(width - right, y(values[0])); }
       context.stroke();
       context.setLineDash([]);
       if (now === null || now === undefined) continue;
@@ -225,13 +225,15 @@ class Player {
     context.fillStyle = theme.muted;
     context.strokeStyle = theme.grid;
     context.lineWidth = 1;
-    const step = nice((high - low) / 5);
+    const percent = words(0).endsWith('%'), step = Math.max(nice((high - low) / 5), percent ? 0.01 : 0.001);
+    const digits = Math.max(1, -Math.floor(Math.log10(step) + 1e-9));
+    const tick = v => percent ? words(v) : v.toFixed(digits);
     for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
       context.beginPath();
       context.moveTo(left, y(v));
       context.lineTo(width - right, y(v));
       context.stroke();
-      context.fillText(words(v).replace(/^0\./, '.').replace(/(\.\d\d)0$/, '$1'), left - 5, y(v));
+      context.fillText(tick(v), left - 5, y(v));
     }
     context.textBaseline = 'top';
     context.textAlign = 'center';

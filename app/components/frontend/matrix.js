@@ -1,7 +1,6 @@
 // A class-by-class matrix on a canvas: hover, click, keyboard, zoom; matrices of one group share cursor and zoom.
 // data: {n, values (base64 of uint8 or uint16), wide, low, high, names, order, zmin, zmax, stops, theme, selected,
 //        x_title, y_title, value_name, height, group, label, clickable}
-const FONT = 'Inter, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 const BAR = 44;      // px under the matrix for its colour bar
 const LABELLED = 20; // at most so many visible classes carry names along the axes
 const ANNOTATED = 12;
@@ -75,6 +74,7 @@ class Matrix {
     window.addEventListener('bk-matrix', this.linked);
     this.resizing = new ResizeObserver(() => this.draw());
     this.resizing.observe(this.box);
+    document.fonts.ready.then(() => this.data && this.box.isConnected && this.draw());
   }
 
   stop() {
@@ -125,6 +125,11 @@ class Matrix {
     this.picture.getContext('2d').putImageData(image, 0, 0);
   }
 
+  // The page's typeface, which a canvas does not inherit.
+  face() {
+    return getComputedStyle(this.box).fontFamily;
+  }
+
   window() {
     return this.zoom ?? [0, this.data.n, 0, this.data.n];
   }
@@ -135,7 +140,7 @@ class Matrix {
     const [r0, r1, c0, c1] = this.window();
     const rows = r1 - r0, columns = c1 - c0;
     this.labelled = Math.max(rows, columns) <= LABELLED;
-    context.font = `12px ${FONT}`;
+    context.font = `12px ${this.face()}`;
     const longest = list => Math.min(110, Math.max(0, ...list.map(name => context.measureText(name).width)));
     const names = i => d.names[this.order[i]];
     const left = (d.y_title ? 20 : 0) + (this.labelled ? longest(range(r0, r1).map(names)) + 6 : 0);
@@ -177,7 +182,7 @@ class Matrix {
   names(context, f) {
     const d = this.data;
     context.fillStyle = d.theme.text;
-    context.font = `12px ${FONT}`;
+    context.font = `12px ${this.face()}`;
     context.textBaseline = 'middle';
     if (this.labelled) {
       for (let i = 0; i < f.rows; i++) {
@@ -209,7 +214,7 @@ class Matrix {
     if (f.cellW < 27) return;
     const {zmin, zmax, stops} = this.data;
     const table = palette(stops);
-    context.font = `12px ${FONT}`;
+    context.font = `12px ${this.face()}`;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     for (let r = 0; r < f.rows; r++) {
@@ -269,7 +274,7 @@ class Matrix {
     context.strokeStyle = theme.grid;
     context.strokeRect(x + 0.5, y + 0.5, width - 1, 6);
     context.fillStyle = theme.muted;
-    context.font = `12px ${FONT}`;
+    context.font = `12px ${this.face()}`;
     context.textBaseline = 'top';
     for (const [value, align, at] of [[zmin, 'left', x], [zmax, 'right', x + width]]) {
       context.textAlign = align;
