@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit put
 from app import state, taking, threads
 from app.components import opener, report_bar, sidebar, style
 from app.registry import PAGES
+from app.views import tour
 
 st.set_page_config(
     page_title="BicKD Explorer", page_icon=str(Path(__file__).with_name("assets") / "icon.png"), layout="wide"
@@ -19,7 +20,8 @@ style.inject()
 chosen = st.navigation([page.entry() for page in PAGES])
 opener.follow()
 taking.begin(chosen.title)
-sidebar.show()
+sidebar.show(chosen.url_path or "overview")
+tour.show()
 chosen.run()
 report_bar.show()
 state.show_in_url()

@@ -37,9 +37,37 @@ _LIMITS = {
 }
 
 
-def how_made(method: str) -> str:
-    """How the map came about."""
-    return _HOW[method]
+_HOW_ALONE = {
+    "umap": "UMAP of the square roots of the probabilities: samples lie together that the model sees alike.",
+    "pca": "The two directions of the largest spread of the square roots of the probabilities.",
+}
+
+
+def how_made(method: str, students: bool = True) -> str:
+    """How the map came about; students: whether the teacher has company."""
+    return _HOW[method] if students else _HOW_ALONE.get(method, _HOW[method])
+
+
+def with_selection(colour: str, chosen: int, differing: Sequence[tuple[str, int]] = ()) -> str:
+    """What the colours mean while samples are selected.
+
+    differing: for each student its name and on how many of the selected samples it names another class than the teacher.
+    """
+    if not chosen:
+        return ""
+    alone = (
+        "the selected sample keeps its"
+        if chosen == 1
+        else f"the {text.count(chosen)} selected samples keep their"
+    )
+    words = f"While there is a selection, only {alone} colour, and all others are grey"
+    if colour == "disagreement" and differing:
+        each = ", ".join(f"{name} {text.count(count)}" for name, count in differing)
+        words += (
+            f". In colour are those on which the model of that panel names another class than the teacher ({each}); a "
+            "selected sample on which it names the same is dark"
+        )
+    return f"{words}. Clear the selection to see every sample in its colour."
 
 
 def cannot_tell(method: str, moved: float | None = None) -> str:

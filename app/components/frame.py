@@ -88,18 +88,28 @@ def baseline(of: data.Comparison, student: data.Model) -> data.Model | None:
     return others[0] if others else None
 
 
-def focused_pair(of: data.Comparison, student: data.Model, temperature: float) -> tuple[int, int]:
-    """The pair in focus, as class positions; where none was chosen, the one that differs most."""
+def focused_pair(
+    of: data.Comparison, student: data.Model, temperature: float, otherwise: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """The pair in focus, as class positions; where none was chosen, `otherwise`, or the one that differs most."""
     pair = state.current().pair
     names = of.class_names
     if pair is not None and pair[0] in names and pair[1] in names:
         return names.index(pair[0]), names.index(pair[1])
+    if otherwise is not None:
+        return otherwise
     return data.telling_pair(of, student, baseline(of, student), temperature)
 
 
-def choose_pair(of: data.Comparison, student: data.Model, temperature: float, key: str) -> tuple[int, int]:
-    """The keyboard's way to a cell: two select boxes beside the clickable matrices."""
-    pair = focused_pair(of, student, temperature)
+def choose_pair(
+    of: data.Comparison,
+    student: data.Model,
+    temperature: float,
+    key: str,
+    otherwise: tuple[int, int] | None = None,
+) -> tuple[int, int]:
+    """The keyboard's way to a cell: two select boxes beside the clickable matrices; the pair of `focused_pair`."""
+    pair = focused_pair(of, student, temperature, otherwise)
     columns = st.columns(2)
     for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
         # Another pair is another widget, so that a value still under way for an earlier one cannot count for this one.

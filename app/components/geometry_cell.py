@@ -13,11 +13,28 @@ from bickd_viz.charts import Sample, probability_histogram
 MOST_IMAGES = 12
 
 
-def show(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
+def show(
+    of: data.Comparison, student: data.Model, lens: data.Lens, most: tuple[int, int] | None = None
+) -> None:
+    """most: the pair of the title, which is shown where none was chosen."""
     if len(of.class_names) < 2:
         return
     st.subheader("The images behind a cell")
-    pair = frame.choose_pair(of, student, lens.temperature, "geometry-pair")
+    pair = frame.choose_pair(of, student, lens.temperature, "geometry-pair", most)
+    if most is not None and set(pair) != set(most):
+        row, column = (of.class_names[c] for c in most)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(
+                f"You chose this pair; the title speaks of the one that {student.called} mixes most.",
+                width="content",
+            )
+            st.button(
+                f"Show {row} and {column}",
+                key="geometry-most",
+                type="tertiary",
+                on_click=frame.on_cell(of, student),
+                args=most,
+            )
     if pair[0] == pair[1]:
         st.caption("The diagonal compares a class with itself: the images that carry most of that class.")
     for model in (of.teacher, *([student] if of.students else [])):

@@ -34,12 +34,21 @@ class Tile:
     difference: bool = False
 
 
-def show(of: data.Comparison, student: data.Model, lens: data.Lens, how: str) -> None:
-    """Draw them, two a row; a click on a class cell makes it the focused pair, on a group's zooms into it."""
+def show(
+    of: data.Comparison,
+    student: data.Model,
+    lens: data.Lens,
+    how: str,
+    most: tuple[int, int] | None = None,
+) -> None:
+    """Draw them, two a row; a click on a class cell makes it the focused pair, on a group's zooms into it.
+
+    most: the pair of the title, outlined where none was chosen.
+    """
     part = _choose_part(of, how)
     tiles = _tiles(of, student, lens)
     top = 0.6 if len(of.class_names) > FEW else 1.0
-    pair = frame.focused_pair(of, student, lens.temperature) if len(of.class_names) > 1 else None
+    pair = frame.focused_pair(of, student, lens.temperature, most) if len(of.class_names) > 1 else None
     for start in range(0, len(tiles), 2):
         for place, tile in zip(st.columns(2, gap="small"), tiles[start : start + 2], strict=False):
             with place, st.container(border=True):

@@ -26,7 +26,9 @@ def show() -> None:
         if taken.of is None or not taken.parts:
             return
         with st.popover("Report", icon=":material/description:", type="tertiary", key="report-menu"):
-            st.caption("One HTML file, readable without a network.")
+            st.caption(
+                "One HTML file, readable without a network. It is made when you click, which takes some seconds."
+            )
             st.download_button(
                 "This page", lambda: taking.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",

@@ -13,10 +13,13 @@ from bickd_core.selection import RANKED, Rule, Selection
 from bickd_viz import text
 
 MOST_IMAGES = 24
+_SAID = "selection-said"
 
 
 def show(of: data.Comparison) -> None:
     """Draw the chip, where there is a selection; call it once a page, in the fragment whose charts select."""
+    if said := st.session_state.pop(_SAID, ""):
+        st.toast(said, icon=":material/bookmark_added:")
     found, problem = selecting.read(of)
     if found is None and not problem:
         return
@@ -61,8 +64,14 @@ def _images(of: data.Comparison, found: Selection) -> None:
 
 def _keep(of: data.Comparison, found: Selection) -> None:
     with st.popover("Keep", icon=":material/bookmark_add:", type="tertiary"):
-        name = st.text_input("Name", key="selection-name", placeholder="hard crustaceans", max_chars=60)
-        if st.button("Keep these samples", key="selection-keep", disabled=not name):
+        with st.form(
+            "selection-keep-form", border=False
+        ):  # its button works at once, not when the box loses the focus
+            name = st.text_input("Name", key="selection-name", placeholder="hard crustaceans", max_chars=60)
+            asked = st.form_submit_button("Keep these samples", key="selection-keep")
+        if asked and not name.strip():
+            st.error("Give the selection a name first.")
+        elif asked:
             ids = of.teacher.predictions.ids[found.positions].tolist()
             try:
                 kept = selecting.kept().keep(ids, dataset=of.dataset, split=of.split, name=name)
@@ -70,6 +79,9 @@ def _keep(of: data.Comparison, found: Selection) -> None:
                 st.error(str(error))
             else:
                 selecting.select("kept", kept)
+                st.session_state[_SAID] = (
+                    f"Kept {text.counted(len(ids), 'sample')} as “{kept}”: choose it again in the sidebar, under Kept selection."
+                )
                 st.rerun()
 
 

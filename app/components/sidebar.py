@@ -8,9 +8,30 @@ from app import data, state
 from bickd_core.data import DATASETS
 from bickd_core.runs import RunError
 
+_OF_RUNS = "This page is about runs as a whole."
+_IDLE = {
+    "by_epoch": {"split": "This page shows the probe set, images of validation that runs keep by epoch."},
+    "calibration": {"temperature": "This page has its own: T = 1 as models are used, or each one's best."},
+    "distill": {"split": _OF_RUNS, "temperature": _OF_RUNS},
+    "runs": {"split": _OF_RUNS, "temperature": _OF_RUNS},
+}
+_IDLE_LESSONS = {
+    4: {"temperature": "Lesson 4 takes each method's own T."},
+    5: dict.fromkeys(
+        ("split", "temperature"), "Lesson 5 shows stored maps of the bundled teacher, on test at T = 4."
+    ),
+}
 
-def show() -> None:
+
+def idle(page: str, lesson: int) -> dict[str, str]:
+    """Controls that change nothing on this page (on Learn, in this lesson), each with the reason."""
+    return _IDLE_LESSONS.get(lesson, {}) if page == "learn" else _IDLE.get(page, {})
+
+
+def show(page: str = "") -> None:
+    """page: path of the page that is shown, whose idle controls are disabled."""
     view = state.current()
+    without = idle(page, view.lesson)
     if not view.teacher:
         view = state.update(**{name: getattr(data.default_view(), name) for name in ("teacher", "students")})
     runs = data.with_predictions(view.split)
@@ -40,7 +61,10 @@ def show() -> None:
             key="side-split",
             on_change=_write("split", lambda chosen: chosen or view.split),
             width="stretch",
+            disabled="split" in without,
         )
+        if "split" in without:
+            st.caption(without["split"])
         st.session_state["side-temperature"] = view.temperature
         st.select_slider(
             "Temperature T",
@@ -50,7 +74,10 @@ def show() -> None:
             format_func=lambda t: f"{t:g}",
             help="Probabilities are softmax(logits / T). A higher T shows more of what a model thinks of the "
             "other classes. Distillation usually uses T = 4.",
+            disabled="temperature" in without,
         )
+        if (reason := without.get("temperature")) and reason != without.get("split"):
+            st.caption(reason)
 
 
 def _bundled(view: state.ViewState, keys: list[str]) -> None:

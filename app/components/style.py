@@ -30,6 +30,8 @@ _CSS = """
   .bk-thumbs a, .bk-pair a { display: block; border-radius: 6px; }
   .bk-none { display: grid; place-items: center; aspect-ratio: 1; border-radius: 6px; font-style: normal; font-size: .78rem;
              color: inherit; background: rgba(128,128,128,.15); overflow-wrap: anywhere; padding: 4px; }
+  [class*="st-key-report-"] button:disabled::after, [class*="st-key-export-"] .stDownloadButton button:disabled::after {
+    content: "being made …"; margin-left: .5rem; font-size: .88rem; }
   .st-key-opener, :has(> .st-key-opener) { display: none; }
   [class*="st-key-outcome-"] button { min-height: 4.2rem; border-left-width: 7px; }
   @media (min-width: 1000px) { [class*="st-key-outcome-"] button { min-height: 6.2rem; } }

@@ -127,8 +127,10 @@ def closest(gram: np.ndarray, empty: np.ndarray) -> tuple[int, int]:
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, lens: data.Lens, how: str) -> None:
     """Matrices and the images of the focused pair: a click redraws these and nothing else."""
-    geometry_matrices.show(of, student, lens, how)
-    geometry_cell.show(of, student, lens)
+    found = data.gram(of, student, lens)
+    most = None if found.overlap is None else closest(found.gram, found.empty)
+    geometry_matrices.show(of, student, lens, how, most)
+    geometry_cell.show(of, student, lens, most)
     geometry_panels.linked(of, student, lens)
     selection_bar.show(of)
     state.show_in_url()

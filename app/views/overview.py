@@ -127,18 +127,14 @@ def _cards(of: data.Comparison, T: float) -> None:
             style.card_title(figure.title, figure.note)
             rows = []
             for model in of.models:
-                if model.is_teacher and not figure.with_teacher:
-                    continue
-                interval = getattr(data.summary(of, model, T), figure.field)
-                known = interval is not None
-                rows.append(
-                    Row(
-                        looks[model.key],
-                        interval.estimate if known else None,
-                        interval.low if known else None,
-                        interval.high if known else None,
+                itself = model.is_teacher and not figure.with_teacher
+                interval = None if itself else getattr(data.summary(of, model, T), figure.field)
+                if interval is None:
+                    rows.append(
+                        Row(looks[model.key], None, otherwise="the reference" if itself else "not available")
                     )
-                )
+                else:
+                    rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
             with st.container(key=f"overview-card-{figure.field}"):
                 st.html(whisker_html(rows, fmt=figure.fmt, theme=style.theme(), slots=len(of.models)))
             unit = "%" if figure.fmt == "percent" else "mean cosine"
@@ -294,16 +290,17 @@ def _seeds(of: data.Comparison, T: float) -> None:
     rows = []
     for model in of.students:
         spread = data.over_seeds(of, model, T)
-        row = {} if spread is None else {"method": data.label(model.run), "seeds": spread.seeds}
-        if spread is None or any(row.items() <= other.items() for other in rows):
-            continue  # a run of its own, or another run of a method that has its line
+        if spread is None:
+            continue
+        row = {"method": data.label(model.run), "seeds": spread.seeds}
         for figure in CARDS:
             if figure.field in spread.figures:
                 mean, deviation = spread.figures[figure.field]
                 row[figure.title] = text.with_deviation(mean, deviation, spread.seeds, figure.fmt).split(
                     " ("
                 )[0]
-        rows.append(row)
+        if row not in rows:  # two runs of one method share their line
+            rows.append(row)
     if not rows:
         return
     import pandas as pd

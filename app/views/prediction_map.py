@@ -51,6 +51,7 @@ def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
 def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     if not of.students:
         taking.title(f"The teacher's predictions on {text.count(of.n)} {of.split} images")
+        taking.note("Choose a student in the sidebar to see on which images it departs from the teacher.")
         return
     differs = of.teacher.predictions.predicted != student.predictions.predicted
     moved = data.displacement(of, student, T)
@@ -75,7 +76,7 @@ def _maps(of: data.Comparison, student: data.Model, T: float, asked: map_control
         return
     views = [view for view in found if view is not None]
     _draw(of, T, asked, [view.coordinates for view in views])
-    st.caption(f"{map_text.how_made(asked.method)} {data.image_credit(of)}")
+    st.caption(f"{map_text.how_made(asked.method, bool(of.students))} {data.image_credit(of)}")
     _quality(of, asked.method, views)
     moved = _mean_move([view.coordinates for view in views])
     _limits(asked.method, moved)
@@ -107,6 +108,20 @@ def _draw(
         on_select=maps.on_select(of),
         label=f"{map_text.METHODS[asked.method]} of {text.count(of.n)} samples in {len(of.models)} models",
     )
+    _with_selection(of, asked)
+
+
+def _with_selection(of: data.Comparison, asked: map_controls.Asked) -> None:
+    """What the colours mean beside a selection."""
+    chosen = selecting.selected(of)
+    if chosen is None or not len(chosen):
+        return
+    first = of.teacher.predictions.predicted[chosen.positions]
+    differing = [
+        (model.name, int((model.predictions.predicted[chosen.positions] != first).sum()))
+        for model in of.students
+    ]
+    st.caption(map_text.with_selection(asked.colour, len(chosen), differing))
 
 
 def _colours(of: data.Comparison, T: float, asked: map_controls.Asked) -> colouring.Colouring:
@@ -219,7 +234,7 @@ def _images(of: data.Comparison, student: data.Model, T: float, asked: map_contr
         candidates = np.flatnonzero(np.isin(of.labels, asked.classes))
         lead = f"Images of {', '.join(of.class_names[c] for c in asked.classes)}"
     else:
-        candidates, lead = np.arange(of.n), "The most displaced images"
+        candidates, lead = np.arange(of.n), "The most displaced images" if of.students else "The first images"
     st.subheader(lead)
     positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
     who = f"what the teacher says and what {student.name} says" if of.students else "what the teacher says"

@@ -41,8 +41,8 @@ def _around(of: data.Comparison) -> tuple[np.ndarray, str]:
     """The samples that previous and next go through, and what they are."""
     chosen = selecting.selected(of)
     if chosen is not None and len(chosen):
-        return chosen.positions, f"of the selection, {chosen.title}"
-    return np.arange(of.n), f"of all {of.split} images"
+        return chosen.positions, f"in the selection, {chosen.title}"
+    return np.arange(of.n), f"in {of.split}"
 
 
 def _position(of: data.Comparison, around: np.ndarray) -> int | None:
@@ -94,11 +94,11 @@ def _way(of: data.Comparison, position: int, around: np.ndarray, where: str) -> 
                 args=(of, 0 if other is None else int(other)),
             )
         stands = (
-            f"not one {where}"
+            f"This image is not {where}"
             if place is None
-            else f"{text.count(place + 1)} of {text.count(len(around))} {where}"
+            else f"Image {text.count(place + 1)} of {text.count(len(around))} {where}"
         )
-        st.caption(f"Sample {of.teacher.predictions.ids[position]}: {stands}.")
+        st.caption(f"{stands}; its id is {of.teacher.predictions.ids[position]}.")
 
 
 def _title(of: data.Comparison, position: int) -> None:
@@ -117,7 +117,7 @@ def _image(of: data.Comparison, position: int) -> None:
     else:
         st.info(pictures.reason or "There is no image of this sample.")
     said = of.dataset if of.labels is None else f"{of.class_names[of.labels[position]]} in {of.dataset}"
-    st.caption(f"Sample {id}, {said}, {of.split}. {data.image_credit(of)}")
+    st.caption(f"Id {id}, {said}, {of.split}. {data.image_credit(of)}")
 
 
 def _bars(of: data.Comparison, position: int, T: float) -> None:

@@ -1,4 +1,4 @@
-"""A short tour over the pages, as a dialog: what to look at, and a way there."""
+"""A short tour that walks the pages: a card over each that says what to look at."""
 
 from __future__ import annotations
 
@@ -58,19 +58,54 @@ STEPS = (
 )
 
 
-@st.dialog("The tour", width="medium")
+_KEY = "tour-step"
+_CSS = """
+<style>
+  .st-key-tour { position: fixed; right: 22px; bottom: 78px; width: min(390px, calc(100vw - 24px)) !important; z-index: 95;
+    padding: 16px 18px !important; border-radius: 12px; box-shadow: 0 6px 30px rgba(0,0,0,.25); background: var(--bk-surface); }
+  .st-key-tour p { margin-bottom: 0; }
+  @media (max-width: 640px) { .st-key-tour { right: 12px; bottom: 12px; } }
+</style>
+"""
+
+
 def start() -> None:
-    step = st.session_state.setdefault("tour-step", 0)
-    path, title, words = STEPS[step]
-    st.markdown(f"**{step + 1} of {len(STEPS)}: {title}**")
-    st.write(words)
-    back, on, there = st.columns(3)
-    if back.button("Back", disabled=step == 0, key="tour-back", width="stretch"):
-        st.session_state["tour-step"] = step - 1
-        st.rerun(scope="fragment")
+    """Begin at the first step, on its page."""
+    _go(0)
+    open_page(STEPS[0][0])
+
+
+def show() -> None:
+    """The card of the step that is open, over the page that it speaks of; call it before the page is drawn."""
+    step: int | None = st.session_state.get(_KEY)
+    if step is None:
+        return
+    _, title, words = STEPS[step]
+    st.html(_CSS)
     last = step == len(STEPS) - 1
-    if on.button("Done" if last else "Next", key="tour-next", width="stretch"):
-        st.session_state["tour-step"] = 0 if last else step + 1
-        st.rerun(scope="app" if last else "fragment")
-    if there.button("Show me", type="primary", key="tour-show", width="stretch"):
-        open_page(path)
+    with st.container(key="tour", border=True, gap="small"):
+        st.markdown(f"**{title}**")
+        st.markdown(words)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(f"{step + 1} of {len(STEPS)}", width="content")
+            if step and st.button("Back", key="tour-back"):
+                _turn(step - 1)
+            if not last and st.button("Next", key="tour-next", type="primary"):
+                _turn(step + 1)
+            st.button(
+                "Done" if last else "End the tour",
+                key="tour-end",
+                type="primary" if last else "tertiary",
+                on_click=_go,
+                args=(None,),
+            )
+
+
+def _turn(step: int) -> None:
+    """To another step, and to its page."""
+    _go(step)
+    open_page(STEPS[step][0])
+
+
+def _go(step: int | None) -> None:
+    st.session_state[_KEY] = step

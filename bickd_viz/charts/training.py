@@ -35,7 +35,9 @@ class Line:
 def _axes(fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str, x_title: str) -> None:
     first, last = (float(np.min(xs)), float(np.max(xs))) if len(xs) else (0.0, 1.0)
     if last > first:
-        step = max(1, round((last - first) / 5)) if last - first < 12 else None  # a step between epochs is none
+        step = (
+            max(1, round((last - first) / 5)) if last - first < 12 else None
+        )  # a step between epochs is none
         fig.update_xaxes(range=[first, last], nticks=6, dtick=step, tick0=first)
     else:
         fig.update_xaxes(range=[first - 0.5, first + 0.5], tickvals=[first])

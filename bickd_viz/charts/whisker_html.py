@@ -68,8 +68,8 @@ def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
     label = f'<span class="bkw-name" style="font-size:{LABEL_SIZE}px">{shown}</span>'
     if not known(row.estimate):
         return (
-            f'<div class="bkw-row" title="{escape(style.name)}: not available">{label}<div class="bkw-track">'
-            f'<span class="bkw-none" style="color:{theme.muted}">not available</span></div></div>'
+            f'<div class="bkw-row" title="{escape(style.name)}: {escape(row.otherwise)}">{label}<div class="bkw-track">'
+            f'<span class="bkw-none" style="color:{theme.muted}">{escape(row.otherwise)}</span></div></div>'
         )
     said = f"{style.name}: {show(row.estimate)}"
     whisker = ""

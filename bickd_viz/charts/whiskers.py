@@ -19,12 +19,13 @@ _TOP, _BOTTOM = 14, 26
 
 @dataclass(frozen=True)
 class Row:
-    """One model's estimate; `low` and `high` may be None (no interval), `estimate` None (not available)."""
+    """One model's estimate; `low` and `high` may be None (no interval), `estimate` None, where `otherwise` says why."""
 
     style: ModelStyle
     estimate: float | None
     low: float | None = None
     high: float | None = None
+    otherwise: str = "not available"
 
 
 def known(value: float | None) -> TypeGuard[float]:
@@ -91,7 +92,7 @@ def whisker_rows(
                 x=0.5,
                 xref="x domain",
                 y=i,
-                text="not available",
+                text=row.otherwise,
                 showarrow=False,
                 font=dict(size=TEXT_SIZE, color=theme.muted),
             )
