@@ -79,8 +79,8 @@ def true_class(of: data.Comparison, position: int) -> str:
 
 
 def who_says_what(of: data.Comparison, student: data.Model, positions: np.ndarray) -> list[tuple[str, str]]:
-    """Captions: the true class, then the teacher's and the student's top-1 class."""
-    return says(of, (of.teacher, student), positions)
+    """Captions: the true class, then the teacher's and the student's top-1 class; the teacher's alone without a student."""
+    return says(of, (of.teacher, student) if of.students else (of.teacher,), positions)
 
 
 def says(of: data.Comparison, models: Sequence[data.Model], positions: np.ndarray) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bickd_viz.map_text import METHODS, cannot_tell, how_made, quality_note, simplex_note
+from bickd_viz.map_text import METHODS, cannot_tell, how_made, quality_note, simplex_note, with_selection
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -25,3 +25,18 @@ def test_the_simplex_says_what_lies_outside():
         "Shown are samples that give the three at least 10%."
     )
     assert simplex_note(["a"], [0.5], [float("nan")], 0) == "Outside the three lies on average a 50%."
+
+
+def test_a_selection_beside_disagreement_is_explained_with_counts():
+    said = with_selection("disagreement", 14, [("KD", 11), ("BicKD", 9)])
+    assert "the 14 selected samples keep their colour" in said
+    assert "(KD 11, BicKD 9)" in said
+    assert "names the same is dark" in said
+    assert "another class" not in with_selection("displacement", 14, [("KD", 11)])
+    assert "the selected sample keeps its colour" in with_selection("true", 1)
+    assert with_selection("true", 0) == ""
+
+
+def test_a_teacher_alone_has_no_student_in_its_words():
+    for method in ("umap", "pca", "simplex"):
+        assert "student" not in how_made(method, students=False)
