@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.training import phase
-from bickd_core.data import DATASETS
+from bickd_core.data import dataset_title
 from bickd_core.models.catalogue import MODELS
 from bickd_core.presets import PRESETS
 from bickd_core.runs import RunError, RunFolder, RunInfo
@@ -58,7 +58,7 @@ def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = No
         "Role": about.role,
         "Objective": objective(about),
         "Model": MODELS[about.arch].title if about.arch in MODELS else about.arch,
-        "Data": DATASETS[about.dataset].title if about.dataset in DATASETS else about.dataset,
+        "Data": dataset_title(about.dataset),
         "Seed": about.seed,
         "Parameters": parameters(about),
         "Minutes": minutes,

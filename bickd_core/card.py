@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bickd_core.atomic import write_text
-from bickd_core.data import DATASETS
+from bickd_core.data import DATASETS, dataset_title, short_name
 from bickd_core.geometry import Summary, summarise
 from bickd_core.predictions import PredictionsError, align
 from bickd_core.presets import PRESETS
@@ -46,11 +46,11 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
     lines = [
         "---",
         "license: mit",
-        f"datasets: [{info.dataset}]",
+        f"datasets: [{short_name(info.dataset)}]",
         "tags: [knowledge-distillation]",
         "---",
         f"# {info.name}",
-        f"{info.arch}, {info.role}, on {data.title if data else info.dataset} at {info.image_size} pixels.",
+        f"{info.arch}, {info.role}, on {dataset_title(info.dataset)} at {info.image_size} pixels.",
         "",
         "## How it was made",
         how,

@@ -59,8 +59,8 @@ def import_weights(
         ValueError: what was expected and what came, in one sentence; nothing is left behind.
     """
     check_name(request.name)
-    request = request.model_copy(update={"arch": resolve(request.arch).name})
-    dataset_info(request.dataset)
+    known = {"arch": resolve(request.arch).name, "dataset": dataset_info(request.dataset).name}
+    request = request.model_copy(update=known)
     if request.role == "teacher" and request.teacher:
         raise RunError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
     if (library.own / request.name).exists():

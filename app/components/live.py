@@ -13,7 +13,7 @@ from app.components import curves, notice
 from app.joining import opened
 from app.registry import open_page
 from app.training import Phase, phase, progress_text, sentence
-from bickd_core.data import DATASETS
+from bickd_core.data import dataset_title
 from bickd_core.launch import local
 from bickd_core.models.catalogue import MODELS
 from bickd_core.presets import PRESETS
@@ -151,7 +151,7 @@ def open_in_comparison(run: RunFolder, about: RunInfo) -> None:
 def heading(about: RunInfo) -> str:
     """What a run is, in a line."""
     model = MODELS[about.arch].title if about.arch in MODELS else about.arch
-    on = DATASETS[about.dataset].title if about.dataset in DATASETS else about.dataset
+    on = dataset_title(about.dataset)
     if about.role == "teacher":
         return f"{model} as a teacher on {on}"
     how = PRESETS[about.objective].title if about.objective in PRESETS else "Imported weights"

@@ -1,12 +1,21 @@
 """Data sets as arrays. Torch is needed by `bickd_core.data.augment` and `bickd_core.data.device` alone."""
 
 from bickd_core.data.base import Augmentation, Dataset, Split, carve_validation, content_hash
-from bickd_core.data.fashion_mnist import DataUnavailableError
-from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_info, load_dataset, sample_paths
+from bickd_core.data.errors import DataError, DataUnavailableError
+from bickd_core.data.registry import (
+    DATASETS,
+    DatasetInfo,
+    dataset_info,
+    dataset_title,
+    load_dataset,
+    sample_paths,
+    short_name,
+)
 
 __all__ = [
     "DATASETS",
     "Augmentation",
+    "DataError",
     "DataUnavailableError",
     "Dataset",
     "DatasetInfo",
@@ -14,6 +23,8 @@ __all__ = [
     "carve_validation",
     "content_hash",
     "dataset_info",
+    "dataset_title",
     "load_dataset",
     "sample_paths",
+    "short_name",
 ]

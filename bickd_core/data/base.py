@@ -1,10 +1,13 @@
 """What a data set is made of: splits of uint8 images with labels and ids; how validation is carved."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
+from bickd_core.data.rows import Rows
 
 _MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -25,14 +28,14 @@ class Split:
     """A part of a data set.
 
     Attributes:
-        images: uint8 [N, ch, H, W].
+        images: uint8 [N, ch, H, W]; an array, or `Rows` of a file, which are read when they are indexed.
         labels: int64 [N], in [0, C).
         ids: int64 [N], unique: row positions in the *original* train or test file. They stay what they are
             when validation is carved out of train or train is cut short; ids of train and validation never
             overlap, those of test count in a file of their own.
     """
 
-    images: np.ndarray
+    images: np.ndarray | Rows
     labels: np.ndarray
     ids: np.ndarray
 
@@ -52,7 +55,9 @@ class Split:
 
     def take(self, positions: np.ndarray) -> "Split":
         """The rows at `positions` (not ids), in that order."""
-        return Split(self.images[positions], self.labels[positions], self.ids[positions])
+        images = self.images
+        taken = images.take(positions) if isinstance(images, Rows) else images[positions]
+        return Split(taken, self.labels[positions], self.ids[positions])
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,14 @@ def content_hash(*splits: Split) -> str:
     for split in splits:
         for array in (split.images, split.labels, split.ids):
             digest.update(f"{array.dtype.str} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for part in _parts(array):
+                digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
+
+
+def _parts(array: np.ndarray | Rows) -> Iterator[np.ndarray]:
+    """An array as it is; rows of a file some megabytes at a time."""
+    return array.chunks() if isinstance(array, Rows) else iter((array,))
 
 
 def shuffle_keys(ids: np.ndarray, *, seed: int) -> np.ndarray:
@@ -200,7 +211,7 @@ def limit(split: Split, size: int, *, seed: int) -> Split:
     return split.take(stratified_positions(split.labels, split.ids, size, seed=mix64(seed) + 1))
 
 
-def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(images: np.ndarray | Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of images / 255 for each channel, from exact integer sums.
 
     Args:
@@ -209,11 +220,11 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     channels = images.shape[1]
     total = np.zeros(channels, dtype=np.int64)
     squares = np.zeros(channels, dtype=np.int64)
-    for start in range(0, len(images), 4096):
-        part = images[start : start + 4096]
+    for start in range(0, len(images), 1024):
+        part = images[start : start + 1024]
         total += part.sum(axis=(0, 2, 3), dtype=np.int64)
         squares += np.square(part, dtype=np.uint16).sum(axis=(0, 2, 3), dtype=np.int64)
-    count = images.size // channels
+    count = len(images) * images.shape[2] * images.shape[3]
     mean = total / count
     std = np.sqrt(squares / count - mean**2)
     return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
@@ -221,10 +232,12 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
 
 @dataclass(frozen=True)
 class Source:
-    """What a source module's `load` returns: the two original files as arrays, and what suits them."""
+    """What a source module's `load` returns: the two original files, and what suits them."""
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     validation_size: int
     augmentation: Augmentation
+    statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """`channel_statistics` of the train file, where the source knows them already."""

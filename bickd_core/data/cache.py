@@ -14,7 +14,7 @@ from bickd_core.atomic import atomic_write
 logger = logging.getLogger(__name__)
 
 # What numpy and zipfile raise for a file that is cut short or has bytes changed.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     ValueError,
     TypeError,
@@ -52,7 +52,7 @@ def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray
         return _read(path, shape)
     except FileNotFoundError:
         pass
-    except _DAMAGE as error:
+    except DAMAGE as error:
         logger.warning("The cached file %s cannot be used (%s); it is made again.", path, error)
     array = make()
     if array.dtype != np.uint8 or array.shape != shape:

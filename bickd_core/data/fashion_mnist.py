@@ -18,6 +18,7 @@ import numpy as np
 
 from bickd_core.data.base import Augmentation, Source, Split
 from bickd_core.data.cache import cache_folder
+from bickd_core.data.errors import DataUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +77,6 @@ FILES = {
         "bb300cfdad3c16e7a12a480ee83cd310",
     ),
 }
-
-
-class DataUnavailableError(RuntimeError):
-    """A data set is neither installed nor could be downloaded."""
 
 
 def parse_idx(content: bytes) -> np.ndarray:

@@ -10,8 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import atomic_write
+from bickd_core.data import external
 from bickd_core.data.base import SPLITS
-from bickd_core.data.registry import DATASETS
+from bickd_core.data.errors import DataError
+from bickd_core.data.registry import DATASETS, dataset_title
+from bickd_core.data.rows import Rows
+from bickd_core.data.store import any_store
 
 _SPRITE_KEY = "bickd-sprite"
 
@@ -102,6 +106,8 @@ class Thumbnails:
         """
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+        if external.is_external(name):
+            return cls(lambda: _from_store(name, split))
         if name not in DATASETS:
             return cls(None, f"There are no images for {name!r}: it is not one of the data sets known here.")
         if shelf is not None:
@@ -121,6 +127,8 @@ class Thumbnails:
                     "dataset-fashion-mnist, or train on it once, which downloads them.",
                 )
             return cls(lambda: _from_fashion_mnist(folder, split))
+        if DATASETS[name].module == "external":
+            return cls(lambda: _from_store(name, split))
         return cls(lambda: _from_digits(split))
 
     def png(self, id: int) -> bytes | None:
@@ -130,7 +138,11 @@ class Thumbnails:
                 self._picture = self._read()
             except (OSError, ValueError, ImportError) as error:
                 self.reason = f"The images cannot be read: {error}"
-        return self._picture(int(id)) if self._picture is not None else None
+        try:
+            return self._picture(int(id)) if self._picture is not None else None
+        except (OSError, DataError) as error:
+            self.reason, self._picture = f"The images cannot be read: {error}", None
+            return None
 
     def many(self, ids: Sequence[int] | np.ndarray) -> list[bytes | None]:
         """`png` for each of `ids`."""
@@ -145,7 +157,7 @@ class Thumbnails:
         return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _encoder(images: np.ndarray) -> Callable[[int], bytes | None]:
+def _encoder(images: np.ndarray | Rows) -> Callable[[int], bytes | None]:
     """Pictures out of uint8 [N, ch, H, W] arrays, each made a PNG when asked for."""
     from PIL import Image
 
@@ -194,6 +206,15 @@ def _fashion_mnist_images(folder: Path, part: str) -> np.ndarray:
 
     file = FILES[part, "images"]
     return read_idx(folder / file.name, file)[:, None, :, :]
+
+
+def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
+    stored = any_store(name)
+    if stored is None:
+        raise DataError(
+            f"{dataset_title(name)} was not decoded on this machine; train on it once, which does it."
+        )
+    return _encoder(stored.rows[stored.part(split)])
 
 
 def _from_digits(split: str) -> Callable[[int], bytes | None]:

@@ -120,7 +120,7 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
     for group in job.optimizer.param_groups:
         group["lr"] = rate
 
-    images, labels, ids = job.train.images[picked], job.train.labels[picked], job.train.ids[picked]
+    images, labels, ids = job.train.batch(picked)
     if config.augment:
         how = job.dataset.augmentation
         images = augment(

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from bickd_core.data.registry import checked_size, dataset_info
+from bickd_core.data.registry import checked_size, dataset_info, short_name
 from bickd_core.models.catalogue import resolve
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, TeacherRef
 from bickd_core.training.config import TrainConfig
@@ -32,6 +32,7 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
     config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
+    config = config.model_copy(update={"dataset": data.name})
     teacher = None
     if config.teacher is not None:
         teacher = teacher_reference(library.locate(config.teacher), data.name, size)
@@ -66,7 +67,7 @@ def teacher_reference(run: RunFolder, dataset: str, size: int) -> TeacherRef:
 
 def default_name(config: TrainConfig) -> str:
     what = "teacher" if config.role == "teacher" else config.objective.kind
-    return f"{config.dataset}-{config.arch}-{what}-s{config.seeds.weights}"
+    return f"{short_name(config.dataset)}-{config.arch}-{what}-s{config.seeds.weights}"
 
 
 def file_sha256(path: Path) -> str:

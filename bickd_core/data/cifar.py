@@ -1,0 +1,193 @@
+"""cifar10 and cifar100 from the binary archives; the pickled ones are never read.
+
+Source: Krizhevsky, A. (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto. The
+authors state no licence. The archives are fetched from their page, or read from where `cifar10:PATH` says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from bickd_core.data.cache import cache_folder
+from bickd_core.data.errors import DataError, DataUnavailableError
+from bickd_core.data.listing import Listing
+
+logger = logging.getLogger(__name__)
+
+SIDE = 32
+_PIXELS = 3 * SIDE * SIDE
+_STEP = 1024
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the two: its address, the md5 that its page publishes (it publishes no other), and what is inside."""
+
+    name: str
+    url: str
+    md5: str
+    folder: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    names: str
+    classes: int
+    label_bytes: int
+    """1: the class. 2: superclass, then class."""
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant(
+            name="cifar10",
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            md5="c32a1d4ab5d03f1284b67883e8d87530",
+            folder="cifar-10-batches-bin",
+            train=tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
+            test=("test_batch.bin",),
+            names="batches.meta.txt",
+            classes=10,
+            label_bytes=1,
+        ),
+        Variant(
+            name="cifar100",
+            url="https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+            md5="03b5dce01913d631647c71ecec9e9cb8",
+            folder="cifar-100-binary",
+            train=("train.bin",),
+            test=("test.bin",),
+            names="fine_label_names.txt",
+            classes=100,
+            label_bytes=2,
+        ),
+    )
+}
+
+
+def fetch(variant: Variant) -> Path:
+    """The archive in the cache folder, downloaded when it is not there; its md5 is checked each time.
+
+    Raises:
+        DataUnavailableError: it could not be fetched, or is not the published one.
+    """
+    import pooch
+
+    folder = cache_folder() / "cifar"
+    try:
+        return Path(
+            pooch.retrieve(
+                variant.url,
+                known_hash=f"md5:{variant.md5}",
+                fname=variant.url.rsplit("/", 1)[1],
+                path=folder,
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
+            )
+        )
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong md5 is a ValueError
+        logger.warning("%s could not be fetched: %s", variant.url, error)
+        raise DataUnavailableError(
+            f"{variant.name} could not be fetched from {variant.url} ({type(error).__name__}); go online once, or name "
+            f"the archive or its folder as {variant.name}:PATH."
+        ) from error
+
+
+def files(path: Path, variant: Variant) -> list[Path]:
+    """The archive, or the folder's files that are read."""
+    if path.is_file():
+        return [path]
+    folder = _folder(path, variant)
+    return [folder / name for name in (*variant.train, *variant.test, variant.names)]
+
+
+def listing(path: Path, variant: Variant) -> Listing:
+    """Ids count the images of the train files one after another, and of the test file."""
+    if path.is_file():
+        with open(path, "rb") as archive:
+            found = hashlib.file_digest(archive, "md5").hexdigest()
+        if found != variant.md5:
+            logger.warning(
+                "%s is not the published archive: its md5 is %s, not %s.", path, found, variant.md5
+            )
+    contents, digests = {"train": variant.train, "test": variant.test}, {}
+    with _opened(path, variant, variant.names) as file:
+        text = file.read()
+    digests[variant.names] = hashlib.sha256(text).hexdigest()
+    names = tuple(
+        line.strip().replace("_", " ")
+        for line in text.decode("ascii", "replace").splitlines()
+        if line.strip()
+    )
+    if len(names) != variant.classes:
+        raise DataError(f"{variant.names} of {path} must name {variant.classes} classes, found {len(names)}.")
+    labels: dict[str, np.ndarray] = {}
+    for part, members in contents.items():
+        found_labels = []
+        for member in members:
+            digest = hashlib.sha256()
+            for rows, data in _rows(path, variant, member):
+                digest.update(data)
+                found_labels.append(rows[:, variant.label_bytes - 1].astype(np.int64))
+            digests[member] = digest.hexdigest()
+        labels[part] = np.concatenate(found_labels) if found_labels else np.zeros(0, np.int64)
+
+    def read(part: str, size: int) -> Iterator[np.ndarray]:
+        for member in contents[part]:
+            for rows, _ in _rows(path, variant, member):
+                yield rows[:, variant.label_bytes :].reshape(-1, 3, SIDE, SIDE)
+
+    return Listing(names, labels, 3, SIDE, read, digests=digests)
+
+
+def _folder(path: Path, variant: Variant) -> Path:
+    for folder in (path, path / variant.folder):
+        if (folder / variant.names).is_file():
+            return folder
+    raise DataError(
+        f"{path} is no binary archive of {variant.name} and has no {variant.names} in it; name the archive "
+        f"{variant.url.rsplit('/', 1)[1]}, or the folder that it unpacks to."
+    )
+
+
+@contextmanager
+def _opened(path: Path, variant: Variant, member: str) -> Iterator[IO[bytes]]:
+    """One file of the archive or folder. Nothing is unpacked to the disk."""
+    try:
+        if path.is_file():
+            with tarfile.open(path) as archive:
+                file = archive.extractfile(f"{variant.folder}/{member}")
+                if file is None:
+                    raise KeyError(member)
+                yield file
+        else:
+            with open(_folder(path, variant) / member, "rb") as file:
+                yield file
+    except DataError:
+        raise
+    except KeyError as error:
+        raise DataError(
+            f"{path} has no {variant.folder}/{member}; it is not {variant.name}'s binary archive."
+        ) from error
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise DataError(f"{member} of {path} cannot be read ({error}); fetch it again.") from error
+
+
+def _rows(path: Path, variant: Variant, member: str) -> Iterator[tuple[np.ndarray, bytes]]:
+    """uint8 [B, label bytes + 3072] and the same bytes, some at a time."""
+    size = variant.label_bytes + _PIXELS
+    with _opened(path, variant, member) as file:
+        while data := file.read(_STEP * size):
+            if len(data) % size:
+                raise DataError(
+                    f"{member} of {path} must be rows of {size:,} bytes and is cut short; fetch it again."
+                )
+            yield np.frombuffer(data, np.uint8).reshape(-1, size), data

@@ -1,0 +1,104 @@
+"""What a source says of itself before its images are decoded, and what is checked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bickd_core.data.base import Augmentation, stratified_positions
+from bickd_core.data.errors import DataError
+from bickd_core.data.pixels import Header
+
+TEST_SHARE = 0.2
+"""Of the images, to test, where the source has no test part."""
+VALIDATION_SHARE = 0.1
+"""Of the train part, to validation."""
+TEST_SEED = 0
+LARGEST_SIDE = 64
+"""The side that images are scaled to by default is their own, but not more than this."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A source's contents.
+
+    Attributes:
+        class_names: C names.
+        labels: int64 [N] for each original part: "train" and "test", or "all" where test must be carved out.
+        channels: 1 or 3.
+        side: pixels a side to scale to by default.
+        read: (part, size) -> the images of that part in order, uint8 [B, channels, size, size] after another.
+        paths: for each part, the name of each image's own file; empty where images have no files.
+        digests: sha256 of what the source was unpacked from, by name.
+    """
+
+    class_names: tuple[str, ...]
+    labels: dict[str, np.ndarray]
+    channels: int
+    side: int
+    read: Callable[[str, int], Iterator[np.ndarray]]
+    paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def carved(self) -> bool:
+        """Whether test has to be carved out of the only part."""
+        return "all" in self.labels
+
+
+def split_positions(labels: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
+    """For "train" and "test": in which original part they lie, and at which of its positions."""
+    if "all" not in labels:
+        return {part: (part, np.arange(len(labels[part]))) for part in ("train", "test")}
+    whole = labels["all"]
+    count = max(round(TEST_SHARE * len(whole)), len(np.unique(whole)))
+    test = stratified_positions(whole, np.arange(len(whole)), count, seed=TEST_SEED)
+    return {"train": ("all", np.setdiff1d(np.arange(len(whole)), test)), "test": ("all", test)}
+
+
+def validation_size(train_labels: np.ndarray) -> int:
+    """A tenth of train, and at least one image a class."""
+    return max(round(VALIDATION_SHARE * len(train_labels)), len(np.unique(train_labels)))
+
+
+def check(listing: Listing, where: str) -> None:
+    """What must hold before anything is decoded.
+
+    Raises:
+        DataError: no images, fewer than two classes, labels out of range, a class too small to part.
+    """
+    names = listing.class_names
+    if len(names) < 2:
+        found = f"one, {names[0]!r}" if names else "none"
+        raise DataError(f"{where} must have at least two classes, found {found}.")
+    for part, labels in listing.labels.items():
+        if not len(labels):
+            raise DataError(f"{where} has no images{'' if part == 'all' else f' in its {part} part'}.")
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(names)))
+        if len(wrong):
+            raise DataError(
+                f"labels of {where} must be from 0 to {len(names) - 1}, for {len(names)} classes; that of image "
+                f"{wrong[0]} in {part} is {labels[wrong[0]]}."
+            )
+    least = 3 if listing.carved else 2
+    counts = np.bincount(listing.labels["all" if listing.carved else "train"], minlength=len(names))
+    if counts.min() < least:
+        few = int(counts.argmin())
+        parts = "train, validation and test" if listing.carved else "train and validation"
+        raise DataError(
+            f"class {names[few]!r} of {where} has {counts[few]} images; {parts} need at least {least}."
+        )
+
+
+def side_and_channels(headers: Sequence[Header]) -> tuple[int, int]:
+    """The default side (the median of the images' shorter sides, at most 64), and 1 channel if all are grey, else 3."""
+    shorter = np.sort([min(header.width, header.height) for header in headers])
+    side = min(LARGEST_SIDE, int(shorter[len(shorter) // 2]))
+    return side, 1 if all(header.grey for header in headers) else 3
+
+
+def augmentation(size: int) -> Augmentation:
+    """An eighth of padding, as for CIFAR; mirrored, as photographs may be."""
+    return Augmentation(pad=size // 8, flip=True)

@@ -1,0 +1,204 @@
+"""Decoded images of a source, kept in the cache folder: written once, whole or not at all, read row by row.
+
+Of each data set there is a folder `own/<key>/` with, for each image size, one `images-*.npy` for each original part
+(numpy can map it) and `store-<size>.npz`, which is written last and names them. What the source was when it was
+decoded is kept as a fingerprint; a source that has another one is decoded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.lib import format as npy
+
+from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write
+from bickd_core.data.base import channel_statistics
+from bickd_core.data.cache import DAMAGE, cache_folder
+from bickd_core.data.errors import DataError
+from bickd_core.data.listing import Listing, split_positions
+from bickd_core.data.rows import RowFile, Rows
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a store holds.
+
+    Attributes:
+        fingerprint: of the source when it was decoded.
+        class_names: C names.
+        rows, labels, paths: of each original part: its images, int64 [N], and names of files ("" where none).
+        mean, std: of the train part / 255, one figure a channel.
+        digests: sha256 of what the source was unpacked from.
+    """
+
+    fingerprint: str
+    class_names: tuple[str, ...]
+    rows: dict[str, Rows]
+    labels: dict[str, np.ndarray]
+    paths: dict[str, tuple[str, ...]]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    digests: dict[str, str]
+
+    def part(self, split: str) -> str:
+        """The original part that "train", "validation" or "test" lies in; ids are positions in it."""
+        return "all" if "all" in self.rows else "test" if split == "test" else "train"
+
+
+def folder_of(name: str) -> Path:
+    """Where the stores of the data set of this name are."""
+    return cache_folder() / "own" / hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def read_store(folder: Path, size: int) -> Stored | None:
+    """The store for this image size; None where there is none that can be used."""
+    try:
+        with (folder / f"store-{size}.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            about = json.loads(arrays["about"].tobytes())
+            parts = about["parts"] if about["format"] == FORMAT else {}
+            checks = {part: arrays[f"checks-{part}"] for part in parts}
+            labels = {part: arrays[f"labels-{part}"] for part in parts}
+            paths = {part: tuple(arrays[f"paths-{part}"].tobytes().decode().splitlines()) for part in parts}
+        rows = {part: _rows(folder / made["file"], made, checks[part]) for part, made in parts.items()}
+    except DAMAGE:
+        return None
+    if not rows:
+        return None
+    return Stored(
+        about["fingerprint"],
+        tuple(about["class_names"]),
+        rows,
+        labels,
+        paths,
+        tuple(about["mean"]),
+        tuple(about["std"]),
+        about["digests"],
+    )
+
+
+def any_store(name: str) -> Stored | None:
+    """The store with the largest images of a data set; None where it was never decoded here."""
+    sizes = [int(path.stem.split("-")[1]) for path in folder_of(name).glob("store-*.npz")]
+    found = (read_store(folder_of(name), size) for size in sorted(sizes, reverse=True))
+    return next((stored for stored in found if stored is not None), None)
+
+
+def _rows(path: Path, made: dict[str, Any], checks: np.ndarray) -> Rows:
+    shape = tuple(made["shape"])
+    expected = made["offset"] + len(checks) * int(np.prod(shape))
+    if path.stat().st_size != expected:
+        raise ValueError(f"{path} should have {expected} bytes")
+    return Rows(RowFile(path, offset=made["offset"], shape=shape, checks=checks))
+
+
+def make_store(folder: Path, listing: Listing, size: int, fingerprint: str, where: str) -> Stored:
+    """Decode a source into the store, or find that another process just did.
+
+    Raises:
+        DataError: an image cannot be read, the disk has no room, the cache folder cannot be written to, all
+            images of a channel are one level. Nothing half-made is left.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "making.lock")
+        lock.acquire()
+    except OSError as error:
+        raise DataError(
+            f"the cache folder {folder} cannot be written to ({error.strerror}); set BICKD_CACHE to one that can."
+        ) from error
+    try:
+        stored = read_store(folder, size)
+        if stored is None or stored.fingerprint != fingerprint:
+            _clear(folder, size)
+            try:
+                _write(folder, listing, size, fingerprint, where)
+            except BaseException:
+                _clear(folder, size)
+                raise
+            stored = read_store(folder, size)
+    finally:
+        lock.release()
+    if stored is None:
+        raise DataError(f"the store in {folder} cannot be read back; set BICKD_CACHE to another disk.")
+    return stored
+
+
+def _clear(folder: Path, size: int) -> None:
+    """Remove this size's store first and then its images, and what a killed process left."""
+    every = [folder / f"store-{size}.npz", *folder.glob(f"images-{size}-*.npy")]
+    for path in [*every, *folder.glob(f".*{TEMPORARY_SUFFIX}")]:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _write(folder: Path, listing: Listing, size: int, fingerprint: str, where: str) -> None:
+    shape = (listing.channels, size, size)
+    count = sum(len(labels) for labels in listing.labels.values())
+    needed, free = count * int(np.prod(shape)), shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"decoding {where} at {size} pixels needs {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB "
+            "free; make room, or set BICKD_CACHE to another disk."
+        )
+    arrays: dict[str, np.ndarray] = {}
+    parts: dict[str, Any] = {}
+    for part, labels in listing.labels.items():
+        path = folder / f"images-{size}-{fingerprint[:8]}-{part}.npy"
+        offset, checks = _write_images(path, listing.read(part, size), (len(labels), *shape), where)
+        parts[part] = {"file": path.name, "offset": offset, "shape": shape}
+        arrays |= {f"labels-{part}": labels, f"checks-{part}": checks}
+        names = "\n".join(listing.paths.get(part, ())).encode()
+        arrays[f"paths-{part}"] = np.frombuffer(names, np.uint8)
+    part, positions = split_positions(listing.labels)["train"]
+    rows = _rows(folder / parts[part]["file"], parts[part], arrays[f"checks-{part}"])
+    mean, std = channel_statistics(rows.take(positions))
+    if min(std) <= 0:
+        raise DataError(f"the training images of {where} are all one level; there is nothing to learn from.")
+    about = {
+        "format": FORMAT,
+        "source": where,
+        "fingerprint": fingerprint,
+        "class_names": listing.class_names,
+        "parts": parts,
+        "mean": mean,
+        "std": std,
+        "digests": listing.digests,
+    }
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    with atomic_write(folder / f"store-{size}.npz") as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _write_images(
+    path: Path, images: Iterator[np.ndarray], shape: tuple[int, ...], where: str
+) -> tuple[int, np.ndarray]:
+    """Write an `.npy` file as the images come; the bytes of its header and a CRC-32 for each row."""
+    checks = np.zeros(shape[0], dtype=np.uint32)
+    done = 0
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        offset = file.tell()
+        for chunk in images:
+            chunk = np.ascontiguousarray(chunk)
+            if done + len(chunk) > len(checks):
+                break
+            checks[done : done + len(chunk)] = [zlib.crc32(image) for image in chunk]
+            file.write(chunk.data)
+            done += len(chunk)
+        if done != len(checks):
+            raise DataError(
+                f"{where} changed while it was read: {len(checks)} images were listed; start again."
+            )
+    return offset, checks
