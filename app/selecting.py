@@ -63,7 +63,7 @@ def picked(of: data.Comparison, kind: str, *words: str) -> Selection:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _resolved(
-    key: tuple[data.Fingerprint, ...],
+    key: str,
     rule: str,
     temperature: float,
     mark: tuple[tuple[str, bytes], ...],

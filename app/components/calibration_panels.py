@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from app import data, selecting
-from app.components import chart, export_menu, frame, style
+from app.components import export_menu, frame, ranking, style
 from bickd_core.geometry import BINS, CalibrationSummary, ClassCalibration, Interval
 from bickd_viz import judging_text as words
-from bickd_viz import tables, text
-from bickd_viz.charts import Row, leakage_ranking, whisker_html
+from bickd_viz import text
+from bickd_viz.charts import Row, whisker_html
 
 At = Callable[[data.Model], float]
 
@@ -123,26 +123,20 @@ def by_class(of: data.Comparison, student: data.Model, at: At) -> None:
 
 
 def _ranking(of: data.Comparison, student: data.Model, at: At) -> None:
-    looks = style.styles(of)
     style.card_title(
         "Classes with the largest error", f"Ordered by {student.called}. Click a mark to select its class."
     )
-    models = [(looks[m.key], data.calibration(of, m, at(m)).by_class.error * 100) for m in of.models]
-    drawn = leakage_ranking(
-        models,
-        of.class_names,
+    ranking.show(
+        of,
+        [(m, data.calibration(of, m, at(m)).by_class.error * 100) for m in of.models],
+        "calibration-classes",
+        title="Classes with the largest calibration error",
+        order_by=student,
+        what="class-wise error, %",
+        column="class-wise error percent",
         top=10,
-        order_by=of.models.index(student),
-        x_title="class-wise error, %",
-        theme=style.theme(),
         height=390,
-    )
-    take = chart.Take(
-        "Classes with the largest calibration error",
-        lambda: tables.ranking_table(models, of.class_names, "class-wise error percent"),
-    )
-    chart.show_clickable(
-        drawn, "calibration-classes", lambda c: selecting.select("class", of.class_names[int(c)]), take=take
+        on_class=lambda c: selecting.select("class", of.class_names[c]),
     )
 
 

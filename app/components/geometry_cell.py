@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data
-from app.components import chart, frame, style, thumbs
+from app.components import frame, plot, style, thumbs
+from app.components.chart import Take
 from bickd_viz import geometry_text as words
 from bickd_viz import tables
-from bickd_viz.charts import Sample, probability_histogram
+from bickd_viz.charts import Sample, probability_histogram, probability_plot
 
 MOST_IMAGES = 12
 
@@ -81,12 +82,15 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
             for i, c in enumerate(dict.fromkeys(pair))
         ]
         at = lens.at(of, model)
-        drawn = probability_histogram(
-            samples, x_title=f"probability at T = {at:.3g}, all images", theme=theme
+        below = f"probability at T = {at:.3g}, all images"
+        take = Take(
+            f"Probabilities of {row} and {column} in {model.called}",
+            lambda: tables.probability_table(samples),
+            y_title="images",
+            figure=lambda: probability_histogram(samples, x_title=below, theme=theme),
         )
-        title = f"Probabilities of {row} and {column} in {model.called}"
-        take = chart.Take(title, lambda: tables.probability_table(samples), y_title="images")
-        chart.show(drawn, f"geometry-histogram-{model.key}", take=take)
+        drawn = probability_plot(samples, x_title=below)
+        plot.show(drawn, f"geometry-histogram-{model.key}", theme=theme, take=take)
 
 
 def _share(value: float) -> str:

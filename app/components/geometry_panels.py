@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 
 from app import data, selecting, state
-from app.components import chart, style
+from app.components import plot, ranking, style
+from app.components.chart import Take
 from bickd_viz import geometry_text as words
 from bickd_viz import tables, text
-from bickd_viz.charts import Curve, angles, leakage_ranking, sharpness_curves, spectrum
+from bickd_viz.charts import (
+    Curve,
+    angles,
+    angles_plot,
+    sharpness_curves,
+    sharpness_plot,
+    spectrum,
+    spectrum_plot,
+)
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 HEIGHT = 300
 RANKED = 10
@@ -58,14 +72,17 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
             (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
         ]
         said = "Median angle: " + ", ".join(f"{name} {angle:.1f}°" for name, angle in medians) + "."
-        chart.show(
-            angles(found, theme=style.theme(), height=HEIGHT),
+        theme = style.theme()
+        plot.show(
+            angles_plot(found, height=HEIGHT),
             "geometry-angles",
-            take=chart.Take(
+            theme=theme,
+            take=Take(
                 "Angles between classes",
                 lambda: tables.angles_table(found),
                 f"All pairs of classes; 90° is orthogonal. {said}",
                 y_title="share of class pairs (%)",
+                figure=lambda: angles(found, theme=theme, height=HEIGHT),
             ),
         )
         st.caption(said)
@@ -74,8 +91,6 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
 def _leakage(
     of: data.Comparison, shown: tuple[data.Model, ...], student: data.Model, lens: data.Lens
 ) -> None:
-    looks = style.styles(of)
-    order = [model.key for model in shown].index(student.key)
     with st.container(border=True):
         style.card_title(
             "Classes that leak most",
@@ -84,32 +99,27 @@ def _leakage(
         models, limits = [], []
         for model in shown:
             geometry = data.gram(of, model, lens)
-            models.append((looks[model.key], np.where(geometry.empty, np.nan, geometry.leakage)))
+            models.append((model, np.where(geometry.empty, np.nan, geometry.leakage)))
             band = data.gram_figures(of, model, lens).leakage if model is student else None
             limits.append(None if band is None else (band.low, band.high))  # on all models they would cross
-        drawn = leakage_ranking(
+        ranking.show(
+            of,
             models,
-            of.class_names,
-            top=RANKED,
-            order_by=order,
-            theme=style.theme(),
-            height=HEIGHT,
-            limits=limits,
-        )
-        chart.show_clickable(
-            drawn,
             "geometry-leakage",
-            _choose_class(of, student, lens),
-            take=chart.Take(
-                "Classes that leak most",
-                lambda: tables.ranking_table(models, of.class_names),
-                f"Mean cosine of a class with all others, ordered by {student.called}.",
-            ),
+            title="Classes that leak most",
+            order_by=student,
+            what="leakage",
+            column="leakage",
+            top=RANKED,
+            height=HEIGHT,
+            on_class=_choose_class(of, student, lens),
+            limits=limits,
+            sentence=f"Mean cosine of a class with all others, ordered by {student.called}.",
         )
-        own = models[order][1]
+        place = shown.index(student)
+        own, ends = models[place][1], limits[place]
         if np.isfinite(own).any():
             worst = int(np.nanargmax(own))
-            ends = limits[order]
             st.caption(
                 words.sentence_for_leakage(
                     student.called,
@@ -142,13 +152,17 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
             "All 1 would be orthogonal classes; a steep fall means that few directions carry most of them.",
         )
         values = [(looks[model.key], data.spectrum(of, model, lens)) for model in shown]
-        drawn = spectrum(values, theme=style.theme(), height=HEIGHT)
         ranks = [(model.called, data.gram(of, model, lens).effective_rank) for model in shown]
         said = words.sentence_for_spectrum(ranks, data.gram(of, of.teacher, lens).n_classes_used)
-        take = chart.Take(
-            "Eigenvalues of the class Gram", lambda: tables.spectrum_table(values), said, y_title="eigenvalue"
+        theme = style.theme()
+        take = Take(
+            "Eigenvalues of the class Gram",
+            lambda: tables.spectrum_table(values),
+            said,
+            y_title="eigenvalue",
+            figure=lambda: spectrum(values, theme=theme, height=HEIGHT),
         )
-        chart.show(drawn, "geometry-spectrum", take=take)
+        plot.show(spectrum_plot(values, height=HEIGHT), "geometry-spectrum", theme=theme, take=take)
         st.caption(said)
 
 
@@ -187,36 +201,44 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
         against_entropy.append(Curve(look, curve.entropy, curve.overlap, note, there))
         reached = data.matched_temperature_of(of, model, T) is not None
         said.append((model.called, now, data.gram(of, model, matched).overlap if reached else None))
-    theme = style.theme()
     at_once = words.sentence_for_sharpness(said, temperature=T, entropy=target)
     left, right = st.columns(2, gap="medium")
     with left:
-        drawn = sharpness_curves(
-            against_t,
-            x_title="temperature T",
-            mark=T,
-            mark_name="now",
-            log_x=True,
-            log_y=not lens.centred,
-            theme=theme,
-            height=HEIGHT,
-        )
-        take = chart.Take(
-            "Overlap by temperature", lambda: tables.curves_table(against_t, "temperature"), at_once
-        )
-        chart.show(drawn, "geometry-sharpness-temperature", take=take)
+        _curves(
+            against_t, "temperature", "Overlap by temperature", at_once, x_title="temperature T", mark=T,
+            mark_name="now", log_x=True, log_y=not lens.centred,
+        )  # fmt: skip
     with right:
-        drawn = sharpness_curves(
-            against_entropy,
-            x_title="mean entropy (nats)",
-            mark=target,
-            log_y=not lens.centred,
-            mark_name="teacher now",
-            theme=theme,
-            height=HEIGHT,
-        )
-        take = chart.Take(
-            "Overlap by mean entropy", lambda: tables.curves_table(against_entropy, "entropy_nats"), at_once
-        )
-        chart.show(drawn, "geometry-sharpness-entropy", take=take)
+        _curves(
+            against_entropy, "entropy", "Overlap by mean entropy", at_once, x_title="mean entropy (nats)",
+            mark=target, mark_name="teacher now", log_x=False, log_y=not lens.centred,
+        )  # fmt: skip
     st.caption(at_once)
+
+
+def _curves(
+    curves: list[Curve],
+    what: str,
+    title: str,
+    sentence: str,
+    *,
+    x_title: str,
+    mark: float,
+    mark_name: str,
+    log_x: bool,
+    log_y: bool,
+) -> None:
+    theme = style.theme()
+    column = "temperature" if what == "temperature" else "entropy_nats"
+
+    def figure() -> go.Figure:
+        return sharpness_curves(
+            curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y, theme=theme,
+            height=HEIGHT,
+        )  # fmt: skip
+
+    drawn = sharpness_plot(
+        curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y, height=HEIGHT
+    )
+    take = Take(title, lambda: tables.curves_table(curves, column), sentence, figure=figure)
+    plot.show(drawn, f"geometry-sharpness-{what}", theme=theme, take=take)

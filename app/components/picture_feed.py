@@ -58,7 +58,7 @@ def _feed(of: data.Comparison, called: str) -> None:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _sheet(key: tuple[data.Fingerprint, ...], split: str, number: int, _of: data.Comparison) -> bytes:
+def _sheet(key: str, split: str, number: int, _of: data.Comparison) -> bytes:
     each = COLUMNS * ROWS
     ids = _of.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
     return sheet(data.thumbnails(_of).many(ids))

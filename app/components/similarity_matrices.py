@@ -8,9 +8,8 @@ import numpy as np
 import streamlit as st
 
 from app import data, selecting, state
-from app.components import chart, frame, matrix, style, thumbs
-from bickd_viz import tables, text
-from bickd_viz.charts import leakage_ranking
+from app.components import frame, matrix, ranking, style, thumbs
+from bickd_viz import text
 
 MOST_SAMPLES = 500
 """Images up to which the sample-wise matrix shows each; beyond, it is binned by true class."""
@@ -140,27 +139,24 @@ def _samples(of: data.Comparison, student: data.Model, T: float) -> None:
 
 
 def _least_similar(of: data.Comparison, student: data.Model, T: float) -> None:
-    looks = style.styles(of)
     with st.container(border=True):
         style.card_title(
             "Classes told differently",
             f"1 − cosine of the class's column in teacher and student; the greatest of {student.name}. Click one to select "
             "its images.",
         )
-        models = [(looks[m.key], 1 - np.diag(data.cross(of, m, T).gram)) for m in of.students]
-        drawn = leakage_ranking(
-            models,
-            of.class_names,
+        ranking.show(
+            of,
+            [(m, 1 - np.diag(data.cross(of, m, T).gram)) for m in of.students],
+            "similarity-classes",
+            title="Classes told differently",
+            order_by=student,
+            what="1 − cosine",
+            column="1 - cosine",
             top=8,
-            order_by=of.students.index(student),
-            x_title="1 − cosine",
-            theme=style.theme(),
             height=292,
+            on_class=_choose_class(of),
         )
-        take = chart.Take(
-            "Classes told differently", lambda: tables.ranking_table(models, of.class_names, "1 - cosine")
-        )
-        chart.show_clickable(drawn, "similarity-classes", _choose_class(of), take=take)
 
 
 def _choose_class(of: data.Comparison) -> Callable[[int], None]:

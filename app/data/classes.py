@@ -103,7 +103,7 @@ def _dtype(of: Comparison) -> type[np.floating]:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _class_view(
-    key: tuple[Fingerprint, ...], model: str, T: float, centred: bool, _of: Comparison
+    key: str, model: str, T: float, centred: bool, _of: Comparison
 ) -> tuple[ClassGeometry, ClassFigures]:
     logits = _of.model(model).predictions.logits
     kept = logit_grams([logits], [T], stratified_shards(_of.n, _of.labels), dtype=_dtype(_of)).models[0]
@@ -117,7 +117,7 @@ def _cross_view(of: Comparison, model: Model, lens: Lens) -> tuple[CrossGeometry
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _cross_at(
-    key: tuple[Fingerprint, ...], model: str, T: tuple[float, float], centred: bool, _of: Comparison
+    key: str, model: str, T: tuple[float, float], centred: bool, _of: Comparison
 ) -> tuple[CrossGeometry, CrossFigures]:
     logits = [_of.teacher.predictions.logits, _of.model(model).predictions.logits]
     kept = logit_grams(logits, T, stratified_shards(_of.n, _of.labels), dtype=_dtype(_of)).crosses[0]
@@ -130,7 +130,7 @@ def spectrum(of: Comparison, model: Model, lens: Lens) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _spectrum(key: tuple[Fingerprint, ...], model: str, lens: Lens, _of: Comparison) -> np.ndarray:
+def _spectrum(key: str, model: str, lens: Lens, _of: Comparison) -> np.ndarray:
     found = gram(_of, _of.model(model), lens)
     return eigenvalues(found.gram, found.empty)
 
@@ -141,7 +141,7 @@ def sharpness(of: Comparison, model: Model, *, centred: bool = False) -> Tempera
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _sharpness(key: tuple[Fingerprint, ...], model: str, centred: bool, _of: Comparison) -> TemperatureCurve:
+def _sharpness(key: str, model: str, centred: bool, _of: Comparison) -> TemperatureCurve:
     return temperature_curve(_of.model(model).predictions.logits, centred=centred)
 
 
@@ -151,7 +151,7 @@ def entropy_at(of: Comparison, model: Model, temperature: float) -> float:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _entropy(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> float:
+def _entropy(key: str, model: str, T: float, _of: Comparison) -> float:
     return mean_entropy_at(_of.model(model).predictions.logits, T)
 
 
@@ -183,7 +183,7 @@ def cell_parts(of: Comparison, model: Model, pair: tuple[int, int], lens: Lens) 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _cell_parts(
-    key: tuple[Fingerprint, ...],
+    key: str,
     model: str,
     pair: tuple[int, int],
     T: float,
@@ -275,6 +275,6 @@ def _span(of: Comparison, classes: list[int]) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _branches(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
+def _branches(key: str, _of: Comparison) -> np.ndarray:
     teacher = geometry(_of, _of.teacher, 4.0)
     return cluster_groups(teacher.gram, max(2, round(len(_of.class_names) ** 0.5)), teacher.empty)

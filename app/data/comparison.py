@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +42,11 @@ class Comparison:
     """A teacher and its students on the samples that all of them have.
 
     Attributes:
-        key: stands for the whole content in cache keys.
+        key: stands for the whole content in cache keys; short, because Streamlit hashes it at every cached call.
         n_each: samples of each model before they were aligned, in the order of `models`.
     """
 
-    key: tuple[Fingerprint, ...]
+    key: str
     split: Split
     models: tuple[Model, ...]
     n_each: tuple[int, ...]
@@ -128,7 +129,8 @@ def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Sp
             zip(runs, names, aligned.predictions, marks, strict=True)
         )
     )
-    return Comparison(key=marks, split=split, models=models, n_each=aligned.n_each)
+    key = hashlib.sha256(repr(marks).encode()).hexdigest()[:20]
+    return Comparison(key=key, split=split, models=models, n_each=aligned.n_each)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)

@@ -107,7 +107,7 @@ def courses(
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what the runs stored of each epoch")
 def _courses(
-    key: tuple[Fingerprint, ...],
+    key: str,
     marks: tuple[Fingerprint, ...],
     T: float,
     how: str,

@@ -44,21 +44,19 @@ def summary(of: Comparison, model: Model, temperature: float) -> Summary:
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _summary(key: tuple[Fingerprint, ...], model: str, temperature: float, _of: Comparison) -> Summary:
+def _summary(key: str, model: str, temperature: float, _of: Comparison) -> Summary:
     side = None if _of.n * len(_of.class_names) > LARGE else _teacher_side(key, temperature, _of)
     return summarise(_of.teacher.predictions, _of.model(model).predictions, T=temperature, side=side)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _teacher_side(key: tuple[Fingerprint, ...], temperature: float, _of: Comparison) -> TeacherSide:
+def _teacher_side(key: str, temperature: float, _of: Comparison) -> TeacherSide:
     """The teacher's part in every student's summary."""
     return teacher_side(_of.teacher.predictions, T=temperature)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _probabilities(
-    key: tuple[Fingerprint, ...], model: str, temperature: float, _of: Comparison
-) -> np.ndarray:
+def _probabilities(key: str, model: str, temperature: float, _of: Comparison) -> np.ndarray:
     return _of.model(model).predictions.probabilities(temperature)
 
 
@@ -76,7 +74,7 @@ def matched_temperature_of(of: Comparison, model: Model, temperature: float) -> 
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _matched(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> MatchedTemperature:
+def _matched(key: str, model: str, T: float, _of: Comparison) -> MatchedTemperature:
     target = mean_entropy_at(_of.teacher.predictions.logits, T)
     return matched_temperature(_of.model(model).predictions.logits, target, start=T)
 
@@ -86,9 +84,7 @@ def geometry(of: Comparison, model: Model, temperature: float, *, centred: bool 
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _geometry(
-    key: tuple[Fingerprint, ...], model: str, T: float, centred: bool, _of: Comparison
-) -> ClassGeometry:
+def _geometry(key: str, model: str, T: float, centred: bool, _of: Comparison) -> ClassGeometry:
     return class_geometry(_probabilities(key, model, T, _of), centred=centred)
 
 
@@ -98,7 +94,7 @@ def cross(of: Comparison, model: Model, temperature: float) -> CrossGeometry:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _cross(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> CrossGeometry:
+def _cross(key: str, model: str, T: float, _of: Comparison) -> CrossGeometry:
     return cross_gram(_probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of))
 
 
@@ -108,7 +104,7 @@ def rows_similarity(of: Comparison, model: Model, temperature: float) -> RowSimi
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _rows(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> RowSimilarity:
+def _rows(key: str, model: str, T: float, _of: Comparison) -> RowSimilarity:
     assert _of.labels is not None, "pages ask only where there are labels"
     return row_similarity(
         _probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of), _of.labels
@@ -121,7 +117,7 @@ def row_cosines(of: Comparison, model: Model, temperature: float) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _row_cosines(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> np.ndarray:
+def _row_cosines(key: str, model: str, T: float, _of: Comparison) -> np.ndarray:
     return cosines(_probabilities(key, _of.teacher.key, T, _of), _probabilities(key, model, T, _of))
 
 
@@ -135,7 +131,7 @@ def class_order(of: Comparison, how: str) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _cluster_order(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
+def _cluster_order(key: str, _of: Comparison) -> np.ndarray:
     return cluster_order(_geometry(key, _of.teacher.key, 4.0, False, _of).gram)
 
 
@@ -180,7 +176,7 @@ def overlap_difference(
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _overlap_difference(
-    key: tuple[Fingerprint, ...], a: str, b: str, T: float, matched: bool, centred: bool, _of: Comparison
+    key: str, a: str, b: str, T: float, matched: bool, centred: bool, _of: Comparison
 ) -> Interval | None:
     models = [_of.model(name) for name in (a, b)]
     at = [matched_temperature_of(_of, model, T) if matched else T for model in models]
@@ -218,7 +214,7 @@ def over_seeds(of: Comparison, model: Model, temperature: float) -> OverSeeds | 
             marks.append(fingerprint(run.predictions_path(of.split)))
     if len(marks) < 2:
         return None
-    return _over_seeds(of.key[0], tuple(marks), temperature)
+    return _over_seeds(of.teacher.mark, tuple(marks), temperature)
 
 
 def _recipe(about: RunInfo) -> tuple[object, ...]:

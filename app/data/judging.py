@@ -37,7 +37,7 @@ def calibration(of: Comparison, model: Model, temperature: float) -> Calibration
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _calibration(key: tuple[Fingerprint, ...], model: str, T: float, _of: Comparison) -> CalibrationSummary:
+def _calibration(key: str, model: str, T: float, _of: Comparison) -> CalibrationSummary:
     return summarise_calibration(_of.model(model).predictions.logits, _labels(_of), T)
 
 
@@ -85,7 +85,7 @@ def calibration_gap(of: Comparison, first: Model, second: Model, at: tuple[float
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _calibration_gap(
-    key: tuple[Fingerprint, ...], first: str, second: str, at: tuple[float, float], _of: Comparison
+    key: str, first: str, second: str, at: tuple[float, float], _of: Comparison
 ) -> CalibrationGap:
     labels = _labels(_of)
     models = [_of.model(name).predictions for name in (first, second)]
@@ -114,7 +114,7 @@ def judged(of: Comparison, first: Model, second: Model) -> Judged:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _judged(key: tuple[Fingerprint, ...], first: str, second: str, _of: Comparison) -> Judged:
+def _judged(key: str, first: str, second: str, _of: Comparison) -> Judged:
     a, b = (_of.model(name).predictions.predicted for name in (first, second))
     labels, count = _labels(_of), len(_of.class_names)
     return Judged(

@@ -31,7 +31,7 @@ def start_student(of: Comparison, chosen: str) -> Model:
 
 # -- temperature -----------------------------------------------------------------------------------
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _images(key: tuple[Fingerprint, ...], _of: Comparison) -> np.ndarray:
+def _images(key: str, _of: Comparison) -> np.ndarray:
     return lessons.from_sure_to_unsure(entropy(probabilities(_of, _of.teacher, 1.0)), IMAGES)
 
 
@@ -72,7 +72,7 @@ def triangle(of: Comparison, student: Model) -> Triangle | None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _triangle(key: tuple[Fingerprint, ...], student: str, _of: Comparison) -> Triangle | None:
+def _triangle(key: str, student: str, _of: Comparison) -> Triangle | None:
     found = geometry(_of, _of.teacher, 4.0)
     classes = lessons.closest_three(found.gram, found.empty)
     if len(classes) < 3:
@@ -123,7 +123,7 @@ def batch_pulls(of: Comparison, student: Model, number: int) -> BatchPulls:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _batch_pulls(key: tuple[Fingerprint, ...], student: str, number: int, _of: Comparison) -> BatchPulls:
+def _batch_pulls(key: str, student: str, number: int, _of: Comparison) -> BatchPulls:
     at = lessons.batch(_of.n, number)
     s, t = (model.predictions.take(at) for model in (_of.model(student), _of.teacher))
     pulls = lessons.preset_pulls(s.logits, t.logits)

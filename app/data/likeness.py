@@ -85,9 +85,7 @@ def _rows(of: Comparison, model: Model, basis: str) -> np.ndarray | None:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _likeness(
-    key: tuple[Fingerprint, ...], model: str, measure: str, basis: str, T: float, _of: Comparison
-) -> Replicated | None:
+def _likeness(key: str, model: str, measure: str, basis: str, T: float, _of: Comparison) -> Replicated | None:
     chosen = _of.model(model)
     X, Y = _rows(_of, _of.teacher, basis), _rows(_of, chosen, basis)
     if X is None or Y is None or _of.n < 4:
@@ -101,9 +99,7 @@ def _likeness(
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _ranked(
-    key: tuple[Fingerprint, ...], model: str, basis: str, T: float, _of: Comparison
-) -> RankedDistances:
+def _ranked(key: str, model: str, basis: str, T: float, _of: Comparison) -> RankedDistances:
     """15 MB of ranks at 1,208 images, so few are kept."""
     chosen, positions = _of.model(model), sampled(_of)
     if basis == "outputs":
@@ -114,9 +110,7 @@ def _ranked(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _chance(
-    key: tuple[Fingerprint, ...], model: str, measure: str, basis: str, T: float, _of: Comparison
-) -> PermutedNull:
+def _chance(key: str, model: str, measure: str, basis: str, T: float, _of: Comparison) -> PermutedNull:
     if measure == "rsa":
         return rsa_null(
             _ranked(key, _of.teacher.key, basis, T, _of),

@@ -38,7 +38,7 @@ def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _map_view(
-    key: tuple[Fingerprint, ...], model: str, method: str, marks: tuple[Fingerprint, ...], _of: Comparison
+    key: str, model: str, method: str, marks: tuple[Fingerprint, ...], _of: Comparison
 ) -> MapView | None:
     chosen = _of.model(model)
     maps = maps_of(_of, method)
@@ -63,9 +63,7 @@ def simplex(of: Comparison, model: Model, temperature: float, classes: tuple[int
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _simplex(
-    key: tuple[Fingerprint, ...], model: str, temperature: float, classes: tuple[int, ...], _of: Comparison
-) -> Simplex:
+def _simplex(key: str, model: str, temperature: float, classes: tuple[int, ...], _of: Comparison) -> Simplex:
     return simplex_view(probabilities(_of, _of.model(model), temperature), classes)
 
 
@@ -99,5 +97,5 @@ def stop_maps(of: Comparison, method: str) -> None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _job_name(key: tuple[Fingerprint, ...], method: str, _of: Comparison) -> str:
+def _job_name(key: str, method: str, _of: Comparison) -> str:
     return maps_of(_of, method).name

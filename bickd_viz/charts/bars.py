@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.charts.plot import Axis, Plot, Series
 from bickd_viz.scales import nice_ticks, short, text_width, tick_text
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
 
@@ -33,15 +34,7 @@ def leakage_ranking(
     `order_by`. A class that nobody predicts (not-a-number) is not ranked. Each mark carries its original
     class index as 1-D customdata.
     """
-    tables = [np.asarray(values, dtype=np.float64) for _, values in models]
-    for table in tables:
-        if table.shape != (len(class_names),):
-            raise ValueError(f"leakage must have shape ({len(class_names)},), got {table.shape}.")
-    key = tables[order_by]
-    ranked = [
-        int(c) for c in np.argsort(-np.nan_to_num(key, nan=-np.inf), kind="stable") if np.isfinite(key[c])
-    ]
-    ranked = ranked[:top]
+    tables, ranked = _ranked(models, class_names, top, order_by)
     single = len(models) == 1
     names = [short(str(class_names[c]), 18) for c in ranked]
     legend = 0 if single else 12 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
@@ -55,13 +48,7 @@ def leakage_ranking(
     else:
         _dots(fig, models, tables, limits or [None] * len(models), ranked, class_names, x_title, theme)
         legend_below(fig, theme)
-    ends = [end for pair in limits or () if pair is not None for end in pair]
-    shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])
-    shown = shown[np.isfinite(shown)]
-    low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
-    span = high - low or 0.1
-    low = 0.0 if single or low < 0.5 * high else low - 0.06 * span
-    high += (high if single else span) * (0.2 if single else 0.06)
+    low, high = _range(tables, limits, ranked)
     ticks = nice_ticks(low, high, most=4)
     fig.update_xaxes(
         range=[low, high],
@@ -74,6 +61,71 @@ def leakage_ranking(
     fig.update_yaxes(range=[len(ranked) - 0.4, -0.6], tickvals=rows, ticktext=names, ticklabelstandoff=6)
     fig.update_yaxes(tickfont=dict(size=LABEL_SIZE))
     return fig
+
+
+def ranking_plot(
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    class_names: Sequence[str],
+    *,
+    top: int = 12,
+    order_by: int = 0,
+    x_title: str = "leakage",
+    height: int | None = None,
+    limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
+) -> Plot:
+    """`leakage_ranking` for the light canvas: the same classes, order and range; a mark reports its class index."""
+    tables, ranked = _ranked(models, class_names, top, order_by)
+    low, high = _range(tables, limits, ranked)
+    ticks = nice_ticks(low, high, most=4)
+    rows = np.arange(len(ranked), dtype=np.float64)
+    single = len(models) == 1
+    series, block = [], np.array([table[ranked] for table in tables])
+    for (style, _), values, ends in zip(models, block, limits or [None] * len(models), strict=True):
+        notes = [f"{class_names[c]}: {x_title} {v:.3f}" for c, v in zip(ranked, values, strict=True)]
+        whiskers = [] if ends is None or single else [(float(ends[0][c]), float(ends[1][c])) for c in ranked]
+        kind = "bars" if single else "dots"
+        series.append(
+            Series(style.name, style.colour, kind, values, rows, notes, style.symbol, ranked, whiskers)
+        )
+    spans = [] if single else [(k, float(np.nanmin(v)), float(np.nanmax(v))) for k, v in enumerate(block.T)]
+    return Plot(
+        Axis(low, high, ticks, tick_text(ticks, "number"), x_title, grid=not single),
+        Axis(len(ranked) - 0.4, -0.6, rows.tolist(), [short(str(class_names[c]), 18) for c in ranked]),
+        series,
+        height=height or 52 + ROW_HEIGHT * max(len(ranked), 1),
+        names="" if single else "below",
+        spans=spans,
+        first=order_by,
+    )
+
+
+def _ranked(
+    models: Sequence[tuple[ModelStyle, np.ndarray]], class_names: Sequence[str], top: int, order_by: int
+) -> tuple[list[np.ndarray], list[int]]:
+    """Each model's values [C], and the classes shown, the greatest of the model at `order_by` first."""
+    tables = [np.asarray(values, dtype=np.float64) for _, values in models]
+    for table in tables:
+        if table.shape != (len(class_names),):
+            raise ValueError(f"leakage must have shape ({len(class_names)},), got {table.shape}.")
+    key = tables[order_by]
+    order = np.argsort(-np.nan_to_num(key, nan=-np.inf), kind="stable").tolist()
+    return tables, [c for c in order if np.isfinite(key[c])][:top]
+
+
+def _range(
+    tables: Sequence[np.ndarray],
+    limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None,
+    ranked: list[int],
+) -> tuple[float, float]:
+    """Ends of the axis: bars begin at 0, dots where they lie."""
+    single = len(tables) == 1
+    ends = [end for pair in limits or () if pair is not None for end in pair]
+    shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])
+    shown = shown[np.isfinite(shown)]
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
+    span = high - low or 0.1
+    low = 0.0 if single or low < 0.5 * high else low - 0.06 * span
+    return low, high + (high if single else span) * (0.2 if single else 0.06)
 
 
 def _hover(style: ModelStyle, values: np.ndarray, ranked, class_names, x_title: str) -> list[str]:

@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.lines import EndLabel, end_labels
+from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LIGHT, ModelStyle, Theme, layout_defaults
 
 
@@ -26,11 +28,9 @@ def spectrum(
     layout_defaults(fig, theme, height=height, bottom=40, left=8, right=12, top=10)
     labels, lows, highs, longest = [], [0.9], [1.1], 1
     for style, values in models:
-        values = np.asarray(values, dtype=np.float64).ravel()
-        values = np.sort(values[np.isfinite(values)])[::-1]
+        values, drawn = _falling(values)
         if not len(values):
             continue
-        drawn = np.maximum(values, max(values[0], 1e-12) * 1e-4)
         lows.append(float(drawn[-1]))
         highs.append(float(drawn[0]))
         longest = max(longest, len(values))
@@ -68,3 +68,38 @@ def spectrum(
     )
     end_labels(fig, labels, theme, (low, high), height=height)
     return fig
+
+
+def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: int = 220) -> Plot:
+    """`spectrum` for the light canvas."""
+    series, ends, lows, highs, longest = [], [], [0.9], [1.1], 1
+    for style, given in models:
+        values, drawn = _falling(given)
+        if not len(values):
+            continue
+        heights = np.log10(drawn)
+        lows.append(float(drawn[-1]))
+        highs.append(float(drawn[0]))
+        longest = max(longest, len(values))
+        ends.append(EndLabel(style.name, float(heights[-1]), style.colour))
+        notes = [f"{v:.3g}, eigenvalue {k}" for k, v in enumerate(values.tolist(), 1)]
+        series.append(Series(style.name, style.colour, "line", np.arange(1, len(values) + 1), heights, notes))
+    low, high = float(np.log10(min(lows)) - 0.1), float(np.log10(max(highs)) + 0.1)
+    powers = list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
+    across = nice_ticks(1, longest, most=6)
+    return Plot(
+        Axis(0.5, longest + 0.5, across, tick_text(across, "number"), "eigenvalue, by size"),
+        Axis(low, high, powers, [f"{10.0**k:g}" for k in powers], grid=True),
+        series,
+        height=height,
+        names="ends",
+        ends=ends,
+        rules=[("y", 0.0, "")],
+    )
+
+
+def _falling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The finite values, the greatest first, and the same above the floor at which they are drawn."""
+    values = np.asarray(values, dtype=np.float64).ravel()
+    values = np.sort(values[np.isfinite(values)])[::-1]
+    return values, np.maximum(values, max(values[0], 1e-12) * 1e-4) if len(values) else values

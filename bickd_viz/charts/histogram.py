@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, faded, layout_defaults
 
 
@@ -121,6 +123,59 @@ def probability_histogram(
         fig.update_yaxes(range=[0, top * 1.05], nticks=5)
     _legend_above(fig, theme, [sample.name for sample in samples])
     return fig
+
+
+def probability_plot(
+    samples: Sequence[Sample], *, bins: int = 25, x_title: str = "probability", height: int = 220
+) -> Plot:
+    """`probability_histogram` with logarithmic counts for the light canvas."""
+    edges, tables = probability_counts(samples, bins)
+    top = max([1, *(int(counts.max()) for counts in tables)])
+    series = []
+    for sample, counts in zip(samples, tables, strict=True):
+        notes = [
+            f"{n:,} images, {a:.2f} to {b:.2f}"
+            for n, a, b in zip(counts.tolist(), edges, edges[1:], strict=False)
+        ]
+        heights = np.log10(np.maximum(_steps(counts), 0.5))
+        series.append(Series(sample.name, sample.colour, "steps", edges, heights, notes, fill=0.16))
+    powers = range(int(np.log10(top)) + 1)
+    return Plot(
+        Axis(0.0, 1.0, [0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"], x_title),
+        Axis(
+            float(np.log10(0.5)), float(np.log10(top * 1.3)), list(powers), [f"{10**k:,}" for k in powers], grid=True
+        ),
+        series,
+        height=height,
+        names="above",
+    )  # fmt: skip
+
+
+def angles_plot(
+    models: Sequence[tuple[ModelStyle, np.ndarray]], *, bins: int = 45, height: int = 220
+) -> Plot:
+    """`angles` for the light canvas."""
+    edges, tables = angle_counts([values for _, values in models], bins)
+    series, top = [], 0.0
+    for (style, _), counts in zip(models, tables, strict=True):
+        share = _steps(counts) / max(counts.sum(), 1)
+        top = max(top, float(share.max()))
+        notes = [
+            f"{v:.1%} of pairs, {a:.0f}° to {b:.0f}°"
+            for v, a, b in zip(share, edges, edges[1:], strict=False)
+        ]
+        series.append(Series(style.name, style.colour, "steps", edges, share, notes))
+    across, up = nice_ticks(float(edges[0]), float(edges[-1]), most=7), nice_ticks(0.0, top or 1.0, most=4)
+    return Plot(
+        Axis(
+            float(edges[0]), float(edges[-1]), across, [f"{t}°" for t in tick_text(across, "number")],
+            "angle between two classes",
+        ),
+        Axis(0.0, (top or 1.0) * 1.06, up, tick_text(up, "percent"), grid=True),
+        series,
+        height=height,
+        names="above",
+    )  # fmt: skip
 
 
 def angles(

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.lines import EndLabel, end_labels
+from bickd_viz.charts.plot import Axis, Plot, Series
 from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
@@ -73,6 +74,57 @@ def sharpness_curves(
     return fig
 
 
+def sharpness_plot(
+    curves: Sequence[Curve],
+    *,
+    x_title: str,
+    y_title: str = "overlap",
+    mark: float | None = None,
+    mark_name: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    height: int = 260,
+) -> Plot:
+    """`sharpness_curves` for the light canvas."""
+
+    def across(x):
+        return np.log10(x) if log_x else np.asarray(x, dtype=np.float64)
+
+    def up(y):
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0 and below leave a gap
+            return np.log10(y) if log_y else np.asarray(y, dtype=np.float64)
+
+    series, values, places, ends = [], [np.zeros(0)], [np.zeros(0)], []
+    for curve in curves:
+        heights = up(curve.y)
+        good = np.isfinite(heights)
+        if not good.any():
+            continue
+        look, y = curve.style, np.asarray(curve.y, dtype=np.float64)
+        values.append(y[good])
+        places.append(np.asarray(curve.x, dtype=np.float64))
+        ends.append(EndLabel(look.name, float(heights[good][-1]), look.colour))
+        notes = [f"{y_title} {v:.3f}\n{words}" for v, words in zip(y.tolist(), curve.note, strict=True)]
+        now = None
+        if curve.now is not None and np.isfinite(curve.now).all():
+            now = (float(across(curve.now[0])), float(up(curve.now[1])), f"now: {y_title} {curve.now[1]:.3f}")
+        series.append(
+            Series(look.name, look.colour, "line", across(curve.x), heights, notes, look.symbol, now=now)
+        )
+    x, y_range = np.concatenate(places), _y_range(np.concatenate(values), log_y)
+    up_ticks, up_texts = _y_ticks(y_range, log_y)
+    low, high, x_ticks = _x_ticks(x, log_x)
+    return Plot(
+        Axis(float(across(low)), float(across(high)), across(x_ticks).tolist(), _x_texts(x_ticks, log_x), x_title),
+        Axis(*y_range, up(up_ticks).tolist(), up_texts, y_title, grid=True),
+        series,
+        height=height,
+        names="ends",
+        ends=ends,
+        rules=[("x", float(across(mark)), mark_name)] if mark is not None and len(x) else [],
+    )  # fmt: skip
+
+
 def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: str, theme: Theme) -> None:
     """The line of one model, and the dot where it stands now."""
     fig.add_trace(
@@ -125,22 +177,34 @@ def _axes(
     log_y: bool,
     theme: Theme,
 ) -> None:
-    if log_y:
-        powers = [m * 10.0**k for k in range(-8, 2) for m in (1, 3)]
-        ticks = [t for t in powers if y[0] <= np.log10(t) <= y[1]]
-        ticks = ticks if len(ticks) <= 6 else [t for t in ticks if round(np.log10(t) % 1, 6) == 0]
-        fig.update_yaxes(type="log", range=list(y), tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
-    else:
-        ticks = nice_ticks(*y, most=5)
-        fig.update_yaxes(range=list(y), tickvals=ticks, ticktext=tick_text(ticks, "number"))
+    ticks, texts = _y_ticks(y, log_y)
+    fig.update_yaxes(type="log" if log_y else None, range=list(y), tickvals=ticks, ticktext=texts)
     fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
-    first, last = (float(x.min()), float(x.max())) if len(x) else (0.0, 1.0)
-    last = last if last > first else first + 1.0
+    first, last, shown = _x_ticks(x, log_x)
     fig.update_xaxes(title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted))
+    ends = [np.log10(first), np.log10(last)] if log_x else [first, last]
+    fig.update_xaxes(type="log" if log_x else None, range=ends, tickvals=shown)
+    fig.update_xaxes(ticktext=_x_texts(shown, log_x))
+
+
+def _y_ticks(y: tuple[float, float], log_y: bool) -> tuple[list[float], list[str]]:
+    if not log_y:
+        ticks = nice_ticks(*y, most=5)
+        return ticks, tick_text(ticks, "number")
+    powers = [m * 10.0**k for k in range(-8, 2) for m in (1, 3)]
+    ticks = [t for t in powers if y[0] <= np.log10(t) <= y[1]]
+    ticks = ticks if len(ticks) <= 6 else [t for t in ticks if round(np.log10(t) % 1, 6) == 0]
+    return ticks, [f"{t:g}" for t in ticks]
+
+
+def _x_ticks(x: np.ndarray, log_x: bool) -> tuple[float, float, list[float]]:
+    """First and last value of the axis, and its ticks."""
+    first, last = (float(x.min()), float(x.max())) if len(x) else (0.5 if log_x else 0.0, 1.0)
+    last = last if last > first else first + 1.0
     if log_x:
-        shown = [t for t in (0.5, 1, 2, 4, 8, 16) if first <= t <= last]
-        fig.update_xaxes(type="log", range=[np.log10(first), np.log10(last)], tickvals=shown)
-        fig.update_xaxes(ticktext=[f"{t:g}" for t in shown])
-    else:
-        across = nice_ticks(first, last, most=5)
-        fig.update_xaxes(range=[first, last], tickvals=across, ticktext=tick_text(across, "number"))
+        return first, last, [t for t in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0) if first <= t <= last]
+    return first, last, nice_ticks(first, last, most=5)
+
+
+def _x_texts(ticks: list[float], log_x: bool) -> list[str]:
+    return [f"{t:g}" for t in ticks] if log_x else tick_text(ticks, "number")

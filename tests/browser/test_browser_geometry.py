@@ -32,7 +32,7 @@ def test_a_cell_leads_to_the_images_that_carry_it(app: AppPage):
         expect(card).to_contain_text(f"of {row} and {column}")
         expect(card).to_contain_text("of 1,208 carr")
         expect(card.locator("img")).to_have_count(12)
-        expect(card.locator(".js-plotly-plot")).to_have_count(1)
+        expect(card.locator(".bkplot svg[role=img]")).to_have_count(1)
     expect(app.key("selection-bar")).to_contain_text(f"{row} × {column} in BicKD")
 
 
@@ -65,13 +65,25 @@ def test_matched_entropy_acts_on_title_matrices_and_samples(app: AppPage):
 
 def test_a_class_of_the_ranking_becomes_the_selection(app: AppPage):
     app.open("class_geometry", VIEW)
-    dot = app.key("geometry-leakage").locator(".scatterlayer .point").first
+    dot = app.key("geometry-leakage").locator("[data-id]").first
     dot.scroll_into_view_if_needed()
     with app.rerun():
         dot.click(force=True)
     name = app.query()["selection"].removeprefix("class:")
     assert app.query()["pair"].startswith(f"{name}~")
     expect(app.key("selection-bar")).to_contain_text(f"class {name}")
+
+
+def test_the_ranking_is_walked_with_the_keyboard(app: AppPage):
+    app.open("class_geometry", VIEW)
+    ranking = app.key("geometry-leakage").locator(".bkplot")
+    ranking.press("ArrowDown")
+    ranking.press("ArrowDown")
+    said = ranking.locator(".tip").inner_text()
+    with app.rerun():
+        ranking.press("Enter")
+    name = app.query()["selection"].removeprefix("class:")
+    assert f"{name}: leakage" in said
 
 
 def test_an_uploaded_hierarchy_is_checked_row_by_row_and_used(app: AppPage, tmp_path: Path):

@@ -1,0 +1,45 @@
+"""Lines, steps, dots and bars drawn as SVG in the browser (`frontend/plot.js`), for charts that follow every interaction.
+
+A Plotly figure costs some 20 to 80 ms to build and as much to draw; seven of them at each change of the temperature were
+what Class geometry waited for. The Plotly twin is drawn when somebody takes the chart away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from app.components import export_menu
+from app.components.chart import Take
+from bickd_viz import Theme
+from bickd_viz.charts import Plot
+
+_FRONTEND = Path(__file__).parent / "frontend"
+_component = st.components.v2.component(
+    "bickd_plot",
+    css=(_FRONTEND / "plot.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "plot.js").read_text(encoding="utf-8"),
+)
+
+
+def show(
+    plot: Plot, key: str, *, theme: Theme, take: Take, on_pick: Callable[[int], None] | None = None
+) -> None:
+    """Draw it; `take` names its Plotly twin.
+
+    on_pick: called with the id of the mark that was clicked, or chosen by the keyboard.
+    """
+
+    def picked() -> None:
+        id = st.session_state[key].get("picked")
+        if id is not None and on_pick is not None:
+            on_pick(int(id))
+
+    data = {**plot.data(theme), "label": take.title, "clickable": on_pick is not None}
+    _component(key=key, data=data, on_picked_change=picked)
+    assert take.figure is not None, "a light chart has a Plotly twin"
+    export_menu.offer(
+        key, take.title, take.figure, take.table, sentence=take.sentence, x_title=take.x_title, y_title=take.y_title,
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""A ranking of classes by a figure, for all models of a comparison; a mark reports its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app import data
+from app.components import plot, style
+from app.components.chart import Take
+from bickd_viz import tables
+from bickd_viz.charts import leakage_ranking, ranking_plot
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def show(
+    of: data.Comparison,
+    models: Sequence[tuple[data.Model, np.ndarray]],
+    key: str,
+    *,
+    title: str,
+    order_by: data.Model,
+    what: str,
+    column: str,
+    top: int,
+    height: int,
+    on_class: Callable[[int], None],
+    limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
+    sentence: str = "",
+) -> None:
+    """The `top` classes by the values [C] of `order_by`.
+
+    what: the axis's title; column: what the figure is called in the table of the export.
+    """
+    looks, theme = style.styles(of), style.theme()
+    drawn = [(looks[model.key], values) for model, values in models]
+    place = [model.key for model, _ in models].index(order_by.key)
+
+    def figure() -> go.Figure:
+        return leakage_ranking(
+            drawn,
+            of.class_names,
+            top=top,
+            order_by=place,
+            x_title=what,
+            theme=theme,
+            height=height,
+            limits=limits,
+        )
+
+    plot.show(
+        ranking_plot(
+            drawn, of.class_names, top=top, order_by=place, x_title=what, height=height, limits=limits
+        ),
+        key,
+        theme=theme,
+        take=Take(
+            title, lambda: tables.ranking_table(drawn, of.class_names, column), sentence, figure=figure
+        ),
+        on_pick=on_class,
+    )
