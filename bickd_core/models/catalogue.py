@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from bickd_core.models.plans import PLANS, VGG_BLOCKS, Layer
 from bickd_core.naming import nearest
@@ -31,7 +34,12 @@ class ModelInfo:
         return self.widths[-1]
 
     def layers(self, num_classes: int, in_channels: int = 3, image_size: int = 32) -> tuple[Layer, ...]:
-        """All layers with weights, the stem first and the classifier last."""
+        """All layers with weights, the stem first and the classifier last.
+
+        Raises ValueError for a network that is not of the catalogue: only its builder knows them.
+        """
+        if self.family not in PLANS:
+            raise ValueError(f"the layers of {self.name} are known only when it is built; use create_model.")
         return _layers(self.family, self.depth, self.widths, num_classes, in_channels, image_size)
 
     def parameters(self, num_classes: int, in_channels: int = 3) -> int:
@@ -116,9 +124,34 @@ _SPELLINGS = {_plain(name): name for name in MODELS} | {
 """Plain names, and what RepDistiller and mdistiller call the same network."""
 
 
-def resolve(name: str) -> ModelInfo:
-    """The catalogue's entry for `name`, whatever its case and signs; its `name` is the one to store.
+TIMM = "timm:"
+_OWN: dict[str, tuple[ModelInfo, Callable[..., Any]]] = {}
 
+
+def register_model(name: str, build: Callable[..., Any], *, title: str = "") -> None:
+    """Let `create_model`, and so a run of this process, know a network of one's own by `name`.
+
+    build: called with num_classes= and in_channels=, gives a network with the interface of ours, for example a
+    `bickd_core.models.wrapped.Wrapped`. title: for people. A process that has not registered it can still look
+    at its finished runs, but cannot build it. Raises ValueError for a name of the catalogue or one that cannot
+    be part of a run's name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
+        raise ValueError(f"name must be letters, digits, '.', '_' and '-', at most 40, but {name!r} came.")
+    if _plain(name) in _SPELLINGS:
+        raise ValueError(f"name must not be one of the catalogue's, but {name!r} came; choose another.")
+    _OWN[name] = (ModelInfo(name, "own", title or name, 0, ()), build)
+
+
+def builder_of(name: str) -> Callable[..., Any]:
+    """What `register_model` was given for `name`."""
+    return _OWN[name][1]
+
+
+def resolve(name: str) -> ModelInfo:
+    """The entry for `name`, whatever its case and signs; its `name` is the one to store.
+
+    `timm:NAME` and registered names are found too; nothing is known of them but the name.
     Raises ValueError with the nearest and all known names otherwise.
 
     >>> resolve("resnet8x4").widths
@@ -126,9 +159,24 @@ def resolve(name: str) -> ModelInfo:
     >>> resolve("wrn_16_2").name
     'wrn-16-2'
     """
+    if name in _OWN:
+        return _OWN[name][0]
+    if name.startswith(TIMM):
+        return _timm(name)
     known = _SPELLINGS.get(_plain(name))
     if known is not None:
         return MODELS[known]
-    near = nearest(name, MODELS)
+    near = nearest(name, [*MODELS, *_OWN])
     hint = f"; the nearest is {near!r}" if near else ""
-    raise ValueError(f"model must be one of {', '.join(MODELS)}, but {name!r} came{hint}.")
+    raise ValueError(
+        f"model must be one of {', '.join([*MODELS, *_OWN])} or {TIMM}NAME, but {name!r} came{hint}."
+    )
+
+
+def _timm(name: str) -> ModelInfo:
+    """Nothing is imported: whether it builds shows in `create_model`."""
+    if importlib.util.find_spec("timm") is None:
+        raise ValueError(
+            f"{name} needs the package timm, which is not installed; run `pip install timm` first."
+        )
+    return ModelInfo(name, "timm", f"{name.removeprefix(TIMM)} of timm", 0, ())

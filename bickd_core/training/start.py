@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
+import re
 from pathlib import Path
 
 from bickd_core.data.registry import checked_size, dataset_info, short_name
@@ -67,7 +68,8 @@ def teacher_reference(run: RunFolder, dataset: str, size: int) -> TeacherRef:
 
 def default_name(config: TrainConfig) -> str:
     what = "teacher" if config.role == "teacher" else config.objective.kind
-    return f"{short_name(config.dataset)}-{config.arch}-{what}-s{config.seeds.weights}"
+    name = f"{short_name(config.dataset)}-{config.arch}-{what}-s{config.seeds.weights}"
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)  # a model may be called timm:NAME
 
 
 def file_sha256(path: Path) -> str:

@@ -1,0 +1,97 @@
+"""timm:NAME with a stand-in for the package, without it, and with one that does not import."""
+
+import sys
+import textwrap
+
+import pytest
+import torch
+from run_helpers import small_config
+
+from bickd_core.models import resolve
+from bickd_core.models.factory import create_model
+from bickd_core.training.start import create_run
+
+FAKE = """
+    from torch import nn
+
+    def list_models():
+        return ["tiny", "tokens", "headless"]
+
+    class Tiny(nn.Module):
+        def __init__(self, num_classes, in_chans):
+            super().__init__()
+            self.stem = nn.Conv2d(in_chans, 4, 3, padding=1)
+            self.stage = nn.Conv2d(4, 8, 3, stride=2, padding=1)
+            self.fc = nn.Linear(8, num_classes)
+            self.feature_info = [{"module": "stem", "num_chs": 4}, {"module": "stage", "num_chs": 8}]
+
+        def get_classifier(self):
+            return self.fc
+
+        def forward(self, x):
+            return self.fc(self.stage(self.stem(x)).mean((2, 3)))
+
+    class Headless(Tiny):
+        def get_classifier(self):
+            return self.stage
+
+    def create_model(name, pretrained, num_classes, in_chans):
+        assert pretrained is False
+        return (Headless if name == "headless" else Tiny)(num_classes, in_chans)
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    def write(code):
+        (tmp_path / "timm").mkdir()
+        (tmp_path / "timm" / "__init__.py").write_text(textwrap.dedent(code))
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "timm", raising=False)
+
+    yield write
+    sys.modules.pop("timm", None)
+
+
+def test_a_network_of_timm_gives_features_maps_and_stages(install):
+    install(FAKE)
+    assert resolve("timm:tiny").title == "tiny of timm"
+    model = create_model("timm:tiny", num_classes=7, in_channels=1)
+    outputs = model.outputs(torch.rand(2, 1, 8, 8), features=True, maps=True, stages=True)
+    assert outputs.logits.shape == (2, 7)
+    assert outputs.features.shape == (2, 8)
+    assert outputs.maps.shape == (2, 8, 4, 4)
+    assert model.stage_names == ("stem", "stage", "features")
+    assert [stage.shape[1] for stage in outputs.stages] == [4, 8, 8]
+    assert "fc.weight" in model.state_dict()
+
+
+def test_names_that_timm_does_not_have_and_heads_that_do_not_fit(install):
+    install(FAKE)
+    with pytest.raises(ValueError, match="timm has no model 'tinny'; the nearest is 'tiny'"):
+        create_model("timm:tinny", num_classes=7)
+    with pytest.raises(ValueError, match="timm:headless ends in a Conv2d and not in one nn.Linear"):
+        create_model("timm:headless", num_classes=7)
+
+
+def test_a_run_can_be_named_after_it(install, library):
+    install(FAKE)
+    run = create_run(small_config(role="teacher", arch="timm:tiny"), library)
+    assert run.key == "digits-timm-tiny-teacher-s1"
+    assert run.info().arch == "timm:tiny"
+
+
+def test_a_timm_that_does_not_import_says_why(install):
+    install("raise RuntimeError('operator torchvision::nms does not exist.\\nmore')")
+    with pytest.raises(
+        ValueError, match=r"RuntimeError: operator torchvision::nms does not exist\); install"
+    ) as caught:
+        create_model("timm:tiny", num_classes=7)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_timm_it_is_said_before_a_run_is_made(monkeypatch, library):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="timm:tiny needs the package timm, which is not installed"):
+        create_run(small_config(role="teacher", arch="timm:tiny"), library)
+    assert not list(library.own.glob("*"))
