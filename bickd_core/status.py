@@ -86,6 +86,8 @@ class Status:
     """Device, precision and threads with the reason for each."""
     seconds: float = 0.0
     """Time spent so far, over all its workers."""
+    cpu_seconds: float = 0.0
+    """Processor time spent so far, over all threads and workers; a run of a race is charged its part."""
 
     @property
     def active(self) -> bool:

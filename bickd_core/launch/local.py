@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import bickd_core
 from bickd_core.launch.protocol import Poll
 from bickd_core.launch.slots import default_slots
 from bickd_core.runs import Library, RunFolder
-from bickd_core.training.config import TrainConfig
+from bickd_core.training.config import TrainConfig, check_alike
 from bickd_core.training.start import create_run
 
 
@@ -21,6 +23,25 @@ def submit(config: TrainConfig, library: Library, *, name: str | None = None, ti
     run = create_run(config, library, name=name, title=title)
     _reap(start_worker(run, library))
     return run
+
+
+def submit_race(configs: Sequence[TrainConfig], library: Library) -> list[RunFolder]:
+    """Make a run folder for each config and start one worker on all: they share batches and teacher passes.
+
+    Raises:
+        ValueError: the configs do not agree in what they share, or one of them cannot be started; then none is.
+    """
+    check_alike(configs)
+    made: list[RunFolder] = []
+    try:
+        for config in configs:
+            made.append(create_run(config, library))
+        _reap(start_worker(made[0], library, others=made[1:]))
+    except BaseException:
+        for run in made:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return made
 
 
 def resume(run: RunFolder, library: Library) -> None:
@@ -67,10 +88,13 @@ class LocalLauncher:
         return status.state  # type: ignore[return-value]
 
 
-def worker_command(run: RunFolder, library: Library, python: str = sys.executable) -> list[str]:
-    """The command behind a run, wherever it works."""
+def worker_command(
+    run: RunFolder, library: Library, python: str = sys.executable, *, others: Sequence[RunFolder] = ()
+) -> list[str]:
+    """The command behind a run, wherever it works; `others` race it, in the same process."""
+    runs = [str(each.path.resolve()) for each in (run, *others)]
     folders = ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
-    return [python, "-m", "bickd_core.training.worker", str(run.path.resolve()), *folders]
+    return [python, "-m", "bickd_core.training.worker", *runs, *folders]
 
 
 def worker_environment(slots: int | None = None) -> dict[str, str]:
@@ -85,15 +109,18 @@ def worker_environment(slots: int | None = None) -> dict[str, str]:
     return found if slots is None else {**found, "BICKD_SLOTS": str(slots)}
 
 
-def start_worker(run: RunFolder, library: Library, *, slots: int | None = None) -> subprocess.Popen[bytes]:
+def start_worker(
+    run: RunFolder, library: Library, *, slots: int | None = None, others: Sequence[RunFolder] = ()
+) -> subprocess.Popen[bytes]:
     """The worker process, detached: its own session, its output in the run's log. The caller waits for its end.
 
+    others: runs that race this one: they share its batches and teacher passes, in one process.
     slots: how many workers work at once on this library, this one among them; BICKD_SLOTS or the machine's
     default if None.
     """
     with open(run.log_path, "ab") as log:
         return subprocess.Popen(
-            worker_command(run, library),
+            worker_command(run, library, others=others),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +21,7 @@ __all__ = [
     "Seeds",
     "Step",
     "TrainConfig",
+    "check_alike",
     "one_sentence",
 ]
 
@@ -114,6 +116,17 @@ class TrainConfig(_Strict):
     optimizer: Optimizer = SGD()
     schedule: Schedule = Cosine()
     seeds: Seeds = Seeds()
+    teacher_outputs: Literal["auto", "live", "stored"] = Field(
+        "auto",
+        description="a forward pass of the teacher in every step, or its outputs stored by view and shared by runs; "
+        "auto: stored, but live where the objective needs feature maps",
+    )
+    view_pool: int | None = Field(
+        None,
+        gt=0,
+        description="use only this many augmented views, in turn; a new one each epoch if not given",
+    )
+    extends: str | None = Field(None, description="run key or folder of a finished run to go on from")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(
@@ -132,6 +145,30 @@ class TrainConfig(_Strict):
         if self.role == "teacher" and self.teacher:
             raise ValueError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
         return self
+
+
+SHARED = (
+    "dataset", "image_size", "train_limit", "validation_seed", "teacher", "batch_size", "augment",
+    "teacher_outputs", "view_pool", "extends", "precision", "device", "threads",
+)  # fmt: skip
+"""What the runs of a race must have alike, besides the seeds of order and augmentation."""
+
+
+def check_alike(configs: Sequence[TrainConfig]) -> None:
+    """Raise ValueError where the runs of a race would not see the same batches."""
+    first = configs[0]
+    for other in configs[1:]:
+        for name in SHARED:
+            if getattr(first, name) != getattr(other, name):
+                raise ValueError(
+                    f"the runs of a race must have the same `{name}`, got {getattr(first, name)!r} and "
+                    f"{getattr(other, name)!r}; start them as runs of their own."
+                )
+        if (first.seeds.order, first.seeds.augmentation) != (other.seeds.order, other.seeds.augmentation):
+            raise ValueError(
+                "the runs of a race must have the same seeds of order and augmentation; "
+                "start other seeds as a race of their own."
+            )
 
 
 def one_sentence(error: ValidationError) -> str:

@@ -1,25 +1,22 @@
 """The training loop, for teachers and students alike.
 
 Chance enters by three seeds only, each used without touching global state: initial weights, the order of
-samples (a function of seed and epoch) and augmentation (a function of sample id, epoch and seed). So a run
+samples (a function of seed and epoch) and augmentation (a function of sample id, view and seed). So a run
 that is killed at any step and resumed has, on a CPU with the same threads, the very weights of an unbroken one.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from bickd_core.atomic import write_bytes
 from bickd_core.checkpoints import save_weights
-from bickd_core.data.augment import augment
+from bickd_core.data.base import mix64
 from bickd_core.geometry import overlap, softmax
 from bickd_core.models.outputs import Outputs
 from bickd_core.predictions import PredictionsError, to_half
@@ -28,6 +25,7 @@ from bickd_core.status import Progress
 from bickd_core.training.evaluate import predict
 from bickd_core.training.schedule import learning_rate_factor
 from bickd_core.training.setup import Job
+from bickd_core.training.state import Position, TrainingError, load_state, save_state
 
 CHECKPOINT_SECONDS = 20.0
 """How much work a kill may cost at most, besides every finished epoch."""
@@ -35,20 +33,107 @@ OVERLAP_TEMPERATURE = 4.0
 """Temperature at which the overlap in metrics.jsonl is taken."""
 
 
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why in one sentence."""
+class Runner:
+    """One run in training: `advance` takes it a step further until `state` is another than "training".
 
+    Args:
+        report: gets the progress after every step.
+        should_stop: asked before every step; the state is saved before the run is "stopped".
+        stop_after: (epoch, step) at which to stop, for tests.
+    """
 
-@dataclass
-class Position:
-    """Where in a run we are, with what was summed up in the unfinished epoch; part of resume."""
+    def __init__(
+        self,
+        job: Job,
+        run: RunFolder,
+        *,
+        report: Callable[[Progress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        stop_after: tuple[int, int] | None = None,
+    ) -> None:
+        self.job, self.run = job, run
+        self.at = load_state(job, run)
+        self.state: Literal["training", "stopped", "finished"] = "training"
+        self._report, self._should_stop, self._stop_after = report, should_stop, stop_after
+        self._saved = time.monotonic()
+        self._epoch = -1  # the epoch that `_order` belongs to
+        self._order = torch.empty(0, dtype=torch.int64)
+        if self.at.epoch >= job.config.epochs:
+            self._end()
 
-    epoch: int = 0
-    step: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    best_accuracy: float = -1.0
-    best_epoch: int = -1
+    def advance(self) -> None:
+        """One step, with what is due before it and, after an epoch's last, what follows it.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        job, at = self.job, self.at
+        if self._stop_now() or not self._begin_epoch():
+            return
+        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+            self._save()
+
+        picked = self._order[at.step * job.batch_size : (at.step + 1) * job.batch_size]
+        started = time.monotonic()
+        for name, value in train_step(job, picked, at).items():
+            at.sums[name] = at.sums.get(name, 0.0) + value
+        at.step += 1
+        at.seconds += time.monotonic() - started
+        self._report(progress_of(job, at))
+        if at.step == job.steps:
+            self._end_epoch()
+
+    def _stop_now(self) -> bool:
+        if self._should_stop() or self._stop_after == (self.at.epoch, self.at.step):
+            self._save()
+            self.state = "stopped"
+        return self.state == "stopped"
+
+    def _begin_epoch(self) -> bool:
+        """Order and teacher's view of this epoch; False where it was stopped meanwhile."""
+        if self._epoch == self.at.epoch:
+            return True
+        started = time.monotonic()
+        for _ in self.job.batches.prepare(self.at.epoch):
+            if self._stop_now():
+                return False
+        self.at.seconds += time.monotonic() - started
+        self._order = sample_order(
+            len(self.job.train), self.job.config.seeds.order, self.job.first_view + self.at.epoch
+        ).to(self.job.hardware.device)
+        self._epoch = self.at.epoch
+        self.job.student.train()
+        return True
+
+    def _end_epoch(self) -> None:
+        """Measure, write, save."""
+        job, run, at = self.job, self.run, self.at
+        record, logits = end_of_epoch(job, at)
+        if record["validation_accuracy"] > at.best_accuracy:
+            at.best_accuracy, at.best_epoch = record["validation_accuracy"], at.epoch
+            save_weights(job.student, run.best_path, metadata={"epoch": str(at.epoch)})
+        run.append_metrics(record)
+        extend_trajectory(run, job, at.epoch, logits)
+        at.epoch, at.step, at.sums, at.seconds = at.epoch + 1, 0, {}, 0.0
+        self._save()
+        self._report(progress_of(job, at, record["images_per_second"]))
+        if at.epoch >= job.config.epochs:
+            self._end()
+
+    def _save(self) -> None:
+        save_state(self.job, self.run, self.at)
+        self._saved = time.monotonic()
+
+    def _end(self) -> None:
+        config = self.job.config
+        save_weights(
+            self.job.student,
+            self.run.weights_path,
+            metadata={"epoch": str(config.epochs - 1), "arch": config.arch},
+        )
+        if self.at.best_epoch == config.epochs - 1:
+            self.run.best_path.unlink(missing_ok=True)
+        self.state = "finished"
 
 
 def fit(
@@ -59,57 +144,15 @@ def fit(
     should_stop: Callable[[], bool] = lambda: False,
     stop_after: tuple[int, int] | None = None,
 ) -> Literal["finished", "stopped"]:
-    """Train from where `run` stands to its last epoch, or until `should_stop`.
-
-    Args:
-        report: gets the progress after every step.
-        should_stop: asked before every step; the state is saved before this returns "stopped".
-        stop_after: (epoch, step) at which to stop, for tests.
+    """Train from where `run` stands to its last epoch, or until it is stopped; arguments as of `Runner`.
 
     Raises:
         TrainingError: the loss is not finite.
     """
-    config, steps = job.config, job.steps
-    at = load_state(job, run)
-    saved = time.monotonic()
-    while at.epoch < config.epochs:
-        order = sample_order(len(job.train.labels), config.seeds.order, at.epoch).to(job.hardware.device)
-        job.student.train()
-        while at.step < steps:
-            # -- stop or save, when asked or due --------------------------------------------------
-            if should_stop() or stop_after == (at.epoch, at.step):
-                save_state(job, run, at)
-                return "stopped"
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save_state(job, run, at)
-                saved = time.monotonic()
-
-            # -- one step -------------------------------------------------------------------------
-            picked = order[at.step * job.batch_size : (at.step + 1) * job.batch_size]
-            started = time.monotonic()
-            for name, value in train_step(job, picked, at).items():
-                at.sums[name] = at.sums.get(name, 0.0) + value
-            at.step += 1
-            at.seconds += time.monotonic() - started
-            report(progress_of(job, at))
-
-        # -- end of an epoch: measure, write, save ----------------------------------------------------
-        record, logits = end_of_epoch(job, at)
-        if record["validation_accuracy"] > at.best_accuracy:
-            at.best_accuracy, at.best_epoch = record["validation_accuracy"], at.epoch
-            save_weights(job.student, run.best_path, metadata={"epoch": str(at.epoch)})
-        run.append_metrics(record)
-        extend_trajectory(run, job, at.epoch, logits)
-        at.epoch, at.step, at.sums, at.seconds = at.epoch + 1, 0, {}, 0.0
-        save_state(job, run, at)
-        saved = time.monotonic()
-        report(progress_of(job, at, record["images_per_second"]))
-    save_weights(
-        job.student, run.weights_path, metadata={"epoch": str(config.epochs - 1), "arch": config.arch}
-    )
-    if at.best_epoch == config.epochs - 1:
-        run.best_path.unlink(missing_ok=True)
-    return "finished"
+    runner = Runner(job, run, report=report, should_stop=should_stop, stop_after=stop_after)
+    while runner.state == "training":
+        runner.advance()
+    return runner.state
 
 
 def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]:
@@ -120,22 +163,14 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
     for group in job.optimizer.param_groups:
         group["lr"] = rate
 
-    images, labels, ids = job.train.batch(picked)
-    if config.augment:
-        how = job.dataset.augmentation
-        images = augment(
-            images, ids, view=at.epoch, seed=config.seeds.augmentation, pad=how.pad, flip=how.flip
+    batch = job.batches.get(picked, at.epoch, at.step)
+    needs = job.objective.needs
+    with _own_chance(job, at), job.fabric.autocast():
+        student: Outputs = job.student.outputs(  # type: ignore[operator]
+            batch.inputs, features="features" in needs, maps="maps" in needs
         )
-    x = job.normalise(images)
-
-    features, maps = "features" in job.objective.needs, "maps" in job.objective.needs
-    with job.fabric.autocast():
-        student: Outputs = job.student.outputs(x, features=features, maps=maps)  # type: ignore[operator]
-        teacher: Outputs | None = None
-        if job.teacher is not None and job.objective.needs_teacher:
-            with torch.no_grad():
-                teacher = job.teacher.outputs(x, features=features, maps=maps)  # type: ignore[operator]
-        terms = job.objective(student, teacher, labels, progress)
+        student.ids = batch.ids
+        terms = job.objective(student, batch.teacher, batch.labels, progress)
     loss = torch.stack(list(terms.values())).sum()
     if not torch.isfinite(loss):
         parts = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
@@ -147,9 +182,21 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
     loss.backward()
     job.optimizer.step()
 
-    right = (student.logits.detach().argmax(dim=1) == labels).float().mean()
+    right = (student.logits.detach().argmax(dim=1) == batch.labels).float().mean()
     values = {f"loss_{name}": float(term.detach()) for name, term in terms.items()}
     return {"loss": float(loss.detach()), **values, "train_accuracy": float(right), "learning_rate": rate}
+
+
+@contextlib.contextmanager
+def _own_chance(job: Job, at: Position) -> Iterator[None]:
+    """For a student with dropout: torch's generators seeded from this step, and afterwards as they were."""
+    if not job.draws:
+        yield
+        return
+    device = job.hardware.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(mix64(mix64(job.config.seeds.weights) + (at.epoch << 32) + at.step) >> 1)
+        yield
 
 
 def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
@@ -213,38 +260,3 @@ def extend_trajectory(run: RunFolder, job: Job, epoch: int, logits: np.ndarray) 
             "labels": validation.labels[job.probe],
         }
     )
-
-
-def save_state(job: Job, run: RunFolder, at: Position) -> None:
-    """Everything a resume needs, in one file, written atomically."""
-    state = {
-        "position": dict(vars(at)),
-        "student": job.student.state_dict(),
-        "optimizer": job.optimizer.state_dict(),
-        "objective": job.objective.state_dict(),
-    }
-    # By way of memory: torch's own file writer reports a full disk as an error without errno.
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    run.resume_path.parent.mkdir(exist_ok=True)
-    write_bytes(run.resume_path, buffer.getvalue())
-
-
-def load_state(job: Job, run: RunFolder) -> Position:
-    """Put the job where the run stands; at the start when nothing was saved.
-
-    Raises:
-        TrainingError: what was saved cannot be read.
-    """
-    if not run.resume_path.exists():
-        return Position()
-    try:
-        state = torch.load(run.resume_path, map_location=job.hardware.device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(
-            "resume/state.pt is damaged and the run cannot go on from it; delete that file to start from the beginning."
-        ) from error
-    job.student.load_state_dict(state["student"])
-    job.optimizer.load_state_dict(state["optimizer"])
-    job.objective.load_state_dict(state["objective"])
-    return Position(**state["position"])

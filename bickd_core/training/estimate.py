@@ -12,11 +12,15 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bickd_core.runs import Library
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.worker import explain
+
+if TYPE_CHECKING:
+    from bickd_core.training.setup import Job
+    from bickd_core.training.teacher import TeacherOutputs
 
 FINISHING_SECONDS = 10.0
 """Test predictions, latency and the map: some seconds, hardly different from run to run."""
@@ -24,6 +28,8 @@ FINISHING_SECONDS = 10.0
 
 def measure_speed(config: TrainConfig, library: Library, *, seconds: float = 4.0) -> dict[str, Any]:
     """Real steps for some seconds after a warm-up, and one evaluation.
+
+    The teacher's passes count as far as its views are not stored yet.
 
     Returns:
         images_per_second; loading, evaluating and finishing: seconds before the first step, after each epoch and
@@ -34,16 +40,25 @@ def measure_speed(config: TrainConfig, library: Library, *, seconds: float = 4.0
 
     began = time.monotonic()
     job = build_job(config, library)
+    missing = _views_to_make(job)
+    job.batches.teacher = _live(job)
     loading = time.monotonic() - began
-    order = sample_order(len(job.train.labels), 0, 0)
+    order = sample_order(len(job.train), 0, 0)
     batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
     for step in range(3):
-        train_step(job, batches[step % len(batches)], Position())
-    done, started = 0, time.monotonic()
+        train_step(job, batches[step % len(batches)], Position(step=step))
+    done, in_teacher, started = 0, 0.0, time.monotonic()
     while time.monotonic() - started < seconds:
-        train_step(job, batches[done % len(batches)], Position())
+        picked, at = batches[done % len(batches)], Position(step=done + 3)
+        if job.batches.teacher is not None:
+            inputs = job.batches.views.inputs(picked, 0)
+            before = time.monotonic()
+            job.batches.teacher.outputs(picked, inputs)
+            in_teacher += time.monotonic() - before
+        train_step(job, picked, at)
         done += 1
-    per_step = (time.monotonic() - started) / done
+    # Each step was one of the student with a live teacher, and one more pass of the teacher, which is timed apart.
+    per_step = (time.monotonic() - started - 2 * in_teacher + missing * in_teacher) / done
     started = time.monotonic()
     end_of_epoch(job, Position(seconds=1.0))
     evaluating = time.monotonic() - started
@@ -55,6 +70,19 @@ def measure_speed(config: TrainConfig, library: Library, *, seconds: float = 4.0
         "seconds": loading + config.epochs * (per_step * job.steps + evaluating) + FINISHING_SECONDS,
         "device": job.hardware.reason,
     }
+
+
+def _views_to_make(job: Job) -> float:
+    """The share of the run's views that the teacher has yet to see: 1 with a live teacher."""
+    teacher = job.batches.teacher
+    if teacher is None:
+        return 0.0
+    return teacher.missing({job.batches.views.number(epoch) for epoch in range(job.config.epochs)})
+
+
+def _live(job: Job) -> TeacherOutputs | None:
+    teacher = job.batches.teacher
+    return teacher if teacher is None else teacher.live
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,20 @@ from torch import nn
 
 from bickd_core.checkpoints import load_into, read_weights
 from bickd_core.data import Dataset, load_dataset
+from bickd_core.data.base import Augmentation
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.stages import probe_positions
-from bickd_core.training.config import TrainConfig
+from bickd_core.training.batches import Batches, Views
+from bickd_core.training.config import TrainConfig, check_alike
 from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
 from bickd_core.training.schedule import create_optimizer
+from bickd_core.training.start import file_sha256
+from bickd_core.training.teacher import LiveTeacher, StoredTeacher, split_sha256
+from bickd_core.training.view_store import ViewKey, ViewStore
 
 
 @dataclass
@@ -31,7 +37,7 @@ class Job:
     fabric: Fabric
     dataset: Dataset
     train: DeviceSplit
-    normalise: Normaliser
+    batches: Batches
     probe: np.ndarray
     student: nn.Module
     teacher: nn.Module | None
@@ -39,15 +45,19 @@ class Job:
     """The teacher's logits on the validation split, for agreement."""
     objective: Objective
     optimizer: torch.optim.Optimizer
+    first_view: int = 0
+    """Epochs that the runs before this one had, where it extends another: its views and orders go on from there."""
+    draws: bool = False
+    """Whether the student draws random numbers in training (dropout)."""
 
     @property
     def batch_size(self) -> int:
-        return min(self.config.batch_size, len(self.train.labels))
+        return min(self.config.batch_size, len(self.train))
 
     @property
     def steps(self) -> int:
         """Steps an epoch. The last short batch is dropped: column losses change with the batch."""
-        return len(self.train.labels) // self.batch_size
+        return len(self.train) // self.batch_size
 
 
 def build_job(config: TrainConfig, library: Library) -> Job:
@@ -56,6 +66,17 @@ def build_job(config: TrainConfig, library: Library) -> Job:
     Raises:
         ValueError: the teacher does not fit the data, a name is unknown, ...; one sentence each.
     """
+    return build_race([config], library)[0]
+
+
+def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
+    """Jobs that share data, teacher and batches: every batch is augmented, and seen by the teacher, once.
+
+    Raises:
+        ValueError: as `build_job`, or the configs do not agree in what they share.
+    """
+    config = configs[0]
+    check_alike(configs)
     hardware = choose_hardware(config)
     torch.set_num_threads(hardware.threads)
     fabric = Fabric(accelerator=hardware.accelerator, devices=1, precision=hardware.fabric_precision)
@@ -65,34 +86,130 @@ def build_job(config: TrainConfig, library: Library) -> Job:
         validation_seed=config.validation_seed,
         train_limit=config.train_limit,
     )
+    train = to_device(dataset.train, hardware.device)
+    teacher_run = None if config.teacher is None else library.locate(config.teacher)
+    teacher = None if teacher_run is None else _on(hardware, freeze(load_run_model(teacher_run, dataset)))
+    first = epochs_before(config, library)
+    views = Views(
+        train=train,
+        normalise=Normaliser(dataset.mean, dataset.std, device=hardware.device, channels_last=True),
+        augmentation=dataset.augmentation if config.augment else None,
+        seed=config.seeds.augmentation,
+        pool=config.view_pool,
+        first=first,
+    )
+    students = [_student(each, library, dataset, hardware, teacher) for each in configs]
+    teaching = [objective for _, objective in students if objective.needs_teacher]
+    said = None
+    if teacher is not None and teacher_run is not None and teaching:
+        names = frozenset().union(*(objective.needs for objective in teaching)) - {"ids"}
+        live = LiveTeacher(teacher, names, fabric.autocast)
+        said = (
+            live
+            if _live(config, names)
+            else StoredTeacher(
+                live, ViewStore(view_key(config, teacher_run, dataset, hardware, names)), train, views.inputs
+            )
+        )
+    batches = Batches(views, said)
+    teacher_logits = None
+    if teacher is not None and teacher_run is not None:
+        teacher_logits = validation_logits(teacher, teacher_run, dataset, hardware)
+    return [
+        Job(
+            config=each,
+            hardware=hardware,
+            fabric=fabric,
+            dataset=dataset,
+            train=train,
+            batches=batches,
+            probe=probe_positions(dataset.validation.labels, each.probe_size or 2 * dataset.num_classes),
+            student=student,
+            teacher=teacher,
+            teacher_logits=teacher_logits,
+            objective=objective,
+            optimizer=create_optimizer(each, [*student.parameters(), *objective.parameters()]),
+            first_view=first,
+            draws=_draws(student),
+        )
+        for each, (student, objective) in zip(configs, students, strict=True)
+    ]
+
+
+def _student(
+    config: TrainConfig, library: Library, dataset: Dataset, hardware: Hardware, teacher: nn.Module | None
+) -> tuple[nn.Module, Objective]:
+    """The student with its first weights, and its objective with what that trains or remembers besides."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seeds.weights)
-        student = create_model(config.arch, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
-        teacher = None if config.teacher is None else load_run_model(library.locate(config.teacher), dataset)
+        if config.extends is None:
+            student: nn.Module = create_model(
+                config.arch, num_classes=dataset.num_classes, in_channels=dataset.in_channels
+            )
+        else:
+            student = load_run_model(library.locate(config.extends), dataset)
+        student = _on(hardware, student)
         objective = create_objective(config.objective)
         objective.setup(student, teacher, dataset)
-    student = student.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    teacher_logits = None
-    if teacher is not None:
-        teacher = freeze(teacher).to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        teacher_logits = predict(
-            teacher, dataset.validation, dataset, device=hardware.device, features=False
-        ).logits
-    trainable = [*student.parameters(), *objective.parameters()]
-    return Job(
-        config=config,
-        hardware=hardware,
-        fabric=fabric,
-        dataset=dataset,
-        train=to_device(dataset.train, hardware.device),
-        normalise=Normaliser(dataset.mean, dataset.std, device=hardware.device, channels_last=True),
-        probe=probe_positions(dataset.validation.labels, config.probe_size or 2 * dataset.num_classes),
-        student=student,
-        teacher=teacher,
-        teacher_logits=teacher_logits,
-        objective=objective,
-        optimizer=create_optimizer(config, trainable),
+    return student, objective
+
+
+def _on(hardware: Hardware, model: nn.Module) -> nn.Module:
+    return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _draws(model: nn.Module) -> bool:
+    return any("drop" in type(module).__name__.lower() for module in model.modules())
+
+
+def _live(config: TrainConfig, names: frozenset[str]) -> bool:
+    return config.teacher_outputs == "live" or (config.teacher_outputs == "auto" and "maps" in names)
+
+
+def view_key(
+    config: TrainConfig, teacher: RunFolder, dataset: Dataset, hardware: Hardware, names: frozenset[str]
+) -> ViewKey:
+    """All that decides the teacher's outputs on the training views of this config."""
+    how = dataset.augmentation if config.augment else Augmentation(pad=0, flip=False)
+    split = dataset.train
+    return ViewKey(
+        teacher_sha256=file_sha256(teacher.weights_path),
+        data_sha256=split_sha256(split.images, split.labels, split.ids),
+        arch=teacher.info().arch,
+        pad=how.pad,
+        flip=how.flip,
+        seed=config.seeds.augmentation if config.augment else 0,
+        mean=dataset.mean,
+        std=dataset.std,
+        names=("logits", *sorted(names)),
+        precision=hardware.precision,
+        teacher=teacher.key,
+        dataset=dataset.name,
     )
+
+
+def validation_logits(teacher: nn.Module, run: RunFolder, dataset: Dataset, hardware: Hardware) -> np.ndarray:
+    """The teacher's logits on the validation split: out of its run folder where it saw these samples."""
+    if run.has_predictions("validation"):
+        stored = run.predictions("validation")
+        if np.array_equal(stored.ids, dataset.validation.ids):
+            return stored.logits
+    return predict(teacher, dataset.validation, dataset, device=hardware.device, features=False).logits
+
+
+def epochs_before(config: TrainConfig, library: Library) -> int:
+    """Epochs of the runs that this one goes on from, one after the other.
+
+    Raises:
+        RunError: one of them is not there.
+    """
+    epochs = 0
+    while config.extends is not None:
+        before = library.locate(config.extends).info().config
+        if before is None:
+            return epochs
+        epochs, config = epochs + before.epochs, before
+    return epochs
 
 
 def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:

@@ -38,6 +38,10 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
     if config.teacher is not None:
         teacher = teacher_reference(library.locate(config.teacher), data.name, size)
         config = config.model_copy(update={"teacher": teacher.key})
+    if config.extends is not None:
+        config = config.model_copy(
+            update={"extends": _extended(library.locate(config.extends), config, size)}
+        )
     return RunInfo(
         name="",
         role=config.role,
@@ -48,6 +52,7 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         num_classes=data.num_classes,
         config=config,
         teacher=teacher,
+        extends=config.extends,
         source=Source(kind="trained"),
         versions=versions(),
     )
@@ -64,6 +69,34 @@ def teacher_reference(run: RunFolder, dataset: str, size: int) -> TeacherRef:
     if not run.weights_path.exists():
         raise RunError(f"teacher '{run.key}' has no weights yet; finish it first.")
     return TeacherRef(key=run.key, weights_sha256=file_sha256(run.weights_path))
+
+
+def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
+    """The key of the run that this config goes on from, or say why it cannot."""
+    info = run.info()
+    here = (config.arch, config.dataset, size)
+    if (info.arch, info.dataset, info.image_size) != here:
+        raise RunError(
+            f"run '{run.key}' is {info.arch} on {info.dataset} at {info.image_size} pixels and the run that is to "
+            f"extend it {here[0]} on {here[1]} at {here[2]}; extend it with the same model and data."
+        )
+    if not run.weights_path.exists():
+        raise RunError(f"run '{run.key}' has no weights yet; resume it to its end, then extend it.")
+    return run.key
+
+
+def extension(run: RunFolder, epochs: int) -> TrainConfig:
+    """The config that takes a finished run `epochs` further, with all else as it was.
+
+    Raises:
+        RunError: the run was not trained here.
+    """
+    config = run.info().config
+    if config is None:
+        raise RunError(
+            f"run '{run.key}' was imported, not trained here; start a run with settings of your own."
+        )
+    return TrainConfig.model_validate({**config.model_dump(), "epochs": epochs, "extends": run.key})
 
 
 def default_name(config: TrainConfig) -> str:

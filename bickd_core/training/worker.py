@@ -1,6 +1,6 @@
-"""The process behind a run: `python -m bickd_core.training.worker RUN_FOLDER [--shelf DIR --own DIR]`.
+"""The process behind a run: `python -m bickd_core.training.worker RUN_FOLDER... --shelf DIR --own DIR`.
 
-It takes the run's lock, waits in the queue, trains (from where the run stands), evaluates, lays out the map
+It takes the lock of the run, or of all runs of a race, waits in the queue, trains (from where the run stands), evaluates, lays out the map
 and writes the card. Everything it knows goes into the run folder; nobody needs to be there to read it.
 """
 
@@ -12,9 +12,12 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -22,8 +25,11 @@ from pydantic import ValidationError
 from bickd_core.launch.slots import wait_for_slot
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
-from bickd_core.training.config import one_sentence
+from bickd_core.training.config import TrainConfig, one_sentence
 from bickd_core.training.start import file_sha256
+
+if TYPE_CHECKING:
+    from bickd_core.training.setup import Job
 
 
 class Reporter:
@@ -33,8 +39,15 @@ class Reporter:
         self._run = run
         before = _status_before(run)
         spent = before.seconds
+        self._cpu_spent = before.cpu_seconds
+        self._cpu_since = 0.0
+        self.shared_by = 1
+        """How many runs of a race this process works on: each is charged its part of the process's time."""
         self._status = replace(
-            Status("queued", worker=Worker.this()), progress=before.progress, seconds=spent
+            Status("queued", worker=Worker.this()),
+            progress=before.progress,
+            seconds=spent,
+            cpu_seconds=before.cpu_seconds,
         )
         self._lock = threading.Lock()
         self._written = 0.0
@@ -48,6 +61,7 @@ class Reporter:
     def running(self, message: str) -> None:
         if self._working_since is None:
             self._working_since = time.monotonic()
+            self._cpu_since = time.process_time()
         self._set(state="running", message=message)
 
     def device(self, words: str) -> None:
@@ -76,11 +90,14 @@ class Reporter:
 
     def _set(self, **changes: object) -> None:
         with self._lock:
-            worked = 0.0 if self._working_since is None else time.monotonic() - self._working_since
+            at_work = self._working_since is not None
+            worked = time.monotonic() - self._working_since if self._working_since is not None else 0.0
+            used = (time.process_time() - self._cpu_since) / self.shared_by if at_work else 0.0
             self._status = replace(
                 self._status,
                 heartbeat=time.time(),
                 seconds=self._spent + worked,
+                cpu_seconds=self._cpu_spent + used,
                 **changes,  # type: ignore[arg-type]
             )
             self._run.write_status(self._status)
@@ -99,40 +116,106 @@ def work(run: RunFolder, library: Library, *, slots: int | None = None) -> State
 
     A finished run, and one that another worker holds, is left alone; its state is returned.
     """
+    return work_race([run], library, slots=slots)[0]
+
+
+def work_race(runs: Sequence[RunFolder], library: Library, *, slots: int | None = None) -> list[State]:
+    """Take runs that share their batches to their ends, step by step side by side; the state of each.
+
+    What stops or fails one of them leaves the others at work. They hold one place in the queue.
+    """
     with ExitStack() as stack:
-        try:
-            stack.enter_context(FileLock(run.lock_path, timeout=0))
-        except Timeout:
-            print(f"run '{run.path.name}' already has a worker; this one leaves it alone.", file=sys.stderr)
-            return run.status().state
-        if _status_before(run).state == "finished":
-            print(f"run '{run.path.name}' is finished; there is nothing to do.", file=sys.stderr)
-            return "finished"
-        run.sweep_temporary()
-        reporter = Reporter(run)
-        try:
-            got = stack.enter_context(wait_for_slot(library.own, run.stop_requested, slots=slots))
-            state: State = _train(run, library, reporter) if got else "stopped"
-        except BaseException as error:
-            traceback.print_exc()
-            reporter.end("failed", error=explain(error))
-            if not isinstance(error, Exception):
-                raise
-            return "failed"
-        run.clear_requests()
-        reporter.end(state)
-        return state
+        entrants = [entrant for run in runs if (entrant := _enter(run, stack)) is not None]
+        if entrants:
+            try:
+                wanted = entrants[0].run.stop_requested
+                if len(entrants) > 1:
+                    wanted = _all_stopped(entrants)
+                if stack.enter_context(wait_for_slot(library.own, wanted, slots=slots)):
+                    _train(entrants, library)
+            except BaseException as error:
+                traceback.print_exc()
+                for entrant in entrants:
+                    if entrant.state is None:
+                        entrant.end("failed", error=explain(error))
+                if not isinstance(error, Exception):
+                    raise
+            for entrant in entrants:
+                if entrant.state is None:
+                    entrant.end("stopped")
+        states = {entrant.run.path: entrant.state for entrant in entrants}
+        return [states.get(run.path) or run.status().state for run in runs]
 
 
-def _train(run: RunFolder, library: Library, reporter: Reporter) -> State:
-    reporter.running("loading data and models")
-    from bickd_core.training.engine import fit
+@dataclass
+class Entrant:
+    """A run whose lock this worker holds. state: how it ended, or None."""
+
+    run: RunFolder
+    reporter: Reporter
+    state: State | None = None
+
+    def end(self, state: State, *, error: str = "") -> None:
+        if state != "failed":
+            self.run.clear_requests()
+        self.state = state
+        self.reporter.end(state, error=error)
+
+
+def _enter(run: RunFolder, stack: ExitStack) -> Entrant | None:
+    """Take the run's lock; None where there is nothing to do for this worker."""
+    try:
+        stack.enter_context(FileLock(run.lock_path, timeout=0))
+    except Timeout:
+        print(f"run '{run.path.name}' already has a worker; this one leaves it alone.", file=sys.stderr)
+        return None
+    if _status_before(run).state == "finished":
+        print(f"run '{run.path.name}' is finished; there is nothing to do.", file=sys.stderr)
+        return None
+    run.sweep_temporary()
+    return Entrant(run, Reporter(run))
+
+
+def _all_stopped(entrants: list[Entrant]) -> Callable[[], bool]:
+    return lambda: all(entrant.run.stop_requested() for entrant in entrants)
+
+
+def _train(entrants: list[Entrant], library: Library) -> None:
+    for entrant in entrants:
+        entrant.reporter.running("loading data and models")
+    from bickd_core.training.engine import Runner
     from bickd_core.training.finish import finish
-    from bickd_core.training.setup import build_job
+    from bickd_core.training.race import race
+    from bickd_core.training.setup import build_race
 
+    configs = [_checked_config(entrant.run, library) for entrant in entrants]
+    jobs = build_race(configs, library)
+    print(jobs[0].hardware.reason, flush=True)
+    for entrant, job in zip(entrants, jobs, strict=True):
+        entrant.reporter.device(job.hardware.reason)
+        entrant.reporter.running("training")
+        entrant.reporter.shared_by = len(entrants)
+
+    def runner(entrant: Entrant, job: Job) -> Runner:
+        return Runner(
+            job, entrant.run, report=entrant.reporter.progress, should_stop=entrant.run.stop_requested
+        )
+
+    def ended(entrant: Entrant, job: Job, state: State) -> None:
+        if state == "finished":
+            finish(job, entrant.run, library, say=entrant.reporter.running)
+        entrant.end(state)
+
+    makers = [partial(runner, *pair) for pair in zip(entrants, jobs, strict=True)]
+    enders = [partial(ended, *pair) for pair in zip(entrants, jobs, strict=True)]
+    for number, error in race(makers, enders).items():
+        entrants[number].end("failed", error=explain(error))
+
+
+def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
+    """The run's config, if it was trained here and its teacher is still the one it started with."""
     info = run.info()
-    config = info.config
-    if config is None:
+    if info.config is None:
         raise RunError(f"run '{run.key}' was imported, not trained here, so there is nothing to go on with.")
     if info.teacher is not None:
         weights = library.locate(info.teacher.key).weights_path
@@ -140,14 +223,7 @@ def _train(run: RunFolder, library: Library, reporter: Reporter) -> State:
             raise RunError(
                 f"teacher '{info.teacher.key}' has other weights than when this run was made; start a new run."
             )
-    job = build_job(config, library)
-    print(job.hardware.reason, flush=True)
-    reporter.device(job.hardware.reason)
-    reporter.running("training")
-    if fit(job, run, report=reporter.progress, should_stop=run.stop_requested) == "stopped":
-        return "stopped"
-    finish(job, run, library, say=reporter.running)
-    return "finished"
+    return info.config
 
 
 _NO_MEMORY = ("out of memory", "can't allocate memory")
@@ -170,15 +246,18 @@ def explain(error: BaseException) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Work on one run folder until it is finished.")
-    parser.add_argument("run", type=Path)
+    parser.add_argument(
+        "runs", type=Path, nargs="+", help="a run folder, or several that share their batches"
+    )
     parser.add_argument("--shelf", type=Path, required=True)
     parser.add_argument("--own", type=Path, required=True)
     arguments = parser.parse_args()
-    if not (arguments.run / "run.yaml").exists():
-        sys.exit(f"{arguments.run} is no run folder: it has no run.yaml.")
+    for folder in arguments.runs:
+        if not (folder / "run.yaml").exists():
+            sys.exit(f"{folder} is no run folder: it has no run.yaml.")
     library = Library(shelf=arguments.shelf, own=arguments.own)
-    run = RunFolder(arguments.run, key=arguments.run.name)
-    sys.exit(0 if work(run, library) in ("finished", "stopped") else 1)
+    runs = [RunFolder(folder, key=folder.name) for folder in arguments.runs]
+    sys.exit(0 if set(work_race(runs, library)) <= {"finished", "stopped"} else 1)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from bickd_core import layouts
 from bickd_core.data import load_dataset
 from bickd_core.runs import RunError, RunFolder
 from bickd_core.status import Status, Worker
-from bickd_core.training import engine, evaluate, finish, setup, worker
+from bickd_core.training import engine, evaluate, finish, setup, state, worker
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.estimate import main as estimate_main
 from bickd_core.training.estimate import measure_speed
@@ -81,7 +81,7 @@ def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch
         "trajectory.npz",
     }
     # Test was looked at once, when training was over; before that validation alone.
-    assert looked == [144, 144, 144, 144, 360]
+    assert looked == [144, 144, 144, 360]
     last = run.metrics()[-1]["validation_accuracy"]
     validation = run.predictions("validation")
     assert last == np.mean(validation.predicted == validation.labels)
@@ -204,7 +204,7 @@ def test_a_full_disk(student, library, monkeypatch):
 
     run = student()
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "write_bytes", full)
+        patch.setattr(state, "write_bytes", full)
         error = failed(run, library)
     assert error == "the disk is full; free some space and resume the run, nothing finished was lost."
     assert [record["epoch"] for record in run.metrics()] == [0]
@@ -225,7 +225,7 @@ def test_a_disk_too_full_to_say_so_ends_the_worker_and_the_run_reads_as_lost(
 
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "write_status", full)
-        patch.setattr(engine, "write_bytes", lambda path, data: full(run, Status("failed")))
+        patch.setattr(state, "write_bytes", lambda path, data: full(run, Status("failed")))
         assert work(run, library, slots=1) == "failed"
     assert run.status().state == "running"
     assert "the state 'failed' could not be written" in capsys.readouterr().err

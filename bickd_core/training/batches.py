@@ -1,0 +1,83 @@
+"""What a step learns from: augmented inputs, labels, ids and the teacher's outputs, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from bickd_core.data.augment import augment
+from bickd_core.data.base import Augmentation
+from bickd_core.data.device import DeviceSplit, Normaliser
+from bickd_core.models.outputs import Outputs
+from bickd_core.training.teacher import TeacherOutputs
+
+
+@dataclass(frozen=True)
+class Batch:
+    """inputs: [B, ch, H, W], normalised. labels, ids: int64 [B]. teacher: its Outputs, where one is asked."""
+
+    inputs: Tensor
+    labels: Tensor
+    ids: Tensor
+    teacher: Outputs | None
+
+
+@dataclass
+class Views:
+    """Training images as a view shows them, a pure function of (sample id, view, augmentation seed).
+
+    augmentation: None for none. pool: use only this many views, in turn; None for a new one each epoch.
+    first: the number of the first epoch's view, above 0 for a run that extends another.
+    """
+
+    train: DeviceSplit
+    normalise: Normaliser
+    augmentation: Augmentation | None
+    seed: int
+    pool: int | None = None
+    first: int = 0
+
+    def number(self, epoch: int) -> int:
+        """Which view an epoch shows. Without augmentation all views are the same one."""
+        if self.augmentation is None:
+            return 0
+        view = self.first + epoch
+        return view if self.pool is None else view % self.pool
+
+    def take(self, picked: Tensor, view: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, labels and ids at these positions."""
+        images, labels, ids = self.train.batch(picked)
+        if self.augmentation is not None:
+            images = augment(
+                images, ids, view=view, seed=self.seed, pad=self.augmentation.pad, flip=self.augmentation.flip
+            )
+        return self.normalise(images), labels, ids
+
+    def inputs(self, picked: Tensor, view: int) -> Tensor:
+        return self.take(picked, view)[0]
+
+
+class Batches:
+    """The batches of a run, or of all runs of a race: who asks second for a step's batch gets the first's."""
+
+    def __init__(self, views: Views, teacher: TeacherOutputs | None) -> None:
+        self.views = views
+        self.teacher = teacher
+        self._at: tuple[int, int] | None = None
+        self._batch: Batch | None = None
+
+    def prepare(self, epoch: int) -> Iterator[None]:
+        """To be run through before an epoch's first batch; between its pieces the caller may stop."""
+        if self.teacher is not None:
+            yield from self.teacher.prepare(self.views.number(epoch))
+
+    def get(self, picked: Tensor, epoch: int, step: int) -> Batch:
+        """The batch of the samples at `picked`, int64 [B], which are those of this step of the run."""
+        if self._at != (epoch, step) or self._batch is None:
+            inputs, labels, ids = self.views.take(picked, self.views.number(epoch))
+            said = None if self.teacher is None else self.teacher.outputs(picked, inputs)
+            said = None if said is None else replace(said, ids=ids)
+            self._at, self._batch = (epoch, step), Batch(inputs, labels, ids, said)
+        return self._batch

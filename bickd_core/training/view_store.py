@@ -1,0 +1,242 @@
+"""The teacher's outputs on augmented training images, kept on disk: one file a view, shared by every run.
+
+A view is a pure function of (sample id, view number, augmentation seed), so what a teacher says about it is
+the same for every student, seed of the student, loss and resumed run. Files are keyed by all that decides
+them, carry a checksum, and are thrown out least recently used first when they pass a budget of bytes.
+Importing this module imports no torch, so that `bickd cache` is quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from bickd_core.atomic import atomic_write, write_json
+from bickd_core.data.cache import cache_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_GB = 10.0
+"""Budget in GB where BICKD_VIEWS_GB says nothing; never more than half of what the disk has free."""
+ABOUT = "about.json"
+
+
+@dataclass(frozen=True)
+class ViewKey:
+    """All that decides a teacher's outputs on the views of a training split.
+
+    teacher_sha256: of the weights file. data_sha256: of images, labels and ids of the training split. pad,
+    flip, seed: the augmentation. mean, std: of the normalisation. names: which outputs. precision: of the
+    pass. teacher, dataset: for people, and not part of the key.
+    """
+
+    teacher_sha256: str
+    data_sha256: str
+    arch: str
+    pad: int
+    flip: bool
+    seed: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    names: tuple[str, ...]
+    precision: str
+    teacher: str = ""
+    dataset: str = ""
+
+    @property
+    def digest(self) -> str:
+        parts = {name: value for name, value in asdict(self).items() if name not in ("teacher", "dataset")}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What `bickd cache` says about one key: folder, teacher, data, outputs, number of views and bytes."""
+
+    path: Path
+    teacher: str
+    dataset: str
+    names: tuple[str, ...]
+    views: int
+    bytes: int
+
+
+def views_folder() -> Path:
+    return cache_folder() / "teacher-views"
+
+
+def budget_bytes() -> int:
+    """How much all views may take together.
+
+    Raises:
+        ValueError: BICKD_VIEWS_GB is no number from 0 on.
+    """
+    wanted = os.environ.get("BICKD_VIEWS_GB")
+    if wanted:
+        try:
+            asked = float(wanted)
+        except ValueError:
+            asked = -1.0
+        if not 0 <= asked < float("inf"):
+            raise ValueError(
+                f"BICKD_VIEWS_GB must be a number of gigabytes from 0 on, got '{wanted}'; correct or unset it."
+            )
+        return int(asked * 1e9)
+    folder = cache_folder()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return int(min(DEFAULT_GB * 1e9, shutil.disk_usage(folder).free / 2 + _used()))
+
+
+class ViewStore:
+    """The views of one key. Several processes may use it at once: each view is made by one of them."""
+
+    def __init__(self, key: ViewKey, *, folder: Path | None = None) -> None:
+        self.key = key
+        self.path = (views_folder() if folder is None else folder) / key.digest
+
+    def file(self, view: int) -> Path:
+        return self.path / f"view-{view:06d}.safetensors"
+
+    def load(self, view: int) -> dict[str, Tensor] | None:
+        """The outputs of this view by name, or None where they are not there or damaged (logged)."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        file = self.file(view)
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            logger.warning("The teacher's stored view %s cannot be read (%s); it is made again.", file, error)
+            return None
+        body, checksum = data[:-32], data[-32:]
+        if hashlib.sha256(body).digest() != checksum:
+            logger.warning("The teacher's stored view %s is damaged; it is made again.", file)
+            return None
+        try:
+            tensors = load(body)
+        except (SafetensorError, ValueError) as error:
+            logger.warning("The teacher's stored view %s is damaged (%s); it is made again.", file, error)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(file)  # used just now
+        return tensors
+
+    def save(self, view: int, tensors: dict[str, Tensor]) -> bool:
+        """Keep the outputs of a view; False, with a warning, where the disk does not take it."""
+        from safetensors.torch import save
+
+        body = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+        limit = budget_bytes()
+        if len(body) + 32 > limit:
+            logger.warning(
+                "A view of %.1f MB is over the budget of the store; it is not kept.", len(body) / 1e6
+            )
+            return False
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / ABOUT).exists():
+                write_json(self.path / ABOUT, asdict(self.key))
+            make_room(len(body) + 32, limit, folder=self.path.parent)
+            with atomic_write(self.file(view)) as temporary, open(temporary, "wb") as file:
+                file.write(body)
+                file.write(hashlib.sha256(body).digest())
+        except OSError as error:
+            logger.warning(
+                "The teacher's view cannot be stored in %s (%s); each run makes it again. "
+                "Free some space or set BICKD_CACHE to another folder.",
+                self.path,
+                error,
+            )
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def making(self, view: int) -> Iterator[None]:
+        """Hold the right to make this view; a second process waits here, and then finds it made."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / f".view-{view:06d}.lock")
+            lock.acquire()
+        except OSError as error:
+            logger.warning("The folder %s cannot be written to (%s); views are not shared.", self.path, error)
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
+    """Remove the least recently used views until `wanted` bytes more fit within `limit`."""
+    files = []
+    for file in (views_folder() if folder is None else folder).glob("*/view-*.safetensors"):
+        with contextlib.suppress(OSError):
+            about = file.stat()
+            files.append((about.st_mtime, about.st_size, file))
+    total = sum(size for _, size, _ in files)
+    for _, size, file in sorted(files, key=lambda entry: (entry[0], entry[2])):
+        if total + wanted <= limit:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+        total -= size
+
+
+def shelves() -> list[Shelf]:
+    """What is stored, by teacher and data."""
+    found = []
+    for about in sorted(views_folder().glob(f"*/{ABOUT}")):
+        try:
+            stored = json.loads(about.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            stored = {}
+        sizes = [file.stat().st_size for file in about.parent.glob("view-*.safetensors")]
+        found.append(
+            Shelf(
+                about.parent,
+                str(stored.get("teacher", "?")),
+                str(stored.get("dataset", "?")),
+                tuple(stored.get("names", ())),
+                len(sizes),
+                sum(sizes),
+            )
+        )
+    return sorted(found, key=lambda shelf: (shelf.teacher, shelf.dataset, shelf.path))
+
+
+def clear(folder: Path | None = None) -> int:
+    """Remove all views, or those of one key's folder; the bytes that were freed.
+
+    A run that uses them at this moment makes them again.
+    """
+    targets = [folder] if folder is not None else [path for path in views_folder().glob("*") if path.is_dir()]
+    freed = 0
+    for target in targets:
+        freed += sum(file.stat().st_size for file in target.glob("view-*.safetensors"))
+        shutil.rmtree(target)
+    return freed
+
+
+def _used() -> int:
+    total = 0
+    for file in views_folder().glob("*/view-*.safetensors"):
+        with contextlib.suppress(OSError):
+            total += file.stat().st_size
+    return total

@@ -1,0 +1,249 @@
+"""The teacher's stored views and races: the same students as alone, live or stored; damage; budget; errors."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from run_helpers import small_config
+from safetensors.torch import load_file
+
+from bickd_core.training import engine, teacher, view_store
+from bickd_core.training.config import check_alike
+from bickd_core.training.engine import fit
+from bickd_core.training.setup import build_job, build_race
+from bickd_core.training.start import create_run, extension
+from bickd_core.training.worker import work, work_race
+
+pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
+
+
+@pytest.fixture
+def make(library):
+    def run(name, kind="kd", **changes):
+        asked = {"objective": {"kind": kind}, "teacher": "teacher", "train_limit": 200, **changes}
+        return create_run(small_config(**asked), library, name=name)
+
+    return run
+
+
+def trained(run, library):
+    assert fit(build_job(run.info().config, library), run) == "finished"
+    return load_file(run.weights_path)
+
+
+def equal(first, second):
+    return set(first) == set(second) and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def passes(monkeypatch):
+    """Images that the live teacher was shown, batch by batch."""
+    seen = []
+    original = teacher.LiveTeacher.outputs
+
+    def spy(self, picked, inputs):
+        seen.append(len(inputs))
+        return original(self, picked, inputs)
+
+    monkeypatch.setattr(teacher.LiveTeacher, "outputs", spy)
+    return seen
+
+
+# -- the store ---------------------------------------------------------------------------------------
+def test_stored_and_live_agree_to_1e_5_in_fp32(make, library):
+    jobs = [
+        build_job(make(how, "bickd", teacher_outputs=how).info().config, library)
+        for how in ("live", "stored")
+    ]
+    picked = torch.arange(0, 200, 3)
+    for _ in jobs[1].batches.prepare(0):
+        pass
+    live, stored = (job.batches.get(picked, 0, 0) for job in jobs)
+    assert torch.equal(live.inputs, stored.inputs)
+    torch.testing.assert_close(live.teacher.logits, stored.teacher.logits, rtol=1e-5, atol=1e-5)
+    terms = [
+        engine.train_step(job, picked, engine.Position()) for job in jobs
+    ]  # and so do the losses of the first step
+    assert terms[0]["loss"] == pytest.approx(terms[1]["loss"], rel=1e-5)
+
+
+def test_a_second_student_pays_for_no_teacher_pass_and_other_views_are_not_taken_for_its(
+    make, library, monkeypatch
+):
+    seen = passes(monkeypatch)
+    first = trained(make("a"), library)
+    assert sum(seen) == 2 * 200  # two epochs, each view once
+    seen.clear()
+    assert equal(trained(make("b"), library), first)
+    trained(make("c", "dist"), library)
+    assert seen == []
+    trained(make("d", seeds={"weights": 1, "order": 1, "augmentation": 2}), library)
+    trained(make("e", train_limit=150), library)
+    assert sum(seen) == 2 * (200 + 150)
+    seen.clear()
+    trained(make("f", teacher_outputs="live"), library)
+    assert len(seen) == 2 * 3
+
+
+def test_without_augmentation_there_is_one_view_and_a_pool_is_used_in_turn(make, library, monkeypatch):
+    seen = passes(monkeypatch)
+    trained(make("a", augment=False, epochs=3), library)
+    assert sum(seen) == 200
+    seen.clear()
+    trained(make("b", view_pool=2, epochs=5), library)
+    assert sum(seen) == 2 * 200
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", "flip", "cut"])
+def test_a_damaged_view_is_found_and_made_again(make, library, monkeypatch, caplog, damage):
+    first = trained(make("a"), library)
+    (file,) = view_store.views_folder().glob("*/view-000001.safetensors")
+    good = file.read_bytes()
+    bad = {"flip": good[:500] + bytes([good[500] ^ 1]) + good[501:], "cut": good[:-7]}
+    file.write_bytes(bad[damage] if isinstance(damage, str) else damage)
+    seen = passes(monkeypatch)
+    assert equal(trained(make("b"), library), first)
+    assert sum(seen) == 200
+    assert "damaged" in caplog.text
+    assert file.read_bytes() == good
+
+
+def test_the_budget_throws_out_the_least_recently_used(make, library, monkeypatch):
+    trained(make("a", epochs=1), library)
+    (file,) = view_store.views_folder().glob("*/view-*.safetensors")
+    size = file.stat().st_size
+    monkeypatch.setenv("BICKD_VIEWS_GB", str(2.5 * size / 1e9))
+    trained(make("b", epochs=4), library)
+    left = sorted(path.name for path in view_store.views_folder().glob("*/view-*.safetensors"))
+    assert left == ["view-000002.safetensors", "view-000003.safetensors"]
+    monkeypatch.setenv("BICKD_VIEWS_GB", "0")
+    first = trained(make("c", epochs=2), library)
+    monkeypatch.delenv("BICKD_VIEWS_GB")
+    assert equal(first, trained(make("d", epochs=2), library))
+    monkeypatch.setenv("BICKD_VIEWS_GB", "much")
+    with pytest.raises(
+        ValueError, match="BICKD_VIEWS_GB must be a number of gigabytes from 0 on, got 'much'"
+    ):
+        view_store.budget_bytes()
+
+
+def test_a_folder_that_takes_no_files_costs_time_and_not_the_run(
+    make, library, monkeypatch, tmp_path, caplog
+):
+    first = trained(make("a"), library)
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "teacher-views").write_text("a file where a folder should be")
+    monkeypatch.setenv("BICKD_CACHE", str(blocked))
+    assert equal(trained(make("b"), library), first)
+    assert "views are not shared" in caplog.text
+
+
+def test_what_is_stored_is_listed_and_cleared(make, library):
+    trained(make("a"), library)
+    (shelf,) = view_store.shelves()
+    assert (shelf.teacher, shelf.dataset, shelf.names, shelf.views) == ("teacher", "digits", ("logits",), 2)
+    about = json.loads((shelf.path / "about.json").read_text())
+    assert about["precision"] == "fp32"
+    assert view_store.clear() == shelf.bytes > 2 * 200 * 10 * 4
+    assert view_store.shelves() == []
+
+
+def test_a_stop_in_the_teachers_pass_saves_and_loses_nothing(make, library, monkeypatch):
+    monkeypatch.setattr(teacher, "PASS_BATCH", 50)
+    unbroken = trained(make("a"), library)
+    view_store.clear()
+    run = make("b")
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) == 3
+
+    job = build_job(run.info().config, library)
+    assert fit(job, run, should_stop=stop) == "stopped"
+    assert list(view_store.views_folder().glob("*/view-*.safetensors")) == []
+    assert equal(trained(run, library), unbroken)
+
+
+# -- races -------------------------------------------------------------------------------------------
+KINDS = ("ce", "kd", "dist", "bickd")
+
+
+@pytest.mark.parametrize("how", ["live", "stored"])
+def test_a_race_and_solo_runs_end_with_the_same_bytes(make, library, monkeypatch, how):
+    solo = {kind: trained(make(f"solo-{kind}", kind, teacher_outputs=how), library) for kind in KINDS}
+    view_store.clear()
+    seen = passes(monkeypatch)
+    runs = [make(f"race-{kind}", kind, teacher_outputs=how) for kind in KINDS]
+    assert work_race(runs, library, slots=1) == ["finished"] * 4
+    assert sum(seen) == 2 * (192 if how == "live" else 200)  # one pass for all four
+    for kind, run in zip(KINDS, runs, strict=True):
+        assert equal(load_file(run.weights_path), solo[kind]), kind
+        status = run.status()
+        assert status.state == "finished"
+        assert status.cpu_seconds > 0
+
+
+def test_one_run_of_a_race_stops_or_fails_and_the_others_go_on(make, library):
+    stops, fails, stays = make("a"), make("b", optimizer={"kind": "sgd", "lr": 1e30}), make("c", "bickd")
+    alone = trained(make("alone", "bickd"), library)
+    stops.request_stop()
+    assert work_race([stops, fails, stays], library, slots=1) == ["stopped", "failed", "finished"]
+    assert "not finite" in fails.status().error
+    assert equal(load_file(stays.weights_path), alone)
+    assert work(stops, library, slots=1) == "finished"
+
+
+def test_runs_of_a_race_that_were_stopped_apart_catch_up_with_each_other(make, library):
+    solo = {kind: trained(make(f"solo-{kind}", kind), library) for kind in ("kd", "dist")}
+    runs = [make(f"race-{kind}", kind) for kind in ("kd", "dist")]
+    for run, at in zip(runs, ((0, 1), (1, 2)), strict=True):
+        fit(build_job(run.info().config, library), run, stop_after=at)
+    assert work_race(runs, library, slots=1) == ["finished", "finished"]
+    assert all(
+        equal(load_file(run.weights_path), solo[kind]) for run, kind in zip(runs, ("kd", "dist"), strict=True)
+    )
+
+
+def test_runs_that_do_not_share_their_batches_are_no_race(make, library):
+    one = make("a").info().config
+    with pytest.raises(ValueError, match="a race must have the same `batch_size`, got 64 and 32; start them"):
+        check_alike([one, one.model_copy(update={"batch_size": 32})])
+    seeds = one.seeds.model_copy(update={"order": 5})
+    with pytest.raises(ValueError, match="the same seeds of order and augmentation"):
+        build_race([one, one.model_copy(update={"seeds": seeds})], library)
+    other = make("b", batch_size=32)
+    assert work_race([make("c"), other], library, slots=1) == ["failed", "failed"]
+
+
+# -- going on from a finished run ----------------------------------------------------------------------
+def test_an_extension_goes_on_from_the_last_weights_with_new_views(make, library, monkeypatch):
+    first = make("a")
+    trained(first, library)
+    longer = create_run(extension(first, 3), library, name="b")
+    assert longer.info().extends == "a"
+    job = build_job(longer.info().config, library)
+    assert job.first_view == 2
+    assert equal(dict(job.student.state_dict()), load_file(first.weights_path))
+    seen = passes(monkeypatch)
+    assert fit(job, longer) == "finished"
+    assert sum(seen) == 3 * 200  # views 2, 3 and 4: none of the first run's
+    assert [record["epoch"] for record in longer.metrics()] == [0, 1, 2]
+    third = create_run(extension(longer, 1), library, name="c")
+    assert build_job(third.info().config, library).first_view == 5
+    assert not np.array_equal(
+        load_file(longer.weights_path)["fc.weight"], load_file(first.weights_path)["fc.weight"]
+    )
+
+
+def test_what_cannot_be_extended(make, library):
+    run = make("a")
+    with pytest.raises(ValueError, match="run 'a' has no weights yet; resume it to its end, then extend it"):
+        create_run(extension(run, 3), library, name="b")
+    trained(run, library)
+    other = extension(run, 3).model_copy(update={"arch": "resnet8"})
+    with pytest.raises(
+        ValueError, match="run 'a' is convnet-small on digits at 8 pixels and the run that is to"
+    ):
+        create_run(other, library, name="b")
