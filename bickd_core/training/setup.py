@@ -12,7 +12,7 @@ from torch import nn
 
 from bickd_core.checkpoints import load_into, read_weights
 from bickd_core.data import Dataset, load_dataset
-from bickd_core.data.base import Augmentation
+from bickd_core.data.base import Augmentation, content_hash
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
@@ -24,7 +24,7 @@ from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
 from bickd_core.training.schedule import create_optimizer
 from bickd_core.training.start import file_sha256
-from bickd_core.training.teacher import LiveTeacher, StoredTeacher, split_sha256
+from bickd_core.training.teacher import LiveTeacher, StoredTeacher
 from bickd_core.training.view_store import ViewKey, ViewStore
 
 
@@ -171,10 +171,9 @@ def view_key(
 ) -> ViewKey:
     """All that decides the teacher's outputs on the training views of this config."""
     how = dataset.augmentation if config.augment else Augmentation(pad=0, flip=False)
-    split = dataset.train
     return ViewKey(
         teacher_sha256=file_sha256(teacher.weights_path),
-        data_sha256=split_sha256(split.images, split.labels, split.ids),
+        data_sha256=content_hash(dataset.train),
         arch=teacher.info().arch,
         pad=how.pad,
         flip=how.flip,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -114,13 +112,3 @@ class StoredTeacher:
             features=self._tensors["features"][picked] if "features" in self._tensors else None,
             maps=self._tensors["maps"][picked] if "maps" in self._tensors else None,
         )
-
-
-def split_sha256(images: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> str:
-    """sha256 over dtype, shape and bytes of a training split, a block of images at a time."""
-    digest = hashlib.sha256()
-    for array in (images, labels, ids):
-        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
-        for start in range(0, len(array), 4096):
-            digest.update(np.ascontiguousarray(array[start : start + 4096]).data)
-    return digest.hexdigest()
