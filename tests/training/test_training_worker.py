@@ -416,7 +416,7 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
         ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
         (
             {"dataset": "digit"},
-            "dataset must be one of caltech95, fashion-mnist, digits, not 'digit'; did you mean 'digits'?",
+            "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not 'digit'; did you mean 'digits'?",
         ),
         (
             {
