@@ -12,6 +12,7 @@ from app.data.runs import Fingerprint, fingerprint, info, with_predictions
 from bickd_core.geometry import (
     ClassGeometry,
     CrossGeometry,
+    FixedFigures,
     Interval,
     MatchedTemperature,
     RowSimilarity,
@@ -20,12 +21,14 @@ from bickd_core.geometry import (
     class_geometry,
     cluster_order,
     cross_gram,
+    fixed_figures,
     hellinger,
     logit_grams,
     matched_temperature,
     mean_entropy_at,
     paired_mean_difference,
     paired_overlap_difference,
+    point_figures,
     row_similarity,
     stratified_shards,
     summarise,
@@ -46,7 +49,16 @@ def summary(of: Comparison, model: Model, temperature: float) -> Summary:
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _summary(key: str, model: str, temperature: float, _of: Comparison) -> Summary:
     side = None if _of.n * len(_of.class_names) > LARGE else _teacher_side(key, temperature, _of)
-    return summarise(_of.teacher.predictions, _of.model(model).predictions, T=temperature, side=side)
+    fixed = _fixed(key, model, _of, side)
+    return summarise(
+        _of.teacher.predictions, _of.model(model).predictions, T=temperature, side=side, fixed=fixed
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _fixed(key: str, model: str, _of: Comparison, _side: TeacherSide | None) -> FixedFigures:
+    """What a change of the temperature leaves as it is."""
+    return fixed_figures(_of.teacher.predictions, _of.model(model).predictions, side=_side)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -227,16 +239,13 @@ def _recipe(about: RunInfo) -> tuple[object, ...]:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
-    found: dict[str, list[float]] = {"accuracy": [], "agreement": [], "overlap": [], "overlap_matched": []}
+    found = []
     for mark in marks:
         both = align([predictions_at(teacher), predictions_at(mark)]).predictions
-        figures = summarise(*both, T=T)
-        for name, values in found.items():
-            interval = getattr(figures, name)
-            if interval is not None:
-                values.append(interval.estimate)
-    complete = {name: values for name, values in found.items() if len(values) == len(marks)}
-    return OverSeeds(
-        seeds=len(marks),
-        figures={name: (float(np.mean(v)), float(np.std(v, ddof=1))) for name, v in complete.items()},
-    )
+        found.append(point_figures(*both, T=T))
+    figures = {}
+    for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
+        values = [value for one in found if (value := getattr(one, name)) is not None]
+        if len(values) == len(marks):
+            figures[name] = float(np.mean(values)), float(np.std(values, ddof=1))
+    return OverSeeds(seeds=len(marks), figures=figures)

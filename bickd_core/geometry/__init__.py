@@ -84,6 +84,7 @@ from bickd_core.geometry.orthogonality import (
     pair_contributions,
     unit_columns,
 )
+from bickd_core.geometry.point_figures import PointFigures, point_figures
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
     class_probabilities,
@@ -108,7 +109,15 @@ from bickd_core.geometry.similarity import (
     row_similarity,
 )
 from bickd_core.geometry.simplex import CORNERS, Simplex, simplex_view
-from bickd_core.geometry.summary import Summary, TeacherSide, check_aligned, summarise, teacher_side
+from bickd_core.geometry.summary import (
+    FixedFigures,
+    Summary,
+    TeacherSide,
+    check_aligned,
+    fixed_figures,
+    summarise,
+    teacher_side,
+)
 from bickd_core.geometry.umap_maps import aligned_layouts, transform_layout, umap_layout
 
 __all__ = [
@@ -126,6 +135,7 @@ __all__ = [
     "CrossGrams",
     "EpochFigures",
     "FittedTemperature",
+    "FixedFigures",
     "GramPass",
     "Interval",
     "Kept",
@@ -134,6 +144,7 @@ __all__ = [
     "MatchedTemperature",
     "Outcomes",
     "PermutedNull",
+    "PointFigures",
     "RankedDistances",
     "Reliability",
     "Replicated",
@@ -179,6 +190,7 @@ __all__ = [
     "epoch_figures",
     "expected_calibration_error",
     "fit_temperature",
+    "fixed_figures",
     "group_means",
     "hellinger",
     "index_order",
@@ -207,6 +219,7 @@ __all__ = [
     "paired_mean_difference",
     "paired_overlap_difference",
     "pca_layout",
+    "point_figures",
     "procrustes",
     "procrustes_null",
     "proportion_interval",

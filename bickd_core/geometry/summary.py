@@ -13,7 +13,12 @@ from bickd_core.geometry.gram_figures import class_figures, overlap_interval
 from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import CkaSide, cka_between, cka_side
-from bickd_core.geometry.probabilities import MatchedTemperature, log_softmax, matched_temperature, softmax
+from bickd_core.geometry.probabilities import (
+    MatchedTemperature,
+    log_softmax,
+    matched_temperature,
+    softmax,
+)
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 
 
@@ -104,6 +109,49 @@ def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> Teac
     return TeacherSide(log_P, _entropy(log_P), cka_side(teacher.logits, shard), features)
 
 
+@dataclass(frozen=True)
+class FixedFigures:
+    """The figures of a Summary that no temperature changes."""
+
+    accuracy: Interval | None = None
+    agreement: Interval | None = None
+    calibration_error: Interval | None = None
+    cka_logits: Interval | None = None
+    cka_features: Interval | None = None
+
+
+def fixed_figures(
+    teacher: PredictionsLike | None,
+    student: PredictionsLike,
+    *,
+    level: float = 0.95,
+    shards: int = SHARDS,
+    seed: int = 0,
+    side: TeacherSide | None = None,
+) -> FixedFigures:
+    """Make once what `summarise` says of `student` at every temperature; arguments as there, `side` at any T."""
+    labels = _labels(teacher, student)
+    shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
+    found: dict[str, Interval | None] = {}
+    if labels is not None:
+        right = agreement.correct(student.logits, labels)
+        found["accuracy"] = proportion_interval(right, labels, level=level)
+        found["calibration_error"] = calibration_interval(softmax(student.logits), labels, shard, level=level)
+    if teacher is not None:
+        same = agreement.agrees(teacher.logits, student.logits)
+        found["agreement"] = proportion_interval(same, labels, level=level)
+        if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
+            side = _teacher_side(teacher, 1.0, shard)
+        found["cka_logits"] = _cka(side.logits, student.logits, shard, level)
+        if side.features is not None and student.features is not None:
+            found["cka_features"] = _cka(side.features, student.features, shard, level)
+    return FixedFigures(**found)
+
+
+def _labels(teacher: PredictionsLike | None, student: PredictionsLike) -> np.ndarray | None:
+    return student.labels if student.labels is not None or teacher is None else teacher.labels
+
+
 def summarise(
     teacher: PredictionsLike | None,
     student: PredictionsLike,
@@ -113,6 +161,7 @@ def summarise(
     shards: int = SHARDS,
     seed: int = 0,
     side: TeacherSide | None = None,
+    fixed: FixedFigures | None = None,
 ) -> Summary:
     """All headline figures of `student`; pass the teacher as both to describe it in the same terms.
 
@@ -123,6 +172,7 @@ def summarise(
         level: nominal coverage.
         shards, seed: of the jackknife.
         side: `teacher_side(teacher, T)` with the same T, shards and seed, to spare its making for every student.
+        fixed: `fixed_figures(teacher, student)` with the same level, shards and seed, to spare it at every temperature.
 
     Returns:
         Summary.
@@ -131,10 +181,9 @@ def summarise(
         ValueError: the two are not aligned by id and class.
     """
     logits = np.asarray(student.logits, dtype=np.float64)
-    labels = student.labels
     if teacher is not None:
         check_aligned(teacher, student)
-        labels = teacher.labels if labels is None else labels
+    labels = _labels(teacher, student)
     shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
     log_P = log_softmax(logits, T)
     P = np.exp(log_P)
@@ -142,19 +191,19 @@ def summarise(
     found: dict[str, Interval | None] = {}
     if labels is not None:
         balanced = shard_grams(P, shard, labels=labels, balanced=True)
-        found["accuracy"] = proportion_interval(agreement.correct(logits, labels), labels, level=level)
-        found["calibration_error"] = calibration_interval(softmax(logits), labels, shard, level=level)
         found["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = None
     if teacher is not None:
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, T, shard)
         matched = _matched(teacher, student, side, T)
-        found |= _beside_teacher(teacher, student, side, log_P, labels, shard, level)
+        found |= _moved(side, log_P, labels, level)
         if matched.reached:
             there = P if matched.temperature == T else softmax(logits, matched.temperature)
             grams = shard_grams(there, shard)
             found["overlap_matched"] = overlap_interval(grams, level=level)
+    if fixed is None:
+        fixed = fixed_figures(teacher, student, level=level, shards=shards, seed=seed, side=side)
     return Summary(
         n=len(logits),
         n_classes=logits.shape[1],
@@ -163,13 +212,13 @@ def summarise(
         level=float(level),
         mean_entropy=_entropy(log_P),
         matched=matched,
-        accuracy=found.get("accuracy"),
-        agreement=found.get("agreement"),
+        accuracy=fixed.accuracy,
+        agreement=fixed.agreement,
         kl=found.get("kl"),
         displacement=found.get("displacement"),
-        calibration_error=found.get("calibration_error"),
-        cka_logits=found.get("cka_logits"),
-        cka_features=found.get("cka_features"),
+        calibration_error=fixed.calibration_error,
+        cka_logits=fixed.cka_logits,
+        cka_features=fixed.cka_features,
         overlap=figures.overlap,
         overlap_matched=found.get("overlap_matched"),
         overlap_balanced=found.get("overlap_balanced"),
@@ -211,28 +260,15 @@ def _entropy(log_P: np.ndarray) -> float:
     return -float(np.einsum("ij,ij->", np.exp(log_P), log_P)) / len(log_P)
 
 
-def _beside_teacher(
-    teacher: PredictionsLike,
-    student: PredictionsLike,
-    side: TeacherSide,
-    log_P: np.ndarray,
-    labels: np.ndarray | None,
-    shard: np.ndarray,
-    level: float,
+def _moved(
+    side: TeacherSide, log_P: np.ndarray, labels: np.ndarray | None, level: float
 ) -> dict[str, Interval | None]:
     divergence = agreement.kl_from_logs(side.log_P, log_P)
-    moved = agreement.hellinger_from_logs(side.log_P, log_P)
-    found: dict[str, Interval | None] = {
-        "agreement": proportion_interval(
-            agreement.agrees(teacher.logits, student.logits), labels, level=level
-        ),
+    distance = agreement.hellinger_from_logs(side.log_P, log_P)
+    return {
         "kl": mean_interval(divergence, labels, level=level, bounds=(0.0, np.inf)),
-        "displacement": mean_interval(moved, labels, level=level, bounds=(0.0, 1.0)),
-        "cka_logits": _cka(side.logits, student.logits, shard, level),
+        "displacement": mean_interval(distance, labels, level=level, bounds=(0.0, 1.0)),
     }
-    if side.features is not None and student.features is not None:
-        found["cka_features"] = _cka(side.features, student.features, shard, level)
-    return found
 
 
 def _cka(teacher: CkaSide, student: np.ndarray, shard: np.ndarray, level: float) -> Interval | None:

@@ -161,3 +161,25 @@ def test_a_side_of_the_teacher_made_once_changes_nothing():
     assert summarise(blind, student, T=2.0, side=geometry.teacher_side(blind, T=2.0)) == summarise(
         blind, student, T=2.0
     )
+
+
+def test_what_no_temperature_changes_is_made_once_and_changes_nothing():
+    teacher, student = model(1), model(2)
+    side = geometry.teacher_side(teacher, T=3.0)
+    for a, b in ((teacher, student), (None, student), (replace(teacher, labels=None), student)):
+        fixed = geometry.fixed_figures(a, b, side=None if a is None or a.labels is None else side)
+        assert summarise(a, b, T=2.0, fixed=fixed) == summarise(a, b, T=2.0)
+
+
+def test_point_figures_are_the_estimates_of_the_summary():
+    teacher, student = model(1), model(2)
+    for T in (1.0, 4.0):
+        whole, found = summarise(teacher, student, T=T), geometry.point_figures(teacher, student, T=T)
+        for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
+            assert getattr(found, name) == pytest.approx(getattr(whole, name).estimate), name
+    blind = geometry.point_figures(replace(teacher, labels=None), replace(student, labels=None))
+    assert blind.accuracy is None
+    one_class = replace(
+        student, logits=student.logits[:, :1], class_names=student.class_names[:1], labels=None
+    )
+    assert geometry.point_figures(one_class, one_class).overlap is None
