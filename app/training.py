@@ -78,6 +78,10 @@ def _field(name: str, field: FieldInfo) -> OptionField:
         for limit in ("gt", "ge", "lt", "le")
         if getattr(rule, limit, None) is not None
     }
+    if isinstance(field.default, int):
+        return OptionField(
+            name, label, help, field.default, int(limits["ge"]), int(limits["le"]), max(field.default // 8, 1)
+        )
     step = 0.05 if field.default < 1 else 0.5
     low = limits.get("ge", limits.get("gt", -1e6) + (0.01 if "gt" in limits else 0.0))
     return OptionField(name, label, help, float(field.default), low, limits.get("le", 1e6), step)

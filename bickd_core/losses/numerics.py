@@ -117,3 +117,23 @@ def logit_pair(student_logits: Tensor, teacher_logits: Tensor, standardize: bool
     if standardize:
         return standardized(student_logits), standardized(teacher_logits)
     return student_logits, teacher_logits
+
+
+def check_features(student: Tensor, teacher: Tensor, name: str) -> None:
+    """ValueError unless both hold one row or more of `name` for each of the same B samples."""
+    if student.ndim < 2 or student.ndim != teacher.ndim or not len(student) or len(student) != len(teacher):
+        raise ValueError(
+            f"student and teacher must be {name} of the same samples, one row or more, but {list(student.shape)} and "
+            f"{list(teacher.shape)} came; run both models on the same batch."
+        )
+
+
+def unit_vectors(values: Tensor) -> Tensor:
+    """Vectors along the last dimension scaled to length 1, whatever their size; those that are 0 stay 0.
+
+    A vector of zeros gets no gradient.
+    """
+    largest = values.detach().abs().amax(dim=-1, keepdim=True)
+    scaled = torch.where(largest > 0, values / torch.where(largest > 0, largest, 1.0), 0.0)
+    length = torch.linalg.vector_norm(scaled, dim=-1, keepdim=True)  # in [1, sqrt(n)], or 0
+    return scaled / torch.where(largest > 0, length, 1.0)

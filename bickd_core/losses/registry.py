@@ -6,12 +6,16 @@ from pydantic import ValidationError
 
 from bickd_core.losses.bickd import BicKDObjective
 from bickd_core.losses.ce import CEObjective
+from bickd_core.losses.crd import CRDObjective
 from bickd_core.losses.dist import DISTObjective
 from bickd_core.losses.dkd import DKDObjective
 from bickd_core.losses.kd import KDObjective
 from bickd_core.losses.mlkd import MLKDObjective
 from bickd_core.losses.nkd import NKDObjective
 from bickd_core.losses.objective import Objective
+from bickd_core.losses.pkt import PKTObjective
+from bickd_core.losses.rkd import RKDObjective
+from bickd_core.losses.sp import SPObjective
 from bickd_core.naming import nearest
 from bickd_core.presets import PRESETS, Options
 
@@ -22,6 +26,10 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "dist": DISTObjective,
     "mlkd": MLKDObjective,
     "nkd": NKDObjective,
+    "sp": SPObjective,
+    "rkd": RKDObjective,
+    "pkt": PKTObjective,
+    "crd": CRDObjective,
     "bickd": BicKDObjective,
 }
 

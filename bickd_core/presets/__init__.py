@@ -1,6 +1,7 @@
 """What each objective is made of: its options with ranges and published defaults, without torch."""
 
 from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, Preset, Variant
+from bickd_core.presets.features import CRDOptions, PKTOptions, RKDOptions, SPOptions
 from bickd_core.presets.logits import (
     BicKDOptions,
     CEOptions,
@@ -17,6 +18,7 @@ __all__ = [
     "VARIANTS",
     "BicKDOptions",
     "CEOptions",
+    "CRDOptions",
     "DISTOptions",
     "DKDOptions",
     "KDOptions",
@@ -24,6 +26,9 @@ __all__ = [
     "NKDOptions",
     "ObjectiveOptions",
     "Options",
+    "PKTOptions",
     "Preset",
+    "RKDOptions",
+    "SPOptions",
     "Variant",
 ]

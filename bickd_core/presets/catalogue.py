@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bickd_core.presets.features import CRDOptions, PKTOptions, RKDOptions, SPOptions
 from bickd_core.presets.logits import (
     BicKDOptions,
     CEOptions,
@@ -21,7 +22,17 @@ from bickd_core.presets.logits import (
 from bickd_core.presets.options import Options
 
 ObjectiveOptions = Annotated[
-    CEOptions | KDOptions | DKDOptions | DISTOptions | MLKDOptions | NKDOptions | BicKDOptions,
+    CEOptions
+    | KDOptions
+    | DKDOptions
+    | DISTOptions
+    | MLKDOptions
+    | NKDOptions
+    | SPOptions
+    | RKDOptions
+    | PKTOptions
+    | CRDOptions
+    | BicKDOptions,
     Field(discriminator="kind"),
 ]
 
@@ -99,6 +110,37 @@ PRESETS: dict[str, Preset] = {
             why="Scales the label by the teacher's trust in it, and teaches the other classes apart, normalised.",
             citation="Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: T 1, gamma 1.5.",
             options=NKDOptions,
+        ),
+        Preset(
+            kind="sp",
+            title="SP",
+            why="Samples that look alike to the teacher's last maps are to look alike to the student's.",
+            citation="Tung and Mori, ICCV 2019, arXiv 1907.09682; weight 3000: mdistiller, engine/cfg.py.",
+            options=SPOptions,
+        ),
+        Preset(
+            kind="rkd",
+            title="RKD",
+            why="Keeps the distances and angles between samples' features, whatever the two models' widths.",
+            citation="Park, Kim, Lu and Cho, CVPR 2019, arXiv 1904.05068; weights 25 and 50: mdistiller, engine/cfg.py.",
+            options=RKDOptions,
+        ),
+        Preset(
+            kind="pkt",
+            title="PKT",
+            why="Matches who is whose neighbour: cosine similarities of features, as probabilities.",
+            citation="Passalis and Tefas, ECCV 2018, arXiv 1803.10837; weight 30000: mdistiller, engine/cfg.py.",
+            options=PKTOptions,
+        ),
+        Preset(
+            kind="crd",
+            title="CRD",
+            why="Tells a sample's own teacher features from thousands of others': trains two heads, keeps a memory.",
+            citation=(
+                "Tian, Krishnan and Isola, ICLR 2020, arXiv 1910.10699; defaults: RepDistiller and mdistiller, "
+                "engine/cfg.py."
+            ),
+            options=CRDOptions,
         ),
         Preset(
             kind="bickd",

@@ -178,3 +178,65 @@ def standardized(logits):
         deviation = math.sqrt(sum((x - mean(z)) ** 2 for x in z) / (len(z) - 1))
         rows.append([(x - mean(z)) / (deviation + 1e-7) for x in z])
     return rows
+
+
+def unit(v):
+    length = math.sqrt(sum(x * x for x in v))
+    return [x / length for x in v] if length else list(v)
+
+
+def sp(student, teacher):
+    s, t = ([unit(row) for row in product(rows)] for rows in (student, teacher))
+    return squared_distance(t, s) / len(student) ** 2
+
+
+def pkt(student, teacher):
+    def affinities(rows):
+        found = []
+        for u in rows:
+            kernel = [(1 + sum(a * b for a, b in zip(unit(u), unit(v), strict=True))) / 2 for v in rows]
+            found.append([k / sum(kernel) for k in kernel])
+        return found
+
+    pairs = zip(affinities(student), affinities(teacher), strict=True)
+    return mean(b * math.log((b + 1e-7) / (a + 1e-7)) for s, t in pairs for a, b in zip(s, t, strict=True))
+
+
+def huber(x):
+    return 0.5 * x * x if abs(x) < 1 else abs(x) - 0.5
+
+
+def rkd_distance(student, teacher):
+    def distances(rows):
+        found = [[math.dist(u, v) for v in rows] for u in rows]
+        apart = [d for row in found for d in row if d > 0]
+        return [d / mean(apart) if apart else d for row in found for d in row]
+
+    return mean(huber(a - b) for a, b in zip(distances(student), distances(teacher), strict=True))
+
+
+def rkd_angle(student, teacher):
+    def angles(rows):
+        found = []
+        for at in rows:
+            to = [unit([b - a for a, b in zip(at, v, strict=True)]) for v in rows]
+            found += [sum(a * b for a, b in zip(u, v, strict=True)) for u in to for v in to]
+        return found
+
+    return mean(huber(a - b) for a, b in zip(angles(student), angles(teacher), strict=True))
+
+
+def critic(anchor, entry, tau, normaliser):
+    return math.exp(sum(a * b for a, b in zip(anchor, entry, strict=True)) / tau) / normaliser
+
+
+def crd(anchors, memory, chosen, tau, normaliser):
+    noise = (len(chosen[0]) - 1) / len(memory)
+    losses = []
+    for anchor, (own, *negatives) in zip(anchors, chosen, strict=True):
+        h = critic(anchor, memory[own], tau, normaliser)
+        loss = -math.log(h / (h + noise + 1e-7))
+        for other in negatives:
+            loss -= math.log(noise / (critic(anchor, memory[other], tau, normaliser) + noise + 1e-7))
+        losses.append(loss)
+    return mean(losses)

@@ -1,5 +1,8 @@
 """How presets compose parts: by name and weight, and none twice; what holds for every objective on logits."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,6 +21,10 @@ TERMS = {
     "dist": {"ce": "alpha", "rows": "beta", "columns": "gamma"},
     "mlkd": {"ce": "alpha", "kl": "beta", "sample": "lambda_sample", "class": "lambda_class"},
     "nkd": {"ce": "alpha", "target": "target", "non_target": "gamma"},
+    "sp": {"ce": "alpha", "similarity": "beta"},
+    "rkd": {"ce": "alpha", "distance": "distance", "angle": "angle"},
+    "pkt": {"ce": "alpha", "similarity": "beta"},
+    "crd": {"ce": "alpha", "contrast": "beta"},
     "bickd": {"ce": "alpha", "kl": "beta", "sample": "lambda_sample", "class": "lambda_class"},
 }
 """Term -> the option that is its weight."""
@@ -30,7 +37,19 @@ def batch(seed, samples=6, classes=4, dtype=torch.float64):
 
 
 def terms_of(kind, student, teacher, labels, **options):
-    return create_objective(kind, **options)(Outputs(student), Outputs(teacher), labels, 1.0)
+    """The terms on these logits, with features and maps made of them where the objective needs any."""
+    objective = create_objective(kind, **options)
+    if kind == "crd":
+        model = torch.nn.Linear(2, 2)
+        model.feature_size = student.shape[1]
+        ids = np.arange(len(student))
+        torch.manual_seed(0)
+        objective.setup(model, model, SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % 2)))
+    outputs = [
+        Outputs(z, features=2 * z, maps=z[:, :, None, None], ids=torch.arange(len(z)))
+        for z in (student, teacher)
+    ]
+    return objective(*outputs, labels, 1.0)
 
 
 @pytest.mark.parametrize("kind", TERMS)

@@ -2,7 +2,9 @@
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -13,10 +15,11 @@ from bickd_core.models.outputs import Outputs
 from bickd_core.presets import PRESETS, BicKDOptions, DISTOptions, KDOptions, ObjectiveOptions
 
 ROOT = Path(__file__).parents[2]
+DATASET = SimpleNamespace(train=SimpleNamespace(ids=np.arange(20), labels=np.arange(20) % 5))
 
-# From the sources, as docs/losses.md cites them: for kd and dkd mdistiller's engine/cfg.py (DKD: 20 warm-up epochs
-# of 240), DIST's CIFAR settings, MLKD's paper, NKD's paper; for bickd our own first exploration, the authors'
-# being unknown. `standardize` is off everywhere.
+# From the sources, as docs/losses.md cites them: for kd, dkd (20 warm-up epochs of 240), sp, rkd, pkt and crd
+# mdistiller's engine/cfg.py, for crd's negatives RepDistiller's dataset/cifar100.py; DIST's CIFAR settings; MLKD's and
+# NKD's papers; for bickd our own first exploration, the authors' being unknown. `standardize` is off everywhere.
 PUBLISHED = {
     "ce": {},
     "kd": {"temperature": 4.0, "alpha": 0.1, "beta": 0.9, "standardize": False},
@@ -38,6 +41,18 @@ PUBLISHED = {
         "standardize": False,
     },
     "nkd": {"temperature": 1.0, "alpha": 1.0, "target": 1.0, "gamma": 1.5, "standardize": False},
+    "sp": {"alpha": 1.0, "beta": 3000.0},
+    "rkd": {"alpha": 1.0, "distance": 25.0, "angle": 50.0},
+    "pkt": {"alpha": 1.0, "beta": 30000.0},
+    "crd": {
+        "alpha": 1.0,
+        "beta": 0.8,
+        "tau": 0.07,
+        "negatives": 16384,
+        "width": 128,
+        "momentum": 0.5,
+        "negatives_from": "other_classes",
+    },
     "bickd": {
         "temperature": 4.0,
         "tau": 0.2,
@@ -96,10 +111,13 @@ def test_every_student_parameter_gets_a_gradient(kind, model):
     objective = create_objective(kind)
     student = create_model(model, num_classes=5, in_channels=1)
     teacher = create_model("resnet8", num_classes=5, in_channels=1).eval()
-    objective.setup(student, teacher, None)
+    objective.setup(student, teacher, DATASET)
     images, labels = torch.rand(12, 1, 8, 8), torch.arange(12) % 5
+    asked = {name: name in objective.needs for name in ("features", "maps")}
     before = {name: buffer.clone() for name, buffer in teacher.named_buffers()}
-    terms = objective(student.outputs(images), teacher.outputs(images), labels, 0.5)
+    outputs = student.outputs(images, **asked)
+    outputs.ids = torch.arange(12) if "ids" in objective.needs else None
+    terms = objective(outputs, teacher.outputs(images, **asked), labels, 0.5)
     sum(terms.values()).backward()
     without = [
         name for name, p in student.named_parameters() if p.grad is None or not p.grad.isfinite().all()
@@ -116,6 +134,8 @@ def test_the_protocol_is_kept(kind):
     assert isinstance(objective, Objective)
     assert objective.kind == kind
     assert objective.needs_teacher == (kind != "ce")
+    if kind == "crd":  # which trains and remembers: see test_loss_crd.py
+        return
     assert list(objective.parameters()) == []
     objective.load_state_dict(objective.state_dict())
     with pytest.raises(
@@ -145,13 +165,20 @@ def test_an_options_object_is_taken_as_it_is():
         (
             "bikd",
             {},
-            "objective must be one of ce, kd, dkd, dist, mlkd, nkd, bickd, but 'bikd' came; the nearest is 'bickd'",
+            "objective must be one of ce, kd, dkd, dist, mlkd, nkd, sp, rkd, pkt, crd, bickd, but 'bikd' came; the nearest is 'bickd'",
         ),
         ("bickd", {"lamda_class": 1}, "but 'lamda_class' came; the nearest is 'lambda_class'"),
         ("ce", {"temperature": 2}, "an option of 'ce' must be one of none, but 'temperature'"),
         ("kd", {"kind": "dist"}, "but 'kind' came"),
         ("kd", {"temperature": 0}, "temperature: .*greater than 0, but 0 came"),
         ("kd", {"temperature": float("nan")}, "temperature: .*nan came"),
+        ("crd", {"negatives": 0}, "negatives: .*greater than or equal to 1, but 0 came"),
+        ("dkd", {"warmup": 1.5}, "warmup: .*less than or equal to 1, but 1.5 came"),
+        (
+            "rkd",
+            {"alpha": 0, "distance": 0, "angle": 0},
+            "rkd: at least one of alpha, distance, angle must be above",
+        ),
         ("dist", {"beta": -1.0}, "beta: .*greater than or equal to 0, but -1.0 came"),
         ("bickd", {"form": "grahm"}, "form: .*'contrast' or 'gram', but 'grahm' came"),
         ("kd", {"alpha": 0, "beta": 0}, "kd: at least one of alpha, beta must be above 0"),

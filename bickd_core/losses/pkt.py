@@ -1,0 +1,65 @@
+"""PKT: Passalis and Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018.
+
+arXiv 1803.10837, with the cosine kernel, as released: the cosines of all pairs of a batch, mapped to [0, 1], are each
+row's probabilities, and the teacher's are to be matched. The divergence is a mean over the B x B entries, not a sum
+over rows, and the weight of 30000 belongs to that mean.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
+from bickd_core.losses.objective import FeatureObjective, Stateless
+from bickd_core.models.outputs import Outputs
+from bickd_core.presets import PKTOptions
+
+_EPSILON = 1e-7
+
+
+def pkt(student_features: Tensor, teacher_features: Tensor) -> Tensor:
+    """mean_ij t_ij log((t_ij + 1e-7) / (s_ij + 1e-7)), with t_ij = k_ij / sum_j k_ij and k = (1 + cos) / 2.
+
+    student_features: [B, D_s], teacher_features: [B, D_t]; the teacher's get no gradient. Returns a scalar in nats,
+    at least 0 but for the constant, lower is better, exactly 0 for equal directions. It depends on which samples
+    share a batch; on one sample it is 0. A sample whose features are all 0 is at right angles to all.
+
+    >>> import torch
+    >>> apart, alike = torch.eye(2), torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # rows (2/3, 1/3) and (1/2, 1/2)
+    >>> round(pkt(alike, apart).item(), 4)  # 1/2 (2/3 log 4/3 + 1/3 log 2/3)
+    0.0283
+    """
+    check_features(student_features, teacher_features, "features")
+    with without_autocast(student_features):
+        s, t = _affinities(student_features), _affinities(teacher_features.detach())
+        return (t * ((t + _EPSILON).log() - (s + _EPSILON).log())).mean()
+
+
+class PKTObjective(Stateless, FeatureObjective):
+    """Terms "ce" = alpha CE and "similarity" = beta `pkt` of the pooled features."""
+
+    kind: ClassVar[str] = "pkt"
+
+    def __init__(self, options: PKTOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        o = self.options
+        assert student.features is not None
+        assert teacher.features is not None
+        terms = {}
+        if o.alpha > 0:
+            terms["ce"] = o.alpha * cross_entropy(student.logits, labels)
+        if o.beta > 0:
+            terms["similarity"] = o.beta * pkt(student.features, teacher.features)
+        return terms
+
+
+def _affinities(features: Tensor) -> Tensor:
+    unit = unit_vectors(lift(features).flatten(1))
+    cosines = (unit @ unit.T).clamp(-1, 1)
+    mapped = (cosines + 1) / 2
+    return mapped / mapped.sum(1, keepdim=True)

@@ -1,0 +1,89 @@
+"""RKD: Park, Kim, Lu and Cho, "Relational Knowledge Distillation", CVPR 2019, arXiv 1904.05068, section 3.2.
+
+Distances between pairs, in units of the batch's mean distance, and angles of triplets, each by Huber's loss with
+delta 1. As released the loss is a mean over all B^2 pairs and B^3 triplets, the degenerate ones (i = j) among them with
+0 on both sides; the weights 25 and 50 belong to that mean. Pairs that coincide get no gradient.
+"""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
+from bickd_core.losses.objective import FeatureObjective, Stateless
+from bickd_core.models.outputs import Outputs
+from bickd_core.presets import RKDOptions
+
+
+def rkd_distance(student_features: Tensor, teacher_features: Tensor) -> Tensor:
+    """mean_ij huber(d_ij^S - d_ij^T), with d_ij = |f_i - f_j| / mean over the pairs that are apart.
+
+    student_features: [B, D_s], teacher_features: [B, D_t]; the teacher's get no gradient. Returns a scalar, at least
+    0, lower is better, 0 where all distances agree up to scale. It depends on which samples share a batch; on one
+    sample it is 0, without gradient.
+
+    >>> import torch
+    >>> line = torch.tensor([[0.0], [1.0], [3.0]])
+    >>> round(rkd_distance(5 * line, line).item(), 4)
+    0.0
+    """
+    check_features(student_features, teacher_features, "features")
+    with without_autocast(student_features):
+        return F.smooth_l1_loss(_distances(student_features), _distances(teacher_features.detach()))
+
+
+def rkd_angle(student_features: Tensor, teacher_features: Tensor) -> Tensor:
+    """mean_ijk huber(cos_ijk^S - cos_ijk^T), with cos_ijk the cosine of the angle at sample i between j and k.
+
+    Arguments and range as in `rkd_distance`. Takes memory for B x B x (D + B) numbers.
+
+    >>> import torch
+    >>> corner = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> round(rkd_angle(2 * corner + 1, corner).item(), 4)
+    0.0
+    """
+    check_features(student_features, teacher_features, "features")
+    with without_autocast(student_features):
+        return F.smooth_l1_loss(_angles(student_features), _angles(teacher_features.detach()))
+
+
+class RKDObjective(Stateless, FeatureObjective):
+    """Terms "ce" = alpha CE, "distance" and "angle" with their weights, of the pooled features."""
+
+    kind: ClassVar[str] = "rkd"
+
+    def __init__(self, options: RKDOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        o = self.options
+        assert student.features is not None
+        assert teacher.features is not None
+        terms = {}
+        if o.alpha > 0:
+            terms["ce"] = o.alpha * cross_entropy(student.logits, labels)
+        if o.distance > 0:
+            terms["distance"] = o.distance * rkd_distance(student.features, teacher.features)
+        if o.angle > 0:
+            terms["angle"] = o.angle * rkd_angle(student.features, teacher.features)
+        return terms
+
+
+def _distances(features: Tensor) -> Tensor:
+    f = lift(features).flatten(1)
+    # from differences, not from products: near samples would be lost to rounding, and 0 gets no gradient
+    distances = torch.cdist(f, f, compute_mode="donot_use_mm_for_euclid_dist")
+    apart = (distances > 0).sum()
+    mean = distances.sum() / apart.clamp(min=1)
+    return distances / torch.where(apart > 0, mean, 1.0)
+
+
+def _angles(features: Tensor) -> Tensor:
+    f = lift(features).flatten(1)
+    directions = unit_vectors(f[None, :, :] - f[:, None, :])  # [B, B, D]: from i to j
+    return directions @ directions.transpose(1, 2)

@@ -1,0 +1,65 @@
+"""SP: Tung and Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, arXiv 1907.09682.
+
+Equations 1 to 4, on the last feature maps: samples that are alike to the teacher are to be alike to the student. The
+maps are flattened, so the two models may differ in channels and in size; the Grams [B, B] do not.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
+from bickd_core.losses.objective import FeatureObjective, Stateless
+from bickd_core.models.outputs import Outputs
+from bickd_core.presets import SPOptions
+
+
+def sp(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
+    """||G^T - G^S||_F^2 / B^2, with G the rows of F F' each scaled to length 1 and F the flattened maps.
+
+    student_maps: [B, D_s, H_s, W_s], teacher_maps: [B, D_t, H_t, W_t] (or [B, D]); the teacher's get no gradient.
+    Returns a scalar in [0, 4 / B], lower is better, 0 for equal maps and for maps that differ in scale alone. It
+    depends on which samples share a batch; on one sample it is 0, without gradient. A sample whose maps are all 0 has
+    a row of zeros.
+
+    >>> import torch
+    >>> alike, apart = torch.tensor([[1.0], [1.0]]), torch.eye(2)
+    >>> round(sp(alike, apart).item(), 4)  # 4 entries: twice (1 - 1/sqrt 2)^2 + 1/2, divided by 2^2
+    0.2929
+    """
+    check_features(student_maps, teacher_maps, "maps")
+    with without_autocast(student_maps):
+        difference = _similarities(teacher_maps.detach()) - _similarities(student_maps)
+        return difference.square().sum() / len(student_maps) ** 2
+
+
+class SPObjective(Stateless, FeatureObjective):
+    """Terms "ce" = alpha CE and "similarity" = beta `sp` of the last maps."""
+
+    kind: ClassVar[str] = "sp"
+    needs = frozenset({"maps"})
+
+    def __init__(self, options: SPOptions) -> None:
+        self.options = options
+
+    def terms(
+        self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        o = self.options
+        assert student.maps is not None
+        assert teacher.maps is not None
+        terms = {}
+        if o.alpha > 0:
+            terms["ce"] = o.alpha * cross_entropy(student.logits, labels)
+        if o.beta > 0:
+            terms["similarity"] = o.beta * sp(student.maps, teacher.maps)
+        return terms
+
+
+def _similarities(maps: Tensor) -> Tensor:
+    flat = lift(maps).flatten(1)
+    # G's rows do not change when all maps are scaled alike, so the products cannot overflow, nor lose a small map
+    largest = flat.detach().abs().max().clamp(min=1e-30)
+    flat = flat / largest
+    return unit_vectors(flat @ flat.T)
