@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -45,6 +45,16 @@ class Sweep:
     """How often a failed run is started again."""
     at_once: int | None = None
     """Runs side by side; what cores, threads a run and memory allow if not given."""
+    launcher: Literal["local", "ray"] = "local"
+    """Where runs work: on this machine, or as Ray Jobs on a cluster that reaches the run folders under the same paths."""
+    address: str | None = None
+    """Of the Ray cluster's dashboard, http://HOST:8265; RAY_API_SERVER_ADDRESS if not given."""
+    ray_cpus: float | None = None
+    """Cores that Ray keeps for each run; its threads if not given."""
+    ray_gpus: float = 0.0
+    """GPUs that Ray keeps for each run; a part of one lets runs share it."""
+    ray_python: str = "python"
+    """The Python of the cluster's nodes that has bickd's dependencies."""
     list_only: bool = False
     """Check all, print the runs' names, and start nothing."""
 
@@ -93,11 +103,24 @@ class Sweep:
         )
 
     def _launcher(self, sweep: Definition, library: Library) -> Launcher:
+        threads = sweep.train.get("threads")
+        if self.launcher == "ray":
+            from bickd_core.launch.ray import RayLauncher, capacity, connect
+
+            client, address = connect(self.address)
+            cpus = self.ray_cpus or float(threads or 1)
+            return RayLauncher(
+                client,
+                library,
+                at_once=self.at_once or capacity(address, cpus=cpus, gpus=self.ray_gpus),
+                cpus=cpus,
+                gpus=self.ray_gpus,
+                python=self.ray_python,
+            )
         from bickd_core.launch.local import LocalLauncher
         from bickd_core.launch.slots import CORES_PER_RUN, default_slots
 
-        threads = sweep.train.get("threads") or CORES_PER_RUN
-        return LocalLauncher(library, at_once=self.at_once or default_slots(threads))
+        return LocalLauncher(library, at_once=self.at_once or default_slots(threads or CORES_PER_RUN))
 
 
 def _pair(text: str) -> dict[str, Any]:

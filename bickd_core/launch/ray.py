@@ -1,0 +1,160 @@
+"""Runs as Ray Jobs: the same worker command on a cluster, over run folders on a disk that all its nodes share.
+
+Ray (https://docs.ray.io, 2.52 or newer, extra `[ray]`) is imported when a cluster is asked for, never before.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Protocol
+
+from bickd_core.launch.local import worker_command, worker_environment
+from bickd_core.launch.protocol import Poll
+from bickd_core.runs import Library, RunFolder
+
+ENDED = ("SUCCEEDED", "STOPPED", "FAILED")
+
+
+class Client(Protocol):
+    """What is used of `ray.job_submission.JobSubmissionClient`."""
+
+    def submit_job(self, *, entrypoint: str, **options: Any) -> str: ...
+    def get_job_status(self, job_id: str) -> Any: ...
+    def stop_job(self, job_id: str) -> bool: ...
+
+
+class RayLauncher:
+    """A Ray cluster as a place for many runs, `at_once` of them submitted at a time.
+
+    A job that ended while its run says nothing of an end is lost: with its node, or with the head. It counts as
+    lost only when the run's heartbeat is old as well, so that never two workers write one folder.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        library: Library,
+        *,
+        at_once: int,
+        cpus: float = 1.0,
+        gpus: float = 0.0,
+        python: str = "python",
+    ) -> None:
+        self.at_once = at_once
+        self.jobs: dict[Path, str] = {}
+        """The latest job of each run that was submitted here."""
+        self._client = client
+        self._library = library
+        self._cpus = cpus
+        self._gpus = gpus
+        self._python = python
+
+    def submit(self, run: RunFolder) -> None:
+        run.clear_requests()
+        command = shlex.join(worker_command(run, self._library, self._python))
+        log = shlex.quote(str(run.log_path.resolve()))
+        # Ray counts who works where; the local queue's slots, which the folders' users share, must not hold a job.
+        environment = worker_environment(slots=self.at_once)
+        self.jobs[run.path] = self._client.submit_job(
+            entrypoint=f"{command} >> {log} 2>&1",
+            submission_id=f"bickd-{run.path.name}-{secrets.token_hex(4)}",
+            entrypoint_num_cpus=self._cpus,
+            entrypoint_num_gpus=self._gpus,
+            runtime_env={"env_vars": environment},
+            metadata={"run": str(run.path.resolve())},
+        )
+
+    def stop(self, run: RunFolder) -> None:
+        """By the run folder: Ray's own stop kills after three seconds. A job that has not begun is taken back."""
+        run.request_stop()
+        if self._job_status(run) == "PENDING":
+            self._client.stop_job(self.jobs[run.path])
+
+    def poll(self, run: RunFolder) -> Poll:
+        job = self._job_status(run)
+        if job in ("PENDING", "RUNNING"):
+            return "working"
+        status = run.status()
+        if status.state in ("queued", "running"):
+            if job == "UNREACHABLE":
+                return "working"  # nothing can be submitted either; the workers go on without the head
+            return "lost" if status.stale() else "working"
+        if job == "FAILED" and status.state == "stopped":
+            return "lost"  # the state is that of an earlier worker: this one ended before it wrote any
+        return status.state  # type: ignore[return-value]
+
+    def _job_status(self, run: RunFolder) -> str:
+        """What Ray says of the run's job: its status, "UNKNOWN" for none here or none any more, "UNREACHABLE"."""
+        job = self.jobs.get(run.path)
+        if job is None:
+            return "UNKNOWN"
+        try:
+            return str(self._client.get_job_status(job).value)
+        except OSError:
+            return "UNREACHABLE"
+        except RuntimeError:  # a head that was started anew does not know it
+            return "UNKNOWN"
+
+
+def connect(address: str | None) -> tuple[Client, str]:
+    """The client of a cluster that asks for a token, and its address.
+
+    address: the dashboard's, `http://HOST:8265`; the environment's RAY_API_SERVER_ADDRESS if None. The token is
+    found as Ray finds it: RAY_AUTH_TOKEN, the file at RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.
+
+    Raises:
+        ValueError: no Ray here, no such cluster, no token, or a cluster that takes jobs from anybody.
+    """
+    address = (address or os.environ.get("RAY_API_SERVER_ADDRESS") or "").rstrip("/")
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(
+            f"--address must be the dashboard of a Ray cluster, http://HOST:8265, got '{address}'."
+        )
+    if (mode := os.environ.setdefault("RAY_AUTH_MODE", "token")) != "token":  # read when Ray is imported
+        raise ValueError(f"RAY_AUTH_MODE must be 'token' for jobs to be sent, got '{mode}'; set it so.")
+    try:
+        from ray.job_submission import JobSubmissionClient
+    except ImportError as error:
+        raise ValueError(
+            f"the launcher 'ray' needs Ray ({error}); pip install 'bickd-explorer[ray]'."
+        ) from error
+    _refuse_open(address)
+    try:
+        return JobSubmissionClient(address), address
+    except Exception as error:  # Ray's own kinds: a missing or wrong token, another version
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"the Ray cluster at {address} refuses: {first.rstrip('.')}.") from error
+
+
+def _refuse_open(address: str) -> None:
+    """Send nothing to a cluster that answers without a token: whoever reaches it may run anything there."""
+    try:
+        with urllib.request.urlopen(f"{address}/api/jobs/", timeout=10):
+            pass
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            return
+        raise ValueError(f"{address} is no Ray cluster: it answers with {error.code}.") from error
+    except OSError as error:
+        raise ValueError(f"the Ray cluster at {address} cannot be reached: {error}.") from error
+    raise ValueError(
+        f"the Ray cluster at {address} takes jobs from anybody; start all its nodes with RAY_AUTH_MODE=token."
+    )
+
+
+def capacity(address: str, *, cpus: float, gpus: float = 0.0) -> int:
+    """How many runs the cluster's nodes hold side by side now, at least one."""
+    from ray.util.state import list_nodes
+
+    places = 0
+    for node in list_nodes(address=address):
+        if node.state == "ALIVE":
+            there = node.resources_total
+            needs = [(cpus, there.get("CPU", 0.0)), (gpus, there.get("GPU", 0.0))]
+            places += min(int(has // need) for need, has in needs if need > 0)
+    return max(1, places)
