@@ -205,6 +205,14 @@ def cluster(monkeypatch, tmp_path_factory):
     made.shutdown()
 
 
+def processes_of(pid):
+    """The job's processes, from Ray's supervisor down to the worker."""
+    found = [psutil.Process(pid)]
+    while not any("JobSupervisor" in part for part in found[-1].cmdline()):
+        found.append(found[-1].parent())
+    return found[::-1]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not RAY, reason="Ray is not installed: pip install 'bickd-explorer[ray]' to run this test"
