@@ -25,6 +25,7 @@ from bickd_core.predictions import Predictions, align
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunFolder
 from bickd_viz import text
+from pretrained import sweep_results
 
 SHELF = Path(__file__).resolve().parent
 TEMPERATURE = 4.0
@@ -57,6 +58,8 @@ def main() -> None:
     for dataset in ("caltech95", "fashion-mnist"):
         if (SHELF / dataset / "teacher" / "run.yaml").exists():
             print(section(dataset))
+    if sweep := sweep_results.section():
+        print(sweep)
 
 
 def section(dataset: str) -> str:

@@ -31,7 +31,7 @@ class Sweep:
     name: str | None = None
     """Name of the sweep, the start of its runs' names."""
     methods: tuple[str, ...] = ()
-    """Kinds of objective; `kd+standardize` switches an option on. Other options: in a YAML file."""
+    """Kinds of objective and published variants such as `kd-standardize`. Other options: in a YAML file."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One run a method and pair for each; its weights, order and augmentation follow it."""
     pairs: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
-from bickd_core.presets import ObjectiveOptions
+from bickd_core.presets import VARIANTS, ObjectiveOptions
 from bickd_core.run_info import NAME, RunError, check_name
 from bickd_core.training.config import Seeds, TrainConfig, one_sentence
 
@@ -25,8 +25,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-SWEPT = ("arch", "role", "teacher", "objective", "seeds")
-"""Fields of a run's config that a sweep sets itself; the others are the same in all its runs."""
+SWEPT = ("arch", "role", "teacher", "objective", "seeds", "extends")
+"""Fields of a run's config that a sweep sets itself or leaves alone; the others are the same in all its runs."""
 
 Shared: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "Shared",
@@ -57,14 +57,12 @@ class Method(_Strict):
 
 
 def _method(given: Any) -> Any:
-    """`kd` and `kd+standardize` in place of a mapping: a kind, and options of it that are switched on."""
+    """A kind or a published variant by its name, in place of a mapping: `kd`, `kd-standardize`."""
     if not isinstance(given, str):
         return given
-    kind, *switches = given.split("+")
-    return {
-        "label": given if switches else "",
-        "objective": {"kind": kind, **dict.fromkeys(switches, True)},
-    }
+    if given in VARIANTS:
+        return {"label": given, "objective": VARIANTS[given].options}
+    return {"objective": {"kind": given}}
 
 
 class Pair(_Strict):

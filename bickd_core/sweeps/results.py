@@ -66,6 +66,8 @@ class Result(BaseModel):
     validation_best: float
     seconds: float
     cpu_seconds: float | None
+    teacher_outputs: str = "auto"
+    view_pool: int | None = None
     samples: int
     """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are equal."""
     predicted: str
@@ -99,7 +101,6 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         raise RunError(f"run '{run.key}' has predictions without labels, so it has no accuracy.")
     figures = summarise(teacher, own, T=TEMPERATURE)
     validation = [record["validation_accuracy"] for record in records]
-    cpu = getattr(status, "cpu_seconds", None)
     return Result(
         sweep=sweep,
         name=planned.name,
@@ -132,7 +133,9 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         validation_last=round(validation[-1], 6),
         validation_best=round(max(validation), 6),
         seconds=round(status.seconds, 1),
-        cpu_seconds=None if cpu is None else round(float(cpu), 1),
+        cpu_seconds=round(status.cpu_seconds, 1) or None,
+        teacher_outputs=config.teacher_outputs,
+        view_pool=config.view_pool,
         samples=sample_code(own.ids),
         predicted=predicted_code(own),
     )

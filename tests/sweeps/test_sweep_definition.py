@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bickd_core.presets import BicKDOptions, KDOptions
+from bickd_core.presets import PRESETS, VARIANTS, BicKDOptions, KDOptions
 from bickd_core.runs import RunError
 from bickd_core.sweeps.definition import Sweep, planned_runs, read_sweep, sweep_path, write_sweep
 from bickd_core.training.config import SGD, AdamW, Seeds
@@ -68,9 +68,10 @@ def test_one_kind_may_come_twice_with_other_options():
     assert (found[1].method, found[1].title) == ("bickd, columns alone", "bickd, columns alone, seed 0")
 
 
-def test_a_plus_switches_an_option_on():
-    with pytest.raises(ValueError, match="shine"):
-        Sweep.model_validate(sweep(methods=["kd+shine"]))
+def test_a_published_variant_goes_by_its_name():
+    (run,) = planned_runs(Sweep.model_validate(sweep(methods=["kd-standardize"], seeds=[0])))
+    assert (run.name, run.method) == ("first-kd-standardize-s0", "kd-standardize")
+    assert run.config.objective == VARIANTS["kd-standardize"].options
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,8 @@ def test_the_sweeps_in_the_repository_are_valid_and_share_optimiser_and_teacher(
     assert len({run.config.optimizer for run in runs}) == 1
     assert all(run.config.teacher for run in runs)
     assert all(run.config.seeds == Seeds.all(run.config.seeds.weights) for run in runs)
+
+
+def test_the_sweep_behind_the_results_has_every_method():
+    kinds = {method.objective.kind for method in read_sweep(REAL / "caltech95-methods.yaml").methods}
+    assert kinds == set(PRESETS)

@@ -1,0 +1,305 @@
+"""What a sweep's lines of results show, as Markdown: part of docs/results.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.geometry import Interval, paired_mean_difference
+from bickd_core.predictions import Predictions
+from bickd_core.presets import PRESETS
+from bickd_core.runs import Library
+from bickd_core.sweeps.results import TEMPERATURE, Result, read_results, sample_code
+from bickd_viz import text
+
+SHELF = Path(__file__).resolve().parent
+FILE = SHELF / "sweeps" / "caltech95-methods.jsonl"
+NAMES = {"bickd": "BicKD (reconstruction)"}
+BASES = ("kd", "bickd")
+"""The methods that every other one is compared with."""
+
+SAME = ("dataset", "image_size", "arch", "teacher", "teacher_sha256", "epochs", "batch_size", "optimizer", "schedule", "view_pool", "n", "samples")  # fmt: skip
+"""What all runs of a table must share."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The teacher on the test images, in ascending order of their ids."""
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    samples: int
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> Teacher:
+        assert predictions.labels is not None
+        order = np.argsort(predictions.ids)
+        return cls(predictions.labels[order], predictions.predicted[order], sample_code(predictions.ids))
+
+
+Groups = dict[str, dict[int, Result]]
+"""Method -> seed -> run, methods in the order of the presets."""
+
+
+def section(path: Path = FILE) -> str:
+    """The section on the sweep behind `path`; empty where there are no lines yet."""
+    results = read_results(path)
+    if not results:
+        return ""
+    key = results[0].teacher
+    assert key is not None
+    teacher = Teacher.of(Library(SHELF, SHELF / results[0].dataset).find(key).predictions("test"))
+    return write(results, teacher, f"All methods on {results[0].dataset}")
+
+
+def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:
+    """Tables and sentences.
+
+    Raises:
+        ValueError: the lines are not of one budget on the same images.
+    """
+    groups = grouped(results)
+    check_alike(results, teacher)
+    lines = [
+        f"## {title}\n",
+        setting(results, groups),
+        "",
+        *figures(groups),
+        "",
+        *differences(groups, teacher),
+    ]
+    lines += ["", "### What the sweep shows, and what it does not\n", *sentences(groups, teacher), ""]
+    return "\n".join(lines)
+
+
+def grouped(results: Sequence[Result]) -> Groups:
+    found: Groups = {}
+    kinds = list(PRESETS)
+    for result in sorted(results, key=lambda result: (kinds.index(result.kind), result.method, result.seed)):
+        found.setdefault(result.method, {})[result.seed] = result
+    return found
+
+
+def check_alike(results: Sequence[Result], teacher: Teacher) -> None:
+    first = results[0]
+    for result in results:
+        for field in SAME:
+            if getattr(result, field) != getattr(first, field):
+                raise ValueError(
+                    f"runs of one table must share `{field}`, but {result.name} has {getattr(result, field)} and "
+                    f"{first.name} {getattr(first, field)}; keep one of them."
+                )
+    if first.samples != teacher.samples:
+        raise ValueError("the lines are of other test images than the teacher's; make them again.")
+
+
+def setting(results: Sequence[Result], groups: Groups) -> str:
+    first = results[0]
+    seeds = sorted({len(group) for group in groups.values()})
+    words = f"{seeds[0]} seeds" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    stream = (
+        "All seeds share one augmentation stream, so the deviation over seeds is too small."
+        if any(result.shared_augmentation for result in results)
+        else "Weights, order and augmentation stream follow the seed."
+    )
+    return (
+        f"Teacher {first.teacher}, students {first.arch}, {first.epochs} epochs, batch {first.batch_size}, "
+        f"{first.image_size} pixels, {first.optimizer['kind'].upper()} with learning rate {first.optimizer['lr']:g} for all, "
+        f"n = {first.n:,} test images, {words} a method. {stream} Every method has its published default options; "
+        "nothing was tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
+        f"Figures: mean ± standard deviation over seeds, last weights, test split. Overlap at T = {TEMPERATURE:g}; matched: "
+        "where the model's mean entropy equals the teacher's at that T. Minutes a run, on the wall clock and of the CPU."
+    )
+
+
+def figures(groups: Groups) -> list[str]:
+    lines = [
+        "| method | seeds | accuracy % | agreement % | overlap | overlap, matched | ECE % | minutes | CPU minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for method, runs in groups.items():
+        cells = [
+            shown(method, runs),
+            str(len(runs)),
+            spread(runs, "accuracy", 100, 1),
+            spread(runs, "agreement", 100, 1),
+            spread(runs, "overlap", 1, 4),
+            spread(runs, "overlap_matched", 1, 4),
+            spread(runs, "ece", 100, 1),
+            spread(runs, "seconds", 1 / 60, 1),
+            spread(runs, "cpu_seconds", 1 / 60, 1),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def shown(method: str, runs: dict[int, Result]) -> str:
+    kind = next(iter(runs.values())).kind
+    return NAMES.get(method, method.upper() if method == kind else method)
+
+
+def spread(runs: dict[int, Result], field: str, scale: float, digits: int) -> str:
+    found = [getattr(result, field) for result in runs.values()]
+    if any(value is None for value in found):
+        return "–"
+    values = np.array(found) * scale
+    deviation = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{digits}f}{deviation}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One method minus another on the seeds that both have: over images with an interval, and over seeds."""
+
+    interval: Interval | None
+    """Of the mean over seeds, over images; None for a figure that is no mean over images."""
+    by_seed: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        return float(self.by_seed.mean())
+
+    def signs(self) -> str:
+        """In how many seeds the difference has the sign of its mean, as "5/5"."""
+        return f"{int((np.sign(self.by_seed) == np.sign(self.mean)).sum())}/{len(self.by_seed)}"
+
+
+Hit = Callable[[Result, Teacher], np.ndarray]
+
+
+def right(result: Result, teacher: Teacher) -> np.ndarray:
+    return result.classes == teacher.labels
+
+
+def agrees(result: Result, teacher: Teacher) -> np.ndarray:
+    return result.classes == teacher.predicted
+
+
+def paired(
+    ours: dict[int, Result], theirs: dict[int, Result], teacher: Teacher, hit: Hit
+) -> Difference | None:
+    """Of two methods' shares of images, each image's score the mean over seeds; None where no seed is common."""
+    seeds = sorted(set(ours) & set(theirs))
+    if not seeds:
+        return None
+    first = np.array([hit(ours[seed], teacher) for seed in seeds], dtype=float)
+    second = np.array([hit(theirs[seed], teacher) for seed in seeds], dtype=float)
+    interval = paired_mean_difference(first.mean(axis=0), second.mean(axis=0), teacher.labels)
+    return Difference(interval, (first - second).mean(axis=1))
+
+
+def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -> Difference | None:
+    """Of a figure that is no mean over images; None where it is missing in a run, or no seed is common."""
+    pairs = [
+        (getattr(ours[seed], field), getattr(theirs[seed], field)) for seed in sorted(set(ours) & set(theirs))
+    ]
+    if not pairs or any(value is None for pair in pairs for value in pair):
+        return None
+    return Difference(None, np.array([a - b for a, b in pairs]))
+
+
+def differences(groups: Groups, teacher: Teacher) -> list[str]:
+    lines = [
+        "### Differences on the same test images\n",
+        "Accuracy and agreement: difference of the means over the seeds that both have, with its interval over test images "
+        "(paired, stratified by class). Overlap at matched entropy: mean ± standard deviation over seeds of the difference "
+        "seed by seed. In brackets behind each: in how many seeds the difference has this sign.\n",
+    ]
+    for base in BASES:
+        if base not in groups:
+            continue
+        name = shown(base, groups[base])
+        lines += [
+            f"| minus {name} | accuracy, points | agreement, points | overlap, matched |",
+            "|---|---|---|---|",
+        ]
+        for method, runs in groups.items():
+            if method != base:
+                accuracy = paired(runs, groups[base], teacher, right)
+                agreement = paired(runs, groups[base], teacher, agrees)
+                overlap = over_seeds(runs, groups[base], "overlap_matched")
+                cells = [shown(method, runs), points(accuracy), points(agreement), by_seed(overlap)]
+                lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return lines[:-1]
+
+
+def points(found: Difference | None) -> str:
+    if found is None or found.interval is None:
+        return "–"
+    low, high = found.interval.low, found.interval.high
+    limits = "" if low is None or high is None else f" [{100 * low:+.1f}, {100 * high:+.1f}]"
+    return f"{100 * found.interval.estimate:+.1f}{limits} ({found.signs()})"
+
+
+def by_seed(found: Difference | None) -> str:
+    if found is None:
+        return "–"
+    deviation = f" ± {found.by_seed.std(ddof=1):.4f}" if len(found.by_seed) > 1 else ""
+    return f"{found.mean:+.4f}{deviation} ({found.signs()})"
+
+
+def sentences(groups: Groups, teacher: Teacher) -> list[str]:
+    found = [_against(base, groups, teacher) for base in BASES if base in groups and len(groups) > 1]
+    return [*found, *_matched(groups), _cost(groups), _limits(groups)]
+
+
+def _against(base: str, groups: Groups, teacher: Teacher) -> str:
+    """Which methods are more accurate than `base`, less, or not seen to differ."""
+    sorts: dict[str, list[str]] = {"more accurate": [], "less accurate": [], "no difference seen": []}
+    for method, runs in groups.items():
+        difference = paired(runs, groups[base], teacher, right) if method != base else None
+        if difference is None or difference.interval is None:
+            continue
+        words = "no difference seen"
+        if text.excludes_zero(difference.interval):
+            words = "more accurate" if difference.interval.estimate > 0 else "less accurate"
+        sorts[words].append(f"{shown(method, runs)} ({100 * difference.interval.estimate:+.1f})")
+    said = "; ".join(f"{words}: {', '.join(names)}" for words, names in sorts.items() if names)
+    return f"- Against {shown(base, groups[base])}, in points of accuracy: {said}."
+
+
+def _matched(groups: Groups) -> list[str]:
+    """The method with the lowest overlap at matched entropy, and in how many seeds it is the lowest."""
+    means = {
+        method: float(np.mean([run.overlap_matched for run in runs.values()]))
+        for method, runs in groups.items()
+        if all(run.overlap_matched is not None for run in runs.values())
+    }
+    if len(means) < 2:
+        return []
+    lowest = min(means, key=lambda method: means[method])
+    seeds = sorted(set.intersection(*(set(groups[method]) for method in means)))
+    wins = sum(
+        groups[lowest][seed].overlap_matched == min(groups[method][seed].overlap_matched for method in means)
+        for seed in seeds
+    )
+    return [
+        f"- Lowest overlap at matched entropy: {shown(lowest, groups[lowest])} ({means[lowest]:.4f}), the lowest of all "
+        f"methods in {wins} of {len(seeds)} seeds that all of them have."
+    ]
+
+
+def _cost(groups: Groups) -> str:
+    runs = [run for group in groups.values() for run in group.values()]
+    minutes = {m: float(np.mean([run.seconds for run in group.values()])) / 60 for m, group in groups.items()}
+    least, most = (pick(minutes, key=lambda method: minutes[method]) for pick in (min, max))
+    cpu = [run.cpu_seconds for run in runs]
+    of_cpu = "" if any(c is None for c in cpu) else f", {sum(c for c in cpu if c) / 3600:.1f} hours of CPU"
+    return (
+        f"- Cost: {len(runs)} runs of {sum(run.seconds for run in runs) / 3600:.1f} hours together{of_cpu}; a run took "
+        f"from {minutes[least]:.1f} minutes ({shown(least, groups[least])}) to {minutes[most]:.1f} "
+        f"({shown(most, groups[most])})."
+    )
+
+
+def _limits(groups: Groups) -> str:
+    least = min(len(group) for group in groups.values())
+    return (
+        f"- What it does not show: {least} seed{'s' if least > 1 else ''}, one pair of architectures, one short budget and "
+        "options that others published for CIFAR-100. The intervals hold for these trained networks, each by itself: of "
+        f"{len(groups) - 1} comparisons with one method, one in twenty may miss by chance."
+    )

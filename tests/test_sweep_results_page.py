@@ -1,0 +1,121 @@
+"""The section on a sweep, made of lines that are made up so that every figure can be worked out."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from bickd_core.geometry import paired_mean_difference
+from bickd_core.sweeps.results import Result, add_result, sample_code
+from pretrained import sweep_results
+from pretrained.sweep_results import Teacher, paired, right, write
+
+N = 400
+LABELS = np.arange(N) % 4
+RNG = np.random.default_rng(0)
+TEACHER = Teacher(LABELS, np.where(RNG.random(N) < 0.9, LABELS, (LABELS + 1) % 4), sample_code(np.arange(N)))
+
+
+def line(method, seed, accuracy, **changes):
+    """A run whose first share of images is right and whose others are wrong."""
+    predicted = np.where(np.arange(N) < accuracy * N, LABELS, (LABELS + 1) % 4)
+    fields = {
+        "sweep": "s", "name": f"s-{method}-s{seed}", "created": "now", "method": method, "kind": method.split("+")[0],
+        "options": {}, "seed": seed, "seeds": {"weights": seed, "order": seed, "augmentation": seed},
+        "dataset": "caltech95", "image_size": 32, "arch": "resnet8", "teacher": "caltech95/teacher", "teacher_sha256": "a",
+        "epochs": 40, "batch_size": 64, "optimizer": {"kind": "sgd", "lr": 0.05}, "schedule": {"kind": "cosine"},
+        "precision": "auto", "threads": 1, "device": "CPU", "n": N, "accuracy": accuracy,
+        "agreement": float((predicted == TEACHER.predicted).mean()), "overlap": 0.2, "overlap_matched": 0.2 - accuracy / 10,
+        "score": 0.7, "ece": 0.1, "nll": 2.0, "validation_last": 0.5, "validation_best": 0.6, "seconds": 120.0,
+        "cpu_seconds": 90.0, "samples": TEACHER.samples,
+        "predicted": base64.b64encode(predicted.astype("<u2").tobytes()).decode(),
+    }  # fmt: skip
+    return Result.model_validate({**fields, **changes})
+
+
+def lines():
+    shares = {"kd": (0.50, 0.52), "bickd": (0.60, 0.61), "ce": (0.40, 0.44), "kd+standardize": (0.51, 0.51)}
+    return [line(method, seed, share) for method, both in shares.items() for seed, share in enumerate(both)]
+
+
+def test_the_table_has_mean_and_deviation_over_seeds_in_the_presets_order():
+    rows = [row.split(" | ") for row in write(lines(), TEACHER, "T").splitlines() if row.startswith("| ")]
+    head, ce, kd, standardized, bickd = rows[:5]
+    assert head[:3] == ["| method", "seeds", "accuracy %"]
+    assert ce[:3] == ["| CE", "2", "42.0 ± 2.8"]
+    assert kd[:3] == ["| KD", "2", "51.0 ± 1.4"]
+    assert standardized[:3] == ["| kd+standardize", "2", "51.0 ± 0.0"]
+    assert bickd[0] == "| BicKD (reconstruction)"
+    assert bickd[5:] == ["0.1395 ± 0.0007", "10.0 ± 0.0", "2.0 ± 0.0", "1.5 ± 0.0 |"]
+
+
+def test_a_paired_difference_is_that_of_the_means_over_seeds_image_by_image():
+    ours, theirs = ({run.seed: run for run in lines() if run.method == method} for method in ("bickd", "kd"))
+    found = paired(ours, theirs, TEACHER, right)
+    by_image = [np.mean([runs[seed].classes == LABELS for seed in (0, 1)], axis=0) for runs in (ours, theirs)]
+    assert found.interval == paired_mean_difference(*by_image, LABELS)
+    np.testing.assert_allclose(found.by_seed, [0.10, 0.09])
+    assert found.interval.estimate == pytest.approx(0.095)
+    assert found.signs() == "2/2"
+
+
+def test_only_seeds_that_both_have_are_paired():
+    runs = {run.seed: run for run in lines() if run.method == "kd"}
+    assert paired({5: line("ce", 5, 0.4)}, runs, TEACHER, right) is None
+    found = paired({1: line("ce", 1, 0.4), 5: line("ce", 5, 0.1)}, runs, TEACHER, right)
+    np.testing.assert_allclose(found.by_seed, [-0.12])
+    assert write([*lines(), line("dist", 5, 0.5)], TEACHER, "T").count("| DIST | – | – | – |") == 2
+
+
+def test_the_sentences_follow_the_figures():
+    page = write(lines(), TEACHER, "All methods on caltech95")
+    assert page.startswith("## All methods on caltech95\n")
+    assert "2 seeds a method. Weights, order and augmentation stream follow the seed." in page
+    assert (
+        "- Against KD, in points of accuracy: more accurate: BicKD (reconstruction) (+9.5); "
+        "less accurate: CE (-9.0); no difference seen: kd+standardize (+0.0)." in page
+    )
+    assert (
+        "- Lowest overlap at matched entropy: BicKD (reconstruction) (0.1395), the lowest of all methods in 2 of 2"
+        in page
+    )
+    assert "- Cost: 8 runs of 0.3 hours together, 0.2 hours of CPU; a run took from 2.0 minutes" in page
+    assert "| BicKD (reconstruction) | +9.5 [" in page
+    assert "(2/2) | " in page
+
+
+def test_what_is_missing_is_a_dash_and_one_method_alone_is_compared_with_nobody():
+    page = write([line("kd", 0, 0.5, overlap_matched=None, cpu_seconds=None)], TEACHER, "T")
+    assert "| KD | 1 | 50.0 | " in page
+    assert page.count(" – ") == 2
+    assert "Against" not in page
+    assert "hours together; a run took" in page
+
+
+def test_a_shared_augmentation_stream_is_said():
+    shared = line("kd", 1, 0.5, seeds={"weights": 1, "order": 1, "augmentation": 0})
+    assert "All seeds share one augmentation stream" in write([line("kd", 0, 0.5), shared], TEACHER, "T")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"epochs": 3}, "must share `epochs`, but s-ce-s0 has 3 and s-kd-s0 40"), ({"samples": 1}, "must share `samples`")],
+)  # fmt: skip
+def test_runs_of_another_budget_or_other_images_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        write([line("kd", 0, 0.5), line("ce", 0, 0.5, **changes)], TEACHER, "T")
+    with pytest.raises(ValueError, match="other test images than the teacher's"):
+        write([line("kd", 0, 0.5, samples=1)], TEACHER, "T")
+
+
+def test_the_section_reads_the_file_and_is_empty_without_one(tmp_path):
+    assert sweep_results.section(tmp_path / "none.jsonl") == ""
+    teacher = Teacher.of(
+        sweep_results.Library(sweep_results.SHELF, tmp_path).find("caltech95/teacher").predictions("test")
+    )
+    code = base64.b64encode(teacher.predicted.astype("<u2").tobytes()).decode()
+    twin = line("kd", 0, 0.5, n=1208, samples=teacher.samples, predicted=code, agreement=1.0)
+    add_result(tmp_path / "some.jsonl", twin)
+    page = sweep_results.section(tmp_path / "some.jsonl")
+    assert "| KD | 1 | 50.0 | 100.0 |" in page
+    assert "n = 1,208 test images" in page
