@@ -21,6 +21,8 @@ chosen = st.navigation([page.entry() for page in PAGES])
 opener.follow()
 taking.begin(chosen.title)
 sidebar.show(chosen.url_path or "overview")
+for sentence in state.unread():
+    st.warning(sentence, icon=":material/link_off:")
 tour.show()
 chosen.run()
 report_bar.show()

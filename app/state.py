@@ -18,7 +18,15 @@ MAX_STUDENTS = 4
 TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 DEFAULT_TEMPERATURE = 4.0
 LESSONS = ("1", "2", "3", "4", "5")
-_KEY = "view"
+CHOICES = {
+    "split": ("validation", "test"),
+    "order": ("cluster", "hierarchy", "index", "name"),
+    "layout": ("umap", "transform", "aligned", "pca", "simplex"),
+    "colour": ("highlight", "true", "predicted", "disagreement", "displacement"),
+}
+"""Fields that take one of a few words."""
+FLAGS = ("present", "matched", "centred")
+_KEY, _UNREAD = "view", "view-unread"
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,11 @@ class ViewState:
         selection: rule of the selected samples, for example "class:crab".
         sample: id of the sample whose own page is open, as text.
         against: key of the model that the focused student is held against on Disagreements; "" for the teacher.
+        order: how classes are ordered in matrices.
+        matched: whether Grams stand at matched mean entropy.
+        centred: whether their columns are centred (Pearson).
+        layout: method of the prediction map.
+        colour: what its points are coloured by; "" for what suits the data.
         lesson: number of the lesson that Learn shows, from 1.
         present: whether Learn fills the screen, for a projector.
     """
@@ -52,23 +65,39 @@ class ViewState:
     selection: str = ""
     sample: str = ""
     against: str = ""
+    order: str = "cluster"
+    matched: bool = False
+    centred: bool = False
+    layout: str = "umap"
+    colour: str = ""
     lesson: int = 1
     present: bool = False
 
     def to_query(self) -> dict[str, str]:
         """Only what differs from a fresh start, as text; the inverse of `from_query`."""
-        query: dict[str, str] = {}
+        changed = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return {name: self._text(name) for name in changed}
+
+    def _text(self, name: str) -> str:
+        value = getattr(self, name)
+        if value is None or isinstance(value, bool):
+            return "1" if value else ""
+        if isinstance(value, tuple):
+            return "~".join(value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    def unread(self, query: Mapping[str, str]) -> list[str]:
+        """What `from_query` could not take from a link: a sentence each, with what stands in its place."""
+        said = []
         for field in fields(self):
-            value = getattr(self, field.name)
-            if value == field.default:
-                continue
-            if isinstance(value, bool):
-                query[field.name] = "1"
-            elif isinstance(value, tuple):
-                query[field.name] = "~".join(value)
-            else:
-                query[field.name] = f"{value:g}" if isinstance(value, float) else str(value)
-        return query
+            given, taken = query.get(field.name, ""), self._text(field.name)
+            same_number = _number(given) is not None and _number(given) == _number(taken)
+            if given and given != taken and not same_number:
+                known = f" Known are {', '.join(CHOICES[field.name])}." if field.name in CHOICES else ""
+                said.append(
+                    f"The link's {field.name} “{given:.60}” cannot be shown; in its place stands {taken or 'none'}.{known}"
+                )
+        return said
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> ViewState:
@@ -80,8 +109,8 @@ class ViewState:
         }
         if query.get("students"):
             found["students"] = tuple(query["students"].split("~"))[:MAX_STUDENTS]
-        if query.get("split") in ("validation", "test"):
-            found["split"] = query["split"]
+        found |= {name: query[name] for name, known in CHOICES.items() if query.get(name) in known}
+        found |= {name: True for name in FLAGS if query.get(name) == "1"}
         pair = tuple(query.get("pair", "").split("~"))
         if len(pair) == 2 and all(pair):
             found["pair"] = pair
@@ -93,8 +122,6 @@ class ViewState:
             found["epoch"] = int(epoch)
         if query.get("lesson", "") in LESSONS:
             found["lesson"] = int(query["lesson"])
-        if query.get("present") == "1":
-            found["present"] = True
         return cls(**found)
 
 
@@ -109,8 +136,20 @@ def _number(text: str | None) -> float | None:
 def current() -> ViewState:
     """The state of this session; on its first call, what the URL says."""
     if _KEY not in st.session_state:
-        st.session_state[_KEY] = ViewState.from_query(st.query_params.to_dict())
+        query = st.query_params.to_dict()
+        st.session_state[_KEY] = view = ViewState.from_query(query)
+        st.session_state[_UNREAD] = (view.unread(query), None)
     return st.session_state[_KEY]
+
+
+def unread() -> list[str]:
+    """What the link said that cannot be shown, until the person changes something; called once a run of the script."""
+    view = current()
+    said, at = st.session_state[_UNREAD]
+    if at not in (None, view):
+        said = []
+    st.session_state[_UNREAD] = (said, view)
+    return said
 
 
 def update(**changes: Any) -> ViewState:

@@ -2,6 +2,10 @@
 
 A rule is text, so that it can stand in a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`. What it picks is
 worked out from the models that are compared, so the same link picks the same samples on another machine.
+
+A cell is of the Gram at the view's temperature; `cell:RUN~crab~lobster~matched` is of the Gram at matched mean entropy, and
+`~centred` (alone or after it) of the one whose columns are centred: the rule carries what the clicked matrix showed, so that
+it picks the samples behind that cell on every page, whatever the switches say later.
 """
 
 from __future__ import annotations
@@ -13,12 +17,21 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from bickd_core.geometry import confidence_bins, cross_contributions, hellinger, pair_contributions
+from bickd_core.geometry import (
+    confidence_bins,
+    cross_contributions,
+    hellinger,
+    matched_temperature,
+    mean_entropy_at,
+    pair_contributions,
+)
 from bickd_core.naming import nearest
 from bickd_core.predictions import Predictions
 
 CARRIED = 0.8
 """A cell's samples are those that carry this share of its cosine, the greatest first."""
+LENSES = ("matched", "centred")
+"""What a cell's rule may carry after its classes, in this order."""
 
 
 class SelectionError(ValueError):
@@ -130,7 +143,7 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
         SelectionError: another number of words than the kind takes, or words that this comparison does not know.
     """
     pick, takes = KINDS[rule.kind]
-    if takes is not None and len(rule.words) != len(takes):
+    if takes is not None and not sum(word[0] != "[" for word in takes) <= len(rule.words) <= len(takes):
         raise SelectionError(
             f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got '{'~'.join(rule.words)}'."
         )
@@ -147,24 +160,45 @@ def _of_class(scene: Scene, *names: str) -> Picked:
     return title, np.flatnonzero(np.isin(scene.labels(), indices))
 
 
-def _cell(scene: Scene, key: str, row: str, column: str) -> Picked:
+def _cell(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
     """The samples that carry 80 % of the cosine of two class columns, ranked by their part in it."""
-    probabilities = scene.model(key).probabilities(scene.temperature)
-    parts = pair_contributions(probabilities, scene.class_index(row), scene.class_index(column))
-    return f"{row} × {column} in {scene.name(key)}", _carriers(parts)
+    pair = scene.class_index(row), scene.class_index(column)
+    parts = pair_contributions(_seen(scene, key, lens), *pair, centred="centred" in lens)
+    return f"{row} × {column} in {scene.name(key)}{_lens_words(lens)}", _carriers(parts)
 
 
-def _cross(scene: Scene, key: str, row: str, column: str) -> Picked:
+def _cross(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
     """The samples that carry 80 % of the cosine of the teacher's column `row` with the model's column `column`."""
-    teacher, student = (m.probabilities(scene.temperature) for m in (scene.teacher, scene.model(key)))
-    parts = cross_contributions(teacher, student, scene.class_index(row), scene.class_index(column))
-    return f"the teacher's {row} × {column} in {scene.name(key)}", _carriers(parts)
+    pair = scene.class_index(row), scene.class_index(column)
+    student = _seen(scene, key, lens)
+    parts = cross_contributions(
+        scene.teacher.probabilities(scene.temperature), student, *pair, centred="centred" in lens
+    )
+    return f"the teacher's {row} × {column} in {scene.name(key)}{_lens_words(lens)}", _carriers(parts)
+
+
+def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
+    """A model's probabilities at T, or at the temperature of the teacher's mean entropy; at T where there is none."""
+    if list(lens) != [name for name in LENSES if name in lens]:
+        raise SelectionError(
+            f"after its classes a cell takes {' and '.join(LENSES)}, in this order, got '{'~'.join(lens):.60}'."
+        )
+    model, T = scene.model(key), scene.temperature
+    if "matched" in lens and model is not scene.teacher:
+        found = matched_temperature(model.logits, mean_entropy_at(scene.teacher.logits, T), start=T)
+        T = found.temperature if found.reached else T
+    return model.probabilities(T)
+
+
+def _lens_words(lens: tuple[str, ...]) -> str:
+    said = {"matched": " at matched entropy", "centred": ", columns centred"}
+    return "".join(said[name] for name in lens)
 
 
 def _carriers(parts: np.ndarray) -> np.ndarray:
-    """The samples whose parts of a cosine add up to 80 % of it, the greatest first."""
+    """The samples whose parts of a cosine add up to 80 % of what is positive in it, the greatest first."""
     order = np.argsort(-parts, kind="stable")
-    carried = np.cumsum(parts[order])
+    carried = np.cumsum(np.clip(parts[order], 0.0, None))  # centred columns have negative parts as well
     if not len(parts) or carried[-1] <= 0:
         return order[:0]
     return order[: int(np.searchsorted(carried, CARRIED * carried[-1])) + 1]
@@ -258,8 +292,8 @@ RANKED = ("cell", "cross", "disagree", "displaced")
 
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "class": (_of_class, None),
-    "cell": (_cell, ("run", "row class", "column class")),
-    "cross": (_cross, ("run", "the teacher's class", "the run's class")),
+    "cell": (_cell, ("run", "row class", "column class", "[matched]", "[centred]")),
+    "cross": (_cross, ("run", "the teacher's class", "the run's class", "[matched]", "[centred]")),
     "confusion": (_confusion, ("run", "true class", "predicted class")),
     "outcome": (_outcome, ("first run", "second run", "who is right")),
     "disagree": (_disagree, ("run",)),

@@ -96,6 +96,44 @@ def test_a_cell_picks_the_fewest_samples_that_carry_80_percent_of_the_cosine():
     assert 1 < len(expected) < 60
 
 
+@pytest.mark.parametrize("lens", [(), ("matched",), ("centred",), ("matched", "centred")])
+@pytest.mark.parametrize("kind", ["cell", "cross"])
+def test_a_cells_rule_carries_how_its_matrix_was_made(kind, lens):
+    of = scene()
+    found = resolve(Rule.parse(str(Rule(kind, ("mine", "crab", "lobster", *lens)))), of)
+
+    def entropy(logits: np.ndarray, T: float) -> float:
+        p = np.exp(logits / T) / np.exp(logits / T).sum(axis=1, keepdims=True)
+        return float(-(p * np.log(p)).sum(axis=1).mean())
+
+    logits = [of.models[key].logits.astype(float) for key in ("shelf/teacher", "mine")]
+    T = 4.0
+    if "matched" in lens:  # by bisection
+        low, high = 0.01, 1000.0
+        for _ in range(200):
+            T = (low * high) ** 0.5
+            low, high = (T, high) if entropy(logits[1], T) < entropy(logits[0], 4.0) else (low, T)
+        assert abs(T - 4.0) > 1e-3
+    columns = []
+    for rows, at in zip(logits, (4.0, T), strict=True):
+        p = np.exp(rows / at) / np.exp(rows / at).sum(axis=1, keepdims=True)
+        columns.append(p - p.mean(axis=0) if "centred" in lens else p)
+    first = columns[0] if kind == "cross" else columns[1]
+    parts = [float(first[i, 0] * columns[1][i, 1]) for i in range(60)]
+    total = sum(part for part in parts if part > 0)
+    carried, expected = 0.0, []
+    for i in sorted(range(60), key=lambda i: -parts[i]):
+        expected.append(i)
+        carried += max(parts[i], 0.0)
+        if carried >= 0.8 * total:
+            break
+    assert found.positions.tolist() == expected
+    assert ("matched entropy" in found.title, "centred" in found.title) == (
+        "matched" in lens,
+        "centred" in lens,
+    )
+
+
 def test_the_four_outcomes_share_out_all_samples():
     of = scene()
     found = {who: resolve(Rule("outcome", ("shelf/kd", "mine", who)), of).positions for who in OUTCOMES}
@@ -140,6 +178,11 @@ def test_samples_are_found_by_id():
     ("rule", "message"),
     [
         (Rule("cell", ("mine", "crab")), "takes run~row class~column class"),
+        (
+            Rule("cell", ("mine", "crab", "lobster", "centred", "matched")),
+            "takes matched and centred, in this order",
+        ),
+        (Rule("cell", ("mine", "crab", "lobster", "sharp")), "got 'sharp'"),
         (Rule("cell", ("gone", "crab", "lobster")), "'gone', which is not compared here"),
         (Rule("class", ("carb",)), "did you mean 'crab'"),
         (Rule("outcome", ("mine", "shelf/kd", "nobody")), "one of both, first, second, neither"),

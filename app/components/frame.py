@@ -10,6 +10,7 @@ from app import data, selecting, state, taking
 from app.components import notice, selection_bar
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import RunError
+from bickd_core.selection import LENSES
 from bickd_viz import text
 
 
@@ -107,8 +108,12 @@ def choose_pair(
     temperature: float,
     key: str,
     otherwise: tuple[int, int] | None = None,
+    lens: data.Lens | None = None,
 ) -> tuple[int, int]:
-    """The keyboard's way to a cell: two select boxes beside the clickable matrices; the pair of `focused_pair`."""
+    """The keyboard's way to a cell: two select boxes beside the clickable matrices; the pair of `focused_pair`.
+
+    lens: how the matrices are made, where not plainly at T.
+    """
     pair = focused_pair(of, student, temperature, otherwise)
     columns = st.columns(2)
     for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
@@ -122,7 +127,7 @@ def choose_pair(
             if (
                 tuple(cell) != pair
             ):  # the box's own value is sent again when a box comes back: nobody chose it
-                on_cell(of, student)(*cell)
+                on_cell(of, student, lens=lens)(*cell)
 
         with column.container(key=f"{key}-{place}"):
             st.selectbox(
@@ -131,11 +136,15 @@ def choose_pair(
     return pair
 
 
-def on_cell(of: data.Comparison, model: data.Model, kind: str = "cell") -> Callable[[int, int], None]:
+def on_cell(
+    of: data.Comparison, model: data.Model, kind: str = "cell", lens: data.Lens | None = None
+) -> Callable[[int, int], None]:
     """What a click on a matrix of `model` does: its cell becomes the focused pair, its samples the selection.
 
     kind: "cell" of the model's own Gram, "cross" of the teacher's columns against the model's.
+    lens: how the matrix is made, where not plainly at T; the rule carries it, so that it picks what the cell shows.
     """
+    seen = () if lens is None else tuple(name for name in LENSES if getattr(lens, name))
 
     def clicked(row: int, column: int) -> None:
         pair = (of.class_names[row], of.class_names[column])
@@ -143,7 +152,7 @@ def on_cell(of: data.Comparison, model: data.Model, kind: str = "cell") -> Calla
         if row == column and of.labels is not None:
             selecting.select("class", pair[0])
         else:
-            selecting.select(kind, model.key, *pair)
+            selecting.select(kind, model.key, *pair, *seen)
 
     return clicked
 

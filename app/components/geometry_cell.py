@@ -21,7 +21,7 @@ def show(
     if len(of.class_names) < 2:
         return
     st.subheader("The images behind a cell")
-    pair = frame.choose_pair(of, student, lens.temperature, "geometry-pair", most)
+    pair = frame.choose_pair(of, student, lens.temperature, "geometry-pair", most, lens)
     if most is not None and set(pair) != set(most):
         row, column = (of.class_names[c] for c in most)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -33,7 +33,7 @@ def show(
                 f"Show {row} and {column}",
                 key="geometry-most",
                 type="tertiary",
-                on_click=frame.on_cell(of, student),
+                on_click=frame.on_cell(of, student, lens=lens),
                 args=most,
             )
     if pair[0] == pair[1]:

@@ -110,7 +110,7 @@ def _draw(
         inside = pair is not None and pair[0] in place and pair[1] in place
         selected = (place[pair[0]], place[pair[1]]) if pair is not None and inside else None
         on_cell = _choose_cell(
-            frame.on_cell(of, tile.model, "cross" if tile.key == "cross" else "cell"), members
+            frame.on_cell(of, tile.model, "cross" if tile.key == "cross" else "cell", lens), members
         )
     low, high, scale = 0.0, top, "sequential"
     if tile.difference:

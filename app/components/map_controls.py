@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import data
-from app.components import frame
+from app.components import bound, frame
 from bickd_viz import colouring, map_text
 
 COLOURS = {
@@ -42,8 +42,8 @@ def ask(of: data.Comparison, student: data.Model, T: float) -> Asked:
         methods = [m for m in METHODS if m != "simplex" or len(of.class_names) >= 3]
         if not of.students:
             methods = [m for m in methods if m not in ("transform", "aligned")]
-        method = st.pills(
-            "Layout", methods, default="umap", format_func=map_text.METHODS.__getitem__, key="map-method"
+        method = bound.one_of(
+            "layout", "Layout", methods, "map-method", names=map_text.METHODS, otherwise="umap", as_pills=True
         )
         few = len(of.class_names) <= colouring.MAX_COLOURED
         choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
@@ -52,10 +52,9 @@ def ask(of: data.Comparison, student: data.Model, T: float) -> Asked:
         if not of.students:
             choices = [c for c in choices if c not in ("disagreement", "displacement")]
         default = "true" if "true" in choices else "highlight"
-        colour = st.pills(
-            "Colour by", choices, default=default, format_func=COLOURS.__getitem__, key="map-colour"
+        colour = bound.one_of(
+            "colour", "Colour by", choices, "map-colour", names=COLOURS, otherwise=default, as_pills=True
         )
-    method, colour = method or "umap", colour or default
     if method == "simplex":
         return _choose_three(of, student, T, colour)
     classes = _choose_classes(of, student, T) if colour == "highlight" else ()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data, state, taking
-from app.components import epoch_player, export_menu, frame, selection_bar, style
-from app.views.class_geometry import ORDERS
+from app.components import bound, epoch_player, export_menu, frame, selection_bar, style
 from bickd_core.geometry import Interval
 from bickd_core.predictions import PredictionsError
 from bickd_viz import ModelStyle, tables, text
@@ -19,28 +18,22 @@ def show() -> None:
     view = state.current()
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        orders = [how for how in ORDERS if how != "hierarchy" or data.hierarchy(of) is not None]
-        how = st.segmented_control(
-            "Order of classes",
-            orders,
-            default="cluster",
-            format_func=lambda how: ORDERS[how],
-            key="epoch-order",
-        )
+        how = bound.class_order(of, "epoch-order")
         learns = st.toggle(
             "Teacher as it learned",
             key="epoch-teacher",
             help="Off, the teacher stands as its students saw it: finished. On, it is shown at the same epoch of its own "
             "training.",
         )
-        matched = st.toggle(
+        matched = bound.toggle(
+            "matched",
             "At matched entropy",
-            key="epoch-matched",
+            "epoch-matched",
             help="A sharper softmax alone lowers overlap. Here every model and epoch stands at the temperature where its mean "
             "entropy is the finished teacher's at T: what vanishes was sharpness.",
         )
     try:
-        found = data.courses(of, view.temperature, how or "cluster", teacher_learns=learns, matched=matched)
+        found = data.courses(of, view.temperature, how, teacher_learns=learns, matched=matched)
     except PredictionsError as error:
         found = None
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")

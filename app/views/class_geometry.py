@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import data, state, taking
 from app.components import (
+    bound,
     frame,
     geometry_cell,
     geometry_matrices,
@@ -16,8 +17,6 @@ from app.components import (
 )
 from bickd_viz import geometry_text as words
 from bickd_viz import text
-
-ORDERS = {"cluster": "teacher's clusters", "hierarchy": "superclass", "index": "index", "name": "name"}
 
 
 def show() -> None:
@@ -35,29 +34,24 @@ def show() -> None:
 
 def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
     """Order of classes, and how the columns are made."""
-    orders = [how for how in ORDERS if how != "hierarchy" or data.hierarchy(of) is not None]
     with st.container(horizontal=True, vertical_alignment="bottom", key="geometry-controls"):
-        how = st.segmented_control(
-            "Order of classes",
-            orders,
-            default="cluster",
-            format_func=lambda how: ORDERS[how],
-            key="geometry-order",
-        )
+        how = bound.class_order(of, "geometry-order")
         hierarchy_form.show(of)
-        matched = st.toggle(
+        matched = bound.toggle(
+            "matched",
             "At matched entropy",
-            key="geometry-matched",
+            "geometry-matched",
             help="A sharper softmax alone lowers every cosine. Here each student stands at the temperature where its "
             "mean entropy is the teacher's: what vanishes was sharpness.",
         )
-        centred = st.toggle(
+        centred = bound.toggle(
+            "centred",
             "Centred columns (Pearson)",
-            key="geometry-centred",
+            "geometry-centred",
             help="The cosine of raw columns is high for any two classes with a base level of probability; centring "
             "takes that level out.",
         )
-    return how or "cluster", data.Lens(state.current().temperature, matched, centred)
+    return how, data.Lens(state.current().temperature, matched, centred)
 
 
 def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:

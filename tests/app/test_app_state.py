@@ -3,7 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.state import DEFAULT_TEMPERATURE, MAX_STUDENTS, TEMPERATURES, ViewState
+from app.components.bound import ORDERS
+from app.components.map_controls import COLOURS, METHODS
+from app.state import CHOICES, DEFAULT_TEMPERATURE, MAX_STUDENTS, TEMPERATURES, ViewState
 
 KEY = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}(/[a-z0-9][a-z0-9._-]{0,12})?", fullmatch=True)
 CLASS = st.text(st.characters(exclude_characters="~", categories=("L", "N", "Zs")), min_size=1, max_size=12)
@@ -20,6 +22,11 @@ STATES = st.builds(
     selection=st.sampled_from(["", "class:crab", "cell:crab~lobster"]),
     sample=st.just("") | st.integers(0, 10**6).map(str) | CLASS,
     against=st.just("") | KEY,
+    order=st.sampled_from(CHOICES["order"]),
+    matched=st.booleans(),
+    centred=st.booleans(),
+    layout=st.sampled_from(CHOICES["layout"]),
+    colour=st.just("") | st.sampled_from(CHOICES["colour"]),
     lesson=st.integers(1, 5),
     present=st.booleans(),
 )
@@ -29,6 +36,7 @@ STATES = st.builds(
 @settings(deadline=None, max_examples=200)
 def test_every_state_comes_back_from_its_link(view):
     assert ViewState.from_query(view.to_query()) == view
+    assert view.unread(view.to_query()) == []
 
 
 def test_a_fresh_start_needs_no_query():
@@ -65,3 +73,33 @@ def test_at_most_four_students_are_read():
 def test_an_endless_epoch_is_left_at_its_default():
     assert ViewState.from_query({"epoch": "inf"}).epoch is None
     assert ViewState.from_query({"epoch": "1e999"}).epoch is None
+
+
+def test_what_a_link_says_and_cannot_be_shown_is_told_with_what_stands_instead():
+    query = {
+        "order": "size",
+        "layout": "tsne",
+        "colour": "red",
+        "matched": "yes",
+        "temperature": "4.0",
+        "lang": "en",
+    }
+    view = ViewState.from_query(query)
+    assert view == ViewState()
+    said = view.unread(query)
+    assert len(said) == 4
+    assert (
+        "The link's order “size” cannot be shown; in its place stands cluster. Known are cluster, "
+        in " ".join(said)
+    )
+    assert "“yes” cannot be shown; in its place stands none." in " ".join(said)
+    near = {"temperature": "3.9", "students": "a~b~c~d~e", "pair": "crab"}
+    assert len(ViewState.from_query(near).unread(near)) == 3
+
+
+def test_controls_offer_what_links_may_say():
+    assert (tuple(ORDERS), METHODS, tuple(COLOURS)) == (
+        CHOICES["order"],
+        CHOICES["layout"],
+        CHOICES["colour"],
+    )

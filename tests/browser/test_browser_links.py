@@ -104,3 +104,42 @@ def test_matrices_zoom_together(app: AppPage):
     left.dblclick()
     app.page.mouse.move(2, 2)
     assert right.evaluate("canvas => canvas.toDataURL()") == before
+
+
+def test_a_link_restores_switches_order_map_and_the_cell_that_the_matrix_showed(app: AppPage):
+    link = {"order": "name", "matched": "1", "centred": "1"}
+    app.open("class_geometry", link)
+    assert app.query().items() >= link.items()
+    expect(app.key("geometry-order").get_by_role("radio", checked=True)).to_have_text("name")
+    for key in ("geometry-matched", "geometry-centred"):
+        expect(app.key(key).locator("input")).to_be_checked()
+    matrix = app.key("geometry-gram-student").locator("canvas")
+    area = matrix.bounding_box()
+    assert area is not None
+    with app.rerun():
+        matrix.click(position={"x": 0.4 * area["width"], "y": 0.6 * area["height"]})
+    assert app.query()["selection"].endswith("~matched~centred")
+    count = app.page.locator(".bk-chip").get_attribute("data-count")
+    expect(app.key("geometry-cell-student")).to_contain_text(f"{count} images of 1,208 carry")
+    expect(app.page.locator(".bk-chip")).to_contain_text("at matched entropy, columns centred")
+    app.visit("Prediction map")
+    with app.rerun():
+        app.key("map-method").get_by_text("PCA").click()
+    with app.rerun():
+        app.key("map-colour").get_by_text("displacement").click()
+    assert app.query().items() >= {**link, "layout": "pca", "colour": "displacement"}.items()
+    app.reload()
+    expect(app.key("map-method").get_by_role("radio", checked=True)).to_have_text("PCA")
+    expect(app.page.locator(".bk-chip")).to_have_attribute("data-count", str(count))
+
+
+def test_what_a_link_says_and_is_not_known_falls_back_with_a_warning(app: AppPage):
+    app.open("prediction_map", {"layout": "tsne", "temperature": "4.0"})
+    said = app.page.get_by_text("The link's layout “tsne” cannot be shown; in its place stands umap.")
+    expect(said).to_be_visible()
+    assert "layout" not in app.query()
+    with app.rerun():
+        app.key("map-method").get_by_text("PCA").click()
+    with app.rerun():
+        app.key("map-student").get_by_role("radio").first.click()
+    expect(said).to_have_count(0)
