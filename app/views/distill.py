@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import data, state
 from app.components import live, train_form
-from app.speed import Guess, Speed, SpeedMeter, guess
+from app.speed import Guess, Speed, SpeedMeter, finished_runs, guess
 from app.training import build_config, plan_sentence, sentence
 from bickd_core.launch import local
 from bickd_core.launch.slots import default_slots
@@ -135,22 +135,32 @@ def _estimate(config: TrainConfig, was_waiting: bool) -> None:
         st.rerun()
     with st.container(key="distill-estimate"):
         if isinstance(found, Speed):
-            st.metric("Time it will take", _spoken(found.seconds(config)))
-            st.caption(f"{text.number(found.images_per_second)} images/s, measured here just now.")
+            finished = finished_runs(config, _runs())
+            st.metric("Time it will take", _spoken(found.seconds(config, finished)))
+            st.caption(
+                f"{text.number(found.images_per_second)} images/s, measured here just now; start-up, evaluation and the map "
+                f"take {text.duration(found.beside(config, finished))} of it"
+                f"{', as your finished runs did' if finished else ''}."
+            )
             st.caption(f"On: {found.device}.")
             return
         if isinstance(found, str):
             st.warning(sentence(ValueError(found)))
             return
-        rough: Guess | None = guess(config, [(run, data.info(run)) for run in data.readable_runs()[0]])
+        rough: Guess | None = guess(config, _runs())
         st.metric("Time it will take", "measuring …" if rough is None else _spoken(rough.seconds(config)))
         if rough is not None:
             st.caption(
-                f"A first guess: run {rough.key} made {text.number(rough.images_per_second)} images/s."
+                f"A first guess: run {rough.key} made {text.number(rough.images_per_second)} images/s; start-up, evaluation "
+                f"and the map take {text.duration(rough.beside)} of it."
             )
         st.caption(
             ":material/progress_activity: Measuring the speed on this machine; you can start before it is known."
         )
+
+
+def _runs() -> list[tuple[RunFolder, RunInfo]]:
+    return [(run, data.info(run)) for run in data.readable_runs()[0]]
 
 
 def _spoken(seconds: float) -> str:
