@@ -22,7 +22,6 @@ import psutil
 
 from bickd_core.atomic import write_json
 from bickd_core.importing import ImportRequest
-from bickd_core.models.catalogue import MODELS
 from bickd_core.runs import Library, RunError, check_name
 from bickd_core.status import Worker
 
@@ -135,10 +134,3 @@ def name_for(file_name: str) -> str:
     """A run's name from a file's name."""
     stem = safe_file_name(file_name).rsplit(".", 1)[0]
     return re.sub(r"^[^A-Za-z0-9]+", "", stem)[:80] or "imported"
-
-
-def guess_architecture(file_name: str) -> str | None:
-    """The longest known architecture that the file's name holds."""
-    low = file_name.lower().replace("_", "-")
-    found = [name for name in MODELS if name in low]
-    return max(found, key=len) if found else None

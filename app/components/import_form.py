@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from app import data, imports, state
 from app.components import live
+from app.looking import Look, look
 from app.training import sentence, teachers_for
 from bickd_core.data import DATASETS
 from bickd_core.importing import ImportRequest
 from bickd_core.models.catalogue import MODELS
 from bickd_core.runs import RunError
+from bickd_viz import text
 
 _FOLDER = "runs-import-folder"
 _OUTCOME = "runs-import-outcome"
+_LOOK = "runs-import-look"
+_NAMED = "runs-import-named"
 _NO_TEACHER = "none"
 
 
@@ -67,8 +72,9 @@ def _form(busy: bool) -> None:
         "architecture and the data, and evaluated on validation and test."
     )
     upload = st.file_uploader(
-        "Weights file", type=list(imports.SUFFIXES), key="runs-upload", on_change=_look_at_name
+        "Weights file", type=list(imports.SUFFIXES), key="runs-upload", on_change=_forget
     )
+    problem = _look_inside(upload)
     left, right = st.columns(2)
     with left:
         arch = st.selectbox(
@@ -110,7 +116,11 @@ def _form(busy: bool) -> None:
             "Name of the run", key="runs-name", placeholder="from the file's name", max_chars=80
         )
     if not st.button(
-        "Check and load", key="runs-load", type="primary", icon=":material/fact_check:", disabled=busy
+        "Check and load",
+        key="runs-load",
+        type="primary",
+        icon=":material/fact_check:",
+        disabled=busy or bool(problem),
     ):
         return
     st.session_state.pop(_OUTCOME, None)
@@ -133,12 +143,44 @@ def _form(busy: bool) -> None:
     st.rerun()
 
 
-def _look_at_name() -> None:
-    """A file that names its architecture chooses it."""
-    upload = st.session_state.get("runs-upload")
+def _forget() -> None:
     st.session_state.pop(_OUTCOME, None)
-    if upload is not None and (arch := imports.guess_architecture(upload.name)):
-        st.session_state["runs-arch"] = arch
+
+
+def _look_inside(upload: Any) -> str:
+    """Let a new file choose architecture, data and name by its tensors; the sentence that refuses it, or ""."""
+    if upload is None:
+        return ""
+    looked: tuple[str, Look] | None = st.session_state.get(_LOOK)
+    if looked is None or looked[0] != upload.file_id:
+        with st.spinner("Looking at its tensors …"):
+            found = look(upload.getbuffer(), upload.name)
+        _choose(found, None if looked is None else looked[1])
+        looked = (upload.file_id, found)
+        st.session_state[_LOOK] = looked
+    found = looked[1]
+    if found.problem:
+        st.error(sentence(ValueError(found.problem)))
+    elif found.network is not None:
+        network = found.network
+        st.caption(
+            f":material/check: Its tensors are those of {network.title} for {network.num_classes} classes and "
+            f"{text.counted(network.in_channels, 'channel')}."
+        )
+    return found.problem
+
+
+def _choose(found: Look, before: Look | None) -> None:
+    """Write what was found into the form; a name that was typed stays."""
+    if found.network is not None:
+        st.session_state["runs-arch"] = found.network.name
+    if found.datasets and st.session_state.get("runs-dataset") not in found.datasets:
+        st.session_state["runs-dataset"] = found.datasets[0]
+    if st.session_state.get("runs-name", "") in (
+        "",
+        "" if before is None else st.session_state.get(_NAMED, ""),
+    ):
+        st.session_state[_NAMED] = st.session_state["runs-name"] = data.library().free_name(found.name)
 
 
 def _progress() -> None:

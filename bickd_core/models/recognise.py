@@ -31,10 +31,42 @@ def recognise(names_and_shapes: Mapping[str, Sequence[int]]) -> list[Recognised]
     >>> [(model.name, model.num_classes, model.in_channels) for model in found]
     [('vgg8', 7, 1)]
     """
+    came = _plain_names(names_and_shapes)
+    return [found for info in MODELS.values() if (found := _match(info, came)) is not None]
+
+
+def nearest_networks(
+    names_and_shapes: Mapping[str, Sequence[int]], most: int = 3
+) -> list[tuple[ModelInfo, int, int]]:
+    """The catalogue's networks that share most tensors, the nearest first, for a message where none fits.
+
+    Returns:
+        (network, tensors of its with the same name and shape, tensors that it has), of those that share any; the
+        classifier's and the stem's shapes count by name alone, since classes and channels are free.
+
+    >>> half = {k: s for x in MODELS["vgg8"].layers(7)[:4] for k, s in x.tensors.items()}
+    >>> [model.family for model, _, _ in nearest_networks(half, most=2)]
+    ['vgg', 'vgg']
+    """
+    came = _plain_names(names_and_shapes)
+    ranked = []
+    for info in MODELS.values():
+        layers = info.layers(2)
+        expected = {name: shape for layer in layers for name, shape in layer.tensors.items()}
+        free = {*layers[0].tensors, *layers[-1].tensors}
+        same = sum(name in came and (name in free or came[name] == shape) for name, shape in expected.items())
+        if same:
+            ranked.append((same / len(expected.keys() | came.keys()), info, same, len(expected)))
+    ranked.sort(key=lambda one: -one[0])
+    return [(info, same, count) for _, info, same, count in ranked[:most]]
+
+
+def _plain_names(names_and_shapes: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    """Without counters, and without what data parallelism and torch.compile put before all names."""
     came = {name: tuple(shape) for name, shape in names_and_shapes.items() if not name.endswith(_COUNTER)}
     while prefix := next((p for p in _PREFIXES if came and all(name.startswith(p) for name in came)), None):
         came = {name.removeprefix(prefix): shape for name, shape in came.items()}
-    return [found for info in MODELS.values() if (found := _match(info, came)) is not None]
+    return came
 
 
 def _match(info: ModelInfo, came: Mapping[str, tuple[int, ...]]) -> Recognised | None:

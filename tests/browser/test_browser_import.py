@@ -16,18 +16,22 @@ SECONDS = 120_000
 
 
 def load(app: AppPage, file: Path, *, name: str) -> None:
-    """Fill the form with this file as a ResNet-8 of caltech95, and press the button."""
-    app.open("runs")
-    upload = app.key("runs-upload")
-    if not upload.is_visible():
-        app.key("runs-load-open").locator("summary").click()
-        expect(upload).to_be_visible()
-    with app.rerun():
-        upload.locator('input[type="file"]').set_input_files(file)
+    """Give the form this file and a name, and press the button."""
+    upload(app, file)
     with app.rerun():
         app.key("runs-name").locator("input").fill(name)
         app.key("runs-name").locator("input").press("Enter")
     app.key("runs-load").get_by_role("button").click()
+
+
+def upload(app: AppPage, file: Path) -> None:
+    app.open("runs")
+    place = app.key("runs-upload")
+    if not place.is_visible():
+        app.key("runs-load-open").locator("summary").click()
+        expect(place).to_be_visible()
+    with app.rerun():
+        place.locator('input[type="file"]').set_input_files(file)
 
 
 def left_behind(server: AppServer) -> list[str]:
@@ -37,7 +41,7 @@ def left_behind(server: AppServer) -> list[str]:
 def test_weights_become_a_run_that_is_opened_in_the_comparison(
     app: AppPage, server: AppServer, tmp_path: Path
 ):
-    weights = tmp_path / "resnet8-mine.safetensors"
+    weights = tmp_path / "mine.safetensors"  # its tensors tell the network, its name need not
     weights.write_bytes((server.shelf / "caltech95/kd-s0/model.safetensors").read_bytes())
     load(app, weights, name="mine")
     loaded = app.key("runs-loaded")
@@ -69,7 +73,8 @@ def test_a_file_that_is_not_weights_is_refused_in_a_sentence(
         file.write_text("not weights at all")
     else:
         torch.save({"model": RunsCode(marker)}, file)
-    load(app, file, name="bad")
+    upload(app, file)
     expect(app.page.get_by_test_id("stAlert").first).to_contain_text(sentence, timeout=SECONDS)
+    expect(app.key("runs-load").get_by_role("button")).to_be_disabled()
     until("nothing to be left", lambda: left_behind(server) == before)
     assert not marker.exists()

@@ -1,0 +1,61 @@
+"""What an uploaded file says of itself: its network by its tensors, or the near ones by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.looking import judge, look
+from bickd_core.looking import header_shapes
+from bickd_core.models import MODELS, nearest_networks
+
+WEIGHTS = Path(__file__).parents[2] / "pretrained/caltech95/kd-s0/model.safetensors"
+
+
+def shapes_of(name: str, num_classes: int, in_channels: int = 3) -> dict[str, tuple[int, ...]]:
+    return {k: s for x in MODELS[name].layers(num_classes, in_channels) for k, s in x.tensors.items()}
+
+
+def test_a_bundled_file_is_recognised_whatever_its_name():
+    found = look(WEIGHTS.read_bytes(), "model.safetensors")
+    assert found.problem == ""
+    assert found.network is not None
+    assert (found.network.name, found.datasets) == ("resnet8", ("caltech95",))
+    assert found.name == "caltech95-resnet8"  # "model" says nothing
+    assert look(WEIGHTS.read_bytes(), "my student 3.safetensors").name == "my-student-3"
+
+
+def test_a_file_that_is_read_in_a_process_is_recognised_too(tmp_path: Path):
+    path = tmp_path / "net.npz"
+    np.savez(path, **{k: np.zeros(s, dtype=np.float32) for k, s in shapes_of("resnet8", 10, 1).items()})
+    found = look(path.read_bytes(), "net.npz")
+    assert found.network is not None
+    assert found.network.name == "resnet8"
+    assert "fashion-mnist" in found.datasets
+
+
+def test_where_none_fits_the_near_ones_are_named():
+    shapes = shapes_of("resnet20", 95)
+    del shapes[next(iter(shapes))]
+    found = judge(shapes, "net.pt")
+    assert found.network is None
+    assert "nearest come resnet20 (" in found.problem
+    assert next(info.name for info, _, _ in nearest_networks(shapes)) == "resnet20"
+    assert "none shares a name" in judge({"nothing.like.it": (3, 4)}, "net.pt").problem
+
+
+def test_classes_that_no_data_have_are_refused():
+    found = judge(shapes_of("resnet8", 77), "net.pt")
+    assert found.network is not None
+    assert "for 77 classes of images with 3 channels" in found.problem
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"1234567", (10**6).to_bytes(8, "little") + b"{}", b"\2" + bytes(7) + b"[]"]
+)
+def test_what_is_no_safetensors_file_is_refused_in_a_sentence(content):
+    with pytest.raises(ValueError, match="safetensors file"):
+        header_shapes(content)
+    assert "safetensors file" in look(content, "bad.safetensors").problem
