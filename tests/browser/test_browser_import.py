@@ -15,16 +15,8 @@ from bickd_core.runs import Library
 SECONDS = 120_000
 
 
-def load(app: AppPage, file: Path, *, name: str) -> None:
-    """Give the form this file and a name, and press the button."""
-    upload(app, file)
-    with app.rerun():
-        app.key("runs-name").locator("input").fill(name)
-        app.key("runs-name").locator("input").press("Enter")
-    app.key("runs-load").get_by_role("button").click()
-
-
 def upload(app: AppPage, file: Path) -> None:
+    """Give the form of Runs this file."""
     app.open("runs")
     place = app.key("runs-upload")
     if not place.is_visible():
@@ -43,7 +35,9 @@ def test_weights_become_a_run_that_is_opened_in_the_comparison(
 ):
     weights = tmp_path / "mine.safetensors"  # its tensors tell the network, its name need not
     weights.write_bytes((server.shelf / "caltech95/kd-s0/model.safetensors").read_bytes())
-    load(app, weights, name="mine")
+    upload(app, weights)
+    expect(app.key("runs-name").locator("input")).to_have_value("mine")
+    app.key("runs-load").get_by_role("button").click()
     loaded = app.key("runs-loaded")
     expect(loaded).to_contain_text("mine is checked", timeout=SECONDS)
     library = Library(server.shelf, server.runs)
