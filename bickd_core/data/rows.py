@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -39,7 +40,9 @@ class RowFile:
 
     @cached_property
     def _file(self) -> BinaryIO:
-        return open(self.path, "rb", buffering=0)
+        file = open(self.path, "rb", buffering=0)  # noqa: SIM115, closed with this object
+        weakref.finalize(self, file.close)
+        return file
 
     def read(self, positions: np.ndarray, out: np.ndarray) -> None:
         """Fill `out`, uint8 [B, ch, H, W] and contiguous, with the rows at `positions`; neighbours in one go.
