@@ -156,7 +156,9 @@ def dataset_title(name: str) -> str:
     """
     if name in DATASETS:
         return DATASETS[name].title
-    return f"{short_name(name)} ({external.words(name)})" if external.is_external(name) else name
+    if not external.is_external(name):
+        return name
+    return f"{Path(name.partition(':')[2]).name} ({external.words(name)})"
 
 
 def short_name(name: str) -> str:

@@ -45,10 +45,10 @@ def test_an_image_folder_trains_and_its_run_opens_with_pictures(flags, library, 
     info = run.info()
     assert (info.dataset, info.num_classes, info.image_size) == (f"folder:{flags}", 4, 16)
     assert run.predictions("test").class_names == ("blue", "green", "grey", "red")
-    assert run.predictions("validation").n == 10
+    assert len(run.predictions("validation").labels) == 10
     card = (run.path / "README.md").read_text()
-    assert "on My flags (image folder) at 16 pixels" not in card  # a name that is safe in files
-    assert "on My-flags (image folder) at 16 pixels" in card
+    assert "on My flags (image folder) at 16 pixels" in card
+    assert "datasets: [My-flags]" in card
     pictures = measure(library, run.key).pictures
     assert pictures.data_uri(0).startswith("data:image/png;base64,")
     assert pictures.reason is None
