@@ -18,13 +18,14 @@ classes without a sample in the batch. Both sides see the whole batch given to t
 parallelism gather the logits (with gradient) and the labels first.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.kd import kd
+from bickd_core.losses.kd import divergence
 from bickd_core.losses.numerics import (
     check_labels,
     check_pair,
@@ -37,6 +38,7 @@ from bickd_core.losses.numerics import (
 from bickd_core.losses.objective import LogitObjective
 from bickd_core.presets import BicKDOptions
 
+_SMALLEST_SHARED_TAU = 1 / 60
 _FORMS = ("contrast", "gram")
 _SAME_CLASS = ("negative", "ignore", "positive")
 _ABSENT = ("keep", "drop")
@@ -70,20 +72,17 @@ def bickd_sample(
     >>> bickd_sample(z, z, form="gram")  # one-hot rows, each orthogonal to the others
     tensor(0.)
     """
-    _check(student_logits, teacher_logits, tau, form)
-    _check_choice("same_class", same_class, _SAME_CLASS)
-    positives, ignored = None, None
-    if same_class != "negative":
-        known = check_labels(labels, student_logits, f"same_class={same_class!r}")
-        same = known[:, None] == known[None, :]  # [B, B]
-        if same_class == "positive":
-            positives = same
-        else:
-            ignored = same & ~torch.eye(len(known), dtype=torch.bool, device=known.device)
+    check_pair(student_logits, teacher_logits)
     with without_autocast(student_logits):
-        s = unit_rows(log_probabilities(student_logits, temperature))
-        t = unit_rows(log_probabilities(teacher_logits.detach(), temperature))
-        return _side(s @ t.T, tau, form, gram_weight, positives, ignored)
+        return _sample_side(
+            log_probabilities(student_logits, temperature),
+            log_probabilities(teacher_logits.detach(), temperature),
+            labels,
+            tau=tau,
+            form=form,
+            same_class=same_class,
+            gram_weight=gram_weight,
+        )
 
 
 def bickd_class(
@@ -109,15 +108,17 @@ def bickd_class(
     >>> round(one_sample.exp().item(), 4)
     5.0
     """
-    _check(student_logits, teacher_logits, tau, form)
-    _check_choice("absent", absent, _ABSENT)
+    check_pair(student_logits, teacher_logits)
     with without_autocast(student_logits):
-        log_s = log_probabilities(student_logits, temperature)
-        log_t = log_probabilities(teacher_logits.detach(), temperature)
-        if absent == "drop":
-            present = check_labels(labels, student_logits, "absent='drop'").unique()
-            log_s, log_t = log_s[:, present], log_t[:, present]
-        return _side(unit_columns(log_s).T @ unit_columns(log_t), tau, form, gram_weight, None, None)
+        return _class_side(
+            log_probabilities(student_logits, temperature),
+            log_probabilities(teacher_logits.detach(), temperature),
+            labels,
+            tau=tau,
+            form=form,
+            absent=absent,
+            gram_weight=gram_weight,
+        )
 
 
 class BicKDObjective(LogitObjective):
@@ -134,37 +135,84 @@ class BicKDObjective(LogitObjective):
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
-        terms = {}
+        o, terms = self.options, {}
         if o.alpha > 0:
             terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
-        if o.beta > 0:
-            terms["kl"] = o.beta * kd(*pair, temperature=o.temperature)
-        if o.lambda_sample > 0:
-            terms["sample"] = o.lambda_sample * bickd_sample(
-                *pair,
-                labels,
-                temperature=o.temperature,
-                tau=o.tau,
-                form=o.form,
-                same_class=o.same_class,
-                gram_weight=o.gram_weight,
+        if o.beta == o.lambda_sample == o.lambda_class == 0:
+            return terms
+        with without_autocast(student_logits):
+            # once for the three terms: at 1,000 classes the softmaxes cost as much as a product
+            log_s, log_t = (
+                log_probabilities(z, o.temperature)
+                for z in logit_pair(student_logits, teacher_logits, o.standardize)
             )
-        if o.lambda_class > 0:
-            terms["class"] = o.lambda_class * bickd_class(
-                *pair,
-                labels,
-                temperature=o.temperature,
-                tau=o.tau,
-                form=o.form,
-                absent=o.absent,
-                gram_weight=o.gram_weight,
-            )
+            if o.beta > 0:
+                terms["kl"] = o.beta * o.temperature**2 * divergence(log_s, log_t)
+            if o.lambda_sample > 0:
+                terms["sample"] = o.lambda_sample * _sample_side(
+                    log_s,
+                    log_t,
+                    labels,
+                    tau=o.tau,
+                    form=o.form,
+                    same_class=o.same_class,
+                    gram_weight=o.gram_weight,
+                )
+            if o.lambda_class > 0:
+                terms["class"] = o.lambda_class * _class_side(
+                    log_s,
+                    log_t,
+                    labels,
+                    tau=o.tau,
+                    form=o.form,
+                    absent=o.absent,
+                    gram_weight=o.gram_weight,
+                )
         return terms
 
 
-def _check(student_logits: Tensor, teacher_logits: Tensor, tau: float, form: str) -> None:
-    check_pair(student_logits, teacher_logits)
+def _sample_side(
+    log_s: Tensor,
+    log_t: Tensor,
+    labels: Tensor | None,
+    *,
+    tau: float,
+    form: str,
+    same_class: str,
+    gram_weight: float,
+) -> Tensor:
+    _check(tau, form)
+    _check_choice("same_class", same_class, _SAME_CLASS)
+    positives, ignored = None, None
+    if same_class != "negative":
+        known = check_labels(labels, log_s, f"same_class={same_class!r}")
+        same = known[:, None] == known[None, :]  # [B, B]
+        if same_class == "positive":
+            positives = same
+        else:
+            ignored = same & ~torch.eye(len(known), dtype=torch.bool, device=known.device)
+    return _side(unit_rows(log_s) @ unit_rows(log_t).T, tau, form, gram_weight, positives, ignored)
+
+
+def _class_side(
+    log_s: Tensor,
+    log_t: Tensor,
+    labels: Tensor | None,
+    *,
+    tau: float,
+    form: str,
+    absent: str,
+    gram_weight: float,
+) -> Tensor:
+    _check(tau, form)
+    _check_choice("absent", absent, _ABSENT)
+    if absent == "drop":
+        present = check_labels(labels, log_s, "absent='drop'").unique()
+        log_s, log_t = log_s[:, present], log_t[:, present]
+    return _side(unit_columns(log_s).T @ unit_columns(log_t), tau, form, gram_weight, None, None)
+
+
+def _check(tau: float, form: str) -> None:
     _check_choice("form", form, _FORMS)
     if not tau > 0:
         raise ValueError(f"tau must be above 0, but {tau} came.")
@@ -180,17 +228,44 @@ def _side(
 ) -> Tensor:
     if form == "gram":
         return _gram(m, gram_weight, positives, ignored)
-    scaled = m / tau
-    return (_contrast(scaled, positives, ignored) + _contrast(scaled.T, positives, ignored)) / 2
+    pulled = (
+        m.diagonal() if positives is None else _mean_over(m, positives)
+    )  # [n]; a row's mean is its column's
+    both = pulled if positives is None else (pulled + _mean_over(m.T, positives)) / 2
+    return _log_sums(m, tau, ignored) - both.mean() / tau
 
 
-def _contrast(scaled: Tensor, positives: Tensor | None, ignored: Tensor | None) -> Tensor:
-    """mean_i [logsumexp_j M_ij / tau - (mean of the positives' M_ij / tau)], one direction."""
-    kept = scaled if ignored is None else scaled.masked_fill(ignored, -torch.inf)
-    denominator = torch.logsumexp(kept, dim=1)  # the diagonal is always there, so never -inf
-    if positives is None:
-        return (denominator - scaled.diagonal()).mean()
-    return (denominator - _mean_over(scaled, positives)).mean()
+def _log_sums(m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
+    """1/2 [mean_i log sum_j e^(M_ij / tau) + mean_j log sum_i e^(M_ij / tau)] over the pairs that are not ignored."""
+    if tau >= _SMALLEST_SHARED_TAU:
+        shared: Tensor = _LogSums.apply(m, tau, ignored)
+        return shared
+    scaled = m / tau if ignored is None else (m / tau).masked_fill(ignored, -torch.inf)
+    return (torch.logsumexp(scaled, dim=1).mean() + torch.logsumexp(scaled, dim=0).mean()) / 2
+
+
+class _LogSums(torch.autograd.Function):
+    """`_log_sums` with one exponential for both directions.
+
+    A cosine of probabilities lies in [0, 1], so e^((M - 1) / tau) neither overflows nor, from tau = 1/60 on, underflows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
+        e = (m - 1).mul_(1 / tau).exp_()
+        if ignored is not None:
+            e.masked_fill_(ignored, 0.0)
+        rows, columns = e.sum(dim=1, keepdim=True), e.sum(dim=0, keepdim=True)  # the diagonal is always there
+        ctx.tau = tau
+        ctx.save_for_backward(e, rows, columns)
+        return (rows.log().mean() + columns.log().mean()) / 2 + 1 / tau
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        e, rows, columns = ctx.saved_tensors
+        scale = gradient / (2 * ctx.tau * len(e))
+        return (scale / rows + scale / columns).mul_(e), None, None
 
 
 def _gram(m: Tensor, weight: float, positives: Tensor | None, ignored: Tensor | None) -> Tensor:

@@ -33,8 +33,12 @@ def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4
     with without_autocast(student_logits):
         log_student = log_probabilities(student_logits, temperature)
         log_teacher = log_probabilities(teacher_logits.detach(), temperature)
-        divergence = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
-        return temperature**2 * divergence
+        return temperature**2 * divergence(log_student, log_teacher)
+
+
+def divergence(log_student: Tensor, log_teacher: Tensor) -> Tensor:
+    """mean_i KL(p_i^T || p_i^S) from log-probabilities [B, C]."""
+    return F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 
 class KDObjective(LogitObjective):

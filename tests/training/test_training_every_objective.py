@@ -23,11 +23,7 @@ TERMS = {
 }
 
 
-# crd needs the samples' ids, which the loop does not hand over yet
-WITH_IDS = pytest.param("crd", marks=pytest.mark.xfail(strict=False, raises=ValueError))
-
-
-@pytest.mark.parametrize("kind", [*(kind for kind in PRESETS if kind != "crd"), WITH_IDS])
+@pytest.mark.parametrize("kind", PRESETS)
 def test_it_learns_and_writes_its_terms_and_resumes_to_the_same_bytes(kind, library, teacher):
     config = small_config(objective={"kind": kind}, teacher=None if kind == "ce" else "teacher")
     unbroken = create_run(config, library, name="unbroken")
