@@ -8,18 +8,19 @@ tuned here), all seeds of a run following its number. Students are trained only 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bickd_core.card import write_card
-from bickd_core.launch.local import start_worker
+from bickd_core.launch.local import LocalLauncher
 from bickd_core.map_making import Maps
 from bickd_core.map_making import make as make_maps
 from bickd_core.pack import pack
 from bickd_core.runs import Library, RunFolder
+from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.foreground import work_through
+from bickd_core.sweeps.running import Sweeping, check_sweep
 from bickd_core.training.config import (
     SGD,
     BicKDOptions,
@@ -30,7 +31,6 @@ from bickd_core.training.config import (
     Seeds,
     TrainConfig,
 )
-from bickd_core.training.start import create_run
 
 SHELF = Path(__file__).resolve().parent
 METHODS: dict[str, ObjectiveOptions] = {
@@ -93,7 +93,6 @@ def main() -> None:
     parser.add_argument("--dataset", choices=[recipe.dataset for recipe in RECIPES])
     parser.add_argument("--side-by-side", type=int, default=2, help="students trained at once, a thread each")
     asked = parser.parse_args()
-    os.environ["BICKD_SLOTS"] = str(asked.side_by_side)
     for recipe in RECIPES:
         if asked.dataset in (None, recipe.dataset):
             make(recipe, asked.side_by_side)
@@ -131,31 +130,17 @@ def make(recipe: Recipe, side_by_side: int) -> None:
 
 
 def train_all(dataset: str, configs: dict[str, TrainConfig], side_by_side: int) -> None:
+    """Work through these runs as a sweep does: finished ones are kept, others go on."""
     library = Library(shelf=SHELF, own=SHELF / dataset)
-    waiting = list(configs.items())
-    working: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
-    while waiting or working:
-        while waiting and len(working) < side_by_side:
-            name, config = waiting.pop(0)
-            folder = RunFolder(library.own / name, key=name)
-            if (folder.path / "run.yaml").exists():
-                if folder.status().state == "finished":
-                    continue
-                folder.clear_requests()
-            else:
-                folder = create_run(config, library, name=name)
-            print(f"{dataset}/{name}: started", flush=True)
-            working.append((folder, start_worker(folder, library)))
-        if not working:
-            break
-        folder, process = working.pop(0)
-        process.wait()
-        status = folder.status()
-        print(
-            f"{dataset}/{folder.key}: {status.state} {status.error} after {status.seconds:.0f} s", flush=True
-        )
-        if status.state != "finished":
-            sys.exit(f"{dataset}/{folder.key} did not finish; see {folder.log_path}, then run this again")
+    planned = [
+        PlannedRun(name, config.objective.kind, config.teacher or "", config)
+        for name, config in configs.items()
+    ]
+    check_sweep(planned, library)
+    sweeping = Sweeping(planned, library, LocalLauncher(library, at_once=side_by_side), retries=1)
+    if code := work_through(sweeping, len(planned), lambda ended: None):
+        print(f"{dataset}: not every run finished; see their log.txt, then run this again")
+        sys.exit(code)
 
 
 def check_teacher(recipe: Recipe) -> None:
