@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,50 @@ from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 ORDER_TEMPERATURE = 4.0  # of the clusters that put classes in order, as on the pages
 SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}
 """Objectives as the field writes them."""
+
+
+class HasPredictions(Protocol):
+    """A model with its predictions."""
+
+    @property
+    def predictions(self) -> Predictions: ...
+
+
+Compared = TypeVar("Compared", bound=HasPredictions)
+
+
+@dataclass(frozen=True)
+class Aligned(Generic[Compared]):
+    """A teacher and its students on the samples that all of them have.
+
+    Attributes:
+        models: the teacher first.
+        n_each: samples of each model before they were aligned, in the order of `models`.
+    """
+
+    split: Split
+    models: tuple[Compared, ...]
+    n_each: tuple[int, ...]
+
+    @property
+    def teacher(self) -> Compared:
+        return self.models[0]
+
+    @property
+    def students(self) -> tuple[Compared, ...]:
+        return self.models[1:]
+
+    @property
+    def n(self) -> int:
+        return len(self.teacher.predictions)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.teacher.predictions.class_names
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        return self.teacher.predictions.labels
 
 
 @dataclass(frozen=True)
@@ -67,36 +112,13 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class MeasuredComparison:
-    """The teacher first; `n_each` counts each model's samples before they were aligned."""
+class MeasuredComparison(Aligned[Measured]):
+    """All figures of a teacher and its students at one temperature."""
 
     dataset: str
-    split: Split
     temperature: float
-    models: tuple[Measured, ...]
-    n_each: tuple[int, ...]
     order: np.ndarray
     pictures: Thumbnails
-
-    @property
-    def teacher(self) -> Measured:
-        return self.models[0]
-
-    @property
-    def students(self) -> tuple[Measured, ...]:
-        return self.models[1:]
-
-    @property
-    def n(self) -> int:
-        return len(self.teacher.predictions)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.teacher.predictions.class_names
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        return self.teacher.predictions.labels
 
     def focus(self) -> Measured:
         """The student that sentences are about: BicKD where it is there, else the last one."""

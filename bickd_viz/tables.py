@@ -138,20 +138,6 @@ def many_lines(figures: Mapping[str, Sequence[Line]], *, x_name: str = "epoch") 
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def terms_table(
-    terms: Mapping[str, Sequence[float]], x: Sequence[float], *, x_name: str = "epoch"
-) -> pd.DataFrame:
-    """The bands of `loss_terms` as term, epoch, value."""
-    parts = [
-        pd.DataFrame({"term": name, column(x_name): list(x), "value": list(y)}) for name, y in terms.items()
-    ]
-    return (
-        pd.concat(parts, ignore_index=True)
-        if parts
-        else pd.DataFrame(columns=["term", column(x_name), "value"])
-    )
-
-
 def spectrum_table(models: Values) -> pd.DataFrame:
     """The lines of `spectrum` as model, number (1 is the greatest), eigenvalue."""
     parts = []

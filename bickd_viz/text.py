@@ -262,26 +262,6 @@ def comparison_sentence(
     return f"{what}: {student} is {where} than {baseline}, {figures} ({ends})."
 
 
-def sentence_for_matrix(
-    name: str,
-    overlap: float,
-    *,
-    temperature: float,
-    interval: Interval | None = None,
-    closest: tuple[str, str, float] | None = None,
-    unpredicted: int = 0,
-) -> str:
-    """What a class Gram shows: overlap, interval, closest pair (name, name, cosine), empty classes."""
-    ends = f" {interval_text(interval)}" if interval is not None else ""
-    text = f"{name} at T = {temperature:g}: overlap {number(overlap)}{ends}."
-    if closest is not None:
-        text += f" Its closest classes are {closest[0]} and {closest[1]}, cosine {closest[2]:.2f}."
-    if unpredicted:
-        verb = "is" if unpredicted == 1 else "are"
-        text += f" {counted(unpredicted, 'class', 'classes')} that it never predicts {verb} left out."
-    return text
-
-
 def sentence_for_map(
     *,
     method: str,

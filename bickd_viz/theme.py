@@ -14,16 +14,6 @@ FONT = "Source Sans, Segoe UI, Helvetica Neue, Arial, sans-serif"  # Streamlit b
 TEXT_SIZE = 12  # the smallest text on any chart, in px
 LABEL_SIZE = 13  # names of models and classes, in px
 
-OKABE_ITO = {
-    "orange": "#E69F00",
-    "green": "#009E73",
-    "blue": "#0072B2",
-    "sky": "#56B4E9",
-    "vermillion": "#D55E00",
-    "purple": "#CC79A7",
-    "yellow": "#F0E442",
-}
-
 Scale = tuple[tuple[float, str], ...]
 
 

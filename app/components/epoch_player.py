@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from app import data
+from app.components.browser_part import part
 from bickd_viz import ModelStyle, Theme
 
-_FRONTEND = Path(__file__).parent / "frontend"
 MOST_BYTES = 1_300_000
 """Codes of all Grams together; base64 adds a third, and a page stays under 2 MB."""
 
-_component = st.components.v2.component(
-    "bickd_epochs",
-    css=(_FRONTEND / "epochs.css").read_text(encoding="utf-8"),
-    js=(_FRONTEND / "epochs.js").read_text(encoding="utf-8"),
-)
+_component = part("epochs", "epochs.js", style="epochs.css")
 
 
 def show(

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from app.components import export_menu
+from app.components.browser_part import part
 from bickd_viz import Theme
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _WIDE_UP_TO = 400
 """Classes up to which values travel in 16 bits; beyond, 8 bits keep 1,000 classes at 1.3 MB."""
 
-_component = st.components.v2.component(
-    "bickd_matrix",
-    css=(_FRONTEND / "matrix.css").read_text(encoding="utf-8"),
-    js=(_FRONTEND / "matrix.js").read_text(encoding="utf-8"),
-)
+_component = part("matrix", "matrix.js", style="matrix.css")
 
 
 def show(

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from app import data
+from app.components.browser_part import part
 from app.components.scatter import packed
 
-_FRONTEND = Path(__file__).parent / "frontend"
 COLUMNS, ROWS = 16, 8
 _LARGEST = 64
 """Pixels of a picture's side at most."""
 
-_component = st.components.v2.component(
-    "bickd_pictures", js=(_FRONTEND / "pictures.js").read_text(encoding="utf-8")
-)
+_component = part("pictures", "pictures.js")
 
 
 def name(of: data.Comparison) -> str:

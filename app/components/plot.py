@@ -7,21 +7,16 @@ what Class geometry waited for. The Plotly twin is drawn when somebody takes the
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
 from app.components import export_menu
+from app.components.browser_part import part
 from app.components.chart import Take
 from bickd_viz import Theme
 from bickd_viz.charts import Plot
 
-_FRONTEND = Path(__file__).parent / "frontend"
-_component = st.components.v2.component(
-    "bickd_plot",
-    css=(_FRONTEND / "plot.css").read_text(encoding="utf-8"),
-    js=(_FRONTEND / "plot.js").read_text(encoding="utf-8"),
-)
+_component = part("plot", "plot.js", style="plot.css")
 
 
 def show(

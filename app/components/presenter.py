@@ -8,19 +8,16 @@ left at their size (`frontend/presenter.css`), and what stands in them is enlarg
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from app import state
+from app.components.browser_part import part, source
 from bickd_viz.paper import enlarged
 
 _KEY, _HIDDEN = "presenter-keys", "presenter-hidden"
-_FRONTEND = Path(__file__).parent / "frontend"
-_component = st.components.v2.component(
-    "bickd_presenter", js=(_FRONTEND / "presenter.js").read_text(encoding="utf-8")
-)
+_component = part("presenter", "presenter.js")
 
 
 def begin(on_go: Callable[[str], None]) -> None:
@@ -31,7 +28,7 @@ def begin(on_go: Callable[[str], None]) -> None:
         if go:
             on_go(str(go))
 
-    st.html(f"<style>{(_FRONTEND / 'presenter.css').read_text(encoding='utf-8')}</style>")
+    st.html(f"<style>{source('presenter.css')}</style>")
     with st.container(key=_HIDDEN):
         _component(key=_KEY, data={}, on_go_change=pressed, on_scale_change=lambda: None)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from app import taking
+from app.components.browser_part import part
 from app.taking import Taken
 
-_FRONTEND = Path(__file__).parent / "frontend"
-_copy = st.components.v2.component(
-    "bickd_copy_link",
+_copy = part(
+    "copy_link",
+    "copy_link.js",
+    style="copy_link.css",
     html='<button type="button"></button><span role="status"></span>',
-    css=(_FRONTEND / "copy_link.css").read_text(encoding="utf-8"),
-    js=(_FRONTEND / "copy_link.js").read_text(encoding="utf-8"),
 )
 
 

@@ -11,13 +11,13 @@ import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from app.components import export_menu
+from app.components.browser_part import part
 from bickd_viz import ModelStyle, Theme
 from bickd_viz.colouring import Colouring
 from bickd_viz.frames import Frame, tight_frame
@@ -26,18 +26,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _TOP = 65535
 _HIDDEN = 255
 """The group of samples that a panel does not show."""
 _BEYOND = 1.5
 """Coordinates keep their place up to so many frames beyond the frame; farther ones end there."""
 
-_component = st.components.v2.component(
-    "bickd_scatter",
-    css=(_FRONTEND / "scatter.css").read_text(encoding="utf-8"),
-    js="".join((_FRONTEND / name).read_text(encoding="utf-8") for name in ("raster.js", "scatter.js")),
-)
+_component = part("scatter", "raster.js", "scatter.js", style="scatter.css")
 
 
 @dataclass(frozen=True)

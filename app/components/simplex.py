@@ -7,20 +7,15 @@ for each movement of the pointer would lag behind the hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from app.components.browser_part import part
 from bickd_core.presets import BicKDOptions
 from bickd_viz import ModelStyle, Theme
 
-_FRONTEND = Path(__file__).parent / "frontend"
-_component = st.components.v2.component(
-    "bickd_simplex",
-    css=(_FRONTEND / "simplex.css").read_text(encoding="utf-8"),
-    js="\n".join((_FRONTEND / name).read_text(encoding="utf-8") for name in ("losses.js", "simplex.js")),
-)
+_component = part("simplex", "losses.js", "simplex.js", style="simplex.css")
 
 
 def show(

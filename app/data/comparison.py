@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 
 from app.data.runs import Fingerprint, fingerprint, info, library
 from app.state import ViewState
-from bickd_core.comparing import shown_names
+from bickd_core.comparing import Aligned, shown_names
 from bickd_core.predictions import Predictions, PredictionsError, align
 from bickd_core.runs import RunError, RunFolder, RunInfo, Split
 
@@ -38,38 +37,14 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A teacher and its students on the samples that all of them have.
+class Comparison(Aligned[Model]):
+    """A teacher and its students, as every page shows them.
 
     Attributes:
         key: stands for the whole content in cache keys; short, because Streamlit hashes it at every cached call.
-        n_each: samples of each model before they were aligned, in the order of `models`.
     """
 
     key: str
-    split: Split
-    models: tuple[Model, ...]
-    n_each: tuple[int, ...]
-
-    @property
-    def teacher(self) -> Model:
-        return self.models[0]
-
-    @property
-    def students(self) -> tuple[Model, ...]:
-        return self.models[1:]
-
-    @property
-    def n(self) -> int:
-        return len(self.teacher.predictions)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.teacher.predictions.class_names
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        return self.teacher.predictions.labels
 
     @property
     def dataset(self) -> str:

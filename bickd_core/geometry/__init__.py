@@ -50,14 +50,14 @@ from bickd_core.geometry.gram_figures import (
     paired_overlap_difference,
 )
 from bickd_core.geometry.gram_streams import logit_grams, shard_grams, stream_grams
+from bickd_core.geometry.gram_sums import CrossGrams, GramPass, Kept, ShardGrams
 from bickd_core.geometry.intervals import (
     Interval,
     mean_interval,
     paired_mean_difference,
     proportion_interval,
 )
-from bickd_core.geometry.jackknife import Replicated, cka_interval, replicated_cka, replicated_difference
-from bickd_core.geometry.kept import CrossGrams, GramPass, Kept, ShardGrams
+from bickd_core.geometry.jackknife import Replicated, replicated_cka, replicated_difference
 from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.layout import (
     Layout,
@@ -165,7 +165,6 @@ __all__ = [
     "chance_error",
     "check_aligned",
     "cka",
-    "cka_interval",
     "cka_null",
     "class_accuracy_differences",
     "class_calibration",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr, stdtrit
 
+from bickd_core.geometry.gram_sums import CrossGrams, ShardGrams
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import jackknife_error, jackknife_interval
-from bickd_core.geometry.kept import CrossGrams, ShardGrams
 from bickd_core.geometry.orthogonality import (
     ClassGeometry,
     CrossGeometry,

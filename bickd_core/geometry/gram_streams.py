@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.kept import ROWS, CrossGrams, GramPass, Kept, ShardGrams
+from bickd_core.geometry.gram_sums import ROWS, CrossGrams, GramPass, Kept, ShardGrams
 from bickd_core.geometry.orthogonality import class_weights
 from bickd_core.geometry.shards import SHARDS, checked_shard
 

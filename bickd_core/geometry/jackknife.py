@@ -99,12 +99,6 @@ def replicated_difference(
     )
 
 
-def cka_interval(X: np.ndarray, Y: np.ndarray, shard: np.ndarray, *, level: float = 0.95) -> Interval | None:
-    """Debiased linear CKA with its jackknife interval; see `replicated_cka`."""
-    found = replicated_cka(X, Y, shard)
-    return None if found is None else found.interval(level)
-
-
 def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicated | None:
     """Debiased linear CKA and its replicates, from each shard's moments.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bickd_core.geometry.kept import ShardGrams
+from bickd_core.geometry.gram_sums import ShardGrams
 from bickd_core.geometry.orthogonality import empty_columns
 
 _STRIP_BYTES = 1 << 19

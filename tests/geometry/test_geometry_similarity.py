@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import cka, cka_interval, cka_null, row_similarity, softmax, stratified_shards
+from bickd_core.geometry import cka, cka_null, replicated_cka, row_similarity, softmax, stratified_shards
 
 
 def tuple_hsic(X, Y):
@@ -111,7 +111,7 @@ def test_cka_interval_leaves_out_each_shard(n, d):
     X = random.normal(size=(n, d))
     Y = X + random.normal(size=X.shape)
     shard = stratified_shards(n, shards=6)
-    found = cka_interval(X, Y, shard, level=0.9)
+    found = replicated_cka(X, Y, shard).interval(0.9)
     left = np.array([cka(X[shard != g], Y[shard != g]) for g in range(6)])
     half = 2.015048 * math.sqrt(5 / 6 * ((left - left.mean()) ** 2).sum())  # t, 5 degrees, 90 %
     assert found.estimate == pytest.approx(cka(X, Y))

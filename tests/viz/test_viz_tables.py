@@ -105,8 +105,6 @@ def test_lines_terms_and_eigenvalues():
         "class_overlap": [0.5, 0.25],
     }
     assert metric_lines([line]).data[0].y.tolist() == [0.5, 0.25]
-    terms = read_back(tables.terms_table({"ce": [1.5, 1.0], "kl": [0.5, 0.25]}, [1, 2]))
-    assert terms["value"].tolist() == [1.5, 1.0, 0.5, 0.25]
     eigen = tables.spectrum_table([(TEACHER, np.array([0.5, 2.0, 1.0]))])
     assert eigen["eigenvalue"].tolist() == [2.0, 1.0, 0.5]
     np.testing.assert_array_equal(
@@ -165,7 +163,6 @@ def test_histograms_count_what_a_loop_counts():
     "empty",
     [
         tables.lines_table([]),
-        tables.terms_table({}, []),
         tables.spectrum_table([]),
         tables.curves_table([], "x"),
     ],

@@ -191,21 +191,6 @@ def test_durations(seconds, shown):
     assert text.duration(seconds) == shown
 
 
-def test_the_matrix_sentence():
-    sentence = text.sentence_for_matrix(
-        "BicKD",
-        0.09,
-        temperature=4,
-        interval=Between(0.09, 0.08, 0.1),
-        closest=("pigeon", "emu", 0.263),
-        unpredicted=1,
-    )
-    assert sentence == (
-        "BicKD at T = 4: overlap 0.090 [0.080, 0.100]. Its closest classes are pigeon and emu, cosine 0.26. "
-        "1 class that it never predicts is left out."
-    )
-
-
 def test_the_map_sentence_says_how_many_of_how_many():
     sentence = text.sentence_for_map(
         method="UMAP", shown=1208, total=1208, seed=0, started_from_teacher=True, trustworthiness=0.912
