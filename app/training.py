@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from bickd_core.data import DATASETS
+from bickd_core.data import dataset_info
 from bickd_core.models.catalogue import MODELS, ModelInfo
 from bickd_core.presets import PRESETS
 from bickd_core.runs import RunFolder, RunInfo
@@ -146,7 +146,7 @@ def form_of(config: TrainConfig) -> dict[str, Any]:
     return {
         "role": config.role,
         "dataset": config.dataset,
-        "image_size": config.image_size or DATASETS[config.dataset].default_image_size,
+        "image_size": config.image_size or _default_size(config.dataset),
         "teacher": config.teacher,
         "arch": config.arch,
         "preset": config.objective.kind,
@@ -162,6 +162,13 @@ def form_of(config: TrainConfig) -> dict[str, Any]:
         "precision": config.precision,
         "threads": config.threads,
     }
+
+
+def _default_size(dataset: str) -> int | None:
+    try:
+        return dataset_info(dataset).default_image_size
+    except ValueError:  # one's own data, not there any more: the form says so
+        return None
 
 
 def sentence(error: Exception) -> str:
@@ -187,7 +194,7 @@ def parameters_text(count: int) -> str:
 
 def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
     """What is about to happen, in one sentence."""
-    data, model = DATASETS[config.dataset], MODELS[config.arch]
+    data, model = dataset_info(config.dataset), MODELS[config.arch]
     size = parameters_text(model.parameters(data.num_classes, data.in_channels))
     images = text.counted(train_images(config), "image")
     budget = f"{text.counted(config.epochs, 'epoch')} over {images}"
@@ -209,7 +216,8 @@ def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
 
 
 def train_images(config: TrainConfig) -> int:
-    return min(config.train_limit or DATASETS[config.dataset].train_size, DATASETS[config.dataset].train_size)
+    size = dataset_info(config.dataset).train_size
+    return min(config.train_limit or size, size)
 
 
 # -- a run's state ---------------------------------------------------------------------------------

@@ -17,10 +17,11 @@ from app.training import (
     form_of,
     option_fields,
     parameters_text,
+    sentence,
     teachers_for,
     unused_options,
 )
-from bickd_core.data import DATASETS
+from bickd_core.data import DATASETS, dataset_info, named
 from bickd_core.models.catalogue import MODELS
 from bickd_core.presets import PRESETS
 from bickd_core.runs import RunError, RunInfo
@@ -29,6 +30,7 @@ from bickd_viz import text
 
 _STORE = "distill-form"
 _FROM_LABELS = "none"
+_OWN_DATA = "own"
 PRECISIONS = {"auto": "best for the device", "fp32": "fp32", "bf16": "bf16"}
 
 
@@ -58,7 +60,8 @@ def show() -> dict[str, Any] | None:
         _preset(form)
     else:
         st.caption("A teacher learns from the labels alone. Choose a model larger than the students to come.")
-    _data(form)
+    if not _data(form):
+        return None
     found = _teacher(form) if role == "student" else None
     if role == "student" and found is None and form["preset"] != "ce":
         _no_teacher()
@@ -84,13 +87,33 @@ def _preset(form: dict[str, Any]) -> None:
     st.caption(PRESETS[form["preset"]].citation)
 
 
-def _data(form: dict[str, Any]) -> None:
+def _data(form: dict[str, Any]) -> bool:
+    """Data and image size; False where they are one's own and not there yet, which is then said."""
     before = form.get("dataset")
-    _keep("dataset", data.DEFAULT_DATASET, list(DATASETS))
-    form["dataset"] = st.selectbox(
-        "Data", list(DATASETS), key="distill-dataset", format_func=lambda name: DATASETS[name].title
+    choices = [*DATASETS, _OWN_DATA]
+    own = before is not None and before not in DATASETS
+    if st.session_state.get("distill-dataset") not in choices:
+        st.session_state["distill-dataset"] = _OWN_DATA if own else before or data.DEFAULT_DATASET
+    chosen = st.selectbox(
+        "Data",
+        choices,
+        key="distill-dataset",
+        format_func=lambda name: DATASETS[name].title if name in DATASETS else "Images of your own…",
     )
-    about = DATASETS[form["dataset"]]
+    try:
+        about = dataset_info(_own_data(str(before) if own else "") if chosen == _OWN_DATA else chosen)
+    except LookupError:
+        return False
+    except ValueError as error:
+        st.error(sentence(error))
+        return False
+    form["dataset"] = about.name
+    if chosen == _OWN_DATA:
+        st.caption(
+            f"{text.counted(about.num_classes, 'class', 'classes')}, {'grey' if about.in_channels == 1 else 'RGB'}: "
+            f"{text.count(about.train_size)} images to train, {text.count(about.validation_size)} to validate, "
+            f"{text.count(about.test_size)} to test."
+        )
     if form["dataset"] != before or "epochs" not in form:
         _begin(form, BUDGETS.get(about.name, Budget(20)))
     if len(about.image_sizes) > 1:
@@ -104,6 +127,23 @@ def _data(form: dict[str, Any]) -> None:
         )
     else:
         form["image_size"] = about.default_image_size
+    return True
+
+
+def _own_data(before: str) -> str:
+    """The name of the data that the person points to; LookupError where nothing is typed yet."""
+    if "distill-own" not in st.session_state:
+        st.session_state["distill-own"] = before
+    typed = st.text_input(
+        "Where they are",
+        key="distill-own",
+        placeholder="/home/me/images",
+        help="On the machine that runs this app: a folder with one folder of images a class, below train and test "
+        "where it is parted so; parquet files of images; an .npz file of arrays.",
+    )
+    if not typed.strip():
+        raise LookupError
+    return named(typed)
 
 
 def _begin(form: dict[str, Any], budget: Budget) -> None:
@@ -150,7 +190,7 @@ def _no_teacher() -> None:
 
 
 def _architecture(form: dict[str, Any], teacher: RunInfo | None) -> None:
-    about = DATASETS[form["dataset"]]
+    about = dataset_info(form["dataset"])
     big = None if teacher is None else MODELS.get(teacher.arch)
     sizes = architectures(about.num_classes, about.in_channels, big)
     wanted = "resnet8" if form["role"] == "student" else "resnet14x2"
@@ -166,7 +206,7 @@ def _architecture(form: dict[str, Any], teacher: RunInfo | None) -> None:
 
 
 def _budget(form: dict[str, Any]) -> None:
-    about = DATASETS[form["dataset"]]
+    about = dataset_info(form["dataset"])
     columns = st.columns(3)
     with columns[0]:
         _number(form, "epochs", "Epochs", 20, 1, 2000, help="Passes over the training images.")

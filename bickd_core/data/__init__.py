@@ -2,6 +2,7 @@
 
 from bickd_core.data.base import Augmentation, Dataset, Split, carve_validation, content_hash
 from bickd_core.data.errors import DataError, DataUnavailableError
+from bickd_core.data.external import named
 from bickd_core.data.registry import (
     DATASETS,
     DatasetInfo,
@@ -25,6 +26,7 @@ __all__ = [
     "dataset_info",
     "dataset_title",
     "load_dataset",
+    "named",
     "sample_paths",
     "short_name",
 ]

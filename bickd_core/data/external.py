@@ -69,6 +69,22 @@ def is_external(name: str) -> bool:
     return bool(colon and path.strip()) and kind in KINDS
 
 
+def named(text: str) -> str:
+    """The name of a data set for what a person typed: a name as it is, a path with the kind that lies there.
+
+    >>> named("/data/med.npz"), named("folder:/data/pets")
+    ('npz:/data/med.npz', 'folder:/data/pets')
+    """
+    text = text.strip()
+    if is_external(text):
+        return text
+    path = Path(text).expanduser()
+    for kind, suffixes in (("parquet", (".parquet",)), ("npz", (".npz", ".npy"))):
+        if path.suffix in suffixes or any(next(path.glob(f"*{suffix}"), None) for suffix in suffixes):
+            return f"{kind}:{text}"
+    return f"folder:{text}"
+
+
 def words(name: str) -> str:
     """The kind of a source in words: "image folder"."""
     return KINDS[name.partition(":")[0]].words
