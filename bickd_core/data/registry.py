@@ -105,7 +105,7 @@ DATASETS: dict[str, DatasetInfo] = {
         ),
     )
 }
-SIZES = (32, 48, 64, 96, 128)
+SIZES = (32, 64, 96)
 """Sides that are suggested for one's own images, besides their own."""
 
 
