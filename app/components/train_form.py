@@ -261,14 +261,20 @@ def _option(field: OptionField, kind: str, stored: dict[str, Any], disabled: boo
         return st.toggle(field.label, key=key, help=field.help, disabled=disabled)
     if field.choices:
         return st.segmented_control(
-            field.label, field.choices, key=key, help=field.help, disabled=disabled, required=True
+            field.label,
+            field.choices,
+            key=key,
+            format_func=lambda word: word.replace("_", " "),
+            help=field.help,
+            disabled=disabled,
+            required=True,
         )
     value = st.number_input(
         field.label,
         min_value=field.low,
         max_value=field.high,
         step=field.step,
-        format="%g",
+        format="%d" if isinstance(field.default, int) else "%.5g",
         key=key,
         help=field.help,
         disabled=disabled,
