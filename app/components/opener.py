@@ -1,7 +1,8 @@
 """A click on a sample's image opens the sample's page within the session.
 
 Images are plain links (`thumbs.py`), so that they open in a new tab and by keyboard like any other; left alone, a
-browser would load the whole app again. One listener in the browser catches plain clicks on them.
+browser would load the whole app again. One listener in the browser catches plain clicks on them; another closes a
+phone's sidebar when a page was chosen in it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ export default function ({setTriggerValue}) {
     event.preventDefault();
     setTriggerValue('sample', new URL(link.href).searchParams.get('sample'));
   };
+  // Where the sidebar lies over the page, it makes way for the page that was chosen.
+  const chose = event => {
+    if (innerWidth > 768 || !event.target.closest?.('[data-testid="stSidebarNavLink"]')) return;
+    setTimeout(() => document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click(), 60);
+  };
   document.addEventListener('click', clicked);
-  return () => document.removeEventListener('click', clicked);
+  document.addEventListener('click', chose);
+  return () => {
+    document.removeEventListener('click', clicked);
+    document.removeEventListener('click', chose);
+  };
 }
 """
 _component = st.components.v2.component("bickd_opener", html="<i></i>", js=_JS, isolate_styles=False)

@@ -74,13 +74,32 @@ _CSS = """
   @media (min-width: 1000px) { .st-key-selection-bar { left: calc(50% + 150px); width: max-content !important; max-width: min(70vw, 900px);
     flex-wrap: nowrap !important; } .st-key-selection-bar > * { width: auto !important; flex: 0 1 auto !important; } }
   .bk-chip { font-size: .9rem; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; }
+  @media (max-width: 640px) {
+    [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; row-gap: 4px; }
+    [data-testid="stElementToolbar"] { display: none; } /* it would lie over the line above its table */
+    .st-key-selection-bar { flex-wrap: nowrap !important; gap: 2px !important; padding: 2px 6px 2px 12px !important; }
+    .st-key-selection-bar > * { width: auto !important; min-width: 0 !important; flex: 0 0 auto !important; }
+    .st-key-selection-bar > :has(.bk-chip) { flex: 1 1 0 !important; }
+    .st-key-selection-bar button { padding: 4px 6px; min-height: 40px; }
+    .st-key-selection-bar button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden;
+      clip-path: inset(50%); } /* for screen readers; the sign is enough for the eye */
+    .bk-chip { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; }
+  }
   @media (max-width: 640px) { .st-key-selection-bar { left: 3vw; right: 3vw; transform: none; } .block-container { padding: 4rem 1rem 9rem; } }
 </style>
 """
 
 
+_DARK = """
+<style>
+  [data-testid="stButtonGroup"] button[data-selected="true"]:not(:disabled) { color: #e8ebf0 !important; background: rgba(36, 121, 190, .42) !important; }
+</style>
+"""
+
+
 def inject() -> None:
-    st.html(_CSS + f"<style>:root {{ --bk-surface: {theme().surface}; }}</style>")
+    dark = _DARK if theme().is_dark else ""
+    st.html(_CSS + f"<style>:root {{ --bk-surface: {theme().surface}; }}</style>" + dark)
 
 
 def theme() -> Theme:

@@ -21,6 +21,7 @@ _CSS = """
   .bk-learn-picture { margin: 0; text-align: center; }
   .bk-learn-picture img { width: min(100%, 190px); aspect-ratio: 1; object-fit: cover; border-radius: 10px; }
   .bk-learn-picture figcaption { font-size: .9rem; opacity: .75; margin-top: 6px; }
+  @media (min-width: 641px) { .block-container { padding-top: 1.4rem; } }
   .st-key-learn-head h1 { padding-bottom: .6rem !important; }
   .st-key-learn-finding p { font-size: 1.06rem; line-height: 1.45; max-width: 110ch; }
   @media (min-width: 800px) { .st-key-learn-check { flex-wrap: nowrap !important; } }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import plotly.graph_objects as go
 import streamlit as st
 
+from app import state
+from app.components import chart, presenter
 from app.data import Comparison
 
-ROOMY, TIGHT = 400, 306
+ROOMY, TIGHT = 370, 306
 """Height of a lesson's chart in px, on the page and in the presenter's view."""
 
 
@@ -35,6 +38,13 @@ def finding(sentence: str) -> None:
     """The sentence made from the numbers on the screen."""
     with st.container(key="learn-finding"):
         st.markdown(sentence)
+
+
+def draw(figure: go.Figure, key: str, take: chart.Take) -> None:
+    """The lesson's chart with its export menu; enlarged and without the menu in the presenter's view."""
+    present = state.current().present
+    alone = replace(take, figure=take.figure or (lambda: figure))
+    chart.show(presenter.fitted(figure), key, take=None if present else alone)
 
 
 def needs_a_student(of: Comparison) -> bool:

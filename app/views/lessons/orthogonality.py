@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from app import data
-from app.components import chart, frame, presenter, style
-from app.views.lessons.lesson import Lesson, finding, needs_a_student
+from app.components import chart, frame, style
+from app.views.lessons.lesson import Lesson, draw, finding, needs_a_student
 from app.views.lessons.temperature import temperature_slider
-from bickd_viz import lesson_text
+from bickd_viz import lesson_text, tables
 from bickd_viz.charts import Curve, class_vectors, sharpness_curves
 
 
@@ -47,7 +48,15 @@ def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: 
         theme=style.theme(),
         height=height - 50,
     )
-    chart.show(presenter.fitted(drawn), "learn-vectors")
+    pair = f"{of.class_names[row]} and {of.class_names[column]}"
+    rows = [
+        (f"{pair} in {who}", round(value, 4))
+        for who, value in ((student.name, cosine), ("the teacher", at_teacher))
+    ]
+    take = chart.Take(
+        f"Two columns and their angle: {pair}", lambda: pd.DataFrame(rows, columns=["columns", "cosine"])
+    )
+    draw(drawn, "learn-vectors", take)
 
 
 def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
@@ -71,7 +80,8 @@ def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
         theme=style.theme(),
         height=height - 50,
     )
-    chart.show(presenter.fitted(drawn), "learn-paths")
+    take = chart.Take("Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats"))
+    draw(drawn, "learn-paths", take)
 
 
 def _finding(of: data.Comparison, student: data.Model, T: float) -> None:

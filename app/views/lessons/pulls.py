@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, state
-from app.components import chart, presenter, style
+from app.components import chart, style
 from app.data import lessons as facts
-from app.views.lessons.lesson import Lesson, finding, needs_a_student
+from app.views.lessons.lesson import Lesson, draw, finding, needs_a_student
 from bickd_viz import lesson_text, text
 from bickd_viz.charts import pull_matrix
 
@@ -39,7 +41,9 @@ def _batch(of: data.Comparison, height: int) -> None:
             )
             or "bickd"
         )
-    found = facts.batch_pulls(of, of.model(key), int(number) - 1)
+        found = facts.batch_pulls(of, of.model(key), int(number) - 1)
+        if not state.current().present:
+            _how_to_read(of, found)
     tiles = {
         "kd": "KD: the teacher's probabilities",
         "dist": "DIST: correlation of rows and columns",
@@ -52,7 +56,9 @@ def _batch(of: data.Comparison, height: int) -> None:
             style.card_title(
                 title, f"loss {text.number(pull.value)}, length of the gradient {text.number(size)}"
             )
-            chart.show(presenter.fitted(_matrix(of, found, pull.gradient, height - 40)), f"learn-pull-{name}")
+            drawn = _matrix(of, found, pull.gradient, height - 40)
+            take = chart.Take(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
+            draw(drawn, f"learn-pull-{name}", take)
     said = lesson_text.sentence_for_pulls(
         found.same_way,
         found.on_differing,
@@ -61,8 +67,11 @@ def _batch(of: data.Comparison, height: int) -> None:
         split=of.split,
     )
     finding(said)
-    if not state.current().present:
-        st.caption(
+
+
+def _how_to_read(of: data.Comparison, found: facts.BatchPulls) -> None:
+    with st.popover("How to read this", icon=":material/help:", key="learn-how"):
+        st.markdown(
             f"The pull is minus the gradient on the student's logits; a dot is the true "
             f"class. What rises in one cell falls in all others of its row together. Shown are {len(found.rows)} of the "
             f"batch's {len(found.positions)} images and {len(found.columns)} of {len(of.class_names)} classes, those with most pull, each loss in "
@@ -88,6 +97,14 @@ def _matrix(of: data.Comparison, found: facts.BatchPulls, gradient: np.ndarray, 
         theme=style.theme(),
         height=height,
     )
+
+
+def _table(drawn: go.Figure) -> pd.DataFrame:
+    """The cells shown, a row an image."""
+    rows, columns = (list(axis.ticktext) for axis in (drawn.layout.yaxis, drawn.layout.xaxis))
+    return pd.DataFrame(
+        drawn.data[0].z, index=pd.Index(rows, name="true class"), columns=columns
+    ).reset_index()
 
 
 LESSON = Lesson(

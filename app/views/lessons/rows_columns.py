@@ -39,10 +39,11 @@ def show(of: data.Comparison, height: int) -> None:
     )
     if not view.present:
         st.caption(
-            f"Real logits of {student.name} and of the teacher for the three classes that the teacher mixes most, on the "
-            f"{of.split} images of each where the two differ most; the other {len(of.class_names) - 3} classes are left out "
-            "here. The two contrasts are our reconstruction of BicKD from its abstract (arXiv 2602.01265), with the "
-            "weights of the bundled runs."
+            f"Real logits of {student.name} and of the teacher, who mixes these three classes most. The two contrasts are our "
+            "reconstruction of BicKD.",
+            help=f"The {of.split} images of each class where the two models differ most; the other {len(of.class_names) - 3} "
+            "classes are left out here. BicKD is reconstructed from its abstract (arXiv 2602.01265), with the weights of the "
+            "bundled runs.",
         )
 
 

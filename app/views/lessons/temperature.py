@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from app import data, state
-from app.components import chart, presenter, style
+from app.components import chart, style
 from app.data import lessons as facts
-from app.views.lessons.lesson import Lesson, finding
-from bickd_viz import ModelStyle, lesson_text
+from app.views.lessons.lesson import Lesson, draw, finding
+from bickd_viz import ModelStyle, lesson_text, tables
 from bickd_viz.charts import Curve, sharpness_curves, soft_targets
 
 
@@ -60,9 +60,26 @@ def show(of: data.Comparison, height: int) -> None:
         drawn = soft_targets(
             p, names, truth=truth, colour=style.theme().accent, theme=style.theme(), height=height
         )
-        chart.show(presenter.fitted(drawn), "learn-bars")
+        look = style.styles(of)[of.teacher.key]
+        who = f"the teacher on sample {of.teacher.predictions.ids[at]} at T = {T:g}"
+        take = chart.Take(f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names))
+        draw(drawn, "learn-bars", take)
     with curves:
-        chart.show(presenter.fitted(_curves(of, at, T, colour, height)), "learn-curves")
+        lines = _curves(of, at, T, colour)
+        drawn = sharpness_curves(
+            lines,
+            x_title="temperature T",
+            y_title="entropy (share of log C) and overlap",
+            mark=T,
+            log_x=True,
+            theme=style.theme(),
+            height=height,
+        )
+        take = chart.Take(
+            f"Entropy and overlap by temperature, {who}",
+            lambda: tables.curves_table(lines, "temperature", "value"),
+        )
+        draw(drawn, "learn-curves", take)
     first = int(said[at])
     finding(
         lesson_text.sentence_for_temperature(
@@ -78,36 +95,28 @@ def show(of: data.Comparison, height: int) -> None:
     )
 
 
-def _curves(of: data.Comparison, at: int, T: float, colour: str, height: int):
+def _curves(of: data.Comparison, at: int, T: float, colour: str) -> list[Curve]:
     curve = data.sharpness(of, of.teacher)
     theme = style.theme()
     share = np.array([facts.sample_entropy(of, of.teacher, at, float(t)) for t in curve.temperatures])
     note = [f"T = {t:g}" for t in curve.temperatures]
     overlap = data.geometry(of, of.teacher, T).overlap
-    return sharpness_curves(
-        [
-            Curve(
-                ModelStyle("entropy", theme.accent),
-                curve.temperatures,
-                share,
-                note,
-                (T, facts.sample_entropy(of, of.teacher, at, T)),
-            ),
-            Curve(
-                ModelStyle("overlap", colour, "diamond"),
-                curve.temperatures,
-                curve.overlap,
-                note,
-                None if overlap is None else (T, overlap),
-            ),
-        ],
-        x_title="temperature T",
-        y_title="entropy (share of log C) and overlap",
-        mark=T,
-        log_x=True,
-        theme=theme,
-        height=height,
-    )
+    return [
+        Curve(
+            ModelStyle("entropy", theme.accent),
+            curve.temperatures,
+            share,
+            note,
+            (T, facts.sample_entropy(of, of.teacher, at, T)),
+        ),
+        Curve(
+            ModelStyle("overlap", colour, "diamond"),
+            curve.temperatures,
+            curve.overlap,
+            note,
+            None if overlap is None else (T, overlap),
+        ),
+    ]
 
 
 def _picture(of: data.Comparison, at: int) -> None:
