@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from app.model_choice import millions
 from bickd_core.data import dataset_info
-from bickd_core.models.catalogue import MODELS, ModelInfo
+from bickd_core.models.catalogue import MODELS
 from bickd_core.presets import PRESETS
 from bickd_core.runs import RunFolder, RunInfo
 from bickd_core.status import Status
@@ -179,32 +180,17 @@ def sentence(error: Exception) -> str:
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
-def architectures(num_classes: int, in_channels: int, teacher: ModelInfo | None = None) -> dict[str, int]:
-    """Models to choose from with their parameters, smallest first; for a student none larger than its teacher."""
-    sizes = {name: model.parameters(num_classes, in_channels) for name, model in MODELS.items()}
-    most = None if teacher is None else teacher.parameters(num_classes, in_channels)
-    kept = {name: size for name, size in sizes.items() if most is None or size <= most}
-    return dict(sorted(kept.items(), key=lambda item: item[1]))
-
-
-def parameters_text(count: int) -> str:
-    """For example "78 k" or "1.1 M" parameters."""
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
-
-
 def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
     """What is about to happen, in one sentence."""
     data, model = dataset_info(config.dataset), MODELS[config.arch]
-    size = parameters_text(model.parameters(data.num_classes, data.in_channels))
+    size = millions(model.parameters(data.num_classes, data.in_channels))
     images = text.counted(train_images(config), "image")
     budget = f"{text.counted(config.epochs, 'epoch')} over {images}"
     who = f"{model.title} ({size} parameters)"
     if config.role == "teacher" or teacher is None:
         return f"{who} learns {data.title} from its labels: {budget}."
     big = MODELS.get(teacher.arch)
-    theirs = (
-        "" if big is None else f" ({parameters_text(big.parameters(data.num_classes, data.in_channels))})"
-    )
+    theirs = "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
     named = teacher.arch if big is None else big.title
     if config.objective.kind == "ce":
         return (

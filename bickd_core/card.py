@@ -7,7 +7,7 @@ from bickd_core.data import DATASETS, dataset_title, short_name
 from bickd_core.geometry import Summary, summarise
 from bickd_core.predictions import PredictionsError, align
 from bickd_core.presets import PRESETS
-from bickd_core.runs import Library, RunError, RunFolder, RunInfo
+from bickd_core.runs import Cost, Library, RunError, RunFolder, RunInfo
 
 
 def write_card(run: RunFolder, library: Library) -> None:
@@ -70,7 +70,7 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
             f"(2 x {info.cost.macs / 1e6:,.1f} M multiply-accumulates)",
         ]
         if info.cost.latency_ms is not None:
-            lines.append(f"- {info.cost.latency_ms:g} ms an image at batch 1 on {info.cost.latency_cpu}")
+            lines.append(f"- {_latencies(info.cost)} on {info.cost.latency_cpu}")
     lines += ["", "## Licence", "Weights and predictions: MIT."]
     if data is not None:
         lines.append(f"Images: {data.licence}. {data.credit}.")
@@ -79,6 +79,11 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
 
 def len_words(summary: Summary) -> str:
     return f"n = {summary.n:,}, 95 % interval over samples"
+
+
+def _latencies(cost: Cost) -> str:
+    one = f"{cost.latency_ms:g} ms for one image"
+    return one if cost.latency_batch_ms is None else f"{one}, {cost.latency_batch_ms:g} ms for a batch of 64,"
 
 
 def _recipe(info: RunInfo) -> str:

@@ -37,12 +37,16 @@ class Source(BaseModel):
 
 
 class Cost(BaseModel):
-    """What a model costs: parameters, multiply-accumulates of one image, measured CPU latency at batch 1."""
+    """What a model costs: parameters, multiply-accumulates of one image, and latencies measured on a CPU.
+
+    latency_ms: milliseconds for one image. latency_batch_ms: for a batch of 64; older runs have none.
+    """
 
     model_config = ConfigDict(extra="forbid")
     parameters: int
     macs: int
     latency_ms: float | None = None
+    latency_batch_ms: float | None = None
     latency_cpu: str = ""
 
 

@@ -7,10 +7,11 @@ import yaml
 
 from app import state
 from app.components import curves, live
+from app.model_choice import millions, milliseconds
 from app.registry import open_page
 from app.run_table import Figures, card_body, parameters, students_of
 from app.state import ViewState
-from app.training import parameters_text, sentence
+from app.training import sentence
 from bickd_core.runs import RunError, RunFolder, RunInfo
 from bickd_viz import text
 
@@ -57,8 +58,12 @@ def _metrics(run: RunFolder, about: RunInfo, reached: Figures) -> None:
             text.percent(reached.validation) if reached.validation is not None else None,
         ),
         ("Validation, best", text.percent(reached.best) if reached.best is not None else None),
-        ("Parameters", parameters_text(size) if size else None),
-        ("Latency, batch 1", f"{cost.latency_ms:.2g} ms" if cost is not None and cost.latency_ms else None),
+        ("Parameters", millions(size) if size else None),
+        ("Latency, batch 1", milliseconds(cost.latency_ms) if cost and cost.latency_ms else None),
+        (
+            "Latency, batch 64",
+            milliseconds(cost.latency_batch_ms) if cost and cost.latency_batch_ms else None,
+        ),
         ("On disk", f"{run.size_bytes() / 2**20:.1f} MB"),
     ]
     with st.container(horizontal=True, gap="medium", key="runs-figures"):

@@ -7,22 +7,22 @@ from typing import Any
 import streamlit as st
 
 from app import data, state
+from app.components import model_costs
+from app.model_choice import choices
+from app.run_table import parameters
 from app.training import (
     BUDGETS,
     OPTIMIZERS,
     SCHEDULES,
     Budget,
     OptionField,
-    architectures,
     form_of,
     option_fields,
-    parameters_text,
     sentence,
     teachers_for,
     unused_options,
 )
 from bickd_core.data import DATASETS, dataset_info, named
-from bickd_core.models.catalogue import MODELS
 from bickd_core.presets import PRESETS
 from bickd_core.runs import RunError, RunInfo
 from bickd_core.training.config import TrainConfig
@@ -191,18 +191,19 @@ def _no_teacher() -> None:
 
 def _architecture(form: dict[str, Any], teacher: RunInfo | None) -> None:
     about = dataset_info(form["dataset"])
-    big = None if teacher is None else MODELS.get(teacher.arch)
-    sizes = architectures(about.num_classes, about.in_channels, big)
+    most = None if teacher is None else parameters(teacher)
+    found = choices(about.num_classes, about.in_channels, form["image_size"], most=most)
     wanted = "resnet8" if form["role"] == "student" else "resnet14x2"
-    default = wanted if wanted in sizes else next(iter(sizes))
-    _keep("arch", default, list(sizes))
+    default = wanted if wanted in found else min(found, key=lambda name: found[name].parameters)
+    _keep("arch", default, list(found))
     form["arch"] = st.selectbox(
         "Student" if form["role"] == "student" else "Model",
-        list(sizes),
+        list(found),
         key="distill-arch",
-        format_func=lambda name: f"{MODELS[name].title}, {parameters_text(sizes[name])} parameters",
-        help=None if big is None else "Models with at most as many parameters as the teacher.",
+        format_func=lambda name: found[name].label,
+        help=None if most is None else "Models with at most as many parameters as the teacher.",
     )
+    model_costs.show(found, form["arch"], form["image_size"])
 
 
 def _budget(form: dict[str, Any]) -> None:

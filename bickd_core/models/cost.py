@@ -1,40 +1,14 @@
 """What a network costs: parameters, multiply-adds, and measured latency on this machine's CPU."""
 
 import copy
+import math
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 import torch.nn as nn
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Cost:
-    """parameters: trainable numbers. macs: multiply-accumulates for one image, of convolutions and
-    linear layers only. cpu_latency_ms: median milliseconds for one image. threads: torch's threads then.
-    """
-
-    parameters: int
-    macs: int
-    cpu_latency_ms: float
-    threads: int
-
-    @property
-    def flops(self) -> int:
-        """Floating-point operations for one image: 2 x MACs, a multiplication and an addition each."""
-        return 2 * self.macs
-
-
-def measure_cost(model: nn.Module, image_shape: tuple[int, int, int], *, repeats: int = 20) -> Cost:
-    """All of the figures for images of shape (channels, height, width); the model is left as it was."""
-    return Cost(
-        parameters=count_parameters(model),
-        macs=count_macs(model, image_shape),
-        cpu_latency_ms=cpu_latency_ms(model, image_shape, repeats=repeats),
-        threads=torch.get_num_threads(),
-    )
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -70,24 +44,36 @@ def count_macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
 
 
 def cpu_latency_ms(
-    model: nn.Module, image_shape: tuple[int, int, int], *, repeats: int = 20, warmup: int = 3
+    model: nn.Module,
+    image_shape: tuple[int, int, int],
+    *,
+    batch_size: int = 1,
+    repeats: int = 20,
+    warmup: int = 3,
+    budget_s: float = math.inf,
+    clock: Callable[[], float] | None = None,
 ) -> float:
-    """Median milliseconds of a forward pass of one image (channels, height, width).
+    """Median milliseconds of a forward pass of `batch_size` images (channels, height, width).
 
     On the CPU, float32, evaluation mode, with torch's current number of threads, after `warmup` passes
-    that do not count. Measured on a copy, so the model's device and mode stay as they were.
+    that do not count. Measured on a copy, so the model's device and mode stay as they were. Once the passes
+    that count have taken `budget_s` seconds no further one is made: a large network is measured by fewer. clock: seconds; the wall's if not
+    given, `time.thread_time` leaves out what other processes took from a single thread.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, but {repeats} came.")
-    probe, image = _cpu_copy(model), torch.zeros(1, *image_shape)
-    times = []
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but {batch_size} came.")
+    probe, images = _cpu_copy(model), torch.zeros(batch_size, *image_shape)
+    times: list[float] = []
+    now = clock or time.perf_counter
     with torch.inference_mode():
         for _ in range(warmup):
-            probe(image)
-        for _ in range(repeats):
-            start = time.perf_counter()
-            probe(image)
-            times.append(time.perf_counter() - start)
+            probe(images)
+        while len(times) < repeats and sum(times) < budget_s:
+            start = now()
+            probe(images)
+            times.append(now() - start)
     return 1000 * statistics.median(times)
 
 

@@ -61,10 +61,14 @@ def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
 
 
 def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
-    """Parameters, multiply-accumulates of one image, and median CPU latency at batch 1 on this machine."""
+    """Parameters, multiply-accumulates of one image, and median CPU latencies at batch 1 and 64 on this machine."""
+    threads = torch.get_num_threads()
     return Cost(
         parameters=count_parameters(model),
         macs=count_macs(model, shape),
         latency_ms=round(cpu_latency_ms(model, shape), 3),
-        latency_cpu=f"{cpu_name()}, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}",
+        latency_batch_ms=round(
+            cpu_latency_ms(model, shape, batch_size=64, repeats=5, warmup=1, budget_s=2.0), 2
+        ),
+        latency_cpu=f"{cpu_name()}, {threads} thread{'s' if threads > 1 else ''}",
     )

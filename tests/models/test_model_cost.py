@@ -8,6 +8,7 @@ from torch import nn
 
 from bickd_core.models import cost
 from bickd_core.models.factory import create_model
+from bickd_core.training.finish import measure
 
 
 def test_macs_of_layers_by_hand():
@@ -38,22 +39,38 @@ def test_latency_is_the_median_in_milliseconds(monkeypatch):
     assert cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=3) == pytest.approx(5.0)
 
 
+def test_a_large_network_is_measured_by_fewer_passes(monkeypatch):
+    ticks = iter([0.0, 1.0, 1.0, 3.0])  # 1 and 2 s; the third pass would ask for more
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: next(ticks))
+    assert cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=9, budget_s=2.5) == pytest.approx(1500.0)
+
+
+def test_a_batch_is_what_the_network_gets():
+    seen = []
+    model = nn.Flatten()
+    model.register_forward_hook(lambda module, given, out: seen.append(tuple(given[0].shape)))
+    cost.cpu_latency_ms(model, (3, 4, 4), batch_size=64, repeats=2, warmup=1)
+    assert seen == [(64, 3, 4, 4)] * 3
+
+
 def test_measuring_leaves_the_model_as_it_was():
     model = create_model("resnet8", num_classes=5).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    measured = cost.measure_cost(model, (3, 16, 16), repeats=2)
+    measured = measure(model, (3, 16, 16))
     assert model.training
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
-    assert measured.flops == 2 * measured.macs > 0
+    assert measured.macs > 0
     assert measured.parameters == sum(p.numel() for p in model.parameters())
-    assert measured.cpu_latency_ms > 0
-    assert measured.threads == torch.get_num_threads()
+    assert 0 < measured.latency_ms < measured.latency_batch_ms
+    assert f", {torch.get_num_threads()} thread" in measured.latency_cpu
 
 
 def test_repeats_must_be_positive():
     with pytest.raises(ValueError, match="repeats must be at least 1, but 0 came"):
         cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=0)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, but 0 came"):
+        cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), batch_size=0)
 
 
 def test_examples_in_docstrings_hold():

@@ -1,0 +1,79 @@
+"""What the choice list of models holds and says."""
+
+import doctest
+
+import pytest
+
+from app import model_choice
+from app.model_choice import Choice, choices, cost_sentence, cost_table, millions, milliseconds
+from bickd_core.models import MODELS, latencies
+from bickd_core.models.latencies import Latency
+
+
+def test_families_stand_together_and_sizes_rise_in_each():
+    found = choices(100, 3, 32)
+    assert set(found) == set(MODELS)
+    families = [choice.info.family for choice in found.values()]
+    for family in set(families):
+        places = [i for i, other in enumerate(families) if other == family]
+        assert places == list(range(places[0], places[0] + len(places)))
+        sizes = [choice.parameters for choice in found.values() if choice.info.family == family]
+        assert sizes == sorted(sizes)
+    firsts = [
+        min(c.parameters for c in found.values() if c.info.family == f) for f in dict.fromkeys(families)
+    ]
+    assert firsts == sorted(firsts)
+
+
+def test_none_is_larger_than_the_teacher_and_one_is_always_there():
+    most = MODELS["resnet14x2"].parameters(95)
+    found = choices(95, 3, 32, most=most)
+    assert "resnet14x2" in found
+    assert max(choice.parameters for choice in found.values()) == most
+    assert list(choices(95, 3, 32, most=10)) == ["resnet8"]
+
+
+def test_a_line_says_parameters_and_multiply_adds_for_the_size_of_the_data():
+    small, large = (choices(100, 3, size)["resnet20"] for size in (32, 64))
+    assert small.label == "ResNet-20 · 0.28 M parameters, 41 M multiply-adds"
+    assert large.label == "ResNet-20 · 0.28 M parameters, 163 M multiply-adds"
+
+
+def test_the_sentence_names_the_cpu_or_says_that_the_time_is_not_known():
+    choice = Choice(
+        MODELS["resnet20"], 278_324, 40_818_944, Latency(2.234, 66.7, "AMD EPYC, 1 thread", "2026-11-25")
+    )
+    assert cost_sentence(choice, 32) == (
+        "82 M floating-point operations an image. Measured on AMD EPYC, 1 thread, at 32 × 32: "
+        "2.23 ms for one image, 66.7 ms for 64."
+    )
+    unknown = Choice(MODELS["resnet20"], 278_324, 40_818_944, None)
+    assert cost_sentence(unknown, 48) == (
+        "82 M floating-point operations an image; how long that takes is measured when training ends."
+    )
+    (row,) = cost_table({"resnet20": unknown})
+    assert row["64 images"] is None
+    assert row["Parameters"] == pytest.approx(0.278324)
+
+
+def test_sizes_and_times_keep_two_or_three_digits():
+    assert [millions(n) for n in (83_892, 2_255_156, 23_705_252, 41e6, 1_298_014_208)] == [
+        "0.08 M",
+        "2.3 M",
+        "23.7 M",
+        "41 M",
+        "1,298 M",
+    ]
+    assert [milliseconds(t) for t in (0.809, 22.8, 1240.0)] == ["0.809 ms", "22.8 ms", "1,240 ms"]
+    assert doctest.testmod(model_choice).failed == 0
+
+
+def test_stored_latencies_name_their_cpu_and_rise_with_the_batch():
+    stored = [name for name in MODELS if latencies.latency(name, 32)]
+    assert "resnet8" in stored
+    for name in stored:
+        for size in (8, 28, 32, 64):
+            found = latencies.latency(name, size)
+            assert 0 < found.one_ms < found.batch_ms
+            assert "thread" in found.cpu
+    assert latencies.latency("resnet8", 33) is None
