@@ -108,8 +108,9 @@ def setting(results: Sequence[Result], groups: Groups) -> str:
     return (
         f"Teacher {first.teacher}, students {first.arch}, {first.epochs} epochs, batch {first.batch_size}, "
         f"{first.image_size} pixels, {first.optimizer['kind'].upper()} with learning rate {first.optimizer['lr']:g} for all, "
-        f"n = {first.n:,} test images, {words} a method. {stream} Every method has its published default options; "
-        "nothing was tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
+        f"n = {first.n:,} test images, {words} a method. {stream} Every method has its preset's default options, as "
+        "published; those of BicKD, which has none, come from an earlier exploration that used caltech95 too. Nothing was "
+        "tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
         f"Figures: mean ± standard deviation over seeds, last weights, test split. Overlap at T = {TEMPERATURE:g}; matched: "
         "where the model's mean entropy equals the teacher's at that T. Minutes a run, on the wall clock and of the CPU."
     )
@@ -300,6 +301,6 @@ def _limits(groups: Groups) -> str:
     least = min(len(group) for group in groups.values())
     return (
         f"- What it does not show: {least} seed{'s' if least > 1 else ''}, one pair of architectures, one short budget and "
-        "options that others published for CIFAR-100. The intervals hold for these trained networks, each by itself: of "
+        "options that were chosen for other data and longer runs. The intervals hold for these trained networks, each by itself: of "
         f"{len(groups) - 1} comparisons with one method, one in twenty may miss by chance."
     )
