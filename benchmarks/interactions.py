@@ -7,6 +7,7 @@ action is done `-n` times, on different cells or values, and the first time apar
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -48,7 +49,7 @@ def main() -> None:
                 if name == "large"
                 else "caltech95: 1,208 samples x 95 classes, teacher and four students"
             )
-            print(f"\n### {title} (goal {goal:g} s)\n")
+            print(f"\n### {title} (goal {goal:g} s), {load()}\n")
             with serving(home) as server, tab(browser, server) as opened:
                 received = payload(opened)
                 print("| page | opened s | payload kB |\n|---|---|---|")
@@ -68,7 +69,13 @@ def main() -> None:
                         flush=True,
                     )
                 opened.check()
+            print(f"\nAt the end: {load()}")
         browser.close()
+
+
+def load() -> str:
+    """How busy the machine is, this script and its browser included."""
+    return f"load {os.getloadavg()[0]:.1f} over a minute, {os.cpu_count()} cores"
 
 
 def actions() -> Iterator[Action]:
