@@ -18,6 +18,7 @@ from bickd_core.geometry import (
     class_geometry,
     cluster_order,
     cross_gram,
+    greatest_fall,
     hellinger,
     paired_mean_difference,
     paired_overlap_difference,
@@ -128,6 +129,10 @@ class MeasuredComparison(Aligned[Measured]):
         """What the focused student is held against: KD, else another student, else the teacher."""
         others = [m for m in self.students if m.key != self.focus().key]
         return next((m for m in others if m.kind == "kd"), others[0] if others else self.teacher)
+
+    def telling_pair(self) -> tuple[int, int]:
+        """The two classes whose cosine falls most from the baseline to the focused student."""
+        return greatest_fall(self.baseline().geometry, self.focus().geometry)
 
     def overlap_difference(self, a: Measured, b: Measured, *, matched: bool = False) -> Interval | None:
         """Overlap of a minus that of b, over the same shards of samples; at matched entropy where asked."""

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import numpy as np
 
 from bickd_core.comparing import Measured, MeasuredComparison
-from bickd_core.geometry import Interval, pair_contributions
-from bickd_viz import tables, text
+from bickd_core.geometry import Interval
+from bickd_viz import comparison_pictures, tables, text
 from bickd_viz.charts import (
     Line,
     Row,
@@ -17,17 +17,14 @@ from bickd_viz.charts import (
     leakage_ranking,
     matrix_figure,
     metric_lines,
-    prediction_map,
-    shared_frame,
     whisker_rows,
 )
 from bickd_viz.exhibit import Exhibit, file_name
-from bickd_viz.report import Figures, Part, Report, Section, Strip, versions
+from bickd_viz.report import Figures, Part, Report, Section, versions
 from bickd_viz.report_tables import FIGURES, compared_table, figures_table
 from bickd_viz.theme import ModelStyle, model_styles
 
 _CARDS = 4
-_MOST_IMAGES = 16
 
 
 def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = "") -> Report:
@@ -51,8 +48,8 @@ def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = 
             Section("Every figure with its interval", _figures(of, looks), _scope(of)),
             Section("How each model overlaps its classes", _grams(of, looks), _gram_note(of)),
             Section("What the matrices add up to", _over_classes(of, looks)),
-            *_maps(of, looks),
-            *_images(of),
+            *comparison_pictures.maps(of),
+            *comparison_pictures.images(of),
         ],
         link=address + view_query(of),
         versions=versions(),
@@ -224,92 +221,3 @@ def _over_classes(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[
             )
         )  # fmt: skip
     return parts
-
-
-def _maps(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Section]:
-    shown = list(dict.fromkeys(m.key for m in (of.teacher, of.baseline(), of.focus())))
-    models = [m for m in of.models if m.key in shown and m.coordinates is not None]
-    first = of.teacher.layout
-    if first is None or len(models) < len(shown):
-        return []
-    pair = telling_pair(of)
-    limits = shared_frame([m.coordinates for m in models if m.coordinates is not None])
-    note = text.sentence_for_map(
-        method="UMAP", shown=of.n, total=max(of.n_each), seed=first.seed, started_from_teacher=True,
-        trustworthiness=first.trustworthiness,
-    )  # fmt: skip
-    row, column = (of.class_names[c] for c in pair)
-    return [
-        Section(
-            "Where the samples lie",
-            [_map(of, m, pair, limits) for m in models],
-            f"{note} In colour: {row} and {column}.",
-        )
-    ]
-
-
-def _map(of: MeasuredComparison, model: Measured, pair: tuple[int, int], limits) -> Exhibit:
-    assert model.coordinates is not None
-    xy = model.coordinates
-    ids = of.teacher.predictions.ids
-    said, names = model.predictions.predicted, of.class_names
-    return Exhibit(
-        file_name(f"map-{model.name}"),
-        model.name,
-        lambda: prediction_map(
-            xy, ids=ids, labels=of.labels, predicted=said, class_names=names,
-            highlight_classes=tuple(dict.fromkeys(pair)), frame=limits, height=360, dragmode="pan",
-        ),
-        lambda: tables.points_table(
-            xy, ids=ids, labels=of.labels, predicted=said, class_names=names, displacement=model.displacement
-        ),
-    )  # fmt: skip
-
-
-def telling_pair(of: MeasuredComparison) -> tuple[int, int]:
-    """The two classes whose cosine falls most from the baseline to the focused student."""
-    before, after = of.baseline().geometry, of.focus().geometry
-    fall = np.triu(before.gram - after.gram, k=1)
-    empty = before.empty | after.empty
-    fall[empty], fall[:, empty] = -np.inf, -np.inf
-    row, column = np.unravel_index(int(fall.argmax()), fall.shape)
-    return (int(row), int(column)) if row != column else (0, min(1, len(fall) - 1))
-
-
-def _images(of: MeasuredComparison) -> list[Section]:
-    """The images behind the telling pair, and those on which the student moved most."""
-    ids = of.teacher.predictions.ids
-    if of.pictures.reason or not of.students or ids.dtype.kind not in "iu":
-        return []
-    student, other, (row, column) = of.focus(), of.baseline(), telling_pair(of)
-    P = other.predictions.probabilities(of.temperature)
-    carried = np.argsort(-pair_contributions(P, row, column), kind="stable")[:_MOST_IMAGES]
-    moved = np.argsort(-student.displacement, kind="stable")[:_MOST_IMAGES]
-    names = of.class_names
-    said = [m.predictions.predicted for m in (of.teacher, student)]
-    first = [f"{P[i, row]:.0%} | {P[i, column]:.0%}" for i in carried]
-    second = [" | ".join(names[who[i]] for who in said) for i in moved]
-    strips: list[Part] = [
-        _strip(
-            of, f"{names[row]} and {names[column]}", carried, first,
-            f"The pair that {student.name} separates most from {other.called}: the images that carry most of its cosine in "
-            f"{other.called}, with the true class and {other.called}'s probability of each at T = {of.temperature:g}.",
-        ),
-        _strip(
-            of, f"Where {student.name} and the teacher differ most", moved, second,
-            "Largest Hellinger distance, in the full space of probabilities: true class, then what the teacher and "
-            f"{student.name} say.",
-        ),
-    ]  # fmt: skip
-    return [Section("The images behind it", strips)]
-
-
-def _strip(
-    of: MeasuredComparison, title: str, places: np.ndarray, quiet: Sequence[str], sentence: str
-) -> Strip:
-    ids = of.teacher.predictions.ids[places].tolist()
-    lines = [str(id) for id in ids] if of.labels is None else [of.class_names[c] for c in of.labels[places]]
-    pictures = [
-        (of.pictures.data_uri(id), line, more) for id, line, more in zip(ids, lines, quiet, strict=True)
-    ]
-    return Strip(title, pictures, sentence)

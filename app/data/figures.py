@@ -22,6 +22,7 @@ from bickd_core.geometry import (
     cluster_order,
     cross_gram,
     fixed_figures,
+    greatest_fall,
     hellinger,
     logit_grams,
     matched_temperature,
@@ -162,15 +163,7 @@ def accuracy_difference(of: Comparison, a: Model, b: Model) -> Interval | None:
 
 def telling_pair(of: Comparison, student: Model, other: Model | None, temperature: float) -> tuple[int, int]:
     """The pair of classes whose cosine falls most from `other` (or the teacher) to the student."""
-    before = geometry(of, other or of.teacher, temperature)
-    after = geometry(of, student, temperature)
-    fall = np.triu(before.gram - after.gram, k=1)
-    fall[before.empty | after.empty] = -np.inf
-    fall[:, before.empty | after.empty] = -np.inf
-    row, column = np.unravel_index(int(fall.argmax()), fall.shape)
-    if row == column:
-        return 0, min(1, len(of.class_names) - 1)
-    return int(row), int(column)
+    return greatest_fall(geometry(of, other or of.teacher, temperature), geometry(of, student, temperature))
 
 
 def overlap_difference(

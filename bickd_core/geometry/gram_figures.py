@@ -182,6 +182,15 @@ def kept_cross(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:
     return cross_geometry_of(gram, ~left.used[0], ~right.used[0])
 
 
+def greatest_fall(before: ClassGeometry, after: ClassGeometry) -> tuple[int, int]:
+    """The two different classes whose cosine falls most from one Gram to another; classes empty in either left out."""
+    fall = np.triu(before.gram - after.gram, k=1)
+    empty = before.empty | after.empty
+    fall[empty], fall[:, empty] = -np.inf, -np.inf
+    row, column = np.unravel_index(int(fall.argmax()), fall.shape)
+    return (int(row), int(column)) if row != column else (0, min(1, len(fall) - 1))
+
+
 def _ranks(grams: ShardGrams, side: Side, centred: bool) -> np.ndarray:
     every = [scaled(grams.products, side, side, centred, r) for r in range(len(side.weights))]
     values = np.clip(np.linalg.eigvalsh(np.array(every)), 0.0, None)

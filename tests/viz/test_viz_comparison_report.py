@@ -17,7 +17,7 @@ from bickd_core.comparing import measure, shown_names
 from bickd_core.geometry import class_geometry, hellinger, summarise
 from bickd_core.predictions import PredictionsError
 from bickd_core.runs import Library, RunError
-from bickd_viz.comparison_report import comparison_report, telling_pair, view_query
+from bickd_viz.comparison_report import comparison_report, view_query
 from bickd_viz.exhibit import Exhibit, file_name
 from bickd_viz.report import Figures, Report, Strip, html
 
@@ -109,7 +109,7 @@ def test_the_telling_pair_is_the_one_that_falls_most(measured):
         for j in range(i + 1, len(before)):
             if before[i, j] - after[i, j] > found:
                 best, found = (i, j), before[i, j] - after[i, j]
-    assert telling_pair(measured) == best
+    assert measured.telling_pair() == best
 
 
 def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
