@@ -69,9 +69,7 @@ def test_sizes_and_times_keep_two_or_three_digits():
 
 
 def test_stored_latencies_name_their_cpu_and_rise_with_the_batch():
-    stored = [name for name in MODELS if latencies.latency(name, 32)]
-    assert "resnet8" in stored
-    for name in stored:
+    for name in MODELS:
         for size in (8, 28, 32, 64):
             found = latencies.latency(name, size)
             assert 0 < found.one_ms < found.batch_ms
