@@ -1,4 +1,4 @@
-"""`bickd train | sweep | evaluate | explore | import | stages | report | runs`: the command line, from the config types.
+"""`bickd train | race | extend | sweep | evaluate | explore | import | stages | report | runs | cache`: the command line, from the config types.
 
 The one place that knows all parts; it imports them when they are called.
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from bickd_core.flags import plain, values
 from bickd_core.runs import Library, RunError
 from bickd_core.sweeps.command import Sweep
+from bickd_core.training.commands import Cache, Extend, Race, print_table
 from bickd_core.training.config import Seeds, TrainConfig
 
 Options = plain(TrainConfig)
@@ -28,7 +28,8 @@ Options = plain(TrainConfig)
 class Train:
     """Train a teacher or distil a student, in the foreground; Ctrl-C saves, `--resume` goes on.
 
-    For example `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr 0.05`.
+    For example `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr 0.05`. On several
+    GPUs or machines `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_core.cli train --name NAME ...`.
     """
 
     options: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)  # type: ignore[valid-type]
@@ -59,6 +60,10 @@ class Train:
         if self.seed is not None:
             asked["seeds"] = dict.fromkeys(Seeds.model_fields, self.seed)
         config = TrainConfig.model_validate(asked)
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from bickd_core.training.together import train_together
+
+            return train_together(config, library, self.name)
         make = submit if self.background else create_run
         run = make(config, library, name=self.name)
         print(f"run folder: {run.path}", flush=True)
@@ -102,7 +107,7 @@ class Evaluate:
             if interval is not None:
                 low_high = f"{interval.low:.4f} to {interval.high:.4f}"
                 table.add_row(name.replace("_", " "), f"{interval.estimate:.4f}", low_high)
-        _print(table)
+        print_table(table)
         return 0
 
 
@@ -234,20 +239,16 @@ class Runs:
                 continue
             state = "lost (resume it)" if status.stale() else status.state
             table.add_row(run.key, state, info.role, info.arch, info.dataset, info.objective)
-        _print(table)
+        print_table(table)
         for problem in problems:
             print(f"bickd: {problem}", file=sys.stderr)
         return 0
 
 
-def _print(table: Table) -> None:
-    """In full where nobody looks at a screen: rich would cut names to fit 80 columns."""
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)
-
-
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Race, tyro.conf.subcommand("race")]
+    | Annotated[Extend, tyro.conf.subcommand("extend")]
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Explore, tyro.conf.subcommand("explore")]
@@ -255,6 +256,7 @@ Command = (
     | Annotated[Stages, tyro.conf.subcommand("stages")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Cache, tyro.conf.subcommand("cache")]
 )
 
 

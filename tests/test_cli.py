@@ -265,3 +265,34 @@ def test_the_default_library_of_the_command_is_where_it_is_called(monkeypatch, t
     assert "there is no run 'x'" in capsys.readouterr().err
     assert Library.default().own == tmp_path / "runs"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
+    code, out, _ = bickd(
+        "race", "--teacher", "teacher", "--methods", "kd", "kd-standardize", "bickd", "--arch", "convnet-small",
+        "--dataset", "digits", "--train-limit", "200", "--epochs", "1", "--threads", "1", "--name", "r",
+    )  # fmt: skip
+    assert code == 0, out
+    assert [key for key in ("r-kd-s0", "r-kd-standardize-s0", "r-bickd-s0") if f"{key}: finished" in out] == [
+        "r-kd-s0", "r-kd-standardize-s0", "r-bickd-s0",
+    ]  # fmt: skip
+    started = {library.find(key).status().worker for key in ("r-kd-s0", "r-bickd-s0")}
+    assert len(started) == 1
+    code, out, _ = bickd("cache")
+    assert "teacher" in out
+    assert "logits" in out
+    assert re.search(r"[\d.]+ MB of [\d,]+ MB \(BICKD_VIEWS_GB\)", out)
+    code, out, _ = bickd("cache", "clear")
+    assert "MB freed" in out
+    assert bickd("cache")[1].startswith("0.0 MB of")
+
+
+def test_a_finished_run_is_extended_by_a_new_one(bickd, library):
+    bickd("train", *QUICK, "--name", "a")
+    code, out, _ = bickd("extend", "a", "--epochs", "2", "--name", "b")
+    assert code == 0, out
+    assert library.find("b").info().extends == "a"
+    assert len(library.find("b").metrics()) == 2
+    code, _, err = bickd("extend", "c", "--epochs", "2")
+    assert code == 2
+    assert err.startswith("bickd: there is no run 'c'")

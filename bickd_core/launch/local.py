@@ -25,8 +25,16 @@ def submit(config: TrainConfig, library: Library, *, name: str | None = None, ti
     return run
 
 
-def submit_race(configs: Sequence[TrainConfig], library: Library) -> list[RunFolder]:
+def submit_race(
+    configs: Sequence[TrainConfig],
+    library: Library,
+    *,
+    names: Sequence[str] | None = None,
+    start: bool = True,
+) -> list[RunFolder]:
     """Make a run folder for each config and start one worker on all: they share batches and teacher passes.
+
+    names: of the runs; made from data, model, objective and seed if not given. start: False only makes the folders.
 
     Raises:
         ValueError: the configs do not agree in what they share, or one of them cannot be started; then none is.
@@ -34,9 +42,10 @@ def submit_race(configs: Sequence[TrainConfig], library: Library) -> list[RunFol
     check_alike(configs)
     made: list[RunFolder] = []
     try:
-        for config in configs:
-            made.append(create_run(config, library))
-        _reap(start_worker(made[0], library, others=made[1:]))
+        for config, name in zip(configs, names or [""] * len(configs), strict=True):
+            made.append(create_run(config, library, name=name or None))
+        if start:
+            _reap(start_worker(made[0], library, others=made[1:]))
     except BaseException:
         for run in made:
             shutil.rmtree(run.path, ignore_errors=True)

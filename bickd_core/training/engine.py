@@ -58,6 +58,7 @@ class Runner:
         self._saved = time.monotonic()
         self._epoch = -1  # the epoch that `_order` belongs to
         self._order = torch.empty(0, dtype=torch.int64)
+        self._speed: float | None = None
         if self.at.epoch >= job.config.epochs:
             self._end()
 
@@ -70,7 +71,7 @@ class Runner:
         job, at = self.job, self.at
         if self._stop_now() or not self._begin_epoch():
             return
-        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+        if job.ranks.first and time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             self._save()
 
         picked = self._order[at.step * job.batch_size : (at.step + 1) * job.batch_size]
@@ -84,7 +85,9 @@ class Runner:
             self._end_epoch()
 
     def _stop_now(self) -> bool:
-        if self._should_stop() or self._stop_after == (self.at.epoch, self.at.step):
+        ranks = self.job.ranks
+        asked = ranks.first and self._should_stop()
+        if ranks.agree(asked) or self._stop_after == (self.at.epoch, self.at.step):
             self._save()
             self.state = "stopped"
         return self.state == "stopped"
@@ -95,7 +98,7 @@ class Runner:
             return True
         started = time.monotonic()
         for _ in self.job.batches.prepare(self.at.epoch):
-            if self._stop_now():
+            if self.job.ranks.size == 1 and self._stop_now():
                 return False
         self.at.seconds += time.monotonic() - started
         self._order = sample_order(
@@ -106,7 +109,18 @@ class Runner:
         return True
 
     def _end_epoch(self) -> None:
-        """Measure, write, save."""
+        """Measure, write, save; the first process does, the others wait."""
+        job, at = self.job, self.at
+        if job.ranks.first:
+            self._measure_epoch()
+        at.epoch, at.step, at.sums, at.seconds = at.epoch + 1, 0, {}, 0.0
+        self._save()
+        job.ranks.barrier()
+        self._report(progress_of(job, at, self._speed))
+        if at.epoch >= job.config.epochs:
+            self._end()
+
+    def _measure_epoch(self) -> None:
         job, run, at = self.job, self.run, self.at
         record, logits = end_of_epoch(job, at)
         if record["validation_accuracy"] > at.best_accuracy:
@@ -114,17 +128,18 @@ class Runner:
             save_weights(job.student, run.best_path, metadata={"epoch": str(at.epoch)})
         run.append_metrics(record)
         extend_trajectory(run, job, at.epoch, logits)
-        at.epoch, at.step, at.sums, at.seconds = at.epoch + 1, 0, {}, 0.0
-        self._save()
-        self._report(progress_of(job, at, record["images_per_second"]))
-        if at.epoch >= job.config.epochs:
-            self._end()
+        self._speed = record["images_per_second"]
 
     def _save(self) -> None:
+        if not self.job.ranks.first:
+            return
         save_state(self.job, self.run, self.at)
         self._saved = time.monotonic()
 
     def _end(self) -> None:
+        self.state = "finished"
+        if not self.job.ranks.first:
+            return
         config = self.job.config
         save_weights(
             self.job.student,
@@ -133,7 +148,6 @@ class Runner:
         )
         if self.at.best_epoch == config.epochs - 1:
             self.run.best_path.unlink(missing_ok=True)
-        self.state = "finished"
 
 
 def fit(
@@ -163,14 +177,17 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
     for group in job.optimizer.param_groups:
         group["lr"] = rate
 
-    batch = job.batches.get(picked, at.epoch, at.step)
+    ranks, n = job.ranks, len(picked)
+    batch = job.batches.get(ranks.part(picked), at.epoch, at.step)
     needs = job.objective.needs
     with _own_chance(job, at), job.fabric.autocast():
         student: Outputs = job.student.outputs(  # type: ignore[operator]
             batch.inputs, features="features" in needs, maps="maps" in needs
         )
         student.ids = batch.ids
-        terms = job.objective(student, batch.teacher, batch.labels, progress)
+        student, labels = ranks.whole(student, n), ranks.whole_tensor(batch.labels, n)
+        teacher = None if batch.teacher is None else ranks.whole(batch.teacher, n)
+        terms = job.objective(student, teacher, labels, progress)
     loss = torch.stack(list(terms.values())).sum()
     if not torch.isfinite(loss):
         parts = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
@@ -180,9 +197,10 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
         )
     job.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    ranks.mean_gradients(job.trained)
     job.optimizer.step()
 
-    right = (student.logits.detach().argmax(dim=1) == batch.labels).float().mean()
+    right = (student.logits.detach().argmax(dim=1) == labels).float().mean()
     values = {f"loss_{name}": float(term.detach()) for name, term in terms.items()}
     return {"loss": float(loss.detach()), **values, "train_accuracy": float(right), "learning_rate": rate}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from typing import Literal
@@ -61,6 +62,8 @@ def choose_hardware(config: TrainConfig) -> Hardware:
     if config.device == "cuda" and not has_cuda:
         raise ValueError("`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'.")
     device = torch.device("cuda" if has_cuda and config.device != "cpu" else "cpu")
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         where = f"GPU {torch.cuda.get_device_name(device)}"
         where += " (asked for)" if config.device == "cuda" else " (a CUDA device is there)"
@@ -82,6 +85,10 @@ def _choose_threads(wanted: int | None) -> tuple[int, str]:
     """CPU threads and why: a run's share of the cores, so that as many runs as there are slots do not crowd."""
     if wanted is not None:
         return wanted, "asked for"
+    if (together := int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) > 1:
+        return max(
+            1, available_cores() // together
+        ), f"of {available_cores()} cores, for {together} processes"
     cores, slots = available_cores(), default_slots()
     if slots == 1:
         return cores, "all cores"

@@ -22,6 +22,7 @@ from bickd_core.training.batches import Batches, Views
 from bickd_core.training.config import TrainConfig, check_alike
 from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
+from bickd_core.training.ranks import Ranks, create_fabric, synchronised, world_size
 from bickd_core.training.schedule import create_optimizer
 from bickd_core.training.start import file_sha256
 from bickd_core.training.teacher import LiveTeacher, StoredTeacher
@@ -35,6 +36,7 @@ class Job:
     config: TrainConfig
     hardware: Hardware
     fabric: Fabric
+    ranks: Ranks
     dataset: Dataset
     train: DeviceSplit
     batches: Batches
@@ -49,6 +51,11 @@ class Job:
     """Epochs that the runs before this one had, where it extends another: its views and orders go on from there."""
     draws: bool = False
     """Whether the student draws random numbers in training (dropout)."""
+
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """What the optimiser changes: the student's parameters and those of the objective."""
+        return [*self.student.parameters(), *self.objective.parameters()]
 
     @property
     def batch_size(self) -> int:
@@ -79,7 +86,8 @@ def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
     check_alike(configs)
     hardware = choose_hardware(config)
     torch.set_num_threads(hardware.threads)
-    fabric = Fabric(accelerator=hardware.accelerator, devices=1, precision=hardware.fabric_precision)
+    fabric = create_fabric(hardware)
+    ranks = Ranks(fabric)
     dataset = load_dataset(
         config.dataset,
         image_size=config.image_size,
@@ -98,7 +106,7 @@ def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
         pool=config.view_pool,
         first=first,
     )
-    students = [_student(each, library, dataset, hardware, teacher) for each in configs]
+    students = [_student(each, library, dataset, hardware, teacher, ranks) for each in configs]
     teaching = [objective for _, objective in students if objective.needs_teacher]
     said = None
     if teacher is not None and teacher_run is not None and teaching:
@@ -120,6 +128,7 @@ def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
             config=each,
             hardware=hardware,
             fabric=fabric,
+            ranks=ranks,
             dataset=dataset,
             train=train,
             batches=batches,
@@ -137,7 +146,12 @@ def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
 
 
 def _student(
-    config: TrainConfig, library: Library, dataset: Dataset, hardware: Hardware, teacher: nn.Module | None
+    config: TrainConfig,
+    library: Library,
+    dataset: Dataset,
+    hardware: Hardware,
+    teacher: nn.Module | None,
+    ranks: Ranks,
 ) -> tuple[nn.Module, Objective]:
     """The student with its first weights, and its objective with what that trains or remembers besides."""
     with torch.random.fork_rng(devices=[]):
@@ -148,7 +162,7 @@ def _student(
             )
         else:
             student = load_run_model(library.locate(config.extends), dataset)
-        student = _on(hardware, student)
+        student = _on(hardware, synchronised(student, ranks, hardware.device))
         objective = create_objective(config.objective)
         objective.setup(student, teacher, dataset)
     return student, objective
@@ -163,7 +177,10 @@ def _draws(model: nn.Module) -> bool:
 
 
 def _live(config: TrainConfig, names: frozenset[str]) -> bool:
-    return config.teacher_outputs == "live" or (config.teacher_outputs == "auto" and "maps" in names)
+    """Auto: live where maps are needed, too large to store, and where several processes share each pass."""
+    if config.teacher_outputs != "auto":
+        return config.teacher_outputs == "live"
+    return "maps" in names or world_size() > 1
 
 
 def view_key(

@@ -202,6 +202,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
         )
 
     def ended(entrant: Entrant, job: Job, state: State) -> None:
+        job.ranks.leave()
         if state == "finished":
             finish(job, entrant.run, library, say=entrant.reporter.running)
         entrant.end(state)

@@ -1,0 +1,122 @@
+"""The processes that train one run together, under torchrun; one process where there is none.
+
+Every process computes the student on its part of a batch, and the loss on the whole of it: outputs are gathered
+with gradient, so a loss over rows and columns sees the global batch. The gradient of a gather sums over the
+processes, each of which has the same loss, and the mean of the parameters' gradients takes that factor out: loss,
+logit gradient and parameter gradients are those of one process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from bickd_core.models.outputs import Outputs
+from bickd_core.training.hardware import Hardware
+
+
+def world_size() -> int:
+    """How many processes torchrun started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def create_fabric(hardware: Hardware) -> Fabric:
+    """Fabric for this process alone, or for all of torchrun's: its defaults would be jobs of one process each."""
+    size, local = world_size(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if size == 1:
+        return Fabric(accelerator=hardware.accelerator, devices=1, precision=hardware.fabric_precision)
+    fabric = Fabric(
+        accelerator=hardware.accelerator,
+        devices=local,
+        num_nodes=size // local,
+        strategy="ddp",
+        precision=hardware.fabric_precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+class Ranks:
+    """rank: of this process, 0 to size - 1. The first one writes and decides; the others follow."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self.rank, self.size = fabric.global_rank, fabric.world_size
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def part(self, picked: Tensor) -> Tensor:
+        """This process's part of a batch, [b]; the parts are in order and differ by one sample at most."""
+        return picked if self.size == 1 else torch.tensor_split(picked, self.size)[self.rank]
+
+    def whole(self, outputs: Outputs, n: int) -> Outputs:
+        """The outputs of all parts of a batch of n samples, in order, with gradient."""
+        if self.size == 1:
+            return outputs
+        return Outputs(
+            logits=self._gather(outputs.logits, n),
+            features=None if outputs.features is None else self._gather(outputs.features, n),
+            maps=None if outputs.maps is None else self._gather(outputs.maps, n),
+            ids=None if outputs.ids is None else self.whole_tensor(outputs.ids, n),
+        )
+
+    def whole_tensor(self, part: Tensor, n: int) -> Tensor:
+        """A tensor [n, ...] of its parts, without gradient."""
+        return part if self.size == 1 else self._gather(part.detach(), n)
+
+    def _gather(self, part: Tensor, n: int) -> Tensor:
+        largest = -(-n // self.size)
+        if part.dtype in (torch.bfloat16, torch.float16):
+            part = part.float()  # the losses compute in fp32 anyway, and gloo knows no half types
+        missing = largest - len(part)
+        if missing:
+            part = torch.cat([part, part.new_zeros(missing, *part.shape[1:])])
+        every = self._fabric.all_gather(part.contiguous(), sync_grads=part.requires_grad)
+        assert isinstance(every, Tensor)
+        sizes = [n // self.size + (rank < n % self.size) for rank in range(self.size)]
+        return torch.cat([every[rank, :size] for rank, size in enumerate(sizes)])
+
+    def mean_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient by its mean over the processes: one message for all."""
+        if self.size == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        for gradient, part in zip(
+            gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
+        ):
+            gradient.copy_(part.view_as(gradient))
+
+    def agree(self, mine: bool) -> bool:
+        """What the first process says."""
+        if self.size == 1:
+            return mine
+        said = torch.tensor([mine], dtype=torch.int32, device=self._fabric.device)
+        dist.broadcast(said, src=0)
+        return bool(said.item())
+
+    def barrier(self) -> None:
+        if self.size > 1:
+            self._fabric.barrier()
+
+    def leave(self) -> None:
+        """The end of the work together; nothing can be gathered afterwards."""
+        if self.size > 1:
+            self._fabric.barrier()
+            dist.destroy_process_group()
+
+
+def synchronised(model: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
+    """On GPUs batch norms take their statistics from the global batch; a CPU has no such layer in torch."""
+    if ranks.size > 1 and device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return model

@@ -1,0 +1,88 @@
+"""Two processes under torchrun and one alone: the same losses, gradients and weights; one that is lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from bickd_core.runs import RunError, RunFolder
+from bickd_core.training import together
+from bickd_core.training.start import create_run
+
+SCRIPT = Path(__file__).parent / "together_script.py"
+TESTS = Path(__file__).parent.parent
+
+pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
+
+
+def start(what, library, out, processes, restarts=0, **environment):
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        command += ["--max-restarts", str(restarts)]
+    command += [str(SCRIPT), what, str(library.shelf), str(library.own), str(out)]
+    path = os.pathsep.join(filter(None, (str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done
+
+
+@pytest.mark.parametrize(("kind", "batch"), [("bickd", 25), ("crd", 50)])
+def test_two_processes_are_one_on_the_same_global_batch(library, tmp_path, kind, batch):
+    found = []
+    for processes in (1, 2):
+        out = tmp_path / f"{processes}.pt"
+        start("steps", library, out, processes, KIND=kind, BATCH=str(batch))
+        found.append(torch.load(out, weights_only=True))
+    one, two = found
+    assert (one["size"], two["size"]) == (1, 2)  # 25 samples are parts of 13 and 12
+    torch.testing.assert_close(two["losses"], one["losses"], rtol=2e-5, atol=1e-6)
+    torch.testing.assert_close(two["logit_gradient"], one["logit_gradient"], rtol=1e-4, atol=1e-7)
+    assert one["logit_gradient"].abs().max() > 1e-3
+    for name, value in one["weights"].items():
+        torch.testing.assert_close(two["weights"][name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_lost_process_restarts_all_from_the_last_step_and_ends_with_the_same_weights(library, tmp_path):
+    asked = (
+        "train --name {} --dataset digits --arch convnet-small --train-limit 200 --epochs 2 --teacher teacher"
+    )
+    asked += " --precision fp32 --device cpu --threads 1 --seed 1 bickd"
+    for name, kill_at in (("unbroken", "-1,-1"), ("broken", "1,1")):
+        killed = tmp_path / f"{name}.killed"
+        start("train", library, killed, 2, restarts=1, ARGUMENTS=asked.format(name), KILL_AT=kill_at)
+        assert killed.exists() == (name == "broken")
+        assert library.find(name).status().state == "finished"
+    weights = [load_file(library.find(name).weights_path) for name in ("unbroken", "broken")]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    assert [record["epoch"] for record in library.find("broken").metrics()] == [0, 1]
+
+
+def test_a_name_is_needed_and_stands_for_one_config(library, monkeypatch):
+    from run_helpers import small_config
+
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ValueError, match="needs a `--name`, got none; a restart finds the run by it"):
+        together.train_together(small_config(), library, None)
+    create_run(small_config(), library, name="a")
+    with pytest.raises(
+        RunError, match="a run named 'a' is there with other settings; give this one another name"
+    ):
+        together.train_together(small_config(epochs=3), library, "a")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(together, "WAIT_SECONDS", 0.0)
+    with pytest.raises(
+        RunError, match="the folder of run 'b' did not appear within 0 s; all processes must see"
+    ):
+        together.train_together(small_config(), library, "b")
+    assert not RunFolder(library.own / "b").path.exists()
