@@ -11,6 +11,10 @@ from typing import Any
 TEMPORARY_SUFFIX = ".tmp"
 
 
+def boundary(moment: str, path: Path) -> None:
+    """Called between the steps of every write, for tests that kill a process there; does nothing."""
+
+
 def fsync_folder(folder: str | os.PathLike[str]) -> None:
     """Make a rename in `folder` survive a power cut. Windows cannot open a folder, and needs no such call."""
     if os.name == "nt":
@@ -37,14 +41,18 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     # Not tempfile.mkstemp: its mode 0600 would hide a finished file from a colleague on the same machine.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    boundary("created", path)
     try:
         yield temporary
+        boundary("written", path)
         descriptor = os.open(temporary, os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        boundary("synced", path)
         os.replace(temporary, path)
+        boundary("renamed", path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -18,6 +18,7 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
+from bickd_core import atomic
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json, write_text
 from bickd_core.migrations import migrate
 from bickd_core.predictions import Predictions, read_arrays
@@ -157,11 +158,14 @@ class RunFolder:
             ValueError: for NaN and infinities, which JSON has no words for.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        with open(self.path / "metrics.jsonl", "ab") as file:
+        path = self.path / "metrics.jsonl"
+        atomic.boundary("before append", path)
+        with open(path, "ab") as file:
             if file.tell() and not self._ends_with_newline():
                 file.write(b"\n")  # a torn line of a killed writer stays alone on its line
             file.write(line)
             file.flush()
+            atomic.boundary("appended", path)
             os.fsync(file.fileno())
 
     def _ends_with_newline(self) -> bool:
