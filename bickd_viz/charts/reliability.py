@@ -151,7 +151,7 @@ def _line(
             legendrank=index,
             line=dict(color=style.colour, width=3 if strong else 1.3),
             marker=dict(
-                size=[14 if c else 8 if strong else 6 for c in chosen],
+                size=[14 if c else 8 for c in chosen],
                 color=style.colour,
                 symbol=style.symbol,
                 line=dict(
