@@ -20,7 +20,7 @@ def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str
     """
     known = dict(others)
     shown = known.get(view.teacher)
-    fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run)
+    fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
     if about.role == "student":
         teacher = about.teacher.key if about.teacher is not None else ""
         if not teacher and shown is not None and shown.dataset == about.dataset:
@@ -32,6 +32,20 @@ def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str
             return ViewState(**{**vars(fresh), "teacher": teacher, "students": (*kept, key), "student": key})
     own = [other for other, its in known.items() if its.teacher is not None and its.teacher.key == key]
     return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
+
+
+def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo]) -> ViewState:
+    """The view with these students of one teacher, the first four of them, as its comparison.
+
+    Args:
+        known: infos of the runs that can be shown, by key; students that are not there are left out.
+    """
+    students = tuple(key for key in keys if key in known)[:MAX_STUDENTS]
+    teachers = [teacher.key for key in students if (teacher := known[key].teacher) is not None]
+    fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
+    if not teachers or teachers[0] not in known:
+        return view
+    return ViewState(**{**vars(fresh), "teacher": teachers[0], "students": students, "student": students[-1]})
 
 
 def giving_way(students: Sequence[str], known: Mapping[str, RunInfo]) -> str:

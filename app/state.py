@@ -15,6 +15,7 @@ from typing import Any, Literal
 import streamlit as st
 
 MAX_STUDENTS = 4
+MAX_RACE = 8
 TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 DEFAULT_TEMPERATURE = 4.0
 LESSONS = ("1", "2", "3", "4", "5")
@@ -41,6 +42,7 @@ class ViewState:
         student: key of the focused student; "" for the last of them.
         pair: focused pair of class names (row, column), the row of the teacher in a cross Gram.
         run: key of the run that Distill or Runs has open.
+        race: keys of the runs that Distill shows together, on one chart.
         epoch: focused epoch, 1 for the first, or None for the end.
         selection: rule of the selected samples, for example "class:crab".
         sample: id of the sample whose own page is open, as text.
@@ -61,6 +63,7 @@ class ViewState:
     student: str = ""
     pair: tuple[str, str] | None = None
     run: str = ""
+    race: tuple[str, ...] = ()
     epoch: int | None = None
     selection: str = ""
     sample: str = ""
@@ -107,8 +110,9 @@ class ViewState:
             for name in ("teacher", "student", "run", "selection", "sample", "against")
             if name in query
         }
-        if query.get("students"):
-            found["students"] = tuple(query["students"].split("~"))[:MAX_STUDENTS]
+        for name, most in (("students", MAX_STUDENTS), ("race", MAX_RACE)):
+            if query.get(name):
+                found[name] = tuple(query[name].split("~"))[:most]
         found |= {name: query[name] for name, known in CHOICES.items() if query.get(name) in known}
         found |= {name: True for name in FLAGS if query.get(name) == "1"}
         pair = tuple(query.get("pair", "").split("~"))

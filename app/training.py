@@ -143,18 +143,17 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
 
 
 def form_of(config: TrainConfig) -> dict[str, Any]:
-    """The form that makes this config again; what the form does not show (momentum, milestones) takes its default."""
+    """The form that makes this config again, but for its method; what the form does not show (momentum, milestones) takes
+    its default."""
     return {
         "role": config.role,
         "dataset": config.dataset,
         "image_size": config.image_size or _default_size(config.dataset),
         "teacher": config.teacher,
         "arch": config.arch,
-        "preset": config.objective.kind,
-        "options": config.objective.model_dump(exclude={"kind"}),
         "epochs": config.epochs,
         "batch_size": config.batch_size,
-        "seed": config.seeds.weights,
+        "seeds": str(config.seeds.weights),
         "train_limit": config.train_limit,
         "optimizer": config.optimizer.kind,
         "lr": config.optimizer.lr,

@@ -38,8 +38,8 @@ def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) ->
     theme = style.theme()
     kind = "teacher" if about.role == "teacher" else about.objective
     looks = model_style("validation", kind, 0, theme)
-    reference = _reference(about)
-    charts = _metric_charts(records, looks, reference, theme)
+    level = reference(about)
+    charts = _metric_charts(records, looks, level, theme)
     for row in range(0, len(charts), 2):
         for column, (name, figure) in zip(st.columns(2), charts[row : row + 2], strict=False):
             with column:
@@ -98,7 +98,8 @@ def teacher_run(about: RunInfo) -> RunFolder | None:
         return None
 
 
-def _reference(about: RunInfo) -> Reference | None:
+def reference(about: RunInfo) -> Reference | None:
+    """The teacher's level, where it has predictions on validation."""
     teacher = teacher_run(about)
     if teacher is None or not teacher.has_predictions("validation"):
         return None

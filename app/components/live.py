@@ -23,6 +23,9 @@ from bickd_viz import text
 
 REFRESH_SECONDS = 1.0
 _STARTED = "live-started"
+STOPPABLE = ("queued", "running", "starting")
+HALTED = ("stopped", "failed", "lost")
+"""Phases in which a run can be stopped, and those from which it can be resumed."""
 
 
 def panel(run: RunFolder, about: RunInfo, more: Callable[[], None]) -> None:
@@ -109,10 +112,10 @@ def _log(run: RunFolder) -> None:
 # -- what can be done with it ----------------------------------------------------------------------
 def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
     """Stop, resume and open, as far as the run's state allows; each tells in a sentence when it fails."""
-    may_stop = now.name in ("queued", "running", "starting") and not run.read_only
+    may_stop = now.name in STOPPABLE and not run.read_only
     if may_stop and st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
         _do(run, local.stop)
-    halted = now.name in ("stopped", "failed", "lost") and not run.read_only
+    halted = now.name in HALTED and not run.read_only
     may_resume = halted and about.config is not None
     if may_resume and st.button(
         "Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"

@@ -7,23 +7,20 @@ from typing import Any
 import streamlit as st
 
 from app import data, state
-from app.components import model_costs
+from app.components import method_form, model_costs
 from app.model_choice import choices
+from app.plan import method_of
 from app.run_table import parameters
 from app.training import (
     BUDGETS,
     OPTIMIZERS,
     SCHEDULES,
     Budget,
-    OptionField,
     form_of,
-    option_fields,
     sentence,
     teachers_for,
-    unused_options,
 )
 from bickd_core.data import DATASETS, dataset_info, named
-from bickd_core.presets import PRESETS
 from bickd_core.runs import RunError, RunInfo
 from bickd_core.training.config import TrainConfig
 from bickd_viz import text
@@ -34,9 +31,13 @@ _OWN_DATA = "own"
 PRECISIONS = {"auto": "best for the device", "fp32": "fp32", "bf16": "bf16"}
 
 
-def fill(config: TrainConfig) -> None:
-    """Let the form begin with the settings of this config."""
-    st.session_state[_STORE] = form_of(config)
+def fill(*configs: TrainConfig) -> None:
+    """Let the form begin with the settings of this config; several differ in their methods alone."""
+    methods = {method_of(config.objective): config.objective for config in configs}
+    st.session_state[_STORE] = form_of(configs[0]) | {
+        "methods": list(methods),
+        "options": {name: options.model_dump(exclude={"kind"}) for name, options in methods.items()},
+    }
     for key in [key for key in st.session_state if str(key).startswith("distill-")]:
         if key != _STORE:
             del st.session_state[key]
@@ -57,36 +58,25 @@ def show() -> dict[str, Any] | None:
     )
     form["role"] = role
     if role == "student":
-        _preset(form)
+        if not method_form.methods(form):
+            return None
     else:
         st.caption("A teacher learns from the labels alone. Choose a model larger than the students to come.")
     if not _data(form):
         return None
     found = _teacher(form) if role == "student" else None
-    if role == "student" and found is None and form["preset"] != "ce":
+    if role == "student" and found is None and form["methods"] != ["ce"]:
         _no_teacher()
         return None
     _architecture(form, found)
     _budget(form)
     if role == "student":
-        _options(form)
+        method_form.options(form)
     _more(form)
     return form
 
 
 # -- the parts -------------------------------------------------------------------------------------
-def _preset(form: dict[str, Any]) -> None:
-    _keep("preset", "bickd", list(PRESETS))
-    form["preset"] = st.radio(
-        "Objective",
-        list(PRESETS),
-        key="distill-preset",
-        format_func=lambda kind: PRESETS[kind].title,
-        captions=[preset.why for preset in PRESETS.values()],
-    )
-    st.caption(PRESETS[form["preset"]].citation)
-
-
 def _data(form: dict[str, Any]) -> bool:
     """Data and image size; False where they are one's own and not there yet, which is then said."""
     before = form.get("dataset")
@@ -158,7 +148,7 @@ def _begin(form: dict[str, Any], budget: Budget) -> None:
 def _teacher(form: dict[str, Any]) -> RunInfo | None:
     runs = [(run, data.info(run)) for run in data.readable_runs()[0]]
     keys = teachers_for(runs, form["dataset"], form["image_size"])
-    if form["preset"] == "ce":
+    if form["methods"] == ["ce"]:
         keys = [*keys, _FROM_LABELS]
     if not keys:
         return None
@@ -212,8 +202,12 @@ def _budget(form: dict[str, Any]) -> None:
     with columns[0]:
         _number(form, "epochs", "Epochs", 20, 1, 2000, help="Passes over the training images.")
     with columns[1]:
-        _number(
-            form, "seed", "Seed", 0, 0, 2**31 - 1, help="Initial weights, order and augmentation follow it."
+        _keep("seeds", "0")
+        form["seeds"] = st.text_input(
+            "Seeds",
+            key="distill-seeds",
+            help="One (0), a list (0 1 2) or a range (0-4). Each is a run, or a race, of its own in the queue. Initial "
+            "weights, order and augmentation all follow it.",
         )
     with columns[2]:
         _keep("train_limit", None)
@@ -227,60 +221,6 @@ def _budget(form: dict[str, Any]) -> None:
             placeholder=f"all {text.count(about.train_size)}",
             help="Train on a stratified part of them: quicker, and less accurate.",
         )
-
-
-def _options(form: dict[str, Any]) -> None:
-    kind = form["preset"]
-    fields = option_fields(PRESETS[kind].options)
-    stored = form.get("options", {}) if form.get("options_of", kind) == kind else {}
-    if not fields:
-        form |= {"options": {}, "options_of": kind}
-        return
-    values: dict[str, Any] = {}
-    with st.expander("Loss options", icon=":material/tune:", key="distill-options"):
-        live = {field.name: st.session_state.get(f"distill-option-{kind}-{field.name}") for field in fields}
-        unused = unused_options(
-            kind,
-            {f.name: stored.get(f.name, f.default) if live[f.name] is None else live[f.name] for f in fields},
-        )
-        columns = st.columns(3)
-        numbers = [field for field in fields if not field.choices and not field.is_switch]
-        for i, field in enumerate(numbers):
-            with columns[i % 3]:
-                values[field.name] = _option(field, kind, stored, field.name in unused)
-        for field in fields:
-            if field.choices or field.is_switch:
-                values[field.name] = _option(field, kind, stored, field.name in unused)
-    form |= {"options": values, "options_of": kind}
-
-
-def _option(field: OptionField, kind: str, stored: dict[str, Any], disabled: bool) -> Any:
-    key = f"distill-option-{kind}-{field.name}"
-    if key not in st.session_state:
-        st.session_state[key] = stored.get(field.name, field.default)
-    if field.is_switch:
-        return st.toggle(field.label, key=key, help=field.help, disabled=disabled)
-    if field.choices:
-        return st.segmented_control(
-            field.label,
-            field.choices,
-            key=key,
-            format_func=lambda word: word.replace("_", " "),
-            help=field.help,
-            disabled=disabled,
-            required=True,
-        )
-    value = st.number_input(
-        field.label,
-        min_value=field.low,
-        max_value=field.high,
-        step=field.step,
-        format="%d" if isinstance(field.default, int) else "%.5g",
-        key=key,
-        help=field.help,
-        disabled=disabled,
-    )
-    return field.default if value is None else value
 
 
 def _more(form: dict[str, Any]) -> None:
@@ -326,7 +266,7 @@ def _more(form: dict[str, Any]) -> None:
         form["name"] = st.text_input(
             "Name of the run",
             key="distill-name",
-            placeholder="made from data, model, objective and seed",
+            placeholder="made from data, model, method and seed",
             max_chars=80,
         ).strip()
 

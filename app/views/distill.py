@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from app import data, state
-from app.components import live, train_form
+from app.components import live, race_panel, train_form
+from app.plan import Plan, build_plan, start, told
 from app.speed import Guess, Speed, SpeedMeter, finished_runs, guess
-from app.training import build_config, plan_sentence, sentence
-from bickd_core.launch import local
+from app.training import sentence
 from bickd_core.launch.slots import default_slots
 from bickd_core.runs import RunError, RunFolder, RunInfo
 from bickd_core.training.config import TrainConfig
@@ -23,13 +24,18 @@ _TURN = "distill-turn"
 def show() -> None:
     found = _open_run()
     if found is None:
-        _new()
+        racers = _open_race()
+        if racers:
+            _running_now(but=[run.key for run, _ in racers])
+            race_panel.show(racers, lambda: _leave([about for _, about in racers]))
+        else:
+            _new()
         return
     run, about = found
     st.title(live.heading(about))
     st.caption(live.facts(about))
-    _running_now(but=run.key)
-    live.panel(run, about, lambda: _leave(about))
+    _running_now(but=[run.key])
+    live.panel(run, about, lambda: _leave([about]))
 
 
 def _open_run() -> tuple[RunFolder, RunInfo] | None:
@@ -47,20 +53,38 @@ def _open_run() -> tuple[RunFolder, RunInfo] | None:
     return None if run.read_only or about.config is None else (run, about)
 
 
-def _leave(about: RunInfo) -> None:
-    """Buttons back to the form: as it was left, or with this run's settings."""
-    if st.button("New run", key="distill-new", icon=":material/add:"):
+def _open_race() -> list[tuple[RunFolder, RunInfo]]:
+    """The runs of the race in the view that are there; a run of its own opens over it."""
+    found = []
+    for key in state.current().race:
+        try:
+            run = data.library().find(key)
+            about = data.info(run)
+            run.status()
+        except RunError:
+            continue
+        if not run.read_only and about.config is not None:
+            found.append((run, about))
+    return found
+
+
+def _leave(abouts: list[RunInfo]) -> None:
+    """Buttons back to the race or to the form: as it was left, or with these runs' settings."""
+    view = state.current()
+    if view.run in view.race and st.button("The whole race", key="distill-race", icon=":material/flag:"):
         state.update(run="")
+        st.rerun()
+    if st.button("New run", key="distill-new", icon=":material/add:"):
+        state.update(run="", race=())
         st.rerun()
     if st.button(
         "Same settings again",
         key="distill-again",
         icon=":material/content_copy:",
-        help="Opens the form with this run's settings, to change one and start another run.",
+        help="Opens the form with these settings, to change one and start again.",
     ):
-        assert about.config is not None
-        train_form.fill(about.config)
-        state.update(run="")
+        train_form.fill(*(about.config for about in abouts if about.config is not None))
+        state.update(run="", race=())
         st.rerun()
 
 
@@ -84,11 +108,12 @@ def _new() -> None:
 
 def _plan(form: dict[str, Any]) -> None:
     try:
-        config = build_config(form)
+        plan = build_plan(form)
     except ValueError as error:
         st.error(sentence(error))
         return
-    st.write(plan_sentence(config, _teacher_of(config)))
+    config = plan.configs[0]
+    st.write(told(plan, _teacher_of(config)))
     known = _speeds()
     meter = st.session_state.setdefault("distill-meter", SpeedMeter(data.library(), known))
     waiting = meter.ask(config) is None
@@ -102,25 +127,30 @@ def _plan(form: dict[str, Any]) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         on_click=_start,
-        args=(config, form.get("name") or None, turn),
+        args=(plan, turn),
     )
     if problem := st.session_state.pop(_ERROR, None):
         st.error(problem)
 
 
-def _start(config: TrainConfig, name: str | None, turn: int) -> None:
+def _start(plan: Plan, turn: int) -> None:
     if st.session_state.get(_TURN) != turn:
         return  # a second click on a button that has done its work
     try:
-        run = local.submit(config, data.library(), name=name)
+        started = start(plan, data.library())
     except (ValueError, OSError) as error:
         st.session_state[_ERROR] = sentence(error)
         return
     st.session_state[_TURN] = turn + 1
     if meter := st.session_state.get("distill-meter"):
         meter.close()
-    live.mark_started(run.key)
-    state.update(run=run.key)
+    for run in (run for group in started for run in group):
+        live.mark_started(run.key)
+    first = [run.key for run in started[0]]
+    if plan.is_race:
+        state.update(run="", race=tuple(first))
+    else:
+        state.update(run=first[0], race=())
 
 
 @st.cache_resource(show_spinner=False)
@@ -190,8 +220,8 @@ def _active() -> list[tuple[RunFolder, RunInfo]]:
     return found
 
 
-def _running_now(but: str = "") -> None:
-    runs = [(run, about) for run, about in _active() if run.key != but]
+def _running_now(but: Sequence[str] = ()) -> None:
+    runs = [(run, about) for run, about in _active() if run.key not in but]
     if not runs:
         return
     with st.container(border=True, key="distill-running"):
@@ -209,7 +239,7 @@ def _running_now(but: str = "") -> None:
 
 
 def _watch(key: str) -> None:
-    state.update(run=key)
+    state.update(run=key, race=())
 
 
 def _queue() -> None:

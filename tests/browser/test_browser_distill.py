@@ -8,6 +8,7 @@ import signal
 import pytest
 from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
+from run_helpers import small_config
 
 from bickd_core.checkpoints import read_weights
 from bickd_core.launch.local import submit
@@ -39,6 +40,14 @@ def start(app: AppPage, **numbers: int) -> RunFolder:
     app.key("distill-start").locator("button").click()
     until("the run's name in the link", lambda: app.query().get("run"))
     return library(app.server).find(app.query()["run"])
+
+
+def digits_teacher(server: AppServer) -> RunFolder:
+    """A teacher on the digits that is trained in a second."""
+    run = submit(small_config(role="teacher", epochs=1), library(server), name="big")
+    until("the teacher's end", lambda: ended(run, "finished", "failed"), LONG_SECONDS)
+    assert run.status().state == "finished", run.status().error
+    return run
 
 
 def ended(run: RunFolder, *states: str) -> bool:
@@ -92,6 +101,34 @@ def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
     ours, theirs = (read_weights(folder.weights_path) for folder in (run, unbroken))
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)
+
+
+def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: AppServer):
+    big = digits_teacher(server)
+    app.open("distill", {"teacher": big.key})
+    app.key("distill-methods").locator("input").click()
+    with app.rerun():
+        app.page.get_by_role("option", name="KD", exact=True).click()
+    app.page.keyboard.press("Escape")
+    expect(app.page.get_by_text("Hinton, Vinyals and Dean 2015").first).to_be_visible()
+    fill(app, epochs=2, limit=200)
+    app.key("distill-start").locator("button").click()
+    until("the race in the link", lambda: app.query().get("race"))
+    keys = app.query()["race"].split("~")
+    runs = [library(server).find(key) for key in keys]
+    assert [run.info().objective for run in runs] == ["bickd", "kd"]
+    expect(app.key("race-students")).to_contain_text("BicKD")
+    until("both ends", lambda: all(ended(run, "finished", "failed") for run in runs), LONG_SECONDS)
+    assert [run.status().error for run in runs] == ["", ""]
+    assert runs[0].status().worker == runs[1].status().worker
+    opener = app.key("race-open").locator("button")
+    expect(opener).to_be_visible(timeout=20_000)
+    app.settle()
+    assert app.points("race-validation_accuracy") == 4  # two students, two epochs
+    opener.click()
+    expect(app.page.get_by_text("Every figure with its interval")).to_be_visible(timeout=60_000)
+    app.settle()
+    assert (app.query()["teacher"], app.query()["students"].split("~")) == (big.key, keys)
 
 
 def test_reload_and_restart_find_the_run_again(app: AppPage, server: AppServer):

@@ -1,0 +1,156 @@
+"""What the Distill form makes: runs, races and seeds, and how a race reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from run_helpers import small_config
+
+from app import races
+from app.joining import together
+from app.plan import METHODS, build_plan, method_of, read_seeds, start, told
+from app.state import ViewState
+from app.training import form_of
+from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.runs import Library, RunError
+from bickd_core.status import Progress, Status, Worker
+from bickd_core.training.config import Seeds, TrainConfig
+from bickd_core.training.start import create_run
+
+TEACHER = "caltech95/teacher"
+
+
+def form(**changes) -> dict:
+    begin = form_of(TrainConfig(teacher=TEACHER, objective={"kind": "kd"}))  # type: ignore[arg-type]
+    return {**begin, "methods": ["kd"], "options": {}, "name": "", **changes}
+
+
+@pytest.mark.parametrize(
+    ("typed", "seeds"),
+    [
+        ("0", (0,)),
+        (" 3 ", (3,)),
+        ("0 1 2", (0, 1, 2)),
+        ("0,1; 2", (0, 1, 2)),
+        ("0-2, 2, 7", (0, 1, 2, 7)),
+        ("5–6", (5, 6)),
+    ],
+)
+def test_seeds_are_read_as_people_write_them(typed, seeds):
+    assert read_seeds(typed) == seeds
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "one", "-1", "3-1", "1.5", "0-20", "2147483648", " ".join(map(str, range(21)))]
+)
+def test_what_is_no_seed_is_refused(typed):
+    with pytest.raises(ValueError, match="seed"):
+        read_seeds(typed)
+
+
+def test_every_preset_and_variant_is_a_method_with_its_reason_and_source():
+    assert set(METHODS) == {*PRESETS, *VARIANTS}
+    assert all(method.why and method.citation for method in METHODS.values())
+    for name, method in METHODS.items():
+        assert method_of(method.options) == name  # type: ignore[arg-type]
+
+
+def test_methods_times_seeds_are_races_one_a_seed_with_all_three_seeds():
+    plan = build_plan(form(methods=["kd", "kd-standardize", "bickd"], seeds="0 4"))
+    assert [len(group) for group in plan.groups] == [3, 3]
+    assert {run.config.seeds for run in plan.groups[1]} == {Seeds.all(4)}
+    assert [run.name for run in plan.groups[0]] == [
+        f"caltech95-resnet8-{method}-s0" for method in ("kd", "kd-standardize", "bickd")
+    ]
+    assert plan.groups[0][1].config.objective == VARIANTS["kd-standardize"].options
+    assert plan.is_race
+    assert "3 students (ResNet-8) race on Caltech" in told(plan, None)
+    assert "2 races, one a seed" in told(plan, None)
+
+
+def test_a_typed_name_is_kept_for_one_run_and_begins_those_of_several():
+    assert build_plan(form(name="mine")).groups[0][0].name == "mine"
+    several = build_plan(form(name="mine", methods=["kd", "dist"], seeds="1"))
+    assert [run.name for run in several.groups[0]] == ["mine-kd-s1", "mine-dist-s1"]
+    teachers = build_plan(form(name="big", role="teacher", seeds="0 1"))
+    assert [group[0].name for group in teachers.groups] == ["big-teacher-s0", "big-teacher-s1"]
+    assert teachers.groups[0][0].config.role == "teacher"
+
+
+def test_options_are_those_of_each_method():
+    plan = build_plan(
+        form(methods=["kd", "dist"], options={"kd": {"temperature": 2.0}, "dist": {"beta": 1.0}})
+    )
+    kd, dist = (run.config.objective for run in plan.groups[0])
+    assert (kd.temperature, dist.temperature, dist.beta) == (2.0, 4.0, 1.0)
+    with pytest.raises(ValueError, match="temperature"):
+        build_plan(form(options={"kd": {"temperature": -1.0}}))
+
+
+def test_a_taken_name_starts_nothing(tmp_path):
+    library = Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
+    create_run(small_config(), library, name="mine-dist-s1")
+    with pytest.raises(RunError, match="mine-dist-s1"):
+        start(build_plan(form(name="mine", methods=["kd", "dist"], seeds="0 1")), library)
+    assert [run.key for run in library.runs()] == ["mine-dist-s1"]
+
+
+# -- races -------------------------------------------------------------------------------------------
+def at(epoch: int, step: int, left: float | None, state="running") -> Status:
+    return Status(state, progress=Progress(epoch, 4, step, 10, 100.0, left), worker=Worker("here", 7, 1.0))
+
+
+def test_a_races_time_is_the_sum_of_its_students():
+    found = races.standing([at(1, 5, 30.0), at(1, 5, 60.0)], 4)
+    assert found.seconds_left == 90.0
+    assert found.fraction == pytest.approx((1 + 0.5) / 4)
+    assert found.words == "epoch 2 of 4 · step 5 of 10 · about 2 min left"
+    assert races.standing([at(1, 5, 30.0), at(4, 0, 0.0, "finished")], 4).seconds_left == 30.0
+    assert races.standing([at(1, 5, None), at(1, 5, 3.0)], 4).seconds_left is None
+    assert races.standing([Status("queued")], 4).fraction == 0
+
+
+def test_runs_of_one_worker_belong_together(tmp_path):
+    library = Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
+    runs = [create_run(small_config(), library, name=name) for name in ("a", "b", "c", "d")]
+    for run in (runs[0], runs[2]):
+        run.write_status(at(0, 1, None))
+    assert [[run.key for run in group] for group in races.groups(runs)] == [["a", "c"], ["b"], ["d"]]
+
+
+def test_students_of_a_race_are_called_by_their_methods(tmp_path):
+    library = Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
+
+    def make(name, objective):
+        return (
+            create_run(small_config(), library, name=name)
+            .info()
+            .model_copy(update={"config": TrainConfig(teacher=TEACHER, objective=objective)})
+        )
+
+    infos = {
+        "a": make("a", {"kind": "kd"}),
+        "b": make("b", VARIANTS["kd-standardize"].options),
+        "c": make("c", {"kind": "dist"}),
+        "d": make("d", {"kind": "dist", "beta": 1.0}),
+    }
+    assert list(races.names(infos).values()) == ["KD", "KD, standardised logits", "DIST (c)", "DIST (d)"]
+
+
+def test_a_race_opens_as_one_comparison_of_up_to_four(tmp_path):
+    library = Library(shelf=Path(__file__).parents[2] / "pretrained", own=tmp_path)
+    known = {run.key: run.info() for run in library.runs() if run.read_only}
+    keys = [f"caltech95/{method}-s{seed}" for seed in (0, 1) for method in ("ce", "kd", "bickd")]
+    race = tuple(keys)
+    after = together(ViewState(teacher="fashion-mnist/teacher", race=race), ["gone", *keys], known)
+    assert (after.teacher, after.students) == (TEACHER, tuple(keys[:4]))
+    assert (after.student, after.race) == (keys[3], race)
+    alone = ViewState(teacher="x")
+    assert together(alone, ["gone"], known) == alone
+
+
+def test_the_race_of_a_view_lives_in_its_link():
+    view = ViewState(race=("a", "b"))
+    assert view.to_query() == {"race": "a~b"}
+    assert ViewState.from_query({"race": "a~b"}) == view
