@@ -13,7 +13,7 @@ from app.components import chart, style
 from bickd_core.geometry import align_to, overlap, softmax
 from bickd_core.predictions import Predictions, PredictionsError
 from bickd_core.runs import RunError, RunFolder, RunInfo
-from bickd_viz import ModelStyle, Theme, model_style
+from bickd_viz import ModelStyle, Theme, model_style, text
 from bickd_viz.charts import Line, loss_terms, metric_lines, prediction_map, shared_frame
 
 TEMPERATURE = 4.0
@@ -32,9 +32,11 @@ class Reference:
 
 def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) -> None:
     """All charts that the run's records allow; nothing before its first epoch."""
-    records = run.metrics()
-    if not records:
+    own = run.metrics()
+    if not own:
         return
+    earlier = earlier_records(about)
+    records = continued(earlier, own)
     theme = style.theme()
     kind = "teacher" if about.role == "teacher" else about.objective
     looks = model_style("validation", kind, 0, theme)
@@ -43,10 +45,38 @@ def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) ->
     for row in range(0, len(charts), 2):
         for column, (name, figure) in zip(st.columns(2), charts[row : row + 2], strict=False):
             with column:
+                if earlier:
+                    figure.add_vline(
+                        x=len(earlier) + 0.5, line={"color": theme.muted, "width": 1, "dash": "dash"}
+                    )
                 figure.update_xaxes(tick0=1, dtick=max(1, -(-len(records) // 8)), nticks=None)
                 chart.show(figure, f"{key}-{name}")
+    if earlier:
+        st.caption(
+            f"Left of the dashed line: {text.counted(len(earlier), 'epoch')} of {about.extends}, which this run extends."
+        )
     if small_map:
         _small_map(run, about, key, theme)
+
+
+def earlier_records(about: RunInfo) -> list[dict[str, Any]]:
+    """Records of the runs that this one goes on from, the oldest first, as far as they are there."""
+    found: list[dict[str, Any]] = []
+    seen = set()
+    while about.extends is not None and about.extends not in seen:
+        seen.add(about.extends)
+        try:
+            before = data.library().find(about.extends)
+            about = data.info(before)
+        except RunError:
+            break
+        found = continued(before.metrics(), found)
+    return found
+
+
+def continued(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Both, one after the other, with their epochs counted through from 0."""
+    return [{**record, "epoch": epoch} for epoch, record in enumerate([*earlier, *later])]
 
 
 def _metric_charts(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import data, state
-from app.components import curves, notice
+from app.components import curves, lineage, notice
 from app.joining import opened
 from app.registry import open_page
 from app.training import Phase, phase, progress_text, sentence
@@ -59,6 +59,7 @@ def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], No
         st.badge(now.word, icon=now.icon, color=now.colour)
         buttons(run, about, now, "distill")
         more()
+    lineage.show(run, about, finished=now.name == "finished", prefix="distill")
     _words(run, status, now)
     if not run.metrics():
         if now.live:
@@ -168,7 +169,10 @@ def facts(about: RunInfo) -> str:
         parts.append(f"teacher {about.teacher.key}")
     if about.config is not None:
         config = about.config
-        parts.append(text.counted(config.epochs, "epoch"))
+        if config.extends is None:
+            parts.append(text.counted(config.epochs, "epoch"))
+        else:
+            parts.append(f"{text.counted(config.epochs, 'epoch')} more, on top of {config.extends}")
         if config.train_limit:
             parts.append(f"{text.counted(config.train_limit, 'image')} of train")
         parts.append(f"seed {config.seeds.weights}")

@@ -6,7 +6,7 @@ import streamlit as st
 import yaml
 
 from app import state
-from app.components import curves, live
+from app.components import curves, lineage, live
 from app.model_choice import millions, milliseconds
 from app.registry import open_page
 from app.run_table import Figures, card_body, parameters, students_of
@@ -37,6 +37,7 @@ def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo
                     open_page("distill")
             if not run.read_only and not now.live:
                 _change(run, students_of(run.key, everyone))
+        lineage.show(run, about, finished=now.name == "finished", prefix="runs")
         if problem := st.session_state.pop(_SAID, None):
             st.error(problem)
         if run.read_only:

@@ -35,7 +35,7 @@ def show() -> None:
     st.title(live.heading(about))
     st.caption(live.facts(about))
     _running_now(but=[run.key])
-    live.panel(run, about, lambda: _leave([about]))
+    live.panel(run, about, lambda: _leave([]))
 
 
 def _open_run() -> tuple[RunFolder, RunInfo] | None:
@@ -69,7 +69,7 @@ def _open_race() -> list[tuple[RunFolder, RunInfo]]:
 
 
 def _leave(abouts: list[RunInfo]) -> None:
-    """Buttons back to the race or to the form: as it was left, or with these runs' settings."""
+    """Buttons back to the race or to the form: as it was left, or with the settings of these runs."""
     view = state.current()
     if view.run in view.race and st.button("The whole race", key="distill-race", icon=":material/flag:"):
         state.update(run="")
@@ -77,7 +77,7 @@ def _leave(abouts: list[RunInfo]) -> None:
     if st.button("New run", key="distill-new", icon=":material/add:"):
         state.update(run="", race=())
         st.rerun()
-    if st.button(
+    if abouts and st.button(
         "Same settings again",
         key="distill-again",
         icon=":material/content_copy:",

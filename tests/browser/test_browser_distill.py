@@ -131,6 +131,29 @@ def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: 
     assert (app.query()["teacher"], app.query()["students"].split("~")) == (big.key, keys)
 
 
+def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(app: AppPage, server: AppServer):
+    first = submit(small_config(epochs=2), library(server), name="first")
+    until("the first run's end", lambda: ended(first, "finished", "failed"), LONG_SECONDS)
+    app.open("runs", {"run": "first"})
+    app.key("runs-extend-open").locator("button").first.click()
+    box = app.key("runs-extend-epochs").locator("input")
+    box.fill("3")
+    with app.rerun():
+        box.press("Enter")
+    app.key("runs-extend").locator("button").click()
+    until("the longer run in the link", lambda: app.query().get("run") == "first-plus3")
+    longer = library(server).find("first-plus3")
+    assert (longer.info().extends, longer.info().config.epochs) == ("first", 3)
+    until("its end", lambda: ended(longer, "finished", "failed"), LONG_SECONDS)
+    assert longer.status().error == ""
+    expect(app.page.get_by_text("2 epochs of first, which this run extends")).to_be_visible(timeout=20_000)
+    app.settle()
+    assert app.points("live-first-plus3-accuracy") == 2 * (2 + 3)  # validation and train
+    with app.rerun():
+        app.key("distill-parent").locator("button").click()
+    assert app.query()["run"] == "first"
+
+
 def test_reload_and_restart_find_the_run_again(app: AppPage, server: AppServer):
     run = start(app, epochs=60, limit=960)
     until("its first step", lambda: run.status().progress.images_per_second, LONG_SECONDS)

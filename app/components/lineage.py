@@ -1,0 +1,82 @@
+"""Where a run comes from, and what may come of it: links to its teacher and parent, its settings again, an extension."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data, state
+from app.components import train_form
+from app.registry import open_page
+from app.training import sentence
+from bickd_core.launch import local
+from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_core.training.start import extension
+from bickd_viz import text
+
+
+def show(run: RunFolder, about: RunInfo, *, finished: bool, prefix: str) -> None:
+    """The row of links and buttons. prefix: "distill" or "runs", the page it stands on."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"):
+        if about.teacher is not None:
+            _link("Teacher", about.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
+        if about.extends is not None:
+            page = prefix if "/" not in about.extends else "runs"
+            _link("Extends", about.extends, f"{prefix}-parent", ":material/history:", page)
+        if about.config is None:
+            return
+        if finished and run.weights_path.exists():
+            with st.popover("Extend", icon=":material/more_time:", key=f"{prefix}-extend-open"):
+                _extend(run, about, prefix)
+        if st.button(
+            "Same settings again",
+            key=f"{prefix}-again",
+            type="tertiary",
+            icon=":material/content_copy:",
+            help="Opens the form of Distill with these settings, to change one and start again.",
+        ):
+            train_form.fill(about.config)
+            state.update(run="", race=())
+            open_page("distill")
+
+
+def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
+    try:
+        data.library().find(key)
+    except RunError:
+        st.caption(f"{label} {key}, which is not there any more", width="content")
+        return
+    if st.button(f"{label}: {data.described(key)}", key=widget, type="tertiary", icon=icon):
+        state.update(run=key)
+        open_page(page)
+
+
+def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
+    assert about.config is not None
+    st.caption(
+        "A new run from the last weights of this one, with all its settings. The schedule begins anew over the new epochs; "
+        "orders and views of the images go on."
+    )
+    epochs = st.number_input(
+        "Epochs more",
+        min_value=1,
+        max_value=2000,
+        step=1,
+        value=max(1, about.config.epochs // 2),
+        key=f"{prefix}-extend-epochs",
+    )
+    took = run.status().seconds
+    if took and not run.read_only:
+        st.caption(
+            f"{text.duration(epochs * took / about.config.epochs).capitalize()}, by what it took so far."
+        )
+    if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
+        return
+    library = data.library()
+    name = library.free_name(f"{about.name[:68]}-plus{epochs}")
+    try:
+        longer = local.submit(extension(run, epochs), library, name=name)
+    except (ValueError, OSError) as error:
+        st.error(sentence(error))
+        return
+    state.update(run=longer.key, race=())
+    open_page("distill")

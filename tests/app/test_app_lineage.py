@@ -1,0 +1,38 @@
+"""The curve of a run that extends another begins with the other's."""
+
+from __future__ import annotations
+
+import pytest
+from run_helpers import small_config
+
+from app.components.curves import continued, earlier_records
+from bickd_core.runs import Library
+from bickd_core.status import Status
+from bickd_core.training.start import create_run
+
+
+def test_epochs_are_counted_through():
+    assert continued([{"epoch": 0, "a": 1}], [{"epoch": 0, "a": 2}, {"epoch": 1, "a": 3}]) == [
+        {"epoch": 0, "a": 1},
+        {"epoch": 1, "a": 2},
+        {"epoch": 2, "a": 3},
+    ]
+
+
+def test_all_ancestors_count_and_a_deleted_one_ends_them(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BICKD_RUNS", str(tmp_path))
+    library = Library.default(tmp_path)
+    made = []
+    for name in ("a", "b", "c"):
+        run = create_run(small_config(), library, name=name)
+        if made:
+            run.write_info(run.info().model_copy(update={"extends": made[-1].key}))
+        for epoch in range(2):
+            run.append_metrics({"epoch": epoch, "of": name})
+        made.append(run)
+    assert [record["of"] for record in earlier_records(made[2].info())] == ["a", "a", "b", "b"]
+    assert [record["epoch"] for record in earlier_records(made[2].info())] == [0, 1, 2, 3]
+    assert earlier_records(made[0].info()) == []
+    made[0].write_status(Status("stopped"))
+    made[0].delete()
+    assert [record["of"] for record in earlier_records(made[2].info())] == ["b", "b"]
