@@ -88,7 +88,7 @@ def page_report(taken: Taken) -> bytes:
     if of is not None:
         summaries = [(m.name, m.is_teacher, data.summary(of, m, taken.temperature)) for m in of.models]
         scope = (
-            f"{of.n:,} of {max(of.n_each):,} {of.split} images of {of.dataset}, probabilities at "
+            f"{of.n:,} of {max(of.n_each):,} {of.split} images of {of.data_title}, probabilities at "
             f"T = {taken.temperature:g}, 95% intervals over images."
         )
         sections.append(

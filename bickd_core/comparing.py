@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from bickd_core.data import called, short_name
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import (
     ClassGeometry,
@@ -37,7 +38,10 @@ SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}
 
 
 class HasPredictions(Protocol):
-    """A model with its predictions."""
+    """A model with its run and predictions."""
+
+    @property
+    def info(self) -> RunInfo: ...
 
     @property
     def predictions(self) -> Predictions: ...
@@ -62,6 +66,26 @@ class Aligned(Generic[Compared]):
     @property
     def teacher(self) -> Compared:
         return self.models[0]
+
+    @property
+    def dataset(self) -> str:
+        """The data set's full name, which of one's own data holds a path."""
+        return self.teacher.info.dataset
+
+    @property
+    def data_title(self) -> str:
+        """The data set in sentences: "digits", "pets (image folder)"."""
+        return called(self.dataset)
+
+    @property
+    def data_word(self) -> str:
+        """The data set in names of files: "digits", "pets"."""
+        return short_name(self.dataset)
+
+    @property
+    def data_path(self) -> str | None:
+        """The full name where the title leaves some of it out, for a tooltip."""
+        return None if self.data_title == self.dataset else self.dataset
 
     @property
     def students(self) -> tuple[Compared, ...]:
@@ -116,7 +140,6 @@ class Measured:
 class MeasuredComparison(Aligned[Measured]):
     """All figures of a teacher and its students at one temperature."""
 
-    dataset: str
     temperature: float
     order: np.ndarray
     pictures: Thumbnails
@@ -193,7 +216,6 @@ def measure(
     )
     shelf = library.shelf / infos[0].dataset
     return MeasuredComparison(
-        dataset=infos[0].dataset,
         split=split,
         temperature=temperature,
         models=models,
@@ -276,6 +298,6 @@ def _method(info: RunInfo) -> str:
 def run_word(info: RunInfo) -> str:
     """A run's name without its data and objective, which stand beside it: "resnet8-s0" of "caltech95-resnet8-kd-s0"."""
     said = f"-{info.name}-"
-    for part in (info.dataset, info.objective):
+    for part in (short_name(info.dataset), info.objective):
         said = said.replace(f"-{part}-", "-", 1)
     return said.strip("-") or info.name

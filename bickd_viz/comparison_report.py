@@ -69,7 +69,7 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
     student, other = of.focus(), of.baseline()
     mine, theirs = student.summary, other.summary
     if not of.students or mine.overlap is None or theirs.overlap is None:
-        return f"{of.teacher.info.arch} on {of.dataset}", ""
+        return f"{of.teacher.info.arch} on {of.data_title}", ""
     matched = [None if s.overlap_matched is None else s.overlap_matched.estimate for s in (mine, theirs)]
     title = text.headline(
         student.name,
@@ -103,7 +103,7 @@ def _scope(of: MeasuredComparison) -> str:
     most = max(of.n_each)
     of_all = "" if of.n == most else f" that all models have, of {text.count(most)}"
     return (
-        f"{text.counted(of.n, f'{of.split} image')} of {of.dataset}{of_all}; probabilities at T = {of.temperature:g}; "
+        f"{text.counted(of.n, f'{of.split} image')} of {of.data_title}{of_all}; probabilities at T = {of.temperature:g}; "
         "95% intervals over images, not over seeds."
     )
 

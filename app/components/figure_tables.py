@@ -42,8 +42,9 @@ def every_figure(of: data.Comparison, T: float) -> None:
 
     st.subheader("Every figure with its interval")
     st.caption(
-        f"95% intervals over {text.count(of.n)} {of.split} images of {of.dataset}; overlap, KL and score at T = {T:g}. "
-        "Choose a row to put that student in focus."
+        f"95% intervals over {text.count(of.n)} {of.split} images of {of.data_title}; overlap, KL and score at T = {T:g}. "
+        "Choose a row to put that student in focus.",
+        help=of.data_path,
     )
     rows = []
     for model in of.models:

@@ -14,7 +14,7 @@ def show(of: data.Comparison) -> None:
         found = data.hierarchy(of)
         if found is None:
             st.markdown(
-                f"No hierarchy comes with {of.dataset or 'these classes'}. Load one to order by superclass."
+                f"No hierarchy comes with {of.data_title or 'these classes'}. Load one to order by superclass."
             )
         else:
             st.markdown(
@@ -26,7 +26,7 @@ def show(of: data.Comparison) -> None:
         st.download_button(
             "Template with these classes",
             to_csv(of.class_names, None if found is None else found.superclass),
-            file_name=f"{of.dataset or 'classes'}-hierarchy.csv",
+            file_name=f"{of.data_word or 'classes'}-hierarchy.csv",
             mime="text/csv",
             icon=":material/download:",
             on_click="ignore",

@@ -87,7 +87,7 @@ def _keep(of: data.Comparison, found: Selection) -> None:
 
 def _take(of: data.Comparison, found: Selection) -> None:
     """The samples as files; they are made when asked for."""
-    T, stem = state.current().temperature, f"{of.dataset}-{of.split}-selection"
+    T, stem = state.current().temperature, f"{of.data_word}-{of.split}-selection"
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
             f"{text.counted(len(found), 'sample')}: ids, true classes, and what each model says at T = {T:g}."

@@ -6,6 +6,7 @@ matrix of probabilities is held; below that from float64 probabilities.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.data.comparison import Comparison, Model
 from app.data.figures import LARGE, class_order, geometry, matched_temperature_of
 from app.data.runs import Fingerprint, fingerprint, library
 from bickd_core.atomic import write_bytes
+from bickd_core.data import short_name
 from bickd_core.data.hierarchy import Hierarchy, HierarchyError, bundled_hierarchy, read_hierarchy, to_csv
 from bickd_core.geometry import (
     ClassFigures,
@@ -213,7 +215,12 @@ def _hierarchy(dataset: str, class_names: tuple[str, ...], mark: Fingerprint) ->
 
 
 def _hierarchy_path(dataset: str) -> Path:
-    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in dataset)
+    word = short_name(dataset)
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
+    if (
+        word != dataset
+    ):  # one's own: other folders may have this name, and a path be too long for a file's name
+        plain += f"-{hashlib.sha256(dataset.encode()).hexdigest()[:12]}"
     return library().own / ".hierarchies" / f"{plain}.csv"
 
 

@@ -47,10 +47,6 @@ class Comparison(Aligned[Model]):
     key: str
 
     @property
-    def dataset(self) -> str:
-        return self.teacher.info.dataset
-
-    @property
     def complete(self) -> bool:
         return all(n == self.n for n in self.n_each)
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.state import MAX_STUDENTS, ViewState
 from bickd_core.comparing import SHORT
+from bickd_core.data import called
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 
@@ -72,7 +73,7 @@ def described(key: str) -> str:
         method = SHORT.get(about.objective)
         return f"{method} ({key})" if about.role == "student" and method else key
     if about.role == "teacher":
-        return f"{about.arch} · {about.dataset}"
+        return f"{about.arch} · {called(about.dataset)}"
     seed = "" if about.seed is None else f" s{about.seed}"
     return f"{SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
 

@@ -43,7 +43,9 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
         accuracy = (
             "" if mine.accuracy is None else f" with an accuracy of {text.percent(mine.accuracy.estimate)}"
         )
-        taking.title(f"{of.teacher.info.arch} on {of.dataset}{accuracy}: choose students to compare it with")
+        taking.title(
+            f"{of.teacher.info.arch} on {of.data_title}{accuracy}: choose students to compare it with"
+        )
         return
     against = other or of.teacher
     theirs = data.summary(of, against, T)

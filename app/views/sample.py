@@ -58,7 +58,7 @@ def _not_here(of: data.Comparison, around: np.ndarray) -> None:
     st.title("This sample is not compared here")
     st.info(
         f"The link asks for sample {state.current().sample[:40]}, and these models share {text.counted(of.n, 'sample')} "
-        f"of {of.dataset}, {of.split}, without it. Choose the other split or other runs in the sidebar."
+        f"of {of.data_title}, {of.split}, without it. Choose the other split or other runs in the sidebar."
     )
     st.button("Show the first sample", key="sample-first", on_click=_go, args=(of, int(around[0])))
 
@@ -116,8 +116,8 @@ def _image(of: data.Comparison, position: int) -> None:
         st.html(f'<div class="bk-large"><img src="{uri}" alt="{name}" width="320"></div>')
     else:
         st.info(pictures.reason or "There is no image of this sample.")
-    said = of.dataset if of.labels is None else f"{of.class_names[of.labels[position]]} in {of.dataset}"
-    st.caption(f"Id {id}, {said}, {of.split}. {data.image_credit(of)}")
+    said = of.data_title if of.labels is None else f"{of.class_names[of.labels[position]]} in {of.data_title}"
+    st.caption(f"Id {id}, {said}, {of.split}. {data.image_credit(of)}", help=of.data_path)
 
 
 def _bars(of: data.Comparison, position: int, T: float) -> None:

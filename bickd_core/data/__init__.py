@@ -6,6 +6,7 @@ from bickd_core.data.external import named
 from bickd_core.data.registry import (
     DATASETS,
     DatasetInfo,
+    called,
     dataset_info,
     dataset_title,
     load_dataset,
@@ -21,6 +22,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Split",
+    "called",
     "carve_validation",
     "content_hash",
     "dataset_info",

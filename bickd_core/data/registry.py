@@ -161,6 +161,15 @@ def dataset_title(name: str) -> str:
     return f"{Path(name.partition(':')[2]).name} ({external.words(name)})"
 
 
+def called(name: str) -> str:
+    """A data set inside a sentence: by its name, and data of one's own by their title.
+
+    >>> called("folder:/data/pets"), called("digits")
+    ('pets (image folder)', 'digits')
+    """
+    return dataset_title(name) if external.is_external(name) else name
+
+
 def short_name(name: str) -> str:
     """A data set's name as part of a file's or a run's name: letters, digits, `.`, `_` and `-`.
 
