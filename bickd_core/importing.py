@@ -87,7 +87,7 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
     from bickd_core.models.factory import create_model
     from bickd_core.training.evaluate import predict, predict_stages
     from bickd_core.training.finish import measure
-    from bickd_core.training.start import file_sha256, teacher_reference, versions
+    from bickd_core.training.start import check_same_data, file_sha256, teacher_reference, versions
 
     weights = read_weights(file)
     say("loading the data", 0.1)
@@ -98,6 +98,20 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
     teacher = None if request.teacher is None else library.locate(request.teacher)
     run = RunFolder(folder, key=request.name)
     reference = None if teacher is None else teacher_reference(teacher, request.dataset, size)
+    info = RunInfo(
+        name=request.name,
+        role=request.role,
+        arch=request.arch,
+        dataset=request.dataset,
+        image_size=size,
+        in_channels=dataset.in_channels,
+        num_classes=dataset.num_classes,
+        data_content=dataset.content,
+        teacher=reference,
+        source=Source(kind="imported", file=file.name, sha256=file_sha256(file)),
+        versions=versions(),
+    )
+    check_same_data(info, dataset.content, library)
     save_weights(model, run.weights_path, metadata={"arch": request.arch})
     parts = (("validation", 0.15, 0.2), ("test", 0.35, 0.4))
     for split, start, share in parts:
@@ -112,21 +126,8 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
         predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
     run.write_stages(predict_stages(model, dataset))
     say("measuring its cost", 0.76)
-    run.write_info(
-        RunInfo(
-            name=request.name,
-            role=request.role,
-            arch=request.arch,
-            dataset=request.dataset,
-            image_size=size,
-            in_channels=dataset.in_channels,
-            num_classes=dataset.num_classes,
-            teacher=reference,
-            source=Source(kind="imported", file=file.name, sha256=file_sha256(file)),
-            cost=measure(model, (dataset.in_channels, size, size)),
-            versions=versions(),
-        )
-    )
+    cost = measure(model, (dataset.in_channels, size, size))
+    run.write_info(info.model_copy(update={"cost": cost}))
     say("laying out the map", 0.8)
     compute_layout(library, run, teacher=teacher)
     write_card(run, library)

@@ -51,7 +51,10 @@ class Cost(BaseModel):
 
 
 class RunInfo(BaseModel):
-    """run.yaml: what a run is and where it came from."""
+    """run.yaml: what a run is and where it came from.
+
+    data_content: `Dataset.content` when the run began; None for sets that come along and for older runs.
+    """
 
     model_config = ConfigDict(extra="forbid")
     format: int = FORMAT
@@ -63,6 +66,7 @@ class RunInfo(BaseModel):
     image_size: int
     in_channels: int
     num_classes: int
+    data_content: str | None = None
     config: TrainConfig | None = None
     teacher: TeacherRef | None = None
     extends: str | None = None

@@ -80,6 +80,8 @@ class Dataset:
             both count, so that they depend neither on the carving's seed nor on a limit: a network trained
             under one seed sees the same inputs under another.
         augmentation: the training transform for this data.
+        content: sha256 that tells one content of the whole source from another, at whatever validation seed and
+            limit; None for the sets that come along, whose content is known.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     augmentation: Augmentation
+    content: str | None = None
 
     @property
     def num_classes(self) -> int:
@@ -241,3 +244,5 @@ class Source:
     augmentation: Augmentation
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """`channel_statistics` of the train file, where the source knows them already."""
+    content: str | None = None
+    """As in `Dataset`."""

@@ -199,6 +199,7 @@ def load(name: str, size: int) -> Source:
         validation_size=validation_size(train.labels),
         augmentation=augmentation(size),
         statistics=(stored.mean, stored.std),
+        content=stored.content,
     )
 
 

@@ -238,6 +238,7 @@ def load_dataset(
         mean=mean,
         std=std,
         augmentation=source.augmentation,
+        content=source.content,
     )
 
 

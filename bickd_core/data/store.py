@@ -41,6 +41,8 @@ class Stored:
         rows, labels, paths: of each original part: its images, int64 [N], and names of files ("" where none).
         mean, std: of the train part / 255, one figure a channel.
         digests: sha256 of what the source was unpacked from.
+        content: sha256 over names of classes, labels and every row's CRC-32: of what the images are, not of
+            where they are or how old. It reads no image.
     """
 
     fingerprint: str
@@ -51,6 +53,7 @@ class Stored:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     digests: dict[str, str]
+    content: str
 
     def part(self, split: str) -> str:
         """The original part that "train", "validation" or "test" lies in; ids are positions in it."""
@@ -85,7 +88,22 @@ def read_store(folder: Path, size: int) -> Stored | None:
         tuple(about["mean"]),
         tuple(about["std"]),
         about["digests"],
+        _content(tuple(about["class_names"]), labels, checks, parts),
     )
+
+
+def _content(
+    class_names: tuple[str, ...],
+    labels: dict[str, np.ndarray],
+    checks: dict[str, np.ndarray],
+    parts: dict[str, Any],
+) -> str:
+    digest = hashlib.sha256(json.dumps(class_names).encode())
+    for part in sorted(parts):
+        digest.update(f"\n{part} {tuple(parts[part]['shape'])} {len(checks[part])}\n".encode())
+        digest.update(checks[part].astype("<u4").tobytes())
+        digest.update(labels[part].astype("<i8").tobytes())
+    return digest.hexdigest()
 
 
 def any_store(name: str) -> Stored | None:

@@ -85,6 +85,43 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
     return run.key
 
 
+def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
+    """Note in run.yaml which images the run works on, `Dataset.content`, or refuse others than before.
+
+    Raises:
+        RunError: they are others than when this run began, or than those of its teacher or of what it extends.
+    """
+    info = run.info()
+    if content is None:
+        return
+    if info.data_content not in (None, content):
+        raise RunError(
+            f"the images in {info.dataset} are others than when this run began; put them back as they were and "
+            "resume, or start a new run."
+        )
+    check_same_data(info, content, library)
+    if info.data_content is None:
+        run.write_info(info.model_copy(update={"data_content": content}))
+
+
+def check_same_data(info: RunInfo, content: str | None, library: Library) -> None:
+    """Refuse images that are others than those of the teacher or of the run that is extended; older runs do not tell.
+
+    Raises:
+        RunError: which run had other images.
+    """
+    before = (
+        ("teacher", info.teacher and info.teacher.key, "train a teacher on them as they are"),
+        ("run", info.extends, "start a new run that extends none"),
+    )
+    for what, key, instead in before:
+        if key and library.locate(key).info().data_content not in (None, content):
+            raise RunError(
+                f"the images in {info.dataset} are others than those of {what} '{key}'; put them back as they were, "
+                f"or {instead}."
+            )
+
+
 def extension(run: RunFolder, epochs: int) -> TrainConfig:
     """The config that takes a finished run `epochs` further, with all else as it was.
 

@@ -26,7 +26,7 @@ from bickd_core.launch.slots import wait_for_slot
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
 from bickd_core.training.config import TrainConfig, one_sentence
-from bickd_core.training.start import file_sha256
+from bickd_core.training.start import file_sha256, settle_data
 
 if TYPE_CHECKING:
     from bickd_core.training.setup import Job
@@ -190,6 +190,8 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
     configs = [_checked_config(entrant.run, library) for entrant in entrants]
     jobs = build_race(configs, library)
+    for entrant in entrants:
+        settle_data(entrant.run, jobs[0].dataset.content, library)
     print(jobs[0].hardware.reason, flush=True)
     for entrant, job in zip(entrants, jobs, strict=True):
         entrant.reporter.device(job.hardware.reason)

@@ -9,10 +9,12 @@ from run_helpers import small_config
 
 from bickd_core.cli import main
 from bickd_core.comparing import measure
-from bickd_core.runs import Library
+from bickd_core.data import load_dataset
+from bickd_core.importing import ImportRequest, import_weights
+from bickd_core.runs import Library, RunError
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
-from bickd_core.training.start import create_run
+from bickd_core.training.start import create_run, extension, settle_data
 from bickd_core.training.worker import work
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
@@ -76,3 +78,75 @@ def test_a_folder_that_disappeared_fails_in_one_sentence_and_can_be_resumed(flag
     assert run.status().error == (f"the folder {flags} is not there; was it moved, or is a disk not mounted?")
     shutil.move(flags.parent / "elsewhere", flags)
     assert work(run, library) == "finished"
+
+
+def repaint(path):
+    """Another picture in the place of this one; returns what puts it back."""
+    before = path.read_bytes()
+    Image.fromarray(np.full((16, 16, 3), 200, dtype=np.uint8)).save(path)
+    return lambda: path.write_bytes(before)
+
+
+def test_a_run_notes_its_images_and_is_not_resumed_on_others(flags, library):
+    config = small_config(dataset=f"folder:{flags}", train_limit=None, batch_size=16)
+    run = create_run(config, library, name="a")
+    assert run.info().data_content is None
+    assert fit(build_job(config, library), run, stop_after=(1, 2)) == "stopped"
+    settle_data(run, load_dataset(config.dataset).content, library)
+    noted = run.info().data_content
+    assert noted is not None
+    put_back = repaint(flags / "train" / "red" / "03.png")
+    assert work(run, library) == "failed"
+    assert run.status().error == (
+        f"the images in folder:{flags} are others than when this run began; put them back as they were and resume, "
+        "or start a new run."
+    )
+    put_back()  # at another time: what is in them counts
+    assert work(run, library) == "finished"
+    assert run.info().data_content == noted
+
+
+@pytest.fixture
+def taught(flags, library):
+    config = small_config(
+        dataset=f"folder:{flags}", train_limit=None, batch_size=16, epochs=1, role="teacher"
+    )
+    run = create_run(config, library, name="master")
+    assert work(run, library) == "finished"
+    return run
+
+
+def test_a_student_on_other_images_than_its_teachers_is_refused(flags, library, taught):
+    config = small_config(
+        dataset=f"folder:{flags}", teacher="master", objective={"kind": "kd"}, epochs=1, batch_size=16,
+        train_limit=40, validation_seed=3,
+    )  # fmt: skip
+    same = create_run(config, library, name="same")
+    assert work(same, library) == "finished"
+    assert same.info().data_content == taught.info().data_content  # whatever part of them is for what
+
+    repaint(flags / "test" / "red" / "03.png")
+    other = create_run(config, library, name="other")
+    assert work(other, library) == "failed"
+    assert other.status().error == (
+        f"the images in folder:{flags} are others than those of teacher 'master'; put them back as they were, or "
+        "train a teacher on them as they are."
+    )
+    request = ImportRequest(
+        arch="convnet-small", dataset=f"folder:{flags}", teacher="master", role="student", name="brought"
+    )
+    with pytest.raises(RunError, match="others than those of teacher 'master'"):
+        import_weights(same.weights_path, request, library)
+    longer = create_run(extension(same, 1), library, name="longer")
+    assert work(longer, library) == "failed"
+
+    taught.write_info(taught.info().model_copy(update={"data_content": None}))  # as of an older version
+    assert work(other, library) == "finished"
+    imported = import_weights(same.weights_path, request, library)
+    assert imported.info().data_content == other.info().data_content != same.info().data_content
+
+
+def test_sets_that_come_along_need_no_such_note(library):
+    run = create_run(small_config(epochs=1), library, name="digits")
+    assert work(run, library) == "finished"
+    assert run.info().data_content is None
