@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -11,8 +12,11 @@ from run_helpers import random_predictions, small_config
 
 from bickd_core import cli
 from bickd_core.cli import main, plain, values
+from bickd_core.data import load_dataset
+from bickd_core.data.kept_images import kept_images
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library
+from bickd_core.status import Status
 from bickd_core.training.config import TrainConfig
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
@@ -285,6 +289,46 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     code, out, _ = bickd("cache", "clear")
     assert "MB freed" in out
     assert bickd("cache")[1].startswith("0.0 MB of")
+
+
+@pytest.fixture
+def decoded(tmp_path):
+    """Two data sets of arrays, decoded into the cache; the first at two sizes."""
+    names = []
+    for name in ("letters", "signs"):
+        path = tmp_path / f"{name}.npz"
+        images = np.random.default_rng(0).integers(0, 256, (40, 10, 10), dtype=np.uint8)
+        np.savez(path, images=images, labels=np.arange(40) % 2)
+        names.append(f"npz:{path}")
+    for name, size in ((names[0], 10), (names[0], 16), (names[1], 10)):
+        load_dataset(name, image_size=size)
+    return names
+
+
+def test_decoded_images_are_listed_with_whether_their_source_is_there(bickd, decoded):
+    Path(decoded[1].removeprefix("npz:")).unlink()
+    code, out, _ = bickd("cache")
+    assert code == 0
+    words = re.sub(r"[│\s]+", " ", out)
+    assert re.search(r" 10, 16 40 0\.0 there [0-9a-f]{16} ", words)
+    assert re.search(r" 10 40 0\.0 gone [0-9a-f]{16} ", words)
+    assert re.search(r"0\.0 MB are decoded images in \S+/own\n$", out)
+
+
+def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(bickd, decoded, make_run):
+    run = make_run("busy", state="running", info={"dataset": decoded[0]})
+    assert "decoded images" not in bickd("cache", "clear")[1]
+    assert len(kept_images()) == 2
+    out = bickd("cache", "clear", "images")[1]
+    assert "0.0 MB freed: decoded images in" in out
+    assert f"{decoded[0]} stays: a run works on it, or it is being decoded.\n" in out
+    assert [kept.name for kept in kept_images()] == decoded[:1]
+    run.write_status(Status("stopped"))
+    out = bickd("cache", "clear", "views", "images")[1]
+    assert out.count(" MB freed: ") == 2
+    assert kept_images() == []
+    assert load_dataset(decoded[0], image_size=16).num_classes == 2  # decoded again
+    assert bickd("cache", "clear", "pictures")[0] == 2
 
 
 def test_a_finished_run_is_extended_by_a_new_one(bickd, library):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bickd_core.flags import plain, values
-from bickd_core.runs import Library
+from bickd_core.runs import Library, RunError
 from bickd_core.sweeps.definition import Shared, Sweep, planned_runs
 
 SharedOptions = plain(Shared)
@@ -87,33 +88,87 @@ class Extend:
 
 @dataclass
 class Cache:
-    """List or clear the teacher's stored views, which runs on the same teacher and data share."""
+    """List or clear what is kept to save time: the teacher's stored views, and decoded images of one's own.
+
+    Runs on the same teacher and data share both.
+    """
 
     what: Annotated[Literal["list", "clear"], tyro.conf.Positional] = "list"
-    """`clear` removes all of them; a run that needs one makes it again."""
+    """`clear` removes what is named after it."""
+    parts: Annotated[tuple[Literal["views", "images"], ...], tyro.conf.Positional] = ("views",)
+    """`views`: the next run that needs one makes it again. `images`: they are decoded again from their source; where it
+    is gone, so are the pictures on the pages. Images that a run works on stay."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.training.view_store import budget_bytes, clear, shelves, views_folder
-
-        if self.what == "clear":
-            print(f"{clear() / 1e6:,.1f} MB freed in {views_folder()}")
+        if self.what == "list":
+            _list_views()
+            _list_images()
             return 0
-        found = shelves()
-        table = Table("teacher", "data", "outputs", "views", "MB", "folder")
-        for shelf in found:
-            table.add_row(
-                shelf.teacher,
-                shelf.dataset,
-                ", ".join(shelf.names),
-                f"{shelf.views:,}",
-                f"{shelf.bytes / 1e6:,.1f}",
-                shelf.path.name,
-            )
-        if found:
-            print_table(table)
-        total = sum(shelf.bytes for shelf in found)
-        print(f"{total / 1e6:,.1f} MB of {budget_bytes() / 1e6:,.0f} MB (BICKD_VIEWS_GB) in {views_folder()}")
+        if "views" in self.parts:
+            from bickd_core.training.view_store import clear, views_folder
+
+            print(f"{clear() / 1e6:,.1f} MB freed: the teacher's views in {views_folder()}")
+        if "images" in self.parts:
+            from bickd_core.data.kept_images import clear_images, images_folder
+
+            freed, left = clear_images(used=_worked_on(library))
+            print(f"{freed / 1e6:,.1f} MB freed: decoded images in {images_folder()}")
+            for kept in left:
+                print(f"{kept.name} stays: a run works on it, or it is being decoded.")
         return 0
+
+
+def _worked_on(library: Library) -> set[str]:
+    """The data sets of the runs that are at work."""
+    found = set()
+    for run in library.runs():
+        with suppress(RunError):
+            status = run.status()
+            if status.active and not status.stale():
+                found.add(run.info().dataset)
+    return found
+
+
+def _list_views() -> None:
+    from bickd_core.training.view_store import budget_bytes, shelves, views_folder
+
+    found = shelves()
+    table = Table("teacher", "data", "outputs", "views", "MB", "folder")
+    for shelf in found:
+        table.add_row(
+            shelf.teacher,
+            shelf.dataset,
+            ", ".join(shelf.names),
+            f"{shelf.views:,}",
+            f"{shelf.bytes / 1e6:,.1f}",
+            shelf.path.name,
+        )
+    if found:
+        print_table(table)
+    total = sum(shelf.bytes for shelf in found)
+    print(
+        f"{total / 1e6:,.1f} MB of {budget_bytes() / 1e6:,.0f} MB (BICKD_VIEWS_GB) are the teacher's views in "
+        f"{views_folder()}"
+    )
+
+
+def _list_images() -> None:
+    from bickd_core.data.kept_images import images_folder, kept_images
+
+    found = kept_images()
+    table = Table(Column("data", overflow="fold"), "pixels", "images", "MB", "source", "folder")
+    for kept in found:
+        table.add_row(
+            kept.name,
+            ", ".join(str(size) for size in kept.sizes),
+            f"{kept.images:,}",
+            f"{kept.bytes / 1e6:,.1f}",
+            "there" if kept.source_there else "gone",
+            kept.path.name,
+        )
+    if found:
+        print_table(table)
+    print(f"{sum(kept.bytes for kept in found) / 1e6:,.1f} MB are decoded images in {images_folder()}")
 
 
 def print_table(table: Table) -> None:
