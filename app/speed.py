@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app import races
 from app.training import train_images
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo
 from bickd_core.training.config import TrainConfig
@@ -33,6 +34,7 @@ class Speed:
         images_per_second: in training steps.
         loading, evaluating, finishing: seconds before the first step, after each epoch, after the last.
         device: device, precision and threads, each with its reason.
+        students: how many it trains side by side; a step is then one of all of them, and the last part that of all.
     """
 
     images_per_second: float
@@ -40,6 +42,7 @@ class Speed:
     evaluating: float
     finishing: float
     device: str
+    students: int = 1
 
     def seconds(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
         """The expected time of a whole run."""
@@ -47,8 +50,8 @@ class Speed:
 
     def beside(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
         """Seconds of it beside the training steps: start-up, evaluation, and the last part as finished runs had it."""
-        told = [run.beside - self.loading - run.epochs * self.evaluating for run in finished]
-        last = max(2.0, statistics.median(told)) if told else self.finishing
+        told = [run.beside - self.loading - run.epochs * self.evaluating / self.students for run in finished]
+        last = self.students * max(2.0, statistics.median(told)) if told else self.finishing
         return self.loading + config.epochs * self.evaluating + last
 
 
@@ -73,10 +76,17 @@ class Finished:
 
 
 def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]) -> list[Finished]:
-    """One's own finished runs on the same data, the newest five: how long start-up, evaluation and the map took here."""
+    """One's own finished runs on the same data, the newest five: how long start-up, evaluation and the map took here.
+
+    Those of a race are left out: a racer's time is that of all.
+    """
     found = []
+    runs = list(runs)
+    alone = {
+        group[0].key for group in races.groups(run for run, _ in runs if not run.read_only) if len(group) == 1
+    }
     for run, about in runs:
-        if run.read_only or about.config is None or about.dataset != config.dataset:
+        if run.key not in alone or run.read_only or about.config is None or about.dataset != config.dataset:
             continue
         with contextlib.suppress(RunError):
             status = run.status()
@@ -95,19 +105,29 @@ def _step_images(config: TrainConfig) -> int:
     return images // batch * batch
 
 
-def speed_key(config: TrainConfig) -> str:
-    """Configs with the same key train equally fast: seeds, epochs, learning rate and the like are left out."""
+def speed_key(configs: Sequence[TrainConfig]) -> str:
+    """Races with the same key train equally fast: seeds, epochs, learning rate and the like are left out."""
     stays = {"epochs", "train_limit", "seeds", "schedule", "validation_seed", "probe_size"}
-    relevant = config.model_dump(mode="json", exclude=stays)
-    relevant["optimizer"] = config.optimizer.kind
+    relevant = [
+        {**config.model_dump(mode="json", exclude=stays), "optimizer": config.optimizer.kind}
+        for config in configs
+    ]
     return json.dumps(relevant, sort_keys=True)
+
+
+def guess_seconds(configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder, RunInfo]]) -> float | None:
+    """What runs most like these would take one after the other; None where one has none like it."""
+    found = [(guess(config, runs), config) for config in configs]
+    return (
+        sum(rough.seconds(config) for rough, config in found if rough) if all(r for r, _ in found) else None
+    )
 
 
 def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Guess | None:
     """The speed of the run most like this one: same model and data; one's own before a bundled one."""
     finished = finished_runs(config, runs)
     beside = statistics.median(run.beside for run in finished) if finished else BESIDE_SECONDS
-    best: tuple[tuple[bool, ...], RunFolder] | None = None
+    best: tuple[tuple[bool, ...], RunFolder, list[float]] | None = None
     for run, about in runs:
         if about.config is None or (about.arch, about.dataset) != (config.arch, config.dataset):
             continue
@@ -119,15 +139,15 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
             not run.read_only,
         )
         if best is None or alike > best[0]:
-            best = (alike, run)
+            speeds = sorted(r["images_per_second"] for r in run.metrics() if r.get("images_per_second"))
+            best = (alike, run, speeds) if speeds else best
     if best is None:
         return None
-    speeds = sorted(r["images_per_second"] for r in best[1].metrics() if r.get("images_per_second"))
-    return Guess(speeds[len(speeds) // 2], best[1].key, beside) if speeds else None
+    return Guess(best[2][len(best[2]) // 2], best[1].key, beside)
 
 
 class SpeedMeter:
-    """Measures one config at a time in a process; a newer wish ends the older measurement.
+    """Measures one run or race at a time in a process; a newer wish ends the older measurement.
 
     Args:
         known: results by `speed_key`, which several meters may share: a `Speed`, or a sentence on why there is none.
@@ -136,23 +156,23 @@ class SpeedMeter:
     def __init__(self, library: Library, known: dict[str, Speed | str]) -> None:
         self._library = library
         self._known = known
-        self._wanted: tuple[str, TrainConfig, float] | None = None
+        self._wanted: tuple[str, Sequence[TrainConfig], float] | None = None
         self._process: subprocess.Popen[str] | None = None
         self._key = ""
         self._since = 0.0
 
-    def ask(self, config: TrainConfig) -> Speed | str | None:
+    def ask(self, configs: Sequence[TrainConfig]) -> Speed | str | None:
         """The speed, the reason why there is none, or None while it is being measured; call again to go on."""
-        key = speed_key(config)
+        key = speed_key(configs)
         if key in self._known:
             self.close()
             return self._known[key]
         now = time.monotonic()
         if self._wanted is None or self._wanted[0] != key:
             self.close()
-            self._wanted = (key, config, now)
+            self._wanted = (key, configs, now)
         elif self._process is None and now - self._wanted[2] >= SETTLE_SECONDS:
-            self._start(key, config)
+            self._start(key, configs)
         elif self._process is not None:
             self._collect(now)
         return self._known.get(key)
@@ -164,9 +184,11 @@ class SpeedMeter:
             self._process.communicate()
         self._process, self._wanted = None, None
 
-    def _start(self, key: str, config: TrainConfig) -> None:
+    def _start(self, key: str, configs: Sequence[TrainConfig]) -> None:
         asked = {
-            "config": config.model_copy(update={"epochs": 1}).model_dump(mode="json"),
+            "configs": [
+                config.model_copy(update={"epochs": 1}).model_dump(mode="json") for config in configs
+            ],
             "shelf": str(self._library.shelf.resolve()),
             "own": str(self._library.own.resolve()),
         }
@@ -206,5 +228,5 @@ def read_answer(printed: str) -> Speed | str:
         return "The speed could not be measured here; the run itself may still work."
     if "error" in answer:
         return str(answer["error"])
-    names = ("images_per_second", "loading", "evaluating", "finishing", "device")
+    names = ("images_per_second", "loading", "evaluating", "finishing", "device", "students")
     return Speed(**{name: answer[name] for name in names})

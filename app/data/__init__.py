@@ -89,6 +89,8 @@ from app.data.runs import (
     with_predictions,
 )
 from app.data.samples import image_credit, pair_samples, thumbnails
+from app.data.seeds import TEMPERATURE as SEEDS_TEMPERATURE
+from app.data.seeds import SeedGroup, seed_groups
 from app.data.taken import selection_probabilities, selection_table
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "BASES",
     "DEFAULT_DATASET",
     "MEASURES",
+    "SEEDS_TEMPERATURE",
     "BestTemperature",
     "CalibrationGap",
     "CellParts",
@@ -112,6 +115,7 @@ __all__ = [
     "MapView",
     "Model",
     "OverSeeds",
+    "SeedGroup",
     "accuracy_difference",
     "best_temperature",
     "calibration",
@@ -165,6 +169,7 @@ __all__ = [
     "row_cosines",
     "rows_similarity",
     "sampled",
+    "seed_groups",
     "selection_probabilities",
     "selection_table",
     "sharpness",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, with_predictions
+from app.data.seeds import one_a_seed, recipe
 from bickd_core.geometry import (
     ClassGeometry,
     CrossGeometry,
@@ -37,7 +38,6 @@ from bickd_core.geometry import (
 )
 from bickd_core.geometry import row_cosines as cosines
 from bickd_core.predictions import align
-from bickd_core.runs import RunInfo
 
 LARGE = 2_000_000
 """Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
@@ -213,21 +213,12 @@ class OverSeeds:
 
 def over_seeds(of: Comparison, model: Model, temperature: float) -> OverSeeds | None:
     """The spread over seeds, or None where there is one run alone."""
-    marks = []
-    for run in with_predictions(of.split):
-        if _recipe(info(run)) == _recipe(model.info):
-            marks.append(fingerprint(run.predictions_path(of.split)))
-    if len(marks) < 2:
+    alike = [run for run in with_predictions(of.split) if recipe(info(run)) == recipe(model.info)]
+    runs = one_a_seed([model.run, *alike])
+    if len(runs) < 2:
         return None
+    marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
     return _over_seeds(of.teacher.mark, tuple(marks), temperature)
-
-
-def _recipe(about: RunInfo) -> tuple[object, ...]:
-    """What two runs share when they differ in their seeds alone."""
-    if about.config is None or about.teacher is None:
-        return (about.name,)
-    config = about.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
-    return (about.teacher.weights_sha256, repr(config))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

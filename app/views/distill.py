@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from app import data, state
-from app.components import live, race_panel, train_form
+from app import data, queueing, state
+from app.components import live, queue, race_panel, train_form
 from app.plan import Plan, build_plan, start, told
-from app.speed import Guess, Speed, SpeedMeter, finished_runs, guess
+from app.queueing import Entry
+from app.speed import Guess, Speed, SpeedMeter, finished_runs, guess, guess_seconds
 from app.training import sentence
 from bickd_core.launch.slots import default_slots
 from bickd_core.runs import RunError, RunFolder, RunInfo
@@ -26,7 +26,7 @@ def show() -> None:
     if found is None:
         racers = _open_race()
         if racers:
-            _running_now(but=[run.key for run, _ in racers])
+            queue.show(but=[run.key for run, _ in racers])
             race_panel.show(racers, lambda: _leave([about for _, about in racers]))
         else:
             _new()
@@ -34,7 +34,7 @@ def show() -> None:
     run, about = found
     st.title(live.heading(about))
     st.caption(live.facts(about))
-    _running_now(but=[run.key])
+    queue.show(but=[run.key])
     live.panel(run, about, lambda: _leave([]))
 
 
@@ -94,7 +94,7 @@ def _new() -> None:
     st.caption(
         "It works in a process of its own: it goes on when you close this page, and the page finds it again."
     )
-    _running_now()
+    queue.show()
     left, right = st.columns([3, 2], gap="large")
     with left:
         form = train_form.show()
@@ -112,13 +112,12 @@ def _plan(form: dict[str, Any]) -> None:
     except ValueError as error:
         st.error(sentence(error))
         return
-    config = plan.configs[0]
-    st.write(told(plan, _teacher_of(config)))
+    st.write(told(plan, _teacher_of(plan.configs[0])))
     known = _speeds()
     meter = st.session_state.setdefault("distill-meter", SpeedMeter(data.library(), known))
-    waiting = meter.ask(config) is None
-    st.fragment(_estimate, run_every=1.0 if waiting else None)(config, waiting)
-    _queue()
+    waiting = meter.ask(plan.configs) is None
+    st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
+    _turn_of(queue.entries())
     turn = st.session_state.setdefault(_TURN, 0)
     st.button(
         "Start",
@@ -159,17 +158,19 @@ def _speeds() -> dict[str, Speed | str]:
     return {}
 
 
-def _estimate(config: TrainConfig, was_waiting: bool) -> None:
-    found = st.session_state["distill-meter"].ask(config)
+def _estimate(plan: Plan, was_waiting: bool) -> None:
+    configs = plan.configs
+    found = st.session_state["distill-meter"].ask(configs)
     if found is not None and was_waiting:
         st.rerun()
     with st.container(key="distill-estimate"):
         if isinstance(found, Speed):
-            finished = finished_runs(config, _runs())
-            st.metric("Time it will take", _spoken(found.seconds(config, finished)))
+            finished = finished_runs(configs[0], _runs())
+            _time(plan, found.seconds(configs[0], finished))
+            pace = f"{text.number(found.images_per_second)} images/s{' through all students' if plan.is_race else ''}"
             st.caption(
-                f"{text.number(found.images_per_second)} images/s, measured here just now; start-up, evaluation and the map "
-                f"take {text.duration(found.beside(config, finished))} of it"
+                f"{pace}, measured here just now; start-up, evaluation and the map "
+                f"take {text.duration(found.beside(configs[0], finished))} of it"
                 f"{', as your finished runs did' if finished else ''}."
             )
             st.caption(f"On: {found.device}.")
@@ -177,16 +178,47 @@ def _estimate(config: TrainConfig, was_waiting: bool) -> None:
         if isinstance(found, str):
             st.warning(sentence(ValueError(found)))
             return
-        rough: Guess | None = guess(config, _runs())
-        st.metric("Time it will take", "measuring …" if rough is None else _spoken(rough.seconds(config)))
-        if rough is not None:
-            st.caption(
-                f"A first guess: run {rough.key} made {text.number(rough.images_per_second)} images/s; start-up, evaluation "
-                f"and the map take {text.duration(rough.beside)} of it."
-            )
+        _first_guess(plan)
         st.caption(
             ":material/progress_activity: Measuring the speed on this machine; you can start before it is known."
         )
+
+
+def _first_guess(plan: Plan) -> None:
+    runs = _runs()
+    rough = guess_seconds(plan.configs, runs)
+    if rough is None:
+        st.metric("Time it will take", "measuring …")
+        return
+    _time(plan, rough)
+    first: Guess | None = guess(plan.configs[0], runs)
+    assert first is not None
+    if plan.is_race:
+        st.caption(
+            "A first guess, as if they were trained one after the other; a race shares the teacher's work."
+        )
+    else:
+        st.caption(
+            f"A first guess: run {first.key} made {text.number(first.images_per_second)} images/s; start-up, evaluation "
+            f"and the map take {text.duration(first.beside)} of it."
+        )
+
+
+def _time(plan: Plan, seconds: float) -> None:
+    """The time of the whole plan, from that of one run or race."""
+    slots, groups = default_slots(), len(plan.groups)
+    st.metric("Time it will take", _spoken(queueing.plan_seconds(groups, seconds, slots)))
+    if groups > 1:
+        st.caption(queueing.several(groups, seconds, slots, race=plan.is_race))
+
+
+def _turn_of(found: list[Entry]) -> None:
+    """When the plan's turn comes, where other work has the machine."""
+    wait = queueing.until_free(found)
+    if wait == 0:
+        return
+    when = "when there is a place" if wait is None else f"in {text.duration(wait)}"
+    st.caption(f"As many work here already as fit; this one waits for its turn and starts {when}.")
 
 
 def _runs() -> list[tuple[RunFolder, RunInfo]]:
@@ -203,47 +235,3 @@ def _teacher_of(config: TrainConfig) -> RunInfo | None:
         return None if config.teacher is None else data.info(data.library().find(config.teacher))
     except RunError:
         return None
-
-
-# -- what works already --------------------------------------------------------------------------------
-def _active() -> list[tuple[RunFolder, RunInfo]]:
-    found = []
-    for run in data.readable_runs()[0]:
-        if run.read_only:
-            continue
-        try:
-            status = run.status()
-        except RunError:
-            continue
-        if status.active and not status.stale():
-            found.append((run, data.info(run)))
-    return found
-
-
-def _running_now(but: Sequence[str] = ()) -> None:
-    runs = [(run, about) for run, about in _active() if run.key not in but]
-    if not runs:
-        return
-    with st.container(border=True, key="distill-running"):
-        st.markdown("**Running now**" if not but else "**Also running**")
-        for run, about in runs:
-            status = run.status()
-            words = "waiting for its turn" if status.state == "queued" else f"{status.progress.fraction:.0%}"
-            st.button(
-                f"{about.name} · {words}",
-                key=f"distill-watch-{run.key}",
-                icon=live.current_phase(run).icon,
-                on_click=_watch,
-                args=(run.key,),
-            )
-
-
-def _watch(key: str) -> None:
-    state.update(run=key, race=())
-
-
-def _queue() -> None:
-    busy = sum(run.status().state == "running" for run, _ in _active())
-    if busy >= default_slots():
-        words = "1 run is" if busy == 1 else f"{busy} runs are"
-        st.caption(f"{words} working here already, as many as fit; this one will wait for its turn.")

@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from app import data, state
-from app.components import import_form, live, run_details
+from app.components import import_form, live, run_details, seed_table
 from app.run_table import COLUMNS, Figures, accuracies, ordered, row
 from bickd_core.predictions import Predictions, PredictionsError
 from bickd_core.runs import RunError, RunFolder, RunInfo
 from bickd_viz import text
 
-_FILTERS = {"all": "All", "mine": "Mine", "bundled": "Bundled"}
+_SEEDS = "seeds"
+_VIEWS = {"all": "All", "mine": "Mine", "bundled": "Bundled", _SEEDS: "Over seeds"}
 _REFRESH_SECONDS = 2.0
 _ROW_PX = 36
 
@@ -34,12 +35,15 @@ def show() -> None:
         return
     which = st.segmented_control(
         "Show",
-        list(_FILTERS),
+        list(_VIEWS),
         key="runs-filter",
-        format_func=lambda which: _FILTERS[which],
+        format_func=lambda which: _VIEWS[which],
         required=True,
         default="all",
     )
+    if which == _SEEDS:
+        seed_table.show(runs)
+        return
     shown = ordered(pairs, which or "all")
     if not shown:
         st.info("None yet. Train one on Distill, or load weights above.")

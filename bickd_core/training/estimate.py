@@ -1,6 +1,6 @@
-"""How long a run will take here, by doing some of its steps: `python -m bickd_core.training.estimate`.
+"""How long a run, or a race of several, will take here, by doing some of its steps: `python -m bickd_core.training.estimate`.
 
-Reads {config, shelf, own} as JSON on standard input and prints one JSON object: what `measure_speed` returns, or
+Reads {configs, shelf, own} as JSON on standard input and prints one JSON object: what `measure_speed` returns, or
 {error: one sentence}.
 """
 
@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,53 +30,63 @@ FINISHING_SECONDS = 20.0
 
 
 def measure_speed(
-    config: TrainConfig, library: Library, *, seconds: float = 4.0, since: float | None = None
+    configs: Sequence[TrainConfig], library: Library, *, seconds: float = 4.0, since: float | None = None
 ) -> dict[str, Any]:
-    """Real steps for some seconds after a warm-up, and one evaluation.
+    """Real steps for some seconds after a warm-up, and one evaluation of each student.
 
-    The teacher's passes count as far as its views are not stored yet.
+    The teacher's passes count as far as its views are not stored yet, and once for all students.
 
     Args:
+        configs: of one run, or of the runs of a race.
         since: when loading began, as time.time() counts; this process's start counts Python's own imports, too.
 
     Returns:
-        images_per_second; loading, evaluating and finishing: seconds before the first step, after each epoch and
-        after the last; seconds: the expected time of the whole run; device: what it runs on and why.
+        images_per_second: of a step of all students; loading, evaluating and finishing: seconds before the first
+        step, after each epoch and after the last; seconds: the expected time of the whole; device: what it runs on
+        and why; students: how many.
     """
     from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
-    from bickd_core.training.setup import build_job
+    from bickd_core.training.setup import build_race
 
     began = time.time() if since is None else since
-    job = build_job(config, library)
+    jobs = build_race(configs, library)
+    job = jobs[0]
     missing = _views_to_make(job)
     job.batches.teacher = _live(job)
     loading = time.time() - began
     order = sample_order(len(job.train), 0, 0)
     batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
     for step in range(3):
-        train_step(job, batches[step % len(batches)], Position(step=step))
+        for each in jobs:
+            train_step(each, batches[step % job.steps], Position(step=step % job.steps))
     done, in_teacher, started = 0, 0.0, time.monotonic()
     while time.monotonic() - started < seconds:
-        picked, at = batches[done % len(batches)], Position(step=done + 3)
+        picked, at = batches[done % job.steps], Position(step=(done + 3) % job.steps)
         if job.batches.teacher is not None:
             inputs = job.batches.views.inputs(picked, 0)
             before = time.monotonic()
             job.batches.teacher.outputs(picked, inputs)
             in_teacher += time.monotonic() - before
-        train_step(job, picked, at)
+        for each in jobs:
+            train_step(each, picked, at)
         done += 1
-    # Each step was one of the student with a live teacher, and one more pass of the teacher, which is timed apart.
-    per_step = (time.monotonic() - started - 2 * in_teacher + missing * in_teacher) / done
+    # Each step was one of all students with a live teacher, and one more pass of the teacher, which is timed apart.
+    # Where an epoch is one step, its batch is kept, and the teacher's pass with it.
+    passes = 2 if job.steps > 1 else 1
+    per_step = (time.monotonic() - started - (passes - missing) * in_teacher) / done
     started = time.monotonic()
-    end_of_epoch(job, Position(seconds=1.0))
+    for each in jobs:
+        end_of_epoch(each, Position(seconds=1.0))
     evaluating = time.monotonic() - started
+    finishing = FINISHING_SECONDS * len(jobs)
     return {
         "images_per_second": job.batch_size / per_step,
         "loading": loading,
         "evaluating": evaluating,
-        "finishing": FINISHING_SECONDS,
-        "seconds": loading + config.epochs * (per_step * job.steps + evaluating) + FINISHING_SECONDS,
+        "finishing": finishing,
+        "seconds": loading + job.config.epochs * (per_step * job.steps + evaluating) + finishing,
         "device": job.hardware.reason,
+        "students": len(jobs),
     }
 
 
@@ -98,8 +109,8 @@ def main() -> None:
     asked = json.load(sys.stdin)
     library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
     try:
-        config = TrainConfig.model_validate(asked["config"])
-        print(json.dumps(measure_speed(config, library, since=psutil.Process().create_time())))
+        configs = [TrainConfig.model_validate(config) for config in asked["configs"]]
+        print(json.dumps(measure_speed(configs, library, since=psutil.Process().create_time())))
     except Exception as error:
         traceback.print_exc()
         print(json.dumps({"error": explain(error)}))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.speed import BESIDE_SECONDS, Finished, Speed, finished_runs, guess
+from app.speed import BESIDE_SECONDS, Finished, Speed, finished_runs, guess, guess_seconds, speed_key
 from bickd_core.runs import Library
-from bickd_core.training.config import TrainConfig
+from bickd_core.status import Worker
+from bickd_core.training.config import KDOptions, Seeds, TrainConfig
 
 SHELF = Path(__file__).parents[2] / "pretrained"
 CONFIG = TrainConfig.model_validate(
@@ -33,7 +35,18 @@ def test_the_expected_time_is_steps_and_start_and_end():
     # Finished runs tell: of 50 s beside steps over 4 epochs, 6 were loading and 2 evaluating.
     told = [Finished(50.0, 4), Finished(48.0, 4), Finished(900.0, 4)]
     assert speed.seconds(CONFIG, told) == pytest.approx(6 + steps + 1.5 + 42)
+    race = Speed(
+        images_per_second=40.0, loading=6.0, evaluating=1.0, finishing=40.0, device="CPU", students=2
+    )
+    assert race.seconds(CONFIG) == pytest.approx(6 + 3 * 192 / 40 + 3 * 1.0 + 40)
+    assert race.beside(CONFIG, told) == pytest.approx(6 + 3 * 1.0 + 2 * 42)  # each student evaluates in 0.5 s
     assert speed.beside(CONFIG, [Finished(1.0, 4)]) == pytest.approx(6 + 1.5 + 2)
+
+
+def test_races_of_the_same_methods_are_equally_fast_whatever_their_seeds():
+    other = CONFIG.model_copy(update={"objective": KDOptions(temperature=2.0)})
+    assert speed_key([CONFIG]) == speed_key([CONFIG.model_copy(update={"seeds": Seeds.all(3), "epochs": 9})])
+    assert len({speed_key(configs) for configs in ([CONFIG], [other], [CONFIG, other])}) == 3
 
 
 def test_own_finished_runs_are_read_and_bundled_ones_are_not(tmp_path: Path):
@@ -43,6 +56,8 @@ def test_own_finished_runs_are_read_and_bundled_ones_are_not(tmp_path: Path):
     rough = guess(CONFIG, bundled)
     assert rough is not None
     assert rough.beside == BESIDE_SECONDS
+    assert guess_seconds([CONFIG, CONFIG], bundled) == pytest.approx(2 * rough.seconds(CONFIG))
+    assert guess_seconds([CONFIG, CONFIG.model_copy(update={"arch": "vgg8"})], bundled) is None
     shutil.copytree(SHELF / "caltech95/kd-s0", tmp_path / "mine")
     runs = [(run, run.info()) for run in library.runs()]
     mine = library.find("mine")
@@ -52,4 +67,16 @@ def test_own_finished_runs_are_read_and_bundled_ones_are_not(tmp_path: Path):
     assert found.beside == pytest.approx(max(0.0, mine.status().seconds - trained), abs=1e-6)
     rough = guess(CONFIG, runs)
     assert rough is not None
+    shutil.copytree(SHELF / "caltech95/kd-s0", tmp_path / "waits")  # most like it, but not a step done
+    (tmp_path / "waits/metrics.jsonl").unlink()
+    assert guess(CONFIG, [(run, run.info()) for run in library.runs()]) == rough
     assert (rough.key, rough.beside) == ("mine", pytest.approx(found.beside))
+
+
+def test_a_racers_time_does_not_count_as_that_of_a_run_alone(tmp_path: Path):
+    library = Library(shelf=SHELF, own=tmp_path)
+    for name, pid in (("a", 1), ("b", 1), ("c", 2)):
+        shutil.copytree(SHELF / "caltech95/kd-s0", tmp_path / name)
+        run = library.find(name)
+        run.write_status(replace(run.status(), worker=Worker("here", pid, 1.0), seconds=500.0))
+    assert len(finished_runs(CONFIG, [(run, run.info()) for run in library.runs()])) == 1

@@ -401,12 +401,17 @@ def test_following_a_run_in_the_foreground(student, library, capsys):
 def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teacher):
     before = sorted(path.name for path in library.own.rglob("*"))
     asked = small_config(objective={"kind": "kd"}, teacher="teacher", epochs=7, train_limit=None)
-    found = measure_speed(asked, library, seconds=0.05)
-    longer = measure_speed(asked.model_copy(update={"epochs": 700}), library, seconds=0.05)
+    found = measure_speed([asked], library, seconds=0.05)
+    longer = measure_speed([asked.model_copy(update={"epochs": 700})], library, seconds=0.05)
     assert found["seconds"] > found["loading"] + found["finishing"] + 7 * found["evaluating"]
     assert found["images_per_second"] > 50
     assert longer["seconds"] > 5 * found["seconds"] / 7
     assert found["device"] == "CPU (asked for), fp32 (asked for), 1 thread (asked for)"
+    one_step = asked.model_copy(update={"epochs": 1, "train_limit": 60})
+    assert measure_speed([one_step], library, seconds=0.05)["images_per_second"] > 50
+    both = measure_speed([asked, asked], library, seconds=0.05)
+    assert (found["students"], both["students"]) == (1, 2)
+    assert both["finishing"] == 2 * found["finishing"]
     assert sorted(path.name for path in library.own.rglob("*")) == before
 
 
@@ -430,7 +435,7 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
     ],
 )
 def test_an_estimate_that_fails_says_why(config, error, library, monkeypatch, capsys):
-    asked = {"config": config, "shelf": str(library.shelf), "own": str(library.own)}
+    asked = {"configs": [config], "shelf": str(library.shelf), "own": str(library.own)}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
     monkeypatch.setattr("os.nice", lambda step: step)
     estimate_main()

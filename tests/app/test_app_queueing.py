@@ -1,0 +1,66 @@
+"""What works, what waits, and how long about."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from run_helpers import small_config
+
+from app.queueing import all_done, ends, entries, plan_seconds, several, until_free
+from bickd_core.runs import Library
+from bickd_core.status import Progress, Status, Worker
+from bickd_core.training.start import create_run
+
+HOST = "another-host"  # whose processes cannot be looked at: the heartbeat alone tells
+
+
+@pytest.fixture
+def library(tmp_path) -> Library:
+    return Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
+
+
+def put(library: Library, name: str, state: str, pid: int, left: float | None = None, age: float = 0.0):
+    run = create_run(small_config(epochs=4), library, name=name)
+    progress = Progress(1, 4, 0, 6, 100.0, left) if left is not None else Progress()
+    run.write_status(Status(state, progress, Worker(HOST, pid, 1.0), heartbeat=time.time() - age))  # type: ignore[arg-type]
+    return run, run.info()
+
+
+def test_races_are_one_entry_and_what_works_comes_first(library):
+    runs = [
+        put(library, "a", "queued", 1),
+        put(library, "b", "running", 2, 30.0),
+        put(library, "c", "running", 2, 60.0),
+        put(library, "d", "finished", 3),
+        put(library, "e", "running", 4, 10.0, age=1000.0),  # lost
+    ]
+    found = entries(runs, lambda configs: 20.0 * len(configs))
+    assert [entry.keys for entry in found] == [("b", "c"), ("a",)]
+    assert [entry.working for entry in found] == [True, False]
+    assert [entry.seconds_left for entry in found] == [90.0, 20.0]
+    assert [entry.words for entry in found] == ["25% · about 2 min left", "waits · about 20 s"]
+    assert found[1].title == "a"
+    assert "seed 1" in found[0].title
+    assert all_done(found, slots=1) == 110.0
+    assert all_done(found, slots=2) == 90.0
+    assert (until_free(found, 1), until_free(found, 2), until_free(found, 3)) == (110.0, 20.0, 0.0)
+
+
+def test_where_one_is_not_known_the_whole_is_not(library):
+    found = entries([put(library, "a", "queued", 1)], lambda configs: None)
+    assert found[0].words == "waits"
+    assert all_done(found, 1) is None
+    assert until_free(found, 1) is None
+    assert all_done([], 1) is None
+    assert until_free([], 1) == 0.0
+
+
+def test_a_free_place_takes_the_next():
+    assert ends(2, [], [4.0, 1.0, 1.0]) == [4.0, 1.0, 2.0]
+    assert ends(1, [3.0, 5.0], [1.0]) == [4.0]  # more than slots work: they were lowered meanwhile
+    assert plan_seconds(5, 60.0, 2) == 180.0
+    assert several(3, 600.0, 1, race=True) == "3 races one after the other, about 10 min each."
+    assert (
+        several(3, 600.0, 2, race=False) == "3 runs, 2 at a time, about 10 min each and slower side by side."
+    )

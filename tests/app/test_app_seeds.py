@@ -1,0 +1,81 @@
+"""Runs that differ in their seeds alone: who belongs together, and the figures against plain numpy."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import data
+from app.components.seed_table import seed_row
+from app.data.seeds import one_a_seed, recipe
+from bickd_core.runs import Library
+from bickd_core.training.config import Seeds
+
+SHELF = Path(__file__).parents[2] / "pretrained"
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    monkeypatch.setenv("BICKD_RUNS", str(tmp_path / "own"))
+    monkeypatch.setenv("BICKD_SHELF", str(SHELF))
+    return Library.default()
+
+
+def test_the_bundled_seeds_stand_a_line_a_method_with_figures_of_plain_numpy(library):
+    groups = {group.first.objective: group for group in data.seed_groups(library.runs())}
+    assert set(groups) == {"ce", "kd", "dist", "bickd"}
+    kd = groups["kd"]
+    assert (kd.keys, kd.seeds) == (tuple(f"caltech95/kd-s{s}" for s in (0, 1, 2)), (0, 1, 2))
+    teacher = library.find("caltech95/teacher").predictions("test")
+    right, same, overlaps = [], [], []
+    for key in kd.keys:
+        own = library.find(key).predictions("test")
+        assert (own.ids == teacher.ids).all()
+        right.append(np.mean([a == b for a, b in zip(own.predicted, own.labels, strict=True)]))
+        same.append(np.mean([a == b for a, b in zip(own.predicted, teacher.predicted, strict=True)]))
+        z = own.logits.astype(np.float64) / 4
+        P = np.exp(z - z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        columns = [P[:, c] / np.linalg.norm(P[:, c]) for c in range(P.shape[1])]
+        cosines = [a @ b for i, a in enumerate(columns) for j, b in enumerate(columns) if i != j]
+        overlaps.append(np.mean(cosines))
+    for spread, values in ((kd.accuracy, right), (kd.agreement, same), (kd.overlap, overlaps)):
+        assert spread == pytest.approx((np.mean(values), np.std(values, ddof=1)), abs=1e-6)
+    assert kd.n == 1208
+    assert not kd.shared_augmentation
+    row = seed_row(kd)
+    assert row["Method"] == "KD"
+    assert row["Seeds"] == "3: 0, 1, 2"
+    assert row["Test accuracy"] == f"{100 * np.mean(right):.1f}% ± {100 * np.std(right, ddof=1):.1f}"
+
+
+def copy(library: Library, name: str, **seeds: int):
+    shutil.copytree(SHELF / "caltech95/kd-s0", library.own / name)
+    run = library.find(name)
+    about = run.info()
+    config = about.config.model_copy(update={"seeds": Seeds(**seeds)})
+    run.write_info(about.model_copy(update={"config": config, "name": name}))
+    return run
+
+
+def test_a_repeated_seed_counts_once_and_a_shared_stream_is_said(library):
+    a = copy(library, "a", weights=0, order=0, augmentation=0)
+    again = copy(library, "b", weights=0, order=0, augmentation=0)
+    shared = copy(library, "c", weights=5, order=5, augmentation=0)
+    assert one_a_seed([a, again, shared]) == [a, shared]
+    assert data.seed_groups([a, again]) == []
+    (group,) = data.seed_groups([a, again, shared])
+    assert group.seeds == (0, 5)
+    assert group.shared_augmentation
+    assert seed_row(group)["Seeds"] == "2: 0, 5 (shared views)"
+
+
+def test_another_option_is_another_recipe(library):
+    kd = library.find("caltech95/kd-s0").info()
+    other = kd.model_copy(update={"config": kd.config.model_copy(update={"epochs": 41})})
+    assert recipe(kd) == recipe(library.find("caltech95/kd-s1").info())
+    assert recipe(kd) != recipe(other)
+    assert recipe(kd) != recipe(library.find("caltech95/dist-s0").info())
