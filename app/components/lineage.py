@@ -7,9 +7,11 @@ import streamlit as st
 from app import data, state
 from app.components import train_form
 from app.registry import open_page
-from app.training import sentence
+from app.speed import BESIDE_SECONDS
+from app.training import sentence, train_images
 from bickd_core.launch import local
 from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_core.training.config import TrainConfig
 from bickd_core.training.start import extension
 from bickd_viz import text
 
@@ -64,11 +66,9 @@ def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
         value=max(1, about.config.epochs // 2),
         key=f"{prefix}-extend-epochs",
     )
-    took = run.status().seconds
-    if took and not run.read_only:
-        st.caption(
-            f"{text.duration(epochs * took / about.config.epochs).capitalize()}, by what it took so far."
-        )
+    seconds = _expected(run, about.config, epochs)
+    if seconds is not None:
+        st.caption(f"{text.duration(seconds).capitalize()}, at the speed that it had.")
     if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
         return
     library = data.library()
@@ -80,3 +80,11 @@ def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
         return
     state.update(run=longer.key, race=())
     open_page("distill")
+
+
+def _expected(run: RunFolder, config: TrainConfig, epochs: int) -> float | None:
+    """At the speed of its last epoch; a bundled run was trained on another machine and tells nothing."""
+    speeds = [record["images_per_second"] for record in run.metrics() if record.get("images_per_second")]
+    if run.read_only or not speeds:
+        return None
+    return epochs * train_images(config) / speeds[-1] + BESIDE_SECONDS

@@ -51,13 +51,15 @@ def seed_row(group: data.SeedGroup) -> dict[str, Any]:
     seeds = ", ".join(str(seed) for seed in group.seeds)
     return {
         "Method": name,
-        "Model": MODELS[about.arch].title if about.arch in MODELS else about.arch,
-        "Data": dataset_title(about.dataset),
-        "Seeds": f"{count}: {seeds}{' (shared views)' if group.shared_augmentation else ''}",
         "Test accuracy": shown(group.accuracy, "percent"),
         "Agreement": shown(group.agreement, "percent"),
         "Overlap": shown(group.overlap),
         "Minutes": shown(group.minutes),
-        "n": text.count(group.n),
+        "Seeds": f"{count}: {seeds}{' (shared views)' if group.shared_augmentation else ''}",
+        "Model": MODELS[about.arch].title if about.arch in MODELS else about.arch,
+        "Data": dataset_title(about.dataset),
+        "Images": text.count(group.n),
         "Epochs": None if about.config is None else str(about.config.epochs),
+        "Teacher": None if about.teacher is None else about.teacher.key,
+        "First run": group.keys[0],
     }
