@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.imports import BASE, name_for, safe_file_name
-from bickd_core.data import DATASETS
+from bickd_core.data import DATASETS, DatasetInfo, dataset_title
 from bickd_core.looking import header_shapes
 from bickd_core.models import Recognised, nearest_networks, recognise
+from bickd_viz import text
 
 LIMIT_SECONDS = 120.0
 _GENERIC = {"model", "weights", "checkpoint", "best", "last", "final", "state", "pytorch_model", "ckpt"}
@@ -25,7 +26,7 @@ class Look:
     """What was found: a network, or a sentence on why none.
 
     Attributes:
-        datasets: the data that its classes and channels fit.
+        datasets: the sets that come along with its classes and channels; one's own may have them as well.
         name: a run's name, from the file's; from network and data where the file's says nothing.
     """
 
@@ -54,17 +55,22 @@ def judge(shapes: Mapping[str, Sequence[int]], file_name: str) -> Look:
         for name, about in DATASETS.items()
         if (about.num_classes, about.in_channels) == (network.num_classes, network.in_channels)
     )
-    problem = ""
-    if not fitting:
-        known = ", ".join(f"{name} {about.num_classes}" for name, about in DATASETS.items())
-        problem = (
-            f"This is a {network.title} for {network.num_classes} classes of images with {network.in_channels} "
-            f"{'channel' if network.in_channels == 1 else 'channels'}, and no data known here have these (classes: {known})."
-        )
     name = name_for(file_name)
     if name.lower() in _GENERIC:
         name = "-".join([*fitting[:1], network.name])
-    return Look(name, network, fitting, problem)
+    return Look(name, network, fitting)
+
+
+def unfit(network: Recognised, about: DatasetInfo) -> str:
+    """The sentence on data of other classes or channels than the network's, or ""."""
+    shapes = (network.num_classes, network.in_channels), (about.num_classes, about.in_channels)
+    if shapes[0] == shapes[1]:
+        return ""
+    mine, theirs = (
+        f"{text.counted(classes, 'class', 'classes')} of images with {text.counted(channels, 'channel')}"
+        for classes, channels in shapes
+    )
+    return f"The file is for {mine}, and {dataset_title(about.name)} has {theirs}; choose the data that it was trained on."
 
 
 def _none_fits(shapes: Mapping[str, Sequence[int]]) -> str:

@@ -9,12 +9,13 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import data, imports, state
-from app.components import live
-from app.looking import Look, look
+from app.components import data_form, live
+from app.looking import Look, look, unfit
+from app.model_choice import choices
 from app.training import sentence, teachers_for
-from bickd_core.data import DATASETS
+from bickd_core.data import DATASETS, DatasetInfo
 from bickd_core.importing import ImportRequest
-from bickd_core.models.catalogue import MODELS
+from bickd_core.models import Recognised
 from bickd_core.runs import RunError
 from bickd_viz import text
 
@@ -22,6 +23,7 @@ _FOLDER = "runs-import-folder"
 _OUTCOME = "runs-import-outcome"
 _LOOK = "runs-import-look"
 _NAMED = "runs-import-named"
+_SIZE_OF = "runs-import-size-of"
 _NO_TEACHER = "none"
 
 
@@ -77,26 +79,9 @@ def _form(busy: bool) -> None:
     problem = _look_inside(upload)
     left, right = st.columns(2)
     with left:
-        arch = st.selectbox(
-            "Architecture",
-            list(MODELS),
-            key="runs-arch",
-            format_func=lambda name: f"{MODELS[name].title} ({name})",
-        )
-        dataset = st.selectbox(
-            "Data", list(DATASETS), key="runs-dataset", format_func=lambda name: DATASETS[name].title
-        )
-        sizes = DATASETS[dataset].image_sizes
-        size = sizes[0]
-        if len(sizes) > 1:
-            size = st.segmented_control(
-                "Image size",
-                sizes,
-                key="runs-size",
-                default=sizes[0],
-                required=True,
-                format_func=lambda side: f"{side} × {side}",
-            )
+        about = data_form.choose("runs", data.DEFAULT_DATASET)
+        size = _size(about)
+        arch = _architecture(about, size)
     with right:
         role = st.segmented_control(
             "Role", ["teacher", "student"], key="runs-role", default="teacher", required=True, width="stretch"
@@ -104,7 +89,7 @@ def _form(busy: bool) -> None:
         teacher = _NO_TEACHER
         if role == "student":
             pairs = [(run, data.info(run)) for run in data.readable_runs()[0]]
-            keys = [*teachers_for(pairs, dataset, size or sizes[0]), _NO_TEACHER]
+            keys = [*([] if about is None else teachers_for(pairs, about.name, size)), _NO_TEACHER]
             teacher = st.selectbox(
                 "Its teacher",
                 keys,
@@ -115,22 +100,24 @@ def _form(busy: bool) -> None:
         name = st.text_input(
             "Name of the run", key="runs-name", placeholder="from the file's name", max_chars=80
         )
+    if upload is not None and not problem:
+        problem = _unfit(about)
     if not st.button(
         "Check and load",
         key="runs-load",
         type="primary",
         icon=":material/fact_check:",
-        disabled=busy or bool(problem),
+        disabled=busy or bool(problem) or about is None,
     ):
         return
     st.session_state.pop(_OUTCOME, None)
-    if upload is None:
+    if upload is None or about is None:
         st.error("Choose a weights file first.")
         return
     try:
         request = ImportRequest(
             arch=arch,
-            dataset=dataset,
+            dataset=about.name,
             image_size=size,
             role=role or "teacher",
             teacher=None if teacher == _NO_TEACHER else teacher,
@@ -141,6 +128,43 @@ def _form(busy: bool) -> None:
         st.error(sentence(error))
         return
     st.rerun()
+
+
+def _size(about: DatasetInfo | None) -> int:
+    """Pixels a side, asked for where there is a choice."""
+    if about is None:
+        return DATASETS[data.DEFAULT_DATASET].default_image_size
+    if len(about.image_sizes) == 1:
+        return about.default_image_size
+    if st.session_state.get(_SIZE_OF) != about.name or "runs-size" not in st.session_state:
+        st.session_state[_SIZE_OF] = about.name
+        st.session_state["runs-size"] = about.default_image_size
+    chosen = st.segmented_control(
+        "Image size",
+        about.image_sizes,
+        key="runs-size",
+        required=True,
+        format_func=lambda side: f"{side} × {side}",
+    )
+    return chosen or about.default_image_size
+
+
+def _architecture(about: DatasetInfo | None, size: int) -> str:
+    """One of all networks, by family and size, each with what it costs on these data."""
+    shape = about or DATASETS[data.DEFAULT_DATASET]
+    found = choices(shape.num_classes, shape.in_channels, size)
+    return st.selectbox(
+        "Architecture", list(found), key="runs-arch", format_func=lambda name: found[name].label
+    )
+
+
+def _unfit(about: DatasetInfo | None) -> str:
+    """The sentence that refuses data which the file's network was not made for, shown as well; or ""."""
+    network = st.session_state[_LOOK][1].network
+    problem = "" if about is None or network is None else unfit(network, about)
+    if problem:
+        st.error(problem)
+    return problem
 
 
 def _forget() -> None:
@@ -165,7 +189,12 @@ def _look_inside(upload: Any) -> str:
         network = found.network
         st.caption(
             f":material/check: Its tensors are those of {network.title} for {network.num_classes} classes and "
-            f"{text.counted(network.in_channels, 'channel')}."
+            f"{text.counted(network.in_channels, 'channel')}"
+            + (
+                "."
+                if found.datasets
+                else "; no data that come along have these, so point to images of your own."
+            )
         )
     return found.problem
 
@@ -174,13 +203,32 @@ def _choose(found: Look, before: Look | None) -> None:
     """Write what was found into the form; a name that was typed stays."""
     if found.network is not None:
         st.session_state["runs-arch"] = found.network.name
-    if found.datasets and st.session_state.get("runs-dataset") not in found.datasets:
-        st.session_state["runs-dataset"] = found.datasets[0]
+        _choose_data(found.network, found.datasets)
     if st.session_state.get("runs-name", "") in (
         "",
         "" if before is None else st.session_state.get(_NAMED, ""),
     ):
         st.session_state[_NAMED] = st.session_state["runs-name"] = data.library().free_name(found.name)
+
+
+def _choose_data(network: Recognised, fitting: tuple[str, ...]) -> None:
+    """The first set with the network's classes and channels: one that comes along, else one's own of another run.
+
+    A path that was typed stays.
+    """
+    chosen = st.session_state.get("runs-dataset")
+    if chosen in fitting or (chosen == data_form.OWN and st.session_state.get("runs-own")):
+        return
+    if fitting:
+        st.session_state["runs-dataset"] = fitting[0]
+        return
+    known = (data.info(run) for run in data.readable_runs()[0])
+    shape = (network.num_classes, network.in_channels)
+    st.session_state["runs-own"] = next(
+        (a.dataset for a in known if a.dataset not in DATASETS and (a.num_classes, a.in_channels) == shape),
+        "",
+    )
+    st.session_state["runs-dataset"] = data_form.OWN
 
 
 def _progress() -> None:

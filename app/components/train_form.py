@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import data, state
-from app.components import method_form, model_costs
+from app.components import data_form, method_form, model_costs
 from app.model_choice import choices
 from app.plan import method_of
 from app.run_table import parameters
@@ -17,17 +17,15 @@ from app.training import (
     SCHEDULES,
     Budget,
     form_of,
-    sentence,
     teachers_for,
 )
-from bickd_core.data import DATASETS, dataset_info, named
+from bickd_core.data import dataset_info
 from bickd_core.runs import RunError, RunInfo
 from bickd_core.training.config import TrainConfig
 from bickd_viz import text
 
 _STORE = "distill-form"
 _FROM_LABELS = "none"
-_OWN_DATA = "own"
 PRECISIONS = {"auto": "best for the device", "fp32": "fp32", "bf16": "bf16"}
 
 
@@ -80,30 +78,10 @@ def show() -> dict[str, Any] | None:
 def _data(form: dict[str, Any]) -> bool:
     """Data and image size; False where they are one's own and not there yet, which is then said."""
     before = form.get("dataset")
-    choices = [*DATASETS, _OWN_DATA]
-    own = before is not None and before not in DATASETS
-    if st.session_state.get("distill-dataset") not in choices:
-        st.session_state["distill-dataset"] = _OWN_DATA if own else before or data.DEFAULT_DATASET
-    chosen = st.selectbox(
-        "Data",
-        choices,
-        key="distill-dataset",
-        format_func=lambda name: DATASETS[name].title if name in DATASETS else "Images of your own…",
-    )
-    try:
-        about = dataset_info(_own_data(str(before) if own else "") if chosen == _OWN_DATA else chosen)
-    except LookupError:
-        return False
-    except ValueError as error:
-        st.error(sentence(error))
+    about = data_form.choose("distill", before or data.DEFAULT_DATASET)
+    if about is None:
         return False
     form["dataset"] = about.name
-    if chosen == _OWN_DATA:
-        st.caption(
-            f"{text.counted(about.num_classes, 'class', 'classes')}, {'grey' if about.in_channels == 1 else 'RGB'}: "
-            f"{text.count(about.train_size)} images to train, {text.count(about.validation_size)} to validate, "
-            f"{text.count(about.test_size)} to test."
-        )
     if form["dataset"] != before or "epochs" not in form:
         _begin(form, BUDGETS.get(about.name, Budget(20)))
     if len(about.image_sizes) > 1:
@@ -118,22 +96,6 @@ def _data(form: dict[str, Any]) -> bool:
     else:
         form["image_size"] = about.default_image_size
     return True
-
-
-def _own_data(before: str) -> str:
-    """The name of the data that the person points to; LookupError where nothing is typed yet."""
-    if "distill-own" not in st.session_state:
-        st.session_state["distill-own"] = before
-    typed = st.text_input(
-        "Where they are",
-        key="distill-own",
-        placeholder="/home/me/images",
-        help="On the machine that runs this app: a folder with one folder of images a class, below train and test "
-        "where it is parted so; parquet files of images; an .npz file of arrays.",
-    )
-    if not typed.strip():
-        raise LookupError
-    return named(typed)
 
 
 def _begin(form: dict[str, Any], budget: Budget) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.looking import judge, look
+from app.looking import judge, look, unfit
+from bickd_core.data import dataset_info
 from bickd_core.looking import header_shapes
 from bickd_core.models import MODELS, nearest_networks
 
@@ -46,10 +47,17 @@ def test_where_none_fits_the_near_ones_are_named():
     assert "none shares a name" in judge({"nothing.like.it": (3, 4)}, "net.pt").problem
 
 
-def test_classes_that_no_data_have_are_refused():
+def test_data_of_other_classes_are_refused():
     found = judge(shapes_of("resnet8", 77), "net.pt")
     assert found.network is not None
-    assert "for 77 classes of images with 3 channels" in found.problem
+    assert (found.problem, found.datasets) == ("", ())  # one's own may have them
+    assert unfit(found.network, dataset_info("digits")) == (
+        "The file is for 77 classes of images with 3 channels, and Handwritten digits, 8 x 8 has 10 classes of images "
+        "with 1 channel; choose the data that it was trained on."
+    )
+    digits = judge(shapes_of("resnet8", 10, 1), "net.pt").network
+    assert digits is not None
+    assert unfit(digits, dataset_info("digits")) == ""
 
 
 @pytest.mark.parametrize(
