@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -282,8 +283,11 @@ class RunFolder:
         return total
 
     def sweep_temporary(self) -> None:
-        """Remove temporary files that a killed worker left; for the holder of the worker lock only."""
+        """Remove temporary files that a killed worker left; for the holder of the worker lock only.
+
+        Maps may be made by another process at this moment: what it writes is left alone for ten minutes.
+        """
         for file in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
-            if not file.name.startswith(".layout-"):  # maps may be made by another process
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if not file.name.startswith(".layout-") or time.time() - file.stat().st_mtime > 600:
                     file.unlink()

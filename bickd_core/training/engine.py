@@ -53,6 +53,7 @@ class Runner:
     ) -> None:
         self.job, self.run = job, run
         self.at = load_state(job, run)
+        job.ranks.barrier()  # before the first process goes on and saves a later state than the others read
         self.state: Literal["training", "stopped", "finished"] = "training"
         self._report, self._should_stop, self._stop_after = report, should_stop, stop_after
         self._saved = time.monotonic()
@@ -68,15 +69,30 @@ class Runner:
         Raises:
             TrainingError: the loss is not finite.
         """
-        job, at = self.job, self.at
-        if self._stop_now() or not self._begin_epoch():
-            return
-        if job.ranks.first and time.monotonic() - self._saved > CHECKPOINT_SECONDS:
-            self._save()
+        if self.ready():
+            self.step()
 
-        picked = self._order[at.step * job.batch_size : (at.step + 1) * job.batch_size]
+    def ready(self) -> bool:
+        """What is due before a step: a stop, the teacher's view of an epoch, a save; False where it was stopped."""
+        if self._stop_now() or not self._begin_epoch():
+            return False
+        if self.job.ranks.first and time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+            self._save()
+        return True
+
+    def prepare_batch(self) -> None:
+        """Make the batch of the coming step, so that `step` finds it made."""
+        self.job.batches.get(self.job.ranks.part(self._picked), self.at.epoch, self.at.step)
+
+    @property
+    def _picked(self) -> torch.Tensor:
+        return self._order[self.at.step * self.job.batch_size : (self.at.step + 1) * self.job.batch_size]
+
+    def step(self) -> None:
+        """The step itself and, after an epoch's last, what follows it; after `ready`."""
+        job, at = self.job, self.at
         started = time.monotonic()
-        for name, value in train_step(job, picked, at).items():
+        for name, value in train_step(job, self._picked, at).items():
             at.sums[name] = at.sums.get(name, 0.0) + value
         at.step += 1
         at.seconds += time.monotonic() - started

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Literal
 
+import torch
+
 from bickd_core.training.engine import Runner
+from bickd_core.training.hardware import Hardware
+
+
+def lanes_for(students: int, hardware: Hardware) -> int:
+    """How many students take their step at the same time, each on its part of the threads.
+
+    On a CPU small networks gain little from a second thread, and two of them side by side nearly double. With
+    one thread, or on a GPU, they take turns.
+    """
+    return 1 if hardware.device.type != "cpu" else max(1, min(students, hardware.threads))
 
 
 def race(
     makers: Sequence[Callable[[], Runner]],
     enders: Sequence[Callable[[Literal["finished", "stopped"]], None]],
+    *,
+    lanes: int = 1,
 ) -> dict[int, Exception]:
     """Take all runners to their ends; those that stand at the same step share its batch.
 
     A run that is behind the others (it was resumed) goes first until it has caught up. What fails one run
-    leaves the others at work.
+    leaves the others at work. Batches are made here, with all threads; then each runner takes its step in one
+    of `lanes` Python threads, with its part of the threads, as it would alone with so many.
 
     Args:
         makers: make the runners, from jobs of one `build_race`.
@@ -28,30 +45,46 @@ def race(
     failed: dict[int, Exception] = {}
     at_work: dict[int, Runner] = {}
 
-    def attempt(number: int, do: Callable[[], None]) -> None:
+    def attempt(number: int, do: Callable[[], object]) -> bool:
         try:
             do()
         except Exception as error:
             traceback.print_exc()
             failed[number] = error
             at_work.pop(number, None)
+            return False
+        return True
 
     def start(number: int) -> None:
         at_work[number] = makers[number]()
 
-    def advance(number: int) -> None:
-        runner = at_work[number]
-        if runner.state == "training":
-            runner.advance()
-        if runner.state != "training":
+    def end_if_over(number: int) -> None:
+        state = at_work[number].state
+        if state != "training":
             del at_work[number]
-            enders[number](runner.state)
+            enders[number](state)
 
-    for number in range(len(makers)):
-        attempt(number, lambda number=number: start(number))  # type: ignore[misc]
-    while at_work:
-        first = min((runner.at.epoch, runner.at.step) for runner in at_work.values())
-        level = [n for n, runner in at_work.items() if (runner.at.epoch, runner.at.step) == first]
-        for number in level:
-            attempt(number, lambda number=number: advance(number))  # type: ignore[misc]
+    with ExitStack() as stack:
+        spread: Callable[..., Iterable[object]] = map
+        if lanes > 1:
+            share = max(1, torch.get_num_threads() // lanes)
+            pool = ThreadPoolExecutor(lanes, "lane", initializer=torch.set_num_threads, initargs=(share,))
+            spread = stack.enter_context(pool).map
+        for number in range(len(makers)):
+            attempt(number, lambda number=number: start(number))  # type: ignore[misc]
+            if number in at_work:
+                attempt(number, lambda number=number: end_if_over(number))  # type: ignore[misc]
+        while at_work:
+            first = min((runner.at.epoch, runner.at.step) for runner in at_work.values())
+            level = [n for n, runner in at_work.items() if (runner.at.epoch, runner.at.step) == first]
+            for number in list(level):
+                if not attempt(number, at_work[number].ready):
+                    level.remove(number)
+                elif at_work[number].state != "training":
+                    attempt(number, lambda number=number: end_if_over(number))  # type: ignore[misc]
+                    level.remove(number)
+            level = [n for n in level if attempt(n, at_work[n].prepare_batch)]
+            list(spread(lambda number: attempt(number, at_work[number].step), level))
+            for number in [n for n in level if n in at_work]:
+                attempt(number, lambda number=number: end_if_over(number))  # type: ignore[misc]
     return failed

@@ -13,8 +13,8 @@ from bickd_core.data.device import DeviceSplit
 from bickd_core.models.outputs import Outputs
 from bickd_core.training.view_store import ViewStore
 
-PASS_BATCH = 256
-"""Images in a batch of the pass that fills the store."""
+PASS_BATCH = 128
+"""Images in a batch of the pass that fills the store: on a CPU larger ones leave the cache and are slower."""
 
 MakeInputs = Callable[[Tensor, int], Tensor]
 """(positions [B], view) -> normalised inputs [B, ch, H, W] of that view."""

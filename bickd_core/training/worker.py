@@ -185,7 +185,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
         entrant.reporter.running("loading data and models")
     from bickd_core.training.engine import Runner
     from bickd_core.training.finish import finish
-    from bickd_core.training.race import race
+    from bickd_core.training.race import lanes_for, race
     from bickd_core.training.setup import build_race
 
     configs = [_checked_config(entrant.run, library) for entrant in entrants]
@@ -211,7 +211,8 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
     makers = [partial(runner, *pair) for pair in zip(entrants, jobs, strict=True)]
     enders = [partial(ended, *pair) for pair in zip(entrants, jobs, strict=True)]
-    for number, error in race(makers, enders).items():
+    lanes = 1 if any(job.draws for job in jobs) else lanes_for(len(jobs), jobs[0].hardware)
+    for number, error in race(makers, enders, lanes=lanes).items():
         entrants[number].end("failed", error=explain(error))
 
 

@@ -185,6 +185,18 @@ def test_a_race_and_solo_runs_end_with_the_same_bytes(make, library, monkeypatch
         assert status.cpu_seconds > 0
 
 
+def test_students_that_step_side_by_side_are_those_of_one_thread(make, library):
+    solo = {kind: trained(make(f"solo-{kind}", kind), library) for kind in KINDS}
+    threads = torch.get_num_threads()
+    try:
+        runs = [make(f"race-{kind}", kind, threads=2) for kind in KINDS]
+        assert work_race(runs, library, slots=1) == ["finished"] * 4
+    finally:
+        torch.set_num_threads(threads)
+    for kind, run in zip(KINDS, runs, strict=True):
+        assert equal(load_file(run.weights_path), solo[kind]), kind
+
+
 def test_one_run_of_a_race_stops_or_fails_and_the_others_go_on(make, library):
     stops, fails, stays = make("a"), make("b", optimizer={"kind": "sgd", "lr": 1e30}), make("c", "bickd")
     alone = trained(make("alone", "bickd"), library)
