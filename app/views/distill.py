@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import data, queueing, state
 from app.components import live, queue, race_panel, train_form
+from app.elsewhere import HOW, ray_address, start_on_ray
 from app.plan import Plan, build_plan, start, told
 from app.queueing import Entry
 from app.speed import Guess, Speed, SpeedMeter, finished_runs, guess, guess_seconds
@@ -19,6 +20,8 @@ from bickd_viz import text
 
 _ERROR = "distill-start-error"
 _TURN = "distill-turn"
+_SENT = "distill-sent"
+_HERE, _RAY = "here", "ray"
 
 
 def show() -> None:
@@ -119,6 +122,8 @@ def _plan(form: dict[str, Any]) -> None:
     st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
     _turn_of(queue.entries())
     turn = st.session_state.setdefault(_TURN, 0)
+    address = ray_address()
+    where = None if address is None else _where(address)
     st.button(
         "Start",
         key="distill-start",
@@ -126,16 +131,40 @@ def _plan(form: dict[str, Any]) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         on_click=_start,
-        args=(plan, turn),
+        args=(plan, turn, form.get("name") or f"{form['arch']}-ray" if where == _RAY else ""),
+        help=HOW if address is None else None,
     )
+    if sent := st.session_state.pop(_SENT, None):
+        st.success(sent)
     if problem := st.session_state.pop(_ERROR, None):
         st.error(problem)
 
 
-def _start(plan: Plan, turn: int) -> None:
+def _where(address: str) -> str:
+    """Where the plan works: offered only where a cluster is configured."""
+    places = {_HERE: "This machine", _RAY: f"Ray at {address}"}
+    chosen = st.radio(
+        "Where it works",
+        list(places),
+        key="distill-where",
+        format_func=lambda place: places[place],
+        help="On Ray each run is a job of its own, on a disk that the cluster shares. Times are measured here.",
+    )
+    return chosen or _HERE
+
+
+def _start(plan: Plan, turn: int, sweep: str) -> None:
+    """sweep: what to call it on Ray; "" for this machine."""
     if st.session_state.get(_TURN) != turn:
         return  # a second click on a button that has done its work
     try:
+        if sweep:
+            name = start_on_ray(plan, sweep, data.library())
+            st.session_state[_TURN] = turn + 1
+            st.session_state[_SENT] = (
+                f"The sweep {name} is on its way to Ray; its runs stand on Runs as they begin."
+            )
+            return
         started = start(plan, data.library())
     except (ValueError, OSError) as error:
         st.session_state[_ERROR] = sentence(error)
