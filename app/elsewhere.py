@@ -16,7 +16,7 @@ from bickd_core.sweeps.definition import SWEPT, Sweep, planned_runs, sweep_path,
 from bickd_core.sweeps.running import check_sweep
 
 HOW = (
-    "Starts on this machine. To send runs to a Ray cluster, install bickd-explorer[ray] and set RAY_API_SERVER_ADDRESS "
+    "Runs start on this machine. To send runs to a Ray cluster, install bickd-explorer[ray] and set RAY_API_SERVER_ADDRESS "
     "and RAY_AUTH_TOKEN where the app is started; see docs/scaling.md."
 )
 

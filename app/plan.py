@@ -159,7 +159,9 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
     if not plan.is_race:
         said = plan_sentence(first, teacher)
         return (
-            said if seeds == 1 else f"{said} {seeds} runs, one a seed; each waits for its turn in the queue."
+            said
+            if seeds == 1
+            else f"{said} {seeds} runs, one a seed, which weights, order and augmentation follow; each waits for its turn in the queue."
         )
     titles = [METHODS[method_of_run(run)].title for run in plan.groups[0]]
     listed = f"{', '.join(titles[:-1])} and {titles[-1]}"
@@ -168,7 +170,11 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
         f"{len(titles)} students ({MODELS[first.arch].title}) race on {dataset_info(first.dataset).title}: {listed}, {budget} each. They see the same "
         "batches, and the teacher sees each batch once for all of them; each ends with the weights that it has alone."
     )
-    return said if seeds == 1 else f"{said} {seeds} races, one a seed; each waits for its turn in the queue."
+    return (
+        said
+        if seeds == 1
+        else f"{said} {seeds} races, one a seed, which weights, order and augmentation follow; each waits for its turn in the queue."
+    )
 
 
 def method_of_run(run: Planned) -> str:

@@ -47,7 +47,7 @@ class Entry:
         """How far it is, and how long it will take."""
         left = "" if self.seconds_left is None else f" · {text.duration(self.seconds_left)}"
         if not self.working:
-            return f"waits{left}"
+            return f"waits{left and f' · takes {text.duration(self.seconds_left)}'}"
         return f"{self.standing.fraction:.0%}{left + ' left' if left else ''}"
 
 

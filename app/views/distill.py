@@ -102,7 +102,7 @@ def _new() -> None:
     with left:
         form = train_form.show()
     with right, st.container(border=True, key="distill-plan"):
-        st.subheader("Before you start")
+        st.subheader("Before you start", help=None if ray_address() else HOW)
         if form is None:
             st.caption("Choose data that has a teacher, or train a teacher.")
         else:
@@ -132,7 +132,6 @@ def _plan(form: dict[str, Any]) -> None:
         width="stretch",
         on_click=_start,
         args=(plan, turn, form.get("name") or f"{form['arch']}-ray" if where == _RAY else ""),
-        help=HOW if address is None else None,
     )
     if sent := st.session_state.pop(_SENT, None):
         st.success(sent)

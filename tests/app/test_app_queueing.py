@@ -39,7 +39,7 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert [entry.keys for entry in found] == [("b", "c"), ("a",)]
     assert [entry.working for entry in found] == [True, False]
     assert [entry.seconds_left for entry in found] == [90.0, 20.0]
-    assert [entry.words for entry in found] == ["25% · about 2 min left", "waits · about 20 s"]
+    assert [entry.words for entry in found] == ["25% · about 2 min left", "waits · takes about 20 s"]
     assert found[1].title == "a"
     assert "seed 1" in found[0].title
     assert all_done(found, slots=1) == 110.0
