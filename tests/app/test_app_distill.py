@@ -1,0 +1,111 @@
+"""The Distill page's form and the pages of runs at rest, without a browser and without a worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.speed import Speed, SpeedMeter
+from app.state import ViewState
+from bickd_core.runs import Library
+from bickd_core.status import Progress, Status, Worker
+from bickd_core.training.config import TrainConfig
+from bickd_core.training.start import create_run
+
+SHELF = Path(__file__).parents[2] / "pretrained"
+TEACHER = "caltech95/teacher"
+
+
+@pytest.fixture(autouse=True)
+def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    monkeypatch.setenv("BICKD_RUNS", str(tmp_path / "own"))
+    monkeypatch.setenv("BICKD_SHELF", str(SHELF))
+    monkeypatch.setenv("BICKD_SLOTS", "1")
+    monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+    speed = Speed(1000.0, 5.0, 0.5, 20.0, "CPU")
+    monkeypatch.setattr(SpeedMeter, "ask", lambda self, configs: speed)
+    return Library.default()
+
+
+def page(view):
+    import streamlit
+
+    from app import state
+    from app.views import distill
+
+    if "begun" not in streamlit.session_state:
+        streamlit.session_state["begun"] = True
+        state.update(**vars(view))
+    distill.show()
+
+
+def opened(view: ViewState) -> AppTest:
+    return checked(AppTest.from_function(page, args=(view,), default_timeout=60).run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info, *app.error))
+
+
+def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
+    app = opened(ViewState(teacher=TEACHER))
+    assert "by BicKD (reconstruction): 40 epochs" in words(app)
+    assert [metric.value for metric in app.metric] == ["About 4 min"]
+    checked(app.multiselect(key="distill-methods").set_value(["kd", "dist"]).run())
+    said = words(app)
+    assert "2 students (ResNet-8) race on" in said
+    assert "arXiv 1503.02531" in said
+    assert "arXiv 2205.10536" in said
+    assert "**KD**" in said  # the options of each, under its name
+    checked(app.text_input(key="distill-seeds").set_value("0-2").run())
+    assert "3 races, one a seed" in words(app)
+    assert "3 races one after the other, about 4 min each." in words(app)
+    assert [metric.value for metric in app.metric] == ["About 11 min"]
+    checked(app.text_input(key="distill-seeds").set_value("some").run())
+    assert "Seeds are whole numbers" in words(app)
+    checked(app.multiselect(key="distill-methods").set_value([]).run())
+    assert "Choose a method above." in words(app)
+
+
+def racer(library: Library, kind: str, seed: int, status: Status):
+    config = TrainConfig(teacher=TEACHER, objective={"kind": kind}, epochs=4)  # type: ignore[arg-type]
+    run = create_run(config, library, name=f"{kind}-{seed}")
+    run.write_status(status)
+    return run
+
+
+def working(state, left, pid):
+    at = Progress(1, 4, 0, 70, 100.0, left) if left else Progress()
+    return Status(state, at, Worker("elsewhere", pid, 1.0), heartbeat=4e9)
+
+
+def test_a_race_at_work_has_its_students_and_the_others_in_the_queue(library):
+    runs = [racer(library, kind, 0, working("running", 30.0, 1)) for kind in ("kd", "bickd")]
+    runs[0].append_metrics({"epoch": 0, "validation_accuracy": 0.2, "validation_agreement": 0.3})
+    waiting = racer(library, "dist", 1, working("queued", None, 2))
+    app = opened(ViewState(teacher=TEACHER, race=("kd-0", "bickd-0", "gone")))
+    assert app.title[0].value.startswith("2 students race on")
+    assert {"race-stop", "race-stop-kd-0", "race-stop-bickd-0"} <= {b.key for b in app.button if b.key}
+    assert "waits · takes" in words(app)
+    checked(app.button(key="queue-stop-dist-1").click().run())
+    assert waiting.stop_requested()
+    checked(app.button(key="race-stop-kd-0").click().run())
+    assert (runs[0].stop_requested(), runs[1].stop_requested()) == (True, False)
+
+
+def test_a_race_that_ended_says_so_and_its_settings_fill_the_form(library):
+    for kind in ("kd", "bickd"):
+        racer(library, kind, 0, Status("stopped", Progress(1, 4), Worker("elsewhere", 1, 1.0), heartbeat=1.0))
+    app = opened(ViewState(teacher=TEACHER, race=("kd-0", "bickd-0")))
+    assert app.title[0].value.startswith("0 of 2 students finished on")
+    assert {"race-resume", "race-resume-kd-0"} <= {b.key for b in app.button if b.key}
+    checked(app.button(key="distill-again").click().run())
+    assert app.multiselect(key="distill-methods").value == ["kd", "bickd"]
+    assert app.number_input(key="distill-epochs").value == 4
