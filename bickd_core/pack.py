@@ -31,7 +31,7 @@ def pack(run: RunFolder) -> None:
     trajectory = run.trajectory()
     if trajectory is not None:
         rounded = np.round(trajectory["logits"].astype(np.float32) / TRAJECTORY_STEP) * TRAJECTORY_STEP
-        run.write_trajectory({**trajectory, "logits": rounded.astype(np.float16)})
+        run.write_trajectory({**trajectory, "logits": rounded.astype(np.float16)}, smallest=True)
     for folder in ("resume", "best", "control"):
         shutil.rmtree(run.path / folder, ignore_errors=True)
     for name in ("log.txt", ".worker.lock"):

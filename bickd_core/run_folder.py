@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 import uuid
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,9 +205,16 @@ class RunFolder:
         path = self.path / "trajectory.npz"
         return read_arrays(path, ("logits", "ids", "epochs")) if path.exists() else None
 
-    def write_trajectory(self, arrays: dict[str, np.ndarray]) -> None:
-        with atomic_write(self.path / "trajectory.npz") as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    def write_trajectory(self, arrays: dict[str, np.ndarray], *, smallest: bool = False) -> None:
+        """smallest: spend seconds on a sixth fewer bytes (LZMA in the zip, which numpy reads as well)."""
+        method = zipfile.ZIP_LZMA if smallest else zipfile.ZIP_DEFLATED
+        with (
+            atomic_write(self.path / "trajectory.npz") as temporary,
+            zipfile.ZipFile(temporary, "w", method) as file,
+        ):
+            for name, array in arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
     @property
     def stages_path(self) -> Path:
