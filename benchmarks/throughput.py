@@ -5,7 +5,7 @@ For each pair of networks (CIFAR shape, 100 classes, batch 64, made-up images, a
     a   the usual loop: DataLoader with PIL transforms image by image, fp32, live teacher, kd
     b   this engine, live teacher
     c   this engine, the teacher's stored views
-    d   a race of four students (kd, dist, bickd, dkd) on one live teacher; d' the same with stored views
+    d   a race of four students (kd, dist, bickd, dkd) on one live teacher, side by side in threads; d' the same with stored views
     e   two workers of one thread each, stored views (e' with one: what a single thread does)
 
 Every variant is a process of its own that waits while another works, and they take turns, so that a noisy machine
@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,7 @@ def engine_loop(
     import torch
 
     from bickd_core.training.engine import Position, sample_order, train_step
+    from bickd_core.training.race import lanes_for
     from bickd_core.training.setup import build_race
 
     kinds = RACE[: variant.students]
@@ -338,12 +340,18 @@ def engine_loop(
 
     said.outputs = timed  # type: ignore[method-assign]
 
+    lanes = lanes_for(len(jobs), jobs[0].hardware) if len(jobs) > 1 else 1
+    spread: Callable[..., Any] = map
+    if lanes > 1:  # as `race` does it
+        share = max(1, torch.get_num_threads() // lanes)
+        spread = ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(share,)).map
+
     def step() -> None:
         began = time.perf_counter()
         number = at[0] % jobs[0].steps
         picked = order[number * BATCH : (number + 1) * BATCH]
-        for job in jobs:
-            train_step(job, picked, Position(step=number))
+        batches.get(picked, 0, number)
+        list(spread(lambda job: train_step(job, picked, Position(step=number)), jobs))
         at[0] += 1
         clock[1] += time.perf_counter() - began
 
