@@ -12,6 +12,7 @@ from bickd_core.geometry import Interval, paired_mean_difference
 from bickd_core.predictions import Predictions
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library
+from bickd_core.sweeps.definition import planned_runs, read_sweep
 from bickd_core.sweeps.results import TEMPERATURE, Result, read_results, sample_code
 from bickd_viz import text
 
@@ -52,7 +53,15 @@ def section(path: Path = FILE) -> str:
     key = results[0].teacher
     assert key is not None
     teacher = Teacher.of(Library(SHELF, SHELF / results[0].dataset).find(key).predictions("test"))
-    return write(results, teacher, f"All methods on {results[0].dataset}")
+    definition, under_way = path.with_suffix(".yaml"), ""
+    if definition.exists() and len(results) < (planned := len(planned_runs(read_sweep(definition)))):
+        under_way = (
+            f"**Under way: {len(results)} of {planned} runs.** The same command goes on and this section is made again; "
+            "with fewer than five seeds the deviations over seeds say little, with one there are none.\n\n"
+        )
+    page = write(results, teacher, f"All methods on {results[0].dataset}")
+    head, rest = page.split("\n", 1)
+    return f"{head}\n\n{under_way}{rest.lstrip()}"
 
 
 def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:
@@ -99,7 +108,7 @@ def check_alike(results: Sequence[Result], teacher: Teacher) -> None:
 def setting(results: Sequence[Result], groups: Groups) -> str:
     first = results[0]
     seeds = sorted({len(group) for group in groups.values()})
-    words = f"{seeds[0]} seeds" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    words = text.counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     stream = (
         "All seeds share one augmentation stream, so the deviation over seeds is too small."
         if any(result.shared_augmentation for result in results)
@@ -112,7 +121,7 @@ def setting(results: Sequence[Result], groups: Groups) -> str:
         "published; those of BicKD, which has none, come from an earlier exploration that used caltech95 too. Nothing was "
         "tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
         f"Figures: mean ± standard deviation over seeds, last weights, test split. Overlap at T = {TEMPERATURE:g}; matched: "
-        "where the model's mean entropy equals the teacher's at that T. Minutes a run, on the wall clock and of the CPU."
+        "where the model's mean entropy equals the teacher's at that T. Minutes a run, on the wall clock (beside other work on a shared machine, pauses included) and of the CPU."
     )
 
 
