@@ -45,9 +45,9 @@ def race(
     failed: dict[int, Exception] = {}
     at_work: dict[int, Runner] = {}
 
-    def attempt(number: int, do: Callable[[], object]) -> bool:
+    def attempt(do: Callable[[int], object], number: int) -> bool:
         try:
-            do()
+            do(number)
         except Exception as error:
             traceback.print_exc()
             failed[number] = error
@@ -57,6 +57,15 @@ def race(
 
     def start(number: int) -> None:
         at_work[number] = makers[number]()
+
+    def ready(number: int) -> None:
+        at_work[number].ready()
+
+    def prepare(number: int) -> None:
+        at_work[number].prepare_batch()
+
+    def step(number: int) -> bool:
+        return attempt(lambda n: at_work[n].step(), number)
 
     def end_if_over(number: int) -> None:
         state = at_work[number].state
@@ -71,20 +80,14 @@ def race(
             pool = ThreadPoolExecutor(lanes, "lane", initializer=torch.set_num_threads, initargs=(share,))
             spread = stack.enter_context(pool).map
         for number in range(len(makers)):
-            attempt(number, lambda number=number: start(number))  # type: ignore[misc]
-            if number in at_work:
-                attempt(number, lambda number=number: end_if_over(number))  # type: ignore[misc]
+            if attempt(start, number):
+                attempt(end_if_over, number)
         while at_work:
             first = min((runner.at.epoch, runner.at.step) for runner in at_work.values())
             level = [n for n, runner in at_work.items() if (runner.at.epoch, runner.at.step) == first]
-            for number in list(level):
-                if not attempt(number, at_work[number].ready):
-                    level.remove(number)
-                elif at_work[number].state != "training":
-                    attempt(number, lambda number=number: end_if_over(number))  # type: ignore[misc]
-                    level.remove(number)
-            level = [n for n in level if attempt(n, at_work[n].prepare_batch)]
-            list(spread(lambda number: attempt(number, at_work[number].step), level))
+            level = [n for n in level if attempt(ready, n) and attempt(end_if_over, n) and n in at_work]
+            level = [n for n in level if attempt(prepare, n)]
+            list(spread(step, level))
             for number in [n for n in level if n in at_work]:
-                attempt(number, lambda number=number: end_if_over(number))  # type: ignore[misc]
+                attempt(end_if_over, number)
     return failed

@@ -98,7 +98,12 @@ def budget_bytes() -> int:
     folder = cache_folder()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return int(min(DEFAULT_GB * 1e9, shutil.disk_usage(folder).free / 2 + _used()))
+    return int(
+        min(
+            DEFAULT_GB * 1e9,
+            shutil.disk_usage(folder).free / 2 + sum(size for _, size, _ in _stored(views_folder())),
+        )
+    )
 
 
 class ViewStore:
@@ -185,11 +190,7 @@ class ViewStore:
 
 def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
     """Remove the least recently used views until `wanted` bytes more fit within `limit`."""
-    files = []
-    for file in (views_folder() if folder is None else folder).glob("*/view-*.safetensors"):
-        with contextlib.suppress(OSError):
-            about = file.stat()
-            files.append((about.st_mtime, about.st_size, file))
+    files = _stored(views_folder() if folder is None else folder)
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files, key=lambda entry: (entry[0], entry[2])):
         if total + wanted <= limit:
@@ -234,9 +235,11 @@ def clear(folder: Path | None = None) -> int:
     return freed
 
 
-def _used() -> int:
-    total = 0
-    for file in views_folder().glob("*/view-*.safetensors"):
+def _stored(folder: Path) -> list[tuple[float, int, Path]]:
+    """Time of the last use, bytes and path of every view; one that disappears meanwhile is left out."""
+    found = []
+    for file in folder.glob("*/view-*.safetensors"):
         with contextlib.suppress(OSError):
-            total += file.stat().st_size
-    return total
+            about = file.stat()
+            found.append((about.st_mtime, about.st_size, file))
+    return found

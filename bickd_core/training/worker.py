@@ -128,10 +128,7 @@ def work_race(runs: Sequence[RunFolder], library: Library, *, slots: int | None 
         entrants = [entrant for run in runs if (entrant := _enter(run, stack)) is not None]
         if entrants:
             try:
-                wanted = entrants[0].run.stop_requested
-                if len(entrants) > 1:
-                    wanted = _all_stopped(entrants)
-                if stack.enter_context(wait_for_slot(library.own, wanted, slots=slots)):
+                if stack.enter_context(wait_for_slot(library.own, _all_stopped(entrants), slots=slots)):
                     _train(entrants, library)
             except BaseException as error:
                 traceback.print_exc()
