@@ -12,7 +12,7 @@ import tyro
 from bickd_core.flags import plain, values
 from bickd_core.launch.protocol import Launcher
 from bickd_core.runs import Library
-from bickd_core.sweeps.definition import Shared, planned_runs, read_sweep
+from bickd_core.sweeps.definition import PlannedRun, Shared, planned_runs, read_sweep
 from bickd_core.sweeps.definition import Sweep as Definition
 
 SharedOptions = plain(Shared)
@@ -40,7 +40,8 @@ class Sweep:
     """All seeds take the first one's augmentation stream: for exploring, the deviation over seeds is then too small."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     results: Path | None = None
-    """Add a line of figures to this JSONL file for every finished run, as it comes."""
+    """Add a line of figures to this JSONL file for every finished run, as it comes. Runs that have a line there, with
+    the same settings, and no folder here are not trained again."""
     retries: int = 0
     """How often a failed run is started again."""
     at_once: int | None = None
@@ -66,6 +67,8 @@ class Sweep:
         sweep = self._definition()
         planned = planned_runs(sweep)
         check_sweep(planned, library)
+        if self.results is not None:
+            planned = _without_measured(planned, self.results, library)
         if self.list_only:
             print("\n".join(each.name for each in planned))
             return 0
@@ -128,6 +131,21 @@ def _pair(text: str) -> dict[str, Any]:
     if not (teacher and colon and student):
         raise ValueError(f"--pairs takes TEACHER:MODEL, as in caltech95/teacher:resnet8, got '{text}'.")
     return {"teacher": teacher, "student": student}
+
+
+def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -> list[PlannedRun]:
+    """Those that have a folder here or no line of results; says on stderr how many were left out."""
+    from bickd_core.sweeps.results import measured, read_results
+
+    results = read_results(path)
+    rest = [
+        each
+        for each in planned
+        if (library.own / each.name / "run.yaml").exists() or not measured(results, each, library)
+    ]
+    if left := len(planned) - len(rest):
+        print(f"{left} of {len(planned)} runs have their line in {path} already", file=sys.stderr, flush=True)
+    return rest
 
 
 def _keep(ended: Any, path: Path, library: Library, sweep: str) -> None:

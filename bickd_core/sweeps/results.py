@@ -17,9 +17,11 @@ from bickd_core.atomic import write_text
 from bickd_core.geometry import Interval, summarise
 from bickd_core.geometry.proper_scores import nll
 from bickd_core.predictions import Predictions, align
+from bickd_core.run_info import RunInfo
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.training.config import one_sentence
+from bickd_core.training.start import check_run
 
 TEMPERATURE = 4.0
 """T of the overlaps; the matched one stands where the mean entropy equals the teacher's at this T."""
@@ -68,6 +70,9 @@ class Result(BaseModel):
     cpu_seconds: float | None
     teacher_outputs: str = "auto"
     view_pool: int | None = None
+    train_limit: int | None = None
+    validation_seed: int = 0
+    augment: bool = True
     samples: int
     """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are equal."""
     predicted: str
@@ -91,7 +96,6 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         ValueError: it has no predictions on test, or its teacher has none any more.
     """
     info, status, records = run.info(), run.status(), run.metrics()
-    config = planned.config
     own = run.predictions("test")
     teacher = None
     if info.teacher is not None:
@@ -106,21 +110,7 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         name=planned.name,
         created=info.created,
         method=planned.method,
-        kind=config.objective.kind,
-        options=config.objective.model_dump(mode="json", exclude={"kind"}),
-        seed=config.seeds.weights,
-        seeds=config.seeds.model_dump(),
-        dataset=info.dataset,
-        image_size=info.image_size,
-        arch=info.arch,
-        teacher=None if info.teacher is None else info.teacher.key,
-        teacher_sha256=None if info.teacher is None else info.teacher.weights_sha256,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        optimizer=config.optimizer.model_dump(mode="json"),
-        schedule=config.schedule.model_dump(mode="json"),
-        precision=config.precision,
-        threads=config.threads,
+        **settings(info),
         device=status.device,
         n=len(own),
         accuracy=_figure(figures.accuracy) or 0.0,
@@ -134,10 +124,46 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         validation_best=round(max(validation), 6),
         seconds=round(status.seconds, 1),
         cpu_seconds=round(status.cpu_seconds, 1) or None,
-        teacher_outputs=config.teacher_outputs,
-        view_pool=config.view_pool,
         samples=sample_code(own.ids),
         predicted=predicted_code(own),
+    )
+
+
+def settings(info: RunInfo) -> dict[str, Any]:
+    """What of a run's line follows from its config: all that a sweep can set and that changes the result."""
+    config = info.config
+    if config is None:
+        raise RunError(f"run '{info.name}' was imported, not trained; a sweep's results are of its own runs.")
+    return {
+        "kind": config.objective.kind,
+        "options": config.objective.model_dump(mode="json", exclude={"kind"}),
+        "seed": config.seeds.weights,
+        "seeds": config.seeds.model_dump(),
+        "dataset": info.dataset,
+        "image_size": info.image_size,
+        "arch": info.arch,
+        "teacher": None if info.teacher is None else info.teacher.key,
+        "teacher_sha256": None if info.teacher is None else info.teacher.weights_sha256,
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+        "optimizer": config.optimizer.model_dump(mode="json"),
+        "schedule": config.schedule.model_dump(mode="json"),
+        "precision": config.precision,
+        "threads": config.threads,
+        "teacher_outputs": config.teacher_outputs,
+        "view_pool": config.view_pool,
+        "train_limit": config.train_limit,
+        "validation_seed": config.validation_seed,
+        "augment": config.augment,
+    }
+
+
+def measured(results: Iterable[Result], planned: PlannedRun, library: Library) -> bool:
+    """Whether a line of this name was made with the same settings and teacher, wherever that run's folder is."""
+    wanted = settings(check_run(planned.config, library))
+    return any(
+        found.name == planned.name and found.model_dump(mode="json", include=set(wanted)) == wanted
+        for found in results
     )
 
 

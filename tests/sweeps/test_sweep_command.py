@@ -1,6 +1,7 @@
 """`bickd sweep` with real workers: all ends, goes on, and stops in an orderly way."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,10 @@ def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, libr
     results.unlink()
     sweep(*FIRST, *QUICK, "--results", results)  # lines of runs that finished without a file to write to
     assert {each.name for each in read_results(results)} == set(found)
+    shutil.rmtree(library.own / "first-kd-s0")  # as on another machine, with the committed lines alone
+    code, out, err = sweep(*FIRST, *QUICK, "--results", results)
+    assert (code, "1 of 2 runs have their line in" in err, "first-kd-s0" in out) == (0, True, False)
+    assert not (library.own / "first-kd-s0").exists()
 
 
 def test_the_names_can_be_had_without_starting_anything(sweep, library):

@@ -13,10 +13,13 @@ from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.sweeps.results import (
     add_result,
     has_result,
+    measured,
     read_results,
     result_of,
     sample_code,
+    settings,
 )
+from bickd_core.training.start import check_run
 
 
 @pytest.fixture
@@ -89,3 +92,18 @@ def test_a_run_without_predictions_is_refused(finished, planned, library):
     finished.predictions_path("test").unlink()
     with pytest.raises(RunError, match="run 's-kd-s1' has no predictions on test yet"):
         result_of(planned, finished, library, sweep="s")
+
+
+def test_a_line_answers_for_a_run_of_the_same_settings_alone(finished, planned, library):
+    found = result_of(planned, finished, library, sweep="s")
+    found = found.model_copy(update=settings(check_run(planned.config, library)))
+    assert measured([found], planned, library)
+    assert not measured([], planned, library)
+    for changes in (
+        {"name": "other"},
+        {"epochs": 7},
+        {"options": {"a": 1}},
+        {"train_limit": 3},
+        {"teacher": "x"},
+    ):
+        assert not measured([found.model_copy(update=changes)], planned, library), changes
