@@ -110,11 +110,11 @@ def sample_title(true: str | None, said: list[tuple[str, str]]) -> str:
     for name, models in groups.items():
         who = models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"
         if len(groups) == 1 and len(models) > 2:
-            who = "all models"
+            who = "every model"
+            models = [who]
         parts.append(f"{who} {'says' if len(models) == 1 else 'say'} {name}")
-    begin = "" if true is None else f"A {true}: " if true[:1].lower() not in "aeiou" else f"An {true}: "
     words = ", ".join(parts)
-    return begin + words if begin else _begin(words)
+    return _begin(words) if true is None else f"{_begin(true)}: {words}"
 
 
 def _begin(words: str) -> str:

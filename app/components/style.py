@@ -15,6 +15,7 @@ _CSS = """
   h1 { font-size: clamp(1.35rem, 2.1vw, 1.9rem) !important; line-height: 1.3 !important; padding: .2rem 0 .1rem !important; }
   h2 { font-size: 1.18rem !important; padding: 1.1rem 0 0 !important; }
   h3 { font-size: 1rem !important; padding: 0 !important; }
+  :has(> [data-testid="stHeading"]) { margin-bottom: .5rem; }
   [data-testid="stCaptionContainer"] p { font-size: .88rem; line-height: 1.4; }
   .bk-dot { display: inline-block; width: .62em; height: .62em; border-radius: 50%; margin-right: .4em; }
   .bk-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 10px; }

@@ -24,10 +24,12 @@ from bickd_core.geometry import (
     ClassGeometry,
     CrossFigures,
     CrossGeometry,
+    Interval,
     TemperatureCurve,
     class_figures,
     class_probabilities,
     cluster_groups,
+    column_cosine,
     cross_figures,
     eigenvalues,
     kept_cross,
@@ -181,6 +183,24 @@ class CellParts:
 def cell_parts(of: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:
     """Every sample's part in the cosine of two classes of one model."""
     return _cell_parts(of.key, model.key, pair, lens.at(of, model), lens.centred, of)
+
+
+def cell_interval(of: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> Interval | None:
+    """The cosine of two classes of one model, with its interval over samples."""
+    columns = _cell_parts(of.key, model.key, pair, lens.at(of, model), lens.centred, of).probabilities
+    return _cosine(of, columns[:, 0], columns[:, 1], lens.centred)
+
+
+def same_class_interval(of: Comparison, model: Model, c: int, temperature: float) -> Interval | None:
+    """The cosine of one class's columns in the teacher and in this model, with its interval over samples."""
+    first, second = (
+        class_probabilities(one.predictions.logits, temperature, (c,))[:, 0] for one in (of.teacher, model)
+    )
+    return _cosine(of, first, second, False)
+
+
+def _cosine(of: Comparison, first: np.ndarray, second: np.ndarray, centred: bool) -> Interval | None:
+    return column_cosine(first, second, stratified_shards(of.n, of.labels), centred=centred)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)

@@ -28,6 +28,7 @@ from bickd_core.geometry import (
     logit_grams,
     matched_temperature,
     mean_entropy_at,
+    mean_interval,
     paired_mean_difference,
     paired_overlap_difference,
     point_figures,
@@ -151,6 +152,19 @@ def _cluster_order(key: str, _of: Comparison) -> np.ndarray:
 def displacement(of: Comparison, model: Model, temperature: float) -> np.ndarray:
     """Hellinger distance of the model's probabilities from the teacher's, float64 [N]."""
     return hellinger(probabilities(of, of.teacher, temperature), probabilities(of, model, temperature))
+
+
+def displacement_by_agreement(
+    of: Comparison, model: Model, temperature: float
+) -> tuple[Interval | None, Interval | None]:
+    """Mean displacement over the samples where the top-1 class differs from the teacher's, and over the others."""
+    moved = displacement(of, model, temperature)
+    same = of.teacher.predictions.predicted == model.predictions.predicted
+
+    def mean(rows: np.ndarray) -> Interval | None:
+        return mean_interval(moved[rows], bounds=(0.0, 1.0)) if rows.any() else None
+
+    return mean(~same), mean(same)
 
 
 def accuracy_difference(of: Comparison, a: Model, b: Model) -> Interval | None:

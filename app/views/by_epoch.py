@@ -134,8 +134,7 @@ def _text(interval: Interval | None, *, percent: bool = False) -> str:
 
 def _finding(found: data.Courses) -> str:
     """Who ends with the least overlap and how far it came, or that the two lowest cannot be told apart."""
-    students = [course for course in found.courses if not course.model.is_teacher]
-    best, *others = sorted(students, key=lambda course: float(course.figures.overlap[-1]))
+    best, *others = _lowest_last(found)
     first, last = (text.number(float(best.figures.overlap[k])) for k in (0, -1))
     if not others:
         return f"{best.model.name} went from overlap {first} to {last} in {len(best.figures.epochs)} epochs"
@@ -146,6 +145,22 @@ def _finding(found: data.Courses) -> str:
     return f"{best.model.name} pulls classes furthest apart: overlap {first} after the first epoch, {last} after the last"
 
 
+def _lowest_last(found: data.Courses) -> list[data.Course]:
+    """The students by their overlap at the end, the lowest first."""
+    students = [course for course in found.courses if not course.model.is_teacher]
+    return sorted(students, key=lambda course: float(course.figures.overlap[-1]))
+
+
+def _gap(found: data.Courses) -> str:
+    """The lowest overlap at the end less the next one, with its interval."""
+    best, *others = _lowest_last(found)
+    gap = data.end_gap(found, best, others[0]) if others else None
+    if gap is None or gap.low is None:
+        return ""
+    figures = f"{text.number(gap.estimate)} {text.interval_text(gap)}"
+    return f" At the end {best.model.name} less {others[0].model.name}: {figures}, 95% interval, paired."
+
+
 def _probe(found: data.Courses, matched: bool) -> str:
     whole = "" if found.n_validation is None else f" of {text.count(found.n_validation)}"
     step = epoch_player.stride(found)
@@ -154,7 +169,7 @@ def _probe(found: data.Courses, matched: bool) -> str:
         where = f"every model and epoch at the finished teacher's mean entropy at {where}"
     parts = [
         f"Probe set: {text.count(found.n)}{whole} validation images, the same for all models and epochs, a fixed number a class; "
-        f"{where}."
+        f"{where}.{_gap(found)}"
     ]
     if step > 1:
         parts.append(f"Grams of every {step}th epoch are shown, the last always; lines show all.")

@@ -59,7 +59,8 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     if found.overlap is None:
         taking.title("Fewer than two classes are predicted at all")
         return
-    row, column = closest(found.gram, found.empty)
+    cell = closest(found.gram, found.empty)
+    row, column = cell
     pair = f"{of.class_names[row]} and {of.class_names[column]}"
     figure = f"cosine {found.gram[row, column]:.2f}"
     if of.students:
@@ -69,6 +70,7 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
         taking.title(f"The teacher mixes {pair} most: {figure}")
     figures = data.gram_figures(of, student, lens)
     said = [
+        words.figure_with_interval("cosine of the two", data.cell_interval(of, student, cell, lens)),
         words.figure_with_interval("overlap", figures.overlap),
         words.figure_with_interval("orthogonality score", figures.score),
         words.figure_with_interval("effective rank", figures.effective_rank) + f" of {found.n_classes_used}",

@@ -137,7 +137,7 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
 def _ends(low: float | None, high: float | None, digits: int) -> str:
     if low is None or high is None:
         return "not available"
-    return f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}"
+    return f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}".replace("-", "−")
 
 
 def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: float) -> None:

@@ -18,9 +18,10 @@ from app.components import (
     style,
     thumbs,
 )
-from bickd_core.geometry import CORNERS, Layout
+from bickd_core.geometry import CORNERS, Interval, Layout
 from bickd_core.map_making import unmeasured
 from bickd_viz import colouring, map_text, text
+from bickd_viz import geometry_text as words
 
 MOST_IMAGES = 24
 
@@ -54,16 +55,25 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
         taking.note("Choose a student in the sidebar to see on which images it departs from the teacher.")
         return
     differs = of.teacher.predictions.predicted != student.predictions.predicted
-    moved = data.displacement(of, student, T)
+    agreement = data.summary(of, student, T).agreement
     taking.title(
         f"{student.name} names another class than the teacher on {text.count(int(differs.sum()))} of "
         f"{text.count(of.n)} images"
     )
-    groups = (("where the top-1 class differs", moved[differs]), ("where it is the same", moved[~differs]))
-    found = [f"{values.mean():.2f} {where}" for where, values in groups if len(values)]
+    where = ("where the top-1 class differs", "where it is the same")
+    means = zip(data.displacement_by_agreement(of, student, T), where, strict=True)
+    found = [f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean]
     taking.note(
-        f"Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full space, is "
-        f"{' and '.join(found)} on average."
+        f"{_same(agreement)}Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full "
+        f"space, is {' and '.join(found)} on average. 95% intervals over {text.count(of.n)} {of.split} images."
+    )
+
+
+def _same(agreement: Interval | None) -> str:
+    if agreement is None:
+        return ""
+    return (
+        f"Same top-1 class on {text.percent(agreement.estimate)} {text.interval_text(agreement, 'percent')}. "
     )
 
 

@@ -13,6 +13,7 @@ from app.components import (
     similarity_matrices,
     similarity_measures,
 )
+from bickd_viz import geometry_text as words
 from bickd_viz import text
 
 
@@ -53,9 +54,14 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
         taking.title(f"{student.name} and its teacher predict no class in common")
     found = data.summary(of, student, T)
     parts = []
+    if usable.any():
+        parts.append(
+            words.figure_with_interval("Cosine", data.same_class_interval(of, student, worst, T))
+            + f" on {of.class_names[worst]}"
+        )
     if found.agreement is not None:
         parts.append(
-            f"Same top-1 class on {text.percent(found.agreement.estimate)} {text.interval_text(found.agreement, 'percent')}"
+            f"same top-1 class on {text.percent(found.agreement.estimate)} {text.interval_text(found.agreement, 'percent')}"
         )
     if found.displacement is not None:
         parts.append(
@@ -63,6 +69,7 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
         )
     if found.kl is not None:
         parts.append(f"KL {text.number(found.kl.estimate)} nats {text.interval_text(found.kl)}")
+    said = ", ".join(parts)
     taking.note(
-        f"{', '.join(parts)}; {text.count(of.n)} {of.split} images, T = {T:g}, 95% intervals over images."
+        f"{said[:1].upper()}{said[1:]}; {text.count(of.n)} {of.split} images, T = {T:g}, 95% intervals over images."
     )

@@ -50,7 +50,7 @@ from bickd_core.geometry.gram_figures import (
     overlap_interval,
     paired_overlap_difference,
 )
-from bickd_core.geometry.gram_streams import logit_grams, shard_grams, stream_grams
+from bickd_core.geometry.gram_streams import column_cosine, logit_grams, shard_grams, stream_grams
 from bickd_core.geometry.gram_sums import CrossGrams, GramPass, Kept, ShardGrams
 from bickd_core.geometry.intervals import (
     Interval,
@@ -175,6 +175,7 @@ __all__ = [
     "class_probabilities",
     "cluster_groups",
     "cluster_order",
+    "column_cosine",
     "confidence_bins",
     "confusion",
     "confusion_difference",

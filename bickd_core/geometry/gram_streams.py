@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from bickd_core.geometry import checks
+from bickd_core.geometry.gram_figures import overlap_interval
 from bickd_core.geometry.gram_sums import ROWS, CrossGrams, GramPass, Kept, ShardGrams
+from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.orthogonality import class_weights
 from bickd_core.geometry.shards import SHARDS, checked_shard
 
@@ -111,6 +113,24 @@ def shard_grams(
         made.add([P[positions]], shard[positions], None if weights is None else weights[positions])
     one = made.finish().models[0]
     return ShardGrams(one.products, one.sums, one.weights, shard)
+
+
+def column_cosine(
+    first: np.ndarray, second: np.ndarray, shard: np.ndarray, *, centred: bool = False, level: float = 0.95
+) -> Interval | None:
+    """Cosine `p'q / (|p| |q|)` of two columns with its jackknife interval: one cell of a class or cross Gram.
+
+    Args:
+        first, second: [N] probabilities of one class each, in one model or in two.
+        shard: [N] from `stratified_shards`.
+        centred: Pearson's correlation in its place.
+
+    Returns:
+        Interval; None where one of the columns is empty (or does not vary, when centred).
+    """
+    return overlap_interval(
+        shard_grams(np.stack([first, second], axis=1), shard), centred=centred, level=level
+    )
 
 
 def _blocks(shard: np.ndarray) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from bickd_viz.scales import short, text_width
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
 
-BAR = 15
+BAR = 16
 """px of one bar with its value beside it."""
 
 
@@ -64,6 +64,7 @@ def paired_bars(
                 textfont=dict(size=TEXT_SIZE, color=theme.text),
                 textangle=0,
                 cliponaxis=False,
+                constraintext="none",  # else text shrinks to the bar's height
                 hovertext=[f"<b>{class_names[c]}</b><br>{style.name} {values[c]:.2%}" for c in shown],
                 hovertemplate="%{hovertext}<extra></extra>",
             )

@@ -9,6 +9,7 @@ from bickd_core.geometry import (
     GramPass,
     class_figures,
     class_geometry,
+    column_cosine,
     cross_figures,
     cross_gram,
     kept_cross,
@@ -114,6 +115,24 @@ def test_intervals_are_those_of_recomputed_replicates(centred):
         )
         assert figures.leakage.estimate[c] == pytest.approx(estimate)
         assert figures.leakage.high[c] - estimate == pytest.approx(2.5705818 * error, rel=1e-5)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_one_cell_has_the_interval_of_its_recomputed_replicates(centred):
+    _, (P, Q), labels = draw(5)
+    shard = stratified_shards(len(P), labels, shards=6)
+    for first, second, whole in ((P[:, 1], P[:, 3], (P, P, 1, 3)), (P[:, 2], Q[:, 2], (P, Q, 2, 2))):
+        left, right, i, j = whole
+        found = column_cosine(first, second, shard, centred=centred)
+        estimate, error = slow_jackknife(
+            lambda rows, left=left, right=right, i=i, j=j: cross_gram(
+                left[rows], right[rows], centred=centred
+            ).gram[i, j],
+            shard,
+        )
+        assert found.estimate == pytest.approx(estimate)
+        assert found.high - found.estimate == pytest.approx(2.5705818 * error, rel=1e-5)
+    assert column_cosine(P[:, 0], np.zeros(len(P)), shard) is None
 
 
 def test_float32_keeps_what_the_module_says():

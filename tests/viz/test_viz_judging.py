@@ -184,6 +184,6 @@ def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
 
 def test_a_samples_title_groups_the_models_by_what_they_say():
     said = [("the teacher", "crab"), ("KD", "lobster"), ("BicKD", "crab")]
-    assert words.sample_title("ant", said) == "An ant: the teacher and BicKD say crab, KD says lobster"
-    assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "A crab: all models say crab"
+    assert words.sample_title("ant", said) == "Ant: the teacher and BicKD say crab, KD says lobster"
+    assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "Crab: every model says crab"
     assert words.sample_title(None, said[:1]) == "The teacher says crab"
