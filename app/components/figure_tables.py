@@ -76,10 +76,7 @@ def every_figure(of: data.Comparison, T: float) -> None:
 def over_seeds(of: data.Comparison, T: float) -> None:
     """Mean and deviation of each method over its seeds, where it has several."""
     rows = []
-    for model in of.students:
-        spread = data.over_seeds(of, model, T)
-        if spread is None:
-            continue
+    for model, spread in data.over_seeds(of, T):
         row = {"method": data.label(model.run), "seeds": spread.seeds}
         for figure in CARDS:
             if figure.field in spread.figures:
@@ -87,8 +84,7 @@ def over_seeds(of: data.Comparison, T: float) -> None:
                 row[figure.title] = text.with_deviation(mean, deviation, spread.seeds, figure.fmt).split(
                     " ("
                 )[0]
-        if row not in rows:  # two runs of one method share their line
-            rows.append(row)
+        rows.append(row)
     if not rows:
         return
     import pandas as pd

@@ -39,6 +39,7 @@ from bickd_core.geometry import (
 )
 from bickd_core.geometry import row_cosines as cosines
 from bickd_core.predictions import align
+from bickd_core.runs import RunFolder
 
 LARGE = 2_000_000
 """Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
@@ -225,22 +226,28 @@ class OverSeeds:
     figures: dict[str, tuple[float, float]]
 
 
-def over_seeds(of: Comparison, model: Model, temperature: float) -> OverSeeds | None:
-    """The spread over seeds, or None where there is one run alone."""
-    alike = [run for run in with_predictions(of.split) if recipe(info(run)) == recipe(model.info)]
-    runs = one_a_seed([model.run, *alike])
-    if len(runs) < 2:
-        return None
-    marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
-    return _over_seeds(of.teacher.mark, tuple(marks), temperature)
+def over_seeds(of: Comparison, temperature: float) -> list[tuple[Model, OverSeeds]]:
+    """The spread over seeds of every student that has several, once for students of one recipe."""
+    alike: dict[object, list[RunFolder]] = {}
+    for run in with_predictions(of.split):
+        alike.setdefault(recipe(info(run)), []).append(run)
+    found = []
+    for own, model in {recipe(model.info): model for model in reversed(of.students)}.items():
+        runs = one_a_seed([model.run, *alike.get(own, ())])
+        if len(runs) > 1:
+            marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
+            found.append((model, _over_seeds(of.teacher.mark, tuple(marks), temperature)))
+    return found[::-1]
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
     found = []
+    entropy = mean_entropy_at(predictions_at(teacher).logits, T)
     for mark in marks:
         both = align([predictions_at(teacher), predictions_at(mark)]).predictions
-        found.append(point_figures(*both, T=T))
+        all_there = len(both[0]) == len(predictions_at(teacher))
+        found.append(point_figures(*both, T=T, teacher_entropy=entropy if all_there else None))
     figures = {}
     for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
         values = [value for one in found if (value := getattr(one, name)) is not None]

@@ -20,11 +20,22 @@ class PointFigures:
     overlap_matched: float | None
 
 
-def point_figures(teacher: PredictionsLike, student: PredictionsLike, *, T: float = 4.0) -> PointFigures:
-    """Estimates of `summarise(teacher, student, T=T)`: accuracy, agreement, overlap at T and at matched mean entropy."""
+def point_figures(
+    teacher: PredictionsLike,
+    student: PredictionsLike,
+    *,
+    T: float = 4.0,
+    teacher_entropy: float | None = None,
+) -> PointFigures:
+    """Estimates of `summarise(teacher, student, T=T)`: accuracy, agreement, overlap at T and at matched mean entropy.
+
+    teacher_entropy: `mean_entropy_at(teacher.logits, T)` where it is known already.
+    """
     check_aligned(teacher, student)
+    if teacher_entropy is None:
+        teacher_entropy = mean_entropy_at(teacher.logits, T)
     labels = teacher.labels if student.labels is None else student.labels
-    matched = matched_temperature(student.logits, mean_entropy_at(teacher.logits, T), start=T)
+    matched = matched_temperature(student.logits, teacher_entropy, start=T)
     at = [T, *([matched.temperature] if matched.reached else [])]
     overlaps = [class_geometry(softmax(student.logits, t)).overlap for t in at]
     return PointFigures(
