@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 
 from app import data
-from app.components import chart, frame, style
+from app.components import export_menu, frame, style
 from bickd_core.stages import PROBE_SPLIT
 from bickd_viz import similarity_text as words
 from bickd_viz import tables, text
-from bickd_viz.charts import layer_matrix
+from bickd_viz.charts import layer_html, layer_matrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,17 +37,7 @@ def show(of: data.Comparison, student: data.Model) -> None:
         style.model_title(
             style.styles(of)[student.key], f"teacher's layers × {student.name}'s", "Debiased CKA"
         )
-        drawn = layer_matrix(
-            view.cka.values,
-            view.teacher,
-            view.student,
-            hover=_hover(view),
-            x_title=f"{student.name}'s layers",
-            y_title="teacher's layers",
-            theme=style.theme(),
-        )
-        take = chart.Take(f"CKA of the teacher's layers with {student.name}'s", lambda: _data(view))
-        chart.show(drawn, "similarity-layers", take=take)
+        _matrix(student, view)
     with right:
         st.write(
             words.layers_sentence(
@@ -69,6 +59,24 @@ def show(of: data.Comparison, student: data.Model) -> None:
             st.markdown(_table(view))
 
 
+def _matrix(student: data.Model, view: data.LayerView) -> None:
+    """A table of the page's own; its Plotly twin is drawn when somebody takes it away."""
+    theme, hover = style.theme(), _hover(view)
+    cells, across, down = (
+        (view.cka.values, view.teacher, view.student),
+        f"{student.name}'s layers",
+        "teacher's layers",
+    )
+    with st.container(key="similarity-layers"):
+        st.html(layer_html(*cells, hover=hover, x_title=across, y_title=down, theme=theme))
+    export_menu.offer(
+        "similarity-layers",
+        f"CKA of the teacher's layers with {student.name}'s",
+        lambda: layer_matrix(*cells, hover=hover, x_title=across, y_title=down, theme=theme),
+        lambda: _data(view),
+    )
+
+
 def _hover(view: data.LayerView) -> list[list[str]]:
     said = []
     for i in range(len(view.teacher)):
@@ -80,7 +88,7 @@ def _hover(view: data.LayerView) -> list[list[str]]:
                 continue
             high = float(np.quantile(view.cka.null[:, i, j], 0.95))
             line.append(
-                f"{text.number(cell.estimate)} {text.interval_text(cell.interval())}<br>95% of shuffles below "
+                f"{text.number(cell.estimate)} {text.interval_text(cell.interval())}, 95% of shuffles below "
                 f"{text.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
             )
         said.append(line)

@@ -69,6 +69,15 @@ _CSS = """
   .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; }
   .bkw-ticks { position: relative; height: 16px; margin: 4px 6px 0 calc(var(--bkw-left) + 6px); }
   .bkw-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+  .bkl { display: flex; align-items: center; gap: 4px; line-height: 1.2; }
+  .bkl-y { writing-mode: vertical-rl; transform: rotate(180deg); color: var(--bkl-muted); font-size: .75rem; }
+  .bkl table { flex: 1; border-collapse: separate; border-spacing: 3px; table-layout: fixed; width: 100%; margin: 0; }
+  .bkl caption { caption-side: top; text-align: center; color: var(--bkl-muted); font-size: .75rem; padding: 0 0 2px 64px; }
+  .bkl :is(th, td) { border: 0; padding: 0; text-align: center; font-weight: 400; overflow-wrap: anywhere; }
+  .bkl :is(th[scope="row"], thead td) { width: 64px; text-align: right; padding-right: 8px; }
+  .bkl tbody td { height: 48px; outline-offset: -2px; }
+  .bkl-scale { display: flex; align-items: center; justify-content: center; gap: 8px; padding: 10px 0 2px 64px; }
+  .bkl-scale i { width: min(180px, 40%); height: 9px; border-radius: 2px; }
   .st-key-selection-bar { position: fixed; bottom: 14px; left: 50%; transform: translateX(-50%); z-index: 90; width: auto !important;
     max-width: min(94vw, 900px); padding: 4px 8px 4px 16px !important; border-radius: 12px; box-shadow: 0 4px 22px rgba(0,0,0,.22);
     background: var(--bk-surface); }

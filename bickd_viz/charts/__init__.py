@@ -10,7 +10,7 @@ from bickd_viz.charts.histogram import (
     probability_histogram,
     probability_plot,
 )
-from bickd_viz.charts.layers import layer_matrix
+from bickd_viz.charts.layers import layer_html, layer_matrix
 from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
 from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
@@ -34,6 +34,7 @@ __all__ = [
     "angles_plot",
     "bin_from_code",
     "class_vectors",
+    "layer_html",
     "layer_matrix",
     "leakage_ranking",
     "loss_terms",

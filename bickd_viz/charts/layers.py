@@ -1,8 +1,12 @@
-"""Layer by layer: a small heat map whose rows are the teacher's layers and whose columns are a student's."""
+"""Layer by layer: a small heat map whose rows are the teacher's layers and whose columns are a student's.
+
+`layer_matrix` is the Plotly figure for what is taken away, `layer_html` the table of the same cells that a page shows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
@@ -30,11 +34,7 @@ def layer_matrix(
     Cells that are not defined stay empty. hover: [S][R] what the pointer gets under the two names. The best
     column of each row is outlined. Legible from 300 px wide for five columns.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.shape != (len(rows), len(columns)):
-        raise ValueError(
-            f"values must be {len(rows)} x {len(columns)} like rows and columns, got shape {values.shape}."
-        )
+    values = _checked(values, rows, columns)
     fig = go.Figure()
     height = height or 96 + CELL_HEIGHT * len(rows)
     left = 30 + max(text_width(name, LABEL_SIZE) for name in rows)
@@ -61,13 +61,13 @@ def layer_matrix(
         )
     )
     cells = [(int(i), int(j)) for i, j in np.argwhere(np.isfinite(values))]
-    best = {i: int(np.nanargmax(values[i])) for i, _ in cells}
+    best = _best(values)
     fig.add_trace(
         go.Scatter(
             x=[j for _, j in cells],
             y=[i for i, _ in cells],
             mode="text",
-            text=[f"{values[cell]:.2f}".replace("-", "−") for cell in cells],
+            text=[_words(values[cell]) for cell in cells],
             textfont=dict(size=LABEL_SIZE, color=[_ink(values[cell], theme) for cell in cells]),
             hoverinfo="skip",
         )
@@ -96,12 +96,74 @@ def layer_matrix(
     return fig
 
 
-def _ink(value: float, theme: Theme) -> str:
-    """Text or surface colour, whichever stands out more on the cell of this value."""
-    value = min(max(value, 0.0), 1.0)
+def layer_html(
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    hover: Sequence[Sequence[str]],
+    x_title: str,
+    y_title: str,
+    value_name: str = "debiased CKA",
+    theme: Theme = LIGHT,
+) -> str:
+    """The same cells as a table in HTML; see `layer_matrix`. hover: plain words, for the pointer and screen readers."""
+    values = _checked(values, rows, columns)
+    best = _best(values)
+    lines = []
+    for i, row in enumerate(rows):
+        cells = [f'<th scope="row">{escape(row)}</th>']
+        for j, column in enumerate(columns):
+            said = f"{row} of the teacher × {column}: {hover[i][j]}"
+            if not np.isfinite(values[i, j]):
+                cells.append(f'<td title="{escape(said)}"></td>')
+                continue
+            red, green, blue = (round(255 * part) for part in _cell_rgb(values[i, j], theme))
+            mark = f";outline:2px solid {theme.accent}" if best.get(i) == j else ""
+            cells.append(
+                f'<td title="{escape(said)}" style="background:rgb({red},{green},{blue});'
+                f'color:{_ink(values[i, j], theme)}{mark}">{_words(values[i, j])}</td>'
+            )
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    names = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    stops = ",".join(f"{colour} {100 * place:g}%" for place, colour in theme.sequential)
+    return (
+        f'<div class="bkl" style="color:{theme.text};font-size:{LABEL_SIZE}px;--bkl-muted:{theme.muted}">'
+        f'<span class="bkl-y">{escape(y_title)}</span><table><caption>{escape(x_title)}</caption>'
+        f"<thead><tr><td></td>{names}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        f'<div class="bkl-scale" style="color:{theme.muted};font-size:{TEXT_SIZE}px"><span>0</span>'
+        f'<i style="background:linear-gradient(90deg,{stops})"></i><span>1, {escape(value_name)}</span></div>'
+    )
+
+
+def _checked(values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"values must be {len(rows)} x {len(columns)} like rows and columns, got shape {values.shape}."
+        )
+    return values
+
+
+def _best(values: np.ndarray) -> dict[int, int]:
+    """The column of the greatest value in each row that has one."""
+    return {i: int(np.nanargmax(row)) for i, row in enumerate(values) if np.isfinite(row).any()}
+
+
+def _words(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _cell_rgb(value: float, theme: Theme) -> list[float]:
+    """The sequential scale at this value, which is held to 0 .. 1."""
     stops = [place for place, _ in theme.sequential]
     channels = zip(*(_rgb(colour) for _, colour in theme.sequential), strict=True)
-    cell = _luminance([float(np.interp(value, stops, channel)) for channel in channels])
+    return [float(np.interp(min(max(value, 0.0), 1.0), stops, channel)) for channel in channels]
+
+
+def _ink(value: float, theme: Theme) -> str:
+    """Text or surface colour, whichever stands out more on the cell of this value."""
+    cell = _luminance(_cell_rgb(value, theme))
 
     def contrast(colour: str) -> float:
         other = _luminance(_rgb(colour))

@@ -1,5 +1,6 @@
 """The heat map of layers, and the sentences on similarity: each says what the figures say, and no more."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from bickd_viz import DARK, LIGHT
 from bickd_viz import similarity_text as words
-from bickd_viz.charts import layer_matrix
+from bickd_viz.charts import layer_html, layer_matrix
 from bickd_viz.tables import layers_table
 
 ROWS, COLUMNS = ("stem", "stage 1", "logits"), ("stem", "stage 1", "stage 2", "logits")
@@ -42,6 +43,27 @@ def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme)
     assert [(s.x0 + s.x1) / 2 for s in fig.layout.shapes] == [0, 2, 3]
     assert fig.data[1].textfont.size >= 12
     assert tuple(fig.layout.yaxis.range) == (2.5, -0.5)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_the_table_of_the_page_has_the_cells_of_the_heat_map(theme):
+    values = some_values()
+    hover = [[f"{i}<{j}" for j in range(4)] for i in range(3)]
+    html = layer_html(values, ROWS, COLUMNS, hover=hover, x_title="KD's layers", y_title="<b>", theme=theme)
+    fig = layer_matrix(values, ROWS, COLUMNS, hover=hover, theme=theme)
+    cells = re.findall(r'<td title="([^"]*)"(?: style="([^"]*)")?>([^<]*)</td>', html)
+    assert [words for *_, words in cells if words] == list(fig.data[1].text)
+    inks = [re.search(r";color:([^;]+)", look)[1] for _, look, words in cells if words]
+    assert inks == list(fig.data[1].textfont.color)
+    outlined = [k for k, (_, look, _) in enumerate(cells) if "outline" in look]
+    assert outlined == [0, 4 + 2, 8 + 3]
+    assert cells[6][0] == "stage 1 of the teacher × stage 2: 1&lt;2"
+    assert (cells[9][1], cells[9][2], "<b>" in html) == ("", "", False)
+    first = re.search(
+        r"background:rgb\((\d+),(\d+),(\d+)\)", cells[8][1]
+    )  # 0.1 lies near the scale's low end
+    low = [int(theme.sequential[0][1][k : k + 2], 16) for k in (1, 3, 5)]
+    assert np.abs(np.array([int(part) for part in first.groups()]) - low).max() < 40
 
 
 def test_ink_changes_with_the_cell():
