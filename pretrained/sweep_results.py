@@ -50,9 +50,7 @@ def section(path: Path = FILE) -> str:
     results = read_results(path)
     if not results:
         return ""
-    key = results[0].teacher
-    assert key is not None
-    teacher = Teacher.of(Library(SHELF, SHELF / results[0].dataset).find(key).predictions("test"))
+    teacher = teacher_of(results[0])
     definition, under_way = path.with_suffix(".yaml"), ""
     if definition.exists() and len(results) < (planned := len(planned_runs(read_sweep(definition)))):
         under_way = (
@@ -62,6 +60,12 @@ def section(path: Path = FILE) -> str:
     page = write(results, teacher, f"All methods on {results[0].dataset}")
     head, rest = page.split("\n", 1)
     return f"{head}\n\n{under_way}{rest.lstrip()}"
+
+
+def teacher_of(result: Result) -> Teacher:
+    """The bundled teacher of this run."""
+    assert result.teacher is not None
+    return Teacher.of(Library(SHELF, SHELF / result.dataset).find(result.teacher).predictions("test"))
 
 
 def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from bickd_core.geometry import paired_mean_difference
 from bickd_core.sweeps.results import Result, add_result, sample_code
-from pretrained import sweep_results
+from pretrained import choice_results, sweep_results
 from pretrained.sweep_results import Teacher, paired, right, write
 
 N = 400
@@ -119,3 +119,24 @@ def test_the_section_reads_the_file_and_is_empty_without_one(tmp_path):
     page = sweep_results.section(tmp_path / "some.jsonl")
     assert "| KD | 1 | 50.0 | 100.0 |" in page
     assert "n = 1,208 test images" in page
+
+
+def test_choices_are_held_against_their_base_seed_by_seed():
+    base = [line("kd", seed, share, device="CPU, bf16, 1 thread") for seed, share in enumerate((0.50, 0.52))]
+    views = [
+        line("kd-views4", seed, share, kind="kd", view_pool=4) for seed, share in enumerate((0.45, 0.47))
+    ]
+    full = [line("kd-fp32", seed, 0.51, kind="kd", precision="fp32") for seed in (0, 1)]
+    page = choice_results.write([*views, *full], base, TEACHER)
+    rows = [row.strip("| ").split(" | ") for row in page.splitlines() if row.startswith("| ")]
+    assert [row[0] for row in rows] == ["setting", "base", "fp32 throughout", "4 views in turn"]
+    assert (rows[1][1], rows[1][3]) == ("51.0 ± 1.4", "–")
+    ours, theirs = ({run.seed: run for run in runs} for runs in (views, base))
+    assert rows[3][3] == sweep_results.points(paired(ours, theirs, TEACHER, right))
+    assert "- fp32 throughout: no difference in accuracy seen" in page
+    assert "- 4 views in turn: less accurate" in page
+    assert "more than the 1.4 points" in page
+    with pytest.raises(ValueError, match="must share `epochs`, got 20 and 40"):
+        choice_results.write([full[0].model_copy(update={"epochs": 20})], base, TEACHER)
+    with pytest.raises(ValueError, match="has no run of seed 7 to be held against"):
+        choice_results.write([line("kd-fp32", 7, 0.5, kind="kd")], base, TEACHER)

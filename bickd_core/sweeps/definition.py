@@ -46,10 +46,14 @@ def _slug(label: str) -> str:
 
 
 class Method(_Strict):
-    """An objective with its options and what to call it; its kind if no label is given."""
+    """An objective with its options and what to call it; its kind if no label is given.
+
+    `train` holds settings of its own in place of those that all runs share: a learning rate to be tried, a precision.
+    """
 
     label: str = ""
     objective: ObjectiveOptions
+    train: dict[str, Any] = Field({}, description="fields of a run's config that are this method's own")
 
     @property
     def shown(self) -> str:
@@ -131,8 +135,10 @@ class PlannedRun:
 
 def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     """Its runs in their order: seeds outermost, so that whatever is finished can be compared."""
-    shared = Shared.model_validate(sweep.train)
-    common = {name: getattr(shared, name) for name in shared.model_fields_set}
+    common = []
+    for method in sweep.methods:
+        shared = Shared.model_validate({**sweep.train, **method.train})
+        common.append({name: getattr(shared, name) for name in shared.model_fields_set})
     found = []
     for seed in sweep.seeds:
         seeds = Seeds.all(seed)
@@ -140,10 +146,14 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
             seeds = seeds.model_copy(update={"augmentation": sweep.seeds[0]})
         for pair in sweep.pairs:
             place = _slug(pair.label or (pair.shown if len(sweep.pairs) > 1 else ""))
-            for method in sweep.methods:
+            for method, settings in zip(sweep.methods, common, strict=True):
                 parts = [sweep.name, *([place] if place else []), _slug(method.shown), f"s{seed}"]
                 config = TrainConfig(
-                    arch=pair.student, teacher=pair.teacher, objective=method.objective, seeds=seeds, **common
+                    arch=pair.student,
+                    teacher=pair.teacher,
+                    objective=method.objective,
+                    seeds=seeds,
+                    **settings,
                 )
                 found.append(PlannedRun("-".join(parts), method.shown, pair.shown, config))
     return found

@@ -68,6 +68,19 @@ def test_one_kind_may_come_twice_with_other_options():
     assert (found[1].method, found[1].title) == ("bickd, columns alone", "bickd, columns alone, seed 0")
 
 
+def test_a_method_may_have_settings_of_its_own():
+    faster = {
+        "label": "kd-fast",
+        "objective": {"kind": "kd"},
+        "train": {"optimizer": {"kind": "sgd", "lr": 0.1}},
+    }
+    made = Sweep.model_validate(sweep(methods=["kd", faster], seeds=[0], train={"epochs": 7, "view_pool": 4}))
+    plain, own = planned_runs(made)
+    assert (plain.config.epochs, own.config.epochs) == (7, 7)
+    assert (plain.config.optimizer.lr, own.config.optimizer.lr) == (0.05, 0.1)
+    assert own.name == "first-kd-fast-s0"
+
+
 def test_a_published_variant_goes_by_its_name():
     (run,) = planned_runs(Sweep.model_validate(sweep(methods=["kd-standardize"], seeds=[0])))
     assert (run.name, run.method) == ("first-kd-standardize-s0", "kd-standardize")
@@ -83,6 +96,7 @@ def test_a_published_variant_goes_by_its_name():
         ({"train": {"epochs": 0}}, "in `train`: `epochs`: input should be greater than 0, got 0"),
         ({"methods": ["kdd"]}, "'kdd' found using 'kind' does not match"),
         ({"methods": [{"objective": {"kind": "kd", "tau": 1}}]}, "tau` is not known"),
+        ({"methods": [{"objective": {"kind": "kd"}, "train": {"epoch": 3}}]}, "in `train`: `epoch` is not known"),
         ({"methods": []}, "`methods`: tuple should have at least 1 item"),
         ({"methods": ["kd", "kd"]}, "two runs would be named 'first-kd-s3'; give methods of one kind a `label`"),
         ({"seeds": [1, 1]}, "two runs would be named 'first-ce-s1'"),

@@ -1,0 +1,119 @@
+"""What choices that save time cost in accuracy, as Markdown: part of docs/results.md, `pretrained/sweeps/caltech95-choices.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.sweeps.definition import planned_runs, read_sweep
+from bickd_core.sweeps.results import Result, read_results
+from bickd_viz import text
+from pretrained.sweep_results import (
+    FILE,
+    SAME,
+    SHELF,
+    Difference,
+    Teacher,
+    agrees,
+    grouped,
+    paired,
+    points,
+    right,
+    spread,
+    teacher_of,
+)
+
+CHOICES = SHELF / "sweeps" / "caltech95-choices.jsonl"
+BASE = "kd"
+NAMES = {
+    "kd-fp32": "fp32 throughout",
+    "kd-views16": "16 views in turn",
+    "kd-views8": "8 views in turn",
+    "kd-views4": "4 views in turn",
+}
+
+
+def section(path: Path = CHOICES, methods: Path = FILE) -> str:
+    """The section on the choices; empty where a line of theirs or of their base is missing still."""
+    results = read_results(path)
+    base = [result for result in read_results(methods) if result.method == BASE]
+    definition = path.with_suffix(".yaml")
+    if not base or not definition.exists() or len(results) < len(planned_runs(read_sweep(definition))):
+        return ""
+    return write(results, base, teacher_of(base[0]))
+
+
+def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -> str:
+    """The table and its sentences.
+
+    Raises:
+        ValueError: a choice differs from its base in more than precision and views, or lacks a seed.
+    """
+    by_seed = {result.seed: result for result in base}
+    check_alike(results, by_seed)
+    first = base[0]
+    precision = first.device.split(", ")[1] if ", " in first.device else first.precision
+    lines = [
+        "## What bf16 and pools of views cost\n",
+        f"KD again, {first.epochs} epochs on {first.dataset} as above, {text.counted(len(by_seed), 'seed')} each, with one setting "
+        f"changed. The base is the KD of the sweep: {precision}, a new augmented view of every image in each epoch. "
+        "Differences are on the same test images and seeds: of the means over seeds, with an interval over images, and in "
+        "brackets in how many seeds it has this sign.\n",
+        "| setting | accuracy % | agreement % | accuracy minus base, points | agreement minus base, points | CPU minutes |",
+        "|---|---|---|---|---|---|",
+        _row("base", by_seed, None, None),
+    ]
+    groups = grouped(results)
+    found = {}
+    for method in sorted(groups, key=list(NAMES).index):
+        found[method] = paired(groups[method], by_seed, teacher, right)
+        lines.append(
+            _row(
+                NAMES[method], groups[method], found[method], paired(groups[method], by_seed, teacher, agrees)
+            )
+        )
+    deviation = 100 * float(np.std([result.accuracy for result in base], ddof=1))
+    lines += ["", *(_sentence(NAMES[method], one, deviation) for method, one in found.items() if one), ""]
+    return "\n".join(lines)
+
+
+def check_alike(results: Sequence[Result], base: dict[int, Result]) -> None:
+    same = {*SAME, "kind", "options"} - {"view_pool"}
+    for result in results:
+        other = base.get(result.seed)
+        if other is None:
+            raise ValueError(
+                f"{result.name} has no run of seed {result.seed} to be held against; add it to the methods' sweep."
+            )
+        for field in sorted(same):
+            if getattr(result, field) != getattr(other, field):
+                raise ValueError(
+                    f"{result.name} and {other.name} must share `{field}`, got {getattr(result, field)} and "
+                    f"{getattr(other, field)}; make one of them again."
+                )
+
+
+def _row(
+    name: str, runs: dict[int, Result], accuracy: Difference | None, agreement: Difference | None
+) -> str:
+    cells = [
+        name,
+        spread(runs, "accuracy", 100, 1),
+        spread(runs, "agreement", 100, 1),
+        points(accuracy),
+        points(agreement),
+        spread(runs, "cpu_seconds", 1 / 60, 1),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _sentence(name: str, found: Difference, deviation: float) -> str:
+    """Whether the choice changes accuracy, and how that stands to the deviation of the base over seeds."""
+    assert found.interval is not None
+    size = abs(100 * found.mean)
+    beside = f"{'less' if size <= deviation else 'more'} than the {deviation:.1f} points by which the base deviates over seeds"
+    if not text.excludes_zero(found.interval):
+        return f"- {name}: no difference in accuracy seen ({points(found)} points); {beside}."
+    return f"- {name}: {'more' if found.mean > 0 else 'less'} accurate ({points(found)} points); {beside}."
