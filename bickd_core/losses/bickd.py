@@ -18,7 +18,7 @@ classes without a sample in the batch. Both sides see the whole batch given to t
 parallelism gather the logits (with gradient) and the labels first.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ from bickd_core.losses.numerics import (
     unit_rows,
     without_autocast,
 )
-from bickd_core.losses.objective import LogitObjective
+from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import BicKDOptions
 
 _SMALLEST_SHARED_TAU = 1 / 60
@@ -121,7 +121,15 @@ def bickd_class(
         )
 
 
-class BicKDObjective(LogitObjective):
+class _How(TypedDict):
+    """What both sides take alike."""
+
+    tau: float
+    form: str
+    gram_weight: float
+
+
+class BicKDObjective(LogitObjective[BicKDOptions]):
     """Terms "ce" = alpha CE, "kl" = beta T^2 KL, "sample" and "class": lambda times each side.
 
     BicKD as reconstructed here; a weight of 0 computes nothing for its term.
@@ -129,46 +137,27 @@ class BicKDObjective(LogitObjective):
 
     kind: ClassVar[str] = "bickd"
 
-    def __init__(self, options: BicKDOptions) -> None:
-        self.options = options
-
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o, terms = self.options, {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
+        o = self.options
+        ce = weighted(("ce", o.alpha, lambda: cross_entropy(student_logits, labels)))
         if o.beta == o.lambda_sample == o.lambda_class == 0:
-            return terms
+            return ce
         with without_autocast(student_logits):
             # once for the three terms: at 1,000 classes the softmaxes cost as much as a product
-            log_s, log_t = (
-                log_probabilities(z, o.temperature)
-                for z in logit_pair(student_logits, teacher_logits, o.standardize)
+            s, t = logit_pair(student_logits, teacher_logits, o.standardize)
+            both = log_probabilities(s, o.temperature), log_probabilities(t, o.temperature)
+            how: _How = {"tau": o.tau, "form": o.form, "gram_weight": o.gram_weight}
+            return ce | weighted(
+                ("kl", o.beta * o.temperature**2, lambda: divergence(*both)),
+                (
+                    "sample",
+                    o.lambda_sample,
+                    lambda: _sample_side(*both, labels, same_class=o.same_class, **how),
+                ),
+                ("class", o.lambda_class, lambda: _class_side(*both, labels, absent=o.absent, **how)),
             )
-            if o.beta > 0:
-                terms["kl"] = o.beta * o.temperature**2 * divergence(log_s, log_t)
-            if o.lambda_sample > 0:
-                terms["sample"] = o.lambda_sample * _sample_side(
-                    log_s,
-                    log_t,
-                    labels,
-                    tau=o.tau,
-                    form=o.form,
-                    same_class=o.same_class,
-                    gram_weight=o.gram_weight,
-                )
-            if o.lambda_class > 0:
-                terms["class"] = o.lambda_class * _class_side(
-                    log_s,
-                    log_t,
-                    labels,
-                    tau=o.tau,
-                    form=o.form,
-                    absent=o.absent,
-                    gram_weight=o.gram_weight,
-                )
-        return terms
 
 
 def _sample_side(

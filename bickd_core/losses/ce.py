@@ -25,14 +25,11 @@ def cross_entropy(student_logits: Tensor, labels: Tensor | None) -> Tensor:
         return F.cross_entropy(lift(student_logits), check_labels(labels, student_logits, "cross-entropy"))
 
 
-class CEObjective(LogitObjective):
+class CEObjective(LogitObjective[CEOptions]):
     """Term "ce": the cross-entropy with weight 1. Needs no teacher."""
 
     kind: ClassVar[str] = "ce"
     needs_teacher = False
-
-    def __init__(self, options: CEOptions) -> None:
-        self.options = options
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.memory import MemoryIndex
 from bickd_core.losses.numerics import unit_vectors, without_autocast
-from bickd_core.losses.objective import FeatureObjective
+from bickd_core.losses.objective import FeatureObjective, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets import CRDOptions
 
@@ -52,7 +52,7 @@ def crd(
     return -(positive + negative).mean()
 
 
-class CRDObjective(FeatureObjective):
+class CRDObjective(FeatureObjective[CRDOptions]):
     """Terms "ce" = alpha CE and "contrast" = beta (`crd` of the student's anchors + of the teacher's).
 
     Trains two heads beside the student. Its state: heads, memories, log Z and the generator of negatives. Memory
@@ -63,7 +63,7 @@ class CRDObjective(FeatureObjective):
     needs = frozenset({"features", "ids"})
 
     def __init__(self, options: CRDOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._parts: _Parts | None = None
 
     def setup(self, student: nn.Module, teacher: nn.Module | None, dataset: Any) -> None:
@@ -87,18 +87,11 @@ class CRDObjective(FeatureObjective):
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        terms = {}
-        if self.options.alpha > 0:
-            terms["ce"] = self.options.alpha * cross_entropy(student.logits, labels)
-        if self.options.beta > 0:
-            assert student.features is not None
-            assert teacher.features is not None
-            assert student.ids is not None
-            with without_autocast(student.features):
-                terms["contrast"] = self.options.beta * self._contrast(
-                    student.features, teacher.features.detach(), student.ids
-                )
-        return terms
+        o = self.options
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
+            ("contrast", o.beta, lambda: self._contrast(student, teacher)),
+        )
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Of both heads."""
@@ -121,7 +114,14 @@ class CRDObjective(FeatureObjective):
         self._generator.set_state(state["generator"].cpu())
         self._seen = None
 
-    def _contrast(self, student_features: Tensor, teacher_features: Tensor, ids: Tensor) -> Tensor:
+    def _contrast(self, student: Outputs, teacher: Outputs) -> Tensor:
+        assert student.features is not None
+        assert teacher.features is not None
+        assert student.ids is not None
+        with without_autocast(student.features):
+            return self._both_sides(student.features, teacher.features.detach(), student.ids)
+
+    def _both_sides(self, student_features: Tensor, teacher_features: Tensor, ids: Tensor) -> Tensor:
         parts, tau = self._built(), self.options.tau
         self._settle(parts)
         s, t = _project(parts.student_head, student_features), _project(parts.teacher_head, teacher_features)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import centred, check_pair, log_probabilities, logit_pair, without_autocast
-from bickd_core.losses.objective import LogitObjective
+from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import DISTOptions
 
 _EPSILON = 1e-8
@@ -60,26 +60,20 @@ def dist(
     )
 
 
-class DISTObjective(LogitObjective):
+class DISTObjective(LogitObjective[DISTOptions]):
     """Terms "ce" = alpha CE, "rows" = beta `dist_rows` and "columns" = gamma `dist_columns`."""
 
     kind: ClassVar[str] = "dist"
-
-    def __init__(self, options: DISTOptions) -> None:
-        self.options = options
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
         o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
-        if o.beta > 0:
-            terms["rows"] = o.beta * dist_rows(*pair, temperature=o.temperature)
-        if o.gamma > 0:
-            terms["columns"] = o.gamma * dist_columns(*pair, temperature=o.temperature)
-        return terms
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student_logits, labels)),
+            ("rows", o.beta, lambda: dist_rows(*pair, temperature=o.temperature)),
+            ("columns", o.gamma, lambda: dist_columns(*pair, temperature=o.temperature)),
+        )
 
 
 def _one_minus_pearson(

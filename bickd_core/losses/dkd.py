@@ -20,7 +20,7 @@ from bickd_core.losses.numerics import (
     split_target,
     without_autocast,
 )
-from bickd_core.losses.objective import LogitObjective
+from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import DKDOptions
 
 
@@ -51,29 +51,22 @@ def dkd_non_target(
     return _part(student_logits, teacher_logits, labels, temperature, of_label=False)
 
 
-class DKDObjective(LogitObjective):
+class DKDObjective(LogitObjective[DKDOptions]):
     """Terms "ce" = alpha CE, and warm-up times "target" and "non_target", the two parts with their weights."""
 
     kind: ClassVar[str] = "dkd"
-
-    def __init__(self, options: DKDOptions) -> None:
-        self.options = options
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
         o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
         risen = min(progress / o.warmup, 1.0) if o.warmup > 0 else 1.0
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
-        if o.target > 0:
-            terms["target"] = risen * o.target * dkd_target(*pair, labels, temperature=o.temperature)
-        if o.non_target > 0:
-            terms["non_target"] = (
-                risen * o.non_target * dkd_non_target(*pair, labels, temperature=o.temperature)
-            )
-        return terms
+        parts = (("target", o.target, dkd_target), ("non_target", o.non_target, dkd_non_target))
+        return weighted(("ce", o.alpha, lambda: cross_entropy(student_logits, labels))) | {
+            name: risen * weight * part(*pair, labels, temperature=o.temperature)
+            for name, weight, part in parts
+            if weight > 0
+        }
 
 
 def _part(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
-from bickd_core.losses.objective import LogitObjective
+from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import KDOptions
 
 
@@ -41,21 +41,16 @@ def divergence(log_student: Tensor, log_teacher: Tensor) -> Tensor:
     return F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 
-class KDObjective(LogitObjective):
+class KDObjective(LogitObjective[KDOptions]):
     """Terms "ce" = alpha CE and "kl" = beta T^2 KL(teacher || student)."""
 
     kind: ClassVar[str] = "kd"
-
-    def __init__(self, options: KDOptions) -> None:
-        self.options = options
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
         o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
-        if o.beta > 0:
-            terms["kl"] = o.beta * kd(*pair, temperature=o.temperature)
-        return terms
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student_logits, labels)),
+            ("kl", o.beta, lambda: kd(*pair, temperature=o.temperature)),
+        )

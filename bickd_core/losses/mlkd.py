@@ -18,7 +18,7 @@ from torch import Tensor
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.kd import kd
 from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
-from bickd_core.losses.objective import LogitObjective
+from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import MLKDOptions
 
 TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 6.0)
@@ -61,29 +61,22 @@ def mlkd_class(
     return _gram_distance(student_logits, teacher_logits, temperatures, by_class=True)
 
 
-class MLKDObjective(LogitObjective):
+class MLKDObjective(LogitObjective[MLKDOptions]):
     """Terms "ce" = alpha CE, "kl" (beta), "sample" and "class": lambda times the distance of the Grams."""
 
     kind: ClassVar[str] = "mlkd"
-
-    def __init__(self, options: MLKDOptions) -> None:
-        self.options = options
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
         o, pair = self.options, (student_logits, teacher_logits)
         temperatures = (o.temperature, *(t for t in TEMPERATURES if t != 4.0))
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
-        if o.beta > 0:
-            terms["kl"] = o.beta * mlkd_kl(*logit_pair(*pair, o.standardize), temperatures=temperatures)
-        if o.lambda_sample > 0:
-            terms["sample"] = o.lambda_sample * mlkd_sample(*pair, temperatures=temperatures)
-        if o.lambda_class > 0:
-            terms["class"] = o.lambda_class * mlkd_class(*pair, temperatures=temperatures)
-        return terms
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student_logits, labels)),
+            ("kl", o.beta, lambda: mlkd_kl(*logit_pair(*pair, o.standardize), temperatures=temperatures)),
+            ("sample", o.lambda_sample, lambda: mlkd_sample(*pair, temperatures=temperatures)),
+            ("class", o.lambda_class, lambda: mlkd_class(*pair, temperatures=temperatures)),
+        )
 
 
 def _gram_distance(

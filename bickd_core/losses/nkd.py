@@ -19,7 +19,7 @@ from bickd_core.losses.numerics import (
     split_target,
     without_autocast,
 )
-from bickd_core.losses.objective import LogitObjective
+from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import NKDOptions
 
 
@@ -58,23 +58,17 @@ def nkd_non_target(
         return -(temperature**2) * (log_t.exp() * log_s).sum(1).mean()  # log_s is 0 at the label
 
 
-class NKDObjective(LogitObjective):
+class NKDObjective(LogitObjective[NKDOptions]):
     """Terms "ce" = alpha CE, "target" and "non_target" (gamma) of NKD."""
 
     kind: ClassVar[str] = "nkd"
-
-    def __init__(self, options: NKDOptions) -> None:
-        self.options = options
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
         o, pair = self.options, logit_pair(student_logits, teacher_logits, self.options.standardize)
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student_logits, labels)
-        if o.target > 0:
-            terms["target"] = o.target * nkd_target(*pair, labels)
-        if o.gamma > 0:
-            terms["non_target"] = o.gamma * nkd_non_target(*pair, labels, temperature=o.temperature)
-        return terms
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student_logits, labels)),
+            ("target", o.target, lambda: nkd_target(*pair, labels)),
+            ("non_target", o.gamma, lambda: nkd_non_target(*pair, labels, temperature=o.temperature)),
+        )

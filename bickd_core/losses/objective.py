@@ -1,8 +1,8 @@
 """What the training loop runs: an objective turns a batch's outputs into named, weighted terms."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch.nn as nn
 from torch import Tensor
@@ -47,6 +47,22 @@ class Objective(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
+Given = TypeVar("Given")
+"""The options class of an objective, one of `bickd_core.presets`."""
+
+
+class WithOptions(Generic[Given]):
+    """Made from its options, validated already."""
+
+    def __init__(self, options: Given) -> None:
+        self.options = options
+
+
+def weighted(*parts: tuple[str, float, Callable[[], Tensor]]) -> dict[str, Tensor]:
+    """Name -> weight times term, in this order; a term of weight 0 is not computed and not among them."""
+    return {name: weight * term() for name, weight, term in parts if weight > 0}
+
+
 class Stateless:
     """What an objective with nothing to train or to remember does when it is set up, saved and resumed."""
 
@@ -72,11 +88,8 @@ class Stateless:
             )
 
 
-class LogitObjective(Stateless, ABC):
-    """An objective on logits alone, with nothing to train or to remember: all of it but the formula.
-
-    A term of weight 0 is not computed and not among the results.
-    """
+class LogitObjective(WithOptions[Given], Stateless, ABC):
+    """An objective on logits alone, with nothing to train or to remember: all of it but the formula."""
 
     needs: frozenset[str] = frozenset()
     needs_teacher: bool = True
@@ -104,12 +117,11 @@ class LogitObjective(Stateless, ABC):
         """The formula, on logits [B, C] and [B, C] without gradient."""
 
 
-class FeatureObjective(ABC):
+class FeatureObjective(WithOptions[Given], ABC):
     """An objective on pooled features or on the last maps, besides the cross-entropy on the logits.
 
     The two models' features and maps may have any widths and sizes; their rows are the same B samples. The
-    gradient reaches the classifier's last layer by the cross-entropy alone. A term of weight 0 is not computed
-    and not among the results.
+    gradient reaches the classifier's last layer by the cross-entropy alone.
     """
 
     kind: ClassVar[str]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
-from bickd_core.losses.objective import FeatureObjective, Stateless
+from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets import PKTOptions
 
@@ -36,26 +36,21 @@ def pkt(student_features: Tensor, teacher_features: Tensor) -> Tensor:
         return (t * ((t + _EPSILON).log() - (s + _EPSILON).log())).mean()
 
 
-class PKTObjective(Stateless, FeatureObjective):
+class PKTObjective(Stateless, FeatureObjective[PKTOptions]):
     """Terms "ce" = alpha CE and "similarity" = beta `pkt` of the pooled features."""
 
     kind: ClassVar[str] = "pkt"
 
-    def __init__(self, options: PKTOptions) -> None:
-        self.options = options
-
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o = self.options
-        assert student.features is not None
-        assert teacher.features is not None
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student.logits, labels)
-        if o.beta > 0:
-            terms["similarity"] = o.beta * pkt(student.features, teacher.features)
-        return terms
+        o, ours, theirs = self.options, student.features, teacher.features
+        assert ours is not None
+        assert theirs is not None
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
+            ("similarity", o.beta, lambda: pkt(ours, theirs)),
+        )
 
 
 def _affinities(features: Tensor) -> Tensor:

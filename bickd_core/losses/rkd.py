@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
-from bickd_core.losses.objective import FeatureObjective, Stateless
+from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets import RKDOptions
 
@@ -50,28 +50,22 @@ def rkd_angle(student_features: Tensor, teacher_features: Tensor) -> Tensor:
         return F.smooth_l1_loss(_angles(student_features), _angles(teacher_features.detach()))
 
 
-class RKDObjective(Stateless, FeatureObjective):
+class RKDObjective(Stateless, FeatureObjective[RKDOptions]):
     """Terms "ce" = alpha CE, "distance" and "angle" with their weights, of the pooled features."""
 
     kind: ClassVar[str] = "rkd"
 
-    def __init__(self, options: RKDOptions) -> None:
-        self.options = options
-
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o = self.options
-        assert student.features is not None
-        assert teacher.features is not None
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student.logits, labels)
-        if o.distance > 0:
-            terms["distance"] = o.distance * rkd_distance(student.features, teacher.features)
-        if o.angle > 0:
-            terms["angle"] = o.angle * rkd_angle(student.features, teacher.features)
-        return terms
+        o, ours, theirs = self.options, student.features, teacher.features
+        assert ours is not None
+        assert theirs is not None
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
+            ("distance", o.distance, lambda: rkd_distance(ours, theirs)),
+            ("angle", o.angle, lambda: rkd_angle(ours, theirs)),
+        )
 
 
 def _distances(features: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
-from bickd_core.losses.objective import FeatureObjective, Stateless
+from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets import SPOptions
 
@@ -34,27 +34,22 @@ def sp(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
         return difference.square().sum() / len(student_maps) ** 2
 
 
-class SPObjective(Stateless, FeatureObjective):
+class SPObjective(Stateless, FeatureObjective[SPOptions]):
     """Terms "ce" = alpha CE and "similarity" = beta `sp` of the last maps."""
 
     kind: ClassVar[str] = "sp"
     needs = frozenset({"maps"})
 
-    def __init__(self, options: SPOptions) -> None:
-        self.options = options
-
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o = self.options
-        assert student.maps is not None
-        assert teacher.maps is not None
-        terms = {}
-        if o.alpha > 0:
-            terms["ce"] = o.alpha * cross_entropy(student.logits, labels)
-        if o.beta > 0:
-            terms["similarity"] = o.beta * sp(student.maps, teacher.maps)
-        return terms
+        o, ours, theirs = self.options, student.maps, teacher.maps
+        assert ours is not None
+        assert theirs is not None
+        return weighted(
+            ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
+            ("similarity", o.beta, lambda: sp(ours, theirs)),
+        )
 
 
 def _similarities(maps: Tensor) -> Tensor:
