@@ -267,6 +267,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     try:
         code = command.run(Library.default())
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except (ValueError, OSError) as error:
         from bickd_core.training.worker import explain
 

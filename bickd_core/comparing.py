@@ -178,6 +178,26 @@ class MeasuredComparison(Aligned[Measured]):
         return paired_mean_difference(right[0], right[1], self.labels)
 
 
+def check_same_data(infos: Sequence[RunInfo]) -> None:
+    """Refuse runs on different data, or on a folder whose images were others in between.
+
+    Raises:
+        PredictionsError: which data, or which runs.
+    """
+    if len({info.dataset for info in infos}) > 1:
+        found = ", ".join(sorted({info.dataset for info in infos}))
+        raise PredictionsError(
+            f"these runs were evaluated on different data ({found}); compare runs on the same data."
+        )
+    known = [info for info in infos if info.data_content is not None]
+    other = next((info for info in known if info.data_content != known[0].data_content), None)
+    if other is not None:
+        raise PredictionsError(
+            f"the images of {called(other.dataset)} changed between runs '{known[0].name}' and '{other.name}', so the two "
+            "did not see the same; make one of them again on the images as they are now."
+        )
+
+
 def measure(
     library: Library,
     teacher: str,
@@ -198,11 +218,7 @@ def measure(
                 f"run '{run.key}' has no predictions on {split} yet; take it out or let it finish."
             )
     infos = [run.info() for run in runs]
-    if len({info.dataset for info in infos}) > 1:
-        found = ", ".join(sorted({info.dataset for info in infos}))
-        raise PredictionsError(
-            f"these runs were evaluated on different data ({found}); compare runs on the same data."
-        )
+    check_same_data(infos)
     names = shown_names(infos, [not run.read_only for run in runs])
     everyone = runs[0].predictions(split)
     aligned = align([everyone, *(run.predictions(split) for run in runs[1:])], names)

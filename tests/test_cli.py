@@ -1,5 +1,6 @@
 """The command line: what it makes, what it prints, and one sentence with exit code 2 for a mistake."""
 
+import os
 import re
 import subprocess
 import sys
@@ -340,3 +341,18 @@ def test_a_finished_run_is_extended_by_a_new_one(bickd, library):
     code, _, err = bickd("extend", "c", "--epochs", "2")
     assert code == 2
     assert err.startswith("bickd: there is no run 'c'")
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error(library):
+    shelf = Path(cli.__file__).parents[1] / "pretrained"
+    environment = {**os.environ, "BICKD_RUNS": str(library.own), "BICKD_SHELF": str(shelf)}
+    names = ["sweep", str(shelf / "sweeps" / "caltech95-methods.yaml"), "--list-only"]
+    command = [sys.executable, "-m", "bickd_core.cli", *names]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

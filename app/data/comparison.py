@@ -9,8 +9,8 @@ import streamlit as st
 
 from app.data.runs import Fingerprint, fingerprint, info, library
 from app.state import ViewState
-from bickd_core.comparing import Aligned, shown_names
-from bickd_core.predictions import Predictions, PredictionsError, align
+from bickd_core.comparing import Aligned, check_same_data, shown_names
+from bickd_core.predictions import Predictions, align
 from bickd_core.runs import RunError, RunFolder, RunInfo, Split
 
 
@@ -80,11 +80,7 @@ def comparison(view: ViewState) -> Comparison:
 def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Split) -> Comparison:
     runs = [library().find(key) for key in keys]
     names = shown_names([info(run) for run in runs], [not run.read_only for run in runs])
-    data = {info(run).dataset for run in runs}
-    if len(data) > 1:
-        raise PredictionsError(
-            f"these runs were evaluated on different data ({', '.join(sorted(data))}); compare runs on the same data."
-        )
+    check_same_data([info(run) for run in runs])
     aligned = align([predictions_at(mark) for mark in marks], names)
     models = tuple(
         Model(

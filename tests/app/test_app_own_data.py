@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app import data, taking
 from app.state import ViewState
 from bickd_core.comparing import measure, run_word
+from bickd_core.predictions import PredictionsError
 from bickd_core.runs import Library
 from bickd_viz.comparison_report import comparison_report
 from bickd_viz.report import html
@@ -26,6 +27,20 @@ def of(make_run, library: Library, monkeypatch: pytest.MonkeyPatch) -> data.Comp
     make_run("mine", predictions=predictions, info={**about, "role": "teacher"})
     make_run("small", predictions=predictions, info=about)
     return data.comparison(VIEW)
+
+
+def test_runs_on_images_that_changed_in_between_are_not_compared(make_run, of, library):
+    about = {"dataset": f"folder:{PATH}", "num_classes": 4, "data_content": "aa"}
+    for name, content in (("before", "aa"), ("after", "bb")):
+        make_run(name, predictions=random_predictions(60, 4, seed=1), info={**about, "data_content": content})
+    words = r"the images of My pets \(image folder\) changed between runs 'before' and 'after'"
+    with pytest.raises(PredictionsError, match=words):
+        data.comparison(ViewState(teacher="before", students=("after",)))
+    with pytest.raises(PredictionsError, match=words):
+        measure(library, "before", ["after"])
+    assert (
+        data.comparison(ViewState(teacher="mine", students=("after",))).n == 60
+    )  # an older run does not tell
 
 
 def page(name: str, view) -> None:
