@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,8 @@ from filelock import FileLock, Timeout
 
 GIB_PER_RUN = 2.0
 CORES_PER_RUN = 2
+POLL_SECONDS = 0.3
+_counter = itertools.count()
 
 
 def available_cores() -> int:
@@ -40,20 +43,56 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
 
 @contextmanager
 def wait_for_slot(root: Path, give_up: Callable[[], bool], *, slots: int | None = None) -> Iterator[bool]:
-    """Hold one of the machine's slots; False when `give_up` said so before one was free."""
+    """Hold one of the machine's slots; False when `give_up` said so before one was free.
+
+    Those who wait get their turn in the order in which their processes were started.
+    """
     folder = root / ".slots"
     folder.mkdir(parents=True, exist_ok=True)
     locks = [FileLock(folder / f"slot-{i}.lock") for i in range(slots or default_slots())]
-    while not give_up():
-        for lock in locks:
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+    with ExitStack() as waiting:
+        ticket = waiting.enter_context(_ticket(folder))
+        while not give_up():
+            held = next((lock for lock in locks if _taken(lock)), None) if _is_first(ticket) else None
+            if held is None:
+                time.sleep(POLL_SECONDS)
                 continue
+            waiting.close()
             try:
                 yield True
             finally:
-                lock.release()
+                held.release()
             return
-        time.sleep(0.3)
     yield False
+
+
+@contextmanager
+def _ticket(folder: Path) -> Iterator[Path]:
+    """A place in the queue: a file that is locked as long as its process waits, named by when that was started."""
+    started = round(1000 * psutil.Process().create_time())
+    path = folder / f"ticket-{started:015d}-{os.getpid():08d}-{next(_counter):04d}"
+    lock = FileLock(path)
+    with lock:
+        yield path
+    path.unlink(missing_ok=True)
+
+
+def _is_first(ticket: Path) -> bool:
+    """Whether nobody who was there before still waits; what a dead process left is taken away."""
+    for other in sorted(ticket.parent.glob("ticket-*")):
+        if other.name >= ticket.name:
+            break
+        lock = FileLock(other)
+        if not _taken(lock):
+            return False
+        lock.release()
+        other.unlink(missing_ok=True)
+    return True
+
+
+def _taken(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True

@@ -63,6 +63,31 @@ def test_giving_up_before_the_turn_comes_takes_no_slot(tmp_path):
         assert mine
 
 
+def test_turns_come_in_the_order_of_the_processes_starts(tmp_path):
+    done = tmp_path / "done"
+    waits = """
+import sys
+from pathlib import Path
+from bickd_core.launch.slots import wait_for_slot
+with wait_for_slot(Path(sys.argv[1]), lambda: False, slots=1):
+    with open(sys.argv[2], "a") as file:
+        print(sys.argv[3], file=file)
+"""
+    with wait_for_slot(tmp_path, never, slots=1):
+        workers = []
+        for name in "abcd":
+            command = [sys.executable, "-c", waits, str(tmp_path), str(done), name]
+            workers.append(subprocess.Popen(command))
+            here = len(workers)
+            wait_for(lambda here=here: len(list((tmp_path / ".slots").glob("ticket-*"))) == here, what=name)
+        workers[1].kill()  # its ticket is left behind, and holds up nobody
+        workers[1].wait()
+    for worker in workers:
+        worker.wait()
+    assert done.read_text().split() == ["a", "c", "d"]
+    assert not list((tmp_path / ".slots").glob("ticket-*"))
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, TimeoutError])
 def test_an_error_inside_gives_the_slot_back_and_comes_out(tmp_path, error):
     with pytest.raises(error), wait_for_slot(tmp_path, never, slots=1):
