@@ -43,7 +43,7 @@ class Train:
     """Start a worker process and return at once."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.launch.local import resume, submit
+        from bickd_core.launch.local import check_resumable, resume, submit
         from bickd_core.training.foreground import follow
         from bickd_core.training.start import create_run
 
@@ -53,8 +53,7 @@ class Train:
             if self.background:
                 resume(run, library)
                 return 0
-            run.check_resumable()
-            run.clear_requests()
+            check_resumable([run])
             return follow(run, library)
         asked = values(self.options)
         if self.seed is not None:

@@ -283,6 +283,13 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     ]  # fmt: skip
     started = {library.find(key).status().worker for key in ("r-kd-s0", "r-bickd-s0")}
     assert len(started) == 1
+    for arguments, words in (
+        (["--resume", "r-kd-s0", "r-bickd-s0"], "run 'r-kd-s0' is finished and cannot be resumed"),
+        (["--resume", "r-kd-s0", "--teacher", "teacher"], "--resume takes names of runs alone"),
+        ([], "a race needs --teacher and --methods, or --resume"),
+    ):
+        code, _, err = bickd("race", *arguments)
+        assert (code, words in err) == (2, True), err
     code, out, _ = bickd("cache")
     assert "teacher" in out
     assert "logits" in out

@@ -95,9 +95,9 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
         "Resume all",
         key="race-resume",
         icon=":material/play_arrow:",
-        help="Each goes on in a worker of its own.",
+        help="They go on in one worker: those behind catch up, then all share their batches again.",
     ):
-        _each(halted, lambda run: local.resume(run, data.library()), started=True)
+        _resume(halted)
     if done and not working:
         many = len(done) > state.MAX_STUDENTS
         words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Open in the comparison"
@@ -113,16 +113,24 @@ def _comparable(key: str, racers: list[Racer], phases: list[Phase]) -> bool:
     return phases[at].name == "finished" and racers[at][0].has_predictions("test")
 
 
-def _each(runs: list[RunFolder], action: Callable[[RunFolder], None], *, started: bool = False) -> None:
+def _resume(runs: list[RunFolder]) -> None:
+    try:
+        local.resume(runs[0], data.library(), *runs[1:])
+    except (ValueError, OSError) as error:
+        st.error(sentence(error))
+        return
+    for run in runs:
+        live.mark_started(run.key)
+    st.rerun()
+
+
+def _each(runs: list[RunFolder], action: Callable[[RunFolder], None]) -> None:
     problems = []
     for run in runs:
         try:
             action(run)
         except (RunError, OSError) as error:
             problems.append(sentence(error))
-            continue
-        if started:
-            live.mark_started(run.key)
     if problems:
         st.error(" ".join(problems))
         return
@@ -156,7 +164,7 @@ def _student(run: RunFolder, about: RunInfo, phase: Phase, look: ModelStyle) -> 
         if phase.name in live.HALTED and st.button(
             "Resume", key=f"race-resume-{run.key}", type="tertiary", icon=":material/play_arrow:"
         ):
-            _each([run], lambda run: local.resume(run, data.library()), started=True)
+            _resume([run])
     if phase.name == "failed":
         st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
 

@@ -53,15 +53,25 @@ def submit_race(
     return made
 
 
-def resume(run: RunFolder, library: Library) -> None:
+def resume(run: RunFolder, library: Library, *others: RunFolder) -> None:
     """Start a worker on a stopped, failed or lost run; it goes on from the last saved step.
 
+    others: they go on beside it in the same worker, as a race: those behind catch up first, then all share batches.
+
     Raises:
-        RunError: the run is working, finished, or was not trained here.
+        ValueError: a run is working, finished, or was not trained here, or others cannot share batches; then none begins.
     """
-    run.check_resumable()
-    run.clear_requests()
-    _reap(start_worker(run, library))
+    check_resumable([run, *others])
+    _reap(start_worker(run, library, others=others))
+
+
+def check_resumable(runs: Sequence[RunFolder]) -> None:
+    """Refuse runs that cannot go on side by side (see `resume`); what was asked of the others is taken back."""
+    for run in runs:
+        run.check_resumable()
+    check_alike([config for run in runs if (config := run.info().config) is not None])
+    for run in runs:
+        run.clear_requests()
 
 
 def stop(run: RunFolder) -> None:

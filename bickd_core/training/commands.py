@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import tyro
@@ -22,12 +22,12 @@ class Race:
     """Train several students side by side on one teacher pass: every batch is made, and seen by the teacher, once.
 
     Each ends with the very weights that it has alone. For example `bickd race --teacher caltech95/teacher
-    --methods kd dist bickd --epochs 40`.
+    --methods kd dist bickd --epochs 40`. `bickd race --resume NAME NAME ...` goes on after a stop, a failure or a kill.
     """
 
-    teacher: str
+    teacher: str = ""
     """Key or folder of the teacher's run."""
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] = ()
     """Kinds of objective and published variants such as `kd-standardize`."""
     arch: str = "resnet8"
     """Model of the students."""
@@ -38,11 +38,26 @@ class Race:
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     background: bool = False
     """Start a worker process and return at once."""
+    resume: tuple[str, ...] = ()
+    """Go on with these runs side by side; nothing else about them can be given then."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.launch.local import submit_race
+        from bickd_core.launch.local import check_resumable, resume, submit_race
         from bickd_core.training.foreground import follow_race
 
+        if self.resume:
+            if replace(self, resume=(), background=False) != Race():
+                raise ValueError(
+                    "--resume takes names of runs alone, whose settings stay as they are; leave the rest out."
+                )
+            again = [library.locate(key) for key in self.resume]
+            if self.background:
+                resume(again[0], library, *again[1:])
+                return 0
+            check_resumable(again)
+            return follow_race(again, library)
+        if not (self.teacher and self.methods):
+            raise ValueError("a race needs --teacher and --methods, or --resume with the names of its runs.")
         sweep = Sweep.model_validate(
             {
                 "name": self.name,

@@ -16,6 +16,7 @@ from bickd_core.geometry import Layout
 from bickd_core.launch import local
 from bickd_core.layouts import layout_key
 from bickd_core.runs import RunError
+from bickd_core.status import Status
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
 from bickd_core.training.start import create_run
@@ -114,6 +115,35 @@ def test_sigkill_in_mid_epoch_and_resume_give_the_unbroken_runs_bytes(student, l
         np.testing.assert_array_equal(broken.trajectory()[name], array)
     with pytest.raises(RunError, match="run 'broken' is finished and cannot be resumed"):
         local.resume(broken, library)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+def test_runs_that_stand_at_different_steps_are_resumed_as_one_race_to_the_unbroken_bytes(
+    student, library, quick_umap
+):
+    unbroken, behind = student("unbroken"), student("behind")
+    other = student("other", objective={"kind": "kd"})
+    whole = student("whole", objective={"kind": "kd"})
+    for run in (unbroken, whole):
+        fit(build_job(run.info().config, library), run)
+    kill_before(behind, library, 1, 2, save_every=0)
+    kill_before(other, library, 2, 1, save_every=0)
+    with pytest.raises(RunError, match="run 'unbroken' is"):
+        local.resume(behind, library, other, unbroken)
+    local.resume(behind, library, other)
+    for run in (behind, other):
+        state(run, "finished", "failed")
+        assert run.status().error == ""
+    assert behind.status().worker == other.status().worker
+    assert behind.weights_path.read_bytes() == unbroken.weights_path.read_bytes()
+    assert other.weights_path.read_bytes() == whole.weights_path.read_bytes()
+    unlike = [student("one"), student("two", batch_size=10)]
+    for run in unlike:
+        run.write_status(Status("stopped"))
+        run.request_stop()
+    with pytest.raises(ValueError, match="the runs of a race must have the same `batch_size`"):
+        local.resume(unlike[0], library, unlike[1])
+    assert all(run.stop_requested() for run in unlike)  # nothing was begun
 
 
 def test_queue_kill_resume_and_stop(submit, library, quick_umap, monkeypatch):
