@@ -119,8 +119,11 @@ def make(recipe: Recipe, side_by_side: int) -> None:
     for run in library.runs():
         if run.key.startswith(f"{recipe.dataset}/"):
             own = RunFolder(run.path, key=run.key)
-            if own.resume_path.exists():  # not yet packed
+            cost = own.info().cost
+            unpacked = own.resume_path.exists()
+            if unpacked or cost is None or cost.latency_batch_ms is None:  # older runs lack batch 64
                 measure_alone(own, library)
+            if unpacked:
                 pack(own)
             if own.stages() is None:  # made before runs had that file
                 add_stages(own)
