@@ -67,6 +67,15 @@ def change_sentence(
     if before.teacher != after.teacher:
         return f"The comparison is now that of {name}{'' if after.teacher == key else ' and its teacher'}."
     gone = [names_before.get(k, k) for k in before.students if k not in after.students]
+    new = [names_after.get(k, k) for k in after.students if k not in before.students]
+    if len(new) > 1:
+        instead = f" in place of {listed(gone)}" if gone else ""
+        return f"The comparison now shows {listed(new)}{instead}."
     if gone:
-        return f"{name} took the place of {' and '.join(gone)}: a comparison holds up to four students."
+        return f"{name} took the place of {listed(gone)}: a comparison holds up to four students."
     return f"{name} joined the comparison."
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "A", "A and B", "A, B and C"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

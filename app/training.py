@@ -223,6 +223,7 @@ _PHASES = {
         Phase("queued", "waiting for its turn", "violet", ":material/hourglass_empty:", True),
         Phase("starting", "starting", "violet", ":material/hourglass_empty:", True),
         Phase("running", "running", "blue", ":material/play_circle:", True),
+        Phase("ending", "running", "blue", ":material/play_circle:", True),
         Phase("stopping", "stopping", "orange", ":material/pause_circle:", True),
         Phase("finished", "finished", "green", ":material/check_circle:", False),
         Phase("stopped", "stopped", "orange", ":material/pause_circle:", False),
@@ -251,6 +252,8 @@ def phase(status: Status, *, stopping: bool = False, started_at: float | None = 
         return _PHASES["starting"]
     if stale:
         return _PHASES["lost"]
+    if status.state == "running" and 0 < status.progress.epochs <= status.progress.epoch:
+        return _PHASES["ending"]  # trained: what is left is measured in a minute, and cannot be stopped
     if stopping and status.active:
         return _PHASES["stopping"]
     return _PHASES[status.state]

@@ -71,10 +71,8 @@ def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
         st.caption(f"{text.duration(seconds).capitalize()}, at the speed that it had.")
     if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
         return
-    library = data.library()
-    name = library.free_name(f"{about.name[:68]}-plus{epochs}")
     try:
-        longer = local.submit(extension(run, epochs), library, name=name)
+        longer = local.submit(extension(run, epochs), data.library())
     except (ValueError, OSError) as error:
         st.error(sentence(error))
         return

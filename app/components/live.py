@@ -75,7 +75,7 @@ def _words(run: RunFolder, status: Status, now: Phase) -> None:
         st.progress(at.fraction, text=progress_text(status) or _waiting(now))
     if now.name == "queued":
         st.caption(_waiting(now))
-    elif now.name == "running" and status.message and status.message != "training":
+    elif now.name in ("running", "ending") and status.message and status.message != "training":
         st.caption(status.message[:1].upper() + status.message[1:] + " …")
     elif now.name == "failed":
         st.error(sentence(ValueError(status.error or "the worker ended without saying why.")))

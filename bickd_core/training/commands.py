@@ -86,7 +86,7 @@ class Extend:
     epochs: int
     """How many epochs more."""
     name: str | None = None
-    """Name of the new run; made from data, model, objective and seed if not given."""
+    """Name of the new run; NAME-plusEPOCHS if not given."""
     background: bool = False
     """Start a worker process and return at once."""
 

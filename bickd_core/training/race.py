@@ -26,9 +26,10 @@ def lanes_for(students: int, hardware: Hardware) -> int:
 def race(
     makers: Sequence[Callable[[], Runner]],
     enders: Sequence[Callable[[Literal["finished", "stopped"]], None]],
+    on_failure: Callable[[int, Exception], None],
     *,
     lanes: int = 1,
-) -> dict[int, Exception]:
+) -> None:
     """Take all runners to their ends; those that stand at the same step share its batch.
 
     A run that is behind the others (it was resumed) goes first until it has caught up. What fails one run
@@ -38,11 +39,8 @@ def race(
     Args:
         makers: make the runners, from jobs of one `build_race`.
         enders: what to do when a run is finished or stopped, one for each.
-
-    Returns:
-        Which runs failed, and with what.
+        on_failure: what to do when one fails: its number, and with what.
     """
-    failed: dict[int, Exception] = {}
     at_work: dict[int, Runner] = {}
 
     def attempt(do: Callable[[int], object], number: int) -> bool:
@@ -50,8 +48,8 @@ def race(
             do(number)
         except Exception as error:
             traceback.print_exc()
-            failed[number] = error
             at_work.pop(number, None)
+            on_failure(number, error)
             return False
         return True
 
@@ -90,4 +88,3 @@ def race(
             list(spread(step, level))
             for number in [n for n in level if n in at_work]:
                 attempt(end_if_over, number)
-    return failed

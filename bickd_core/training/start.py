@@ -137,6 +137,9 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
 
 
 def default_name(config: TrainConfig) -> str:
+    """DATA-MODEL-OBJECTIVE-sSEED; a run that extends another has that one's name and how many epochs more."""
+    if config.extends is not None:
+        return f"{config.extends.rstrip('/').rpartition('/')[2][:68]}-plus{config.epochs}"
     what = "teacher" if config.role == "teacher" else config.objective.kind
     name = f"{short_name(config.dataset)}-{config.arch}-{what}-s{config.seeds.weights}"
     return re.sub(r"[^A-Za-z0-9._-]", "-", name)  # a model may be called timm:NAME

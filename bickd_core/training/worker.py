@@ -146,10 +146,11 @@ def work_race(runs: Sequence[RunFolder], library: Library, *, slots: int | None 
 
 @dataclass
 class Entrant:
-    """A run whose lock this worker holds. state: how it ended, or None."""
+    """A run whose lock this worker holds until its end, though others of its race go on. state: how it ended, or None."""
 
     run: RunFolder
     reporter: Reporter
+    lock: FileLock
     state: State | None = None
 
     def end(self, state: State, *, error: str = "") -> None:
@@ -157,12 +158,13 @@ class Entrant:
             self.run.clear_requests()
         self.state = state
         self.reporter.end(state, error=error)
+        self.lock.release()
 
 
 def _enter(run: RunFolder, stack: ExitStack) -> Entrant | None:
     """Take the run's lock; None where there is nothing to do for this worker."""
     try:
-        stack.enter_context(FileLock(run.lock_path, timeout=0))
+        lock = stack.enter_context(FileLock(run.lock_path, timeout=0, thread_local=False))
     except Timeout:
         print(f"run '{run.path.name}' already has a worker; this one leaves it alone.", file=sys.stderr)
         return None
@@ -170,7 +172,7 @@ def _enter(run: RunFolder, stack: ExitStack) -> Entrant | None:
         print(f"run '{run.path.name}' is finished; there is nothing to do.", file=sys.stderr)
         return None
     run.sweep_temporary()
-    return Entrant(run, Reporter(run))
+    return Entrant(run, Reporter(run), lock)
 
 
 def _all_stopped(entrants: list[Entrant]) -> Callable[[], bool]:
@@ -209,8 +211,12 @@ def _train(entrants: list[Entrant], library: Library) -> None:
     makers = [partial(runner, *pair) for pair in zip(entrants, jobs, strict=True)]
     enders = [partial(ended, *pair) for pair in zip(entrants, jobs, strict=True)]
     lanes = 1 if any(job.draws for job in jobs) else lanes_for(len(jobs), jobs[0].hardware)
-    for number, error in race(makers, enders, lanes=lanes).items():
-        entrants[number].end("failed", error=explain(error))
+    race(
+        makers,
+        enders,
+        lambda number, error: entrants[number].end("failed", error=explain(error)),
+        lanes=lanes,
+    )
 
 
 def _checked_config(run: RunFolder, library: Library) -> TrainConfig:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.components import live
 from app.speed import Speed, SpeedMeter
 from app.state import ViewState
+from app.training import phase
 from bickd_core.runs import Library
 from bickd_core.status import Progress, Status, Worker
 from bickd_core.training.config import TrainConfig
@@ -109,3 +112,13 @@ def test_a_race_that_ended_says_so_and_its_settings_fill_the_form(library):
     checked(app.button(key="distill-again").click().run())
     assert app.multiselect(key="distill-methods").value == ["kd", "bickd"]
     assert app.number_input(key="distill-epochs").value == 4
+
+
+def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
+    at = {"worker": Worker.this(), "heartbeat": time.time()}
+    trained = Status("running", Progress(4, 4), message="laying out the map", **at)
+    shown = phase(trained, stopping=True, now=time.time())
+    assert (shown.name, shown.word, shown.live) == ("ending", "running", True)
+    assert shown.name not in live.STOPPABLE
+    assert phase(Status("running", Progress(3, 4), **at), now=time.time()).name == "running"
+    assert phase(Status("running", **at), now=time.time()).name == "running"  # before its first step

@@ -70,3 +70,6 @@ def test_the_sentence_says_who_left():
         "The comparison is now that of KD (mine) and its teacher."
     )
     assert change_sentence(before, before, "d", named, named) == ""
+    raced = ViewState(teacher="t", students=("x", "y"))
+    said = change_sentence(before, raced, "y", named, {"x": "KD (x)", "y": "DIST (y)"})
+    assert said == "The comparison now shows KD (x) and DIST (y) in place of CE, KD, DIST and BicKD."

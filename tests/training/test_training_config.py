@@ -85,6 +85,7 @@ def test_a_config_survives_json():
 
 
 def test_names_say_what_a_run_is():
+    assert default_name(small_config(extends="caltech95/kd-s0", epochs=5)) == "kd-s0-plus5"
     assert default_name(small_config(role="teacher")) == "digits-convnet-small-teacher-s1"
     assert (
         default_name(small_config(objective=KD, teacher="t", seeds=Seeds.all(7)))

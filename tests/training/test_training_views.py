@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from run_helpers import small_config
 from safetensors.torch import load_file
 
@@ -205,6 +206,23 @@ def test_one_run_of_a_race_stops_or_fails_and_the_others_go_on(make, library):
     assert "not finite" in fails.status().error
     assert equal(load_file(stays.weights_path), alone)
     assert work(stops, library, slots=1) == "finished"
+
+
+def test_a_run_that_ended_is_let_go_while_its_race_goes_on(make, library, monkeypatch):
+    stops, fails, stays = make("a"), make("b", optimizer={"kind": "sgd", "lr": 1e30}), make("c", "bickd")
+    stops.request_stop()
+    seen, original = [], engine.train_step
+
+    def watched(job, picked, at):
+        if at.epoch == 1 and at.step == 1 and not seen:
+            for run in (stops, fails):
+                with FileLock(run.lock_path, timeout=0):  # a worker of its own could take it up now
+                    seen.append(run.status().state)
+        return original(job, picked, at)
+
+    monkeypatch.setattr(engine, "train_step", watched)
+    work_race([stops, fails, stays], library, slots=1)
+    assert seen == ["stopped", "failed"]
 
 
 def test_runs_of_a_race_that_were_stopped_apart_catch_up_with_each_other(make, library):
