@@ -105,6 +105,7 @@ def page_report(taken: Taken) -> bytes:
             link=taken.link,
             versions=versions("streamlit"),
             made=datetime.now().strftime("%Y-%m-%d %H:%M"),
+            credit="" if of is None else data.image_credit(of),
         )
     )
 

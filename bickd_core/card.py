@@ -43,9 +43,10 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
     """The card as Markdown with the metadata block that model hubs read."""
     data = DATASETS.get(info.dataset)
     how = "Imported weights." if info.config is None else _recipe(info)
+    ours = info.source.kind == "trained"
     lines = [
         "---",
-        "license: mit",
+        "license: mit" if ours else "license: unknown",
         f"datasets: [{short_name(info.dataset)}]",
         "tags: [knowledge-distillation]",
         "---",
@@ -71,7 +72,12 @@ def card_text(info: RunInfo, summary: Summary, best: str) -> str:
         ]
         if info.cost.latency_ms is not None:
             lines.append(f"- {_latencies(info.cost)} on {info.cost.latency_cpu}")
-    lines += ["", "## Licence", "Weights and predictions: MIT."]
+    lines += ["", "## Licence"]
+    lines.append(
+        "Weights and predictions: MIT."
+        if ours
+        else "Weights and predictions: not known here, since the weights were imported; their owner names the licence."
+    )
     if data is not None:
         lines.append(f"Images: {data.licence}. {data.credit}.")
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from bickd_core.comparing import Measured, MeasuredComparison
+from bickd_core.data import image_credit
 from bickd_core.geometry import Interval
 from bickd_viz import comparison_pictures, tables, text
 from bickd_viz.charts import (
@@ -54,6 +55,7 @@ def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = 
         link=address + view_query(of),
         versions=versions(),
         made=made,
+        credit=image_credit(of.dataset),
     )
 
 

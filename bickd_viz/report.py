@@ -68,6 +68,7 @@ class Report:
         link: address that shows the same view in the app; empty where there is none.
         versions: what it was made with.
         made: date and time, as text.
+        credit: of the images, which their licence may ask for; it stands at the foot.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Report:
     link: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     made: str = ""
+    credit: str = ""
 
 
 def html(report: Report) -> bytes:
@@ -125,7 +127,7 @@ def _head(report: Report) -> str:
 
 
 def _foot(report: Report) -> str:
-    words = []
+    words = [escape(report.credit)] if report.credit else []
     if report.link:
         shown = escape(report.link)
         address = f'<a href="{shown}">{shown}</a>' if "://" in report.link else f"<code>{shown}</code>"

@@ -79,6 +79,9 @@ def test_a_weights_file_becomes_a_finished_run_with_the_same_predictions(teacher
     assert stored_layout(library, run, teacher=teacher) is not None
     card = (run.path / "README.md").read_text()
     assert "Imported weights." in card
+    assert "MIT" not in card
+    assert "license: unknown" in card
+    assert "their owner names the licence" in card
     assert "agreement with the teacher on test: 100.0%" in card
     assert not run.resumable
     shares = [share for _, share in said]

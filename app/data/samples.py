@@ -8,7 +8,7 @@ import streamlit as st
 from app.data.comparison import Comparison, Model
 from app.data.figures import probabilities
 from app.data.runs import library
-from bickd_core.data import DATASETS
+from bickd_core.data import image_credit as credit_of
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import pair_contributions
 
@@ -32,5 +32,4 @@ def _thumbnails(dataset: str, split: str) -> Thumbnails:
 
 
 def image_credit(of: Comparison) -> str:
-    known = DATASETS.get(of.dataset)
-    return "" if known is None else f"Images: {known.credit} ({known.licence})."
+    return credit_of(of.dataset)

@@ -180,10 +180,9 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     cosines = [f"{data.geometry(of, m, T).gram[row, column]:.2f} {m.name}" for m in of.models]
     said = (
         f"Cosine: {', '.join(cosines)}. Below, the images that carry most of it in {against.called}, each with its "
-        f"true class and {against.called}'s probability of {names[row]} | {names[column]} at T = {T:g}. "
-        f"{data.image_credit(of)}"
+        f"true class and {against.called}'s probability of {names[row]} | {names[column]} at T = {T:g}."
     )
-    st.caption(said)
+    st.caption(f"{said} {data.image_credit(of)}")
     report = thumbs.InReport("overview-pair", title, said)
     thumbs.pair_strip(of, against, (row, column), T, most=14, one_row=True, report=report)
 

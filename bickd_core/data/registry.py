@@ -109,6 +109,12 @@ SIZES = (32, 64, 96)
 """Sides that are suggested for one's own images, besides their own."""
 
 
+def image_credit(name: str) -> str:
+    """ "Images: authors, title (licence).", to stand wherever images are shown or passed on; "" for one's own."""
+    known = DATASETS.get(name.partition(":")[0])
+    return "" if known is None else f"Images: {known.credit} ({known.licence})."
+
+
 def dataset_info(name: str) -> DatasetInfo:
     """The entry called `name`; for data of one's own (`kind:PATH`) what looking at it says.
 

@@ -83,6 +83,7 @@ def test_no_page_writes_the_path(of, name, students):
 def test_the_command_lines_report_does_not_write_it_either(of, library):
     page = html(comparison_report(measure(library, "mine", ["small"]))).decode()
     assert "of My pets (image folder)" in page
+    assert "Images: " not in page
     assert "somewhere" not in page
 
 

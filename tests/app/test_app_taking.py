@@ -64,6 +64,7 @@ def test_the_report_holds_the_page_with_its_title_and_images(page):
     assert html.count('class="chart"') == sum(isinstance(p, Exhibit) for p in taken.parts.values())
     assert "caltech95/bickd-s0" in html
     assert "1,208 of 1,208 test images of caltech95" in html
+    assert html.count("CC BY 4.0") == 1
     if name in ("overview", "class_geometry", "prediction_map"):
         strips = [part for part in taken.parts.values() if isinstance(part, Strip)]
         assert strips
@@ -76,3 +77,4 @@ def test_the_whole_comparison_is_the_command_lines_report(monkeypatch):
     html = taking.comparison_report(of, 2.0, "http://host:8501/").decode()
     assert "http://host:8501/?teacher=caltech95/teacher&amp;students=" in html
     assert "temperature=2" in html
+    assert html.count("CC BY 4.0") == 1

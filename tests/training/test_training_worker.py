@@ -109,6 +109,8 @@ def test_the_card_names_figures_intervals_teacher_and_licence(student, library):
         "- agreement with the teacher on test: ",
         "Teacher: teacher.",
         "1 epoch,",
+        "license: mit",
+        "Weights and predictions: MIT.",
     ):
         assert words in card
     assert "0 (weights)" not in card

@@ -152,6 +152,8 @@ def test_bickd_report_writes_the_file(tmp_path, monkeypatch, capsys):
     assert f"http://localhost:8501/?teacher={TEACHER}&amp;students={'~'.join(STUDENTS)}" in page
     charts = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S).group(1)
     assert len(json.loads(charts)) == 15
+    assert page.count("Images: Li, Andreeto, Ranzato, Perona (2022), Caltech 101, CaltechDATA") == 1
+    assert page.count("(CC BY 4.0)") == 1
 
 
 def test_bickd_report_names_a_run_that_is_not_there(monkeypatch, capsys, tmp_path):
