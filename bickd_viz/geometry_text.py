@@ -38,14 +38,19 @@ def sentence_for_cell(
     images: int,
     true_classes: Sequence[str] | None,
     share: float = 0.8,
+    added: float = 0.0,
+    taken: float = 0.0,
 ) -> str:
     """Who carries a cell: how many images carry `share` of the cosine, and what they truly are.
 
     true_classes: of the carriers, or None where the truth is not known.
+    added, taken: what the positive parts add to a correlation and the negative ones take away; a cosine has no
+    negative parts, and all of it is added.
     """
     if carriers == 0:
         return f"No image gives {row} and {column} probability together in {model}."
-    text = f"{counted(carriers, 'image')} of {count(images)} carr{'ies' if carriers == 1 else 'y'} {share:.0%} of it"
+    text = f"{counted(carriers, 'image')} of {count(images)} carr{'ies' if carriers == 1 else 'y'} {share:.0%} of "
+    text += "it" if taken <= 0 else f"the {added:.2f} that images add to it, and others take {taken:.2f} away"
     if true_classes is None:
         return text + "."
     names, counts = np.unique(np.asarray(true_classes), return_counts=True)
@@ -54,7 +59,7 @@ def sentence_for_cell(
     rest = carriers - int(counts[most].sum())
     if rest:
         parts.append(f"{rest} of other classes")
-    return f"{text}; they truly are {', '.join(parts)}."
+    return f"{text}; {'they' if taken <= 0 else 'the carriers'} truly are {', '.join(parts)}."
 
 
 def sentence_for_spectrum(models: Sequence[tuple[str, float]], classes: int) -> str:

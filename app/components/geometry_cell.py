@@ -48,7 +48,7 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
     row, column = (of.class_names[c] for c in pair)
     found = data.cell_parts(of, model, pair, lens)
     cosine = float(found.parts.sum())
-    what = "correlation" if lens.centred else "cosine"
+    what = lens.what
     style.model_title(style.styles(of)[model.key], f"{what} {cosine:.2f} of {row} and {column}")
     carriers = found.carriers()
     truly = None
@@ -58,9 +58,17 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
     with strip:
         said = (
             words.sentence_for_cell(
-                model.called, row, column, carriers=carriers, images=of.n, true_classes=truly
+                model.called,
+                row,
+                column,
+                carriers=carriers,
+                images=of.n,
+                true_classes=truly,
+                added=found.added,
+                taken=found.taken if lens.centred else 0.0,
             )
-            + f" Under each image: its true class, {model.called}'s probability of {row} | {column}, and its part of the {what}."
+            + f" Under each image: its true class, {model.called}'s probability of {row} | {column}, and its part of "
+            + (f"what images add to the {what}." if lens.centred else f"the {what}.")
         )
         st.caption(said)
         positions = found.positions[:MOST_IMAGES]
@@ -68,9 +76,9 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
             (
                 thumbs.true_class(of, position),
                 f"{_share(found.probabilities[position, 0])} | {_share(found.probabilities[position, 1])} · "
-                f"{part / cosine if cosine > 0 else 0.0:.1%}",
+                f"{found.share(place):.1%}",
             )
-            for position, part in zip(positions.tolist(), found.parts.tolist(), strict=False)
+            for place, position in enumerate(positions.tolist())
         ]
         title = f"{row} and {column} in {model.called}: {what} {cosine:.2f}"
         report = thumbs.InReport("teacher" if model.is_teacher else "student", title, said)

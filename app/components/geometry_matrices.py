@@ -118,7 +118,7 @@ def _draw(
     elif lens.centred:
         low, high, scale = -top, top, "diverging"
     across = tile.key == "cross"
-    what = "correlation" if lens.centred else "cosine"
+    what = lens.what
     matrix.show(
         values,
         names,

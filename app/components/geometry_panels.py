@@ -67,7 +67,7 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
         cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
         found.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
-        style.card_title("Angles between classes", "All pairs of classes; 90° is orthogonal.")
+        style.card_title("Angles between classes", f"All pairs of classes; 90° is {lens.apart}.")
         medians = [
             (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
         ]
@@ -80,7 +80,7 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
             take=Take(
                 "Angles between classes",
                 lambda: tables.angles_table(found),
-                f"All pairs of classes; 90° is orthogonal. {said}",
+                f"All pairs of classes; 90° is {lens.apart}. {said}",
                 y_title="share of class pairs (%)",
                 figure=lambda: angles(found, theme=theme, height=HEIGHT),
             ),
@@ -94,7 +94,7 @@ def _leakage(
     with st.container(border=True):
         style.card_title(
             "Classes that leak most",
-            f"Mean cosine of a class with all others, ordered by {student.called}, whose 95% intervals are drawn. Click to select a class.",
+            f"Mean {lens.what} of a class with all others, ordered by {student.called}, whose 95% intervals are drawn. Click to select a class.",
         )
         models, limits = [], []
         for model in shown:
@@ -114,7 +114,7 @@ def _leakage(
             height=HEIGHT,
             on_class=_choose_class(of, student, lens),
             limits=limits,
-            sentence=f"Mean cosine of a class with all others, ordered by {student.called}.",
+            sentence=f"Mean {lens.what} of a class with all others, ordered by {student.called}.",
         )
         place = shown.index(student)
         own, ends = models[place][1], limits[place]
@@ -149,7 +149,7 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
     with st.container(border=True):
         style.card_title(
             "Eigenvalues of the class Gram",
-            "All 1 would be orthogonal classes; a steep fall means that few directions carry most of them.",
+            f"All 1 would be {lens.apart} classes; a steep fall means that few directions carry most of them.",
         )
         values = [(looks[model.key], data.spectrum(of, model, lens)) for model in shown]
         ranks = [(model.called, data.gram(of, model, lens).effective_rank) for model in shown]
@@ -170,7 +170,7 @@ def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Le
     with st.container(border=True):
         style.card_title(
             "What temperature alone does",
-            f"{text.count(of.n)} {of.split} images. Left: overlap of each model as T rises. Right: the same against its mean "
+            f"{text.count(of.n)} {of.split} images{', columns centred' if lens.centred else ''}. Left: overlap of each model as T rises. Right: the same against its mean "
             "entropy, where models of different sharpness compare fairly; the dots are at the temperature of the sidebar.",
         )
         if data.is_large(of) and not st.session_state.get("geometry-sharpness-asked"):

@@ -62,6 +62,16 @@ class Lens:
         found = matched_temperature_of(of, model, self.temperature) if self.matched else None
         return self.temperature if found is None else found
 
+    @property
+    def what(self) -> str:
+        """What a cell is called: the cosine of centred columns is their correlation."""
+        return "correlation" if self.centred else "cosine"
+
+    @property
+    def apart(self) -> str:
+        """What two classes are called whose cell is 0."""
+        return "uncorrelated" if self.centred else "orthogonal"
+
     def words(self) -> str:
         where = f"T = {self.temperature:g}"
         where = f"the teacher's mean entropy at {where}" if self.matched else where
@@ -173,11 +183,25 @@ class CellParts:
     parts: np.ndarray
     probabilities: np.ndarray
 
+    @property
+    def added(self) -> float:
+        """What the positive parts sum to: the cell itself, unless centred columns have negative parts as well."""
+        return float(np.clip(self.parts, 0.0, None).sum())
+
+    @property
+    def taken(self) -> float:
+        """What the negative parts take away, above 0."""
+        return float(-np.clip(self.parts, None, 0.0).sum())
+
     def carriers(self, share: float = 0.8) -> int:
-        """How many samples, the greatest first, carry this share of what is positive."""
+        """How many samples, the greatest first, carry this share of what is added."""
         positive = np.clip(self.parts, 0.0, None)
-        total = positive.sum()
+        total = self.added
         return int(np.searchsorted(np.cumsum(positive), share * total) + 1) if total > 0 else 0
+
+    def share(self, place: int) -> float:
+        """The part at this place of the ranking as a share of what is added; the carriers' sum to 80%."""
+        return float(self.parts[place] / self.added) if self.added > 0 else 0.0
 
 
 def cell_parts(of: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:

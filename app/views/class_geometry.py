@@ -62,7 +62,7 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     cell = closest(found.gram, found.empty)
     row, column = cell
     pair = f"{of.class_names[row]} and {of.class_names[column]}"
-    figure = f"cosine {found.gram[row, column]:.2f}"
+    figure = f"{lens.what} {found.gram[row, column]:.2f}"
     if of.students:
         theirs = data.gram(of, of.teacher, lens).gram[row, column]
         taking.title(f"{student.name} mixes {pair} most: {figure}, against {theirs:.2f} in the teacher")
@@ -70,7 +70,7 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
         taking.title(f"The teacher mixes {pair} most: {figure}")
     figures = data.gram_figures(of, student, lens)
     said = [
-        words.figure_with_interval("cosine of the two", data.cell_interval(of, student, cell, lens)),
+        words.figure_with_interval(f"{lens.what} of the two", data.cell_interval(of, student, cell, lens)),
         words.figure_with_interval("overlap", figures.overlap),
         words.figure_with_interval("orthogonality score", figures.score),
         words.figure_with_interval("effective rank", figures.effective_rank) + f" of {found.n_classes_used}",

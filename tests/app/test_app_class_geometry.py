@@ -96,6 +96,10 @@ def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
             count = found.carriers()
             positive = found.parts.clip(0)
             assert positive[:count].sum() >= 0.8 * positive.sum() > positive[: count - 1].sum()
+            assert found.added - found.taken == pytest.approx(found.parts.sum())
+            shares = [found.share(place) for place in range(count)]
+            assert sum(shares[:-1]) < 0.8 <= sum(shares) <= 1
+            assert (found.taken > 0) == lens.centred
 
 
 @pytest.mark.parametrize("how", ["cluster", "index", "name", "hierarchy"])
@@ -145,6 +149,14 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     app.toggle(key="geometry-matched").set_value(True).run()
     assert not app.exception
     assert "the teacher's mean entropy at T = 4" in app.caption[0].value
+    assert "cosine" in app.title[0].value
+    app.toggle(key="geometry-centred").set_value(True).run()
+    assert not app.exception
+    said = [app.title[0].value, *(element.value for element in app.caption)]
+    assert "correlation" in said[0]
+    assert "correlation of the two" in said[1]
+    assert not [words for words in said if "cosine" in words.lower() or "orthogonal." in words]
+    assert any("that images add to it, and others take" in words for words in said)
 
 
 def test_a_thousand_classes_begin_with_groups_and_open_in_reasonable_time(compare):

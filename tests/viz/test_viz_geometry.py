@@ -68,6 +68,12 @@ def test_a_cell_is_told_by_who_carries_it():
     assert words.sentence_for_cell(
         "KD", "a", "b", carriers=1, images=9, true_classes=None
     ) == "1 image of 9 carries 80% of it."  # fmt: skip
+    centred = words.sentence_for_cell(
+        "KD", "a", "b", carriers=2, images=9, true_classes=["a", "b"], added=0.57, taken=0.15
+    )
+    assert centred == (
+        "2 images of 9 carry 80% of the 0.57 that images add to it, and others take 0.15 away; the carriers truly are 1 a, 1 b."
+    )
     nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, images=9, true_classes=[])
     assert nobody == "No image gives a and b probability together in the teacher."
 
