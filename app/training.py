@@ -39,14 +39,12 @@ BUDGETS = {"caltech95": Budget(40), "fashion-mnist": Budget(15, train_limit=6000
 # -- the form --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class OptionField:
-    """One option of a loss as a form shows it: a number with its range, one of some words, or a switch."""
+    """One option of a loss as a form shows it: a number, one of some words, or a switch."""
 
     name: str
     label: str
     help: str
     default: float | str | bool
-    low: float = 0.0
-    high: float = 1e6
     step: float = 0.1
     choices: tuple[str, ...] = ()
 
@@ -56,7 +54,7 @@ class OptionField:
 
 
 def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
-    """The fields of a loss's options, in order, with their descriptions, ranges and defaults; `kind` is left out."""
+    """The fields of a loss's options, in order, with their descriptions and defaults; `kind` is left out."""
     return tuple(_field(name, field) for name, field in options.model_fields.items() if name != "kind")
 
 
@@ -73,19 +71,9 @@ def _field(name: str, field: FieldInfo) -> OptionField:
     help = f"{field.description or label} Default: {shown}."
     if get_origin(field.annotation) is Literal:
         return OptionField(name, label, help, field.default, choices=get_args(field.annotation))
-    limits = {
-        limit: float(getattr(rule, limit))
-        for rule in field.metadata
-        for limit in ("gt", "ge", "lt", "le")
-        if getattr(rule, limit, None) is not None
-    }
     if isinstance(field.default, int):
-        return OptionField(
-            name, label, help, field.default, int(limits["ge"]), int(limits["le"]), max(field.default // 8, 1)
-        )
-    step = 0.05 if field.default < 1 else 0.5
-    low = limits.get("ge", limits.get("gt", -1e6) + (0.01 if "gt" in limits else 0.0))
-    return OptionField(name, label, help, float(field.default), low, limits.get("le", 1e6), step)
+        return OptionField(name, label, help, field.default, max(field.default // 8, 1))
+    return OptionField(name, label, help, float(field.default), 0.05 if field.default < 1 else 0.5)
 
 
 def unused_options(kind: str, options: Mapping[str, Any]) -> frozenset[str]:
@@ -106,6 +94,32 @@ def unused_options(kind: str, options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(unused)
 
 
+RANGES = {
+    "epochs": ("epochs", 1, 2000),
+    "batch_size": ("batch size", 2, 8192),
+    "threads": ("threads", 1, 256),
+    "lr": ("the learning rate", 1e-6, 10),
+}
+"""What the form's numbers are called, and from where to where they may go."""
+
+
+def check_numbers(form: Mapping[str, Any]) -> None:
+    """The widgets take any number, so that a wrong one is answered in words and not by a red frame alone.
+
+    Raises:
+        ValueError: which number is out of its range, and which range that is.
+    """
+    about = dataset_info(form["dataset"])
+    limit = ("training images", about.num_classes, about.train_size)
+    for name, (called, low, high) in {**RANGES, "train_limit": limit}.items():
+        value = form[name]
+        if value is not None and not low <= value <= high:
+            why = ", one a class at least" if name == "train_limit" else ""
+            raise ValueError(
+                f"{called} must be from {low:,g} to {high:,}{why}, got {value:,g}; correct it in the form."
+            )
+
+
 def build_config(form: Mapping[str, Any]) -> TrainConfig:
     """The validated config of what the form holds.
 
@@ -116,6 +130,7 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ValueError: one sentence on the first thing that is wrong.
     """
+    check_numbers(form)
     student = form["role"] == "student"
     objective = {"kind": form["preset"], **form["options"]} if student else {"kind": "ce"}
     try:

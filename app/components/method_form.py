@@ -88,8 +88,6 @@ def _option(field: OptionField, method: str, begin: dict[str, Any], disabled: bo
         )
     value = st.number_input(
         field.label,
-        min_value=field.low,
-        max_value=field.high,
         step=field.step,
         format="%d" if isinstance(field.default, int) else "%.5g",
         key=key,

@@ -17,14 +17,14 @@ from bickd_core.runs import RunError
 from bickd_core.training.config import TrainConfig
 from bickd_viz import text
 
-_REFRESH_SECONDS = 2.0
+REFRESH_SECONDS = 2.0
 _SAID = "queue-said"
 
 
 def show(but: Sequence[str] = ()) -> None:
     """The queue without the runs of these keys, which the page shows; nothing where nothing is left."""
     if found := _without(entries(), but):
-        st.fragment(_list, run_every=_REFRESH_SECONDS)(tuple(but), tuple(entry.keys for entry in found))
+        st.fragment(_list, run_every=REFRESH_SECONDS)(tuple(but), tuple(entry.keys for entry in found))
 
 
 def entries() -> list[Entry]:
@@ -58,7 +58,7 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
         st.markdown(
             f"**{'Also on this machine' if but else 'On this machine now'}**{when}",
             help=f"{text.counted(slots, 'worker works', 'workers work')} at once here, as cores and memory allow; a race "
-            "is one. Which of the waiting ones is next is not fixed. BICKD_SLOTS sets another number.",
+            "is one. Those that wait follow in the order in which they were started. BICKD_SLOTS sets another number.",
         )
         for entry in found:
             _entry(entry)

@@ -162,7 +162,7 @@ def _budget(form: dict[str, Any]) -> None:
     about = dataset_info(form["dataset"])
     columns = st.columns(3)
     with columns[0]:
-        _number(form, "epochs", "Epochs", 20, 1, 2000, help="Passes over the training images.")
+        _number(form, "epochs", "Epochs", 20, help="Passes over the training images.")
     with columns[1]:
         _keep("seeds", "0")
         form["seeds"] = st.text_input(
@@ -175,8 +175,6 @@ def _budget(form: dict[str, Any]) -> None:
         _keep("train_limit", None)
         form["train_limit"] = st.number_input(
             "Training images",
-            min_value=about.num_classes,
-            max_value=about.train_size,
             value=None,
             step=100,
             key="distill-limit",
@@ -189,7 +187,7 @@ def _more(form: dict[str, Any]) -> None:
     with st.expander("More", icon=":material/settings:", key="distill-more"):
         columns = st.columns(3)
         with columns[0]:
-            _number(form, "batch_size", "Batch size", 64, 2, 8192)
+            _number(form, "batch_size", "Batch size", 64)
         with columns[1]:
             _choice(form, "optimizer", "Optimiser", {"sgd": "SGD with momentum", "adamw": "AdamW"})
         with columns[2]:
@@ -199,17 +197,13 @@ def _more(form: dict[str, Any]) -> None:
                 st.session_state[key] = (
                     form["lr"] if form.get("lr_of", kind) == kind and "lr" in form else OPTIMIZERS[kind]().lr
                 )
-            rate = st.number_input(
-                "Learning rate", min_value=1e-6, max_value=10.0, step=0.01, format="%g", key=key
-            )
-            form |= {"lr": rate if rate else OPTIMIZERS[kind]().lr, "lr_of": kind}
+            rate = st.number_input("Learning rate", step=0.01, format="%g", key=key)
+            form |= {"lr": OPTIMIZERS[kind]().lr if rate is None else rate, "lr_of": kind}
         columns = st.columns(3)
         with columns[0]:
             _keep("threads", None)
             form["threads"] = st.number_input(
                 "Threads",
-                min_value=1,
-                max_value=256,
                 step=1,
                 key="distill-threads",
                 placeholder="its share",
@@ -248,11 +242,9 @@ def _keep(name: str, default: Any, options: list[Any] | None = None) -> Any:
     return value
 
 
-def _number(
-    form: dict[str, Any], name: str, label: str, default: int, low: int, high: int, *, help: str | None = None
-) -> None:
+def _number(form: dict[str, Any], name: str, label: str, default: int, *, help: str | None = None) -> None:
     _keep(name, default)
-    value = st.number_input(label, min_value=low, max_value=high, step=1, key=f"distill-{name}", help=help)
+    value = st.number_input(label, step=1, key=f"distill-{name}", help=help)
     form[name] = default if value is None else int(value)
 
 

@@ -10,7 +10,6 @@ from app import data, queueing, state
 from app.components import live, queue, race_panel, train_form
 from app.elsewhere import HOW, ray_address, start_on_ray
 from app.plan import Plan, build_plan, start, told
-from app.queueing import Entry
 from app.speed import Guess, Speed, SpeedMeter, finished_runs, guess, guess_seconds
 from app.training import sentence
 from bickd_core.launch.slots import default_slots
@@ -120,7 +119,8 @@ def _plan(form: dict[str, Any]) -> None:
     meter = st.session_state.setdefault("distill-meter", SpeedMeter(data.library(), known))
     waiting = meter.ask(plan.configs) is None
     st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
-    _turn_of(queue.entries())
+    busy = queueing.until_free(queue.entries()) != 0
+    st.fragment(_turn_of, run_every=queue.REFRESH_SECONDS if busy else None)()
     turn = st.session_state.setdefault(_TURN, 0)
     address = ray_address()
     where = None if address is None else _where(address)
@@ -240,9 +240,9 @@ def _time(plan: Plan, seconds: float) -> None:
         st.caption(queueing.several(groups, seconds, slots, race=plan.is_race))
 
 
-def _turn_of(found: list[Entry]) -> None:
+def _turn_of() -> None:
     """When the plan's turn comes, where other work has the machine."""
-    wait = queueing.until_free(found)
+    wait = queueing.until_free(queue.entries())
     if wait == 0:
         return
     when = "when there is a place" if wait is None else f"in {text.duration(wait)}"

@@ -56,6 +56,26 @@ def test_every_preset_and_variant_is_a_method_with_its_reason_and_source():
         assert method_of(method.options) == name  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train_limit": 5}, "training images must be from 95 to 4,521, one a class at least, got 5"),
+        ({"train_limit": 5000}, "training images must be from 95 to 4,521"),
+        ({"epochs": 0}, "epochs must be from 1 to 2,000, got 0"),
+        ({"lr": -0.1}, "the learning rate must be from 1e-06 to 10, got -0.1"),
+        ({"threads": 0}, "threads must be from 1 to 256, got 0"),
+        (
+            {"options": {"kd": {"temperature": -1.0}}},
+            "temperature`: input should be greater than 0, got -1.0",
+        ),
+    ],
+)
+def test_a_number_out_of_its_range_is_said_in_words(changes, words):
+    with pytest.raises(ValueError) as error:
+        build_plan(form(**changes))
+    assert words in str(error.value)
+
+
 def test_methods_times_seeds_are_races_one_a_seed_with_all_three_seeds():
     plan = build_plan(form(methods=["kd", "kd-standardize", "bickd"], seeds="0 4"))
     assert [len(group) for group in plan.groups] == [3, 3]
