@@ -1,4 +1,4 @@
-"""The nearest known name to one that is not known, for errors."""
+"""The nearest known names to one that is not known, and a sentence on it, for errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,29 @@ def nearest(given: object, known: Iterable[str], *, cutoff: float = 0.5) -> str 
     >>> nearest("ResNet20", ["resnet8", "resnet20"])
     'resnet20'
     """
+    return next(iter(near(given, known, n=1, cutoff=cutoff)), None)
+
+
+def near(given: object, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5) -> list[str]:
+    """The at most `n` known names most like `given`, the nearest first; `cutoff` as in `nearest`.
+
+    >>> near("kd-s7", ["kd-s0", "bickd-s0", "teacher"])
+    ['kd-s0', 'bickd-s0']
+    """
     names = list(known)
     for wanted in (str(given), str(given).lower()):
-        if found := difflib.get_close_matches(wanted, names, n=1, cutoff=cutoff):
-            return found[0]
-    return None
+        if found := difflib.get_close_matches(wanted, names, n=n, cutoff=cutoff):
+            return found
+    return []
+
+
+def not_known(given: object, known: Iterable[str]) -> str:
+    """What was expected, what came and the nearest name: the end of a sentence on a name that is not known.
+
+    >>> "model " + not_known("resnet9", ["resnet8", "vgg8"])
+    "model must be one of resnet8, vgg8, but 'resnet9' came; the nearest is 'resnet8'."
+    """
+    names = list(known)
+    close = nearest(given, names)
+    hint = f"; the nearest is {close!r}" if close else ""
+    return f"must be one of {', '.join(names) or 'none'}, but {given!r:.80} came{hint}."

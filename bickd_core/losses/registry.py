@@ -16,7 +16,7 @@ from bickd_core.losses.objective import Objective
 from bickd_core.losses.pkt import PKTObjective
 from bickd_core.losses.rkd import RKDObjective
 from bickd_core.losses.sp import SPObjective
-from bickd_core.naming import nearest
+from bickd_core.naming import not_known
 from bickd_core.presets import PRESETS, Options
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
@@ -51,22 +51,16 @@ def create_objective(objective: str | Options, **options: object) -> Objective:
             )
         return OBJECTIVES[objective.kind](objective)
     if objective not in OBJECTIVES:
-        raise _unknown("objective", objective, list(OBJECTIVES))
+        raise ValueError(f"objective {not_known(objective, OBJECTIVES)}")
     chosen = PRESETS[objective].options
     known = [name for name in chosen.model_fields if name != "kind"]
     for name in options:
         if name not in known:
-            raise _unknown(f"an option of {objective!r}", name, known)
+            raise ValueError(f"an option of {objective!r} {not_known(name, known)}")
     try:
         return OBJECTIVES[objective](chosen.model_validate(options))
     except ValidationError as error:
         raise ValueError(_in_a_sentence(objective, error)) from error
-
-
-def _unknown(argument: str, given: str, known: list[str]) -> ValueError:
-    near = nearest(given, known)
-    hint = f"; the nearest is {near!r}" if near else ""
-    return ValueError(f"{argument} must be one of {', '.join(known) or 'none'}, but {given!r} came{hint}.")
 
 
 def _in_a_sentence(objective: str, error: ValidationError) -> str:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
-from bickd_core.presets import VARIANTS, ObjectiveOptions
+from bickd_core.naming import not_known
+from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions
 from bickd_core.run_info import NAME, RunError, check_name
 from bickd_core.training.config import Seeds, TrainConfig, one_sentence
 
@@ -66,6 +67,8 @@ def _method(given: Any) -> Any:
         return given
     if given in VARIANTS:
         return {"label": given, "objective": VARIANTS[given].options}
+    if given not in PRESETS:
+        raise ValueError(f"a method {not_known(given, [*PRESETS, *VARIANTS])}")
     return {"objective": {"kind": given}}
 
 

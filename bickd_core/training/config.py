@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bickd_core.naming import not_known
 from bickd_core.presets import BicKDOptions, CEOptions, DISTOptions, KDOptions, ObjectiveOptions
 
 __all__ = [
@@ -179,6 +180,11 @@ def one_sentence(error: ValidationError) -> str:
         return f"`{where}` is not known; leave it out or correct its name."
     if problem["type"] == "value_error":  # a validator of ours, which says it all
         return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "union_tag_invalid":  # one of several kinds of optimiser, schedule or objective
+        known = [tag.strip().strip("'") for tag in problem["ctx"]["expected_tags"].split(",")]
+        return f"`{where}`: `kind` {not_known(problem['ctx']['tag'], known)}"
+    if problem["type"] == "union_tag_not_found":
+        return f"`{where}`: a `kind` is expected, got {problem['input']!r:.80}."
     words = problem["msg"][0].lower() + problem["msg"][1:]
     return f"`{where}`: {words}" + (
         "." if problem["type"] == "missing" else f", got {problem['input']!r:.80}."

@@ -46,7 +46,7 @@ KD = {"kind": "kd"}
         ({"role": "teacher", "teacher": "t", "objective": KD}, "a run with role 'teacher' has no `teacher`"),
         (
             {"objective": {"kind": "kdd"}},
-            "`objective`: input tag 'kdd' found using 'kind' does not match any of",
+            "`objective`: `kind` must be one of ce, kd, ",
         ),
         ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
         ({"batch_size": -1}, "`batch_size`: input should be greater than 0, got -1."),
