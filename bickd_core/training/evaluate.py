@@ -35,7 +35,9 @@ def predict(
     normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)
     logits, pooled = [], []
     for start in range(0, len(split.labels), batch_size):
-        images = torch.from_numpy(split.images[start : start + batch_size]).to(device)
+        images = torch.tensor(
+            split.images[start : start + batch_size], device=device
+        )  # a copy: they may be read-only
         outputs = model.outputs(normalise(images), features=features)  # type: ignore[operator]
         logits.append(outputs.logits.float().cpu().numpy())
         if features:
@@ -64,7 +66,7 @@ def predict_stages(
     normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)
     batches = []
     for start in range(0, len(probe), batch_size):
-        images = torch.from_numpy(probe.images[start : start + batch_size]).to(device)
+        images = torch.tensor(probe.images[start : start + batch_size], device=device)
         stages = model.outputs(normalise(images), stages=True).stages  # type: ignore[operator]
         batches.append([stage.float().cpu().numpy() for stage in stages])
     model.train(was_training)

@@ -6,6 +6,8 @@ import json
 import shutil
 import threading
 import time
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -464,3 +466,13 @@ def test_predictions_do_not_depend_on_batches_and_leave_the_model_as_it_was(teac
     stored = teacher.predictions("test")
     np.testing.assert_array_equal(stored.ids, whole.ids)
     np.testing.assert_allclose(stored.logits, whole.logits, atol=1e-5)
+
+
+def test_images_that_may_only_be_read_are_predicted_without_a_warning(teacher):
+    data = load_dataset("digits")
+    images = data.test.images[:20].copy()
+    images.setflags(write=False)
+    split = replace(data.test.take(np.arange(20)), images=images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate.predict(setup.load_run_model(teacher, data), split, data)
