@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bickd_core.naming import nearest
+from bickd_core.naming import near
 from bickd_core.run_folder import RunFolder
 from bickd_core.run_info import NAME, Cost, RunError, RunInfo, Source, Split, TeacherRef, check_name
 
@@ -72,7 +72,7 @@ class Library:
             root, read_only = (self.shelf, True) if len(parts) == 2 else (self.own, False)
             if (root / key / "run.yaml").exists():
                 return RunFolder(root / key, key=key, read_only=read_only)
-        raise RunError(f"there is no run '{key:.100}'; {_nearest(key, [run.key for run in self.runs()])}")
+        raise RunError(f"there is no run '{key:.100}'; {_known(key, self.runs())}")
 
     def locate(self, key_or_folder: str) -> RunFolder:
         """The run with this key, or the run folder at this path; for what a person typed, never for links.
@@ -110,6 +110,14 @@ class Library:
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _nearest(key: str, known: list[str]) -> str:
-    near = nearest(key, known, cutoff=0.6)
-    return f"did you mean '{near}'?" if near else f"known are {', '.join(known[:6]) or 'none yet'}."
+def _known(key: str, runs: list[RunFolder]) -> str:
+    """The runs most like `key`; where none is like it, some that are there. One's own before bundled ones."""
+    own = [run.key for run in runs if not run.read_only]
+    bundled = [run.key for run in runs if run.read_only]
+    alike = near(key, own + bundled, cutoff=0.6)
+    if alike:
+        *others, last = [f"'{name}'" for name in sorted(alike, key=own.__contains__, reverse=True)]
+        return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+    known = near(key, own, n=len(own) or 1, cutoff=0.0) + bundled
+    more = f" and {len(known) - 6} more" if len(known) > 6 else ""
+    return f"known are {', '.join(known[:6]) or 'none yet'}{more}."

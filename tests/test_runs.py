@@ -386,8 +386,21 @@ def test_a_key_finds_its_run_and_a_typing_mistake_the_nearest(make_run, library)
     assert library.find("mine").path == library.own / "mine"
     with pytest.raises(RunError, match="there is no run 'digits/kd-s1'; did you mean 'digits/kd-s0'?"):
         library.find("digits/kd-s1")
-    with pytest.raises(RunError, match="there is no run 'xyz'; known are digits/kd-s0, mine"):
+    with pytest.raises(RunError, match="there is no run 'xyz'; known are mine, digits/kd-s0"):
         library.find("xyz")
+
+
+def test_ones_own_runs_are_named_before_bundled_ones(make_run, library):
+    for name in ("kd-s0", "kd-s1", "ce-s0", "ce-s1", "dist-s0", "dist-s1"):
+        make_run(name, on_shelf="digits")
+    make_run("digits-kd-s0")
+    make_run("try")
+    with pytest.raises(RunError, match=r"did you mean 'digits-kd-s0', 'digits/kd-s\d' or 'digits/kd-s\d'\?$"):
+        library.find("digits/kd-s3")
+    with pytest.raises(
+        RunError, match=r"known are (try, digits-kd-s0|digits-kd-s0, try), digits/.* and 2 more\.$"
+    ):
+        library.find("nope")
 
 
 def test_a_key_never_leads_out_of_the_folders(make_run, library, tmp_path, monkeypatch):
