@@ -38,6 +38,8 @@ class Look:
 
 def look(content: bytes | memoryview, file_name: str) -> Look:
     """Read the tensors' names and shapes and recognise the network by them."""
+    if not content:
+        return Look(name_for(file_name), problem=f"{file_name} is empty: choose a file of weights.")
     try:
         return judge(_shapes(content, file_name), file_name)
     except ValueError as error:

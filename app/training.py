@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -190,7 +191,8 @@ def sentence(error: Exception) -> str:
     """Any error of a config or a run folder as one sentence for a person."""
     words = one_sentence(error) if isinstance(error, ValidationError) else str(error).strip()
     words = words.splitlines()[0] if words else type(error).__name__
-    words = words[:1].upper() + words[1:]
+    if re.match(r"[a-z'-]+[ ,;:]", words):  # a file's name stays as it is
+        words = words[0].upper() + words[1:]
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 

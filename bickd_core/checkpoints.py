@@ -85,6 +85,10 @@ def read_weights(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
         raise WeightsError(
             f"{path.name} is not known as a weights file: its name should end with {', '.join(SUFFIXES)}."
         )
+    if not path.stat().st_size:
+        raise WeightsError(
+            f"{path.name} is empty: a file of weights was expected, so copy or download it again."
+        )
     if path.stat().st_size > max_bytes:
         raise WeightsError(
             f"{path.name} has {_size(path.stat().st_size)}, but at most {_size(max_bytes)} are accepted."

@@ -149,6 +149,9 @@ def bad_file(kind, folder):
     if kind == "no weights":
         (folder / "x.pth").write_bytes(b"hello, I am a text")
         return folder / "x.pth", ["is not a whole torch file"]
+    if kind == "empty":
+        (folder / "x.pth").touch()
+        return folder / "x.pth", ["x.pth is empty", "copy or download it again"]
     if kind == "another suffix":
         (folder / "x.txt").write_bytes(good)
         return folder / "x.txt", ["its name should end with", ".safetensors"]
@@ -165,7 +168,7 @@ def bad_file(kind, folder):
     "kind",
     [
         "architecture", "classes", "channels", "code", "code in a torch file", "a bare pickle", "truncated", "truncated torch",
-        "no weights", "another suffix", "not finite", "missing",
+        "no weights", "empty", "another suffix", "not finite", "missing",
     ],
 )  # fmt: skip
 def test_bad_files_are_one_sentence_and_leave_nothing(kind, library, tmp_path):

@@ -32,14 +32,13 @@ def show(of: data.Comparison) -> None:
             on_click="ignore",
         )
         uploaded = st.file_uploader(
-            "Your hierarchy", type=["csv", "tsv", "json", "yaml", "yml"], key="geometry-hierarchy-file"
+            "Your hierarchy",
+            type=["csv", "tsv", "json", "yaml", "yml"],
+            key="geometry-hierarchy-file",
+            max_upload_size=MAX_BYTES // 2**20,
         )
         if uploaded is not None:
-            _take(
-                of,
-                uploaded.name,
-                uploaded.getvalue() if uploaded.size <= MAX_BYTES else b"x" * (MAX_BYTES + 1),
-            )
+            _take(of, uploaded.name, uploaded.getvalue())
         if data.has_own_hierarchy(of) and st.button("Forget my file", key="geometry-hierarchy-forget"):
             data.forget_hierarchy(of)
             st.rerun()

@@ -24,6 +24,7 @@ _OUTCOME = "runs-import-outcome"
 _LOOK = "runs-import-look"
 _NAMED = "runs-import-named"
 _SIZE_OF = "runs-import-size-of"
+_WANTED = "runs-load-wanted"
 _NO_TEACHER = "none"
 
 
@@ -38,11 +39,17 @@ def _folder() -> Path | None:
     return st.session_state.get(_FOLDER)
 
 
+def open_next() -> None:
+    """Let the box be open when Runs is shown next, and until something was loaded."""
+    st.session_state[_WANTED] = True
+
+
 def show(first: bool) -> None:
     """The form, or the progress of the check that is going on; above it what the last one came to."""
     _outcome()
     busy = _folder() is not None
-    with st.expander("Load weights", icon=":material/upload:", expanded=first or busy, key="runs-load-open"):
+    expanded = first or busy or st.session_state.get(_WANTED, False)
+    with st.expander("Load weights", icon=":material/upload:", expanded=expanded, key="runs-load-open"):
         if busy:
             st.fragment(_progress, run_every=0.5)()
         _form(busy)  # while it is checked, too: a form that goes loses its file
@@ -187,15 +194,14 @@ def _look_inside(upload: Any) -> str:
         st.error(sentence(ValueError(found.problem)))
     elif found.network is not None:
         network = found.network
-        st.caption(
-            f":material/check: Its tensors are those of {network.title} for {network.num_classes} classes and "
-            f"{text.counted(network.in_channels, 'channel')}"
-            + (
-                "."
-                if found.datasets
-                else "; no data that come along have these, so point to images of your own."
-            )
+        tensors = (
+            f"Its tensors are those of {network.title} for {text.counted(network.num_classes, 'class', 'classes')} "
+            f"and {text.counted(network.in_channels, 'channel')}"
         )
+        if found.datasets:
+            st.caption(f":material/check: {tensors}.")
+        else:
+            st.caption(f"{tensors}; no data that come along have these, so point to images of your own.")
     return found.problem
 
 
@@ -242,6 +248,7 @@ def _progress() -> None:
         st.session_state[_OUTCOME] = found
         if found.run:
             state.update(run=found.run)
+            st.session_state.pop(_WANTED, None)
         st.rerun()
     st.progress(min(1.0, found.share), text=f"{found.message[:1].upper()}{found.message[1:]} …")
     if st.button("Cancel", key="runs-cancel", icon=":material/close:"):

@@ -89,7 +89,10 @@ def _buttons() -> None:
     with st.container(horizontal=True):
         if st.button("Train one now", type="primary", key="overview-train", icon=":material/science:"):
             open_page("distill")
-        if st.button("Load mine", key="overview-load", icon=":material/upload:"):
+        if st.button("Load weights", key="overview-load", icon=":material/upload:"):
+            from app.components import import_form  # what it imports, the first page does not need
+
+            import_form.open_next()
             open_page("runs")
         if st.button("Take the tour", key="overview-tour", icon=":material/tour:"):
             tour.start()

@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 FILES = Path(__file__).parent / "files"
-MAX_BYTES = 4_000_000
+MAX_BYTES = 4 * 2**20
 _SHOWN = 8
 _UNREADABLE = "the file cannot be read as a mapping; write one line 'class: superclass' for each class."
 
@@ -60,7 +60,7 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
         HierarchyError: with a sentence for each row that is wrong and each class that is missing.
     """
     if len(content) > MAX_BYTES:
-        raise HierarchyError([f"the file must be at most 4 MB, got {len(content) / 1e6:.1f} MB."])
+        raise HierarchyError([f"the file must be at most 4 MB, got {len(content) / 2**20:.1f} MB."])
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.looking import judge, look, unfit
+from app.training import sentence
 from bickd_core.data import dataset_info
 from bickd_core.looking import header_shapes
 from bickd_core.models import MODELS, nearest_networks
@@ -66,4 +67,11 @@ def test_data_of_other_classes_are_refused():
 def test_what_is_no_safetensors_file_is_refused_in_a_sentence(content):
     with pytest.raises(ValueError, match="safetensors file"):
         header_shapes(content)
-    assert "safetensors file" in look(content, "bad.safetensors").problem
+    expected = "safetensors file" if content else "bad.safetensors is empty"
+    assert expected in look(content, "bad.safetensors").problem
+
+
+def test_a_sentence_begins_with_a_capital_but_a_files_name_stays_as_it_is():
+    assert sentence(ValueError("there is no run 'x'")) == "There is no run 'x'."
+    assert sentence(ValueError("text.pth is empty")) == "text.pth is empty."
+    assert sentence(ValueError("`epochs`: too many")) == "`epochs`: too many."
