@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
 from app import data, state
-from bickd_core.kept import KeptError, KeptSelections
+from bickd_core.kept import Kept, KeptError, KeptSelections
 from bickd_core.selection import Rule, Scene, Selection, SelectionError, resolve
 
 
@@ -47,11 +46,11 @@ def read(of: data.Comparison) -> tuple[Selection | None, str]:
         return None, ""
     try:
         rule = Rule.parse(view.selection)
-        ids: dict[str, np.ndarray] = {}
+        stored: dict[str, Kept] = {}
         if rule.kind == "kept" and rule.words:
-            ids[rule.words[0]] = kept().ids(rule.words[0], dataset=of.dataset, split=of.split)
-        mark = tuple((name, value.tobytes()) for name, value in ids.items())
-        return _resolved(of.key, str(rule), view.temperature, mark, of, ids), ""
+            stored[rule.words[0]] = kept().find(rule.words[0], dataset=of.dataset, split=of.split)
+        mark = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
+        return _resolved(of.key, str(rule), view.temperature, mark, of, stored), ""
     except (SelectionError, KeptError) as error:
         return None, str(error)
 
@@ -66,9 +65,9 @@ def _resolved(
     key: str,
     rule: str,
     temperature: float,
-    mark: tuple[tuple[str, bytes], ...],
+    mark: tuple[tuple[bytes, bool, str, bool], ...],
     _of: data.Comparison,
-    _kept: dict[str, np.ndarray],
+    _kept: dict[str, Kept],
 ) -> Selection:
     scene = Scene(
         models={model.key: model.predictions for model in _of.models},

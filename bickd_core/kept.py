@@ -1,4 +1,4 @@
-"""Kept selections: lists of sample ids under a name, one small file each."""
+"""Kept selections: lists of sample ids under a name, in their order and with what they were made from, one small file each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,28 @@ import numpy as np
 from bickd_core.atomic import write_json
 
 _NAME = re.compile(r"[\w][\w .,+-]{0,59}")
+_HASH = re.compile(r"[0-9a-f]{8}")
 
 
 class KeptError(ValueError):
     """A name that cannot be used, or a file that cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One of them.
+
+    Attributes:
+        ids: in the order in which they were kept.
+        named: whether a person gave the name; else it is a hash, as of a lasso that was not kept on purpose.
+        origin: what the samples are, in words, before they had the name; "" where it was not written down.
+        ranked: whether the order says something: the most telling first.
+    """
+
+    ids: np.ndarray
+    named: bool = True
+    origin: str = ""
+    ranked: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,8 +44,19 @@ class KeptSelections:
 
     folder: Path
 
-    def keep(self, ids: Sequence[int] | Sequence[str], *, dataset: str, split: str, name: str = "") -> str:
+    def keep(
+        self,
+        ids: Sequence[int] | Sequence[str],
+        *,
+        dataset: str,
+        split: str,
+        name: str = "",
+        origin: str = "",
+        ranked: bool = False,
+    ) -> str:
         """Store ids under `name`, or under a short hash of them where none is given; returns the name.
+
+        origin, ranked: see `Kept`.
 
         The same ids without a name always get the same one. A name that is taken is written over.
 
@@ -36,7 +65,8 @@ class KeptSelections:
         """
         if not len(ids):
             raise KeptError("a selection must hold at least one sample, got none.")
-        if not name:
+        named = bool(name)
+        if not named:
             content = json.dumps([dataset, split, sorted(ids)])
             name = hashlib.sha256(content.encode()).hexdigest()[:8]
         if not _NAME.fullmatch(name):
@@ -45,16 +75,18 @@ class KeptSelections:
                 f"first; got '{name:.70}'."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._path(name), {"format": 1, "dataset": dataset, "split": split, "ids": list(ids)})
+        of = {"dataset": dataset, "split": split, "named": named, "origin": origin, "ranked": ranked}
+        write_json(self._path(name), {"format": 1, **of, "ids": list(ids)})
         return name
 
     def names(self, *, dataset: str, split: str) -> list[str]:
-        """Names of what was kept for this data and split, the newest first."""
+        """Names that a person gave to what was kept for this data and split, the newest first."""
         files = sorted(self.folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
-        return [path.stem for path in files if _fits(self._read(path), dataset, split)]
+        found = [(path.stem, self._read(path)) for path in files]
+        return [name for name, stored in found if _fits(stored, dataset, split) and _is_named(name, stored)]
 
-    def ids(self, name: str, *, dataset: str, split: str) -> np.ndarray:
-        """The ids kept under `name`.
+    def find(self, name: str, *, dataset: str, split: str) -> Kept:
+        """What was kept under `name`.
 
         Raises:
             KeptError: there is none, it is of other data, or its file is damaged.
@@ -68,7 +100,12 @@ class KeptSelections:
             raise KeptError(
                 f"selection '{name}' is of {stored['dataset']}, {stored['split']}, and shown is {dataset}, {split}."
             )
-        return np.array(stored["ids"])
+        return Kept(
+            np.array(stored["ids"]),
+            named=_is_named(name, stored),
+            origin=str(stored.get("origin", "")),
+            ranked=bool(stored.get("ranked", False)),
+        )
 
     def forget(self, name: str) -> None:
         """Delete one; nothing happens where there is none."""
@@ -86,6 +123,11 @@ class KeptSelections:
         except (ValueError, KeyError, TypeError) as error:
             raise KeptError(f"{path.name} is not a kept selection ({error}); delete it.") from error
         raise KeptError(f"{path.name} is of another format than 1; delete it or use the newer version.")
+
+
+def _is_named(name: str, stored: dict) -> bool:
+    """Older files do not say it; theirs are hashes where they look like one."""
+    return bool(stored.get("named", not _HASH.fullmatch(name)))
 
 
 def _fits(stored: dict, dataset: str, split: str) -> bool:

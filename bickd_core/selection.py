@@ -10,7 +10,6 @@ it picks the samples behind that cell on every page, whatever the switches say l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
@@ -25,6 +24,7 @@ from bickd_core.geometry import (
     mean_entropy_at,
     pair_contributions,
 )
+from bickd_core.kept import Kept
 from bickd_core.naming import nearest
 from bickd_core.predictions import Predictions
 
@@ -74,13 +74,13 @@ class Scene:
         models: run key -> its predictions, aligned, the teacher first.
         names: run key -> what to call it.
         temperature: T of the probabilities.
-        kept: name -> ids of stored selections.
+        kept: name -> stored selections.
     """
 
     models: Mapping[str, Predictions]
     names: Mapping[str, str]
     temperature: float
-    kept: Mapping[str, np.ndarray] = field(default_factory=dict)
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
     @property
     def teacher(self) -> Predictions:
@@ -116,15 +116,25 @@ class Selection:
 
     Attributes:
         title: what they are, in the words of a person.
-        positions: int64 [n], rows of the comparison; the most telling first where the kind is of `RANKED`.
+        positions: int64 [n], rows of the comparison.
+        ranked: whether the most telling stand first.
+        origin: what a kept selection was made from; "" where that is not known, and for the others.
     """
 
     rule: Rule
     title: str
     positions: np.ndarray
+    ranked: bool = False
+    origin: str = ""
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def made_from(self, T: float) -> str:
+        """What to write down as its origin when it is kept, shown at the temperature T."""
+        if self.rule.kind == "kept":
+            return self.origin or self.title
+        return f"{self.title}, T = {T:g}" if self.ranked else self.title
 
     def mask(self, n: int) -> np.ndarray:
         """bool [n], True where a sample is picked."""
@@ -148,7 +158,14 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
             f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got '{'~'.join(rule.words)}'."
         )
     title, positions = pick(scene, *rule.words)
-    return Selection(rule, title, np.asarray(positions, dtype=np.int64))
+    kept = scene.kept[rule.words[0]] if rule.kind == "kept" else None
+    return Selection(
+        rule,
+        title,
+        np.asarray(positions, dtype=np.int64),
+        ranked=rule.kind in RANKED if kept is None else kept.ranked,
+        origin="" if kept is None else kept.origin,
+    )
 
 
 def _of_class(scene: Scene, *names: str) -> Picked:
@@ -275,8 +292,10 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
 def _kept(scene: Scene, name: str) -> Picked:
     if name not in scene.kept:
         raise SelectionError(f"there is no kept selection '{name:.60}' here; it lies on another machine.")
-    found = np.flatnonzero(np.isin(scene.teacher.ids, scene.kept[name]))
-    return ("picked by hand" if re.fullmatch(r"[0-9a-f]{8}", name) else name), found
+    kept = scene.kept[name]
+    place = {id: position for position, id in enumerate(scene.teacher.ids.tolist())}
+    found = [place[id] for id in dict.fromkeys(kept.ids.tolist()) if id in place]
+    return (name if kept.named else "picked by hand"), np.array(found, dtype=np.int64)
 
 
 def _samples(scene: Scene, *ids: str) -> Picked:
@@ -288,7 +307,7 @@ def _samples(scene: Scene, *ids: str) -> Picked:
 
 
 RANKED = ("cell", "cross", "disagree", "displaced")
-"""Kinds whose samples stand in order, the most telling first; the others keep the order of the data."""
+"""Kinds whose samples stand in order, the most telling first; a kept one keeps what it had."""
 
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "class": (_of_class, None),

@@ -9,7 +9,7 @@ import streamlit as st
 from app import data, selecting, state
 from app.components import thumbs
 from bickd_core.kept import KeptError
-from bickd_core.selection import RANKED, Rule, Selection
+from bickd_core.selection import Rule, Selection
 from bickd_viz import text
 
 MOST_IMAGES = 24
@@ -31,7 +31,7 @@ def show(of: data.Comparison) -> None:
         else:
             st.html(
                 f'<div class="bk-chip" data-count="{len(found)}"><b>{text.counted(len(found), "sample")}</b>'
-                f" of {text.count(of.n)}: {escape(found.title)}</div>"
+                f" of {text.count(of.n)}: {escape(_called(found))}</div>"
             )
             if len(found):
                 _images(of, found)
@@ -42,12 +42,22 @@ def show(of: data.Comparison) -> None:
         )
 
 
+def _called(found: Selection) -> str:
+    return f"{found.title} (from {found.origin})" if found.origin else found.title
+
+
+def file_stem(of: data.Comparison, found: Selection) -> str:
+    """ "caltech95-test-hard-crabs" for a selection that has a name, else "caltech95-test-selection"."""
+    kept = found.rule.kind == "kept" and found.title == found.rule.words[0]
+    return f"{of.data_word}-{of.split}-{'-'.join(found.title.split()) if kept else 'selection'}"
+
+
 def _images(of: data.Comparison, found: Selection) -> None:
     with st.popover("Images", icon=":material/image:", type="tertiary"):
         shown = found.positions[:MOST_IMAGES]
         st.caption(
             f"{text.count(len(shown))} of {text.counted(len(found), 'sample')}"
-            f"{', the most telling first' if found.rule.kind in RANKED else ''}: true class, then what "
+            f"{', the most telling first' if found.ranked else ''}: true class, then what "
             f"{', '.join(model.called for model in of.models)} say."
         )
         said = [model.predictions.predicted for model in of.models]
@@ -74,7 +84,10 @@ def _keep(of: data.Comparison, found: Selection) -> None:
         elif asked:
             ids = of.teacher.predictions.ids[found.positions].tolist()
             try:
-                kept = selecting.kept().keep(ids, dataset=of.dataset, split=of.split, name=name)
+                kept = selecting.kept().keep(
+                    ids, dataset=of.dataset, split=of.split, name=name,
+                    origin=found.made_from(state.current().temperature), ranked=found.ranked,
+                )  # fmt: skip
             except KeptError as error:
                 st.error(str(error))
             else:
@@ -87,7 +100,7 @@ def _keep(of: data.Comparison, found: Selection) -> None:
 
 def _take(of: data.Comparison, found: Selection) -> None:
     """The samples as files; they are made when asked for."""
-    T, stem = state.current().temperature, f"{of.data_word}-{of.split}-selection"
+    T, stem = state.current().temperature, file_stem(of, found)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
             f"{text.counted(len(found), 'sample')}: ids, true classes, and what each model says at T = {T:g}."

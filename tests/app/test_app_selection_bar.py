@@ -1,0 +1,70 @@
+"""Keeping a selection: it stays in order, says where it comes from, is listed and downloaded under its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from app.components.selection_bar import file_stem
+from app.state import ViewState
+from bickd_core.kept import KeptSelections
+from bickd_core.selection import Rule, Scene, resolve
+
+ROOT = Path(__file__).resolve().parents[2]
+CELL = "cell:caltech95/kd-s0~crab~lobster"
+VIEW = ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0",), selection=CELL)
+WHERE = {"dataset": "caltech95", "split": "test"}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    monkeypatch.setenv("BICKD_RUNS", str(tmp_path))
+    return tmp_path
+
+
+def page() -> None:
+    from app.components import frame, selection_bar
+
+    selection_bar.show(frame.load_comparison())
+
+
+def test_a_kept_cell_opens_in_its_order_and_says_what_it_was_made_from(own):
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["view"] = VIEW
+    app.run()
+    before = [element.value for element in app.caption if "the most telling first" in element.value]
+    assert before
+    app.text_input(key="selection-name").set_value("hard crabs")
+    app.button(key="selection-keep").click().run()
+    assert not app.exception, app.exception
+    assert app.session_state["view"].selection == "kept:hard crabs"
+    assert [e.value for e in app.caption if "the most telling first" in e.value] == before
+    chip = next(e.proto.body for e in app.get("html") if "bk-chip" in e.proto.body)
+    assert "hard crabs (from crab × lobster in KD, T = 4)" in chip
+    assert app.selectbox(key="side-kept").value == "hard crabs"
+
+
+def test_a_lasso_is_not_listed_beside_what_a_person_named(own):
+    kept = KeptSelections(own / ".selections")
+    lasso = kept.keep(list(range(20)), **WHERE)
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["view"] = ViewState(**{**vars(VIEW), "selection": f"kept:{lasso}"})
+    app.run()
+    assert not app.exception, app.exception
+    assert not [box for box in app.selectbox if box.key == "side-kept"]
+    assert any("picked by hand" in e.proto.body for e in app.get("html"))
+
+
+def test_a_download_has_the_name_of_the_selection(own):
+    of = data.comparison(VIEW)
+    models = {model.key: model.predictions for model in of.models}
+    kept = KeptSelections(own / ".selections")
+    stems = []
+    for name in (kept.keep([1, 2], name="hard crabs", **WHERE), kept.keep([3], **WHERE)):
+        scene = Scene(models, {}, 4.0, kept={name: kept.find(name, **WHERE)})
+        stems.append(file_stem(of, resolve(Rule("kept", (name,)), scene)))
+    assert stems == ["caltech95-test-hard-crabs", "caltech95-test-selection"]
