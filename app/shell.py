@@ -8,7 +8,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit puts only this folder on the path
 
 from app import state, taking, threads
-from app.components import opener, report_bar, sidebar, style
+from app.components import history, opener, report_bar, sidebar, style
 from app.registry import PAGES
 from app.views import tour
 
@@ -18,6 +18,7 @@ st.set_page_config(
 threads.settle()
 style.inject()
 chosen = st.navigation([page.entry() for page in PAGES])
+history.follow(chosen.url_path)
 opener.follow()
 taking.begin(chosen.title)
 sidebar.show(chosen.url_path or "overview")

@@ -2,7 +2,8 @@
 
 Every widget and chart writes it through `update`, every page reads it through `current`, and nothing else
 holds such state. A new session starts from the URL; after that the session leads and the URL follows, because
-Streamlit drops the query on its own page links.
+Streamlit drops the query on its own page links. Only the browser's Back and Forward make the URL lead again
+(`components/history.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
@@ -27,7 +29,7 @@ CHOICES = {
 }
 """Fields that take one of a few words."""
 FLAGS = ("present", "matched", "centred")
-_KEY, _UNREAD = "view", "view-unread"
+_KEY, _UNREAD, _BEHIND = "view", "view-unread", "view-behind"
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,22 @@ def _number(text: str | None) -> float | None:
 def current() -> ViewState:
     """The state of this session; on its first call, what the URL says."""
     if _KEY not in st.session_state:
-        query = st.query_params.to_dict()
-        st.session_state[_KEY] = view = ViewState.from_query(query)
-        st.session_state[_UNREAD] = (view.unread(query), None)
+        read(urlencode(st.query_params.to_dict()))
     return st.session_state[_KEY]
+
+
+def read(query: str) -> ViewState:
+    """Take the state from the query of an address, "?teacher=...", as a new session would."""
+    found = dict(parse_qsl(query.removeprefix("?")))
+    st.session_state[_KEY] = view = ViewState.from_query(found)
+    st.session_state[_UNREAD] = (view.unread(found), None)
+    return view
+
+
+def go(query: str) -> None:
+    """`read` where the person went back or forward, and say so in the address in any case."""
+    read(query)
+    st.session_state[_BEHIND] = True
 
 
 def unread() -> list[str]:
@@ -166,5 +180,6 @@ def update(**changes: Any) -> ViewState:
 def show_in_url() -> None:
     """Bring the address bar in line with the state; called at the end of a script run and of a fragment that writes the state."""
     query = current().to_query()
-    if st.query_params.to_dict() != query:
+    # The run that Back began with may have written what was there before over the address that it was told.
+    if st.session_state.pop(_BEHIND, False) or st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

@@ -33,7 +33,7 @@ _CSS = """
              color: inherit; background: rgba(128,128,128,.15); overflow-wrap: anywhere; padding: 4px; }
   [class*="st-key-report-"] button:disabled::after, [class*="st-key-export-"] .stDownloadButton button:disabled::after {
     content: "being made …"; margin-left: .5rem; font-size: .88rem; }
-  .st-key-opener, :has(> .st-key-opener) { display: none; }
+  .st-key-opener, :has(> .st-key-opener), .st-key-went, :has(> .st-key-went) { display: none; }
   [class*="st-key-outcome-"] button { min-height: 4.2rem; border-left-width: 7px; }
   @media (min-width: 1000px) { [class*="st-key-outcome-"] button { min-height: 6.2rem; } }
   .bk-large img { width: min(100%, 320px); image-rendering: auto; border-radius: 10px; background: rgba(128,128,128,.12); }

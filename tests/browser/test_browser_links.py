@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from browser_harness import AppPage, AppServer
+from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
 
 from bickd_core.predictions import Predictions
@@ -43,6 +43,42 @@ def test_a_click_on_a_cell_puts_its_pair_in_the_link_and_its_images_on_the_page(
     assert row != column
     expect(app.key("geometry-pair-0").locator("input")).to_have_value(row)
     expect(app.key("geometry-pair-1").locator("input")).to_have_value(column)
+
+
+def test_back_and_forward_step_through_views_and_pages(app: AppPage):
+    app.open("disagreements", LINK)
+    begin = app.page.evaluate("history.length")
+    with app.rerun():
+        app.key("outcome-first").get_by_role("button").click()
+    rule = app.query()["selection"]
+    chip = app.key("selection-bar").locator(".bk-chip")
+    expect(chip).to_be_visible()
+    app.key("outcome-images").locator("a").nth(1).click()
+    until("the sample in the link", lambda: "sample" in app.query())
+    app.settle()
+    app.visit("Calibration")
+    assert app.page.evaluate("history.length") == begin + 3  # one for each thing that was done
+
+    def at(page: str, **query: str) -> bool:
+        there = {name: app.query().get(name) for name in ("selection", "sample")}
+        wanted = {name: query.get(name) for name in there}
+        return app.page.url.split("?")[0].endswith(f"/{page}") and there == wanted
+
+    sample = app.query()["sample"]
+    for page, query in (
+        ("sample", {"selection": rule, "sample": sample}),
+        ("disagreements", {"selection": rule}),
+        ("disagreements", {}),
+    ):
+        with app.rerun():
+            app.page.go_back(wait_until="commit")
+        until(f"the view of {page}", lambda page=page, query=query: at(page, **query))
+        app.settle()
+    expect(chip).to_have_count(0)
+    app.page.go_forward(wait_until="commit")
+    until("the selection again", lambda: at("disagreements", selection=rule))
+    expect(chip).to_be_visible()
+    assert {name: app.query()[name] for name in LINK} == LINK
 
 
 def copy_with(server: AppServer, name: str, change) -> None:

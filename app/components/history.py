@@ -1,0 +1,30 @@
+"""The browser's Back and Forward: they step through views and pages, one step for each thing that was done.
+
+Streamlit runs the page of the entry again and leaves the session's state as it is. `frontend/history.js` tells what
+that entry's address says, which then is the state.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.components.browser_part import part
+
+_component = part("history", "history.js", html="<i></i>")
+_RUNS = "history-runs"
+
+
+def follow(page: str) -> None:
+    """Take the state from the address where the person went back or forward; called once, before any page runs.
+
+    page: path of the page that is about to run.
+    """
+    st.session_state[_RUNS] = (
+        st.session_state.get(_RUNS, 0) + 1
+    )  # other data, so that the browser's part runs as well
+    with st.container(key="went"):
+        data = {"run": st.session_state[_RUNS], "page": page}
+        went = _component(key="history", data=data, on_went_change=lambda: None).get("went")
+    if went is not None:
+        state.go(str(went))
