@@ -80,6 +80,9 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
         theirs.overlap.estimate,
         difference=of.overlap_difference(student, other),
         agreement=None if mine.agreement is None else mine.agreement.estimate,
+        baseline_agreement=None
+        if other.kind == "teacher" or theirs.agreement is None
+        else theirs.agreement.estimate,
         matched=matched[0],
         baseline_matched=matched[1],
         matched_difference=of.overlap_difference(student, other, matched=True),
@@ -87,6 +90,7 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
     note = text.headline_note(
         mine.overlap,
         theirs.overlap,
+        temperature=of.temperature,
         images=of.n,
         split=of.split,
         matched=matched[0],

@@ -142,10 +142,11 @@ def excludes_zero(difference: Interval | None) -> bool:
     return difference.low > 0 or difference.high < 0
 
 
-def _on_images(agreement: float | None) -> str:
+def _on_images(agreement: float | None, baseline: str, theirs: float | None) -> str:
     if not _finite(agreement):
         return ""
-    return f"agrees with the teacher on {percent(agreement, 0)} of the images"
+    rival = f" ({baseline} {percent(theirs, 0)})" if _finite(theirs) else ""
+    return f"agrees with the teacher on {percent(agreement, 0)} of the images{rival}"
 
 
 def headline(
@@ -156,6 +157,7 @@ def headline(
     *,
     difference: Interval | None = None,
     agreement: float | None = None,
+    baseline_agreement: float | None = None,
     matched: float | None = None,
     baseline_matched: float | None = None,
     matched_difference: Interval | None = None,
@@ -163,7 +165,8 @@ def headline(
     """The finding on class overlap as one sentence or two.
 
     difference: paired interval of `overlap - baseline_overlap`; matched_difference: the same at matched
-    entropy, with the two overlaps there. agreement: the student's with the teacher, in [0, 1].
+    entropy, with the two overlaps there. agreement: the student's with the teacher, in [0, 1];
+    baseline_agreement: the baseline's, None where that is the teacher itself.
 
     - clear of 0 and below it: the student keeps classes further apart; above it: closer together;
     - holding 0: no difference seen;
@@ -171,7 +174,7 @@ def headline(
     - clear as it is, but not (or the other way round) at matched entropy: it says so.
     """
     ours, theirs = together(overlap, baseline_overlap)
-    agrees = _on_images(agreement)
+    agrees = _on_images(agreement, baseline, baseline_agreement)
     if difference is None:
         first = f"Class overlap is {ours} for {student} and {theirs} for {baseline}"
         first += f"; {student} {agrees}." if agrees else "."
@@ -230,15 +233,16 @@ def headline_note(
     student: Interval,
     baseline: Interval,
     *,
+    temperature: float,
     images: int,
     split: str = "test",
     seeds: int = 1,
     matched: float | None = None,
     baseline_matched: float | None = None,
 ) -> str:
-    """The line under the headline: intervals, images, seeds, and the figures at matched entropy."""
+    """The line under the headline: temperature, intervals, images, seeds, and the figures at matched entropy."""
     ends = [" to ".join(together(i.low, i.high)) for i in (student, baseline)]
-    text = f"95% intervals over {counted(images, f'{split} image')}: {ends[0]} and {ends[1]}."
+    text = f"Overlap at T = {temperature:g}, 95% intervals over {counted(images, f'{split} image')}: {ends[0]} and {ends[1]}."
     text += " One seed each." if seeds == 1 else f" {seeds} seeds each."
     if _finite(matched) and _finite(baseline_matched):
         gap, left = student.estimate - baseline.estimate, matched - baseline_matched

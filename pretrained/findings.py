@@ -15,6 +15,7 @@ from PIL import Image
 
 from bickd_core.atomic import write_bytes
 from bickd_core.comparing import SHORT
+from bickd_core.data import image_credit
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import (
     calibration_interval,
@@ -122,7 +123,7 @@ def pairs(validation: Models, test: Models) -> str:
             f"![The images that carry most of the cosine of {names[first[0]]} and {names[first[1]]} in KD, seed 0]"
             f"(findings/{strip})\n",
             f"Above, the images that carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0): {own} of the {STRIP} belong "
-            "to one of the two classes.\n",
+            f"to one of the two classes. {image_credit(DATASET)}\n",
             "See it: "
             + _link(
                 "class_geometry",
@@ -220,9 +221,10 @@ def confidence(validation: Models, test: Models) -> str:
     for method in ("teacher", *METHODS):
         on_test = test.teacher if method == "teacher" else test.students[method, 0]
         fitted_on = validation.teacher if method == "teacher" else validation.students[method, 0]
-        fit = fit_temperature(fitted_on.logits, validation.teacher.labels, shard_validation).temperature
+        fitted = fit_temperature(fitted_on.logits, validation.teacher.labels, shard_validation)
+        fit = fitted.temperature
         raw = calibration_interval(on_test.probabilities(1.0), labels, shard)
-        cooled = calibration_interval(on_test.probabilities(fit.estimate), labels, shard)
+        cooled = calibration_interval(on_test.probabilities(fitted.shown), labels, shard)
         before[method], after[method] = raw.estimate, cooled.estimate
         rows.append(
             f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f}, {fit.high:.2f}] | {_percent(cooled)} |"

@@ -12,21 +12,43 @@ from bickd_viz import text
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline figure: its field in Summary, what to call it, which way is better, and its format."""
+    """A headline figure: its field in Summary, what to call it, which way is better, its format, and what it is.
+
+    at_T: whether it changes with the temperature, which then stands before the note.
+    """
 
     field: str
     title: str
     note: str
     fmt: str = "number"
     with_teacher: bool = True
+    at_T: bool = False
+    help: str = ""
+
+    def said(self, T: float) -> str:
+        return f"T = {T:g}, {self.note}" if self.at_T else self.note
 
 
 CARDS = (
-    Figure("accuracy", "Accuracy", "higher is better", "percent"),
-    Figure("agreement", "Agreement", "same top-1 class", "percent", False),
-    Figure("overlap", "Class overlap", "lower is more orthogonal"),
-    Figure("overlap_matched", "Overlap, matched", "the same without sharpness"),
-)
+    Figure(
+        "accuracy", "Accuracy", "higher is better", "percent",
+        help="The share of images whose true class a model names first.",
+    ),
+    Figure(
+        "agreement", "Agreement", "same top-1 class", "percent", False,
+        help="The share of images on which the student's first choice is the teacher's, right or wrong.",
+    ),
+    Figure(
+        "overlap", "Class overlap", "lower is more orthogonal", at_T=True,
+        help="How much classes share probability: the cosine between the columns of two classes in the probability matrix "
+        "(images × classes), mean over all pairs. 0: no image gives both any probability.",
+    ),
+    Figure(
+        "overlap_matched", "Overlap, matched", "the same without sharpness",
+        help="At matched entropy: each student at the temperature where its mean entropy (how spread its probabilities are) "
+        "is the teacher's at the T of the sidebar. A sharper softmax alone lowers overlap; here it cannot.",
+    ),
+)  # fmt: skip
 TABLE = (
     *CARDS,
     Figure("kl", "KL from the teacher", "nats at T"),

@@ -47,6 +47,12 @@ _CSS = """
   .bkp-bar i { height: 9px; min-width: 1px; border-radius: 2px; flex: none; }
   .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
   .bk-card-title span { font-size: .88rem; opacity: .7; }
+  .stMarkdown > :has(> * > .bk-card-title) { display: grid !important; grid-template-columns: auto 1fr; column-gap: .35rem; align-items: center;
+    margin-bottom: -.3rem; } /* the sign of the help stands beside the title, not at the far end of the note */
+  .stMarkdown > * > :has(> .bk-card-title), .stMarkdown .bk-card-title { display: contents; }
+  .stMarkdown .bk-card-title b { font-weight: 700; } .stMarkdown .bk-card-title br { display: none; }
+  .stMarkdown .bk-card-title span { grid-row: 2; grid-column: 1 / -1; line-height: 1.35; }
+  .stMarkdown > :has(> * > .bk-card-title) > label { grid-row: 1; grid-column: 2; justify-self: start; margin: 0; width: auto; }
   :has(> * > [class*="st-key-export-"]) { position: relative; }
   :has(> [class*="st-key-export-"]) { position: absolute !important; top: 6px; right: 6px; width: auto !important; z-index: 5; }
   :has(> [class*="st-key-export-low-"]) { top: auto; bottom: 0; right: 0; }
@@ -123,12 +129,16 @@ def styles(of: Comparison) -> dict[str, ModelStyle]:
     return {model.key: style for model, style in zip(of.models, found, strict=True)}
 
 
-def card_title(title: str, note: str = "") -> None:
-    """The head of a card: what it shows, and under it how to read it."""
+def card_title(title: str, note: str = "", help: str = "") -> None:
+    """The head of a card: what it shows, and under it how to read it; `help` opens from a sign beside it."""
     from html import escape
 
     below = f"<br><span>{escape(note)}</span>" if note else ""
-    st.html(f'<div class="bk-card-title"><b>{escape(title)}</b>{below}</div>')
+    head = f'<div class="bk-card-title"><b>{escape(title)}</b>{below}</div>'
+    if help:
+        st.markdown(head, unsafe_allow_html=True, help=help)
+    else:
+        st.html(head)
 
 
 def model_title(style: ModelStyle, note: str = "", name: str | None = None) -> None:

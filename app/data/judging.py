@@ -43,7 +43,7 @@ def _calibration(key: str, model: str, T: float, _of: Comparison) -> Calibration
 
 @dataclass(frozen=True)
 class BestTemperature:
-    """A fitted temperature, the samples it was fitted on, and what is shown and evaluated: three decimals of it."""
+    """A fitted temperature and the samples it was fitted on."""
 
     fitted: FittedTemperature
     split: Split
@@ -51,7 +51,7 @@ class BestTemperature:
 
     @property
     def shown(self) -> float:
-        return round(self.fitted.temperature.estimate, 3)
+        return self.fitted.shown
 
 
 def best_temperature(model: Model) -> BestTemperature | None:

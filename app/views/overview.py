@@ -58,6 +58,7 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
             theirs.overlap.estimate,
             difference=data.overlap_difference(of, student, against, T),
             agreement=None if mine.agreement is None else mine.agreement.estimate,
+            baseline_agreement=_estimate(theirs.agreement) if other else None,
             matched=_estimate(mine.overlap_matched),
             baseline_matched=_estimate(theirs.overlap_matched),
             matched_difference=data.overlap_difference(of, student, against, T, matched=True),
@@ -66,6 +67,7 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
     note = text.headline_note(
         mine.overlap,
         theirs.overlap,
+        temperature=T,
         images=of.n,
         split=of.split,
         matched=_estimate(mine.overlap_matched),
@@ -104,7 +106,7 @@ def _cards(of: data.Comparison, T: float) -> None:
         st.columns(len(figure_tables.CARDS), gap="small"), figure_tables.CARDS, strict=True
     ):
         with column, st.container(border=True, height="stretch"):
-            style.card_title(figure.title, figure.note)
+            style.card_title(figure.title, figure.said(T), figure.help)
             rows = []
             for model in of.models:
                 itself = model.is_teacher and not figure.with_teacher
@@ -124,7 +126,7 @@ def _cards(of: data.Comparison, T: float) -> None:
                 rows,
                 theme=style.theme(),
                 fmt=figure.fmt,
-                sentence=figure.note.capitalize() + ".",
+                sentence=figure.said(T)[0].upper() + figure.said(T)[1:] + ".",
                 x_title=f"{figure.title.lower()} ({unit})",
             )
 

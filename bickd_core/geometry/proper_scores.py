@@ -53,6 +53,14 @@ class FittedTemperature:
     nll: float
     reached: bool
 
+    @property
+    def shown(self) -> float:
+        """Three decimals of it: what is shown, and so what figures "at the fitted temperature" are worked out at.
+
+        Further decimals lie far within its interval, yet move single samples over the edges of bins.
+        """
+        return round(self.temperature.estimate, 3)
+
 
 def fit_temperature(
     logits: np.ndarray,

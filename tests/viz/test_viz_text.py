@@ -31,6 +31,8 @@ def test_headline_when_the_student_keeps_classes_further_apart():
         "BicKD keeps classes further apart than KD: overlap 0.090 against 0.175, "
         "and agrees with the teacher on 70% of the images."
     )
+    rival = text.headline("B", "KD", 0.1, 0.2, difference=LESS, agreement=0.704, baseline_agreement=0.65)
+    assert rival.endswith("and agrees with the teacher on 70% of the images (KD 65%).")
 
 
 def test_headline_when_it_does_the_opposite():
@@ -102,15 +104,16 @@ def test_headline_note_names_images_seeds_and_matched_entropy():
     note = text.headline_note(
         Between(0.09, 0.08, 0.089),
         Between(0.175, 0.161, 0.174),
+        temperature=4.0,
         images=1208,
         matched=0.139,
         baseline_matched=0.162,
     )
     assert note == (
-        "95% intervals over 1,208 test images: 0.080 to 0.089 and 0.161 to 0.174. One seed each. "
+        "Overlap at T = 4, 95% intervals over 1,208 test images: 0.080 to 0.089 and 0.161 to 0.174. One seed each. "
         "At matched entropy 0.139 and 0.162, so most of the gap is sharpness."
     )
-    assert "3 seeds each." in text.headline_note(LESS, MORE, images=10, seeds=3)
+    assert "3 seeds each." in text.headline_note(LESS, MORE, temperature=2, images=10, seeds=3)
 
 
 @pytest.mark.parametrize(
