@@ -78,6 +78,7 @@ from app.data.maps import (
     stop_maps,
     third_class,
 )
+from app.data.mixed import By, MixedPair, mixed_pairs
 from app.data.runs import (
     BASE,
     DEFAULT_DATASET,
@@ -103,6 +104,7 @@ __all__ = [
     "MEASURES",
     "SEEDS_TEMPERATURE",
     "BestTemperature",
+    "By",
     "CalibrationGap",
     "CellParts",
     "Chance",
@@ -116,6 +118,7 @@ __all__ = [
     "LayerView",
     "Lens",
     "MapView",
+    "MixedPair",
     "Model",
     "OverSeeds",
     "SeedGroup",
@@ -163,6 +166,7 @@ __all__ = [
     "map_job",
     "map_view",
     "matched_temperature_of",
+    "mixed_pairs",
     "neighbours",
     "order_of_classes",
     "over_seeds",

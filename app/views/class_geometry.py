@@ -11,10 +11,12 @@ from app.components import (
     frame,
     geometry_cell,
     geometry_matrices,
+    geometry_pairs,
     geometry_panels,
     hierarchy_form,
     selection_bar,
 )
+from bickd_core.geometry import highest_pairs
 from bickd_viz import geometry_text as words
 from bickd_viz import text
 
@@ -112,12 +114,7 @@ def _unreached(of: data.Comparison, student: data.Model, lens: data.Lens) -> str
 
 def closest(gram: np.ndarray, empty: np.ndarray) -> tuple[int, int]:
     """The two different, non-empty classes with the highest cosine."""
-    above = np.triu(gram, k=1)
-    above[empty] = -np.inf
-    above[:, empty] = -np.inf
-    above[np.tril_indices(len(gram))] = -np.inf
-    row, column = np.unravel_index(int(above.argmax()), above.shape)
-    return int(row), int(column)
+    return highest_pairs(gram, empty, 1)[0]
 
 
 @st.fragment
@@ -126,6 +123,7 @@ def _linked(of: data.Comparison, student: data.Model, lens: data.Lens, how: str)
     found = data.gram(of, student, lens)
     most = None if found.overlap is None else closest(found.gram, found.empty)
     geometry_matrices.show(of, student, lens, how, most)
+    geometry_pairs.show(of, student, lens, most)
     geometry_cell.show(of, student, lens, most)
     geometry_panels.linked(of, student, lens)
     selection_bar.show(of)

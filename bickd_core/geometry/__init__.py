@@ -85,6 +85,7 @@ from bickd_core.geometry.orthogonality import (
     pair_contributions,
     unit_columns,
 )
+from bickd_core.geometry.pairs import highest_pairs
 from bickd_core.geometry.point_figures import PointFigures, point_figures
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
@@ -195,6 +196,7 @@ __all__ = [
     "greatest_fall",
     "group_means",
     "hellinger",
+    "highest_pairs",
     "index_order",
     "kept_cross",
     "kept_geometry",

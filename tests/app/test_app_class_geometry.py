@@ -159,6 +159,25 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     assert any("that images add to it, and others take" in words for words in said)
 
 
+def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compare):
+    view, of = compare()
+    student, lens = of.students[-1], data.Lens(4.0)
+    found = data.mixed_pairs(of, student, lens, "own", 10)
+    assert [one.own for one in found] == sorted((one.own for one in found), reverse=True)
+    far = data.mixed_pairs(of, student, lens, "difference", 10)
+    gap = np.abs(data.gram(of, student, lens).gram - data.gram(of, of.teacher, lens).gram)
+    assert abs(far[0].difference) == pytest.approx(gap.max())
+    app = opened(view)
+    table = app.dataframe[0].value
+    assert table.columns.tolist() == ["row class", "column class", student.name, "teacher", "difference"]
+    assert table[student.name].tolist() == [one.own for one in found]
+    assert f"mixes {table['row class'][0]} and {table['column class'][0]} most" in app.title[0].value
+    assert app.session_state["geometry-pairs"]["selection"]["rows"] == [0]
+    app.segmented_control(key="geometry-pairs-by").set_value("difference").run()
+    assert not app.exception
+    assert app.dataframe[0].value["difference"].tolist() == [one.difference for one in far]
+
+
 def test_a_thousand_classes_begin_with_groups_and_open_in_reasonable_time(compare):
     view, _ = compare(n=2100, c=1000)
     began = time.monotonic()
