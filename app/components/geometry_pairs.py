@@ -80,7 +80,6 @@ def _table(
         table,
         hide_index=True,
         key=KEY,
-        height=36 * (len(rows) + 1),
         on_select=chosen,
         selection_mode="single-row",
         column_config={student.name: plain, "teacher": plain, "difference": signed},
