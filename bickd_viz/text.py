@@ -64,6 +64,15 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return _signed(f"{100 * value:.{decimals}f}%") if _finite(value) else "not available"
 
 
+def signed(value: float) -> str:
+    """A difference with its sign and three decimals.
+
+    >>> signed(-0.0368), signed(0.5)
+    ('−0.037', '+0.500')
+    """
+    return _signed(f"{value:+.3f}")
+
+
 def points(value: float | None, decimals: int = 1) -> str:
     """A difference of two fractions in percentage points, with its sign: 0.032 -> "+3.2 points"."""
     if not _finite(value):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data, taking
-from app.components import frame, style
+from app.components import frame, rows, style
+from bickd_viz import text
 
 MOST = 10
 KEY = "geometry-pairs"
@@ -53,35 +54,29 @@ def _table(
     pair: tuple[int, int],
     said: str,
 ) -> None:
+    columns = ["row class", "column class", student.name]
+    columns += ["teacher", "difference"] if of.students else []
+    numbers = [[one.own, *([one.teacher, one.difference] if of.students else [])] for one in found]
+    classes = [[of.class_names[c] for c in one.classes] for one in found]
+    pairs = [set(one.classes) for one in found]
+    rows.show(
+        columns,
+        [
+            [*names, *(text.number(v) for v in values[:2]), *(text.signed(v) for v in values[2:])]
+            for names, values in zip(classes, numbers, strict=True)
+        ],
+        key=KEY,
+        on_row=lambda place: frame.on_cell(of, student, lens=lens)(*found[place].classes),
+        label="Pairs mixed most",
+        numbers=2,
+        selected=pairs.index(set(pair)) if set(pair) in pairs else None,
+    )
+    _keep(columns, [[*names, *values] for names, values in zip(classes, numbers, strict=True)], said)
+
+
+def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
     import pandas as pd
 
     from bickd_viz.report import Figures
 
-    rows = []
-    for one in found:
-        row, column = (of.class_names[c] for c in one.classes)
-        shown: dict[str, object] = {"row class": row, "column class": column, student.name: one.own}
-        if of.students:
-            shown |= {"teacher": one.teacher, "difference": one.difference}
-        rows.append(shown)
-    table = pd.DataFrame(rows)
-    classes = [set(one.classes) for one in found]
-    now = [classes.index(set(pair))] if set(pair) in classes else []
-    st.session_state[KEY] = {"selection": {"rows": now, "columns": [], "cells": []}}
-
-    def chosen() -> None:
-        picked = st.session_state[KEY]["selection"]["rows"]
-        if picked:
-            frame.on_cell(of, student, lens=lens)(*found[picked[0]].classes)
-
-    signed = st.column_config.NumberColumn(format="%+.3f")
-    plain = st.column_config.NumberColumn(format="%.3f", help=f"{lens.what} of the two classes' columns")
-    st.dataframe(
-        table,
-        hide_index=True,
-        key=KEY,
-        on_select=chosen,
-        selection_mode="single-row",
-        column_config={student.name: plain, "teacher": plain, "difference": signed},
-    )
-    taking.part(KEY, Figures("Pairs mixed most", table.round(3), said))
+    taking.part(KEY, Figures("Pairs mixed most", pd.DataFrame(lines, columns=columns).round(3), said))

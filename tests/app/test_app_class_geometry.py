@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data
+from app.components import geometry_pairs
 from app.data import classes
 from app.state import ViewState
 from bickd_core.geometry import (
@@ -20,6 +21,7 @@ from bickd_core.geometry import (
     softmax,
 )
 from bickd_core.predictions import Predictions
+from bickd_viz import text
 
 SECONDS = 60.0
 """A loose bound: on two idle cores the page of a thousand classes opens in a few seconds."""
@@ -159,7 +161,7 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     assert any("that images add to it, and others take" in words for words in said)
 
 
-def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compare):
+def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compare, monkeypatch):
     view, of = compare()
     student, lens = of.students[-1], data.Lens(4.0)
     found = data.mixed_pairs(of, student, lens, "own", 10)
@@ -167,15 +169,23 @@ def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compar
     far = data.mixed_pairs(of, student, lens, "difference", 10)
     gap = np.abs(data.gram(of, student, lens).gram - data.gram(of, of.teacher, lens).gram)
     assert abs(far[0].difference) == pytest.approx(gap.max())
+    drawn = []
+    monkeypatch.setattr(
+        geometry_pairs.rows, "show", lambda columns, lines, **more: drawn.append((columns, lines, more))
+    )
     app = opened(view)
-    table = app.dataframe[0].value
-    assert table.columns.tolist() == ["row class", "column class", student.name, "teacher", "difference"]
-    assert table[student.name].tolist() == [one.own for one in found]
-    assert f"mixes {table['row class'][0]} and {table['column class'][0]} most" in app.title[0].value
-    assert app.session_state["geometry-pairs"]["selection"]["rows"] == [0]
+    columns, lines, more = drawn[-1]
+    assert columns == ["row class", "column class", student.name, "teacher", "difference"]
+    assert [line[2] for line in lines] == [text.number(one.own) for one in found]
+    assert f"mixes {lines[0][0]} and {lines[0][1]} most" in app.title[0].value
+    assert more["selected"] == 0
+    chosen = []
+    monkeypatch.setattr(geometry_pairs.frame, "on_cell", lambda *a, **k: lambda *pair: chosen.append(pair))
+    more["on_row"](3)
+    assert chosen == [found[3].classes]
     app.segmented_control(key="geometry-pairs-by").set_value("difference").run()
     assert not app.exception
-    assert app.dataframe[0].value["difference"].tolist() == [one.difference for one in far]
+    assert [line[4] for line in drawn[-1][1]] == [text.signed(one.difference) for one in far]
 
 
 def test_a_thousand_classes_begin_with_groups_and_open_in_reasonable_time(compare):

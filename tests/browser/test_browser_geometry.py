@@ -36,6 +36,27 @@ def test_a_cell_leads_to_the_images_that_carry_it(app: AppPage):
     expect(app.key("selection-bar")).to_contain_text(f"{row} × {column} in BicKD")
 
 
+def test_a_pair_of_the_ranking_is_chosen_by_click_and_by_keyboard_as_a_cell_is(app: AppPage):
+    app.open("class_geometry", VIEW)
+    lines = app.key("geometry-pairs").locator("tbody tr")
+    expect(lines).to_have_count(10)
+    expect(lines.nth(0)).to_have_attribute("aria-selected", "true")
+    for place, keys in ((2, ""), (4, "ArrowDown ArrowDown Enter"), (3, "ArrowUp Space")):
+        pair = "~".join(lines.nth(place).locator("td").all_inner_texts()[:2])
+        with app.rerun():
+            if not keys:
+                lines.nth(place).click()
+            for name in keys.split():
+                app.page.keyboard.press(name)
+        assert app.query()["pair"] == pair
+        assert app.query()["selection"] == f"cell:caltech95/bickd-s0~{pair}"
+        expect(lines.nth(place)).to_have_attribute("aria-selected", "true")
+    first = lines.nth(0).inner_text()
+    with app.rerun():
+        app.key("geometry-pairs-by").get_by_text("by difference from the teacher").click()
+    expect(lines.nth(0)).not_to_have_text(first)
+
+
 def test_groups_are_means_and_a_click_opens_one(app: AppPage):
     app.open("class_geometry", VIEW)
     order_by(app, "superclass")
