@@ -50,7 +50,8 @@ def sentence_for_cell(
     if carriers == 0:
         return f"No image gives {row} and {column} probability together in {model}."
     text = f"{counted(carriers, 'image')} of {count(images)} carr{'ies' if carriers == 1 else 'y'} {share:.0%} of "
-    text += "it" if taken <= 0 else f"the {added:.2f} that images add to it, and others take {taken:.2f} away"
+    few = taken < 0.005
+    text += "it" if few else f"the {added:.2f} that images add to it, and others take {taken:.2f} away"
     if true_classes is None:
         return text + "."
     names, counts = np.unique(np.asarray(true_classes), return_counts=True)
@@ -59,7 +60,7 @@ def sentence_for_cell(
     rest = carriers - int(counts[most].sum())
     if rest:
         parts.append(f"{rest} of other classes")
-    return f"{text}; {'they' if taken <= 0 else 'the carriers'} truly are {', '.join(parts)}."
+    return f"{text}; {'they' if few else 'the carriers'} truly are {', '.join(parts)}."
 
 
 def sentence_for_spectrum(models: Sequence[tuple[str, float]], classes: int) -> str:

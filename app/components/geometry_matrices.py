@@ -17,6 +17,8 @@ MOST_CLASSES = 200
 """Classes up to which a matrix shows each; beyond, it begins with groups of them."""
 FEW = 20
 """Classes up to which there is nothing to zoom into."""
+MOST_BLOCKS = 30
+"""Superclasses up to which lines between them help more than they hide."""
 EVERYTHING, GROUPS = "all classes", "groups of classes"
 
 
@@ -99,12 +101,15 @@ def _draw(
     pair: tuple[int, int] | None,
 ) -> None:
     groups = data.class_groups(of, how)
+    blocks: list[tuple[str, int]] = []
     if part == GROUPS:
         values, names = _by_group(tile, groups, len(of.class_names))
         order, selected, on_cell = None, None, _zoom_into(groups)
     else:
         members = _members(of, how, part, groups)
         place = {c: i for i, c in enumerate(members)}
+        if how == "hierarchy" and len(groups) <= MOST_BLOCKS:
+            blocks = [(g.name, len(g.members)) for g in groups if place.keys() >= set(g.members)]
         values = tile.values[np.ix_(members, members)]
         names, order = [of.class_names[c] for c in members], None
         inside = pair is not None and pair[0] in place and pair[1] in place
@@ -135,6 +140,7 @@ def _draw(
         if tile.difference
         else (f"mean {what}" if part == GROUPS else what),
         on_cell=on_cell,
+        blocks=blocks,
         label=f"{tile.name}: {tile.note}",
         height=430 if len(names) > FEW else 460,
     )

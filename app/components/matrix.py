@@ -43,6 +43,7 @@ def show(
     value_name: str = "cosine",
     decimals: int = 2,
     on_cell: Callable[[int, int], None] | None = None,
+    blocks: Sequence[tuple[str, int]] = (),
     group: str = "classes",
     label: str = "",
     height: int = 400,
@@ -56,6 +57,7 @@ def show(
         selected: the outlined cell, in original class indices.
         decimals: of a value in its cell, where there is room for one; 0 for counts.
         on_cell: called with the clicked cell (row, column), in original class indices.
+        blocks: neighbouring classes that belong together, (name, how many) in the order shown; lines are drawn between them.
         group: matrices of one group and size share the cursor and the zoom; "" for one on its own.
         label: what a screen reader says.
         height: most room in px, the colour bar included; a narrow place makes the square smaller.
@@ -87,6 +89,7 @@ def show(
             "decimals": decimals,
             "height": height,
             "group": group,
+            "blocks": [list(block) for block in blocks],
             "label": label
             or f"{value_name} of {count} by {count} classes; arrow keys move, Enter chooses a cell",
             "clickable": on_cell is not None,
@@ -102,6 +105,7 @@ def show(
         (zmin, zmax, scale),
         (x_title, y_title, value_name),
         label,
+        tuple(blocks),
     )
 
 
@@ -114,6 +118,7 @@ def _offer(
     colours: tuple[float, float, str],
     titles: tuple[str, str, str],
     label: str,
+    blocks: tuple[tuple[str, int], ...],
 ) -> None:
     """The matrix for a paper, a file or a table: drawn by Plotly only when somebody asks."""
     low, high, scale = colours
@@ -124,7 +129,7 @@ def _offer(
 
         return matrix_figure(
             values, names, order=order, zmin=low, zmax=high, scale=scale, theme=theme,
-            x_title=x_title, y_title=y_title, value_name=what, clickable=False,
+            x_title=x_title, y_title=y_title, value_name=what, clickable=False, blocks=blocks,
         )  # fmt: skip
 
     def table() -> pd.DataFrame:

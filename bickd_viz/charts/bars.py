@@ -117,14 +117,14 @@ def _range(
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None,
     ranked: list[int],
 ) -> tuple[float, float]:
-    """Ends of the axis: bars begin at 0, dots where they lie."""
+    """Ends of the axis: bars begin at 0, dots where they lie; correlations and their whiskers may lie below 0."""
     single = len(tables) == 1
     ends = [end for pair in limits or () if pair is not None for end in pair]
     shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])
     shown = shown[np.isfinite(shown)]
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
     span = high - low or 0.1
-    low = 0.0 if single or low < 0.5 * high else low - 0.06 * span
+    low = 0.0 if low >= 0 and (single or low < 0.5 * high) else low - 0.06 * span
     return low, high + (high if single else span) * (0.2 if single else 0.06)
 
 

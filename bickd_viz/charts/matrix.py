@@ -74,6 +74,7 @@ def matrix_figure(
     y_title: str = "",
     value_name: str = "cosine",
     selected: tuple[int, int] | None = None,
+    blocks: Sequence[tuple[str, int]] = (),
     clickable: bool = True,
     show_scale: bool = True,
     keep_room: bool = True,
@@ -85,7 +86,8 @@ def matrix_figure(
 
     order: class indices in the order shown, the same for rows and columns. zmin, zmax: the fixed ends of
     the colour scale; give all matrices that are compared the same. scale: "sequential" or "diverging".
-    selected: the pair (row, column) in original class indices that is outlined. show_scale: draw the
+    selected: the pair (row, column) in original class indices that is outlined. blocks: neighbouring classes
+    that belong together, (name, how many) in the order shown, parted by thin lines; left out above 200 classes. show_scale: draw the
     colour bar; keep_room: leave its room when it is not drawn, so that neighbours stay the same size.
     width: the width in px to expect, by which it is decided whether values fit into the cells.
     empty: a sentence shown instead of the matrix, for a comparison that has none.
@@ -110,7 +112,7 @@ def matrix_figure(
     codes = places[:, None] * count + places[None, :]
     if count > MAX_CLICKABLE:
         shown, names = _grouped(shown, names)
-        clickable, selected = False, None
+        clickable, selected, blocks = False, None, ()
     # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the names.
     pairs = None
     if count <= MAX_LABELLED:
@@ -139,6 +141,7 @@ def matrix_figure(
             overlay.hovertext = [pair for line in pairs for pair in line]
         fig.add_trace(overlay)
     _axes(fig, names, x_title, y_title, height, SCALE_ROOM if show_scale or keep_room else 6)
+    _part(fig, blocks, theme, named=count > MAX_LABELLED)
     if count <= MAX_ANNOTATED:
         _annotate(fig, shown, height, width)
     if selected is not None:
@@ -202,6 +205,25 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str, height: 
     left = 6 + room + (20 if y_title else 0)
     top = 6 + room + (20 if x_title else 0)
     fig.update_layout(margin=dict(l=left, t=top, r=6, b=bottom))
+
+
+def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, named: bool) -> None:
+    """Thin lines between blocks, and their names beside the rows where the classes' own do not stand there."""
+    ends = np.cumsum([count for _, count in blocks])
+    for end in ends[:-1]:
+        for at in ({"x0": -0.5, "x1": ends[-1] - 0.5, "y0": end - 0.5, "y1": end - 0.5},
+                   {"y0": -0.5, "y1": ends[-1] - 0.5, "x0": end - 0.5, "x1": end - 0.5}):  # fmt: skip
+            fig.add_shape(type="line", line=dict(color=theme.text, width=1), opacity=0.45, **at)
+    if not named or not blocks:
+        return
+    labels = [short(name, 16) for name, _ in blocks]
+    for label, end, (_, count) in zip(labels, ends, blocks, strict=True):
+        fig.add_annotation(
+            x=-0.5, y=end - count / 2 - 0.5, text=label, showarrow=False, xanchor="right", xshift=-4,
+            font=dict(size=TEXT_SIZE, color=theme.text),
+        )  # fmt: skip
+    room = max(text_width(label, TEXT_SIZE) for label in labels) + 6
+    fig.update_layout(margin=dict(l=fig.layout.margin.l + room))
 
 
 def _outline(fig: go.Figure, pair: tuple[int, int], order: np.ndarray, theme: Theme) -> None:

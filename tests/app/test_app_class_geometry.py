@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data
-from app.components import geometry_pairs
+from app.components import geometry_matrices, geometry_pairs
 from app.data import classes
 from app.state import ViewState
 from bickd_core.geometry import (
@@ -186,6 +186,20 @@ def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compar
     app.segmented_control(key="geometry-pairs-by").set_value("difference").run()
     assert not app.exception
     assert [line[4] for line in drawn[-1][1]] == [text.signed(one.difference) for one in far]
+
+
+def test_superclasses_are_parted_where_classes_stand_in_their_order(compare, monkeypatch):
+    view, of = compare(c=8)
+    rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
+    data.keep_hierarchy(of, b"class,superclass\n" + rows.encode(), "mine.csv")
+    drawn = []
+    monkeypatch.setattr(geometry_matrices.matrix, "show", lambda *a, **more: drawn.append(more["blocks"]))
+    app = opened(view)
+    assert drawn == [[]] * 4
+    drawn.clear()
+    app.segmented_control(key="geometry-order").set_value("hierarchy").run()
+    assert not app.exception
+    assert [sorted(blocks) for blocks in drawn] == [[("even", 4), ("odd", 4)]] * 4
 
 
 def test_a_thousand_classes_begin_with_groups_and_open_in_reasonable_time(compare):

@@ -35,6 +35,19 @@ def test_every_square_carries_the_pair_the_value_and_the_names_of_its_cell(count
             assert figure.layout.xaxis.ticktext[column] == f"class {d}"
 
 
+def test_blocks_are_parted_by_lines_and_named_where_the_classes_are_not():
+    blocks = [("sea", 5), ("land", 20), ("air", 5)]
+    many = matrix_figure(np.eye(30), names(30), blocks=blocks)
+    lines = {(s.x0, s.x1, s.y0, s.y1) for s in many.layout.shapes}
+    assert lines == {
+        (-0.5, 29.5, 4.5, 4.5), (4.5, 4.5, -0.5, 29.5), (-0.5, 29.5, 24.5, 24.5), (24.5, 24.5, -0.5, 29.5)
+    }  # fmt: skip
+    assert [(a.text, a.y) for a in many.layout.annotations] == [("sea", 2.0), ("land", 14.5), ("air", 27.0)]
+    few = matrix_figure(np.eye(10), names(10), blocks=[("sea", 4), ("land", 6)])
+    assert len(few.layout.shapes) == 2
+    assert not few.layout.annotations
+
+
 def test_pair_codes_go_both_ways_and_refuse_what_is_outside():
     assert pair_from_code(pair_code(3, 7, 10), 10) == (3, 7)
     with pytest.raises(ValueError, match=r"\[0, 100\), got 100"):

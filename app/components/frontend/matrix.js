@@ -1,9 +1,10 @@
 // A class-by-class matrix on a canvas: hover, click, keyboard, zoom; matrices of one group share cursor and zoom.
 // data: {n, values (base64 of uint8 or uint16), wide, low, high, names, order, zmin, zmax, stops, theme, selected,
-//        x_title, y_title, value_name, height, group, label, clickable}
+//        x_title, y_title, value_name, height, group, label, clickable, blocks ([name, how many] in the order shown)}
 const BAR = 44;      // px under the matrix for its colour bar
 const LABELLED = 20; // at most so many visible classes carry names along the axes
 const ANNOTATED = 12;
+const ROOMY = 280;   // px of the matrix that must be left before the names of blocks stand beside it
 const DOUBLE = 250;  // ms within which a second click makes a double click
 
 export default function (component) {
@@ -143,7 +144,9 @@ class Matrix {
     context.font = `12px ${this.face()}`;
     const longest = list => Math.min(110, Math.max(0, ...list.map(name => context.measureText(name).width)));
     const names = i => d.names[this.order[i]];
-    const left = (d.y_title ? 20 : 0) + (this.labelled ? longest(range(r0, r1).map(names)) + 6 : 0);
+    const beside = this.labelled ? 0 : longest(d.blocks.map(([name]) => name)) + 6;
+    this.named = d.blocks.length > 0 && !this.labelled && width - beside - (d.y_title ? 20 : 0) >= ROOMY;
+    const left = (d.y_title ? 20 : 0) + (this.labelled ? longest(range(r0, r1).map(names)) + 6 : this.named ? beside : 0);
     const top = (d.x_title ? 20 : 0) + (this.labelled ? longest(range(c0, c1).map(names)) + 6 : 0);
     const side = Math.max(60, Math.min(width - left, d.height - top - BAR));
     const start = left + Math.max(0, (width - left - side) / 2);
@@ -172,6 +175,7 @@ class Matrix {
     context.lineWidth = 1;
     context.strokeRect(f.left + 0.5, f.top + 0.5, f.side - 1, f.side - 1);
     this.names(context, f);
+    this.blocks(context, f);
     if (Math.max(f.rows, f.columns) <= ANNOTATED) this.annotate(context, f);
     if (this.cursor) this.cross(context, f);
     if (this.selected) this.outline(context, f);
@@ -208,6 +212,40 @@ class Matrix {
       context.fillText(d.y_title, 0, 0);
       context.restore();
     }
+  }
+
+  // Thin lines between neighbouring blocks of classes, and their names beside the rows where there is room.
+  blocks(context, f) {
+    const {blocks, theme} = this.data;
+    context.save();
+    context.textAlign = 'right';
+    context.textBaseline = 'middle';
+    context.font = `12px ${this.face()}`;
+    context.fillStyle = context.strokeStyle = theme.text;
+    context.lineWidth = 1;
+    context.beginPath();
+    let from = 0, below = -Infinity;
+    for (const [name, count] of blocks) {
+      const start = Math.max(from, f.r0), end = Math.min(from + count, f.r0 + f.rows);
+      const y = f.top + ((start + end) / 2 - f.r0) * f.cellH;
+      if (this.named && end > start && y - below >= 13) {
+        context.fillText(cut(context, name, 110), f.left - 5, y);
+        below = y;
+      }
+      const row = from - f.r0, column = from - f.c0;
+      if (row > 0 && row < f.rows) {
+        context.moveTo(f.left, f.top + row * f.cellH);
+        context.lineTo(f.left + f.side, f.top + row * f.cellH);
+      }
+      if (column > 0 && column < f.columns) {
+        context.moveTo(f.left + column * f.cellW, f.top);
+        context.lineTo(f.left + column * f.cellW, f.top + f.side);
+      }
+      from += count;
+    }
+    context.globalAlpha = 0.45;
+    context.stroke();
+    context.restore();
   }
 
   annotate(context, f) {
