@@ -213,7 +213,7 @@ def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, na
     for end in ends[:-1]:
         for at in ({"x0": -0.5, "x1": ends[-1] - 0.5, "y0": end - 0.5, "y1": end - 0.5},
                    {"y0": -0.5, "y1": ends[-1] - 0.5, "x0": end - 0.5, "x1": end - 0.5}):  # fmt: skip
-            fig.add_shape(type="line", line=dict(color=theme.text, width=1), opacity=0.45, **at)
+            fig.add_shape(type="line", line=dict(color=theme.text, width=1), opacity=0.35, **at)
     if not named or not blocks:
         return
     labels = [short(name, 16) for name, _ in blocks]

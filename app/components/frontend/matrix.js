@@ -4,7 +4,7 @@
 const BAR = 44;      // px under the matrix for its colour bar
 const LABELLED = 20; // at most so many visible classes carry names along the axes
 const ANNOTATED = 12;
-const ROOMY = 280;   // px of the matrix that must be left before the names of blocks stand beside it
+const ROOMY = 260;   // px of the matrix that must be left before the names of blocks stand beside it
 const DOUBLE = 250;  // ms within which a second click makes a double click
 
 export default function (component) {
@@ -243,7 +243,7 @@ class Matrix {
       }
       from += count;
     }
-    context.globalAlpha = 0.45;
+    context.globalAlpha = 0.35;
     context.stroke();
     context.restore();
   }
