@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from bickd_viz.text import Interval, count, counted, excludes_zero, interval_text, number, percent, points
+from bickd_viz.text import (
+    Interval,
+    count,
+    counted,
+    excludes_zero,
+    interval_text,
+    percent,
+    points,
+    with_interval,
+)
 
 CLEAR = 0.05
 
@@ -45,6 +54,10 @@ def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str,
     by_chance = classes / 20
     about = f"about {by_chance:.0f}" if by_chance >= 1 else "less than one"
     found = clear_up + clear_down
+    if not found:
+        return (
+            f"None of {counted(classes, 'class', 'classes')} differs clearly between {student} and {other}."
+        )
     begin = (
         f"Of {counted(classes, 'class', 'classes')}, {student} is clearly better than {other} on {count(clear_up)} and "
         f"clearly worse on {count(clear_down)}"
@@ -78,7 +91,7 @@ def gap_sentence(what: str, student: str, other: str, difference: Interval, *, f
     if fmt == "percent":
         ends = f"{points(difference.estimate)}, {points(difference.low).removesuffix(' points')} to {points(difference.high)}"
     else:
-        ends = f"{number(difference.estimate)} {interval_text(difference)}"
+        ends = with_interval(difference)
     if not excludes_zero(difference):
         return f"{what}: no difference seen between {student} and {other} ({ends})."
     where = "lower (better)" if difference.estimate < 0 else "higher (worse)"

@@ -13,6 +13,7 @@ from bickd_viz import text
 from bickd_viz.charts import paired_html
 
 MOST_DISPLACED = 12
+_DIFFERENCE = "difference, points"
 
 
 def show() -> None:
@@ -107,7 +108,7 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
             "images": interval.n,
             student.name: 100 * right[0][c] / interval.n,
             other.name: 100 * right[1][c] / interval.n,
-            "difference": 100 * interval.estimate,
+            _DIFFERENCE: 100 * interval.estimate,
             "95% interval, points": _ends(interval.low, interval.high, digits),
         }
         for c, interval in known
@@ -120,24 +121,24 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
 
     share = st.column_config.NumberColumn(format=f"%.{digits}f%%")
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(rows).style.format({_DIFFERENCE: lambda value: _signed(value, digits)}),
         hide_index=True,
         key="disagreements-classes",
         height=36 * (min(len(rows), 10) + 1),
         on_select=chosen,
         selection_mode="single-row",
-        column_config={
-            student.name: share,
-            other.name: share,
-            "difference": st.column_config.NumberColumn("difference, points", format=f"%+.{digits}f"),
-        },
+        column_config={student.name: share, other.name: share},
     )
 
 
 def _ends(low: float | None, high: float | None, digits: int) -> str:
     if low is None or high is None:
         return "not available"
-    return f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}".replace("-", "−")
+    return f"{_signed(100 * low, digits)} to {_signed(100 * high, digits)}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", text.MINUS)
 
 
 def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: float) -> None:

@@ -151,6 +151,10 @@ def test_classes_are_read_beside_what_chance_gives():
     assert "so read single classes with care" in words.classes_sentence(2, 3, 95, "KD", "CE")
     assert "care" not in words.classes_sentence(2, 30, 95, "KD", "CE")
     assert "less than one of them would look so" in words.classes_sentence(2, 1, 10, "KD", "CE")
+    assert (
+        words.classes_sentence(0, 0, 95, "KD", "CE")
+        == "None of 95 classes differs clearly between KD and CE."
+    )
 
 
 def test_sureness_needs_an_interval_clear_of_zero():
