@@ -19,6 +19,7 @@ from bickd_core.geometry import (
     class_geometry,
     cluster_order,
     cross_gram,
+    falls,
     greatest_fall,
     hellinger,
     paired_mean_difference,
@@ -156,6 +157,10 @@ class MeasuredComparison(Aligned[Measured]):
     def telling_pair(self) -> tuple[int, int]:
         """The two classes whose cosine falls most from the baseline to the focused student."""
         return greatest_fall(self.baseline().geometry, self.focus().geometry)
+
+    def separates(self) -> bool:
+        """Whether the focused student separates these two more than the baseline; else it does so with no pair."""
+        return falls(self.baseline().geometry, self.focus().geometry, self.telling_pair())
 
     def overlap_difference(self, a: Measured, b: Measured, *, matched: bool = False) -> Interval | None:
         """Overlap of a minus that of b, over the same shards of samples; at matched entropy where asked."""

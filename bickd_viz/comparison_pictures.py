@@ -11,6 +11,7 @@ from bickd_core.geometry import pair_contributions
 from bickd_viz import tables, text
 from bickd_viz.charts import prediction_map, shared_frame
 from bickd_viz.exhibit import Exhibit, file_name
+from bickd_viz.geometry_text import telling_pair_title
 from bickd_viz.report import Part, Section, Strip
 
 _MOST_IMAGES = 16
@@ -73,8 +74,9 @@ def images(of: MeasuredComparison) -> list[Section]:
     strips: list[Part] = [
         _strip(
             of, f"{names[row]} and {names[column]}", carried, first,
-            f"The pair that {student.name} separates most from {other.called}: the images that carry most of its cosine in "
-            f"{other.called}, with the true class and {other.called}'s probability of each at T = {of.temperature:g}.",
+            f"{telling_pair_title(student.name, other.called, names[row], names[column], separated=of.separates())}. The images "
+            f"that carry most of its cosine in {other.called}, with the true class and {other.called}'s probability of each at "
+            f"T = {of.temperature:g}.",
         ),
         _strip(
             of, f"Where {student.name} and the teacher differ most", moved, second,

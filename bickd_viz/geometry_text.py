@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bickd_viz.text import Interval, count, counted, excludes_zero, interval_text, number, together
+from bickd_viz.text import (
+    Interval,
+    count,
+    counted,
+    excludes_zero,
+    interval_text,
+    number,
+    together,
+    with_interval,
+)
 
 
 def figure_with_interval(name: str, found: Interval | None) -> str:
@@ -22,11 +31,20 @@ def sentence_for_gap(student: str, baseline: str, difference: Interval | None) -
     """How the overlap of two models differs on the same images, from the paired interval; "" where there is none."""
     if difference is None or difference.low is None or difference.high is None:
         return ""
-    figures = f"{number(difference.estimate)} {interval_text(difference)}"
+    figures = with_interval(difference)
     if not excludes_zero(difference):
         return f"No difference in overlap from {baseline} is seen on the same images: {figures}."
     where = "further apart" if difference.estimate < 0 else "closer together"
     return f"{student} keeps classes {where} than {baseline} on the same images: {figures}."
+
+
+def telling_pair_title(student: str, other: str, row: str, column: str, *, separated: bool) -> str:
+    """What the pair of classes that nobody chose is: the one separated most, or, where none is, the greatest cosine."""
+    if separated:
+        return f"The pair that {student} separates most from {other}: {row} and {column}"
+    return (
+        f"{student} separates no pair of classes more than {other}; its greatest cosine: {row} and {column}"
+    )
 
 
 def sentence_for_cell(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bickd_viz.text import Interval, counted, excludes_zero, interval_text, number, percent, together
+from bickd_viz.text import Interval, counted, excludes_zero, number, percent, together, with_interval
 
 
 def sentence_for_temperature(
@@ -56,7 +56,7 @@ def sentence_for_sharpness_alone(
     a, b = together(*at_matched)
     text += f"; as unsure as the teacher, by {a} and {b}"
     if difference is not None:
-        text += f" (difference {number(difference.estimate)} {interval_text(difference)})"
+        text += f" (difference {with_interval(difference)})"
         if not excludes_zero(difference):
             return text + ": no difference seen when sharpness is taken out."
     if abs(gap) < 1e-9:

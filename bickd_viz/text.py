@@ -116,6 +116,21 @@ def interval_text(interval: Interval, fmt: str = "number") -> str:
     return f"[{low}, {high}]"
 
 
+def with_interval(difference: Interval) -> str:
+    """A difference with its ends, in the decimals that their distance earns: "0.004 [−0.003, 0.010]".
+
+    Two digits of the interval's width are shown, and more where an end would round to 0.
+    """
+    ends = [v for v in (difference.low, difference.high) if _finite(v)]
+    if len(ends) < 2 or ends[0] == ends[1]:
+        return f"{number(difference.estimate)} {interval_text(difference)}"
+    decimals = min(8, max(0, 1 - math.floor(math.log10(abs(ends[1] - ends[0])))))
+    while decimals < 8 and any(v and not round(v, decimals) for v in ends):
+        decimals += 1
+    found, low, high = (_signed(f"{v + 0.0:,.{decimals}f}") for v in (difference.estimate, *ends))
+    return f"{found} [{low}, {high}]"
+
+
 def with_deviation(mean: float, deviation: float | None, seeds: int, fmt: str = "number") -> str:
     """Mean and standard deviation over seeds: "63.2% ± 0.4 (3 seeds)"; one seed has no deviation."""
     if seeds < 2 or not _finite(deviation):

@@ -63,6 +63,10 @@ _CSS = """
   :has(> * > [class*="st-key-export-"]) > [data-testid="stElementContainer"]:first-child > .stHtml::before {
     content: ""; float: right; width: 1.4rem; height: 1.2rem; }
   .bk-name { font-weight: 600; }
+  @media (min-width: 641px) and (max-width: 1200px) {
+    .st-key-overview-cards [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+    .st-key-overview-cards [data-testid="stColumn"] { min-width: calc(50% - 1rem); }
+  }
   .bkw { position: relative; padding-top: 10px; line-height: 1; }
   .bkw-lines { position: absolute; inset: 4px 6px 22px calc(var(--bkw-left) + 6px); }
   .bkw-grid { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--bkw-grid); }
@@ -72,7 +76,7 @@ _CSS = """
   .bkw-line { position: absolute; top: calc(50% - 1px); height: 2px; }
   .bkw-dot { position: absolute; top: calc(50% - 6px); width: 12px; height: 12px; margin-left: -6px; }
   .bkw-value { position: absolute; top: calc(50% - 20px); transform: translateX(-50%); white-space: nowrap; }
-  .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; }
+  .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; white-space: nowrap; }
   .bkw-ticks { position: relative; height: 16px; margin: 4px 6px 0 calc(var(--bkw-left) + 6px); }
   .bkw-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
   .bkl { display: flex; align-items: center; gap: 4px; line-height: 1.2; }

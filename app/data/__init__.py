@@ -42,6 +42,7 @@ from app.data.figures import (
     probabilities,
     row_cosines,
     rows_similarity,
+    separates,
     summary,
     telling_pair,
 )
@@ -182,6 +183,7 @@ __all__ = [
     "seed_groups",
     "selection_probabilities",
     "selection_table",
+    "separates",
     "sharpness",
     "simplex",
     "spectrum",

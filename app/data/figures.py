@@ -22,6 +22,7 @@ from bickd_core.geometry import (
     class_geometry,
     cluster_order,
     cross_gram,
+    falls,
     fixed_figures,
     greatest_fall,
     hellinger,
@@ -177,8 +178,15 @@ def accuracy_difference(of: Comparison, a: Model, b: Model) -> Interval | None:
 
 
 def telling_pair(of: Comparison, student: Model, other: Model | None, temperature: float) -> tuple[int, int]:
-    """The pair of classes whose cosine falls most from `other` (or the teacher) to the student."""
+    """The pair of classes whose cosine falls most from `other` (or the teacher) to the student; see `greatest_fall`."""
     return greatest_fall(geometry(of, other or of.teacher, temperature), geometry(of, student, temperature))
+
+
+def separates(
+    of: Comparison, student: Model, other: Model, pair: tuple[int, int], temperature: float
+) -> bool:
+    """Whether the student separates these two classes more than `other` does."""
+    return falls(geometry(of, other, temperature), geometry(of, student, temperature), pair)
 
 
 def overlap_difference(

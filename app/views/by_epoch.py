@@ -157,8 +157,7 @@ def _gap(found: data.Courses) -> str:
     gap = data.end_gap(found, best, others[0]) if others else None
     if gap is None or gap.low is None:
         return ""
-    figures = f"{text.number(gap.estimate)} {text.interval_text(gap)}"
-    return f" At the end {best.model.name} less {others[0].model.name}: {figures}, 95% interval, paired."
+    return f" At the end {best.model.name} less {others[0].model.name}: {text.with_interval(gap)}, 95% interval, paired."
 
 
 def _probe(found: data.Courses, matched: bool) -> str:

@@ -22,6 +22,7 @@ from app.views import tour
 from bickd_core.geometry import Interval
 from bickd_viz import colouring, text
 from bickd_viz.charts import Row, whisker_html
+from bickd_viz.geometry_text import telling_pair_title
 
 
 def show() -> None:
@@ -102,9 +103,9 @@ def _buttons() -> None:
 
 def _cards(of: data.Comparison, T: float) -> None:
     looks = style.styles(of)
-    for column, figure in zip(
-        st.columns(len(figure_tables.CARDS), gap="small"), figure_tables.CARDS, strict=True
-    ):
+    with st.container(key="overview-cards"):
+        columns = st.columns(len(figure_tables.CARDS), gap="small")
+    for column, figure in zip(columns, figure_tables.CARDS, strict=True):
         with column, st.container(border=True, height="stretch"):
             style.card_title(figure.title, figure.said(T), figure.help)
             rows = []
@@ -179,8 +180,13 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     names = of.class_names
     chosen = state.current().pair is not None
     against = other or of.teacher
-    lead = "In focus" if chosen else f"The pair that {student.name} separates most from {against.called}"
-    title = f"{lead}: {names[row]} and {names[column]}"
+    if chosen:
+        title = f"In focus: {names[row]} and {names[column]}"
+    else:
+        separated = data.separates(of, student, against, (row, column), T)
+        title = telling_pair_title(
+            student.name, against.called, names[row], names[column], separated=separated
+        )
     st.subheader(title)
     cosines = [f"{data.geometry(of, m, T).gram[row, column]:.2f} {m.name}" for m in of.models]
     said = (

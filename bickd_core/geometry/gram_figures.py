@@ -182,13 +182,29 @@ def kept_cross(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:
     return cross_geometry_of(gram, ~left.used[0], ~right.used[0])
 
 
+LEAST_FALL = 0.005
+"""A smaller fall of a cosine separates nothing: it does not show in the two decimals that a pair's cosines are given with."""
+
+
 def greatest_fall(before: ClassGeometry, after: ClassGeometry) -> tuple[int, int]:
-    """The two different classes whose cosine falls most from one Gram to another; classes empty in either left out."""
-    fall = np.triu(before.gram - after.gram, k=1)
+    """The two different classes whose cosine falls most from one Gram to another; classes empty in either left out.
+
+    Where none falls by `LEAST_FALL`, the two with the greatest cosine in the second.
+    """
+    off = np.triu(np.ones_like(before.gram, dtype=bool), k=1)
     empty = before.empty | after.empty
-    fall[empty], fall[:, empty] = -np.inf, -np.inf
-    row, column = np.unravel_index(int(fall.argmax()), fall.shape)
-    return (int(row), int(column)) if row != column else (0, min(1, len(fall) - 1))
+    off[empty], off[:, empty] = False, False
+    if not off.any():
+        return 0, min(1, len(off) - 1)
+    fall = np.where(off, before.gram - after.gram, -np.inf)
+    sought = fall if fall.max() >= LEAST_FALL else np.where(off, after.gram, -np.inf)
+    row, column = np.unravel_index(int(sought.argmax()), sought.shape)
+    return int(row), int(column)
+
+
+def falls(before: ClassGeometry, after: ClassGeometry, pair: tuple[int, int]) -> bool:
+    """Whether the cosine of two classes falls by `LEAST_FALL` or more from one Gram to another."""
+    return bool(before.gram[pair] - after.gram[pair] >= LEAST_FALL)
 
 
 def _ranks(grams: ShardGrams, side: Side, centred: bool) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeGuard
 
 import plotly.graph_objects as go
@@ -15,6 +16,8 @@ from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, lay
 
 ROW_HEIGHT = 36
 _TOP, _BOTTOM = 14, 26
+_NARROWEST = 170
+"""Px of names and axis in the narrowest card."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class ValueAxis:
 
 
 def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int) -> ValueAxis:
-    """An axis over all estimates, their intervals and the reference, with as many ticks as 220 px can hold.
+    """An axis over all estimates, their intervals and the reference, with as many ticks as the narrowest card can hold.
 
     left: px that names take beside it.
     """
@@ -118,12 +121,20 @@ def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int
     values += [reference] if known(reference) else []
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     span = high - low or max(abs(high) * 0.2, 0.01)
-    for most in (4, 3, 2):
+    room = max(_NARROWEST - left, 60)
+    for most in (4, 3, 2, 1):
         ticks = nice_ticks(low - 0.12 * span, high + 0.12 * span, most=most)
-        if text_width("  ".join(tick_text(ticks, fmt)), TEXT_SIZE) < max(200 - left, 90):
+        if _apart(ticks, tick_text(ticks, fmt), room / (1.34 * span)):
             break
     # The room at both ends is half a value's text: 20 px of a plot that may be only 130 px wide.
     return ValueAxis(low - 0.17 * span, high + 0.17 * span, ticks, tick_text(ticks, fmt))
+
+
+def _apart(ticks: Sequence[float], texts: Sequence[str], scale: float) -> bool:
+    """Whether the ticks' texts keep a space between them at `scale` px a unit."""
+    widths = [text_width(text, TEXT_SIZE) for text in texts]
+    gaps = [scale * (after - before) for before, after in pairwise(ticks)]
+    return all(gap >= (a + b) / 2 + 5 for gap, (a, b) in zip(gaps, pairwise(widths), strict=True))
 
 
 def _marks(fig: go.Figure, shown: Sequence[tuple[int, Row]], show, theme: Theme) -> None:

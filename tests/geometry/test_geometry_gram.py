@@ -12,10 +12,13 @@ from bickd_core.geometry import (
     class_gram,
     cross_contributions,
     cross_gram,
+    falls,
+    greatest_fall,
     overlap,
     pair_contributions,
     softmax,
 )
+from bickd_core.geometry.orthogonality import geometry_of
 
 MODES = [
     {},
@@ -203,3 +206,16 @@ def test_balanced_needs_labels_that_fit():
         class_geometry(P, labels + 1, balanced=True)
     with pytest.raises(ValueError, match="same shape"):
         cross_gram(P, P[:-1])
+
+
+def test_the_pair_that_falls_most_or_the_greatest_cosine_where_none_falls():
+    def found(*cosines):
+        gram = np.eye(3)
+        gram[0, 1], gram[0, 2], gram[1, 2] = cosines
+        return geometry_of(np.maximum(gram, gram.T), np.zeros(3, dtype=bool), 10)
+
+    before, apart, alike = found(0.5, 0.9, 0.2), found(0.1, 0.8, 0.3), found(0.5, 0.898, 0.2)
+    assert greatest_fall(before, apart) == (0, 1)
+    assert falls(before, apart, (0, 1))
+    assert greatest_fall(before, alike) == (0, 2)
+    assert not falls(before, alike, (0, 2))

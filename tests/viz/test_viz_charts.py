@@ -1,6 +1,7 @@
 """Structure of every chart: what a click carries, what the hover says, what the axes hold."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,6 +19,8 @@ from bickd_viz.charts import (
     spectrum,
     whisker_rows,
 )
+from bickd_viz.charts.whiskers import value_axis
+from bickd_viz.scales import text_width
 from bickd_viz.theme import DARK, LIGHT, model_styles
 
 STYLES = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
@@ -106,6 +109,22 @@ def test_whiskers_with_no_spread_or_no_rows_still_have_an_axis():
     for rows in ([], [Row(STYLES[0], 0.0)], [Row(STYLES[0], 1.0), Row(STYLES[1], 1.0)]):
         low, high = whisker_rows(rows).layout.xaxis.range
         assert low < high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fmt"),
+    [(0.79, 0.997, "percent"), (0.99992, 0.99994, "number"), (0.1, 0.6, "percent"), (0, 0.04, "number")],
+)
+@pytest.mark.parametrize("left", [50, 85, 110])
+def test_the_ticks_of_a_narrow_card_keep_apart(low, high, fmt, left):
+    axis = value_axis([Row(STYLES[0], low), Row(STYLES[1], high)], None, fmt, left)
+    scale = max(170 - left, 60) / (axis.high - axis.low)
+    ends = [
+        (scale * t - text_width(s) / 2, scale * t + text_width(s) / 2)
+        for t, s in zip(axis.ticks, axis.texts, strict=True)
+    ]
+    assert len(ends) >= 1
+    assert all(before[1] < after[0] for before, after in pairwise(ends))
 
 
 def test_whiskers_refuse_an_unknown_format():

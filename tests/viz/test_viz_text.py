@@ -203,3 +203,12 @@ def test_the_map_sentence_says_how_many_of_how_many():
         "1,208 of 1,208 images. Trustworthiness 0.91. Distances between far groups mean little."
     )
     assert "Two directions of many" in text.sentence_for_map(method="PCA", shown=5, total=10)
+
+
+def test_a_difference_has_the_digits_of_its_interval_and_no_end_is_rounded_to_nought():
+    assert text.with_interval(Between(0.00357, -0.00264, 0.00978)) == "0.004 [−0.003, 0.010]"
+    assert text.with_interval(Between(-0.0331, -0.0411, -0.0253)) == "−0.033 [−0.041, −0.025]"
+    assert text.with_interval(Between(0.02, 0.0002, 0.04)) == "0.0200 [0.0002, 0.0400]"
+    assert text.with_interval(Between(12.3, -4.0, 28.6)) == "12 [−4, 29]"
+    assert text.with_interval(Between(0.0, 0.0, 0.0)) == "0.000 [0.000, 0.000]"
+    assert text.with_interval(Between(0.1, None, None)) == "0.100 [not available]"
