@@ -119,7 +119,9 @@ def test_a_gap_is_told_by_its_paired_interval():
     assert seen == "BicKD keeps classes further apart than KD on the same images: −0.122 [−0.129, −0.115]."
     assert "closer together" in words.sentence_for_gap("CE", "KD", Ends(0.2, 0.1, 0.3))
     none = words.sentence_for_gap("BicKD", "the teacher", Ends(0.003, -0.006, 0.012))
-    assert none.startswith("No difference in overlap from the teacher is seen on the same images: 0.003 [−0.006, 0.012].")
+    assert none.startswith(
+        "No difference in overlap from the teacher is seen on the same images: 0.003 [−0.006, 0.012]."
+    )
 
 
 def test_figures_over_epochs_are_one_long_table():
