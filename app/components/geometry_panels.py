@@ -170,8 +170,8 @@ def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Le
     with st.container(border=True):
         style.card_title(
             "What temperature alone does",
-            f"{text.count(of.n)} {of.split} images{', columns centred' if lens.centred else ''}. Left: overlap of each model as T rises. Right: the same against its mean "
-            "entropy, where models of different sharpness compare fairly; the dots are at the temperature of the sidebar.",
+            f"{text.count(of.n)} {of.split} images{', columns centred' if lens.centred else ''}. By temperature: overlap of each model as T rises. By mean entropy: the same, "
+            "where models of different sharpness compare fairly; the dots are at the temperature of the sidebar.",
         )
         if data.is_large(of) and not st.session_state.get("geometry-sharpness-asked"):
             st.button(

@@ -185,12 +185,13 @@ def _budget(form: dict[str, Any]) -> None:
 
 def _more(form: dict[str, Any]) -> None:
     with st.expander("More", icon=":material/settings:", key="distill-more"):
-        columns = st.columns(3)
+        columns = st.columns(2)
         with columns[0]:
             _number(form, "batch_size", "Batch size", 64)
         with columns[1]:
             _choice(form, "optimizer", "Optimiser", {"sgd": "SGD with momentum", "adamw": "AdamW"})
-        with columns[2]:
+        columns = st.columns(2)
+        with columns[0]:
             kind = form["optimizer"]
             key = f"distill-lr-{kind}"
             if key not in st.session_state:
@@ -199,7 +200,9 @@ def _more(form: dict[str, Any]) -> None:
                 )
             rate = st.number_input("Learning rate", step=0.01, format="%g", key=key)
             form |= {"lr": OPTIMIZERS[kind]().lr if rate is None else rate, "lr_of": kind}
-        columns = st.columns(3)
+        with columns[1]:
+            _choice(form, "schedule", "Schedule", {name: name.capitalize() for name in SCHEDULES})
+        columns = st.columns(2)
         with columns[0]:
             _keep("threads", None)
             form["threads"] = st.number_input(
@@ -209,16 +212,12 @@ def _more(form: dict[str, Any]) -> None:
                 placeholder="its share",
                 help="CPU threads of the run. Empty: the cores, shared among the runs that may work at once.",
             )
-        columns = st.columns(3)
-        with columns[0]:
-            _choice(form, "schedule", "Schedule", {name: name.capitalize() for name in SCHEDULES})
         with columns[1]:
             _choice(form, "precision", "Precision", PRECISIONS)
-        with columns[2]:
-            _keep("augment", True)
-            form["augment"] = st.toggle(
-                "Augment images", key="distill-augment", help="Random crop and, where it fits the data, flip."
-            )
+        _keep("augment", True)
+        form["augment"] = st.toggle(
+            "Augment images", key="distill-augment", help="Random crop and, where it fits the data, flip."
+        )
         form["name"] = st.text_input(
             "Name of the run",
             key="distill-name",

@@ -105,6 +105,7 @@ def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
             else None,
             height=min(12, len(rows) + 1) * _ROW_PX + 2,
             column_config=_config(frame),
+            placeholder="",
         )
     if st.session_state.pop("runs-chosen", False):
         st.rerun()

@@ -67,6 +67,8 @@ _CSS = """
   @media (max-width: 640px) { .st-key-tour { right: 12px; bottom: 12px; } }
 </style>
 """
+_CSS_ABOVE = "<style>.st-key-tour { position: static; width: 100% !important; box-shadow: none; }</style>"
+"""A lesson fills its page down to the buttons, so that its card stands above it."""
 
 
 def start() -> None:
@@ -80,8 +82,10 @@ def show() -> None:
     step: int | None = st.session_state.get(_KEY)
     if step is None:
         return
-    _, title, words = STEPS[step]
+    page, title, words = STEPS[step]
     st.html(_CSS)
+    if page == "learn":
+        st.html(_CSS_ABOVE)
     last = step == len(STEPS) - 1
     with st.container(key="tour", border=True, gap="small"):
         st.markdown(f"**{title}**")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from bickd_viz.scales import short, text_width
+from bickd_viz.scales import short, text_width, tick_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
 
 MAX_CLICKABLE = 200  # classes; beyond that the matrix is shown by groups
@@ -129,7 +129,7 @@ def matrix_figure(
             zmax=zmax,
             colorscale=colours,
             showscale=show_scale,
-            colorbar=colour_bar(theme, value_name) if show_scale else None,
+            colorbar=_scale(theme, value_name, zmin, zmax) if show_scale else None,
             hoverinfo="skip" if clickable else None,
             hovertemplate=None if clickable else hover.replace("VALUE", "z"),
             hovertext=None if clickable else pairs,
@@ -147,6 +147,14 @@ def matrix_figure(
     if selected is not None:
         _outline(fig, selected, places, theme)
     return fig
+
+
+def _scale(theme: Theme, value_name: str, zmin: float, zmax: float) -> dict:
+    """The colour bar with its ends alone, as on the page: ticks between them would meet its name."""
+    ends = [zmin, zmax]
+    return colour_bar(theme, value_name) | dict(
+        nticks=None, tickvals=ends, ticktext=tick_text(ends, "number")
+    )
 
 
 def _annotate(fig: go.Figure, shown: np.ndarray, height: int, width: int) -> None:

@@ -21,7 +21,7 @@ def outcome_names(first: str, second: str) -> dict[str, str]:
 
 def outcome_colours(first: ModelStyle, second: ModelStyle, theme: Theme = LIGHT) -> dict[str, str]:
     """The colour of each part: a model's own where it alone is right."""
-    quiet = {"both": theme.quiet, "neither": faded(theme.quiet, 0.35)}
+    quiet = {"both": faded(theme.quiet, 0.7), "neither": faded(theme.quiet, 0.35)}
     return {**quiet, "first": first.colour, "second": second.colour}
 
 
@@ -42,7 +42,7 @@ def who_is_right(
     """
     total = max(sum(counts.values()), 1)
     colours = outcome_colours(first, second, theme)
-    ink = {part: theme.surface for part in PARTS} | {"neither": theme.text}
+    ink = {part: theme.surface for part in PARTS} | {"both": theme.text, "neither": theme.text}
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, left=2, right=2, top=3, bottom=3)
     names = outcome_names(first.name, second.name)

@@ -83,6 +83,7 @@ def metric_lines(
                 mode="lines" if good.sum() > 1 else "markers",
                 line=dict(color=line.style.colour, width=2, dash=line.dash),
                 marker=dict(color=line.style.colour, size=8, symbol=line.style.symbol),
+                cliponaxis=False,  # a dot at the first epoch lies on the axis
                 hovertemplate=(
                     f"<b>{line.style.name}</b> {y_title} {shown}<br>{x_title} %{{x}}<extra></extra>"
                 ),

@@ -111,6 +111,14 @@ def test_whiskers_with_no_spread_or_no_rows_still_have_an_axis():
         assert low < high
 
 
+def test_the_dot_of_a_single_epoch_is_whole_on_the_axis():
+    figure = metric_lines(
+        [Line(STYLES[1], [1], [0.5]), Line(STYLES[2], [1, 2, 3], [0.4, 0.5, 0.6])], "accuracy"
+    )
+    assert figure.data[0].mode == "markers"
+    assert figure.data[0].cliponaxis is False
+
+
 @pytest.mark.parametrize(
     ("low", "high", "fmt"),
     [(0.79, 0.997, "percent"), (0.99992, 0.99994, "number"), (0.1, 0.6, "percent"), (0, 0.04, "number")],

@@ -154,3 +154,8 @@ def test_mistakes_are_named(change, message):
     arguments = dict(matrix=np.eye(3), class_names=names(3)) | change
     with pytest.raises(ValueError, match=message):
         matrix_figure(**arguments)
+
+
+def test_the_colour_bar_has_its_ends_alone_so_that_nothing_meets_its_name():
+    bar = matrix_figure(np.eye(3), list("abc"), zmin=-0.6, zmax=0.6, scale="diverging").data[0].colorbar
+    assert (bar.tickvals, bar.ticktext) == ((-0.6, 0.6), ("−0.6", "0.6"))

@@ -47,7 +47,7 @@ def _maps(height: int) -> None:
         scatter.Panel(
             key=f"seed {seed}",
             style=ModelStyle(f"seed {seed}", theme.text),
-            note=f"{distance:.2f} widths",
+            note=f"pair {distance:.2f} apart",
             coordinates=layout,
         )
         for seed, layout, distance in zip(stored.meta["seeds"], layouts, distances, strict=True)
@@ -78,8 +78,8 @@ def _maps(height: int) -> None:
     if not state.current().present:
         st.caption(
             f"UMAP {stored.meta['umap']} of the bundled caltech95 teacher's probabilities at T = {stored.meta['temperature']:g}: all "
-            f"{len(source.ids)} test images of the {len(names)} classes that have most. Above each map: the distance between "
-            f"{first} and {second}. Point at an image to find it on all five."
+            f"{len(source.ids)} test images of the {len(names)} classes that have most. Above each map: how far {first} and "
+            f"{second} lie apart, in widths of the map. Point at an image to find it on all five."
         )
 
 
