@@ -98,3 +98,12 @@ def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(app: AppPage):
     assert notes(app)[0] == before[0]
     assert pictures(app)[0] == drawn[0]
     assert all(a != b for a, b in zip(notes(app)[1:], before[1:], strict=True))
+
+
+def test_the_lines_are_named_beside_them_or_in_a_row_above(app: AppPage):
+    app.open("by_epoch", VIEW)
+    legend = player(app).locator(".legend")
+    expect(legend.locator("span")).to_have_text(["teacher", "KD", "BicKD"])
+    expect(legend).to_be_hidden()  # there is room beside the lines
+    player(app).evaluate("one => (one.style.width = '200px')")
+    expect(legend).to_be_visible()

@@ -52,6 +52,7 @@ class Player {
     this.range.step = 1;
     this.range.setAttribute('aria-label', 'Epoch');
     this.said = make('output', controls);
+    this.legend = make('div', this.box, 'legend');
     this.lines = make('div', this.box, 'lines');
     this.grams = make('div', this.box, 'grams');
     this.scale = make('div', this.box, 'scale');
@@ -102,6 +103,12 @@ class Player {
       canvas.addEventListener('pointerup', () => { chart.held = false; this.rest(); });
       return chart;
     });
+    this.legend.replaceChildren();
+    for (const model of d.models) {
+      const one = make('span', this.legend);
+      make('i', one, 'dot').style.background = model.colour;
+      one.append(model.name);
+    }
     this.grams.replaceChildren();
     this.tiles = d.models.map(model => {
       const raw = atob(model.grams), size = n * (n + 1) / 2;
@@ -168,7 +175,15 @@ class Player {
 
   // -- lines --------------------------------------------------------------------------------------------
   drawLines() {
-    for (const chart of this.charts ?? []) this.drawChart(chart);
+    if (!this.charts) return;
+    const named = this.charts.map(chart => this.drawChart(chart));
+    this.legend.hidden = named.every(Boolean);
+  }
+
+  // Px that values and names take beside a chart, the same in all three; 0 where they leave too little to the lines.
+  room(context, width) {
+    const widest = Math.max(...this.data.models.map(m => context.measureText(`1.000 ${m.name}`).width));
+    return widest + 12 <= 0.4 * width ? widest + 12 : 0;
   }
 
   drawChart(chart) {
@@ -186,7 +201,8 @@ class Player {
     const span = high - low || 0.1;
     low = Math.max(0, low - 0.06 * span);
     high += 0.06 * span;
-    const left = 40, right = 62, top = 6, bottom = 22;
+    const beside = this.room(context, width);
+    const left = 40, right = beside || 62, top = 6, bottom = 22;
     const x = e => left + (d.last > 1 ? (e - 1) / (d.last - 1) : 0.5) * (width - left - right);
     const y = v => top + (high - v) / (high - low) * (height - top - bottom);
     Object.assign(chart, {left, right, width});
@@ -203,7 +219,7 @@ class Player {
       context.stroke();
       context.setLineDash([]);
       if (now === null || now === undefined) continue;
-      labels.push({y: y(now), text: words(now), colour: model.colour});
+      labels.push({y: y(now), text: beside ? `${words(now)} ${model.name}` : words(now), colour: model.colour});
       context.fillStyle = model.colour;
       context.beginPath();
       context.arc(x(model.learns ? Math.min(this.epoch, model.epochs.at(-1)) : this.epoch), y(now), 4, 0, 7);
@@ -216,6 +232,7 @@ class Player {
     context.lineTo(x(this.epoch), height - bottom);
     context.stroke();
     this.values(context, labels, width - right + 8, top, height - bottom);
+    return beside > 0;
   }
 
   axes(context, {x, y, low, high, left, right, width, height, bottom, words}) {
