@@ -46,7 +46,10 @@ def sentence_for_sharpness_alone(
     n: int,
     split: str,
 ) -> str:
-    """Two models' overlap (model, other) at one T, and at the teacher's mean entropy, with the paired difference there."""
+    """Two models' overlap (model, other) at one T and at the teacher's mean entropy, and what the gap there comes to.
+
+    difference: the paired one at the teacher's entropy; an interval that holds 0 is no difference seen.
+    """
     ours, theirs = together(*now)
     where = f"On {counted(n, f'{split} image')} at T = {temperature:g}"
     text = f"{where} the classes of {name} overlap by {ours}, those of {other} by {theirs}"
@@ -55,10 +58,8 @@ def sentence_for_sharpness_alone(
     gap, left = now[0] - now[1], at_matched[0] - at_matched[1]
     a, b = together(*at_matched)
     text += f"; as unsure as the teacher, by {a} and {b}"
-    if difference is not None:
-        text += f" (difference {with_interval(difference)})"
-        if not excludes_zero(difference):
-            return text + ": no difference seen when sharpness is taken out."
+    if difference is not None and not excludes_zero(difference):
+        return text + ": no difference seen when sharpness is taken out."
     if abs(gap) < 1e-9:
         return text + "."
     if gap * left < 0:
@@ -72,9 +73,15 @@ def sentence_for_cost(
     accuracy: tuple[float, float, float] | None,
     kl: tuple[float, float] | None,
     calibration: tuple[float, float] | None,
+    overlap: Interval | None = None,
 ) -> str:
-    """What goes with the lower overlap. accuracy: difference in fractions with the ends of its interval."""
+    """What goes with the lower overlap. accuracy: difference in fractions with the ends of its interval.
+
+    overlap: the paired difference with each as unsure as the teacher.
+    """
     parts = []
+    if overlap is not None:
+        parts.append(f"overlap, each as unsure as the teacher, {with_interval(overlap)}")
     if accuracy is not None:
         estimate, low, high = (100 * v for v in accuracy)
         ends = f"{estimate:+.1f} points [{low:+.1f}, {high:+.1f}]".replace("-", "−")
@@ -84,7 +91,7 @@ def sentence_for_cost(
         parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
     if calibration is not None:
         parts.append("calibration error (T = 1) {} against {}".format(*(percent(v) for v in calibration)))
-    return f"What {name} pays or gains beside {other}: " + "; ".join(parts) + "." if parts else ""
+    return f"{name} beside {other}: " + "; ".join(parts) + "." if parts else ""
 
 
 def sentence_for_pulls(

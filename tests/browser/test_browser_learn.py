@@ -103,6 +103,19 @@ def test_on_the_teacher_kl_is_nothing_and_the_contrasts_are_not(app: AppPage):
     assert term(app, "kl") > 0.0
 
 
+def test_the_sentence_of_the_triangle_speaks_of_the_losses_that_are_ticked(app: AppPage):
+    app.open("learn", {"lesson": "2"})
+    simplex = app.key("learn-simplex")
+    said, ticks = simplex.locator(".said"), simplex.get_by_role("checkbox")
+    expect(said).to_contain_text("the sample-wise side's and")
+    ticks.nth(1).uncheck()
+    expect(said).not_to_contain_text("sample-wise")
+    ticks.nth(2).uncheck()
+    expect(said).to_contain_text("all of the pull on it is KL's")
+    ticks.nth(0).uncheck()
+    expect(said).to_contain_text("nothing pulls on it")
+
+
 def test_the_temperature_of_the_triangle_is_the_temperature_of_the_page(app: AppPage):
     app.open("learn", {"lesson": "2"})
     before = terms(app)

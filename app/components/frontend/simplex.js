@@ -9,6 +9,7 @@ const FRAMES = 90;  // steps of a tenth of RATE when let go
 const LEAST = 1e-3; // a point never quite reaches an edge: its logits would be infinite
 const NUDGE = 0.03; // of probability, by an arrow key
 const TERMS = [['kl', 'T² KL'], ['sample', 'sample-wise (rows)'], ['class', 'class-wise (columns)']];
+const OWNERS = {kl: "KL's", sample: "the sample-wise side's", class: "the class-wise side's"};
 
 export default function (component) {
   const root = component.parentElement;
@@ -354,13 +355,21 @@ class Simplex {
     return from.map((x, c) => Math.round(x + f * (to[c] - x)));
   }
 
+  // Whose the pull on a sample is, among the losses that are ticked.
+  pulled(row, found) {
+    const on = TERMS.filter(([name]) => this.on[name]);
+    const size = on.map(([name]) => this.data.weights[name] * Math.hypot(...found[name].gradient[row]));
+    const all = size.reduce((a, b) => a + b, 0);
+    if (all < 1e-3) return 'nothing pulls on it';
+    if (on.length === 1) return `all of the pull on it is ${OWNERS[on[0][0]]}`;
+    const parts = on.map(([name], k) => `${share(size[k] / all)} ${k ? '' : 'is '}${OWNERS[name]}`);
+    return `of the pull on it ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+  }
+
   // What is on the screen, in words.
   sentence(P, Q, K, found) {
-    const {classes, truth, weights} = this.data, {row, column} = this.focus;
-    const size = TERMS.map(([name]) => weights[name] * Math.hypot(...found[name].gradient[row]));
-    const all = size.reduce((a, b) => a + b, 0), own = classes[truth[row]];
-    const pulled = all < 1e-3 ? 'nothing pulls on it'
-      : `of the pull on it ${share(size[0] / all)} is KL's, ${share(size[1] / all)} the sample-wise side's and ${share(size[2] / all)} the class-wise side's`;
+    const {classes, truth} = this.data, {row, column} = this.focus, own = classes[truth[row]];
+    const pulled = this.pulled(row, found);
     const others = [0, 1, 2].filter(c => c !== column), far = others.reduce((a, b) => (K[column][a] > K[column][b] ? a : b));
     return `Sample ${row + 1} is of class ${own}: the student gives it ${share(P[row][truth[row]])}, the teacher ${share(Q[row][truth[row]])}; ${pulled}. `
       + `The student's column ${classes[column]} has cosine ${K[column][column].toFixed(2)} with the teacher's own and ${K[column][far].toFixed(2)} with its ${classes[far]}.`;

@@ -18,12 +18,12 @@ ROOMY, TIGHT = 370, 306
 
 @dataclass(frozen=True)
 class Lesson:
-    """One question, one chart that is played with, one sentence, one question back.
+    """One question, one chart that is played with, a short finding, one question back.
 
     Attributes:
         title: short, for the steps.
         question: the page's title.
-        show: draws controls, chart and sentence, the chart `height` px high.
+        show: draws controls, chart and finding, the chart `height` px high.
         asked, answer: "check yourself", and what is revealed.
     """
 
@@ -35,7 +35,7 @@ class Lesson:
 
 
 def finding(sentence: str) -> None:
-    """The sentence made from the numbers on the screen."""
+    """The sentences made from the numbers on the screen."""
     with st.container(key="learn-finding"):
         st.markdown(sentence)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, state
 from app.components import chart, frame, style
 from app.views.lessons.lesson import Lesson, draw, finding, needs_a_student
 from app.views.lessons.temperature import temperature_slider
+from bickd_core.geometry import Interval
 from bickd_viz import lesson_text, tables
 from bickd_viz.charts import Curve, class_vectors, sharpness_curves
 
@@ -104,10 +105,14 @@ def _finding(of: data.Comparison, student: data.Model, T: float) -> None:
         n=of.n,
         split=of.split,
     )
-    finding(f"{said} {_cost(of, student, other, T)}")
+    finding(said)
+    if not state.current().present:
+        st.caption(_cost(of, student, other, T, left))
 
 
-def _cost(of: data.Comparison, student: data.Model, other: data.Model, T: float) -> str:
+def _cost(
+    of: data.Comparison, student: data.Model, other: data.Model, T: float, left: Interval | None
+) -> str:
     gap = data.accuracy_difference(of, student, other)
     ours, theirs = data.summary(of, student, T), data.summary(of, other, T)
     kl = (ours.kl.estimate, theirs.kl.estimate) if ours.kl and theirs.kl else None
@@ -115,7 +120,7 @@ def _cost(of: data.Comparison, student: data.Model, other: data.Model, T: float)
     if ours.calibration_error and theirs.calibration_error:
         error = (ours.calibration_error.estimate, theirs.calibration_error.estimate)
     ends = None if gap is None or gap.low is None or gap.high is None else (gap.estimate, gap.low, gap.high)
-    return lesson_text.sentence_for_cost(student.name, other.called, ends, kl, error)
+    return lesson_text.sentence_for_cost(student.name, other.called, ends, kl, error, left)
 
 
 LESSON = Lesson(
