@@ -1,8 +1,6 @@
-"""The highest pairs of a matrix, against a sort of all of them, and in the time that a page has."""
+"""The highest pairs of a matrix, against a sort of all of them."""
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import pytest
@@ -26,13 +24,3 @@ def test_they_are_those_of_a_full_sort(c, most):
 def test_equal_values_stand_in_the_order_of_the_classes_and_no_pair_is_none():
     assert highest_pairs(np.zeros((4, 4)), np.zeros(4, bool), 3) == [(0, 1), (0, 2), (0, 3)]
     assert highest_pairs(np.eye(3), np.array([True, False, True]), 5) == []
-
-
-@pytest.mark.parametrize(("c", "ms"), [(95, 10), (1000, 50)])
-def test_a_page_need_not_wait_for_them(c, ms):
-    values, empty, spent = symmetric(c), np.zeros(c, dtype=bool), []
-    for _ in range(5):
-        began = time.perf_counter()
-        highest_pairs(values, empty, 10)
-        spent.append(time.perf_counter() - began)
-    assert min(spent) * 1000 < ms
