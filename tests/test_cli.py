@@ -46,7 +46,8 @@ def test_train_ends_with_a_finished_folder(bickd, library):
     run = library.find("digits-convnet-small-ce-s0")
     assert code == 0
     assert f"run folder: {run.path}" in out
-    assert "digits-convnet-small-ce-s0: finished" in out
+    last = run.metrics()[-1]["validation_accuracy"]
+    assert f"{run.key}: finished, {last:.1%} on validation; its figures: bickd evaluate {run.key}" in out
     assert run.status().state == "finished"
     assert len(run.metrics()) == 1
     assert len(run.predictions("test")) == 360
@@ -148,6 +149,12 @@ def test_what_cannot_be_parsed_exits_with_2(bickd, arguments):
     code, out, err = bickd(*arguments.split())
     assert code == 2
     assert "Traceback" not in out + err
+
+
+def test_a_run_that_does_not_finish_says_how_to_go_on(bickd):
+    code, out, _ = bickd("train", *QUICK, "--name", "f", "ce", "sgd", "--lr", "1e30")
+    assert code == 1
+    assert re.search(r"^f: failed \(.*not finite.*\)\nto go on: bickd train --resume f$", out, re.MULTILINE)
 
 
 def test_a_full_disk_is_one_sentence(bickd, monkeypatch):

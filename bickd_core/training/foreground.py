@@ -36,9 +36,21 @@ def follow_race(runs: Sequence[RunFolder], library: Library) -> int:
     ended.set()
     watcher.join()
     for run in runs:
-        status = run.status()
-        print(f"{run.key}: {status.state}{f' ({status.error})' if status.error else ''}")
+        print(_ended(run))
+    halted = [run.key for run in runs if run.resumable]
+    if halted:
+        command = "train" if len(halted) == 1 else "race"
+        print(f"to go on: bickd {command} --resume {' '.join(halted)}")
     return 0 if outcome == ["finished"] * len(runs) else 1
+
+
+def _ended(run: RunFolder) -> str:
+    """How it ended, in a line, and what may be done next."""
+    status = run.status()
+    if status.state != "finished":
+        return f"{run.key}: {status.state}{f' ({status.error})' if status.error else ''}"
+    last = run.metrics()[-1]["validation_accuracy"]
+    return f"{run.key}: finished, {last:.1%} on validation; its figures: bickd evaluate {run.key}"
 
 
 def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:
