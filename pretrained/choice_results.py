@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.sweeps.definition import planned_runs, read_sweep
 from bickd_core.sweeps.results import Result, read_results
 from bickd_viz import text
 from pretrained.sweep_results import (
@@ -23,6 +22,7 @@ from pretrained.sweep_results import (
     right,
     spread,
     teacher_of,
+    under_way,
 )
 
 CHOICES = SHELF / "sweeps" / "caltech95-choices.jsonl"
@@ -36,13 +36,13 @@ NAMES = {
 
 
 def section(path: Path = CHOICES, methods: Path = FILE) -> str:
-    """The section on the choices; empty where a line of theirs or of their base is missing still."""
+    """The section on the choices; empty where there are no lines yet."""
     results = read_results(path)
     base = [result for result in read_results(methods) if result.method == BASE]
-    definition = path.with_suffix(".yaml")
-    if not base or not definition.exists() or len(results) < len(planned_runs(read_sweep(definition))):
+    if not base or not results:
         return ""
-    return write(results, base, teacher_of(base[0]))
+    head, rest = write(results, base, teacher_of(base[0])).split("\n", 1)
+    return f"{head}\n\n{under_way(path, results)}{rest.lstrip()}"
 
 
 def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -> str:
@@ -57,12 +57,12 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
     precision = first.device.split(", ")[1] if ", " in first.device else first.precision
     lines = [
         "## What bf16 and pools of views cost\n",
-        f"KD again, {first.epochs} epochs on {first.dataset} as above, {text.counted(len(by_seed), 'seed')} each, with one setting "
+        f"KD again, {first.epochs} epochs on {first.dataset} as above, with one setting "
         f"changed. The base is the KD of the sweep: {precision}, a new augmented view of every image in each epoch. "
         "Differences are on the same test images and seeds: of the means over seeds, with an interval over images, and in "
         "brackets in how many seeds it has this sign.\n",
-        "| setting | accuracy % | agreement % | accuracy minus base, points | agreement minus base, points | CPU minutes |",
-        "|---|---|---|---|---|---|",
+        "| setting | seeds | accuracy % | agreement % | accuracy minus base, points | agreement minus base, points | CPU minutes |",
+        "|---|---|---|---|---|---|---|",
         _row("base", by_seed, None, None),
     ]
     groups = grouped(results)
@@ -100,6 +100,7 @@ def _row(
 ) -> str:
     cells = [
         name,
+        str(len(runs)),
         spread(runs, "accuracy", 100, 1),
         spread(runs, "agreement", 100, 1),
         points(accuracy),

@@ -50,16 +50,21 @@ def section(path: Path = FILE) -> str:
     results = read_results(path)
     if not results:
         return ""
-    teacher = teacher_of(results[0])
-    definition, under_way = path.with_suffix(".yaml"), ""
-    if definition.exists() and len(results) < (planned := len(planned_runs(read_sweep(definition)))):
-        under_way = (
-            f"**Under way: {len(results)} of {planned} runs.** The same command goes on and this section is made again; "
-            "with fewer than five seeds the deviations over seeds say little, with one there are none.\n\n"
-        )
-    page = write(results, teacher, f"All methods on {results[0].dataset}")
+    page = write(results, teacher_of(results[0]), f"All methods on {results[0].dataset}")
     head, rest = page.split("\n", 1)
-    return f"{head}\n\n{under_way}{rest.lstrip()}"
+    return f"{head}\n\n{under_way(path, results)}{rest.lstrip()}"
+
+
+def under_way(path: Path, results: Sequence[Result]) -> str:
+    """A paragraph that says so where the sweep beside this file of lines has more runs than lines."""
+    definition = path.with_suffix(".yaml")
+    planned = len(planned_runs(read_sweep(definition))) if definition.exists() else 0
+    if len(results) >= planned:
+        return ""
+    return (
+        f"**Under way: {len(results)} of {planned} runs.** The same command goes on and this section is made again; "
+        "with fewer than five seeds the deviations over seeds say little, with one there are none.\n\n"
+    )
 
 
 def teacher_of(result: Result) -> Teacher:

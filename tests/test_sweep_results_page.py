@@ -130,9 +130,9 @@ def test_choices_are_held_against_their_base_seed_by_seed():
     page = choice_results.write([*views, *full], base, TEACHER)
     rows = [row.strip("| ").split(" | ") for row in page.splitlines() if row.startswith("| ")]
     assert [row[0] for row in rows] == ["setting", "base", "fp32 throughout", "4 views in turn"]
-    assert (rows[1][1], rows[1][3]) == ("51.0 ± 1.4", "–")
+    assert (rows[1][1:3], rows[1][4]) == (["2", "51.0 ± 1.4"], "–")
     ours, theirs = ({run.seed: run for run in runs} for runs in (views, base))
-    assert rows[3][3] == sweep_results.points(paired(ours, theirs, TEACHER, right))
+    assert rows[3][4] == sweep_results.points(paired(ours, theirs, TEACHER, right))
     assert "- fp32 throughout: no difference in accuracy seen" in page
     assert "- 4 views in turn: less accurate" in page
     assert "more than the 1.4 points" in page
