@@ -10,14 +10,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import _set_pg_timeout
+from torch.distributed.rendezvous import rendezvous
 
 from bickd_core.models.outputs import Outputs
 from bickd_core.training.hardware import Hardware
+
+CONNECT_SECONDS, CONNECT_TRIES = 60.0, 3
+WORK_TIMEOUT = timedelta(minutes=30)
+"""How long processes wait for each other while they work: torch's default."""
 
 
 def world_size() -> int:
@@ -37,8 +44,42 @@ def create_fabric(hardware: Hardware) -> Fabric:
         strategy="ddp",
         precision=hardware.fabric_precision,
     )
+    if hardware.accelerator == "cpu":
+        join()
     fabric.launch()
     return fabric
+
+
+def join() -> None:
+    """Make torchrun's processes one group by gloo, before Fabric does.
+
+    On a busy machine gloo may wait in vain for a connection that was lost while it was made. All processes give such
+    a try up together, after CONNECT_SECONDS, and begin another under a name of its own.
+
+    Raises:
+        RuntimeError: gloo's, after CONNECT_TRIES.
+    """
+    store, rank, size = next(iter(rendezvous("env://")))
+    for turn in range(CONNECT_TRIES):
+        store.set(f"here-{turn}-{rank}", "")
+        store.wait([f"here-{turn}-{other}" for other in range(size)], WORK_TIMEOUT)
+        try:
+            dist.init_process_group(
+                "gloo",
+                store=dist.PrefixStore(f"join-{turn}", store),
+                rank=rank,
+                world_size=size,
+                timeout=timedelta(seconds=CONNECT_SECONDS),
+            )
+            dist.barrier()
+        except RuntimeError:
+            if dist.is_initialized():
+                dist.destroy_process_group()
+            if turn + 1 == CONNECT_TRIES:
+                raise
+        else:
+            _set_pg_timeout(WORK_TIMEOUT)
+            return
 
 
 class Ranks:

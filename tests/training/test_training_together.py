@@ -1,16 +1,18 @@
 """Two processes under torchrun and one alone: the same losses, gradients and weights; one that is lost."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file
 
 from bickd_core.runs import RunError, RunFolder
-from bickd_core.training import together
+from bickd_core.training import ranks, together
 from bickd_core.training.start import create_run
 
 SCRIPT = Path(__file__).parent / "together_script.py"
@@ -66,6 +68,29 @@ def test_a_lost_process_restarts_all_from_the_last_step_and_ends_with_the_same_w
     weights = [load_file(library.find(name).weights_path) for name in ("unbroken", "broken")]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     assert [record["epoch"] for record in library.find("broken").metrics()] == [0, 1]
+
+
+def test_a_connection_that_gloo_lost_is_made_again_by_all(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name, value in (("RANK", 0), ("WORLD_SIZE", 1), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port)):
+        monkeypatch.setenv(name, str(value))
+    tried, original = [], dist.init_process_group
+
+    def lost_once(*arguments, **options):
+        tried.append(options["timeout"].total_seconds())
+        if len(tried) == 1:
+            raise RuntimeError("Connect timeout")
+        original(*arguments, **options)
+
+    monkeypatch.setattr(dist, "init_process_group", lost_once)
+    ranks.join()
+    try:
+        assert tried == [ranks.CONNECT_SECONDS] * 2
+        assert dist.get_world_size() == 1
+    finally:
+        dist.destroy_process_group()
 
 
 def test_a_name_is_needed_and_stands_for_one_config(library, monkeypatch):
