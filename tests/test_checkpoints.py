@@ -185,7 +185,9 @@ def test_truncated_files_get_one_sentence(tmp_path, kind, kept):
         torch.save(state, path, _use_new_zipfile_serialization=kind == "zip.pt")
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept) if isinstance(kept, float) else kept])
-    words = "it is cut short, damaged or of another kind" if kept else "is empty: a file of weights was expected"
+    words = (
+        "it is cut short, damaged or of another kind" if kept else "is empty: a file of weights was expected"
+    )
     assert words in sentence(path)
 
 

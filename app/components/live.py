@@ -53,13 +53,13 @@ def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], No
     except RunError as error:
         st.error(sentence(error))
         return
-    if now.live != was_live:
-        st.rerun()  # the whole page: the refresh begins or ends
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(now.word, icon=now.icon, color=now.colour)
         buttons(run, about, now, "distill")
         more()
     lineage.show(run, about, finished=now.name == "finished", prefix="distill")
+    if now.live != was_live:
+        st.rerun()  # the whole page, as the refresh begins or ends; a click that came with it is done by now
     _words(run, status, now)
     if not run.metrics():
         if now.live:

@@ -59,8 +59,6 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
     except RunError as error:
         st.error(sentence(error))
         return
-    if any(phase.live for phase in phases) != was_busy:
-        st.rerun()
     looks = _looks(racers)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="race-buttons"):
         _buttons(racers, phases)
@@ -72,6 +70,8 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
     with st.container(border=True, key="race-students"):
         for (run, info), phase in zip(racers, phases, strict=True):
             _student(run, info, phase, looks[run.key])
+    if any(phase.live for phase in phases) != was_busy:
+        st.rerun()  # behind the buttons: a click that comes with the end would be lost before them
     _charts(racers, looks, was_busy)
     if not was_busy:
         _results(racers, looks)
@@ -98,7 +98,7 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
         help="They go on in one worker: those behind catch up, then all share their batches again.",
     ):
         _resume(halted)
-    if done and not working:
+    if done and not any(phase.live for phase in phases):
         many = len(done) > state.MAX_STUDENTS
         words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Open in the comparison"
         told = (
