@@ -13,6 +13,7 @@ from bickd_viz.text import (
     excludes_zero,
     interval_text,
     number,
+    percent,
     together,
     with_interval,
 )
@@ -25,6 +26,11 @@ def figure_with_interval(name: str, found: Interval | None) -> str:
     if found.low is None:
         return f"{name} {number(found.estimate)}"
     return f"{name} {number(found.estimate)} {interval_text(found)}"
+
+
+def same_class(agreement: Interval) -> str:
+    """ "same top-1 class on 66.6% [64.0%, 69.0%]"."""
+    return f"same top-1 class on {percent(agreement.estimate)} {interval_text(agreement, 'percent')}"
 
 
 def sentence_for_gap(student: str, baseline: str, difference: Interval | None) -> str:

@@ -18,7 +18,7 @@ from app.components import (
     style,
     thumbs,
 )
-from bickd_core.geometry import CORNERS, Interval, Layout
+from bickd_core.geometry import CORNERS, Layout
 from bickd_core.map_making import unmeasured
 from bickd_viz import colouring, map_text, text
 from bickd_viz import geometry_text as words
@@ -63,17 +63,10 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     where = ("where the top-1 class differs", "where it is the same")
     means = zip(data.displacement_by_agreement(of, student, T), where, strict=True)
     found = [f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean]
+    same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
     taking.note(
-        f"{_same(agreement)}Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full "
+        f"{same}Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full "
         f"space, is {' and '.join(found)} on average. 95% intervals over {text.count(of.n)} {of.split} images."
-    )
-
-
-def _same(agreement: Interval | None) -> str:
-    if agreement is None:
-        return ""
-    return (
-        f"Same top-1 class on {text.percent(agreement.estimate)} {text.interval_text(agreement, 'percent')}. "
     )
 
 

@@ -60,9 +60,7 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
             + f" on {of.class_names[worst]}"
         )
     if found.agreement is not None:
-        parts.append(
-            f"same top-1 class on {text.percent(found.agreement.estimate)} {text.interval_text(found.agreement, 'percent')}"
-        )
+        parts.append(words.same_class(found.agreement))
     if found.displacement is not None:
         parts.append(
             f"mean Hellinger distance {text.number(found.displacement.estimate)} {text.interval_text(found.displacement)}"
