@@ -16,6 +16,7 @@ from bickd_core.data.base import Augmentation, content_hash
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
+from bickd_core.models.folding import folded
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.stages import probe_positions
 from bickd_core.training.batches import Batches, Views
@@ -111,7 +112,8 @@ def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
     said = None
     if teacher is not None and teacher_run is not None and teaching:
         names = frozenset().union(*(objective.needs for objective in teaching)) - {"ids"}
-        live = LiveTeacher(teacher, names, fabric.autocast)
+        sample = views.inputs(torch.arange(min(2, len(train)), device=hardware.device), 0)
+        live = LiveTeacher(_on(hardware, folded(teacher, sample, names)), names, fabric.autocast)
         said = (
             live
             if _live(config, names)

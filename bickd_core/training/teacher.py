@@ -44,7 +44,7 @@ class LiveTeacher:
     def __init__(
         self, model: nn.Module, names: frozenset[str], autocast: Callable[[], AbstractContextManager[None]]
     ) -> None:
-        self._model = model
+        self.model = model
         self._names = names
         self._autocast = autocast
         self.live = self
@@ -58,7 +58,7 @@ class LiveTeacher:
     @torch.no_grad()
     def outputs(self, picked: Tensor, inputs: Tensor) -> Outputs:
         with self._autocast():
-            return self._model.outputs(  # type: ignore[operator]
+            return self.model.outputs(  # type: ignore[operator]
                 inputs, features="features" in self._names, maps="maps" in self._names
             )
 

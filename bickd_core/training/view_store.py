@@ -40,7 +40,7 @@ class ViewKey:
 
     teacher_sha256: of the weights file. data_sha256: of images, labels and ids of the training split. pad,
     flip, seed: the augmentation. mean, std: of the normalisation. names: which outputs. precision: of the
-    pass. teacher, dataset: for people, and not part of the key.
+    pass. way: of the pass, where it changes bits. teacher, dataset: for people, and not part of the key.
     """
 
     teacher_sha256: str
@@ -55,6 +55,7 @@ class ViewKey:
     precision: str
     teacher: str = ""
     dataset: str = ""
+    way: str = "batch norms folded"
 
     @property
     def digest(self) -> str:

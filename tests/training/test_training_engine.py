@@ -206,13 +206,17 @@ def test_the_teacher_is_the_same_after_an_epoch(start, teacher, objective):
     run, job = start("a", objective=objective, epochs=1)
     before = {name: value.clone() for name, value in job.teacher.state_dict().items()}
     assert any(name.endswith("running_mean") for name in before)
+    asked = job.batches.teacher.live.model
+    folded = {name: value.clone() for name, value in asked.state_dict().items()}
     student = {name: value.clone() for name, value in job.student.state_dict().items()}
     fit(job, run)
     for name, value in job.teacher.state_dict().items():
         assert torch.equal(value, before[name]), name
         assert value.grad is None
-    assert not any(module.training for module in job.teacher.modules())
-    assert not any(parameter.requires_grad for parameter in job.teacher.parameters())
+    assert all(torch.equal(value, folded[name]) for name, value in asked.state_dict().items())
+    for model in (job.teacher, asked):
+        assert not any(module.training for module in model.modules())
+        assert not any(parameter.requires_grad for parameter in model.parameters())
     stored = load_file(teacher.weights_path)
     assert all(torch.equal(value, stored[name]) for name, value in before.items())
     changed = [
@@ -236,7 +240,7 @@ def test_the_student_sees_the_very_view_that_the_teacher_sees(start):
         model.outputs = outputs
 
     spy(job.student, "student")
-    spy(job.teacher, "teacher")
+    spy(job.batches.teacher.live.model, "teacher")
     fit(job, run)
     assert len(views["student"]) == len(views["teacher"]) == 12
     for seen, shown in zip(views["student"], views["teacher"], strict=True):
