@@ -73,6 +73,7 @@ class Result(BaseModel):
     train_limit: int | None = None
     validation_seed: int = 0
     augment: bool = True
+    compile: bool = False
     samples: int
     """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are equal."""
     predicted: str
@@ -155,6 +156,7 @@ def settings(info: RunInfo) -> dict[str, Any]:
         "train_limit": config.train_limit,
         "validation_seed": config.validation_seed,
         "augment": config.augment,
+        "compile": config.compile,
     }
 
 

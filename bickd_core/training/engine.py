@@ -18,7 +18,6 @@ import torch
 from bickd_core.checkpoints import save_weights
 from bickd_core.data.base import mix64
 from bickd_core.geometry import overlap, softmax
-from bickd_core.models.outputs import Outputs
 from bickd_core.predictions import PredictionsError, to_half
 from bickd_core.runs import RunFolder
 from bickd_core.status import Progress
@@ -26,6 +25,7 @@ from bickd_core.training.evaluate import predict
 from bickd_core.training.schedule import learning_rate_factor
 from bickd_core.training.setup import Job
 from bickd_core.training.state import Position, TrainingError, load_state, save_state
+from bickd_core.training.tally import StepValues, Tally
 
 CHECKPOINT_SECONDS = 20.0
 """How much work a kill may cost at most, besides every finished epoch."""
@@ -60,6 +60,7 @@ class Runner:
         self._epoch = -1  # the epoch that `_order` belongs to
         self._order = torch.empty(0, dtype=torch.int64)
         self._speed: float | None = None
+        self._tally = Tally(self.at, job.hardware.device)
         if self.at.epoch >= job.config.epochs:
             self._end()
 
@@ -92,8 +93,7 @@ class Runner:
         """The step itself and, after an epoch's last, what follows it; after `ready`."""
         job, at = self.job, self.at
         started = time.monotonic()
-        for name, value in train_step(job, self._picked, at).items():
-            at.sums[name] = at.sums.get(name, 0.0) + value
+        self._tally.add(train_step(job, self._picked, at))
         at.step += 1
         at.seconds += time.monotonic() - started
         self._report(progress_of(job, at))
@@ -127,6 +127,9 @@ class Runner:
     def _end_epoch(self) -> None:
         """Measure, write, save; the first process does, the others wait."""
         job, at = self.job, self.at
+        started = time.monotonic()
+        self._tally.settle()
+        at.seconds += time.monotonic() - started
         if job.ranks.first:
             self._measure_epoch()
         at.epoch, at.step, at.sums, at.seconds = at.epoch + 1, 0, {}, 0.0
@@ -147,6 +150,7 @@ class Runner:
         self._speed = record["images_per_second"]
 
     def _save(self) -> None:
+        self._tally.settle()  # nothing is saved that comes after a loss which is not finite
         if not self.job.ranks.first:
             return
         save_state(self.job, self.run, self.at)
@@ -185,8 +189,11 @@ def fit(
     return runner.state
 
 
-def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]:
-    """One step on these positions of the training split; the named loss terms, accuracy and learning rate."""
+def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
+    """One step on these positions of the training split; its loss terms, accuracy and learning rate.
+
+    On a GPU it returns before the step is done: nothing in it reads a figure back.
+    """
     config = job.config
     progress = (at.epoch + at.step / job.steps) / config.epochs
     rate = config.optimizer.lr * learning_rate_factor(config.schedule, progress, config.epochs)
@@ -197,28 +204,19 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> dict[str, float]
     batch = job.batches.get(ranks.part(picked), at.epoch, at.step)
     needs = job.objective.needs
     with _own_chance(job, at), job.fabric.autocast():
-        student: Outputs = job.student.outputs(  # type: ignore[operator]
-            batch.inputs, features="features" in needs, maps="maps" in needs
-        )
+        student = job.outputs(batch.inputs, features="features" in needs, maps="maps" in needs)
         student.ids = batch.ids
         student, labels = ranks.whole(student, n), ranks.whole_tensor(batch.labels, n)
         teacher = None if batch.teacher is None else ranks.whole(batch.teacher, n)
         terms = job.objective(student, teacher, labels, progress)
     loss = torch.stack(list(terms.values())).sum()
-    if not torch.isfinite(loss):
-        parts = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
-        raise TrainingError(
-            f"the loss is not finite in epoch {at.epoch + 1}, step {at.step + 1} ({parts}); "
-            "lower the learning rate or the weight of that term."
-        )
     job.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     ranks.mean_gradients(job.trained)
     job.optimizer.step()
 
     right = (student.logits.detach().argmax(dim=1) == labels).float().mean()
-    values = {f"loss_{name}": float(term.detach()) for name, term in terms.items()}
-    return {"loss": float(loss.detach()), **values, "train_accuracy": float(right), "learning_rate": rate}
+    return StepValues.of(loss, terms, right, rate)
 
 
 @contextlib.contextmanager

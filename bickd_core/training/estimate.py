@@ -58,7 +58,7 @@ def measure_speed(
     batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
     for step in range(3):
         for each in jobs:
-            train_step(each, batches[step % job.steps], Position(step=step % job.steps))
+            train_step(each, batches[step % job.steps], Position(step=step % job.steps)).figures()
     done, in_teacher, started = 0, 0.0, time.monotonic()
     while time.monotonic() - started < seconds:
         picked, at = batches[done % job.steps], Position(step=(done + 3) % job.steps)
@@ -68,7 +68,7 @@ def measure_speed(
             job.batches.teacher.outputs(picked, inputs)
             in_teacher += time.monotonic() - before
         for each in jobs:
-            train_step(each, picked, at)
+            train_step(each, picked, at).figures()  # waits for a GPU
         done += 1
     # Each step was one of all students with a live teacher, and one more pass of the teacher, which is timed apart.
     # Where an epoch is one step, its batch is kept, and the teacher's pass with it.

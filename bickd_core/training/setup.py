@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from bickd_core.checkpoints import load_into, read_weights
 from bickd_core.data import Dataset, load_dataset
@@ -17,9 +17,11 @@ from bickd_core.data.device import DeviceSplit, Normaliser, to_device
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.models.folding import folded
+from bickd_core.models.outputs import Outputs
 from bickd_core.runs import Library, RunError, RunFolder
 from bickd_core.stages import probe_positions
 from bickd_core.training.batches import Batches, Views
+from bickd_core.training.compiling import compiled
 from bickd_core.training.config import TrainConfig, check_alike
 from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
@@ -52,6 +54,15 @@ class Job:
     """Epochs that the runs before this one had, where it extends another: its views and orders go on from there."""
     draws: bool = False
     """Whether the student draws random numbers in training (dropout)."""
+    compiled: Callable[..., Outputs] | None = None
+    """The student's `outputs` by torch.compile, where the config asks for it."""
+
+    def outputs(self, inputs: Tensor, *, features: bool, maps: bool) -> Outputs:
+        """The student's Outputs on a batch."""
+        if self.compiled is None:
+            return self.student.outputs(inputs, features=features, maps=maps)  # type: ignore[operator]
+        torch.compiler.cudagraph_mark_step_begin()  # what the last step's graph put out is no longer needed
+        return self.compiled(inputs, features=features, maps=maps)
 
     @property
     def trained(self) -> list[nn.Parameter]:
@@ -139,9 +150,12 @@ def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
             teacher=teacher,
             teacher_logits=teacher_logits,
             objective=objective,
-            optimizer=create_optimizer(each, [*student.parameters(), *objective.parameters()]),
+            optimizer=create_optimizer(
+                each, [*student.parameters(), *objective.parameters()], fused=hardware.device.type == "cuda"
+            ),
             first_view=first,
             draws=_draws(student),
+            compiled=compiled(student.outputs, hardware.device) if each.compile else None,  # type: ignore[arg-type]
         )
         for each, (student, objective) in zip(configs, students, strict=True)
     ]

@@ -14,10 +14,19 @@ from bickd_core.models.outputs import Outputs
 from bickd_core.training.view_store import ViewStore
 
 PASS_BATCH = 128
-"""Images in a batch of the pass that fills the store: on a CPU larger ones leave the cache and are slower."""
+"""Images in a batch of the pass that fills the store, on a CPU: larger ones leave the cache and are slower."""
+PASS_PIXELS_ON_GPU = 2**22
+"""Pixels in such a batch on a GPU, where small ones leave most of it idle; 64 to 2,048 images."""
 
 MakeInputs = Callable[[Tensor, int], Tensor]
 """(positions [B], view) -> normalised inputs [B, ch, H, W] of that view."""
+
+
+def pass_batch(image: Tensor) -> int:
+    """How many images like this one [1, ch, H, W] the pass that fills the store takes at once, on its device."""
+    if image.device.type == "cpu":
+        return PASS_BATCH
+    return max(64, min(2048, PASS_PIXELS_ON_GPU // (image.shape[2] * image.shape[3])))
 
 
 class TeacherOutputs(Protocol):
@@ -90,21 +99,22 @@ class StoredTeacher:
                 found = self._store.load(view)  # another process may have made it meanwhile
                 if found is None or len(found["logits"]) != len(self._train):
                     parts: list[dict[str, Tensor]] = []
-                    for start in range(0, len(self._train), PASS_BATCH):
-                        parts.append(self._pass(start, view))
+                    size = pass_batch(self._inputs(torch.zeros(1, dtype=torch.int64), view))
+                    for start in range(0, len(self._train), size):
+                        parts.append(self._pass(start, size, view))
                         yield
-                    found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+                    found = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
                     self._store.save(view, found)
         device = self._train.labels.device
         self._tensors = {name: tensor.to(device) for name, tensor in found.items()}
         self._view = view
 
-    def _pass(self, start: int, view: int) -> dict[str, Tensor]:
+    def _pass(self, start: int, size: int, view: int) -> dict[str, Tensor]:
         device = self._train.labels.device
-        picked = torch.arange(start, min(start + PASS_BATCH, len(self._train)), device=device)
+        picked = torch.arange(start, min(start + size, len(self._train)), device=device)
         said = self.live.outputs(picked, self._inputs(picked, view))
         named = {"logits": said.logits, "features": said.features, "maps": said.maps}
-        return {name: tensor.cpu() for name, tensor in named.items() if tensor is not None}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     def outputs(self, picked: Tensor, inputs: Tensor) -> Outputs:
         return Outputs(

@@ -96,7 +96,12 @@ class AppServer:
         self.runs.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(self.port)]
-        folders = {"BICKD_RUNS": str(self.runs), "BICKD_SHELF": str(self.shelf), "COLUMNS": "110"}
+        folders = {
+            "BICKD_RUNS": str(self.runs),
+            "BICKD_SHELF": str(self.shelf),
+            "BICKD_CACHE": str(self.runs.parent / "cache"),
+            "COLUMNS": "110",
+        }
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command,

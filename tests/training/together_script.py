@@ -64,7 +64,9 @@ def steps(library, out):
     for step in range(20):
         order = engine.sample_order(len(job.train), 1, step // job.steps)
         at.epoch, at.step = divmod(step, job.steps)
-        losses.append(engine.train_step(job, order[at.step * batch : (at.step + 1) * batch], at)["loss"])
+        losses.append(
+            engine.train_step(job, order[at.step * batch : (at.step + 1) * batch], at).figures()["loss"]
+        )
     if job.ranks.first:
         result = {
             "size": job.ranks.size,
