@@ -25,7 +25,7 @@ from bickd_core.predictions import Predictions, align
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunFolder
 from bickd_viz import text
-from pretrained import choice_results, sweep_results
+from pretrained import choice_results, rate_results, sweep_results
 
 SHELF = Path(__file__).resolve().parent
 TEMPERATURE = 4.0
@@ -60,6 +60,8 @@ def main() -> None:
             print(section(dataset))
     if sweep := sweep_results.section():
         print(sweep)
+    if rates := rate_results.section():
+        print(rates)
     if choices := choice_results.section():
         print(choices)
 

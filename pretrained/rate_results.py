@@ -1,0 +1,155 @@
+"""All methods again, each with the learning rate that did best on validation: part of docs/results.md.
+
+The lines of `pretrained/sweeps/caltech95-rates.jsonl` are those of caltech95-methods at other rates: a method is
+called NAME@RATE there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.sweeps.results import Result, read_results
+from pretrained.sweep_results import (
+    FILE,
+    SAME,
+    SHELF,
+    Groups,
+    Teacher,
+    differences,
+    figures,
+    grouped,
+    paired,
+    points,
+    right,
+    sentences,
+    shown,
+    teacher_of,
+)
+
+RATES = SHELF / "sweeps" / "caltech95-rates.jsonl"
+TRIED = (0.025, 0.05, 0.1)
+"""Learning rates that every method was given, each with the seeds of TRIALS: the same budget for all."""
+TRIALS = (0, 1)
+DEFAULT = 0.05
+"""The rate of the sweep in caltech95-methods."""
+
+ByRate = dict[str, dict[float, dict[int, Result]]]
+"""Method -> learning rate -> seed -> run."""
+
+
+def section(path: Path = RATES, methods: Path = FILE) -> str:
+    """The section; empty until a method has its trials at every rate."""
+    lines = read_results(path)
+    base = read_results(methods)
+    if not lines or not base:
+        return ""
+    check_alike([*base, *lines])
+    runs = by_rate([*base, *lines])
+    return write(runs, teacher_of(base[0])) if any(map(complete, runs.values())) else ""
+
+
+def check_alike(results: Sequence[Result]) -> None:
+    """ValueError unless these runs differ in method, seed and learning rate alone."""
+    first = results[0]
+    for result in results:
+        for field in SAME:
+            mine, other = getattr(result, field), getattr(first, field)
+            if field == "optimizer":
+                mine, other = ({**found, "lr": None} for found in (mine, other))
+            if mine != other:
+                raise ValueError(
+                    f"{result.name} and {first.name} must share `{field}` but for the learning rate, got {mine} and "
+                    f"{other}; make one of them again."
+                )
+
+
+def by_rate(results: Sequence[Result]) -> ByRate:
+    plain = [result.model_copy(update={"method": result.method.partition("@")[0]}) for result in results]
+    found: ByRate = {method: {} for method in grouped(plain)}
+    for result in plain:
+        found[result.method].setdefault(result.optimizer["lr"], {})[result.seed] = result
+    return found
+
+
+def complete(rates: dict[float, dict[int, Result]]) -> bool:
+    """Whether a method has all its trials."""
+    return all(seed in rates.get(rate, {}) for rate in TRIED for seed in TRIALS)
+
+
+def validation(runs: dict[int, Result]) -> float:
+    """Mean accuracy of the trials on validation, last weights."""
+    return float(np.mean([runs[seed].validation_last for seed in TRIALS]))
+
+
+def chosen_rate(rates: dict[float, dict[int, Result]]) -> float:
+    """The rate with the best mean of its trials on validation; of equal ones the lowest."""
+    return max(TRIED, key=lambda rate: (validation(rates[rate]), -rate))
+
+
+def write(runs: ByRate, teacher: Teacher) -> str:
+    """The trials, the table at the chosen rates, and its sentences."""
+    tried = {method: rates for method, rates in runs.items() if complete(rates)}
+    chosen = {method: chosen_rate(rates) for method, rates in tried.items()}
+    groups: Groups = {
+        method: {seed: tried[method][rate][seed] for seed in sorted(tried[method][rate])}
+        for method, rate in chosen.items()
+    }
+    first = next(iter(next(iter(groups.values())).values()))
+    lacking = [method for method in runs if method not in tried]
+    lines = [
+        f"## All methods on {first.dataset}, each with its learning rate\n",
+        f"As above, but the learning rate is chosen: {', '.join(f'{rate:g}' for rate in TRIED)} for every method, seeds "
+        f"{' and '.join(map(str, TRIALS))} each, and the rate with the best mean accuracy on the validation split (last weights) is "
+        "taken. No figure of the test split went into the choice. Other options stay at the presets' defaults.",
+        *([f"\n**Under way:** {', '.join(lacking)} lack trials and are left out."] if lacking else []),
+        "",
+        *trials(tried, chosen),
+        "",
+        *figures(groups),
+        "",
+        *differences(groups, teacher),
+        "",
+        "### What the choice changes\n",
+        *changes(tried, chosen, teacher),
+        *sentences(groups, teacher),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def trials(tried: ByRate, chosen: dict[str, float]) -> list[str]:
+    heads = " | ".join(f"validation % at {rate:g}" for rate in TRIED)
+    lines = [f"| method | {heads} | chosen |", "|---|" + "---|" * (len(TRIED) + 1)]
+    for method, rates in tried.items():
+        cells = [
+            f"**{100 * validation(rates[rate]):.1f}**"
+            if rate == chosen[method]
+            else f"{100 * validation(rates[rate]):.1f}"
+            for rate in TRIED
+        ]
+        lines.append(f"| {shown(method, rates[chosen[method]])} | {' | '.join(cells)} | {chosen[method]:g} |")
+    return lines
+
+
+def changes(tried: ByRate, chosen: dict[str, float], teacher: Teacher) -> list[str]:
+    """What the chosen rate brought on test, for methods whose rate changed; which rates lie at the edge."""
+    lines = []
+    for method, rate in chosen.items():
+        rates = tried[method]
+        if rate == DEFAULT:
+            continue
+        found = paired(rates[rate], rates[DEFAULT], teacher, right)
+        lines.append(
+            f"- {shown(method, rates[rate])} at {rate:g} in place of {DEFAULT:g}: {points(found)} points of accuracy on test."
+        )
+    edge = [
+        shown(method, tried[method][rate]) for method, rate in chosen.items() if rate in (TRIED[0], TRIED[-1])
+    ]
+    if edge:
+        lines.append(
+            f"- At the edge of what was tried, so that a rate beyond it may do better still: {', '.join(edge)}."
+        )
+    return lines

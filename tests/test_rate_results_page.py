@@ -1,0 +1,74 @@
+"""The section on chosen learning rates, made of made-up lines: the choice is by validation alone."""
+
+import pytest
+from test_sweep_results_page import TEACHER, line
+
+from bickd_core.sweeps.results import add_result
+from pretrained import rate_results
+from pretrained.rate_results import by_rate, check_alike, chosen_rate, complete, section, write
+
+VALIDATION = {"kd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.54}, "bickd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.60}}
+TEST = {"kd": {0.025: 0.99, 0.05: 0.50, 0.1: 0.99}, "bickd": {0.025: 0.30, 0.05: 0.60, 0.1: 0.62}}
+
+
+def trial(method, rate, seed):
+    name = method if rate == 0.05 else f"{method}@{rate:g}"
+    return line(
+        name,
+        seed,
+        TEST[method][rate],
+        kind=method,
+        optimizer={"kind": "sgd", "lr": rate},
+        validation_last=VALIDATION[method][rate] + seed / 100,
+    )
+
+
+def trials(methods=("kd", "bickd"), seeds=(0, 1)):
+    return [trial(method, rate, seed) for method in methods for rate in VALIDATION[method] for seed in seeds]
+
+
+def test_the_rate_is_chosen_by_validation_however_the_test_split_looks():
+    runs = by_rate(trials())
+    assert {method: chosen_rate(rates) for method, rates in runs.items()} == {"kd": 0.05, "bickd": 0.1}
+
+
+def test_the_page_shows_trials_choice_figures_and_what_the_choice_changed():
+    page = write(by_rate([*trials(), trial("bickd", 0.1, 2)]), TEACHER)
+    assert "| KD | 50.5 | **55.5** | 54.5 | 0.05 |" in page
+    assert "| BicKD (reconstruction) | 50.5 | 55.5 | **60.5** | 0.1 |" in page
+    assert "| KD | 2 | 50.0 ± 0.0 |" in page
+    assert "| BicKD (reconstruction) | 3 | 62.0 ± 0.0 |" in page
+    assert "- BicKD (reconstruction) at 0.1 in place of 0.05: +2.0" in page
+    assert "do better still: BicKD (reconstruction).\n" in page
+    assert "Under way" not in page
+
+
+def test_a_method_without_all_trials_is_left_out_and_named():
+    lines = [one for one in trials() if (one.method, one.seed) != ("kd@0.1", 1)]
+    runs = by_rate(lines)
+    assert [method for method in runs if complete(runs[method])] == ["bickd"]
+    page = write(runs, TEACHER)
+    assert "**Under way:** kd lack trials and are left out." in page
+    assert "| KD |" not in page
+
+
+def test_another_budget_is_refused_and_another_rate_is_not():
+    check_alike(trials())
+    other = trial("kd", 0.1, 0).model_copy(update={"epochs": 20})
+    with pytest.raises(ValueError, match="must share `epochs` but for the learning rate, got 20 and 40"):
+        check_alike([*trials(), other])
+    momentum = trial("kd", 0.1, 0).model_copy(
+        update={"optimizer": {"kind": "sgd", "lr": 0.1, "momentum": 0.5}}
+    )
+    with pytest.raises(ValueError, match="must share `optimizer`"):
+        check_alike([*trials(), momentum])
+
+
+def test_the_section_joins_both_files_and_is_empty_until_a_method_is_complete(tmp_path, monkeypatch):
+    methods, rates = tmp_path / "methods.jsonl", tmp_path / "rates.jsonl"
+    monkeypatch.setattr(rate_results, "teacher_of", lambda result: TEACHER)
+    assert section(rates, methods) == ""
+    for one in trials(("kd",)):
+        assert section(rates, methods) == ""
+        add_result(methods if one.optimizer["lr"] == 0.05 else rates, one)
+    assert section(rates, methods).startswith("## All methods on caltech95, each with its learning rate\n")
