@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ import psutil
 
 from bickd_core.atomic import write_json
 from bickd_core.importing import ImportRequest
+from bickd_core.launch.openmp import brief_waits
 from bickd_core.runs import Library, RunError, check_name
 from bickd_core.status import Worker
 
@@ -75,6 +77,7 @@ def start(content: bytes | memoryview, file_name: str, request: ImportRequest, l
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd=BASE,
+                env={**os.environ, **brief_waits()},
             )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

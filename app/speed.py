@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from app import races
 from app.training import train_images
+from bickd_core.launch.openmp import brief_waits
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo
 from bickd_core.training.config import TrainConfig
 
@@ -199,6 +201,7 @@ class SpeedMeter:
             stderr=subprocess.DEVNULL,
             text=True,
             cwd=BASE,
+            env={**os.environ, **brief_waits()},
         )
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):

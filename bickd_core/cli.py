@@ -16,6 +16,7 @@ import tyro
 from rich.table import Table
 
 from bickd_core.flags import plain, values
+from bickd_core.launch.openmp import brief_waits
 from bickd_core.runs import Library, RunError
 from bickd_core.sweeps.command import Sweep
 from bickd_core.training.commands import Cache, Extend, Race, print_table
@@ -264,6 +265,7 @@ def main(arguments: list[str] | None = None) -> None:
     command = tyro.cli(
         Command, prog="bickd", description="Distil networks and explore what it did.", args=arguments
     )
+    os.environ.update(brief_waits())
     try:
         code = command.run(Library.default())
         sys.stdout.flush()

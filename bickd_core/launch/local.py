@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bickd_core
+from bickd_core.launch.openmp import brief_waits
 from bickd_core.launch.protocol import Poll
 from bickd_core.launch.slots import default_slots
 from bickd_core.runs import Library, RunFolder
@@ -124,7 +125,7 @@ def worker_environment(slots: int | None = None) -> dict[str, str]:
     path = [
         part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part
     ]
-    found = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path)}
+    found = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path), **brief_waits()}
     return found if slots is None else {**found, "BICKD_SLOTS": str(slots)}
 
 
