@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 GIB_PER_RUN = 2.0
 CORES_PER_RUN = 2
 POLL_SECONDS = 0.3
+GPU = Path("/dev/nvidiactl")
+"""There where NVIDIA's driver has a GPU."""
 _counter = itertools.count()
 
 
@@ -39,6 +41,16 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
     cores = available_cores() // cores_per_run
     memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)
     return max(1, min(cores, memory))
+
+
+def side_by_side(runs: int, threads: int | None) -> int:
+    """How many of so many runs train at the same time.
+
+    Where `threads` leaves it open and there is no GPU, a run gets one core: two runs of one thread each get more done
+    than one run with two threads (docs/performance.md).
+    """
+    alone = CORES_PER_RUN if GPU.exists() else 1
+    return max(1, min(runs, default_slots(threads or alone)))
 
 
 @contextmanager

@@ -66,13 +66,14 @@ class Sweep:
 
         sweep = self._definition()
         planned = planned_runs(sweep)
+        whole = len(planned)  # so that a run which goes on later has the threads it began with
         check_sweep(planned, library)
         if self.results is not None:
             planned = _without_measured(planned, self.results, library)
         if self.list_only:
             print("\n".join(each.name for each in planned))
             return 0
-        sweeping = Sweeping(planned, library, self._launcher(sweep, library), retries=self.retries)
+        sweeping = Sweeping(planned, library, self._launcher(sweep, library, whole), retries=self.retries)
         print(f"sweep: {write_sweep(sweep, library.own)}", flush=True)
 
         def keep(ended: Ended) -> None:
@@ -105,7 +106,7 @@ class Sweep:
             }
         )
 
-    def _launcher(self, sweep: Definition, library: Library) -> Launcher:
+    def _launcher(self, sweep: Definition, library: Library, runs: int) -> Launcher:
         threads = sweep.train.get("threads")
         if self.launcher == "ray":
             from bickd_core.launch.ray import RayLauncher, capacity, connect
@@ -121,9 +122,9 @@ class Sweep:
                 python=self.ray_python,
             )
         from bickd_core.launch.local import LocalLauncher
-        from bickd_core.launch.slots import CORES_PER_RUN, default_slots
+        from bickd_core.launch.slots import side_by_side
 
-        return LocalLauncher(library, at_once=self.at_once or default_slots(threads or CORES_PER_RUN))
+        return LocalLauncher(library, at_once=self.at_once or side_by_side(runs, threads))
 
 
 def _pair(text: str) -> dict[str, Any]:

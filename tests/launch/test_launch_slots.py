@@ -9,7 +9,8 @@ import pytest
 from filelock import FileLock, Timeout
 from run_helpers import wait_for
 
-from bickd_core.launch.slots import wait_for_slot
+from bickd_core.launch import slots
+from bickd_core.launch.slots import side_by_side, wait_for_slot
 
 
 def never():
@@ -124,3 +125,15 @@ def _free(lock):
             return True
     except Timeout:
         return False
+
+
+def test_runs_side_by_side_get_a_core_each_and_two_beside_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(slots, "available_cores", lambda: 8)
+    monkeypatch.setattr(slots, "GIB_PER_RUN", 0.001)
+    monkeypatch.setattr(slots, "GPU", tmp_path / "none")
+    assert [side_by_side(runs, None) for runs in (1, 3, 8, 60)] == [1, 3, 8, 8]
+    assert [side_by_side(60, threads) for threads in (1, 2, 4, 16)] == [8, 4, 2, 1]
+    monkeypatch.setattr(slots, "GPU", tmp_path)
+    assert [side_by_side(runs, None) for runs in (1, 3, 60)] == [1, 3, 4]
+    monkeypatch.setenv("BICKD_SLOTS", "5")
+    assert [side_by_side(runs, None) for runs in (3, 60)] == [3, 5]
