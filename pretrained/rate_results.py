@@ -31,7 +31,7 @@ from pretrained.sweep_results import (
 )
 
 RATES = SHELF / "sweeps" / "caltech95-rates.jsonl"
-TRIED = (0.025, 0.05, 0.1, 0.2)
+TRIED = (0.025, 0.05, 0.1, 0.2, 0.4)
 """Learning rates that every method was given, each with the seeds of TRIALS: the same budget for all."""
 TRIALS = (0,)
 DEFAULT = 0.05
@@ -132,6 +132,10 @@ def trials(tried: ByRate, chosen: dict[str, float]) -> list[str]:
             for rate in TRIED
         ]
         lines.append(f"| {shown(method, rates[chosen[method]])} | {' | '.join(cells)} | {chosen[method]:g} |")
+    spent = [
+        tried[method][rate][seed].cpu_seconds or 0.0 for method in tried for rate in TRIED for seed in TRIALS
+    ]
+    lines += ["", f"{len(spent)} trials, {sum(spent) / 3600:.1f} hours of CPU together."]
     return lines
 
 

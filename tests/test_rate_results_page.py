@@ -8,12 +8,12 @@ from pretrained import rate_results
 from pretrained.rate_results import by_rate, check_alike, chosen_rate, complete, section, write
 
 VALIDATION = {
-    "kd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.54, 0.2: 0.1},
-    "bickd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.58, 0.2: 0.60},
+    "kd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.54, 0.2: 0.1, 0.4: 0.1},
+    "bickd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.58, 0.2: 0.60, 0.4: 0.1},
 }
 TEST = {
-    "kd": {0.025: 0.99, 0.05: 0.50, 0.1: 0.99, 0.2: 0.99},
-    "bickd": {0.025: 0.30, 0.05: 0.60, 0.1: 0.61, 0.2: 0.62},
+    "kd": {0.025: 0.99, 0.05: 0.50, 0.1: 0.99, 0.2: 0.99, 0.4: 0.99},
+    "bickd": {0.025: 0.30, 0.05: 0.60, 0.1: 0.61, 0.2: 0.62, 0.4: 0.99},
 }
 
 
@@ -40,13 +40,20 @@ def test_the_rate_is_chosen_by_validation_however_the_test_split_looks():
 
 def test_the_page_shows_trials_choice_figures_and_what_the_choice_changed():
     page = write(by_rate([*trials(), trial("bickd", 0.2, 2)]), TEACHER)
-    assert "| KD | 50.0 | **55.0** | 54.0 | 10.0 | 0.05 |" in page
-    assert "| BicKD (reconstruction) | 50.0 | 55.0 | 58.0 | **60.0** | 0.2 |" in page
+    assert "| KD | 50.0 | **55.0** | 54.0 | 10.0 | 10.0 | 0.05 |" in page
+    assert "| BicKD (reconstruction) | 50.0 | 55.0 | 58.0 | **60.0** | 10.0 | 0.2 |" in page
     assert "| KD | 2 | 50.0 ± 0.0 |" in page
     assert "| BicKD (reconstruction) | 3 | 62.0 ± 0.0 |" in page
     assert "- BicKD (reconstruction) at 0.2 in place of 0.05: +2.0" in page
-    assert "do better still: BicKD (reconstruction).\n" in page
+    assert "At the edge" not in page
+    assert "10 trials, 0.2 hours of CPU together." in page
     assert "Under way" not in page
+
+
+def test_a_rate_at_the_edge_of_what_was_tried_is_said(monkeypatch):
+    monkeypatch.setattr(rate_results, "TRIED", (0.05, 0.1, 0.2))
+    page = write(by_rate(trials()), TEACHER)
+    assert "so that a rate beyond it may do better still: KD, BicKD (reconstruction).\n" in page
 
 
 def test_a_method_without_all_trials_is_left_out_and_named():
