@@ -72,6 +72,7 @@ PAYS = (
     Variant("c", "the engine's way", config=(("teacher_outputs", "stored"),)),
     Variant("fp32", "fp32 instead of bf16", config=(("teacher_outputs", "stored"), ("precision", "fp32"))),
     Variant("nchw", "channels first", config=(("teacher_outputs", "stored"),), change="nchw"),
+    Variant("waits", "GNU's own waits of threads", config=(("teacher_outputs", "stored"),), change="waits"),
     Variant("fused", "fused SGD", config=(("teacher_outputs", "stored"),), change="fused"),
     Variant(
         "foreach", "SGD over lists of tensors", config=(("teacher_outputs", "stored"),), change="foreach"
@@ -128,7 +129,9 @@ class Served:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ if variant in USUAL else {**os.environ, **brief_waits()},
+            env=os.environ
+            if variant in USUAL or variant.change == "waits"
+            else {**os.environ, **brief_waits()},
         )
         self.about = self._read()
 
