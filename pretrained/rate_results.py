@@ -1,7 +1,7 @@
 """All methods again, each with the learning rate that did best on validation: part of docs/results.md.
 
-The lines of `pretrained/sweeps/caltech95-rates.jsonl` are those of caltech95-methods at other rates: a method is
-called NAME@RATE there.
+`pretrained/sweeps/caltech95-rates.yaml` holds the trials at other rates than caltech95-methods has, caltech95-chosen.yaml the
+other seeds at the rates that these chose. A method is called NAME@RATE in both.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from pretrained.sweep_results import (
     sentences,
     shown,
     teacher_of,
+    under_way,
 )
 
 RATES = SHELF / "sweeps" / "caltech95-rates.jsonl"
+CHOSEN = SHELF / "sweeps" / "caltech95-chosen.jsonl"
 TRIED = (0.025, 0.05, 0.1, 0.2, 0.4)
 """Learning rates that every method was given, each with the seeds of TRIALS: the same budget for all."""
 TRIALS = (0,)
@@ -41,15 +43,18 @@ ByRate = dict[str, dict[float, dict[int, Result]]]
 """Method -> learning rate -> seed -> run."""
 
 
-def section(path: Path = RATES, methods: Path = FILE) -> str:
+def section(trials: Path = RATES, chosen: Path = CHOSEN, methods: Path = FILE) -> str:
     """The section; empty until a method has its trials at every rate."""
-    lines = read_results(path)
-    base = read_results(methods)
-    if not lines or not base:
+    base, others = read_results(methods), read_results(chosen)
+    lines = [*base, *read_results(trials), *others]
+    if not base:
         return ""
-    check_alike([*base, *lines])
-    runs = by_rate([*base, *lines])
-    return write(runs, teacher_of(base[0])) if any(map(complete, runs.values())) else ""
+    check_alike(lines)
+    runs = by_rate(lines)
+    if not any(map(complete, runs.values())):
+        return ""
+    head, rest = write(runs, teacher_of(base[0])).split("\n", 1)
+    return f"{head}\n\n{under_way(chosen, others)}{rest.lstrip()}"
 
 
 def check_alike(results: Sequence[Result]) -> None:

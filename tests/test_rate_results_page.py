@@ -78,10 +78,13 @@ def test_another_budget_is_refused_and_another_rate_is_not():
 
 
 def test_the_section_joins_both_files_and_is_empty_until_a_method_is_complete(tmp_path, monkeypatch):
-    methods, rates = tmp_path / "methods.jsonl", tmp_path / "rates.jsonl"
+    methods, rates, chosen = (tmp_path / f"{name}.jsonl" for name in ("methods", "rates", "chosen"))
     monkeypatch.setattr(rate_results, "teacher_of", lambda result: TEACHER)
-    assert section(rates, methods) == ""
+    assert section(rates, chosen, methods) == ""
     for one in trials(("kd",), seeds=(0,)):
-        assert section(rates, methods) == ""
+        assert section(rates, chosen, methods) == ""
         add_result(methods if one.optimizer["lr"] == 0.05 else rates, one)
-    assert section(rates, methods).startswith("## All methods on caltech95, each with its learning rate\n")
+    add_result(chosen, trial("kd", 0.05, 3))
+    page = section(rates, chosen, methods)
+    assert "| KD | 2 |" in page
+    assert page.startswith("## All methods on caltech95, each with its learning rate\n")
