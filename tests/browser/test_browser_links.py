@@ -81,6 +81,23 @@ def test_back_and_forward_step_through_views_and_pages(app: AppPage):
     assert {name: app.query()[name] for name in LINK} == LINK
 
 
+_TO_SAMPLE = """({query, after}) => {
+  const begin = history.length;
+  history.pushState({}, '', `${location.pathname}?${query}`);
+  if (after) document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'Shift', bubbles: true}));
+  history.pushState({}, '', `${location.pathname.replace(/[^/]*$/, 'sample')}?${query}`);
+  return history.length - begin;
+}"""
+
+
+def test_a_page_whose_query_came_first_is_one_step(app: AppPage):
+    """Streamlit's order of the two on a busy browser, where the path waits for a drawing of the page."""
+    app.open("disagreements", LINK)
+    assert app.page.evaluate(_TO_SAMPLE, {"query": "sample=820", "after": False}) == 1
+    app.open("disagreements", LINK)
+    assert app.page.evaluate(_TO_SAMPLE, {"query": "sample=820", "after": True}) == 2  # two acts, two steps
+
+
 def copy_with(server: AppServer, name: str, change) -> None:
     """A run of one's own: a bundled student with other predictions."""
     library = Library(server.shelf, server.runs)
