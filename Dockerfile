@@ -11,6 +11,11 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     BICKD_CACHE=/runs/.cache \
     NUMBA_CACHE_DIR=/tmp/numba
 
+# The compiler makes the training kernels for the CPU that the container runs on, once.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++=4:12.2.0-3 \
+    && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /app
 COPY requirements.txt constraints.txt pyproject.toml LICENSE README.md ./
 RUN python -m pip install --extra-index-url "https://download.pytorch.org/whl/${TORCH}" -r requirements.txt

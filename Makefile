@@ -47,6 +47,7 @@ $(VENV)/.made:
 $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml | $(VENV)/.made
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --editable .
+	$(BIN)/python -m bickd_core.kernels.building
 	touch $@
 
 $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed

@@ -72,6 +72,7 @@ PAYS = (
     Variant("c", "the engine's way", config=(("teacher_outputs", "stored"),)),
     Variant("fp32", "fp32 instead of bf16", config=(("teacher_outputs", "stored"), ("precision", "fp32"))),
     Variant("nchw", "channels first", config=(("teacher_outputs", "stored"),), change="nchw"),
+    Variant("kernels", "torch's own kernels", config=(("teacher_outputs", "stored"), ("kernels", "torch"))),
     Variant("waits", "GNU's own waits of threads", config=(("teacher_outputs", "stored"),), change="waits"),
     Variant("fused", "fused SGD", config=(("teacher_outputs", "stored"),), change="fused"),
     Variant(
@@ -94,9 +95,12 @@ def main() -> None:
     if asked.serve:
         serve(*asked.serve)
         return
+    from bickd_core.kernels.building import folder as kernels
+
     print(machine())
     for pair in asked.pairs:
         with tempfile.TemporaryDirectory(prefix="bickd-throughput-") as folder:
+            os.environ.setdefault("BICKD_KERNELS", str(kernels()))  # compiled once, not for every benchmark
             os.environ["BICKD_CACHE"] = str(Path(folder) / "cache")
             prepare(pair, Path(folder))
             if asked.what_pays:

@@ -82,7 +82,7 @@ def main() -> None:
     print(
         "# Three findings, and how to see them\n\n"
         "Made by `make findings` from the run folders in `pretrained/caltech95`: one teacher (ResNet-14 of double width), "
-        f"ResNet-8 students of four methods, three seeds each, one learning rate for all, nothing tuned ([what a rate for each changes](results.md#all-methods-on-caltech95-each-with-its-learning-rate)). Figures are on the {len(test.teacher):,} test "
+        f"ResNet-8 students of four methods, three seeds each, the learning rate chosen on validation for each method ([how](results.md#all-methods-on-caltech95-each-with-its-learning-rate)), all other options as the presets have them. Figures are on the {len(test.teacher):,} test "
         "images; BicKD is a reconstruction from the abstract of arXiv 2602.01265. Links open the app at "
         "<http://localhost:8501>, where `make app` puts it; with another PORT, change the number in the address.\n"
     )

@@ -33,6 +33,7 @@ from pretrained.sweep_results import (
 
 RATES = SHELF / "sweeps" / "caltech95-rates.jsonl"
 CHOSEN = SHELF / "sweeps" / "caltech95-chosen.jsonl"
+FASHION = SHELF / "sweeps" / "fashion-mnist-rates.jsonl"
 TRIED = (0.025, 0.05, 0.1, 0.2, 0.4)
 """Learning rates that every method was given, each with the seeds of TRIALS: the same budget for all."""
 TRIALS = (0,)
@@ -55,6 +56,19 @@ def section(trials: Path = RATES, chosen: Path = CHOSEN, methods: Path = FILE) -
         return ""
     head, rest = write(runs, teacher_of(base[0])).split("\n", 1)
     return f"{head}\n\n{under_way(chosen, others)}{rest.lstrip()}"
+
+
+def trials_section(path: Path) -> list[str]:
+    """The trials of a sweep that holds one run at every rate, as a table; empty where a method lacks some."""
+    results = read_results(path)
+    if not results:
+        return []
+    check_alike(results)
+    runs = by_rate(results)
+    if not all(map(complete, runs.values())):
+        return []
+    chosen = {method: chosen_rate(rates) for method, rates in runs.items()}
+    return ["### The learning rates\n", *trials(runs, chosen)]
 
 
 def check_alike(results: Sequence[Result]) -> None:

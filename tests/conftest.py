@@ -1,12 +1,15 @@
 """What tests share: one thread, a home of their own, a library of runs, one teacher that was really trained."""
 
 import os
+import sys
 
+os.environ.setdefault(
+    "BICKD_KERNELS", os.path.join(sys.prefix, "bickd-kernels")
+)  # compiled once, for all sessions
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import shutil
-import sys
 import time
 from pathlib import Path
 

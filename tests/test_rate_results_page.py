@@ -3,9 +3,10 @@
 import pytest
 from test_sweep_results_page import TEACHER, line
 
-from bickd_core.sweeps.results import add_result
+from bickd_core.sweeps.results import add_result, read_results
 from pretrained import rate_results
 from pretrained.rate_results import by_rate, check_alike, chosen_rate, complete, section, write
+from pretrained.recipe import METHODS, RECIPES
 
 VALIDATION = {
     "kd": {0.025: 0.50, 0.05: 0.55, 0.1: 0.54, 0.2: 0.1, 0.4: 0.1},
@@ -54,6 +55,19 @@ def test_a_rate_at_the_edge_of_what_was_tried_is_said(monkeypatch):
     monkeypatch.setattr(rate_results, "TRIED", (0.05, 0.1, 0.2))
     page = write(by_rate(trials()), TEACHER)
     assert "so that a rate beyond it may do better still: KD, BicKD (reconstruction).\n" in page
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.dataset)
+def test_the_recipe_has_the_rates_that_the_committed_trials_chose(recipe):
+    files = {
+        "caltech95": (rate_results.FILE, rate_results.RATES),
+        "fashion-mnist": (rate_results.FASHION,),
+    }[recipe.dataset]
+    runs = by_rate([result for file in files for result in read_results(file)])
+    assert recipe.rates == {method: chosen_rate(runs[method]) for method in recipe.rates}
+    assert set(recipe.rates) == set(METHODS)
+    for method, rate in recipe.rates.items():
+        assert {config.optimizer.lr for config in recipe.students(method).values()} == {rate}
 
 
 def test_a_method_without_all_trials_is_left_out_and_named():

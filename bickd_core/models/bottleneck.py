@@ -7,9 +7,9 @@ those of HobbitLong/RepDistiller and megvii-research/mdistiller (`ResNet50`: `la
 """
 
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier, initialise
 from bickd_core.models.plans import BOTTLENECK_BLOCKS
 
@@ -33,10 +33,9 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
-        y = self.bn3(self.conv3(y))
-        return F.relu(y + self.shortcut(x), inplace=True)
+        y = norm_relu(self.bn1, self.conv1(x))
+        y = norm_relu(self.bn2, self.conv2(y))
+        return norm_relu(self.bn3, self.conv3(y), self.shortcut(x))
 
 
 class BottleneckResNet(Classifier):
@@ -71,7 +70,7 @@ class BottleneckResNet(Classifier):
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images [B, in_channels, H, W] to the stem's and the four stages' maps, the last [B, D, H/8, W/8]."""
-        stem = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)
         third = self.layer3(second)

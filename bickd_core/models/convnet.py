@@ -3,6 +3,7 @@
 import torch.nn as nn
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import through
 from bickd_core.models.base import Classifier, initialise
 
 
@@ -34,9 +35,10 @@ class ConvNet(Classifier):
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images [B, in_channels, H, W] to the maps after each ReLU, the last [B, D, H/4, W/4] (three widths)."""
-        found, x = [], images
-        for layer in self.body:
-            x = layer(x)
+        found, x, begin, layers = [], images, 0, list(self.body)
+        for position, layer in enumerate(layers):
             if isinstance(layer, nn.ReLU):
+                x = through(layers[begin : position + 1], x)
                 found.append(x)
+                begin = position + 1
         return tuple(found)

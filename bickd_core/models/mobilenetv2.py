@@ -10,6 +10,7 @@ first. Parameter names are those of HobbitLong/RepDistiller (`mobile_half`) and 
 import torch.nn as nn
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import Layers
 from bickd_core.models.base import Classifier, initialise
 from bickd_core.models.plans import MOBILENET_GROUPS
 
@@ -24,7 +25,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         inner = inputs * expansion
         self.adds = stride == 1 and inputs == width
-        self.conv = nn.Sequential(
+        self.conv = Layers(
             nn.Conv2d(inputs, inner, 1, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(inplace=True),
@@ -78,8 +79,8 @@ class MobileNetV2(Classifier):
         return (*found, self.conv2(x))
 
 
-def _convolution(inputs: int, width: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
+def _convolution(inputs: int, width: int, kernel: int, stride: int = 1) -> Layers:
+    return Layers(
         nn.Conv2d(inputs, width, kernel, stride=stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),

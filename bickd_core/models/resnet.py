@@ -9,9 +9,9 @@ released weights load.
 """
 
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier, initialise
 
 
@@ -32,9 +32,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = self.bn2(self.conv2(y))
-        return F.relu(y + shortcut, inplace=True)
+        y = norm_relu(self.bn1, self.conv1(x))
+        return norm_relu(self.bn2, self.conv2(y), shortcut)
 
 
 class ResNet(Classifier):
@@ -68,7 +67,7 @@ class ResNet(Classifier):
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D, H/4, W/4]."""
-        stem = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)
         return stem, first, second, self.layer3(second)

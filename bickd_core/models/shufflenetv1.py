@@ -10,6 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier
 from bickd_core.models.plans import SHUFFLE_GROUPS, SHUFFLEV1_BLOCKS
 
@@ -34,13 +35,13 @@ class Unit(nn.Module):
         self.bn3 = nn.BatchNorm2d(made)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = norm_relu(self.bn1, self.conv1(x))
         y = F.channel_shuffle(y, self.entry_groups)
-        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
-        y = self.bn3(self.conv3(y))
+        y = norm_relu(self.bn2, self.conv2(y))
+        y = self.conv3(y)
         if self.halve:
-            return F.relu(torch.cat([y, F.avg_pool2d(x, 3, stride=2, padding=1)], 1), inplace=True)
-        return F.relu(y + x, inplace=True)
+            return F.relu(torch.cat([self.bn3(y), F.avg_pool2d(x, 3, stride=2, padding=1)], 1), inplace=True)
+        return norm_relu(self.bn3, y, x)
 
 
 class ShuffleNetV1(Classifier):
@@ -67,7 +68,7 @@ class ShuffleNetV1(Classifier):
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D, H/8, W/8]."""
-        stem = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)
         return stem, first, second, self.layer3(second)

@@ -11,6 +11,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier
 from bickd_core.models.plans import SHUFFLEV2_BLOCKS
 
@@ -30,9 +31,9 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         passed, y = x.chunk(2, dim=1)
-        y = F.relu(self.bn1(self.conv1(y)), inplace=True)
+        y = norm_relu(self.bn1, self.conv1(y))
         y = self.bn2(self.conv2(y))
-        y = F.relu(self.bn3(self.conv3(y)), inplace=True)
+        y = norm_relu(self.bn3, self.conv3(y))
         return F.channel_shuffle(torch.cat([passed, y], 1), 2)
 
 
@@ -55,10 +56,10 @@ class HalvingUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         left = self.bn1(self.conv1(x))
-        left = F.relu(self.bn2(self.conv2(left)), inplace=True)
-        right = F.relu(self.bn3(self.conv3(x)), inplace=True)
+        left = norm_relu(self.bn2, self.conv2(left))
+        right = norm_relu(self.bn3, self.conv3(x))
         right = self.bn4(self.conv4(right))
-        right = F.relu(self.bn5(self.conv5(right)), inplace=True)
+        right = norm_relu(self.bn5, self.conv5(right))
         return F.channel_shuffle(torch.cat([left, right], 1), 2)
 
 
@@ -88,11 +89,11 @@ class ShuffleNetV2(Classifier):
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps [B, D, H/8, W/8]."""
-        stem = F.relu(self.bn1(self.conv1(images)), inplace=True)
+        stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)
         third = self.layer3(second)
-        return stem, first, second, third, F.relu(self.bn2(self.conv2(third)), inplace=True)
+        return stem, first, second, third, norm_relu(self.bn2, self.conv2(third))
 
 
 def _stage(inputs: int, width: int, count: int) -> nn.Sequential:

@@ -9,6 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import through
 from bickd_core.models.base import Classifier, initialise
 from bickd_core.models.plans import VGG_BLOCKS
 
@@ -50,12 +51,12 @@ class VGG(Classifier):
 
         Halved between blocks, but between the last two for large images only.
         """
-        first = F.relu(self.block0(images), inplace=True)
-        second = F.relu(self.block1(F.max_pool2d(first, 2)), inplace=True)
-        third = F.relu(self.block2(F.max_pool2d(second, 2)), inplace=True)
-        fourth = F.relu(self.block3(F.max_pool2d(third, 2)), inplace=True)
+        first = through(self.block0, images, relu=True)
+        second = through(self.block1, F.max_pool2d(first, 2), relu=True)
+        third = through(self.block2, F.max_pool2d(second, 2), relu=True)
+        fourth = through(self.block3, F.max_pool2d(third, 2), relu=True)
         last = F.max_pool2d(fourth, 2) if images.shape[2] >= _LARGE else fourth
-        return first, second, third, fourth, F.relu(self.block4(last), inplace=True)
+        return first, second, third, fourth, through(self.block4, last, relu=True)
 
 
 def _block(inputs: int, width: int, count: int) -> nn.Sequential:

@@ -7,9 +7,9 @@ layer. Parameter names are those of HobbitLong/RepDistiller and megvii-research/
 """
 
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
+from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier, initialise
 
 
@@ -31,9 +31,9 @@ class PreactivationBlock(nn.Module):
             self.convShortcut = nn.Conv2d(inputs, width, 1, stride=stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        normal = F.relu(self.bn1(x), inplace=True)
+        normal = norm_relu(self.bn1, x)
         shortcut = x if self.convShortcut is None else self.convShortcut(normal)
-        y = F.relu(self.bn2(self.conv1(normal)), inplace=True)
+        y = norm_relu(self.bn2, self.conv1(normal))
         return shortcut + self.conv2(y)
 
 
@@ -87,4 +87,4 @@ class WideResNet(Classifier):
         stem = self.conv1(images)
         first = self.block1(stem)
         second = self.block2(first)
-        return stem, first, second, F.relu(self.bn1(self.block3(second)), inplace=True)
+        return stem, first, second, norm_relu(self.bn1, self.block3(second))

@@ -134,6 +134,11 @@ class TrainConfig(_Strict):
         description="torch.compile of the student, by CUDA graphs on a GPU; costs up to a minute at the start and gains "
         "nothing on a CPU",
     )
+    kernels: Literal["auto", "torch"] = Field(
+        "auto",
+        description="auto: on a CPU batch norm, addition and ReLU as one operation, compiled once for this CPU where there is "
+        "a C++ compiler; torch: torch's own operations one after the other",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(
         None, gt=0, description="CPU threads; this run's share of the cores if not given"
@@ -155,7 +160,7 @@ class TrainConfig(_Strict):
 
 SHARED = (
     "dataset", "image_size", "train_limit", "validation_seed", "teacher", "batch_size", "augment",
-    "teacher_outputs", "view_pool", "extends", "precision", "device", "threads",
+    "teacher_outputs", "view_pool", "extends", "precision", "kernels", "device", "threads",
 )  # fmt: skip
 """What the runs of a race must have alike, besides the seeds of order and augmentation."""
 

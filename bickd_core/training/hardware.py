@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from bickd_core.kernels.building import load_kernels
 from bickd_core.launch.slots import available_cores, default_slots
+from bickd_core.models.catalogue import resolve
 from bickd_core.training.config import TrainConfig
 
 
@@ -20,6 +23,8 @@ class Hardware:
     device: torch.device
     precision: Literal["fp32", "bf16"]
     threads: int
+    fused: bool
+    """Whether batch norm, addition and ReLU are one operation of ours in our networks."""
     reason: str
 
     @property
@@ -52,8 +57,8 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def choose_hardware(config: TrainConfig) -> Hardware:
-    """Settle what the config leaves to "auto".
+def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> Hardware:
+    """Settle what the config leaves to "auto"; `say` is told what takes long.
 
     Raises:
         ValueError: `device` is "cuda" and there is none.
@@ -78,7 +83,18 @@ def choose_hardware(config: TrainConfig) -> Hardware:
         precision, reason = config.precision, "asked for"
     threads, counted = _choose_threads(config.threads)
     words = f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
-    return Hardware(device, precision, threads, words)
+    if device.type != "cpu":
+        return Hardware(device, precision, threads, False, words)
+    missing = "asked for" if config.kernels == "torch" else load_kernels(say)
+    return Hardware(device, precision, threads, missing is None, f"{words}, {_kernels(config, missing)}")
+
+
+def _kernels(config: TrainConfig, missing: str | None) -> str:
+    if config.compile:
+        return "kernels by torch.compile"
+    if missing is None and resolve(config.arch).family in ("timm", "own"):
+        missing = "not a model of ours"
+    return "fused kernels" if missing is None else f"torch's kernels ({missing})"
 
 
 def _choose_threads(wanted: int | None) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from bickd_core.checkpoints import load_into, read_weights
 from bickd_core.data import Dataset, load_dataset
 from bickd_core.data.base import Augmentation, content_hash
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
+from bickd_core.kernels.norm_relu import fuse
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.models.folding import folded
@@ -88,15 +89,19 @@ def build_job(config: TrainConfig, library: Library) -> Job:
     return build_race([config], library)[0]
 
 
-def build_race(configs: Sequence[TrainConfig], library: Library) -> list[Job]:
+def build_race(
+    configs: Sequence[TrainConfig], library: Library, say: Callable[[str], None] = print
+) -> list[Job]:
     """Jobs that share data, teacher and batches: every batch is augmented, and seen by the teacher, once.
+
+    `say` is told what takes long.
 
     Raises:
         ValueError: as `build_job`, or the configs do not agree in what they share.
     """
     config = configs[0]
     check_alike(configs)
-    hardware = choose_hardware(config)
+    hardware = choose_hardware(config, say)
     torch.set_num_threads(hardware.threads)
     fabric = create_fabric(hardware)
     ranks = Ranks(fabric)
@@ -179,6 +184,8 @@ def _student(
         else:
             student = load_run_model(library.locate(config.extends), dataset)
         student = _on(hardware, synchronised(student, ranks, hardware.device))
+        if hardware.fused and not config.compile:
+            fuse(student)
         objective = create_objective(config.objective)
         objective.setup(student, teacher, dataset)
     return student, objective

@@ -180,15 +180,18 @@ def _all_stopped(entrants: list[Entrant]) -> Callable[[], bool]:
 
 
 def _train(entrants: list[Entrant], library: Library) -> None:
-    for entrant in entrants:
-        entrant.reporter.running("loading data and models")
+    def say(words: str) -> None:
+        for entrant in entrants:
+            entrant.reporter.running(words)
+
+    say("loading data and models")
     from bickd_core.training.engine import Runner
     from bickd_core.training.finish import finish
     from bickd_core.training.race import lanes_for, race
     from bickd_core.training.setup import build_race
 
     configs = [_checked_config(entrant.run, library) for entrant in entrants]
-    jobs = build_race(configs, library)
+    jobs = build_race(configs, library, say)
     for entrant in entrants:
         settle_data(entrant.run, jobs[0].dataset.content, library)
     print(jobs[0].hardware.reason, flush=True)

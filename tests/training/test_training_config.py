@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from run_helpers import small_config
 
 from bickd_core.launch.slots import available_cores, default_slots
+from bickd_core.models import catalogue
+from bickd_core.models.catalogue import ModelInfo
 from bickd_core.runs import RunError
 from bickd_core.stages import probe_positions
 from bickd_core.training import hardware
@@ -198,9 +200,29 @@ def test_the_probe_set_takes_the_classes_in_turn():
 
 # -- automatic choices and their reasons -----------------------------------------------------------
 def test_what_was_asked_for_is_taken_and_said():
-    chosen = choose_hardware(small_config(precision="fp32", device="cpu", threads=3))
-    assert (chosen.device.type, chosen.precision, chosen.threads) == ("cpu", "fp32", 3)
-    assert chosen.reason == "CPU (asked for), fp32 (asked for), 3 threads (asked for)"
+    chosen = choose_hardware(small_config(precision="fp32", device="cpu", threads=3, kernels="torch"))
+    assert (chosen.device.type, chosen.precision, chosen.threads, chosen.fused) == ("cpu", "fp32", 3, False)
+    assert (
+        chosen.reason
+        == "CPU (asked for), fp32 (asked for), 3 threads (asked for), torch's kernels (asked for)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "fused", "words"),
+    [
+        ({}, None, True, "fused kernels"),
+        ({}, "no C++ compiler 'g++'", False, "torch's kernels (no C++ compiler 'g++')"),
+        ({"compile": True}, None, True, "kernels by torch.compile"),
+        ({"arch": "of-my-own"}, None, True, "torch's kernels (not a model of ours)"),
+    ],
+)
+def test_kernels_are_ours_where_they_can_be_had(monkeypatch, changes, missing, fused, words):
+    monkeypatch.setattr(hardware, "load_kernels", lambda say: missing)
+    monkeypatch.setitem(catalogue._OWN, "of-my-own", (ModelInfo("of-my-own", "own", "", 0, ()), print))
+    chosen = choose_hardware(small_config(**changes))
+    assert chosen.fused == fused
+    assert chosen.reason.endswith(f", {words}")
 
 
 @pytest.mark.parametrize(
