@@ -17,6 +17,7 @@ from pretrained.sweep_results import (
     Teacher,
     agrees,
     grouped,
+    must_share,
     paired,
     points,
     right,
@@ -80,19 +81,14 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
 
 
 def check_alike(results: Sequence[Result], base: dict[int, Result]) -> None:
-    same = {*SAME, "kind", "options"} - {"view_pool"}
+    same = [*(field for field in SAME if field != "view_pool"), "kind", "options"]
     for result in results:
         other = base.get(result.seed)
         if other is None:
             raise ValueError(
                 f"{result.name} has no run of seed {result.seed} to be held against; add it to the methods' sweep."
             )
-        for field in sorted(same):
-            if getattr(result, field) != getattr(other, field):
-                raise ValueError(
-                    f"{result.name} and {other.name} must share `{field}`, got {getattr(result, field)} and "
-                    f"{getattr(other, field)}; make one of them again."
-                )
+        must_share(result, other, same)
 
 
 def _row(

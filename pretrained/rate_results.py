@@ -15,13 +15,13 @@ from bickd_core.sweeps.results import Result, read_results
 from bickd_viz import text
 from pretrained.sweep_results import (
     FILE,
-    SAME,
     SHELF,
     Groups,
     Teacher,
     differences,
     figures,
     grouped,
+    must_share,
     paired,
     points,
     right,
@@ -73,17 +73,11 @@ def trials_section(path: Path) -> list[str]:
 
 def check_alike(results: Sequence[Result]) -> None:
     """ValueError unless these runs differ in method, seed and learning rate alone."""
-    first = results[0]
-    for result in results:
-        for field in SAME:
-            mine, other = getattr(result, field), getattr(first, field)
-            if field == "optimizer":
-                mine, other = ({**found, "lr": None} for found in (mine, other))
-            if mine != other:
-                raise ValueError(
-                    f"{result.name} and {first.name} must share `{field}` but for the learning rate, got {mine} and "
-                    f"{other}; make one of them again."
-                )
+    first, *others = (
+        result.model_copy(update={"optimizer": {**result.optimizer, "lr": None}}) for result in results
+    )
+    for other in others:
+        must_share(other, first)
 
 
 def by_rate(results: Sequence[Result]) -> ByRate:

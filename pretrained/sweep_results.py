@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,14 +104,19 @@ def grouped(results: Sequence[Result]) -> Groups:
 def check_alike(results: Sequence[Result], teacher: Teacher) -> None:
     first = results[0]
     for result in results:
-        for field in SAME:
-            if getattr(result, field) != getattr(first, field):
-                raise ValueError(
-                    f"runs of one table must share `{field}`, but {result.name} has {getattr(result, field)} and "
-                    f"{first.name} {getattr(first, field)}; keep one of them."
-                )
+        must_share(result, first)
     if first.samples != teacher.samples:
         raise ValueError("the lines are of other test images than the teacher's; make them again.")
+
+
+def must_share(one: Result, other: Result, fields: Collection[str] = SAME) -> None:
+    """ValueError where two runs that are to be compared differ in one of these fields."""
+    for field in fields:
+        mine, its = getattr(one, field), getattr(other, field)
+        if mine != its:
+            raise ValueError(
+                f"{one.name} and {other.name} must share `{field}`, got {mine} and {its}; make one of them again."
+            )
 
 
 def setting(results: Sequence[Result], groups: Groups) -> str:

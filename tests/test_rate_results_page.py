@@ -82,7 +82,7 @@ def test_a_method_without_all_trials_is_left_out_and_named():
 def test_another_budget_is_refused_and_another_rate_is_not():
     check_alike(trials())
     other = trial("kd", 0.1, 0).model_copy(update={"epochs": 20})
-    with pytest.raises(ValueError, match="must share `epochs` but for the learning rate, got 20 and 40"):
+    with pytest.raises(ValueError, match="must share `epochs`, got 20 and 40"):
         check_alike([*trials(), other])
     momentum = trial("kd", 0.1, 0).model_copy(
         update={"optimizer": {"kind": "sgd", "lr": 0.1, "momentum": 0.5}}

@@ -99,7 +99,7 @@ def test_a_shared_augmentation_stream_is_said():
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"epochs": 3}, "must share `epochs`, but s-ce-s0 has 3 and s-kd-s0 40"), ({"samples": 1}, "must share `samples`")],
+    [({"epochs": 3}, "s-ce-s0 and s-kd-s0 must share `epochs`, got 3 and 40"), ({"samples": 1}, "must share `samples`")],
 )  # fmt: skip
 def test_runs_of_another_budget_or_other_images_are_refused(changes, words):
     with pytest.raises(ValueError, match=words):

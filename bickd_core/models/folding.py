@@ -30,8 +30,7 @@ def folded(model: nn.Module, images: Tensor, names: Collection[str] = ()) -> nn.
     puts out.
     """
     plain = copy.deepcopy(model).eval()
-    expected = _outputs(plain, images, names)
-    pairs = _pairs(plain, images)
+    expected, pairs = _watched(plain, images, names)
     at_once = copy.deepcopy(plain)
     for norm, convolution in pairs.items():
         _fold(at_once, norm, convolution)
@@ -52,8 +51,8 @@ def _fold(model: nn.Module, norm: str, convolution: str) -> None:
     model.set_submodule(norm, nn.Identity().eval())
 
 
-def _pairs(model: nn.Module, images: Tensor) -> dict[str, str]:
-    """Name of a batch norm -> name of the convolution whose output is its input."""
+def _watched(model: nn.Module, images: Tensor, names: Collection[str]) -> tuple[list[Tensor], dict[str, str]]:
+    """The outputs; name of a batch norm -> name of the convolution whose output is its input."""
     calls: Counter[str] = Counter()
     made: dict[int, str] = {}
     kept: list[Tensor] = []  # so that no other tensor gets the id of one of these
@@ -75,15 +74,16 @@ def _pairs(model: nn.Module, images: Tensor) -> dict[str, str]:
         for name, module in model.named_modules()
         if type(module) in (nn.Conv2d, nn.BatchNorm2d)
     ]
-    _outputs(model, images, ())
+    outputs = _outputs(model, images, names)
     for handle in watched:
         handle.remove()
     readers = Counter(found.values())
-    return {
+    pairs = {
         norm: convolution
         for norm, convolution in found.items()
         if calls[norm] == calls[convolution] == readers[convolution] == 1
     }
+    return outputs, pairs
 
 
 def _outputs(model: nn.Module, images: Tensor, names: Collection[str]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -22,11 +23,9 @@ MakeInputs = Callable[[Tensor, int], Tensor]
 """(positions [B], view) -> normalised inputs [B, ch, H, W] of that view."""
 
 
-def pass_batch(image: Tensor) -> int:
-    """How many images like this one [1, ch, H, W] the pass that fills the store takes at once, on its device."""
-    if image.device.type == "cpu":
-        return PASS_BATCH
-    return max(64, min(2048, PASS_PIXELS_ON_GPU // (image.shape[2] * image.shape[3])))
+def pass_batch(device: torch.device, pixels: int) -> int:
+    """How many images of so many pixels the pass that fills the store takes at once on a device."""
+    return PASS_BATCH if device.type == "cpu" else max(64, min(2048, PASS_PIXELS_ON_GPU // pixels))
 
 
 class TeacherOutputs(Protocol):
@@ -99,7 +98,7 @@ class StoredTeacher:
                 found = self._store.load(view)  # another process may have made it meanwhile
                 if found is None or len(found["logits"]) != len(self._train):
                     parts: list[dict[str, Tensor]] = []
-                    size = pass_batch(self._inputs(torch.zeros(1, dtype=torch.int64), view))
+                    size = pass_batch(self._train.labels.device, math.prod(self._train.images.shape[-2:]))
                     for start in range(0, len(self._train), size):
                         parts.append(self._pass(start, size, view))
                         yield

@@ -67,11 +67,13 @@ def steps(library, out):
         losses.append(
             engine.train_step(job, order[at.step * batch : (at.step + 1) * batch], at).figures()["loss"]
         )
+    gradient = seen[0].grad
+    seen.clear()  # their graphs hold the process group, whose threads must have ended before the interpreter does
     if job.ranks.first:
         result = {
             "size": job.ranks.size,
             "losses": torch.tensor(losses, dtype=torch.float64),
-            "logit_gradient": seen[0].grad,
+            "logit_gradient": gradient,
             "weights": job.student.state_dict(),
         }
         torch.save(result, out)
