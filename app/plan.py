@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class Method:
     why: str
     citation: str
     options: Options
+    rate: float
+    """The learning rate that did best on caltech95."""
 
     @property
     def kind(self) -> str:
@@ -39,12 +41,17 @@ def _methods() -> dict[str, Method]:
     found = {}
     for preset in PRESETS.values():
         found[preset.kind] = Method(
-            preset.kind, preset.title, preset.why, preset.citation, preset.options.model_validate({})
+            preset.kind,
+            preset.title,
+            preset.why,
+            preset.citation,
+            preset.options.model_validate({}),
+            preset.rate,
         )
         for variant in VARIANTS.values():
             if isinstance(variant.options, preset.options):
                 found[variant.name] = Method(
-                    variant.name, variant.title, variant.why, variant.citation, variant.options
+                    variant.name, variant.title, variant.why, variant.citation, variant.options, variant.rate
                 )
     return found
 
@@ -123,7 +130,8 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
             kind = METHODS[method].kind
             begin = METHODS[method].options.model_dump(exclude={"kind"})
             options = {**begin, **form.get("options", {}).get(method, {})}
-            config = build_config({**form, "preset": kind, "options": options, "seed": seed})
+            rate = METHODS[method].rate if uses_own_rates(form) else form["lr"]
+            config = build_config({**form, "preset": kind, "options": options, "seed": seed, "lr": rate})
             typed = form.get("name") or ""
             made = re.sub(rf"-{kind}-s(\d+)$", rf"-{method}-s\1", default_name(config))
             told = "teacher" if config.role == "teacher" else method
@@ -131,6 +139,24 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
             group.append(Planned(config, name, bool(typed)))
         groups.append(tuple(group))
     return Plan(tuple(groups))
+
+
+def uses_own_rates(form: Mapping[str, Any]) -> bool:
+    """Whether each method has the learning rate that did best for it: asked for, a student, and with SGD."""
+    return bool(form.get("own_rates")) and form["role"] == "student" and form["optimizer"] == "sgd"
+
+
+def have_own_rates(configs: Iterable[TrainConfig]) -> bool:
+    """Whether these runs have the rates that `uses_own_rates` gives them."""
+    return all(
+        config.optimizer.kind == "sgd" and config.optimizer.lr == METHODS[method_of(config.objective)].rate
+        for config in configs
+    )
+
+
+def rates_in_words(methods: Iterable[str]) -> str:
+    """Each method's own rate, as "KD 0.4, DIST 0.025"."""
+    return ", ".join(f"{METHODS[name].title} {METHODS[name].rate:g}" for name in methods)
 
 
 def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
@@ -170,6 +196,11 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
         f"{len(titles)} students ({MODELS[first.arch].title}) race on {dataset_info(first.dataset).title}: {listed}, {budget} each. They see the same "
         "batches, and the teacher sees each batch once for all of them; each ends with the weights that it has alone."
     )
+    if len({config.optimizer.lr for config in plan.configs}) > 1:
+        rates = ", ".join(
+            f"{title} {config.optimizer.lr:g}" for title, config in zip(titles, plan.configs, strict=True)
+        )
+        said += f" Learning rates: {rates}."
     return (
         said
         if seeds == 1

@@ -18,6 +18,7 @@ from bickd_core.launch.local import LocalLauncher
 from bickd_core.map_making import Maps
 from bickd_core.map_making import make as make_maps
 from bickd_core.pack import pack
+from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunFolder
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.sweeps.foreground import work_through
@@ -76,7 +77,7 @@ RECIPES = (
             dataset="caltech95", arch="resnet14x2", role="teacher", epochs=60, optimizer=SGD(lr=0.05), threads=2
         ),
         student=TrainConfig(dataset="caltech95", arch="resnet8", epochs=40, threads=1),
-        rates={"ce": 0.2, "kd": 0.4, "dist": 0.025, "bickd": 0.1},
+        rates={kind: PRESETS[kind].rate for kind in METHODS},
         seeds=3,
     ),
     Recipe(

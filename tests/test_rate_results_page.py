@@ -3,6 +3,7 @@
 import pytest
 from test_sweep_results_page import TEACHER, line
 
+from bickd_core.presets import PRESETS, VARIANTS
 from bickd_core.sweeps.results import add_result, read_results
 from pretrained import rate_results
 from pretrained.rate_results import by_rate, check_alike, chosen_rate, complete, section, write
@@ -55,6 +56,15 @@ def test_a_rate_at_the_edge_of_what_was_tried_is_said(monkeypatch):
     monkeypatch.setattr(rate_results, "TRIED", (0.05, 0.1, 0.2))
     page = write(by_rate(trials()), TEACHER)
     assert "so that a rate beyond it may do better still: KD, BicKD (reconstruction).\n" in page
+
+
+def test_the_presets_have_the_rates_that_the_committed_trials_chose():
+    runs = by_rate(
+        [result for file in (rate_results.FILE, rate_results.RATES) for result in read_results(file)]
+    )
+    chosen = {method: chosen_rate(rates) for method, rates in runs.items()}
+    offered = {name: preset.rate for name, preset in PRESETS.items()}
+    assert chosen == offered | {"kd+standardize": VARIANTS["kd-standardize"].rate}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.dataset)

@@ -9,7 +9,16 @@ from run_helpers import small_config
 
 from app import races
 from app.joining import together
-from app.plan import METHODS, build_plan, method_of, read_seeds, start, told
+from app.plan import (
+    METHODS,
+    build_plan,
+    have_own_rates,
+    method_of,
+    rates_in_words,
+    read_seeds,
+    start,
+    told,
+)
 from app.state import ViewState
 from app.training import form_of
 from bickd_core.presets import PRESETS, VARIANTS
@@ -106,6 +115,30 @@ def test_options_are_those_of_each_method():
     assert (kd.temperature, dist.temperature, dist.beta) == (2.0, 4.0, 1.0)
     with pytest.raises(ValueError, match="temperature"):
         build_plan(form(options={"kd": {"temperature": -1.0}}))
+
+
+def rates(**changes) -> list[float]:
+    return [config.optimizer.lr for config in build_plan(form(**changes)).configs]
+
+
+def test_each_method_may_have_its_own_learning_rate():
+    methods = ["kd", "dist", "bickd"]
+    own = [METHODS[name].rate for name in methods]
+    assert len(set(own)) == 3
+    assert rates(methods=methods, own_rates=True) == own
+    assert rates(methods=methods) == rates(methods=methods, own_rates=False) == [0.05] * 3
+    assert rates(methods=methods, own_rates=True, optimizer="adamw", lr=0.001) == [0.001] * 3
+    assert rates(role="teacher", own_rates=True) == [0.05]
+    assert rates_in_words(methods) == "KD 0.4, DIST 0.025, BicKD (reconstruction) 0.1"
+
+
+def test_a_race_whose_rates_differ_says_so_and_is_known_again():
+    plan = build_plan(form(methods=["kd", "dist"], own_rates=True))
+    assert told(plan, None).endswith(" Learning rates: KD 0.4, DIST 0.025.")
+    assert have_own_rates(plan.configs)
+    same = build_plan(form(methods=["kd", "dist"], lr=0.4))
+    assert "Learning rates" not in told(same, None)
+    assert not have_own_rates(same.configs)
 
 
 def test_a_taken_name_starts_nothing(tmp_path):
