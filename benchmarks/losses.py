@@ -29,6 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bickd_core.kernels.building import load_kernels
+from bickd_core.kernels.norm_relu import fuse
 from bickd_core.losses import OBJECTIVES, Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.models.outputs import Outputs
@@ -99,6 +101,8 @@ def step(teacher_name: str | None, student_name: str, device: str) -> Callable[[
     if teacher is not None:
         teacher.eval().requires_grad_(False)
     optimizer = torch.optim.SGD(student.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+    if device == "cpu" and load_kernels() is None:
+        fuse(student)
     images = torch.randn(64, 3, 32, 32, device=device).to(memory_format=torch.channels_last)
     gradient = torch.randn(64, 100, device=device) / 64
 

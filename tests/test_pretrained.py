@@ -125,3 +125,19 @@ def test_results_page_is_what_the_runs_say():
     numbers = [[float(n.replace(",", "")) for n in NUMBER.findall(text)] for text in (made, kept)]
     # Another CPU may round the last digit otherwise.
     np.testing.assert_allclose(*numbers, rtol=1e-3, atol=0.11, err_msg="run `make results` and commit")
+
+
+def test_the_readmes_table_is_that_of_the_results_page():
+    def rows(path, columns):
+        table = path.read_text().split("| model | accuracy % |")[1].split("\n\n")[0]
+        cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines()[2:]]
+        return {line[0].split(" ")[0]: [cell.split(" [")[0] for cell in line[1:columns]] for line in cells}
+
+    short, whole = rows(ROOT / "README.md", 5), rows(ROOT / "docs" / "results.md", 5)
+    assert list(short) == list(whole) == ["teacher", "CE", "KD", "DIST", "BicKD"]
+    for name, cells in short.items():
+        for mine, full in zip(cells, whole[name], strict=True):
+            for own, figure in zip(NUMBER.findall(mine), NUMBER.findall(full), strict=True):
+                assert float(own) == pytest.approx(float(figure), abs=0.0006), (
+                    f"{name}: {mine} in README, {full}"
+                )

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.components.figure_tables import CARDS
 from app.state import ViewState
+from bickd_core.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +27,12 @@ def test_title_note_and_card_name_the_temperature_and_the_rival(monkeypatch):
     )
     app.run()
     assert not app.exception, app.exception
-    assert app.title[0].value.endswith("agrees with the teacher on 67% of the images (KD 65%).")
+    teacher, kd, bickd = (
+        Predictions.load(ROOT / "pretrained" / "caltech95" / name / "predictions-test.npz").predicted
+        for name in ("teacher", "kd-s0", "bickd-s0")
+    )
+    ours, theirs = (f"{(own == teacher).mean():.0%}" for own in (bickd, kd))
+    assert app.title[0].value.endswith(f"agrees with the teacher on {ours} of the images (KD {theirs}).")
     assert app.caption[0].value.startswith("Overlap at T = 2, 95% intervals over 1,208 test images")
     cards = {e.value: e.proto.help for e in app.markdown if "bk-card-title" in e.value}
     assert any("<b>Class overlap</b><br><span>T = 2, " in card for card in cards)
