@@ -29,7 +29,6 @@ from app.data.classes import (
 from app.data.comparison import Comparison, Model, comparison, predictions_at
 from app.data.epochs import Course, Courses, EpochIntervals, courses, end_gap, epoch_intervals
 from app.data.figures import (
-    OverSeeds,
     accuracy_difference,
     class_order,
     cross,
@@ -37,7 +36,6 @@ from app.data.figures import (
     displacement_by_agreement,
     geometry,
     matched_temperature_of,
-    over_seeds,
     overlap_difference,
     probabilities,
     row_cosines,
@@ -80,6 +78,7 @@ from app.data.maps import (
     third_class,
 )
 from app.data.mixed import By, MixedPair, mixed_pairs
+from app.data.over_seeds import OverSeeds, accuracy_over_seeds, over_seeds
 from app.data.runs import (
     BASE,
     DEFAULT_DATASET,
@@ -124,6 +123,7 @@ __all__ = [
     "OverSeeds",
     "SeedGroup",
     "accuracy_difference",
+    "accuracy_over_seeds",
     "best_temperature",
     "calibration",
     "calibration_gap",

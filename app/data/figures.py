@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import streamlit as st
 
-from app.data.comparison import Comparison, Model, predictions_at
-from app.data.runs import Fingerprint, fingerprint, info, with_predictions
-from app.data.seeds import one_a_seed, recipe
+from app.data.comparison import Comparison, Model
 from bickd_core.geometry import (
     ClassGeometry,
     CrossGeometry,
@@ -32,15 +28,12 @@ from bickd_core.geometry import (
     mean_interval,
     paired_mean_difference,
     paired_overlap_difference,
-    point_figures,
     row_similarity,
     stratified_shards,
     summarise,
     teacher_side,
 )
 from bickd_core.geometry import row_cosines as cosines
-from bickd_core.predictions import align
-from bickd_core.runs import RunFolder
 
 LARGE = 2_000_000
 """Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
@@ -219,46 +212,3 @@ def _overlap_difference(
         dtype=np.float32 if _of.n * len(_of.class_names) > LARGE else np.float64,
     )
     return paired_overlap_difference(*kept.models, centred=centred)
-
-
-@dataclass(frozen=True)
-class OverSeeds:
-    """Runs that differ from a student in their seeds alone: mean and standard deviation over them.
-
-    Attributes:
-        seeds: how many runs, the student's own among them.
-        figures: field of Summary -> (mean, standard deviation); fields that a run lacks are left out.
-    """
-
-    seeds: int
-    figures: dict[str, tuple[float, float]]
-
-
-def over_seeds(of: Comparison, temperature: float) -> list[tuple[Model, OverSeeds]]:
-    """The spread over seeds of every student that has several, once for students of one recipe."""
-    alike: dict[object, list[RunFolder]] = {}
-    for run in with_predictions(of.split):
-        alike.setdefault(recipe(info(run)), []).append(run)
-    found = []
-    for own, model in {recipe(model.info): model for model in reversed(of.students)}.items():
-        runs = one_a_seed([model.run, *alike.get(own, ())])
-        if len(runs) > 1:
-            marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
-            found.append((model, _over_seeds(of.teacher.mark, tuple(marks), temperature)))
-    return found[::-1]
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
-    found = []
-    entropy = mean_entropy_at(predictions_at(teacher).logits, T)
-    for mark in marks:
-        both = align([predictions_at(teacher), predictions_at(mark)]).predictions
-        all_there = len(both[0]) == len(predictions_at(teacher))
-        found.append(point_figures(*both, T=T, teacher_entropy=entropy if all_there else None))
-    figures = {}
-    for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
-        values = [value for one in found if (value := getattr(one, name)) is not None]
-        if len(values) == len(marks):
-            figures[name] = float(np.mean(values)), float(np.std(values, ddof=1))
-    return OverSeeds(seeds=len(marks), figures=figures)

@@ -19,6 +19,12 @@ def page() -> None:
     overview.show()
 
 
+def accuracy(name: str) -> float:
+    own = Predictions.load(ROOT / "pretrained" / "caltech95" / name / "predictions-test.npz")
+    assert own.labels is not None
+    return float((own.predicted == own.labels).mean())
+
+
 def test_title_note_and_card_name_the_temperature_and_the_rival(monkeypatch):
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     app = AppTest.from_function(page, default_timeout=60)
@@ -34,6 +40,12 @@ def test_title_note_and_card_name_the_temperature_and_the_rival(monkeypatch):
     ours, theirs = (f"{(own == teacher).mean():.0%}" for own in (bickd, kd))
     assert app.title[0].value.endswith(f"agrees with the teacher on {ours} of the images (KD {theirs}).")
     assert app.caption[0].value.startswith("Overlap at T = 2, 95% intervals over 1,208 test images")
+    over = {
+        method: sum(map(accuracy, (f"{method}-s{seed}" for seed in range(3)))) / 3
+        for method in ("bickd", "kd")
+    }
+    said = app.caption[0].value.split("Over 3 seeds of each: ")[1]
+    assert f"{over['bickd']:.1%} against {over['kd']:.1%} (" in said
     cards = {e.value: e.proto.help for e in app.markdown if "bk-card-title" in e.value}
     assert any("<b>Class overlap</b><br><span>T = 2, " in card for card in cards)
     assert len(cards) == len(CARDS)

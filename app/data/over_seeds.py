@@ -1,0 +1,110 @@
+"""What students reach over their seeds, beside the runs of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.data.comparison import Comparison, Model, predictions_at
+from app.data.runs import Fingerprint, fingerprint, info, with_predictions
+from app.data.seeds import one_a_seed, recipe
+from bickd_core.geometry import Interval, mean_entropy_at, paired_mean_difference, point_figures
+from bickd_core.predictions import align
+from bickd_core.runs import RunFolder, Split
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """Runs that differ from a student in their seeds alone: mean and standard deviation over them.
+
+    Attributes:
+        seeds: how many runs, the student's own among them.
+        figures: field of Summary -> (mean, standard deviation); fields that a run lacks are left out.
+    """
+
+    seeds: int
+    figures: dict[str, tuple[float, float]]
+
+
+def over_seeds(of: Comparison, temperature: float) -> list[tuple[Model, OverSeeds]]:
+    """The spread over seeds of every student that has several, once for students of one recipe."""
+    alike = _by_recipe(of.split)
+    found = []
+    for own, model in {recipe(model.info): model for model in reversed(of.students)}.items():
+        runs = one_a_seed([model.run, *alike.get(own, ())])
+        if len(runs) > 1:
+            marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
+            found.append((model, _over_seeds(of.teacher.mark, tuple(marks), temperature)))
+    return found[::-1]
+
+
+def _by_recipe(split: Split) -> dict[object, list[RunFolder]]:
+    alike: dict[object, list[RunFolder]] = {}
+    for run in with_predictions(split):
+        alike.setdefault(recipe(info(run)), []).append(run)
+    return alike
+
+
+@dataclass(frozen=True)
+class AccuracyOverSeeds:
+    """Two recipes' accuracies, each the mean over `seeds` runs; the difference is over images, of each image's mean."""
+
+    seeds: tuple[int, int]
+    ours: float
+    theirs: float
+    difference: Interval
+
+
+def accuracy_over_seeds(of: Comparison, a: Model, b: Model) -> AccuracyOverSeeds | None:
+    """Accuracy of a's recipe and of b's over their seeds, on the comparison's samples.
+
+    None where one of them has a single run, samples have no labels, or a run lacks some of the samples.
+    """
+    if of.labels is None:
+        return None
+    alike = _by_recipe(of.split)
+    groups = [
+        one_a_seed([model.run, *alike.get(recipe(model.info), ())])
+        for model in (a, b)
+        if not model.is_teacher
+    ]
+    if len(groups) < 2 or any(len(group) < 2 for group in groups):
+        return None
+    marks = [tuple(sorted(fingerprint(run.predictions_path(of.split)) for run in group)) for group in groups]
+    return _accuracy_over_seeds(of.key, marks[0], marks[1], of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _accuracy_over_seeds(
+    key: str, ours: tuple[Fingerprint, ...], theirs: tuple[Fingerprint, ...], _of: Comparison
+) -> AccuracyOverSeeds | None:
+    right, labels = [], None
+    for marks in (ours, theirs):
+        pairs = [align([_of.teacher.predictions, predictions_at(mark)]).predictions for mark in marks]
+        if any(len(own) < _of.n for own, _ in pairs):
+            return None
+        labels = pairs[0][0].labels
+        right.append(np.mean([run.predicted == labels for _, run in pairs], axis=0))
+    assert labels is not None
+    difference = paired_mean_difference(right[0], right[1], labels)
+    return AccuracyOverSeeds(
+        (len(ours), len(theirs)), float(right[0].mean()), float(right[1].mean()), difference
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
+    found = []
+    entropy = mean_entropy_at(predictions_at(teacher).logits, T)
+    for mark in marks:
+        both = align([predictions_at(teacher), predictions_at(mark)]).predictions
+        all_there = len(both[0]) == len(predictions_at(teacher))
+        found.append(point_figures(*both, T=T, teacher_entropy=entropy if all_there else None))
+    figures = {}
+    for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
+        values = [value for one in found if (value := getattr(one, name)) is not None]
+        if len(values) == len(marks):
+            figures[name] = float(np.mean(values)), float(np.std(values, ddof=1))
+    return OverSeeds(seeds=len(marks), figures=figures)
