@@ -1,24 +1,23 @@
 """What tests share: one thread, a home of their own, a library of runs, one teacher that was really trained."""
 
 import os
-import sys
 
-os.environ.setdefault(
-    "BICKD_KERNELS", os.path.join(sys.prefix, "bickd-kernels")
-)  # compiled once, for all sessions
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from run_helpers import small_config
 
+from bickd_core.data.cache import cache_folder
 from bickd_core.runs import Library, RunFolder, RunInfo
 from bickd_core.status import Status
 
+os.environ.setdefault("BICKD_KERNELS", str(cache_folder() / "kernels"))  # compiled once, not for each test
 STAND_INS = Path(__file__).parent / "stand_ins"
 
 

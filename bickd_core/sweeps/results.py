@@ -74,6 +74,7 @@ class Result(BaseModel):
     validation_seed: int = 0
     augment: bool = True
     compile: bool = False
+    kernels: str = "auto"
     samples: int
     """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are equal."""
     predicted: str
@@ -157,6 +158,7 @@ def settings(info: RunInfo) -> dict[str, Any]:
         "validation_seed": config.validation_seed,
         "augment": config.augment,
         "compile": config.compile,
+        "kernels": config.kernels,
     }
 
 
