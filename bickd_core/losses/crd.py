@@ -83,6 +83,7 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         self._parts = _Parts(_feature_size(student), _feature_size(teacher), o.width, index).to(device)
         self._generator = torch.Generator(device=device).manual_seed(int(torch.randint(2**62, ())))
         self._seen: tuple[Tensor, Tensor, Tensor] | None = None
+        self._normalised = False  # known without asking a GPU
 
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
@@ -111,6 +112,7 @@ class CRDObjective(FeatureObjective[CRDOptions]):
                 f"{', '.join(state) or 'nothing'}; resume with the objective that the run was started with."
             )
         self._built().load_state_dict(state["parts"])
+        self._normalised = not bool(self._built().log_normalisers.isnan().any())
         self._generator.set_state(state["generator"].cpu())
         self._seen = None
 
@@ -127,7 +129,8 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         s, t = _project(parts.student_head, student_features), _project(parts.teacher_head, teacher_features)
         rows = parts.index.rows(ids)
         chosen = self._choose(parts, rows)
-        if bool(parts.log_normalisers.isnan().any()):  # the first batch of the run
+        if not self._normalised:  # the first batch of the run
+            self._normalised = True
             for i, (anchors, memory) in enumerate(((s, parts.teacher_memory), (t, parts.student_memory))):
                 found = _similarities(anchors.detach(), memory, chosen, tau)
                 mean = torch.logsumexp(found.flatten(), 0) - math.log(found.numel())
