@@ -155,8 +155,8 @@ def have_own_rates(configs: Iterable[TrainConfig]) -> bool:
 
 
 def rates_in_words(methods: Iterable[str]) -> str:
-    """Each method's own rate, as "KD 0.4, DIST 0.025"."""
-    return ", ".join(f"{METHODS[name].title} {METHODS[name].rate:g}" for name in methods)
+    """Each method's own rate, as "KD 0.4; DIST 0.025"."""
+    return "; ".join(f"{METHODS[name].title} {METHODS[name].rate:g}" for name in methods)
 
 
 def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
@@ -197,7 +197,7 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
         "batches, and the teacher sees each batch once for all of them; each ends with the weights that it has alone."
     )
     if len({config.optimizer.lr for config in plan.configs}) > 1:
-        rates = ", ".join(
+        rates = "; ".join(
             f"{title} {config.optimizer.lr:g}" for title, config in zip(titles, plan.configs, strict=True)
         )
         said += f" Learning rates: {rates}."

@@ -201,7 +201,7 @@ def _more(form: dict[str, Any]) -> None:
                     form["lr"] if form.get("lr_of", kind) == kind and "lr" in form else OPTIMIZERS[kind]().lr
                 )
             if _own_rates(form):
-                st.caption(f"Learning rate: {rates_in_words(form['methods'])}")
+                st.caption(rates_in_words(form["methods"]))
                 rate = st.session_state[key]
             else:
                 rate = st.number_input("Learning rate", step=0.01, format="%g", key=key)
@@ -238,7 +238,7 @@ def _own_rates(form: dict[str, Any]) -> bool:
         return False
     _keep("own_rates", form["dataset"] == data.DEFAULT_DATASET)
     form["own_rates"] = st.toggle(
-        "Each method's own rate",
+        "Each method's own learning rate",
         key="distill-own_rates",
         help="Of five rates the best for each method on the validation images of caltech95 (ResNet-8, batch 64, 40 epochs). "
         "One rate for all favours some methods; on other data another may be better still.",

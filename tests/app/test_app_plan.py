@@ -129,12 +129,12 @@ def test_each_method_may_have_its_own_learning_rate():
     assert rates(methods=methods) == rates(methods=methods, own_rates=False) == [0.05] * 3
     assert rates(methods=methods, own_rates=True, optimizer="adamw", lr=0.001) == [0.001] * 3
     assert rates(role="teacher", own_rates=True) == [0.05]
-    assert rates_in_words(methods) == "KD 0.4, DIST 0.025, BicKD (reconstruction) 0.1"
+    assert rates_in_words(methods) == "KD 0.4; DIST 0.025; BicKD (reconstruction) 0.1"
 
 
 def test_a_race_whose_rates_differ_says_so_and_is_known_again():
     plan = build_plan(form(methods=["kd", "dist"], own_rates=True))
-    assert told(plan, None).endswith(" Learning rates: KD 0.4, DIST 0.025.")
+    assert told(plan, None).endswith(" Learning rates: KD 0.4; DIST 0.025.")
     assert have_own_rates(plan.configs)
     same = build_plan(form(methods=["kd", "dist"], lr=0.4))
     assert "Learning rates" not in told(same, None)
