@@ -26,6 +26,9 @@ LIBRARIES = ("-ltorch", "-ltorch_cpu", "-lc10")
 SCRATCH = "compiling-"
 
 
+_TRY_AGAIN = "the kernels did not compile, see {}; `bickd cache clear kernels` lets the next run try again"
+
+
 class KernelError(Exception):
     """Kernels cannot be had here: one sentence."""
 
@@ -92,10 +95,25 @@ def built(say: Callable[[str], None] = _log) -> Path:
     return path
 
 
+def stored() -> tuple[int, int]:
+    """How many libraries are kept, for this CPU and torch and for others, and their bytes."""
+    sizes = [path.stat().st_size for path in folder().glob("*.so")]
+    return len(sizes), sum(sizes)
+
+
+def clear() -> int:
+    """Remove all kernels and what failed attempts left; the bytes that are free now. Runs that have loaded them go on."""
+    freed = 0
+    for path in (*folder().glob("*.so"), *folder().glob("*.failed")):
+        freed += path.stat().st_size
+        path.unlink(missing_ok=True)
+    return freed
+
+
 def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
     failed = path.with_suffix(".failed")
     if failed.exists():
-        raise KernelError(f"the kernels did not compile, see {failed}")
+        raise KernelError(_TRY_AGAIN.format(failed))
     from torch.utils.cpp_extension import include_paths
 
     say("compiling kernels for this CPU, once, some 20 s")
@@ -109,7 +127,7 @@ def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             failed.write_text(" ".join(command) + "\n" + done.stderr)
-            raise KernelError(f"the kernels did not compile, see {failed}")
+            raise KernelError(_TRY_AGAIN.format(failed))
         os.replace(made, path)
 
 

@@ -103,21 +103,22 @@ class Extend:
 
 @dataclass
 class Cache:
-    """List or clear what is kept to save time: the teacher's stored views, and decoded images of one's own.
+    """List or clear what is kept to save time: the teacher's stored views, decoded images of one's own, and kernels.
 
-    Runs on the same teacher and data share both.
+    Runs on the same teacher and data share the first two, all runs on a CPU the third.
     """
 
     what: Annotated[Literal["list", "clear"], tyro.conf.Positional] = "list"
     """`clear` removes what is named after it."""
-    parts: Annotated[tuple[Literal["views", "images"], ...], tyro.conf.Positional] = ("views",)
+    parts: Annotated[tuple[Literal["views", "images", "kernels"], ...], tyro.conf.Positional] = ("views",)
     """`views`: the next run that needs one makes it again. `images`: they are decoded again from their source; where it
-    is gone, so are the pictures on the pages. Images that a run works on stay."""
+    is gone, so are the pictures on the pages. Images that a run works on stay. `kernels`: they are compiled again."""
 
     def run(self, library: Library) -> int:
         if self.what == "list":
             _list_views()
             _list_images()
+            _list_kernels()
             return 0
         if "views" in self.parts:
             from bickd_core.training.view_store import clear, views_folder
@@ -130,6 +131,11 @@ class Cache:
             print(f"{freed / 1e6:,.1f} MB freed: decoded images in {images_folder()}")
             for kept in left:
                 print(f"{kept.name} stays: a run works on it, or it is being decoded.")
+        if "kernels" in self.parts:
+            from bickd_core.kernels.building import clear as clear_kernels
+            from bickd_core.kernels.building import folder
+
+            print(f"{clear_kernels() / 1e6:,.1f} MB freed: kernels in {folder()}")
         return 0
 
 
@@ -142,6 +148,13 @@ def _worked_on(library: Library) -> set[str]:
             if status.active and not status.stale():
                 found.add(run.info().dataset)
     return found
+
+
+def _list_kernels() -> None:
+    from bickd_core.kernels.building import folder, stored
+
+    count, size = stored()
+    print(f"{count} kernel libraries, {size / 1e6:,.1f} MB in {folder()}")
 
 
 def _list_views() -> None:

@@ -43,14 +43,39 @@ def test_without_a_compiler_the_reason_says_so(folder, monkeypatch):
 def test_a_compiler_that_fails_is_asked_once_and_its_words_are_kept(folder, tmp_path, monkeypatch):
     compiler(tmp_path, monkeypatch, f"echo asked >> {tmp_path}/count; echo 'this is broken' >&2; exit 1")
     for _ in range(2):
-        with pytest.raises(KernelError, match="did not compile, see .*failed") as error:
+        with pytest.raises(KernelError, match="did not compile, see .*failed; ") as error:
             built()
-    said = str(error.value).split("see ")[1]
+    said = str(error.value).split("see ")[1].split("; ")[0]
     with open(said) as file:
         assert "this is broken" in file.read()
     assert (tmp_path / "count").read_text() == "asked\n"
     assert not list(folder.glob("*.so"))
     assert not list(folder.glob("compiling-*"))
+
+
+def test_the_command_line_lists_and_clears_them(folder, tmp_path, monkeypatch, capsys):
+    from bickd_core.cli import main
+
+    def bickd(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["cache", *arguments])
+        assert ended.value.code == 0
+
+    compiler(tmp_path, monkeypatch, "exit 1")
+    with pytest.raises(KernelError, match="`bickd cache clear kernels` lets the next run try again"):
+        built()
+    bickd("list")
+    assert f"0 kernel libraries, 0.0 MB in {folder}" in capsys.readouterr().out
+    bickd("clear", "kernels")
+    assert not list(folder.glob("*.failed"))
+    compiler(tmp_path, monkeypatch, WRITES.format(count=tmp_path / "count"))
+    path = built()
+    bickd("list")
+    assert "1 kernel libraries, 0.0 MB in" in capsys.readouterr().out
+    bickd("clear")  # views alone
+    assert path.exists()
+    bickd("clear", "kernels")
+    assert not path.exists()
 
 
 def test_what_is_there_needs_no_compiler(folder, tmp_path, monkeypatch):
