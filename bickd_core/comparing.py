@@ -29,6 +29,7 @@ from bickd_core.geometry import (
     summarise,
 )
 from bickd_core.layouts import stored_layout
+from bickd_core.over_seeds import AccuracyOverSeeds, accuracy_over_seeds, siblings
 from bickd_core.predictions import Predictions, PredictionsError, align
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
@@ -144,6 +145,7 @@ class MeasuredComparison(Aligned[Measured]):
     temperature: float
     order: np.ndarray
     pictures: Thumbnails
+    library: Library
 
     def focus(self) -> Measured:
         """The student that sentences are about: BicKD where it is there, else the last one."""
@@ -181,6 +183,13 @@ class MeasuredComparison(Aligned[Measured]):
             return None
         right = [(m.predictions.predicted == self.labels).astype(np.float64) for m in (a, b)]
         return paired_mean_difference(right[0], right[1], self.labels)
+
+    def accuracy_over_seeds(self, a: Measured, b: Measured) -> AccuracyOverSeeds | None:
+        """The same over the seeds of both recipes, where the library has several of each."""
+        if self.teacher.key in (a.key, b.key):
+            return None
+        ours, theirs = (siblings(self.library, model.key, self.split) for model in (a, b))
+        return accuracy_over_seeds(self.teacher.predictions, ours, theirs)
 
 
 def check_same_data(infos: Sequence[RunInfo]) -> None:
@@ -243,6 +252,7 @@ def measure(
         n_each=aligned.n_each,
         order=cluster_order(class_geometry(first.probabilities(ORDER_TEMPERATURE)).gram),
         pictures=Thumbnails.for_dataset(infos[0].dataset, split, shelf=shelf if shelf.exists() else None),
+        library=library,
     )
 
 

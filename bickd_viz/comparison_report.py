@@ -23,6 +23,7 @@ from bickd_viz.charts import (
 from bickd_viz.exhibit import Exhibit, file_name
 from bickd_viz.report import Figures, Part, Report, Section, versions
 from bickd_viz.report_tables import FIGURES, compared_table, figures_table
+from bickd_viz.seeds_text import accuracy_note
 from bickd_viz.theme import ModelStyle, model_styles
 
 _CARDS = 4
@@ -99,7 +100,8 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
     gain = of.accuracy_difference(student, other)
     if gain is not None and mine.accuracy is not None and theirs.accuracy is not None:
         ours, their_own = mine.accuracy.estimate, theirs.accuracy.estimate
-        note += " " + text.comparison_sentence("Accuracy", student.name, other.called, ours, their_own, gain)
+        over = of.accuracy_over_seeds(student, other)
+        note += " " + accuracy_note(student.name, other.called, ours, their_own, gain, over)
     if any(m.kind == "bickd" for m in (student, other)):
         note += " BicKD here is a reconstruction from the paper's abstract."
     return title, note

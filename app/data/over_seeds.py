@@ -9,8 +9,9 @@ import streamlit as st
 
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, with_predictions
-from app.data.seeds import one_a_seed, recipe
-from bickd_core.geometry import Interval, mean_entropy_at, paired_mean_difference, point_figures
+from bickd_core import over_seeds as core
+from bickd_core.geometry import mean_entropy_at, point_figures
+from bickd_core.over_seeds import AccuracyOverSeeds, one_a_seed, recipe
 from bickd_core.predictions import align
 from bickd_core.runs import RunFolder, Split
 
@@ -33,7 +34,7 @@ def over_seeds(of: Comparison, temperature: float) -> list[tuple[Model, OverSeed
     alike = _by_recipe(of.split)
     found = []
     for own, model in {recipe(model.info): model for model in reversed(of.students)}.items():
-        runs = one_a_seed([model.run, *alike.get(own, ())])
+        runs = one_a_seed([model.run, *alike.get(own, ())], info)
         if len(runs) > 1:
             marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
             found.append((model, _over_seeds(of.teacher.mark, tuple(marks), temperature)))
@@ -47,51 +48,29 @@ def _by_recipe(split: Split) -> dict[object, list[RunFolder]]:
     return alike
 
 
-@dataclass(frozen=True)
-class AccuracyOverSeeds:
-    """Two recipes' accuracies, each the mean over `seeds` runs; the difference is over images, of each image's mean."""
-
-    seeds: tuple[int, int]
-    ours: float
-    theirs: float
-    difference: Interval
-
-
 def accuracy_over_seeds(of: Comparison, a: Model, b: Model) -> AccuracyOverSeeds | None:
-    """Accuracy of a's recipe and of b's over their seeds, on the comparison's samples.
-
-    None where one of them has a single run, samples have no labels, or a run lacks some of the samples.
-    """
-    if of.labels is None:
+    """Accuracy of a's recipe and of b's over their seeds, on the comparison's samples; None where there is none."""
+    if a.is_teacher or b.is_teacher:
         return None
     alike = _by_recipe(of.split)
-    groups = [
-        one_a_seed([model.run, *alike.get(recipe(model.info), ())])
+    ours, theirs = (
+        tuple(
+            sorted(
+                fingerprint(run.predictions_path(of.split))
+                for run in one_a_seed([model.run, *alike.get(recipe(model.info), ())], info)
+            )
+        )
         for model in (a, b)
-        if not model.is_teacher
-    ]
-    if len(groups) < 2 or any(len(group) < 2 for group in groups):
-        return None
-    marks = [tuple(sorted(fingerprint(run.predictions_path(of.split)) for run in group)) for group in groups]
-    return _accuracy_over_seeds(of.key, marks[0], marks[1], of)
+    )
+    return _accuracy_over_seeds(of.key, ours, theirs, of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _accuracy_over_seeds(
     key: str, ours: tuple[Fingerprint, ...], theirs: tuple[Fingerprint, ...], _of: Comparison
 ) -> AccuracyOverSeeds | None:
-    right, labels = [], None
-    for marks in (ours, theirs):
-        pairs = [align([_of.teacher.predictions, predictions_at(mark)]).predictions for mark in marks]
-        if any(len(own) < _of.n for own, _ in pairs):
-            return None
-        labels = pairs[0][0].labels
-        right.append(np.mean([run.predicted == labels for _, run in pairs], axis=0))
-    assert labels is not None
-    difference = paired_mean_difference(right[0], right[1], labels)
-    return AccuracyOverSeeds(
-        (len(ours), len(theirs)), float(right[0].mean()), float(right[1].mean()), difference
-    )
+    first, second = ([predictions_at(mark) for mark in marks] for marks in (ours, theirs))
+    return core.accuracy_over_seeds(_of.teacher.predictions, first, second)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

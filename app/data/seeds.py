@@ -12,6 +12,7 @@ import streamlit as st
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, library
 from bickd_core.geometry import overlap, softmax
+from bickd_core.over_seeds import one_a_seed, recipe
 from bickd_core.predictions import PredictionsError, align
 from bickd_core.runs import RunError, RunFolder, RunInfo
 
@@ -43,30 +44,13 @@ class SeedGroup:
     minutes: Spread
 
 
-def recipe(about: RunInfo) -> tuple[object, ...]:
-    """What two runs share when they differ in their seeds alone; a run that was not trained here is alone."""
-    if about.config is None:
-        return (about.name, about.created)
-    config = about.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
-    return (None if about.teacher is None else about.teacher.weights_sha256, repr(config))
-
-
-def one_a_seed(runs: Iterable[RunFolder]) -> list[RunFolder]:
-    """The runs without those that repeat the seeds of an earlier one: such a pair says nothing of the spread."""
-    found: dict[object, RunFolder] = {}
-    for run in runs:
-        config = info(run).config
-        found.setdefault(run.key if config is None else config.seeds, run)
-    return list(found.values())
-
-
 def seed_groups(runs: Iterable[RunFolder]) -> list[SeedGroup]:
     """Every recipe with two seeds or more among runs that have predictions on test, in the order of the first ones."""
     by_recipe: dict[tuple[object, ...], list[RunFolder]] = {}
     for run in runs:
         if run.has_predictions("test") and info(run).config is not None:
             by_recipe.setdefault(recipe(info(run)), []).append(run)
-    groups = [one_a_seed(alike) for alike in by_recipe.values()]
+    groups = [one_a_seed(alike, info) for alike in by_recipe.values()]
     return [_group(group) for group in groups if len(group) > 1]
 
 

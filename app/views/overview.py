@@ -23,6 +23,7 @@ from bickd_core.geometry import Interval
 from bickd_viz import colouring, text
 from bickd_viz.charts import Row, whisker_html
 from bickd_viz.geometry_text import telling_pair_title
+from bickd_viz.seeds_text import accuracy_note
 
 
 def show() -> None:
@@ -75,25 +76,14 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
         baseline_matched=_estimate(theirs.overlap_matched),
     )
     gain = data.accuracy_difference(of, student, against)
-    over = data.accuracy_over_seeds(of, student, against)
     if gain is not None and mine.accuracy is not None and theirs.accuracy is not None:
-        note += " " + text.comparison_sentence(
-            "Accuracy" if over is None else "Accuracy of these two",
+        note += " " + accuracy_note(
             student.name,
             against.called,
             mine.accuracy.estimate,
             theirs.accuracy.estimate,
             gain,
-        )
-    if over is not None:
-        many = " and ".join(str(count) for count in dict.fromkeys(over.seeds))
-        note += " " + text.comparison_sentence(
-            f"Over {many} seeds of each",
-            student.name,
-            against.called,
-            over.ours,
-            over.theirs,
-            over.difference,
+            data.accuracy_over_seeds(of, student, against),
         )
     if "bickd" in (student.kind, against.kind):
         note += " BicKD here is a reconstruction from the paper's abstract."

@@ -10,7 +10,7 @@ import pytest
 
 from app import data
 from app.components.seed_table import seed_row
-from app.data.seeds import one_a_seed, recipe
+from bickd_core.over_seeds import one_a_seed, recipe
 from bickd_core.runs import Library
 from bickd_core.training.config import Seeds
 

@@ -98,6 +98,7 @@ def test_figures_stand_with_their_intervals_and_runs_with_their_seeds(made, meas
     assert made.compared.iloc[1]["seeds (weights / order / augmentation)"] == "0 / 0 / 0"
     assert "KD" in made.title
     assert "1,208 test images" in made.note
+    assert "Over 3 seeds of each: " in made.note
     assert "T = 2" in made.sections[0].sentence
 
 
