@@ -1,11 +1,12 @@
 // ReLU(batch norm(x) + addend) in training, forward and backward, in two passes over the maps each.
 //
-//   mean_c = sum_r x_rc / R,   var_c = sum_r x_rc^2 / R - mean_c^2,   h = (x - mean) / sqrt(var + eps)
+//   mean_c = p_c + sum_r (x_rc - p_c) / R,   var_c = sum_r (x_rc - p_c)^2 / R - (mean_c - p_c)^2
+//   h = (x - mean) / sqrt(var + eps)
 //   y = max(0, gamma h + beta + addend)
 //   g = dy where y > 0, else 0;   d addend = g,   d beta = sum_r g,   d gamma = sum_r g h
 //   dx = gamma / sqrt(var + eps) * (g - d beta / R - h d gamma / R)
 //
-// R = B H W pixels, C channels. Maps are float32 or bfloat16 in torch's channels-last order, so that a pixel's channels
+// R = B H W pixels, C channels; p, the first pixel, is taken off so that a mean far from 0 costs no digits. Maps are float32 or bfloat16 in torch's channels-last order, so that a pixel's channels
 // lie side by side; sums are float32 within a chunk of rows and float64 over chunks. Chunks do not follow the number of
 // threads, so neither do the results. What is not a number stays so.
 #include <ATen/Parallel.h>
@@ -116,13 +117,20 @@ void forward(const Tensor& x_, const Tensor& add_, Tensor& y_, const float* gamm
   const S* x = static_cast<const S*>(x_.const_data_ptr());
   const S* add = ADD ? static_cast<const S*>(add_.const_data_ptr()) : nullptr;
   S* y = static_cast<S*>(y_.mutable_data_ptr());
+  std::vector<float> pivot(width);
+  for (int64_t c = 0; c < rows.channels; ++c) {
+    const float first = widen(x[c]);
+    pivot[c] = std::isfinite(first) ? first : 0;
+  }
+  rows.repeat(pivot);
   const auto total = column_sums(rows, [&](int64_t k, auto columns, int64_t c, float* out) {
     constexpr int W = decltype(columns)::value;
-    float sum[W] = {}, squares[W] = {};
+    float sum[W] = {}, squares[W] = {}, p[W];
+    std::copy_n(pivot.data() + c, W, p);
     const S* row = x + k * CHUNK * width + c;
     for (int64_t r = rows.rows_of(k, k + 1); r > 0; --r, row += width)
       for (int j = 0; j < W; ++j) {
-        const float v = widen(row[j]);
+        const float v = widen(row[j]) - p[j];
         sum[j] += v;
         squares[j] += v * v;
       }
@@ -132,8 +140,8 @@ void forward(const Tensor& x_, const Tensor& add_, Tensor& y_, const float* gamm
   std::vector<float> scale(width), shift(width);
   const double n = static_cast<double>(rows.pixels);
   for (int64_t c = 0; c < rows.channels; ++c) {
-    const double m = total[c] / n, difference = total[rows.channels + c] / n - m * m;
-    const double variance = difference < 0 ? 0 : difference;
+    const double off = total[c] / n, difference = total[rows.channels + c] / n - off * off;
+    const double m = pivot[c] + off, variance = difference < 0 ? 0 : difference;
     const double inv = 1 / std::sqrt(variance + eps);
     mean[c] = static_cast<float>(m);
     inverse[c] = static_cast<float>(inv);
@@ -173,9 +181,13 @@ void backward(const Tensor& dy_, const Tensor& x_, const Tensor& y_, Tensor& dx_
   const S* y = static_cast<const S*>(y_.const_data_ptr());
   S* dx = static_cast<S*>(dx_.mutable_data_ptr());
   S* dadd = ADD ? static_cast<S*>(dadd_.mutable_data_ptr()) : nullptr;
+  std::vector<float> means(width);
+  std::copy_n(mean, rows.channels, means.data());
+  rows.repeat(means);
   const auto total = column_sums(rows, [&](int64_t k, auto columns, int64_t c, float* out) {
     constexpr int W = decltype(columns)::value;
-    float sum[W] = {}, products[W] = {};
+    float sum[W] = {}, products[W] = {}, m[W];
+    std::copy_n(means.data() + c, W, m);
     int64_t o = k * CHUNK * width + c;
     for (int64_t r = rows.rows_of(k, k + 1); r > 0; --r, o += width) {
 #pragma GCC ivdep
@@ -184,7 +196,7 @@ void backward(const Tensor& dy_, const Tensor& x_, const Tensor& y_, Tensor& dx_
         const float g = widen(y[o + j]) <= 0 ? 0 : came;
         if (ADD) dadd[o + j] = narrow<S>(g);
         sum[j] += g;
-        products[j] += g * widen(x[o + j]);
+        products[j] += g * (widen(x[o + j]) - m[j]);
       }
     }
     std::copy_n(sum, W, out + c);
@@ -193,7 +205,7 @@ void backward(const Tensor& dy_, const Tensor& x_, const Tensor& y_, Tensor& dx_
   std::vector<float> of_g(width), of_x(width), rest(width);
   const double n = static_cast<double>(rows.pixels);
   for (int64_t c = 0; c < rows.channels; ++c) {
-    const double g = total[c], gh = (total[rows.channels + c] - mean[c] * g) * inverse[c];
+    const double g = total[c], gh = total[rows.channels + c] * inverse[c];
     const double k = static_cast<double>(gamma[c]) * inverse[c];
     dgamma[c] = static_cast<float>(gh);
     dbeta[c] = static_cast<float>(g);

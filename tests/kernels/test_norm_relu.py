@@ -98,6 +98,24 @@ def test_it_says_what_the_formula_says(batch, channels, size, added, dtype):
     assert int(norm.num_batches_tracked) == 1
 
 
+@pytest.mark.parametrize("shift", [-1000.0, 300.0])
+def test_a_mean_far_from_zero_costs_no_digits(shift):
+    shape = (8, 16, 8, 8)
+    x, dy = maps(shape, torch.float32, 1, shift=shift), maps(shape, torch.float32, 2)
+    norm = norm_of(16)
+    gamma, beta = (p.detach().double().numpy() for p in (norm.weight, norm.bias))
+    before = norm.running_var.double().numpy()
+    y, dx, dgamma, dbeta, _, _, variance = slow(x, gamma, beta, None, dy, norm.eps)
+    found, (grad,) = run(norm, x, None, dy)
+    close(found, y, torch.float32, far=20)  # x itself has so many digits only
+    close(norm.running_var, 0.9 * before + 0.1 * variance, torch.float32)
+    same = (found > 0).numpy() == (y > 0)
+    assert same.mean() > 0.999
+    assert np.abs(grad.numpy() - dx)[same].max() < 1e-2 * np.abs(dx).max()
+    close(norm.weight.grad, dgamma, torch.float32, far=200)
+    close(norm.bias.grad, dbeta, torch.float32, far=200)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     batch=st.integers(1, 6),
