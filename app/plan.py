@@ -11,7 +11,7 @@ from app.training import build_config, plan_sentence, train_images
 from bickd_core.data import dataset_info
 from bickd_core.launch import local
 from bickd_core.models.catalogue import MODELS
-from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, Options
+from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, Options, own_rate
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.start import default_name
@@ -149,7 +149,7 @@ def uses_own_rates(form: Mapping[str, Any]) -> bool:
 def have_own_rates(configs: Iterable[TrainConfig]) -> bool:
     """Whether these runs have the rates that `uses_own_rates` gives them."""
     return all(
-        config.optimizer.kind == "sgd" and config.optimizer.lr == METHODS[method_of(config.objective)].rate
+        config.optimizer.kind == "sgd" and config.optimizer.lr == own_rate(config.objective)
         for config in configs
     )
 

@@ -29,7 +29,7 @@ from bickd_core.geometry import (
     summarise,
 )
 from bickd_core.layouts import stored_layout
-from bickd_core.over_seeds import AccuracyOverSeeds, accuracy_over_seeds, siblings
+from bickd_core.over_seeds import ComparedOverSeeds, compare_over_seeds, siblings
 from bickd_core.predictions import Predictions, PredictionsError, align
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
@@ -184,12 +184,12 @@ class MeasuredComparison(Aligned[Measured]):
         right = [(m.predictions.predicted == self.labels).astype(np.float64) for m in (a, b)]
         return paired_mean_difference(right[0], right[1], self.labels)
 
-    def accuracy_over_seeds(self, a: Measured, b: Measured) -> AccuracyOverSeeds | None:
+    def compare_over_seeds(self, a: Measured, b: Measured) -> ComparedOverSeeds | None:
         """The same over the seeds of both recipes, where the library has several of each."""
         if self.teacher.key in (a.key, b.key):
             return None
         ours, theirs = (siblings(self.library, model.key, self.split) for model in (a, b))
-        return accuracy_over_seeds(self.teacher.predictions, ours, theirs)
+        return compare_over_seeds(self.teacher.predictions, ours, theirs)
 
 
 def check_same_data(infos: Sequence[RunInfo]) -> None:

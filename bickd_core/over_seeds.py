@@ -40,38 +40,51 @@ def siblings(library: Library, key: str, split: Split) -> list[Predictions]:
 
 
 @dataclass(frozen=True)
-class AccuracyOverSeeds:
-    """Two recipes' accuracies, each the mean over its runs, of which `seeds` says how many.
+class Share:
+    """A share of samples in two recipes, each the mean over its runs.
 
     difference: ours - theirs, with its interval over samples, a sample's score being the mean over a recipe's runs.
     """
 
-    seeds: tuple[int, int]
     ours: float
     theirs: float
     difference: Interval
 
 
-def accuracy_over_seeds(
-    samples: Predictions, ours: Sequence[Predictions], theirs: Sequence[Predictions]
-) -> AccuracyOverSeeds | None:
-    """Compare two recipes on the samples of `samples`, which may be any model's.
+@dataclass(frozen=True)
+class ComparedOverSeeds:
+    """Two recipes over their seeds, of which `seeds` says how many: accuracy, and agreement with the teacher."""
+
+    seeds: tuple[int, int]
+    accuracy: Share
+    agreement: Share
+
+
+def compare_over_seeds(
+    teacher: Predictions, ours: Sequence[Predictions], theirs: Sequence[Predictions]
+) -> ComparedOverSeeds | None:
+    """Compare two recipes on the teacher's samples.
 
     None where a recipe has one run only, the samples have no labels, or a run lacks some of them.
     """
-    if samples.labels is None or min(len(ours), len(theirs)) < 2:
+    if teacher.labels is None or min(len(ours), len(theirs)) < 2:
         return None
-    right = []
-    for runs in (ours, theirs):
-        pairs = [align([samples, run]).predictions for run in runs]
-        if any(len(own) < len(samples) for own, _ in pairs):
-            return None
-        labels = pairs[0][0].labels
-        right.append(np.mean([run.predicted == labels for _, run in pairs], axis=0))
+    pairs = [[align([teacher, run]).predictions for run in runs] for runs in (ours, theirs)]
+    if any(len(own) < len(teacher) for group in pairs for own, _ in group):
+        return None
+    labels = pairs[0][0][0].labels
     assert labels is not None
-    return AccuracyOverSeeds(
-        (len(ours), len(theirs)),
-        float(right[0].mean()),
-        float(right[1].mean()),
-        paired_mean_difference(right[0], right[1], labels),
+    right, alike = (
+        [np.mean([hits(own, run) for own, run in group], axis=0) for group in pairs]
+        for hits in (
+            lambda own, run: run.predicted == labels,
+            lambda own, run: run.predicted == own.predicted,
+        )
     )
+    return ComparedOverSeeds(
+        (len(ours), len(theirs)), _share(right[0], right[1], labels), _share(alike[0], alike[1], labels)
+    )
+
+
+def _share(ours: np.ndarray, theirs: np.ndarray, labels: np.ndarray) -> Share:
+    return Share(float(ours.mean()), float(theirs.mean()), paired_mean_difference(ours, theirs, labels))

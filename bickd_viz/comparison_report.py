@@ -100,7 +100,7 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
     gain = of.accuracy_difference(student, other)
     if gain is not None and mine.accuracy is not None and theirs.accuracy is not None:
         ours, their_own = mine.accuracy.estimate, theirs.accuracy.estimate
-        over = of.accuracy_over_seeds(student, other)
+        over = of.compare_over_seeds(student, other)
         note += " " + accuracy_note(student.name, other.called, ours, their_own, gain, over)
     if any(m.kind == "bickd" for m in (student, other)):
         note += " BicKD here is a reconstruction from the paper's abstract."

@@ -58,7 +58,7 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
     precision = first.device.split(", ")[1] if ", " in first.device else first.precision
     lines = [
         "## What bf16 and pools of views cost\n",
-        f"KD again, {first.epochs} epochs on {first.dataset} as above, with one setting "
+        f"KD again, {first.epochs} epochs on {first.dataset} at the learning rate {first.optimizer['lr']:g} that all had at first, with one setting "
         f"changed. The base is the KD of the sweep: {precision}, a new augmented view of every image in each epoch. "
         "Differences are on the same test images and seeds: of the means over seeds, with an interval over images, and in "
         "brackets in how many seeds it has this sign.\n",

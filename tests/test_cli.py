@@ -327,7 +327,7 @@ def test_decoded_images_are_listed_with_whether_their_source_is_there(bickd, dec
     words = re.sub(r"[│\s]+", " ", out)
     assert re.search(r" 10, 16 40 0\.0 there [0-9a-f]{16} ", words)
     assert re.search(r" 10 40 0\.0 gone [0-9a-f]{16} ", words)
-    assert re.search(r"0\.0 MB are decoded images in \S+/own\n$", out)
+    assert re.search(r"0\.0 MB are decoded images in \S+/own\n", out)
 
 
 def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(bickd, decoded, make_run):

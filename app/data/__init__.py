@@ -78,7 +78,7 @@ from app.data.maps import (
     third_class,
 )
 from app.data.mixed import By, MixedPair, mixed_pairs
-from app.data.over_seeds import OverSeeds, accuracy_over_seeds, over_seeds
+from app.data.over_seeds import OverSeeds, compare_over_seeds, over_seeds
 from app.data.runs import (
     BASE,
     DEFAULT_DATASET,
@@ -123,7 +123,6 @@ __all__ = [
     "OverSeeds",
     "SeedGroup",
     "accuracy_difference",
-    "accuracy_over_seeds",
     "best_temperature",
     "calibration",
     "calibration_gap",
@@ -132,6 +131,7 @@ __all__ = [
     "chance",
     "class_groups",
     "class_order",
+    "compare_over_seeds",
     "comparison",
     "courses",
     "cross",

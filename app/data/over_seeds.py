@@ -11,7 +11,7 @@ from app.data.comparison import Comparison, Model, predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, with_predictions
 from bickd_core import over_seeds as core
 from bickd_core.geometry import mean_entropy_at, point_figures
-from bickd_core.over_seeds import AccuracyOverSeeds, one_a_seed, recipe
+from bickd_core.over_seeds import ComparedOverSeeds, one_a_seed, recipe
 from bickd_core.predictions import align
 from bickd_core.runs import RunFolder, Split
 
@@ -48,8 +48,8 @@ def _by_recipe(split: Split) -> dict[object, list[RunFolder]]:
     return alike
 
 
-def accuracy_over_seeds(of: Comparison, a: Model, b: Model) -> AccuracyOverSeeds | None:
-    """Accuracy of a's recipe and of b's over their seeds, on the comparison's samples; None where there is none."""
+def compare_over_seeds(of: Comparison, a: Model, b: Model) -> ComparedOverSeeds | None:
+    """Accuracy and agreement of a's recipe and of b's over their seeds; None where one has a single run."""
     if a.is_teacher or b.is_teacher:
         return None
     alike = _by_recipe(of.split)
@@ -62,15 +62,15 @@ def accuracy_over_seeds(of: Comparison, a: Model, b: Model) -> AccuracyOverSeeds
         )
         for model in (a, b)
     )
-    return _accuracy_over_seeds(of.key, ours, theirs, of)
+    return _compare_over_seeds(of.key, ours, theirs, of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _accuracy_over_seeds(
+def _compare_over_seeds(
     key: str, ours: tuple[Fingerprint, ...], theirs: tuple[Fingerprint, ...], _of: Comparison
-) -> AccuracyOverSeeds | None:
+) -> ComparedOverSeeds | None:
     first, second = ([predictions_at(mark) for mark in marks] for marks in (ours, theirs))
-    return core.accuracy_over_seeds(_of.teacher.predictions, first, second)
+    return core.compare_over_seeds(_of.teacher.predictions, first, second)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

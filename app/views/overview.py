@@ -83,7 +83,7 @@ def _finding(of: data.Comparison, student: data.Model, other: data.Model | None,
             mine.accuracy.estimate,
             theirs.accuracy.estimate,
             gain,
-            data.accuracy_over_seeds(of, student, against),
+            data.compare_over_seeds(of, student, against),
         )
     if "bickd" in (student.kind, against.kind):
         note += " BicKD here is a reconstruction from the paper's abstract."

@@ -1,6 +1,6 @@
 """What each objective is made of: its options with ranges and published defaults, without torch."""
 
-from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, Preset, Variant
+from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, Preset, Variant, own_rate
 from bickd_core.presets.features import CRDOptions, PKTOptions, RKDOptions, SPOptions
 from bickd_core.presets.logits import (
     BicKDOptions,
@@ -31,4 +31,5 @@ __all__ = [
     "RKDOptions",
     "SPOptions",
     "Variant",
+    "own_rate",
 ]

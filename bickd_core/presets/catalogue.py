@@ -186,3 +186,13 @@ VARIANTS: dict[str, Variant] = {
         ),
     )
 }
+
+
+def own_rate(objective: Options) -> float:
+    """The learning rate of the variant that has these very options, else of the objective's preset; see `Preset`.
+
+    >>> own_rate(KDOptions()), own_rate(DISTOptions(beta=1.0))
+    (0.4, 0.025)
+    """
+    variant = next((one for one in VARIANTS.values() if one.options == objective), None)
+    return PRESETS[objective.kind].rate if variant is None else variant.rate

@@ -38,6 +38,8 @@ class Sweep:
     """TEACHER:MODEL, a finished run and the model of its students."""
     shared_augmentation: bool = False
     """All seeds take the first one's augmentation stream: for exploring, the deviation over seeds is then too small."""
+    own_rates: bool = False
+    """Each method at the learning rate that did best for it on caltech95 (docs/results.md), in place of one for all."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     results: Path | None = None
     """Add a line of figures to this JSONL file for every finished run, as it comes. Runs that have a line there, with
@@ -88,7 +90,7 @@ class Sweep:
         if self.file is not None:
             unset = Sweep()
             given = [name for name, value in typed.items() if value != getattr(unset, name)]
-            given += ["shared_augmentation"] if self.shared_augmentation else []
+            given += [flag for flag in ("shared_augmentation", "own_rates") if getattr(self, flag)]
             given += [name for name, value in shared.items() if value != values(unset.train)[name]]
             if given:
                 flag = f"--{given[0].replace('_', '-')}"
@@ -102,6 +104,7 @@ class Sweep:
                 **typed,
                 "pairs": [_pair(each) for each in self.pairs],
                 "shared_augmentation": self.shared_augmentation,
+                "own_rates": self.own_rates,
                 "train": shared,
             }
         )

@@ -15,7 +15,7 @@ from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
 from bickd_core.naming import not_known
-from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions
+from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, own_rate
 from bickd_core.run_info import NAME, RunError, check_name
 from bickd_core.training.config import Seeds, TrainConfig, one_sentence
 
@@ -99,6 +99,10 @@ class Sweep(_Strict):
     methods: tuple[Annotated[Method, BeforeValidator(_method)], ...] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     shared_augmentation: bool = False
+    own_rates: bool = Field(
+        False,
+        description="each method at its preset's learning rate in place of the shared one, where its `train` has no optimizer",
+    )
     train: dict[str, Any] = Field({}, description="what all runs share: fields of a run's config")
 
     @validator(mode="after")
@@ -141,7 +145,15 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     common = []
     for method in sweep.methods:
         shared = Shared.model_validate({**sweep.train, **method.train})
-        common.append({name: getattr(shared, name) for name in shared.model_fields_set})
+        settings = {name: getattr(shared, name) for name in shared.model_fields_set}
+        if sweep.own_rates and "optimizer" not in method.train:
+            if shared.optimizer.kind != "sgd":  # type: ignore[attr-defined]
+                raise ValueError(
+                    f"own_rates are learning rates of sgd, got the optimizer {shared.optimizer.kind}; leave one of them out."  # type: ignore[attr-defined]
+                )
+            rate = own_rate(method.objective)
+            settings["optimizer"] = shared.optimizer.model_copy(update={"lr": rate})  # type: ignore[attr-defined]
+        common.append(settings)
     found = []
     for seed in sweep.seeds:
         seeds = Seeds.all(seed)

@@ -35,6 +35,8 @@ class Race:
     """All three seeds of all runs."""
     name: str = "race"
     """Start of the runs' names."""
+    own_rates: bool = False
+    """Each method at the learning rate that did best for it on caltech95 (docs/results.md), in place of one for all."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     background: bool = False
     """Start a worker process and return at once."""
@@ -64,6 +66,7 @@ class Race:
                 "pairs": [{"teacher": self.teacher, "student": self.arch}],
                 "methods": self.methods,
                 "seeds": [self.seed],
+                "own_rates": self.own_rates,
                 "train": values(self.train),
             }
         )

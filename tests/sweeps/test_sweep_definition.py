@@ -68,6 +68,20 @@ def test_one_kind_may_come_twice_with_other_options():
     assert (found[1].method, found[1].title) == ("bickd, columns alone", "bickd, columns alone, seed 0")
 
 
+def test_each_method_may_have_its_presets_learning_rate():
+    own = {"objective": {"kind": "dist"}, "train": {"optimizer": {"kind": "sgd", "lr": 0.3}}}
+    methods = ["kd", "kd-standardize", "bickd", own]
+    shared = {"optimizer": {"kind": "sgd", "lr": 0.07, "momentum": 0.5}}
+    runs = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0], own_rates=True, train=shared)))
+    rates = [PRESETS["kd"].rate, VARIANTS["kd-standardize"].rate, PRESETS["bickd"].rate, 0.3]
+    assert [run.config.optimizer.lr for run in runs] == rates
+    assert [run.config.optimizer.momentum for run in runs] == [0.5, 0.5, 0.5, 0.9]
+    plain = planned_runs(Sweep.model_validate(sweep(methods=methods[:3], seeds=[0], train=shared)))
+    assert [run.config.optimizer.lr for run in plain] == [0.07] * 3
+    with pytest.raises(ValueError, match="own_rates are learning rates of sgd, got the optimizer adamw"):
+        Sweep.model_validate(sweep(own_rates=True, train={"optimizer": {"kind": "adamw"}}))
+
+
 def test_a_method_may_have_settings_of_its_own():
     faster = {
         "label": "kd-fast",
