@@ -31,7 +31,7 @@ from bickd_core.geometry import (
 from bickd_core.layouts import stored_layout
 from bickd_core.over_seeds import ComparedOverSeeds, compare_over_seeds, siblings
 from bickd_core.predictions import Predictions, PredictionsError, align
-from bickd_core.presets import PRESETS
+from bickd_core.presets import PRESETS, variant_of
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 
 ORDER_TEMPERATURE = 4.0  # of the clusters that put classes in order, as on the pages
@@ -300,7 +300,7 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
         own: which of them are one's own; none where it is left out.
     """
     mine = list(own) or [False] * len(infos)
-    short = ["teacher", *(info.title or _method(info) for info in infos[1:])]
+    short = ["teacher", *(info.title or short_method(info) for info in infos[1:])]
     names = []
     for i, info in enumerate(infos):
         alike = [infos[k] for k, name in enumerate(short) if name == short[i] and not mine[k] and k]
@@ -321,14 +321,18 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
     ]
 
 
-def _method(info: RunInfo) -> str:
-    """The method as the field writes it; the run's name where the method is not known."""
-    return info.name if info.config is None else SHORT.get(info.objective, info.objective.upper())
+def short_method(info: RunInfo) -> str:
+    """The method, or the published variant of it, as the field writes it; the run's name where it is not known."""
+    if info.config is None:
+        return info.name
+    variant = variant_of(info.config.objective)
+    return SHORT.get(info.objective, info.objective.upper()) if variant is None else variant.short
 
 
 def run_word(info: RunInfo) -> str:
     """A run's name without its data and objective, which stand beside it: "resnet8-s0" of "caltech95-resnet8-kd-s0"."""
     said = f"-{info.name}-"
-    for part in (short_name(info.dataset), info.objective):
+    variant = None if info.config is None else variant_of(info.config.objective)
+    for part in (short_name(info.dataset), *([] if variant is None else [variant.name]), info.objective):
         said = said.replace(f"-{part}-", "-", 1)
     return said.strip("-") or info.name

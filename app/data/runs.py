@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.state import MAX_STUDENTS, ViewState
-from bickd_core.comparing import SHORT
+from bickd_core.comparing import short_method
 from bickd_core.data import called
 from bickd_core.presets import PRESETS
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
@@ -60,7 +60,7 @@ def label(run: RunFolder) -> str:
         return about.title
     if about.role == "teacher":
         return "teacher"
-    return SHORT.get(about.objective, about.name)
+    return short_method(about)
 
 
 def described(key: str) -> str:
@@ -70,12 +70,12 @@ def described(key: str) -> str:
     except RunError:
         return f"{key} (not there)"
     if "/" not in key:
-        method = SHORT.get(about.objective)
-        return f"{method} ({key})" if about.role == "student" and method else key
+        known = about.role == "student" and about.config is not None
+        return f"{short_method(about)} ({key})" if known else key
     if about.role == "teacher":
         return f"{about.arch} · {called(about.dataset)}"
     seed = "" if about.seed is None else f" s{about.seed}"
-    return f"{SHORT.get(about.objective, about.name)}{seed} · {about.arch}"
+    return f"{short_method(about)}{seed} · {about.arch}"
 
 
 def with_predictions(split: Split) -> list[RunFolder]:

@@ -1,6 +1,14 @@
 """What each objective is made of: its options with ranges and published defaults, without torch."""
 
-from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, Preset, Variant, own_rate
+from bickd_core.presets.catalogue import (
+    PRESETS,
+    VARIANTS,
+    ObjectiveOptions,
+    Preset,
+    Variant,
+    own_rate,
+    variant_of,
+)
 from bickd_core.presets.features import CRDOptions, PKTOptions, RKDOptions, SPOptions
 from bickd_core.presets.logits import (
     BicKDOptions,
@@ -32,4 +40,5 @@ __all__ = [
     "SPOptions",
     "Variant",
     "own_rate",
+    "variant_of",
 ]

@@ -57,10 +57,12 @@ class Preset:
 
 @dataclass(frozen=True)
 class Variant:
-    """A published setting of an objective that has a name of its own: options to start from, not a new kind. rate: as a preset's."""
+    """A published setting of an objective that has a name of its own: options to start from, not a new kind. rate: as a preset's.
+    short: for charts."""
 
     name: str
     title: str
+    short: str
     why: str
     citation: str
     options: Options
@@ -176,6 +178,7 @@ VARIANTS: dict[str, Variant] = {
         Variant(
             name="kd-standardize",
             title="KD, standardised logits",
+            short="KD std",
             why="KD on z-scored logits: the student copies the order and the relations, not the scale.",
             citation=(
                 "Sun, Ren, Li, Wang and Cao, CVPR 2024, arXiv 2403.01427; base temperature 2, KD weight 9, CE weight 1: "
@@ -188,11 +191,16 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
+def variant_of(objective: Options) -> Variant | None:
+    """The variant that has these very options, if there is one."""
+    return next((one for one in VARIANTS.values() if one.options == objective), None)
+
+
 def own_rate(objective: Options) -> float:
     """The learning rate of the variant that has these very options, else of the objective's preset; see `Preset`.
 
     >>> own_rate(KDOptions()), own_rate(DISTOptions(beta=1.0))
     (0.4, 0.025)
     """
-    variant = next((one for one in VARIANTS.values() if one.options == objective), None)
+    variant = variant_of(objective)
     return PRESETS[objective.kind].rate if variant is None else variant.rate

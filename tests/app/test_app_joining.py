@@ -8,7 +8,8 @@ import pytest
 
 from app.joining import change_sentence, giving_way, opened
 from app.state import ViewState
-from bickd_core.comparing import run_word, shown_names
+from bickd_core.comparing import run_word, short_method, shown_names
+from bickd_core.presets import VARIANTS
 from bickd_core.run_info import RunInfo, TeacherRef
 from bickd_core.runs import Library
 
@@ -55,6 +56,14 @@ def test_an_own_run_says_so_even_alone_and_two_alike_get_their_whole_names(known
     assert shown_names([known[TEACHER], mine], [False, True]) == ["teacher", "BicKD (resnet8-s0)"]
     names = shown_names([known[TEACHER], mine, again], [False, True, True])
     assert names == ["teacher", "BicKD (caltech95-resnet8-bickd-s0)", "BicKD (resnet8-s0)"]
+
+
+def test_a_published_variant_is_called_by_a_name_of_its_own(known):
+    plain = own(known, "caltech95-resnet8-kd-standardize-s0")
+    config = plain.config.model_copy(update={"objective": VARIANTS["kd-standardize"].options})
+    mine = plain.model_copy(update={"config": config})
+    assert shown_names([known[TEACHER], mine], [False, True]) == ["teacher", "KD std (resnet8-s0)"]
+    assert short_method(mine) == "KD std"
 
 
 def test_the_sentence_says_who_left():
