@@ -11,7 +11,7 @@ from app.training import build_config, plan_sentence, train_images
 from bickd_core.data import dataset_info
 from bickd_core.launch import local
 from bickd_core.models.catalogue import MODELS
-from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, Options, own_rate
+from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, Options, own_rate, variant_of
 from bickd_core.runs import Library, RunError, RunFolder, RunInfo
 from bickd_core.training.config import TrainConfig
 from bickd_core.training.start import default_name
@@ -29,8 +29,11 @@ class Method:
     why: str
     citation: str
     options: Options
-    rate: float
-    """The learning rate that did best on caltech95."""
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that did best on caltech95."""
+        return own_rate(self.options)
 
     @property
     def kind(self) -> str:
@@ -46,12 +49,11 @@ def _methods() -> dict[str, Method]:
             preset.why,
             preset.citation,
             preset.options.model_validate({}),
-            preset.rate,
         )
         for variant in VARIANTS.values():
             if isinstance(variant.options, preset.options):
                 found[variant.name] = Method(
-                    variant.name, variant.title, variant.why, variant.citation, variant.options, variant.rate
+                    variant.name, variant.title, variant.why, variant.citation, variant.options
                 )
     return found
 
@@ -62,7 +64,8 @@ METHODS = _methods()
 
 def method_of(objective: ObjectiveOptions) -> str:
     """The method that has these very options, or the objective's kind."""
-    return next((m.name for m in METHODS.values() if m.options == objective), objective.kind)
+    variant = variant_of(objective)
+    return objective.kind if variant is None else variant.name
 
 
 def read_seeds(typed: str) -> tuple[int, ...]:

@@ -97,10 +97,10 @@ def main() -> None:
         return
     from bickd_core.kernels.building import folder as kernels
 
+    os.environ.setdefault("BICKD_KERNELS", str(kernels()))  # compiled once, not for every benchmark
     print(machine())
     for pair in asked.pairs:
         with tempfile.TemporaryDirectory(prefix="bickd-throughput-") as folder:
-            os.environ.setdefault("BICKD_KERNELS", str(kernels()))  # compiled once, not for every benchmark
             os.environ["BICKD_CACHE"] = str(Path(folder) / "cache")
             prepare(pair, Path(folder))
             if asked.what_pays:

@@ -188,7 +188,7 @@ class MeasuredComparison(Aligned[Measured]):
         """The same over the seeds of both recipes, where the library has several of each."""
         if self.teacher.key in (a.key, b.key):
             return None
-        ours, theirs = (siblings(self.library, model.key, self.split) for model in (a, b))
+        ours, theirs = siblings(self.library, (a.key, b.key), self.split)
         return compare_over_seeds(self.teacher.predictions, ours, theirs)
 
 

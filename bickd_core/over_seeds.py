@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from bickd_core.geometry import Interval, paired_mean_difference
 from bickd_core.predictions import Predictions, align
-from bickd_core.runs import Library, RunFolder, RunInfo, Split
+from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
 
 About = Callable[[RunFolder], RunInfo]
 
@@ -31,12 +32,26 @@ def one_a_seed(runs: Iterable[RunFolder], about: About = RunFolder.info) -> list
     return list(found.values())
 
 
-def siblings(library: Library, key: str, split: Split) -> list[Predictions]:
-    """Predictions of the run with this key or folder, and of the library's others of its recipe, one a seed."""
-    run = library.locate(key)
-    own = recipe(run.info())
-    alike = [one for one in library.runs() if one.has_predictions(split) and recipe(one.info()) == own]
-    return [one.predictions(split) for one in one_a_seed([run, *alike])]
+def siblings(library: Library, keys: Sequence[str], split: Split) -> list[list[Predictions]]:
+    """For each run with one of these keys or folders: its predictions, and those of the library's others of its recipe,
+    one a seed. Each run is read once; one that cannot be read is nobody's sibling.
+    """
+    asked = [library.locate(key) for key in keys]
+    infos = {run.path: run.info() for run in asked}
+    others = []
+    for run in library.runs():
+        if run.has_predictions(split):
+            with suppress(RunError):
+                if run.path not in infos:
+                    infos[run.path] = run.info()
+                others.append(run)
+    recipes = {path: recipe(info) for path, info in infos.items()}
+    found = []
+    for run in asked:
+        alike = [other for other in others if recipes[other.path] == recipes[run.path]]
+        kept = one_a_seed([run, *alike], lambda one: infos[one.path])
+        found.append([one.predictions(split) for one in kept])
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,15 @@
 """Two recipes over their seeds: means, intervals over images, and when there is nothing to say."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from bickd_core.geometry import Interval, paired_mean_difference
-from bickd_core.over_seeds import ComparedOverSeeds, Share, compare_over_seeds
+from bickd_core.over_seeds import ComparedOverSeeds, Share, compare_over_seeds, siblings
 from bickd_core.predictions import Predictions
+from bickd_core.runs import Library
 from bickd_viz.seeds_text import accuracy_note
 
 N, C = 400, 4
@@ -49,6 +53,20 @@ def test_means_over_runs_and_the_interval_over_images():
     names = np.argsort(teacher.ids)
     said = [one.predicted[np.argsort(one.ids)] == teacher.predicted[names] for one in ours]
     assert both.agreement.ours == pytest.approx(np.mean(said))
+
+
+def test_siblings_are_the_runs_of_a_recipe_and_a_damaged_run_is_none(tmp_path):
+    shelf = Path(__file__).resolve().parent.parent / "pretrained"
+    broken = tmp_path / "own" / "broken"
+    broken.mkdir(parents=True)
+    shutil.copy(shelf / "caltech95" / "kd-s0" / "predictions-test.npz", broken)
+    (broken / "run.yaml").write_text("format: 1\nname: [")
+    library = Library(shelf, tmp_path / "own")
+    assert any(run.path == broken and run.has_predictions("test") for run in library.runs())
+    found = siblings(library, ("caltech95/kd-s1", "fashion-mnist/kd-s0"), "test")
+    assert [len(group) for group in found] == [3, 1]
+    asked = library.find("caltech95/kd-s1").predictions("test")
+    assert (found[0][0].logits == asked.logits).all()
 
 
 def test_nothing_is_said_of_a_single_run_or_of_other_samples():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +35,9 @@ def over_seeds(of: Comparison, temperature: float) -> list[tuple[Model, OverSeed
     alike = _by_recipe(of.split)
     found = []
     for own, model in {recipe(model.info): model for model in reversed(of.students)}.items():
-        runs = one_a_seed([model.run, *alike.get(own, ())], info)
-        if len(runs) > 1:
-            marks = sorted(fingerprint(run.predictions_path(of.split)) for run in runs)
-            found.append((model, _over_seeds(of.teacher.mark, tuple(marks), temperature)))
+        marks = _marks(model, alike.get(own, ()), of.split)
+        if len(marks) > 1:
+            found.append((model, _over_seeds(of.teacher.mark, marks, temperature)))
     return found[::-1]
 
 
@@ -48,20 +48,18 @@ def _by_recipe(split: Split) -> dict[object, list[RunFolder]]:
     return alike
 
 
+def _marks(model: Model, alike: Iterable[RunFolder], split: Split) -> tuple[Fingerprint, ...]:
+    """Of the predictions of a model and of the runs of its recipe, one a seed."""
+    runs = one_a_seed([model.run, *alike], info)
+    return tuple(sorted(fingerprint(run.predictions_path(split)) for run in runs))
+
+
 def compare_over_seeds(of: Comparison, a: Model, b: Model) -> ComparedOverSeeds | None:
     """Accuracy and agreement of a's recipe and of b's over their seeds; None where one has a single run."""
     if a.is_teacher or b.is_teacher:
         return None
     alike = _by_recipe(of.split)
-    ours, theirs = (
-        tuple(
-            sorted(
-                fingerprint(run.predictions_path(of.split))
-                for run in one_a_seed([model.run, *alike.get(recipe(model.info), ())], info)
-            )
-        )
-        for model in (a, b)
-    )
+    ours, theirs = (_marks(model, alike.get(recipe(model.info), ()), of.split) for model in (a, b))
     return _compare_over_seeds(of.key, ours, theirs, of)
 
 

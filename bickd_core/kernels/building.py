@@ -24,8 +24,6 @@ SOURCE = Path(__file__).with_name("norm_relu.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-shared")  # fmt: skip
 LIBRARIES = ("-ltorch", "-ltorch_cpu", "-lc10")
 SCRATCH = "compiling-"
-
-
 _TRY_AGAIN = "the kernels did not compile, see {}; `bickd cache clear kernels` lets the next run try again"
 
 
@@ -57,7 +55,8 @@ def _load(say: Callable[[str], None]) -> str | None:
     except KernelError as error:
         return str(error)
     except OSError as error:  # a library that does not load
-        return f"the compiled kernels do not load ({str(error).splitlines()[0]}); delete {folder()}"
+        why = str(error).splitlines()[0]
+        return f"the compiled kernels do not load ({why}); `bickd cache clear kernels` lets the next run try again"
     return None
 
 

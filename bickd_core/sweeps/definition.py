@@ -147,12 +147,12 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
         shared = Shared.model_validate({**sweep.train, **method.train})
         settings = {name: getattr(shared, name) for name in shared.model_fields_set}
         if sweep.own_rates and "optimizer" not in method.train:
-            if shared.optimizer.kind != "sgd":  # type: ignore[attr-defined]
+            optimizer = shared.optimizer  # type: ignore[attr-defined]
+            if optimizer.kind != "sgd":
                 raise ValueError(
-                    f"own_rates are learning rates of sgd, got the optimizer {shared.optimizer.kind}; leave one of them out."  # type: ignore[attr-defined]
+                    f"own_rates are learning rates of sgd, got the optimizer {optimizer.kind}; leave one of them out."
                 )
-            rate = own_rate(method.objective)
-            settings["optimizer"] = shared.optimizer.model_copy(update={"lr": rate})  # type: ignore[attr-defined]
+            settings["optimizer"] = optimizer.model_copy(update={"lr": own_rate(method.objective)})
         common.append(settings)
     found = []
     for seed in sweep.seeds:
