@@ -238,7 +238,7 @@ def _own_rates(form: dict[str, Any]) -> bool:
         return False
     _keep("own_rates", form["dataset"] == data.DEFAULT_DATASET)
     form["own_rates"] = st.toggle(
-        "Each method's own learning rate",
+        "Own learning rates",
         key="distill-own_rates",
         help="Of five rates the best for each method on the validation images of caltech95 (ResNet-8, batch 64, 40 epochs). "
         "One rate for all favours some methods; on other data another may be better still.",
