@@ -1,6 +1,8 @@
 # docker build -t bickd-explorer .                          the CPU build of torch
 # docker build -t bickd-explorer --build-arg TORCH=cu130 .  a CUDA build
-# docker run -p 8501:8501 -v bickd-runs:/runs bickd-explorer
+# docker run -p 127.0.0.1:8501:8501 -v bickd-runs:/runs bickd-explorer     on this machine alone
+# Under a name of its own, for everybody who reaches it (there is no login):
+# docker run -p 8501:8501 -e STREAMLIT_SERVER_ALLOWED_HOSTS=NAME -v bickd-runs:/runs bickd-explorer
 FROM python:3.12-slim-bookworm
 
 ARG TORCH=cpu
@@ -21,10 +23,10 @@ COPY requirements.txt constraints.txt pyproject.toml LICENSE README.md ./
 RUN python -m pip install --extra-index-url "https://download.pytorch.org/whl/${TORCH}" -r requirements.txt
 
 COPY bickd_core bickd_core
+COPY bickd_cli bickd_cli
 COPY bickd_viz bickd_viz
 COPY app app
 COPY pretrained pretrained
-COPY .streamlit .streamlit
 RUN python -m pip install --no-deps --editable . \
     && useradd --create-home --uid 1000 explorer \
     && mkdir /runs \

@@ -1,4 +1,6 @@
 # make app    install into .venv once, then open the app      (PORT=8501)
+# make wheel  build dist/*.whl
+# make gpu-check   check the GPU path where there is one, at most 8 minutes (GPU_CHECK=--dry-run tries it on a CPU)
 # make test   install the test tools once, then run every test (TESTS="tests/losses -x" for some)
 PYTHON ?= python3
 PORT ?= 8501
@@ -7,10 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test lint types pretrained results findings screenshots docker-lint clean
+.PHONY: app wheel test lint types pretrained results findings screenshots notebook gpu-check docker-lint clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
+
+wheel: $(VENV)/.installed-test
+	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 test: $(VENV)/.installed-test lint types docker-lint
 	$(BIN)/python tests/run.py $(TESTS)
@@ -33,9 +38,16 @@ results: $(VENV)/.installed
 
 findings: $(VENV)/.installed
 	$(BIN)/python -m pretrained.findings > docs/findings.md
+	$(BIN)/python -m pretrained.matching_rules
 
 screenshots: $(VENV)/.installed-test
 	$(BIN)/python docs/screenshots.py
+
+notebook: $(VENV)/.installed-test
+	$(BIN)/python docs/run_notebook.py
+
+gpu-check: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/gpu_check.py $(GPU_CHECK)
 
 clean:
 	rm -rf $(VENV)

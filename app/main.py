@@ -12,9 +12,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST_PAGE = ("app.views.overview", "app.components.sidebar", "app.components.report_bar", "app.threads")
+sys.path.insert(0, str(ROOT))  # streamlit puts only this folder on the path
+
+from app.guard import Guard, answer_own_names
+
+FIRST_PAGE = ("app.pages.overview.page", "app.components.sidebar", "app.components.report_bar", "app.threads")
+
+PagesManager.uses_pages_directory = False
+"""As `st.navigation` sets it, but before the first session: else that one looks in `pages/` for the page of a link,
+and says that it does not exist."""
 
 
 def warm() -> None:
@@ -24,9 +34,9 @@ def warm() -> None:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    sys.path.insert(0, str(ROOT))  # streamlit puts only this folder on the path
+    answer_own_names()
     threading.Thread(target=warm, name="warm", daemon=True).start()
     yield
 
 
-app = st.App("shell.py", lifespan=lifespan)
+app = st.App("shell.py", lifespan=lifespan, middleware=[Middleware(Guard)])

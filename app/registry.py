@@ -12,8 +12,9 @@ from streamlit.navigation.page import StreamlitPage
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its module in `app.views` has a function `show`, imported when the page is first opened.
+    """A page: its module has a function `show`, imported when the page is first opened.
 
+    The module is `app.pages.PATH.page`.
     A hidden one has no line in the sidebar: it is reached by links.
     """
 
@@ -26,7 +27,7 @@ class Page:
     @property
     def show(self) -> Callable[[], None]:
         def run() -> None:
-            importlib.import_module(f"app.views.{self.path}").show()
+            importlib.import_module(f"app.pages.{self.path}.page").show()
 
         run.__name__ = self.path  # Streamlit tells pages apart by the name of their function
         return run
@@ -44,6 +45,7 @@ class Page:
 
 
 PAGES = (
+    Page("bring_your_own", "Bring your own", ":material/upload_file:"),
     Page("overview", "Overview", ":material/insights:", default=True),
     Page("class_geometry", "Class geometry", ":material/grid_on:"),
     Page("by_epoch", "By epoch", ":material/timeline:"),

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.training import phase
+from app.distill.form_values import phase
+from app.distill.model_choice import Size
 from bickd_core.data import dataset_title
-from bickd_core.models.catalogue import MODELS
+from bickd_core.models.catalogue import MODELS, model_title
 from bickd_core.presets import PRESETS
-from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
 
 COLUMNS = (
     "Run",
@@ -37,6 +38,8 @@ class Figures:
     test: float | None = None
     validation: float | None = None
     best: float | None = None
+    problems: tuple[str, ...] = ()
+    """Why files of the run cannot be read, a sentence each."""
 
 
 def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = None) -> dict[str, Any]:
@@ -49,6 +52,8 @@ def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = No
         minutes = status.seconds / 60 if status.seconds else None
     except RunError:
         state, minutes = "status cannot be read", None
+    if figures.problems:
+        state += f" · {figures.problems[0]}"
     return {
         "Run": run.key,
         "State": state,
@@ -57,7 +62,7 @@ def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = No
         "Best": _percent(figures.best),
         "Role": about.role,
         "Objective": objective(about),
-        "Model": MODELS[about.arch].title if about.arch in MODELS else about.arch,
+        "Model": model_title(about.arch),
         "Data": dataset_title(about.dataset),
         "Seed": about.seed,
         "Parameters": parameters(about),
@@ -85,7 +90,20 @@ def parameters(about: RunInfo) -> int | None:
     if about.cost is not None:
         return about.cost.parameters
     model = MODELS.get(about.arch)
-    return None if model is None else model.parameters(about.num_classes, about.in_channels)
+    if model is None or about.in_channels is None:
+        return None
+    return model.parameters(about.num_classes, about.in_channels)
+
+
+def size(about: RunInfo) -> Size | None:
+    """Parameters and multiply-adds of a run's model, if they are known."""
+    if about.cost is not None:
+        return Size(about.cost.parameters, about.cost.macs)
+    model, size = MODELS.get(about.arch), about.image_size
+    if model is None or size is None or about.in_channels is None:
+        return None
+    shape = (about.num_classes, about.in_channels)
+    return Size(model.parameters(*shape), model.macs(*shape, size))
 
 
 def accuracies(records: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:

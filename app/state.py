@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import streamlit as st
 
@@ -24,11 +24,14 @@ LESSONS = ("1", "2", "3", "4", "5")
 CHOICES = {
     "split": ("validation", "test"),
     "order": ("cluster", "hierarchy", "index", "name"),
+    "matching": ("none", "mean", "image"),
     "layout": ("umap", "transform", "aligned", "pca", "simplex"),
     "colour": ("highlight", "true", "predicted", "disagreement", "displacement"),
 }
 """Fields that take one of a few words."""
-FLAGS = ("present", "matched", "centred")
+WORDS = ("students", "race", "pair")
+"""Fields of several words, "~" between them in a link."""
+FLAGS = ("present", "centred")
 _KEY, _UNREAD, _BEHIND = "view", "view-unread", "view-behind"
 
 
@@ -50,7 +53,8 @@ class ViewState:
         sample: id of the sample whose own page is open, as text.
         against: key of the model that the focused student is held against on Disagreements; "" for the teacher.
         order: how classes are ordered in matrices.
-        matched: whether Grams stand at matched mean entropy.
+        matching: how the students' entropy follows the teacher's in Grams: "none", "mean" (one temperature a model) or
+            "image" (a temperature an image).
         centred: whether their columns are centred (Pearson).
         layout: method of the prediction map.
         colour: what its points are coloured by; "" for what suits the data.
@@ -71,12 +75,18 @@ class ViewState:
     sample: str = ""
     against: str = ""
     order: str = "cluster"
-    matched: bool = False
+    matching: Literal["none", "mean", "image"] = "none"
     centred: bool = False
     layout: str = "umap"
     colour: str = ""
     lesson: int = 1
     present: bool = False
+
+    def __post_init__(self) -> None:
+        """A run is compared once: no student twice, none that is the teacher, no race with a run twice."""
+        students = tuple(key for key in dict.fromkeys(self.students) if key != self.teacher)
+        object.__setattr__(self, "students", students)
+        object.__setattr__(self, "race", tuple(dict.fromkeys(self.race)))
 
     def to_query(self) -> dict[str, str]:
         """Only what differs from a fresh start, as text; the inverse of `from_query`."""
@@ -88,7 +98,7 @@ class ViewState:
         if value is None or isinstance(value, bool):
             return "1" if value else ""
         if isinstance(value, tuple):
-            return "~".join(value)
+            return "~".join(_word(word) for word in value)
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def unread(self, query: Mapping[str, str]) -> list[str]:
@@ -97,12 +107,22 @@ class ViewState:
         for field in fields(self):
             given, taken = query.get(field.name, ""), self._text(field.name)
             same_number = _number(given) is not None and _number(given) == _number(taken)
-            if given and given != taken and not same_number:
+            same_words = field.name in WORDS and _words(given) == getattr(self, field.name)
+            if given and given != taken and not same_number and not same_words:
+                if field.name in ("students", "race") and self._repeats(field.name, given):
+                    said.append("The link names a run twice; each run is compared once.")
+                    continue
                 known = f" Known are {', '.join(CHOICES[field.name])}." if field.name in CHOICES else ""
                 said.append(
                     f"The link's {field.name} “{given:.60}” cannot be shown; in its place stands {taken or 'none'}.{known}"
                 )
         return said
+
+    def _repeats(self, name: str, given: str) -> bool:
+        """Whether what was taken differs from the link in runs that it names twice alone."""
+        words = _words(given)
+        once = [key for key in dict.fromkeys(words) if name == "race" or key != self.teacher]
+        return len(once) < len(words) and tuple(once) == getattr(self, name)
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> ViewState:
@@ -114,11 +134,17 @@ class ViewState:
         }
         for name, most in (("students", MAX_STUDENTS), ("race", MAX_RACE)):
             if query.get(name):
-                found[name] = tuple(query[name].split("~"))[:most]
+                own = query.get("teacher") if name == "students" else None
+                words = dict.fromkeys(word for word in _words(query[name]) if word != own)
+                found[name] = tuple(words)[:most]
         found |= {name: query[name] for name, known in CHOICES.items() if query.get(name) in known}
+        if (
+            query.get("matched") == "1" and "matching" not in query
+        ):  # an old link, from when there was one rule
+            found["matching"] = "mean"
         found |= {name: True for name in FLAGS if query.get(name) == "1"}
-        pair = tuple(query.get("pair", "").split("~"))
-        if len(pair) == 2 and all(pair):
+        pair = _words(query.get("pair", ""))
+        if len(pair) == 2:
             found["pair"] = pair
         temperature = _number(query.get("temperature"))
         if temperature is not None:
@@ -129,6 +155,16 @@ class ViewState:
         if query.get("lesson", "") in LESSONS:
             found["lesson"] = int(query["lesson"])
         return cls(**found)
+
+
+def _word(word: str) -> str:
+    """One of several words in a link, which `unquote` reads: "~" stands between them, so that "%" marks one inside."""
+    return word.replace("%", "%25").replace("~", "%7E")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The inverse of joining `_word`s; an old link, whose words are not quoted, reads the same."""
+    return tuple(unquote(word) for word in text.split("~"))
 
 
 def _number(text: str | None) -> float | None:

@@ -38,7 +38,7 @@ from bickd_core.geometry import (
     summarise,
     teacher_side,
 )
-from bickd_core.predictions import Predictions
+from bickd_core.runs.predictions import Predictions
 
 T = 4.0
 

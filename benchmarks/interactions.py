@@ -24,9 +24,9 @@ from playwright.sync_api import Locator, sync_playwright
 
 from app.registry import PAGES
 from bickd_core.geometry import pca_layout
-from bickd_core.layouts import TEMPERATURE, layout_key, store_layout
-from bickd_core.predictions import Predictions
-from bickd_core.runs import Library, RunFolder
+from bickd_core.maps.store import TEMPERATURE, layout_key, store_layout
+from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.predictions import Predictions
 
 METHODS = ("ce", "kd", "dist", "bickd")
 Action = tuple[str, str, Callable[[AppPage, int], None]]
@@ -94,8 +94,8 @@ def actions() -> Iterator[Action]:
     yield "class_geometry", "Class geometry: change the temperature", temperature
     yield (
         "class_geometry",
-        "Class geometry: matched entropy on and off",
-        lambda app, turn: toggle(app, "geometry-matched"),
+        "Class geometry: entropy matched by each rule",
+        lambda app, turn: button(app, "geometry-matching", turn),
     )
     yield (
         "similarity",
@@ -171,10 +171,6 @@ def click_cell(matrix: Locator, turn: int) -> None:
 def temperature(app: AppPage, turn: int) -> None:
     handle = app.key("side-temperature").get_by_role("slider")
     handle.press("ArrowLeft" if turn % 2 else "ArrowRight")
-
-
-def toggle(app: AppPage, key: str) -> None:
-    app.key(key).locator("label").first.click()
 
 
 def button(app: AppPage, key: str, turn: int) -> None:

@@ -5,7 +5,7 @@
     python benchmarks/latency.py --write          also stores it for the choice list of the Distill page
 
 A figure is the lowest of up to three medians of the thread's own CPU time, as many as fit into a second: other
-work on the machine can only lengthen a pass.
+work on the machine can only lengthen a pass. `--write` stores nothing while other programs are at work.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from datetime import date
@@ -31,6 +32,8 @@ from bickd_core.training.hardware import cpu_name
 
 SIZES = (8, 28, 32, 64)
 CLASSES, CHANNELS = 100, 3
+QUIET_LOAD = 0.5
+"""Programs at work, on average over the last minute, up to which a table is stored."""
 
 
 def lowest(model: nn.Module, size: int, batch_size: int, repeats: int) -> float:
@@ -59,6 +62,11 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="all if none is named; the stored others stay")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
+    load = os.getloadavg()[0]
+    if asked.write and load > QUIET_LOAD:
+        sys.exit(
+            f"the machine is busy (load {load:.1f}), so nothing is stored; wait until it is below {QUIET_LOAD:g}."
+        )
     names = [resolve(name).name for name in asked.models] or list(MODELS)
     torch.set_num_threads(1)
     table = {"cpu": f"{cpu_name()}, 1 thread", "date": str(date.today()), "torch": torch.__version__}

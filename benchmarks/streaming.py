@@ -86,7 +86,7 @@ def train(
         "BICKD_RUNS": str(home / "runs"),
         "BICKD_RESIDENT_MB": resident,
     }
-    command = [sys.executable, "-m", "bickd_core.cli", "train", "--dataset", dataset, "--name", name]
+    command = [sys.executable, "-m", "bickd_cli.main", "train", "--dataset", dataset, "--name", name]
     command += ["--arch", "convnet-small", "--epochs", "1", "--threads", "1", *more]
 
     def limited() -> None:

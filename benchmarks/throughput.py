@@ -180,17 +180,26 @@ def compare(pair: str, folder: Path, rounds: int, seconds: float) -> None:
     speeds: dict[str, list[float]] = {}
     shares: dict[str, list[float]] = {}
     memory: dict[str, float] = {}
+    on_gpu: dict[str, float] = {}
     for found in rounds_of(groups, rounds, seconds):
         for name, answers in found.items():
             speeds.setdefault(name, []).append(sum(answer["images_per_second"] for answer in answers))
             shares.setdefault(name, []).append(answers[0]["teacher_share"])
             memory[name] = sum(answer["peak_mb"] for answer in answers)
+            on_gpu[name] = sum(answer["peak_gpu_mb"] for answer in answers)
     usual = max(("a", "a2"), key=lambda name: statistics.median(speeds[name]))
     print(f"\n{pair.replace(':', ' to ')}, batch {BATCH}, {CLASSES} classes, 32 x 32; 'a' is {usual}\n")
-    print(
-        "| | way | images/s a student, all students together | times a | teacher's share | peak memory, MB |"
-    )
-    print("|---|---|---|---|---|---|")
+    gpu = any(on_gpu.values())
+    heads = [
+        "",
+        "way",
+        "images/s a student, all students together",
+        "times a",
+        "teacher's share",
+        "peak memory, MB",
+    ]
+    heads += ["peak GPU memory, MB"] if gpu else []
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     words = {one.variant.name: one.variant.words for one in variants}
     words["e1"] = "two workers of 1 thread, stored views"
     for name, found in speeds.items():
@@ -198,6 +207,7 @@ def compare(pair: str, folder: Path, rounds: int, seconds: float) -> None:
         print(
             f"| {name} | {words[name]} | {statistics.median(found):,.0f} | {statistics.median(ratios):.2f} "
             f"[{min(ratios):.2f}, {max(ratios):.2f}] | {statistics.median(shares[name]):.0%} | {memory[name]:,.0f} |"
+            f"{f' {on_gpu[name]:,.0f} |' if gpu else ''}"
         )
     stored = next(one for one in variants if one.variant.name == "c").about
     print(
@@ -235,9 +245,9 @@ def prepare(pair: str, folder: Path) -> None:
     """Made-up CIFAR-shaped data and a teacher run with untrained weights: speed does not depend on them."""
     import torch
 
-    from bickd_core.checkpoints import save_weights
     from bickd_core.models.factory import create_model
-    from bickd_core.status import Status
+    from bickd_core.runs.checkpoints import save_weights
+    from bickd_core.runs.status import Status
     from bickd_core.training.start import create_run
 
     chance = np.random.default_rng(0)
@@ -255,13 +265,13 @@ def prepare(pair: str, folder: Path) -> None:
 
 
 def library_of(folder: Path) -> Any:
-    from bickd_core.runs import Library
+    from bickd_core.runs.library import Library
 
     return Library(shelf=folder / "shelf", own=folder / "own")
 
 
 def config_of(folder: Path, pair: str, **changes: Any) -> Any:
-    from bickd_core.training.config import TrainConfig
+    from bickd_core.config import TrainConfig
 
     asked = {
         "dataset": f"npz:{folder / 'data.npz'}",
@@ -303,6 +313,7 @@ def serve(name: str, pair: str, where: str) -> None:
             "images_per_second": done * BATCH * students / spent,
             "teacher_share": share(),
             "peak_mb": peak / 2**20,
+            "peak_gpu_mb": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0,
         }
         print(json.dumps(answer), flush=True)
 

@@ -1,7 +1,14 @@
-"""BicKD Explorer's library. What is named here is free of torch, so that looking costs no torch import."""
+"""BicKD Explorer's library. Importing it loads no torch; `compare` and `log_predictions` load what they need."""
 
-from bickd_core.predictions import Aligned, Predictions, PredictionsError, align
-from bickd_core.runs import Library, RunError, RunFolder, RunInfo
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
+from bickd_core.runs.predictions import Aligned, Predictions, PredictionsError, align
+
+if TYPE_CHECKING:
+    from bickd_core.comparing.notebooks import compare
+    from bickd_core.importing.torch_loop import log_predictions
 
 __all__ = [
     "Aligned",
@@ -12,4 +19,14 @@ __all__ = [
     "RunFolder",
     "RunInfo",
     "align",
+    "compare",
+    "log_predictions",
 ]
+_LAZY = {"compare": "bickd_core.comparing.notebooks", "log_predictions": "bickd_core.importing.torch_loop"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function when it is first used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

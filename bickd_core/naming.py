@@ -1,8 +1,9 @@
-"""The nearest known names to one that is not known, and a sentence on it, for errors."""
+"""Names in messages: the nearest known ones to one that is not known, and names out of somebody else's file."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -40,3 +41,33 @@ def not_known(given: object, known: Iterable[str]) -> str:
     close = nearest(given, names)
     hint = f"; the nearest is {close!r}" if close else ""
     return f"must be one of {', '.join(names) or 'none'}, but {given!r:.80} came{hint}."
+
+
+def plain_name(name: object) -> str:
+    """A name out of a file for a sentence: at most 80 letters, digits and `_ . - / :`, others as `?`.
+
+    So no page takes part of it for markup, a link or an image.
+
+    >>> plain_name("layer1.0.conv1.weight"), plain_name("![x](http://y)")
+    ('layer1.0.conv1.weight', '??x??http://y?')
+    """
+    return re.sub(r"[^\w./:-]", "?", str(name)[:80])
+
+
+def plain_reason(text: str) -> str:
+    """The first sentence of what a library says, at most 120 letters, without what a page may take for markup.
+
+    >>> plain_reason("PytorchStreamReader failed. [enforce fail at inline]\\nmore")
+    'PytorchStreamReader failed'
+    """
+    first = text.splitlines()[0].split(". ")[0].rstrip(".")[:120]
+    return re.sub(r"[^\w .,:;=/'()-]", "?", first)
+
+
+def as_key(name: str) -> str:
+    """A run's key made from a name that may hold any character.
+
+    >>> as_key("Big BERT (v2)"), as_key("kd-s0"), as_key("模型")
+    ('Big-BERT-v2', 'kd-s0', 'model')
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:60] or "model"

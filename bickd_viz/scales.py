@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def short(name: str, limit: int = 16) -> str:
     """`name`, cut to `limit` characters with an ellipsis where it is longer."""
@@ -20,6 +22,41 @@ def stacked(name: str, limit: int = 16) -> list[str]:
 def text_width(text: str, size: int = 13) -> int:
     """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size a character."""
     return math.ceil(0.58 * size * len(text))
+
+
+MANY_CLASSES = 20
+"""Above this many classes the cosines of two are so small that a scale to 1 would show nothing."""
+
+
+def overlap_ends(grams: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Where the colours of class Grams begin and end, the same for all of them.
+
+    0 to 1, or 0 to 0.6 for more than 20 classes. Where more than half of the cells off the diagonal would have the last
+    colour (0.95 of that and above), or all lie within a twentieth of it, the ends are those between which 98% of them lie.
+
+    Args:
+        grams: square matrices [C, C] of cosines.
+
+    >>> overlap_ends([np.full((30, 30), 0.1) + 0.3 * np.eye(30)[::-1]])
+    (0.0, 0.6)
+    """
+    count = len(grams[0])
+    top = 0.6 if count > MANY_CLASSES else 1.0
+    cells = np.concatenate([gram[~np.eye(count, dtype=bool)] for gram in grams])
+    cells = cells[np.isfinite(cells)]
+    if not len(cells) or np.mean(cells >= 0.95 * top) <= 0.5:
+        return 0.0, top
+    low, high = (float(end) for end in np.quantile(cells, (0.01, 0.99)))
+    step = 10.0 ** math.floor(math.log10(max(high - low, 1e-3)))
+    return max(0.0, math.floor(low / step) * step), min(1.0, math.ceil(high / step) * step)
+
+
+def said_ends(ends: tuple[float, float]) -> str:
+    """The ends of a colour scale in words, with the reason where they follow the data."""
+    low, high = ends
+    if low == 0.0:
+        return f"Colours end at {high:g}"
+    return f"Colours run from {low:.3g} to {high:.3g}, where these cosines lie: from 0 they would all look the same"
 
 
 def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:

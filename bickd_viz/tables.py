@@ -15,7 +15,7 @@ from bickd_viz.charts.reliability import Bins
 from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.training import Line
 from bickd_viz.charts.whiskers import Row
-from bickd_viz.text import Interval
+from bickd_viz.text.numbers import Interval
 from bickd_viz.theme import ModelStyle
 
 Values = Sequence[tuple[ModelStyle, np.ndarray]]
@@ -69,11 +69,16 @@ def layers_table(
 
 
 def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval); fractions stay fractions."""
-    return pd.DataFrame(
-        [(row.style.name, row.estimate, row.low, row.high) for row in rows],
-        columns=["model", "estimate", "low", "high"],
+    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval); fractions stay fractions.
+
+    Where a row is a mean over seeds, also seeds and deviation (standard deviation over them).
+    """
+    table = pd.DataFrame(
+        [(row.style.name, row.estimate, row.low, row.high, row.seeds, row.deviation) for row in rows],
+        columns=["model", "estimate", "low", "high", "seeds", "deviation"],
     )
+    over_seeds = any(row.deviation is not None for row in rows)
+    return table if over_seeds else table.drop(columns=["seeds", "deviation"])
 
 
 def points_table(

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bickd_core.geometry import umap_layout
-from bickd_core.layouts import TEMPERATURE, content_key
-from bickd_core.predictions import Predictions
+from bickd_core.maps.store import TEMPERATURE, content_key
+from bickd_core.runs.predictions import Predictions
 
 TARGET = ROOT / "app" / "assets" / "lesson-maps.npz"
 SOURCE = "caltech95/teacher"

@@ -42,7 +42,7 @@ def main() -> None:
                     opened.page.wait_for_timeout(1500)  # charts ease into their new size
                     opened.check()
                     titles[page.path] = opened.title()
-                    picture = Image.open(io.BytesIO(opened.page.screenshot()))
+                    picture = Image.open(io.BytesIO(opened.page.screenshot()), formats=("PNG",))
                     picture.convert("RGB").save(TARGET / f"{page.path}{suffix}.webp", quality=80, method=6)
                     print(f"{page.path}{suffix}.webp", flush=True)
     gallery(titles)

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.sweeps.results import Result, read_results
-from bickd_viz import text
 from pretrained.sweep_results import (
     FILE,
     SAME,
     SHELF,
     Difference,
     Teacher,
+    against,
     agrees,
     grouped,
     must_share,
-    paired,
     points,
     right,
     spread,
@@ -60,23 +59,19 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
         "## What bf16 and pools of views cost\n",
         f"KD again, {first.epochs} epochs on {first.dataset} at the learning rate {first.optimizer['lr']:g} that all had at first, with one setting "
         f"changed. The base is the KD of the sweep: {precision}, a new augmented view of every image in each epoch. "
-        "Differences are on the same test images and seeds: of the means over seeds, with an interval over images, and in "
-        "brackets in how many seeds it has this sign.\n",
+        "Differences are on the same test images and seeds: of the means over seeds, with an interval [over seeds and images together]"
+        "(method.md#over-seeds-and-images-together), and in brackets in how many seeds it has this sign.\n",
         "| setting | seeds | accuracy % | agreement % | accuracy minus base, points | agreement minus base, points | CPU minutes |",
         "|---|---|---|---|---|---|---|",
         _row("base", by_seed, None, None),
     ]
-    groups = grouped(results)
-    found = {}
-    for method in sorted(groups, key=list(NAMES).index):
-        found[method] = paired(groups[method], by_seed, teacher, right)
-        lines.append(
-            _row(
-                NAMES[method], groups[method], found[method], paired(groups[method], by_seed, teacher, agrees)
-            )
-        )
+    groups = {BASE: by_seed, **grouped(results)}
+    accuracy, agreement = (against(BASE, groups, teacher, hit) for hit in (right, agrees))
+    methods = sorted(accuracy, key=list(NAMES).index)
+    for method in methods:
+        lines.append(_row(NAMES[method], groups[method], accuracy[method][0], agreement[method][0]))
     deviation = 100 * float(np.std([result.accuracy for result in base], ddof=1))
-    lines += ["", *(_sentence(NAMES[method], one, deviation) for method, one in found.items() if one), ""]
+    lines += ["", *(_sentence(NAMES[method], *accuracy[method], deviation) for method in methods), ""]
     return "\n".join(lines)
 
 
@@ -106,11 +101,10 @@ def _row(
     return f"| {' | '.join(cells)} |"
 
 
-def _sentence(name: str, found: Difference, deviation: float) -> str:
-    """Whether the choice changes accuracy, and how that stands to the deviation of the base over seeds."""
-    assert found.interval is not None
+def _sentence(name: str, found: Difference, seen: bool, deviation: float) -> str:
+    """Whether the choice changes accuracy, and how that compares with the deviation of the base over seeds."""
     size = abs(100 * found.mean)
     beside = f"{'less' if size <= deviation else 'more'} than the {deviation:.1f} points by which the base deviates over seeds"
-    if not text.excludes_zero(found.interval):
+    if not seen:
         return f"- {name}: no difference in accuracy seen ({points(found)} points); {beside}."
     return f"- {name}: {'more' if found.mean > 0 else 'less'} accurate ({points(found)} points); {beside}."

@@ -14,22 +14,23 @@ import numpy as np
 from PIL import Image
 
 from bickd_core.atomic import write_bytes
-from bickd_core.comparing import SHORT
+from bickd_core.comparing.comparison import SHORT
 from bickd_core.data import image_credit
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import (
     calibration_interval,
+    chance_error,
     class_geometry,
-    expected_calibration_error,
     fit_temperature,
+    kept_geometry,
     outcomes,
     pair_contributions,
     stratified_shards,
-    summarise,
 )
-from bickd_core.predictions import Predictions, align
-from bickd_core.runs import Library, Split
-from bickd_viz import text
+from bickd_core.runs.library import Library, Split
+from bickd_core.runs.predictions import Predictions, align
+from bickd_viz.text import numbers
+from pretrained.matching_rules import IMAGE, MEAN, NONE, Ruled, place, ruled
 
 SHELF = Path(__file__).resolve().parent
 IMAGES = SHELF.parent / "docs" / "findings"
@@ -40,11 +41,10 @@ STRIP = 10
 
 @dataclass(frozen=True)
 class Models:
-    """Teacher and students of one split, aligned, with the temperature of each at the teacher's mean entropy."""
+    """Teacher and students of one split, aligned."""
 
     teacher: Predictions
     students: dict[tuple[str, int], Predictions]
-    matched: dict[tuple[str, int], float]
 
     @classmethod
     def load(cls, split: Split) -> Models:
@@ -57,20 +57,12 @@ class Models:
         teacher, *students = align(
             [run.predictions(split) for run in runs], [run.key for run in runs]
         ).predictions
-        matched = {}
-        for key, student in zip(keys, students, strict=True):
-            found = summarise(teacher, student, T=T).matched
-            if found is None or not found.reached:
-                raise ValueError(f"{key} does not reach the teacher's mean entropy at any temperature.")
-            matched[key] = found.temperature
-        return cls(teacher, dict(zip(keys, students, strict=True)), matched)
+        return cls(teacher, dict(zip(keys, students, strict=True)))
 
-    def grams(self, method: str) -> np.ndarray:
-        """Class Grams at matched entropy, [seeds, C, C]."""
-        keys = [(method, seed) for seed in SEEDS]
-        return np.stack(
-            [class_geometry(self.students[key].probabilities(self.matched[key])).gram for key in keys]
-        )
+    def grams(self, method: str, rule: str = MEAN) -> np.ndarray:
+        """Class Grams under a rule of matching, [seeds, C, C]."""
+        found = place(self.teacher, [self.students[method, seed] for seed in SEEDS], rule)
+        return np.stack([kept_geometry(one.grams).gram for one in found])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,6 +97,10 @@ def pairs(validation: Models, test: Models) -> str:
     lower = float((bickd.max(axis=0) < kd.min(axis=0))[above].mean())
     higher = float((bickd.min(axis=0) > kd.max(axis=0))[above].mean())
     kept = sum(bickd[:, r, c].mean() < kd[:, r, c].mean() for r, c in apart)
+    kd_each, bickd_each = (test.grams(method, IMAGE) for method in ("kd", "bickd"))
+    kept_each = sum(bickd_each[:, r, c].mean() < kd_each[:, r, c].mean() for r, c in apart)
+    lower_each = float((bickd_each.max(axis=0) < kd_each.min(axis=0))[above].mean())
+    higher_each = float((bickd_each.min(axis=0) > kd_each.max(axis=0))[above].mean())
     rows = [_pair_row(names, pair, teacher, kd, dist, bickd) for pair in (*apart, *together)]
     first = apart[0]
     strip = f"{names[first[0]]}-{names[first[1]]}.webp".replace(" ", "-")
@@ -112,14 +108,14 @@ def pairs(validation: Models, test: Models) -> str:
     return "\n".join(
         [
             f"## 1. BicKD takes {names[first[0]]} from {names[first[1]]}; KD leaves them mixed\n",
-            "Cosine of two class columns, each student at the temperature where its mean entropy is the teacher's at T = 4, so "
-            "that sharpness plays no part; range over three seeds. The pairs were picked on **validation** (largest fall from "
+            "Cosine of two class columns, each student at the temperature where its mean entropy is the teacher's at T = 4 "
+            "(matched mean entropy); range over three seeds. The pairs were picked on **validation** (largest fall from "
             f"KD to BicKD in the worst of three seeds; the last {len(together)} the largest rise) and are shown on **test**, "
-            f"where {kept} of the {len(apart)} falls hold.\n",
+            f"where {kept} of the {len(apart)} falls hold, and {kept_each} when each image is matched.\n",
             "| pair | teacher | KD | DIST | BicKD |\n|---|---|---|---|---|",
             *rows,
-            f"\nOver all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in {text.percent(lower)} of them and above "
-            f"in {text.percent(higher)}: the effect is broad, and it is not one-sided.\n",
+            f"\nOver all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in {numbers.percent(lower)} of them and above "
+            f"in {numbers.percent(higher)}; matched per image in {numbers.percent(lower_each)} and {numbers.percent(higher_each)}.\n",
             f"![The images that carry most of the cosine of {names[first[0]]} and {names[first[1]]} in KD, seed 0]"
             f"(findings/{strip})\n",
             f"Above, the images that carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0): {own} of the {STRIP} belong "
@@ -132,8 +128,9 @@ def pairs(validation: Models, test: Models) -> str:
                 student=f"{DATASET}/bickd-s0",
                 pair=f"{names[first[0]]}~{names[first[1]]}",
                 selection=f"cell:{DATASET}/kd-s0~{names[first[0]]}~{names[first[1]]}",
+                matching="mean",
             )
-            + " (switch on *At matched entropy*, and put KD in focus for the other side)\n",
+            + " (put KD in focus for the other side)\n",
         ]
     )
 
@@ -155,11 +152,11 @@ def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) ->
     pictures = Thumbnails.for_dataset(DATASET, "test", shelf=SHELF / DATASET)
     sheet = Image.new("RGB", (STRIP * (side + 6) - 6, side), "white")
     shown = np.argsort(-parts, kind="stable")[:STRIP]
-    for place, position in enumerate(shown):
+    for column, position in enumerate(shown):
         content = pictures.png(int(models.teacher.ids[position]))
         assert content is not None
-        with Image.open(io.BytesIO(content)) as picture:
-            sheet.paste(picture.convert("RGB").resize((side, side)), (place * (side + 6), 0))
+        with Image.open(io.BytesIO(content), formats=("PNG", "WEBP")) as picture:
+            sheet.paste(picture.convert("RGB").resize((side, side)), (column * (side + 6), 0))
     path.parent.mkdir(exist_ok=True)
     buffer = io.BytesIO()
     sheet.save(buffer, "WEBP", quality=85)
@@ -170,38 +167,57 @@ def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) ->
 
 # -- 2 ---------------------------------------------------------------------------------------------
 def sharpness(test: Models) -> str:
-    rows, plain, matched = [], {}, {}
-    teacher = summarise(test.teacher, test.teacher, T=T)
-    assert teacher.overlap is not None
-    for method in METHODS:
-        found = [summarise(test.teacher, test.students[method, seed], T=T) for seed in SEEDS]
-        a = np.array([s.overlap.estimate for s in found if s.overlap is not None])
-        b = np.array([s.overlap_matched.estimate for s in found if s.overlap_matched is not None])
-        temperatures = np.array([test.matched[method, seed] for seed in SEEDS])
-        plain[method], matched[method] = a.mean(), b.mean()
-        rows.append(
-            f"| {SHORT[method]} | {a.mean():.3f} ± {a.std(ddof=1):.3f} | {b.mean():.3f} ± {b.std(ddof=1):.3f} | "
-            f"{temperatures.mean():.2f} |"
-        )
-    own = teacher.overlap.estimate
-    gap, left = plain["kd"] - plain["bickd"], matched["kd"] - matched["bickd"]
-    most = max(METHODS, key=lambda method: abs(plain[method] - matched[method]))
-    nearest = min(METHODS, key=lambda method: abs(matched[method] - own))
+    """What each rule of matching leaves of the gap in overlap between KD and BicKD."""
+    students = {method: [test.students[method, seed] for seed in SEEDS] for method in METHODS}
+    by_rule = {rule: ruled(test.teacher, students, rule, ("kd", "bickd")) for rule in (NONE, MEAN, IMAGE)}
+    plain, mean, image = by_rule.values()
+    rows = [
+        f"| {SHORT[method]} | "
+        + " | ".join(f"{of.overlap[method]:.3f} ± {of.over_seeds[method]:.3f}" for of in by_rule.values())
+        + f" | {np.mean([one.T for one in place(test.teacher, students[method], MEAN)]):.2f} |"
+        for method in METHODS
+    ]
+    own, gap = plain.teacher, plain.gap.estimate
+    shares = [numbers.percent(of.gap.estimate / gap, 0) for of in (mean, image)]
+    signs = {np.sign(of.gap.estimate) for of in by_rule.values()}
+    sign = "has one sign under every rule" if len(signs) == 1 else "changes its sign with the rule"
+    most = max(METHODS, key=lambda method: abs(plain.overlap[method] - mean.overlap[method]))
     return "\n".join(
         [
-            f"## 2. {text.percent(1 - left / gap)} of the distance between KD and BicKD is sharpness\n",
-            "| model | overlap at T = 4 | overlap at matched entropy | T there |\n|---|---|---|---|",
-            f"| teacher | {own:.3f} | {own:.3f} | 4 |",
+            f"## 2. {shares[0]} of the distance between KD and BicKD is left at matched mean entropy, {shares[1]} matched per image\n",
+            "| model | overlap at T = 4 | at matched mean entropy | matched per image | T at the mean |\n|---|---|---|---|---|",
+            f"| teacher | {own:.3f} | {own:.3f} | {own:.3f} | 4 |",
             *rows,
-            f"\nA sharper softmax alone lowers overlap. At T = 4 BicKD stands {gap:.3f} below KD; with every model at the teacher's mean "
-            f"entropy {left:.3f} of that is left. DIST, at {plain['dist']:.3f}, lies {_side(plain['dist'], own)} the teacher ({own:.3f}) at "
-            f"T = 4, and {_side(matched['dist'], own)} it, at {matched['dist']:.3f}, when entropy is matched. {SHORT[most]} changes most "
-            f"({plain[most]:.3f} to {matched[most]:.3f}); {SHORT[nearest]}, at {matched[nearest]:.3f}, ends nearest to the teacher's own "
-            "geometry. A claim about orthogonality that names no temperature says little.\n",
+            f"\nA sharper softmax alone lowers overlap. At T = 4 BicKD stands {gap:.3f} below KD. With every model at the teacher's mean "
+            f"entropy {numbers.with_interval(mean.gap)} of that is left, and with each image at the teacher's entropy for it "
+            f"{numbers.with_interval(image.gap)} (95 % intervals over seeds and images). So the difference {sign}, and how large it is depends on "
+            "the rule. Matched mean entropy leaves how entropy is spread over the images: its standard deviation there is "
+            f"{mean.spread['bickd']:.2f} nats in BicKD, {mean.spread['kd']:.2f} in KD and {mean.spread['']:.2f} in the teacher.\n",
+            f"DIST, at {plain.overlap['dist']:.3f}, lies {_side(plain.overlap['dist'], own)} the teacher ({own:.3f}) at T = 4, and "
+            f"{_side(mean.overlap['dist'], own)} it, at {mean.overlap['dist']:.3f}, at matched mean entropy. {SHORT[most]} changes most "
+            f"({plain.overlap[most]:.3f} to {mean.overlap[most]:.3f}). {_nearest(mean, own)} A claim about orthogonality that names "
+            "no temperature and no rule of matching says little ([the rules](method.md)).\n",
             "See it: "
             + _link("", "the four students beside their teacher")
-            + " (fourth card), or move the temperature in the sidebar.\n",
+            + ", or "
+            + _link(
+                "class_geometry", "their Grams with each image at the teacher's entropy", matching="image"
+            )
+            + ".\n",
         ]
+    )
+
+
+def _nearest(of: Ruled, own: float) -> str:
+    """Which method is nearest to the teacher at matched mean entropy, in three senses."""
+    level = min(METHODS, key=lambda method: abs(of.overlap[method] - own))
+    distance = min(METHODS, key=lambda method: of.distance[method])
+    pattern = max(METHODS, key=lambda method: of.pattern[method])
+    figures = ", ".join(f"{SHORT[m]} {of.pattern[m]:.3f}" for m in dict.fromkeys((pattern, level, distance)))
+    return (
+        f"At matched mean entropy the nearest to the teacher is {SHORT[level]} in level ({of.overlap[level]:.3f}), {SHORT[distance]} in "
+        f"the root mean square of the cells' differences ({of.distance[distance]:.3f}), {SHORT[pattern]} in pattern (correlation over "
+        f"pairs of classes: {figures})."
     )
 
 
@@ -214,46 +230,52 @@ def confidence(validation: Models, test: Models) -> str:
     labels = test.teacher.labels
     assert labels is not None
     assert validation.teacher.labels is not None
-    shard, shard_validation = (
-        stratified_shards(len(m.teacher), m.teacher.labels) for m in (test, validation)
-    )
+    shard_validation = stratified_shards(len(validation.teacher), validation.teacher.labels)
     rows, before, after = [], {}, {}
     for method in ("teacher", *METHODS):
         on_test = test.teacher if method == "teacher" else test.students[method, 0]
         fitted_on = validation.teacher if method == "teacher" else validation.students[method, 0]
         fitted = fit_temperature(fitted_on.logits, validation.teacher.labels, shard_validation)
         fit = fitted.temperature
-        raw = calibration_interval(on_test.probabilities(1.0), labels, shard)
-        cooled = calibration_interval(on_test.probabilities(fitted.shown), labels, shard)
-        before[method], after[method] = raw.estimate, cooled.estimate
+        raw = calibration_interval(on_test.probabilities(1.0), labels)
+        cooled = calibration_interval(on_test.probabilities(fitted.shown), labels)
+        before[method], after[method] = raw.estimate, cooled
+        by_chance = chance_error(on_test.probabilities(fitted.shown))
         rows.append(
-            f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f}, {fit.high:.2f}] | {_percent(cooled)} |"
+            f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f}, {fit.high:.2f}] | {_percent(cooled)} | "
+            f"{numbers.percent(cooled.plain)} ({numbers.percent(by_chance)}) |"
         )
-    seeds = {
-        method: np.mean(
+    by_seed = {
+        method: np.array(
             [
-                expected_calibration_error(test.students[method, seed].probabilities(1.0), labels)
+                calibration_interval(test.students[method, seed].probabilities(1.0), labels).estimate
                 for seed in SEEDS
             ]
         )
         for method in METHODS
     }
+    seeds = {method: float(values.mean()) for method, values in by_seed.items()}
     found = outcomes(test.students["bickd", 0].predicted, test.students["dist", 0].predicted, labels)
     worst = max(METHODS, key=lambda method: seeds[method])
+    highest = int((by_seed[worst] >= np.max(list(by_seed.values()), axis=0)).sum())
     seen = "no difference seen" if found.p_value >= 0.05 else "a difference is seen"
     return "\n".join(
         [
             f"## 3. {SHORT[worst]} is the surest of itself, and one temperature mends it\n",
-            "Expected calibration error (15 equal-width bins, T = 1, seed 0), with its jackknife interval over the test images; the "
-            "temperature that makes the likelihood of the **validation** images largest; and the error on **test** at that temperature.\n",
-            "| model | ECE at T = 1 | fitted T | ECE at fitted T |\n|---|---|---|---|",
+            "Expected calibration error (15 equal-width bins, T = 1, seed 0), with its interval over the test images and without what chance adds to it; the "
+            "temperature that makes the likelihood of the **validation** images largest; and the error on **test** at that temperature. "
+            "Last, the plain formula there, and what it would give a perfectly calibrated model by chance.\n",
+            "| model | ECE at T = 1 | fitted T | ECE at fitted T | plain (by chance) |\n|---|---|---|---|---|",
             *rows,
-            "\nMean over three seeds at T = 1: "
-            + ", ".join(f"{SHORT[m]} {text.percent(float(seeds[m]))}" for m in METHODS)
-            + f". The price of the stronger pulls is confidence, not rank: dividing the logits by one number brings {SHORT[worst]} from "
-            f"{text.percent(before[worst])} to {text.percent(after[worst])} without changing a single prediction.\n",
-            f"Against DIST (seed 0) BicKD alone is right on {found.first} images and DIST alone on {found.second}, of {found.n:,}: McNemar's exact "
-            f"p = {found.p_value:.2f}, {seen}.\n",
+            "\nMean ± standard deviation over three seeds at T = 1: "
+            + ", ".join(
+                f"{SHORT[m]} {numbers.percent(seeds[m])} ± {100 * by_seed[m].std(ddof=1):.1f}"
+                for m in METHODS
+            )
+            + f"; {SHORT[worst]}'s is the highest in {highest} of {len(SEEDS)} seeds. The price of the stronger pulls is confidence, not rank: dividing the logits by one number brings {SHORT[worst]} from "
+            f"{numbers.percent(before[worst])} to {_at_most(after[worst])} (seed 0) without changing a single prediction.\n",
+            f"Seed 0 of each, so of these two networks: BicKD alone is right on {found.first} images and DIST alone on {found.second}, of {found.n:,}: McNemar's exact "
+            f"p = {found.p_value:.2f} (mid-p {found.mid_p:.2f}), {seen}.\n",
             "See it: "
             + _link("calibration", "reliability of the five models")
             + ", "
@@ -269,8 +291,12 @@ def confidence(validation: Models, test: Models) -> str:
     )
 
 
+def _at_most(interval) -> str:
+    return f"no more than {numbers.percent(interval.high)}"
+
+
 def _percent(interval) -> str:
-    return f"{text.percent(interval.estimate)} {text.interval_text(interval, 'percent')}"
+    return f"{numbers.percent(interval.estimate)} {numbers.interval_text(interval, 'percent')}"
 
 
 def _link(page: str, words: str, **query: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.sweeps.results import Result, read_results
-from bickd_viz import text
+from bickd_viz.text import numbers
 from pretrained.sweep_results import (
     FILE,
     SHELF,
@@ -21,6 +21,7 @@ from pretrained.sweep_results import (
     differences,
     figures,
     grouped,
+    mark,
     must_share,
     paired,
     points,
@@ -116,8 +117,8 @@ def write(runs: ByRate, teacher: Teacher) -> str:
     lines = [
         f"## All methods on {first.dataset}, each with its learning rate\n",
         f"As above, but the learning rate is chosen: {', '.join(f'{rate:g}' for rate in TRIED)} for every method, "
-        f"{text.counted(len(TRIALS), 'run')} a rate, and the rate with the best accuracy on the validation split (last "
-        "weights) is taken. No figure of the test split went into the choice. Other options stay at the presets' defaults.",
+        f"{numbers.counted(len(TRIALS), 'run')} a rate, and the rate with the best accuracy on the validation split (last "
+        "weights) is taken. No figure of the test split went into the choice. Other options stay as above.",
         *([f"\n**Under way:** {', '.join(lacking)} lack trials and are left out."] if lacking else []),
         "",
         *trials(tried, chosen),
@@ -144,7 +145,10 @@ def trials(tried: ByRate, chosen: dict[str, float]) -> list[str]:
             else f"{100 * validation(rates[rate]):.1f}"
             for rate in TRIED
         ]
-        lines.append(f"| {shown(method, rates[chosen[method]])} | {' | '.join(cells)} | {chosen[method]:g} |")
+        runs = rates[chosen[method]]
+        lines.append(
+            f"| {shown(method, runs)}{mark(method, runs)} | {' | '.join(cells)} | {chosen[method]:g} |"
+        )
     spent = [
         tried[method][rate][seed].cpu_seconds or 0.0 for method in tried for rate in TRIED for seed in TRIALS
     ]

@@ -13,17 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bickd_core.card import write_card
-from bickd_core.launch.local import LocalLauncher
-from bickd_core.map_making import Maps
-from bickd_core.map_making import make as make_maps
-from bickd_core.pack import pack
-from bickd_core.presets import PRESETS
-from bickd_core.runs import Library, RunFolder
-from bickd_core.sweeps.definition import PlannedRun
-from bickd_core.sweeps.foreground import work_through
-from bickd_core.sweeps.running import Sweeping, check_sweep
-from bickd_core.training.config import (
+from bickd_core.config import (
     SGD,
     BicKDOptions,
     CEOptions,
@@ -33,6 +23,16 @@ from bickd_core.training.config import (
     Seeds,
     TrainConfig,
 )
+from bickd_core.launch.local import LocalLauncher
+from bickd_core.maps.make import Maps
+from bickd_core.maps.make import make as make_maps
+from bickd_core.presets import PRESETS
+from bickd_core.runs.card import write_card
+from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.pack import pack
+from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.foreground import work_through
+from bickd_core.sweeps.running import Sweeping, check_sweep
 
 SHELF = Path(__file__).resolve().parent
 METHODS: dict[str, ObjectiveOptions] = {
@@ -180,7 +180,7 @@ def measure_alone(run: RunFolder, library: Library) -> None:
     dataset = load_dataset(info.dataset, image_size=info.image_size)
     shape = (info.in_channels, info.image_size, info.image_size)
     run.write_info(info.model_copy(update={"cost": measure(load_run_model(run, dataset), shape)}))
-    write_card(run, library)
+    write_card(run, library, licence="MIT")
 
 
 def measure_seeds(dataset: str) -> None:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bickd_core.comparing import SHORT
+from bickd_core.comparing.comparison import SHORT
+from bickd_core.comparing.seeds import OVERLAPS, Difference, Recipes, RecipesCompared, Scored, score
 from bickd_core.data import DATASETS
-from bickd_core.geometry import (
-    Interval,
-    ShardGrams,
-    Summary,
-    mean_overlap_difference,
-    paired_mean_difference,
-    shard_grams,
-    softmax,
-    stratified_shards,
-    summarise,
-)
-from bickd_core.predictions import Predictions, align
+from bickd_core.geometry import Interval, Summary, summarise
 from bickd_core.presets import PRESETS
-from bickd_core.runs import Library, RunFolder
-from bickd_viz import text
+from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.predictions import Predictions, align
+from bickd_core.sweeps.results import read_results
 from pretrained import choice_results, rate_results, sweep_results
 
 SHELF = Path(__file__).resolve().parent
@@ -59,9 +50,9 @@ def main() -> None:
         "are of the **last** weights on the **test** split, touched once after training. Every student has the same budget and "
         "its preset's default options; the learning rate alone was chosen for each method, on the validation split, with "
         "the same trials for all. With one rate for all BicKD leads KD by far more: [all methods at 0.05]"
-        "(#all-methods-on-caltech95), [each at its own](#all-methods-on-caltech95-each-with-its-learning-rate). The defaults of BicKD "
-        "(weights 8 and 8, tau 0.2) and of DIST (T = 4) come from an earlier exploration that used caltech95 too; "
-        "KD's are the field's. BicKD is a reconstruction from the abstract of arXiv 2602.01265, not the authors' code.\n"
+        "(#all-methods-on-caltech95), [each at its own](#all-methods-on-caltech95-each-with-its-learning-rate). The defaults of KD and DIST "
+        "are [published](losses.md#published-settings); BicKD's come from [an exploration of ours](losses.md#where-its-defaults-come-from) "
+        "that used caltech95 too. BicKD is a reconstruction from the abstract of arXiv 2602.01265, not the authors' code.\n"
     )
     for dataset in ("caltech95", "fashion-mnist"):
         if (SHELF / dataset / "teacher" / "run.yaml").exists():
@@ -72,6 +63,8 @@ def main() -> None:
         print(rates)
     if choices := choice_results.section():
         print(choices)
+    if versions := across_versions():
+        print(versions)
 
 
 def section(dataset: str) -> str:
@@ -147,11 +140,13 @@ def teacher_summary(teacher: Predictions) -> Summary:
 def head(seeds: int) -> str:
     spread = "mean ± standard deviation over seeds" if seeds > 1 else "one seed, 95 % interval over images"
     return (
-        f"Figures: {spread}. Overlap at T = {TEMPERATURE:g}; matched: at the temperature where the model's mean "
-        "entropy equals the teacher's at T = 4, so that sharpness is taken out. Minutes on the wall clock, beside another run; the "
+        f"Figures: {spread}. Overlap at T = {TEMPERATURE:g}; mean matched: at the temperature where the model's mean "
+        "entropy equals the teacher's at T = 4; matched per image: each image at the temperature where its entropy equals the teacher's "
+        "for it ([what the two rules leave](method.md#what-each-rule-of-matching-leaves)). Minutes on the wall clock, beside another run; the "
         "method that is trained first makes the teacher's stored views for the others.\n\n"
-        "| model | accuracy % | agreement % | overlap | overlap, matched | orthogonality score | ECE % | minutes |\n"
-        "|---|---|---|---|---|---|---|---|"
+        "| model | accuracy % | agreement % | overlap | overlap, mean matched | overlap, matched per image | orthogonality score | "
+        "ECE % | minutes |\n"
+        "|---|---|---|---|---|---|---|---|---|"
     )
 
 
@@ -177,6 +172,7 @@ def table_row(name: str, summaries: list[Summary], minutes: float | None) -> str
         agreement,
         cell("overlap", 1, 4),
         cell("overlap_matched", 1, 4),
+        cell("overlap_per_image", 1, 4),
         cell("score", 1, 3),
         cell("calibration_error", 100, 1),
         "–" if minutes is None else f"{minutes:.1f}",
@@ -185,108 +181,110 @@ def table_row(name: str, summaries: list[Summary], minutes: float | None) -> str
 
 
 def differences(students: list[Student], teacher: Predictions) -> list[str]:
-    """Paired differences of BicKD from every other method, and sentences that say whether one is seen."""
+    """BicKD against every other method over seeds and images, and sentences that say whether a difference is seen."""
+    runs: dict[str, tuple[Scored, ...]] = {}
+    for student in students:
+        scored = score(teacher, student.predictions, TEMPERATURE)
+        assert scored is not None, "a bundled student has its teacher's images"
+        runs[student.method] = (*runs.get(student.method, ()), scored)
+    others = [method for method in PRESETS if method in runs and method != "bickd"]
+    found = Recipes("teacher", runs, teacher.labels).against("bickd", others)
     lines = [
         "### BicKD against the others, on the same test images\n",
-        "Difference of means over seeds; the interval is over test images (paired, stratified by class), for accuracy of "
-        "the mean over seeds of each image's score. It holds for these trained networks; that other seeds would differ "
-        "more is what the deviation over seeds above shows.\n",
-        "| BicKD minus | accuracy, points | agreement, points | overlap | overlap, matched |",
-        "|---|---|---|---|---|",
+        what_intervals_hold(list(found.values())),
+        "| BicKD minus | accuracy, points | agreement, points | overlap | overlap, mean matched | overlap, matched per image |",
+        "|---|---|---|---|---|---|",
     ]
-    sentences = []
-    ours = [student for student in students if student.method == "bickd"]
-    for method in PRESETS:
-        theirs = [student for student in students if student.method == method]
-        if method == "bickd" or not theirs or not ours:
-            continue
-        found = {
-            "accuracy": paired(ours, theirs, teacher, lambda p, t: p.predicted == t.labels),
-            "agreement": paired(ours, theirs, teacher, lambda p, t: p.predicted == t.predicted),
-            "overlap": overlap_difference(ours, theirs, teacher, matched=False),
-            "matched": overlap_difference(ours, theirs, teacher, matched=True),
-        }
-        lines.append(
-            f"| {NAMES[method]} | {points(found['accuracy'])} | {points(found['agreement'])} | "
-            f"{plain(found['overlap'])} | {plain(found['matched'])} |"
-        )
-        sentences.append(sentence(NAMES[method], found))
+    for method, compared in found.items():
+        cells = [
+            cell(compared.figures.get(field), field)
+            for field in ("accuracy", "agreement", *OVERLAPS.values())
+        ]
+        lines.append(f"| {NAMES[method]} | {' | '.join(cells)} |")
+    sentences = [sentence(NAMES[method], compared) for method, compared in found.items()]
     return [*lines, "", "### What this shows, and what it does not\n", *sentences, *limits(students)]
 
 
-def paired(
-    ours: list[Student],
-    theirs: list[Student],
-    teacher: Predictions,
-    hit: Callable[[Predictions, Predictions], np.ndarray],
-) -> Interval:
-    def mean(students: list[Student]) -> np.ndarray:
-        return np.mean([hit(student.predictions, teacher) for student in students], axis=0)
-
-    return paired_mean_difference(mean(ours), mean(theirs), teacher.labels)
-
-
-def overlap_difference(
-    ours: list[Student], theirs: list[Student], teacher: Predictions, *, matched: bool
-) -> Interval | None:
-    """Difference of the mean overlap over seeds, with a jackknife over shared shards of test images."""
-    shard = stratified_shards(len(teacher), teacher.labels)
-    groups: list[list[ShardGrams]] = [[], []]
-    for group, students in zip(groups, (ours, theirs), strict=True):
-        for student in students:
-            there = student.summary.matched
-            if matched and (there is None or not there.reached):
-                return None
-            T = there.temperature if matched and there is not None else TEMPERATURE
-            group.append(shard_grams(softmax(student.predictions.logits, T), shard))
-    return mean_overlap_difference(*groups)
+def what_intervals_hold(compared: list[RecipesCompared]) -> str:
+    """What stands above a table of differences."""
+    star = f"An asterisk: a difference is seen, p < 0.05 after Holm's correction for {len(compared)} comparisons."
+    if any(one.networks for one in compared):
+        return (
+            "One run each, so this is about these networks and not about the methods: the 95 % intervals are over test images, "
+            f"and another seed may say otherwise. {star}\n"
+        )
+    return (
+        "Difference of means over seeds, with a 95 % interval [over seeds and test images together]"
+        f"(method.md#over-seeds-and-images-together). {star}\n"
+    )
 
 
-def points(interval: Interval) -> str:
-    return f"{100 * interval.estimate:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"  # type: ignore[operator]
+def cell(found: Difference | None, field: str) -> str:
+    """A difference with its interval, an asterisk where it is seen; shares in points."""
+    if found is None:
+        return "–"
+    scale, digits = (1, 4) if field.startswith("overlap") else (100, 1)
+    return interval_cell(found.interval, scale, digits) + ("*" if found.seen else "")
 
 
-def plain(found: Interval | None) -> str:
-    return "–" if found is None else f"{found.estimate:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+def interval_cell(interval: Interval, scale: float, digits: int) -> str:
+    """ "+4.2 [+1.2, +7.1]"; without limits where there are none."""
+    estimate = f"{scale * interval.estimate:+.{digits}f}"
+    if interval.low is None or interval.high is None:
+        return estimate
+    return f"{estimate} [{scale * interval.low:+.{digits}f}, {scale * interval.high:+.{digits}f}]"
 
 
-def sentence(name: str, found: dict) -> str:
-    accuracy = found["accuracy"]
-    if not text.excludes_zero(accuracy):
-        first = f"no difference in accuracy is seen ({points(accuracy)} points)"
+def sentence(name: str, compared: RecipesCompared) -> str:
+    """What is seen against one method, or between two networks."""
+    accuracy = compared.figures["accuracy"]
+    size = f"{interval_cell(accuracy.interval, 100, 1)} points"
+    if not accuracy.seen:
+        first = f"no difference in accuracy is seen ({size})"
     else:
-        first = f"BicKD is {'more' if accuracy.estimate > 0 else 'less'} accurate ({points(accuracy)} points)"
-    as_it_is, matched = _direction(found["overlap"]), _direction(found["matched"])
-    second = f"its classes are {as_it_is} as they stand"
-    third = f"and {matched} at matched entropy"
-    return f"- Against {name}: {first}; {second} {third}."
+        first = f"BicKD is {'more' if accuracy.interval.estimate > 0 else 'less'} accurate ({size})"
+    as_it_is, mean, image = (_direction(compared.figures.get(field)) for field in OVERLAPS.values())
+    second = f"its classes are {as_it_is} at T = {TEMPERATURE:g}"
+    third = f"{mean} at matched mean entropy, and {image} matched per image"
+    whose = ", these two networks" if compared.networks else ""
+    return f"- Against {name}{whose}: {first}; {second}, {third}."
 
 
-def _direction(found: Interval | None) -> str:
+def _direction(found: Difference | None) -> str:
     if found is None:
         return "not comparable"
-    if not text.excludes_zero(found):
+    if not found.seen:
         return "not seen to differ in overlap"
-    return "more orthogonal" if found.estimate < 0 else "less orthogonal"
+    return "more orthogonal" if found.interval.estimate < 0 else "less orthogonal"
 
 
 def limits(students: list[Student]) -> list[str]:
     seeds = len({student.seed for student in students})
+    if seeds == 1:
+        return [
+            "- What it does not show: which method is better. This is one seed, and on caltech95 the accuracy of a method deviates by about "
+            "a point over seeds."
+        ]
     return [
-        f"- What it does not show: {seeds} seed{'s' if seeds > 1 else ''}, one pair of architectures, one short budget and "
-        "options that were not tuned but for the learning rate. A difference of a point between two rows is within what another seed may do.",
+        f"- What it does not show: {seeds} seeds, one pair of architectures, one short budget and options that were not tuned but for the "
+        "learning rate. Accuracy deviates by about a point over seeds, and an interval that rests on so few of them is wide."
     ]
 
 
 def every_run(students: list[Student]) -> list[str]:
     lines = [
         "<details><summary>Every run, with its 95 % interval over test images</summary>\n",
-        "| run | accuracy % | overlap | overlap, matched | validation, last % | validation, best % |",
-        "|---|---|---|---|---|---|",
+        "| run | accuracy % | overlap | overlap, mean matched | overlap, matched per image | validation, last % | validation, best % |",
+        "|---|---|---|---|---|---|---|",
     ]
     for s in students:
         cells = []
-        for field, scale, digits in (("accuracy", 100, 1), ("overlap", 1, 4), ("overlap_matched", 1, 4)):
+        for field, scale, digits in (
+            ("accuracy", 100, 1),
+            ("overlap", 1, 4),
+            ("overlap_matched", 1, 4),
+            ("overlap_per_image", 1, 4),
+        ):
             interval = getattr(s.summary, field)
             cells.append(
                 "–"
@@ -306,6 +304,43 @@ def _parameters(run: RunFolder) -> str:
         if cost is None
         else f"{cost.parameters:,} parameters, {cost.macs / 1e6:.1f} M MACs"
     )
+
+
+def across_versions(
+    files: Sequence[Path] = (sweep_results.FILE, rate_results.RATES, rate_results.CHOSEN),
+) -> str:
+    """On how many images a bundled run and the sweep's run of the same seed name one class; "" without such runs."""
+    lines = [line for file in files for line in read_results(file)]
+    runs = rate_results.by_rate(lines)
+    library = Library(SHELF, SHELF / "caltech95")
+    same, other = [], []
+    for run in library.runs():
+        info = run.info()
+        bundled = run.key.startswith("caltech95/") and info.role == "student"
+        if bundled and info.config is not None:
+            alike = runs.get(info.objective, {}).get(info.config.optimizer.lr, {})
+            if info.seed in alike:
+                own = run.predictions("test")
+                classes = own.predicted[np.argsort(own.ids)]
+                same.append(float(np.mean(classes == alike[info.seed].classes)))
+                other += [
+                    float(np.mean(alike[info.seed].classes == line.classes))
+                    for seed, line in alike.items()
+                    if seed > info.seed
+                ]
+    if not same or not other:
+        return ""
+    return (
+        "## A seed does not identify a run across versions of the code\n\n"
+        f"The bundled runs of caltech95 and the sweep's runs were made with different versions of this code. {len(same)} of them share method, "
+        f"learning rate and seed. Such a pair names the same class on {_range(same)} % of the test images; two seeds of one method in the sweep "
+        f"do on {_range(other)} %. So a seed names a run only together with the version that made it: the bundle and the sweep are two samples "
+        "of each method, and their tables differ as two sets of seeds do.\n"
+    )
+
+
+def _range(shares: list[float]) -> str:
+    return f"{100 * min(shares):.0f} to {100 * max(shares):.0f}"
 
 
 if __name__ == "__main__":

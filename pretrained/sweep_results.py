@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.geometry import Interval, paired_mean_difference
-from bickd_core.predictions import Predictions
-from bickd_core.presets import PRESETS
-from bickd_core.runs import Library
+from bickd_core.geometry import Interval, holm, two_way_mean_difference
+from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.runs.library import Library
+from bickd_core.runs.predictions import Predictions
 from bickd_core.sweeps.definition import planned_runs, read_sweep
 from bickd_core.sweeps.results import TEMPERATURE, Result, read_results, sample_code
-from bickd_viz import text
+from bickd_viz.text import numbers
 
 SHELF = Path(__file__).resolve().parent
 FILE = SHELF / "sweeps" / "caltech95-methods.jsonl"
@@ -122,7 +122,7 @@ def must_share(one: Result, other: Result, fields: Collection[str] = SAME) -> No
 def setting(results: Sequence[Result], groups: Groups) -> str:
     first = results[0]
     seeds = sorted({len(group) for group in groups.values()})
-    words = text.counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    words = numbers.counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     stream = (
         "All seeds share one augmentation stream, so the deviation over seeds is too small."
         if any(result.shared_augmentation for result in results)
@@ -131,22 +131,54 @@ def setting(results: Sequence[Result], groups: Groups) -> str:
     return (
         f"Teacher {first.teacher}, students {first.arch}, {first.epochs} epochs, batch {first.batch_size}, "
         f"{first.image_size} pixels, {first.optimizer['kind'].upper()} with learning rate {first.optimizer['lr']:g} for all, "
-        f"n = {first.n:,} test images, {words} a method. {stream} Every method has its preset's default options, as "
-        "published; those of BicKD, which has none, come from an earlier exploration that used caltech95 too. Nothing was "
-        "tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
-        f"Figures: mean ± standard deviation over seeds, last weights, test split. Overlap at T = {TEMPERATURE:g}; matched: "
+        f"n = {first.n:,} test images, {words} a method. {stream} Every method has the options that were its preset's defaults "
+        "when the sweep was made; BicKD's come from [an exploration of ours](losses.md#where-its-defaults-come-from) that used caltech95 "
+        "too. Nothing was tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
+        f"Figures: mean ± standard deviation over seeds, last weights, test split. Overlap at T = {TEMPERATURE:g}; mean matched: "
         "where the model's mean entropy equals the teacher's at that T. Minutes a run, on the wall clock (beside other work on a shared machine, pauses included) and of the CPU."
     )
 
 
+def has_earlier_defaults(method: str, runs: dict[int, Result]) -> bool:
+    """Whether these runs had other options than the preset or variant of their name has now."""
+    result = next(iter(runs.values()))
+    variant = VARIANTS.get(method.partition("@")[0].replace("+", "-"))
+    now = PRESETS[result.kind].options.model_validate({}) if variant is None else variant.options
+    return result.options != now.model_dump(exclude={"kind"})
+
+
+UNCORRECTED = (
+    "Overlap and ECE in this table are what the formulas give on these images. They are not corrected for the number "
+    "of images, since a line of a sweep's file does not hold what the correction needs. Compare them with each other, and "
+    "not with the tables of the bundled runs, which are corrected ([method](method.md#intervals))."
+)
+
+
+def mark(method: str, runs: dict[int, Result]) -> str:
+    return " †" if has_earlier_defaults(method, runs) else ""
+
+
+def mark_note(groups: Groups) -> list[str]:
+    """What the mark in a table means; empty if no method has it."""
+    marked = [shown(method, runs) for method, runs in groups.items() if has_earlier_defaults(method, runs)]
+    if not marked:
+        return []
+    return [
+        "",
+        f"† Made with earlier defaults, which are not the published ones for small images: {', '.join(marked)}. "
+        "[The objectives](losses.md#published-settings) has the published values. These rows are to be made again "
+        "with the next study.",
+    ]
+
+
 def figures(groups: Groups) -> list[str]:
     lines = [
-        "| method | seeds | accuracy % | agreement % | overlap | overlap, matched | ECE % | minutes | CPU minutes |",
+        "| method | seeds | accuracy % | agreement % | overlap | overlap, mean matched | ECE % | minutes | CPU minutes |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for method, runs in groups.items():
         cells = [
-            shown(method, runs),
+            f"{shown(method, runs)}{mark(method, runs)}",
             str(len(runs)),
             spread(runs, "accuracy", 100, 1),
             spread(runs, "agreement", 100, 1),
@@ -157,7 +189,7 @@ def figures(groups: Groups) -> list[str]:
             spread(runs, "cpu_seconds", 1 / 60, 1),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return lines
+    return [*lines, "", UNCORRECTED, *mark_note(groups)]
 
 
 def shown(method: str, runs: dict[int, Result]) -> str:
@@ -176,11 +208,18 @@ def spread(runs: dict[int, Result], field: str, scale: float, digits: int) -> st
 
 @dataclass(frozen=True)
 class Difference:
-    """One method minus another on the seeds that both have: over images with an interval, and over seeds."""
+    """One method minus another on the seeds that both have.
 
-    interval: Interval | None
-    """Of the mean over seeds, over images; None for a figure that is no mean over images."""
+    Attributes:
+        by_seed: the difference in each seed.
+        interval: of the mean, over seeds and images together, over images alone with one seed; None for a figure
+            that is no mean over images.
+        p_value: of no difference; None without an interval.
+    """
+
     by_seed: np.ndarray
+    interval: Interval | None = None
+    p_value: float | None = None
 
     @property
     def mean(self) -> float:
@@ -205,14 +244,34 @@ def agrees(result: Result, teacher: Teacher) -> np.ndarray:
 def paired(
     ours: dict[int, Result], theirs: dict[int, Result], teacher: Teacher, hit: Hit
 ) -> Difference | None:
-    """Of two methods' shares of images, each image's score the mean over seeds; None where no seed is common."""
+    """Of two methods' shares of images; None where no seed is common."""
     seeds = sorted(set(ours) & set(theirs))
     if not seeds:
         return None
     first = np.array([hit(ours[seed], teacher) for seed in seeds], dtype=float)
     second = np.array([hit(theirs[seed], teacher) for seed in seeds], dtype=float)
-    interval = paired_mean_difference(first.mean(axis=0), second.mean(axis=0), teacher.labels)
-    return Difference(interval, (first - second).mean(axis=1))
+    several = len(seeds) > 1
+    found = two_way_mean_difference(first, second, teacher.labels, drawn=(several, several))
+    return Difference((first - second).mean(axis=1), found.interval, found.p_value)
+
+
+def against(base: str, groups: Groups, teacher: Teacher, hit: Hit) -> dict[str, tuple[Difference, bool]]:
+    """Every other method minus `base`, and whether a difference is seen after Holm's correction over the methods.
+
+    With one common seed nothing is seen: that would be about two networks.
+    """
+    found = {
+        method: difference
+        for method, runs in groups.items()
+        if method != base and (difference := paired(runs, groups[base], teacher, hit)) is not None
+    }
+    several = {
+        method: one.p_value
+        for method, one in found.items()
+        if one.p_value is not None and len(one.by_seed) > 1
+    }
+    adjusted = dict(zip(several, holm(list(several.values())), strict=True))
+    return {method: (one, adjusted.get(method, 1.0) < 0.05) for method, one in found.items()}
 
 
 def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -> Difference | None:
@@ -222,41 +281,46 @@ def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -
     ]
     if not pairs or any(value is None for pair in pairs for value in pair):
         return None
-    return Difference(None, np.array([a - b for a, b in pairs]))
+    return Difference(np.array([a - b for a, b in pairs]))
 
 
 def differences(groups: Groups, teacher: Teacher) -> list[str]:
     lines = [
         "### Differences on the same test images\n",
-        "Accuracy and agreement: difference of the means over the seeds that both have, with its interval over test images "
-        "(paired, stratified by class). Overlap at matched entropy: mean ± standard deviation over seeds of the difference "
-        "seed by seed. In brackets behind each: in how many seeds the difference has this sign.\n",
+        "Accuracy and agreement: difference of the means over the seeds that both have, with a 95 % interval [over seeds and test "
+        "images together](method.md#over-seeds-and-images-together). An asterisk: a difference is seen, p < 0.05 after Holm's correction for "
+        f"the {len(groups) - 1} comparisons in the column. Overlap at matched mean entropy: mean ± standard deviation over seeds of the "
+        "difference seed by seed. In brackets behind each: in how many seeds the difference has this sign.\n",
     ]
     for base in BASES:
         if base not in groups:
             continue
         name = shown(base, groups[base])
         lines += [
-            f"| minus {name} | accuracy, points | agreement, points | overlap, matched |",
+            f"| minus {name} | accuracy, points | agreement, points | overlap, mean matched |",
             "|---|---|---|---|",
         ]
+        accuracy, agreement = (against(base, groups, teacher, hit) for hit in (right, agrees))
         for method, runs in groups.items():
             if method != base:
-                accuracy = paired(runs, groups[base], teacher, right)
-                agreement = paired(runs, groups[base], teacher, agrees)
-                overlap = over_seeds(runs, groups[base], "overlap_matched")
-                cells = [shown(method, runs), points(accuracy), points(agreement), by_seed(overlap)]
+                cells = [
+                    f"{shown(method, runs)}{mark(method, runs)}",
+                    points(*accuracy.get(method, (None,))),
+                    points(*agreement.get(method, (None,))),
+                    by_seed(over_seeds(runs, groups[base], "overlap_matched")),
+                ]
                 lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return lines[:-1]
 
 
-def points(found: Difference | None) -> str:
+def points(found: Difference | None, seen: bool = False) -> str:
+    """A difference in points with its interval and signs, an asterisk where it is seen."""
     if found is None or found.interval is None:
         return "–"
     low, high = found.interval.low, found.interval.high
     limits = "" if low is None or high is None else f" [{100 * low:+.1f}, {100 * high:+.1f}]"
-    return f"{100 * found.interval.estimate:+.1f}{limits} ({found.signs()})"
+    return f"{100 * found.interval.estimate:+.1f}{limits}{'*' if seen else ''} ({found.signs()})"
 
 
 def by_seed(found: Difference | None) -> str:
@@ -272,22 +336,24 @@ def sentences(groups: Groups, teacher: Teacher) -> list[str]:
 
 
 def _against(base: str, groups: Groups, teacher: Teacher) -> str:
-    """Which methods are more accurate than `base`, less, or not seen to differ."""
-    sorts: dict[str, list[str]] = {"more accurate": [], "less accurate": [], "no difference seen": []}
-    for method, runs in groups.items():
-        difference = paired(runs, groups[base], teacher, right) if method != base else None
-        if difference is None or difference.interval is None:
-            continue
-        words = "no difference seen"
-        if text.excludes_zero(difference.interval):
-            words = "more accurate" if difference.interval.estimate > 0 else "less accurate"
-        sorts[words].append(f"{shown(method, runs)} ({100 * difference.interval.estimate:+.1f})")
+    """Which methods are more accurate than `base`, less, or not seen to differ; of one seed nothing is said."""
+    sorts: dict[str, list[str]] = {
+        "more accurate": [],
+        "less accurate": [],
+        "no difference seen": [],
+        "one seed, so nothing is said": [],
+    }
+    for method, (difference, seen) in against(base, groups, teacher, right).items():
+        words = "more accurate" if difference.mean > 0 else "less accurate"
+        if not seen:
+            words = "no difference seen" if len(difference.by_seed) > 1 else "one seed, so nothing is said"
+        sorts[words].append(f"{shown(method, groups[method])} ({100 * difference.mean:+.1f})")
     said = "; ".join(f"{words}: {', '.join(names)}" for words, names in sorts.items() if names)
     return f"- Against {shown(base, groups[base])}, in points of accuracy: {said}."
 
 
 def _matched(groups: Groups) -> list[str]:
-    """The method with the lowest overlap at matched entropy, and in how many seeds it is the lowest."""
+    """The method with the lowest overlap at matched mean entropy, and in how many seeds it is the lowest."""
     means = {
         method: float(np.mean([run.overlap_matched for run in runs.values()]))
         for method, runs in groups.items()
@@ -302,7 +368,7 @@ def _matched(groups: Groups) -> list[str]:
         for seed in seeds
     )
     return [
-        f"- Lowest overlap at matched entropy: {shown(lowest, groups[lowest])} ({means[lowest]:.4f}), the lowest of all "
+        f"- Lowest overlap at matched mean entropy: {shown(lowest, groups[lowest])} ({means[lowest]:.4f}), the lowest of all "
         f"methods in {wins} of {len(seeds)} seeds that all of them have."
     ]
 
@@ -324,6 +390,6 @@ def _limits(groups: Groups) -> str:
     least = min(len(group) for group in groups.values())
     return (
         f"- What it does not show: {least} seed{'s' if least > 1 else ''}, one pair of architectures, one short budget and "
-        "options that were chosen for other data and longer runs. The intervals hold for these trained networks, each by itself: of "
-        f"{len(groups) - 1} comparisons with one method, one in twenty may miss by chance."
+        "options that were chosen for other data and longer runs. An interval stands for itself alone: of "
+        f"{len(groups) - 1} of them one in twenty may miss. What is said to be seen is corrected for that."
     )

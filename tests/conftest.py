@@ -14,8 +14,8 @@ import pytest
 from run_helpers import small_config
 
 from bickd_core.data.cache import cache_folder
-from bickd_core.runs import Library, RunFolder, RunInfo
-from bickd_core.status import Status
+from bickd_core.runs.library import Library, RunFolder, RunInfo
+from bickd_core.runs.status import Status
 
 os.environ.setdefault("BICKD_KERNELS", str(cache_folder() / "kernels"))  # compiled once, not for each test
 STAND_INS = Path(__file__).parent / "stand_ins"
@@ -69,9 +69,9 @@ def quick_umap(monkeypatch):
 @pytest.fixture(scope="session")
 def _trained(tmp_path_factory):
     """A teacher trained once a session, evaluated on both splits, with a card and a map by PCA."""
-    from bickd_core.card import write_card
     from bickd_core.geometry import pca_layout
-    from bickd_core.layouts import TEMPERATURE, layout_key
+    from bickd_core.maps.store import TEMPERATURE, layout_key
+    from bickd_core.runs.card import write_card
     from bickd_core.training.engine import fit
     from bickd_core.training.evaluate import predict
     from bickd_core.training.finish import measure

@@ -1,11 +1,12 @@
 """A config that trains in a second, predictions out of nothing, waiting for a state."""
 
+import os
 import time
 
 import numpy as np
 
-from bickd_core.predictions import Predictions
-from bickd_core.training.config import Seeds, TrainConfig
+from bickd_core.config import Seeds, TrainConfig
+from bickd_core.runs.predictions import Predictions
 
 
 def small_config(**changes) -> TrainConfig:
@@ -43,3 +44,8 @@ def wait_for(condition, *, seconds=120.0, what="the awaited state"):
             return answer
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come within {seconds:g} s")
+
+
+def long_silent(run):
+    """Make the run's status.json look as if nothing had written it since 1970."""
+    os.utime(run.path / "status.json", (0, 0))

@@ -1,9 +1,15 @@
-"""Models and weights that the tests of checkpoints share."""
+"""Models and weights that the tests of checkpoints and of importing share."""
+
+from functools import partial
 
 import torch
 from torch import nn
 
+from bickd_core.importing import weights
 from bickd_core.models.factory import create_model
+
+import_weights = partial(weights.import_weights, afterwards=lambda run, library: None)
+"""As the library's, without the process that measures latency and makes maps afterwards."""
 
 
 def made_model(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
-import streamlit as st
 
 from app.components import export_menu
+from app.plain import st
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""The quiet menu on a chart: PNG, SVG and PDF for a paper, an HTML file, the data as CSV.
+"""The quiet menu on a chart: PNG, SVG and PDF for a paper, an HTML file, the data as CSV, LaTeX or Markdown.
 
 Closed, it costs one button: what is in it is sent when it is opened, and a file is made when it is asked for.
 """
@@ -6,11 +6,11 @@ Closed, it costs one button: what is in it is sent when it is opened, and a file
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
-from app import taking
+from app import page_export
+from app.plain import md, st
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
     from bickd_viz import Theme
     from bickd_viz.charts import Row
-    from bickd_viz.exhibit import Exhibit
-    from bickd_viz.paper import Palette
+    from bickd_viz.export.chart_export import Exhibit
+    from bickd_viz.export.paper import Palette
 
 _SIZE = "paper-size"
 _DEFAULT: dict[str, object] = {"width": 85, "points": 8.0, "palette": "colour"}
+_TABLES = (
+    ("CSV", "csv", "csv", "text/csv"),
+    ("LaTeX", "latex", "tex", "text/x-tex"),
+    ("Markdown", "markdown", "md", "text/markdown"),
+    ("Parquet", "parquet", "parquet", "application/vnd.apache.parquet"),
+)
+"""Label, function of `bickd_viz.export.files`, suffix and type of each table; the last for maps alone."""
 _KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
@@ -35,17 +42,19 @@ def offer(
     sentence: str = "",
     x_title: str = "",
     y_title: str = "",
+    parquet: bool = False,
 ) -> None:
     """Put a chart among what the page gives away, and its menu into the corner of the card that is being filled.
 
-    key: of the chart on the page; one that begins with "low-" has its menu in the lower corner. See `bickd_viz.exhibit.Exhibit` for the rest.
+    key: of the chart on the page; one that begins with "low-" has its menu in the lower corner. parquet: whether
+    its numbers are offered as parquet too. See `bickd_viz.export.chart_export.Exhibit` for the rest.
     """
-    from bickd_viz.exhibit import Exhibit, file_name
+    from bickd_viz.export.chart_export import Exhibit, file_name
 
     exhibit = Exhibit(file_name(title), title, figure, table, sentence, x_title, y_title)
-    taking.exhibit(key, exhibit)
+    page_export.exhibit(key, exhibit)
     with st.container(key=f"export-{key}"):
-        _menu(key, exhibit)
+        _menu(key, exhibit, parquet)
 
 
 def offer_whiskers(
@@ -74,20 +83,20 @@ def offer_whiskers(
 
 
 @st.fragment
-def _menu(key: str, exhibit: Exhibit) -> None:
+def _menu(key: str, exhibit: Exhibit, parquet: bool) -> None:
     menu = st.popover(
         "", icon=":material/download:", type="tertiary", key=f"exportmenu-{key}", on_change="rerun",
         help="Take this chart away",
     )  # fmt: skip
     if menu.open:
         with menu:
-            _choices(key, exhibit)
+            _choices(key, exhibit, parquet)
 
 
-def _choices(key: str, exhibit: Exhibit) -> None:
-    from bickd_viz import export
+def _choices(key: str, exhibit: Exhibit, parquet: bool) -> None:
+    from bickd_viz.export import files as export
 
-    st.markdown(f"**{_plain(exhibit.title)}**")
+    st.markdown(md("**{title}**", title=exhibit.title))
     size = {**_DEFAULT, **st.session_state.get(_SIZE, {})}
     drawable = export.browser() is not None
     if drawable:
@@ -107,17 +116,29 @@ def _choices(key: str, exhibit: Exhibit) -> None:
                 on_click="ignore",
                 disabled=not drawable,
             )
-    link = taking.now().link
+    link = page_export.now().link
     st.caption("Its numbers, and the live chart as a file:")
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "CSV", lambda: export.csv(exhibit.table()), f"{exhibit.name}.csv", "text/csv",
-            key=f"take-csv-{key}", on_click="ignore",
-        )  # fmt: skip
+        for label, write, suffix, mime in _TABLES[: None if parquet else -1]:
+            st.download_button(
+                label,
+                partial(_table, exhibit, write),
+                f"{exhibit.name}.{suffix}",
+                mime,
+                key=f"take-{suffix}-{key}",
+                on_click="ignore",
+            )
         st.download_button(
             "HTML", _page(exhibit, link), f"{exhibit.name}.html", "text/html",
             key=f"take-html-{key}", on_click="ignore",
         )  # fmt: skip
+
+
+def _table(exhibit: Exhibit, write: str) -> bytes:
+    from bickd_viz.export import files as export
+
+    content: bytes = getattr(export, write)(exhibit.table())
+    return content
 
 
 def _size_of(key: str, size: dict) -> tuple[float, float, Palette]:
@@ -137,7 +158,7 @@ def _size_of(key: str, size: dict) -> tuple[float, float, Palette]:
 
 def _image(exhibit: Exhibit, kind: str, width: float, points: float, palette: Palette) -> Callable[[], bytes]:
     def draw() -> bytes:
-        from bickd_viz import export
+        from bickd_viz.export import files as export
 
         return export.images([(exhibit.paper(width, None, points, palette), kind)])[0]
 
@@ -146,13 +167,8 @@ def _image(exhibit: Exhibit, kind: str, width: float, points: float, palette: Pa
 
 def _page(exhibit: Exhibit, link: str) -> Callable[[], bytes]:
     def write() -> bytes:
-        from bickd_viz.report import chart_html
+        from bickd_viz.report.build import chart_html
 
         return chart_html(exhibit, link=link)
 
     return write
-
-
-def _plain(words: str) -> str:
-    """Words as they are, where Markdown would read marks."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$:~" else c for c in words)

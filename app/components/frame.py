@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import streamlit as st
-
-from app import data, selecting, state, taking
+from app import data, page_export, selection, state
 from app.components import notice, selection_bar
-from bickd_core.predictions import PredictionsError
-from bickd_core.runs import RunError
-from bickd_core.selection import LENSES
-from bickd_viz import text
+from app.plain import st
+from bickd_core.comparing.comparison import preparation_sentence
+from bickd_core.comparing.selection import lens_words
+from bickd_core.runs.library import RunError
+from bickd_core.runs.predictions import PredictionsError
+from bickd_viz.text import numbers
 
 
 def load_comparison() -> data.Comparison:
@@ -27,17 +27,19 @@ def load_comparison() -> data.Comparison:
             state.update(teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None)
             st.rerun()
         st.stop()
-    taking.comparison(of)
+    page_export.comparison(of)
     notice.show()
     if not of.complete:
         each = ", ".join(
-            f"{model.name} {text.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)
+            f"{model.name} {numbers.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)
         )
         st.info(
-            f"Shown are the {text.counted(of.n, 'sample')} that all models have, of {text.count(max(of.n_each))} "
+            f"Shown are the {numbers.counted(of.n, 'sample')} that all models have, of {numbers.count(max(of.n_each))} "
             f"({each}); they are matched by id.",
             icon=":material/join_inner:",
         )
+    if different := preparation_sentence([model.name for model in of.models], [m.info for m in of.models]):
+        st.info(different, icon=":material/aspect_ratio:")
     selection_bar.kept_list(of)
     return of
 
@@ -144,18 +146,19 @@ def on_cell(
     kind: "cell" of the model's own Gram, "cross" of the teacher's columns against the model's.
     lens: how the matrix is made, where not plainly at T; the rule carries it, so that it picks what the cell shows.
     """
-    seen = () if lens is None else tuple(name for name in LENSES if getattr(lens, name))
+    seen = () if lens is None else lens_words(lens.matching, lens.centred)
 
     def clicked(row: int, column: int) -> None:
         pair = (of.class_names[row], of.class_names[column])
         state.update(pair=pair)
         if row == column and of.labels is not None:
-            selecting.select("class", pair[0])
+            selection.select("class", pair[0])
         else:
-            selecting.select(kind, model.key, *pair, *seen)
+            selection.select(kind, model.key, *pair, *seen)
 
     return clicked
 
 
 def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    """With a capital, but for a file's name at its start."""
+    return words if "/" in words.split(" ")[0] else words[:1].upper() + words[1:]

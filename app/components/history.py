@@ -6,10 +6,9 @@ that entry's address says, which then is the state.
 
 from __future__ import annotations
 
-import streamlit as st
-
 from app import state
 from app.components.browser_part import part
+from app.plain import st
 
 _component = part("history", "history.js", html="<i></i>")
 _RUNS = "history-runs"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from app import data, selecting
+from app import data, selection
 from app.components import scatter, style
-from bickd_viz import text
+from bickd_viz.text import numbers
 
 
 def panels(
@@ -25,7 +25,7 @@ def panels(
             scatter.Panel(
                 key=model.key,
                 style=looks[model.key],
-                note=f"{text.count(int(np.isfinite(xy).all(axis=1).sum()))} of {text.count(max(of.n_each))} images",
+                note=f"{numbers.count(int(np.isfinite(xy).all(axis=1).sum()))} of {numbers.count(max(of.n_each))} {of.nouns}",
                 coordinates=xy,
                 predicted=said,
                 confidence=sure,
@@ -37,10 +37,10 @@ def panels(
 
 def selected(of: data.Comparison) -> np.ndarray | None:
     """Positions of the selected samples; None where there is no selection here."""
-    found = selecting.selected(of)
+    found = selection.selected(of)
     return None if found is None else found.positions
 
 
 def on_select(of: data.Comparison) -> Callable[[list[Any]], None]:
     """A pick becomes the selection of all pages."""
-    return lambda ids: selecting.select_ids(of, ids)
+    return lambda ids: selection.select_ids(of, ids)

@@ -1,48 +1,52 @@
-"""The line over a page that says what a new run changed in the comparison, with a way back."""
+"""The line over the next page that says what a new run changed in the comparison, with a way back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import streamlit as st
-
-from app import data, state
-from app.joining import change_sentence
+from app import data, page_export, state
+from app.add_to_comparison import change_sentence
+from app.plain import md, st
 from app.state import ViewState
-from bickd_core.predictions import PredictionsError
-from bickd_core.runs import RunError
+from bickd_core.runs.library import RunError
+from bickd_core.runs.predictions import PredictionsError
 
 _KEY = "comparison-notice"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Notice:
-    """A sentence on the step from one view to another."""
+    """A sentence on the step from one view to another, and the page that shows it: the first one after the step."""
 
     words: str
     before: ViewState
     after: ViewState
+    page: str = ""
 
 
 def leave(before: ViewState, after: ViewState, key: str) -> None:
-    """Say on the next pages what opening the run `key` changed."""
+    """Say on the next page what opening the run `key` changed."""
     words = change_sentence(before, after, key, _names(before), _names(after))
     st.session_state[_KEY] = Notice(words, before, after) if words else None
 
 
 def show() -> None:
-    """Draw it for as long as the comparison is the one that it speaks of."""
+    """Draw it on one page, for as long as the comparison is the one that it speaks of."""
     found: Notice | None = st.session_state.get(_KEY)
     if found is None:
         return
     view = state.current()
-    if (view.teacher, view.students) != (found.after.teacher, found.after.students):
+    found.page = found.page or page_export.now().page
+    if found.page != page_export.now().page or (view.teacher, view.students) != (
+        found.after.teacher,
+        found.after.students,
+    ):
         _close()
         return
     with st.container(
         key="comparison-notice", horizontal=True, vertical_alignment="center", gap="small", border=True
     ):
-        st.markdown(f":material/info: {found.words}", width="content")
+        st.markdown(md(":material/info: {words}", words=found.words), width="content")
         if found.before.teacher:
             st.button("Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(found,))
         st.button("OK", key="notice-close", type="tertiary", on_click=_close)

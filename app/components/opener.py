@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-import streamlit as st
-
 from app import state
+from app.plain import st
 from app.registry import open_page
 
 _JS = """

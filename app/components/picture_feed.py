@@ -10,11 +10,11 @@ import hashlib
 import io
 
 import numpy as np
-import streamlit as st
 
 from app import data
 from app.components.browser_part import part
 from app.components.scatter import packed
+from app.plain import st
 
 COLUMNS, ROWS = 16, 8
 _LARGEST = 64
@@ -25,7 +25,7 @@ _component = part("pictures", "pictures.js")
 
 def name(of: data.Comparison) -> str:
     """The feed's name for `scatter.show(pictures=...)`; "" where there are no images."""
-    if data.thumbnails(of).reason or not isinstance(of.teacher.predictions.ids[:1].tolist()[0], int):
+    if not data.thumbnails(of).any:
         return ""
     return hashlib.sha256(repr((of.key, of.split)).encode()).hexdigest()[:12]
 
@@ -65,7 +65,10 @@ def sheet(pictures: list[bytes | None]) -> bytes:
     """A WebP of up to 128 pictures (files of any kind and size), row by row; one that is missing stays empty."""
     from PIL import Image
 
-    opened = [None if raw is None else Image.open(io.BytesIO(raw)).convert("RGB") for raw in pictures]
+    opened = [
+        None if raw is None else Image.open(io.BytesIO(raw), formats=("PNG", "WEBP")).convert("RGB")
+        for raw in pictures
+    ]
     side = min(_LARGEST, max((max(image.size) for image in opened if image is not None), default=1))
     grid = Image.new("RGB", (COLUMNS * side, ROWS * side), (127, 127, 127))
     for i, image in enumerate(opened[: COLUMNS * ROWS]):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from app import taking
+from app import page_export
 from app.components.browser_part import part
-from app.taking import Taken
+from app.page_export import Taken
+from app.plain import st
 
 _copy = part(
     "copy_link",
@@ -18,7 +17,7 @@ _copy = part(
 
 def show() -> None:
     """Call it when the page is drawn: what the page gives away is known then."""
-    taken = taking.now()
+    taken = page_export.now()
     with st.sidebar, st.container(key="report-bar"):
         _copy(key="copy-link", data={"label": "Copy link", "done": "Copied"})
         if taken.of is None or not taken.parts:
@@ -28,17 +27,17 @@ def show() -> None:
                 "One HTML file, readable without a network. It is made when you click, which takes some seconds."
             )
             st.download_button(
-                "This page", lambda: taking.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
+                "This page", lambda: page_export.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
             of, T, address = taken.of, taken.temperature, taken.link.split("?")[0].rsplit("/", 1)[0] + "/"
             st.download_button(
-                "The whole comparison", lambda: taking.comparison_report(of, T, address), "bickd-comparison.html",
+                "The whole comparison", lambda: page_export.comparison_report(of, T, address), "bickd-comparison.html",
                 "text/html", key="report-comparison", on_click="ignore", icon=":material/library_books:",
             )  # fmt: skip
 
 
 def _stem(taken: Taken) -> str:
-    from bickd_viz.exhibit import file_name
+    from bickd_viz.export.chart_export import file_name
 
     return file_name(taken.page)

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
 from app.components import export_menu
 from app.components.browser_part import part
+from app.plain import st
 from bickd_viz import ModelStyle, Theme
 from bickd_viz.colouring import Colouring
 from bickd_viz.frames import Frame, tight_frame
@@ -167,7 +167,7 @@ def _offer(
         ]  # fmt: skip
         return pd.concat(parts, ignore_index=True)
 
-    export_menu.offer(f"low-{key}", label or "Prediction maps", figure, table)
+    export_menu.offer(f"low-{key}", label or "Prediction maps", figure, table, parquet=True)
 
 
 _COLOURS = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")

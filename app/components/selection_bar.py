@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
-import streamlit as st
-
-from app import data, selecting, state
+from app import data, selection, state
 from app.components import thumbs
-from bickd_core.kept import KeptError
-from bickd_core.selection import Rule, Selection
-from bickd_viz import text
+from app.plain import st
+from bickd_core.comparing.saved_selections import KeptError
+from bickd_core.comparing.selection import Rule, Selection
+from bickd_viz.text import numbers
 
 MOST_IMAGES = 24
 _SAID = "selection-said"
@@ -20,7 +19,7 @@ def show(of: data.Comparison) -> None:
     """Draw the chip, where there is a selection; call it once a page, in the fragment whose charts select."""
     if said := st.session_state.pop(_SAID, ""):
         st.toast(said, icon=":material/bookmark_added:")
-    found, problem = selecting.read(of)
+    found, problem = selection.read(of)
     if found is None and not problem:
         return
     with st.container(
@@ -30,15 +29,15 @@ def show(of: data.Comparison) -> None:
             st.html(f'<div class="bk-chip">{escape(problem[:1].upper() + problem[1:])}</div>')
         else:
             st.html(
-                f'<div class="bk-chip" data-count="{len(found)}"><b>{text.counted(len(found), "sample")}</b>'
-                f" of {text.count(of.n)}: {escape(_called(found))}</div>"
+                f'<div class="bk-chip" data-count="{len(found)}"><b>{numbers.counted(len(found), "sample")}</b>'
+                f" of {numbers.count(of.n)}: {escape(_called(found))}</div>"
             )
             if len(found):
                 _images(of, found)
                 _keep(of, found)
             _take(of, found)
         st.button(
-            "Clear", key="selection-clear", icon=":material/close:", on_click=selecting.clear, type="tertiary"
+            "Clear", key="selection-clear", icon=":material/close:", on_click=selection.clear, type="tertiary"
         )
 
 
@@ -53,10 +52,11 @@ def file_stem(of: data.Comparison, found: Selection) -> str:
 
 
 def _images(of: data.Comparison, found: Selection) -> None:
-    with st.popover("Images", icon=":material/image:", type="tertiary"):
+    icon = ":material/image:" if of.noun == "image" else ":material/list:"
+    with st.popover(of.nouns.capitalize(), icon=icon, type="tertiary"):
         shown = found.positions[:MOST_IMAGES]
         st.caption(
-            f"{text.count(len(shown))} of {text.counted(len(found), 'sample')}"
+            f"{numbers.count(len(shown))} of {numbers.counted(len(found), 'sample')}"
             f"{', the most telling first' if found.ranked else ''}: true class, then what "
             f"{', '.join(model.called for model in of.models)} say."
         )
@@ -69,7 +69,7 @@ def _images(of: data.Comparison, found: Selection) -> None:
             for position in shown
         ]
         with st.container(key="selection-images"):
-            thumbs.show(of, shown, captions)
+            thumbs.show(of, shown, captions, say_why=False)
 
 
 def _keep(of: data.Comparison, found: Selection) -> None:
@@ -84,16 +84,16 @@ def _keep(of: data.Comparison, found: Selection) -> None:
         elif asked:
             ids = of.teacher.predictions.ids[found.positions].tolist()
             try:
-                kept = selecting.kept().keep(
+                kept = selection.kept().keep(
                     ids, dataset=of.dataset, split=of.split, name=name,
                     origin=found.made_from(state.current().temperature), ranked=found.ranked,
                 )  # fmt: skip
             except KeptError as error:
                 st.error(str(error))
             else:
-                selecting.select("kept", kept)
+                selection.select("kept", kept)
                 st.session_state[_SAID] = (
-                    f"Kept {text.counted(len(ids), 'sample')} as “{kept}”: choose it again in the sidebar, under Kept selection."
+                    f"Kept {numbers.counted(len(ids), 'sample')} as “{kept}”: choose it again in the sidebar, under Kept selection."
                 )
                 st.rerun()
 
@@ -103,7 +103,7 @@ def _take(of: data.Comparison, found: Selection) -> None:
     T, stem = state.current().temperature, file_stem(of, found)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
-            f"{text.counted(len(found), 'sample')}: ids, true classes, and what each model says at T = {T:g}."
+            f"{numbers.counted(len(found), 'sample')}: ids, true classes, and what each model says at T = {T:g}."
         )
         st.download_button(
             "Table (CSV)",
@@ -114,7 +114,7 @@ def _take(of: data.Comparison, found: Selection) -> None:
             on_click="ignore",
         )
         st.download_button(
-            f"All {text.count(len(of.class_names))} probabilities (npz)",
+            f"All {numbers.count(len(of.class_names))} probabilities (npz)",
             lambda: data.selection_probabilities(of, found, T),
             f"{stem}.npz",
             key="selection-npz",
@@ -125,9 +125,10 @@ def _take(of: data.Comparison, found: Selection) -> None:
 def kept_list(of: data.Comparison) -> None:
     """The sidebar's list of selections kept under a name, for this data and split."""
     try:
-        names = selecting.kept().names(dataset=of.dataset, split=of.split)
+        names = selection.kept().names(dataset=of.dataset, split=of.split)
     except KeptError as error:
-        st.sidebar.warning(str(error))
+        with st.sidebar:
+            st.warning(str(error))
         return
     if not names:
         return
@@ -137,8 +138,9 @@ def kept_list(of: data.Comparison) -> None:
     def chosen() -> None:
         name = st.session_state["side-kept"]
         if name:
-            selecting.select("kept", name)
+            selection.select("kept", name)
         else:
-            selecting.clear()
+            selection.clear()
 
-    st.sidebar.selectbox("Kept selection", names, key="side-kept", placeholder="Choose one", on_change=chosen)
+    with st.sidebar:
+        st.selectbox("Kept selection", names, key="side-kept", placeholder="Choose one", on_change=chosen)

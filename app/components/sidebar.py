@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from app import data, state
+from app.plain import md, st
 from bickd_core.data import DATASETS
-from bickd_core.runs import RunError
+from bickd_core.runs.library import RunError, Split
 
 _OF_RUNS = "This page is about runs as a whole."
 _IDLE = {
-    "by_epoch": {"split": "This page shows the probe set, images of validation that runs keep by epoch."},
+    "bring_your_own": dict.fromkeys(("split", "temperature"), "This page makes new runs."),
+    "by_epoch": {"split": "This page shows the probe set, a part of validation that runs keep by epoch."},
     "calibration": {"temperature": "This page has its own: T = 1 as models are used, or each one's best."},
     "distill": {"split": _OF_RUNS, "temperature": _OF_RUNS},
     "runs": {"split": _OF_RUNS, "temperature": _OF_RUNS},
@@ -28,16 +28,32 @@ def idle(page: str, lesson: int) -> dict[str, str]:
     return _IDLE_LESSONS.get(lesson, {}) if page == "learn" else _IDLE.get(page, {})
 
 
+def lacking(page: str, view: state.ViewState) -> dict[str, str]:
+    """Controls that change nothing for the runs compared, each with the reason."""
+    try:
+        runs = [data.library().find(key) for key in (view.teacher, *view.students) if key]
+    except RunError:
+        return {}
+    found = {}
+    other: Split = "validation" if view.split == "test" else "test"
+    if runs and not all(run.has_predictions(other) for run in runs):
+        whose = "Some of these runs" if any(run.has_predictions(other) for run in runs) else "These runs"
+        found["split"] = f"{whose} have no predictions on {other}."
+    if page == "by_epoch" and not any(run.trajectory_path.exists() for run in runs[1:]):
+        found["temperature"] = "These runs have no epochs."
+    return found
+
+
 def show(page: str = "") -> None:
     """page: path of the page that is shown, whose idle controls are disabled."""
     view = state.current()
-    without = idle(page, view.lesson)
     if not view.teacher:
         view = state.update(**{name: getattr(data.default_view(), name) for name in ("teacher", "students")})
+    without = {**lacking(page, view), **idle(page, view.lesson)}
     runs = data.with_predictions(view.split)
     keys = [run.key for run in runs]
     with st.sidebar:
-        st.markdown("#### Comparison")
+        st.markdown(md("#### Comparison"))
         _bundled(view, keys)
         teachers = _with([key for key in keys if _role(key) == "teacher"] or keys, view.teacher)
         _select("Teacher", teachers, "teacher", view.teacher)

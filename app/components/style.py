@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from app.data import Comparison
+from app.plain import Markdown, st
 from bickd_viz import ModelStyle, Theme, model_styles, theme_named
 
 _CSS = """
@@ -29,6 +28,19 @@ _CSS = """
   :has(> .st-key-picture-feed) { display: none; }
   .st-key-map-method [role="radiogroup"], .st-key-map-colour [role="radiogroup"] { flex-wrap: wrap; }
   .bk-thumbs a, .bk-pair a { display: block; border-radius: 6px; }
+  .bk-thumbs.bk-texts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 190px), 1fr)); }
+  .bk-thumbs.bk-texts.bk-one-row { grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: minmax(min(84%, 190px), 1fr);
+    grid-auto-rows: auto; overflow-x: auto; scrollbar-width: thin; }
+  .bk-text { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; overflow: hidden; font-style: normal;
+             font-size: .78rem; line-height: 1.35; color: inherit; background: rgba(128,128,128,.12); border-radius: 6px;
+             border: solid transparent; border-width: 6px 8px; /* text that is cut off shows through padding */ min-height: 2.6rem; overflow-wrap: anywhere; white-space: normal; text-decoration: none; }
+  :is(.bk-thumbs, .bk-pair) a:has(.bk-text) { text-decoration: none; color: inherit; }
+  .bk-ids { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr));
+            gap: 0 18px; font-size: .82rem; line-height: 1.35; }
+  .bk-ids :is(a, a:visited), .bk-pair a:has(.bk-none) { color: inherit; }
+  .bk-ids li { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) minmax(0, 1fr); gap: 8px; margin: 0 !important; padding: 3px 0 !important;
+               border-bottom: 1px solid rgba(128,128,128,.18); font-size: inherit; overflow-wrap: anywhere; }
+  .bk-ids span:last-child { opacity: .72; }
   .bk-none { display: grid; place-items: center; aspect-ratio: 1; border-radius: 6px; font-style: normal; font-size: .78rem;
              color: inherit; background: rgba(128,128,128,.15); overflow-wrap: anywhere; padding: 4px; }
   [class*="st-key-report-"] button:disabled::after, [class*="st-key-export-"] .stDownloadButton button:disabled::after {
@@ -39,6 +51,8 @@ _CSS = """
   .bk-large img { width: min(100%, 320px); image-rendering: auto; border-radius: 10px; background: rgba(128,128,128,.12); }
   .bk-pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 18px 26px; }
   .bk-pair { display: grid; grid-template-columns: 84px 1fr; gap: 12px; align-items: start; }
+  .bk-pairs:has(.bk-text) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); }
+  .bk-pair:has(.bk-text) { grid-template-columns: minmax(120px, 40%) 1fr; }
   .bk-pair img { width: 84px; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; }
   .bk-pair p { font-size: .78rem; line-height: 1.3; margin: 4px 0 0; overflow-wrap: anywhere; }
   .bkp { display: grid; grid-template-columns: 108px 1fr; gap: 5px 10px; align-items: center; line-height: 1.15; }
@@ -74,6 +88,7 @@ _CSS = """
   .bkw-name { width: var(--bkw-left); flex: none; text-align: right; padding-right: 10px; box-sizing: border-box; white-space: nowrap; }
   .bkw-track { position: relative; flex: 1; height: 100%; margin: 0 6px; }
   .bkw-line { position: absolute; top: calc(50% - 1px); height: 2px; }
+  .bkw-spread { position: absolute; top: calc(50% - 4px); height: 8px; border-radius: 2px; opacity: .45; }
   .bkw-dot { position: absolute; top: calc(50% - 6px); width: 12px; height: 12px; margin-left: -6px; }
   .bkw-value { position: absolute; top: calc(50% - 20px); transform: translateX(-50%); white-space: nowrap; }
   .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; white-space: nowrap; }
@@ -140,7 +155,7 @@ def card_title(title: str, note: str = "", help: str = "") -> None:
     below = f"<br><span>{escape(note)}</span>" if note else ""
     head = f'<div class="bk-card-title"><b>{escape(title)}</b>{below}</div>'
     if help:
-        st.markdown(head, unsafe_allow_html=True, help=help)
+        st.markdown(Markdown(head), unsafe_allow_html=True, help=help)
     else:
         st.html(head)
 

@@ -7,10 +7,10 @@ from html import escape
 from typing import NamedTuple
 
 import numpy as np
-import streamlit as st
 
-from app import data, taking
+from app import data, page_export
 from app.components import opener
+from app.plain import st
 
 
 class InReport(NamedTuple):
@@ -28,46 +28,69 @@ def show(
     *,
     one_row: bool = False,
     report: InReport | None = None,
+    say_why: bool = True,
 ) -> None:
-    """Images of the samples at `positions`, each over a line in full and a quieter one; a click opens its own page.
+    """Samples at `positions`, each with a line in full and a quieter one; a click opens its own page.
 
-    `one_row` shows as many as fit beside each other and hides the rest. With `report` the page's report holds them.
+    Images or texts are tiles; samples that have neither are short lines that begin with their ids.
+
+    Args:
+        one_row: show as many tiles as fit beside each other and hide the rest.
+        report: where the page's report holds them.
+        say_why: say why there are no images. Once on a page is enough.
     """
-    pictures = data.thumbnails(of)
-    figures = []
-    for position, (line, quiet) in zip(positions, captions, strict=True):
-        figures.append(
-            f"<figure>{picture(of, int(position), line)}<figcaption>{escape(line)}<br>"
-            f"<span>{escape(quiet)}</span></figcaption></figure>"
-        )
-    if pictures.reason:
-        st.caption(pictures.reason)
-    kind = "bk-thumbs bk-one-row" if one_row else "bk-thumbs"
-    st.html(f'<div class="{kind}">{"".join(figures)}</div>')
     if report is not None:
         _keep(of, positions, captions, report)
+    pictures = data.thumbnails(of)
+    ids = [of.teacher.predictions.ids[position].item() for position in positions]
+    bare = not any(pictures.data_uri(id) or id in pictures.texts for id in ids)
+    if pictures.reason and say_why:
+        st.caption(pictures.reason)
+    if bare:
+        st.html(f'<ul class="bk-ids">{"".join(map(_line, ids, captions))}</ul>')
+        return
+    figures = [
+        f"<figure>{picture(of, int(position), line)}<figcaption>{escape(line)}<br>"
+        f"<span>{escape(quiet)}</span></figcaption></figure>"
+        for position, (line, quiet) in zip(positions, captions, strict=True)
+    ]
+    kind = "bk-thumbs bk-one-row" if one_row else "bk-thumbs"
+    if pictures.texts and not pictures.any:
+        kind += " bk-texts"
+    st.html(f'<div class="{kind}">{"".join(figures)}</div>')
+
+
+def _line(id: int | str, caption: tuple[str, str]) -> str:
+    """A sample without image and text: its id as a link to its page, then both lines of its caption."""
+    line, quiet = caption
+    said = "" if line == f"sample {id}" else f"<span>{escape(line)}</span>"
+    return (
+        f'<li><a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{escape(str(id))}</a>'
+        f"{said}<span>{escape(quiet)}</span></li>"
+    )
 
 
 def _keep(
     of: data.Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], report: InReport
 ) -> None:
-    from bickd_viz.report import Strip
+    from bickd_viz.report.build import Strip
 
+    pictures = data.thumbnails(of)
     ids = of.teacher.predictions.ids[positions].tolist()
-    addresses = [data.thumbnails(of).data_uri(id) if isinstance(id, int) else None for id in ids]
-    shown = [(address, *words) for address, words in zip(addresses, captions, strict=True)]
-    taking.part(f"images-{report.place}", Strip(report.title, shown, report.sentence))
+    shown = [(pictures.data_uri(id), *words) for id, words in zip(ids, captions, strict=True)]
+    strip = Strip(report.title, shown, report.sentence, [pictures.words(id) for id in ids])
+    page_export.part(f"images-{report.place}", strip)
 
 
 def picture(of: data.Comparison, position: int, alt: str) -> str:
-    """A sample's image as a link to its own page, in HTML."""
+    """A sample's image as a link to its own page, in HTML; its text or its id where it has none."""
     id = of.teacher.predictions.ids[position].item()
-    uri = data.thumbnails(of).data_uri(id) if isinstance(id, int) else None
-    image = (
-        f'<img src="{uri}" alt="{escape(alt)}" loading="lazy">'
-        if uri
-        else f'<i class="bk-none">{escape(str(id))}</i>'
-    )
+    pictures = data.thumbnails(of)
+    if uri := pictures.data_uri(id):
+        image = f'<img src="{uri}" alt="{escape(alt)}" loading="lazy">'
+    else:
+        kind = "bk-text" if id in pictures.texts else "bk-none"
+        image = f'<i class="{kind}">{escape(pictures.words(id))}</i>'
     return f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'
 
 

@@ -4,7 +4,18 @@ Caches are keyed by the content of files (path, size, time of change) and by pla
 they hold is shared by all sessions and frozen; nobody changes it.
 """
 
-from app.data.classes import (
+from app.data.calibration import (
+    BestTemperature,
+    CalibrationGap,
+    Judged,
+    best_temperature,
+    calibration,
+    calibration_gap,
+    distance,
+    judged,
+    neighbours,
+)
+from app.data.class_geometry import (
     CellParts,
     Group,
     Lens,
@@ -22,12 +33,22 @@ from app.data.classes import (
     is_large,
     keep_hierarchy,
     order_of_classes,
+    overlap,
     same_class_interval,
     sharpness,
     spectrum,
 )
+from app.data.class_ranking import By, MixedPair, mixed_pairs
 from app.data.comparison import Comparison, Model, comparison, predictions_at
-from app.data.epochs import Course, Courses, EpochIntervals, courses, end_gap, epoch_intervals
+from app.data.epochs import (
+    Course,
+    Courses,
+    EpochIntervals,
+    courses,
+    end_gap,
+    epoch_intervals,
+    has_courses,
+)
 from app.data.figures import (
     accuracy_difference,
     class_order,
@@ -35,7 +56,7 @@ from app.data.figures import (
     displacement,
     displacement_by_agreement,
     geometry,
-    matched_temperature_of,
+    matched,
     overlap_difference,
     probabilities,
     row_cosines,
@@ -43,30 +64,6 @@ from app.data.figures import (
     separates,
     summary,
     telling_pair,
-)
-from app.data.judging import (
-    BestTemperature,
-    CalibrationGap,
-    Judged,
-    best_temperature,
-    calibration,
-    calibration_gap,
-    distance,
-    judged,
-    neighbours,
-)
-from app.data.likeness import (
-    BASES,
-    MEASURES,
-    Chance,
-    LayerView,
-    chance,
-    lacking_stages,
-    layer_difference,
-    layers,
-    likeness,
-    likeness_difference,
-    sampled,
 )
 from app.data.maps import (
     MapView,
@@ -77,10 +74,9 @@ from app.data.maps import (
     stop_maps,
     third_class,
 )
-from app.data.mixed import By, MixedPair, mixed_pairs
-from app.data.over_seeds import OverSeeds, compare_over_seeds, over_seeds
+from app.data.over_seeds import left_out, recipes
+from app.data.reached import reached
 from app.data.runs import (
-    BASE,
     DEFAULT_DATASET,
     Fingerprint,
     default_view,
@@ -94,11 +90,23 @@ from app.data.runs import (
 )
 from app.data.samples import image_credit, pair_samples, thumbnails
 from app.data.seeds import TEMPERATURE as SEEDS_TEMPERATURE
-from app.data.seeds import SeedGroup, seed_groups
+from app.data.seeds import SeedGroup, changed_between, seed_groups
+from app.data.similarity import (
+    BASES,
+    MEASURES,
+    Chance,
+    LayerView,
+    chance,
+    layer_difference,
+    layers,
+    likeness,
+    likeness_difference,
+    sampled,
+    why_no_layers,
+)
 from app.data.taken import selection_probabilities, selection_table
 
 __all__ = [
-    "BASE",
     "BASES",
     "DEFAULT_DATASET",
     "MEASURES",
@@ -120,7 +128,6 @@ __all__ = [
     "MapView",
     "MixedPair",
     "Model",
-    "OverSeeds",
     "SeedGroup",
     "accuracy_difference",
     "best_temperature",
@@ -129,9 +136,9 @@ __all__ = [
     "cell_interval",
     "cell_parts",
     "chance",
+    "changed_between",
     "class_groups",
     "class_order",
-    "compare_over_seeds",
     "comparison",
     "courses",
     "cross",
@@ -150,6 +157,7 @@ __all__ = [
     "geometry",
     "gram",
     "gram_figures",
+    "has_courses",
     "has_own_hierarchy",
     "hierarchy",
     "image_credit",
@@ -158,24 +166,26 @@ __all__ = [
     "judged",
     "keep_hierarchy",
     "label",
-    "lacking_stages",
     "layer_difference",
     "layers",
+    "left_out",
     "library",
     "likeness",
     "likeness_difference",
     "map_job",
     "map_view",
-    "matched_temperature_of",
+    "matched",
     "mixed_pairs",
     "neighbours",
     "order_of_classes",
-    "over_seeds",
+    "overlap",
     "overlap_difference",
     "pair_samples",
     "predictions_at",
     "probabilities",
+    "reached",
     "readable_runs",
+    "recipes",
     "row_cosines",
     "rows_similarity",
     "same_class_interval",
@@ -193,5 +203,6 @@ __all__ = [
     "telling_pair",
     "third_class",
     "thumbnails",
+    "why_no_layers",
     "with_predictions",
 ]

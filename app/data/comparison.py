@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.data.pictures import pictures, samples_mark
 from app.data.runs import Fingerprint, fingerprint, info, library
 from app.state import ViewState
-from bickd_core.comparing import Aligned, check_same_data, shown_names
-from bickd_core.predictions import Predictions, align
-from bickd_core.runs import RunError, RunFolder, RunInfo, Split
+from bickd_core.comparing.comparison import Aligned, check_same_data, sample_noun, shown_names
+from bickd_core.runs.library import RunError, RunFolder, RunInfo, Split
+from bickd_core.runs.predictions import Predictions, PredictionsError, align
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ def comparison(view: ViewState) -> Comparison:
                 f"run '{run.key}' has no predictions on {view.split} yet; take it out or let it finish."
             )
         marks.append(fingerprint(path))
-    return _comparison(tuple(run.key for run in runs), tuple(marks), view.split)
+    samples = samples_mark(runs, view.split)
+    return _comparison(tuple(run.key for run in runs), tuple(marks), samples, view.split)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Split) -> Comparison:
+def _comparison(
+    keys: tuple[str, ...], marks: tuple[Fingerprint, ...], samples: Fingerprint | None, split: Split
+) -> Comparison:
     runs = [library().find(key) for key in keys]
     names = shown_names([info(run) for run in runs], [not run.read_only for run in runs])
     check_same_data([info(run) for run in runs])
@@ -97,10 +101,27 @@ def _comparison(keys: tuple[str, ...], marks: tuple[Fingerprint, ...], split: Sp
         )
     )
     key = hashlib.sha256(repr(marks).encode()).hexdigest()[:20]
-    return Comparison(key=key, split=split, models=models, n_each=aligned.n_each)
+    infos = [model.info for model in models]
+    noun = sample_noun(pictures(runs, infos[0].dataset, split), infos)
+    return Comparison(key=key, split=split, models=models, n_each=aligned.n_each, noun=noun)
+
+
+def predictions_at(mark: Fingerprint) -> Predictions:
+    """The predictions of one file; read once for each content.
+
+    Raises:
+        PredictionsError: the file cannot be read; the message names it.
+    """
+    found = _predictions_at(mark)
+    if isinstance(found, PredictionsError):
+        raise PredictionsError(str(found))
+    return found
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def predictions_at(mark: Fingerprint) -> Predictions:
-    """The predictions of one file; read once for each content."""
-    return Predictions.load(mark[0])
+def _predictions_at(mark: Fingerprint) -> Predictions | PredictionsError:
+    """A value or the reason, so that a damaged file is not read again at every click."""
+    try:
+        return Predictions.load(mark[0])
+    except PredictionsError as error:
+        return error

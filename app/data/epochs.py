@@ -7,25 +7,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from app.data.classes import class_groups, order_of_classes
+from app.data.class_geometry import class_groups, order_of_classes
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.runs import Fingerprint, fingerprint
 from bickd_core.geometry import (
     EpochFigures,
     Interval,
+    Matching,
+    ShardGrams,
     agrees,
     correct,
+    entropies_at,
     epoch_figures,
     group_means,
-    mean_entropy_at,
     overlap_interval,
     paired_overlap_difference,
     proportion_interval,
+    rematched,
     shard_grams,
     softmax,
     stratified_shards,
 )
-from bickd_core.predictions import PredictionsError
+from bickd_core.runs.predictions import PredictionsError
 
 MOST_CLASSES = 100
 """Classes up to which the Gram of each epoch is kept whole; beyond, means over groups of classes."""
@@ -65,6 +68,7 @@ class Courses:
         temperature: T of the view; each Gram's own stands in its figures.
         labels: [n] true classes of the probe samples, or None.
         reference: [n, C] the finished teacher's logits on them, or None.
+        mean_targets: [n] the finished teacher's entropies where every model is at its mean entropy, or None.
     """
 
     courses: tuple[Course, ...]
@@ -77,6 +81,7 @@ class Courses:
     temperature: float
     labels: np.ndarray | None
     reference: np.ndarray | None
+    mean_targets: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,18 @@ class _Trajectory:
     epochs: np.ndarray
 
 
+def has_courses(of: Comparison) -> bool:
+    """Whether a student may have stored its logits while it learned, without reading them."""
+    return any(model.run.trajectory_path.exists() for model in of.students)
+
+
 def courses(
-    of: Comparison, temperature: float, how: str, *, teacher_learns: bool = False, matched: bool = False
+    of: Comparison, temperature: float, how: str, *, teacher_learns: bool = False, matching: Matching = "none"
 ) -> Courses | None:
     """The courses of teacher and students; None where no student has stored one.
 
-    matched: every model and epoch at the temperature where its mean entropy is the finished teacher's at T.
+    matching: how entropies of every model and epoch follow the finished teacher's at T; not at all where it has
+        stored nothing on these samples.
 
     Raises:
         PredictionsError: the stored probe sets have no sample in common.
@@ -100,9 +111,9 @@ def courses(
     marks = tuple(
         fingerprint(path)
         for model in of.models
-        for path in (model.run.path / "trajectory.npz", model.run.predictions_path("validation"))
+        for path in (model.run.trajectory_path, model.run.predictions_path("validation"))
     )
-    return _courses(of.key, marks, temperature, how, teacher_learns, matched, of)
+    return _courses(of.key, marks, temperature, how, teacher_learns, matching, of)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what the runs stored of each epoch")
@@ -112,7 +123,7 @@ def _courses(
     T: float,
     how: str,
     teacher_learns: bool,
-    matched: bool,
+    matching: Matching,
     _of: Comparison,
 ) -> Courses | None:
     found = {model.key: _trajectory(_of, model) for model in _of.models}
@@ -128,6 +139,7 @@ def _courses(
         raise PredictionsError("the stored probe sets of these runs have no sample in common.")
     names, groups = _rows(_of, how)
     reference = None if finished is None else _taken(finished, ids).logits[-1]
+    targets = None if reference is None else entropies_at(reference, T)
     made, missing = [], []
     for model in _of.models:
         own = finished if model.is_teacher and not teacher_learns else found[model.key]
@@ -139,7 +151,8 @@ def _courses(
             own.logits,
             own.epochs,
             T=T,
-            target_entropy=mean_entropy_at(reference, T) if matched and reference is not None else None,
+            matching="none" if targets is None else matching,
+            targets=targets,
             labels=own.labels,
             reference=None if model.is_teacher else reference,
             reduce=_reducer(_of, how, groups),
@@ -154,6 +167,7 @@ def _courses(
         n_validation=_validation_size(_of),
         last=max(int(course.figures.epochs[-1]) for course in made if course.learns),
         temperature=T,
+        mean_targets=targets if matching == "mean" else None,
         labels=_taken(parts[0], ids).labels,
         reference=reference,
     )
@@ -239,20 +253,25 @@ class EpochIntervals:
 def epoch_intervals(of: Courses, course: Course, epoch: int) -> EpochIntervals:
     """Overlap, accuracy and agreement of one model after an epoch, with their intervals."""
     at, labels = course.at(epoch), of.labels
-    logits, T = course.logits[at], float(course.figures.temperatures[at])
+    logits = course.logits[at]
     shard = stratified_shards(of.n, labels)
     right = None if labels is None else proportion_interval(correct(logits, labels), labels)
     same = None
     if of.reference is not None and not course.model.is_teacher:
         same = proportion_interval(agrees(of.reference, logits), labels)
-    return EpochIntervals(overlap_interval(shard_grams(softmax(logits, T), shard)), right, same)
+    return EpochIntervals(overlap_interval(_grams(of, course, at, shard)), right, same)
 
 
 def end_gap(of: Courses, first: Course, second: Course) -> Interval | None:
     """Overlap of the first model at its end less that of the second, paired on the probe samples."""
     shard = stratified_shards(of.n, of.labels)
-    grams = [
-        shard_grams(softmax(course.logits[-1], float(course.figures.temperatures[-1])), shard)
-        for course in (first, second)
-    ]
-    return paired_overlap_difference(*grams)
+    return paired_overlap_difference(*(_grams(of, course, -1, shard) for course in (first, second)))
+
+
+def _grams(of: Courses, course: Course, at: int, shard: np.ndarray) -> ShardGrams:
+    """The sums of one Gram of a course."""
+    logits, T = course.logits[at], course.figures.temperatures[at]
+    grams = shard_grams(softmax(logits, T), shard)
+    if of.mean_targets is None or course.figures.unreached[at]:
+        return grams
+    return rematched(grams, logits, float(T), of.mean_targets)

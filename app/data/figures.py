@@ -11,23 +11,25 @@ from bickd_core.geometry import (
     CrossGeometry,
     FixedFigures,
     Interval,
-    MatchedTemperature,
+    Matched,
+    Matching,
     RowSimilarity,
     Summary,
     TeacherSide,
     class_geometry,
     cluster_order,
     cross_gram,
+    entropies_at,
     falls,
     fixed_figures,
     greatest_fall,
     hellinger,
     logit_grams,
-    matched_temperature,
-    mean_entropy_at,
+    match,
     mean_interval,
     paired_mean_difference,
     paired_overlap_difference,
+    rematched,
     row_similarity,
     stratified_shards,
     summarise,
@@ -74,18 +76,26 @@ def probabilities(of: Comparison, model: Model, temperature: float) -> np.ndarra
     return _probabilities(of.key, model.key, temperature, of)
 
 
-def matched_temperature_of(of: Comparison, model: Model, temperature: float) -> float | None:
-    """Where this model's mean entropy is the teacher's at T; None where it cannot be reached."""
-    if model.is_teacher:
-        return temperature
-    matched = _matched(of.key, model.key, temperature, of)
-    return matched.temperature if matched.reached else None
+def matched(of: Comparison, model: Model, temperature: float, matching: Matching) -> Matched:
+    """Where this model stands when its entropy follows the teacher's at T by this rule."""
+    if model.is_teacher or matching == "none":
+        return Matched(temperature)
+    return _matched(of.key, model.key, temperature, matching, of)
 
 
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _matched(key: str, model: str, T: float, _of: Comparison) -> MatchedTemperature:
-    target = mean_entropy_at(_of.teacher.predictions.logits, T)
-    return matched_temperature(_of.model(model).predictions.logits, target, start=T)
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _matched(key: str, model: str, T: float, matching: Matching, _of: Comparison) -> Matched:
+    return match(_of.model(model).predictions.logits, _teacher_entropies(key, T, _of), T, matching)
+
+
+def teacher_entropies(of: Comparison, temperature: float) -> np.ndarray:
+    """The teacher's entropy of each sample at T, in nats, [N]."""
+    return _teacher_entropies(of.key, temperature, of)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _teacher_entropies(key: str, T: float, _of: Comparison) -> np.ndarray:
+    return entropies_at(_of.teacher.predictions.logits, T)
 
 
 def geometry(of: Comparison, model: Model, temperature: float, *, centred: bool = False) -> ClassGeometry:
@@ -188,27 +198,33 @@ def overlap_difference(
     b: Model,
     temperature: float,
     *,
-    matched: bool = False,
+    matching: Matching = "none",
     centred: bool = False,
 ) -> Interval | None:
-    """Overlap of a minus that of b, paired over the same shards of samples."""
-    return _overlap_difference(of.key, a.key, b.key, temperature, matched, centred, of)
+    """Overlap of a minus that of b, paired over the same shards of samples; None where one of them cannot be matched."""
+    return _overlap_difference(of.key, a.key, b.key, temperature, matching, centred, of)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _overlap_difference(
-    key: str, a: str, b: str, T: float, matched: bool, centred: bool, _of: Comparison
+    key: str, a: str, b: str, T: float, matching: Matching, centred: bool, _of: Comparison
 ) -> Interval | None:
     models = [_of.model(name) for name in (a, b)]
-    at = [matched_temperature_of(_of, model, T) if matched else T for model in models]
-    temperatures = [one for one in at if one is not None]
-    if len(temperatures) < len(models):
+    at = [matched(_of, model, T, matching) for model in models]
+    if any(one.unreached == _of.n for one in at):
         return None
     kept = logit_grams(
         [model.predictions.logits for model in models],
-        temperatures,
+        [one.T for one in at],
         stratified_shards(_of.n, _of.labels),
         cross=False,
         dtype=np.float32 if _of.n * len(_of.class_names) > LARGE else np.float64,
     )
-    return paired_overlap_difference(*kept.models, centred=centred)
+    grams = kept.models
+    if matching == "mean":
+        targets = teacher_entropies(_of, T)
+        grams = tuple(
+            rematched(one, model.predictions.logits, float(where.T), targets)
+            for one, model, where in zip(grams, models, at, strict=True)
+        )
+    return paired_overlap_difference(*grams, centred=centred)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.figures import geometry, probabilities
-from app.data.runs import BASE, Fingerprint, fingerprint, library
-from bickd_core import lessons
+from app.data.runs import Fingerprint, fingerprint, library
+from bickd_core.comparing import lessons
+from bickd_core.comparing.gradients import Pull
 from bickd_core.geometry import align_to, entropy
 from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
-from bickd_core.gradients import Pull
 
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
 IMAGES = 5
 EACH = 2
 SHOWN = 10  # rows and columns of a pull matrix
+PRESENTED_EACH, PRESENTED_SHOWN = 1, 5  # the same two in the presenter's view, whose text is large
 
 
 def start_student(of: Comparison, chosen: str) -> Model:
@@ -63,16 +66,16 @@ class Triangle:
     student: np.ndarray
 
 
-def triangle(of: Comparison, student: Model) -> Triangle | None:
+def triangle(of: Comparison, student: Model, each: int = EACH) -> Triangle | None:
     """The three classes that the teacher mixes most at T = 4, and of each the images on which the student differs most.
 
     None where there are not three classes with a column.
     """
-    return _triangle(of.key, student.key, of)
+    return _triangle(of.key, student.key, each, of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _triangle(key: str, student: str, _of: Comparison) -> Triangle | None:
+def _triangle(key: str, student: str, each: int, _of: Comparison) -> Triangle | None:
     found = geometry(_of, _of.teacher, 4.0)
     classes = lessons.closest_three(found.gram, found.empty)
     if len(classes) < 3:
@@ -82,7 +85,7 @@ def _triangle(key: str, student: str, _of: Comparison) -> Triangle | None:
     truth = teacher.predictions.predicted if _of.labels is None else _of.labels
     P, Q = probabilities(_of, teacher, 4.0), probabilities(_of, model, 4.0)
     own, other = (inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q))
-    at = lessons.furthest_of_each(own, other, truth, classes, EACH)
+    at = lessons.furthest_of_each(own, other, truth, classes, each)
     return Triangle(
         classes,
         at,
@@ -118,17 +121,17 @@ def batch_count(of: Comparison) -> int:
     return max(of.n // lessons.BATCH, 1)
 
 
-def batch_pulls(of: Comparison, student: Model, number: int) -> BatchPulls:
-    return _batch_pulls(of.key, student.key, number, of)
+def batch_pulls(of: Comparison, student: Model, number: int, shown: int = SHOWN) -> BatchPulls:
+    return _batch_pulls(of.key, student.key, number, shown, of)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _batch_pulls(key: str, student: str, number: int, _of: Comparison) -> BatchPulls:
+def _batch_pulls(key: str, student: str, number: int, shown: int, _of: Comparison) -> BatchPulls:
     at = lessons.batch(_of.n, number)
     s, t = (model.predictions.take(at) for model in (_of.model(student), _of.teacher))
     pulls = lessons.preset_pulls(s.logits, t.logits)
     differs = s.predicted != t.predicted
-    rows, columns = lessons.strongest([pulls[k].gradient for k in ("kd", "dist", "bickd")], SHOWN, SHOWN)
+    rows, columns = lessons.strongest([pulls[k].gradient for k in ("kd", "dist", "bickd")], shown, shown)
     return BatchPulls(
         at,
         pulls,
@@ -160,7 +163,7 @@ class SeedMaps:
 
 
 def seed_maps() -> SeedMaps:
-    return _seed_maps(fingerprint(BASE / "app" / "assets" / "lesson-maps.npz"))
+    return _seed_maps(fingerprint(ASSETS / "lesson-maps.npz"))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

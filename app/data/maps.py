@@ -11,11 +11,11 @@ import streamlit as st
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.figures import probabilities
 from app.data.runs import Fingerprint, fingerprint, library
-from bickd_core import map_jobs
 from bickd_core.geometry import Layout, Simplex, align_to, simplex_view
-from bickd_core.map_jobs import JobStatus
-from bickd_core.map_making import Maps
-from bickd_core.runs import RunFolder
+from bickd_core.maps import jobs
+from bickd_core.maps.jobs import JobStatus
+from bickd_core.maps.make import Maps
+from bickd_core.runs.library import RunFolder
 
 
 @dataclass(frozen=True)
@@ -77,23 +77,23 @@ def third_class(of: Comparison, pair: tuple[int, ...], temperature: float) -> li
 
 
 def maps_of(of: Comparison, method: str) -> Maps:
-    """The comparison's maps by a method, as `bickd_core.map_jobs` makes them."""
+    """The comparison's maps by a method, as `bickd_core.maps.jobs` makes them."""
     students = tuple(model.run for model in of.students)
     return Maps(library(), of.teacher.run, students, of.split, method)
 
 
 def map_job(of: Comparison, method: str) -> JobStatus | None:
     """How the making of these maps stands; None where nobody asked for it."""
-    return map_jobs.status(library(), _job_name(of.key, method, of))
+    return jobs.status(library(), _job_name(of.key, method, of))
 
 
 def start_maps(of: Comparison, method: str) -> None:
     """Make what is missing of these maps, and measure what the seed does, in a process of its own."""
-    map_jobs.start(maps_of(of, method))
+    jobs.start(maps_of(of, method))
 
 
 def stop_maps(of: Comparison, method: str) -> None:
-    map_jobs.stop(library(), _job_name(of.key, method, of))
+    jobs.stop(library(), _job_name(of.key, method, of))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

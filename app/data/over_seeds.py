@@ -2,86 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
-import numpy as np
 import streamlit as st
 
 from app.data.comparison import Comparison, Model, predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, with_predictions
-from bickd_core import over_seeds as core
-from bickd_core.geometry import mean_entropy_at, point_figures
-from bickd_core.over_seeds import ComparedOverSeeds, one_a_seed, recipe
-from bickd_core.predictions import align
-from bickd_core.runs import RunFolder, Split
+from bickd_core.comparing import seeds as core
+from bickd_core.comparing.seeds import Recipes, Scored, on_other_data, one_a_seed
+from bickd_core.runs.library import RunFolder
+from bickd_core.runs.predictions import PredictionsError
 
 
-@dataclass(frozen=True)
-class OverSeeds:
-    """Runs that differ from a student in their seeds alone: mean and standard deviation over them.
+def recipes(of: Comparison, temperature: float) -> Recipes:
+    """Every model of a comparison with all runs of the library that differ from it in seeds alone.
 
-    Attributes:
-        seeds: how many runs, the student's own among them.
-        figures: field of Summary -> (mean, standard deviation); fields that a run lacks are left out.
+    Runs that cannot be read or that lack some of the samples are left out; see `left_out`. Students of one recipe stand for
+    themselves: each has its own run alone.
     """
-
-    seeds: int
-    figures: dict[str, tuple[float, float]]
-
-
-def over_seeds(of: Comparison, temperature: float) -> list[tuple[Model, OverSeeds]]:
-    """The spread over seeds of every student that has several, once for students of one recipe."""
-    alike = _by_recipe(of.split)
-    found = []
-    for own, model in {recipe(model.info): model for model in reversed(of.students)}.items():
-        marks = _marks(model, alike.get(own, ()), of.split)
-        if len(marks) > 1:
-            found.append((model, _over_seeds(of.teacher.mark, marks, temperature)))
-    return found[::-1]
+    marks = {model.key: (model.mark, *map(_mark(of), siblings(of, model))) for model in of.students}
+    return _recipes(of.key, tuple(marks.items()), temperature, of)
 
 
-def _by_recipe(split: Split) -> dict[object, list[RunFolder]]:
-    alike: dict[object, list[RunFolder]] = {}
-    for run in with_predictions(split):
-        alike.setdefault(recipe(info(run)), []).append(run)
-    return alike
+def siblings(of: Comparison, model: Model) -> list[RunFolder]:
+    """The other runs of a student's recipe that have predictions on the split which can be read, one a seed."""
+    alike = [run for run in _alike(of, model) if _reason(_mark(of)(run)) is None]
+    return one_a_seed([model.run, *alike], info)[1:]
 
 
-def _marks(model: Model, alike: Iterable[RunFolder], split: Split) -> tuple[Fingerprint, ...]:
-    """Of the predictions of a model and of the runs of its recipe, one a seed."""
-    runs = one_a_seed([model.run, *alike], info)
-    return tuple(sorted(fingerprint(run.predictions_path(split)) for run in runs))
+def _alike(of: Comparison, model: Model) -> list[RunFolder]:
+    own = _recipe(model.run)
+    if sum(_recipe(other.run) == own for other in of.students) > 1:
+        return []
+    return [run for run in with_predictions(of.split) if run.key != model.key and _recipe(run) == own]
 
 
-def compare_over_seeds(of: Comparison, a: Model, b: Model) -> ComparedOverSeeds | None:
-    """Accuracy and agreement of a's recipe and of b's over their seeds; None where one has a single run."""
-    if a.is_teacher or b.is_teacher:
-        return None
-    alike = _by_recipe(of.split)
-    ours, theirs = (_marks(model, alike.get(recipe(model.info), ()), of.split) for model in (a, b))
-    return _compare_over_seeds(of.key, ours, theirs, of)
+def left_out(of: Comparison, temperature: float) -> list[str]:
+    """A sentence for each reason why runs are not counted as seeds of the students that are shown."""
+    infos = [info(run) for run in with_predictions(of.split)]
+    changed = {name for model in of.students for name in on_other_data(model.info, infos)}
+    reasons = [core.images_changed(changed)] if changed else []
+    for run in (run for model in of.students for run in _alike(of, model)):
+        mark = _mark(of)(run)
+        reason = _reason(mark)
+        if reason is None and _score(of.key, mark, temperature, of) is None:
+            reason = f"{run.key} lacks some of the samples shown."
+        reasons += [] if reason is None else [reason]
+    return list(dict.fromkeys(reasons))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _compare_over_seeds(
-    key: str, ours: tuple[Fingerprint, ...], theirs: tuple[Fingerprint, ...], _of: Comparison
-) -> ComparedOverSeeds | None:
-    first, second = ([predictions_at(mark) for mark in marks] for marks in (ours, theirs))
-    return core.compare_over_seeds(_of.teacher.predictions, first, second)
+def _mark(of: Comparison) -> Callable[[RunFolder], Fingerprint]:
+    return lambda run: fingerprint(run.predictions_path(of.split))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _over_seeds(teacher: Fingerprint, marks: tuple[Fingerprint, ...], T: float) -> OverSeeds:
-    found = []
-    entropy = mean_entropy_at(predictions_at(teacher).logits, T)
-    for mark in marks:
-        both = align([predictions_at(teacher), predictions_at(mark)]).predictions
-        all_there = len(both[0]) == len(predictions_at(teacher))
-        found.append(point_figures(*both, T=T, teacher_entropy=entropy if all_there else None))
-    figures = {}
-    for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
-        values = [value for one in found if (value := getattr(one, name)) is not None]
-        if len(values) == len(marks):
-            figures[name] = float(np.mean(values)), float(np.std(values, ddof=1))
-    return OverSeeds(seeds=len(marks), figures=figures)
+def _recipe(run: RunFolder) -> tuple[object, ...]:
+    return _recipe_at(fingerprint(run.path / "run.yaml"), run)
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _recipe_at(mark: Fingerprint, _run: RunFolder) -> tuple[object, ...]:
+    return core.recipe(info(_run))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _recipes(
+    key: str, marks: tuple[tuple[str, tuple[Fingerprint, ...]], ...], T: float, _of: Comparison
+) -> Recipes:
+    runs: dict[str, tuple[Scored, ...]] = {_of.teacher.key: (_teacher(key, T, _of),)}
+    for model, own in marks:
+        scored = [_score(key, mark, T, _of) for mark in own]
+        runs[model] = tuple(one for one in scored if one is not None)
+    return Recipes(_of.teacher.key, runs, _of.labels)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _teacher(key: str, T: float, _of: Comparison) -> Scored:
+    scored = core.score(_of.teacher.predictions, _of.teacher.predictions, T)
+    assert scored is not None, "a teacher has its own samples"
+    return scored
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _score(key: str, mark: Fingerprint, T: float, _of: Comparison) -> Scored | None:
+    return core.score(_of.teacher.predictions, predictions_at(mark), T)
+
+
+def _reason(mark: Fingerprint) -> str | None:
+    """Why predictions cannot be read; None where they can."""
+    try:
+        predictions_at(mark)
+    except PredictionsError as error:
+        return str(error)
+    return None

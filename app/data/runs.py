@@ -7,12 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from app.state import MAX_STUDENTS, ViewState
-from bickd_core.comparing import short_method
+from bickd_core.comparing.comparison import short_method
 from bickd_core.data import called
+from bickd_core.naming import as_key
 from bickd_core.presets import PRESETS
-from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Split
+from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 
-BASE = Path(__file__).resolve().parents[2]
 DEFAULT_DATASET = "caltech95"
 
 Fingerprint = tuple[str, int, int]
@@ -20,7 +20,7 @@ Fingerprint = tuple[str, int, int]
 
 
 def library() -> Library:
-    return Library.default(BASE)
+    return Library.default()
 
 
 def fingerprint(path: Path) -> Fingerprint:
@@ -71,11 +71,14 @@ def described(key: str) -> str:
         return f"{key} (not there)"
     if "/" not in key:
         known = about.role == "student" and about.config is not None
-        return f"{short_method(about)} ({key})" if known else key
+        name = short_method(about) if known else about.title
+        if not known and as_key(name) == key:
+            return name
+        return f"{name} ({key})" if name else key
     if about.role == "teacher":
-        return f"{about.arch} · {called(about.dataset)}"
+        return f"{about.arch or 'teacher'} · {called(about.dataset)}"
     seed = "" if about.seed is None else f" s{about.seed}"
-    return f"{short_method(about)}{seed} · {about.arch}"
+    return f"{short_method(about)}{seed} · {about.arch or 'predictions only'}"
 
 
 def with_predictions(split: Split) -> list[RunFolder]:

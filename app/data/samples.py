@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
 from app.data.comparison import Comparison, Model
 from app.data.figures import probabilities
-from app.data.runs import library
+from app.data.pictures import pictures
 from bickd_core.data import image_credit as credit_of
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import pair_contributions
+from bickd_core.runs.sample_file import SampleFile
 
 
 def pair_samples(
@@ -22,13 +22,14 @@ def pair_samples(
 
 
 def thumbnails(of: Comparison) -> Thumbnails:
-    return _thumbnails(of.dataset, of.split)
+    return pictures([model.run for model in of.models], of.dataset, of.split)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _thumbnails(dataset: str, split: str) -> Thumbnails:
-    shelf = library().shelf / dataset
-    return Thumbnails.for_dataset(dataset, split, shelf=shelf if shelf.exists() else None)
+def sample_file(of: Comparison) -> SampleFile:
+    """Texts and image paths of imported samples, from the first model that has any."""
+    runs = (model.run for model in of.models if model.run.samples_path(of.split).exists())
+    found = next(runs, None)
+    return SampleFile() if found is None else found.samples(of.split)
 
 
 def image_credit(of: Comparison) -> str:

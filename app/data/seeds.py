@@ -11,10 +11,10 @@ import streamlit as st
 
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, library
-from bickd_core.geometry import overlap, softmax
-from bickd_core.over_seeds import one_a_seed, recipe
-from bickd_core.predictions import PredictionsError, align
-from bickd_core.runs import RunError, RunFolder, RunInfo
+from bickd_core.comparing.seeds import one_a_seed, recipe, recipe_on_any_data
+from bickd_core.geometry import corrected_overlap, softmax, stratified_shards
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.predictions import PredictionsError, align
 
 TEMPERATURE = 4.0
 Spread = tuple[float, float] | None
@@ -52,6 +52,20 @@ def seed_groups(runs: Iterable[RunFolder]) -> list[SeedGroup]:
             by_recipe.setdefault(recipe(info(run)), []).append(run)
     groups = [one_a_seed(alike, info) for alike in by_recipe.values()]
     return [_group(group) for group in groups if len(group) > 1]
+
+
+def changed_between(runs: Iterable[RunFolder]) -> list[str]:
+    """Names of runs that would be seeds of one recipe, had their images not changed in between."""
+    found: dict[tuple[object, ...], dict[str | None, list[str]]] = {}
+    for run in runs:
+        about = info(run)
+        if run.has_predictions("test") and about.config is not None:
+            found.setdefault(recipe_on_any_data(about), {}).setdefault(about.data_content, []).append(
+                about.name
+            )
+    return sorted(
+        name for group in found.values() if len(group) > 1 for names in group.values() for name in names
+    )
 
 
 def _group(runs: list[RunFolder]) -> SeedGroup:
@@ -118,4 +132,9 @@ def _figures(mark: Fingerprint, teacher: Fingerprint | None) -> _Figures:
     except PredictionsError:
         return _Figures()
     accuracy = None if own.labels is None else float((own.predicted == own.labels).mean())
-    return _Figures(len(own), accuracy, agreement, overlap(softmax(own.logits, TEMPERATURE)))
+    return _Figures(
+        len(own),
+        accuracy,
+        agreement,
+        corrected_overlap(softmax(own.logits, TEMPERATURE), stratified_shards(len(own), own.labels)),
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.data.comparison import Comparison
+from app.data.samples import sample_file
+from bickd_core.comparing.selection import Selection
+from bickd_core.comparing.selection_table import selection_arrays
+from bickd_core.comparing.selection_table import selection_table as table_of
 from bickd_core.data import sample_paths
-from bickd_core.selection import Selection
-from bickd_core.selection_table import selection_arrays
-from bickd_core.selection_table import selection_table as table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 def selection_table(of: Comparison, selection: Selection, temperature: float) -> pd.DataFrame:
     """A row a sample: id, path where the data set knows it, true class, and what each model says at T."""
     models = {model.name: model.predictions for model in of.models}
+    samples = sample_file(of)
     return table_of(
-        models, selection.positions, temperature=temperature, paths=sample_paths(of.dataset, of.split)
+        models,
+        selection.positions,
+        temperature=temperature,
+        paths=samples.paths or sample_paths(of.dataset, of.split),
+        texts=samples.texts,
     )
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.listing import LARGEST_SIDE, Listing
+from bickd_core.data.listing import LARGEST_SIDE, MAX_IMAGES, Listing, numbered_classes
+from bickd_core.data.pixels import MAX_PIXELS
+from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
+from bickd_core.npy_header import NpyHeader, read_header
 
 IMAGES = {
     "train": ("train_images", "x_train"),
@@ -33,10 +34,16 @@ LABELS = {
     "x": "y",
 }
 CLASS_NAMES = "class_names"
+MAX_NAME_BYTES = 16 << 20
+"""Of all class names together, as numpy stores them: four bytes a character, all as long as the longest."""
+MAX_RATIO, FREE_BYTES = 200, 64 << 20
+"""A member of an archive may unpack to this many times its size, and to `FREE_BYTES` in any case."""
+PREDICTIONS = ("logits", "predictions", "probabilities", "probs", "scores", "outputs")
+WEIGHTS = (".weight", ".bias", ".running_mean")
 
 
 @dataclass(frozen=True)
-class _Header:
+class _Images:
     """Of an array: how many images, channels, height, width, and whether the channels come last."""
 
     count: int
@@ -46,49 +53,60 @@ class _Header:
     last: bool
 
 
+@dataclass(frozen=True)
+class _Array:
+    """An array in a file: its header, and how to read the next bytes of its values."""
+
+    header: NpyHeader
+    read: Callable[[int], bytes]
+
+
 def files(path: Path) -> list[Path]:
     """The file, or the `.npy` files of the folder."""
     if not path.exists():
         raise DataError(f"{path} is not there; was it moved, or is a disk not mounted?")
-    return [path] if path.is_file() else sorted(path.glob("*.npy"))
+    if path.is_dir():
+        return sorted(file for file in path.glob("*.npy") if file.is_file())
+    if not path.is_file():
+        raise DataError(f"{path} must be a file or a folder, it is a pipe or a device.")
+    return [path]
 
 
 def listing(path: Path) -> Listing:
     """Ids count the rows of an array."""
     names = _names(path)
     parts = _parts(path, names)
-    headers = {part: _header(path, images) for part, (images, _) in parts.items()}
-    first = next(iter(headers.values()))
-    for part, header in headers.items():
-        if header.channels != first.channels:
+    found = {part: _images(path, images) for part, (images, _) in parts.items()}
+    first = next(iter(found.values()))
+    for part, about in found.items():
+        if about.channels != first.channels:
             raise DataError(
                 f"the images of {path} must have as many channels in all parts, found {first.channels} and "
-                f"{header.channels} in {part}."
+                f"{about.channels} in {part}."
             )
-    labels = {}
-    for part, (images, key) in parts.items():
-        labels[part] = _labels(path, key)
-        if len(labels[part]) != headers[part].count:
-            raise DataError(
-                f"{images} and {key} of {path} must be as many, found {headers[part].count} and {len(labels[part])}."
-            )
+    labels = {part: _labels(path, key, images, found[part].count) for part, (images, key) in parts.items()}
     classes = _class_names(path, names, labels)
     side = min(LARGEST_SIDE, first.height, first.width)
 
-    def read(part: str, size: int) -> Iterator[np.ndarray]:
-        return _read(path, parts[part][0], size)
+    def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
+        return _read(path, parts[part][0], size, resizing)
 
     return Listing(classes, labels, first.channels, side, read)
 
 
 def _names(path: Path) -> list[str]:
+    every = files(path)
     if path.is_dir():
-        return [file.stem for file in files(path)]
+        return [file.stem for file in every]
     try:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as .npz ({error}).") from error
+    except Exception as error:  # zipfile's errors are of many kinds
+        raise DataError(f"{path} cannot be read as .npz ({_reason(error)}).") from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
@@ -99,101 +117,169 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
         if images is None:
             continue
         if LABELS[images] not in names:
-            raise DataError(f"{path} has {images} but not {LABELS[images]}; it has {', '.join(names)}.")
+            raise DataError(f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}.")
         found[part] = (images, LABELS[images])
     if "train" in found and "test" in found:
         return {part: found[part] for part in ("train", "test")}
     if "train" in found or "all" in found:
         return {"all": found.get("train", found.get("all", ("", "")))}
-    raise DataError(
-        f"{path} must have train_images and train_labels (and test_images, test_labels), or images and labels; "
-        f"it has {', '.join(names) or 'nothing'}."
+    predictions = next((name for name in PREDICTIONS if name in names), None)
+    weights = next((name for name in names if name.endswith(WEIGHTS)), None)
+    what = (
+        f"{path} holds a network's predictions ({predictions}) and no images; a data set"
+        if predictions
+        else f"{path} holds a network's weights ({weights!r}) and no images; a data set"
+        if weights
+        else str(path)
     )
+    raise DataError(
+        f"{what} must have train_images and train_labels (and test_images, test_labels), or images and labels; "
+        f"it has {_listed(names)}."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name)[1:-1][:60] for name in names[:12])
+    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown or "nothing"
 
 
 @contextmanager
-def _member(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """The bytes of one array, to be read in a stream; numpy would load it whole."""
+def _array(path: Path, name: str) -> Iterator[_Array]:
+    """One array, to be read in a stream; numpy would load it whole.
+
+    Raises:
+        DataError: it is damaged, has Python objects or columns first, or claims more than it holds.
+    """
+    with _member(path, name) as (file, size):
+
+        def read(count: int) -> bytes:
+            try:
+                return file.read(count)
+            except Exception as error:  # zlib's, zipfile's and the system's errors
+                raise DataError(f"{name} of {path} cannot be read ({_reason(error)}).") from error
+
+        try:
+            header = read_header(file)
+        except Exception as error:
+            raise DataError(f"{name} of {path} cannot be read as an array ({_reason(error)}).") from error
+        if header.dtype.hasobject:
+            raise DataError(
+                f"{name} of {path} holds Python objects, which are never read; save numbers or strings."
+            )
+        if header.fortran:
+            raise DataError(
+                f"{name} of {path} must be stored row by row (C order); save np.ascontiguousarray of it."
+            )
+        there = size - file.tell()
+        if header.bytes > there:
+            rows = header.shape[0] if header.shape else 1
+            row = header.bytes // max(rows, 1)
+            raise DataError(f"{name} of {path} ends after {there // row:,} of {rows:,} rows; save it again.")
+        yield _Array(header, read)
+
+
+@contextmanager
+def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """The open file of one array, and how many bytes it has."""
     try:
         if path.is_dir():
-            with open(path / f"{name}.npy", "rb") as file:
-                yield file
+            file: IO[bytes] = open(path / f"{name}.npy", "rb")  # noqa: SIM115, closed below
+            size = (path / f"{name}.npy").stat().st_size
         else:
-            with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-                yield file
+            with zipfile.ZipFile(path) as archive:
+                about = archive.getinfo(f"{name}.npy")
+                _check_member(about, path)
+                file, size = archive.open(about), about.file_size
     except DataError:
         raise
-    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{name} of {path} cannot be read ({error}).") from error
+    except Exception as error:
+        raise DataError(f"{name} of {path} cannot be read ({_reason(error)}).") from error
+    with file:
+        yield file, size
 
 
-def _array_header(file: IO[bytes], name: str, path: Path) -> tuple[tuple[int, ...], np.dtype]:
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if fortran and len(shape) > 1:
+def _check_member(about: zipfile.ZipInfo, path: Path) -> None:
+    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{name} of {path} must be stored row by row (C order); save np.ascontiguousarray of it."
+            f"{about.filename} of {path} is packed in a way that numpy does not write; save it with np.savez."
         )
-    if dtype.hasobject:
+    if about.file_size > max(MAX_RATIO * about.compress_size, FREE_BYTES):
         raise DataError(
-            f"{name} of {path} holds Python objects, which are never read; save numbers or strings."
+            f"{about.filename} of {path} unpacks to {about.file_size / 1e6:,.0f} MB from "
+            f"{about.compress_size / 1e6:,.1f} MB, which no images do; save it with np.savez."
         )
-    return shape, dtype
 
 
-def _header(path: Path, name: str) -> _Header:
-    with _member(path, name) as file:
-        shape, dtype = _array_header(file, name, path)
-    if dtype != np.uint8:
-        raise DataError(f"{name} of {path} must be uint8, from 0 to 255, found {dtype}.")
+def _images(path: Path, name: str) -> _Images:
+    with _array(path, name) as array:
+        header = array.header
+    if header.dtype != np.uint8:
+        raise DataError(f"{name} of {path} must be uint8, from 0 to 255, found {header.dtype}.")
+    shape = header.shape
     if len(shape) == 3:
-        return _Header(shape[0], 1, shape[1], shape[2], True)
-    if len(shape) == 4 and shape[3] in (1, 3):
-        return _Header(shape[0], shape[3], shape[1], shape[2], True)
-    if len(shape) == 4 and shape[1] in (1, 3):
-        return _Header(shape[0], shape[1], shape[2], shape[3], False)
-    raise DataError(
-        f"{name} of {path} must be [N, H, W], [N, H, W, 1 or 3] or [N, 1 or 3, H, W], found {list(shape)}."
-    )
-
-
-def _small(path: Path, name: str) -> np.ndarray:
-    with _member(path, name) as file:
-        shape, dtype = _array_header(file, name, path)
-        return np.frombuffer(file.read(), dtype=dtype).reshape(shape)
-
-
-def _labels(path: Path, name: str) -> np.ndarray:
-    """int64 [N]; a second axis of length 1 is dropped."""
-    values = _small(path, name)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1 or values.dtype.kind not in "iu":
+        found = _Images(shape[0], 1, shape[1], shape[2], True)
+    elif len(shape) == 4 and shape[3] in (1, 3):
+        found = _Images(shape[0], shape[3], shape[1], shape[2], True)
+    elif len(shape) == 4 and shape[1] in (1, 3):
+        found = _Images(shape[0], shape[1], shape[2], shape[3], False)
+    else:
         raise DataError(
-            f"{name} of {path} must be whole numbers [N], found {values.dtype} {list(values.shape)}."
+            f"{name} of {path} must be [N, H, W], [N, H, W, 1 or 3] or [N, 1 or 3, H, W], found {list(shape)}."
         )
+    if not 0 < found.height * found.width <= MAX_PIXELS or found.count > MAX_IMAGES:
+        raise DataError(
+            f"{name} of {path} must be at most {MAX_IMAGES:,} images of 1 to {MAX_PIXELS:,} pixels, "
+            f"found {list(shape)}."
+        )
+    return found
+
+
+def _labels(path: Path, name: str, images: str, count: int) -> np.ndarray:
+    """int64 [N]; a second axis of length 1 is dropped."""
+    with _array(path, name) as array:
+        header, shape = array.header, array.header.shape
+        if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)) or header.dtype.kind not in "iu":
+            raise DataError(
+                f"{name} of {path} must be whole numbers [N], found {header.dtype} {list(shape)}."
+            )
+        if shape[0] != count:
+            raise DataError(f"{images} and {name} of {path} must be as many, found {count} and {shape[0]}.")
+        values = np.frombuffer(array.read(header.bytes), header.dtype)
+    if len(values) and int(values.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{name} of {path} must be class numbers from 0, found {int(values.max())}.")
     return values.astype(np.int64)
 
 
 def _class_names(path: Path, names: list[str], labels: dict[str, np.ndarray]) -> tuple[str, ...]:
-    if CLASS_NAMES in names:
-        found = _small(path, CLASS_NAMES)
-        if found.ndim != 1 or found.dtype.kind != "U":
+    if CLASS_NAMES not in names:
+        highest = max((int(part.max()) for part in labels.values() if len(part)), default=-1)
+        return numbered_classes(highest, sum(map(len, labels.values())), str(path))
+    with _array(path, CLASS_NAMES) as array:
+        header = array.header
+        if len(header.shape) != 1 or header.dtype.kind != "U":
             raise DataError(
-                f"{CLASS_NAMES} of {path} must be strings [C], found {found.dtype} {list(found.shape)}."
+                f"{CLASS_NAMES} of {path} must be strings [C], found {header.dtype} {list(header.shape)}."
             )
-        return tuple(found.tolist())
-    highest = max((int(part.max()) for part in labels.values() if len(part)), default=-1)
-    return tuple(str(i) for i in range(highest + 1))
+        if header.bytes > MAX_NAME_BYTES or header.dtype.itemsize == 0:
+            raise DataError(
+                f"{CLASS_NAMES} of {path} must be short names, found {header.shape[0]:,} of "
+                f"{header.dtype.itemsize // 4:,} characters each."
+            )
+        data = array.read(header.bytes)
+    try:
+        found = tuple(np.frombuffer(data, header.dtype).tolist())
+        "".join(found).encode()
+    except Exception as error:  # numpy's SystemError or ValueError for what is no character; halves of a pair
+        raise DataError(f"{CLASS_NAMES} of {path} must be text, found bytes that are none.") from error
+    return found
 
 
-def _read(path: Path, name: str, size: int) -> Iterator[np.ndarray]:
+def _read(path: Path, name: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
     from PIL import Image
 
     from bickd_core.data.pixels import to_array
 
-    about = _header(path, name)
+    about = _images(path, name)
     row = about.channels * about.height * about.width
     step = max(1, CHUNK_BYTES // row)
     shape = (
@@ -201,11 +287,10 @@ def _read(path: Path, name: str, size: int) -> Iterator[np.ndarray]:
         if about.last
         else (about.channels, about.height, about.width)
     )
-    with _member(path, name) as file:
-        _array_header(file, name, path)
+    with _array(path, name) as array:
         for start in range(0, about.count, step):
             count = min(step, about.count - start)
-            data = file.read(count * row)
+            data = array.read(count * row)
             if len(data) != count * row:
                 raise DataError(
                     f"{name} of {path} ends after {start + len(data) // row} of {about.count} images."
@@ -213,8 +298,10 @@ def _read(path: Path, name: str, size: int) -> Iterator[np.ndarray]:
             images = np.frombuffer(data, np.uint8).reshape(count, *shape)
             if not about.last:
                 images = images.transpose(0, 2, 3, 1)
-            if (about.height, about.width) == (size, size):
+            if (about.height, about.width) == (size, size) and resizing.crop_share == 1:
                 yield images.transpose(0, 3, 1, 2)
                 continue
             planes = images[..., 0] if about.channels == 1 else images
-            yield np.stack([to_array(Image.fromarray(plane), about.channels, size) for plane in planes])
+            yield np.stack(
+                [to_array(Image.fromarray(plane), about.channels, size, resizing) for plane in planes]
+            )

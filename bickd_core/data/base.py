@@ -246,3 +246,5 @@ class Source:
     """`channel_statistics` of the train file, where the source knows them already."""
     content: str | None = None
     """As in `Dataset`."""
+    sorted_names: bool = False
+    """Whether the classes are in the order of their names as text, which is not the source's own."""

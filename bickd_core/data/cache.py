@@ -1,36 +1,21 @@
 """The user's cache folder, and decoded arrays kept there: damage is found; no cache only costs time."""
 
 import logging
-import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from bickd_core.atomic import atomic_write
+from bickd_core.places import folder_from_environment
 
 logger = logging.getLogger(__name__)
-
-# What numpy and zipfile raise for a file that is cut short or has bytes changed.
-DAMAGE = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-)
 
 
 def cache_folder() -> Path:
     """`BICKD_CACHE` where set, else the platform's cache folder for bickd. Not created here."""
-    chosen = os.environ.get("BICKD_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
+    if chosen := folder_from_environment("BICKD_CACHE"):
+        return chosen
     import pooch
 
     return Path(pooch.os_cache("bickd"))
@@ -52,7 +37,7 @@ def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray
         return _read(path, shape)
     except FileNotFoundError:
         pass
-    except DAMAGE as error:
+    except Exception as error:  # numpy and zipfile raise a dozen types for damaged files
         logger.warning("The cached file %s cannot be used (%s); it is made again.", path, error)
     array = make()
     if array.dtype != np.uint8 or array.shape != shape:

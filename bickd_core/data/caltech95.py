@@ -94,7 +94,7 @@ def _decode(split: str, image_size: int) -> np.ndarray:
     encoded = encoded_images(split)
     images = np.empty((len(encoded), STORED_SIZE, STORED_SIZE, 3), dtype=np.uint8)
     for row, item in enumerate(encoded):
-        with Image.open(io.BytesIO(item.as_buffer())) as image:
+        with Image.open(io.BytesIO(item.as_buffer()), formats=("WEBP",)) as image:
             images[row] = np.asarray(image.convert("RGB"))
     chosen = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     return chosen if image_size == STORED_SIZE else halve(chosen)

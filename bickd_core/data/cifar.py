@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +20,15 @@ import numpy as np
 from bickd_core.data.cache import cache_folder
 from bickd_core.data.errors import DataError, DataUnavailableError
 from bickd_core.data.listing import Listing
+from bickd_core.data.resizing import Resizing
 
 logger = logging.getLogger(__name__)
 
 SIDE = 32
 _PIXELS = 3 * SIDE * SIDE
 _STEP = 1024
+_MOST_NAMES = 1 << 16
+"""Bytes of the file of class names."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def listing(path: Path, variant: Variant) -> Listing:
             )
     contents, digests = {"train": variant.train, "test": variant.test}, {}
     with _opened(path, variant, variant.names) as file:
-        text = file.read()
+        text = file.read(_MOST_NAMES)
     digests[variant.names] = hashlib.sha256(text).hexdigest()
     names = tuple(
         line.strip().replace("_", " ")
@@ -140,7 +142,7 @@ def listing(path: Path, variant: Variant) -> Listing:
             digests[member] = digest.hexdigest()
         labels[part] = np.concatenate(found_labels) if found_labels else np.zeros(0, np.int64)
 
-    def read(part: str, size: int) -> Iterator[np.ndarray]:
+    def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
         for member in contents[part]:
             for rows, _ in _rows(path, variant, member):
                 yield rows[:, variant.label_bytes :].reshape(-1, 3, SIDE, SIDE)
@@ -177,8 +179,9 @@ def _opened(path: Path, variant: Variant, member: str) -> Iterator[IO[bytes]]:
         raise DataError(
             f"{path} has no {variant.folder}/{member}; it is not {variant.name}'s binary archive."
         ) from error
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise DataError(f"{member} of {path} cannot be read ({error}); fetch it again.") from error
+    except Exception as error:  # tarfile and its decompressors raise a dozen types for damaged files
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{member} of {path} cannot be read ({reason}); fetch it again.") from error
 
 
 def _rows(path: Path, variant: Variant, member: str) -> Iterator[tuple[np.ndarray, bytes]]:

@@ -7,18 +7,29 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bickd_core.atomic import write_json
-from bickd_core.data import arrays, cifar, image_folder, parquet
+from bickd_core.data import arrays, cifar, image_folder, image_table, parquet
+from bickd_core.data.apart import summary_apart
 from bickd_core.data.base import Source, Split
 from bickd_core.data.errors import DataError
-from bickd_core.data.listing import Listing, augmentation, check, split_positions, validation_size
-from bickd_core.data.store import Stored, folder_of, make_store, read_store
+from bickd_core.data.folders import as_text, unreadable
+from bickd_core.data.listing import (
+    Listing,
+    absent_classes,
+    augmentation,
+    check,
+    split_positions,
+    validation_size,
+)
+from bickd_core.data.resizing import DEFAULT, Resizing
+from bickd_core.data.store import Stored, any_store, folder_of, make_store, read_store, store_key
 
 SMALLEST, LARGEST = 8, 512
 """Sides in pixels that images may be scaled to."""
@@ -26,11 +37,13 @@ SMALLEST, LARGEST = 8, 512
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source: what it is called, which files it reads, and how it lists them."""
+    """A kind of source: what it is called, which files it reads, how it lists them, and whether a process of its own
+    looks at it first."""
 
     words: str
     files: Callable[[Path], list[Path]]
     listing: Callable[[Path], Listing]
+    apart: bool = False
 
 
 def _cifar(name: str) -> Kind:
@@ -42,9 +55,14 @@ def _cifar(name: str) -> Kind:
     )
 
 
+ALL_TEST = "all-test"
+"""The kind of a folder whose images are all test: it can be evaluated on, and not trained on."""
+
 KINDS: dict[str, Kind] = {
     "folder": Kind("image folder", image_folder.files, image_folder.listing),
-    "parquet": Kind("parquet", parquet.files, parquet.listing),
+    ALL_TEST: Kind("images, all test", image_folder.all_test_files, image_folder.all_test_listing),
+    "csv": Kind("csv of images", image_table.files, image_table.listing),
+    "parquet": Kind("parquet", parquet.files, parquet.listing, apart=True),
     "npz": Kind("arrays", arrays.files, arrays.listing),
     **{name: _cifar(name) for name in cifar.VARIANTS},
 }
@@ -52,15 +70,23 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Summary:
-    """What a listing comes to, kept beside the store so that a source is not listed twice."""
+    """What a listing comes to, kept beside the store so that a source is not listed twice.
+
+    carved: whether test is a fifth of the only part.
+    """
 
     fingerprint: str
-    num_classes: int
+    class_names: tuple[str, ...]
+    """Sorted as text where the source has no order of its own; see `sorted_names` of `Listing`."""
+    sorted_names: bool
+    absent: tuple[str, ...]
+    """Classes without an image in the test part."""
     channels: int
     side: int
     train: int
     validation: int
     test: int
+    carved: bool
 
 
 def is_external(name: str) -> bool:
@@ -72,17 +98,41 @@ def is_external(name: str) -> bool:
 def named(text: str) -> str:
     """The name of a data set for what a person typed: a name as it is, a path with the kind that lies there.
 
+    Raises:
+        DataError: it cannot be a path.
+
     >>> named("/data/med.npz"), named("folder:/data/pets")
     ('npz:/data/med.npz', 'folder:/data/pets')
     """
     text = text.strip()
     if is_external(text):
         return text
-    path = Path(text).expanduser()
+    path = Path(_absolute(text))
+    for kind in ("csv", "tsv"):
+        if path.suffix.lower() == f".{kind}":
+            return f"csv:{text}"
     for kind, suffixes in (("parquet", (".parquet",)), ("npz", (".npz", ".npy"))):
-        if path.suffix in suffixes or any(next(path.glob(f"*{suffix}"), None) for suffix in suffixes):
+        if path.suffix in suffixes:
             return f"{kind}:{text}"
+        with suppress(OSError):  # whoever lists the source says what is wrong with the folder
+            if any(next(path.glob(f"*{suffix}"), None) for suffix in suffixes):
+                return f"{kind}:{text}"
     return f"folder:{text}"
+
+
+def all_test(name: str) -> str:
+    """The name of a folder's data with all images as test.
+
+    Raises:
+        DataError: it is no image folder.
+
+    >>> all_test("folder:/data/val"), all_test("/data/val")
+    ('all-test:/data/val', 'all-test:/data/val')
+    """
+    kind, _, path = named(name).partition(":")
+    if kind not in ("folder", ALL_TEST):
+        raise DataError(f"all images can be test for an image folder only, and {name!r} is {kind}.")
+    return f"{ALL_TEST}:{path}"
 
 
 def words(name: str) -> str:
@@ -91,9 +141,23 @@ def words(name: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """The name with its path made absolute, so that it means the same in any working folder."""
+    """The name with its path made absolute, so that it means the same in any working folder.
+
+    Raises:
+        DataError: it cannot be a path, or is none that run.yaml can hold.
+    """
     kind, _, path = name.partition(":")
-    return f"{kind}:{os.path.abspath(Path(path.strip()).expanduser())}"
+    return f"{kind}:{_absolute(path.strip())}"
+
+
+def _absolute(path: str) -> str:
+    shown = as_text(path).replace("\0", "\\0")
+    if shown != path:
+        raise DataError(f"the path '{shown}' must be UTF-8 text; rename the folder, or make a link to it.")
+    try:
+        return os.path.abspath(Path(path).expanduser())
+    except RuntimeError as error:  # `~` of a person who is not known here
+        raise DataError(f"the path {path!r} begins with a home folder that is not there.") from error
 
 
 def _source(name: str) -> tuple[Kind, Path]:
@@ -104,24 +168,34 @@ def _source(name: str) -> tuple[Kind, Path]:
 
 def _fingerprint(kind: Kind, path: Path) -> str:
     """sha256 over name, size and time of every file that is read."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{_LISTING}\n".encode())
     try:
         for file in kind.files(path):
             about = file.stat()
-            digest.update(f"{file.relative_to(path)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+            base = path if file.is_relative_to(path) else path.parent  # of a table, its folder
+            digest.update(os.fsencode(file.relative_to(base)))
+            digest.update(f"\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
     except OSError as error:
-        raise DataError(
-            f"{error.filename or path} cannot be read ({error.strerror}); was it moved, or is a disk not mounted?"
-        ) from error
+        raise unreadable(path, error) from error
     return digest.hexdigest()
 
 
-def _listed(kind: Kind, path: Path, name: str) -> Listing:
-    listing = kind.listing(path)
+def listed(kind: Kind, path: Path, name: str) -> Listing:
+    """The listing of a source, checked.
+
+    Raises:
+        DataError: what is wrong with it, in one sentence.
+    """
+    try:
+        listing = kind.listing(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
     check(listing, name)
     return listing
 
 
+_LISTING = 4
+"""Raised when a source may be listed in another way than before, so that it is listed and decoded again."""
 _AGAIN_SECONDS = 10.0
 _recent: dict[str, tuple[float, Summary]] = {}
 
@@ -140,32 +214,65 @@ def summarise(name: str) -> Summary:
     stored = folder_of(name) / "summary.json"
     found = _read_summary(stored)
     if found is None or found.fingerprint != fingerprint:
-        found = _summary(_listed(kind, path, name), fingerprint)
+        found = (
+            _from_stored({**summary_apart(name), "fingerprint": fingerprint})
+            if kind.apart
+            else summary(listed(kind, path, name), fingerprint)
+        )
         _keep(stored, {"name": name, **vars(found)})
     _recent[name] = (time.monotonic(), found)
     return found
 
 
-def _summary(listing: Listing, fingerprint: str) -> Summary:
+def summary(listing: Listing, fingerprint: str) -> Summary:
+    """What a listing comes to."""
     where = split_positions(listing.labels)
     part, positions = where["train"]
     validation = validation_size(listing.labels[part][positions])
     return Summary(
         fingerprint,
-        len(listing.class_names),
+        listing.class_names,
+        listing.sorted_names,
+        absent_classes(listing),
         listing.channels,
         listing.side,
         len(positions) - validation,
         validation,
         len(where["test"][1]),
+        listing.carved,
     )
+
+
+def _from_stored(fields: dict[str, Any]) -> Summary:
+    stored = Summary(**fields)
+    return replace(stored, class_names=tuple(stored.class_names), absent=tuple(stored.absent))
+
+
+def held_out(name: str) -> list[tuple[int, str]] | None:
+    """Ids and file names of the images that are put aside as test; None where the source has a test part.
+
+    Raises:
+        DataError: what is wrong with the source, in one sentence.
+    """
+    if not summarise(name).carved:
+        return None
+    kind, path = _source(name)
+    stored = any_store(name)
+    if stored is not None and stored.fingerprint == _fingerprint(kind, path):
+        labels, paths = stored.labels, stored.paths
+    else:
+        listing = listed(kind, path, name)
+        labels, paths = listing.labels, listing.paths
+    part, positions = split_positions(labels)["test"]
+    files = paths.get(part) or [""] * len(labels[part])
+    return [(int(position), files[position]) for position in positions]
 
 
 def _read_summary(path: Path) -> Summary | None:
     try:
         found = json.loads(path.read_text())
         found.pop("name")
-        return Summary(**found)
+        return _from_stored(found)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -178,7 +285,7 @@ def _keep(path: Path, value: dict[str, Any]) -> None:
         pass  # no cache only costs time
 
 
-def load(name: str, size: int) -> Source:
+def load(name: str, size: int, resizing: Resizing = DEFAULT) -> Source:
     """The two original files as rows of decoded images in the cache, made where they are not there.
 
     Raises:
@@ -187,9 +294,9 @@ def load(name: str, size: int) -> Source:
     kind, path = _source(name)
     fingerprint = _fingerprint(kind, path)
     folder = folder_of(name)
-    stored = read_store(folder, size)
+    stored = read_store(folder / f"store-{store_key(size, resizing)}.npz")
     if stored is None or stored.fingerprint != fingerprint:
-        stored = make_store(folder, _listed(kind, path, name), size, fingerprint, name)
+        stored = make_store(folder, listed(kind, path, name), size, fingerprint, name, resizing)
     where = split_positions(stored.labels)
     train, test = (_split(stored, *where[part]) for part in ("train", "test"))
     return Source(
@@ -198,6 +305,7 @@ def load(name: str, size: int) -> Source:
         class_names=stored.class_names,
         validation_size=validation_size(train.labels),
         augmentation=augmentation(size),
+        sorted_names=stored.sorted_names,
         statistics=(stored.mean, stored.std),
         content=stored.content,
     )

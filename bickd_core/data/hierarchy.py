@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from bickd_core.reading import ReadError, parse_yaml
 
 FILES = Path(__file__).parent / "files"
 MAX_BYTES = 4 * 2**20
@@ -124,13 +124,11 @@ def _rows(text: str, filename: str) -> tuple[list[Row], list[str]]:
     if ending not in (".json", ".yaml", ".yml"):
         raise HierarchyError([f"the file must end in .csv, .tsv, .json or .yaml, got '{filename:.60}'."])
     try:
-        content = json.loads(text) if ending == ".json" else yaml.safe_load(text)
+        content = json.loads(text) if ending == ".json" else parse_yaml(text.encode(), aliases=True)
     except json.JSONDecodeError as error:
         raise HierarchyError([f"line {error.lineno} is no JSON: {error.msg}."]) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = "the file" if mark is None else f"line {mark.line + 1}"
-        raise HierarchyError([f"{where} is no YAML: {getattr(error, 'problem', error)}."]) from error
+    except ReadError as error:
+        raise HierarchyError([f"the file is no YAML that can be used: {error}"]) from error
     except (ValueError, RecursionError) as error:
         raise HierarchyError([_UNREADABLE]) from error
     return _from_mapping(content)

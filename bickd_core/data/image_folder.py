@@ -3,99 +3,224 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from bickd_core.data.annotations import annotated, class_names, labelled, labels_file, names_file
 from bickd_core.data.errors import DataError
+from bickd_core.data.folders import PARTS, as_text, has_files, part_of, same_name, subfolders, walk
 from bickd_core.data.listing import Listing, side_and_channels
 from bickd_core.data.pixels import Encoded, decode_all, header
+from bickd_core.data.resizing import Resizing
 
 logger = logging.getLogger(__name__)
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-TEST_NAMES = ("test", "val", "valid", "validation")
-"""Folders that are taken for test, the first that is there."""
 
 
-def files(path: Path) -> list[Path]:
-    """The image files in the parts that are used, sorted by their path."""
+@dataclass(frozen=True)
+class _Part:
+    """A part of the data: "train", "test" or "all", its folder, and the files of each class folder.
+
+    labels: the file that gives the images their classes, where no folders do.
+    """
+
+    name: str
+    folder: Path
+    classes: dict[str, list[Path]]
+    labels: Path | None = None
+
+
+def files(path: Path, *, all_test: bool = False) -> list[Path]:
+    """The files that are read: the images in the parts that are used, sorted by their path, and those of labels and names."""
     if not path.is_dir():
         raise DataError(
             f"the folder {path} is not there; was it moved, or is a disk not mounted?"
             if not path.exists()
             else f"folder:{path} must be a folder of class folders, it is a file."
         )
-    return [file for _, _, found in _parts(path) for _, of_class in found for file in of_class]
+    parts = _parts(path, all_test)
+    images = [file for part in parts for of_class in part.classes.values() for file in of_class]
+    names = names_file(path, _folders_of(parts))
+    return images + [part.labels for part in parts if part.labels] + ([names] if names else [])
 
 
-def listing(path: Path) -> Listing:
-    """Classes are the folders' names in order, as torchvision's ImageFolder has them; ids count the sorted files."""
-    parts = _parts(path)
-    names = tuple(name for name, _ in parts[0][2])
+def all_test_files(path: Path) -> list[Path]:
+    """As `files`, for a folder whose images are all test."""
+    return files(path, all_test=True)
+
+
+def all_test_listing(path: Path) -> Listing:
+    """As `listing`, for a folder whose images are all test."""
+    return listing(path, all_test=True)
+
+
+def listing(path: Path, *, all_test: bool = False) -> Listing:
+    """Classes are the folders' names, sorted as text, or what a file beside them says; ids count the sorted files."""
+    parts = _parts(path, all_test)
+    first = parts[0]
+    order, called, by_text = _named(path, parts)
+    names = tuple(as_text(called[name]) for name in order)
+    position: dict[str, int] = {}
+    for index, name in enumerate(order):
+        position.setdefault(same_name(name), index)
+    place = {name: index for index, name in enumerate(order)}
     labels, paths = {}, {}
-    for part, folder, found in parts:
-        strange = [name for name, _ in found if name not in names]
+    for part in parts:
+        strange = [name for name in part.classes if same_name(name) not in position]
         if strange:
             raise DataError(
-                f"{folder} has a class folder {strange[0]!r} that {parts[0][1]} has not; "
-                "both must have the same classes."
+                f"{as_text(part.folder)} has a class folder {as_text(strange[0])!r} that "
+                f"{as_text(first.folder)} has not; all classes of the test part must be in the train part."
             )
-        counts = [len(of_class) for _, of_class in found]
-        labels[part] = np.repeat([names.index(name) for name, _ in found], counts).astype(np.int64)
-        paths[part] = tuple(file.relative_to(path).as_posix() for _, of_class in found for file in of_class)
-    if not paths[parts[0][0]]:
+        counts = [len(of_class) for of_class in part.classes.values()]
+        # The first part has all classes, by definition; equal names are refused by `listing.check`.
+        targets = (
+            [place[name] for name in part.classes]
+            if part is first
+            else [position[same_name(name)] for name in part.classes]
+        )
+        labels[part.name] = np.repeat(np.array(targets, dtype=np.int64), counts)
+        paths[part.name] = tuple(file for of_class in part.classes.values() for file in of_class)
+    if not paths[first.name]:
         wanted = ", ".join(sorted(SUFFIXES))
+        loose = has_files(first.folder, SUFFIXES)
         raise DataError(
-            f"{parts[0][1]} has no images; it must hold one folder a class with files of {wanted}."
+            f"{as_text(first.folder)} has {'images but no class folders' if loose else 'no images'}; "
+            f"it must hold one folder a class with files of {wanted}."
         )
-    side, channels = side_and_channels(
-        [header(item) for part in paths.values() for item in _items(path, part)]
-    )
+    side, channels = side_and_channels([header(item) for part in paths.values() for item in _items(part)])
 
-    def read(part: str, size: int) -> Iterator[np.ndarray]:
-        return decode_all(_items(path, paths[part]), channels, size)
+    def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
+        return decode_all(_items(paths[part]), channels, size, resizing)
 
-    return Listing(names, labels, channels, side, read, paths)
-
-
-def _items(root: Path, paths: tuple[str, ...]) -> Iterator[Encoded]:
-    return (Encoded(root / name, str(root / name)) for name in paths)
+    shown = {part: tuple(as_text(file.relative_to(path)) for file in found) for part, found in paths.items()}
+    return Listing(names, labels, channels, side, read, shown, sorted_names=by_text)
 
 
-def _parts(path: Path) -> list[tuple[str, Path, list[tuple[str, list[Path]]]]]:
-    """(part, folder, [(class, its files)]) for train and test, or for "all" where there is no test."""
-    train = path / "train"
-    if not train.is_dir():
-        return [("all", path, _classes(path))]
-    tests = [path / name for name in TEST_NAMES if (path / name).is_dir()]
+def _folders_of(parts: list[_Part]) -> list[Path]:
+    return [part.folder for part in parts]
+
+
+def _named(path: Path, parts: list[_Part]) -> tuple[list[str], dict[str, str], bool]:
+    """The class folders in the order of their classes, their names, and whether the order is that of the folders as text."""
+    folders = list(parts[0].classes)
+    file = names_file(path, _folders_of(parts))
+    all_test = [part.name for part in parts] == ["test"]
+    found = None if file is None else class_names(file, folders, part_of_classes=all_test)
+    if found is None:
+        return folders, {name: name for name in folders}, True
+    order, called = found
+    logger.info("%s names the classes.", as_text(file or path))
+    return order, called, False
+
+
+def _items(paths: tuple[Path, ...]) -> Iterator[Encoded]:
+    return (Encoded(file, as_text(file)) for file in paths)
+
+
+def _parts(path: Path, all_test: bool) -> list[_Part]:
+    """Train and test, or "all" where there is no test; just test where all images are."""
+    if all_test:
+        below = subfolders(path)
+        folder = below[0] if len(below) == 1 and part_of(below[0].name) else path
+        return [_only_part("test", folder, path)]
+    found = _part_folders(path)
+    if "train" not in found:
+        return [_only_part("all", path, path)]
+    train = found["train"]
+    tests = [found[part] for part in ("test", "validation") if part in found]
     if not tests:
-        return [("all", train, _classes(train))]
-    for unused in tests[1:]:
-        logger.warning(
-            "%s is left aside: %s is test, and validation is carved out of train.", unused, tests[0]
+        return [_Part("all", train, _classes(train, path))]
+    classes = _classes(train, path)
+    parts = [_test_part(test, path, classes) for test in tests]
+    usable = [part for part in parts if part is not None]
+    if not usable:
+        raise DataError(
+            f"{as_text(tests[0])} has images but no class folders, so their classes are not known; sort them into "
+            "class folders, put a file of their names and classes beside them, or move it away, and a fifth of the "
+            "other images becomes the test part."
         )
-    return [("train", train, _classes(train)), ("test", tests[0], _classes(tests[0]))]
+    for unused, part in zip(tests, parts, strict=True):
+        if part is not usable[0]:
+            why = "its images have no classes" if part is None else f"{as_text(usable[0].folder)} is test"
+            logger.warning(
+                "%s is left aside: %s, and validation is carved out of train.", as_text(unused), why
+            )
+    return [_Part("train", train, classes), usable[0]]
 
 
-def _classes(folder: Path) -> list[tuple[str, list[Path]]]:
-    """Class folders in order of their names, each with its image files at any depth, sorted; hidden ones left out."""
-    try:
-        names = sorted(item.name for item in os.scandir(folder) if item.is_dir() and item.name[0] != ".")
-        return [(name, _images(folder / name)) for name in names]
-    except OSError as error:
-        raise DataError(f"the folder {folder} cannot be read ({error.strerror}).") from error
+def _only_part(name: str, folder: Path, path: Path) -> _Part:
+    """The images of a folder by class folders, or by a file of labels where there are none."""
+    classes = _classes(folder, path)
+    flat = not any(classes.values()) or [name.lower() for name in classes] == ["images"]
+    if flat and (file := labels_file(folder, path, SUFFIXES)):
+        return _Part(name, folder, labelled(file, folder, SUFFIXES), file)
+    return _Part(name, folder, classes)
 
 
-def _images(folder: Path) -> list[Path]:
-    found = []
-    for root, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        found += [
-            Path(root, name)
-            for name in names
-            if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
-        ]
-    return sorted(found)
+def _test_part(folder: Path, path: Path, classes: dict[str, list[Path]]) -> _Part | None:
+    """The test part in a folder, by its class folders or by a file of labels; None where its classes are not known."""
+    found = _classes(folder, path)
+    named = {same_name(name) for name in classes}
+    if not any(same_name(name) in named for name in found) and (file := labels_file(folder, path, SUFFIXES)):
+        return _Part("test", folder, annotated(file, folder, list(classes), SUFFIXES), file)
+    flat = not any(found.values()) and has_files(folder, SUFFIXES)
+    images = len(found) == 1 and next(iter(found)).lower() == "images" and "images" not in named
+    return None if flat or images else _Part("test", folder, found)
+
+
+def _part_folders(path: Path) -> dict[str, Path]:
+    """The folders named train, test or validation, in any case; empty where such a name is a class's.
+
+    Raises:
+        DataError: two folders are called after one part, or there is a test part and no train part.
+    """
+    named: dict[str, list[Path]] = {}
+    others = []
+    for folder in subfolders(path):
+        part = part_of(folder.name)
+        if part is None:
+            others.append(folder)
+        else:
+            named.setdefault(part, []).append(folder)
+    train = named.get("train", [])
+    if not named or (others and not train):
+        return {}
+    # `bus`, `car` and `train`, all with images: "train" is a class there.
+    if any(has_files(folder, SUFFIXES) for folder in others) and not any(map(subfolders, train)):
+        return {}
+    if not train:
+        test = as_text(next(iter(named.values()))[0].name)
+        raise DataError(
+            f"{as_text(path)} has {test!r} but no folder named train; add it, or give the path of {test!r} itself."
+        )
+    return {part: _one_of(part, folders) for part, folders in named.items()}
+
+
+def _one_of(part: str, folders: list[Path]) -> Path:
+    """The folder for a part: the first in the order of `PARTS`; its name in lower case goes before others."""
+    order = sorted(
+        folders,
+        key=lambda folder: (PARTS[part].index(folder.name.lower()), folder.name.lower() != folder.name),
+    )
+    if part != "validation" and len(folders) > 1 and order[0].name != part:
+        listed = " and ".join(repr(as_text(folder.name)) for folder in order)
+        raise DataError(f"{as_text(order[0].parent)} has {listed}, which both mean {part}; keep one of them.")
+    for unused in order[1:]:
+        logger.warning("%s is left aside: %s is used.", as_text(unused), as_text(order[0]))
+    return order[0]
+
+
+def _classes(folder: Path, root: Path) -> dict[str, list[Path]]:
+    """Class folders sorted by name as text, each with its image files at any depth, sorted.
+
+    They may lie one level deeper, in a folder `Images` beside nothing else.
+    """
+    below = subfolders(folder)
+    if len(below) == 1 and below[0].name.lower() == "images" and subfolders(below[0]):
+        return _classes(below[0], root)
+    return {path.name: walk(path, SUFFIXES, above=tuple({root, folder})) for path in subfolders(folder)}

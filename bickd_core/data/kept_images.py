@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bickd_core.data.cache import cache_folder
-from bickd_core.data.store import read_store
+from bickd_core.data.store import read_store, stores_in
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def _kept(folder: Path) -> KeptImages:
         name = str(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["name"])
     except (OSError, ValueError, KeyError, TypeError):
         name = "?"
-    stores = {int(path.stem.split("-")[1]): path for path in folder.glob("store-*.npz")}
-    first = next((stored for size in sorted(stores) if (stored := read_store(folder, size))), None)
+    stores = stores_in(folder)
+    first = next((stored for _, path in reversed(stores) if (stored := read_store(path))), None)
     images = 0 if first is None else sum(len(labels) for labels in first.labels.values())
-    return KeptImages(folder, name, tuple(sorted(stores)), images, _bytes(folder))
+    return KeptImages(folder, name, tuple(sorted({size for size, _ in stores})), images, _bytes(folder))
 
 
 def clear_images(*, used: Collection[str] = ()) -> tuple[int, list[KeptImages]]:

@@ -9,13 +9,17 @@ import numpy as np
 
 from bickd_core.data.base import Augmentation, stratified_positions
 from bickd_core.data.errors import DataError
+from bickd_core.data.folders import same_name
 from bickd_core.data.pixels import Header
+from bickd_core.data.resizing import Resizing
 
 TEST_SHARE = 0.2
 """Of the images, to test, where the source has no test part."""
 VALIDATION_SHARE = 0.1
 """Of the train part, to validation."""
 TEST_SEED = 0
+MAX_IMAGES = 5_000_000
+"""In one part of a data set; a file that claims more is refused before its labels are read."""
 LARGEST_SIDE = 64
 """The side that images are scaled to by default is their own, but not more than this."""
 
@@ -26,21 +30,24 @@ class Listing:
 
     Attributes:
         class_names: C names.
-        labels: int64 [N] for each original part: "train" and "test", or "all" where test must be carved out.
+        labels: int64 [N] for each original part: "train" and "test", "all" where test must be carved out, or "test"
+            alone where all images are test.
         channels: 1 or 3.
         side: pixels a side to scale to by default.
-        read: (part, size) -> the images of that part in order, uint8 [B, channels, size, size] after another.
+        read: (part, size, resizing) -> the images of that part in order, uint8 [B, channels, size, size] after another.
         paths: for each part, the name of each image's own file; empty where images have no files.
         digests: sha256 of what the source was unpacked from, by name.
+        sorted_names: whether the order of the classes is that of their names as text, and not the source's own.
     """
 
     class_names: tuple[str, ...]
     labels: dict[str, np.ndarray]
     channels: int
     side: int
-    read: Callable[[str, int], Iterator[np.ndarray]]
+    read: Callable[[str, int, Resizing], Iterator[np.ndarray]]
     paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    sorted_names: bool = False
 
     @property
     def carved(self) -> bool:
@@ -49,7 +56,12 @@ class Listing:
 
 
 def split_positions(labels: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
-    """For "train" and "test": in which original part they lie, and at which of its positions."""
+    """For "train" and "test": in which original part they lie, and at which of its positions.
+
+    Where all images are test, "train" is the same images: they give mean and deviation, and nothing is trained on them.
+    """
+    if set(labels) == {"test"}:
+        return {split: ("test", np.arange(len(labels["test"]))) for split in ("train", "test")}
     if "all" not in labels:
         return {part: (part, np.arange(len(labels[part]))) for part in ("train", "test")}
     whole = labels["all"]
@@ -63,16 +75,46 @@ def validation_size(train_labels: np.ndarray) -> int:
     return max(round(VALIDATION_SHARE * len(train_labels)), len(np.unique(train_labels)))
 
 
+def absent_classes(listing: Listing) -> tuple[str, ...]:
+    """The classes without an image in the test part."""
+    if listing.carved:
+        return ()
+    present = set(np.unique(listing.labels["test"]).tolist())
+    return tuple(name for i, name in enumerate(listing.class_names) if i not in present)
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Refuse class names that are empty or equal, as Unicode's NFC without white space at the ends.
+
+    Raises:
+        DataError: both classes of one name, by number and name.
+    """
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names):
+        same = same_name(name)
+        if not same:
+            raise DataError(f"class {i} of {where} has an empty name; give every class a name of its own.")
+        if same in seen:
+            first = seen[same]
+            raise DataError(
+                f"classes {first} and {i} of {where} have the same name ({names[first]!r} and {name!r}); "
+                "give every class a name of its own."
+            )
+        seen[same] = i
+
+
 def check(listing: Listing, where: str) -> None:
     """What must hold before anything is decoded.
 
     Raises:
-        DataError: no images, fewer than two classes, labels out of range, a class too small to part.
+        DataError: no images, fewer than two classes, two classes of one name, labels out of range, a class too
+            small to part.
     """
     names = listing.class_names
     if len(names) < 2:
         found = f"one, {names[0]!r}" if names else "none"
         raise DataError(f"{where} must have at least two classes, found {found}.")
+    check_names(names, where)
     for part, labels in listing.labels.items():
         if not len(labels):
             raise DataError(f"{where} has no images{'' if part == 'all' else f' in its {part} part'}.")
@@ -83,10 +125,14 @@ def check(listing: Listing, where: str) -> None:
                 f"{wrong[0]} in {part} is {labels[wrong[0]]}."
             )
     least = 3 if listing.carved else 2
-    counts = np.bincount(listing.labels["all" if listing.carved else "train"], minlength=len(names))
+    part = split_positions(listing.labels)["train"][0]
+    counts = np.bincount(listing.labels[part], minlength=len(names))
+    if part == "test":  # all are test: a class without images is accepted, as in any test part
+        counts = np.where(counts == 0, least, counts)
     if counts.min() < least:
         few = int(counts.argmin())
         parts = "train, validation and test" if listing.carved else "train and validation"
+        parts = "all test parts" if part == "test" else parts
         raise DataError(
             f"class {names[few]!r} of {where} has {counts[few]} images; {parts} need at least {least}."
         )
@@ -102,3 +148,17 @@ def side_and_channels(headers: Sequence[Header]) -> tuple[int, int]:
 def augmentation(size: int) -> Augmentation:
     """An eighth of padding, as for CIFAR; mirrored, as photographs may be."""
     return Augmentation(pad=size // 8, flip=True)
+
+
+def numbered_classes(highest: int, images: int, where: str) -> tuple[str, ...]:
+    """Names for classes that are only numbers: "0" to `highest`.
+
+    Raises:
+        DataError: there would be more classes than images.
+    """
+    if highest >= images:
+        raise DataError(
+            f"labels of {where} must be from 0 to the number of classes less 1, with images of each class; "
+            f"the largest is {highest} and there are {images} images."
+        )
+    return tuple(str(i) for i in range(highest + 1))

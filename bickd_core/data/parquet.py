@@ -5,26 +5,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.listing import Listing, side_and_channels
+from bickd_core.data.folders import PARTS, as_text, walk
+from bickd_core.data.listing import MAX_IMAGES, Listing, numbered_classes, side_and_channels
 from bickd_core.data.pixels import Encoded, decode_all, header
+from bickd_core.data.resizing import Resizing
 
 if TYPE_CHECKING:
     import pyarrow
 
-PARTS = {
-    "train": ("train", "training"),
-    "test": ("test", "testing"),
-    "validation": ("val", "valid", "validation", "dev"),
-}
 LABELS = ("label", "labels", "fine_label", "class", "target")
 """Names of a label column, the first that is there."""
-BATCH = 256
+BATCH = 16
+"""Rows of images that are read at once. A dictionary can repeat one large value in every row, so they are few."""
+LABELS_AT_ONCE = 1 << 16
+MAX_FOOTER_BYTES, MAX_FOOTER_ITEMS = 64 << 20, 1_000_000
 
 
 def files(path: Path) -> list[Path]:
@@ -34,40 +36,68 @@ def files(path: Path) -> list[Path]:
 
 def listing(path: Path) -> Listing:
     """Ids count the rows of a part's files in order of their names."""
-    import pyarrow
-
     parts = _parts(path)
     first = next(iter(parts.values()))[0]
-    try:
+    with _reading(first):
         schema = _open(first).schema_arrow
-        image, label = _image_column(schema, first), _label_column(schema, first)
-        columns = {part: _column(found, label) for part, found in parts.items()}
-        names = _class_names(schema, label, columns)
-        labels = {part: _positions(values, names, path) for part, values in columns.items()}
-        side, channels = side_and_channels(
-            [header(item) for found in parts.values() for item in _images(found, image)]
-        )
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]}).") from error
+    image, label = _image_column(schema, first), _label_column(schema, first)
+    columns = {part: _column(found, label) for part, found in parts.items()}
+    declared = _declared_names(schema, label)
+    names = declared or _names_in(columns, path)
+    labels = {part: values.positions(names) for part, values in columns.items()}
+    headers = {part: [header(item) for item in _images(found, image)] for part, found in parts.items()}
+    for part, of_part in headers.items():
+        if len(of_part) != len(labels[part]):
+            raise DataError(
+                f"{path} must have as many images as labels, found {len(of_part)} and {len(labels[part])}; "
+                "write or download it again."
+            )
+    side, channels = side_and_channels([one for of_part in headers.values() for one in of_part])
 
-    def read(part: str, size: int) -> Iterator[np.ndarray]:
-        return decode_all(_images(parts[part], image), channels, size)
+    def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
+        return decode_all(_images(parts[part], image), channels, size, resizing)
 
-    return Listing(names, labels, channels, side, read)
+    words = any(values.words is not None for values in columns.values())
+    return Listing(names, labels, channels, side, read, sorted_names=words and not declared)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Errors of pyarrow as a sentence with the file's name; they are of many kinds.
+
+    Raises:
+        DataError: whatever was raised inside.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{as_text(file)} is gone; was it moved, or is a disk not mounted?") from error
+    except MemoryError as error:
+        raise DataError(
+            f"{as_text(file)} asks for more memory than there is; it is damaged, or its row groups are too large."
+        ) from error
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(
+            f"{as_text(file)} cannot be read as parquet ({reason}); write or download it again."
+        ) from error
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
     """The files of train and test (else of validation, as test), or of "all" where there is no test."""
     if not path.exists():
         raise DataError(f"{path} is not there; was it moved, or is a disk not mounted?")
-    every = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    if not path.is_dir() and not path.is_file():
+        raise DataError(f"{path} must be a file or a folder, it is a pipe or a device.")
+    every = [path] if path.is_file() else walk(path, (".parquet",))
     if not every:
         raise DataError(f"{path} has no .parquet files in it.")
     found: dict[str, list[Path]] = {}
     for file in every:
-        found.setdefault(_part_of(file.name if path.is_file() else str(file.relative_to(path))), []).append(
-            file
-        )
+        name = file.name if path.is_file() else str(file.relative_to(path))
+        found.setdefault(_part_of(name), []).append(file)
     test = found.get("test") or found.get("validation")
     if "train" in found and test:
         return {"train": found["train"], "test": test}
@@ -79,14 +109,22 @@ def _part_of(name: str) -> str:
     return next((part for part, known in PARTS.items() if any(word in known for word in words)), "")
 
 
-def _open(file: Path) -> Any:
-    """Read through a small buffer: a column chunk of many images is never held whole."""
+def _open(file: Path, words: str | None = None) -> Any:
+    """Read through a small buffer: a column chunk of many images is never held whole.
+
+    Args:
+        words: a column of words, each of which is kept once, however often it comes.
+    """
     import pyarrow.parquet
 
-    try:
-        return pyarrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({str(error).splitlines()[0]}).") from error
+    return pyarrow.parquet.ParquetFile(
+        file,
+        buffer_size=1 << 20,
+        pre_buffer=False,
+        read_dictionary=None if words is None else [words],
+        thrift_string_size_limit=MAX_FOOTER_BYTES,
+        thrift_container_size_limit=MAX_FOOTER_ITEMS,
+    )
 
 
 def _image_column(schema: pyarrow.Schema, file: Path) -> str:
@@ -128,50 +166,106 @@ def _label_column(schema: pyarrow.Schema, file: Path) -> str:
     )
 
 
-def _column(found: list[Path], name: str) -> np.ndarray:
+@dataclass(frozen=True)
+class _Labels:
+    """A part's labels: positions in `words`, or class numbers where there are no words; int64 [N]."""
+
+    values: np.ndarray
+    words: tuple[str, ...] | None
+
+    def positions(self, names: tuple[str, ...]) -> np.ndarray:
+        """int64 [N]: positions in the class names, -1 where a word is none of them."""
+        if self.words is None:
+            return self.values
+        known = {name: i for i, name in enumerate(names)}
+        return np.array([known.get(word, -1) for word in self.words], dtype=np.int64)[self.values]
+
+
+def _column(found: list[Path], name: str) -> _Labels:
+    """The labels in a part's files, read batch by batch.
+
+    Raises:
+        DataError: they are neither whole numbers nor words, one for each row.
+    """
     import pyarrow
+    from pyarrow import types
 
-    values = []
+    chunks: list[np.ndarray] = []
+    words: dict[str, int] = {}
+    is_words: bool | None = None
     for file in found:
-        opened = _open(file)
-        if name not in opened.schema_arrow.names:
-            raise DataError(f"{file} has no column {name!r}, which the files before it have.")
-        column = opened.read(columns=[name])[name]
-        if column.null_count:
-            raise DataError(f"{file} has {column.null_count} rows without a {name}; leave them out.")
-        values.append(column)
-    whole = pyarrow.chunked_array([chunk for column in values for chunk in column.chunks])
-    return whole.to_numpy()
+        with _reading(file):
+            opened = _open(file)
+            if name not in opened.schema_arrow.names:
+                raise DataError(f"{as_text(file)} has no column {name!r}, which the files before it have.")
+            kind = opened.schema_arrow.field(name).type
+            value = kind.value_type if types.is_dictionary(kind) else kind
+            textual = types.is_string(value) or types.is_large_string(value)
+            if not textual and not types.is_integer(value):
+                several = (
+                    types.is_list(value) or types.is_large_list(value) or types.is_fixed_size_list(value)
+                )
+                raise DataError(
+                    f"labels of {as_text(file)} must be one whole number or word for each image, found "
+                    f"{'several (' if several else ''}{kind}{')' if several else ''} in {name!r}."
+                )
+            if is_words is not None and textual != is_words:
+                raise DataError(f"{name!r} must be words or numbers in all files, {as_text(file)} differs.")
+            is_words = textual
+            rows = opened.metadata.num_rows
+            if not 0 <= rows + sum(map(len, chunks)) <= MAX_IMAGES:
+                raise DataError(f"{as_text(file)} must have at most {MAX_IMAGES:,} rows, it says {rows:,}.")
+            if textual:
+                opened = _open(file, name)
+            for batch in opened.iter_batches(LABELS_AT_ONCE, columns=[name], use_threads=False):
+                column = batch.column(0)
+                if column.null_count:
+                    raise DataError(f"{as_text(file)} has rows without a {name}; leave them out.")
+                if textual:
+                    encoded = column if types.is_dictionary(column.type) else column.dictionary_encode()
+                    own = [str(word) for word in encoded.dictionary.to_pylist()]
+                    places = np.array([words.setdefault(word, len(words)) for word in own], np.int64)
+                    chunks.append(places[encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)])
+                else:
+                    chunks.append(column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False))
+    values = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
+    return _Labels(values, tuple(words) if is_words else None)
 
 
-def _class_names(schema: pyarrow.Schema, label: str, columns: dict[str, np.ndarray]) -> tuple[str, ...]:
-    """From the schema's metadata; else the words in the column in order; else "0" to the largest label."""
+def _declared_names(schema: pyarrow.Schema, label: str) -> tuple[str, ...]:
+    """Class names in the schema's metadata, as `datasets` writes them; empty where there are none."""
     about = _features(schema).get(label)
     names = about.get("names") if isinstance(about, dict) else None
-    if isinstance(names, list) and names:
-        return tuple(str(name) for name in names)
-    values = np.concatenate(list(columns.values()))
-    if values.dtype == object:
-        return tuple(sorted({str(value) for value in values}))
-    return tuple(str(i) for i in range(int(values.max()) + 1)) if len(values) else ()
+    return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
-def _positions(values: np.ndarray, names: tuple[str, ...], path: Path) -> np.ndarray:
-    if values.dtype != object:
-        if values.dtype.kind not in "iu":
-            raise DataError(f"labels of {path} must be whole numbers or words, found {values.dtype}.")
-        return values.astype(np.int64)
-    known = {name: i for i, name in enumerate(names)}
-    return np.array([known.get(str(value), -1) for value in values], dtype=np.int64)
+def _names_in(columns: dict[str, _Labels], path: Path) -> tuple[str, ...]:
+    """The words in the columns, sorted; else "0" to the largest number."""
+    if any(values.words is not None for values in columns.values()):
+        return tuple(sorted({word for values in columns.values() for word in values.words or ()}))
+    highest = max((int(part.values.max()) for part in columns.values() if len(part.values)), default=-1)
+    return numbered_classes(highest, sum(len(part.values) for part in columns.values()), str(path))
 
 
 def _images(found: list[Path], column: str) -> Iterator[Encoded]:
     for file in found:
-        row = 0
-        for batch in _open(file).iter_batches(BATCH, columns=[column]):
-            for value in batch.column(0).to_pylist():
-                data = value.get("bytes") if isinstance(value, dict) else value
-                if not data:
-                    raise DataError(f"row {row} of {file} has no image bytes; store the images in the file.")
-                yield Encoded(data, f"in row {row} of {file}")
-                row += 1
+        for row, value in enumerate(_values(file, column)):
+            data = value.get("bytes") if isinstance(value, dict) else value
+            name = f"in row {row} of {as_text(file)}"
+            if not isinstance(data, bytes) or not data:
+                raise DataError(f"the image {name} has no bytes; store the images in the file.")
+            yield Encoded(data, name)
+
+
+def _values(file: Path, column: str) -> Iterator[Any]:
+    """The values of the image column, some at a time."""
+    with _reading(file):
+        opened = _open(file)
+        batches = opened.iter_batches(BATCH, columns=[column], use_threads=False)
+    while True:
+        with _reading(file):
+            batch = next(batches, None)
+            values = None if batch is None else batch.column(0).to_pylist()
+        if values is None:
+            return
+        yield from values

@@ -1,14 +1,23 @@
 """The known data sets: a table that costs nothing to read, and `load_dataset`."""
 
+import csv
 import importlib
+import importlib.metadata
+import io
+import logging
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bickd_core.data import external
-from bickd_core.data.base import Dataset, carve_validation, channel_statistics, limit
+from bickd_core.data.base import Dataset, Source, carve_validation, channel_statistics, limit
+from bickd_core.data.class_order import ClassOrder, in_order, natural_order, relabelled
+from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import any_store
 from bickd_core.naming import nearest
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,8 +31,14 @@ class DatasetInfo:
         default_image_size, image_sizes: pixels a side; the sizes that `load_dataset` accepts.
         train_size, validation_size, test_size: samples.
         licence, credit: to be shown wherever the images are.
-        module: the source module in this package; "external" for data that is decoded into the cache.
+        module: the source module in this package; "external" for data that is decoded into the cache; of a package
+            that offers the set, `MODULE:FUNCTION`, whose function takes a side in pixels and returns a `Source`.
         any_size: whether any size from 8 to 512 will do, `image_sizes` being suggestions.
+        class_names: of one's own data, as `load_dataset` gives them unless told otherwise.
+        natural: whether that is the natural order of whole numbers, and the order as text is another.
+        absent: the classes without an image in the test part.
+        carved: whether test is put aside here, out of the only part that the source has.
+        all_test: whether all images are test, so that nothing can be trained on them.
     """
 
     name: str
@@ -39,6 +54,11 @@ class DatasetInfo:
     credit: str
     module: str
     any_size: bool = False
+    class_names: tuple[str, ...] = ()
+    natural: bool = False
+    absent: tuple[str, ...] = ()
+    carved: bool = False
+    all_test: bool = False
 
 
 DATASETS: dict[str, DatasetInfo] = {
@@ -129,18 +149,21 @@ def dataset_info(name: str) -> DatasetInfo:
     near = nearest(name, DATASETS, cutoff=0.4)
     hint = f"; did you mean {near!r}?" if near else ""
     if "/" in name or "\\" in name or ":" in name:
-        hint = "; data of your own is named by its kind: folder:PATH, parquet:PATH or npz:PATH"
+        hint = "; data of your own is named by its kind: folder:PATH, parquet:PATH, npz:PATH, csv:PATH or all-test:PATH"
+    elif Path(name).is_dir():
+        hint = f"; for the images in this folder write folder:{name}"
     raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {name!r}{hint}")
 
 
 def _own_info(name: str) -> DatasetInfo:
     found = external.summarise(name)
     kind = name.partition(":")[0]
+    order = natural_order(found.class_names) if found.sorted_names else None
     sizes = (32,) if kind in DATASETS else tuple(sorted({*SIZES, found.side}))
     return DatasetInfo(
         name=name,
         title=dataset_title(name),
-        num_classes=found.num_classes,
+        num_classes=len(found.class_names),
         in_channels=found.channels,
         default_image_size=found.side,
         image_sizes=sizes,
@@ -151,6 +174,11 @@ def _own_info(name: str) -> DatasetInfo:
         credit=DATASETS[kind].credit if kind in DATASETS else f"from {name.partition(':')[2]}",
         module="external",
         any_size=kind not in DATASETS,
+        class_names=found.class_names if order is None else in_order(found.class_names, order),
+        natural=order is not None,
+        absent=found.absent,
+        carved=found.carved,
+        all_test=kind == external.ALL_TEST,
     )
 
 
@@ -165,6 +193,24 @@ def dataset_title(name: str) -> str:
     if not external.is_external(name):
         return name
     return f"{Path(name.partition(':')[2]).name} ({external.words(name)})"
+
+
+def made_square(name: str) -> bool:
+    """Whether the images of a data set are made square here, as those of one's own are.
+
+    >>> made_square("folder:/data/pets"), made_square("cifar10:/data/c.tar.gz"), made_square("digits")
+    (True, False, False)
+    """
+    return external.is_external(name) and name.partition(":")[0] not in DATASETS
+
+
+def tried_split(name: str) -> str:
+    """The split of which images an import tries things on: validation, or test where all images are test.
+
+    >>> tried_split("digits"), tried_split("all-test:/data/val")
+    ('validation', 'test')
+    """
+    return "test" if name.partition(":")[0] == external.ALL_TEST else "validation"
 
 
 def called(name: str) -> str:
@@ -185,7 +231,11 @@ def short_name(name: str) -> str:
     if not external.is_external(name):
         return name
     path = Path(name.partition(":")[2])
-    stem = path.stem if path.suffix in (".parquet", ".npz") else path.name.removesuffix(".tar.gz")
+    stem = (
+        path.stem
+        if path.suffix in (".parquet", ".npz", ".csv", ".tsv")
+        else path.name.removesuffix(".tar.gz")
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:40] or "data"
 
 
@@ -208,44 +258,134 @@ def checked_size(info: DatasetInfo, image_size: int | None) -> int:
     return size
 
 
+def check_resizing(info: DatasetInfo, resizing: Resizing) -> None:
+    """Refuse another way of resizing than the usual one for images that come in one size.
+
+    Raises:
+        ValueError: the data set has such images.
+    """
+    if not info.any_size and resizing != DEFAULT:
+        raise ValueError(
+            f"the images of {info.name} come square and in sizes of their own, so they cannot be {resizing.words}; leave "
+            "`resize`, `interpolation` and `crop_share` out."
+        )
+
+
+GROUP = "bickd.datasets"
+"""Entry points of installed packages: each is a `DatasetInfo`."""
+
+
+def add_offered() -> None:
+    """Add the data sets that installed packages offer to `DATASETS`; one that cannot be used is left out, with a warning."""
+    for point in importlib.metadata.entry_points(group=GROUP):
+        try:
+            info = point.load()
+        except Exception as error:  # whatever the package does when it is imported
+            logger.warning(
+                "The data set '%s' of an installed package is left out: %s: %s",
+                point.name,
+                type(error).__name__,
+                error,
+            )
+            continue
+        if not isinstance(info, DatasetInfo) or ":" not in info.module:
+            logger.warning(
+                "The data set '%s' of an installed package is left out: its entry point must be a DatasetInfo with "
+                "module='MODULE:FUNCTION'.",
+                point.name,
+            )
+        elif info.name in DATASETS:
+            logger.warning(
+                "The data set '%s' of an installed package is left out: a set of this name is there.",
+                info.name,
+            )
+        else:
+            DATASETS[info.name] = info
+
+
+def _loader(info: DatasetInfo) -> Callable[[int], Source]:
+    module, _, function = info.module.partition(":")
+    if function:
+        return getattr(importlib.import_module(module), function)
+    return importlib.import_module(f"bickd_core.data.{module}").load
+
+
 def load_dataset(
-    name: str, *, image_size: int | None = None, validation_seed: int = 0, train_limit: int | None = None
+    name: str,
+    *,
+    image_size: int | None = None,
+    validation_seed: int = 0,
+    train_limit: int | None = None,
+    class_order: ClassOrder = "natural",
+    resizing: Resizing = DEFAULT,
 ) -> Dataset:
     """Load a data set: those that come with the library whole into memory, others as rows of a file in the cache.
 
     Args:
-        name: a key of `DATASETS`, or `folder:PATH`, `parquet:PATH`, `npz:PATH`, `cifar10:PATH`, `cifar100:PATH`.
+        name: a key of `DATASETS`, or `folder:PATH`, `parquet:PATH`, `npz:PATH`, `csv:PATH`, `all-test:PATH`,
+            `cifar10:PATH`, `cifar100:PATH`.
         image_size: pixels a side; None for the data set's default.
         validation_seed: which samples of the train file are for validation (stratified, always as many).
         train_limit: keep at most so many train samples (a stratified subset, ids kept; at least one a class):
             for short runs. Validation, test, mean and std are not touched by it.
+        class_order: of classes that are sorted by their names, all of them whole numbers: by value, or as text. It
+            changes labels and their names alone, not which images are in which split.
+        resizing: how images of one's own become square; others have their own size.
 
     Raises:
-        ValueError: for an unknown name or size, or a limit below one sample a class.
+        ValueError: for an unknown name or size, another way of resizing than the data allow, or a limit below one
+            sample a class.
         DataUnavailableError: when it is neither installed nor can be downloaded.
         DataError: when one's own data cannot be used.
     """
     info = dataset_info(name)
     size = checked_size(info, image_size)
-    if info.module == "external":
-        source = external.load(info.name, size)
-    else:
-        source = importlib.import_module(f"bickd_core.data.{info.module}").load(size)
+    check_resizing(info, resizing)
+    source = external.load(info.name, size, resizing) if info.module == "external" else _loader(info)(size)
     train, validation = carve_validation(source.train, size=source.validation_size, seed=validation_seed)
     if train_limit is not None:
         train = limit(train, train_limit, seed=validation_seed)
+    test, names = source.test, source.class_names
+    order = natural_order(names) if source.sorted_names and class_order == "natural" else None
+    if order is not None:
+        train, validation, test = (relabelled(split, order) for split in (train, validation, test))
+        names = in_order(names, order)
     mean, std = source.statistics or channel_statistics(source.train.images)
     return Dataset(
         name=info.name,
         train=train,
         validation=validation,
-        test=source.test,
-        class_names=source.class_names,
+        test=test,
+        class_names=names,
         mean=mean,
         std=std,
         augmentation=source.augmentation,
         content=source.content,
     )
+
+
+def held_out(name: str) -> list[tuple[int, str]] | None:
+    """Ids and file names of the images that are put aside as test; None where the source has a test part.
+
+    Names are "" where a source has rows and no files.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    return external.held_out(name) if external.is_external(name) else None
+
+
+def held_out_table(rows: Sequence[tuple[int, str]]) -> str:
+    """What `held_out` gives as CSV.
+
+    >>> print(held_out_table([(3, "cat/a.png"), (7, "dog/b, c.png")]), end="")
+    id,file
+    3,cat/a.png
+    7,"dog/b, c.png"
+    """
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([("id", "file"), *rows])
+    return buffer.getvalue()
 
 
 def sample_paths(name: str, split: str) -> dict[int, str] | None:

@@ -1,7 +1,7 @@
 """Decoded images of a source, kept in the cache folder: written once, whole or not at all, read row by row.
 
-Of each data set there is a folder `own/<key>/` with, for each image size, one `images-*.npy` for each original part
-(numpy can map it) and `store-<size>.npz`, which is written last and names them. What the source was when it was
+Of each data set there is a folder `own/<key>/` with, for each image size and way of resizing, one `images-*.npy` for each
+original part (numpy can map it) and `store-<key>.npz`, which is written last and names them. What the source was when it was
 decoded is kept as a fingerprint; a source that has another one is decoded again.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -23,9 +24,10 @@ from numpy.lib import format as npy
 
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write
 from bickd_core.data.base import channel_statistics
-from bickd_core.data.cache import DAMAGE, cache_folder
+from bickd_core.data.cache import cache_folder
 from bickd_core.data.errors import DataError
 from bickd_core.data.listing import Listing, split_positions
+from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.rows import RowFile, Rows
 
 FORMAT = 1
@@ -43,6 +45,7 @@ class Stored:
         digests: sha256 of what the source was unpacked from.
         content: sha256 over names of classes, labels and every row's CRC-32: of what the images are, not of
             where they are or how old. It reads no image.
+        sorted_names: as in `Listing`; stores from before say it of image folders alone.
     """
 
     fingerprint: str
@@ -54,10 +57,13 @@ class Stored:
     std: tuple[float, ...]
     digests: dict[str, str]
     content: str
+    sorted_names: bool
 
     def part(self, split: str) -> str:
         """The original part that "train", "validation" or "test" lies in; ids are positions in it."""
-        return "all" if "all" in self.rows else "test" if split == "test" else "train"
+        if len(self.rows) == 1:
+            return next(iter(self.rows))
+        return "test" if split == "test" else "train"
 
 
 def folder_of(name: str) -> Path:
@@ -65,17 +71,29 @@ def folder_of(name: str) -> Path:
     return cache_folder() / "own" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def read_store(folder: Path, size: int) -> Stored | None:
-    """The store for this image size; None where there is none that can be used."""
+def store_key(size: int, resizing: Resizing = DEFAULT) -> str:
+    """What the files of a store are called after: "64", or "64_stretch_bicubic"."""
+    return f"{size}_{resizing.key}" if resizing.key else str(size)
+
+
+def stores_in(folder: Path) -> list[tuple[int, Path]]:
+    """Pixels a side and file of every store, the largest side first, the default way of resizing before others."""
+    found = [(int(re.split("[-_.]", path.name)[1]), path) for path in folder.glob("store-*.npz")]
+    return sorted(found, key=lambda one: (-one[0], len(one[1].name), one[1].name))
+
+
+def read_store(file: Path) -> Stored | None:
+    """What a store's file names; None where there is none that can be used."""
+    folder = file.parent
     try:
-        with (folder / f"store-{size}.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
             parts = about["parts"] if about["format"] == FORMAT else {}
             checks = {part: arrays[f"checks-{part}"] for part in parts}
             labels = {part: arrays[f"labels-{part}"] for part in parts}
-            paths = {part: tuple(arrays[f"paths-{part}"].tobytes().decode().splitlines()) for part in parts}
+            paths = {part: _unpacked(arrays[f"paths-{part}"].tobytes()) for part in parts}
         rows = {part: _rows(folder / made["file"], made, checks[part]) for part, made in parts.items()}
-    except DAMAGE:
+    except Exception:  # numpy, zipfile and json raise a dozen types for damaged files
         return None
     if not rows:
         return None
@@ -89,7 +107,14 @@ def read_store(folder: Path, size: int) -> Stored | None:
         tuple(about["std"]),
         about["digests"],
         _content(tuple(about["class_names"]), labels, checks, parts),
+        about.get("sorted_names", about["source"].startswith("folder:")),
     )
+
+
+def _unpacked(names: bytes) -> tuple[str, ...]:
+    """Each name ends in a zero byte, which no path holds; stores from before have lines."""
+    text = names.decode()
+    return tuple(text[:-1].split("\0") if text.endswith("\0") else text.splitlines())
 
 
 def _content(
@@ -108,8 +133,7 @@ def _content(
 
 def any_store(name: str) -> Stored | None:
     """The store with the largest images of a data set; None where it was never decoded here."""
-    sizes = [int(path.stem.split("-")[1]) for path in folder_of(name).glob("store-*.npz")]
-    found = (read_store(folder_of(name), size) for size in sorted(sizes, reverse=True))
+    found = (read_store(path) for _, path in stores_in(folder_of(name)))
     return next((stored for stored in found if stored is not None), None)
 
 
@@ -121,7 +145,14 @@ def _rows(path: Path, made: dict[str, Any], checks: np.ndarray) -> Rows:
     return Rows(RowFile(path, offset=made["offset"], shape=shape, checks=checks))
 
 
-def make_store(folder: Path, listing: Listing, size: int, fingerprint: str, where: str) -> Stored:
+def make_store(
+    folder: Path,
+    listing: Listing,
+    size: int,
+    fingerprint: str,
+    where: str,
+    resizing: Resizing = DEFAULT,
+) -> Stored:
     """Decode a source into the store, or find that another process just did.
 
     Raises:
@@ -137,15 +168,16 @@ def make_store(folder: Path, listing: Listing, size: int, fingerprint: str, wher
             f"the cache folder {folder} cannot be written to ({error.strerror}); set BICKD_CACHE to one that can."
         ) from error
     try:
-        stored = read_store(folder, size)
+        key = store_key(size, resizing)
+        stored = read_store(folder / f"store-{key}.npz")
         if stored is None or stored.fingerprint != fingerprint:
-            _clear(folder, size)
+            _clear(folder, key)
             try:
-                _write(folder, listing, size, fingerprint, where)
+                _write(folder, listing, size, fingerprint, where, resizing)
             except BaseException:
-                _clear(folder, size)
+                _clear(folder, key)
                 raise
-            stored = read_store(folder, size)
+            stored = read_store(folder / f"store-{key}.npz")
     finally:
         lock.release()
     if stored is None:
@@ -153,15 +185,18 @@ def make_store(folder: Path, listing: Listing, size: int, fingerprint: str, wher
     return stored
 
 
-def _clear(folder: Path, size: int) -> None:
-    """Remove this size's store first and then its images, and what a killed process left."""
-    every = [folder / f"store-{size}.npz", *folder.glob(f"images-{size}-*.npy")]
+def _clear(folder: Path, key: str) -> None:
+    """Remove this store first and then its images, and what a killed process left."""
+    every = [folder / f"store-{key}.npz", *folder.glob(f"images-{key}-*.npy")]
     for path in [*every, *folder.glob(f".*{TEMPORARY_SUFFIX}")]:
         with suppress(OSError):
             path.unlink()
 
 
-def _write(folder: Path, listing: Listing, size: int, fingerprint: str, where: str) -> None:
+def _write(
+    folder: Path, listing: Listing, size: int, fingerprint: str, where: str, resizing: Resizing
+) -> None:
+    key = store_key(size, resizing)
     shape = (listing.channels, size, size)
     count = sum(len(labels) for labels in listing.labels.values())
     needed, free = count * int(np.prod(shape)), shutil.disk_usage(folder).free
@@ -173,11 +208,11 @@ def _write(folder: Path, listing: Listing, size: int, fingerprint: str, where: s
     arrays: dict[str, np.ndarray] = {}
     parts: dict[str, Any] = {}
     for part, labels in listing.labels.items():
-        path = folder / f"images-{size}-{fingerprint[:8]}-{part}.npy"
-        offset, checks = _write_images(path, listing.read(part, size), (len(labels), *shape), where)
+        path = folder / f"images-{key}-{fingerprint[:8]}-{part}.npy"
+        offset, checks = _write_images(path, listing.read(part, size, resizing), (len(labels), *shape), where)
         parts[part] = {"file": path.name, "offset": offset, "shape": shape}
         arrays |= {f"labels-{part}": labels, f"checks-{part}": checks}
-        names = "\n".join(listing.paths.get(part, ())).encode()
+        names = "".join(f"{name}\0" for name in listing.paths.get(part, ())).encode()
         arrays[f"paths-{part}"] = np.frombuffer(names, np.uint8)
     part, positions = split_positions(listing.labels)["train"]
     rows = _rows(folder / parts[part]["file"], parts[part], arrays[f"checks-{part}"])
@@ -193,9 +228,10 @@ def _write(folder: Path, listing: Listing, size: int, fingerprint: str, where: s
         "mean": mean,
         "std": std,
         "digests": listing.digests,
+        "sorted_names": listing.sorted_names,
     }
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    with atomic_write(folder / f"store-{size}.npz") as temporary, open(temporary, "wb") as file:
+    with atomic_write(folder / f"store-{key}.npz") as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 

@@ -13,10 +13,15 @@ from bickd_core.atomic import atomic_write
 from bickd_core.data import external
 from bickd_core.data.base import SPLITS
 from bickd_core.data.errors import DataError
+from bickd_core.data.pixels import Encoded, decode
 from bickd_core.data.registry import DATASETS, dataset_title
 from bickd_core.data.rows import Rows
 from bickd_core.data.store import any_store
+from bickd_core.runs.sample_file import SampleFile
+from bickd_core.wording import Noun
 
+PATH_PIXELS = 160
+"""Sides of pictures that are read from image files."""
 _SPRITE_KEY = "bickd-sprite"
 
 
@@ -52,7 +57,7 @@ def read_sprite(path: str | Path) -> np.ndarray:
     Raises:
         ValueError: when the file is no such sprite.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path, formats=("PNG",)) as picture:
@@ -69,7 +74,7 @@ def read_sprite(path: str | Path) -> np.ndarray:
         return np.ascontiguousarray(grid.reshape(rows * columns, channels, height, width)[:count])
     except FileNotFoundError:
         raise
-    except (UnidentifiedImageError, OSError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except Exception as error:  # Pillow's, json's and numpy's errors are of many kinds
         raise ValueError(
             f"{path} is not a sprite written by write_sprite, or is damaged ({error})"
         ) from error
@@ -81,19 +86,41 @@ def sprite_path(shelf: str | Path, split: str) -> Path:
 
 
 class Thumbnails:
-    """Pictures of one split of a data set, by sample id.
+    """Pictures of one split of a data set, by sample id; texts in their place for samples that are texts.
 
     Attributes:
         reason: None, or one sentence on why there are no pictures.
+        noun: what a sample is called.
+        texts: what the samples say, by id, for imported predictions with a text column.
 
     Nothing is read before the first picture is asked for, except that files are seen to exist. A reader that
     fails then sets `reason`, and every picture is None.
     """
 
-    def __init__(self, read: Callable[[], Callable[[int], bytes | None]] | None, reason: str | None = None):
+    def __init__(
+        self,
+        read: Callable[[], Callable[[int], bytes | None]] | None,
+        reason: str | None = None,
+        samples: SampleFile | None = None,
+        noun: Noun = "image",
+    ):
         self.reason = reason
+        self.noun = noun
+        self.texts = {} if samples is None else samples.texts
         self._read = read
         self._picture: Callable[[int], bytes | None] | None = None
+        self._paths = {} if samples is None else samples.paths
+
+    @property
+    def any(self) -> bool:
+        """Whether there may be pictures: none are expected for texts."""
+        return self.reason is None and (self._read is not None or bool(self._paths))
+
+    @classmethod
+    def of_samples(cls, samples: SampleFile) -> "Thumbnails":
+        """Pictures from the paths in a run's folder, and texts."""
+        noun: Noun = "image" if samples.paths else "text" if samples.texts else "sample"
+        return cls(None, samples=samples, noun=noun)
 
     @classmethod
     def for_dataset(cls, name: str, split: str, shelf: str | Path | None = None) -> "Thumbnails":
@@ -109,7 +136,11 @@ class Thumbnails:
         if external.is_external(name):
             return cls(lambda: _from_store(name, split))
         if name not in DATASETS:
-            return cls(None, f"There are no images for {name!r}: it is not one of the data sets known here.")
+            return cls(
+                None,
+                "There are no pictures: these predictions were imported without image paths or texts.",
+                noun="sample",
+            )
         if shelf is not None:
             sprite = Path(shelf) if Path(shelf).is_file() else sprite_path(shelf, split)
             if sprite.is_file():
@@ -131,24 +162,32 @@ class Thumbnails:
             return cls(lambda: _from_store(name, split))
         return cls(lambda: _from_digits(split))
 
-    def png(self, id: int) -> bytes | None:
+    def png(self, id: int | str) -> bytes | None:
         """The picture's file bytes, PNG or WebP, or None where there is none."""
+        if self._paths:
+            return _from_path(self._paths[id]) if id in self._paths else None
+        if not isinstance(id, int | np.integer):
+            return None  # data sets count their images
         if self._picture is None and self.reason is None and self._read is not None:
             try:
                 self._picture = self._read()
-            except (OSError, ValueError, ImportError) as error:
+            except Exception as error:  # pyarrow's and Pillow's errors are of many kinds
                 self.reason = f"The images cannot be read: {error}"
         try:
             return self._picture(int(id)) if self._picture is not None else None
-        except (OSError, DataError) as error:
+        except Exception as error:
             self.reason, self._picture = f"The images cannot be read: {error}", None
             return None
 
-    def many(self, ids: Sequence[int] | np.ndarray) -> list[bytes | None]:
+    def many(self, ids: Sequence[int | str] | np.ndarray) -> list[bytes | None]:
         """`png` for each of `ids`."""
-        return [self.png(id) for id in ids]
+        return [self.png(id.item() if isinstance(id, np.generic) else id) for id in ids]
 
-    def data_uri(self, id: int) -> str | None:
+    def words(self, id: int | str, longest: int = 300) -> str:
+        """What stands where a sample has no picture: the start of its text, or its id."""
+        return self.texts.get(id, "")[:longest] or str(id)
+
+    def data_uri(self, id: int | str) -> str | None:
         """The picture as a `data:` address for an `<img>`, or None."""
         data = self.png(id)
         if data is None:
@@ -172,6 +211,20 @@ def _encoder(images: np.ndarray | Rows) -> Callable[[int], bytes | None]:
         return buffer.getvalue()
 
     return picture
+
+
+@lru_cache(maxsize=2048)
+def _from_path(path: str) -> bytes | None:
+    """A PNG of an image file, scaled to `PATH_PIXELS`; None where it cannot be read any more."""
+    from PIL import Image
+
+    try:
+        pixels = decode(Encoded(Path(path), Path(path).name), 3, PATH_PIXELS)
+    except DataError:
+        return None
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def _from_sprite(path: Path) -> Callable[[int], bytes | None]:

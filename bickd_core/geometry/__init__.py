@@ -33,6 +33,7 @@ from bickd_core.geometry.disagreement import (
     confusion,
     confusion_difference,
     mcnemar_exact,
+    mcnemar_mid_p,
     outcomes,
     row_shares,
 )
@@ -42,6 +43,7 @@ from bickd_core.geometry.gram_figures import (
     ClassFigures,
     CrossFigures,
     class_figures,
+    corrected_overlap,
     cross_figures,
     falls,
     greatest_fall,
@@ -50,6 +52,7 @@ from bickd_core.geometry.gram_figures import (
     mean_overlap_difference,
     overlap_interval,
     paired_overlap_difference,
+    replicated_overlap,
 )
 from bickd_core.geometry.gram_streams import column_cosine, logit_grams, shard_grams, stream_grams
 from bickd_core.geometry.gram_sums import CrossGrams, GramPass, Kept, ShardGrams
@@ -57,9 +60,10 @@ from bickd_core.geometry.intervals import (
     Interval,
     mean_interval,
     paired_mean_difference,
+    paired_share_difference,
     proportion_interval,
 )
-from bickd_core.geometry.jackknife import Replicated, replicated_cka, replicated_difference
+from bickd_core.geometry.jackknife import Replicated, mean_replicated, replicated_cka, replicated_difference
 from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.layout import (
     Layout,
@@ -68,6 +72,15 @@ from bickd_core.geometry.layout import (
     duplicate_fraction,
     layout_quality,
     pca_layout,
+)
+from bickd_core.geometry.matching import (
+    MATCHINGS,
+    Matched,
+    MatchedTemperatures,
+    Matching,
+    entropies_at,
+    match,
+    matched_temperatures,
 )
 from bickd_core.geometry.ordering import cluster_groups, cluster_order, index_order, superclass_order
 from bickd_core.geometry.orthogonality import (
@@ -87,7 +100,6 @@ from bickd_core.geometry.orthogonality import (
     unit_columns,
 )
 from bickd_core.geometry.pairs import highest_pairs
-from bickd_core.geometry.point_figures import PointFigures, point_figures
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
     class_probabilities,
@@ -100,6 +112,7 @@ from bickd_core.geometry.probabilities import (
 )
 from bickd_core.geometry.procrustes import procrustes, procrustes_null
 from bickd_core.geometry.proper_scores import FittedTemperature, brier, fit_temperature, nll
+from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.rsa import RankedDistances, ranked_distances, rsa, rsa_null, rsa_sample
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
@@ -121,11 +134,13 @@ from bickd_core.geometry.summary import (
     summarise,
     teacher_side,
 )
+from bickd_core.geometry.two_way import TwoWay, holm, two_way_difference, two_way_mean_difference
 from bickd_core.geometry.umap_maps import aligned_layouts, transform_layout, umap_layout
 
 __all__ = [
     "BINS",
     "CORNERS",
+    "MATCHINGS",
     "SHARDS",
     "Band",
     "CalibrationSummary",
@@ -144,10 +159,12 @@ __all__ = [
     "Kept",
     "LayerCKA",
     "Layout",
+    "Matched",
     "MatchedTemperature",
+    "MatchedTemperatures",
+    "Matching",
     "Outcomes",
     "PermutedNull",
-    "PointFigures",
     "RankedDistances",
     "Reliability",
     "Replicated",
@@ -157,6 +174,7 @@ __all__ = [
     "Summary",
     "TeacherSide",
     "TemperatureCurve",
+    "TwoWay",
     "accuracy",
     "agreement_rate",
     "agrees",
@@ -182,6 +200,7 @@ __all__ = [
     "confusion",
     "confusion_difference",
     "correct",
+    "corrected_overlap",
     "cross_contributions",
     "cross_figures",
     "cross_gram",
@@ -189,6 +208,7 @@ __all__ = [
     "duplicate_fraction",
     "effective_rank",
     "eigenvalues",
+    "entropies_at",
     "entropy",
     "epoch_figures",
     "expected_calibration_error",
@@ -199,6 +219,7 @@ __all__ = [
     "group_means",
     "hellinger",
     "highest_pairs",
+    "holm",
     "index_order",
     "kept_cross",
     "kept_geometry",
@@ -208,12 +229,16 @@ __all__ = [
     "leakage",
     "log_softmax",
     "logit_grams",
+    "match",
     "matched_temperature",
+    "matched_temperatures",
     "mcnemar_exact",
+    "mcnemar_mid_p",
     "mean_entropy",
     "mean_entropy_at",
     "mean_interval",
     "mean_overlap_difference",
+    "mean_replicated",
     "nearest_neighbours",
     "neighbour_overlap",
     "nll",
@@ -224,15 +249,17 @@ __all__ = [
     "pair_contributions",
     "paired_mean_difference",
     "paired_overlap_difference",
+    "paired_share_difference",
     "pca_layout",
-    "point_figures",
     "procrustes",
     "procrustes_null",
     "proportion_interval",
     "ranked_distances",
     "reliability",
+    "rematched",
     "replicated_cka",
     "replicated_difference",
+    "replicated_overlap",
     "row_cosine",
     "row_cosines",
     "row_shares",
@@ -251,6 +278,8 @@ __all__ = [
     "teacher_side",
     "temperature_curve",
     "transform_layout",
+    "two_way_difference",
+    "two_way_mean_difference",
     "umap_layout",
     "unit_columns",
 ]

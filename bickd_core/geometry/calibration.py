@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.intervals import Interval, proportion_interval
-from bickd_core.geometry.jackknife import jackknife_interval
+from bickd_core.geometry.intervals import FEWEST, Interval, check_level, proportion_interval
 from bickd_core.geometry.shards import checked_shard
 
 Scheme = Literal["width", "mass"]
 BINS = 15
+_MOST_DRAWN = 20_000_000
+"""Probabilities that labels are drawn from, at most, for what chance gives class by class."""
 
 
 @dataclass(frozen=True)
@@ -114,23 +117,86 @@ def expected_calibration_error(
 def calibration_interval(
     P: np.ndarray,
     labels: np.ndarray,
-    shard: np.ndarray,
     *,
     bins: int = BINS,
     scheme: Scheme = "width",
     level: float = 0.95,
 ) -> Interval:
-    """Expected calibration error with its jackknife interval, from each shard's bin sums.
+    """Expected calibration error with an interval for what it would be on samples without end.
 
-    Equal-mass edges are those of all samples, held fixed in the replicates. The absolute values bend the figure
-    near 0, where the interval is rough.
+    The formula adds up absolute gaps, so chance alone raises it, most where the model is well calibrated;
+    no resampling mends that, since the figure has a corner at 0. Here each bin's gap is taken as normal with
+    its own variance, so its absolute value is folded normal, and the limits come from a test turned round: they
+    are the errors `e` for which the figure seen on these samples would not be unusual, when the true gaps
+    sum to `e` in the proportions of the observed ones plus their standard errors. The estimate is the `e` for which the
+    observed figure is just what is expected; 0 where a perfectly calibrated model shows as much.
 
     Args:
         P, labels, bins, scheme: as in `reliability`.
-        shard: [N] from `stratified_shards`.
+
+    Returns:
+        Interval; `raw` is `expected_calibration_error`, which `chance_error` belongs to. Without limits below `FEWEST`
+        samples, where most bins hold one or two.
     """
-    values, n = _replicates(P, labels, shard, bins, scheme)
-    return _interval(values, n, level, (0.0, 1.0))
+    return _unless_few(_folded(P, labels, bins, scheme, level))
+
+
+def _unless_few(found: Interval) -> Interval:
+    return found.without_limits() if found.n < FEWEST else found
+
+
+def _folded(P: np.ndarray, labels: np.ndarray, bins: int, scheme: Scheme, level: float) -> Interval:
+    """The interval of `calibration_interval`, however few the samples."""
+    check_level(level)
+    confidence, hits = _confidence(P, labels)
+    gaps, errors = _bin_gaps(confidence, hits, bins, scheme)
+    z = float(ndtri((1 + level) / 2))
+    estimate, low, high = (_error_at(gaps, errors, shift) for shift in (0.0, z, -z))
+    raw = float(gaps.sum())
+    return Interval(estimate, low, min(high, 1.0), level, "folded normal bins", len(hits), raw)
+
+
+def _bin_gaps(
+    confidence: np.ndarray, hits: np.ndarray, bins: int, scheme: Scheme
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each bin that holds samples `n_b / N |accuracy_b - confidence_b|` and its standard error.
+
+    The error of a bin's accuracy counts two more samples that are right as often as the bin is sure, so that a bin
+    of few samples that are all right keeps one.
+    """
+    n = len(hits)
+    edges, index = confidence_bins(confidence, bins, scheme)
+    counts = np.bincount(index, minlength=len(edges) - 1)
+    held = counts > 0
+    sure = np.bincount(index, weights=confidence, minlength=len(counts))[held]
+    right = np.bincount(index, weights=hits, minlength=len(counts))[held]
+    counts = counts[held]
+    gap = (sure - right) / n
+    share = (right + 2.0 * sure / counts) / (counts + 2.0)
+    squares = counts * share * (1.0 - share) + (sure - right) ** 2 / counts
+    return np.abs(gap), np.sqrt(np.clip(squares / n**2 - gap**2 / n, 1e-30, None))
+
+
+def _error_at(gaps: np.ndarray, errors: np.ndarray, shift: float) -> float:
+    """The sum of true gaps, in the proportions of `gaps + errors`, whose expected sum of absolute gaps stands `shift` standard
+    deviations below the observed one; 0 where even no gap at all expects more.
+    """
+    observed = float(gaps.sum())
+    if observed <= 0:
+        return 0.0
+    shape = (gaps + errors) / float((gaps + errors).sum())
+
+    def surplus(total: float) -> float:
+        true = total * shape
+        ratio = true / errors
+        mean = errors * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + true * (1 - 2 * ndtr(-ratio))
+        variance = np.clip(true**2 + errors**2 - mean**2, 0.0, None)
+        return observed - float(mean.sum()) - shift * float(np.sqrt(variance.sum()))
+
+    if surplus(0.0) <= 0:
+        return 0.0
+    most = observed + 2.0 * abs(shift) * float(np.sqrt((errors**2).sum()))
+    return float(brentq(surplus, 0.0, most, xtol=1e-9)) if surplus(most) < 0 else most
 
 
 def calibration_difference(
@@ -143,16 +209,45 @@ def calibration_difference(
     scheme: Scheme = "width",
     level: float = 0.95,
 ) -> Interval:
-    """Expected calibration error of the first model less that of the second, paired over the same shards; below 0
+    """Expected calibration error of the first model less that of the second, on the same samples; below 0
     the first is calibrated better.
+
+    The limits are put together from those of the two models (MOVER: Zou and Donner 2008), with the correlation of
+    the two errors over leave-one-shard-out replicates.
 
     Args:
         first, second: [N, C] probabilities on the same samples.
+        shard: [N] from `stratified_shards`.
     """
     checks.same_shape(np.asarray(first), np.asarray(second), "first and second")
-    a, n = _replicates(first, labels, shard, bins, scheme)
-    b, _ = _replicates(second, labels, shard, bins, scheme)
-    return _interval(a - b, n, level, (-1.0, 1.0))
+    a, b = (_folded(P, labels, bins, scheme, level) for P in (first, second))
+    errors = [_replicates(P, labels, shard, bins, scheme)[1:] for P in (first, second)]
+    return _unless_few(_apart(a, b, _correlation(*errors)))
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's correlation; 0 where one does not vary or there are fewer than three values."""
+    if len(x) < 3:
+        return 0.0
+    x, y = x - x.mean(), y - y.mean()
+    scale = float(np.sqrt((x @ x) * (y @ y)))
+    return float(np.clip(x @ y / scale, -1.0, 1.0)) if scale > 1e-24 else 0.0
+
+
+def _apart(a: Interval, b: Interval, correlation: float) -> Interval:
+    gap = a.estimate - b.estimate
+    ends = [value for one in (a, b) for value in (one.low, one.high) if value is not None]
+    assert len(ends) == 4, "a calibration error always has limits"
+    below, above = (a.estimate - ends[0], ends[1] - a.estimate), (b.estimate - ends[2], ends[3] - b.estimate)
+    halves = []
+    for one, other in (
+        (below[0], above[1]),
+        (below[1], above[0]),
+    ):
+        halves.append(np.sqrt(max(one**2 + other**2 - 2.0 * correlation * one * other, 0.0)))
+    low, high = max(gap - halves[0], -1.0), min(gap + halves[1], 1.0)
+    raw = a.plain - b.plain
+    return Interval(gap, float(low), float(high), a.level, "of two folded normals", a.n, raw)
 
 
 def chance_error(
@@ -179,22 +274,21 @@ def chance_error(
 class ClassCalibration:
     """Calibration of each class's probability, whether or not it is the top one.
 
+    There is no interval: few samples are of one class, so most of the error is what chance alone gives.
+
     Attributes:
         error: [C] `sum_b n_b / N |mean p_c - share of class c|` over equal-width bins of p_c; lower is better.
-        low, high: [C] jackknife limits of `error`; NaN where there are none.
+        chance: [C] the mean error of a perfectly calibrated model with these probabilities.
         bias: [C] mean p_c less the share of samples that are of class c; above 0 the class is said too often.
-        mean: the mean of `error` over classes, with its jackknife interval.
     """
 
     error: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    chance: np.ndarray
     bias: np.ndarray
-    mean: Interval
 
 
 def class_calibration(
-    P: np.ndarray, labels: np.ndarray, shard: np.ndarray, *, bins: int = BINS, level: float = 0.95
+    P: np.ndarray, labels: np.ndarray, *, bins: int = BINS, draws: int = 50, seed: int = 0
 ) -> ClassCalibration:
     """Class-wise calibration error (static calibration error: Nixon et al. 2019; Kull et al. 2019).
 
@@ -204,23 +298,30 @@ def class_calibration(
     Args:
         P: [N, C] probabilities.
         labels: [N] true classes.
-        shard: [N] from `stratified_shards`.
         bins: of equal width, at least 1.
+        draws: times that labels are drawn from P for `chance`; fewer where N x C is large.
+        seed: of the draws.
     """
     P = checks.probabilities(P)
     n, n_classes = P.shape
     labels = checks.labels_for(labels, n, n_classes, "calibration")
-    shard = checked_shard(shard, n)
-    values = np.empty((n_classes, shard.max() + 2 if shard.max() > 0 else 1))
-    bias = np.empty(n_classes)
-    for c in range(n_classes):
-        gap = P[:, c] - (labels == c)
-        values[c] = _leave_out(gap, confidence_bins(P[:, c], bins)[1], shard, bins)
-        bias[c] = gap.mean()
-    each = [_interval(row, n, level, (0.0, 2.0)) for row in values]
-    limits = np.array([(i.low, i.high) for i in each], dtype=np.float64)
-    mean = _interval(values.mean(axis=0), n, level, (0.0, 2.0))
-    return ClassCalibration(values[:, 0], limits[:, 0], limits[:, 1], bias, mean)
+    index = np.stack([confidence_bins(column, bins)[1] for column in P.T], axis=1)
+    cells = index + bins * np.arange(n_classes)
+    said = np.bincount(cells.ravel(), weights=P.ravel(), minlength=n_classes * bins)
+
+    def errors(true: np.ndarray) -> np.ndarray:
+        hits = np.bincount(cells[np.arange(n), true], minlength=n_classes * bins)
+        return np.abs(said - hits).reshape(n_classes, bins).sum(axis=1) / n
+
+    steps = np.cumsum(P, axis=1)
+    random = np.random.default_rng(seed)
+    draws = max(1, min(draws, _MOST_DRAWN // P.size))
+    chance = np.zeros(n_classes)
+    for _ in range(draws):
+        drawn = (steps < random.random((n, 1)) * steps[:, -1:]).sum(axis=1)
+        chance += errors(np.minimum(drawn, n_classes - 1)) / draws
+    bias = P.mean(axis=0) - np.bincount(labels, minlength=n_classes) / n
+    return ClassCalibration(errors(labels), chance, bias)
 
 
 def _confidence(P: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,26 +332,16 @@ def _confidence(P: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _replicates(
     P: np.ndarray, labels: np.ndarray, shard: np.ndarray, bins: int, scheme: Scheme
-) -> tuple[np.ndarray, int]:
+) -> np.ndarray:
+    """The error [1 + G] on all samples, then without each shard, the bins held fixed."""
     confidence, hits = _confidence(P, labels)
     shard = checked_shard(shard, len(hits))
     edges, index = confidence_bins(confidence, bins, scheme)
-    return _leave_out(confidence - hits, index, shard, len(edges) - 1), len(hits)
-
-
-def _leave_out(gap: np.ndarray, index: np.ndarray, shard: np.ndarray, bins: int) -> np.ndarray:
-    """The error [1 + G] on all samples, then without each shard; of all samples alone where there is one shard."""
-    groups = int(shard.max()) + 1
-    sums = np.bincount(shard * bins + index, weights=gap, minlength=groups * bins).reshape(groups, bins)
+    count, groups = len(edges) - 1, int(shard.max()) + 1
+    gap = confidence - hits
+    sums = np.bincount(shard * count + index, weights=gap, minlength=groups * count).reshape(groups, count)
     total = sums.sum(axis=0)
-    whole = np.abs(total).sum() / len(gap)
     if groups == 1:
-        return np.array([whole])
+        return np.array([np.abs(total).sum() / len(gap)])
     left = len(gap) - np.bincount(shard)
-    return np.concatenate([[whole], np.abs(total - sums).sum(axis=1) / left])
-
-
-def _interval(values: np.ndarray, n: int, level: float, bounds: tuple[float, float]) -> Interval:
-    found = jackknife_interval(float(values[0]), values[1:], n=n, level=level, bounds=bounds)
-    assert found is not None, "these figures are always finite"
-    return found
+    return np.concatenate([[np.abs(total).sum() / len(gap)], np.abs(total - sums).sum(axis=1) / left])

@@ -18,7 +18,6 @@ from bickd_core.geometry.calibration import (
 from bickd_core.geometry.intervals import Interval, mean_interval
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.proper_scores import brier, nll
-from bickd_core.geometry.shards import stratified_shards
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,9 @@ class CalibrationSummary:
     Attributes:
         temperature: of the probabilities.
         width, mass: reliability in bins of equal width and of equal mass.
-        ece_width, ece_mass: their expected calibration errors; chance_width, chance_mass: what a perfectly calibrated
-            model with the same confidences shows on average.
+        ece_width, ece_mass: their expected calibration errors, without what chance adds; `raw` of each is the
+            formula on these samples, and chance_width, chance_mass what that formula gives on average for a
+            perfectly calibrated model with the same confidences.
         excess: mean confidence less accuracy; above 0 the model is too sure of itself.
         brier, nll: means over samples.
         by_class: calibration of each class's probability.
@@ -59,18 +59,17 @@ def summarise_calibration(
         T: temperature; 1 is the model as it is used.
     """
     P = softmax(logits, T)
-    shard = stratified_shards(len(P), labels)
     gap = P.max(axis=1) - (P.argmax(axis=1) == labels)
     return CalibrationSummary(
         temperature=float(T),
         width=reliability(P, labels, bins, "width", level=level),
         mass=reliability(P, labels, bins, "mass", level=level),
-        ece_width=calibration_interval(P, labels, shard, bins=bins, scheme="width", level=level),
-        ece_mass=calibration_interval(P, labels, shard, bins=bins, scheme="mass", level=level),
+        ece_width=calibration_interval(P, labels, bins=bins, scheme="width", level=level),
+        ece_mass=calibration_interval(P, labels, bins=bins, scheme="mass", level=level),
         chance_width=chance_error(P, bins, "width"),
         chance_mass=chance_error(P, bins, "mass"),
         excess=mean_interval(gap, labels, level=level, bounds=(-1.0, 1.0)),
         brier=mean_interval(brier(P, labels), labels, level=level, bounds=(0.0, 2.0)),
         nll=mean_interval(nll(logits, labels, T), labels, level=level, bounds=(0.0, np.inf)),
-        by_class=class_calibration(P, labels, shard, bins=bins, level=level),
+        by_class=class_calibration(P, labels, bins=bins),
     )

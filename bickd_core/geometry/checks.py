@@ -71,6 +71,19 @@ def positive(value: float, name: str) -> float:
     return float(value)
 
 
+def temperature(value: float | np.ndarray, n: int) -> float | np.ndarray:
+    """Return one temperature as a float, or one a sample as a column float64 [n, 1]; or raise ValueError."""
+    if np.ndim(value) == 0:
+        return positive(float(value), "T")
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != (n,) or not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(
+            f"T must be a finite number above 0, or {n} of them, one a sample, got shape {array.shape}: "
+            "pass the temperatures of these samples."
+        )
+    return array[:, None]
+
+
 def class_index(value: int, n_classes: int, name: str) -> int:
     """Return `value` as a class index in 0 .. n_classes - 1, or raise ValueError."""
     if not 0 <= int(value) < n_classes:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import agreement, checks
-from bickd_core.geometry.orthogonality import class_gram, orthogonality_score
-from bickd_core.geometry.probabilities import matched_temperature, softmax
+from bickd_core.geometry.gram_figures import corrected_overlap
+from bickd_core.geometry.matching import Matching, match
+from bickd_core.geometry.orthogonality import class_gram
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 
 
 @dataclass(frozen=True)
@@ -19,23 +22,24 @@ class EpochFigures:
     Attributes:
         epochs: [E] as stored, the first is 0.
         grams: float32 [E, C, C] class Grams at T, rows and columns of empty classes 0; or what `reduce` made.
-        overlap, score: [E] of these Grams; NaN below two usable classes.
+        overlap: [E] at these temperatures, corrected for the bias of few samples; NaN below two usable
+            classes.
         accuracy: [E] share right; None without labels.
         agreement: [E] share with the reference's top-1 class; None without a reference.
         n: samples of the probe set.
-        temperatures: [E] T of each Gram.
-        reached: [E] bool, False where no temperature gave the wanted entropy and the plain T stands.
+        temperatures: [E] T of each Gram; or [E, P], one a sample.
+        unreached: [E] samples that no temperature brought to the wanted entropy; under matched mean entropy all or
+            none, and where all, the plain T stands.
     """
 
     epochs: np.ndarray
     grams: np.ndarray
     overlap: np.ndarray
-    score: np.ndarray
     accuracy: np.ndarray | None
     agreement: np.ndarray | None
     n: int
     temperatures: np.ndarray
-    reached: np.ndarray
+    unreached: np.ndarray
 
     def at(self, epoch: int) -> int:
         """The position of the last stored epoch that is not after `epoch`; the first if all are."""
@@ -47,7 +51,8 @@ def epoch_figures(
     epochs: np.ndarray,
     *,
     T: float = 4.0,
-    target_entropy: float | None = None,
+    matching: Matching = "none",
+    targets: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     reference: np.ndarray | None = None,
     reduce: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
@@ -58,13 +63,13 @@ def epoch_figures(
         logits: [E, P, C] of the same P samples after each epoch.
         epochs: [E] their numbers, rising.
         T: temperature of the Grams.
-        target_entropy: nats; each epoch at the temperature where its mean entropy is this, in place of T.
+        matching, targets: as in `match`; each epoch at the temperatures where its entropies are these [P], in nats.
         labels: [P] true classes, or None.
         reference: [P, C] logits of the finished teacher on the same samples, or None.
         reduce: (Gram [C, C], empty [C]) -> what to keep of it [S, S], for example `group_means`; None keeps all.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, or matching without targets.
     """
     logits = np.asarray(logits)
     if logits.ndim != 3 or not len(logits) or len(epochs) != len(logits):
@@ -74,21 +79,19 @@ def epoch_figures(
         )
     count, n, n_classes = logits.shape
     grams: list[np.ndarray] = []
-    overlap, score = np.full(count, np.nan), np.full(count, np.nan)
-    temperatures, reached = np.full(count, float(T)), np.ones(count, dtype=bool)
-    start = float(T)
+    overlap = np.full(count, np.nan)
+    shard = stratified_shards(n, labels)
+    if targets is None:
+        if matching != "none":
+            raise ValueError(f"targets must be given for matching {matching!r}, got None.")
+        targets = np.zeros(n)
+    stands = [match(one, targets, T, matching) for one in logits]
     for e, one in enumerate(logits):
-        if target_entropy is not None:
-            matched = matched_temperature(one, target_entropy, start=start)
-            reached[e] = matched.reached
-            if matched.reached:
-                temperatures[e] = start = matched.temperature
-        gram, empty = class_gram(softmax(one, float(temperatures[e])))
+        P = softmax(one, stands[e].T)
+        gram, empty = class_gram(P)
         grams.append((gram if reduce is None else reduce(gram, empty)).astype(np.float32))
-        used = int((~empty).sum())
-        if used > 1:
-            overlap[e] = (gram.sum() - used) / (used * (used - 1))
-            score[e] = orthogonality_score(gram, empty)
+        found = corrected_overlap(P, shard)
+        overlap[e] = np.nan if found is None else found
     right, same = None, None
     if labels is not None:
         labels = checks.labels_for(labels, n, n_classes, "accuracy by epoch")
@@ -99,10 +102,9 @@ def epoch_figures(
         epochs=np.asarray(epochs, dtype=np.int64),
         grams=np.array(grams),
         overlap=overlap,
-        score=score,
         accuracy=right,
         agreement=same,
         n=n,
-        temperatures=temperatures,
-        reached=reached,
+        temperatures=np.array([one.T for one in stands]),
+        unreached=np.array([one.unreached for one in stands]),
     )

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import entr, stdtrit
 
 from bickd_core.geometry.gram_sums import CrossGrams, ShardGrams
-from bickd_core.geometry.intervals import Interval
-from bickd_core.geometry.jackknife import jackknife_error, jackknife_interval
+from bickd_core.geometry.intervals import FEWEST, Interval
+from bickd_core.geometry.jackknife import Replicated, bias_corrected, jackknife_error, jackknife_interval
 from bickd_core.geometry.orthogonality import (
     ClassGeometry,
     CrossGeometry,
@@ -18,8 +18,11 @@ from bickd_core.geometry.orthogonality import (
     geometry_of,
     unit_diagonal,
 )
-from bickd_core.geometry.replicates import Side, cell_sums, mean_of, scaled, side_of
+from bickd_core.geometry.replicates import Side, cell_sums, mean_of, overlap_values, scaled, side_of
 
+SAMPLES_A_CLASS = 5
+"""Samples for each class that is used from which overlap, score and effective rank have an interval: with two of them the bias no
+longer falls as 1 / N, so that the jackknife does not correct it."""
 EXACT_RANK = 200
 """Classes up to which the effective rank of each replicate is taken anew; beyond, its change is linearised."""
 
@@ -29,8 +32,8 @@ class Band:
     """One figure a class with its interval.
 
     Attributes:
-        estimate: [C]; 0 for empty classes.
-        low, high: [C] limits; equal to the estimate where the samples are too few.
+        estimate: [C], corrected for the bias of few samples; 0 for empty classes.
+        low, high: [C] limits; NaN where the samples are too few.
         level, method, n: as in Interval.
     """
 
@@ -62,7 +65,12 @@ class CrossFigures:
 
 
 def class_figures(
-    grams: ShardGrams, *, centred: bool = False, level: float = 0.95, effective_rank: bool = True
+    grams: ShardGrams,
+    *,
+    centred: bool = False,
+    level: float = 0.95,
+    effective_rank: bool = True,
+    correct: bool = True,
 ) -> ClassFigures:
     """Overlap, orthogonality score, leakage and effective rank with jackknife intervals, from kept sums.
 
@@ -72,6 +80,7 @@ def class_figures(
         level: nominal coverage.
         effective_rank: False saves its eigenvalues. Above EXACT_RANK classes its replicates are linearised,
             `H(G + dG) = H(G) - sum_k v_k' dG v_k log(l_k / sum l) / sum l`, at the cost of one decomposition.
+        correct: False leaves overlap, score and rank as the formulas give them on these samples.
     """
     side = side_of(grams, centred)
     used = int(side.used[0].sum())
@@ -79,11 +88,14 @@ def class_figures(
         return ClassFigures(None, None, None, None, used)
     few = grams.products.shape[1] <= EXACT_RANK
     functional, rank = (None, 0.0) if few or not effective_rank else _rank_gradient(grams, side, centred)
-    sums = cell_sums(grams.products, side, side, centred, functional)
+    sums = cell_sums(grams.products, side, side, centred, functional, grams.rematch)
     low = -1.0 if centred else 0.0
 
     def made(values: np.ndarray, bounds: tuple[float, float]) -> Interval | None:
-        return jackknife_interval(values[0], values[1:], n=grams.n, level=level, bounds=bounds)
+        found = jackknife_interval(
+            values[0], values[1:], n=grams.n, level=level, bounds=bounds, correct=correct
+        )
+        return _unless_few(found, grams.n, used)
 
     ranks = None
     if effective_rank:
@@ -105,21 +117,60 @@ def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.
     both = left.used & right.used
     consistency = mean_of((sums.diagonal * both).sum(axis=1), both.sum(axis=1))
     low = -1.0 if centred else 0.0
-    n = cross.teacher.n
-    return CrossFigures(
-        jackknife_interval(consistency[0], consistency[1:], n=n, level=level, bounds=(low, 1.0)),
-        jackknife_interval(sums.overlaps[0], sums.overlaps[1:], n=n, level=level, bounds=(low, 1.0)),
-    )
+    n, used = cross.teacher.n, int(both[0].sum())
+
+    def made(values: np.ndarray) -> Interval | None:
+        interval = jackknife_interval(values[0], values[1:], n=n, level=level, bounds=(low, 1.0))
+        return _unless_few(interval, n, used)
+
+    return CrossFigures(made(consistency), made(sums.overlaps))
 
 
-def overlap_interval(grams: ShardGrams, *, centred: bool = False, level: float = 0.95) -> Interval | None:
+def overlap_interval(
+    grams: ShardGrams, *, centred: bool = False, level: float = 0.95, correct: bool = True
+) -> Interval | None:
     """Overlap (mean off-diagonal of the class Gram) with its jackknife interval; None below two usable
     classes.
 
-    For matched entropy, make `grams` from probabilities at the temperature that `matched_temperature` found
-    on all samples; it stays fixed in the replicates.
+    For matched mean entropy, make `grams` from probabilities at the temperature of `matched_temperature` and pass them
+    through `rematched`, or that temperature stays fixed in the replicates. The temperatures of `matched_temperatures`
+    follow from one sample each, so that replicates are exact.
     """
-    return class_figures(grams, centred=centred, level=level, effective_rank=False).overlap
+    return class_figures(grams, centred=centred, level=level, effective_rank=False, correct=correct).overlap
+
+
+def corrected_overlap(P: np.ndarray, shard: np.ndarray) -> float | None:
+    """The estimate of `overlap_interval` without its limits, from one matrix in memory.
+
+    Args:
+        P: [N, C] probabilities.
+        shard: [N] from `stratified_shards`.
+
+    Returns:
+        Overlap, corrected for the bias of few samples; None below two usable classes.
+    """
+    values = overlap_values(P, shard)
+    return None if np.isnan(values[0]) else float(bias_corrected(values, (0.0, 1.0)))
+
+
+def replicated_overlap(grams: ShardGrams, *, centred: bool = False) -> Replicated | None:
+    """Overlap of all samples and without each shard; None below two usable classes."""
+    side = side_of(grams, centred)
+    used = int(side.used[0].sum())
+    if used < 2:
+        return None
+    overlaps = cell_sums(grams.products, side, side, centred, rematch=grams.rematch).overlaps
+    bounds = (-1.0 if centred else 0.0, 1.0)
+    return Replicated(overlaps[0], overlaps[1:], grams.n, bounds, _enough(grams.n, used))
+
+
+def _enough(n: int, used: int) -> bool:
+    return n >= SAMPLES_A_CLASS * used
+
+
+def _unless_few(interval: Interval | None, n: int, used: int) -> Interval | None:
+    """The interval, without limits where there are too few samples a class."""
+    return interval if interval is None or _enough(n, used) else interval.without_limits()
 
 
 def paired_overlap_difference(
@@ -155,17 +206,20 @@ def mean_overlap_difference(
                 f"first and second must come from the same shards of the same samples, got {reference.n} and "
                 f"{grams.n} samples dealt otherwise: pass one result of stratified_shards to both."
             )
-    means = []
+    means, used = [], 0
     for group in (first, second):
         found = []
         for grams in group:
             side = side_of(grams, centred)
             if side.used[0].sum() < 2:
                 return None
-            found.append(cell_sums(grams.products, side, side, centred).overlaps)
+            used = max(used, int(side.used[0].sum()))
+            sums = cell_sums(grams.products, side, side, centred, rematch=grams.rematch)
+            found.append(sums.overlaps)
         means.append(np.mean(found, axis=0))
     gap = means[0] - means[1]
-    return jackknife_interval(gap[0], gap[1:], n=reference.n, level=level)
+    interval = jackknife_interval(gap[0], gap[1:], n=reference.n, level=level)
+    return _unless_few(interval, reference.n, used)
 
 
 def kept_geometry(grams: ShardGrams, *, centred: bool = False) -> ClassGeometry:
@@ -208,7 +262,7 @@ def falls(before: ClassGeometry, after: ClassGeometry, pair: tuple[int, int]) ->
 
 
 def _ranks(grams: ShardGrams, side: Side, centred: bool) -> np.ndarray:
-    every = [scaled(grams.products, side, side, centred, r) for r in range(len(side.weights))]
+    every = [scaled(grams.products, side, side, centred, r, grams.rematch) for r in range(len(side.weights))]
     values = np.clip(np.linalg.eigvalsh(np.array(every)), 0.0, None)
     return np.exp(entr(values / np.maximum(values.sum(axis=1, keepdims=True), 1e-300)).sum(axis=1))
 
@@ -222,10 +276,11 @@ def _rank_gradient(grams: ShardGrams, side: Side, centred: bool) -> tuple[np.nda
 
 
 def _band(values: np.ndarray, n: int, level: float, bounds: tuple[float, float]) -> Band:
-    estimate, replicates = values[0], values[1:]
+    replicates = values[1:]
+    estimate = bias_corrected(values, bounds)
     groups = len(replicates)
-    half = np.zeros_like(estimate)
-    if groups > 1:
+    half = np.full_like(estimate, np.nan)
+    if groups > 1 and n >= FEWEST:
         half = stdtrit(groups - 1, (1 + level) / 2) * jackknife_error(replicates)
     return Band(
         estimate,

@@ -55,7 +55,7 @@ def stream_grams(
 
 def logit_grams(
     logits: Sequence[np.ndarray],
-    temperatures: Sequence[float],
+    temperatures: Sequence[float | np.ndarray],
     shard: np.ndarray,
     *,
     cross: bool = True,
@@ -66,7 +66,7 @@ def logit_grams(
 
     Args:
         logits: for each model [N, C], the first the teacher's; arrays mapped from disk will do.
-        temperatures: T of each model, for example its matched one.
+        temperatures: of each model T, or [N] one a sample; for example its matched ones.
         shard: [N] from `stratified_shards`.
         cross, dtype: as in GramPass.
 
@@ -77,10 +77,11 @@ def logit_grams(
     shard = checked_shard(shard, n)
     made = GramPass(len(logits), n_classes, shards=int(shard.max()) + 1, cross=cross, dtype=dtype)
     buffers = [np.empty((min(ROWS, n), n_classes), dtype) for _ in logits]
+    columns = [np.broadcast_to(checks.temperature(T, n), (n, 1)) for T in temperatures]
     for positions in _blocks(shard):
         rows = [
             _softmax_into(buffer[: len(positions)], z, positions, T)
-            for buffer, z, T in zip(buffers, logits, temperatures, strict=True)
+            for buffer, z, T in zip(buffers, logits, columns, strict=True)
         ]
         made.add(rows, shard[positions])
     kept = made.finish()
@@ -120,6 +121,8 @@ def column_cosine(
 ) -> Interval | None:
     """Cosine `p'q / (|p| |q|)` of two columns with its jackknife interval: one cell of a class or cross Gram.
 
+    The estimate is the cell itself, as matrices show it: its bias is a small part of its standard error.
+
     Args:
         first, second: [N] probabilities of one class each, in one model or in two.
         shard: [N] from `stratified_shards`.
@@ -129,7 +132,7 @@ def column_cosine(
         Interval; None where one of the columns is empty (or does not vary, when centred).
     """
     return overlap_interval(
-        shard_grams(np.stack([first, second], axis=1), shard), centred=centred, level=level
+        shard_grams(np.stack([first, second], axis=1), shard), centred=centred, level=level, correct=False
     )
 
 
@@ -140,14 +143,13 @@ def _blocks(shard: np.ndarray) -> Iterator[np.ndarray]:
         yield from np.array_split(members, -(-len(members) // ROWS))
 
 
-def _softmax_into(out: np.ndarray, logits: np.ndarray, positions: np.ndarray, T: float) -> np.ndarray:
-    """softmax(logits[positions] / T) in `out`, in its type, a piece at a time."""
-    scale = out.dtype.type(1.0 / checks.positive(T, "T"))
+def _softmax_into(out: np.ndarray, logits: np.ndarray, positions: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """softmax(logits / T) of these positions in `out`, in its type, a piece at a time; T is [N, 1]."""
     for start in range(0, len(out), _PIECE):
-        piece = out[start : start + _PIECE]
-        piece[...] = logits[positions[start : start + _PIECE]]
+        piece, rows = out[start : start + _PIECE], positions[start : start + _PIECE]
+        piece[...] = logits[rows]
         piece -= piece.max(axis=1, keepdims=True)
-        piece *= scale
+        piece *= (1.0 / T[rows]).astype(out.dtype)
         np.exp(piece, out=piece)
         piece *= 1.0 / piece.sum(axis=1, keepdims=True)
     return out

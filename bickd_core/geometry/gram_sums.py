@@ -25,6 +25,21 @@ ROWS = 2048
 
 
 @dataclass(frozen=True)
+class Rematch:
+    """How a model's total moves in each replicate, because its temperature is matched without that shard.
+
+    Attributes:
+        steps: [G] the change of log T without shard g.
+        products: [C, C] derivative of P'P of all samples in log T.
+        sums: [C] derivative of the column sums.
+    """
+
+    steps: np.ndarray
+    products: np.ndarray
+    sums: np.ndarray
+
+
+@dataclass(frozen=True)
 class ShardGrams:
     """Sums of one model's probabilities by shard, from which class-wise figures and their intervals follow.
 
@@ -33,12 +48,14 @@ class ShardGrams:
         sums: [G, C] weighted column sums.
         weights: [G] sum of weights.
         shard: [N] the deal they were made with.
+        rematch: from `rematched`, for a temperature of matched mean entropy; None holds T fixed in the replicates.
     """
 
     products: np.ndarray
     sums: np.ndarray
     weights: np.ndarray
     shard: np.ndarray
+    rematch: Rematch | None = None
 
     @property
     def n(self) -> int:

@@ -8,12 +8,15 @@ Figures that are not means (overlap, CKA, calibration error) stand in `jackknife
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from bickd_core.geometry import checks
+
+FEWEST = 100
+"""Samples below which only shares (accuracy, agreement) have an interval: others would miss too often."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,14 @@ class Interval:
     """A figure with its interval over samples.
 
     Attributes:
-        estimate: the figure on all samples, always within [low, high].
+        estimate: the figure, always within [low, high]. A figure that few samples bias is corrected
+            for it; this is the number that pages show.
         low, high: limits; both None when the samples are too few to say anything.
         level: nominal coverage, for example 0.95.
         method: how the limits were made.
         n: samples behind it.
+        raw: the figure as the formula gives it on these samples, without a correction; None where
+            it is the estimate itself.
     """
 
     estimate: float
@@ -34,6 +40,16 @@ class Interval:
     level: float
     method: str
     n: int
+    raw: float | None = None
+
+    @property
+    def plain(self) -> float:
+        """The figure on these samples without a correction."""
+        return self.estimate if self.raw is None else self.raw
+
+    def without_limits(self) -> Interval:
+        """The figure alone, for samples that are too few."""
+        return replace(self, low=None, high=None)
 
     def text(self, digits: int = 3, scale: float = 1.0) -> str:
         """`"0.139 [0.130, 0.148]"`; `scale=100` for per cent; the figure alone where there are no limits."""
@@ -51,15 +67,14 @@ def interval(
     method: str,
     n: int,
     bounds: tuple[float, float] = (-np.inf, np.inf),
+    raw: float | None = None,
 ) -> Interval:
-    """A symmetric interval cut to `bounds`, the range that the figure can take; no limits for half_width
-    None.
-    """
+    """A symmetric interval cut to `bounds`, the range of the figure; no limits for half_width None."""
     estimate = float(estimate)
     if half_width is None:
-        return Interval(estimate, None, None, level, method, n)
+        return Interval(estimate, None, None, level, method, n, raw)
     low, high = max(estimate - half_width, bounds[0]), min(estimate + half_width, bounds[1])
-    return Interval(estimate, float(min(low, estimate)), float(max(high, estimate)), level, method, n)
+    return Interval(estimate, float(min(low, estimate)), float(max(high, estimate)), level, method, n, raw)
 
 
 def check_level(level: float) -> float:
@@ -69,24 +84,35 @@ def check_level(level: float) -> float:
     return float(level)
 
 
-def stratified_variance(values: np.ndarray, labels: np.ndarray | None = None) -> tuple[float, int] | None:
+def stratified_variance(values: np.ndarray, labels: np.ndarray | None = None) -> tuple[float, float] | None:
     """Variance of the mean, `sum_h (n_h / N)^2 s_h^2 / n_h`, and its degrees of freedom.
 
-    Strata are the classes. A class of one sample has no variance of its own and gets the pooled one. With
-    labels None there is one stratum. None when no stratum holds two samples.
+    Strata are the classes. A class of few samples can agree by chance and would then add no variance at
+    all, so each class borrows one sample's worth from the spread of all samples,
+    `s_h^2 = (squares_h + s^2) / n_h` with `squares_h` about the class mean and `s^2` the variance of all
+    values. A class of one sample has `s^2` itself; for many samples the borrowed part vanishes. The degrees
+    of freedom are Satterthwaite's (1946), at most N - 1.
+
+    Args:
+        values: [N].
+        labels: [N] true classes; None for one stratum.
+
+    Returns:
+        The variance and its degrees of freedom; None for a single sample.
     """
     n = len(values)
-    strata = np.zeros(n, dtype=np.int64)
-    if labels is not None:
-        strata = np.unique(checks.labels_for(labels, n, None, "stratified intervals"), return_inverse=True)[1]
-    counts = np.bincount(strata)
-    freedom = n - len(counts)
-    if freedom < 1:
+    if n < 2:
         return None
+    whole = float(np.var(values, ddof=1))
+    if labels is None:
+        return whole / n, float(n - 1)
+    strata = np.unique(checks.labels_for(labels, n, None, "stratified intervals"), return_inverse=True)[1]
+    counts = np.bincount(strata)
     residual = values - (np.bincount(strata, weights=values) / counts)[strata]
-    squares = np.bincount(strata, weights=residual**2)
-    spread = np.where(counts > 1, squares / np.maximum(counts - 1, 1), squares.sum() / freedom)
-    return float((counts * spread).sum() / n**2), freedom
+    parts = (np.bincount(strata, weights=residual**2) + whole) / n**2
+    variance = float(parts.sum())
+    spread = float((parts**2 / counts).sum())
+    return variance, min(variance**2 / spread, n - 1.0) if spread > 0 else n - 1.0
 
 
 def mean_interval(
@@ -105,13 +131,15 @@ def mean_interval(
         bounds: range of the figure, for example (0, inf) for KL.
 
     Returns:
-        Interval; without limits when every class has a single sample.
+        Interval; without limits below `FEWEST` samples.
     """
     check_level(level)
     values = _vector(values, "values")
     method = "normal approximation, stratified by class" if labels is not None else "normal approximation"
     found = stratified_variance(values, labels)
-    half = None if found is None else stdtrit(found[1], (1 + level) / 2) * np.sqrt(found[0])
+    half = None
+    if found is not None and len(values) >= FEWEST:
+        half = float(stdtrit(found[1], (1 + level) / 2) * np.sqrt(found[0]))
     return interval(values.mean(), half, level=level, method=method, n=len(values), bounds=bounds)
 
 
@@ -150,19 +178,90 @@ def paired_mean_difference(
 ) -> Interval:
     """Mean of `first - second` on the same samples: far narrower than two separate intervals suggest.
 
+    Right or wrong answers (bool, or 0 and 1) are shares: see `paired_share_difference`.
+
     Args:
         first, second: [N] per-sample values (or bool) of two models, aligned.
         labels: [N] true classes, the strata; None for one stratum.
         level: nominal coverage.
     """
+    first, second = _pair(first, second)
+    if all(np.isin(values, (0.0, 1.0)).all() for values in (first, second)):
+        return paired_share_difference(first, second, labels, level=level)
+    found = mean_interval(first - second, labels, level=level)
+    return replace(found, method="paired, " + found.method)
+
+
+def paired_share_difference(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
+) -> Interval:
+    """Share of hits of the first model less that of the second, on the same samples.
+
+    The interval has a width however few samples there are: as in Bonett and Price (2012) one sample is
+    added on which only the first is right and one on which only the second is, and the variance is the
+    stratified one (`stratified_variance`). Where single answers are compared it never contradicts McNemar's
+    exact test: it holds 0 just where `p >= 1 - level`. To that end the limit nearer to 0 is taken from the
+    exact interval of the test (Clopper and Pearson's for the first model's share of the samples on which just
+    one is right) where the two would disagree.
+
+    Args:
+        first, second: [N] hits of two models, bool, or shares of hits over several runs in [0, 1].
+        labels: [N] true classes, the strata; None for one stratum.
+        level: nominal coverage.
+
+    Returns:
+        Interval around `mean(first) - mean(second)`.
+    """
+    check_level(level)
+    first, second = _pair(first, second)
+    if min(first.min(), second.min()) < 0 or max(first.max(), second.max()) > 1:
+        raise ValueError("first and second must be shares between 0 and 1: pass hits, or use mean_interval.")
+    gap = first - second
+    n, estimate = len(gap), float(gap.mean())
+    added = np.concatenate([gap, [1.0, -1.0]])
+    centre, spread = float(added.mean()), float(added.var())
+    squares = n * spread if labels is None else _class_squares(gap, labels, spread)
+    half = float(ndtri((1 + level) / 2)) * np.sqrt(squares + 2.0 * spread) / (n + 2)
+    low, high = max(min(centre - half, estimate), -1.0), min(max(centre + half, estimate), 1.0)
+    if np.isin(gap, (-1.0, 0.0, 1.0)).all():
+        low, high = _as_mcnemar(low, high, int((gap > 0).sum()), int((gap < 0).sum()), n, level)
+    strata = "" if labels is None else ", stratified by class"
+    return Interval(estimate, float(low), float(high), level, f"paired shares{strata}", n)
+
+
+def _class_squares(gap: np.ndarray, labels: np.ndarray, spread: float) -> float:
+    """The sum over classes of `n_h s_h^2`, each class with one sample's worth of `spread` borrowed."""
+    strata = np.unique(
+        checks.labels_for(labels, len(gap), None, "stratified intervals"), return_inverse=True
+    )[1]
+    counts = np.bincount(strata)
+    residual = gap - (np.bincount(strata, weights=gap) / counts)[strata]
+    return float((np.bincount(strata, weights=residual**2) + spread).sum())
+
+
+def _as_mcnemar(
+    low: float, high: float, first_only: int, second_only: int, n: int, level: float
+) -> tuple[float, float]:
+    """Limits that hold 0 just where McNemar's exact test of the two counts is not below 1 - level."""
+    discordant = first_only + second_only
+    tail = (1 - level) / 2
+    least = betaincinv(first_only, second_only + 1, tail) if first_only else 0.0
+    most = betaincinv(first_only + 1, second_only, 1 - tail) if second_only else 1.0
+    exact_low, exact_high = ((2 * share - 1) * discordant / n for share in (least, most))
+    seen = bool(discordant) and (exact_low > 0 or exact_high < 0)
+    if seen == (low > 0 or high < 0):
+        return low, high
+    return (exact_low, high) if first_only > second_only else (low, exact_high)
+
+
+def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second = _vector(first, "first"), _vector(second, "second")
     if len(first) != len(second):
         raise ValueError(
             f"first and second must be values on the same samples, got {len(first)} and {len(second)}: "
             "align them first."
         )
-    found = mean_interval(first - second, labels, level=level)
-    return Interval(found.estimate, found.low, found.high, level, "paired, " + found.method, found.n)
+    return first, second
 
 
 def _vector(values: np.ndarray, name: str) -> np.ndarray:

@@ -1,19 +1,25 @@
 """Intervals over samples for figures that duplicates would bias: a delete-a-group jackknife over kept shards.
 
-A bootstrap holds fewer distinct samples than there are, and with fewer samples columns look more parallel:
-its overlaps come out too high, so that its interval can miss the estimate itself (copies likewise disturb
-nearest neighbours and CKA). Here the samples are dealt once into shards, stratified by class; each shard's
-sums (P'P, column sums) are kept, and a replicate is the total without one shard. The estimate is the figure
-on all samples, with limits `estimate +- t_{G-1} se`, `se^2 = (G - 1) / G sum_g (f_g - mean f)^2` (Tukey
-1958; Wolter 2007, ch. 4), so that the estimate is always inside.
+A bootstrap holds fewer distinct samples than there are, and with fewer samples columns look more
+parallel: its overlaps come out too high, so that its interval can miss the estimate itself (copies
+likewise disturb nearest neighbours and CKA). Here the samples are dealt once into shards, stratified
+by class; each shard's sums (P'P, column sums) are kept, and a replicate is the total without one shard.
 
-At matched entropy the temperature is the one found on all samples, held fixed in the replicates: the
-interval does not hold the small uncertainty of that temperature. Class weights are held fixed in the same
-way.
+The same replicates show how the figure changes with the number of samples, so they also correct its
+bias (Quenouille 1956): with `f` on all samples and `f_g` without shard g, the estimate is
+`G f - (G - 1) mean_g f_g`, with limits `estimate +- t_{G-1} se` and
+`se^2 = (G - 1) / G sum_g (f_g - mean f)^2` (Tukey 1958; Wolter 2007, ch. 4). Without the correction the
+95 % intervals of overlap held the right value in 63 to 80 % of simulated test sets of 1,208 images, since
+overlap comes out too high by about one standard error; `benchmarks/coverage.py` measures what they hold now.
+
+At matched mean entropy each replicate has a temperature of its own (`rematching.py`). Matched per image, each
+temperature follows from one sample alone, so that the replicates are exact. Class weights, and the temperature of a
+cross Gram, stay fixed in the replicates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -21,7 +27,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bickd_core.geometry import similarity
-from bickd_core.geometry.intervals import Interval, check_level, interval
+from bickd_core.geometry.intervals import FEWEST, Interval, check_level, interval
 from bickd_core.geometry.shards import checked_shard
 
 
@@ -31,27 +37,65 @@ def jackknife_error(replicates: np.ndarray) -> np.ndarray:
     return np.sqrt((groups - 1) / groups * np.sum((replicates - replicates.mean(axis=0)) ** 2, axis=0))
 
 
+def bias_corrected(values: np.ndarray, bounds: tuple[float, float] = (-np.inf, np.inf)) -> np.ndarray:
+    """The figure without its bias of order 1 / N: `G f - (G - 1) mean_g f_g`, clipped to `bounds`.
+
+    Args:
+        values: [1 + G, ...] the figure on all samples, then without each of the G shards.
+        bounds: range of the figure.
+
+    Returns:
+        [...]; the figure on all samples where there are fewer than two shards or a replicate is not finite.
+
+    >>> round(float(bias_corrected(np.array([1.0, 1.1, 1.1]))), 6)  # halving the samples added 0.1
+    0.9
+    """
+    whole, replicates = values[0], values[1:]
+    groups = len(replicates)
+    if groups < 2:
+        return np.clip(whole, *bounds)
+    corrected = groups * whole - (groups - 1) * replicates.mean(axis=0)
+    return np.clip(np.where(np.isfinite(replicates).all(axis=0), corrected, whole), *bounds)
+
+
 def jackknife_interval(
-    estimate: float | None,
+    value: float | None,
     replicates: np.ndarray | None,
     *,
     n: int,
     level: float = 0.95,
     bounds: tuple[float, float] = (-np.inf, np.inf),
+    correct: bool = True,
 ) -> Interval | None:
-    """Interval from the G leave-one-shard-out replicates [G]; no limits when one of them is not defined or
-    G < 2.
+    """Interval around the bias-corrected estimate from the G leave-one-shard-out replicates.
+
+    Args:
+        value: the figure on all samples; it becomes `Interval.raw`.
+        replicates: [G] the figure without each shard.
+        n: samples.
+        level: nominal coverage.
+        bounds: range of the figure.
+        correct: False leaves the estimate as it is, for a figure that is hardly biased and is shown
+            elsewhere as the formula gives it.
+
+    Returns:
+        Interval; without limits below `FEWEST` samples; without limits and correction when a replicate is
+        not defined or G < 2; None when the figure itself is not defined.
     """
     check_level(level)
-    if estimate is None or not np.isfinite(estimate):
+    if value is None or not np.isfinite(value):
         return None
+    value = float(value)
     replicates = np.zeros(0) if replicates is None else replicates
     groups = len(replicates)
     half = None
-    if groups > 1 and np.isfinite(replicates).all():
+    if groups > 1 and n >= FEWEST and np.isfinite(replicates).all():
         half = float(stdtrit(groups - 1, (1 + level) / 2) * jackknife_error(replicates))
+    estimate = value
+    if correct:
+        estimate = float(bias_corrected(np.concatenate([[value], replicates]), bounds))
     method = f"jackknife over {groups} shards"
-    return interval(estimate, half, level=level, method=method, n=n, bounds=bounds)
+    return interval(estimate, half, level=level, method=method, n=n, bounds=bounds, raw=value)
 
 
 @dataclass(frozen=True)
@@ -59,23 +103,42 @@ class Replicated:
     """A figure on all samples, and without each shard of them.
 
     Attributes:
-        estimate: the figure on all samples.
+        value: the figure on all samples, without a correction.
         replicates: [G] the figure without shard g, from one result of `stratified_shards`; empty where too few
             samples are left.
-        n: samples behind the estimate.
+        n: samples behind the value.
         bounds: range of the figure.
+        limited: False where the samples are too few for an interval of this figure, for a reason of its own.
     """
 
-    estimate: float
+    value: float
     replicates: np.ndarray
     n: int
     bounds: tuple[float, float]
+    limited: bool = True
+
+    @property
+    def estimate(self) -> float:
+        """The bias-corrected figure, which stands at the centre of `interval`."""
+        return float(bias_corrected(np.concatenate([[self.value], self.replicates]), self.bounds))
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Jackknife interval over the shards; without limits where there are no replicates."""
-        found = jackknife_interval(self.estimate, self.replicates, n=self.n, level=level, bounds=self.bounds)
-        assert found is not None, "an estimate is finite"
-        return found
+        """Jackknife interval over the shards; without limits where there are no replicates, or not `limited`."""
+        found = jackknife_interval(self.value, self.replicates, n=self.n, level=level, bounds=self.bounds)
+        assert found is not None, "a value is finite"
+        return found if self.limited else found.without_limits()
+
+
+def mean_replicated(figures: Sequence[Replicated]) -> Replicated:
+    """The mean of one figure over several models, all on the same shards of the same samples."""
+    first = figures[0]
+    return Replicated(
+        float(np.mean([one.value for one in figures])),
+        np.mean([one.replicates for one in figures], axis=0),
+        first.n,
+        first.bounds,
+        all(one.limited for one in figures),
+    )
 
 
 def replicated_difference(
@@ -94,9 +157,12 @@ def replicated_difference(
             f"{len(first.replicates)} shards and {second.n} in {len(second.replicates)}: pass one result of "
             "stratified_shards to both."
         )
-    return jackknife_interval(
-        first.estimate - second.estimate, first.replicates - second.replicates, n=first.n, level=level
+    found = jackknife_interval(
+        first.value - second.value, first.replicates - second.replicates, n=first.n, level=level
     )
+    if found is None or (first.limited and second.limited):
+        return found
+    return found.without_limits()
 
 
 def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicated | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.jackknife import Replicated
+from bickd_core.geometry.jackknife import Replicated, bias_corrected
 from bickd_core.geometry.shards import checked_shard
 from bickd_core.geometry.similarity import reduced
 
@@ -33,6 +33,11 @@ class LayerCKA:
     null: np.ndarray
     n: int
     seed: int
+
+    @property
+    def estimates(self) -> np.ndarray:
+        """[S, R] corrected for the bias of few samples, as `cell` gives them: the numbers to show."""
+        return bias_corrected(np.concatenate([self.values[None], self.replicates]), (-1.0, 1.0))
 
     @property
     def p_values(self) -> np.ndarray:

@@ -12,10 +12,14 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import NoneType
+from typing import Any
 
 import numpy as np
 
 from bickd_core.geometry import checks
+from bickd_core.npz import load_npz
+from bickd_core.reading import ReadError, parse_json
 
 DISPLACED_BEYOND = 0.1
 """Widths of the map by which a sample must move to count as displaced."""
@@ -65,14 +69,52 @@ class Layout:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Layout:
-        """Read what `save` wrote; ValueError for another npz."""
-        with np.load(path, allow_pickle=False) as stored:
-            if not {"coordinates", "meta"} <= set(stored.files):
-                raise ValueError(
-                    f"{os.fspath(path)} must hold 'coordinates' and 'meta', got {sorted(stored.files)}: "
-                    "pass a file that Layout.save wrote."
-                )
-            return cls(coordinates=stored["coordinates"], **json.loads(str(stored["meta"])))
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is another npz, or damaged.
+        """
+        stored = load_npz(os.fspath(path))
+        if not {"coordinates", "meta"} <= set(stored):
+            raise ReadError(
+                f"{os.fspath(path)} must hold 'coordinates' and 'meta', got {sorted(stored)}: "
+                "pass a file that Layout.save wrote."
+            )
+        coordinates, meta = stored["coordinates"], stored["meta"]
+        if coordinates.ndim != 2 or coordinates.shape[1] != 2 or coordinates.dtype.kind != "f":
+            raise ReadError(f"`coordinates` must be real numbers [N, 2], got shape {coordinates.shape}.")
+        if not np.isfinite(coordinates).all():
+            raise ReadError("`coordinates` must be finite, got NaN or infinity.")
+        if meta.shape != () or meta.dtype.kind != "U":
+            raise ReadError(f"`meta` must be one text, got shape {meta.shape}.")
+        return cls(coordinates=coordinates, **_meta(parse_json(str(meta).encode()), len(coordinates)))
+
+
+_META: dict[str, type | tuple[type, ...]] = {
+    "method": str, "parameters": dict, "seed": (int, NoneType), "trustworthiness": (int, float, NoneType),
+    "continuity": (int, float, NoneType), "duplicate_fraction": (int, float), "n": int, "quality_n": int,
+    "displaced_share": (int, float, NoneType), "displaced_beyond": (int, float), "reseeds": int,
+}  # fmt: skip
+_OPTIONAL = ("displaced_share", "displaced_beyond", "reseeds")
+
+
+def _meta(stored: object, n: int) -> dict[str, Any]:
+    """The fields beside the coordinates.
+
+    Raises:
+        ReadError: one is missing, not known, or of another type.
+    """
+    if not isinstance(stored, dict):
+        raise ReadError("`meta` must be a mapping.")
+    for name, kind in _META.items():
+        if (name in stored or name not in _OPTIONAL) and not isinstance(stored.get(name, stored), kind):
+            raise ReadError(f"`meta` must hold {name} as it was saved, got {str(stored.get(name))!r:.40}.")
+    if unknown := sorted(set(stored) - set(_META)):
+        raise ReadError(f"`meta` holds {unknown[0]!r:.40}, which is not known.")
+    if stored["n"] != n:
+        raise ReadError(f"`meta` tells of {stored['n']} samples, and there are {n} coordinates.")
+    return stored
 
 
 def pca_layout(P: np.ndarray) -> Layout:

@@ -13,12 +13,12 @@ from bickd_core.geometry import checks
 _BLOCK = 4096
 
 
-def softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
+def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
     """Probabilities `p_ic = exp(z_ic / T) / sum_d exp(z_id / T)`, float64, stable for any finite logits.
 
     Args:
         logits: [N, C].
-        T: temperature, above 0.
+        T: temperature, above 0; or [N], one a row.
 
     Returns:
         [N, C], rows sum to 1.
@@ -29,24 +29,26 @@ def softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
     >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
     [[0.25, 0.75]]
     """
-    scaled = _shifted(logits) / checks.positive(T, "T")
+    scaled = _shifted(logits)
+    scaled /= checks.temperature(T, len(scaled))
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=1, keepdims=True)
     return scaled
 
 
-def class_probabilities(logits: np.ndarray, T: float, classes: Sequence[int]) -> np.ndarray:
+def class_probabilities(logits: np.ndarray, T: float | np.ndarray, classes: Sequence[int]) -> np.ndarray:
     """Columns of `softmax(logits / T)` [N, k] for a few classes, with no N x C matrix in float64.
 
     Args:
         logits: [N, C].
-        T: temperature, above 0.
+        T: temperature, above 0; or [N], one a row.
         classes: k class indices.
     """
-    checks.positive(T, "T")
+    at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))
     found = np.empty((len(logits), len(classes)))
     for start in range(0, len(logits), _BLOCK):
-        scaled = np.asarray(logits[start : start + _BLOCK], dtype=np.float64) / T
+        rows = slice(start, start + _BLOCK)
+        scaled = np.asarray(logits[rows], dtype=np.float64) / at[rows]
         top = scaled.max(axis=1, keepdims=True)
         total = np.exp(scaled - top).sum(axis=1, keepdims=True)
         found[start : start + _BLOCK] = np.exp(scaled[:, list(classes)] - top) / total
@@ -108,8 +110,9 @@ def matched_temperature(
     """The temperature at which the mean entropy of `softmax(logits / T)` equals `target_entropy`.
 
     Mean entropy never falls as T rises, `dH / dlog T = mean_i Var_{p_i}(z_i / T) >= 0`, so the root in log T
-    is found by Newton's steps kept inside a bracket. Overlap between classes falls with sharpness alone;
-    comparing models at one mean entropy takes that away.
+    is found by Newton's steps kept inside a bracket. A sharper softmax alone lowers overlap between classes;
+    models at one mean entropy differ in how entropy is spread over the samples (`matched_temperatures` matches
+    each sample).
 
     Args:
         logits: [N, C].

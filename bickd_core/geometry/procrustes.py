@@ -8,6 +8,10 @@ from bickd_core.geometry.jackknife import Replicated
 from bickd_core.geometry.shards import checked_shard
 from bickd_core.geometry.similarity import PermutedNull, reduced_pair
 
+SAMPLES_A_COLUMN = 10
+"""Samples for each column of the narrower side from which Procrustes distance has an interval: with fewer the bias no
+longer falls as 1 / N, so that the jackknife does not correct it."""
+
 
 def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) -> Replicated | None:
     """Normalised orthogonal Procrustes distance, 0 (the same up to rotation, scale and shift) to 1, with replicates.
@@ -16,15 +20,15 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
 
     X and Y with centred columns, the narrower padded with columns of zeros, Q orthogonal, ||.||_* the sum of
     singular values. A metric. Unrelated representations come out below 1, the more so the wider they are for their
-    number of samples: read it beside `procrustes_null`. The same bias, which no interval over samples holds, makes
-    few samples look nearer: compare models on the same ones.
+    number of samples: read it beside `procrustes_null`. The jackknife corrects that from `SAMPLES_A_COLUMN` samples a
+    column; below there is no interval.
 
     Args:
         X: [N, D]; Y: [N, E], on the same samples.
         shard: [N] from `stratified_shards`; None makes no replicates.
 
     Returns:
-        Replicated; None where the rows of one do not vary.
+        Replicated, `limited` where the samples are enough for an interval; None where the rows of one do not vary.
 
     Source: Schoenemann 1966 for the rotation; Williams, Kunz, Kornblith, Linderman 2021 for the distance on shapes.
     """
@@ -50,7 +54,8 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
         squares = [np.sum((A[kept] - mean) ** 2) for A, mean in zip((X, Y), means, strict=True)]
         without = _distance(inner, *squares)
         replicates[g] = np.nan if without is None else without
-    return Replicated(whole, replicates, n, (0.0, 1.0))
+    limited = n >= SAMPLES_A_COLUMN * min(X.shape[1], Y.shape[1])
+    return Replicated(whole, replicates, n, (0.0, 1.0), limited)
 
 
 def procrustes_null(X: np.ndarray, Y: np.ndarray, *, permutations: int = 50, seed: int = 0) -> PermutedNull:

@@ -43,7 +43,7 @@ class FittedTemperature:
     """The temperature with the smallest mean negative log likelihood on the samples it was fitted on.
 
     Attributes:
-        temperature: with its jackknife interval over those samples; above 1 the model is too sure of itself.
+        temperature: the minimum itself, with its jackknife interval over those samples; above 1 the model is too sure of itself.
         nll: mean negative log likelihood there, in nats, on the same samples and so too good.
         reached: False where the minimum lies beyond the search range (every sample right, or worse than chance);
             `temperature` is then the nearer end.
@@ -75,7 +75,7 @@ def fit_temperature(
 
     The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature `mean_i Var_{p_i} z_i`:
     Newton's steps inside a bracket find it. A replicate of the jackknife is one Newton step from there without its
-    shard. Fit on one split and evaluate on another: on its own samples every fit looks good.
+    shard. The limits are those of 1 / T turned over, since T itself is skewed on few samples. Fit on one split and evaluate on another: on its own samples every fit looks good.
 
     Args:
         logits: [N, C].
@@ -100,10 +100,13 @@ def fit_temperature(
         slope, curve = _derivatives(shifted, labels, beta)
         rest = [total.sum() - np.bincount(shard, weights=total) for total in (slope, curve)]
         moved = beta - rest[0] / np.where(rest[1] > 0, rest[1], np.inf)
-        replicates = 1.0 / np.clip(moved, 1.0 / highest, 1.0 / lowest)
+        replicates = np.clip(moved, 1.0 / highest, 1.0 / lowest)
     T = 1.0 / beta
-    found = jackknife_interval(T, replicates, n=n, level=level, bounds=(lowest, highest))
-    assert found is not None
+    bounds = (1.0 / highest, 1.0 / lowest)
+    inverse = jackknife_interval(beta, replicates, n=n, level=level, bounds=bounds, correct=False)
+    assert inverse is not None
+    low, high = (None if end is None else 1.0 / end for end in (inverse.high, inverse.low))
+    found = Interval(T, low, high, level, inverse.method, n, T)
     return FittedTemperature(found, float(nll(logits, labels, T).mean()), reached)
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bickd_core.geometry.gram_sums import ShardGrams
+from bickd_core.geometry import checks
+from bickd_core.geometry.gram_sums import Rematch, ShardGrams
 from bickd_core.geometry.orthogonality import empty_columns
+from bickd_core.geometry.shards import checked_shard
 
 _STRIP_BYTES = 1 << 19
 
@@ -34,11 +36,44 @@ def side_of(grams: ShardGrams, centred: bool) -> Side:
     """One model's column norms in each total; centred takes `s s' / w` off the products first."""
     squares = _left_out(np.einsum("gcc->gc", grams.products).astype(np.float64))
     sums, weights = _left_out(grams.sums), _left_out(grams.weights)
+    if grams.rematch is not None and len(weights) > 1:
+        squares[1:] += grams.rematch.steps[:, None] * np.diagonal(grams.rematch.products)
+        sums[1:] += grams.rematch.steps[:, None] * grams.rematch.sums
     if centred:
         squares = squares - sums**2 / weights[:, None]
     norms = np.sqrt(np.clip(squares, 0.0, None))
     empty = empty_columns(norms, weights[:, None])
     return Side(np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms)), sums, weights)
+
+
+def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
+    """Overlap of all samples, then without each shard, from one matrix in memory and without any Gram.
+
+    `(||Q 1||^2 - C') / (C' (C' - 1))` with the column norms of each total: two products of N C (1 + G)
+    terms, so that curves over many epochs can be corrected for the bias of few samples.
+
+    Args:
+        P: [N, C] probabilities.
+        shard: [N] from `stratified_shards`.
+
+    Returns:
+        [1 + G]; [1] for one shard; NaN below two usable classes.
+    """
+    P = checks.probabilities(P)
+    shard = checked_shard(shard, len(P))
+    order = np.argsort(shard, kind="stable")
+    sizes = np.bincount(shard)
+    starts = np.cumsum(sizes) - sizes
+    squares = _left_out(np.add.reduceat(P[order] ** 2, starts, axis=0))
+    norms = np.sqrt(np.clip(squares, 0.0, None))
+    empty = empty_columns(norms, _left_out(sizes.astype(np.float64))[:, None])
+    inverse = np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms))
+    lengths = np.add.reduceat(np.square(P[order] @ inverse.T), starts, axis=0)
+    total = lengths.sum(axis=0)
+    groups = len(total) - 1
+    total[1:] -= lengths[np.arange(groups), np.arange(1, 1 + groups)]
+    used = (~empty).sum(axis=1)
+    return mean_of(total - used, used * (used - 1))
 
 
 def _left_out(by_shard: np.ndarray) -> np.ndarray:
@@ -84,7 +119,12 @@ def mean_of(total: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def cell_sums(
-    products: np.ndarray, left: Side, right: Side, centred: bool, functional: np.ndarray | None = None
+    products: np.ndarray,
+    left: Side,
+    right: Side,
+    centred: bool,
+    functional: np.ndarray | None = None,
+    rematch: Rematch | None = None,
 ) -> CellSums:
     """The sums over cells of `U_r (M - M_r) V_r` for each total r, U and V the inverse norms of the two sides.
 
@@ -93,6 +133,7 @@ def cell_sums(
         left, right: the models of the rows and of the columns; the same twice for a class Gram.
         centred: Pearson correlations in place of cosines.
         functional: [C, C] weights of one more sum over all cells, or None.
+        rematch: how the total moves in each replicate, or None.
     """
     count, n_classes = left.inverse.shape
     rows, diagonal = np.zeros((count, n_classes)), np.zeros((count, n_classes))
@@ -104,6 +145,8 @@ def cell_sums(
         total = products[:, here].sum(axis=0, dtype=np.float64)
         for r in range(count):
             part = total - products[r - 1, here] if r else total.copy()
+            if rematch is not None and r:
+                part += rematch.steps[r - 1] * rematch.products[here]
             if centred:
                 part -= np.outer(left.sums[r, here], right.sums[r]) / left.weights[r]
             scale = left.inverse[r, here]
@@ -126,11 +169,15 @@ def cell_sums(
     )
 
 
-def scaled(products: np.ndarray, left: Side, right: Side, centred: bool, r: int = 0) -> np.ndarray:
+def scaled(
+    products: np.ndarray, left: Side, right: Side, centred: bool, r: int = 0, rematch: Rematch | None = None
+) -> np.ndarray:
     """The Gram or cross Gram [C, C] of total r, 0 for that of all samples."""
     M = products.sum(axis=0, dtype=np.float64)
     if r:
         M -= products[r - 1]
+        if rematch is not None:
+            M += rematch.steps[r - 1] * rematch.products
     if centred:
         M -= np.outer(left.sums[r], right.sums[r]) / left.weights[r]
     M *= left.inverse[r][:, None]

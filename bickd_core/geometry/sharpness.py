@@ -27,8 +27,9 @@ class TemperatureCurve:
     Attributes:
         temperatures: [K], rising.
         entropy: [K] mean entropy in nats, which never falls with T.
-        overlap: [K] mean off-diagonal of the class Gram; NaN below two usable classes.
-        score: [K] orthogonality score; NaN likewise.
+        overlap: [K] mean off-diagonal of the class Gram, corrected for the bias of few samples as every
+            overlap that is shown; NaN below two usable classes.
+        score: [K] orthogonality score, likewise.
     """
 
     temperatures: np.ndarray
@@ -38,21 +39,25 @@ class TemperatureCurve:
 
 
 def temperature_curve(
-    logits: np.ndarray, temperatures: Sequence[float] = TEMPERATURES, *, centred: bool = False
+    logits: np.ndarray,
+    shard: np.ndarray,
+    temperatures: Sequence[float] = TEMPERATURES,
+    *,
+    centred: bool = False,
 ) -> TemperatureCurve:
     """Overlap, orthogonality score and mean entropy of one model at each temperature, on all its samples.
 
     Args:
         logits: [N, C].
+        shard: [N] from `stratified_shards`.
         temperatures: K of them, above 0.
         centred: Pearson correlations in place of cosines.
     """
     logits = checks.matrix(logits, "logits")
-    together = np.zeros(len(logits), dtype=np.int64)  # one shard: no interval is asked for
     asked = np.sort(np.asarray(temperatures, dtype=np.float64))
     entropy, overlap, score = [], [], []
     for T in asked.tolist():
-        kept = logit_grams([logits], [T], together, dtype=np.float64 if centred else np.float32)
+        kept = logit_grams([logits], [T], shard, dtype=np.float64 if centred else np.float32)
         figures = class_figures(kept.models[0], centred=centred, effective_rank=False)
         entropy.append(mean_entropy_at(logits, T))
         overlap.append(np.nan if figures.overlap is None else figures.overlap.estimate)

@@ -10,15 +10,17 @@ import numpy as np
 from bickd_core.geometry import agreement
 from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.gram_figures import class_figures, overlap_interval
-from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.gram_streams import logit_grams, shard_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import CkaSide, cka_between, cka_side
+from bickd_core.geometry.matching import FLOAT32_ABOVE, matched_temperatures
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
     log_softmax,
     matched_temperature,
     softmax,
 )
+from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 
 
@@ -44,7 +46,7 @@ class Summary:
     """Headline figures of one model, beside its teacher where there is one.
 
     None stands for a figure that cannot be had: no labels (accuracy, calibration_error, overlap_balanced), no
-    teacher (agreement, kl, displacement, cka_*, overlap_matched), no features in both (cka_features), fewer
+    teacher (agreement, kl, displacement, cka_*, overlap_matched, overlap_per_image), no features in both (cka_features), fewer
     than two usable classes (overlap*, score, effective_rank).
 
     Attributes:
@@ -54,13 +56,15 @@ class Summary:
         mean_entropy: of the model at T, in nats.
         matched: the temperature of overlap_matched, where the mean entropy equals the teacher's at T;
             `reached` says whether there is one (if not, overlap_matched is None).
+        unreached: samples whose entropy no temperature brings to the teacher's; they stand at the nearest in
+            overlap_per_image, which is None where no sample reaches its target. None without a teacher.
         accuracy, agreement: shares of samples.
         kl: mean KL(teacher || model) at T, nats, without T^2.
         displacement: mean Hellinger distance at T.
         calibration_error: 15 equal-width bins at temperature 1, the model as it would be used.
         cka_logits, cka_features: debiased linear CKA with the teacher.
-        overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_balanced: at T, classes
-            weighted alike. A difference in overlap that is gone in overlap_matched was about sharpness.
+        overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_per_image: each sample at the
+            temperature where its entropy is the teacher's for it at T; overlap_balanced: at T, classes weighted alike.
         score, effective_rank: of the class Gram at T.
     """
 
@@ -71,6 +75,7 @@ class Summary:
     level: float
     mean_entropy: float
     matched: MatchedTemperature | None
+    unreached: int | None
     accuracy: Interval | None
     agreement: Interval | None
     kl: Interval | None
@@ -80,6 +85,7 @@ class Summary:
     cka_features: Interval | None
     overlap: Interval | None
     overlap_matched: Interval | None
+    overlap_per_image: Interval | None
     overlap_balanced: Interval | None
     score: Interval | None
     effective_rank: Interval | None
@@ -87,10 +93,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class TeacherSide:
-    """What `summarise` needs of the teacher at one temperature: log-probabilities, mean entropy, its sides of CKA."""
+    """What `summarise` needs of the teacher at one temperature: log-probabilities, entropies [N], its sides of CKA."""
 
     log_P: np.ndarray
-    entropy: float
+    entropies: np.ndarray
     logits: CkaSide
     features: CkaSide | None
 
@@ -106,7 +112,7 @@ def teacher_side(
 def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> TeacherSide:
     log_P = log_softmax(teacher.logits, T)
     features = None if teacher.features is None else cka_side(teacher.features, shard)
-    return TeacherSide(log_P, _entropy(log_P), cka_side(teacher.logits, shard), features)
+    return TeacherSide(log_P, _entropies(log_P), cka_side(teacher.logits, shard), features)
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ def fixed_figures(
     if labels is not None:
         right = agreement.correct(student.logits, labels)
         found["accuracy"] = proportion_interval(right, labels, level=level)
-        found["calibration_error"] = calibration_interval(softmax(student.logits), labels, shard, level=level)
+        found["calibration_error"] = calibration_interval(softmax(student.logits), labels, level=level)
     if teacher is not None:
         same = agreement.agrees(teacher.logits, student.logits)
         found["agreement"] = proportion_interval(same, labels, level=level)
@@ -192,7 +198,7 @@ def summarise(
     if labels is not None:
         balanced = shard_grams(P, shard, labels=labels, balanced=True)
         found["overlap_balanced"] = overlap_interval(balanced, level=level)
-    matched = None
+    matched = unreached = None
     if teacher is not None:
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, T, shard)
@@ -200,8 +206,14 @@ def summarise(
         found |= _moved(side, log_P, labels, level)
         if matched.reached:
             there = P if matched.temperature == T else softmax(logits, matched.temperature)
-            grams = shard_grams(there, shard)
+            grams = rematched(shard_grams(there, shard), logits, matched.temperature, side.entropies)
             found["overlap_matched"] = overlap_interval(grams, level=level)
+        each = matched_temperatures(logits, side.entropies, start=T)
+        unreached = each.unreached
+        if unreached < len(logits):
+            dtype = np.float32 if logits.size > FLOAT32_ABOVE else np.float64
+            kept = logit_grams([logits], [each.temperatures], shard, dtype=dtype).models[0]
+            found["overlap_per_image"] = overlap_interval(kept, level=level)
     if fixed is None:
         fixed = fixed_figures(teacher, student, level=level, shards=shards, seed=seed, side=side)
     return Summary(
@@ -210,8 +222,9 @@ def summarise(
         n_classes_used=figures.n_classes_used,
         temperature=float(T),
         level=float(level),
-        mean_entropy=_entropy(log_P),
+        mean_entropy=float(_entropies(log_P).mean()),
         matched=matched,
+        unreached=unreached,
         accuracy=fixed.accuracy,
         agreement=fixed.agreement,
         kl=found.get("kl"),
@@ -221,6 +234,7 @@ def summarise(
         cka_features=fixed.cka_features,
         overlap=figures.overlap,
         overlap_matched=found.get("overlap_matched"),
+        overlap_per_image=found.get("overlap_per_image"),
         overlap_balanced=found.get("overlap_balanced"),
         score=figures.score,
         effective_rank=figures.effective_rank,
@@ -250,14 +264,14 @@ def _same_labels(first: np.ndarray | None, second: np.ndarray | None) -> bool:
 def _matched(
     teacher: PredictionsLike, student: PredictionsLike, side: TeacherSide, T: float
 ) -> MatchedTemperature:
-    target = side.entropy
+    target = float(side.entropies.mean())
     if np.array_equal(teacher.logits, student.logits):
         return MatchedTemperature(float(T), target, target, True)
     return matched_temperature(student.logits, target, start=T)
 
 
-def _entropy(log_P: np.ndarray) -> float:
-    return -float(np.einsum("ij,ij->", np.exp(log_P), log_P)) / len(log_P)
+def _entropies(log_P: np.ndarray) -> np.ndarray:
+    return -np.einsum("ij,ij->i", np.exp(log_P), log_P)
 
 
 def _moved(

@@ -7,6 +7,8 @@ imported inside the functions, because that takes seconds.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
@@ -18,6 +20,14 @@ from bickd_core.geometry.layout import Layout, pca_coordinates, with_quality
 
 NEIGHBOURS = 15
 MIN_DIST = 0.1
+COMPILED = (
+    ("utils", "fast_knn_indices"),
+    ("umap_", "smooth_knn_dist"),
+    ("umap_", "compute_membership_strengths"),
+    ("umap_", "init_transform"),
+    ("layouts", "_nb_optimize_layout_euclidean_single_epoch"),
+)
+"""umap's modules and their functions that numba compiles without keeping the result."""
 
 
 def umap_layout(
@@ -226,11 +236,26 @@ def _parameters(
 
 
 def _umap() -> ModuleType:
-    """umap, imported here because that takes seconds; without its remark that TensorFlow is not installed."""
+    """Import umap, which takes seconds, and let numba keep its machine code on disk.
+
+    umap compiles these functions anew in every process (about 30 s on a slow core). With numba's
+    cache only the first map on a machine waits for the compiler.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ImportWarning)
+        warnings.simplefilter("ignore", ImportWarning)  # its note that TensorFlow is not installed
         import umap
+    for module, name in COMPILED:
+        function = getattr(sys.modules.get(f"umap.{module}"), name, None)
+        if function is not None and isinstance(function._cache, _null_cache()):
+            with contextlib.suppress(RuntimeError):  # no folder to write to: it is compiled anew
+                function.enable_caching()
     return umap
+
+
+def _null_cache() -> type:
+    from numba.core.caching import NullCache
+
+    return NullCache
 
 
 def _spread_start(start: np.ndarray, seed: int) -> np.ndarray:

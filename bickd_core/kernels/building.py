@@ -19,6 +19,7 @@ import torch
 from filelock import FileLock
 
 from bickd_core.data.cache import cache_folder
+from bickd_core.places import folder_from_environment
 
 SOURCE = Path(__file__).with_name("norm_relu.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-shared")  # fmt: skip
@@ -62,8 +63,7 @@ def _load(say: Callable[[str], None]) -> str | None:
 
 def folder() -> Path:
     """`BICKD_KERNELS` where set, else `kernels` in the cache."""
-    chosen = os.environ.get("BICKD_KERNELS")
-    return Path(chosen).expanduser() if chosen else cache_folder() / "kernels"
+    return folder_from_environment("BICKD_KERNELS") or cache_folder() / "kernels"
 
 
 def built(say: Callable[[str], None] = _log) -> Path:

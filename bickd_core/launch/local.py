@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bickd_core
+from bickd_core.config import TrainConfig, check_alike
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.launch.protocol import Poll
 from bickd_core.launch.slots import default_slots
-from bickd_core.runs import Library, RunFolder
-from bickd_core.training.config import TrainConfig, check_alike
+from bickd_core.models.own import VARIABLE
+from bickd_core.runs.library import Library, RunFolder
 from bickd_core.training.start import create_run
 
 
@@ -126,6 +127,8 @@ def worker_environment(slots: int | None = None) -> dict[str, str]:
         part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part
     ]
     found = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path), **brief_waits()}
+    if modules := os.environ.get(VARIABLE):
+        found[VARIABLE] = modules
     return found if slots is None else {**found, "BICKD_SLOTS": str(slots)}
 
 
@@ -137,7 +140,12 @@ def start_worker(
     others: runs that race this one: they share its batches and teacher passes, in one process.
     slots: how many workers work at once on this library, this one among them; BICKD_SLOTS or the machine's
     default if None.
+
+    Raises:
+        RunError: a run's folder holds links, which a worker would write through.
     """
+    for each in (run, *others):
+        each.refuse_links()
     with open(run.log_path, "ab") as log:
         return subprocess.Popen(
             worker_command(run, library, others=others),

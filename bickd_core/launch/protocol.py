@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from bickd_core.run_folder import RunFolder
+from bickd_core.runs.folder import RunFolder
 
 Poll = Literal["working", "finished", "failed", "stopped", "lost"]
 """What a place says of a run: "working" holds a wait for its turn as well; "lost" means that the worker is gone

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from bickd_core.launch.local import worker_command, worker_environment
 from bickd_core.launch.protocol import Poll
-from bickd_core.runs import Library, RunFolder
+from bickd_core.runs.library import Library, RunFolder
 
 ENDED = ("SUCCEEDED", "STOPPED", "FAILED")
 

@@ -7,6 +7,7 @@ from bickd_core.losses.dist import DISTObjective, dist, dist_columns, dist_rows
 from bickd_core.losses.dkd import DKDObjective, dkd_non_target, dkd_target
 from bickd_core.losses.kd import KDObjective, kd
 from bickd_core.losses.mlkd import MLKDObjective, mlkd_class, mlkd_kl, mlkd_sample
+from bickd_core.losses.modules import DIST, DKD, KD, MLKD, NKD, BicKD, LogitLoss
 from bickd_core.losses.nkd import NKDObjective, nkd_non_target, nkd_target
 from bickd_core.losses.numerics import standardized
 from bickd_core.losses.objective import FeatureObjective, LogitObjective, Objective
@@ -16,7 +17,13 @@ from bickd_core.losses.rkd import RKDObjective, rkd_angle, rkd_distance
 from bickd_core.losses.sp import SPObjective, sp
 
 __all__ = [
+    "DIST",
+    "DKD",
+    "KD",
+    "MLKD",
+    "NKD",
     "OBJECTIVES",
+    "BicKD",
     "BicKDObjective",
     "CEObjective",
     "CRDObjective",
@@ -24,6 +31,7 @@ __all__ = [
     "DKDObjective",
     "FeatureObjective",
     "KDObjective",
+    "LogitLoss",
     "LogitObjective",
     "MLKDObjective",
     "NKDObjective",

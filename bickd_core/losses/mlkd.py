@@ -2,11 +2,10 @@
 
 Three levels, each summed over several temperatures ("prediction augmentation"): the divergence of each
 sample, and the squared distance between the teacher's and the student's Grams over the samples (B x B) and over
-the classes (C x C). This is the paper's loss on one view of an image. The released recipe
-(Jin-Ying/Multi-Level-Logit-Distillation) is another one: a weak and a strong view, and masks of the samples and
-classes of which the teacher is less sure. On the weak view these masks multiply sums that are already reduced to a
-scalar, so each is a constant near 1/2 that the weights here express; the strong view has no counterpart on one
-view. Hence there is no mode of that name. T^2 on the divergence, and none on the Grams, are the released code's.
+the classes (C x C). This is the paper's loss on one view of an image, with the weights of the released recipe
+(Jin-Ying/Multi-Level-Logit-Distillation). That recipe is another one: a weak and a strong view, and masks of the
+samples and classes of which the teacher is less sure. docs/losses.md says what factors its code gives each term. T^2
+on the divergence, and none on the Grams, are the released code's.
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,7 @@ from bickd_core.losses.rkd import RKDObjective
 from bickd_core.losses.sp import SPObjective
 from bickd_core.naming import not_known
 from bickd_core.presets import PRESETS, Options
+from bickd_core.presets.offered import objective_class
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "ce": CEObjective,
@@ -49,18 +50,23 @@ def create_objective(objective: str | Options, **options: object) -> Objective:
             raise ValueError(
                 f"options must come inside the options object, but {', '.join(options)} came beside it."
             )
-        return OBJECTIVES[objective.kind](objective)
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective {not_known(objective, OBJECTIVES)}")
+        return _class(objective.kind)(objective)
+    if objective not in OBJECTIVES and objective not in PRESETS:
+        raise ValueError(f"objective {not_known(objective, PRESETS)}")
     chosen = PRESETS[objective].options
     known = [name for name in chosen.model_fields if name != "kind"]
     for name in options:
         if name not in known:
             raise ValueError(f"an option of {objective!r} {not_known(name, known)}")
     try:
-        return OBJECTIVES[objective](chosen.model_validate(options))
+        return _class(objective)(chosen.model_validate(options))
     except ValidationError as error:
         raise ValueError(_in_a_sentence(objective, error)) from error
+
+
+def _class(kind: str) -> Callable[..., Objective]:
+    """The objective of this kind, of ours or of an installed package."""
+    return OBJECTIVES[kind] if kind in OBJECTIVES else objective_class(kind)
 
 
 def _in_a_sentence(objective: str, error: ValidationError) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from bickd_core.models.own import build_own, call, check_allowed, is_own, offered, package_of
 from bickd_core.models.plans import PLANS, VGG_BLOCKS, Layer
 from bickd_core.naming import nearest
 
@@ -79,8 +81,33 @@ def _wrn(depth: int, widening: int) -> ModelInfo:
     return ModelInfo(f"wrn-{depth}-{widening}", "wrn", f"WRN-{depth}-{widening}", depth, widths)
 
 
+def _mobilenetv2(width: str) -> ModelInfo:
+    """Channels as the paper's code rounds them, to multiples of 8."""
+    factor = float(width)
+    channels = tuple(_multiple_of_8(factor * base) for base in (32, 16, 24, 32, 64, 96, 160, 320))
+    last = _multiple_of_8(1280 * max(1.0, factor))
+    title = f"MobileNetV2, width {width}, CIFAR"
+    return ModelInfo(f"mobilenetv2-x{width}", "mobilenetv2-widths", title, 0, (*channels, last))
+
+
+def _multiple_of_8(channels: float) -> int:
+    """The nearest multiple of 8, at least 8, and at least 90 % of the number.
+
+    >>> _multiple_of_8(12), _multiple_of_8(33.6), _multiple_of_8(18)
+    (16, 32, 24)
+    """
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+def _shufflenetv2(width: str, *stages: int, last: int = 1024) -> ModelInfo:
+    title = f"ShuffleNet V2, width {width}, CIFAR"
+    return ModelInfo(f"shufflenetv2-x{width}", "shufflenetv2-widths", title, 0, (24, *stages, last))
+
+
 _SINGLE, _DOUBLE, _FOURFOLD = (16, 16, 32, 64), (32, 32, 64, 128), (32, 64, 128, 256)
 _VGG = (64, 128, 256, 512, 512)
+_BASIC, _DEEP = (64, 64, 128, 256, 512), (64, 256, 512, 1024, 2048)
 
 MODELS: dict[str, ModelInfo] = {
     info.name: info
@@ -105,7 +132,35 @@ MODELS: dict[str, ModelInfo] = {
         ModelInfo("mobilenetv2", "mobilenetv2", "MobileNetV2, half width", 0, (16, 12, 16, 48, 160, 1280)),
         ModelInfo("shufflenetv1", "shufflenetv1", "ShuffleNet V1", 0, (24, 240, 480, 960)),
         ModelInfo("shufflenetv2", "shufflenetv2", "ShuffleNet V2", 0, (24, 116, 232, 464, 1024)),
-        ModelInfo("resnet50", "bottleneck", "ResNet-50", 50, (64, 256, 512, 1024, 2048)),
+        ModelInfo("resnet50", "bottleneck", "ResNet-50", 50, _DEEP),
+        ModelInfo("resnet18", "bottleneck", "ResNet-18", 18, _BASIC),
+        ModelInfo("resnet34", "bottleneck", "ResNet-34", 34, _BASIC),
+        *(
+            ModelInfo(f"resnet{depth}-a", "resnet-a", f"ResNet-{depth}, option A", depth, _SINGLE)
+            for depth in (20, 32, 44, 56, 110)
+        ),
+        *(
+            ModelInfo(
+                f"resnet{depth}-imagenet",
+                "resnet-imagenet",
+                f"ResNet-{depth}, ImageNet's stem",
+                depth,
+                widths,
+            )
+            for depth, widths in ((18, _BASIC), (34, _BASIC), (50, _DEEP))
+        ),
+        *(
+            ModelInfo(f"vgg{depth}-mlp", "vgg-mlp", f"VGG-{depth}, three linear layers", depth, _VGG)
+            for depth in (11, 13, 16, 19)
+        ),
+        *map(_mobilenetv2, ("0.5", "0.75", "1.0", "1.4")),
+        _shufflenetv2("0.5", 48, 96, 192),
+        _shufflenetv2("1.0", 116, 232, 464),
+        _shufflenetv2("1.5", 176, 352, 704),
+        _shufflenetv2("2.0", 244, 488, 976, last=2048),
+        ModelInfo("repvgg-a0", "repvgg", "RepVGG-A0, CIFAR", 0, (48, 48, 96, 192, 1280)),
+        ModelInfo("repvgg-a1", "repvgg", "RepVGG-A1, CIFAR", 0, (64, 64, 128, 256, 1280)),
+        ModelInfo("repvgg-a2", "repvgg", "RepVGG-A2, CIFAR", 0, (64, 96, 192, 384, 1408)),
     )
 }
 
@@ -124,7 +179,7 @@ _SPELLINGS = {_plain(name): name for name in MODELS} | {
 """Plain names, and what RepDistiller and mdistiller call the same network."""
 
 
-TIMM = "timm:"
+TIMM, TORCHVISION = "timm:", "torchvision:"
 _OWN: dict[str, tuple[ModelInfo, Callable[..., Any]]] = {}
 
 
@@ -144,15 +199,29 @@ def register_model(name: str, build: Callable[..., Any], *, title: str = "") -> 
 
 
 def builder_of(name: str) -> Callable[..., Any]:
-    """What `register_model` was given for `name`."""
-    return _OWN[name][1]
+    """What builds a network that is not in the catalogue: called with num_classes= and in_channels=."""
+    if name in _OWN:
+        return _OWN[name][1]
+    if is_own(name):
+        return partial(build_own, name)
+    return partial(call, offered()[name].load(), name)
+
+
+def offered_models() -> dict[str, ModelInfo]:
+    """The networks of installed packages that are not in the catalogue, by name; nothing of theirs is imported."""
+    return {
+        name: ModelInfo(name, "own", f"{name} of {package_of(point)}", 0, ())
+        for name, point in offered().items()
+        if _plain(name) not in _SPELLINGS
+    }
 
 
 def resolve(name: str) -> ModelInfo:
     """The entry for `name`, whatever its case and signs; its `name` is the one to store.
 
-    `timm:NAME` and registered names are found too; nothing is known of them but the name.
-    Raises ValueError with the nearest and all known names otherwise.
+    `timm:NAME`, `torchvision:NAME`, `MODULE:FUNCTION` of a module that is allowed, names of installed packages and registered names are
+    found too; nothing is known of them but the name.
+    Raises ValueError for a module that is not allowed, and with the nearest and all known names otherwise.
 
     >>> resolve("resnet8x4").widths
     (32, 64, 128, 256)
@@ -161,22 +230,54 @@ def resolve(name: str) -> ModelInfo:
     """
     if name in _OWN:
         return _OWN[name][0]
-    if name.startswith(TIMM):
-        return _timm(name)
+    for package in (TIMM, TORCHVISION):
+        if name.startswith(package):
+            return _foreign(name, package.rstrip(":"))
     known = _SPELLINGS.get(_plain(name))
     if known is not None:
         return MODELS[known]
-    near = nearest(name, [*MODELS, *_OWN])
+    if is_own(name):
+        check_allowed(name)
+        return ModelInfo(name, "own", name, 0, ())
+    more = offered_models()
+    if name in more:
+        return more[name]
+    names = [*MODELS, *_OWN, *more]
+    near = nearest(name, names)
     hint = f"; the nearest is {near!r}" if near else ""
     raise ValueError(
-        f"model must be one of {', '.join([*MODELS, *_OWN])} or {TIMM}NAME, but {name!r} came{hint}."
+        f"model must be one of {', '.join(names)}, {TIMM}NAME, {TORCHVISION}NAME or MODULE:FUNCTION, but {name!r} came{hint}."
     )
 
 
-def _timm(name: str) -> ModelInfo:
+def model_title(arch: str) -> str:
+    """What to call a network in text; "" is that of a run with predictions alone.
+
+    >>> model_title("resnet8"), model_title("timm:vit"), model_title("")
+    ('ResNet-8', 'timm:vit', 'predictions only')
+    """
+    return MODELS[arch].title if arch in MODELS else arch or "predictions only"
+
+
+def timm_command() -> str:
+    """How to install timm beside the torch that is here, which a plain `pip install timm` may replace.
+
+    The pin keeps torch. A build for a CPU or for one CUDA release (2.13.0+cpu) is on an index of its own, and
+    torchvision must come from there too: the one on PyPI does not load beside a CPU build.
+    """
+    try:
+        torch = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return "pip install timm"
+    build = torch.partition("+")[2]
+    index = f"--extra-index-url https://download.pytorch.org/whl/{build} " if build else ""
+    return f"pip install --upgrade {index}timm torchvision torch=={torch}"
+
+
+def _foreign(name: str, package: str) -> ModelInfo:
     """Nothing is imported: whether it builds shows in `create_model`."""
-    if importlib.util.find_spec("timm") is None:
+    if importlib.util.find_spec(package) is None:
         raise ValueError(
-            f"{name} needs the package timm, which is not installed; run `pip install timm` first."
+            f"{name} needs the package {package}, which is not installed; run `{timm_command()}` first."
         )
-    return ModelInfo(name, "timm", f"{name.removeprefix(TIMM)} of timm", 0, ())
+    return ModelInfo(name, package, f"{name.partition(':')[2]} of {package}", 0, ())

@@ -1,20 +1,25 @@
 """From a name to a network."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from torch import nn
 
 from bickd_core.models.base import Classifier
-from bickd_core.models.bottleneck import BottleneckResNet
-from bickd_core.models.catalogue import TIMM, builder_of, resolve
+from bickd_core.models.catalogue import TIMM, TORCHVISION, builder_of, resolve
 from bickd_core.models.convnet import ConvNet
+from bickd_core.models.deep_resnet import DeepResNet
 from bickd_core.models.mobilenetv2 import MobileNetV2
+from bickd_core.models.mobilenetv2_widths import MobileNetV2Widths
+from bickd_core.models.repvgg import RepVGG
 from bickd_core.models.resnet import ResNet
 from bickd_core.models.shufflenetv1 import ShuffleNetV1
 from bickd_core.models.shufflenetv2 import ShuffleNetV2
-from bickd_core.models.timm_models import create_timm
+from bickd_core.models.shufflenetv2_widths import ShuffleNetV2Widths
+from bickd_core.models.timm_models import create_timm, create_torchvision
 from bickd_core.models.vgg import VGG
+from bickd_core.models.vgg_mlp import VGGMLP
 from bickd_core.models.wrapped import Wrapped
 from bickd_core.models.wrn import WideResNet
 
@@ -23,8 +28,9 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
     """A freshly initialised network, in train mode, on the CPU in float32.
 
     name: a key of `bickd_core.models.MODELS`, another spelling that `resolve` knows, `timm:NAME` where
-    timm imports, or what `register_model` was given. num_classes: C, at least 2. in_channels: channels of the
-    images, at least 1. The weights depend on torch's global generator alone: seed it before.
+    timm imports, `MODULE:FUNCTION` of a module that is allowed, a name that an installed package offers, or what
+    `register_model` was given. num_classes: C, at least 2. in_channels: channels of the images, at least 1. The
+    weights depend on torch's global generator alone: seed it before.
     Raises ValueError for an unknown name (with the nearest) and for numbers out of range.
     """
     info = resolve(name)
@@ -34,8 +40,13 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
         raise ValueError(f"in_channels must be at least 1, but {in_channels} came.")
     if info.family == "timm":
         return create_timm(info.name.removeprefix(TIMM), num_classes=num_classes, in_channels=in_channels)
+    if info.family == "torchvision":
+        return create_torchvision(
+            info.name.removeprefix(TORCHVISION), num_classes=num_classes, in_channels=in_channels
+        )
     if info.family == "own":
-        return _checked(name, builder_of(name)(num_classes=num_classes, in_channels=in_channels))
+        made = builder_of(name)(num_classes=num_classes, in_channels=in_channels)
+        return _checked(name, made, num_classes)
     if info.family in _BY_DEPTH:
         return _BY_DEPTH[info.family](
             info.depth, info.widths, num_classes=num_classes, in_channels=in_channels
@@ -43,24 +54,42 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
     return _BY_WIDTHS[info.family](info.widths, num_classes=num_classes, in_channels=in_channels)
 
 
-def _checked(name: str, model: Any) -> Wrapped:
-    if not (isinstance(model, nn.Module) and hasattr(model, "outputs") and hasattr(model, "stage_names")):
+def _checked(name: str, model: Any, num_classes: int) -> Wrapped:
+    """The network with the interface of ours; a plain module is wrapped, its last linear layer being the head."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model {name!r} must be built as an nn.Module, but a {type(model).__name__} came.")
+    if hasattr(model, "outputs") and hasattr(model, "stage_names"):
+        return cast(Wrapped, model)
+    try:
+        wrapped = Wrapped(model)
+    except ValueError as error:
         raise ValueError(
-            f"model {name!r} was built as a {type(model).__name__} without `outputs` and `stage_names`; "
-            "let its builder return bickd_core.models.wrapped.Wrapped(network)."
+            f"model {name!r} cannot be used as it is: {error} Let its builder return "
+            "bickd_core.models.wrapped.Wrapped(network, head=...)."
+        ) from error
+    classes = model.get_submodule(wrapped.head).out_features
+    if classes != num_classes:
+        raise ValueError(
+            f"model {name!r} puts out {classes} classes, and the data has {num_classes}; let its builder use num_classes."
         )
-    return cast(Wrapped, model)
+    return wrapped
 
 
 _BY_DEPTH: dict[str, Callable[..., Classifier]] = {
     "resnet": ResNet,
     "wrn": WideResNet,
     "vgg": VGG,
-    "bottleneck": BottleneckResNet,
+    "bottleneck": DeepResNet,
+    "resnet-a": partial(ResNet, shortcuts="padding"),
+    "vgg-mlp": VGGMLP,
+    "resnet-imagenet": partial(DeepResNet, stem="imagenet"),
 }
 _BY_WIDTHS: dict[str, Callable[..., Classifier]] = {
     "convnet": ConvNet,
     "mobilenetv2": MobileNetV2,
     "shufflenetv1": ShuffleNetV1,
     "shufflenetv2": ShuffleNetV2,
+    "mobilenetv2-widths": MobileNetV2Widths,
+    "shufflenetv2-widths": ShuffleNetV2Widths,
+    "repvgg": RepVGG,
 }

@@ -28,10 +28,13 @@ MOBILENET_GROUPS = (
     (6, 160, 1, 1),
 )
 """Expansion, channels (half of the paper's), blocks, stride of the first block."""
+MOBILENET_WIDTH_GROUPS = ((1, 1, 1), (6, 2, 1), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))
+"""Expansion, blocks, stride of the first block; of the networks whose channels follow from a width."""
 SHUFFLE_GROUPS = 3
 SHUFFLEV1_BLOCKS = SHUFFLEV2_BLOCKS = (4, 8, 4)
-BOTTLENECK_BLOCKS = {50: (3, 4, 6, 3)}
-"""Blocks in each of the four stages, by depth."""
+REPVGG_BLOCKS = (2, 4, 14, 1)
+DEEP_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+"""Blocks in each of the four stages, by depth; bottleneck blocks from 50 on."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,13 @@ def convnet(
 
 
 def resnet(
-    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+    depth: int,
+    widths: tuple[int, ...],
+    num_classes: int,
+    in_channels: int,
+    size: int,
+    *,
+    padded: bool = False,
 ) -> tuple[Layer, ...]:
     plan = _Plan(in_channels, size)
     plan.conv("conv1", widths[0], 3)
@@ -125,10 +134,18 @@ def resnet(
             plan.norm(f"{name}.bn1")
             plan.conv(f"{name}.conv2", width, 3)
             plan.norm(f"{name}.bn2")
+            if padded:
+                continue
             if stride > 1 or inputs != width:
                 plan.side(f"{name}.downsample.0", inputs, width)
                 plan.norm(f"{name}.downsample.1")
-    return plan.head("fc", num_classes)
+    return plan.head("linear" if padded else "fc", num_classes)
+
+
+def padded_resnet(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    return resnet(depth, widths, num_classes, in_channels, size, padded=True)
 
 
 def wrn(
@@ -182,6 +199,48 @@ def mobilenetv2(
     return plan.head("classifier.0", num_classes)
 
 
+def vgg_mlp(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    index = 0
+    for width, count in zip(widths, VGG_BLOCKS[depth], strict=True):
+        for _ in range(count):
+            plan.conv(f"features.{index}", width, 3, bias=True)
+            plan.norm(f"features.{index + 1}")
+            index += 3
+        index += 1  # the pooling layer has a number too
+        plan.size = max(1, plan.size // 2)
+    for index in (0, 3):
+        plan.layers.append(Layer(f"classifier.{index}", (plan.width, plan.width), 1, True))
+    return plan.head("classifier.6", num_classes)
+
+
+def mobilenetv2_widths(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    plan.conv("features.0.0", widths[0], 3)
+    plan.norm("features.0.1")
+    index = 1
+    for (expansion, count, stride), width in zip(MOBILENET_WIDTH_GROUPS, widths[1:-1], strict=True):
+        for number in range(count):
+            name, inner = f"features.{index}.conv", plan.width * expansion
+            place = 0
+            if expansion > 1:
+                plan.conv(f"{name}.0.0", inner, 1)
+                plan.norm(f"{name}.0.1")
+                place = 1
+            plan.conv(f"{name}.{place}.0", inner, 3, stride=1 if number else stride, groups=inner)
+            plan.norm(f"{name}.{place}.1")
+            plan.conv(f"{name}.{place + 1}", width, 1)
+            plan.norm(f"{name}.{place + 2}")
+            index += 1
+    plan.conv(f"features.{index}.0", widths[-1], 1)
+    plan.norm(f"features.{index}.1")
+    return plan.head("classifier.1", num_classes)
+
+
 def shufflenetv1(
     depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
 ) -> tuple[Layer, ...]:
@@ -232,25 +291,95 @@ def shufflenetv2(
     return plan.head("linear", num_classes)
 
 
-def bottleneck(
+def shufflenetv2_widths(
     depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
 ) -> tuple[Layer, ...]:
     plan = _Plan(in_channels, size)
-    plan.conv("conv1", widths[0], 3)
+    plan.conv("conv1.0", widths[0], 3)
+    plan.norm("conv1.1")
+    for stage, (width, count) in enumerate(zip(widths[1:-1], SHUFFLEV2_BLOCKS, strict=True), 2):
+        inputs, half = plan.width, width // 2
+        for number in range(count):
+            name = f"stage{stage}.{number}"
+            plan.width = half if number else inputs
+            plan.conv(f"{name}.branch2.0", half, 1)
+            plan.norm(f"{name}.branch2.1")
+            plan.conv(f"{name}.branch2.3", half, 3, stride=1 if number else 2, groups=half)
+            plan.norm(f"{name}.branch2.4")
+            plan.conv(f"{name}.branch2.5", half, 1)
+            plan.norm(f"{name}.branch2.6")
+            if not number:
+                plan.side(f"{name}.branch1.0", inputs, inputs, 3, groups=inputs)
+                plan.norm(f"{name}.branch1.1", inputs)
+                plan.side(f"{name}.branch1.2", inputs, half)
+                plan.norm(f"{name}.branch1.3", half)
+        plan.width = width
+    plan.conv("conv5.0", widths[-1], 1)
+    plan.norm("conv5.1")
+    return plan.head("fc", num_classes)
+
+
+def deep_resnet(
+    depth: int,
+    widths: tuple[int, ...],
+    num_classes: int,
+    in_channels: int,
+    size: int,
+    *,
+    imagenet: bool = False,
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+    plan.conv("conv1", widths[0], 7 if imagenet else 3, stride=2 if imagenet else 1)
     plan.norm("bn1")
-    for stage, (width, count) in enumerate(zip(widths[1:], BOTTLENECK_BLOCKS[depth], strict=True), 1):
+    if imagenet:
+        plan.size = -(-plan.size // 2)
+    for stage, (width, count) in enumerate(zip(widths[1:], DEEP_BLOCKS[depth], strict=True), 1):
         for number in range(count):
             name, inputs = f"layer{stage}.{number}", plan.width
-            plan.conv(f"{name}.conv1", width // 4, 1)
-            plan.norm(f"{name}.bn1")
-            plan.conv(f"{name}.conv2", width // 4, 3, stride=2 if stage > 1 and not number else 1)
-            plan.norm(f"{name}.bn2")
-            plan.conv(f"{name}.conv3", width, 1)
-            plan.norm(f"{name}.bn3")
-            if not number:
+            stride = 2 if stage > 1 and not number else 1
+            if depth < 50:
+                plan.conv(f"{name}.conv1", width, 3, stride=stride)
+                plan.norm(f"{name}.bn1")
+                plan.conv(f"{name}.conv2", width, 3)
+                plan.norm(f"{name}.bn2")
+            else:
+                plan.conv(f"{name}.conv1", width // 4, 1)
+                plan.norm(f"{name}.bn1")
+                plan.conv(f"{name}.conv2", width // 4, 3, stride=stride)
+                plan.norm(f"{name}.bn2")
+                plan.conv(f"{name}.conv3", width, 1)
+                plan.norm(f"{name}.bn3")
+            if stride > 1 or inputs != width:
                 plan.side(f"{name}.shortcut.0", inputs, width)
                 plan.norm(f"{name}.shortcut.1")
     return plan.head("linear", num_classes)
+
+
+def repvgg(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    plan = _Plan(in_channels, size)
+
+    def block(name: str, width: int, stride: int) -> None:
+        inputs = plan.width
+        plan.conv(f"{name}.rbr_dense.conv", width, 3, stride=stride)
+        plan.norm(f"{name}.rbr_dense.bn")
+        plan.side(f"{name}.rbr_1x1.conv", inputs, width)
+        plan.norm(f"{name}.rbr_1x1.bn")
+        if stride == 1 and inputs == width:
+            plan.norm(f"{name}.rbr_identity")
+
+    block("stage0", widths[0], 1)
+    for stage, (width, count) in enumerate(zip(widths[1:], REPVGG_BLOCKS, strict=True), 1):
+        for number in range(count):
+            block(f"stage{stage}.{number}", width, 2 if stage > 1 and not number else 1)
+    return plan.head("linear", num_classes)
+
+
+def imagenet_resnet(
+    depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, size: int
+) -> tuple[Layer, ...]:
+    return deep_resnet(depth, widths, num_classes, in_channels, size, imagenet=True)
 
 
 PLANS: dict[str, Callable[[int, tuple[int, ...], int, int, int], tuple[Layer, ...]]] = {
@@ -261,6 +390,12 @@ PLANS: dict[str, Callable[[int, tuple[int, ...], int, int, int], tuple[Layer, ..
     "mobilenetv2": mobilenetv2,
     "shufflenetv1": shufflenetv1,
     "shufflenetv2": shufflenetv2,
-    "bottleneck": bottleneck,
+    "bottleneck": deep_resnet,
+    "resnet-a": padded_resnet,
+    "resnet-imagenet": imagenet_resnet,
+    "vgg-mlp": vgg_mlp,
+    "mobilenetv2-widths": mobilenetv2_widths,
+    "shufflenetv2-widths": shufflenetv2_widths,
+    "repvgg": repvgg,
 }
 """family -> (depth, widths, num_classes, in_channels, image size) -> layers, stem first, head last."""

@@ -3,29 +3,49 @@
 A 3 x 3 stem, three stages of (depth - 2) / 6 basic blocks, the second and third stage at half the
 resolution of the one before, a mean over positions, one linear layer. Where the shape changes the
 shortcut is a 1 x 1 convolution with batch norm (the paper's option B), as in the code that the
-distillation benchmarks use. Parameter names are those of HobbitLong/RepDistiller and
+distillation benchmarks use, or has no weights (option A): every second pixel, and new channels of zeros.
+Option A is that of akamaster/pytorch_resnet_cifar10, whose names differ in the head (`linear`). Parameter names are those of HobbitLong/RepDistiller and
 megvii-research/mdistiller (`conv1`, `bn1`, `layer1.0.conv1`, `layer2.0.downsample.0`, `fc`), so their
 released weights load.
 """
 
+from typing import Literal
+
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier, initialise
 
+Shortcuts = Literal["convolution", "padding"]
+
+
+class PaddedShortcut(nn.Module):
+    """Option A: every `stride`-th pixel, and channels of zeros before and behind: [B, D, H, W] to [B, width, H/s, W/s]."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.before, self.behind = (width - inputs) // 2, width - inputs - (width - inputs) // 2
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.behind))
+
 
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions with batch norm and a shortcut: [B, inputs, H, W] to [B, width, H/s, W/s]."""
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, shortcuts: Shortcuts = "convolution") -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample: nn.Sequential | None = None
-        if stride != 1 or inputs != width:
+        self.downsample: nn.Module | None = None
+        if (stride != 1 or inputs != width) and shortcuts == "padding":
+            self.downsample = PaddedShortcut(inputs, width, stride)
+        elif stride != 1 or inputs != width:
             self.downsample = nn.Sequential(
                 nn.Conv2d(inputs, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
             )
@@ -42,12 +62,20 @@ class ResNet(Classifier):
     depth: 6 n + 2 layers with weights, n blocks a stage.
     widths: channels of the stem and of the three stages, (16, 16, 32, 64) in the paper.
     num_classes: C, length of the logits. in_channels: channels of the images.
+    shortcuts: where the shape changes, a 1 x 1 convolution (option B) or padding with zeros (option A). The head is
+    called `fc` in the first and `linear` in the second, as in the code that has them.
     """
 
     stage_names = ("stem", "stage 1", "stage 2", "stage 3")
 
     def __init__(
-        self, depth: int, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3
+        self,
+        depth: int,
+        widths: tuple[int, ...],
+        *,
+        num_classes: int,
+        in_channels: int = 3,
+        shortcuts: Shortcuts = "convolution",
     ) -> None:
         super().__init__(in_channels)
         if depth < 8 or (depth - 2) % 6:
@@ -58,11 +86,12 @@ class ResNet(Classifier):
         stem, first, second, third = widths
         self.conv1 = nn.Conv2d(in_channels, stem, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
-        self.layer1 = _stage(stem, first, blocks, stride=1)
-        self.layer2 = _stage(first, second, blocks, stride=2)
-        self.layer3 = _stage(second, third, blocks, stride=2)
+        self.layer1 = _stage(stem, first, blocks, 1, shortcuts)
+        self.layer2 = _stage(first, second, blocks, 2, shortcuts)
+        self.layer3 = _stage(second, third, blocks, 2, shortcuts)
         self.feature_size = third
-        self.fc = nn.Linear(third, num_classes)
+        self.head_name = "fc" if shortcuts == "convolution" else "linear"
+        setattr(self, self.head_name, nn.Linear(third, num_classes))
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -73,6 +102,6 @@ class ResNet(Classifier):
         return stem, first, second, self.layer3(second)
 
 
-def _stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
-    first = BasicBlock(inputs, width, stride)
+def _stage(inputs: int, width: int, blocks: int, stride: int, shortcuts: Shortcuts) -> nn.Sequential:
+    first = BasicBlock(inputs, width, stride, shortcuts)
     return nn.Sequential(first, *(BasicBlock(width, width, 1) for _ in range(blocks - 1)))

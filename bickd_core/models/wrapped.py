@@ -52,8 +52,7 @@ class Wrapped(nn.Module):
         self.head, self.maps, self.stages = head, maps, tuple(stages)
         self.feature_size = linear.in_features
         self.stage_names = (*stages, FEATURES)
-        self.register_state_dict_post_hook(_without_own_name)
-        self.register_load_state_dict_pre_hook(_with_own_name)
+        hide_wrapper_in_state_dict(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, channels, H, W] to logits [B, C]."""
@@ -140,6 +139,12 @@ def _mean(output: Tensor) -> Tensor:
     if output.ndim == 4:
         return output.mean((2, 3))
     return output.mean(1) if output.ndim == 3 else output
+
+
+def hide_wrapper_in_state_dict(module: nn.Module) -> None:
+    """Let a module that wraps another one as `net` save and load that one's names."""
+    module.register_state_dict_post_hook(_without_own_name)
+    module.register_load_state_dict_pre_hook(_with_own_name)
 
 
 def _without_own_name(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:

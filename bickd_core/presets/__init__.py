@@ -2,11 +2,16 @@
 
 from bickd_core.presets.catalogue import (
     PRESETS,
+    RATES_TO_CHOOSE,
+    SETTINGS,
     VARIANTS,
     ObjectiveOptions,
     Preset,
     Variant,
+    methods_text,
     own_rate,
+    setting_of,
+    title_of,
     variant_of,
 )
 from bickd_core.presets.features import CRDOptions, PKTOptions, RKDOptions, SPOptions
@@ -23,6 +28,8 @@ from bickd_core.presets.options import Options
 
 __all__ = [
     "PRESETS",
+    "RATES_TO_CHOOSE",
+    "SETTINGS",
     "VARIANTS",
     "BicKDOptions",
     "CEOptions",
@@ -39,6 +46,9 @@ __all__ = [
     "RKDOptions",
     "SPOptions",
     "Variant",
+    "methods_text",
     "own_rate",
+    "setting_of",
+    "title_of",
     "variant_of",
 ]

@@ -4,8 +4,10 @@
 `kind`. Defaults cite their source in `PRESETS`; the mathematics stands in `docs/losses.md`.
 """
 
+import functools
+import operator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -19,9 +21,15 @@ from bickd_core.presets.logits import (
     MLKDOptions,
     NKDOptions,
 )
+from bickd_core.presets.offered import offered_options
 from bickd_core.presets.options import Options
 
-ObjectiveOptions = Annotated[
+
+def _kinds(union: Any) -> set[str]:
+    return {options.model_fields["kind"].default for options in get_args(union)}
+
+
+_OWN = (
     CEOptions
     | KDOptions
     | DKDOptions
@@ -32,9 +40,20 @@ ObjectiveOptions = Annotated[
     | RKDOptions
     | PKTOptions
     | CRDOptions
-    | BicKDOptions,
-    Field(discriminator="kind"),
-]
+    | BicKDOptions
+)
+_OFFERED = {kind: options for kind, options in offered_options().items() if kind not in _kinds(_OWN)}
+if TYPE_CHECKING:
+    ObjectiveOptions = Annotated[_OWN, Field(discriminator="kind")]
+else:
+    ObjectiveOptions = Annotated[
+        functools.reduce(operator.or_, _OFFERED.values(), _OWN), Field(discriminator="kind")
+    ]
+
+
+Setting = Literal["cifar", "imagenet", "none"]
+SETTINGS: dict[Setting, str] = {"cifar": "CIFAR-100", "imagenet": "ImageNet"}
+"""Data that published options were chosen for, as people call them; "none" if nothing is published."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,8 @@ class Preset:
     kind: the name in configs. title: for people. why: one line on when to choose it. citation: where its
     formula and its defaults come from. options: the class of its options, built with the defaults. rate: the peak
     learning rate of SGD (momentum 0.9, cosine) that of five did best on caltech95's validation images, ResNet-8,
-    batch 64, 40 epochs: `pretrained/sweeps/caltech95-rates.yaml`.
+    batch 64, 40 epochs: `pretrained/sweeps/caltech95-rates.yaml`; see `RATES_TO_CHOOSE`. setting: what the defaults
+    were published for. The table in docs/losses.md has the source of every value.
     """
 
     kind: str
@@ -53,12 +73,16 @@ class Preset:
     citation: str
     options: type[Options]
     rate: float
+    setting: Setting = "cifar"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A published setting of an objective that has a name of its own: options to start from, not a new kind. rate: as a preset's.
-    short: for charts."""
+    """A published setting of an objective that has a name of its own: options to start from, not a new kind.
+
+    rate: as a preset's. short: for charts. former: options that earlier versions gave this name; runs that have them
+    keep the name.
+    """
 
     name: str
     title: str
@@ -67,6 +91,8 @@ class Variant:
     citation: str
     options: Options
     rate: float
+    setting: Setting = "cifar"
+    former: tuple[Options, ...] = ()
 
 
 PRESETS: dict[str, Preset] = {
@@ -79,6 +105,7 @@ PRESETS: dict[str, Preset] = {
             citation="Cross-entropy; no teacher, no options.",
             options=CEOptions,
             rate=0.2,
+            setting="none",
         ),
         Preset(
             kind="kd",
@@ -100,7 +127,7 @@ PRESETS: dict[str, Preset] = {
             kind="dist",
             title="DIST",
             why="Asks for the teacher's pattern within each sample and each class (correlation), not for its exact figures.",
-            citation="Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; CIFAR defaults.",
+            citation="Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; defaults: its dist_cifar.yaml.",
             options=DISTOptions,
             rate=0.025,
         ),
@@ -109,8 +136,8 @@ PRESETS: dict[str, Preset] = {
             title="MLKD",
             why="KD at five temperatures, and the teacher's similarities between samples and between classes.",
             citation=(
-                "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on one view, "
-                "without the two views, masks and 480 epochs of the released recipe."
+                "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on one view with the "
+                "release's weights, without its two views, masks and longer trainings."
             ),
             options=MLKDOptions,
             rate=0.025,
@@ -119,7 +146,7 @@ PRESETS: dict[str, Preset] = {
             kind="nkd",
             title="NKD",
             why="Scales the label by the teacher's trust in it, and teaches the other classes apart, normalised.",
-            citation="Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: T 1, gamma 1.5.",
+            citation="Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: cls_KD, configs/distillers/cifar100.",
             options=NKDOptions,
             rate=0.2,
         ),
@@ -161,16 +188,22 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="bickd",
             title="BicKD (reconstruction)",
-            why="KD and two contrasts, over samples and over classes: keeps the classes apart.",
+            why="KD and two contrasts, over samples and over classes: asks that classes stay apart.",
             citation=(
                 "A reconstruction from the abstract of arXiv 2602.01265 (BicKD: Bilateral Contrastive "
                 "Knowledge Distillation); its defaults are of our first exploration, not the authors'."
             ),
             options=BicKDOptions,
             rate=0.1,
+            setting="none",
         ),
     )
 }
+
+_STANDARDIZE = (
+    "Sun, Ren, Li, Wang and Cao, CVPR 2024, arXiv 2403.01427; sunshangquan/logit-standardization-KD, "
+)
+_MDISTILLER = "megvii-research/mdistiller, "
 
 VARIANTS: dict[str, Variant] = {
     variant.name: variant
@@ -180,24 +213,135 @@ VARIANTS: dict[str, Variant] = {
             title="KD, standardised logits",
             short="KD std",
             why="KD on z-scored logits: the student copies the order and the relations, not the scale.",
-            citation=(
-                "Sun, Ren, Li, Wang and Cao, CVPR 2024, arXiv 2403.01427; base temperature 2, KD weight 9, CE weight 1: "
-                "sunshangquan/logit-standardization-KD, engine/cfg.py and tools/train.py."
-            ),
-            options=KDOptions(temperature=2.0, alpha=1.0, beta=9.0, standardize=True),
+            citation=f"{_STANDARDIZE}engine/cfg.py: T 2, CE weight 0.1, KD weight 9.",
+            options=KDOptions(temperature=2.0, alpha=0.1, beta=9.0, standardize=True),
             rate=0.4,
+            former=(KDOptions(temperature=2.0, alpha=1.0, beta=9.0, standardize=True),),
+        ),
+        Variant(
+            name="kd-imagenet",
+            title="KD, ImageNet setting",
+            short="KD IN",
+            why="KD as it was published for large images and many classes: T 1, both weights a half.",
+            citation=f"{_MDISTILLER}configs/imagenet/r34_r18/kd.yaml.",
+            options=KDOptions(temperature=1.0, alpha=0.5, beta=0.5),
+            rate=0.4,
+            setting="imagenet",
+        ),
+        Variant(
+            name="dkd-thin",
+            title="DKD, thin teachers",
+            short="DKD thin",
+            why="DKD with weight 2 on the other classes, as published for resnet56 and resnet110 as teachers.",
+            citation=f"{_MDISTILLER}configs/cifar100/dkd/res56_res20.yaml.",
+            options=DKDOptions(non_target=2.0),
+            rate=0.05,
+        ),
+        Variant(
+            name="dkd-standardize",
+            title="DKD, standardised logits",
+            short="DKD std",
+            why="DKD on z-scored logits, with both of its weights nine times as large.",
+            citation=f"{_STANDARDIZE}tools/train.py: T 2, weights 9 and 72.",
+            options=DKDOptions(temperature=2.0, target=9.0, non_target=72.0, standardize=True),
+            rate=0.05,
+        ),
+        Variant(
+            name="dkd-imagenet",
+            title="DKD, ImageNet setting",
+            short="DKD IN",
+            why="DKD as published for ResNet-34 to ResNet-18: T 1, weight 0.5 on the other classes.",
+            citation=f"{_MDISTILLER}configs/imagenet/r34_r18/dkd.yaml.",
+            options=DKDOptions(temperature=1.0, non_target=0.5, warmup=1 / 100),
+            rate=0.05,
+            setting="imagenet",
+        ),
+        Variant(
+            name="dist-imagenet",
+            title="DIST, ImageNet setting",
+            short="DIST IN",
+            why="DIST as published for ImageNet: T 1.",
+            citation="hunto/image_classification_sota, configs/strategies/distill/resnet_dist.yaml.",
+            options=DISTOptions(temperature=1.0),
+            rate=0.025,
+            setting="imagenet",
+        ),
+        Variant(
+            name="nkd-imagenet",
+            title="NKD, ImageNet setting",
+            short="NKD IN",
+            why="NKD as published for ImageNet: T 1, gamma 1.5.",
+            citation="yzd-v/cls_KD, configs/distillers/imagenet/res34_distill_res18_img.py.",
+            options=NKDOptions(temperature=1.0, gamma=1.5),
+            rate=0.2,
+            setting="imagenet",
         ),
     )
 }
 
+PRESETS |= {
+    kind: Preset(
+        kind=kind,
+        title=getattr(options, "title", kind),
+        why=getattr(options, "why", "An objective of an installed package."),
+        citation=getattr(options, "citation", "An installed package."),
+        options=options,
+        rate=getattr(options, "rate", 0.05),
+        setting="none",
+    )
+    for kind, options in _OFFERED.items()
+}
+
+RATES_TO_CHOOSE = frozenset(
+    {
+        *_OFFERED,
+        "mlkd",
+        "nkd",
+        "kd-standardize",
+        "kd-imagenet",
+        "dkd-thin",
+        "dkd-standardize",
+        "dkd-imagenet",
+        "dist-imagenet",
+    }
+)
+"""Methods whose learning rate was not chosen with their present options: their objective's trials had others."""
+
+
+def setting_of(name: str) -> str:
+    """What the options of this preset or variant were published for, in words; "" if nothing is published.
+
+    >>> setting_of("nkd"), setting_of("nkd-imagenet"), setting_of("bickd")
+    ('CIFAR-100', 'ImageNet', '')
+    """
+    found = VARIANTS[name].setting if name in VARIANTS else PRESETS[name].setting
+    return SETTINGS.get(found, "")
+
+
+def methods_text() -> str:
+    """Names of all presets and variants by their setting, for the help of the command line."""
+    names = {
+        setting: [n for n in (*PRESETS, *VARIANTS) if setting_of(n) == setting]
+        for setting in SETTINGS.values()
+    }
+    others = [name for name in PRESETS if not setting_of(name)]
+    published = "; ".join(f"published for {setting}: {', '.join(its)}" for setting, its in names.items())
+    return f"Methods. Options {published}; without published options: {', '.join(others)}."
+
 
 def variant_of(objective: Options) -> Variant | None:
-    """The variant that has these very options, if there is one."""
-    return next((one for one in VARIANTS.values() if one.options == objective), None)
+    """The variant that has these very options, or had them in an earlier version, if there is one."""
+    return next((one for one in VARIANTS.values() if objective in (one.options, *one.former)), None)
+
+
+def title_of(objective: Options) -> str:
+    """What people call this objective: the variant that has these very options, else its preset."""
+    variant = variant_of(objective)
+    return PRESETS[objective.kind].title if variant is None else variant.title
 
 
 def own_rate(objective: Options) -> float:
-    """The learning rate of the variant that has these very options, else of the objective's preset; see `Preset`.
+    """The learning rate of the variant with these options, else of the objective's preset; see `Preset`.
 
     >>> own_rate(KDOptions()), own_rate(DISTOptions(beta=1.0))
     (0.4, 0.025)

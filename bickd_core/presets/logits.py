@@ -43,8 +43,9 @@ class DKDOptions(Options):
     non_target: Weight = Field(
         8.0,
         description=(
-            "Weight of the part among the other classes. Published by pair: 8 for resnet32x4 teachers, 6 for "
-            "wrn-40-2 and vgg13, 2 for resnet56 to resnet20."
+            "Weight of the part among the other classes. Published by pair: 8 for wide teachers (resnet32x4, "
+            "resnet50, and wrn-40-2 to shufflenetv1), 6 for wrn-40-2 to wrn and for vgg13, 2 for thin ones "
+            "(resnet56, resnet110)."
         ),
     )
     warmup: Share = Field(
@@ -77,10 +78,10 @@ class MLKDOptions(Options):
     temperature: Temperature = Field(
         4.0, description="The base temperature; 2, 3, 5 and 6 are always there beside it."
     )
-    alpha: Weight = Field(1.0, description=ALPHA)
-    beta: Weight = Field(1.0, description="Weight of T^2 KL(teacher || student) at each temperature.")
-    lambda_sample: Weight = Field(1.0, description="Weight of the sample-wise Grams (B x B).")
-    lambda_class: Weight = Field(1.0, description="Weight of the class-wise Grams (C x C).")
+    alpha: Weight = Field(0.1, description=ALPHA)
+    beta: Weight = Field(0.9, description="Weight of T^2 KL(teacher || student) at each temperature.")
+    lambda_sample: Weight = Field(0.9, description="Weight of the sample-wise Grams (B x B).")
+    lambda_class: Weight = Field(0.9, description="Weight of the class-wise Grams (C x C).")
     standardize: bool = Field(
         False,
         description="Z-score each sample's logits before the KL; as released, the Grams keep the plain logits.",
@@ -92,10 +93,10 @@ class NKDOptions(Options):
 
     weights: ClassVar = ("alpha", "target", "gamma")
     kind: Literal["nkd"] = "nkd"
-    temperature: Temperature = Field(1.0, description="Temperature T of the non-target part.")
+    temperature: Temperature = Field(3.0, description="Temperature T of the non-target part; 1 on ImageNet.")
     alpha: Weight = Field(1.0, description=ALPHA)
     target: Weight = Field(1.0, description="Weight of the soft target part, always at T = 1.")
-    gamma: Weight = Field(1.5, description="Weight of the non-target part.")
+    gamma: Weight = Field(3.5, description="Weight of the non-target part; 1.5 on ImageNet.")
     standardize: bool = Field(False, description=STANDARDIZE)
 
 

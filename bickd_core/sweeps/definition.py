@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
+from bickd_core.config import Seeds, TrainConfig, one_sentence
 from bickd_core.naming import not_known
 from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, own_rate
-from bickd_core.run_info import NAME, RunError, check_name
-from bickd_core.training.config import Seeds, TrainConfig, one_sentence
+from bickd_core.reading import read_yaml
+from bickd_core.runs.info import NAME, RunError, check_name
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -99,9 +101,10 @@ class Sweep(_Strict):
     methods: tuple[Annotated[Method, BeforeValidator(_method)], ...] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     shared_augmentation: bool = False
-    own_rates: bool = Field(
-        False,
-        description="each method at its preset's learning rate in place of the shared one, where its `train` has no optimizer",
+    own_rates: bool | None = Field(
+        None,
+        description="whether a method without an optimizer in its own `train` takes its preset's learning rate; if not "
+        "given: unless the shared `train` has an optimizer",
     )
     train: dict[str, Any] = Field({}, description="what all runs share: fields of a run's config")
 
@@ -142,11 +145,13 @@ class PlannedRun:
 
 def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     """Its runs in their order: seeds outermost, so that whatever is finished can be compared."""
-    common = []
+    common, own_rates = [], sweep.own_rates
+    if own_rates is None:
+        own_rates = "optimizer" not in sweep.train
     for method in sweep.methods:
         shared = Shared.model_validate({**sweep.train, **method.train})
         settings = {name: getattr(shared, name) for name in shared.model_fields_set}
-        if sweep.own_rates and "optimizer" not in method.train:
+        if own_rates and "optimizer" not in method.train:
             optimizer = shared.optimizer  # type: ignore[attr-defined]
             if optimizer.kind != "sgd":
                 raise ValueError(
@@ -174,6 +179,27 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     return found
 
 
+def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str, Any]:
+    """`train` and `own_rates` of a sweep whose settings were given as flags.
+
+    Args:
+        train: settings that all runs share; its optimizer has an `lr` only if one was given.
+        one_rate: learning rate of all methods; each takes its own if neither says one.
+
+    Raises:
+        ValueError: both say one.
+    """
+    optimizer = dict(train["optimizer"])
+    if one_rate is not None:
+        if "lr" in optimizer:
+            raise ValueError(
+                f"--one-rate {one_rate:g} and --lr {optimizer['lr']:g} both give the learning rate; leave one out."
+            )
+        optimizer["lr"] = one_rate
+    own = optimizer["kind"] == "sgd" and "lr" not in optimizer
+    return {"train": {**train, "optimizer": optimizer}, "own_rates": own}
+
+
 def read_sweep(path: Path) -> Sweep:
     """The sweep in a YAML file.
 
@@ -181,8 +207,10 @@ def read_sweep(path: Path) -> Sweep:
         RunError: there is no such file, or it is no sweep; the message names the field.
     """
     try:
-        return Sweep.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValueError) as error:
+        return Sweep.model_validate(read_yaml(path, aliases=True))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is no sweep that can be run: there is no such file.") from error
+    except ValueError as error:
         said = one_sentence(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
         raise RunError(f"{path} is no sweep that can be run: {said.rstrip('.')}.") from error
 

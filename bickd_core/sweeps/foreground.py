@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bickd_core.run_info import RunError
+from bickd_core.runs.info import RunError
 from bickd_core.sweeps.running import Ended, Sweeping
 
 POLL_SECONDS = 0.5

@@ -14,17 +14,17 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bickd_core.atomic import write_text
+from bickd_core.config import one_sentence
 from bickd_core.geometry import Interval, summarise
 from bickd_core.geometry.proper_scores import nll
-from bickd_core.predictions import Predictions, align
-from bickd_core.run_info import RunInfo
-from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.runs.info import RunInfo
+from bickd_core.runs.library import Library, RunError, RunFolder
+from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.definition import PlannedRun
-from bickd_core.training.config import one_sentence
 from bickd_core.training.start import check_run
 
 TEMPERATURE = 4.0
-"""T of the overlaps; the matched one stands where the mean entropy equals the teacher's at this T."""
+"""T of the overlaps; the matched ones stand where the mean entropy, or each image's, equals the teacher's at this T."""
 
 
 class Result(BaseModel):
@@ -69,6 +69,7 @@ class Result(BaseModel):
     seconds: float
     cpu_seconds: float | None
     teacher_outputs: str = "auto"
+    overlap_per_image: float | None = None
     view_pool: int | None = None
     train_limit: int | None = None
     validation_seed: int = 0
@@ -119,6 +120,7 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         agreement=_figure(figures.agreement),
         overlap=_figure(figures.overlap),
         overlap_matched=_figure(figures.overlap_matched),
+        overlap_per_image=_figure(figures.overlap_per_image),
         score=_figure(figures.score),
         ece=_figure(figures.calibration_error) or 0.0,
         nll=round(float(nll(own.logits, own.labels).mean()), 6),
@@ -181,7 +183,8 @@ def predicted_code(predictions: Predictions) -> str:
 
 
 def _figure(found: Interval | None) -> float | None:
-    return None if found is None else round(found.estimate, 6)
+    """A figure as the formula gives it: older lines hold no correction, and lines must compare."""
+    return None if found is None else round(found.plain, 6)
 
 
 def read_results(path: Path) -> list[Result]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bickd_core.launch.protocol import Launcher
-from bickd_core.runs import Library, RunError, RunFolder
+from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.training.start import check_run, create_run
 

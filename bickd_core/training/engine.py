@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from bickd_core.checkpoints import save_weights
 from bickd_core.data.base import mix64
 from bickd_core.geometry import overlap, softmax
-from bickd_core.predictions import PredictionsError, to_half
-from bickd_core.runs import RunFolder
-from bickd_core.status import Progress
+from bickd_core.runs.checkpoints import save_weights
+from bickd_core.runs.library import RunFolder
+from bickd_core.runs.predictions import NotFiniteError, to_half
+from bickd_core.runs.status import Progress
+from bickd_core.training.divergence import diverged_sentence
 from bickd_core.training.evaluate import predict
 from bickd_core.training.schedule import learning_rate_factor
 from bickd_core.training.setup import Job
@@ -39,6 +40,7 @@ class Runner:
     Args:
         report: gets the progress after every step.
         should_stop: asked before every step; the state is saved before the run is "stopped".
+        on_epoch: called with each line of metrics.jsonl after it was written.
         stop_after: (epoch, step) at which to stop, for tests.
     """
 
@@ -49,9 +51,11 @@ class Runner:
         *,
         report: Callable[[Progress], None] = lambda progress: None,
         should_stop: Callable[[], bool] = lambda: False,
+        on_epoch: Sequence[Callable[[Mapping[str, Any]], None]] = (),
         stop_after: tuple[int, int] | None = None,
     ) -> None:
         self.job, self.run = job, run
+        self._on_epoch = on_epoch
         self.at = load_state(job, run)
         job.ranks.barrier()  # before the first process goes on and saves a later state than the others read
         self.state: Literal["training", "stopped", "finished"] = "training"
@@ -146,6 +150,8 @@ class Runner:
             at.best_accuracy, at.best_epoch = record["validation_accuracy"], at.epoch
             save_weights(job.student, run.best_path, metadata={"epoch": str(at.epoch)})
         run.append_metrics(record)
+        for log in self._on_epoch:
+            log(record)
         extend_trajectory(run, job, at.epoch, logits)
         self._speed = record["images_per_second"]
 
@@ -240,10 +246,9 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
         validation = predict(
             job.student, job.dataset.validation, job.dataset, device=job.hardware.device, features=False
         )
-    except PredictionsError as error:
-        raise TrainingError(
-            f"the student's logits are not finite after epoch {at.epoch + 1}; lower the learning rate."
-        ) from error
+    except NotFiniteError as error:
+        what = f"the student's logits are not finite after epoch {at.epoch + 1}"
+        raise TrainingError(diverged_sentence(what)) from error
     record["validation_accuracy"] = float((validation.predicted == validation.labels).mean())
     if job.teacher_logits is not None:
         record["validation_agreement"] = float(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from bickd_core.runs import Library
-from bickd_core.training.config import TrainConfig
+from bickd_core.config import TrainConfig
+from bickd_core.runs.library import Library
 from bickd_core.training.worker import explain
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def main() -> None:
         print(json.dumps(measure_speed(configs, library, since=since)))
     except Exception as error:
         traceback.print_exc()
-        print(json.dumps({"error": explain(error)}))
+        print(json.dumps({"error": explain(error, "try again")}))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from torch import nn
 
 from bickd_core.data import Dataset, Split
 from bickd_core.data.device import Normaliser
-from bickd_core.predictions import Predictions
-from bickd_core.stages import PROBE_SPLIT, Stages, stage_probe
+from bickd_core.runs.predictions import Predictions
+from bickd_core.runs.stages import PROBE_SPLIT, Stages, stage_probe
 
 
 @torch.no_grad()

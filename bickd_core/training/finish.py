@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 import torch
 
-from bickd_core.card import write_card
-from bickd_core.data import load_dataset
-from bickd_core.layouts import compute_layout
-from bickd_core.models.cost import count_macs, count_parameters, cpu_latency_ms
-from bickd_core.runs import Cost, Library, RunError, RunFolder
+from bickd_core.maps.store import compute_layout
+from bickd_core.models.cost import count_macs, count_parameters, time_pass
+from bickd_core.runs.card import write_card
+from bickd_core.runs.library import Cost, Library, RunError, RunFolder
 from bickd_core.training.evaluate import predict, predict_stages
 from bickd_core.training.hardware import cpu_name
-from bickd_core.training.setup import Job, load_run_model
+from bickd_core.training.setup import Job, load_run_data, load_run_model
 
 
 def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], None]) -> None:
@@ -27,11 +26,7 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
     run.write_stages(predict_stages(job.student, job.dataset, device=job.hardware.device))
     say("measuring parameters, multiply-accumulates and latency")
     info = run.info()
-    run.write_info(
-        info.model_copy(
-            update={"cost": measure(job.student, (info.in_channels, info.image_size, info.image_size))}
-        )
-    )
+    run.write_info(info.model_copy(update={"cost": measure(job.student, info.image_shape)}))
     say("laying out the map")
     compute_layout(library, run, teacher=_teacher(run, library))
     write_card(run, library)
@@ -44,7 +39,7 @@ def add_stages(run: RunFolder) -> None:
         RunError: the run has no weights yet.
     """
     info = run.info()
-    dataset = load_dataset(info.dataset, image_size=info.image_size)
+    dataset = load_run_data(info)
     run.write_stages(predict_stages(load_run_model(run, dataset), dataset))
 
 
@@ -63,12 +58,13 @@ def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
 def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
     """Parameters, multiply-accumulates of one image, and median CPU latencies at batch 1 and 64 on this machine."""
     threads = torch.get_num_threads()
+    one = time_pass(model, shape)
+    batch = time_pass(model, shape, batch_size=64, repeats=5, warmup=1, budget_s=2.0)
     return Cost(
         parameters=count_parameters(model),
         macs=count_macs(model, shape),
-        latency_ms=round(cpu_latency_ms(model, shape), 3),
-        latency_batch_ms=round(
-            cpu_latency_ms(model, shape, batch_size=64, repeats=5, warmup=1, budget_s=2.0), 2
-        ),
+        latency_ms=round(one.milliseconds, 3),
+        latency_batch_ms=round(batch.milliseconds, 2),
+        latency_busy=one.busy or batch.busy,
         latency_cpu=f"{cpu_name()}, {threads} thread{'s' if threads > 1 else ''}",
     )

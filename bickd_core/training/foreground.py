@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bickd_core.runs import Library, RunFolder
+from bickd_core.config import TrainConfig
+from bickd_core.presets import title_of
+from bickd_core.runs.library import Library, RunFolder
+from bickd_core.training.divergence import has_diverged
+from bickd_core.training.rates import rates_sentence
 from bickd_core.training.worker import work_race
 
 
@@ -26,22 +32,46 @@ def follow_race(runs: Sequence[RunFolder], library: Library) -> int:
     outcome: list[str] = []
     worker = threading.Thread(target=lambda: outcome.extend(work_race(runs, library)))
     worker.start()
-    while worker.is_alive():
-        try:
-            worker.join(timeout=0.2)
-        except KeyboardInterrupt:
-            print("stopping after this step; the state is saved ...", file=sys.stderr)
-            for run in runs:
-                run.request_stop()
+    with _terminate_as_interrupt():
+        while worker.is_alive():
+            try:
+                worker.join(timeout=0.2)
+            except KeyboardInterrupt:
+                print("stopping after this step; the state is saved ...", file=sys.stderr)
+                for run in runs:
+                    run.request_stop()
     ended.set()
     watcher.join()
     for run in runs:
         print(_ended(run))
-    halted = [run.key for run in runs if run.resumable]
+    if len(runs) > 1:
+        print(rates_sentence(_by_method(runs)))
+    halted = [run.key for run in runs if run.resumable and not has_diverged(run.status())]
     if halted:
         command = "train" if len(halted) == 1 else "race"
         print(f"to go on: bickd {command} --resume {' '.join(halted)}")
     return 0 if outcome == ["finished"] * len(runs) else 1
+
+
+def _by_method(runs: Sequence[RunFolder]) -> dict[str, TrainConfig]:
+    """The configs of these runs by their methods' titles, with the run's key where two have one."""
+    configs = {run.key: config for run in runs if (config := run.info().config) is not None}
+    titles = {key: title_of(config.objective) for key, config in configs.items()}
+    twice = {title for title in titles.values() if list(titles.values()).count(title) > 1}
+    return {f"{title} ({key})" if title in twice else title: configs[key] for key, title in titles.items()}
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does. Only the main thread may say so; elsewhere nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ended(run: RunFolder) -> str:

@@ -10,10 +10,10 @@ from typing import Literal
 
 import torch
 
+from bickd_core.config import TrainConfig
 from bickd_core.kernels.building import load_kernels
 from bickd_core.launch.slots import available_cores, default_slots
 from bickd_core.models.catalogue import resolve
-from bickd_core.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
 def _kernels(config: TrainConfig, missing: str | None) -> str:
     if config.compile:
         return "kernels by torch.compile"
-    if missing is None and resolve(config.arch).family in ("timm", "own"):
+    if missing is None and resolve(config.arch).family in ("timm", "torchvision", "own"):
         missing = "not a model of ours"
     return "fused kernels" if missing is None else f"torch's kernels ({missing})"
 

@@ -22,7 +22,7 @@ from torch.distributed.rendezvous import rendezvous
 from bickd_core.models.outputs import Outputs
 from bickd_core.training.hardware import Hardware
 
-CONNECT_SECONDS, CONNECT_TRIES = 60.0, 3
+CONNECT_SECONDS, CONNECT_TRIES = 20.0, 6
 WORK_TIMEOUT = timedelta(minutes=30)
 """How long processes wait for each other while they work: torch's default."""
 
@@ -53,13 +53,15 @@ def create_fabric(hardware: Hardware) -> Fabric:
 def join() -> None:
     """Make torchrun's processes one group by gloo, before Fabric does.
 
-    On a busy machine gloo may wait in vain for a connection that was lost while it was made. All processes give such
+    torchrun keeps its store when it starts the processes again after one was lost, with the addresses of the old
+    ones in it; so every start has keys of its own. On a busy machine gloo may wait in vain for a connection that was lost while it was made. All processes give such
     a try up together, after CONNECT_SECONDS, and begin another under a name of its own.
 
     Raises:
         RuntimeError: gloo's, after CONNECT_TRIES.
     """
     store, rank, size = next(iter(rendezvous("env://")))
+    store = dist.PrefixStore(f"start-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     for turn in range(CONNECT_TRIES):
         store.set(f"here-{turn}-{rank}", "")
         store.wait([f"here-{turn}-{other}" for other in range(size)], WORK_TIMEOUT)

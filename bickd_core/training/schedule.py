@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from bickd_core.training.config import SGD, Cosine, Step, TrainConfig
+from bickd_core.config import SGD, Cosine, Step, TrainConfig
 
 
 def learning_rate_factor(schedule: Cosine | Step, progress: float, epochs: int) -> float:

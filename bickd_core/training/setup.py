@@ -10,20 +10,22 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from bickd_core.checkpoints import load_into, read_weights
+from bickd_core.config import TrainConfig, check_alike
 from bickd_core.data import Dataset, load_dataset
 from bickd_core.data.base import Augmentation, content_hash
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
+from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.kernels.norm_relu import fuse
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.models.folding import folded
 from bickd_core.models.outputs import Outputs
-from bickd_core.runs import Library, RunError, RunFolder
-from bickd_core.stages import probe_positions
+from bickd_core.models.renormalised import Renormalised
+from bickd_core.runs.checkpoints import load_into, read_weights
+from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
+from bickd_core.runs.stages import probe_positions
 from bickd_core.training.batches import Batches, Views
 from bickd_core.training.compiling import compiled
-from bickd_core.training.config import TrainConfig, check_alike
 from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
 from bickd_core.training.ranks import Ranks, create_fabric, synchronised, world_size
@@ -110,6 +112,8 @@ def build_race(
         image_size=config.image_size,
         validation_seed=config.validation_seed,
         train_limit=config.train_limit,
+        class_order=config.class_order or "text",
+        resizing=config.resizing,
     )
     train = to_device(dataset.train, hardware.device)
     teacher_run = None if config.teacher is None else library.locate(config.teacher)
@@ -210,16 +214,20 @@ def view_key(
     config: TrainConfig, teacher: RunFolder, dataset: Dataset, hardware: Hardware, names: frozenset[str]
 ) -> ViewKey:
     """All that decides the teacher's outputs on the training views of this config."""
+    info = teacher.info()
+    own = info.preprocessing
     how = dataset.augmentation if config.augment else Augmentation(pad=0, flip=False)
     return ViewKey(
         teacher_sha256=file_sha256(teacher.weights_path),
         data_sha256=content_hash(dataset.train),
-        arch=teacher.info().arch,
+        arch=info.arch,
         pad=how.pad,
         flip=how.flip,
         seed=config.seeds.augmentation if config.augment else 0,
-        mean=dataset.mean,
-        std=dataset.std,
+        mean=dataset.mean if own is None else own.mean,
+        std=dataset.std if own is None else own.std,
+        channel_order="rgb" if own is None else own.channel_order,
+        input_size=(own and own.input_size) or dataset.image_size,
         names=("logits", *sorted(names)),
         precision=hardware.precision,
         teacher=teacher.key,
@@ -251,8 +259,25 @@ def epochs_before(config: TrainConfig, library: Library) -> int:
     return epochs
 
 
+def load_run_data(info: RunInfo) -> Dataset:
+    """The data of a run as it saw them: size, order of the classes, how images became square.
+
+    Raises:
+        ValueError: they are not there, or cannot be used.
+    """
+    return load_dataset(
+        info.dataset,
+        image_size=info.image_size,
+        class_order=info.class_order or "text",
+        resizing=info.resizing,
+    )
+
+
 def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
     """The model of a finished run with its last weights, checked against the data it is to be used on.
+
+    Its inputs are to be normalised by the data's own statistics, as those of every model here; where the run
+    recorded another preprocessing, the model changes them itself.
 
     Raises:
         RunError: the run has no weights yet, or its classes or channels are not those of the data.
@@ -260,14 +285,37 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
     info = run.info()
     if not run.weights_path.exists():
         raise RunError(f"run '{run.key}' has no weights yet; finish it first.")
+    if not run.holds("model.safetensors"):
+        raise RunError(
+            f"run '{run.key}': model.safetensors is a link or a folder; put the file itself there."
+        )
     if (info.num_classes, info.in_channels) != (dataset.num_classes, dataset.in_channels):
         raise RunError(
             f"run '{run.key}' was made for {info.num_classes} classes and {info.in_channels} channels, and "
             f"{dataset.name} has {dataset.num_classes} and {dataset.in_channels}; choose a run on this data."
         )
-    model = create_model(info.arch, num_classes=info.num_classes, in_channels=info.in_channels)
+    model = create_model(info.arch, num_classes=info.num_classes, in_channels=dataset.in_channels)
     load_into(model, read_weights(run.weights_path), name=info.arch)
-    return model
+    return renormalised(model, info.preprocessing, dataset)
+
+
+def renormalised(model: nn.Module, own: Preprocessing | None, dataset: Dataset) -> nn.Module:
+    """The model behind its own preprocessing, for inputs that are normalised by the data's statistics."""
+    if own is None:
+        return model
+    bgr = own.channel_order == "bgr"
+    size = None if own.input_size == dataset.image_size else own.input_size
+    if (own.mean, own.std, bgr, size) == (dataset.mean, dataset.std, False, None):
+        return model
+    return Renormalised(
+        model,
+        mean=dataset.mean,
+        std=dataset.std,
+        own_mean=own.mean,
+        own_std=own.std,
+        bgr=bgr,
+        size=size,
+    )
 
 
 def freeze(model: nn.Module) -> nn.Module:

@@ -7,11 +7,27 @@ import importlib.metadata
 import platform
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bickd_core.data.registry import checked_size, dataset_info, short_name
+from bickd_core.config import RESIZING, TrainConfig
+from bickd_core.data.class_order import ClassOrder
+from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.registry import DatasetInfo, check_resizing, checked_size, dataset_info, short_name
+from bickd_core.data.resizing import DEFAULT
 from bickd_core.models.catalogue import resolve
-from bickd_core.runs import Library, RunError, RunFolder, RunInfo, Source, TeacherRef
-from bickd_core.training.config import TrainConfig
+from bickd_core.models.own import check_allowed, is_own
+from bickd_core.runs.library import (
+    Library,
+    RunError,
+    RunFolder,
+    RunInfo,
+    Source,
+    TeacherRef,
+    with_a_free_name,
+)
+
+if TYPE_CHECKING:
+    from bickd_core.data.base import Dataset
 
 
 def create_run(
@@ -23,25 +39,46 @@ def create_run(
         ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that is taken.
     """
     info = check_run(config, library)
-    named = {"name": name or library.free_name(default_name(info.config or config)), "title": title}
     library.sweep_unfinished()
-    return RunFolder.create(library.own, info.model_copy(update=named))
+
+    def make() -> RunFolder:
+        chosen = name or library.free_name(default_name(info.config or config))
+        return RunFolder.create(library.own, info.model_copy(update={"name": chosen, "title": title}))
+
+    return make() if name else with_a_free_name(make)
 
 
 def check_run(config: TrainConfig, library: Library) -> RunInfo:
     """The checks of `create_run`, and what its run.yaml would hold but for the name; nothing is made."""
+    if config.batch_size < 2:
+        raise RunError(
+            f"`batch_size` must be at least 2, got {config.batch_size}: batch norm takes its mean and deviation from the "
+            "images of a batch; raise it."
+        )
     config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
+    if data.all_test:
+        raise RunError(
+            f"all images of {data.name} are test images, so nothing can be trained on them; choose data with a train part."
+        )
     config = config.model_copy(update={"dataset": data.name})
+    name = config.extends or config.teacher
+    before = None if name is None else library.locate(name)
+    order = class_order(data, config.class_order, before)
+    config = config.model_copy(update={"class_order": order, **resizing(data, config, before)})
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_reference(library.locate(config.teacher), data.name, size)
+        taught_by = library.locate(config.teacher)
+        teacher = teacher_reference(taught_by, data.name, size)
+        if is_own(taught_by.info().arch or ""):
+            check_allowed(taught_by.info().arch)
         config = config.model_copy(update={"teacher": teacher.key})
+    preprocessing = None
     if config.extends is not None:
-        config = config.model_copy(
-            update={"extends": _extended(library.locate(config.extends), config, size)}
-        )
+        extended = library.locate(config.extends)
+        config = config.model_copy(update={"extends": _extended(extended, config, size)})
+        preprocessing = extended.info().preprocessing
     return RunInfo(
         name="",
         role=config.role,
@@ -50,6 +87,8 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         image_size=size,
         in_channels=data.in_channels,
         num_classes=data.num_classes,
+        class_order=order,
+        preprocessing=preprocessing,
         config=config,
         teacher=teacher,
         extends=config.extends,
@@ -58,14 +97,77 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
     )
 
 
-def teacher_reference(run: RunFolder, dataset: str, size: int) -> TeacherRef:
-    """Name a finished run as a teacher, or say why it cannot be one."""
+def class_order(
+    data: DatasetInfo, requested: ClassOrder | None, before: RunFolder | None
+) -> ClassOrder | None:
+    """The order of the classes to note in run.yaml; None where their names leave no choice.
+
+    Args:
+        requested: what the config asks for, if anything.
+        before: the run that is extended, or the teacher: both have the same columns as the new run.
+
+    Raises:
+        RunError: another order than theirs is requested.
+    """
+    if not data.natural:
+        return None
+    if before is None:
+        return requested or "natural"
+    theirs: ClassOrder = before.info().class_order or "text"
+    if requested not in (None, theirs):
+        raise RunError(
+            f"run '{before.key}' has its classes in the order '{theirs}', and '{requested}' was asked for; "
+            "leave `class_order` out, or choose a run with that order."
+        )
+    return theirs
+
+
+def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -> dict[str, Any]:
+    """The fields of the config that say how images become square; None for those of the default.
+
+    Args:
+        before: the run that is extended, or the teacher: both have seen the same images as the new run is to see.
+
+    Raises:
+        ValueError: another way than theirs is requested, or one that the data do not allow.
+    """
+    requested = {name: getattr(config, name) for name in RESIZING if getattr(config, name) is not None}
+    if before is None:
+        chosen = config.resizing
+    else:
+        chosen = before.info().resizing
+        other = next((name for name, value in requested.items() if value != getattr(chosen, name)), None)
+        if other is not None:
+            raise RunError(
+                f"run '{before.key}' has images {chosen.words}, and `{other}` {requested[other]} was asked for; leave it "
+                "out, or choose a run whose images were made that way."
+            )
+    check_resizing(data, chosen)
+    return {
+        name: None if getattr(chosen, name) == getattr(DEFAULT, name) else getattr(chosen, name)
+        for name in RESIZING
+    }
+
+
+def teacher_reference(run: RunFolder, dataset: str, size: int, *, teaches: bool = True) -> TeacherRef:
+    """Name a finished run as a teacher, or say why it cannot be one.
+
+    Args:
+        teaches: whether something is to be trained by it; otherwise predictions suffice, for comparing.
+    """
     info = run.info()
+    if info.source.predictions_only and teaches:
+        raise RunError(
+            f"teacher '{run.key}' has predictions alone and no weights, so nothing can be trained by it; choose a run with "
+            "weights, or import the network's weights."
+        )
     if (info.dataset, info.image_size) != (dataset, size):
         raise RunError(
             f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels and the student is "
             f"to learn {dataset} at {size}; choose a teacher on the same data."
         )
+    if info.source.predictions_only:
+        return TeacherRef(key=run.key)
     if not run.weights_path.exists():
         raise RunError(f"teacher '{run.key}' has no weights yet; finish it first.")
     return TeacherRef(key=run.key, weights_sha256=file_sha256(run.weights_path))
@@ -104,8 +206,26 @@ def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
         run.write_info(info.model_copy(update={"data_content": content}))
 
 
+def record_preprocessing(run: RunFolder, dataset: Dataset) -> None:
+    """Note in run.yaml what the network's inputs are, where that is not there yet."""
+    info = run.info()
+    if info.preprocessing is None:
+        run.write_info(info.model_copy(update={"preprocessing": preprocessing_of(info, dataset)}))
+
+
+def preprocessing_of(info: RunInfo, dataset: Dataset) -> Preprocessing:
+    """What the network's inputs are: as recorded, with what older runs left out, which is the data's own."""
+    if info.preprocessing is not None:
+        size = info.preprocessing.input_size or dataset.image_size
+        return info.preprocessing.model_copy(update={"input_size": size})
+    own = {"name": "data", "mean": dataset.mean, "std": dataset.std, "input_size": dataset.image_size}
+    return Preprocessing.model_validate({**own, **info.resizing.model_dump()})
+
+
 def check_same_data(info: RunInfo, content: str | None, library: Library) -> None:
-    """Refuse images that are others than those of the teacher or of the run that is extended; older runs do not tell.
+    """Refuse images that are others than those of the teacher or of the run that is extended.
+
+    Older runs do not tell, nor do those whose images have another size or became square in another way.
 
     Raises:
         RunError: which run had other images.
@@ -115,7 +235,10 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
         ("run", info.extends, "start a new run that extends none"),
     )
     for what, key, instead in before:
-        if key and library.locate(key).info().data_content not in (None, content):
+        if not key:
+            continue
+        theirs = library.locate(key).info()
+        if theirs.prepared == info.prepared and theirs.data_content not in (None, content):
             raise RunError(
                 f"the images in {info.dataset} are others than those of {what} '{key}'; put them back as they were, "
                 f"or {instead}."

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import torch
 
 from bickd_core.atomic import write_bytes
-from bickd_core.runs import RunFolder
+from bickd_core.file_sizes import out_of_memory
+from bickd_core.runs.checkpoints import DAMAGE, check_archive
+from bickd_core.runs.library import RunFolder
 from bickd_core.training.setup import Job
 
 
@@ -52,13 +54,27 @@ def load_state(job: Job, run: RunFolder) -> Position:
     """
     if not run.resume_path.exists():
         return Position()
-    try:
-        state = torch.load(run.resume_path, map_location=job.hardware.device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    content = run.resume_path.read_bytes()
+    try:  # on the CPU: what the device has to say is not the file's fault
+        check_archive(io.BytesIO(content))
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        parts = [state[name] for name in ("student", "optimizer", "objective")]
+        position = Position(**state["position"])
+    except (pickle.UnpicklingError, AttributeError, *DAMAGE) as error:
+        if out_of_memory(error):
+            raise
         raise TrainingError(
             "resume/state.pt is damaged and the run cannot go on from it; delete that file to start from the beginning."
         ) from error
-    job.student.load_state_dict(state["student"])
-    job.optimizer.load_state_dict(state["optimizer"])
-    job.objective.load_state_dict(state["objective"])
-    return Position(**state["position"])
+    try:
+        job.student.load_state_dict(parts[0])
+        job.optimizer.load_state_dict(parts[1])
+        job.objective.load_state_dict(parts[2])
+    except Exception as error:  # torch raises a dozen types for a state that is not what it saved
+        if out_of_memory(error):
+            raise
+        raise TrainingError(
+            "resume/state.pt does not fit this run, so the run cannot go on from it; delete that file to start from the "
+            "beginning."
+        ) from error
+    return position

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bickd_core.training.divergence import diverged_sentence
 from bickd_core.training.state import Position, TrainingError
 
 STEPS_ON_GPU = 50
@@ -68,9 +69,7 @@ class Tally:
                     for name, figure in figures.items()
                     if name.startswith(TERM)
                 )
-                raise TrainingError(
-                    f"the loss is not finite in epoch {self._at.epoch + 1}, step {step + 1} ({parts}); "
-                    "lower the learning rate or the weight of that term."
-                )
+                what = f"the loss is not finite in epoch {self._at.epoch + 1}, step {step + 1} ({parts})"
+                raise TrainingError(diverged_sentence(what))
             for name, figure in figures.items():
                 self._at.sums[name] = self._at.sums.get(name, 0.0) + figure

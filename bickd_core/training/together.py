@@ -1,4 +1,4 @@
-"""One run by several processes: `torchrun ... -m bickd_core.cli train --name NAME ...`.
+"""One run by several processes: `torchrun ... -m bickd_cli.main train --name NAME ...`.
 
 The first process is the run's worker: it holds the lock, writes every file and decides on a stop. The others take
 their part of each batch. When one is lost, torchrun ends the rest and starts all again (`--max-restarts`), and the
@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import time
 
-from bickd_core.runs import Library, RunError, RunFolder
-from bickd_core.training.config import TrainConfig
+from bickd_core.config import TrainConfig
+from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.training.start import check_run, create_run
 
 WAIT_SECONDS = 60.0

@@ -39,7 +39,7 @@ class ViewKey:
     """All that decides a teacher's outputs on the views of a training split.
 
     teacher_sha256: of the weights file. data_sha256: of images, labels and ids of the training split. pad,
-    flip, seed: the augmentation. mean, std: of the normalisation. names: which outputs. precision: of the
+    flip, seed: the augmentation. mean, std, channel_order, input_size: of the teacher's inputs. names: which outputs. precision: of the
     pass. way: of the pass, where it changes bits. teacher, dataset: for people, and not part of the key.
     """
 
@@ -53,6 +53,8 @@ class ViewKey:
     std: tuple[float, ...]
     names: tuple[str, ...]
     precision: str
+    channel_order: str = "rgb"
+    input_size: int = 0
     teacher: str = ""
     dataset: str = ""
     way: str = "batch norms folded"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import signal
 import sys
 import threading
 import time
@@ -22,11 +23,13 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from bickd_core.config import TrainConfig, one_sentence
+from bickd_core.disk import explain_os_error
+from bickd_core.file_sizes import out_of_memory
 from bickd_core.launch.slots import wait_for_slot
-from bickd_core.runs import Library, RunError, RunFolder
-from bickd_core.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
-from bickd_core.training.config import TrainConfig, one_sentence
-from bickd_core.training.start import file_sha256, settle_data
+from bickd_core.runs.library import Library, RunError, RunFolder
+from bickd_core.runs.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
+from bickd_core.training.start import file_sha256, record_preprocessing, settle_data
 
 if TYPE_CHECKING:
     from bickd_core.training.setup import Job
@@ -119,13 +122,21 @@ def work(run: RunFolder, library: Library, *, slots: int | None = None) -> State
     return work_race([run], library, slots=slots)[0]
 
 
-def work_race(runs: Sequence[RunFolder], library: Library, *, slots: int | None = None) -> list[State]:
+def work_race(
+    runs: Sequence[RunFolder],
+    library: Library,
+    *,
+    slots: int | None = None,
+    leave: Callable[[], bool] = lambda: False,
+) -> list[State]:
     """Take runs that share their batches to their ends, step by step side by side; the state of each.
 
     What stops or fails one of them leaves the others at work. They hold one place in the queue.
+
+    leave: asked before every step; all runs are saved and stopped when it says so.
     """
     with ExitStack() as stack:
-        entrants = [entrant for run in runs if (entrant := _enter(run, stack)) is not None]
+        entrants = [entrant for run in runs if (entrant := _enter(run, stack, leave)) is not None]
         if entrants:
             try:
                 if stack.enter_context(wait_for_slot(library.own, _all_stopped(entrants), slots=slots)):
@@ -134,7 +145,7 @@ def work_race(runs: Sequence[RunFolder], library: Library, *, slots: int | None 
                 traceback.print_exc()
                 for entrant in entrants:
                     if entrant.state is None:
-                        entrant.end("failed", error=explain(error))
+                        entrant.end("failed", error=explain(error, logged=True))
                 if not isinstance(error, Exception):
                     raise
             for entrant in entrants:
@@ -151,7 +162,11 @@ class Entrant:
     run: RunFolder
     reporter: Reporter
     lock: FileLock
+    leave: Callable[[], bool]
     state: State | None = None
+
+    def should_stop(self) -> bool:
+        return self.leave() or self.run.stop_requested()
 
     def end(self, state: State, *, error: str = "") -> None:
         if state != "failed":
@@ -161,7 +176,7 @@ class Entrant:
         self.lock.release()
 
 
-def _enter(run: RunFolder, stack: ExitStack) -> Entrant | None:
+def _enter(run: RunFolder, stack: ExitStack, leave: Callable[[], bool]) -> Entrant | None:
     """Take the run's lock; None where there is nothing to do for this worker."""
     try:
         lock = stack.enter_context(FileLock(run.lock_path, timeout=0, thread_local=False))
@@ -171,12 +186,18 @@ def _enter(run: RunFolder, stack: ExitStack) -> Entrant | None:
     if _status_before(run).state == "finished":
         print(f"run '{run.path.name}' is finished; there is nothing to do.", file=sys.stderr)
         return None
-    run.sweep_temporary()
-    return Entrant(run, Reporter(run), lock)
+    run.sweep_temporary()  # before the reporter writes temporary files of its own
+    entrant = Entrant(run, Reporter(run), lock, leave)
+    try:
+        run.refuse_links()
+    except RunError as error:
+        entrant.end("failed", error=str(error))
+        return None
+    return entrant
 
 
 def _all_stopped(entrants: list[Entrant]) -> Callable[[], bool]:
-    return lambda: all(entrant.run.stop_requested() for entrant in entrants)
+    return lambda: all(entrant.should_stop() for entrant in entrants)
 
 
 def _train(entrants: list[Entrant], library: Library) -> None:
@@ -185,8 +206,10 @@ def _train(entrants: list[Entrant], library: Library) -> None:
             entrant.reporter.running(words)
 
     say("loading data and models")
+    from bickd_core.data.class_order import classes_sentence
     from bickd_core.training.engine import Runner
     from bickd_core.training.finish import finish
+    from bickd_core.training.loggers import start_loggers
     from bickd_core.training.race import lanes_for, race
     from bickd_core.training.setup import build_race
 
@@ -194,6 +217,10 @@ def _train(entrants: list[Entrant], library: Library) -> None:
     jobs = build_race(configs, library, say)
     for entrant in entrants:
         settle_data(entrant.run, jobs[0].dataset.content, library)
+        if jobs[0].ranks.first:
+            record_preprocessing(entrant.run, jobs[0].dataset)
+    if jobs[0].dataset.content is not None:  # data of one's own
+        print(classes_sentence(jobs[0].dataset, configs[0].class_order), flush=True)
     print(jobs[0].hardware.reason, flush=True)
     for entrant, job in zip(entrants, jobs, strict=True):
         entrant.reporter.device(job.hardware.reason)
@@ -202,7 +229,11 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
     def runner(entrant: Entrant, job: Job) -> Runner:
         return Runner(
-            job, entrant.run, report=entrant.reporter.progress, should_stop=entrant.run.stop_requested
+            job,
+            entrant.run,
+            report=entrant.reporter.progress,
+            should_stop=entrant.should_stop,
+            on_epoch=start_loggers(entrant.run) if job.ranks.first else (),
         )
 
     def ended(entrant: Entrant, job: Job, state: State) -> None:
@@ -217,7 +248,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
     race(
         makers,
         enders,
-        lambda number, error: entrants[number].end("failed", error=explain(error)),
+        lambda number, error: entrants[number].end("failed", error=explain(error, logged=True)),
         lanes=lanes,
     )
 
@@ -236,22 +267,27 @@ def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
     return info.config
 
 
-_NO_MEMORY = ("out of memory", "can't allocate memory")
+def explain(error: BaseException, then: str = "resume the run", *, logged: bool = False) -> str:
+    """What went wrong, in one sentence for a person.
 
-
-def explain(error: BaseException) -> str:
-    """What went wrong, in one sentence for a person."""
+    Args:
+        then: what to do once a disk that refused is mended.
+        logged: whether the run's log holds the whole message; the sentence then says so.
+    """
     if isinstance(error, ValidationError):
         return one_sentence(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full; free some space and resume the run, nothing finished was lost."
-    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY):
+    if isinstance(error, OSError) and error.errno and error.errno != errno.ENOMEM:
+        return explain_os_error(error, then)
+    if out_of_memory(error):
         return "out of memory; lower the batch size or choose a smaller model, then resume."
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "the worker was interrupted; resume the run to go on."
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     known = isinstance(error, ValueError) or type(error).__name__ == "TrainingError"
-    return first if known else f"{type(error).__name__}: {first} (the whole message is in the run's log)."
+    if known:
+        return first
+    where = "the whole message is in the run's log" if logged else "this was not expected; please report it"
+    return f"{type(error).__name__}: {first} ({where})."
 
 
 def main() -> None:
@@ -267,7 +303,18 @@ def main() -> None:
             sys.exit(f"{folder} is no run folder: it has no run.yaml.")
     library = Library(shelf=arguments.shelf, own=arguments.own)
     runs = [RunFolder(folder, key=folder.name) for folder in arguments.runs]
-    sys.exit(0 if set(work_race(runs, library)) <= {"finished", "stopped"} else 1)
+    terminated = threading.Event()
+
+    def terminate(*_: object) -> None:
+        """Save and leave, as a machine that shuts down asks for; a second signal ends the process at once."""
+        terminated.set()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, terminate)
+    states = set(work_race(runs, library, leave=terminated.is_set))
+    if terminated.is_set() and states != {"finished"}:
+        sys.exit(128 + signal.SIGTERM)  # a launcher takes this for a lost worker, and starts another
+    sys.exit(0 if states <= {"finished", "stopped"} else 1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
 from bickd_viz.charts.plot import Plot
 from bickd_viz.charts.pulls import pull_matrix
 from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
-from bickd_viz.charts.sharpness import Curve, sharpness_curves, sharpness_plot
+from bickd_viz.charts.sharpness import Curve, sharpness_curves, sharpness_plot, with_point
 from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.charts.training import Line, loss_terms, metric_lines, term_colour
 from bickd_viz.charts.whisker_html import whisker_html
@@ -63,4 +63,5 @@ __all__ = [
     "whisker_html",
     "whisker_rows",
     "who_is_right",
+    "with_point",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, short, text_width, tick_text
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
 
@@ -55,10 +56,15 @@ def leakage_ranking(
         tickvals=ticks,
         ticktext=tick_text(ticks, "number"),
         tickfont=dict(color=theme.muted),
-        title=dict(text=x_title, standoff=4),
+        title=dict(text=plotly_text(x_title), standoff=4),
         showgrid=not single,
     )
-    fig.update_yaxes(range=[len(ranked) - 0.4, -0.6], tickvals=rows, ticktext=names, ticklabelstandoff=6)
+    fig.update_yaxes(
+        range=[len(ranked) - 0.4, -0.6],
+        tickvals=rows,
+        ticktext=[plotly_text(name) for name in names],
+        ticklabelstandoff=6,
+    )
     fig.update_yaxes(tickfont=dict(size=LABEL_SIZE))
     return fig
 
@@ -129,7 +135,10 @@ def _range(
 
 
 def _hover(style: ModelStyle, values: np.ndarray, ranked, class_names, x_title: str) -> list[str]:
-    return [f"<b>{class_names[c]}</b><br>{style.name} {x_title} {values[c]:.3f}" for c in ranked]
+    return [
+        f"<b>{plotly_text(class_names[c])}</b><br>{plotly_text(style.name)} {plotly_text(x_title)} {values[c]:.3f}"
+        for c in ranked
+    ]
 
 
 def _bars(fig, style, values, ranked, class_names, x_title, theme: Theme) -> None:
@@ -181,7 +190,7 @@ def _dots(fig, models, tables, limits, ranked, class_names, x_title, theme: Them
                 x=[float(values[c]) for c in ranked],
                 y=list(range(len(ranked))),
                 error_x=whiskers,
-                name=style.name,
+                name=plotly_text(style.name),
                 mode="markers",
                 cliponaxis=False,
                 marker=dict(

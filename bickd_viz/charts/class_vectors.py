@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, faded, layout_defaults
 
@@ -57,14 +58,14 @@ def class_vectors(
         fig.add_annotation(
             x=0.8 * np.cos(at),
             y=0.8 * np.sin(at),
-            text=f"{reference[0]} {np.degrees(at):.0f}°",
+            text=f"{plotly_text(reference[0])} {np.degrees(at):.0f}°",
             showarrow=False,
             xanchor="left" if inner else "right",
             xshift=10 if inner else -10,
             font=dict(size=TEXT_SIZE, color=theme.muted),
         )
     fig.update_xaxes(range=[-0.32, 1.3], visible=False, constrain="domain")
-    fig.update_yaxes(range=[-0.16, 1.16], visible=False, scaleanchor="x", scaleratio=1)
+    fig.update_yaxes(range=[-0.26, 1.2], visible=False, scaleanchor="x", scaleratio=1)
     return fig
 
 
@@ -94,7 +95,7 @@ def _name(fig: go.Figure, x: float, y: float, name: str, theme: Theme, below: bo
     fig.add_annotation(
         x=x,
         y=y,
-        text=f"<b>{name}</b>",
+        text=f"<b>{plotly_text(name)}</b>",
         showarrow=False,
         yanchor="top" if below else "bottom",
         yshift=-10 if below else 10,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from bickd_viz.charts.lines import EndLabel, end_labels
 from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LIGHT, ModelStyle, Theme, layout_defaults
 
@@ -39,12 +40,12 @@ def spectrum(
             go.Scatter(
                 x=np.arange(1, len(values) + 1),
                 y=drawn.astype(np.float32),
-                name=style.name,
+                name=plotly_text(style.name),
                 mode="lines+markers" if len(values) <= 20 else "lines",
                 line=dict(color=style.colour, width=2),
                 marker=dict(color=style.colour, symbol=style.symbol, size=6),
                 customdata=values.astype(np.float32),
-                hovertemplate=f"<b>{style.name}</b> %{{customdata:.3g}}<br>eigenvalue %{{x}}<extra></extra>",
+                hovertemplate=f"<b>{plotly_text(style.name)}</b> %{{customdata:.3g}}<br>eigenvalue %{{x}}<extra></extra>",
             )
         )
     low, high = np.log10(min(lows)) - 0.1, np.log10(max(highs)) + 0.1
@@ -85,11 +86,13 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
         notes = [f"{v:.3g}, eigenvalue {k}" for k, v in enumerate(values.tolist(), 1)]
         series.append(Series(style.name, style.colour, "line", np.arange(1, len(values) + 1), heights, notes))
     low, high = float(np.log10(min(lows)) - 0.1), float(np.log10(max(highs)) + 0.1)
-    powers = list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
+    marks = _powers(low, high)
     across = nice_ticks(1, longest, most=6)
     return Plot(
         Axis(0.5, longest + 0.5, across, tick_text(across, "number"), "eigenvalue, by size"),
-        Axis(low, high, powers, [f"{10.0**k:g}" for k in powers], grid=True),
+        Axis(
+            low, high, [float(np.log10(mark)) for mark in marks], [f"{mark:g}" for mark in marks], grid=True
+        ),
         series,
         height=height,
         names="ends",
@@ -103,3 +106,18 @@ def _falling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, dtype=np.float64).ravel()
     values = np.sort(values[np.isfinite(values)])[::-1]
     return values, np.maximum(values, max(values[0], 1e-12) * 1e-4) if len(values) else values
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Powers of ten from 10^low to 10^high; with their multiples by 2 and 5 where there are fewer than two.
+
+    >>> _powers(-1.2, 0.3), _powers(-0.5, 0.4)
+    ([0.1, 1.0], [0.5, 1.0, 2.0])
+    """
+    tens = [10.0**k for k in range(int(np.floor(low)), int(np.ceil(high)) + 1)]
+    for factors in ((1,), (1, 2, 5)):
+        marks = [round(factor * ten, 12) for ten in tens for factor in factors]
+        marks = [mark for mark in marks if low <= np.log10(mark) <= high]
+        if len(marks) > 1:
+            break
+    return marks

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, faded, layout_defaults
 
@@ -91,14 +92,14 @@ def probability_histogram(
             go.Scatter(
                 x=edges.astype(np.float32),
                 y=shown.astype(np.float32),
-                name=sample.name,
+                name=plotly_text(sample.name),
                 mode="lines",
                 line=dict(color=sample.colour, width=2, shape="hv"),
                 fill="tozeroy",
                 fillcolor=faded(sample.colour, 0.16),
                 customdata=steps,
                 hovertemplate=(
-                    f"<b>{sample.name}</b> %{{customdata}} samples<br>from %{{x:.2f}} on<extra></extra>"
+                    f"<b>{plotly_text(sample.name)}</b> %{{customdata}} samples<br>from %{{x:.2f}} on<extra></extra>"
                 ),
             )
         )
@@ -106,7 +107,7 @@ def probability_histogram(
         range=[0, 1],
         tickvals=[0, 0.25, 0.5, 0.75, 1],
         ticktext=["0", "0.25", "0.5", "0.75", "1"],
-        title=dict(text=x_title, standoff=4),
+        title=dict(text=plotly_text(x_title), standoff=4),
         tickfont=dict(color=theme.muted),
     )
     fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
@@ -126,7 +127,12 @@ def probability_histogram(
 
 
 def probability_plot(
-    samples: Sequence[Sample], *, bins: int = 25, x_title: str = "probability", height: int = 220
+    samples: Sequence[Sample],
+    *,
+    bins: int = 25,
+    x_title: str = "probability",
+    height: int = 220,
+    nouns: str = "images",
 ) -> Plot:
     """`probability_histogram` with logarithmic counts for the light canvas."""
     edges, tables = probability_counts(samples, bins)
@@ -134,7 +140,7 @@ def probability_plot(
     series = []
     for sample, counts in zip(samples, tables, strict=True):
         notes = [
-            f"{n:,} images, {a:.2f} to {b:.2f}"
+            f"{n:,} {nouns}, {a:.2f} to {b:.2f}"
             for n, a, b in zip(counts.tolist(), edges, edges[1:], strict=False)
         ]
         heights = np.log10(np.maximum(_steps(counts), 0.5))
@@ -203,11 +209,11 @@ def angles(
             go.Scatter(
                 x=edges.astype(np.float32),
                 y=share.astype(np.float32),
-                name=style.name,
+                name=plotly_text(style.name),
                 mode="lines",
                 line=dict(color=style.colour, width=2, shape="hv"),
                 hovertemplate=(
-                    f"<b>{style.name}</b> %{{y:.1%}} of pairs<br>from %{{x:.0f}}° on<extra></extra>"
+                    f"<b>{plotly_text(style.name)}</b> %{{y:.1%}} of pairs<br>from %{{x:.0f}}° on<extra></extra>"
                 ),
             )
         )

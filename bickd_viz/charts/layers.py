@@ -11,6 +11,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import text_width
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
 
@@ -41,7 +42,7 @@ def layer_matrix(
     layout_defaults(fig, theme, height=height, left=left, right=6, top=46, bottom=50)
     titles = [
         [
-            f"<b>{row}</b> of the teacher × <b>{column}</b><br>{words}"
+            f"<b>{plotly_text(row)}</b> of the teacher × <b>{plotly_text(column)}</b><br>{words}"
             for column, words in zip(columns, line, strict=True)
         ]
         for row, line in zip(rows, hover, strict=True)
@@ -79,18 +80,18 @@ def layer_matrix(
     fig.update_xaxes(
         side="top",
         tickvals=list(range(len(columns))),
-        ticktext=list(columns),
+        ticktext=[plotly_text(name) for name in columns],
         tickfont=dict(size=TEXT_SIZE),
-        title=dict(text=x_title, standoff=4),
+        title=dict(text=plotly_text(x_title), standoff=4),
         tickangle=0,
         range=[-0.5, len(columns) - 0.5],
     )
     fig.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=list(rows),
+        ticktext=[plotly_text(name) for name in rows],
         tickfont=dict(size=LABEL_SIZE),
         range=[len(rows) - 0.5, -0.5],
-        title=dict(text=y_title, standoff=4),
+        title=dict(text=plotly_text(y_title), standoff=4),
         ticklabelstandoff=4,
     )
     return fig

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import keep_apart, short, text_width
 from bickd_viz.theme import LABEL_SIZE, Theme, legend_below
 
@@ -50,7 +51,7 @@ def end_labels(
             xshift=6,
             y=place,
             yanchor="middle",
-            text=short(label.name, 22),
+            text=plotly_text(short(label.name, 22)),
             showarrow=False,
             font=dict(size=LABEL_SIZE, color=label.colour),
         )

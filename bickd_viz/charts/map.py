@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import LIGHT, Theme, colour_bar, layout_defaults, legend_below
 
 WEBGL_ABOVE = 1000  # points
@@ -170,7 +171,7 @@ def _hover_text(ids, labels, predicted, reference, names, displacement) -> np.nd
     """One line or more a sample: true class, predicted class, the teacher's, displacement, id."""
 
     def name(c: int) -> str:
-        return str(names[c]) if 0 <= c < len(names) else str(c)
+        return plotly_text(names[c]) if 0 <= c < len(names) else str(c)
 
     lines = []
     for i, sample in enumerate(ids):
@@ -183,7 +184,7 @@ def _hover_text(ids, labels, predicted, reference, names, displacement) -> np.nd
             parts.append(f"teacher {name(int(reference[i]))}")
         if displacement is not None:
             parts.append(f"displacement {float(displacement[i]):.3f}")
-        lines.append("<br>".join([*parts, f"id {sample}"]))
+        lines.append("<br>".join([*parts, f"id {plotly_text(sample)}"]))
     return np.array(lines, dtype=object)
 
 
@@ -211,7 +212,10 @@ def _points(kind, points, ids, hover, group: _Group, theme, size, opacity, is_qu
         opacity=opacity if is_quiet else 1 if group.raised else 0.75,
     )
     return kind(
-        name=group.name, marker=marker, showlegend=not is_quiet, **_common(points, ids, hover, group.mask)
+        name=plotly_text(group.name),
+        marker=marker,
+        showlegend=not is_quiet,
+        **_common(points, ids, hover, group.mask),
     )
 
 

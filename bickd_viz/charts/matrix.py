@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width, tick_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
 
@@ -116,9 +117,10 @@ def matrix_figure(
     # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the names.
     pairs = None
     if count <= MAX_LABELLED:
-        pairs = [[f"<b>{row}</b> × <b>{column}</b>" for column in names] for row in names]
+        escaped = [plotly_text(name) for name in names]
+        pairs = [[f"<b>{row}</b> × <b>{column}</b>" for column in escaped] for row in escaped]
     who = "<b>%{y}</b> × <b>%{x}</b>" if pairs is None else "%{hovertext}"
-    hover = f"{who}<br>{value_name} %{{VALUE:.3f}}<extra></extra>"
+    hover = f"{who}<br>{plotly_text(value_name)} %{{VALUE:.3f}}<extra></extra>"
 
     layout_defaults(fig, theme, height=height, top=6, dragmode="zoom")
     colours = [list(stop) for stop in getattr(theme, scale)]
@@ -200,7 +202,7 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str, height: 
     common = dict(
         tickmode="array",
         tickvals=list(range(count)),
-        ticktext=labels,
+        ticktext=[plotly_text(label) for label in labels],
         showticklabels=labelled,
         constrain="domain",
     )
@@ -208,8 +210,8 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str, height: 
     fig.update_yaxes(
         range=[count - 0.5, -0.5], scaleanchor="x", scaleratio=1, constraintoward="bottom", **common
     )
-    fig.update_xaxes(title=dict(text=x_title, standoff=4))
-    fig.update_yaxes(title=dict(text=y_title, standoff=4))
+    fig.update_xaxes(title=dict(text=plotly_text(x_title), standoff=4))
+    fig.update_yaxes(title=dict(text=plotly_text(y_title), standoff=4))
     left = 6 + room + (20 if y_title else 0)
     top = 6 + room + (20 if x_title else 0)
     fig.update_layout(margin=dict(l=left, t=top, r=6, b=bottom))
@@ -227,7 +229,7 @@ def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, na
     labels = [short(name, 16) for name, _ in blocks]
     for label, end, (_, count) in zip(labels, ends, blocks, strict=True):
         fig.add_annotation(
-            x=-0.5, y=end - count / 2 - 0.5, text=label, showarrow=False, xanchor="right", xshift=-4,
+            x=-0.5, y=end - count / 2 - 0.5, text=plotly_text(label), showarrow=False, xanchor="right", xshift=-4,
             font=dict(size=TEXT_SIZE, color=theme.text),
         )  # fmt: skip
     room = max(text_width(label, TEXT_SIZE) for label in labels) + 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
 
 PARTS = ("both", "first", "second", "neither")
@@ -52,7 +53,7 @@ def who_is_right(
             go.Bar(
                 x=[counts[part]],
                 y=[0],
-                name=names[part],
+                name=plotly_text(names[part]),
                 orientation="h",
                 marker=dict(
                     color=colours[part],
@@ -67,7 +68,7 @@ def who_is_right(
                 textangle=0,
                 textfont=dict(size=TEXT_SIZE, color=ink[part]),
                 customdata=[part],
-                hovertemplate=f"<b>{names[part]}</b><br>{counts[part]:,} of {total:,}, {share:.1%}<extra></extra>",
+                hovertemplate=f"<b>{plotly_text(names[part])}</b><br>{counts[part]:,} of {total:,}, {share:.1%}<extra></extra>",
             )
         )
     if show_legend:

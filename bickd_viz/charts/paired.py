@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
 
@@ -56,7 +57,7 @@ def paired_bars(
             go.Bar(
                 x=[float(values[c]) for c in shown],
                 y=list(range(len(shown))),
-                name=style.name,
+                name=plotly_text(style.name),
                 orientation="h",
                 marker=dict(color=style.colour, line=dict(width=0)),
                 text=[_share(values[c]) for c in shown],
@@ -65,7 +66,10 @@ def paired_bars(
                 textangle=0,
                 cliponaxis=False,
                 constraintext="none",  # else text shrinks to the bar's height
-                hovertext=[f"<b>{class_names[c]}</b><br>{style.name} {values[c]:.2%}" for c in shown],
+                hovertext=[
+                    f"<b>{plotly_text(class_names[c])}</b><br>{plotly_text(style.name)} {values[c]:.2%}"
+                    for c in shown
+                ],
                 hovertemplate="%{hovertext}<extra></extra>",
             )
         )
@@ -120,4 +124,5 @@ def _share(value: float) -> str:
 
 
 def _label(name: str, is_true: bool) -> str:
-    return f"<b>✓ {escape(short(name, 18))}</b>" if is_true else escape(short(name, 18))
+    shown = plotly_text(short(name, 18))
+    return f"<b>✓ {shown}</b>" if is_true else shown

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width
 from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme, layout_defaults
 
@@ -20,19 +21,20 @@ def pull_matrix(
     truths: Sequence[int | None] = (),
     theme: Theme = LIGHT,
     height: int = 340,
+    letters: int = 16,
 ) -> go.Figure:
     """Heat map of `pull` [B, C], minus the gradient of a loss: warm cells are to rise, cool ones to fall.
 
     largest: |pull| at which the colours end. truths: for each row the column of its true class (None where it is not
-    shown), marked with a dot.
+    shown), marked with a dot. letters: most of a name.
     """
     values = np.asarray(pull, dtype=np.float32)
     if values.shape != (len(row_names), len(column_names)):
         raise ValueError(
             f"pull must be {len(row_names)} x {len(column_names)} like its names, got {values.shape}."
         )
-    rows = [short(name, 16) for name in row_names]
-    columns = [short(name, 13) for name in column_names]
+    rows = [plotly_text(short(name, letters)) for name in row_names]
+    columns = [plotly_text(short(name, min(letters, 13))) for name in column_names]
     fig = go.Figure()
     layout_defaults(
         fig,
@@ -43,7 +45,9 @@ def pull_matrix(
         top=12 + max(text_width(name, TEXT_SIZE) for name in columns),
         bottom=4,
     )
-    who = [[f"<b>{row}</b>: {column}" for column in column_names] for row in row_names]
+    who = [
+        [f"<b>{plotly_text(row)}</b>: {plotly_text(column)}" for column in column_names] for row in row_names
+    ]
     fig.add_trace(
         go.Heatmap(
             z=values,

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
 
 _TICKS = [0, 0.25, 0.5, 0.75, 1]
@@ -29,6 +30,10 @@ class Bins(Protocol):
     def low(self) -> np.ndarray: ...
     @property
     def high(self) -> np.ndarray: ...
+
+
+RARE = 5
+"""Bins of fewer images than this are shown hollow, and no line goes through them: one image moves them far."""
 
 
 def bin_code(model: int, place: int) -> str:
@@ -54,7 +59,7 @@ def reliability_diagram(
 
     Above the diagonal a model is too modest, below it too sure. Bands are the 95% intervals of the accuracy in each
     bin, drawn for the model at `focus` and for all where there are two at most. The strip below counts the samples of each bin. Bins without
-    samples are left out. Each point carries `bin_code` as 1-D customdata; `selected` (model, bin) is outlined.
+    samples are left out; those of fewer than `RARE` are hollow, without line and band. Each point carries `bin_code` as 1-D customdata; `selected` (model, bin) is outlined.
     """
     legend = 8 + 22 * -(-sum(60 + 8 * len(style.name) for style, _ in models) // 320)
     fig = go.Figure()
@@ -113,7 +118,7 @@ def reliability_diagram(
 
 
 def _band(fig: go.Figure, style: ModelStyle, bins: Bins) -> None:
-    shown = np.flatnonzero(bins.counts)
+    shown = np.flatnonzero(bins.counts >= RARE)
     x = bins.confidence[shown]
     fig.add_trace(
         go.Scatter(
@@ -139,38 +144,60 @@ def _line(
     strong: bool,
     selected: tuple[int, int] | None,
 ) -> None:
-    shown = np.flatnonzero(bins.counts)
+    for rare, shown in (
+        (False, np.flatnonzero(bins.counts >= RARE)),
+        (True, np.flatnonzero((bins.counts > 0) & (bins.counts < RARE))),
+    ):
+        if len(shown) or not rare:
+            fig.add_trace(
+                _points(index, style, bins, shown, theme, strong=strong, selected=selected, rare=rare)
+            )
+
+
+def _points(
+    index: int,
+    style: ModelStyle,
+    bins: Bins,
+    shown: np.ndarray,
+    theme: Theme,
+    *,
+    strong: bool,
+    selected: tuple[int, int] | None,
+    rare: bool,
+) -> go.Scatter:
+    """The bins `shown`: points on a line, or hollow ones without it."""
     chosen = [selected == (index, int(b)) for b in shown]
-    fig.add_trace(
-        go.Scatter(
-            x=bins.confidence[shown],
-            y=bins.accuracy[shown],
-            name=style.name,
-            mode="lines+markers",
-            zorder=int(strong),
-            legendrank=index,
-            line=dict(color=style.colour, width=3 if strong else 1.3),
-            marker=dict(
-                size=[14 if c else 8 for c in chosen],
-                color=style.colour,
-                symbol=style.symbol,
-                line=dict(
-                    color=[theme.accent if c else theme.surface for c in chosen],
-                    width=[3 if c else 1 for c in chosen],
-                ),
+    edge = style.colour if rare else theme.surface
+    return go.Scatter(
+        x=bins.confidence[shown],
+        y=bins.accuracy[shown],
+        name=plotly_text(style.name),
+        legendgroup=plotly_text(style.name),
+        showlegend=not rare,
+        mode="markers" if rare else "lines+markers",
+        zorder=int(strong),
+        legendrank=index,
+        line=dict(color=style.colour, width=3 if strong else 1.3),
+        marker=dict(
+            size=[14 if c else 8 for c in chosen],
+            color=theme.surface if rare else style.colour,
+            symbol=style.symbol,
+            line=dict(
+                color=[theme.accent if c else edge for c in chosen],
+                width=[3 if c else 1 for c in chosen],
             ),
-            unselected=dict(marker=dict(opacity=1)),
-            customdata=[bin_code(index, int(b)) for b in shown],
-            hovertext=[_hover(style, bins, int(b)) for b in shown],
-            hovertemplate="%{hovertext}<extra></extra>",
-            cliponaxis=False,
-        )
+        ),
+        unselected=dict(marker=dict(opacity=1)),
+        customdata=[bin_code(index, int(b)) for b in shown],
+        hovertext=[_hover(style, bins, int(b)) for b in shown],
+        hovertemplate="%{hovertext}<extra></extra>",
+        cliponaxis=False,
     )
 
 
 def _hover(style: ModelStyle, bins: Bins, b: int) -> str:
     return (
-        f"<b>{style.name}</b> sure of {bins.edges[b]:.0%} to {bins.edges[b + 1]:.0%}, {bins.confidence[b]:.1%} on average"
+        f"<b>{plotly_text(style.name)}</b> sure of {bins.edges[b]:.0%} to {bins.edges[b + 1]:.0%}, {bins.confidence[b]:.1%} on average"
         f"<br>right on {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) of {int(bins.counts[b]):,}"
     )
 

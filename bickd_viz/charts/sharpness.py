@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.lines import EndLabel, end_labels
 from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
@@ -34,14 +35,17 @@ def sharpness_curves(
     mark_name: str = "",
     log_x: bool = False,
     log_y: bool = False,
+    zoomed: bool = False,
     theme: Theme = LIGHT,
     height: int = 260,
 ) -> go.Figure:
     """A line a model, a dot where it stands now, and a dotted upright at `mark` with its name.
 
     Not-a-number leaves a gap. log_x: for temperatures, which act by ratios; log_y: for overlaps, which span
-    some powers of ten (values of 0 and below leave a gap).
+    some powers of ten (values of 0 and below leave a gap). zoomed: show the surroundings of the dots alone, so that dots
+    that lie close can be told apart; for axes that are not logarithmic.
     """
+    window = _window(curves) if zoomed and not (log_x or log_y) else None
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, top=26, bottom=40, left=8, right=12)
     values, places, labels = [np.zeros(0)], [np.zeros(0)], []
@@ -53,25 +57,50 @@ def sharpness_curves(
             continue
         values.append(y[good])
         places.append(x)
-        end = float(y[good][-1])
+        end = float(y[good][-1]) if window is None else float(np.interp(window[0][1], x[good], y[good]))
         labels.append(EndLabel(curve.style.name, np.log10(end) if log_y else end, curve.style.colour))
         _draw(fig, curve, x, y, y_title, theme)
-    across = np.concatenate(places)
-    y_range = _y_range(np.concatenate(values), log_y)
+    across = np.concatenate(places) if window is None else np.array(window[0])
+    y_range = _y_range(np.concatenate(values), log_y) if window is None else window[1]
     _axes(fig, across, y_range, x_title, log_x, log_y, theme)
     fig.add_annotation(
-        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6, text=y_title,
+        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6, text=plotly_text(y_title),
         showarrow=False, font=dict(size=TEXT_SIZE, color=theme.muted),
     )  # fmt: skip
     if mark is not None and len(across):
         at = float(np.log10(mark)) if log_x else mark
         fig.add_vline(x=mark, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
         fig.add_annotation(
-            x=at, y=1, yref="paper", yanchor="bottom", yshift=6, text=mark_name, showarrow=False,
+            x=at, y=1, yref="paper", yanchor="bottom", yshift=6, text=plotly_text(mark_name), showarrow=False,
             xanchor="center", font=dict(size=TEXT_SIZE, color=theme.muted),
         )  # fmt: skip
     end_labels(fig, labels, theme, y_range, height=height)
     return fig
+
+
+def with_point(curve: Curve, x: float | None, y: float | None) -> Curve:
+    """The curve with a point of its own between two temperatures; as it is where the point is not known."""
+    if x is None or y is None:
+        return curve
+    at = int(np.searchsorted(np.asarray(curve.x, dtype=np.float64), x))
+    xs, ys = np.insert(curve.x, at, x), np.insert(curve.y, at, y)
+    return replace(curve, x=xs, y=ys, note=[*curve.note[:at], "at the teacher's entropy", *curve.note[at:]])
+
+
+def _window(curves: Sequence[Curve]) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Ranges of x and y round the dots, None where there are fewer than two.
+
+    At least a twelfth of all x wide, so that dots above one place keep a piece of their lines.
+    """
+    dots = np.array([curve.now for curve in curves if curve.now is not None], dtype=np.float64)
+    if len(dots) < 2 or not np.isfinite(dots).all():
+        return None
+    (x_low, y_low), (x_high, y_high) = dots.min(axis=0), dots.max(axis=0)
+    every = np.concatenate([np.asarray(curve.x, dtype=np.float64) for curve in curves])
+    x_half = max(0.6 * (x_high - x_low), (every.max() - every.min()) / 24)
+    y_room = 0.4 * (y_high - y_low) or 0.01
+    middle = (x_low + x_high) / 2
+    return (middle - x_half, middle + x_half), (max(0.0, y_low - y_room), y_high + y_room)
 
 
 def sharpness_plot(
@@ -131,11 +160,11 @@ def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: s
         go.Scatter(
             x=x.astype(np.float32),
             y=y.astype(np.float32),
-            name=curve.style.name,
+            name=plotly_text(curve.style.name),
             mode="lines",
             line=dict(color=curve.style.colour, width=2),
-            hovertext=list(curve.note),
-            hovertemplate=f"<b>{curve.style.name}</b> {y_title} %{{y:.3f}}<br>%{{hovertext}}<extra></extra>",
+            hovertext=[plotly_text(words) for words in curve.note],
+            hovertemplate=f"<b>{plotly_text(curve.style.name)}</b> {y_title} %{{y:.3f}}<br>%{{hovertext}}<extra></extra>",
         )
     )
     if curve.now is not None and np.isfinite(curve.now).all():
@@ -150,7 +179,7 @@ def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: s
                     symbol=curve.style.symbol,
                     line=dict(color=theme.surface, width=1.5),
                 ),
-                hovertemplate=f"<b>{curve.style.name}</b> now: {y_title} %{{y:.3f}}<extra></extra>",
+                hovertemplate=f"<b>{plotly_text(curve.style.name)}</b> now: {y_title} %{{y:.3f}}<extra></extra>",
                 cliponaxis=False,
             )
         )
@@ -181,7 +210,7 @@ def _axes(
     fig.update_yaxes(type="log" if log_y else None, range=list(y), tickvals=ticks, ticktext=texts)
     fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
     first, last, shown = _x_ticks(x, log_x)
-    fig.update_xaxes(title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted))
+    fig.update_xaxes(title=dict(text=plotly_text(x_title), standoff=4), tickfont=dict(color=theme.muted))
     ends = [np.log10(first), np.log10(last)] if log_x else [first, last]
     fig.update_xaxes(type="log" if log_x else None, range=ends, tickvals=shown)
     fig.update_xaxes(ticktext=_x_texts(shown, log_x))

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from bickd_viz.colouring import Colouring
 from bickd_viz.frames import Frame, tight_frame
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, colour_bar, layout_defaults, legend_below
 
 _GAP = 0.03  # between two maps, as a share of the whole width
@@ -66,7 +67,7 @@ def maps_figure(
             fig.add_annotation(
                 x=x,
                 y=y,
-                text=words,
+                text=plotly_text(words),
                 showarrow=False,
                 font=dict(color=theme.muted),
                 xref=axes["xaxis"],
@@ -75,7 +76,7 @@ def maps_figure(
         _points(fig, panel, k, ids, colouring, selected, theme, axes, has_bar=k == first)
         fig.add_annotation(
             x=0, xref=f"{axes['xaxis']} domain", xanchor="left", y=1, yref=f"{axes['yaxis']} domain", yanchor="bottom", yshift=4,
-            text=f"<b>{panel.style.name}</b>", showarrow=False, font=dict(size=LABEL_SIZE, color=panel.style.colour),
+            text=f"<b>{plotly_text(panel.style.name)}</b>", showarrow=False, font=dict(size=LABEL_SIZE, color=panel.style.colour),
         )  # fmt: skip
     if colouring.palette and not has_scale:
         legend_below(fig, theme)
@@ -176,8 +177,8 @@ def _add(fig, xy, ids, mask, name, colour, symbol, size, opacity, axes, *, legen
                 x=xy[mask, 0],
                 y=xy[mask, 1],
                 mode="markers",
-                name=name,
-                legendgroup=name,
+                name=plotly_text(name),
+                legendgroup=plotly_text(name),
                 showlegend=legend,
                 customdata=ids[mask].tolist(),
                 hovertemplate="id %{customdata}<extra></extra>",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, faded, layout_defaults
 
@@ -52,6 +53,7 @@ def soft_targets(
             textposition="outside",
             textangle=0,
             textfont=dict(size=LABEL_SIZE, color=theme.text),
+            constraintext="none",  # else text shrinks to the bar's height
             cliponaxis=False,
             hoverinfo="skip",
         )
@@ -63,7 +65,11 @@ def soft_targets(
         tickfont=dict(size=TEXT_SIZE, color=theme.muted),
         showgrid=True,
     )
-    fig.update_yaxes(range=[len(names) - 0.45, -0.55], tickvals=list(range(len(names))), ticktext=names)
+    fig.update_yaxes(
+        range=[len(names) - 0.45, -0.55],
+        tickvals=list(range(len(names))),
+        ticktext=[plotly_text(name) for name in names],
+    )
     fig.update_yaxes(tickfont=dict(size=LABEL_SIZE), ticklabelstandoff=6)
     return fig
 

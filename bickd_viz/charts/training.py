@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.lines import EndLabel, end_labels
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LIGHT, ModelStyle, Theme, faded, layout_defaults
 
@@ -79,13 +80,13 @@ def metric_lines(
             go.Scatter(
                 x=x,
                 y=y,
-                name=line.style.name,
+                name=plotly_text(line.style.name),
                 mode="lines" if good.sum() > 1 else "markers",
                 line=dict(color=line.style.colour, width=2, dash=line.dash),
                 marker=dict(color=line.style.colour, size=8, symbol=line.style.symbol),
                 cliponaxis=False,  # a dot at the first epoch lies on the axis
                 hovertemplate=(
-                    f"<b>{line.style.name}</b> {y_title} {shown}<br>{x_title} %{{x}}<extra></extra>"
+                    f"<b>{plotly_text(line.style.name)}</b> {y_title} {shown}<br>{x_title} %{{x}}<extra></extra>"
                 ),
             )
         )

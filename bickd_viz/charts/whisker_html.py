@@ -7,7 +7,7 @@ from html import escape
 
 from bickd_viz.charts.whiskers import ROW_HEIGHT, Row, known, value_axis
 from bickd_viz.scales import stacked, text_width
-from bickd_viz.text import number, percent
+from bickd_viz.text.numbers import number, percent
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme
 
 # As CSS clip paths: Streamlit takes SVG out of HTML.
@@ -35,7 +35,7 @@ def whisker_html(
     """A dot with whiskers for each model, its value above the dot, the first row on top; see `whisker_rows`.
 
     The same chart as the Plotly one, as wide as its place, in the browser's own boxes: no script, so it is on screen
-    with the text around it. The interval stands in each row's title, which is what the pointer and a screen reader get.
+    with the text around it. The interval is in each row's title, which is what the pointer and a screen reader get.
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
@@ -71,12 +71,12 @@ def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
             f'<div class="bkw-row" title="{escape(style.name)}: {escape(row.otherwise)}">{label}<div class="bkw-track">'
             f'<span class="bkw-none" style="color:{theme.muted}">{escape(row.otherwise)}</span></div></div>'
         )
-    said = f"{style.name}: {show(row.estimate)}"
+    said = f"{style.name}: {row.described(show)}"
     whisker = ""
-    if known(row.low) and known(row.high):
-        said += f", 95% interval {show(row.low)} to {show(row.high)}"
-        ends = f"left:{place(row.low)};right:calc(100% - {place(row.high)})"
-        whisker = f'<i class="bkw-line" style="{ends};background:{style.colour}"></i>'
+    for kind, ends in (("line", (row.low, row.high)), ("spread", row.spread or (None, None))):
+        if known(ends[0]) and known(ends[1]):
+            sides = f"left:{place(ends[0])};right:calc(100% - {place(ends[1])})"
+            whisker += f'<i class="bkw-{kind}" style="{sides};background:{style.colour}"></i>'
     at = place(row.estimate)
     return (
         f'<div class="bkw-row" title="{escape(said)}">{label}<div class="bkw-track">{whisker}'

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeGuard
 
 import plotly.graph_objects as go
 
+from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, stacked, text_width, tick_text
-from bickd_viz.text import number, percent
+from bickd_viz.text.numbers import number, percent
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
 ROW_HEIGHT = 36
@@ -22,13 +23,39 @@ _NARROWEST = 170
 
 @dataclass(frozen=True)
 class Row:
-    """One model's estimate; `low` and `high` may be None (no interval), `estimate` None, where `otherwise` says why."""
+    """One model's estimate, or the mean over the seeds of its recipe.
+
+    Attributes:
+        estimate: None where it is not known; `otherwise` then says why.
+        low, high: the 95% interval over images, a thin line; None for no interval.
+        deviation: standard deviation over seeds, shown as a thick bar around the estimate; None with one seed.
+        seeds: how many runs the estimate is a mean of.
+    """
 
     style: ModelStyle
     estimate: float | None
     low: float | None = None
     high: float | None = None
     otherwise: str = "not available"
+    deviation: float | None = None
+    seeds: int = 1
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The ends of the thick bar."""
+        if not known(self.estimate) or not known(self.deviation):
+            return None
+        return self.estimate - self.deviation, self.estimate + self.deviation
+
+    def described(self, show: Callable[[float | None], str]) -> str:
+        """The figure in words: "63.2%, 95% interval 60.0% to 65.0%", and over seeds where it is a mean over them."""
+        value = show(self.estimate)
+        if known(self.deviation):
+            value = f"mean of {self.seeds} seeds {value}, standard deviation {show(self.deviation)}"
+        if known(self.low) and known(self.high):
+            over = " over images" if known(self.deviation) else ""
+            value += f", 95% interval{over} {show(self.low)} to {show(self.high)}"
+        return value
 
 
 def known(value: float | None) -> TypeGuard[float]:
@@ -36,7 +63,9 @@ def known(value: float | None) -> TypeGuard[float]:
 
 
 def _hover(row: Row, show) -> str:
-    text = f"<b>{row.style.name}</b> {show(row.estimate)}"
+    text = f"<b>{plotly_text(row.style.name)}</b> {show(row.estimate)}"
+    if known(row.deviation):
+        text += f" ± {show(row.deviation)} over {row.seeds} seeds"
     if known(row.low) and known(row.high):
         text += f"<br>{show(row.low)} to {show(row.high)}"
     return text
@@ -82,7 +111,7 @@ def whisker_rows(
     fig.update_yaxes(
         range=[count - 0.5 - (count - len(rows)) / 2, -0.5 - (count - len(rows)) / 2],
         tickvals=list(range(len(rows))),
-        ticktext=["<br>".join(name) for name in names],
+        ticktext=["<br>".join(map(plotly_text, name)) for name in names],
         tickfont=dict(size=LABEL_SIZE),
         ticklabelstandoff=6,
     )
@@ -95,7 +124,7 @@ def whisker_rows(
                 x=0.5,
                 xref="x domain",
                 y=i,
-                text=row.otherwise,
+                text=plotly_text(row.otherwise),
                 showarrow=False,
                 font=dict(size=TEXT_SIZE, color=theme.muted),
             )
@@ -117,17 +146,34 @@ def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int
 
     left: px that names take beside it.
     """
-    values = [v for row in rows if known(row.estimate) for v in (row.estimate, row.low, row.high) if known(v)]
+    values = [
+        v
+        for row in rows
+        if known(row.estimate)
+        for v in (row.estimate, row.low, row.high, *(row.spread or ()))
+        if known(v)
+    ]
     values += [reference] if known(reference) else []
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     span = high - low or max(abs(high) * 0.2, 0.01)
     room = max(_NARROWEST - left, 60)
-    for most in (4, 3, 2, 1):
-        ticks = nice_ticks(low - 0.12 * span, high + 0.12 * span, most=most)
-        if _apart(ticks, tick_text(ticks, fmt), room / (1.34 * span)):
-            break
+    ticks = axis_ticks(low - 0.12 * span, high + 0.12 * span, fmt, room / (1.34 * span))
     # The room at both ends is half a value's text: 20 px of a plot that may be only 130 px wide.
     return ValueAxis(low - 0.17 * span, high + 0.17 * span, ticks, tick_text(ticks, fmt))
+
+
+def axis_ticks(low: float, high: float, fmt: str, scale: float) -> list[float]:
+    """As many round ticks as keep their texts apart at `scale` px a unit.
+
+    One alone says no distance, so the outermost two of finer steps are tried before it.
+    """
+    candidates = [nice_ticks(low, high, most=most) for most in (4, 3, 2)]
+    finer = [nice_ticks(low, high, most=most) for most in (4, 6, 9, 12, 20)]
+    fitting = (ticks for ticks in (*candidates, *([t[0], t[-1]] for t in finer)) if len(set(ticks)) > 1)
+    return next(
+        (ticks for ticks in fitting if _apart(ticks, tick_text(ticks, fmt), scale)),
+        nice_ticks(low, high, most=1),
+    )
 
 
 def _apart(ticks: Sequence[float], texts: Sequence[str], scale: float) -> bool:
@@ -138,18 +184,19 @@ def _apart(ticks: Sequence[float], texts: Sequence[str], scale: float) -> bool:
 
 
 def _marks(fig: go.Figure, shown: Sequence[tuple[int, Row]], show, theme: Theme) -> None:
-    """Whiskers, then one trace of all dots, so that a click gives the row by its customdata."""
+    """Whiskers and thick bars, then one trace of all dots, so that a click gives the row by its customdata."""
     for i, row in shown:
-        if known(row.low) and known(row.high):
-            fig.add_trace(
-                go.Scatter(
-                    x=[row.low, row.high],
-                    y=[i, i],
-                    mode="lines",
-                    line=dict(color=row.style.colour, width=2),
-                    hoverinfo="skip",
+        for ends, width in (((row.low, row.high), 2), (row.spread or (None, None), 6)):
+            if known(ends[0]) and known(ends[1]):
+                fig.add_trace(
+                    go.Scatter(
+                        x=list(ends),
+                        y=[i, i],
+                        mode="lines",
+                        line=dict(color=row.style.colour, width=width),
+                        hoverinfo="skip",
+                    )
                 )
-            )
     fig.add_trace(
         go.Scatter(
             x=[row.estimate for _, row in shown],

@@ -12,10 +12,19 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from app import data
-from app.components import epoch_player
+from app.pages.by_epoch import player
 from app.state import ViewState
-from bickd_core.geometry import class_geometry, mean_entropy, overlap, softmax
-from bickd_core.predictions import Predictions, PredictionsError
+from bickd_core.geometry import (
+    class_geometry,
+    corrected_overlap,
+    entropy,
+    gram_figures,
+    jackknife,
+    mean_entropy,
+    softmax,
+    stratified_shards,
+)
+from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_viz.theme import ModelStyle
 
 C, N, P = 6, 60, 24
@@ -81,26 +90,46 @@ def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare)
         for e, logits in enumerate(stored["logits"].astype(float)):
             plain = class_geometry(softmax(logits, 2.0))
             assert course.figures.grams[e] == pytest.approx(plain.gram, abs=1e-6)
-            assert course.figures.overlap[e] == pytest.approx(plain.overlap)
             assert course.figures.accuracy[e] == pytest.approx((logits.argmax(1) == stored["labels"]).mean())
             assert course.figures.agreement[e] == pytest.approx((logits.argmax(1) == final.argmax(1)).mean())
             told = data.epoch_intervals(found, course, e + 1)
-            assert told.overlap.estimate == pytest.approx(plain.overlap)
+            assert told.overlap.estimate == pytest.approx(course.figures.overlap[e])
+            assert told.overlap.raw == pytest.approx(plain.overlap)
             assert told.accuracy.estimate == pytest.approx(course.figures.accuracy[e])
             assert told.agreement.estimate == pytest.approx(course.figures.agreement[e])
     assert (first.at(99), first.at(2), teacher.at(3)) == (3, 1, 0)
 
 
+def test_each_image_has_the_entropy_of_the_finished_teacher_for_it(compare):
+    _, of = compare(3)
+    found = data.courses(of, 4.0, "index", matching="image")
+    teacher, student = found.courses
+    target = entropy(softmax(teacher.logits[0], 4.0))
+    assert student.figures.unreached.tolist() == [0, 0, 0]
+    for e in range(3):
+        P = softmax(student.logits[e], student.figures.temperatures[e])
+        assert entropy(P) == pytest.approx(target)
+        assert student.figures.overlap[e] == pytest.approx(
+            corrected_overlap(P, stratified_shards(found.n, found.labels))
+        )
+        assert data.epoch_intervals(found, student, e + 1).overlap.estimate == pytest.approx(
+            corrected_overlap(P, stratified_shards(found.n, found.labels))
+        )
+
+
 def test_matched_entropy_is_that_of_the_finished_teacher(compare):
     _, of = compare(3)
-    found = data.courses(of, 4.0, "index", matched=True)
+    found = data.courses(of, 4.0, "index", matching="mean")
     teacher, student = found.courses
     target = mean_entropy(softmax(teacher.logits[0], 4.0))
     assert teacher.figures.temperatures[0] == pytest.approx(4.0)
     for e in range(3):
         P = softmax(student.logits[e], student.figures.temperatures[e])
         assert mean_entropy(P) == pytest.approx(target)
-        assert data.epoch_intervals(found, student, e + 1).overlap.estimate == pytest.approx(overlap(P))
+        fixed = corrected_overlap(P, stratified_shards(found.n, found.labels))
+        assert student.figures.overlap[e] == pytest.approx(fixed)
+        estimate = data.epoch_intervals(found, student, e + 1).overlap.estimate
+        assert estimate == pytest.approx(fixed, abs=5e-4)  # matched anew in each replicate, on few samples
 
 
 def test_the_teacher_as_it_learned_has_its_own_epochs(compare):
@@ -150,7 +179,7 @@ def test_many_classes_travel_as_groups(compare, monkeypatch):
 
 @given(st.integers(0, 300), st.integers(1, 50))
 def test_subsampled_epochs_keep_the_first_and_the_last(count, step):
-    kept = epoch_player.kept_epochs(count, step)
+    kept = player.kept_epochs(count, step)
     assert kept == sorted(set(kept))
     if count:
         assert kept[0] == 0
@@ -162,7 +191,7 @@ def test_subsampled_epochs_keep_the_first_and_the_last(count, step):
 def test_codes_come_back_within_half_a_step(compare):
     _, of = compare(2)
     found = data.courses(of, 1.0, "index")
-    sent = epoch_player._encoded(found.courses[1], ModelStyle("A", "#000000"), 1)
+    sent = player._encoded(found.courses[1], ModelStyle("A", "#000000"), 1)
     raw = np.frombuffer(base64.b64decode(sent["grams"]), dtype=np.uint8).reshape(2, -1)
     rows, columns = np.triu_indices(C)
     for e in range(2):
@@ -174,18 +203,20 @@ def test_codes_come_back_within_half_a_step(compare):
 def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):
     _, of = compare(40)
     found = data.courses(of, 4.0, "index")
-    assert epoch_player.stride(found) == 1
-    monkeypatch.setattr(epoch_player, "MOST_BYTES", 400)
-    step = epoch_player.stride(found)
+    assert player.stride(found) == 1
+    monkeypatch.setattr(player, "MOST_BYTES", 400)
+    step = player.stride(found)
     assert step == 3  # 41 Grams of 21 cells
     total = sum(
-        len(base64.b64decode(epoch_player._encoded(course, ModelStyle("A", "#000000"), step)["grams"]))
+        len(base64.b64decode(player._encoded(course, ModelStyle("A", "#000000"), step)["grams"]))
         for course in found.courses
     )
     assert total <= 400
 
 
-def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compare):
+def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compare, monkeypatch):
+    monkeypatch.setattr(jackknife, "FEWEST", P)
+    monkeypatch.setattr(gram_figures, "SAMPLES_A_CLASS", 1)
     view, of = compare(4, 4)
     found = data.courses(of, 4.0, "index")
     _, first, second = found.courses
@@ -199,7 +230,7 @@ def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compa
 
 def page(view) -> None:
     from app import state
-    from app.views import by_epoch
+    from app.pages.by_epoch import page as by_epoch
 
     state.update(teacher=view.teacher, students=view.students, epoch=view.epoch)
     by_epoch.show()

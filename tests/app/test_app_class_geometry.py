@@ -9,19 +9,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data
-from app.components import geometry_matrices, geometry_pairs
-from app.data import classes
+from app.data import class_geometry as classes
+from app.pages.class_geometry import matrices, pairs
 from app.state import ViewState
 from bickd_core.geometry import (
     class_geometry,
     cross_gram,
+    entropy,
     matched_temperature,
+    matched_temperatures,
     mean_entropy,
     overlap,
     softmax,
 )
-from bickd_core.predictions import Predictions
-from bickd_viz import text
+from bickd_core.runs.predictions import Predictions
+from bickd_viz.text import numbers
 
 SECONDS = 60.0
 """A loose bound: on two idle cores the page of a thousand classes opens in a few seconds."""
@@ -64,13 +66,26 @@ def test_a_lens_is_what_it_says(compare):
     student = of.students[1]
     P_t = softmax(of.teacher.predictions.logits, 4.0)
     found = matched_temperature(student.predictions.logits, mean_entropy(P_t)).temperature
-    lens = data.Lens(4.0, matched=True)
+    lens = data.Lens(4.0, "mean")
     assert lens.at(of, of.teacher) == 4.0
     assert lens.at(of, student) == pytest.approx(found)
     P_s = softmax(student.predictions.logits, found)
     assert data.gram(of, student, lens).gram == pytest.approx(class_geometry(P_s).gram)
-    assert data.gram_figures(of, student, lens).overlap.estimate == pytest.approx(overlap(P_s))
+    figures = data.gram_figures(of, student, lens)
+    assert figures.overlap.raw == pytest.approx(overlap(P_s))
+    assert data.overlap(of, student, lens) == figures.overlap.estimate
     assert data.cross_gram(of, student, lens).gram == pytest.approx(cross_gram(P_t, P_s).gram)
+    each = matched_temperatures(student.predictions.logits, entropy(P_t), start=4.0).temperatures
+    lens = data.Lens(4.0, "image")
+    assert lens.at(of, of.teacher) == 4.0
+    assert lens.at(of, student) == pytest.approx(each)
+    assert lens.stands(of, student).unreached == 0
+    assert data.entropy_at(of, student, lens) == pytest.approx(mean_entropy(P_t))
+    P_i = softmax(student.predictions.logits, each)
+    assert data.gram(of, student, lens).gram == pytest.approx(class_geometry(P_i).gram)
+    assert data.gram_figures(of, student, lens).overlap.raw == pytest.approx(overlap(P_i))
+    assert data.cross_gram(of, student, lens).gram == pytest.approx(cross_gram(P_t, P_i).gram)
+    assert data.cell_parts(of, student, (2, 5), lens).probabilities == pytest.approx(P_i[:, [2, 5]])
     centred = data.Lens(4.0, centred=True)
     P = softmax(student.predictions.logits, 4.0)
     assert data.gram(of, student, centred).gram == pytest.approx(class_geometry(P, centred=True).gram)
@@ -80,7 +95,7 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
     _, of = compare()
     lens = data.Lens(2.0)
     exact = data.gram(of, of.students[0], lens)
-    monkeypatch.setattr("app.data.classes.LARGE", 0)
+    monkeypatch.setattr("app.data.class_geometry.LARGE", 0)
     assert data.is_large(of)
     classes._class_view.clear()
     assert data.gram(of, of.students[0], lens).gram == pytest.approx(exact.gram, abs=2e-6)
@@ -90,7 +105,12 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
 def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
     _, of = compare()
     for model in of.models:
-        for lens in (data.Lens(4.0), data.Lens(4.0, matched=True), data.Lens(1.0, centred=True)):
+        for lens in (
+            data.Lens(4.0),
+            data.Lens(4.0, "mean"),
+            data.Lens(4.0, "image"),
+            data.Lens(1.0, centred=True),
+        ):
             found = data.cell_parts(of, model, (2, 5), lens)
             assert found.parts.sum() == pytest.approx(data.gram(of, model, lens).gram[2, 5])
             assert (np.diff(found.parts) <= 0).all()
@@ -129,7 +149,7 @@ def test_an_uploaded_hierarchy_orders_the_classes_and_can_be_forgotten(compare):
 
 def page(view) -> None:
     from app import state
-    from app.views import class_geometry
+    from app.pages.class_geometry import page as class_geometry
 
     state.update(teacher=view.teacher, students=view.students)
     class_geometry.show()
@@ -148,10 +168,15 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     assert "mix" in app.title[0].value
     assert f"{of.n} test images" in app.caption[0].value
     assert "overlap 0." in app.caption[0].value
-    app.toggle(key="geometry-matched").set_value(True).run()
-    assert not app.exception
-    assert "the teacher's mean entropy at T = 4" in app.caption[0].value
-    assert "cosine" in app.title[0].value
+    for rule, said in (
+        ("mean", "the teacher's mean entropy at T = 4"),
+        ("image", "each image at the teacher's entropy for it, T = 4"),
+    ):
+        app.segmented_control(key="geometry-matching").set_value(rule).run()
+        assert not app.exception
+        assert said in app.caption[0].value
+        assert app.query_params["matching"] == rule
+        assert "cosine" in app.title[0].value
     app.toggle(key="geometry-centred").set_value(True).run()
     assert not app.exception
     said = [app.title[0].value, *(element.value for element in app.caption)]
@@ -159,6 +184,19 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     assert "correlation of the two" in said[1]
     assert not [words for words in said if "cosine" in words.lower() or "orthogonal." in words]
     assert any("that images add to it, and others take" in words for words in said)
+
+
+def test_the_title_speaks_of_the_pair_that_a_link_names(compare):
+    view, of = compare()
+    gram = data.gram(of, of.students[-1], data.Lens(4.0)).gram
+    app = AppTest.from_function(page, args=(view,), default_timeout=SECONDS)
+    app.query_params["pair"] = "class 2~class 5"
+    app.run()
+    assert not app.exception, app.exception
+    assert app.title[0].value.startswith(
+        f"class 2 and class 5: cosine {gram[2, 5]:.2f} in {of.students[-1].name}"
+    )
+    assert not [element for element in app.caption if "You chose this pair" in element.value]
 
 
 def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compare, monkeypatch):
@@ -171,21 +209,21 @@ def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compar
     assert abs(far[0].difference) == pytest.approx(gap.max())
     drawn = []
     monkeypatch.setattr(
-        geometry_pairs.rows, "show", lambda columns, lines, **more: drawn.append((columns, lines, more))
+        pairs.rows, "show", lambda columns, lines, **more: drawn.append((columns, lines, more))
     )
     app = opened(view)
     columns, lines, more = drawn[-1]
     assert columns == ["row class", "column class", student.name, "teacher", "difference"]
-    assert [line[2] for line in lines] == [text.number(one.own) for one in found]
+    assert [line[2] for line in lines] == [numbers.number(one.own) for one in found]
     assert f"mixes {lines[0][0]} and {lines[0][1]} most" in app.title[0].value
     assert more["selected"] == 0
     chosen = []
-    monkeypatch.setattr(geometry_pairs.frame, "on_cell", lambda *a, **k: lambda *pair: chosen.append(pair))
+    monkeypatch.setattr(pairs.frame, "on_cell", lambda *a, **k: lambda *pair: chosen.append(pair))
     more["on_row"](3)
     assert chosen == [found[3].classes]
     app.segmented_control(key="geometry-pairs-by").set_value("difference").run()
     assert not app.exception
-    assert [line[4] for line in drawn[-1][1]] == [text.signed(one.difference) for one in far]
+    assert [line[4] for line in drawn[-1][1]] == [numbers.signed(one.difference) for one in far]
 
 
 def test_superclasses_are_parted_where_classes_stand_in_their_order(compare, monkeypatch):
@@ -193,7 +231,7 @@ def test_superclasses_are_parted_where_classes_stand_in_their_order(compare, mon
     rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
     data.keep_hierarchy(of, b"class,superclass\n" + rows.encode(), "mine.csv")
     drawn = []
-    monkeypatch.setattr(geometry_matrices.matrix, "show", lambda *a, **more: drawn.append(more["blocks"]))
+    monkeypatch.setattr(matrices.matrix, "show", lambda *a, **more: drawn.append(more["blocks"]))
     app = opened(view)
     assert drawn == [[]] * 4
     drawn.clear()

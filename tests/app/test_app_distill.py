@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components import live
-from app.speed import Speed, SpeedMeter
+from app.distill.form_values import phase
+from app.distill.speed import Speed, SpeedMeter
+from app.pages.distill import live
 from app.state import ViewState
-from app.training import phase
-from bickd_core.runs import Library
-from bickd_core.status import Progress, Status, Worker
-from bickd_core.training.config import TrainConfig
+from bickd_core.config import TrainConfig
+from bickd_core.models.catalogue import MODELS
+from bickd_core.runs.library import Library
+from bickd_core.runs.status import Progress, Status, Worker
 from bickd_core.training.start import create_run
 
 SHELF = Path(__file__).parents[2] / "pretrained"
@@ -36,7 +38,7 @@ def page(view):
     import streamlit
 
     from app import state
-    from app.views import distill
+    from app.pages.distill import page as distill
 
     if "begun" not in streamlit.session_state:
         streamlit.session_state["begun"] = True
@@ -55,6 +57,12 @@ def checked(app: AppTest) -> AppTest:
 
 def words(app: AppTest) -> str:
     return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info, *app.error))
+
+
+def field(widgets, name: str):
+    """The one widget of a form's field, whatever choice or version its key carries besides."""
+    (found,) = (w for w in widgets if re.fullmatch(rf"distill-{name}(-.+)?", w.key or ""))
+    return found
 
 
 def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
@@ -110,8 +118,8 @@ def test_a_race_that_ended_says_so_and_its_settings_fill_the_form(library):
     assert app.title[0].value.startswith("0 of 2 students finished on")
     assert {"race-resume", "race-resume-kd-0"} <= {b.key for b in app.button if b.key}
     checked(app.button(key="distill-again").click().run())
-    assert app.multiselect(key="distill-methods").value == ["kd", "bickd"]
-    assert app.number_input(key="distill-epochs").value == 4
+    assert field(app.multiselect, "methods").value == ["kd", "bickd"]
+    assert field(app.number_input, "epochs").value == 4
 
 
 def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
@@ -122,3 +130,42 @@ def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
     assert shown.name not in live.STOPPABLE
     assert phase(Status("running", Progress(3, 4), **at), now=time.time()).name == "running"
     assert phase(Status("running", **at), now=time.time()).name == "running"  # before its first step
+
+
+def test_a_finished_teacher_has_its_figures_and_leads_to_the_form(teacher, monkeypatch):
+    went: list[str] = []
+    monkeypatch.setattr(live, "open_page", went.append)
+    app = opened(ViewState(teacher=TEACHER, run="teacher"))
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Test accuracy"].endswith("%")
+    checked(app.button(key="distill-distil").click().run())
+    assert went == ["distill"]
+    checked(app.run())
+    assert field(app.selectbox, "dataset").value == "digits"
+    assert field(app.selectbox, "teacher").value == "teacher"
+
+
+def test_a_teacher_begins_with_a_model_that_is_larger_than_a_student():
+    app = opened(ViewState(teacher=TEACHER))
+    student = field(app.selectbox, "arch").value
+    app.session_state["distill-role"] = "teacher"  # as the browser sends a click on the control
+    checked(app.run())
+    larger = field(app.selectbox, "arch").value
+    assert MODELS[larger].parameters(95) > 5 * MODELS[student].parameters(95)
+    assert MODELS[larger].macs(95) > 2 * MODELS[student].macs(95)
+
+
+def test_the_form_says_which_published_setting_a_method_starts_from():
+    app = opened(ViewState(teacher=TEACHER))
+    checked(app.multiselect(key="distill-methods").set_value(["nkd", "nkd-imagenet", "bickd"]).run())
+    captions = [caption.value for caption in app.caption]
+    (cifar,) = [words for words in captions if words.startswith("**NKD** ")]
+    (imagenet,) = [words for words in captions if words.startswith("**NKD, ImageNet setting** ")]
+    (ours,) = [words for words in captions if words.startswith("**BicKD (reconstruction)** ")]
+    assert (
+        "Options: the published CIFAR-100 setting. Its learning rate was chosen with other options." in cifar
+    )
+    assert imagenet.endswith("Options: the published ImageNet setting.")
+    assert "published" not in ours
+    starts = {w.key: w.value for w in app.number_input if w.key and w.key.endswith("-gamma")}
+    assert starts == {"distill-option-nkd-gamma": 3.5, "distill-option-nkd-imagenet-gamma": 1.5}

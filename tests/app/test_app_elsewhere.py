@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from app import elsewhere
-from app.plan import build_plan
-from app.training import form_of
+from app.distill import ray_submit
+from app.distill.form_values import form_of
+from app.distill.plan import build_plan
+from bickd_core.config import Seeds, TrainConfig
 from bickd_core.presets import VARIANTS
-from bickd_core.runs import Library
+from bickd_core.runs.library import Library
 from bickd_core.sweeps.definition import planned_runs, read_sweep
-from bickd_core.training.config import Seeds, TrainConfig
 
 SHELF = Path(__file__).parents[2] / "pretrained"
+
+
+def test_each_method_keeps_its_learning_rate_on_the_cluster():
+    for changes, rates in (({"own_rates": True}, [0.4, 0.025]), ({"lr": 0.05}, [0.05, 0.05])):
+        sweep = ray_submit.as_sweep(plan(methods=["kd", "dist"], seeds="0", **changes), "x")
+        assert [run.config.optimizer.lr for run in planned_runs(sweep)] == rates
 
 
 def plan(**changes):
@@ -31,15 +37,15 @@ def plan(**changes):
 def test_it_is_offered_where_an_address_and_ray_are_there(monkeypatch):
     monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert elsewhere.ray_address() is None
+    assert ray_submit.ray_address() is None
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://head:8265")
-    assert elsewhere.ray_address() == "http://head:8265"
+    assert ray_submit.ray_address() == "http://head:8265"
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert elsewhere.ray_address() is None
+    assert ray_submit.ray_address() is None
 
 
 def test_a_plan_is_a_sweep_of_the_same_runs():
-    sweep = elsewhere.as_sweep(plan(), "mine")
+    sweep = ray_submit.as_sweep(plan(), "mine")
     planned = planned_runs(sweep)
     assert [run.name for run in planned] == [
         "mine-kd-s0", "mine-kd-standardize-s0", "mine-kd-s4", "mine-kd-standardize-s4",
@@ -48,7 +54,7 @@ def test_a_plan_is_a_sweep_of_the_same_runs():
     assert planned[2].config.seeds == Seeds.all(4)
     assert planned[3].config.objective == VARIANTS["kd-standardize"].options
     with pytest.raises(ValueError, match="on this machine"):
-        elsewhere.as_sweep(plan(role="teacher"), "mine")
+        ray_submit.as_sweep(plan(role="teacher"), "mine")
 
 
 def test_the_sweep_is_written_and_started_once_the_cluster_takes_it(tmp_path, monkeypatch):
@@ -65,10 +71,10 @@ def test_the_sweep_is_written_and_started_once_the_cluster_takes_it(tmp_path, mo
         asked.append(address)
 
     monkeypatch.setattr("bickd_core.launch.ray.connect", connect)
-    monkeypatch.setattr(elsewhere, "_sweep", lambda path, library: Process())
-    assert elsewhere.start_on_ray(plan(), "mine", library) == "mine"
-    assert read_sweep(tmp_path / "mine.sweep.yaml") == elsewhere.as_sweep(plan(), "mine")
-    assert elsewhere.start_on_ray(plan(), "mine", library) == "mine-2"
+    monkeypatch.setattr(ray_submit, "_sweep", lambda path, library: Process())
+    assert ray_submit.start_on_ray(plan(), "mine", library) == "mine"
+    assert read_sweep(tmp_path / "mine.sweep.yaml") == ray_submit.as_sweep(plan(), "mine")
+    assert ray_submit.start_on_ray(plan(), "mine", library) == "mine-2"
     assert asked == [None, None]
 
     def refuse(address):
@@ -76,5 +82,5 @@ def test_the_sweep_is_written_and_started_once_the_cluster_takes_it(tmp_path, mo
 
     monkeypatch.setattr("bickd_core.launch.ray.connect", refuse)
     with pytest.raises(ValueError, match="refuses"):
-        elsewhere.start_on_ray(plan(), "mine", library)
+        ray_submit.start_on_ray(plan(), "mine", library)
     assert not (tmp_path / "mine-3.sweep.yaml").exists()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.joining import change_sentence, giving_way, opened
+from app.add_to_comparison import change_sentence, giving_way, opened
 from app.state import ViewState
-from bickd_core.comparing import run_word, short_method, shown_names
+from bickd_core.comparing.comparison import run_word, short_method, shown_names
 from bickd_core.presets import VARIANTS
-from bickd_core.run_info import RunInfo, TeacherRef
-from bickd_core.runs import Library
+from bickd_core.runs.info import RunInfo, TeacherRef
+from bickd_core.runs.library import Library
 
 TEACHER = "caltech95/teacher"
 STUDENTS = tuple(f"caltech95/{method}-s0" for method in ("ce", "kd", "dist", "bickd"))
@@ -77,6 +77,10 @@ def test_the_sentence_says_who_left():
     other = ViewState(teacher="u", students=("mine",))
     assert change_sentence(before, other, "mine", named, {"mine": "KD (mine)"}) == (
         "The comparison is now that of KD (mine) and its teacher."
+    )
+    both = ViewState(teacher="u", students=("mine", "kd"))
+    assert change_sentence(before, both, "mine", named, {"mine": "PKT (mine)", "kd": "KD"}) == (
+        "The comparison is now that of PKT (mine), KD and their teacher."
     )
     assert change_sentence(before, before, "d", named, named) == ""
     raced = ViewState(teacher="t", students=("x", "y"))

@@ -48,7 +48,7 @@ def test_cached_figures_are_the_plain_ones(compare):
     P, Q = (softmax(model.predictions.logits, 2.0) for model in (first, second))
     np.testing.assert_allclose(data.distance(of, first, second, 2.0), hellinger(P, Q))
     calibrated = data.calibration(of, first, 2.0)
-    assert calibrated.ece_width.estimate == pytest.approx(expected_calibration_error(P, of.labels))
+    assert calibrated.ece_width.raw == pytest.approx(expected_calibration_error(P, of.labels))
     gap = data.calibration_gap(of, first, second, (2.0, 2.0))
     other = data.calibration(of, second, 2.0)
     assert gap.nll.estimate == pytest.approx(calibrated.nll.estimate - other.nll.estimate)
@@ -76,7 +76,7 @@ def page(name: str, view) -> None:
         state.update(
             teacher=view.teacher, students=view.students, selection=view.selection, sample=view.sample
         )
-    importlib.import_module(f"app.views.{name}").show()
+    importlib.import_module(f"app.pages.{name}.page").show()
 
 
 def opened(name: str, view: ViewState) -> AppTest:

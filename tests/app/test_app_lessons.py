@@ -6,18 +6,19 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.data import lessons as facts
-from app.data.runs import BASE
+from app.pages.learn import page
 from app.state import LESSONS, ViewState
-from app.views import learn
 from bickd_core.geometry.reseeding import reseeding_displacement
-from bickd_core.layouts import content_key
-from bickd_core.predictions import Predictions
+from bickd_core.maps.store import content_key
+from bickd_core.runs.predictions import Predictions
 
+BASE = Path(__file__).resolve().parents[2]
 FILE = BASE / "app" / "assets" / "lesson-maps.npz"
 
 
@@ -67,9 +68,9 @@ from streamlit.testing.v1 import AppTest
 
 def page():
     from app.components import sidebar
-    from app.views import learn
+    from app.pages.learn import page
     sidebar.show()
-    learn.show()
+    page.show()
 
 for number in "12345":
     app = AppTest.from_function(page, default_timeout=120)
@@ -105,9 +106,9 @@ def test_lessons_run_present_and_turn_without_torch_or_umap(tmp_path):
 
 
 def test_every_lesson_has_its_number_in_the_link():
-    assert [str(k + 1) for k in range(len(learn.LESSONS))] == list(LESSONS)
+    assert [str(k + 1) for k in range(len(page.LESSONS))] == list(LESSONS)
     assert {"lesson", "present"} <= {field.name for field in fields(ViewState)}
-    for lesson in learn.LESSONS:
+    for lesson in page.LESSONS:
         assert lesson.question.endswith("?")
         assert lesson.asked.endswith(("?", "."))
         assert len(lesson.answer) > 80

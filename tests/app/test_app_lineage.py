@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from run_helpers import small_config
 
-from app.components.curves import continued, earlier_records
-from bickd_core.runs import Library
-from bickd_core.status import Status
+from app.pages.distill.curves import continued, earlier_records
+from bickd_core.runs.library import Library
+from bickd_core.runs.status import Status
 from bickd_core.training.start import create_run
 
 
@@ -23,16 +23,16 @@ def test_all_ancestors_count_and_a_deleted_one_ends_them(tmp_path, monkeypatch: 
     monkeypatch.setenv("BICKD_RUNS", str(tmp_path))
     library = Library.default(tmp_path)
     made = []
-    for name in ("a", "b", "c"):
+    for number, name in enumerate(("a", "b", "c")):
         run = create_run(small_config(), library, name=name)
         if made:
             run.write_info(run.info().model_copy(update={"extends": made[-1].key}))
         for epoch in range(2):
-            run.append_metrics({"epoch": epoch, "of": name})
+            run.append_metrics({"epoch": epoch, "of": number})
         made.append(run)
-    assert [record["of"] for record in earlier_records(made[2].info())] == ["a", "a", "b", "b"]
+    assert [record["of"] for record in earlier_records(made[2].info())] == [0, 0, 1, 1]
     assert [record["epoch"] for record in earlier_records(made[2].info())] == [0, 1, 2, 3]
     assert earlier_records(made[0].info()) == []
     made[0].write_status(Status("stopped"))
     made[0].delete()
-    assert [record["of"] for record in earlier_records(made[2].info())] == ["b", "b"]
+    assert [record["of"] for record in earlier_records(made[2].info())] == [1, 1]

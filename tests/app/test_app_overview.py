@@ -2,51 +2,88 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from app.components.figure_tables import CARDS
+from app.pages.overview.tables import CARDS
 from app.state import ViewState
-from bickd_core.predictions import Predictions
+from bickd_core.runs.library import Library
+from bickd_core.runs.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def page() -> None:
-    from app.views import overview
+    from app.pages.overview import page as overview
 
     overview.show()
 
 
-def accuracy(name: str) -> float:
-    own = Predictions.load(ROOT / "pretrained" / "caltech95" / name / "predictions-test.npz")
-    assert own.labels is not None
-    return float((own.predicted == own.labels).mean())
+SHELF = ROOT / "pretrained" / "caltech95"
 
 
-def test_title_note_and_card_name_the_temperature_and_the_rival(monkeypatch):
+def predictions(name: str) -> Predictions:
+    return Predictions.load(SHELF / name / "predictions-test.npz")
+
+
+def overview(monkeypatch, teacher: str, *students: str, own: Path | None = None) -> AppTest:
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    if own is not None:
+        monkeypatch.setenv("BICKD_RUNS", str(own))
     app = AppTest.from_function(page, default_timeout=60)
-    app.session_state["view"] = ViewState(
-        teacher="caltech95/teacher", students=("caltech95/kd-s0", "caltech95/bickd-s0"), temperature=2.0
-    )
+    app.session_state["view"] = ViewState(teacher=teacher, students=students, temperature=2.0)
     app.run()
     assert not app.exception, app.exception
-    teacher, kd, bickd = (
-        Predictions.load(ROOT / "pretrained" / "caltech95" / name / "predictions-test.npz").predicted
-        for name in ("teacher", "kd-s0", "bickd-s0")
+    return app
+
+
+def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch):
+    app = overview(monkeypatch, "caltech95/teacher", "caltech95/kd-s0", "caltech95/bickd-s0")
+    teacher = predictions("teacher")
+    means = {}
+    for method in ("kd", "bickd"):
+        runs = [predictions(f"{method}-s{seed}") for seed in range(3)]
+        means[method] = [
+            np.mean([(run.predicted == other).mean() for run in runs])
+            for other in (teacher.labels, teacher.predicted)
+        ]
+    assert app.title[0].value == (
+        "No accuracy difference seen between BicKD and KD; BicKD keeps classes further apart at equal entropy"
     )
-    ours, theirs = (f"{(own == teacher).mean():.0%}" for own in (bickd, kd))
-    assert app.title[0].value.endswith(f"agrees with the teacher on {ours} of the images (KD {theirs}).")
-    assert app.caption[0].value.startswith("Overlap at T = 2, 95% intervals over 1,208 test images")
-    over = {
-        method: sum(map(accuracy, (f"{method}-s{seed}" for seed in range(3)))) / 3
-        for method in ("bickd", "kd")
-    }
-    said = app.caption[0].value.split("Over 3 seeds of each: ")[1]
-    assert f"{over['bickd']:.1%} against {over['kd']:.1%} (" in said
+    (ours, alike), (theirs, their_own) = means["bickd"], means["kd"]
+    assert app.caption[0].value.startswith(
+        f"BicKD against KD, means of 3 seeds each: accuracy {ours:.1%} against {theirs:.1%}, "
+        f"agreement with the teacher {alike:.1%} against {their_own:.1%}, overlap matched per image "
+    )
+    assert "with 95% intervals over seeds and 1,208 test images together" in app.caption[0].proto.help
     cards = {e.value: e.proto.help for e in app.markdown if "bk-card-title" in e.value}
-    assert any("<b>Class overlap</b><br><span>T = 2, " in card for card in cards)
+    assert any("<b>Overlap, as it is</b><br><span>T = 2, " in card for card in cards)
     assert len(cards) == len(CARDS)
     assert all(cards.values()), "every card explains its figure"
+    shown = next(e.proto.body for e in app.get("html") if "bkw-row" in e.proto.body)
+    assert f'title="BicKD: mean of 3 seeds {ours:.1%}, standard deviation' in shown
+    assert shown.count("bkw-spread") == 2
+
+
+def test_with_one_run_it_speaks_of_these_two_networks(monkeypatch):
+    app = overview(monkeypatch, "fashion-mnist/teacher", "fashion-mnist/dist-s0", "fashion-mnist/bickd-s0")
+    assert app.title[0].value.startswith("These two models, one run each: BicKD is more accurate than DIST")
+    assert "one run each" in app.caption[0].value
+    assert "hold for these two models" in app.caption[0].proto.help
+    assert any(caption.value.startswith("Dot: one run.") for caption in app.caption)
+
+
+def test_a_run_on_images_that_changed_is_left_out_and_named(monkeypatch, tmp_path):
+    library = Library(ROOT / "pretrained", tmp_path)
+    for seed, content in ((0, "a" * 16), (1, "b" * 16)):
+        shutil.copytree(SHELF / f"kd-s{seed}", tmp_path / f"mine{seed}")
+        run = library.find(f"mine{seed}")
+        run.write_info(run.info().model_copy(update={"name": f"mine{seed}", "data_content": content}))
+    app = overview(monkeypatch, "caltech95/teacher", "mine0", "caltech95/bickd-s0", own=tmp_path)
+    assert app.title[0].value.startswith("These two models, one run each")
+    (warning,) = [w.value for w in app.warning if "Left out of the seeds" in w.value]
+    assert "mine1" in warning
+    assert "the images changed between these runs and the ones shown" in warning

@@ -6,13 +6,14 @@ import pytest
 from run_helpers import random_predictions
 from streamlit.testing.v1 import AppTest
 
-from app import data, taking
+from app import data
+from app import page_export as taking
 from app.state import ViewState
-from bickd_core.comparing import measure, run_word
-from bickd_core.predictions import PredictionsError
-from bickd_core.runs import Library
-from bickd_viz.comparison_report import comparison_report
-from bickd_viz.report import html
+from bickd_core.comparing.comparison import measure, run_word
+from bickd_core.runs.library import Library
+from bickd_core.runs.predictions import PredictionsError
+from bickd_viz.report.build import html
+from bickd_viz.report.comparison import comparison_report
 
 PATH = "/srv/somewhere/deep/" + "x" * 240 + "/My pets"
 VIEW = ViewState(teacher="mine", students=("small",))
@@ -48,11 +49,11 @@ def page(name: str, view) -> None:
 
     import streamlit as st
 
-    from app import taking
+    from app import page_export as taking
 
     st.session_state["view"] = view
     taking.begin("A page")
-    importlib.import_module(f"app.views.{name}").show()
+    importlib.import_module(f"app.pages.{name}.page").show()
 
 
 def test_a_comparison_has_a_title_a_word_and_a_path(of):

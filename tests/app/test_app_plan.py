@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from run_helpers import small_config
 
-from app import races
-from app.joining import together
-from app.plan import (
+from app.add_to_comparison import together
+from app.distill import races
+from app.distill.form_values import form_of
+from app.distill.plan import (
     METHODS,
     build_plan,
-    have_own_rates,
     method_of,
     rates_in_words,
     read_seeds,
@@ -20,11 +20,11 @@ from app.plan import (
     told,
 )
 from app.state import ViewState
-from app.training import form_of
+from bickd_core.config import Seeds, TrainConfig
 from bickd_core.presets import PRESETS, VARIANTS
-from bickd_core.runs import Library, RunError
-from bickd_core.status import Progress, Status, Worker
-from bickd_core.training.config import Seeds, TrainConfig
+from bickd_core.runs.library import Library, RunError
+from bickd_core.runs.status import Progress, Status, Worker
+from bickd_core.training.rates import have_own_rates
 from bickd_core.training.start import create_run
 
 TEACHER = "caltech95/teacher"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from run_helpers import small_config
+from run_helpers import long_silent, small_config
 
-from app.queueing import all_done, ends, entries, plan_seconds, several, until_free
-from bickd_core.runs import Library
-from bickd_core.status import Progress, Status, Worker
+from app.distill.queue import all_done, ends, entries, plan_seconds, several, until_free
+from bickd_core.runs.library import Library
+from bickd_core.runs.status import Progress, Status, Worker
 from bickd_core.training.start import create_run
 
 HOST = "another-host"  # whose processes cannot be looked at: the heartbeat alone tells
@@ -24,6 +24,8 @@ def put(library: Library, name: str, state: str, pid: int, left: float | None = 
     run = create_run(small_config(epochs=4), library, name=name)
     progress = Progress(1, 4, 0, 6, 100.0, left) if left is not None else Progress()
     run.write_status(Status(state, progress, Worker(HOST, pid, 1.0), heartbeat=time.time() - age))  # type: ignore[arg-type]
+    if age:
+        long_silent(run)
     return run, run.info()
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from app import data
-from app.components.seed_table import seed_row
-from bickd_core.over_seeds import one_a_seed, recipe
-from bickd_core.runs import Library
-from bickd_core.training.config import Seeds
+from app.pages.runs.seed_table import seed_row
+from bickd_core.comparing.seeds import one_a_seed, recipe
+from bickd_core.config import Seeds
+from bickd_core.geometry import stratified_shards
+from bickd_core.runs.library import Library
 
 SHELF = Path(__file__).parents[2] / "pretrained"
 
@@ -22,6 +23,12 @@ def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Library:
     monkeypatch.setenv("BICKD_RUNS", str(tmp_path / "own"))
     monkeypatch.setenv("BICKD_SHELF", str(SHELF))
     return Library.default()
+
+
+def plain_overlap(P):
+    Q = P / np.linalg.norm(P, axis=0)
+    cosines = Q.T @ Q
+    return (cosines.sum() - np.trace(cosines)) / (len(cosines) * (len(cosines) - 1))
 
 
 def test_the_bundled_seeds_stand_a_line_a_method_with_figures_of_plain_numpy(library):
@@ -39,9 +46,9 @@ def test_the_bundled_seeds_stand_a_line_a_method_with_figures_of_plain_numpy(lib
         z = own.logits.astype(np.float64) / 4
         P = np.exp(z - z.max(axis=1, keepdims=True))
         P /= P.sum(axis=1, keepdims=True)
-        columns = [P[:, c] / np.linalg.norm(P[:, c]) for c in range(P.shape[1])]
-        cosines = [a @ b for i, a in enumerate(columns) for j, b in enumerate(columns) if i != j]
-        overlaps.append(np.mean(cosines))
+        shard = stratified_shards(len(P), own.labels)
+        left = [plain_overlap(P[shard != g]) for g in range(20)]
+        overlaps.append(20 * plain_overlap(P) - 19 * np.mean(left))
     for spread, values in ((kd.accuracy, right), (kd.agreement, same), (kd.overlap, overlaps)):
         assert spread == pytest.approx((np.mean(values), np.std(values, ddof=1)), abs=1e-6)
     assert kd.n == 1208
@@ -71,6 +78,19 @@ def test_a_repeated_seed_counts_once_and_a_shared_stream_is_said(library):
     assert group.seeds == (0, 5)
     assert group.shared_augmentation
     assert seed_row(group)["Seeds"] == "2: 0, 5 (shared views)"
+
+
+def test_runs_whose_images_changed_in_between_are_not_averaged_and_are_named(library):
+    one, other = (
+        copy(library, "a", weights=0, order=0, augmentation=0),
+        copy(library, "b", weights=1, order=1, augmentation=1),
+    )
+    assert len(data.seed_groups([one, other])) == 1
+    assert data.changed_between([one, other]) == []
+    for run, content in ((one, "a" * 16), (other, "b" * 16)):
+        run.write_info(run.info().model_copy(update={"data_content": content}))
+    assert data.seed_groups([one, other]) == []
+    assert data.changed_between([one, other]) == ["a", "b"]
 
 
 def test_another_option_is_another_recipe(library):

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from app import data
 from app.components.selection_bar import file_stem
 from app.state import ViewState
-from bickd_core.kept import KeptSelections
-from bickd_core.selection import Rule, Scene, resolve
+from bickd_core.comparing.saved_selections import KeptSelections
+from bickd_core.comparing.selection import Rule, Scene, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL = "cell:caltech95/kd-s0~crab~lobster"

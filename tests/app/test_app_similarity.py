@@ -17,8 +17,8 @@ from bickd_core.geometry import (
     softmax,
     stratified_shards,
 )
-from bickd_core.predictions import Predictions
-from bickd_core.stages import Stages
+from bickd_core.runs.predictions import Predictions
+from bickd_core.runs.stages import Stages
 
 
 def predictions(seed: int, n: int, c: int, *, labels: bool = True, features: bool = True) -> Predictions:
@@ -62,7 +62,7 @@ def compare(make_run, library, monkeypatch):
 
 def page() -> AppTest:
     def script():
-        from app.views import similarity
+        from app.pages.similarity import page as similarity
 
         similarity.show()
 
@@ -78,9 +78,9 @@ def test_measures_are_those_of_the_core(compare):
     teacher, student = of.teacher.predictions, a.predictions
     shard = stratified_shards(of.n, of.labels)
     found = data.likeness(of, a, "cka", "outputs", 4.0)
-    assert found.estimate == pytest.approx(cka(teacher.logits, student.logits))
+    assert found.value == pytest.approx(cka(teacher.logits, student.logits))
     found = data.likeness(of, a, "procrustes", "features", 4.0)
-    assert found.estimate == pytest.approx(procrustes(teacher.features, student.features).estimate)
+    assert found.estimate == pytest.approx(procrustes(teacher.features, student.features, shard).estimate)
     ranks = [ranked_distances(softmax(p.logits, 2.0)) for p in (teacher, student)]
     found = data.likeness(of, a, "rsa", "outputs", 2.0)
     assert found.estimate == pytest.approx(rsa(*ranks, shard).estimate)
@@ -99,7 +99,9 @@ def test_chance_is_that_of_the_least_similar_student(compare, measure):
     worst = (max if measure == "procrustes" else min)(values, key=values.get)
     found = data.chance(of, measure, "outputs", 4.0)
     assert found.student.key == worst
-    assert found.null.observed == pytest.approx(values[worst], abs=1e-6)
+    assert found.estimate == values[worst]
+    plain = data.likeness(of, found.student, measure, "outputs", 4.0).value
+    assert found.null.observed == pytest.approx(plain, abs=1e-6)
     assert found.null.p_value == pytest.approx(1 / 51)
 
 
@@ -124,12 +126,11 @@ def test_runs_without_features_or_stages_say_so(compare):
     assert data.likeness(of, of.students[0], "cka", "features", 4.0) is None
     assert data.chance(of, "cka", "features", 4.0) is None
     assert data.layers(of, of.students[0]) is None
-    assert data.lacking_stages(of) == ["teacher-x", "student-a", "student-b"]
+    assert "“bickd stages teacher-x student-a student-b”" in data.why_no_layers(of, of.students[0])
     app = page().run()
     assert not app.exception
-    assert "`bickd stages teacher-x student-a student-b`" in app.info[0].value
-    app.segmented_control(key="similarity-basis").set_value("features").run()
-    assert not app.exception
+    assert "“bickd stages teacher-x student-a student-b”" in app.info[0].value
+    assert "similarity-basis" not in [control.key for control in app.segmented_control]
     assert any("no features stored" in caption.value for caption in app.caption)
 
 
@@ -160,7 +161,7 @@ def test_layers_are_matched_by_id_and_end_with_the_logits(compare):
     run.write_stages(whole)
     difference = data.layer_difference(of, a, b, "stem")
     assert difference.estimate == pytest.approx(
-        data.layers(of, a).cka.values[0, 0] - data.layers(of, b).cka.values[0, 0]
+        data.layers(of, a).cka.estimates[0, 0] - data.layers(of, b).cka.estimates[0, 0]
     )
     assert data.layer_difference(of, a, b, "stage 9") is None
 
@@ -174,7 +175,7 @@ def test_networks_of_no_common_images_are_not_compared(compare):
     app = page()
     app.query_params["student"] = "student-a"
     app.run()
-    assert "no probe images in common" in app.info[0].value
+    assert "(40 and 40) have none in common" in app.info[0].value
 
 
 @pytest.mark.parametrize(
@@ -208,3 +209,22 @@ def test_a_teacher_alone_asks_for_a_student(compare):
     del app.query_params["students"]
     app.run()
     assert app.title[0].value == "Similarity needs a student"
+
+
+def test_why_layers_cannot_be_compared_is_true(compare, library):
+    of = compare(with_stages=True)
+    student = of.students[0]
+    own = predictions(1, 60, 5)
+    stored = stages(own, 1)
+    for shared, said in ((3, "share 3 of their stored probe images (40 and 40)"), (0, "have none in common")):
+        ids = np.concatenate([stored.ids[:shared], 1001 + np.arange(40 - shared)])
+        student.run.write_stages(Stages(stored.names, stored.features, ids, stored.labels))
+        assert data.layers(of, student) is None
+        assert said in data.why_no_layers(of, student)
+    texts = np.array([str(id) for id in stored.ids])
+    student.run.write_stages(Stages(stored.names, stored.features, texts, stored.labels))
+    assert "ids of different types" in data.why_no_layers(of, student)
+    student.run.stages_path.write_bytes(b"PK")
+    assert "student-a/stages.npz: expected a whole npz file" in data.why_no_layers(of, student)
+    student.run.stages_path.unlink()
+    assert data.why_no_layers(of, student).startswith("The layers of student-a were not stored")

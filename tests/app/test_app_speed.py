@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.speed import BESIDE_SECONDS, Finished, Speed, finished_runs, guess, guess_seconds, speed_key
-from bickd_core.runs import Library
-from bickd_core.status import Worker
-from bickd_core.training.config import KDOptions, Seeds, TrainConfig
+from app.distill.speed import BESIDE_SECONDS, Finished, Speed, finished_runs, guess, guess_seconds, speed_key
+from bickd_core.config import KDOptions, Seeds, TrainConfig
+from bickd_core.runs.library import Library
+from bickd_core.runs.status import Worker
 
 SHELF = Path(__file__).parents[2] / "pretrained"
 CONFIG = TrainConfig.model_validate(

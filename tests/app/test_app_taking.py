@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data, taking
+from app import data, page_export
 from app.state import ViewState
-from bickd_viz.exhibit import Exhibit
-from bickd_viz.report import Strip
+from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.report.build import Strip
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {  # page -> keys of charts that must be there, whatever else is
@@ -29,11 +29,11 @@ VIEW = ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0", "calt
 
 
 @pytest.fixture(params=PAGES)
-def page(request, monkeypatch) -> tuple[str, taking.Taken]:
+def page(request, monkeypatch) -> tuple[str, page_export.Taken]:
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     script = (
-        f"from app import taking\nfrom app.views import {request.param}\n"
-        f"taking.begin('A page')\n{request.param}.show()\n"
+        f"from app import page_export\nfrom app.pages.{request.param} import page\n"
+        f"page_export.begin('A page')\npage.show()\n"
     )
     app = AppTest.from_string(script, default_timeout=60)
     app.session_state["view"] = VIEW
@@ -59,7 +59,7 @@ def test_every_chart_of_the_page_gives_figure_paper_and_numbers(page):
 
 def test_the_report_holds_the_page_with_its_title_and_images(page):
     name, taken = page
-    html = taking.page_report(taken).decode()
+    html = page_export.page_report(taken).decode()
     assert taken.title in html.replace("&#x27;", "'").replace("&amp;", "&")
     assert html.count('class="chart"') == sum(isinstance(p, Exhibit) for p in taken.parts.values())
     assert "caltech95/bickd-s0" in html
@@ -74,7 +74,7 @@ def test_the_report_holds_the_page_with_its_title_and_images(page):
 def test_the_whole_comparison_is_the_command_lines_report(monkeypatch):
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     of = data.comparison(VIEW)
-    html = taking.comparison_report(of, 2.0, "http://host:8501/").decode()
+    html = page_export.comparison_report(of, 2.0, "http://host:8501/").decode()
     assert "http://host:8501/?teacher=caltech95/teacher&amp;students=" in html
     assert "temperature=2" in html
     assert html.count("CC BY 4.0") == 1

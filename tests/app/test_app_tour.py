@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.components.sidebar import idle
+from app.pages.overview.tour import STEPS
 from app.registry import PAGES
-from app.views.tour import STEPS
 
 
 def test_each_step_is_a_page_in_the_order_of_the_sidebar():

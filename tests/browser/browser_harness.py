@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
@@ -83,6 +83,7 @@ class AppServer:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = runs.parent / f"{runs.name}-app.log"
+        self.contexts: dict[tuple[int, int, str, float], BrowserContext] = {}
 
     @property
     def address(self) -> str:
@@ -156,6 +157,8 @@ def serving(runs: Path, shelf: Path | None = None) -> Iterator[AppServer]:
     try:
         yield server
     finally:
+        for context in server.contexts.values():
+            context.close()
         server.stop()
 
 
@@ -222,6 +225,10 @@ class AppPage:
         """The widget or container with this key."""
         return self.page.locator(f".st-key-{key}")
 
+    def field(self, key: str) -> Locator:
+        """The widget of a form's field, whatever choice or version its key carries besides."""
+        return self.page.locator(f'.st-key-{key}, [class*="st-key-{key}-"]')
+
     def title(self) -> str:
         return self.page.locator("h1").first.inner_text()
 
@@ -255,25 +262,50 @@ def tab(
     scheme: str = "light",
     scale: float = 1,
 ) -> Iterator[AppPage]:
-    """A tab with an empty profile; `scheme` is what the system is said to prefer, "light" or "dark"."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        device_scale_factor=scale,
-    )
+    """Open a tab without cookies or stored values.
+
+    Tabs of one server and one look share a browser context, so that only the first one downloads and
+    compiles Streamlit's scripts.
+
+    Args:
+        scheme: the colour scheme that the system prefers, "light" or "dark".
+        scale: device pixels per CSS pixel.
+    """
+    look = (width, height, scheme, scale)
+    if look not in server.contexts:
+        server.contexts[look] = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            device_scale_factor=scale,
+        )
+    context = server.contexts[look]
+    before = list(context.pages)
+    page = context.new_page()
     try:
-        yield AppPage(context.new_page(), server)
+        yield AppPage(page, server)
     finally:
-        context.close()
+        stored = {"origin": server.address, "storageTypes": "cookies,local_storage,indexeddb"}
+        context.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
+        context.clear_permissions()
+        for opened in context.pages:
+            if opened not in before:
+                opened.close()
+
+
+# What Chromium and Streamlit write while a test restarts the server under an open tab.
+_SERVER_IS_DOWN = (
+    "WebSocket connection",
+    "ERR_CONNECTION_REFUSED",
+    "disconnected from server",
+    "No response received when attempting to reach /_stcore/health",
+    "Streamlit server is not responding",
+)
 
 
 def _foreign(words: str, location: Mapping[str, Any]) -> bool:
     """Errors that are not ours: a connection cut by a restart, and Streamlit's search for its own base path."""
     url = str(location.get("url", ""))
-    cut = any(
-        sign in words
-        for sign in ("WebSocket connection", "ERR_CONNECTION_REFUSED", "disconnected from server")
-    )
+    cut = any(sign in words for sign in _SERVER_IS_DOWN)
     return cut or url.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 

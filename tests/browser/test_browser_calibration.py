@@ -9,7 +9,7 @@ from browser_harness import AppPage
 from playwright.sync_api import expect
 
 from bickd_core.geometry import reliability, softmax
-from bickd_core.runs import Library
+from bickd_core.runs.library import Library
 
 TEACHER, BICKD = "caltech95/teacher", "caltech95/bickd-s0"
 VIEW = {"teacher": TEACHER, "students": BICKD, "student": BICKD}

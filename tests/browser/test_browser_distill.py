@@ -10,13 +10,13 @@ from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
 from run_helpers import small_config
 
-from bickd_core.checkpoints import read_weights
+from bickd_core.config import TrainConfig
 from bickd_core.launch.local import submit
-from bickd_core.runs import Library, RunFolder
-from bickd_core.training.config import TrainConfig
+from bickd_core.runs.checkpoints import read_weights
+from bickd_core.runs.library import Library, RunFolder
 
-SHORT = {"epochs": 1, "limit": 192}
-LONG_SECONDS = 180.0
+SHORT = {"epochs": 1, "train_limit": 192}
+LONG_SECONDS = 480.0
 KILLED_AT_EPOCH = 1
 
 
@@ -27,7 +27,7 @@ def library(server: AppServer) -> Library:
 def fill(app: AppPage, **numbers: int) -> None:
     """Set number boxes of the form by their key."""
     for name, value in numbers.items():
-        box = app.key(f"distill-{name}").locator("input")
+        box = app.field(f"distill-{name}").locator("input")
         box.fill(str(value))
         with app.rerun():
             box.press("Enter")
@@ -73,7 +73,10 @@ def test_a_short_run_ends_in_the_comparison_and_on_the_map(app: AppPage):
 
 
 def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
-    config = {"epochs": 3}  # of all images: an epoch is many times longer than status.json lags behind
+    config = {
+        "epochs": 2,
+        "train_limit": 800,
+    }  # an epoch takes many times longer than status.json lags behind
     run = start(app, **config)
     until(
         "the second epoch's middle",
@@ -111,7 +114,7 @@ def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: 
         app.page.get_by_role("option", name="KD", exact=True).click()
     app.page.keyboard.press("Escape")
     expect(app.page.get_by_text("Hinton, Vinyals and Dean 2015").first).to_be_visible()
-    fill(app, epochs=2, limit=200)
+    fill(app, epochs=2, train_limit=200)
     app.key("distill-start").locator("button").click()
     until("the race in the link", lambda: app.query().get("race"))
     keys = app.query()["race"].split("~")
@@ -154,7 +157,7 @@ def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(app: Ap
 
 
 def test_reload_and_restart_find_the_run_again(app: AppPage, server: AppServer):
-    run = start(app, epochs=60, limit=960)
+    run = start(app, epochs=60, train_limit=960)
     until("its first step", lambda: run.status().progress.images_per_second, LONG_SECONDS)
     app.reload()
     assert app.query()["run"] == run.key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from browser_harness import AppPage, until
 from playwright.sync_api import expect
 
@@ -86,14 +87,19 @@ def test_the_teacher_can_be_shown_as_it_learned(app: AppPage):
     expect(player(app).locator(".grams .head span").first).not_to_contain_text("finished")
 
 
-def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(app: AppPage):
+@pytest.mark.parametrize(
+    ("button", "said"),
+    [
+        ("mean", "at the finished teacher's mean entropy at T = 4"),
+        ("per image", "with each image at the finished teacher's entropy for it, T = 4"),
+    ],
+)
+def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(app: AppPage, button: str, said: str):
     app.open("by_epoch", VIEW | {"epoch": "10"})
     before, drawn = notes(app), pictures(app)
     with app.rerun():
-        app.key("epoch-matched").locator("label").first.click()
-    expect(app.page.get_by_test_id("stMain")).to_contain_text(
-        "at the finished teacher's mean entropy at T = 4"
-    )
+        app.key("epoch-matching").get_by_text(button, exact=True).click()
+    expect(app.page.get_by_test_id("stMain")).to_contain_text(said)
     expect(player(app)).to_have_attribute("data-epoch", "10")
     assert notes(app)[0] == before[0]
     assert pictures(app)[0] == drawn[0]

@@ -12,9 +12,9 @@ import pytest
 from browser_harness import find_chromium
 from PIL import Image
 
-from bickd_viz import export
 from bickd_viz.charts import Row, prediction_map, whisker_rows
-from bickd_viz.paper import paper
+from bickd_viz.export import files as export
+from bickd_viz.export.paper import paper
 from bickd_viz.theme import DARK, model_styles
 
 pytestmark = pytest.mark.usefixtures("browser")
@@ -81,6 +81,8 @@ def test_many_points_are_drawn_without_a_graphics_card(browser):
 
 def test_a_browser_that_does_not_start_is_said_in_one_sentence(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/bin/false")
-    with pytest.raises(export.ExportError, match="/bin/false could not draw") as caught:
+    with pytest.raises(
+        export.ExportError, match="drawing the figure with the browser /bin/false failed"
+    ) as caught:
         export.png(chart())
     assert "\n" not in str(caught.value)

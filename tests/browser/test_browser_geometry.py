@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from browser_harness import AppPage
 from playwright.sync_api import expect
 
-from bickd_core.geometry import summarise
-from bickd_core.runs import Library
+from bickd_core.geometry import entropies_at, matched_temperatures, summarise
+from bickd_core.runs.library import Library
 
 VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}
 
@@ -80,16 +81,23 @@ def test_matched_entropy_acts_on_title_matrices_and_samples(app: AppPage):
     app.open("class_geometry", VIEW)
     before = app.title()
     with app.rerun():
-        app.key("geometry-matched").locator("label").first.click()
+        app.key("geometry-matching").get_by_text("mean", exact=True).click()
     main = app.page.get_by_test_id("stMain")
     expect(main).to_contain_text("the teacher's mean entropy at T = 4")
     assert app.title() != before
+    assert app.query()["matching"] == "mean"
     library = Library(app.server.shelf, app.server.runs)
     teacher, bickd = (library.find(f"caltech95/{run}").predictions("test") for run in ("teacher", "bickd-s0"))
     matched = summarise(teacher, bickd, T=4.0).matched
     assert matched is not None
     assert matched.temperature > 4.5
     expect(main).to_contain_text(f"class Gram, T = {matched.temperature:.2f}")
+    with app.rerun():
+        app.key("geometry-matching").get_by_text("per image", exact=True).click()
+    expect(main).to_contain_text("each image at the teacher's entropy for it, T = 4")
+    each = matched_temperatures(bickd.logits, entropies_at(teacher.logits, 4.0), start=4.0).temperatures
+    expect(main).to_contain_text(f"class Gram, T = {np.median(each):.3g} (median)")
+    assert app.query()["matching"] == "image"
 
 
 def test_a_class_of_the_ranking_becomes_the_selection(app: AppPage):

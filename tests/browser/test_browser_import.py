@@ -9,8 +9,10 @@ import pytest
 import torch
 from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
+from safetensors.torch import load_file
 
-from bickd_core.runs import Library
+from bickd_core.data import load_dataset
+from bickd_core.runs.library import Library
 
 SECONDS = 120_000
 
@@ -36,7 +38,7 @@ def test_weights_become_a_run_that_is_opened_in_the_comparison(
     weights = tmp_path / "mine.safetensors"  # its tensors tell the network, its name need not
     weights.write_bytes((server.shelf / "caltech95/kd-s0/model.safetensors").read_bytes())
     upload(app, weights)
-    expect(app.key("runs-name").locator("input")).to_have_value("mine")
+    expect(app.field("runs-name").locator("input")).to_have_value("mine")
     app.key("runs-load").get_by_role("button").click()
     loaded = app.key("runs-loaded")
     expect(loaded).to_contain_text("mine is checked", timeout=SECONDS)
@@ -45,6 +47,38 @@ def test_weights_become_a_run_that_is_opened_in_the_comparison(
     assert (ours.predicted == theirs.predicted).mean() > 0.995  # evaluated anew, in this machine's precision
     app.key("runs-show-loaded").get_by_role("button").click()
     until("the comparison", lambda: app.query().get("teacher") == "mine")
+
+
+def without_normalisation(weights: Path, target: Path) -> Path:
+    """A bundled caltech95 network that expects inputs from 0 to 1: the scale is folded into its first layers."""
+    data, state = load_dataset("caltech95"), load_file(weights)
+    mean, std = (torch.tensor(figures).view(1, -1, 1, 1) for figures in (data.mean, data.std))
+    stem = state["conv1.weight"].float()
+    state["conv1.weight"] = stem / std
+    state["bn1.running_mean"] = state["bn1.running_mean"].float() + (stem * mean / std).sum((1, 2, 3))
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, target)
+    return target
+
+
+def test_another_normalisation_is_named_and_one_click_loads_the_file_with_it(
+    app: AppPage, server: AppServer, tmp_path: Path
+):
+    kd = server.shelf / "caltech95/kd-s0/model.safetensors"
+    upload(app, without_normalisation(kd, tmp_path / "plain.pt"))
+    app.key("runs-load").get_by_role("button").click()
+    refused = app.key("runs-refused")
+    expect(refused).to_contain_text(
+        "With no normalisation (values from 0 to 1) it is right on", timeout=SECONDS
+    )
+    expect(refused).to_contain_text("validation images, with the data's own mean and deviation on")
+    assert "plain" not in [run.key for run in Library(server.shelf, server.runs).runs()]
+    app.key("runs-load-better").get_by_role("button").click()
+    expect(app.key("runs-loaded")).to_contain_text("plain is checked", timeout=SECONDS)
+    expect(app.key("runs-loaded")).to_contain_text("Its inputs were not normalised")
+    expect(app.key("runs-details")).to_contain_text("Its inputs were not normalised")
+    library = Library(server.shelf, server.runs)
+    ours, theirs = (library.find(key).predictions("test") for key in ("plain", "caltech95/kd-s0"))
+    assert (ours.predicted == theirs.predicted).mean() > 0.8  # equal but for the border
 
 
 class RunsCode:
@@ -72,3 +106,15 @@ def test_a_file_that_is_not_weights_is_refused_in_a_sentence(
     expect(app.key("runs-load").get_by_role("button")).to_be_disabled()
     until("nothing to be left", lambda: left_behind(server) == before)
     assert not marker.exists()
+
+
+def test_a_file_with_two_networks_asks_which_one(app: AppPage, server: AppServer, tmp_path: Path):
+    student = load_file(server.shelf / "caltech95/kd-s0/model.safetensors")
+    both = {f"student.{name}": value for name, value in student.items()}
+    both |= {f"teacher.{name}": value + 1 for name, value in student.items()}
+    torch.save({"model": both, "best_acc": 1.0}, tmp_path / "both.th")
+    upload(app, tmp_path / "both.th")
+    expect(app.page.get_by_text("Network in the file")).to_be_visible(timeout=SECONDS)
+    choice = app.page.get_by_role("combobox", name="Network in the file")
+    expect(choice).to_have_value("model/student · ResNet-8")
+    expect(app.field("runs-name").locator("input")).to_have_value("both")

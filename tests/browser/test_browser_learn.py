@@ -7,12 +7,35 @@ import pytest
 from browser_harness import AppPage, AppServer, tab, until
 from playwright.sync_api import Browser, expect
 
-from app.views.learn import LESSONS
-from bickd_core import gradients
+from app.pages.learn.page import LESSONS
+from bickd_core.comparing import gradients
+from bickd_core.comparing.lessons import closest_three, furthest_of_each
 from bickd_core.geometry import class_geometry
-from bickd_core.lessons import closest_three, furthest_of_each
-from bickd_core.runs import Library
+from bickd_core.runs.library import Library
 
+LEAST_PX = 20
+"""Text of the presenter's view on a projector of 1280 x 720."""
+_SIZES = """
+() => {
+  const found = [];
+  const walk = root => {
+    for (const e of root.querySelectorAll('*')) {
+      if (e.shadowRoot) walk(e.shadowRoot);
+      const words = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join(' ').trim();
+      if (!words || ['STYLE', 'SCRIPT', 'TITLE'].includes(e.tagName)) continue;
+      if (e.closest('[data-testid="stIconMaterial"], [data-testid="stHeader"], [data-testid="stSidebar"]')) continue;
+      const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+      if (box.width < 2 || box.height < 2 || style.visibility === 'hidden' || +style.opacity === 0) continue;
+      const own = parseFloat(style.fontSize);
+      const ctm = e instanceof SVGElement ? e.getScreenCTM() : null;
+      const size = ctm ? own * Math.hypot(ctm.a, ctm.b) : own * (e.currentCSSZoom ?? 1);
+      found.push([Math.round(10 * size) / 10, words.slice(0, 60), e.tagName]);
+    }
+  };
+  walk(document.querySelector('[data-testid="stMain"]'));
+  return found.sort((a, b) => a[0] - b[0]);
+}
+"""
 NUMBERS = range(1, len(LESSONS) + 1)
 
 
@@ -227,3 +250,45 @@ def test_other_data_and_no_student_are_met_with_words(app: AppPage):
         )
         app.check()
         assert app.title() == LESSONS[int(number) - 1].question
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_presented_text_can_be_read_from_the_last_row(browser: Browser, server: AppServer, number):
+    """Every text that is shown, Plotly's and the components' too, at its size on the screen."""
+    with tab(browser, server, width=1280, height=720) as opened:
+        opened.open("learn", {"lesson": str(number), "present": "1"})
+
+        def small() -> list:
+            return [found for found in opened.page.evaluate(_SIZES) if found[0] < LEAST_PX]
+
+        until("the charts to be enlarged", lambda: not small())
+        assert len(opened.page.evaluate(_SIZES)) > 20
+        opened.check()
+
+
+def test_escape_closes_the_answer_first_and_then_the_presenters_view(app: AppPage):
+    app.open("learn", {"present": "1"})
+    app.page.get_by_role("button", name="Show the answer").click()
+    answer = app.page.get_by_test_id("stPopoverBody")
+    expect(answer).to_be_visible()
+    app.page.keyboard.press("Escape")
+    expect(answer).to_be_hidden()
+    assert app.query()["present"] == "1"
+    with app.rerun():
+        app.page.keyboard.press("Escape")
+    assert "present" not in app.query()
+
+
+def test_the_first_lesson_opens_with_an_image_that_the_teacher_gets_right(app: AppPage):
+    app.open("learn")
+    assert app.key("learn-finding").inner_text().startswith("The teacher is right to say")
+    main = app.page.get_by_test_id("stMain").inner_text()
+    assert main.index("Overlap: mean cosine") < main.index("its classes overlap by")
+
+
+def test_the_triangle_has_fewer_cells_on_a_projector(app: AppPage):
+    cells = []
+    for link in ({"lesson": "2"}, {"lesson": "2", "present": "1"}):
+        app.open("learn", link)
+        cells.append(app.key("learn-simplex").locator("td").count())
+    assert cells == [6 * 3 + 6 * 3 + 6 * 6 + 3 * 3, 4 * 9]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
 
-from bickd_core.predictions import Predictions
-from bickd_core.runs import Library, RunFolder
+from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.predictions import Predictions
 
 TEACHER, STUDENTS = "caltech95/teacher", "caltech95/kd-s1~caltech95/bickd-s2"
 LINK = {"teacher": TEACHER, "students": STUDENTS, "temperature": "2", "split": "validation"}
@@ -159,22 +160,38 @@ def test_matrices_zoom_together(app: AppPage):
     assert right.evaluate("canvas => canvas.toDataURL()") == before
 
 
-def test_a_link_restores_switches_order_map_and_the_cell_that_the_matrix_showed(app: AppPage):
-    link = {"order": "name", "matched": "1", "centred": "1"}
-    app.open("class_geometry", link)
+@pytest.mark.parametrize(
+    ("given", "matching", "button", "word", "said"),
+    [
+        ({"matching": "image"}, "image", "per image", "image", "matched per sample, columns centred"),
+        ({"matching": "mean"}, "mean", "mean", "matched", "at matched mean entropy, columns centred"),
+        (
+            {"matched": "1"},
+            "mean",
+            "mean",
+            "matched",
+            "at matched mean entropy, columns centred",
+        ),  # an old link
+    ],
+)
+def test_a_link_restores_switches_order_map_and_the_cell_that_the_matrix_showed(
+    app: AppPage, given: dict[str, str], matching: str, button: str, word: str, said: str
+):
+    link = {"order": "name", "matching": matching, "centred": "1"}
+    app.open("class_geometry", {"order": "name", "centred": "1", **given})
     assert app.query().items() >= link.items()
     expect(app.key("geometry-order").get_by_role("radio", checked=True)).to_have_text("name")
-    for key in ("geometry-matched", "geometry-centred"):
-        expect(app.key(key).locator("input")).to_be_checked()
+    expect(app.key("geometry-matching").get_by_role("radio", checked=True)).to_have_text(button)
+    expect(app.key("geometry-centred").locator("input")).to_be_checked()
     matrix = app.key("geometry-gram-student").locator("canvas")
     area = matrix.bounding_box()
     assert area is not None
     with app.rerun():
         matrix.click(position={"x": 0.4 * area["width"], "y": 0.6 * area["height"]})
-    assert app.query()["selection"].endswith("~matched~centred")
+    assert app.query()["selection"].endswith(f"~{word}~centred")
     count = app.page.locator(".bk-chip").get_attribute("data-count")
     expect(app.key("geometry-cell-student")).to_contain_text(f"{count} images of 1,208 carry")
-    expect(app.page.locator(".bk-chip")).to_contain_text("at matched entropy, columns centred")
+    expect(app.page.locator(".bk-chip")).to_contain_text(said)
     app.visit("Prediction map")
     with app.rerun():
         app.key("map-method").get_by_text("PCA").click()

@@ -52,7 +52,7 @@ def test_first_page_shows_the_bundled_comparison_at_once(app):
     app.open()
     assert app.query()["teacher"] == "caltech95/teacher"
     assert "BicKD" in app.title()
-    for card in ("accuracy", "agreement", "overlap", "overlap_matched"):
+    for card in ("accuracy", "agreement", "overlap_per_image", "overlap"):
         expect(app.key(f"overview-card-{card}")).to_be_visible()
     assert app.page.locator(".bk-thumbs img").count() > 0
     widths = app.page.locator(".bk-thumbs img").evaluate_all(

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from bickd_core.comparing import measure
-from bickd_core.runs import Library
-from bickd_viz.comparison_report import comparison_report
-from bickd_viz.report import html
+from bickd_core.comparing.comparison import measure
+from bickd_core.runs.library import Library
+from bickd_viz.report.build import html
+from bickd_viz.report.comparison import comparison_report
 
 STUDENTS = ("caltech95/kd-s0", "caltech95/bickd-s0")
-CHARTS = 15
+CHARTS = 16
 DRAWN = "[...document.querySelectorAll('.chart')].filter(c => c.querySelector('.main-svg')).length"
 FONT = "document.querySelector('.chart')._fullLayout.font.color"
 
@@ -76,4 +76,4 @@ def test_the_data_of_a_chart_is_a_download(page):
     with page.expect_download() as waiting:
         page.locator("a.data").first.click()
     assert waiting.value.suggested_filename == "accuracy.csv"
-    assert Path(waiting.value.path()).read_text().startswith("model,estimate,low,high\n")
+    assert Path(waiting.value.path()).read_text().startswith("model,estimate,low,high,seeds,deviation\n")

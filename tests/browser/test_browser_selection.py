@@ -9,7 +9,7 @@ from app.registry import PAGES
 
 VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}
 RULE = "cell:caltech95/kd-s0~crab~lobster"
-NOT_OVER_A_COMPARISON = ("distill", "runs", "learn")
+NOT_OVER_A_COMPARISON = ("bring_your_own", "distill", "runs", "learn")
 """Pages that show no samples, and so no chip; the link keeps the selection there all the same."""
 
 

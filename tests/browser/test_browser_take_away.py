@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from bickd_core.geometry import class_geometry
-from bickd_core.runs import Library
+from bickd_core.runs.library import Library
 
 CELL = "cell:caltech95/kd-s0~cannon~octopus"
 
@@ -43,13 +43,13 @@ def test_a_card_gives_its_numbers_and_a_picture_of_the_size_asked_for(app: AppPa
     before = app.key("overview-card-overlap").bounding_box()
     open_menu(app, "overview-overlap")
     name, content = download(app, "CSV")
-    assert name == "class-overlap.csv"
+    assert name == "overlap-as-it-is.csv"
     table = pd.read_csv(io.BytesIO(content)).set_index("model")
-    assert list(table) == ["estimate", "low", "high"]
+    assert list(table) == ["estimate", "low", "high", "seeds", "deviation"]
     shown = app.key("overview-card-overlap").inner_text().split()
     assert f"{table.loc['BicKD', 'estimate']:.3f}" in shown
     name, content = download(app, "PNG")
-    assert name == "class-overlap.png"
+    assert name == "overlap-as-it-is.png"
     picture = Image.open(io.BytesIO(content))
     assert picture.width == pytest.approx(85 / 25.4 * 300, abs=1.5)
     assert app.key("overview-card-overlap").bounding_box() == before

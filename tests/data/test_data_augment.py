@@ -140,6 +140,7 @@ def test_augment_says_what_it_expected():
         augment(images, torch.arange(3), view=0, seed=0, pad=-1, flip=True)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_gpu_gives_the_same_pixels():
     images, ids = made_images(64, 3, 32, 32), torch.arange(64)

@@ -14,7 +14,7 @@ from bickd_core.data.hierarchy import (
     read_hierarchy,
     to_csv,
 )
-from bickd_core.runs import Library
+from bickd_core.runs.library import Library
 
 CLASSES = ("crab", "lobster", "cup, large", "bass")
 WANTED = ("water", "water", "household", "water")
@@ -58,8 +58,10 @@ def test_every_way_of_writing_gives_the_same(name, content):
         ("a.json", '{"water": [1]}', "entry 'water' must hold a superclass or a list of classes, got a list."),
         ("a.json", '{"crab": ' + "9" * 5000 + "}", "cannot be read as a mapping"),
         ("a.json", "[" * 100_000, "cannot be read as a mapping"),
-        ("a.yaml", "a: [b", "is no YAML"),
-        ("a.yaml", "when: 2001-99-99", "cannot be read as a mapping"),
+        ("a.yaml", "a: [b", "is no YAML that can be used: expected YAML, but it cannot be parsed (line 2"),
+        ("a.yaml", "when: 2001-99-99", "is no YAML that can be used: "),
+        ("a.yaml", "a: !!bool foo", "expected YAML without tags"),
+        ("a.yaml", "[" * 5000, "is no YAML that can be used: "),
         ("a.txt", "crab water", "must end in .csv, .tsv, .json or .yaml, got 'a.txt'."),
         ("a.csv", "x" * 5_000_000, "at most 4 MB, got 4.8 MB"),
     ],

@@ -195,7 +195,7 @@ def test_sixteen_bits_are_refused(pets):
 
 
 def test_a_folder_that_disappears_while_it_is_read(pets, monkeypatch):
-    listed = own._listed
+    listed = own.listed
     dataset_info(f"folder:{pets}")
 
     def then_gone(*arguments):
@@ -203,7 +203,7 @@ def test_a_folder_that_disappears_while_it_is_read(pets, monkeypatch):
         shutil.rmtree(pets / "train" / "b")
         return found
 
-    monkeypatch.setattr(own, "_listed", then_gone)
+    monkeypatch.setattr(own, "listed", then_gone)
     assert "train/b/000.png is gone; was its folder moved" in wrong(pets)
 
 

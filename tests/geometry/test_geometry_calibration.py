@@ -77,10 +77,9 @@ def test_equal_width_reliability_is_scikit_learns_curve():
     np.testing.assert_allclose(found.confidence[filled], confidence)
 
 
-def test_equal_mass_error_and_its_jackknife_hold_the_edges():
+def test_equal_mass_error_is_the_formula():
     logits, labels = draw(2)
     P = softmax(logits)
-    shard = stratified_shards(120, labels, shards=5)
     edges = reliability(P, labels, bins=8, scheme="mass").edges
 
     def error(rows):
@@ -90,10 +89,9 @@ def test_equal_mass_error_and_its_jackknife_hold_the_edges():
             total += abs(sum(P[i].max() - (P[i].argmax() == labels[i]) for i in inside))
         return total / len(rows)
 
-    found = calibration_interval(P, labels, shard, bins=8, scheme="mass")
-    left = [error(np.flatnonzero(shard != g)) for g in range(5)]
-    assert found.estimate == pytest.approx(error(range(120)))
-    assert found.high - found.estimate == pytest.approx(half_width(left, 2.776445), rel=1e-5)
+    found = calibration_interval(P, labels, bins=8, scheme="mass")
+    assert found.raw == pytest.approx(error(range(120)))
+    assert found.low <= found.estimate <= found.high
 
 
 def test_calibration_difference_is_paired():
@@ -101,11 +99,13 @@ def test_calibration_difference_is_paired():
     P, Q = softmax(logits), softmax(logits, 1.05)
     shard = stratified_shards(400, labels)
     found = calibration_difference(P, Q, labels, shard)
-    a, b = calibration_interval(P, labels, shard), calibration_interval(Q, labels, shard)
+    a, b = calibration_interval(P, labels), calibration_interval(Q, labels)
     assert found.estimate == pytest.approx(a.estimate - b.estimate)
+    assert found.raw == pytest.approx(a.raw - b.raw)
     assert found.high - found.low < 0.5 * (a.high - a.low)
     same = calibration_difference(P, P, labels, shard)
-    assert (same.low, same.estimate, same.high) == (0, 0, 0)
+    assert (same.estimate, same.raw) == (0, 0)
+    assert same.low <= 0 <= same.high
     with pytest.raises(ValueError, match="first and second must have the same shape"):
         calibration_difference(P, Q[:10], labels, shard)
 
@@ -123,10 +123,9 @@ def test_a_calibrated_model_shows_the_chance_error_and_a_sure_one_shows_more():
     assert chance_error(np.full((2, 2), 0.5), bins=1, draws=4000) == pytest.approx(0.25, abs=0.02)
 
 
-def test_class_calibration_is_the_formula_and_its_jackknife():
+def test_class_calibration_is_the_formula():
     logits, labels = draw(5, n=60, c=3)
     P = softmax(logits)
-    shard = stratified_shards(60, labels, shards=4)
 
     def error(c, rows):
         total = 0.0
@@ -137,21 +136,41 @@ def test_class_calibration_is_the_formula_and_its_jackknife():
                 total += len(inside) / len(rows) * abs(sum(P[i, c] for i in inside) / len(inside) - share)
         return total
 
-    found = class_calibration(P, labels, shard, bins=5)
-    rest = [np.flatnonzero(shard != g) for g in range(4)]
+    found = class_calibration(P, labels, bins=5)
     for c in range(3):
-        half = half_width([error(c, rows) for rows in rest], 3.182446)
         assert found.error[c] == pytest.approx(error(c, range(60)))
-        assert found.high[c] == pytest.approx(found.error[c] + half, rel=1e-5)
         assert found.bias[c] == pytest.approx(P[:, c].mean() - (labels == c).mean())
-    means = [np.mean([error(c, rows) for c in range(3)]) for rows in rest]
-    assert found.mean.estimate == pytest.approx(found.error.mean())
-    assert found.mean.high - found.mean.estimate == pytest.approx(half_width(means, 3.182446), rel=1e-5)
+
+
+def test_class_calibration_by_chance_is_what_drawn_labels_show():
+    P = softmax(draw(5, n=300, c=3)[0])
+    random = np.random.default_rng(1)
+    drawn = [(random.random((300, 1)) > P.cumsum(axis=1)).sum(axis=1) for _ in range(400)]
+    seen = np.mean([class_calibration(P, np.minimum(labels, 2), draws=1).error for labels in drawn], axis=0)
+    found = class_calibration(P, np.zeros(300, dtype=int), draws=400)
+    assert found.chance == pytest.approx(seen, rel=0.1)
+    assert class_calibration(np.eye(3), np.arange(3)).chance == pytest.approx(np.zeros(3))
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.05, 0.15])
+def test_the_calibration_interval_covers_where_the_model_is_calibrated_and_where_not(excess):
+    random = np.random.default_rng(4)
+    held, raw, corrected = 0, [], []
+    for _ in range(150):
+        sure = random.uniform(0.4, 0.95, 200)
+        right = random.random(200) < sure - excess
+        P = np.stack([sure, (1 - sure) / 2, (1 - sure) / 2], axis=1)
+        found = calibration_interval(P, np.where(right, 0, 1))
+        held += found.low <= excess <= found.high
+        raw.append(found.raw)
+        corrected.append(found.estimate)
+    assert held / 150 >= 0.88
+    assert abs(np.mean(corrected) - excess) < max(0.5 * (np.mean(raw) - excess), 0.02)
 
 
 def test_a_class_that_is_never_seen_nor_said_has_no_error():
     P = np.array([[0.7, 0.3, 0.0], [0.4, 0.6, 0.0]])
-    found = class_calibration(P, np.array([0, 1]), np.array([0, 1]))
+    found = class_calibration(P, np.array([0, 1]))
     assert found.error[2] == found.bias[2] == 0.0
 
 
@@ -201,10 +220,12 @@ def test_the_best_temperatures_replicates_are_those_of_fits_without_a_shard():
     shard = stratified_shards(400, labels)
     found = fit_temperature(logits, labels, shard).temperature
     left = [
-        fit_temperature(logits[shard != g], labels[shard != g], np.zeros(380, int)).temperature.estimate
+        1 / fit_temperature(logits[shard != g], labels[shard != g], np.zeros(380, int)).temperature.estimate
         for g in range(20)
     ]
-    assert found.high - found.estimate == pytest.approx(half_width(left, 2.093024), rel=0.02)
+    half = half_width(left, 2.093024)  # of 1 / T
+    assert 1 / found.low - 1 / found.estimate == pytest.approx(half, rel=0.02)
+    assert 1 / found.estimate - 1 / found.high == pytest.approx(half, rel=0.02)
 
 
 def test_the_best_temperature_says_when_there_is_none():
@@ -228,9 +249,9 @@ def test_every_figure_is_finite_and_inside_its_interval(seed, n, c, scale):
     P, shard = softmax(logits), stratified_shards(n, labels)
     fitted = fit_temperature(logits, labels, shard)
     for found in (
-        calibration_interval(P, labels, shard),
-        calibration_interval(P, labels, shard, scheme="mass"),
-        class_calibration(P, labels, shard).mean,
+        calibration_interval(P, labels),
+        calibration_interval(P, labels, scheme="mass"),
+        calibration_difference(P, P[::-1], labels, shard),
         fitted.temperature,
     ):
         assert math.isfinite(found.estimate)

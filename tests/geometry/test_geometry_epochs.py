@@ -8,18 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_core.geometry import (
+    class_figures,
     class_geometry,
     class_probabilities,
     cluster_groups,
     cluster_order,
+    corrected_overlap,
     eigenvalues,
+    entropy,
     epoch_figures,
     group_means,
     matched_temperature,
     mean_entropy,
     mean_entropy_at,
-    overlap,
+    overlap_interval,
+    shard_grams,
     softmax,
+    stratified_shards,
     temperature_curve,
 )
 
@@ -41,8 +46,10 @@ def test_each_epoch_is_what_its_slice_says(seed, T):
     for e, one in enumerate(logits):
         plain = class_geometry(softmax(one, T))
         assert found.grams[e] == pytest.approx(plain.gram, abs=1e-6)
-        assert found.overlap[e] == pytest.approx(plain.overlap)
-        assert found.score[e] == pytest.approx(plain.score)
+        shard = stratified_shards(40, labels)
+        assert found.overlap[e] == pytest.approx(
+            overlap_interval(shard_grams(softmax(one, T), shard)).estimate
+        )
         hits = [int(np.argmax(row)) == label for row, label in zip(one, labels, strict=True)]
         assert found.accuracy[e] == pytest.approx(sum(hits) / len(hits))
         same = [np.argmax(row) == np.argmax(other) for row, other in zip(one, reference, strict=True)]
@@ -62,7 +69,6 @@ def test_an_epoch_that_was_not_stored_shows_the_last_one_before_it():
 def test_one_sample_and_one_class_have_no_overlap():
     found = epoch_figures(np.zeros((2, 1, 1)), np.array([0, 1]))
     assert np.isnan(found.overlap).all()
-    assert np.isnan(found.score).all()
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 3)), np.zeros((0, 3, 2)), np.zeros((3, 3, 2))])
@@ -75,13 +81,14 @@ def test_arrays_that_are_no_trajectory_are_refused(bad):
 @settings(deadline=None, max_examples=15)
 def test_a_temperature_curve_is_each_temperature_on_its_own(seed, centred):
     logits = draw(seed)[0][-1]
-    curve = temperature_curve(logits, (4.0, 1.0, 2.0), centred=centred)
+    shard = stratified_shards(len(logits))
+    curve = temperature_curve(logits, shard, (4.0, 1.0, 2.0), centred=centred)
     assert curve.temperatures.tolist() == [1.0, 2.0, 4.0]
     for k, T in enumerate(curve.temperatures):
         P = softmax(logits, T)
-        plain = class_geometry(P, centred=centred)
-        assert curve.overlap[k] == pytest.approx(plain.overlap, abs=2e-6)
-        assert curve.score[k] == pytest.approx(plain.score, abs=2e-6)
+        figures = class_figures(shard_grams(P, shard), centred=centred)
+        assert curve.overlap[k] == pytest.approx(figures.overlap.estimate, abs=4e-5)
+        assert curve.score[k] == pytest.approx(figures.score.estimate, abs=4e-5)
         assert curve.entropy[k] == pytest.approx(mean_entropy(P))
         assert mean_entropy_at(logits, T) == pytest.approx(mean_entropy(P))
     assert (np.diff(curve.entropy) >= 0).all()
@@ -91,8 +98,12 @@ def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
     logits = draw(3)[0][-1]
     sharp = logits * 3
     at = matched_temperature(sharp, mean_entropy(softmax(logits, 2.0))).temperature
-    assert temperature_curve(sharp, [at]).overlap[0] == pytest.approx(overlap(softmax(logits, 2.0)), abs=1e-5)
-    assert temperature_curve(sharp, [2.0]).overlap[0] < temperature_curve(logits, [2.0]).overlap[0]
+    shard = stratified_shards(len(logits))
+    expected = corrected_overlap(softmax(logits, 2.0), shard)
+    assert temperature_curve(sharp, shard, [at]).overlap[0] == pytest.approx(expected, abs=1e-4)
+    assert (
+        temperature_curve(sharp, shard, [2.0]).overlap[0] < temperature_curve(logits, shard, [2.0]).overlap[0]
+    )
 
 
 @given(seed=st.integers(0, 10_000), c=st.integers(1, 9))
@@ -158,16 +169,31 @@ def test_a_few_columns_are_those_of_the_whole_softmax(seed, T):
 def test_epochs_at_one_entropy_are_each_at_their_own_temperature():
     logits, _ = draw(2)
     target = 0.9
-    found = epoch_figures(logits, np.arange(5), T=4.0, target_entropy=target)
-    assert found.reached.all()
+    found = epoch_figures(
+        logits, np.arange(5), T=4.0, matching="mean", targets=np.full(len(logits[0]), target)
+    )
+    assert not found.unreached.any()
     for e, one in enumerate(logits):
         P = softmax(one, found.temperatures[e])
         assert mean_entropy(P) == pytest.approx(target)
-        assert found.overlap[e] == pytest.approx(overlap(P))
+        assert found.overlap[e] == pytest.approx(corrected_overlap(P, stratified_shards(len(P))))
     assert np.ptp(found.temperatures) > 0.1
 
 
 def test_an_epoch_that_cannot_reach_the_entropy_stands_at_the_plain_temperature():
-    found = epoch_figures(np.zeros((1, 4, 3)), np.array([0]), T=2.0, target_entropy=0.5)
-    assert found.reached.tolist() == [False]
+    found = epoch_figures(np.zeros((1, 4, 3)), np.array([0]), T=2.0, matching="mean", targets=np.full(4, 0.5))
+    assert found.unreached.tolist() == [4]
     assert found.temperatures.tolist() == [2.0]
+    with pytest.raises(ValueError, match="targets must be given for matching 'image'"):
+        epoch_figures(np.zeros((1, 4, 3)), np.array([0]), matching="image")
+
+
+def test_epochs_matched_per_image_have_a_temperature_for_each():
+    logits, _ = draw(2)
+    targets = np.linspace(0.3, 1.2, len(logits[0]))
+    found = epoch_figures(logits, np.arange(5), T=4.0, matching="image", targets=targets)
+    assert found.temperatures.shape == logits.shape[:2]
+    for e, one in enumerate(logits):
+        P = softmax(one, found.temperatures[e])
+        assert entropy(P) == pytest.approx(targets)
+        assert found.overlap[e] == pytest.approx(corrected_overlap(P, stratified_shards(len(P))))

@@ -15,8 +15,13 @@ from bickd_core.geometry import (
     falls,
     greatest_fall,
     overlap,
+    overlap_interval,
     pair_contributions,
+    paired_overlap_difference,
+    replicated_overlap,
+    shard_grams,
     softmax,
+    stratified_shards,
 )
 from bickd_core.geometry.orthogonality import geometry_of
 
@@ -219,3 +224,12 @@ def test_the_pair_that_falls_most_or_the_greatest_cosine_where_none_falls():
     assert falls(before, apart, (0, 1))
     assert greatest_fall(before, alike) == (0, 2)
     assert not falls(before, alike, (0, 2))
+
+
+def test_two_samples_a_class_have_no_limits():
+    rng = np.random.default_rng(5)
+    few, enough = (shard_grams(softmax(rng.normal(0, 2, (n, 30))), stratified_shards(n)) for n in (149, 150))
+    assert overlap_interval(few).low is None
+    assert overlap_interval(enough).low is not None
+    assert replicated_overlap(few).interval().low is None
+    assert paired_overlap_difference(few, few).low is None

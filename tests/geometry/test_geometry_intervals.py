@@ -6,23 +6,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from bickd_core.geometry import (
     Interval,
     calibration_interval,
     class_figures,
     class_geometry,
-    expected_calibration_error,
+    mcnemar_exact,
     mean_interval,
     overlap,
     overlap_interval,
     paired_mean_difference,
     paired_overlap_difference,
+    paired_share_difference,
     proportion_interval,
     shard_grams,
     softmax,
     stratified_shards,
 )
+from bickd_core.geometry.intervals import stratified_variance
 
 
 def draw(seed, n=160, c=8, T=2.0):
@@ -35,12 +38,14 @@ def draw(seed, n=160, c=8, T=2.0):
 
 def test_mean_interval_is_the_stratified_formula():
     random = np.random.default_rng(0)
-    labels = np.array([0] * 12 + [2] * 8)
-    values = random.normal(size=20) + labels
+    labels = np.array([0] * 72 + [2] * 48)
+    values = random.normal(size=120) + labels
     found = mean_interval(values, labels)
-    a, b = values[:12], values[12:]
-    variance = (12 / 20) ** 2 * a.var(ddof=1) / 12 + (8 / 20) ** 2 * b.var(ddof=1) / 8
-    half = 2.10092204 * math.sqrt(variance)  # t, 18 degrees of freedom, 95 %
+    borrowed = values.var(ddof=1)
+    parts = [(((v - v.mean()) ** 2).sum() + borrowed) / 120**2 for v in (values[:72], values[72:])]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 72 + parts[1] ** 2 / 48)
+    assert freedom == pytest.approx(119, abs=3)
+    half = float(stdtrit(min(freedom, 119), 0.975)) * math.sqrt(sum(parts))
     assert found.estimate == pytest.approx(values.mean())
     assert found.low == pytest.approx(values.mean() - half)
     assert found.high == pytest.approx(values.mean() + half)
@@ -48,10 +53,59 @@ def test_mean_interval_is_the_stratified_formula():
     assert found.high - found.low < (whole := mean_interval(values)).high - whole.low
 
 
-def test_a_class_of_one_sample_gets_the_pooled_variance():
-    found = mean_interval(np.array([0.0, 2.0, 5.0]), np.array([0, 0, 1]))
-    variance = (2 / 3) ** 2 * 2.0 / 2 + (1 / 3) ** 2 * 2.0
-    assert found.high - found.estimate == pytest.approx(12.7062047 * math.sqrt(variance))
+def test_classes_that_agree_by_chance_borrow_variance():
+    variance, _ = stratified_variance(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0, 0, 1, 1]))
+    assert variance == pytest.approx(2 * (1 / 3) / 16)
+    alone, freedom = stratified_variance(np.array([0.0, 2.0, 5.0]), np.arange(3))
+    assert (alone, freedom) == pytest.approx((np.var([0, 2, 5], ddof=1) / 3, 2))
+
+
+def test_means_have_no_interval_below_100_samples():
+    values = np.random.default_rng(0).normal(size=99)
+    assert mean_interval(values).low is None
+    assert mean_interval(np.append(values, 0.0)).low is not None
+
+
+@given(
+    cells=st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1, max_size=30),
+    level=st.sampled_from([0.9, 0.95]),
+)
+@settings(max_examples=300, deadline=None)
+def test_paired_shares_never_contradict_mcnemar(cells, level):
+    labels, a, b = (np.array(column) for column in zip(*cells, strict=True))
+    found = paired_mean_difference(a, b, labels, level=level)
+    p = mcnemar_exact(int((a & ~b).sum()), int((~a & b).sum()))
+    assert (found.low > 0 or found.high < 0) == (p < 1 - level)
+    assert found.low <= found.estimate <= found.high
+    assert found.low < found.high
+    assert found.estimate == pytest.approx(a.mean() - b.mean())
+
+
+def test_paired_shares_of_one_stratum_are_bonett_and_price():
+    a, b = (
+        np.repeat([True, False, True, False], [40, 30, 12, 4]),
+        np.repeat([True, False, False, True], [40, 30, 12, 4]),
+    )
+    found = paired_share_difference(a, b)
+    p1, p2 = 13 / 88, 5 / 88
+    half = 1.959964 * math.sqrt((p1 + p2 - (p1 - p2) ** 2) / 88)
+    assert (found.low, found.high) == pytest.approx((p1 - p2 - half, p1 - p2 + half), rel=1e-5)
+    with pytest.raises(ValueError, match="shares between 0 and 1"):
+        paired_share_difference(np.array([2.0]), np.array([0.0]))
+
+
+@pytest.mark.parametrize(("classes", "each"), [(10, 2), (4, 5), (10, 5), (20, 12)])
+def test_paired_shares_cover_on_small_sets(classes, each):
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), each)
+    held = 0
+    for _ in range(400):
+        known = random.random(classes) < 0.6
+        other = np.where(random.random(classes) < 0.5, known, random.random(classes) < 0.5)
+        a, b = (np.where(of, 0.97, 0.03)[labels] for of in (known, other))
+        found = paired_mean_difference(random.random(len(labels)) < a, random.random(len(labels)) < b, labels)
+        held += found.low <= (a - b).mean() <= found.high
+    assert held / 400 >= 0.95
 
 
 def test_too_few_samples_have_no_limits():
@@ -133,8 +187,8 @@ def test_shards_are_even_overall_and_within_each_class():
 
 @pytest.mark.parametrize("mode", [{}, {"centred": True}])
 def test_jackknife_of_class_figures_leaves_out_each_shard(mode):
-    P, labels = draw(4, n=90, c=5)
-    shard = stratified_shards(90, labels, shards=6)
+    P, labels = draw(4, n=120, c=5)
+    shard = stratified_shards(120, labels, shards=6)
     found = class_figures(shard_grams(P, shard), level=0.9, **mode)
     whole = class_geometry(P, **mode)
     left = [class_geometry(P[shard != g], **mode) for g in range(6)]
@@ -142,7 +196,8 @@ def test_jackknife_of_class_figures_leaves_out_each_shard(mode):
         values = np.array([getattr(geometry, name) for geometry in left])
         half = 2.015048 * math.sqrt(5 / 6 * ((values - values.mean()) ** 2).sum())
         interval = getattr(found, name)
-        assert interval.estimate == pytest.approx(getattr(whole, name))
+        assert interval.raw == pytest.approx(getattr(whole, name))
+        assert interval.estimate == pytest.approx(6 * interval.raw - 5 * values.mean())
         assert interval.estimate - interval.low == pytest.approx(half, rel=1e-4)
     assert found.n_classes_used == 5
 
@@ -154,7 +209,7 @@ def test_balanced_shards_give_the_balanced_overlap():
     for centred in (False, True):
         found = overlap_interval(shard_grams(P, shard, labels=labels, balanced=True), centred=centred)
         expected = overlap(P, labels=labels, balanced=True, centred=centred)
-        assert found.estimate == pytest.approx(expected)
+        assert found.raw == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=25)
@@ -170,7 +225,7 @@ def test_every_interval_holds_its_estimate(seed, T, n, c):
         figures.score,
         figures.effective_rank,
         paired_overlap_difference(a, b),
-        calibration_interval(P, labels, shard),
+        calibration_interval(P, labels),
         mean_interval(P[:, 0], labels),
         proportion_interval(P[:, 0] > 0.5, labels),
     ]
@@ -187,7 +242,7 @@ def test_overlap_jackknife_covers_and_the_bootstrap_sits_too_high():
         found = overlap_interval(shard_grams(P, stratified_shards(160, labels, seed=seed)))
         covered += found.low <= truth <= found.high
         again = np.random.default_rng(seed).integers(0, 160, (8, 160))
-        above.append(np.mean([overlap(P[rows]) for rows in again]) - found.estimate)
+        above.append(np.mean([overlap(P[rows]) for rows in again]) - found.raw)
     assert 0.90 <= covered / trials <= 0.99
     assert np.mean(above) > 6 * np.std(above) / math.sqrt(trials)
 
@@ -208,22 +263,13 @@ def test_paired_overlap_difference_is_the_difference_and_narrower():
     shard = stratified_shards(160, labels)
     a, b = shard_grams(P, shard), shard_grams(Q, shard)
     found = paired_overlap_difference(a, b)
-    assert found.estimate == pytest.approx(overlap(P) - overlap(Q))
+    assert found.raw == pytest.approx(overlap(P) - overlap(Q))
+    assert found.estimate == pytest.approx(overlap_interval(a).estimate - overlap_interval(b).estimate)
     assert found.low > 0
     alone = overlap_interval(a)
     assert found.high - found.low < 0.3 * (alone.high - alone.low)
     same = paired_overlap_difference(a, a)
     assert (same.low, same.high) == (0, 0)
-
-
-def test_calibration_interval_leaves_out_each_shard():
-    P, labels = draw(7)
-    shard = stratified_shards(160, labels, shards=5)
-    found = calibration_interval(P, labels, shard)
-    left = np.array([expected_calibration_error(P[shard != g], labels[shard != g]) for g in range(5)])
-    half = 2.776445 * math.sqrt(4 / 5 * ((left - left.mean()) ** 2).sum())
-    assert found.estimate == pytest.approx(expected_calibration_error(P, labels))
-    assert found.high - found.estimate == pytest.approx(half, rel=1e-5)
 
 
 def test_no_usable_pair_of_classes_is_none():

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from bickd_core.geometry import cka, layer_cka, replicated_cka, replicated_difference, stratified_shards
+from bickd_core.geometry import (
+    cka,
+    jackknife,
+    layer_cka,
+    replicated_cka,
+    replicated_difference,
+    stratified_shards,
+)
 
 
 def stages(n=40, widths=(3, 6, 50), seed=0, like=None):
@@ -58,16 +65,20 @@ def test_related_stages_stand_above_chance_and_unrelated_do_not(found):
     assert abs(unrelated.values.mean()) < 0.1
 
 
-def test_copies_do_not_narrow_the_interval_as_they_would_a_bootstrap(found):
+def test_copies_do_not_narrow_the_interval_as_they_would_a_bootstrap(found, monkeypatch):
     """Shards are disjoint: no replicate holds a sample twice, and the estimate lies inside."""
     _, _, shard, layers = found
+    monkeypatch.setattr(jackknife, "FEWEST", 40)
     cell = layers.cell(1, 1)
     assert len(cell.replicates) == shard.max() + 1
     interval = cell.interval()
     assert interval.low < interval.estimate < interval.high
+    assert interval.estimate == pytest.approx(layers.estimates[1, 1])
+    assert interval.raw == pytest.approx(layers.values[1, 1])
 
 
-def test_students_are_compared_on_the_same_shards(found):
+def test_students_are_compared_on_the_same_shards(found, monkeypatch):
+    monkeypatch.setattr(jackknife, "FEWEST", 40)
     teacher, student, shard, layers = found
     again = layer_cka(teacher, [student[1], student[0]], shard, permutations=1)
     difference = replicated_difference(layers.cell(2, 0), again.cell(2, 1))

@@ -59,22 +59,20 @@ def test_replicates_leave_out_each_shard(n, d):
     shard = stratified_shards(n, shards=5)
     found = procrustes(X, Y, shard)
     for g in range(5):
-        assert found.replicates[g] == pytest.approx(
-            procrustes(X[shard != g], Y[shard != g]).estimate, abs=1e-7
-        )
+        assert found.replicates[g] == pytest.approx(procrustes(X[shard != g], Y[shard != g]).value, abs=1e-7)
 
 
 def test_differences_are_paired():
     random = np.random.default_rng(2)
-    X = random.normal(size=(60, 4))
+    X = random.normal(size=(120, 4))
     near, far = X + 0.2 * random.normal(size=X.shape), X + random.normal(size=X.shape)
-    shard = stratified_shards(60)
+    shard = stratified_shards(120)
     a, b = procrustes(X, far, shard), procrustes(X, near, shard)
     difference = replicated_difference(a, b)
     assert difference.estimate == pytest.approx(a.estimate - b.estimate)
     assert difference.low > 0
     assert replicated_difference(None, b) is None
-    with pytest.raises(ValueError, match="60 samples in 20 shards and 60 in 0"):
+    with pytest.raises(ValueError, match="120 samples in 20 shards and 120 in 0"):
         replicated_difference(a, procrustes(X, near))
 
 
@@ -103,3 +101,16 @@ def test_the_null_tells_related_from_unrelated_where_the_distance_alone_does_not
     Y = random.normal(size=(40, 3))
     null = procrustes_null(X, Y, permutations=1, seed=7)
     assert null.values[0] == pytest.approx(procrustes(X, Y[order]).estimate)
+
+
+def test_few_samples_a_column_have_a_corrected_figure_and_no_interval():
+    random = np.random.default_rng(3)
+    X = random.normal(size=(120, 12))
+    found = procrustes(X, X + random.normal(size=X.shape), stratified_shards(120))
+    assert found.limited
+    assert found.interval().low is not None
+    wide = random.normal(size=(120, 13))
+    few = procrustes(wide, wide + random.normal(size=wide.shape), stratified_shards(120))
+    assert (few.interval().low, few.interval().high) == (None, None)
+    assert few.interval().estimate == pytest.approx(few.estimate)
+    assert replicated_difference(found, few).low is None

@@ -34,7 +34,8 @@ def test_it_is_the_difference_of_the_means_with_a_leave_one_shard_out_interval()
     leave = np.array([gap(s != SHARD) for s in np.unique(SHARD)])
     g = len(leave)
     error = np.sqrt((g - 1) / g * ((leave - leave.mean()) ** 2).sum())
-    assert found.estimate == pytest.approx(gap(np.ones(N, dtype=bool)))
+    assert found.raw == pytest.approx(gap(np.ones(N, dtype=bool)))
+    assert found.estimate == pytest.approx(g * found.raw - (g - 1) * leave.mean())
     assert found.high - found.estimate == pytest.approx(2.0930 * error, rel=1e-4)  # t, 19 degrees of freedom
     assert found.high < 0
 

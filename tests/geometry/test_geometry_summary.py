@@ -9,7 +9,7 @@ import pytest
 
 import bickd_core.geometry as geometry
 from bickd_core.geometry import Interval, cka, mean_entropy, overlap, softmax, summarise
-from bickd_core.predictions import Predictions
+from bickd_core.runs.predictions import Predictions
 
 
 def model(seed, n=120, c=6, sharp=1.0, features=True):
@@ -37,6 +37,7 @@ def test_every_figure_is_what_its_function_says():
     teacher, student = model(1, sharp=3.0), model(2)
     found = summarise(teacher, student, T=4.0)
     P_t, P_s = softmax(teacher.logits, 4.0), softmax(student.logits, 4.0)
+    each = geometry.matched_temperatures(student.logits, geometry.entropy(P_t), start=4.0)
     expected = {
         "accuracy": geometry.accuracy(student.logits, student.labels),
         "agreement": geometry.agreement_rate(teacher.logits, student.logits),
@@ -46,6 +47,7 @@ def test_every_figure_is_what_its_function_says():
         "cka_logits": cka(teacher.logits, student.logits),
         "cka_features": cka(teacher.features, student.features),
         "overlap": overlap(P_s),
+        "overlap_per_image": overlap(softmax(student.logits, each.temperatures)),
         "overlap_balanced": overlap(P_s, labels=student.labels, balanced=True),
         "overlap_matched": overlap(softmax(student.logits, found.matched.temperature)),
         "score": geometry.class_geometry(P_s).score,
@@ -54,13 +56,13 @@ def test_every_figure_is_what_its_function_says():
     made = intervals(found)
     assert set(made) == set(expected)
     for name, interval in made.items():
-        assert interval.estimate == pytest.approx(expected[name]), name
+        assert interval.plain == pytest.approx(expected[name]), name
         assert interval.low <= interval.estimate <= interval.high, name
         assert interval.low < interval.high, name
     at_matched = mean_entropy(softmax(student.logits, found.matched.temperature))
     assert at_matched == pytest.approx(mean_entropy(P_t))
     assert found.matched.temperature < 4.0  # the teacher is the sharper one
-    assert (found.n, found.n_classes, found.n_classes_used) == (120, 6, 6)
+    assert (found.n, found.n_classes, found.n_classes_used, found.unreached) == (120, 6, 6, 0)
 
 
 def test_sharpness_alone_is_gone_at_matched_entropy():
@@ -70,6 +72,7 @@ def test_sharpness_alone_is_gone_at_matched_entropy():
     plain = summarise(teacher, teacher)
     assert found.overlap.high < plain.overlap.low
     assert found.overlap_matched.estimate == pytest.approx(plain.overlap.estimate, abs=1e-6)
+    assert found.overlap_per_image.estimate == pytest.approx(plain.overlap.estimate, abs=1e-6)
     assert found.matched.temperature == pytest.approx(12.0, rel=1e-5)
 
 
@@ -81,6 +84,8 @@ def test_a_model_beside_itself():
     assert (found.kl.estimate, found.kl.high, found.displacement.estimate) == (0, 0, 0)
     assert found.cka_logits.estimate == pytest.approx(1.0)
     assert found.overlap_matched == found.overlap
+    assert found.overlap_per_image.estimate == pytest.approx(found.overlap.estimate, abs=1e-12)
+    assert found.overlap_per_image.low == pytest.approx(found.overlap.low, abs=1e-12)
 
 
 def test_without_teacher_labels_or_features():
@@ -125,6 +130,7 @@ def test_saturated_models_give_figures_and_no_nan():
     flat = summarise(teacher, replace(teacher, logits=np.zeros_like(logits)))
     assert not flat.matched.reached
     assert flat.overlap_matched is None
+    assert (flat.unreached, flat.overlap_per_image) == (120, None)
 
 
 def test_models_that_are_not_aligned_are_refused():
@@ -169,17 +175,3 @@ def test_what_no_temperature_changes_is_made_once_and_changes_nothing():
     for a, b in ((teacher, student), (None, student), (replace(teacher, labels=None), student)):
         fixed = geometry.fixed_figures(a, b, side=None if a is None or a.labels is None else side)
         assert summarise(a, b, T=2.0, fixed=fixed) == summarise(a, b, T=2.0)
-
-
-def test_point_figures_are_the_estimates_of_the_summary():
-    teacher, student = model(1), model(2)
-    for T in (1.0, 4.0):
-        whole, found = summarise(teacher, student, T=T), geometry.point_figures(teacher, student, T=T)
-        for name in ("accuracy", "agreement", "overlap", "overlap_matched"):
-            assert getattr(found, name) == pytest.approx(getattr(whole, name).estimate), name
-    blind = geometry.point_figures(replace(teacher, labels=None), replace(student, labels=None))
-    assert blind.accuracy is None
-    one_class = replace(
-        student, logits=student.logits[:, :1], class_names=student.class_names[:1], labels=None
-    )
-    assert geometry.point_figures(one_class, one_class).overlap is None

@@ -12,6 +12,7 @@ from bickd_core.geometry import (
     transform_layout,
     umap_layout,
 )
+from bickd_core.geometry.umap_maps import COMPILED, _umap
 
 
 def two_models(n=48, c=4, seed=0):
@@ -87,3 +88,12 @@ def test_turning_and_scaling_displace_nothing_and_no_map_is_refused():
     assert displaced_share(np.zeros((3, 2)), [np.ones((3, 2))]) == 0
     with pytest.raises(ValueError, match="at least one map, got none"):
         displaced_share(reference, [])
+
+
+def test_the_functions_that_umap_compiles_are_kept_on_disk():
+    """Without this every process compiles them anew, which takes 30 s on a slow core."""
+    from numba.core.caching import FunctionCache
+
+    umap = _umap()
+    kept = [getattr(getattr(umap, module), name)._cache for module, name in COMPILED]
+    assert all(isinstance(cache, FunctionCache) for cache in kept)

@@ -54,7 +54,7 @@ def test_a_compiler_that_fails_is_asked_once_and_its_words_are_kept(folder, tmp_
 
 
 def test_the_command_line_lists_and_clears_them(folder, tmp_path, monkeypatch, capsys):
-    from bickd_core.cli import main
+    from bickd_cli.main import main
 
     def bickd(*arguments):
         with pytest.raises(SystemExit) as ended:

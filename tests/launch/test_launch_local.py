@@ -14,12 +14,13 @@ from run_helpers import small_config, wait_for
 
 from bickd_core.geometry import Layout
 from bickd_core.launch import local
-from bickd_core.layouts import layout_key
-from bickd_core.runs import RunError
-from bickd_core.status import Status
+from bickd_core.maps.store import layout_key
+from bickd_core.runs.library import RunError
+from bickd_core.runs.status import Status
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
 from bickd_core.training.start import create_run
+from bickd_core.training.worker import work
 
 KILLED = Path(__file__).parent / "killed_worker.py"
 LONG = {"epochs": 100_000, "train_limit": 100, "batch_size": 25}
@@ -240,3 +241,40 @@ def test_the_worker_finds_the_package_from_any_folder_and_lives_on_its_own(
         "/somewhere",
         str(Path(local.__file__).parents[2]),
     ]
+
+
+def test_a_worker_that_is_told_to_end_saves_first(submit, library):
+    """SIGTERM, as a machine that shuts down sends it: the run goes on from the very step, not from a checkpoint."""
+    run = submit("a", **LONG)
+    trained_to(run, 2)
+    worker = psutil.Process(run.status().worker.pid)
+    worker.terminate()
+    status = state(run, "stopped")
+    wait_for(lambda: not worker.is_running(), what="the worker's end")
+    saved = torch.load(run.resume_path, weights_only=True)["position"]
+    assert (saved["epoch"], saved["step"]) == (status.progress.epoch, status.progress.step)
+    assert run.resumable
+    assert not run.stop_requested()
+
+
+def test_a_launcher_starts_a_run_again_whose_worker_was_told_to_end(library):
+    run = create_run(small_config(**LONG), library, name="a")
+    launcher = local.LocalLauncher(library, at_once=1)
+    launcher.submit(run)
+    trained_to(run, 1)
+    os.kill(run.status().worker.pid, signal.SIGTERM)
+    wait_for(lambda: launcher.poll(run) != "working", what="the worker's end")
+    assert launcher.poll(run) == "lost"
+    assert run.status().state == "stopped"
+
+
+def test_no_worker_begins_on_a_run_with_links(library, tmp_path):
+    run = create_run(small_config(), library, name="a")
+    target = tmp_path / "elsewhere.jsonl"
+    target.write_text("as it was")
+    (run.path / "metrics.jsonl").symlink_to(target)
+    with pytest.raises(RunError, match=r"run 'a' has a link in its folder \(metrics.jsonl\)"):
+        local.start_worker(run, library)
+    assert work(run, library) == "failed"
+    assert "has a link in its folder (metrics.jsonl)" in run.status().error
+    assert target.read_text() == "as it was"

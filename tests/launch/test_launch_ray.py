@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from run_helpers import small_config, wait_for
+from run_helpers import long_silent, small_config, wait_for
 
 from bickd_core.launch import local
 from bickd_core.launch.ray import RayLauncher, connect
-from bickd_core.status import Status, Worker
+from bickd_core.runs.status import Status, Worker
 from bickd_core.sweeps.definition import Sweep, planned_runs
 from bickd_core.sweeps.running import Sweeping
 from bickd_core.training.start import create_run
@@ -103,6 +103,8 @@ def test_what_a_jobs_status_and_its_run_folder_say_together(
     client.answer = answer
     elsewhere = Worker("another-host", 1, 0.0)
     run.write_status(Status(state, worker=elsewhere, heartbeat=heartbeat))
+    if heartbeat == OLD:
+        long_silent(run)
     assert launcher.poll(run) == poll
 
 
@@ -213,7 +215,6 @@ def processes_of(pid):
     return found[::-1]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(
     not RAY, reason="Ray is not installed: pip install 'bickd-explorer[ray]' to run this test"
 )

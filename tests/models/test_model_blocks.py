@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bickd_core.models import bottleneck, mobilenetv2, shufflenetv1, shufflenetv2
+from bickd_core.models import deep_resnet, mobilenetv2, shufflenetv1, shufflenetv2
 from bickd_core.models.factory import create_model
 
 
@@ -80,7 +80,7 @@ def test_the_units_of_version_2():
 
 @pytest.mark.parametrize(("inputs", "stride"), [(16, 1), (8, 1), (16, 2)])
 def test_a_bottleneck(inputs, stride):
-    block = ready(bottleneck.Bottleneck(inputs, 16, stride))
+    block = ready(deep_resnet.Bottleneck(inputs, 16, stride))
     x = torch.randn(2, inputs, 5, 5)
     y = block.bn3(block.conv3(relu(block.bn2(block.conv2(relu(block.bn1(block.conv1(x))))))))
     shortcut = x if (inputs, stride) == (16, 1) else block.shortcut[1](block.shortcut[0](x))

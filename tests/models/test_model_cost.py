@@ -66,6 +66,47 @@ def test_measuring_leaves_the_model_as_it_was():
     assert f", {torch.get_num_threads()} thread" in measured.latency_cpu
 
 
+class Clocks:
+    """The wall's clock and a thread's, moved by hand: each pass takes `wall` and `work` seconds."""
+
+    def __init__(self, wall: list[float], work: float) -> None:
+        self.now, self.used, self._wall, self._work = 0.0, 0.0, wall, work
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def thread_time(self) -> float:
+        return self.used
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.now += self._wall.pop(0) if len(self._wall) > 1 else self._wall[0]
+        self.used += self._work
+        return images
+
+
+def timed(monkeypatch, wall: list[float], work: float) -> cost.Timing:
+    clocks, model = Clocks(wall, work), nn.Flatten()
+    monkeypatch.setattr(cost, "time", clocks)
+    monkeypatch.setattr(nn.Flatten, "forward", lambda self, images: clocks.forward(images))
+    return cost.time_pass(model, (1, 2, 2), repeats=3, warmup=1)
+
+
+def test_a_pass_that_waits_for_other_programs_is_one_of_a_busy_machine(monkeypatch):
+    assert timed(monkeypatch, [0.001], 0.001) == cost.Timing(pytest.approx(1.0), False)
+    assert timed(monkeypatch, [0.0635], 0.0006) == cost.Timing(pytest.approx(63.5), True)
+
+
+def test_a_busy_moment_is_waited_for(monkeypatch):
+    reference, busy = [0.001] * 4, [0.05] * 4
+    assert timed(monkeypatch, [*reference, *busy, 0.001], 0.001) == cost.Timing(pytest.approx(1.0), False)
+
+
+def test_timing_leaves_the_number_of_threads_as_it_was():
+    before = torch.get_num_threads()
+    cost.time_pass(nn.Flatten(), (1, 2, 2), repeats=1)
+    assert torch.get_num_threads() == before
+
+
 def test_repeats_must_be_positive():
     with pytest.raises(ValueError, match="repeats must be at least 1, but 0 came"):
         cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from bickd_core.models import MODELS, resolve
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text()
-ROW = re.compile(r"^\| `([\w-]+)` \| (.*) \| ([\d,]+) \| ([\d,.]+) \| (\d+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([\w.-]+)` \| (.*) \| ([\d,]+) \| ([\d,.]+) \| (\d+) \|$", re.MULTILINE)
 
 
 def test_the_table_is_the_catalogue():

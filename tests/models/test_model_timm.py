@@ -7,7 +7,8 @@ import pytest
 import torch
 from run_helpers import small_config
 
-from bickd_core.models import resolve
+from bickd_core.models import recognise, resolve
+from bickd_core.models.catalogue import timm_command
 from bickd_core.models.factory import create_model
 from bickd_core.training.start import create_run
 
@@ -84,7 +85,7 @@ def test_a_run_can_be_named_after_it(install, library):
 def test_a_timm_that_does_not_import_says_why(install):
     install("raise RuntimeError('operator torchvision::nms does not exist.\\nmore')")
     with pytest.raises(
-        ValueError, match=r"RuntimeError: operator torchvision::nms does not exist\); install"
+        ValueError, match=r"RuntimeError: operator torchvision::nms does not exist\); run `pip install"
     ) as caught:
         create_model("timm:tiny", num_classes=7)
     assert "\n" not in str(caught.value)
@@ -95,3 +96,42 @@ def test_without_timm_it_is_said_before_a_run_is_made(monkeypatch, library):
     with pytest.raises(ValueError, match="timm:tiny needs the package timm, which is not installed"):
         create_run(small_config(role="teacher", arch="timm:tiny"), library)
     assert not list(library.own.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("torch", "command"),
+    [
+        ("2.13.0", "pip install --upgrade timm torchvision torch==2.13.0"),
+        (
+            "2.13.0+cpu",
+            "pip install --upgrade --extra-index-url https://download.pytorch.org/whl/cpu timm torchvision torch==2.13.0+cpu",
+        ),
+        (
+            "2.13.0+cu130",
+            "pip install --upgrade --extra-index-url https://download.pytorch.org/whl/cu130 timm torchvision "
+            "torch==2.13.0+cu130",
+        ),
+    ],
+)
+def test_the_command_that_installs_timm_keeps_the_torch_that_is_here(monkeypatch, torch, command):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: torch)
+    assert timm_command() == command
+
+
+def test_torchvision_is_named_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="torchvision:resnet18 needs the package torchvision"):
+        create_model("torchvision:resnet18", num_classes=7)
+
+
+def test_torchvisions_weights_load_into_our_resnet():
+    pytest.importorskip("torchvision", reason="torchvision is not installed", exc_type=Exception)
+    theirs = create_model("torchvision:resnet18", num_classes=7).eval()
+    (found,) = recognise({name: tuple(value.shape) for name, value in theirs.state_dict().items()})
+    ours = create_model(found.name, num_classes=7).eval()
+    ours.load_state_dict(
+        {name: theirs.state_dict()[stored] for name, stored in found.reading.names.items()}, strict=False
+    )
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(images), theirs(images), atol=1e-5, rtol=1e-4)

@@ -132,7 +132,7 @@ def test_what_cannot_be_registered():
     with pytest.raises(ValueError, match=r"letters, digits, .* but 'a/b' came"):
         register_model("a/b", Mine)
     register_model("bare", Mine)
-    with pytest.raises(ValueError, match="'bare' was built as a Mine without `outputs`"):
+    with pytest.raises(ValueError, match="'bare' puts out 3 classes, and the data has 5"):
         create_model("bare", num_classes=5)
     with pytest.raises(ValueError, match="the nearest is 'bare'"):
         resolve("bar")

@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from bickd_core.models import MODELS, catalogue, resolve
-from bickd_core.models.bottleneck import BottleneckResNet
+from bickd_core.models.deep_resnet import DeepResNet
 from bickd_core.models.factory import create_model
 from bickd_core.models.resnet import ResNet
 from bickd_core.models.vgg import VGG
 from bickd_core.models.wrn import PreactivationBlock, WideResNet
 
+ADDED = [
+    "resnet20-a", "resnet18", "resnet18-imagenet", "vgg11-mlp", "mobilenetv2-x0.5", "shufflenetv2-x0.5", "repvgg-a0",
+]  # fmt: skip
 SMALL = ["convnet-small", "resnet8", "resnet20", "resnet14x2", "resnet8x4", "wrn-16-1", "wrn-16-2"]
 OTHERS = ["vgg8", "vgg13", "mobilenetv2", "shufflenetv1", "shufflenetv2", "resnet50"]
 BATCH_NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
@@ -69,6 +72,60 @@ def test_a_wide_block_shares_its_normalised_input_only_where_the_width_changes()
             assert torch.equal(x, before)
 
 
+def test_option_a_has_akamasters_names_and_shortcuts_without_weights():
+    names = {"conv1.weight", "linear.weight", "linear.bias", *(f"bn1.{k}" for k in BATCH_NORM)}
+    for block in (f"layer{stage}.{n}" for stage in (1, 2, 3) for n in range(3)):
+        names |= {f"{block}.{key}" for key in PLAIN_BLOCK}
+    model = create_model("resnet20-a", num_classes=10)
+    assert set(model.state_dict()) == names
+    x = torch.randn(2, 16, 6, 6)
+    expected = torch.cat([torch.zeros(2, 8, 3, 3), x[:, :, ::2, ::2], torch.zeros(2, 8, 3, 3)], 1)
+    assert torch.equal(model.layer2[0].downsample(x), expected)
+
+
+# Listed by hand after the modules of chenyaofo/pytorch-cifar-models.
+CHENYAOFO = {
+    "vgg11-mlp": ["features.0.bias", "features.25.weight", "features.26.running_var", "classifier.3.weight"],
+    "mobilenetv2-x0.5": [
+        "features.0.0.weight", "features.1.conv.0.0.weight", "features.1.conv.2.bias", "features.2.conv.0.1.weight",
+        "features.17.conv.3.weight", "features.18.1.running_mean", "classifier.1.bias",
+    ],
+    "shufflenetv2-x0.5": [
+        "conv1.0.weight", "stage2.0.branch1.2.weight", "stage3.7.branch2.6.weight", "conv5.1.bias", "fc.weight",
+    ],
+    "repvgg-a0": [
+        "stage0.rbr_dense.conv.weight", "stage0.rbr_1x1.bn.weight", "stage1.0.rbr_identity.weight",
+        "stage3.13.rbr_dense.bn.running_var", "stage4.0.rbr_1x1.conv.weight", "linear.weight",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "parameters"),
+    [
+        ("vgg11-mlp", 8 * 2 + 8 * 5 + 6, 9_756_426),
+        ("mobilenetv2-x0.5", 52 + 52 * 5 + 2, 700_490),
+        ("shufflenetv2-x0.5", 56 + 56 * 5 + 2, 352_042),
+        ("repvgg-a0", 44 + (44 + 18) * 5 + 2, 7_840_874),
+    ],
+)
+def test_networks_of_chenyaofo_have_their_names_and_sizes(name, tensors, parameters):
+    state = create_model(name, num_classes=10).state_dict()
+    assert set(CHENYAOFO[name]) <= set(state)
+    assert len(state) == tensors
+    assert MODELS[name].parameters(10) == parameters
+
+
+@pytest.mark.parametrize("name", ["vgg16_bn", "mobilenetv2_x1_4", "shufflenetv2_x1_5", "repvgg_a2"])
+def test_the_names_of_chenyaofo_are_known(name):
+    assert resolve(name.replace("_bn", "_mlp")).family in (
+        "vgg-mlp",
+        "mobilenetv2-widths",
+        "shufflenetv2-widths",
+        "repvgg",
+    )
+
+
 def test_some_published_shapes():
     shapes = {k: tuple(v.shape) for k, v in create_model("resnet8x4", num_classes=100).state_dict().items()}
     assert shapes["conv1.weight"] == (32, 3, 3, 3)
@@ -108,15 +165,27 @@ def test_depth_is_the_longest_path_of_weights(name):
 
 def last_size(name, size):
     """Side of the last maps, by the halvings that each family makes."""
+    if name.endswith("-mlp"):
+        return max(1, size // 32)
     if name.startswith("vgg"):
         return size // 16 if size >= 64 else size // 8
-    halvings = {"mobilenetv2": 4, "shufflenetv1": 3, "shufflenetv2": 3, "resnet50": 3}.get(name, 2)
+    halvings = {
+        "mobilenetv2": 4,
+        "shufflenetv1": 3,
+        "shufflenetv2": 3,
+        "resnet50": 3,
+        "resnet18": 3,
+        "resnet18-imagenet": 5,
+        "mobilenetv2-x0.5": 3,
+        "shufflenetv2-x0.5": 3,
+        "repvgg-a0": 3,
+    }.get(name, 2)
     for _ in range(halvings):
         size = (size + 1) // 2
     return size
 
 
-@pytest.mark.parametrize("name", SMALL + OTHERS)
+@pytest.mark.parametrize("name", SMALL + OTHERS + ADDED)
 @pytest.mark.parametrize("size", [8, 28, 32, 64])
 def test_shapes_for_any_square_image(name, size):
     model = create_model(name, num_classes=7, in_channels=1).eval()
@@ -150,6 +219,7 @@ def test_shapes_for_any_square_image(name, size):
         ("shufflenetv1", ["layer1", "layer2", "layer3"], 1),
         ("shufflenetv2", ["layer1", "layer2", "layer3"], 1),
         ("resnet50", ["layer1", "layer2", "layer3", "layer4"], 1),
+        ("resnet18-imagenet", ["pool", "layer1", "layer2", "layer3", "layer4"], 0),
     ],
 )
 def test_stages_are_the_means_of_what_the_layers_put_out(name, layers, shift):
@@ -217,8 +287,8 @@ def test_every_parameter_gets_a_gradient(name, form):
 
 
 def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="'resnet18' came; the nearest is 'resnet8'"):
-        create_model("resnet18", num_classes=5)
+    with pytest.raises(ValueError, match="'resnet9' came; the nearest is 'resnet8'"):
+        create_model("resnet9", num_classes=5)
     with pytest.raises(ValueError, match="model must be one of convnet-small, resnet8"):
         resolve("zzz")
     with pytest.raises(ValueError, match="num_classes must be at least 2, but 1 came"):
@@ -231,8 +301,8 @@ def test_wrong_arguments_are_refused():
         WideResNet(20, (16, 16, 32, 64), num_classes=2)
     with pytest.raises(ValueError, match="depth must be one of 8, 11, 13, 16, 19, but 9 came"):
         VGG(9, (64, 128, 256, 512, 512), num_classes=2)
-    with pytest.raises(ValueError, match="depth must be one of 50, but 101 came"):
-        BottleneckResNet(101, (64, 256, 512, 1024, 2048), num_classes=2)
+    with pytest.raises(ValueError, match="depth must be one of 18, 34, 50, but 101 came"):
+        DeepResNet(101, (64, 256, 512, 1024, 2048), num_classes=2)
     model = create_model("resnet8", num_classes=2, in_channels=3)
     with pytest.raises(ValueError, match=r"\[batch, 3, height, width\] for this model, but \[2, 1, 8, 8\]"):
         model(torch.zeros(2, 1, 8, 8))

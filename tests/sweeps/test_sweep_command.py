@@ -11,8 +11,8 @@ import pytest
 from run_helpers import wait_for
 
 import bickd_core
-from bickd_core.cli import main
-from bickd_core.runs import RunFolder
+from bickd_cli.main import main
+from bickd_core.runs.library import RunFolder
 from bickd_core.sweeps.results import read_results
 
 pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
@@ -127,7 +127,7 @@ def interrupted_after(library, epochs):
     command = [
         sys.executable,
         "-m",
-        "bickd_core.cli",
+        "bickd_cli.main",
         "sweep",
         *FIRST,
         *LONG,

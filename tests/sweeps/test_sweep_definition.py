@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bickd_core.config import SGD, AdamW, Seeds
 from bickd_core.presets import PRESETS, VARIANTS, BicKDOptions, KDOptions
-from bickd_core.runs import RunError
+from bickd_core.runs.library import Library, RunError
 from bickd_core.sweeps.definition import Sweep, planned_runs, read_sweep, sweep_path, write_sweep
-from bickd_core.training.config import SGD, AdamW, Seeds
+from bickd_core.sweeps.results import measured, read_results
 
 REAL = Path(__file__).resolve().parents[2] / "pretrained" / "sweeps"
 
@@ -46,7 +47,7 @@ def test_every_run_has_the_shared_settings_its_objective_and_its_own_three_seeds
     assert run.config.objective == KDOptions()
     assert run.config.seeds == Seeds.all(5)
     assert (run.method, run.pair, run.title) == ("kd", "teacher-resnet8", "")
-    assert planned_runs(Sweep.model_validate(sweep()))[0].config.optimizer == SGD()
+    assert planned_runs(Sweep.model_validate(sweep()))[0].config.optimizer == SGD(lr=PRESETS["ce"].rate)
 
 
 def test_one_augmentation_stream_for_all_is_the_first_seeds():
@@ -78,6 +79,10 @@ def test_each_method_may_have_its_presets_learning_rate():
     assert [run.config.optimizer.momentum for run in runs] == [0.5, 0.5, 0.5, 0.9]
     plain = planned_runs(Sweep.model_validate(sweep(methods=methods[:3], seeds=[0], train=shared)))
     assert [run.config.optimizer.lr for run in plain] == [0.07] * 3
+    unsaid = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0], train={"epochs": 3})))
+    assert [run.config.optimizer.lr for run in unsaid] == rates
+    one = planned_runs(Sweep.model_validate(sweep(methods=methods[:3], seeds=[0], own_rates=False)))
+    assert [run.config.optimizer.lr for run in one] == [0.05] * 3
     with pytest.raises(ValueError, match="own_rates are learning rates of sgd, got the optimizer adamw"):
         Sweep.model_validate(sweep(own_rates=True, train={"optimizer": {"kind": "adamw"}}))
 
@@ -91,8 +96,21 @@ def test_a_method_may_have_settings_of_its_own():
     made = Sweep.model_validate(sweep(methods=["kd", faster], seeds=[0], train={"epochs": 7, "view_pool": 4}))
     plain, own = planned_runs(made)
     assert (plain.config.epochs, own.config.epochs) == (7, 7)
-    assert (plain.config.optimizer.lr, own.config.optimizer.lr) == (0.05, 0.1)
+    assert (plain.config.optimizer.lr, own.config.optimizer.lr) == (PRESETS["kd"].rate, 0.1)
     assert own.name == "first-kd-fast-s0"
+
+
+@pytest.mark.parametrize("path", sorted(REAL.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_committed_definition_plans_the_very_runs_that_it_recorded(path, tmp_path):
+    library = Library(shelf=REAL.parent, own=tmp_path)
+    recorded = {result.name: result for result in read_results(path.with_suffix(".jsonl"))}
+    planned = planned_runs(read_sweep(path))
+    assert planned
+    for run in planned:
+        line = recorded[run.name]
+        assert run.config.objective.model_dump(exclude={"kind"}) == line.options, run.name
+        assert run.config.optimizer.model_dump(mode="json") == line.optimizer, run.name
+        assert measured([line], run, library), run.name
 
 
 def test_a_published_variant_goes_by_its_name():

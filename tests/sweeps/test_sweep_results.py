@@ -7,8 +7,8 @@ import pytest
 from run_helpers import random_predictions
 
 from bickd_core.geometry import summarise
-from bickd_core.predictions import align
-from bickd_core.runs import RunError, TeacherRef
+from bickd_core.runs.library import RunError, TeacherRef
+from bickd_core.runs.predictions import align
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.sweeps.results import (
     add_result,
@@ -50,9 +50,10 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     figures = summarise(teacher, own, T=4.0)
     assert found.accuracy == pytest.approx(figures.accuracy.estimate, abs=1e-6)
     assert found.agreement == pytest.approx(figures.agreement.estimate, abs=1e-6)
-    assert found.overlap == pytest.approx(figures.overlap.estimate, abs=1e-6)
-    assert found.overlap_matched == pytest.approx(figures.overlap_matched.estimate, abs=1e-6)
-    assert found.ece == pytest.approx(figures.calibration_error.estimate, abs=1e-6)
+    assert found.overlap == pytest.approx(figures.overlap.plain, abs=1e-6)
+    assert found.overlap_matched == pytest.approx(figures.overlap_matched.plain, abs=1e-6)
+    assert found.overlap_per_image == pytest.approx(figures.overlap_per_image.plain, abs=1e-6)
+    assert found.ece == pytest.approx(figures.calibration_error.plain, abs=1e-6)
     assert (found.validation_last, found.validation_best, found.n) == (0.5, 0.75, 60)
     assert (found.method, found.seed, found.teacher, found.cpu_seconds) == ("kd", 1, "teacher", None)
     assert not found.shared_augmentation

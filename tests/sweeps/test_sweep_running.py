@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bickd_core.runs import RunError
-from bickd_core.status import Progress, Status
+from bickd_core.runs.library import RunError
+from bickd_core.runs.status import Progress, Status
 from bickd_core.sweeps.definition import Sweep, planned_runs
 from bickd_core.sweeps.running import LOST_IN_A_ROW, Sweeping, check_sweep
 
@@ -135,7 +135,7 @@ def test_a_run_that_another_worker_holds_is_waited_for(planned, library):
     launcher = MadeUp()
     Sweeping(planned[:1], library, MadeUp()).turn()
     run = library.find("s-ce-s0")
-    from bickd_core.status import Worker
+    from bickd_core.runs.status import Worker
 
     run.write_status(Status("running", worker=Worker.this(), heartbeat=time.time()))
     launcher.answers["s-ce-s0"] = "working"

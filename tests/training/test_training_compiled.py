@@ -55,6 +55,7 @@ def test_without_a_compiler_it_is_said_before_the_first_step(monkeypatch, librar
         compiled(lambda: None, torch.device("cuda"))
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("compile", [False, True])
 @pytest.mark.parametrize("kind", ["kd", "dist", "bickd", "dkd", "mlkd", "nkd", "pkt"])

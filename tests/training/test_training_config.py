@@ -10,13 +10,13 @@ import torch
 from pydantic import ValidationError
 from run_helpers import small_config
 
+from bickd_core.config import AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
 from bickd_core.launch.slots import available_cores, default_slots
 from bickd_core.models import catalogue
 from bickd_core.models.catalogue import ModelInfo
-from bickd_core.runs import RunError
-from bickd_core.stages import probe_positions
+from bickd_core.runs.library import RunError
+from bickd_core.runs.stages import probe_positions
 from bickd_core.training import hardware
-from bickd_core.training.config import AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
 from bickd_core.training.engine import sample_order
 from bickd_core.training.hardware import choose_hardware
 from bickd_core.training.schedule import create_optimizer, learning_rate_factor

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from bickd_core.data import load_dataset
 from bickd_core.geometry import overlap, softmax
-from bickd_core.runs import RunError
+from bickd_core.runs.library import RunError
+from bickd_core.runs.predictions import PredictionsError
 from bickd_core.training import engine, setup
 from bickd_core.training.engine import TrainingError, fit
 from bickd_core.training.hardware import cpu_has_bf16
@@ -418,7 +419,7 @@ def test_a_loss_that_is_not_finite_ends_training_with_one_sentence(start):
         fit(job, run)
     sentence = str(caught.value)
     assert "not finite" in sentence
-    assert "lower the learning rate" in sentence
+    assert "start a new run with a lower one (`--lr`" in sentence
     assert "\n" not in sentence
     assert not run.weights_path.exists()
 
@@ -434,10 +435,19 @@ def test_logits_that_are_not_finite_at_an_epochs_end_are_the_same_sentence(start
 
     monkeypatch.setattr(engine, "end_of_epoch", broken)
     with pytest.raises(
-        TrainingError, match="the student's logits are not finite after epoch 1; lower the learning rate"
+        TrainingError, match="the student's logits are not finite after epoch 1; a resumed run keeps its"
     ):
         fit(job, run)
     assert run.metrics() == []
+
+
+def test_another_fault_at_an_epochs_end_is_told_as_it_is(start):
+    """Two classes of one name ended in "logits are not finite, lower the learning rate"."""
+    run, job = start("a", objective="ce")
+    names = job.dataset.class_names
+    object.__setattr__(job.dataset, "class_names", (names[1], *names[1:]))
+    with pytest.raises(PredictionsError, match="`class_names` must be unique"):
+        fit(job, run)
 
 
 def test_saturated_logits_fit_into_the_trajectory(start):

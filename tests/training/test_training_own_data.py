@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from run_helpers import small_config
+from weights_helpers import import_weights
 
-from bickd_core.cli import main
-from bickd_core.comparing import measure
+from bickd_cli.main import main
+from bickd_core.comparing.comparison import measure
 from bickd_core.data import load_dataset
-from bickd_core.importing import ImportRequest, import_weights
-from bickd_core.runs import Library, RunError
+from bickd_core.importing.weights import ImportRequest
+from bickd_core.runs.library import Library, RunError
 from bickd_core.training.engine import fit
+from bickd_core.training.finish import add_stages
 from bickd_core.training.setup import build_job
 from bickd_core.training.start import create_run, extension, settle_data
 from bickd_core.training.worker import work
@@ -150,3 +152,80 @@ def test_sets_that_come_along_need_no_such_note(library):
     run = create_run(small_config(epochs=1), library, name="digits")
     assert work(run, library) == "finished"
     assert run.info().data_content is None
+
+
+@pytest.fixture
+def numbered(tmp_path):
+    """Twelve classes of images named 0 to 11, 8 to train on and 2 to test."""
+    rng = np.random.default_rng(1)
+    root = tmp_path / "signs"
+    for part, count in (("train", 8), ("test", 2)):
+        for c in range(12):
+            (root / part / str(c)).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 40, (8, 8, 3), dtype=np.uint8) + np.uint8(15 * c)
+                Image.fromarray(pixels).save(root / part / str(c) / f"{i}.png")
+    return f"folder:{root}"
+
+
+BY_VALUE = tuple(str(c) for c in range(12))
+
+
+def test_the_order_of_numbered_classes_is_noted_and_followed_by_students(numbered, library, capfd):
+    shared = {"dataset": numbered, "train_limit": None, "batch_size": 16, "epochs": 1}
+    runs = {}
+    for order in (None, "text"):
+        config = small_config(**shared, role="teacher", class_order=order)
+        runs[order] = create_run(config, library, name=f"teacher-{order}")
+        assert work(runs[order], library) == "finished"
+    natural, text = runs[None], runs["text"]
+    assert "12 classes: 0, 1, 2, 3" in (log := capfd.readouterr().out)
+    assert "in the order 'natural'" in log
+    assert (natural.info().class_order, text.info().class_order) == ("natural", "text")
+    assert natural.predictions("test").class_names == BY_VALUE
+    assert text.predictions("test").class_names == tuple(sorted(BY_VALUE))
+    assert natural.info().data_content == text.info().data_content
+
+    kd = {**shared, "objective": {"kind": "kd"}}
+    for teacher, order in (("teacher-None", "natural"), ("teacher-text", "text")):
+        student = create_run(small_config(**kd, teacher=teacher), library)
+        assert student.info().class_order == student.info().config.class_order == order
+        longer = create_run(extension(library.locate(teacher), 2), library)
+        assert longer.info().class_order == longer.info().config.class_order == order
+    with pytest.raises(
+        RunError, match="'teacher-text' has its classes in the order 'text', and 'natural' was asked"
+    ):
+        create_run(small_config(**kd, teacher="teacher-text", class_order="natural"), library)
+
+    found = measure(library, "teacher-None", ["teacher-text"])
+    assert found.class_names == BY_VALUE  # aligned by the classes' names
+
+
+def test_runs_from_before_keep_their_order_as_text(numbered, library):
+    config = small_config(dataset=numbered, train_limit=None, batch_size=16, epochs=1, role="teacher")
+    before = create_run(config, library, name="before")
+    info = before.info()
+    assert info.config is not None
+    older = info.config.model_copy(update={"class_order": None})
+    before.write_info(info.model_copy(update={"class_order": None, "config": older}))
+    assert work(before, library) == "finished"
+    assert before.predictions("test").class_names == tuple(sorted(BY_VALUE))
+    student = small_config(
+        dataset=numbered, teacher="before", objective={"kind": "kd"}, batch_size=16, train_limit=None
+    )
+    assert create_run(student, library).info().class_order == "text"
+    add_stages(before)
+    stages, test = before.stages(), before.predictions("test")
+    assert stages.labels.tolist() == [dict(zip(test.ids, test.labels, strict=True))[id] for id in stages.ids]
+
+    request = ImportRequest(
+        arch="convnet-small", dataset=numbered, role="student", name="as-text", class_order="text"
+    )
+    same = import_weights(before.weights_path, request, library)
+    assert same.info().class_order == "text"
+    np.testing.assert_array_equal(same.predictions("test").logits, before.predictions("test").logits)
+    other = import_weights(
+        before.weights_path, request.model_copy(update={"name": "natural", "class_order": None}), library
+    )
+    assert other.info().class_order == "natural"
+    assert other.predictions("test").class_names == BY_VALUE

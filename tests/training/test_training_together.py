@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
 
-from bickd_core.runs import RunError, RunFolder
+from bickd_core.runs.library import RunError, RunFolder
 from bickd_core.training import ranks, together
 from bickd_core.training.start import create_run
 

@@ -15,12 +15,14 @@ import torch
 from filelock import FileLock
 from run_helpers import small_config, wait_for
 
-from bickd_core import layouts
+from bickd_core.config import TrainConfig
 from bickd_core.data import load_dataset
-from bickd_core.runs import RunError, RunFolder
-from bickd_core.status import Status, Worker
+from bickd_core.geometry import Interval
+from bickd_core.maps import store
+from bickd_core.runs.card import _with_interval, write_card
+from bickd_core.runs.library import RunError, RunFolder
+from bickd_core.runs.status import Status, Worker
 from bickd_core.training import engine, evaluate, finish, setup, state, worker
-from bickd_core.training.config import TrainConfig
 from bickd_core.training.estimate import main as estimate_main
 from bickd_core.training.estimate import measure_speed
 from bickd_core.training.foreground import follow
@@ -64,8 +66,8 @@ def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch
     assert status.device.startswith("CPU (asked for), fp32 (asked for), 1 thread (asked for), ")
     assert status.seconds > 0
     assert time.time() - status.heartbeat < 60
-    key = layouts.content_key(run.predictions("test"))
-    base = layouts.content_key(teacher.predictions("test"))
+    key = store.content_key(run.predictions("test"))
+    base = store.content_key(teacher.predictions("test"))
     files = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
     assert files - {"best/model.safetensors"} == {
         ".worker.lock",
@@ -111,12 +113,36 @@ def test_the_card_names_figures_intervals_teacher_and_licence(student, library):
         "- agreement with the teacher on test: ",
         "Teacher: teacher.",
         "1 epoch,",
-        "license: mit",
-        "Weights and predictions: MIT.",
+        "license: unknown",
+        "Weights and predictions: no licence is named yet; whoever trained them decides",
     ):
         assert words in card
     assert "0 (weights)" not in card
     assert "seeds 1 (weights), 1 (order), 1 (augmentation)" in card
+
+
+def test_a_card_of_few_images_says_that_there_is_no_interval():
+    assert (
+        _with_interval(Interval(0.5, None, None, 0.95, "made up", 2), percent=True)
+        == "50.0% (too few images for an interval)"
+    )
+    assert (
+        _with_interval(Interval(0.5, 0.4, 0.6, 0.95, "made up", 99), percent=True) == "50.0% [40.0%, 60.0%]"
+    )
+    assert _with_interval(None) == "not known (no labels)"
+
+
+def test_the_card_marks_times_of_a_busy_machine_and_bundled_runs_name_their_licence(student, library):
+    run = student(epochs=1)
+    work(run, library, slots=1)
+    info = run.info()
+    for busy in (True, False, None):
+        run.write_info(info.model_copy(update={"cost": info.cost.model_copy(update={"latency_busy": busy})}))
+        write_card(run, library, licence="MIT")
+        card = (run.path / "README.md").read_text()
+        assert ("too long to be compared" in card) == bool(busy)
+        assert "license: mit" in card
+        assert "Weights and predictions: MIT." in card
 
 
 def test_a_run_stopped_by_request_and_resumed_is_the_unbroken_one(student, library, monkeypatch):
@@ -199,7 +225,7 @@ def failed(run, library):
 def test_a_loss_that_is_not_finite(student, library):
     error = failed(student(optimizer={"kind": "sgd", "lr": 1e30}), library)
     assert "not finite" in error
-    assert "lower the learning rate" in error
+    assert "start a new run with a lower one (`--lr`" in error
 
 
 def test_a_full_disk(student, library, monkeypatch):
@@ -210,7 +236,7 @@ def test_a_full_disk(student, library, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(state, "write_bytes", full)
         error = failed(run, library)
-    assert error == "the disk is full; free some space and resume the run, nothing finished was lost."
+    assert error == f"the disk is full ({run.resume_path}); free some space, then resume the run."
     assert [record["epoch"] for record in run.metrics()] == [0]
     assert work(run, library, slots=1) == "finished"
     assert [record["epoch"] for record in run.metrics()] == [0, 1]
@@ -327,7 +353,7 @@ def validation_error():
     [
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "the disk is full; free some space and resume the run",
+            "the disk is full; free some space, then resume the run",
         ),
         (MemoryError(), "out of memory; lower the batch size"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory; lower the batch size"),
@@ -350,8 +376,9 @@ def validation_error():
     ],
 )
 def test_what_went_wrong_in_one_sentence(error, sentence):
-    assert explain(error).startswith(sentence)
+    assert explain(error, logged=True).startswith(sentence)
     assert "\n" not in explain(error)
+    assert "log" not in explain(error)  # whoever has none is not sent there
 
 
 # -- the reporter ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from run_helpers import small_config
 from torch import nn
 
 from bickd_core.models.base import Classifier, initialise
-from bickd_core.runs import Library
+from bickd_core.runs.library import Library
 from bickd_core.training import engine, ranks, setup
 
 
@@ -81,7 +81,7 @@ def steps(library, out):
 
 
 def train(library, out):
-    from bickd_core.cli import main
+    from bickd_cli.main import main
 
     step, killed = engine.train_step, Path(out)
     at_kill = tuple(int(part) for part in os.environ.get("KILL_AT", "-1,-1").split(","))

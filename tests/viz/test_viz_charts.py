@@ -7,6 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from bickd_core.geometry import class_geometry
+from bickd_core.geometry.probabilities import softmax
 from bickd_viz.charts import (
     Line,
     Row,
@@ -20,8 +22,8 @@ from bickd_viz.charts import (
     whisker_rows,
 )
 from bickd_viz.charts.whiskers import value_axis
-from bickd_viz.scales import text_width
-from bickd_viz.theme import DARK, LIGHT, model_styles
+from bickd_viz.scales import overlap_ends, said_ends, text_width
+from bickd_viz.theme import DARK, LIGHT, ModelStyle, model_styles
 
 STYLES = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
 EPOCHS = np.arange(1, 11)
@@ -210,3 +212,37 @@ def test_a_spectrum_is_sorted_and_floors_zeros_for_the_log_axis():
     figure = spectrum([(STYLES[2], np.array([0.0, 2.0, 1.0]))])
     assert list(figure.data[0].y) == pytest.approx([2.0, 1.0, 2e-4])
     assert list(figure.data[0].customdata) == [2.0, 1.0, 0.0]
+
+
+def test_colours_of_overlap_follow_the_data_where_the_usual_scale_would_be_one_block():
+    rng = np.random.default_rng(0)
+    usual = rng.uniform(0, 0.3, (40, 40))
+    assert overlap_ends([usual]) == (0.0, 0.6)
+    assert overlap_ends([usual[:10, :10]]) == (0.0, 1.0)
+    high = rng.uniform(0.94, 0.95, (40, 40))
+    np.fill_diagonal(high, 1.0)
+    low, top = overlap_ends([high, high])
+    assert 0.93 < low < 0.9405
+    assert 0.9495 < top < 0.96
+    assert "from 0.94 to 0.95" in said_ends((low, top))
+    assert said_ends((0.0, 0.6)) == "Colours end at 0.6"
+
+
+def test_random_logits_are_told_apart():
+    """10,000 x 100 random logits: cosines near one another, far above 0.6."""
+    logits = np.random.default_rng(1).normal(size=(10_000, 100)).astype(np.float32)
+    gram = class_geometry(softmax(logits, 4.0)).gram
+    low, top = overlap_ends([gram])
+    shown = gram[~np.eye(100, dtype=bool)]
+    assert low > 0.6
+    assert np.mean((shown > low) & (shown < top)) > 0.9
+    assert np.ptp(np.quantile(shown, [0.1, 0.9])) > 0.1 * (top - low)
+
+
+@pytest.mark.parametrize(
+    "values", [(0.9996, 0.9997), (0.0123, 0.0124), (12.0, 12.5), (0.55, 0.95), (0.1, 0.1)]
+)
+def test_an_axis_of_values_has_two_ticks_at_least(values):
+    look = ModelStyle("a model", "#000000")
+    rows = [Row(look, value, value - 0.0001, value + 0.0001) for value in values]
+    assert len(value_axis(rows, None, "number", 60).ticks) >= 2

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 
 from app.state import ViewState
-from bickd_core.cli import main
-from bickd_core.comparing import measure, shown_names
+from bickd_cli.main import main
+from bickd_core.comparing.comparison import measure, shown_names
 from bickd_core.geometry import class_geometry, hellinger, summarise
-from bickd_core.predictions import PredictionsError
-from bickd_core.runs import Library, RunError
-from bickd_viz.comparison_report import comparison_report, view_query
-from bickd_viz.exhibit import Exhibit, file_name
-from bickd_viz.report import Figures, Report, Strip, html
+from bickd_core.runs.library import Library, RunError
+from bickd_core.runs.predictions import PredictionsError
+from bickd_viz.export.chart_export import Exhibit, file_name
+from bickd_viz.report.build import Figures, Report, Strip, html
+from bickd_viz.report.comparison import comparison_report, view_query
 
 ROOT = Path(__file__).resolve().parents[2]
 TEACHER, STUDENTS = "caltech95/teacher", ("caltech95/kd-s0", "caltech95/bickd-s0")
@@ -48,7 +48,7 @@ def test_it_holds_every_chart_with_a_name_of_its_own(made):
     parts = [part for section in made.sections for part in section.parts if isinstance(part, Exhibit)]
     assert len(exhibits(made)) == len(parts)
     assert set(exhibits(made)) == {
-        "accuracy", "agreement", "overlap", "overlap-matched", "gram-teacher", "gram-kd", "gram-bickd",
+        "accuracy", "agreement", "overlap-per-image", "overlap", "overlap-matched", "gram-teacher", "gram-kd", "gram-bickd",
         "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "leakage", "overlap-by-epoch", "map-teacher",
         "map-kd", "map-bickd",
     }  # fmt: skip
@@ -60,9 +60,13 @@ def test_it_holds_every_chart_with_a_name_of_its_own(made):
 
 def test_its_tables_are_the_librarys_numbers(made, measured, bundled):
     teacher, student = (bundled.find(key).predictions("test") for key in (TEACHER, STUDENTS[1]))
-    summary = summarise(teacher, student, T=2.0)
+    seeds = [bundled.find(f"caltech95/bickd-s{seed}").predictions("test") for seed in range(3)]
+    values = [summarise(teacher, one, T=2.0).overlap.estimate for one in seeds]
     row = exhibits(made)["overlap"].table().set_index("model").loc["BicKD"]
-    assert row.tolist() == [summary.overlap.estimate, summary.overlap.low, summary.overlap.high]
+    assert row["estimate"] == pytest.approx(np.mean(values), abs=1e-6)
+    assert row["deviation"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
+    assert row["low"] < row["estimate"] < row["high"]
+    assert row["seeds"] == 3
     gram = class_geometry(student.probabilities(2.0)).gram
     table = exhibits(made)["gram-bickd"].table()
     place = {name: i for i, name in enumerate(teacher.class_names)}
@@ -98,7 +102,7 @@ def test_figures_stand_with_their_intervals_and_runs_with_their_seeds(made, meas
     assert made.compared.iloc[1]["seeds (weights / order / augmentation)"] == "0 / 0 / 0"
     assert "KD" in made.title
     assert "1,208 test images" in made.note
-    assert "Over 3 seeds of each: " in made.note
+    assert "means of 3 seeds each" in made.note
     assert "T = 2" in made.sections[0].sentence
 
 
@@ -157,7 +161,7 @@ def test_bickd_report_writes_the_file(tmp_path, monkeypatch, capsys):
     page = out.read_text()
     assert f"http://localhost:8501/?teacher={TEACHER}&amp;students={'~'.join(STUDENTS)}" in page
     charts = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S).group(1)
-    assert len(json.loads(charts)) == 15
+    assert len(json.loads(charts)) == 16
     assert page.count("Images: Li, Andreeto, Ranzato, Perona (2022), Caltech 101, CaltechDATA") == 1
     assert page.count("(CC BY 4.0)") == 1
 
@@ -168,4 +172,24 @@ def test_bickd_report_names_a_run_that_is_not_there(monkeypatch, capsys, tmp_pat
         main(["report", "--teacher", "caltech95/teachr", "--out", str(tmp_path / "x.html")])
     assert left.value.code == 2
     assert "did you mean 'caltech95/teacher'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("students", [["caltech95/kd-s0", "caltech95/kd-s0"], ["caltech95/teacher"]])
+def test_bickd_report_refuses_a_run_that_is_named_twice(monkeypatch, capsys, tmp_path, students):
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    with pytest.raises(SystemExit) as left:
+        main(
+            [
+                "report",
+                "--teacher",
+                "caltech95/teacher",
+                "--students",
+                *students,
+                "--out",
+                str(tmp_path / "x"),
+            ]
+        )
+    assert left.value.code == 2
+    assert f"run '{students[0]}' is named twice" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bickd_viz import geometry_text as words
 from bickd_viz import tables
 from bickd_viz.charts import Curve, Line, leakage_ranking, sharpness_curves
+from bickd_viz.text import class_geometry as words
 from bickd_viz.theme import DARK, LIGHT, ModelStyle
 
 KD, OURS = ModelStyle("KD", "#E69F00"), ModelStyle("BicKD", "#0072B2")
@@ -61,20 +61,20 @@ def test_whiskers_of_a_ranking_are_the_limits():
 
 def test_a_cell_is_told_by_who_carries_it():
     truly = ["crab"] * 3 + ["lobster"] * 2 + ["tick", "bass"]
-    said = words.sentence_for_cell("KD", "crab", "lobster", carriers=7, images=1208, true_classes=truly)
+    said = words.sentence_for_cell("KD", "crab", "lobster", carriers=7, n=1208, true_classes=truly)
     assert said == (
         "7 images of 1,208 carry 80% of it; they truly are 3 crab, 2 lobster, 1 bass, 1 of other classes."
     )
     assert words.sentence_for_cell(
-        "KD", "a", "b", carriers=1, images=9, true_classes=None
+        "KD", "a", "b", carriers=1, n=9, true_classes=None
     ) == "1 image of 9 carries 80% of it."  # fmt: skip
     centred = words.sentence_for_cell(
-        "KD", "a", "b", carriers=2, images=9, true_classes=["a", "b"], added=0.57, taken=0.15
+        "KD", "a", "b", carriers=2, n=9, true_classes=["a", "b"], added=0.57, taken=0.15
     )
     assert centred == (
         "2 images of 9 carry 80% of the 0.57 that images add to it, and others take 0.15 away; the carriers truly are 1 a, 1 b."
     )
-    nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, images=9, true_classes=[])
+    nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, n=9, true_classes=[])
     assert nobody == "No image gives a and b probability together in the teacher."
 
 
@@ -86,21 +86,20 @@ def test_figures_are_told_with_their_interval_or_without():
 
 def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
     assert words.sentence_for_spectrum([("the teacher", 50.9), ("KD", 36.0)], 95) == (
-        "Effective rank out of 95: the teacher 50.9, KD 36.0. The teacher spreads its classes over the most directions."
+        "Effective rank out of 95: the teacher 50.9, KD 36.0."
     )
     assert words.sentence_for_spectrum([], 95) == ""
-    assert "spreads" not in words.sentence_for_spectrum([("KD", 36.0)], 95)
     assert words.sentence_for_leakage("KD", "cannon", 0.184, (0.162, 0.207), 0.094) == (
         "In KD, cannon leaks most: 0.184 [0.162, 0.207], against 0.094 for the median class."
     )
     said = words.sentence_for_sharpness(
-        [("the teacher", 0.163, 0.163), ("CE", 0.446, 0.222), ("KD", 0.219, None)],
+        [("the teacher", 0.163, 0.163, 0.163), ("CE", 0.446, 0.222, 0.201), ("KD", 0.219, None, 0.17)],
         temperature=4,
         entropy=3.54,
     )
     assert said == (
-        "Overlap at T = 4: the teacher 0.163, CE 0.446, KD 0.219. "
-        "At the teacher's mean entropy, 3.54 nats: the teacher 0.163, CE 0.222."
+        "Overlap at T = 4: the teacher 0.163, CE 0.446, KD 0.219; at the teacher's mean entropy, 3.54 nats: the teacher 0.163, "
+        "CE 0.222; with each image at the teacher's entropy for it: the teacher 0.163, CE 0.201, KD 0.170."
     )
     assert words.sentence_for_sharpness([], temperature=4, entropy=1.0) == ""
     said = words.sentence_for_epoch(
@@ -116,11 +115,14 @@ def test_a_gap_is_told_by_its_paired_interval():
     assert words.sentence_for_gap("BicKD", "KD", None) == ""
     assert words.sentence_for_gap("BicKD", "KD", Ends(-0.1)) == ""
     seen = words.sentence_for_gap("BicKD", "KD", Ends(-0.122, -0.129, -0.115))
-    assert seen == "BicKD keeps classes further apart than KD on the same images: −0.122 [−0.129, −0.115]."
+    assert (
+        seen
+        == "Of these two models BicKD keeps classes further apart than KD by overlap at one temperature: −0.122 [−0.129, −0.115]."
+    )
     assert "closer together" in words.sentence_for_gap("CE", "KD", Ends(0.2, 0.1, 0.3))
     none = words.sentence_for_gap("BicKD", "the teacher", Ends(0.003, -0.006, 0.012))
     assert none.startswith(
-        "No difference in overlap from the teacher is seen on the same images: 0.003 [−0.006, 0.012]."
+        "No difference in overlap at one temperature is seen between these two models, BicKD and the teacher: 0.003 [−0.006, 0.012]."
     )
 
 

@@ -1,12 +1,15 @@
 """Reliability, paired bars, who is right: what they draw, and the sentences beside them."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bickd_viz import judging_text as words
+from bickd_core.geometry import outcomes
 from bickd_viz import tables
 from bickd_viz.charts import (
     bin_from_code,
@@ -17,13 +20,16 @@ from bickd_viz.charts import (
     top_classes,
     who_is_right,
 )
+from bickd_viz.text import calibration as words
+from bickd_viz.text import numbers
+from bickd_viz.text.similarity import layer_differences
 from bickd_viz.theme import DARK, LIGHT, model_styles
 
 TEACHER, KD, BICKD = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
 NAMES = ("crab", "lobster", "<ant>", "sea horse", "a very long name of a class")
 
 
-def bins(counts=(0, 2, 5, 3)):
+def bins(counts=(0, 20, 50, 30)):
     counts = np.array(counts)
     return SimpleNamespace(
         edges=np.linspace(0, 1, len(counts) + 1),
@@ -47,8 +53,11 @@ def test_a_point_of_the_reliability_diagram_names_its_model_and_bin():
     figure = reliability_diagram([(TEACHER, bins()), (KD, bins((1, 0, 0, 9)))])
     first, second = lines(figure)
     assert [bin_from_code(code) for code in first.customdata] == [(0, 1), (0, 2), (0, 3)]
-    assert [bin_from_code(code) for code in second.customdata] == [(1, 0), (1, 3)]
-    assert "right on 50.0% (30.0% to 70.0%) of 5" in first.hovertext[1]
+    assert [bin_from_code(code) for code in second.customdata] == [(1, 3)]
+    (rare,) = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [bin_from_code(code) for code in rare.customdata] == [(1, 0)], "one image: a point without a line"
+    assert rare.marker.color == LIGHT.surface
+    assert "right on 50.0% (30.0% to 70.0%) of 50" in first.hovertext[1]
     assert "sure of 50% to 75%" in first.hovertext[1]
 
 
@@ -65,13 +74,13 @@ def test_bands_are_drawn_for_two_models_or_for_the_one_in_focus():
 def test_the_strip_counts_every_bin_and_the_selected_point_is_outlined():
     figure = reliability_diagram([(TEACHER, bins())], selected=(0, 2))
     (strip,) = [trace for trace in figure.data if trace.yaxis == "y2"]
-    assert list(strip.y) == [0, 2, 5, 3, 3]
+    assert list(strip.y) == [0, 20, 50, 30, 30]
     assert list(lines(figure)[0].marker.line.width) == [1, 3, 1]
 
 
 def test_the_table_of_a_reliability_diagram_holds_every_bin():
     table = tables.reliability_table([(TEACHER, bins()), (KD, bins((1, 0, 0, 9)))])
-    assert table["samples"].tolist() == [0, 2, 5, 3, 1, 0, 0, 9]
+    assert table["samples"].tolist() == [0, 20, 50, 30, 1, 0, 0, 9]
     assert table["from_confidence"].tolist() == [0, 0.25, 0.5, 0.75] * 2
     assert table["accuracy"].isna().tolist() == (table["samples"] == 0).tolist()
     assert table["high"].dropna().tolist() == [0.7] * 5
@@ -134,11 +143,13 @@ def test_the_title_of_who_is_right_follows_mcnemar():
 
 
 def test_mcnemars_sentence_says_n_p_and_the_finding():
-    seen = words.mcnemar_sentence("KD", "CE", 2, 12, 0.0129)
+    seen = words.mcnemar_sentence("KD", "CE", 2, 12, 0.0129, 0.0074)
     assert seen.startswith("On 14 samples just one of the two is right.")
-    assert "exact p = 0.013: the difference between KD and CE is seen." in seen
-    assert words.mcnemar_sentence("KD", "CE", 5, 6, 1.0).endswith("no difference seen between KD and CE.")
-    assert "says nothing here" in words.mcnemar_sentence("KD", "CE", 0, 0, 1.0)
+    assert "exact p = 0.013 (mid-p: p = 0.0074): the difference between these two models is seen." in seen
+    assert words.mcnemar_sentence("KD", "CE", 5, 6, 1.0, 0.77).endswith(
+        "no difference is seen between these two models."
+    )
+    assert "says nothing here" in words.mcnemar_sentence("KD", "CE", 0, 0, 1.0, 1.0)
     assert words.p_text(1e-9) == "p < 0.0001"
     assert (words.p_text(0.0042), words.p_text(0.43), words.p_text(1.0)) == (
         "p = 0.0042",
@@ -162,7 +173,9 @@ def test_sureness_needs_an_interval_clear_of_zero():
         "The teacher is too sure of itself: 80.0% sure on average, right on 70.0%"
     )
     assert "too modest" in words.sureness_title("KD", difference(-0.1, -0.2, -0.01), 0.6, 0.7)
-    assert "as sure as it is right" in words.sureness_title("KD", difference(0.01, -0.02, 0.03), 0.71, 0.7)
+    assert "No difference seen between how sure KD is and how often it is right" in words.sureness_title(
+        "KD", difference(0.01, -0.02, 0.03), 0.71, 0.7
+    )
 
 
 def test_a_gap_says_which_way_is_better_or_that_none_is_seen():
@@ -171,6 +184,19 @@ def test_a_gap_says_which_way_is_better_or_that_none_is_seen():
     assert "no difference seen" in words.gap_sentence("NLL", "KD", "CE", difference(1, -0.5, 2))
     said = words.gap_sentence("ECE", "KD", "CE", difference(0.012, 0.004, 0.02), fmt="percent")
     assert said.endswith("(+1.2 points, +0.4 to +2.0 points).")
+
+
+def test_without_limits_nothing_is_seen_and_nothing_is_denied():
+    few = difference(0.3, None, None)
+    sentences = (
+        words.gap_sentence("ECE", "KD", "CE", few, fmt="percent"),
+        words.gap_sentence("NLL", "KD", "CE", few),
+        words.sureness_title("KD", few, 0.71, 0.7),
+        numbers.comparison_sentence("Accuracy", "KD", "CE", 0.6, 0.5, few),
+        layer_differences("KD", "CE", [("stage 1", few)]),
+    )
+    assert not any("seen" in sentence for sentence in sentences)
+    assert "too few images for an interval" in sentences[0]
 
 
 def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
@@ -191,3 +217,20 @@ def test_a_samples_title_groups_the_models_by_what_they_say():
     assert words.sample_title("ant", said) == "Ant: the teacher and BicKD say crab, KD says lobster"
     assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "Crab: every model says crab"
     assert words.sample_title(None, said[:1]) == "The teacher says crab"
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=25))
+@settings(max_examples=200, deadline=None)
+def test_title_interval_and_mcnemar_say_the_same_of_small_sets(rows):
+    first, second, labels = (np.array(column) for column in zip(*rows, strict=True))
+    found = outcomes(first, second, labels)
+    title = words.outcome_title("A", "B", found.first, found.second, found.p_value)
+    interval = numbers.comparison_sentence("Accuracy", "A", "B", *found.accuracies, found.difference)
+    test = words.mcnemar_sentence("A", "B", found.first, found.second, found.p_value, found.mid_p)
+    seen = found.p_value < 0.05
+    assert bool(re.search("no difference (is )?seen", interval, re.I)) != seen
+    if found.first + found.second:
+        assert bool(re.search("no difference (is )?seen", test)) != seen
+        assert bool(re.search("no difference (is )?seen", title, re.I)) != seen
+    if seen:
+        assert ("higher" in interval) == ("more often" in title)

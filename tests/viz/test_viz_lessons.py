@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from bickd_viz import DARK, LIGHT, lesson_text
-from bickd_viz.charts import class_vectors, pull_matrix, soft_targets
-from bickd_viz.paper import enlarged
+from bickd_viz import DARK, LIGHT, ModelStyle
+from bickd_viz.charts import Curve, class_vectors, pull_matrix, sharpness_curves, soft_targets, with_point
+from bickd_viz.export.paper import enlarged
+from bickd_viz.text import lessons
 
 
 def test_bars_hold_all_probability_and_mark_the_true_class():
@@ -68,7 +69,7 @@ def test_an_enlarged_figure_keeps_its_place():
 
 
 def words(truth: str, first: str) -> str:
-    return lesson_text.sentence_for_temperature(
+    return lessons.sentence_for_temperature(
         truth=truth, first=first, probability=0.24, entropy=0.69, overlap=0.163, temperature=4, n=1208, split="test"
     )  # fmt: skip
 
@@ -86,27 +87,33 @@ def interval(estimate, low, high):
     return SimpleNamespace(estimate=estimate, low=low, high=high)
 
 
-def test_what_sharpness_leaves_of_a_gap_is_said_and_nothing_where_none_is_seen():
-    say = partial(lesson_text.sentence_for_sharpness_alone, temperature=4, n=1208, split="test")
-    seen = say("BicKD", "KD", (0.1, 0.2), (0.17, 0.2), interval(-0.03, -0.04, -0.02))
-    assert seen.startswith(
-        "On 1,208 test images at T = 4 the classes of BicKD overlap by 0.100, those of KD by 0.200"
+def test_what_each_rule_of_matching_leaves_of_a_gap_is_said_and_nothing_where_none_is_seen():
+    say = partial(lessons.sentence_for_matching, temperature=4, n=1208, split="test")
+
+    def mean(both, difference):
+        return say("BicKD", "KD", (0.1, 0.2), [("at matched mean entropy", both, difference)])
+
+    two = [
+        ("at matched mean entropy", (0.17, 0.2), interval(-0.03, -0.04, -0.02)),
+        ("matched per image", (0.18, 0.188), interval(-0.008, -0.01, -0.006)),
+    ]
+    assert say("BicKD", "KD", (0.1, 0.2), two) == (
+        "On 1,208 test images at T = 4 the classes of BicKD overlap by 0.100, those of KD by 0.200; at matched mean entropy by "
+        "0.170 and 0.200 (30% of the gap is left); matched per image by 0.180 and 0.188 (8% of the gap is left)."
     )
-    assert "30% of the gap is left" in seen
-    assert "[" not in seen  # figures of the small print
-    assert "no difference seen" in say("BicKD", "KD", (0.1, 0.2), (0.19, 0.2), interval(-0.01, -0.03, 0.01))
-    assert "turns round" in say("BicKD", "KD", (0.1, 0.2), (0.25, 0.2), interval(0.05, 0.04, 0.06))
-    assert "cannot be had" in say("BicKD", "KD", (0.1, 0.2), None, None)
+    assert "(no difference seen)" in mean((0.19, 0.2), interval(-0.01, -0.03, 0.01))
+    assert "(the gap turns round)" in mean((0.25, 0.2), interval(0.05, 0.04, 0.06))
+    assert "at matched mean entropy one of them cannot be had" in mean(None, None)
 
 
 def test_the_cost_names_what_goes_against_a_model():
-    text = lesson_text.sentence_for_cost("BicKD", "KD", (-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17))
+    text = lessons.sentence_for_cost("BicKD", "KD", (-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17))
     assert "no difference seen in accuracy, −1.0 points [−3.0, +1.0]" in text
     assert "0.270 against 0.170 nats" in text
     assert "21.9% against 17.0%" in text
-    assert lesson_text.sentence_for_cost("BicKD", "KD", None, None, None) == ""
-    small = lesson_text.sentence_for_cost("BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02))
-    assert small == "BicKD beside KD: overlap, each as unsure as the teacher, −0.030 [−0.040, −0.020]."
+    assert lessons.sentence_for_cost("BicKD", "KD", None, None, None) == ""
+    small = lessons.sentence_for_cost("BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02))
+    assert small == "BicKD beside KD, one run each: overlap matched per image −0.030 [−0.040, −0.020]."
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def test_the_cost_names_what_goes_against_a_model():
 )
 def test_directions_in_words(cosine, said):
     same = {("kd", "dist"): 0.7, ("kd", "bickd"): cosine}
-    text = lesson_text.sentence_for_pulls(
+    text = lessons.sentence_for_pulls(
         same, {"kd": 0.38, "dist": 0.43, "bickd": 0.38}, 0.41, n=64, split="test"
     )
     assert said in text.split("KD's (cosine")[0]
@@ -123,8 +130,28 @@ def test_directions_in_words(cosine, said):
 
 
 def test_seeds_in_words():
-    text = lesson_text.sentence_for_seeds(
+    text = lessons.sentence_for_seeds(
         n=270, displacement=0.182, neighbours=15, trust=[0.978, 0.98], pair=("ketch", "Leopards"), distances=[0.3, 0.97]
     )  # fmt: skip
     assert "0.182 layout widths" in text
     assert "ketch and Leopards lie 0.300 widths apart under one seed and 0.970 under another" in text
+
+
+def test_a_zoomed_chart_shows_the_surroundings_of_the_dots():
+    look = ModelStyle("a", "#000000")
+    curves = [
+        Curve(look, [0.5, 2.0, 4.5], [0.0, 0.1, 0.8], ["", "", ""], (3.5, 0.165)),
+        Curve(look, [0.5, 2.0, 4.5], [0.0, 0.1, 0.9], ["", "", ""], (3.5, 0.205)),
+    ]
+    whole = sharpness_curves(curves, x_title="x").layout
+    near = sharpness_curves(curves, x_title="x", zoomed=True).layout
+    assert whole.yaxis.range[1] - whole.yaxis.range[0] > 0.8
+    assert near.yaxis.range == pytest.approx((0.149, 0.221))
+    assert near.xaxis.range == pytest.approx((3.5 - 4 / 24, 3.5 + 4 / 24))
+
+
+def test_a_curve_takes_a_point_between_two_temperatures():
+    curve = Curve(ModelStyle("a", "#000000"), [1.0, 3.0], [0.0, 1.0], ["T = 1", "T = 2"])
+    found = with_point(curve, 2.0, 0.2)
+    assert (list(found.x), list(found.y)) == ([1.0, 2.0, 3.0], [0.0, 0.2, 1.0])
+    assert found.note == ["T = 1", "at the teacher's entropy", "T = 2"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bickd_viz.map_text import METHODS, cannot_tell, how_made, quality_note, simplex_note, with_selection
+from bickd_viz.text.maps import METHODS, cannot_tell, how_made, quality_note, simplex_note, with_selection
 
 
 @pytest.mark.parametrize("method", METHODS)

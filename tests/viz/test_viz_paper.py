@@ -14,8 +14,8 @@ from bickd_viz.charts import Row, leakage_ranking, matrix_figure, metric_lines, 
 from bickd_viz.charts.outcomes import who_is_right
 from bickd_viz.charts.side_by_side import MapPanel, maps_figure
 from bickd_viz.charts.training import Line
-from bickd_viz.paper import GREY, paper
-from bickd_viz.recolour import recoloured, theme_of
+from bickd_viz.export.paper import GREY, paper
+from bickd_viz.export.recolour import recoloured, theme_of
 from bickd_viz.theme import DARK, LIGHT, THEMES, Theme, model_styles
 
 MODELS = [("teacher", "teacher"), ("CE", "ce"), ("KD", "kd"), ("BicKD", "bickd"), ("mine", "")]

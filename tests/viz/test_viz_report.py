@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from bickd_viz import report, tables
+from bickd_viz import tables
 from bickd_viz.charts import matrix_figure, prediction_map
-from bickd_viz.exhibit import Exhibit
-from bickd_viz.report import Figures, Report, Section, Strip
+from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.report import build
+from bickd_viz.report.build import Figures, Report, Section, Strip
 from bickd_viz.theme import DARK, LIGHT
 
 NAMES = ["<b>cat</b>", 'dog & "wolf"', "</script>"]
@@ -30,7 +31,7 @@ def exhibit(name: str = "gram", theme=DARK) -> Exhibit:
 
 
 def made(*sections: Section, **more) -> str:
-    return report.html(Report("A & B <keep> apart", sections, **more)).decode()
+    return build.html(Report("A & B <keep> apart", sections, **more)).decode()
 
 
 def charts_of(page: str) -> list[dict]:
@@ -110,7 +111,7 @@ def test_points_are_vectors_up_to_a_limit():
 
 
 def test_one_chart_alone_is_a_page_of_its_own():
-    page = report.chart_html(exhibit(), link="?teacher=a").decode()
+    page = build.chart_html(exhibit(), link="?teacher=a").decode()
     assert len(charts_of(page)) == 1
     assert "<code>?teacher=a</code>" in page
     assert "plotly 7" in page

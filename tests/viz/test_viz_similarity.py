@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bickd_viz import DARK, LIGHT
-from bickd_viz import similarity_text as words
 from bickd_viz.charts import layer_html, layer_matrix
 from bickd_viz.tables import layers_table
+from bickd_viz.text import similarity as words
 
 ROWS, COLUMNS = ("stem", "stage 1", "logits"), ("stem", "stage 1", "stage 2", "logits")
 
@@ -83,17 +83,25 @@ def test_a_layer_that_is_nowhere_defined_is_not_outlined():
 @pytest.mark.parametrize(
     ("measure", "ends", "said"),
     [
-        ("cka", Ends(0.03, 0.01, 0.05), "BicKD is more like the teacher than KD: +0.030 [0.010, 0.050]."),
+        (
+            "cka",
+            Ends(0.03, 0.01, 0.05),
+            "Of these two models BicKD is more like the teacher than KD: +0.030 [0.010, 0.050].",
+        ),
         (
             "cka",
             Ends(-0.03, -0.05, -0.01),
-            "BicKD is less like the teacher than KD: −0.030 [−0.050, −0.010].",
+            "Of these two models BicKD is less like the teacher than KD: −0.030 [−0.050, −0.010].",
         ),
-        ("procrustes", Ends(-0.03, -0.05, -0.01), "BicKD is more like the teacher than KD"),
+        (
+            "procrustes",
+            Ends(-0.03, -0.05, -0.01),
+            "Of these two models BicKD is more like the teacher than KD",
+        ),
         (
             "rsa",
             Ends(0.004, -0.012, 0.014),
-            "No difference seen between BicKD and KD: +0.004 [−0.012, 0.014].",
+            "No difference seen between these two models, BicKD and KD: +0.004 [−0.012, 0.014].",
         ),
         ("rsa", Ends(0.004, None, None), "BicKD and KD differ by +0.00400; too few images for an interval."),
         ("rsa", None, ""),
@@ -139,14 +147,14 @@ def test_at_which_layers_two_students_differ():
     up, down, none = Ends(0.03, 0.01, 0.05), Ends(-0.03, -0.05, -0.01), Ends(0.0, -0.1, 0.1)
     both = words.layer_differences("B", "A", [("stem", up), ("stage 1", down), ("logits", none)])
     assert both == (
-        "B is more like the teacher than A at stem (+0.030 [0.010, 0.050]) and less at stage 1 (−0.030 [−0.050, −0.010]); no "
+        "Of these two models B is more like the teacher than A at stem (+0.030 [0.010, 0.050]) and less at stage 1 (−0.030 [−0.050, −0.010]); no "
         "difference seen at logits."
     )
     assert words.layer_differences("B", "A", [("stem", down)]).startswith(
-        "B is less like the teacher than A at stem"
+        "Of these two models B is less like the teacher than A at stem"
     )
     assert words.layer_differences("B", "A", [("stem", none)]) == (
-        "No difference seen between B and A at any layer of the same name."
+        "No difference seen between these two models, B and A, at any layer of the same name."
     )
 
 

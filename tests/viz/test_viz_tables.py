@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_core.geometry import reliability
-from bickd_viz import export, tables
+from bickd_viz import tables
 from bickd_viz.charts import (
     Curve,
     Line,
@@ -24,6 +24,7 @@ from bickd_viz.charts import (
     spectrum,
     whisker_rows,
 )
+from bickd_viz.export import files
 from bickd_viz.theme import model_styles
 
 TEACHER, STUDENT = model_styles([("teacher", "teacher"), ("BicKD, seed 1", "bickd")])
@@ -31,7 +32,7 @@ TEACHER, STUDENT = model_styles([("teacher", "teacher"), ("BicKD, seed 1", "bick
 
 def read_back(table: pd.DataFrame) -> pd.DataFrame:
     """Through the CSV that a person downloads."""
-    return pd.read_csv(io.BytesIO(export.csv(table)), keep_default_na=False, na_values=[""])
+    return pd.read_csv(io.BytesIO(files.csv(table)), keep_default_na=False, na_values=[""])
 
 
 @given(count=st.integers(1, 12), seed=st.integers(0, 1000))
@@ -168,10 +169,47 @@ def test_histograms_count_what_a_loop_counts():
     ],
 )
 def test_nothing_to_show_is_a_header_alone(empty):
-    assert export.csv(empty).decode().count("\n") == 1
+    assert files.csv(empty).decode().count("\n") == 1
 
 
 def test_words_become_column_names():
     assert tables.column("Class overlap (T = 4)") == "class_overlap_t_4"
     assert tables.column("1 − cosine") == "1_cosine"
     assert tables.column("–") == "value"
+
+
+AWKWARD = pd.DataFrame(
+    {
+        "model": ["a_b & 5 %", "c|d\ne"],
+        "ece": np.array([0.123456, np.nan], dtype=np.float32),
+        "count": [12345, 7],
+        "seconds": [123456.7, 0.00001234],
+    }
+)
+
+
+def test_latex_escapes_text_and_sets_numbers_to_the_right():
+    lines = files.latex(AWKWARD).decode().splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrr}"
+    assert r"a\_b \& 5 \% & 0.1235 & 12345 & 123457 \\" in lines
+    assert lines[-1] == r"\end{tabular}"
+
+
+def test_markdown_has_one_line_a_row_and_as_many_cells_as_columns():
+    lines = files.markdown(AWKWARD).decode().splitlines()
+    assert lines[:3] == [
+        "| model | ece | count | seconds |",
+        "|---|---:|---:|---:|",
+        "| a_b & 5 % | 0.1235 | 12345 | 123457 |",
+    ]
+    assert lines[3] == r"| c\|d e |  | 7 | 1.234e-05 |"
+    assert len(lines) == 4
+
+
+def test_parquet_of_a_map_has_the_columns_that_embedding_atlas_is_told():
+    xy = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
+    table = tables.points_table(xy, ids=np.arange(6), class_names=["a", "b"], labels=np.arange(6) % 2)
+    back = pd.read_parquet(io.BytesIO(files.parquet(table)))
+    assert list(back) == ["id", "x", "y", "true_class"]
+    np.testing.assert_array_equal(back[["x", "y"]].to_numpy(), xy)
+    assert back["true_class"].tolist() == ["a", "b"] * 3

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bickd_viz.charts.whiskers import axis_ticks
 from bickd_viz.scales import keep_apart, nice_ticks, short, tick_text
 from bickd_viz.theme import DARK, LIGHT, THEMES, model_colour, model_styles, theme_named
 
@@ -106,3 +107,10 @@ def test_labels_that_have_room_stay_where_they_are_and_a_crowd_stays_centred():
     assert keep_apart([10.0, 50.0], 5, 0, 100) == [10.0, 50.0]
     assert keep_apart([50.0, 50.0, 90.0], 10, 0, 100) == [45.0, 55.0, 90.0]
     assert short("crocodile_head", 10) == "crocodile…"
+
+
+@given(low=st.floats(0.0, 0.9), span=st.floats(0.01, 0.5), width=st.integers(56, 400))
+def test_an_axis_of_dots_has_two_ticks_or_more(low, span, width):
+    ticks = axis_ticks(low, low + span, "percent", width / span)
+    assert len(set(ticks)) > 1
+    assert all(low - 1e-9 <= tick <= low + span + 1e-9 for tick in ticks)

@@ -1,5 +1,5 @@
 // The losses of bickd_core.losses and their gradients, for a batch small enough to be moved by hand: the twin of
-// bickd_core/gradients.py, held against it in tests. Logits are arrays of rows [B][C]; each loss gives
+// bickd_core/comparing/gradients.py, held against it in tests. Logits are arrays of rows [B][C]; each loss gives
 // {value, gradient}, the gradient with respect to the student's logits.
 
 export function logSoftmax(rows, T) {

@@ -15,8 +15,8 @@ export default function (component) {
     const paged = {PageDown: 'next', PageUp: 'previous'}[event.key]; // what a remote control sends
     const arrow = {ArrowRight: 'next', ArrowLeft: 'previous'}[event.key];
     const go = paged ?? (event.key === 'Escape' ? 'leave' : takesArrows(event) ? undefined : arrow);
-    if (event.key === 'Escape' && document.querySelector('[data-baseweb="popover"]')) return; // it closes that first
     if (!go) return;
+    if (event.key === 'Escape' && closed()) return event.stopPropagation(); // what lies over the page goes first
     event.preventDefault();
     event.stopPropagation(); // before a slider takes Page Down for itself
     component.setTriggerValue('go', go);
@@ -28,6 +28,13 @@ export default function (component) {
     window.removeEventListener('resize', scale);
     document.removeEventListener('keydown', typed, true);
   };
+}
+
+// Closes an open answer or help; true where something was open. A list of choices closes itself.
+function closed() {
+  const opener = document.querySelector('[data-testid="stPopover"] button[aria-expanded="true"]');
+  opener?.click();
+  return Boolean(opener ?? document.querySelector('[data-testid="stPopoverBody"], [role="listbox"]'));
 }
 
 // Sliders, boxes, choices and the movable points keep their arrow keys; the row of lessons is what the arrows turn anyway.

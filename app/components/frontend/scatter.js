@@ -226,7 +226,7 @@ class Scatter {
     const columns = Math.ceil(most / Math.ceil(most / fit));
     const each = Math.floor((width - GAP * (columns - 1)) / columns) - 2;
     const [x0, y0, x1, y1] = d.home;
-    const tall = Math.round(Math.max(180, Math.min(d.height, each * (y1 - y0) / (x1 - x0))));
+    const tall = Math.round(Math.max(Math.min(180, d.height), Math.min(d.height, each * (y1 - y0) / (x1 - x0))));
     this.plots.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     this.size = {width: each, height: tall};
     for (const panel of this.panels) panel.area.style.height = `${tall}px`;

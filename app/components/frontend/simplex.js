@@ -183,7 +183,7 @@ class Simplex {
     };
     table('S', 'P student', '', pictureHead, classHead, rows, columns, (i, c) => this.attend(i, c));
     table('T', 'P teacher', '', null, classHead, rows, columns, (i, c) => this.attend(i, c));
-    table('R', 'R', 'rows: student’s against teacher’s', sampleHead, sampleHead, rows, rows, (i, j) => this.attend(i, d.truth[i]));
+    table('R', 'R', d.height < 350 ? 'rows' : 'rows: student’s against teacher’s', sampleHead, sampleHead, rows, rows, (i, j) => this.attend(i, d.truth[i]));
     table('K', 'K', 'columns', classHead, classHead, columns, columns, c => this.attend(this.focus.row, c));
   }
 
@@ -221,7 +221,8 @@ class Simplex {
     button('Onto the teacher', () => this.put(d.teacher));
     button('Reset', () => this.put(d.student));
     const key = element(parent, 'p', {class: 'key'});
-    key.append('Filled: ', d.name, ', to be dragged or moved with the arrow keys. Ring: its teacher. Arrow: one step down the chosen terms.');
+    key.append(...(d.height < 350 ? ['Filled: ', d.name, '. Ring: its teacher. Arrow: one step.']
+      : ['Filled: ', d.name, ', to be dragged or moved with the arrow keys. Ring: its teacher. Arrow: one step down the chosen terms.']));
   }
 
   // -- what a person does ---------------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+"""The Export menu in a run's details: the kinds of `bickd export`, made when asked for, as a zip file."""
+
+from __future__ import annotations
+
+from app import data
+from app.distill.form_values import sentence
+from app.plain import md, st
+from app.run_export import exported
+from bickd_core.exporting.kinds import FORMATS, Kind
+from bickd_core.runs.library import RunError, RunFolder
+
+_MADE = "runs-exported"
+
+
+def kinds_of(run: RunFolder) -> list[Kind]:
+    """Return the kinds of export for which the run has what is needed."""
+    weights = run.holds("model.safetensors")
+    return [kind for kind in FORMATS if (run.holds("metrics.jsonl") if kind == "tensorboard" else weights)]
+
+
+@st.fragment
+def show(run: RunFolder) -> None:
+    """Draw the menu; nothing if the run holds nothing that can be exported."""
+    kinds = kinds_of(run)
+    if not kinds:
+        return
+    with st.popover("Export", icon=":material/ios_share:", key="runs-export-open"):
+        kind = st.radio(
+            "Write the run as",
+            kinds,
+            format_func=lambda kind: FORMATS[kind].title,
+            captions=[FORMATS[kind].help for kind in kinds],
+            key=f"runs-export-kind-{run.key}",
+        )
+        best = False
+        if kind != "tensorboard" and run.holds("best/model.safetensors"):
+            best = st.toggle("Weights of the best epoch, not the last", key=f"runs-export-best-{run.key}")
+        if missing := FORMATS[kind].missing():
+            st.caption(md(":material/info: {missing}", missing=missing))
+        if st.button("Make the file", key="runs-export-make", type="primary", disabled=bool(missing)):
+            _make(run, kind, best)
+        _result(run, kind, best)
+
+
+def _make(run: RunFolder, kind: Kind, best: bool) -> None:
+    st.session_state.pop(_MADE, None)
+    try:
+        with st.spinner("Writing and checking the export; this takes up to a minute."):
+            content = exported(run, kind, data.library(), best=best)
+    except RunError as error:
+        st.error(sentence(error))
+        return
+    st.session_state[_MADE] = (run.key, kind, best, content)
+
+
+def _result(run: RunFolder, kind: Kind, best: bool) -> None:
+    made = st.session_state.get(_MADE)
+    if made is None or made[:3] != (run.key, kind, best):
+        return
+    stem = f"{run.key.replace('/', '-')}{'-best' if best else ''}-{kind}"
+    st.download_button(
+        f"Download {stem}.zip ({len(made[3]) / 2**20:.1f} MB)",
+        made[3],
+        f"{stem}.zip",
+        "application/zip",
+        key="runs-export-download",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -1,0 +1,35 @@
+"""The figures of one run in a line: accuracies, size and latency."""
+
+from __future__ import annotations
+
+from app.distill.model_choice import millions, milliseconds
+from app.plain import st
+from app.run_table import Figures, parameters
+from bickd_core.runs.library import RunFolder, RunInfo
+from bickd_viz.text import numbers
+
+
+def show(run: RunFolder, about: RunInfo, reached: Figures, prefix: str) -> None:
+    """Figures that are there; each says on which split."""
+    size = parameters(about)
+    cost = about.cost
+    company = ", busy machine" if cost and cost.latency_busy else ""
+    shown = [
+        ("Test accuracy", numbers.percent(reached.test) if reached.test is not None else None),
+        (
+            "Validation, last epoch",
+            numbers.percent(reached.validation) if reached.validation is not None else None,
+        ),
+        ("Validation, best", numbers.percent(reached.best) if reached.best is not None else None),
+        ("Parameters", millions(size) if size else None),
+        (f"Latency, batch 1{company}", milliseconds(cost.latency_ms) if cost and cost.latency_ms else None),
+        (
+            f"Latency, batch 64{company}",
+            milliseconds(cost.latency_batch_ms) if cost and cost.latency_batch_ms else None,
+        ),
+        ("On disk", f"{run.size_bytes() / 2**20:.1f} MB"),
+    ]
+    with st.container(horizontal=True, gap="medium", key=f"{prefix}-figures"):
+        for label, value in shown:
+            if value is not None:
+                st.metric(label, value, width="content")

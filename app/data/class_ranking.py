@@ -1,0 +1,39 @@
+"""The pairs of classes that a model mixes most, ranked for a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from app.data.class_geometry import Lens, gram
+from app.data.comparison import Comparison, Model
+from bickd_core.geometry import highest_pairs
+
+By = Literal["own", "difference"]
+
+
+@dataclass(frozen=True)
+class MixedPair:
+    """Two classes with their cosine in a model and in the teacher."""
+
+    classes: tuple[int, int]
+    own: float
+    teacher: float
+
+    @property
+    def difference(self) -> float:
+        return self.own - self.teacher
+
+
+def mixed_pairs(of: Comparison, model: Model, lens: Lens, by: By, most: int) -> tuple[MixedPair, ...]:
+    """The `most` pairs, by the model's own cosine or by how far it lies from the teacher's in either direction."""
+    own, teacher = gram(of, model, lens), gram(of, of.teacher, lens)
+    values, empty = own.gram, own.empty
+    if by == "difference":
+        values, empty = np.abs(own.gram - teacher.gram), own.empty | teacher.empty
+    return tuple(
+        MixedPair((c, d), float(own.gram[c, d]), float(teacher.gram[c, d]))
+        for c, d in highest_pairs(values, empty, most)
+    )

@@ -1,0 +1,235 @@
+"""How like its teacher a student is, by measures that do not care for rotation: CKA, RSA, Procrustes; and by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.data.comparison import Comparison, Model, predictions_at
+from app.data.figures import probabilities
+from app.data.runs import Fingerprint, fingerprint
+from bickd_core.geometry import (
+    Interval,
+    LayerCKA,
+    PermutedNull,
+    RankedDistances,
+    Replicated,
+    cka_null,
+    layer_cka,
+    procrustes,
+    procrustes_null,
+    ranked_distances,
+    replicated_cka,
+    replicated_difference,
+    rsa,
+    rsa_null,
+    rsa_sample,
+    stratified_shards,
+)
+from bickd_core.runs.predictions import PredictionsError
+from bickd_core.runs.stages import PROBE_SPLIT, Stages
+
+MEASURES = ("cka", "rsa", "procrustes")
+BASES = ("outputs", "features")
+"""What is compared: outputs are logits, and for RSA their probabilities at T; features are the penultimate ones."""
+_SHUFFLES = 50
+_RANKED = 800
+"""Images whose pairs RSA ranks: all 1,208 of caltech95 would narrow the intervals by a twelfth and take thrice the time."""
+
+
+def likeness(of: Comparison, model: Model, measure: str, basis: str, temperature: float) -> Replicated | None:
+    """The measure between the teacher and `model`; None where it is not defined, or a model has no features."""
+    return _likeness(of.key, model.key, measure, basis, _matters(measure, basis, temperature), of)
+
+
+def likeness_difference(
+    of: Comparison, a: Model, b: Model, measure: str, basis: str, temperature: float
+) -> Interval | None:
+    """The measure of a minus that of b, paired on the same images."""
+    return replicated_difference(*(likeness(of, m, measure, basis, temperature) for m in (a, b)))
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What shuffled images give, for the student that is least like the teacher, and its figure as it is shown."""
+
+    student: Model
+    estimate: float
+    null: PermutedNull
+
+
+def chance(of: Comparison, measure: str, basis: str, temperature: float) -> Chance | None:
+    """The permuted null of the least similar student: whoever is more similar stands further from chance."""
+    found = [(likeness(of, model, measure, basis, temperature), model) for model in of.students]
+    known = [(value.estimate, model) for value, model in found if value is not None]
+    if not known:
+        return None
+    worst = max if measure == "procrustes" else min
+    value, model = worst(known, key=lambda pair: pair[0])
+    null = _chance(of.key, model.key, measure, basis, _matters(measure, basis, temperature), of)
+    return None if null.observed is None else Chance(model, value, null)
+
+
+def sampled(of: Comparison) -> np.ndarray:
+    """Positions of the images whose pairs RSA ranks: all of them, or a seeded, stratified draw."""
+    return rsa_sample(of.n, of.labels, most=_RANKED)
+
+
+def _matters(measure: str, basis: str, temperature: float) -> float:
+    """The temperature as far as the figure depends on it, so that others are not worked out again."""
+    return temperature if (measure, basis) == ("rsa", "outputs") else 0.0
+
+
+def _rows(of: Comparison, model: Model, basis: str) -> np.ndarray | None:
+    return model.predictions.logits if basis == "outputs" else model.predictions.features
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _likeness(key: str, model: str, measure: str, basis: str, T: float, _of: Comparison) -> Replicated | None:
+    chosen = _of.model(model)
+    X, Y = _rows(_of, _of.teacher, basis), _rows(_of, chosen, basis)
+    if X is None or Y is None or _of.n < 4:
+        return None
+    if measure == "rsa":
+        positions = sampled(_of)
+        shard = stratified_shards(len(positions), None if _of.labels is None else _of.labels[positions])
+        return rsa(_ranked(key, _of.teacher.key, basis, T, _of), _ranked(key, model, basis, T, _of), shard)
+    shard = stratified_shards(_of.n, _of.labels)
+    return (replicated_cka if measure == "cka" else procrustes)(X, Y, shard)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _ranked(key: str, model: str, basis: str, T: float, _of: Comparison) -> RankedDistances:
+    """15 MB of ranks at 1,208 images, so few are kept."""
+    chosen, positions = _of.model(model), sampled(_of)
+    if basis == "outputs":
+        return ranked_distances(probabilities(_of, chosen, T)[positions], "hellinger")
+    features = chosen.predictions.features
+    assert features is not None, "asked only where there are features"
+    return ranked_distances(features[positions], "euclidean")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _chance(key: str, model: str, measure: str, basis: str, T: float, _of: Comparison) -> PermutedNull:
+    if measure == "rsa":
+        return rsa_null(
+            _ranked(key, _of.teacher.key, basis, T, _of),
+            _ranked(key, model, basis, T, _of),
+            permutations=_SHUFFLES,
+        )
+    X, Y = _rows(_of, _of.teacher, basis), _rows(_of, _of.model(model), basis)
+    assert X is not None, "asked only where the measure is defined"
+    assert Y is not None, "asked only where the measure is defined"
+    return (cka_null if measure == "cka" else procrustes_null)(X, Y, permutations=_SHUFFLES)
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """CKA of every layer of the teacher (rows) with every layer of a student, the logits last where there are any."""
+
+    cka: LayerCKA
+    teacher: tuple[str, ...]
+    student: tuple[str, ...]
+    ids: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
+
+    @property
+    def shared(self) -> list[tuple[int, int, str]]:
+        """Layers of the same name in both: (row, column, name)."""
+        return [
+            (i, self.student.index(name), name) for i, name in enumerate(self.teacher) if name in self.student
+        ]
+
+    def at(self, name: str) -> Replicated | None:
+        """The layer of this name in both; None where one has none, or CKA is not defined there."""
+        place = next(((i, j) for i, j, shared in self.shared if shared == name), None)
+        return None if place is None else self.cka.cell(*place)
+
+
+LEAST_SHARED = 4
+"""Probe images that two runs must share for CKA to be defined."""
+
+
+def why_no_layers(of: Comparison, student: Model) -> str:
+    """Why the layers of teacher and student cannot be compared, in a sentence."""
+    pair = (of.teacher, student)
+    alone = [model.called for model in pair if model.info.source.predictions_only]
+    if alone:
+        are = "are" if len(alone) > 1 else "is"
+        names = " and ".join(alone)
+        return f"Layers need the weights of both models: {names} {are} predictions alone."
+    lacking = [model.key for model in of.models if not model.run.stages_path.exists()]
+    if {model.key for model in pair} & set(lacking):
+        return (
+            f"The layers of {' and '.join(lacking)} were not stored when they were made. Add them with "
+            f"“bickd stages {' '.join(lacking)}” and reload this page."
+        )
+    try:
+        _layers(*(_layer_marks(model) for model in pair))  # what its predictions hold may be the reason
+        sides = [Stages.load(model.run.stages_path) for model in pair]
+    except PredictionsError as error:
+        return f"The layers cannot be compared: {error}"
+    counts = " and ".join(str(len(side.ids)) for side in sides)
+    if (sides[0].ids.dtype.kind == "U") != (sides[1].ids.dtype.kind == "U"):
+        return "The stored probe images of these two runs have ids of different types, so their layers cannot be compared."
+    shared = len(np.intersect1d(sides[0].ids, sides[1].ids))
+    if not shared:
+        return f"The stored probe images of these two runs ({counts}) have none in common, so their layers cannot be compared."
+    return f"These two runs share {shared} of their stored probe images ({counts}); layers are compared from {LEAST_SHARED} on."
+
+
+def layers(of: Comparison, student: Model) -> LayerView | None:
+    """None where the layers cannot be compared; `why_no_layers` says why."""
+    if not all(model.run.stages_path.exists() for model in (of.teacher, student)):
+        return None
+    try:
+        return _layers(_layer_marks(of.teacher), _layer_marks(student))
+    except PredictionsError:
+        return None
+
+
+def _layer_marks(model: Model) -> tuple[Fingerprint, Fingerprint]:
+    return fingerprint(model.run.stages_path), fingerprint(model.run.predictions_path(PROBE_SPLIT))
+
+
+def layer_difference(of: Comparison, a: Model, b: Model, name: str) -> Interval | None:
+    """CKA of one layer with the teacher's layer of that name: a minus b, paired on the same images."""
+    first, second = layers(of, a), layers(of, b)
+    if first is None or second is None or not np.array_equal(first.ids, second.ids):
+        return None
+    return replicated_difference(first.at(name), second.at(name))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _layers(
+    teacher: tuple[Fingerprint, Fingerprint], student: tuple[Fingerprint, Fingerprint]
+) -> LayerView | None:
+    sides = [Stages.load(mark[0][0]) for mark in (teacher, student)]
+    if (sides[0].ids.dtype.kind == "U") != (sides[1].ids.dtype.kind == "U"):
+        return None
+    shared = np.intersect1d(sides[0].ids, sides[1].ids)
+    if len(shared) < LEAST_SHARED:
+        return None
+    names, values = [], []
+    for side, (_, mark) in zip(sides, (teacher, student), strict=True):
+        rows = _positions(side.ids, shared)
+        own = {name: X[rows] for name, X in zip(side.names, side.features, strict=True)}
+        if mark[1]:
+            predictions = predictions_at(mark)
+            if np.isin(shared, predictions.ids).all():
+                own["logits"] = predictions.logits[_positions(predictions.ids, shared)]
+        names.append(tuple(own))
+        values.append(list(own.values()))
+    labels = sides[0].labels[_positions(sides[0].ids, shared)]
+    cka = layer_cka(values[0], values[1], stratified_shards(len(shared), labels))
+    return LayerView(cka, names[0], names[1], shared)
+
+
+def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    order = np.argsort(ids, kind="stable")
+    return order[np.searchsorted(ids[order], wanted)]

@@ -1,0 +1,1 @@
+"""What the Distill page decides, without Streamlit."""

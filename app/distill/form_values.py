@@ -1,0 +1,356 @@
+"""What the Distill page decides and says, without Streamlit: the form's config, wording, and where it leads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from app.distill.model_choice import millions
+from bickd_core.config import SGD, AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
+from bickd_core.data import DatasetInfo, dataset_info
+from bickd_core.data.class_order import ClassOrder, listed
+from bickd_core.disk import explain_os_error
+from bickd_core.models.catalogue import MODELS, resolve
+from bickd_core.presets import PRESETS
+from bickd_core.runs.library import RunFolder, RunInfo
+from bickd_core.runs.status import Status
+from bickd_viz.text import numbers
+
+OPTIMIZERS: dict[str, type[SGD] | type[AdamW]] = {"sgd": SGD, "adamw": AdamW}
+SCHEDULES = {"cosine": Cosine, "step": Step}
+STARTING_SECONDS = 20.0
+"""How long a page believes that a worker which it started is on its way, before it says that none came."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where the form starts on a data set: a run of minutes on two cores.
+
+    teacher: the model that "Train a teacher" begins with, several times larger than the student's ResNet-8.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    train_limit: int | None = None
+    teacher: str = "resnet14x2"
+
+
+BUDGETS = {
+    "caltech95": Budget(40),
+    "fashion-mnist": Budget(15, train_limit=6000, teacher="resnet14"),
+    "digits": Budget(20, teacher="resnet14"),
+}
+
+
+# -- the form --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class OptionField:
+    """One option of a loss as a form shows it: a number, one of some words, or a switch."""
+
+    name: str
+    label: str
+    help: str
+    default: float | str | bool
+    step: float = 0.1
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_switch(self) -> bool:
+        return isinstance(self.default, bool)
+
+
+def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
+    """The fields of a loss's options, in order, with their descriptions and defaults; `kind` is left out."""
+    return tuple(_field(name, field) for name, field in options.model_fields.items() if name != "kind")
+
+
+def _field(name: str, field: FieldInfo) -> OptionField:
+    label = name.replace("_", " ").capitalize()
+    if isinstance(field.default, bool):
+        return OptionField(
+            name,
+            label,
+            f"{field.description or label} Default: {'on' if field.default else 'off'}.",
+            field.default,
+        )
+    shown = field.default if isinstance(field.default, str) else f"{field.default:.6g}"
+    help = f"{field.description or label} Default: {shown}."
+    if get_origin(field.annotation) is Literal:
+        return OptionField(name, label, help, field.default, choices=get_args(field.annotation))
+    if isinstance(field.default, int):
+        return OptionField(name, label, help, field.default, max(field.default // 8, 1))
+    return OptionField(name, label, help, float(field.default), 0.05 if field.default < 1 else 0.5)
+
+
+def unused_options(kind: str, options: Mapping[str, Any]) -> frozenset[str]:
+    """Options that change nothing beside the others as they stand."""
+    if kind != "bickd":
+        return frozenset()
+    unused = set()
+    if options.get("form") != "gram":
+        unused.add("gram_weight")
+    else:
+        unused.add("tau")
+    if not options.get("lambda_sample"):
+        unused.add("same_class")
+    if not options.get("lambda_class"):
+        unused.add("absent")
+    if len(unused & {"same_class", "absent"}) == 2:
+        unused |= {"form", "tau", "gram_weight"}
+    return frozenset(unused)
+
+
+RANGES = {
+    "epochs": ("epochs", 1, 2000),
+    "batch_size": ("batch size", 2, 8192),
+    "threads": ("threads", 1, 256),
+    "lr": ("the learning rate", 1e-6, 10),
+}
+"""What the form's numbers are called, and from where to where they may go."""
+
+
+def check_numbers(form: Mapping[str, Any]) -> None:
+    """The widgets take any number, so that a wrong one is answered in words and not by a red frame alone.
+
+    Raises:
+        ValueError: which number is out of its range, and which range that is.
+    """
+    about = dataset_info(form["dataset"])
+    limit = ("training images", about.num_classes, about.train_size)
+    for name, (called, low, high) in {**RANGES, "train_limit": limit}.items():
+        value = form[name]
+        if value is not None and not low <= value <= high:
+            why = ", one a class at least" if name == "train_limit" else ""
+            raise ValueError(
+                f"{called} must be from {low:,g} to {high:,}{why}, got {value:,g}; correct it in the form."
+            )
+
+
+def build_config(form: Mapping[str, Any]) -> TrainConfig:
+    """The validated config of what the form holds.
+
+    Args:
+        form: role, dataset, image_size, teacher, arch, preset, options, epochs, batch_size, seed, train_limit,
+            optimizer, lr, schedule, augment, precision, threads; class_order where classes are named by whole numbers; resize where the images are one's own.
+
+    Raises:
+        ValueError: one sentence on the first thing that is wrong.
+    """
+    check_numbers(form)
+    student = form["role"] == "student"
+    objective = {"kind": form["preset"], **form["options"]} if student else {"kind": "ce"}
+    try:
+        return TrainConfig.model_validate(
+            {
+                "dataset": form["dataset"],
+                "image_size": form["image_size"],
+                "class_order": form.get("class_order"),
+                "resize": form.get("resize"),
+                "train_limit": form["train_limit"],
+                "arch": form["arch"],
+                "role": form["role"],
+                "teacher": form["teacher"] if student else None,
+                "objective": objective,
+                "epochs": form["epochs"],
+                "batch_size": form["batch_size"],
+                "augment": form["augment"],
+                "optimizer": {"kind": form["optimizer"], "lr": form["lr"]},
+                "schedule": {"kind": form["schedule"]},
+                "seeds": Seeds.all(form["seed"]).model_dump(),
+                "precision": form["precision"],
+                "threads": form["threads"],
+            }
+        )
+    except ValidationError as error:
+        raise ValueError(sentence(error)) from error
+
+
+def data_sentences(about: DatasetInfo) -> list[str]:
+    """What was found in a person's own data: sizes, classes, their order, and classes without a test image."""
+    parts = (
+        f"{numbers.count(about.train_size)} images to train, {numbers.count(about.validation_size)} to validate, "
+        f"{numbers.count(about.test_size)} to test."
+    )
+    if about.all_test:
+        parts = f"{numbers.counted(about.test_size, 'image')}, all of them test, so nothing can be trained on them."
+    colours = "grey" if about.in_channels == 1 else "RGB"
+    sizes = f"{numbers.counted(about.num_classes, 'class', 'classes')}, {colours}: {parts}"
+    order = (
+        " The names are whole numbers: new runs sort them by value, and a student keeps its teacher's order."
+        if about.natural
+        else ""
+    )
+    found = [sizes, f"Classes: {listed(about.class_names)}.{order}"]
+    if about.absent:
+        found.append(f"Classes without test images: {listed(about.absent)}. Test figures do not cover them.")
+    return found
+
+
+def order_labels(about: DatasetInfo) -> dict[ClassOrder, str]:
+    """The two orders of classes named by whole numbers, each with the first classes that tell them apart."""
+    text_order = sorted(about.class_names)
+    pairs = zip(about.class_names, text_order, strict=True)
+    shown = next(i for i, (one, other) in enumerate(pairs) if one != other) + 1
+    return {
+        "natural": f"by value ({', '.join(about.class_names[:shown][-3:])})",
+        "text": f"as text ({', '.join(text_order[:shown][-3:])})",
+    }
+
+
+def form_of(config: TrainConfig) -> dict[str, Any]:
+    """The form that makes this config again, but for its method; what the form does not show (momentum, milestones) takes
+    its default."""
+    return {
+        "role": config.role,
+        "dataset": config.dataset,
+        "image_size": config.image_size or _default_size(config.dataset),
+        "class_order": config.class_order,
+        "resize": config.resize,
+        "teacher": config.teacher,
+        "arch": config.arch,
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+        "seeds": str(config.seeds.weights),
+        "train_limit": config.train_limit,
+        "optimizer": config.optimizer.kind,
+        "lr": config.optimizer.lr,
+        "schedule": config.schedule.kind,
+        "augment": config.augment,
+        "precision": config.precision,
+        "threads": config.threads,
+    }
+
+
+def _default_size(dataset: str) -> int | None:
+    try:
+        return dataset_info(dataset).default_image_size
+    except ValueError:  # one's own data, not there any more: the form says so
+        return None
+
+
+def sentence(error: Exception) -> str:
+    """Any error of a config or a run folder as one sentence for a person."""
+    if isinstance(error, OSError) and error.errno:
+        words = explain_os_error(error)
+    else:
+        words = one_sentence(error) if isinstance(error, ValidationError) else str(error).strip()
+    words = words.splitlines()[0] if words else type(error).__name__
+    if re.match(r"[a-z'-]+[ ,;:]", words):  # a file's name stays as it is
+        words = words[0].upper() + words[1:]
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
+    """What is about to happen, in one sentence."""
+    data, model = dataset_info(config.dataset), resolve(config.arch)
+    images = numbers.counted(train_images(config), "image")
+    budget = f"{numbers.counted(config.epochs, 'epoch')} over {images}"
+    who = model.title
+    if model.name in MODELS:
+        who += f" ({millions(model.parameters(data.num_classes, data.in_channels))} parameters)"
+    if config.role == "teacher" or teacher is None:
+        return f"{who} learns {data.title} from its labels: {budget}."
+    big = MODELS.get(teacher.arch)
+    theirs = "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
+    named = teacher.arch if big is None else big.title
+    if config.objective.kind == "ce":
+        return (
+            f"{who} learns {data.title} from its labels, and is measured against {named}{theirs}: {budget}."
+        )
+    return (
+        f"{who} learns {data.title} from {named}{theirs} by {PRESETS[config.objective.kind].title}: {budget}."
+    )
+
+
+def train_images(config: TrainConfig) -> int:
+    size = dataset_info(config.dataset).train_size
+    return min(config.train_limit or size, size)
+
+
+# -- a run's state ---------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Phase:
+    """How a run is doing, as shown: a word, its colour and icon, and whether it may change by itself."""
+
+    name: str
+    word: str
+    colour: Literal["blue", "green", "red", "orange", "gray", "violet"]
+    icon: str
+    live: bool
+
+
+_PHASES = {
+    phase.name: phase
+    for phase in (
+        Phase("queued", "waiting for its turn", "violet", ":material/hourglass_empty:", True),
+        Phase("starting", "starting", "violet", ":material/hourglass_empty:", True),
+        Phase("running", "running", "blue", ":material/play_circle:", True),
+        Phase("ending", "running", "blue", ":material/play_circle:", True),
+        Phase("stopping", "stopping", "orange", ":material/pause_circle:", True),
+        Phase("finished", "finished", "green", ":material/check_circle:", False),
+        Phase("stopped", "stopped", "orange", ":material/pause_circle:", False),
+        Phase("failed", "failed", "red", ":material/error:", False),
+        Phase("lost", "worker lost", "red", ":material/link_off:", False),
+    )
+}
+
+
+def phase(status: Status, *, stopping: bool = False, started_at: float | None = None, now: float) -> Phase:
+    """What to show for a status.
+
+    Args:
+        stopping: a stop was asked for.
+        started_at: when this session started a worker on the run, if it did: until the worker has written its
+            first status, the old one says nothing.
+    """
+    stale = status.stale(now)
+    quiet = not status.active or stale
+    if (
+        quiet
+        and started_at is not None
+        and status.heartbeat < started_at
+        and 0 <= now - started_at < STARTING_SECONDS
+    ):
+        return _PHASES["starting"]
+    if stale:
+        return _PHASES["lost"]
+    if status.state == "running" and 0 < status.progress.epochs <= status.progress.epoch:
+        return _PHASES["ending"]  # trained: what is left is measured in a minute, and cannot be stopped
+    if stopping and status.active:
+        return _PHASES["stopping"]
+    return _PHASES[status.state]
+
+
+def progress_text(status: Status) -> str:
+    """Where it is, how fast, and how long it will take: the line under the bar."""
+    at = status.progress
+    if not at.epochs:
+        return status.message
+    if at.epoch >= at.epochs:
+        return status.message or f"all {numbers.counted(at.epochs, 'epoch')} done"
+    parts = [f"epoch {at.epoch + 1} of {at.epochs}"]
+    if at.steps:
+        parts.append(f"step {at.step} of {at.steps}")
+    if at.images_per_second:
+        parts.append(f"{numbers.number(at.images_per_second)} images/s")
+    if at.seconds_left is not None and status.active:
+        parts.append(f"{numbers.duration(at.seconds_left)} left")
+    return " · ".join(parts)
+
+
+# -- teachers ---------------------------------------------------------------------------------------
+def teachers_for(runs: Iterable[tuple[RunFolder, RunInfo]], dataset: str, image_size: int) -> list[str]:
+    """Keys of runs that can teach on this data: teachers first, then students that could teach a smaller one."""
+    fit = [
+        (about.role != "teacher", "/" not in run.key, run.key)
+        for run, about in runs
+        if (about.dataset, about.image_size) == (dataset, image_size)
+        and run.weights_path.exists()
+        and run.has_predictions("validation")
+    ]
+    return [key for *_, key in sorted(fit)]

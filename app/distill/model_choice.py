@@ -1,0 +1,118 @@
+"""Models to choose from, with what each costs, without Streamlit: grouped by family, sorted by size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bickd_core.models.catalogue import MODELS, ModelInfo, offered_models
+from bickd_core.models.latencies import BATCH, Latency, latency
+from bickd_viz.text import numbers
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model for data of some shape.
+
+    Attributes:
+        parameters: how many; None for a network of an installed package, which is not built before it is trained.
+        macs: multiply-accumulates of one image, or None.
+        latency: as stored, if it is.
+    """
+
+    info: ModelInfo
+    parameters: int | None
+    macs: int | None
+    latency: Latency | None
+
+    @property
+    def label(self) -> str:
+        """One line of the choice list."""
+        if self.parameters is None or self.macs is None:
+            return f"{self.info.title} · an installed package"
+        sizes = f"{millions(self.parameters)} parameters, {millions(self.macs)} multiply-adds"
+        return f"{self.info.title} · {sizes}"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a model costs: its parameters, and the multiply-adds of one image."""
+
+    parameters: int
+    macs: int
+
+
+def choices(
+    num_classes: int, in_channels: int, image_size: int, *, most: Size | None = None
+) -> dict[str, Choice]:
+    """Models for data of this shape, by name.
+
+    Families stand together, the one with the smallest member first; in a family the smallest comes first. Networks of
+    installed packages come last.
+
+    Args:
+        most: leave out models that are larger than this in parameters and in multiply-adds as well. A model
+            that is smaller in one of the two stays: it may be what a device needs. The smallest model always stays.
+    """
+    every = [
+        Choice(
+            info,
+            info.parameters(num_classes, in_channels),
+            info.macs(num_classes, in_channels, image_size),
+            latency(name, image_size),
+        )
+        for name, info in MODELS.items()
+    ]
+    every.sort(key=lambda choice: choice.parameters or 0)
+    kept = [
+        choice
+        for choice in every
+        if most is None or (choice.parameters or 0) <= most.parameters or (choice.macs or 0) <= most.macs
+    ] or every[:1]
+    families = list(dict.fromkeys(choice.info.family for choice in kept))
+    kept.sort(key=lambda choice: families.index(choice.info.family))
+    kept += [Choice(info, None, None, None) for info in offered_models().values()]
+    return {choice.info.name: choice for choice in kept}
+
+
+def cost_sentence(choice: Choice, image_size: int) -> str:
+    """What a forward pass costs, in operations and in milliseconds on the CPU where that was measured."""
+    if choice.macs is None:
+        return "A network of an installed package: its size is counted, and its latency measured, when training ends."
+    operations = f"{millions(2 * choice.macs)} floating-point operations an image"
+    if choice.latency is None:
+        return f"{operations}; how long that takes is measured when training ends."
+    return (
+        f"{operations}. Measured on {choice.latency.cpu}, at {image_size} × {image_size}: "
+        f"{milliseconds(choice.latency.one_ms)} for one image, {milliseconds(choice.latency.batch_ms)} for {BATCH}."
+    )
+
+
+def cost_table(found: Mapping[str, Choice]) -> list[dict[str, str | float | None]]:
+    """A row a model, in the same order, sizes in millions and times in milliseconds."""
+    return [
+        {
+            "Model": choice.info.title,
+            "Parameters": None if choice.parameters is None else choice.parameters / 1e6,
+            "Mult-adds": None if choice.macs is None else choice.macs / 1e6,
+            "1 image": None if choice.latency is None else choice.latency.one_ms,
+            f"{BATCH} images": None if choice.latency is None else choice.latency.batch_ms,
+        }
+        for choice in found.values()
+    ]
+
+
+def millions(count: int) -> str:
+    """Always in millions, so that sizes compare at a glance: "0.08 M", "2.3 M", "23.7 M", "1,298 M".
+
+    >>> millions(278_324), millions(40_818_944)
+    ('0.28 M', '41 M')
+    """
+    value = count / 1e6
+    decimals = 2 if value < 1 else 1 if value < 30 else 0
+    return f"{value:,.{decimals}f} M"
+
+
+def milliseconds(value: float) -> str:
+    """Three significant digits: "0.81 ms", "22.8 ms", "1,240 ms"."""
+    return f"{numbers.number(value)} ms"

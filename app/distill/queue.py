@@ -1,0 +1,139 @@
+"""What works and what waits on this machine, and how long about, without Streamlit."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from app.distill import races
+from app.distill.races import Standing
+from bickd_core.config import TrainConfig
+from bickd_core.data import dataset_title
+from bickd_core.launch.slots import default_slots
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_viz.text import numbers
+
+Seconds = float | None
+Active = tuple[RunFolder, RunInfo]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run, or the runs of a race, on one worker. seconds_left: None where nothing tells."""
+
+    runs: tuple[Active, ...]
+    working: bool
+    standing: Standing
+    seconds_left: Seconds
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(run.key for run, _ in self.runs)
+
+    @property
+    def title(self) -> str:
+        """What it is: the run's name, or the methods that race."""
+        infos = {run.key: about for run, about in self.runs}
+        if len(infos) == 1:
+            return next(iter(infos.values())).name
+        about = self.runs[0][1]
+        return f"{', '.join(races.names(infos).values())} · {dataset_title(about.dataset)}, seed {about.seed}"
+
+    @property
+    def words(self) -> str:
+        """How far it is, and how long it will take."""
+        left = "" if self.seconds_left is None else f" · {numbers.duration(self.seconds_left)}"
+        if not self.working:
+            return f"waits{left and f' · takes {numbers.duration(self.seconds_left)}'}"
+        return f"{self.standing.fraction:.0%}{left + ' left' if left else ''}"
+
+
+def entries(
+    runs: Iterable[Active], expected: Callable[[Sequence[TrainConfig]], Seconds], now: float | None = None
+) -> list[Entry]:
+    """What works first, then what waits, each in the order in which it was started.
+
+    expected: how long runs that have not begun will take, one after the other.
+    """
+    now = time.time() if now is None else now
+    active = {}
+    for run, about in runs:
+        if run.read_only:
+            continue
+        try:
+            status = run.status()
+        except RunError:
+            continue
+        if status.active and not status.stale(now):
+            active[run.key] = (run, about)
+    found = []
+    ordered = sorted(active.values(), key=lambda pair: (pair[1].created, pair[0].key))
+    for group in races.groups(run for run, _ in ordered):
+        pairs = tuple(active[run.key] for run in group)
+        try:
+            statuses = [run.status() for run in group]
+        except RunError:
+            continue
+        working = any(status.state == "running" for status in statuses)
+        configs = [about.config for _, about in pairs if about.config is not None]
+        at = races.standing(statuses, max((config.epochs for config in configs), default=0))
+        left = at.seconds_left
+        if left is None and at.fraction == 0:
+            left = expected(configs)
+        found.append(Entry(pairs, working, at, left))
+    return sorted(found, key=lambda entry: not entry.working)
+
+
+def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list[float]:
+    """Seconds until each that waits is done, where `slots` work at once and a free place takes the next.
+
+    >>> ends(1, [10.0], [5.0, 5.0]), ends(2, [10.0], [5.0, 5.0])
+    ([15.0, 20.0], [5.0, 10.0])
+    """
+    free = sorted([*working, *[0.0] * max(0, slots - len(working))])
+    heapq.heapify(free)
+    found = []
+    for seconds in waiting:
+        end = heapq.heappop(free) + seconds
+        found.append(end)
+        heapq.heappush(free, end)
+    return found
+
+
+def all_done(found: Sequence[Entry], slots: int | None = None) -> Seconds:
+    """Seconds until all of them are done, or None where that of one is not known."""
+    left = [entry.seconds_left for entry in found]
+    if not found or any(seconds is None for seconds in left):
+        return None
+    working = [entry.seconds_left or 0.0 for entry in found if entry.working]
+    waiting = [entry.seconds_left or 0.0 for entry in found if not entry.working]
+    return max([*working, *ends(slots or default_slots(), working, waiting)], default=0.0)
+
+
+def until_free(found: Sequence[Entry], slots: int | None = None) -> Seconds:
+    """Seconds until something new may start: 0 where there is a place, None where nothing tells."""
+    slots = slots or default_slots()
+    if len(found) < slots:
+        return 0.0
+    if any(entry.seconds_left is None for entry in found):
+        return None
+    working = [entry.seconds_left or 0.0 for entry in found if entry.working]
+    waiting = [entry.seconds_left or 0.0 for entry in found if not entry.working]
+    return ends(slots, working, [*waiting, 0.0])[-1]
+
+
+def several(groups: int, seconds: float, slots: int, *, race: bool) -> str:
+    """How several runs or races of one plan follow each other, in a sentence."""
+    noun = numbers.counted(groups, "race" if race else "run")
+    each = numbers.duration(seconds)
+    if slots == 1:
+        return f"{noun} one after the other, {each} each."
+    return f"{noun}, {min(slots, groups)} at a time, {each} each and slower side by side."
+
+
+def plan_seconds(groups: int, seconds: float, slots: int) -> float:
+    """Of a plan of equal groups, with the machine for itself."""
+    return math.ceil(groups / slots) * seconds

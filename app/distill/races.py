@@ -1,0 +1,109 @@
+"""Runs that race each other, without Streamlit: who belongs together, how far they are, what their charts show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.distill.form_values import Phase
+from app.distill.plan import METHODS, method_of
+from bickd_core.comparing.comparison import SHORT
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.status import Status, Worker
+from bickd_viz.text import numbers
+
+
+def groups(runs: Iterable[RunFolder]) -> list[list[RunFolder]]:
+    """The runs by the worker that had them last, in the order given; one without a worker stands alone."""
+    found: dict[Worker | str, list[RunFolder]] = {}
+    for run in runs:
+        try:
+            worker = run.status().worker
+        except RunError:
+            worker = None
+        found.setdefault(worker or run.key, []).append(run)
+    return list(found.values())
+
+
+def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
+    """What to call the runs of a race by their methods, with the run's name where two have one method.
+
+    Args:
+        infos: by key.
+    """
+    short = {key: method_name(about) for key, about in infos.items()}
+    return {
+        key: name if list(short.values()).count(name) == 1 else f"{name} ({infos[key].name})"
+        for key, name in short.items()
+    }
+
+
+def method_name(about: RunInfo) -> str:
+    """The method as the field writes it, or the published variant of it."""
+    if about.config is None:
+        return about.name
+    method = method_of(about.config.objective)
+    return METHODS[method].title if method in METHODS and method not in SHORT else SHORT[about.objective]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far several runs on one worker are: the share that is done in [0, 1], and the line under their bar."""
+
+    fraction: float
+    words: str
+    seconds_left: float | None
+
+
+def standing(statuses: Sequence[Status], epochs: int) -> Standing:
+    """Of a race. Its runs take turns at every step, so the time that is left is the sum of theirs.
+
+    Args:
+        epochs: of the run that has most; a status does not know it before the first step.
+    """
+    at_work = [status for status in statuses if status.active] or list(statuses)
+    first = min(at_work, key=lambda status: status.progress.fraction).progress
+    left = [status.progress.seconds_left for status in statuses if status.active]
+    seconds = sum(s for s in left if s is not None) if left and None not in left else None
+    if not first.epochs:
+        return Standing(0.0, next((s.message for s in at_work if s.message), ""), None)
+    words = f"epoch {min(first.epoch + 1, first.epochs)} of {max(first.epochs, epochs)}"
+    if first.epoch >= first.epochs:
+        words = next(
+            (s.message for s in at_work if s.message), f"all {numbers.counted(epochs, 'epoch')} done"
+        )
+    elif first.steps:
+        words += f" · step {first.step} of {first.steps}"
+    if seconds is not None:
+        words += f" · {numbers.duration(seconds)} left"
+    fraction = sum(status.progress.fraction for status in statuses) / len(statuses)
+    return Standing(fraction, words, seconds)
+
+
+def heading(infos: Sequence[RunInfo], phases: Sequence[Phase], data_title: str) -> str:
+    """What the page of a race says first."""
+    who = numbers.counted(len(infos), "student")
+    if any(phase.live for phase in phases):
+        return f"{who} race on {data_title}" if len(infos) > 1 else f"One student on {data_title}"
+    done = sum(phase.name == "finished" for phase in phases)
+    return (
+        f"{who} raced on {data_title}" if done == len(infos) else f"{done} of {who} finished on {data_title}"
+    )
+
+
+FIELDS = {
+    "validation_accuracy": "Accuracy",
+    "validation_agreement": "Agreement",
+    "validation_overlap": "Overlap",
+}
+
+
+def result_row(name: str, records: Sequence[Mapping[str, Any]], status: Status) -> dict[str, Any]:
+    """A line of the table at a race's end: figures of the last epoch on validation, shares in per cent."""
+    last = records[-1] if records else {}
+    row: dict[str, Any] = {"Student": name, "Epochs": len(records)}
+    for field, title in FIELDS.items():
+        value = last.get(field)
+        row[title] = value if value is None or title == "Overlap" else 100 * value
+    return row | {"Minutes": status.seconds / 60 if status.seconds else None}

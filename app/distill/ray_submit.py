@@ -1,0 +1,92 @@
+"""A plan on a Ray cluster instead of this machine: a sweep that goes on in a process of its own. Without Streamlit."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from app.distill.plan import Plan, method_of_run
+from bickd_core.launch.local import worker_environment
+from bickd_core.runs.library import Library
+from bickd_core.sweeps.definition import SWEPT, Sweep, planned_runs, sweep_path, write_sweep
+from bickd_core.sweeps.running import check_sweep
+
+HOW = (
+    "Runs start on this machine. To send runs to a Ray cluster, install bickd-explorer[ray] and set RAY_API_SERVER_ADDRESS "
+    "and RAY_AUTH_TOKEN where the app is started; see docs/scaling.md."
+)
+
+
+def ray_address() -> str | None:
+    """The cluster that the environment names, if Ray is installed; it is not imported, and nobody is asked."""
+    address = os.environ.get("RAY_API_SERVER_ADDRESS", "")
+    return address if address and importlib.util.find_spec("ray") is not None else None
+
+
+def as_sweep(plan: Plan, name: str) -> Sweep:
+    """The same methods and seeds as a sweep, whose runs are named NAME-METHOD-sSEED.
+
+    Raises:
+        ValueError: it has no teacher to learn from.
+    """
+    first = plan.configs[0]
+    if first.role == "teacher" or first.teacher is None:
+        raise ValueError("runs on Ray are students of a finished teacher; train this one on this machine.")
+    return Sweep.model_validate(
+        {
+            "name": name,
+            "pairs": [{"teacher": first.teacher, "student": first.arch}],
+            "methods": [
+                {
+                    "label": method_of_run(run),
+                    "objective": run.config.objective,
+                    "train": {"optimizer": run.config.optimizer.model_dump(mode="json")},
+                }
+                for run in plan.groups[0]
+            ],
+            "seeds": [group[0].config.seeds.weights for group in plan.groups],
+            "train": first.model_dump(mode="json", exclude={*SWEPT, "optimizer"}, exclude_defaults=True),
+        }
+    )
+
+
+def free_sweep_name(wanted: str, library: Library) -> str:
+    name, n = wanted, 1
+    while sweep_path(library.own, name).exists():
+        n += 1
+        name = f"{wanted}-{n}"
+    return name
+
+
+def start_on_ray(plan: Plan, name: str, library: Library) -> str:
+    """Hand the plan to `bickd sweep --launcher ray`, which goes on without the app; the name of the sweep.
+
+    Raises:
+        ValueError: a run cannot be made, or the cluster refuses.
+    """
+    from bickd_core.launch.ray import connect
+
+    sweep = as_sweep(plan, free_sweep_name(name, library))
+    check_sweep(planned_runs(sweep), library)
+    connect(None)
+    path = write_sweep(sweep, library.own)
+    process = _sweep(path, library)
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
+    return sweep.name
+
+
+def _sweep(path: Path, library: Library) -> subprocess.Popen[bytes]:
+    folders = {"BICKD_SHELF": str(library.shelf.resolve()), "BICKD_RUNS": str(library.own.resolve())}
+    with open(path.with_suffix(".log"), "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bickd_cli.main", "sweep", str(path.resolve()), "--launcher", "ray"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **worker_environment(), **folders},
+        )

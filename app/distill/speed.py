@@ -1,0 +1,235 @@
+"""How long a run would take: guessed from finished runs at once, then measured by a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.distill import races
+from app.distill.form_values import train_images
+from bickd_core.config import TrainConfig
+from bickd_core.launch.openmp import brief_waits
+from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
+
+BASE = Path(__file__).resolve().parents[2]
+SETTLE_SECONDS = 1.2
+"""A measurement starts when the settings have stayed as they are for so long."""
+LIMIT_SECONDS = 240.0
+BESIDE_SECONDS = 26.0
+"""Start-up, evaluation and the map of a short run on caltech95, where no finished run tells; on two busy cores."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a training of one kind does here.
+
+    Attributes:
+        images_per_second: in training steps.
+        loading, evaluating, finishing: seconds before the first step, after each epoch, after the last.
+        device: device, precision and threads, each with its reason.
+        students: how many it trains side by side; a step is then one of all of them, and the last part that of all.
+    """
+
+    images_per_second: float
+    loading: float
+    evaluating: float
+    finishing: float
+    device: str
+    students: int = 1
+
+    def seconds(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
+        """The expected time of a whole run."""
+        return config.epochs * _step_images(config) / self.images_per_second + self.beside(config, finished)
+
+    def beside(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
+        """Seconds of it beside the training steps: start-up, evaluation, and the last part as finished runs had it."""
+        told = [run.beside - self.loading - run.epochs * self.evaluating / self.students for run in finished]
+        last = self.students * max(2.0, statistics.median(told)) if told else self.finishing
+        return self.loading + config.epochs * self.evaluating + last
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A speed that another run had, that run's key, and seconds that runs take beside their training steps."""
+
+    images_per_second: float
+    key: str
+    beside: float = BESIDE_SECONDS
+
+    def seconds(self, config: TrainConfig) -> float:
+        return self.beside + config.epochs * train_images(config) / self.images_per_second
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a finished run's worker spent beside training steps, in seconds, and over how many epochs."""
+
+    beside: float
+    epochs: int
+
+
+def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]) -> list[Finished]:
+    """One's own finished runs on the same data, the newest five: how long start-up, evaluation and the map took here.
+
+    Those of a race are left out: a racer's time is that of all.
+    """
+    found = []
+    runs = list(runs)
+    alone = {
+        group[0].key for group in races.groups(run for run, _ in runs if not run.read_only) if len(group) == 1
+    }
+    for run, about in runs:
+        if run.key not in alone or run.read_only or about.config is None or about.dataset != config.dataset:
+            continue
+        with contextlib.suppress(RunError):
+            status = run.status()
+            speeds = [r["images_per_second"] for r in run.metrics() if r.get("images_per_second")]
+            if status.state == "finished" and speeds:
+                trained = sum(_step_images(about.config) / speed for speed in speeds)
+                beside = max(0.0, status.seconds - trained)
+                found.append((status.heartbeat, Finished(beside, len(speeds))))
+    return [run for _, run in sorted(found, key=lambda one: -one[0])[:5]]
+
+
+def _step_images(config: TrainConfig) -> int:
+    """Training images of an epoch: whole batches."""
+    images = train_images(config)
+    batch = min(config.batch_size, images)
+    return images // batch * batch
+
+
+def speed_key(configs: Sequence[TrainConfig]) -> str:
+    """Races with the same key train equally fast: seeds, epochs, learning rate and the like are left out."""
+    stays = {"epochs", "train_limit", "seeds", "schedule", "validation_seed", "probe_size"}
+    relevant = [
+        {**config.model_dump(mode="json", exclude=stays), "optimizer": config.optimizer.kind}
+        for config in configs
+    ]
+    return json.dumps(relevant, sort_keys=True)
+
+
+def guess_seconds(configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder, RunInfo]]) -> float | None:
+    """What runs most like these would take one after the other; None where one has none like it."""
+    found = [(guess(config, runs), config) for config in configs]
+    return (
+        sum(rough.seconds(config) for rough, config in found if rough) if all(r for r, _ in found) else None
+    )
+
+
+def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Guess | None:
+    """The speed of the run most like this one: same model and data; one's own before a bundled one."""
+    finished = finished_runs(config, runs)
+    beside = statistics.median(run.beside for run in finished) if finished else BESIDE_SECONDS
+    best: tuple[tuple[bool, ...], RunFolder, list[float]] | None = None
+    for run, about in runs:
+        if about.config is None or (about.arch, about.dataset) != (config.arch, config.dataset):
+            continue
+        if config.image_size not in (None, about.image_size):
+            continue
+        alike = (
+            about.config.objective.kind == config.objective.kind,
+            (about.config.teacher is None) == (config.teacher is None),
+            not run.read_only,
+        )
+        if best is None or alike > best[0]:
+            speeds = sorted(r["images_per_second"] for r in run.metrics() if r.get("images_per_second"))
+            best = (alike, run, speeds) if speeds else best
+    if best is None:
+        return None
+    return Guess(best[2][len(best[2]) // 2], best[1].key, beside)
+
+
+class SpeedMeter:
+    """Measures one run or race at a time in a process; a newer wish ends the older measurement.
+
+    Args:
+        known: results by `speed_key`, which several meters may share: a `Speed`, or a sentence on why there is none.
+    """
+
+    def __init__(self, library: Library, known: dict[str, Speed | str]) -> None:
+        self._library = library
+        self._known = known
+        self._wanted: tuple[str, Sequence[TrainConfig], float] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._key = ""
+        self._since = 0.0
+
+    def ask(self, configs: Sequence[TrainConfig]) -> Speed | str | None:
+        """The speed, the reason why there is none, or None while it is being measured; call again to go on."""
+        key = speed_key(configs)
+        if key in self._known:
+            self.close()
+            return self._known[key]
+        now = time.monotonic()
+        if self._wanted is None or self._wanted[0] != key:
+            self.close()
+            self._wanted = (key, configs, now)
+        elif self._process is None and now - self._wanted[2] >= SETTLE_SECONDS:
+            self._start(key, configs)
+        elif self._process is not None:
+            self._collect(now)
+        return self._known.get(key)
+
+    def close(self) -> None:
+        """End what is being measured."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._process, self._wanted = None, None
+
+    def _start(self, key: str, configs: Sequence[TrainConfig]) -> None:
+        asked = {
+            "configs": [
+                config.model_copy(update={"epochs": 1}).model_dump(mode="json") for config in configs
+            ],
+            "shelf": str(self._library.shelf.resolve()),
+            "own": str(self._library.own.resolve()),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bickd_core.training.estimate"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=BASE,
+            env={**os.environ, **brief_waits()},
+        )
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(asked))
+            self._process.stdin.close()
+        self._process.stdin = None
+        self._key, self._since = key, time.monotonic()
+
+    def _collect(self, now: float) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            if now - self._since > LIMIT_SECONDS:
+                self.close()
+                self._known[self._key] = "It could not be measured in time."
+            return
+        printed, _ = self._process.communicate()
+        self._process = None
+        self._known[self._key] = read_answer(printed)
+
+
+def read_answer(printed: str) -> Speed | str:
+    """What the measuring process printed, or a sentence on why it has no answer."""
+    lines = printed.strip().splitlines()
+    try:
+        answer: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, json.JSONDecodeError):
+        return "The speed could not be measured here; the run itself may still work."
+    if "error" in answer:
+        return str(answer["error"])
+    names = ("images_per_second", "loading", "evaluating", "finishing", "device", "students")
+    return Speed(**{name: answer[name] for name in names})

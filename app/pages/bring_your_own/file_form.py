@@ -1,0 +1,191 @@
+"""The files: how each is chosen, read, understood and, where the guess is wrong, corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.components.fields import Fields
+from app.distill.form_values import sentence
+from app.pages.bring_your_own.files import SUFFIXES, Reading, Source, read, scores_sentence, typed_paths
+from app.plain import md, st
+from bickd_core.importing.layout import FILE_SPLITS, SCALES, FileSplit, Hints
+
+MOST_COLUMNS = 300
+"""A list of more columns is not shown."""
+_READ = "byo-readings"
+_RECOGNISE = "recognise"
+_NONE = "(none)"
+_ROLES = {
+    "label": ("True class", "numbers from 0, or names of classes"),
+    "id": ("Id", "the same for the same sample in every file"),
+    "text": ("Text", "shown where a picture would be"),
+    "path": ("Image path", "found in the image folder below"),
+    "split": ("Split", "train, validation or test; rows of train are not used"),
+}
+
+
+def sources(fields: Fields) -> list[Source]:
+    uploads = st.file_uploader(
+        "Files of predictions",
+        type=list(SUFFIXES),
+        accept_multiple_files=True,
+        key="byo-upload",
+        help="npz, npy, csv, tsv, parquet, feather, json, jsonl; a txt with a class name in each line adds class names.",
+    )
+    typed = st.text_area(
+        "Or paths on the machine where the app runs, one in a line",
+        value=fields.start("paths", ""),
+        key=fields.key("paths"),
+        height=68,
+    )
+    fields.keep("paths", typed)
+    found = [Source(one.name, one.file_id, content=one.getbuffer()) for one in uploads or ()]
+    return [*found, *typed_paths(typed)]
+
+
+def reading(fields: Fields, source: Source) -> Reading:
+    """Read once for each content and each choice of columns."""
+    hints = _hints(fields, source)
+    store: dict[tuple[str, Hints], Reading] = st.session_state.setdefault(_READ, {})
+    key = (source.key, hints)
+    if key not in store:
+        with st.spinner(f"Reading {source.name}"):
+            found = read(source, hints)
+        for old in [one for one in store if one[0] == source.key] + list(store)[:-8]:
+            store.pop(old, None)
+        store[key] = found
+    return store[key]
+
+
+def _hints(fields: Fields, source: Source) -> Hints:
+    chosen = {role: fields.start(Fields.scoped(role, source.key), None) for role in _ROLES}
+    columns = {role: "" if value == _NONE else value for role, value in chosen.items()}
+    scale = fields.start(Fields.scoped("scale", source.key), None)
+    unused: tuple[str, ...] = fields.start(Fields.scoped("ignore", source.key), ())
+    rows_of: FileSplit | None = fields.start(Fields.scoped("rows_of", source.key), None)
+    return Hints(
+        **columns,
+        ignore=tuple(unused),
+        scale=None if scale in (None, _RECOGNISE) else scale,
+        rows_of=rows_of or "test",
+    )
+
+
+def show(fields: Fields, reading: Reading) -> None:
+    """The guessed layout of one file, and fields to change it."""
+    content = reading.content
+    with st.container(border=True, key=f"byo-file-{abs(hash(reading.source.key))}"):
+        st.markdown(md("**{name}**", name=reading.source.name))
+        if content is None:
+            st.error(sentence(ValueError(reading.problem)))
+            if "choose logits" in reading.problem:
+                _scale(fields, reading, "as recognised")
+            if any(_chosen(fields, reading, role) for role in (*_ROLES, "scale", "rows_of", "ignore")):
+                st.button(
+                    "Go back to the guess",
+                    key=f"byo-reset-{reading.source.key}",
+                    on_click=_reset,
+                    args=(fields, reading),
+                )
+            return
+        st.caption(scores_sentence(content))
+        if content.preview:
+            import pandas as pd
+
+            st.dataframe(
+                pd.DataFrame(content.preview), hide_index=True, key=f"byo-preview-{reading.source.key}"
+            )
+        if content.layout.models:
+            _layout(fields, reading)
+
+
+def _chosen(fields: Fields, reading: Reading, role: str) -> bool:
+    return fields.start(Fields.scoped(role, reading.source.key), None) not in (None, ())
+
+
+def _reset(fields: Fields, reading: Reading) -> None:
+    fields.set(**{Fields.scoped(role, reading.source.key): None for role in (*_ROLES, "scale", "rows_of")})
+    fields.set(**{Fields.scoped("ignore", reading.source.key): ()})
+
+
+def _layout(fields: Fields, reading: Reading) -> None:
+    content = reading.content
+    assert content is not None
+    single = [name for name, words in content.columns.items() if not words.startswith("lists")]
+    scored = {column for one in content.layout.models for column in one.columns}
+    with st.container(horizontal=True, key=f"byo-layout-{abs(hash(reading.source.key))}"):
+        for role, (label, help) in _ROLES.items():
+            guessed = getattr(content.layout, role) or _NONE
+            options = [_NONE, *(name for name in single if name not in scored or name == guessed)]
+            options = [*options, *([guessed] if guessed not in options else [])]
+            name = Fields.scoped(role, reading.source.key)
+            start = guessed if fields.start(name, None) is None else fields.start(name, guessed, options)
+            _select(fields, name, label, options, start, help)
+        found = ", ".join(dict.fromkeys(m.scale for part in content.parts for m in part.models))
+        _scale(fields, reading, f"{found} (recognised)")
+        if not content.layout.split:
+            name = Fields.scoped("rows_of", reading.source.key)
+            _select(
+                fields,
+                name,
+                "Rows are of",
+                FILE_SPLITS,
+                fields.start(name, None) or "test",
+                "Comparisons are on test. Calibration fits its temperature on validation.",
+            )
+    if len(single) <= MOST_COLUMNS:
+        _unused(fields, reading, single)
+
+
+def _scale(fields: Fields, reading: Reading, recognised: str) -> None:
+    name = Fields.scoped("scale", reading.source.key)
+    _select(
+        fields,
+        name,
+        "Scores are",
+        [_RECOGNISE, *SCALES],
+        fields.start(name, None) or _RECOGNISE,
+        "Recognised by the sums of the rows. Probabilities become logarithms.",
+        {_RECOGNISE: recognised},
+    )
+
+
+def _unused(fields: Fields, reading: Reading, columns: Sequence[str]) -> None:
+    """Columns to leave out: a number that is no score would count as a class."""
+    name = Fields.scoped("ignore", reading.source.key)
+    start: tuple[str, ...] = fields.start(name, ())
+    chosen = st.multiselect(
+        "Columns not used",
+        columns,
+        default=[one for one in start if one in columns],
+        key=fields.key(name),
+        placeholder="none",
+        help="Every other column of numbers counts as the scores of a class.",
+    )
+    if tuple(chosen) != start:
+        fields.keep(name, tuple(chosen))
+        st.rerun()
+
+
+def _select(
+    fields: Fields,
+    name: str,
+    label: str,
+    options: Sequence[str],
+    start: str,
+    help: str,
+    called: dict[str, str] | None = None,
+) -> None:
+    """A select box that is kept only once it differs from the guess, so that a guess stays one."""
+    chosen = st.selectbox(
+        label,
+        options,
+        index=list(options).index(start),
+        key=fields.key(name),
+        help=help,
+        format_func=lambda option: (called or {}).get(option, option),
+        width=220,
+    )
+    if chosen != start:
+        fields.keep(name, chosen)
+        st.rerun()

@@ -1,0 +1,117 @@
+"""Uploaded files and paths as files that were read; free of Streamlit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.imports.process import safe_file_name
+from bickd_core.importing.class_names import lacks_names
+from bickd_core.importing.layout import Hints
+from bickd_core.importing.matching import Imported
+from bickd_core.importing.predictions import match_files, parts_of
+from bickd_core.importing.read_process import FileContent, read_file
+from bickd_core.runs.predictions import PredictionsError
+
+SUFFIXES = ("npz", "npy", "csv", "tsv", "parquet", "feather", "arrow", "json", "jsonl", "ndjson", "txt")
+TEACHER_WORDS = ("teacher", "big", "large", "base")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read: its name, what tells it from others, and its content or its path."""
+
+    name: str
+    key: str
+    content: bytes | memoryview | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of a file: its content, or the sentence that refuses it."""
+
+    source: Source
+    content: FileContent | None = None
+    problem: str = ""
+
+
+def typed_paths(text: str) -> list[Source]:
+    """The files named in a text field, one in a line."""
+    sources = []
+    for line in text.splitlines():
+        typed = line.strip().strip("\"'")
+        if not typed:
+            continue
+        try:
+            path = Path(typed).expanduser()
+            about = path.stat()
+            key = f"{path}-{about.st_size}-{about.st_mtime_ns}"
+        except (OSError, RuntimeError, ValueError):
+            path, key = Path(typed), typed
+        sources.append(Source(path.name, key, path=path))
+    return sources
+
+
+def read(source: Source, hints: Hints) -> Reading:
+    """Read a file in a limited process; an upload goes to a temporary folder first."""
+    try:
+        if source.path is not None:
+            return Reading(source, read_file(source.path, hints=hints))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / safe_file_name(source.name)
+            path.write_bytes(source.content or b"")
+            return Reading(source, read_file(path, hints=hints))
+    except (PredictionsError, OSError) as error:
+        return Reading(source, problem=str(error))
+
+
+def unnamed_classes(readings: Sequence[Reading]) -> bool:
+    """Whether scores of some model have no class names in its file."""
+    return lacks_names(parts_of([one.content for one in readings if one.content is not None]))
+
+
+def together(readings: Sequence[Reading], class_names: Sequence[str] = ()) -> tuple[Imported | None, str]:
+    """The models of all files matched, or the sentence on why they do not fit.
+
+    Args:
+        class_names: in the order of the columns, for models whose columns have none.
+    """
+    contents = [one.content for one in readings if one.content is not None]
+    if not contents:
+        return None, ""
+    try:
+        return match_files(contents, class_names), ""
+    except PredictionsError as error:
+        return None, str(error)
+
+
+def likely_teacher(imported: Imported) -> str:
+    """The model called a teacher; else the most accurate one; else the first."""
+    for word in TEACHER_WORDS:
+        for one in imported.models:
+            if word in one.name.lower():
+                return one.name
+    reached: Mapping[str, float] = {
+        one.name: float((one.predictions.predicted == one.predictions.labels).mean())
+        for one in imported.models
+        if one.predictions.labels is not None
+    }
+    return max(reached, key=lambda name: reached[name]) if reached else imported.models[0].name
+
+
+def scores_sentence(content: FileContent) -> str:
+    """What the file was understood to hold, in a sentence."""
+    said = []
+    for part in content.parts:
+        for model, layout in zip(part.models, content.layout.models, strict=False):
+            columns = layout.columns
+            first = columns[0] if len(columns) == 1 else f"{columns[0]} to {columns[-1]}"
+            count = f"{model.logits.shape[1]:,} classes"
+            said.append(f"{model.name} ({model.scale} in {first}, {count})")
+    if not said:
+        return "No scores: this file adds labels or class names to the others."
+    rows = sum(len(part) for part in content.parts)
+    return f"{rows:,} rows; scores of {', '.join(said[:6])}{' …' if len(said) > 6 else ''}."

@@ -1,0 +1,206 @@
+"""The import: names, the teacher, and the way into the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app import data, state
+from app.components import notice
+from app.components.fields import Fields
+from app.distill.form_values import sentence
+from app.pages.bring_your_own.files import likely_teacher
+from app.plain import st
+from app.registry import open_page
+from app.state import MAX_STUDENTS
+from bickd_core.importing.matching import Imported
+from bickd_core.runs.library import RunError
+from bickd_core.runs.predictions import PredictionsError
+
+
+def show(fields: Fields, imported: Imported) -> None:
+    st.subheader("Import")
+    st.write(imported.summary())
+    for warning in imported.warnings:
+        st.warning(warning, icon=":material/warning:")
+    for note in imported.notes[:8]:
+        st.caption(note)
+    models = [one.name for one in imported.models]
+    of = "-".join(models)
+    alone = imported.split == "validation"
+    if alone:
+        teacher, label = "", ""
+        images = _images(fields)
+        st.info(
+            "These files hold predictions on validation alone. They are added to the runs of these names, whose "
+            "test predictions you imported before."
+        )
+    else:
+        teacher, label, images = _choices(fields, imported, of)
+    names = _names(fields, models, of, teacher)
+    table = _table(imported)
+    if table:
+        import pandas as pd
+
+        st.dataframe(pd.DataFrame(table), hide_index=True, key="byo-models")
+    if alone:
+        if st.button("Add to the runs", key="byo-add", type="primary", icon=":material/add:"):
+            _add(imported, names, images)
+        return
+    if len(models) - 1 > MAX_STUDENTS:
+        st.caption(
+            f"All {len(models)} models are imported; a comparison shows {MAX_STUDENTS} students at a time."
+        )
+    if st.button("Import and compare", key="byo-import", type="primary", icon=":material/insights:"):
+        _create(imported, teacher, names, label, images)
+
+
+def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str]:
+    """The teacher, the label of the data, and the image folder."""
+    models = [one.name for one in imported.models]
+    left, middle, right = st.columns(3)
+    with left:
+        name = Fields.scoped("teacher", of)
+        choices = [*models, *_teachers(imported, models)]
+        start = fields.start(name, likely_teacher(imported), choices)
+        teacher = st.selectbox(
+            "Teacher",
+            choices,
+            index=choices.index(start),
+            key=fields.key(name),
+            format_func=lambda one: one if one in models else f"run {data.described(one)}",
+            help="The model that the others are compared with: one of the files', or a run that is already "
+            "there on the same samples.",
+        )
+        fields.keep(name, teacher)
+    with middle:
+        label = _text(
+            fields,
+            "dataset",
+            "Label of the data",
+            "made from ids, labels and classes",
+            "Runs with the same label can be compared.",
+        )
+    with right:
+        images = _images(fields)
+    return teacher, label, images
+
+
+def _images(fields: Fields) -> str:
+    return _text(
+        fields,
+        "images",
+        "Image folder",
+        "none",
+        "A folder on the machine where the app runs. Images are found by their path or id.",
+    )
+
+
+def _names(fields: Fields, models: Sequence[str], of: str, teacher: str) -> dict[str, str]:
+    """What to call models that get another name than in the files."""
+    names = {}
+    with st.container(horizontal=True, key="byo-names"):
+        for model in models:
+            field = Fields.scoped("name", of, model)
+            value = st.text_input(
+                f"Name of {model}" + (" (teacher)" if model == teacher else ""),
+                value=fields.start(field, ""),
+                key=fields.key(field),
+                placeholder=model,
+                max_chars=80,
+                width=220,
+            )
+            fields.keep(field, value)
+            if value.strip():
+                names[model] = value.strip()
+    return names
+
+
+def _teachers(imported: Imported, models: Sequence[str]) -> list[str]:
+    """Runs of teachers with as many classes."""
+    classes = imported.models[0].predictions.num_classes
+    pairs = ((run.key, data.info(run)) for run in data.with_predictions("test"))
+    return [
+        key
+        for key, about in pairs
+        if about.role == "teacher" and about.num_classes == classes and key not in models
+    ]
+
+
+def _text(fields: Fields, name: str, label: str, placeholder: str, help: str) -> str:
+    value = st.text_input(
+        label,
+        value=fields.start(name, ""),
+        key=fields.key(name),
+        placeholder=placeholder,
+        help=help,
+        max_chars=1000,
+    )
+    return fields.keep(name, value).strip()
+
+
+def _table(imported: Imported) -> list[dict[str, str]]:
+    """A row for each model: what will be imported."""
+    rows = []
+    for one in imported.models:
+        own = one.predictions
+        accuracy = "no labels" if own.labels is None else f"{(own.predicted == own.labels).mean():.1%}"
+        rows.append(
+            {
+                "Model": one.name,
+                "Samples": f"{len(own):,}",
+                "Classes": f"{own.num_classes:,}: {', '.join(own.class_names[:4])}"
+                + (" …" if own.num_classes > 4 else ""),
+                "Scores": one.scale,
+                "Accuracy": accuracy,
+                "File": one.file,
+            }
+        )
+    return rows
+
+
+def _add(imported: Imported, names: dict[str, str], images: str) -> None:
+    from bickd_core.importing.add_validation import add_validation
+
+    folder = Path(images) if images else None
+    try:
+        runs = add_validation(imported, data.library(), names=names, images=folder)
+    except (PredictionsError, RunError, OSError) as error:
+        st.error(sentence(error))
+        return
+    keys = ", ".join(run.key for run in runs)
+    st.success(f"Validation predictions were added to {keys}. Calibration fits its temperature on them.")
+
+
+def _create(imported: Imported, teacher: str, names: dict[str, str], label: str, images: str) -> None:
+    from bickd_core.importing.prediction_runs import create_runs
+
+    try:
+        with st.spinner("Making the runs"):
+            runs = create_runs(
+                imported,
+                data.library(),
+                teacher=teacher,
+                names=names,
+                dataset=label or None,
+                images=Path(images) if images else None,
+            )
+    except (PredictionsError, RunError, OSError) as error:
+        st.error(sentence(error))
+        return
+    keys = [run.key for run in runs]
+    first = keys.pop(0) if data.info(runs[0]).role == "teacher" else teacher
+    before = state.current()
+    after = state.update(
+        teacher=first,
+        students=tuple(keys[:MAX_STUDENTS]),
+        student="",
+        split="test",
+        pair=None,
+        selection="",
+        sample="",
+        against="",
+        temperature=1.0,  # nothing says that these models were distilled at another
+    )
+    notice.leave(before, after, runs[-1].key)
+    open_page("overview")

@@ -1,0 +1,79 @@
+"""The page: files, how each was understood, names and the teacher, and the way into the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.components.fields import Fields
+from app.distill.form_values import sentence
+from app.pages.bring_your_own import file_form, import_form, templates
+from app.pages.bring_your_own.files import Reading, together, unnamed_classes
+from app.plain import st
+from bickd_core.importing.words import split_names
+
+
+def show() -> None:
+    st.title("Bring your own predictions")
+    st.caption(
+        "Compare models that were trained elsewhere. Save what each model outputs for every test sample, "
+        "and load the files here. You need no weights and no images, and nothing in a file is run."
+    )
+    _help()
+    fields = Fields("byo")
+    sources = file_form.sources(fields)
+    if not sources:
+        return
+    readings = [file_form.reading(fields, source) for source in sources]
+    for reading in readings:
+        file_form.show(fields, reading)
+    if any(reading.problem for reading in readings):
+        return
+    imported, problem = together(readings, _class_names(fields, readings))
+    if problem:
+        st.error(sentence(ValueError(problem)))
+    if imported is not None:
+        import_form.show(fields, imported)
+
+
+def _help() -> None:
+    with st.expander("What a file looks like, and templates", icon=":material/help:", key="byo-help"):
+        st.write(
+            "A file holds one score for each class and sample: logits, probabilities or percentages. For two classes, "
+            "one score for each sample is enough. Labels, "
+            "ids, class names, texts, image paths and features are optional. One file for each model, or "
+            "several models in one file."
+        )
+        with st.container(horizontal=True):
+            st.download_button(
+                "csv for two models",
+                templates.two_models_csv(),
+                "two-models.csv",
+                "text/csv",
+                key="byo-template-csv",
+                icon=":material/download:",
+            )
+            st.download_button(
+                "Python lines that save npz files",
+                templates.NPZ,
+                "save_predictions.py",
+                "text/x-python",
+                key="byo-template-npz",
+                icon=":material/download:",
+            )
+        st.code(templates.TORCH, language="python")
+
+
+def _class_names(fields: Fields, readings: Sequence[Reading]) -> tuple[str, ...]:
+    """Names that the user types for columns that have none."""
+    if not unnamed_classes(readings):
+        return ()
+    typed = st.text_area(
+        "Class names, in the order of the columns",
+        value=fields.start("classes", ""),
+        key=fields.key("classes"),
+        placeholder="cat, dog, bird",
+        height=68,
+        help="For columns without names. Put commas between them, or each in a line of its own. A txt file "
+        "among the files above does the same.",
+    )
+    return split_names(fields.keep("classes", typed))

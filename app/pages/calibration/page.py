@@ -1,0 +1,182 @@
+"""Calibration: whether a model is as often right as it is sure, and what one temperature mends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app import data, page_export, selection, state
+from app.components import chart, frame, selection_bar, style, thumbs
+from app.pages.calibration import panels
+from app.plain import st
+from bickd_core.comparing.selection import Rule, SelectionError
+from bickd_core.geometry import BINS
+from bickd_viz import tables
+from bickd_viz.charts import bin_from_code, reliability_diagram
+from bickd_viz.charts.reliability import RARE
+from bickd_viz.text import calibration as words
+from bickd_viz.text import numbers
+
+SCHEMES = {"width": "equal width", "mass": "equal counts"}
+MOST_IMAGES = 12
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the controls say: the binning, and whether each model stands at its best temperature."""
+
+    scheme: str
+    best: bool
+
+    def at(self, model: data.Model) -> float:
+        """The temperature of this model."""
+        found = data.best_temperature(model) if self.best else None
+        return 1.0 if found is None else found.shown
+
+
+def show() -> None:
+    of = frame.load_comparison()
+    if of.labels is None:
+        page_export.title("Calibration needs true labels")
+        st.info("These predictions have none, so nobody can say how often the models are right.")
+        st.stop()
+    student = frame.focused(of)
+    head = st.container()
+    if of.students:
+        student = frame.choose_student(of, "calibration-student")
+    asked = _controls(of)
+    with head:
+        _title(of, student, asked)
+    _linked(of, student, asked)
+    panels.cards(of, asked.at)
+    panels.temperatures(of)
+    panels.by_class(of, student, asked.at)
+
+
+def _controls(of: data.Comparison) -> Asked:
+    """Bins, and where some model has a best temperature, whether models stand at theirs."""
+    fitted = any(data.best_temperature(model) is not None for model in of.models)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        best = fitted and st.segmented_control(
+            "Temperature",
+            [False, True],
+            default=False,
+            format_func=lambda best: "each model's best" if best else "as used, T = 1",
+            key="calibration-best",
+            help="Here the sidebar's T does not count: a model is used at T = 1. The best temperature has the smallest "
+            "negative log likelihood on the validation split.",
+        )
+        scheme = st.segmented_control(
+            "Bins",
+            list(SCHEMES),
+            default="width",
+            format_func=SCHEMES.__getitem__,
+            key="calibration-bins",
+        )
+    return Asked(scheme or "width", bool(best))
+
+
+def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
+    assert of.labels is not None
+    T = asked.at(student)
+    found = data.calibration(of, student, T)
+    accuracy = float((student.predictions.predicted == of.labels).mean())
+    page_export.title(
+        words.sureness_title(student.called, found.excess, accuracy + found.excess.estimate, accuracy)
+    )
+    mass = asked.scheme == "mass"
+    error, chance = (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
+    note = words.error_note(student.called, error, error.plain, chance, found.excess)
+    other = frame.baseline(of, student) or of.teacher
+    if other.key != student.key:
+        gap = data.calibration_gap(of, student, other, (T, asked.at(other)))
+        note += " " + words.gap_sentence(
+            "ECE",
+            student.name,
+            other.called,
+            gap.ece_mass if mass else gap.ece_width,
+            fmt="percent",
+            noun=of.noun,
+        )
+    page_export.note(
+        f"{note} {numbers.count(of.n)} {of.split} {of.nouns} at T = {T:.4g}, {BINS} bins of {SCHEMES[asked.scheme]}; 95% intervals over "
+        f"{of.nouns}."
+    )
+
+
+@st.fragment
+def _linked(of: data.Comparison, student: data.Model, asked: Asked) -> None:
+    """The diagram and the images of a bin: a click redraws these and nothing else."""
+    left, right = st.columns([3, 2], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        _diagram(of, student, asked)
+    with right, st.container(border=True, height="stretch"):
+        _images(of, student, asked)
+    selection_bar.show(of)
+    state.show_in_url()
+
+
+def _diagram(of: data.Comparison, student: data.Model, asked: Asked) -> None:
+    looks = style.styles(of)
+    style.card_title(
+        "How often it is right, by how sure it is",
+        f"Below the dotted line a model is too sure. Click a point to select its {of.nouns}.",
+    )
+    drawn = []
+    for model in of.models:
+        found = data.calibration(of, model, asked.at(model))
+        drawn.append((looks[model.key], found.mass if asked.scheme == "mass" else found.width))
+    focus = of.models.index(student)
+    figure = reliability_diagram(drawn, focus=focus, selected=_selected(of, asked), theme=style.theme())
+
+    def clicked(code: str) -> None:
+        model, place = bin_from_code(code)
+        chosen = of.models[model]
+        at = f"{asked.at(chosen):g}"
+        selection.select("bin", chosen.key, asked.scheme, str(BINS), str(place + 1), at)
+
+    take = chart.Take(
+        f"Reliability in {BINS} bins of {SCHEMES[asked.scheme]}", lambda: tables.reliability_table(drawn)
+    )
+    chart.show_clickable(figure, "calibration-diagram", clicked, take=take)
+    st.caption(
+        f"The band is the 95% interval of {student.called}'s accuracy in each bin; below, the {of.nouns} in each. Choose "
+        f"another student above to see its band. Hollow: bins of fewer than {RARE} {of.nouns}, which no line goes through."
+    )
+
+
+def _selected(of: data.Comparison, asked: Asked) -> tuple[int, int] | None:
+    """The place of the selected bin on the diagram that is drawn."""
+    try:
+        rule = Rule.parse(state.current().selection)
+    except SelectionError:
+        return None
+    for i, model in enumerate(of.models):
+        head = (model.key, asked.scheme, str(BINS))
+        if rule.kind == "bin" and rule.words[:3] == head and rule.words[4:] == (f"{asked.at(model):g}",):
+            return (i, int(rule.words[3]) - 1) if rule.words[3].isdigit() else None
+    return None
+
+
+def _images(of: data.Comparison, student: data.Model, asked: Asked) -> None:
+    found = selection.selected(of)
+    if found is None or found.rule.kind != "bin":
+        counts = data.calibration(of, student, asked.at(student)).width.counts
+        surest = int(np.flatnonzero(counts).max()) + 1
+        at = f"{asked.at(student):g}"
+        found = selection.picked(of, "bin", student.key, "width", str(BINS), str(surest), at)
+    shown = found.positions[:MOST_IMAGES]
+    model = of.model(found.rule.words[0])
+    sure = model.predictions.take(shown).probabilities(float(found.rule.words[4])).max(axis=1)
+    style.card_title(
+        f"{numbers.count(len(shown))} of {numbers.counted(len(found), of.noun)}: {found.title}",
+        "The wrong and most sure first: true class, then what it says and how sure it is.",
+    )
+    captions = [
+        (thumbs.true_class(of, p), f"{of.class_names[model.predictions.predicted[p]]} {s:.0%}")
+        for p, s in zip(shown, sure, strict=True)
+    ]
+    with st.container(key="calibration-images"):
+        thumbs.show(of, shown, captions)
+    st.caption(data.image_credit(of))

@@ -1,0 +1,186 @@
+"""Calibration's figures with intervals, the best temperatures, and calibration class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from app import data, selection
+from app.components import export_menu, frame, ranking, style
+from app.plain import st
+from bickd_core.geometry import BINS, CalibrationSummary, ClassCalibration, Interval
+from bickd_viz.charts import Row, whisker_html
+from bickd_viz.text import calibration as words
+from bickd_viz.text import numbers
+
+At = Callable[[data.Model], float]
+
+FIGURES: tuple[tuple[str, str, str, Callable[[CalibrationSummary], Interval]], ...] = (
+    ("ECE, equal width", "lower is better", "percent", lambda found: found.ece_width),
+    ("ECE, equal counts", "lower is better", "percent", lambda found: found.ece_mass),
+    ("Brier score", "0 to 2, lower is better", "number", lambda found: found.brier),
+    ("NLL", "nats, lower is better", "number", lambda found: found.nll),
+)
+
+
+def cards(of: data.Comparison, at: At) -> None:
+    """The four headline figures of every model."""
+    looks = style.styles(of)
+    found = {model.key: data.calibration(of, model, at(model)) for model in of.models}
+    st.subheader("Every model's figures")
+    for column, (title, note, fmt, figure) in zip(st.columns(4, gap="small"), FIGURES, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            style.card_title(title, note)
+            rows = []
+            for model in of.models:
+                interval = figure(found[model.key])
+                rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
+            st.html(whisker_html(rows, fmt=fmt, theme=style.theme(), slots=len(of.models)))
+            export_menu.offer_whiskers(
+                f"calibration-{title}",
+                title,
+                rows,
+                theme=style.theme(),
+                fmt=fmt,
+                sentence=f"{note}.",
+                x_title=title,
+            )
+    chances = ", ".join(
+        f"{model.name} {numbers.percent(one.ece_width.plain)} ({numbers.percent(one.chance_width)})"
+        for model in of.models
+        for one in (found[model.key],)
+    )
+    st.caption(
+        f"95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}. ECE is shown without what chance adds to it on so few "
+        f"{of.nouns}. The plain formula in {BINS} bins of equal width gives, with what it would give a perfectly calibrated "
+        f"model in brackets: {chances}."
+    )
+
+
+def temperatures(of: data.Comparison) -> None:
+    """The best temperature of each model, with its figures before and after on the split shown."""
+    st.subheader("What one temperature mends")
+    rows, missing = [], []
+    for model in of.models:
+        best = data.best_temperature(model)
+        if best is None:
+            missing.append(model.called)
+            continue
+        before, after = data.calibration(of, model, 1.0), data.calibration(of, model, best.shown)
+        fitted = best.fitted.temperature
+        rows.append(
+            {
+                "model": model.name,
+                "best T": f"{fitted.estimate:.2f} {numbers.interval_text(fitted)}"
+                if best.fitted.reached
+                else "none",
+                "ECE before": _figure(before.ece_width, "percent"),
+                "ECE after": _figure(after.ece_width, "percent"),
+                "plain ECE after": numbers.percent(after.ece_width.plain),
+                "by chance": numbers.percent(after.chance_width),
+                "NLL before": _figure(before.nll),
+                "NLL after": _figure(after.nll),
+            }
+        )
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="calibration-temperatures")
+    notes = []
+    focus = frame.focused(of) if of.students else of.teacher
+    best = data.best_temperature(focus)
+    if best is not None:
+        notes.append(
+            words.temperature_sentence(
+                focus.called,
+                best.fitted.temperature,
+                split=best.split,
+                n=best.n,
+                shown=of.split,
+                reached=best.fitted.reached,
+                noun=of.noun,
+            )
+        )
+    if missing:
+        notes.append(f"No labelled predictions on validation to fit on: {', '.join(missing)}.")
+        if all(model.info.source.kind == "predictions" for model in of.models):
+            notes.append("Bring your own takes them too.")
+    notes.append(
+        f"A temperature changes no top-1 class, so accuracy stays as it is. Intervals are at 95% over {of.nouns}. ECE is "
+        "corrected for chance; the plain ECE stands beside what a perfectly calibrated model would show by chance."
+    )
+    st.caption(" ".join(notes))
+
+
+def _figure(interval: Interval, fmt: str = "number") -> str:
+    shape = numbers.percent if fmt == "percent" else numbers.number
+    return f"{shape(interval.estimate)} {numbers.interval_text(interval, fmt)}"
+
+
+def by_class(of: data.Comparison, student: data.Model, at: At) -> None:
+    """Class-wise error: a ranking over all models, and the focused student's table."""
+    found = data.calibration(of, student, at(student)).by_class
+    mean, chance = (numbers.percent(float(values.mean()), 2) for values in (found.error, found.chance))
+    st.subheader("Class by class")
+    st.caption(
+        f"Class-wise error: the gap between a class's probability and how often it is that class, over {BINS} bins of equal "
+        f"width, as a share of all {of.nouns}. Mean over {len(of.class_names)} classes for {student.called}: {mean}; "
+        f"a perfectly calibrated model would show {chance} by chance."
+    )
+    left, right = st.columns(2, gap="small")
+    with left, st.container(border=True):
+        _ranking(of, student, at)
+    with right, st.container(border=True):
+        _table(of, student, found)
+
+
+def _ranking(of: data.Comparison, student: data.Model, at: At) -> None:
+    style.card_title(
+        "Classes with the largest error", f"Ordered by {student.called}. Click a mark to select its class."
+    )
+    ranking.show(
+        of,
+        [(m, data.calibration(of, m, at(m)).by_class.error * 100) for m in of.models],
+        "calibration-classes",
+        title="Classes with the largest calibration error",
+        order_by=student,
+        what="class-wise error, %",
+        column="class-wise error percent",
+        top=10,
+        height=390,
+        on_class=lambda c: selection.select("class", of.class_names[c]),
+    )
+
+
+def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) -> None:
+    assert of.labels is not None
+    style.card_title(f"{student.name}, all classes", "Choose a row to select its class.")
+    order = np.argsort(-found.error, kind="stable")
+    counts = np.bincount(of.labels, minlength=len(of.class_names))
+    rows = [
+        {
+            "class": of.class_names[c],
+            of.nouns: int(counts[c]),
+            "said": round(float(of.n * found.bias[c] + counts[c]), 1),
+            "error": numbers.percent(float(found.error[c]), 2),
+            "by chance": numbers.percent(float(found.chance[c]), 2),
+        }
+        for c in order
+    ]
+
+    def chosen() -> None:
+        picked = st.session_state["calibration-table"]["selection"]["rows"]
+        if picked:
+            selection.select("class", of.class_names[int(order[picked[0]])])
+
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="calibration-table",
+        height=36 * (min(len(rows), 9) + 1),
+        on_select=chosen,
+        selection_mode="single-row",
+    )
+    st.caption(
+        f"“said” is the sum of the class's probability over all {of.nouns}: more than its {of.nouns} means said too often."
+    )

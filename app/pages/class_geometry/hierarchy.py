@@ -1,0 +1,58 @@
+"""The superclasses of the classes: which file orders them, a template, and one's own."""
+
+from __future__ import annotations
+
+from app import data
+from app.plain import lines, md, st
+from bickd_core.data.hierarchy import MAX_BYTES, HierarchyError, to_csv
+
+
+def show(of: data.Comparison) -> None:
+    """A button that opens the form."""
+    with st.popover("Superclasses", icon=":material/account_tree:", key="geometry-hierarchy"):
+        found = data.hierarchy(of)
+        if found is None:
+            st.markdown(
+                f"No hierarchy comes with {of.data_title or 'these classes'}. Load one to order by superclass."
+            )
+        else:
+            st.markdown(
+                f"“{found.name}” puts {len(of.class_names):,} classes into {len(found.groups)} superclasses."
+            )
+        st.caption(
+            "A file with one line a class: class,superclass as CSV, or a mapping as JSON or YAML. Every class needs one."
+        )
+        st.download_button(
+            "Template with these classes",
+            to_csv(of.class_names, None if found is None else found.superclass),
+            file_name=f"{of.data_word or 'classes'}-hierarchy.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        uploaded = st.file_uploader(
+            "Your hierarchy",
+            type=["csv", "tsv", "json", "yaml", "yml"],
+            key="geometry-hierarchy-file",
+            max_upload_size=MAX_BYTES // 2**20,
+        )
+        if uploaded is not None:
+            _take(of, uploaded.name, uploaded.getvalue())
+        if data.has_own_hierarchy(of) and st.button("Forget my file", key="geometry-hierarchy-forget"):
+            data.forget_hierarchy(of)
+            st.rerun()
+
+
+def _take(of: data.Comparison, name: str, content: bytes) -> None:
+    mark = (name, hash(content))
+    if st.session_state.get("geometry-hierarchy-taken") == mark:
+        return
+    try:
+        data.keep_hierarchy(of, content, name)
+    except HierarchyError as error:
+        st.error("The file was not taken.")
+        sentences = [f"{problem[:1].upper()}{problem[1:]}" for problem in error.problems[:20]]
+        st.markdown(lines(*(md("- {sentence}", sentence=sentence) for sentence in sentences)))
+        return
+    st.session_state["geometry-hierarchy-taken"] = mark
+    st.rerun()

@@ -1,0 +1,218 @@
+"""The four matrices of class geometry: teacher, student, difference, cross; all classes, or groups to zoom into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app import data
+from app.components import frame, matrix, style
+from app.plain import st
+from bickd_core.geometry import group_means
+from bickd_viz import ModelStyle
+from bickd_viz.scales import overlap_ends, said_ends
+
+MOST_CLASSES = 200
+"""Classes up to which a matrix shows each; beyond, it begins with groups of them."""
+FEW = 20
+"""Classes up to which there is nothing to zoom into."""
+MOST_BLOCKS = 30
+"""Superclasses up to which lines between them help more than they hide."""
+EVERYTHING, GROUPS = "all classes", "groups of classes"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One matrix: [C, C] values with the classes that take no part, and how it is drawn."""
+
+    key: str
+    name: str
+    note: str
+    style: ModelStyle
+    model: data.Model
+    values: np.ndarray
+    empty: np.ndarray
+    difference: bool = False
+
+
+def show(
+    of: data.Comparison,
+    student: data.Model,
+    lens: data.Lens,
+    how: str,
+    most: tuple[int, int] | None = None,
+) -> None:
+    """Draw them, two a row; a click on a class cell makes it the focused pair, on a group's zooms into it.
+
+    most: the pair of the title, outlined where none was chosen.
+    """
+    part = _choose_part(of, how)
+    tiles = _tiles(of, student, lens)
+    ends = overlap_ends([tile.values for tile in tiles if not tile.difference])
+    pair = frame.focused_pair(of, student, lens.temperature, most) if len(of.class_names) > 1 else None
+    for start in range(0, len(tiles), 2):
+        for place, tile in zip(st.columns(2, gap="small"), tiles[start : start + 2], strict=False):
+            with place, st.container(border=True):
+                style.model_title(tile.style, tile.note, tile.name)
+                _draw(of, student, lens, how, tile, part, ends, pair)
+    _how_to(of, part, ends, lens)
+
+
+def _tiles(of: data.Comparison, student: data.Model, lens: data.Lens) -> list[Tile]:
+    looks = style.styles(of)
+    teacher = data.gram(of, of.teacher, lens)
+    tiles = [
+        Tile(
+            "teacher", "Teacher", f"class Gram, {lens.temperature_words(of, of.teacher)}",
+            looks[of.teacher.key], of.teacher, teacher.gram, teacher.empty,
+        )
+    ]  # fmt: skip
+    if not of.students:
+        return tiles
+    own, across = data.gram(of, student, lens), data.cross_gram(of, student, lens)
+    consistency = data.cross_gram_figures(of, student, lens).consistency
+    look, either = looks[student.key], teacher.empty | own.empty
+    return [
+        *tiles,
+        Tile(
+            "student", student.name, f"class Gram, {lens.temperature_words(of, student)}",
+            look, student, own.gram, own.empty,
+        ),
+        Tile(
+            "difference", f"{student.name} − teacher", "below 0: further apart",
+            look, student, own.gram - teacher.gram, either, difference=True,
+        ),
+        Tile(
+            "cross", f"Teacher × {student.name}",
+            "cross Gram" if consistency is None else f"cross Gram, diagonal {consistency.text(2)}",
+            look, student, across.gram, either,
+        ),
+    ]  # fmt: skip
+
+
+def _draw(
+    of: data.Comparison,
+    student: data.Model,
+    lens: data.Lens,
+    how: str,
+    tile: Tile,
+    part: str,
+    ends: tuple[float, float],
+    pair: tuple[int, int] | None,
+) -> None:
+    groups = data.class_groups(of, how)
+    blocks: list[tuple[str, int]] = []
+    if part == GROUPS:
+        values, names = _by_group(tile, groups, len(of.class_names))
+        order, selected, on_cell = None, None, _zoom_into(groups)
+    else:
+        members = _members(of, how, part, groups)
+        place = {c: i for i, c in enumerate(members)}
+        if how == "hierarchy" and len(groups) <= MOST_BLOCKS:
+            blocks = [(g.name, len(g.members)) for g in groups if place.keys() >= set(g.members)]
+        values = tile.values[np.ix_(members, members)]
+        names, order = [of.class_names[c] for c in members], None
+        inside = pair is not None and pair[0] in place and pair[1] in place
+        selected = (place[pair[0]], place[pair[1]]) if pair is not None and inside else None
+        on_cell = _choose_cell(
+            frame.on_cell(of, tile.model, "cross" if tile.key == "cross" else "cell", lens), members
+        )
+    low, high, scale = *ends, "sequential"
+    if tile.difference:
+        low, high, scale = -0.4, 0.4, "diverging"
+    elif lens.centred:
+        low, high, scale = -ends[1], ends[1], "diverging"
+    across = tile.key == "cross"
+    what = lens.what
+    matrix.show(
+        values,
+        names,
+        key=f"geometry-gram-{tile.key}",
+        theme=style.theme(),
+        order=order,
+        zmin=low,
+        zmax=high,
+        scale=scale,
+        selected=selected,
+        x_title=f"{student.name}'s classes" if across else "",
+        y_title="teacher's classes" if across else "",
+        value_name=f"difference in {what}"
+        if tile.difference
+        else (f"mean {what}" if part == GROUPS else what),
+        on_cell=on_cell,
+        blocks=blocks,
+        label=f"{tile.name}: {tile.note}",
+        height=430 if len(names) > FEW else 460,
+    )
+
+
+def _by_group(tile: Tile, groups: tuple[data.Group, ...], count: int) -> tuple[np.ndarray, list[str]]:
+    """Mean over the pairs of classes of two groups; 0 where there is no pair."""
+    label = [""] * count
+    for i, group in enumerate(groups):
+        for c in group.members:
+            label[c] = str(i)
+    means, found = group_means(tile.values, tile.empty, label)
+    back = np.argsort([int(name) for name in found])
+    return np.nan_to_num(means[np.ix_(back, back)]), [group.name for group in groups]
+
+
+def _members(of: data.Comparison, how: str, part: str, groups: tuple[data.Group, ...]) -> list[int]:
+    if part == EVERYTHING:
+        return data.order_of_classes(of, how).tolist()
+    wanted = part.split(" with ")
+    return [c for group in groups if group.name in wanted or group.name == part for c in group.members]
+
+
+def _choose_part(of: data.Comparison, how: str) -> str:
+    """Which classes the matrices show; the same for all four."""
+    count = len(of.class_names)
+    if count <= FEW:
+        return EVERYTHING
+    names = [group.name for group in data.class_groups(of, how)]
+    options = [*([EVERYTHING] if count <= MOST_CLASSES else []), GROUPS, *names]
+    key = "geometry-part"
+    now = str(st.session_state.get(key, ""))
+    if now not in options:
+        first, _, second = now.partition(" with ")
+        if first in names and second in names:
+            options.append(now)
+        else:
+            st.session_state[key] = options[0]
+    return st.selectbox(
+        "Classes shown",
+        options,
+        key=key,
+        width=420,
+        format_func=lambda part: f"all {count} classes" if part == EVERYTHING else part,
+        help="Groups are the superclasses, or branches of the teacher's dendrogram, or runs of neighbours: means first, "
+        "and one or two groups in full.",
+    )
+
+
+def _zoom_into(groups: tuple[data.Group, ...]) -> Callable[[int, int], None]:
+    def clicked(row: int, column: int) -> None:
+        names = dict.fromkeys((groups[row].name, groups[column].name))
+        st.session_state["geometry-part"] = " with ".join(names)
+
+    return clicked
+
+
+def _choose_cell(chosen: Callable[[int, int], None], members: list[int]) -> Callable[[int, int], None]:
+    return lambda row, column: chosen(members[row], members[column])
+
+
+def _how_to(of: data.Comparison, part: str, ends: tuple[float, float], lens: data.Lens) -> None:
+    count = len(of.class_names)
+    if part == GROUPS:
+        st.caption(
+            f"Each cell is the mean over the pairs of classes of two groups of {count:,} classes, a class with itself left "
+            f"out. Click a cell to see its classes one by one. {said_ends(ends)}."
+        )
+        return
+    said = f"{said_ends(ends)}; the diagonal is 1." if ends != (0.0, 1.0) and not lens.centred else ""
+    st.caption(
+        f"Click a cell to see the {of.nouns} behind it, drag to zoom, double-click to zoom out. {said}"
+    )

@@ -1,0 +1,81 @@
+"""The pairs of classes mixed most, as a table: a row is chosen as a cell of the matrix is, by mouse or keyboard."""
+
+from __future__ import annotations
+
+from app import data, page_export
+from app.components import frame, rows, style
+from app.plain import st
+from bickd_viz.text import numbers as text
+
+MOST = 10
+KEY = "geometry-pairs"
+_BY = {"own": "by {what}", "difference": "by difference from the teacher"}
+
+
+def show(
+    of: data.Comparison, student: data.Model, lens: data.Lens, most: tuple[int, int] | None = None
+) -> None:
+    """most: the pair of the title, in focus where none was chosen."""
+    if most is None:
+        return
+    with st.container(border=True, key="geometry-mixed"):
+        left, right = st.columns([3, 2], vertical_alignment="center")
+        with right:
+            by = _choose(lens) if of.students else "own"
+        found = data.mixed_pairs(of, student, lens, by, MOST)
+        said = (
+            f"The {len(found)} pairs whose {lens.what} in {student.called} is "
+            + ("highest. " if by == "own" else "furthest from the teacher's, in either direction. ")
+            + f"Choose a row to see the {of.nouns} behind its cell."
+        )
+        with left:
+            style.card_title("Pairs mixed most", said)
+        _table(of, student, lens, found, frame.focused_pair(of, student, lens.temperature, most), said)
+
+
+def _choose(lens: data.Lens) -> data.By:
+    chosen = st.segmented_control(
+        "Order of pairs",
+        list(_BY),
+        default="own",
+        format_func=lambda by: _BY[by].format(what=lens.what),
+        key=f"{KEY}-by",
+        label_visibility="collapsed",
+    )
+    return "difference" if chosen == "difference" else "own"
+
+
+def _table(
+    of: data.Comparison,
+    student: data.Model,
+    lens: data.Lens,
+    found: tuple[data.MixedPair, ...],
+    pair: tuple[int, int],
+    said: str,
+) -> None:
+    columns = ["row class", "column class", student.name]
+    columns += ["teacher", "difference"] if of.students else []
+    numbers = [[one.own, *([one.teacher, one.difference] if of.students else [])] for one in found]
+    classes = [[of.class_names[c] for c in one.classes] for one in found]
+    pairs = [set(one.classes) for one in found]
+    rows.show(
+        columns,
+        [
+            [*names, *(text.number(v) for v in values[:2]), *(text.signed(v) for v in values[2:])]
+            for names, values in zip(classes, numbers, strict=True)
+        ],
+        key=KEY,
+        on_row=lambda place: frame.on_cell(of, student, lens=lens)(*found[place].classes),
+        label="Pairs mixed most",
+        numbers=2,
+        selected=pairs.index(set(pair)) if set(pair) in pairs else None,
+    )
+    _keep(columns, [[*names, *values] for names, values in zip(classes, numbers, strict=True)], said)
+
+
+def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
+    import pandas as pd
+
+    from bickd_viz.report.build import Figures
+
+    page_export.part(KEY, Figures("Pairs mixed most", pd.DataFrame(lines, columns=columns).round(3), said))

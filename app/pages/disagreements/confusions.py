@@ -1,0 +1,135 @@
+"""Which classes two models confuse differently: the difference of their confusion matrices, and its largest cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from app import data, selection, state
+from app.components import matrix, style
+from app.plain import st
+from bickd_core.comparing.selection import Rule, SelectionError
+
+FEW = 10
+"""Images in the largest cell below which single cells are called weak evidence."""
+LARGEST = 12
+"""Rows of the table beside the matrix."""
+
+
+def show(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+    """The matrix and the table; a cell or a row selects the samples of the model that has more of them there."""
+    shares = st.segmented_control(
+        "Cells count",
+        [False, True],
+        default=False,
+        format_func=lambda shares: "share of the true class" if shares else of.nouns,
+        key="confusion-shares",
+    )
+    left, right = st.columns([4, 3], gap="small")
+    with left, st.container(border=True):
+        _matrix(of, first, second, bool(shares))
+    with right, st.container(border=True):
+        _largest(of, first, second)
+
+
+def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: bool) -> None:
+    found = data.judged(of, first, second).confusion
+    style.card_title(
+        f"{first.name} − {second.name}",
+        f"Above 0 {first.called} makes this confusion more often. Rows are true classes; on the diagonal they are right.",
+    )
+    values = found.shares if shares else found.counts.astype(np.float64)
+    off = np.abs(off_diagonal(values))
+    limit = 0.5 if shares else max(float(off.max()), 1.0)
+
+    def clicked(row: int, column: int) -> None:
+        _select(of, first, second, row, column)
+
+    matrix.show(
+        values,
+        of.class_names,
+        key="confusion-matrix",
+        theme=style.theme(),
+        order=data.class_order(of, "cluster"),
+        zmin=-limit,
+        zmax=limit,
+        scale="diverging",
+        selected=_selected(of),
+        x_title="predicted class",
+        y_title="true class",
+        value_name="difference of shares" if shares else "difference",
+        decimals=2 if shares else 0,
+        on_cell=clicked,
+        group="",
+        label=f"Confusions of {first.name} less those of {second.name}",
+        height=470,
+    )
+    st.caption(
+        f"Click a cell to select its {of.nouns} in the model that has more of them, drag to zoom, double-click to zoom out."
+    )
+
+
+def _select(of: data.Comparison, first: data.Model, second: data.Model, row: int, column: int) -> None:
+    found = data.judged(of, first, second).confusion
+    more = first if found.first[row, column] >= found.second[row, column] else second
+    selection.select("confusion", more.key, of.class_names[row], of.class_names[column])
+
+
+def _selected(of: data.Comparison) -> tuple[int, int] | None:
+    """The cell of the present selection, where it is one."""
+    try:
+        rule = Rule.parse(state.current().selection)
+    except SelectionError:
+        return None
+    names = of.class_names
+    if rule.kind != "confusion" or len(rule.words) != 3 or not set(rule.words[1:]) <= set(names):
+        return None
+    return names.index(rule.words[1]), names.index(rule.words[2])
+
+
+def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+    found = data.judged(of, first, second).confusion
+    style.card_title("Confusions that differ most", f"{of.nouns.capitalize()}; choose a row to select them.")
+    off = np.abs(off_diagonal(found.counts))
+    order = np.argsort(-off, axis=None, kind="stable")[:LARGEST]
+    cells = [divmod(int(cell), len(of.class_names)) for cell in order]
+    cells = [(row, column) for row, column in cells if off[row, column]]
+    if not cells:
+        st.caption(f"{first.name} and {second.name} confuse the same classes equally often.")
+        return
+    rows = [
+        {
+            "true": of.class_names[row],
+            "called": of.class_names[column],
+            first.name: int(found.first[row, column]),
+            second.name: int(found.second[row, column]),
+        }
+        for row, column in cells
+    ]
+
+    def chosen() -> None:
+        picked = st.session_state["confusion-largest"]["selection"]["rows"]
+        if picked:
+            _select(of, first, second, *cells[picked[0]])
+
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="confusion-largest",
+        height=36 * (len(rows) + 1),
+        on_select=chosen,
+        selection_mode="single-row",
+    )
+    most = int(
+        max((off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)), default=0)
+    )
+    st.caption(
+        f"Counts of {of.nouns}. No cell holds more than {most}: one alone proves little, McNemar's test above judges all answers."
+        if most < FEW
+        else f"Counts of {of.nouns}."
+    )
+
+
+def off_diagonal(counts: np.ndarray) -> np.ndarray:
+    """The matrix with a diagonal of 0: wrong answers alone."""
+    return counts - np.diag(np.diag(counts))

@@ -1,0 +1,88 @@
+"""The table of who is right: four counts that can be clicked, and the samples behind the selected one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app import data, selection, state
+from app.components import chart, style, thumbs
+from app.plain import md, st
+from bickd_core.comparing.selection import Rule
+from bickd_core.geometry import Outcomes
+from bickd_viz import tables
+from bickd_viz.charts import outcome_colours, outcome_names, who_is_right
+from bickd_viz.text import calibration as words
+from bickd_viz.text import numbers
+
+MOST_IMAGES = 15
+ROWS = (("both", "first"), ("second", "neither"))
+KINDS = ("outcome", "confusion")
+"""Selections whose images stand beside the table."""
+
+
+def counts(found: Outcomes) -> dict[str, int]:
+    return {"both": found.both, "first": found.first, "second": found.second, "neither": found.neither}
+
+
+def chosen(first: data.Model, second: data.Model) -> str:
+    """The part of this table that is selected; "" for none."""
+    rule = state.current().selection
+    for part in ("both", "first", "second", "neither"):
+        if rule == str(Rule("outcome", (first.key, second.key, part))):
+            return part
+    return ""
+
+
+def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+    """The four counts as buttons, and one bar that shows their shares."""
+    looks = style.styles(of)
+    judged = data.judged(of, first, second).outcomes
+    found = counts(judged)
+    now = chosen(first, second)
+    names = outcome_names(first.called, second.called)
+    shades = outcome_colours(looks[first.key], looks[second.key], style.theme())
+    rules = [
+        f".st-key-outcome-{part} button {{ border-left-color: {shade}; }}" for part, shade in shades.items()
+    ]
+    rules += [f".st-key-outcome-{now} button {{ outline: 3px solid {style.theme().accent}; }}"] if now else []
+    st.html(f"<style>{' '.join(rules)}</style>")
+    for row in ROWS:
+        for place, part in zip(st.columns(2, gap="small"), row, strict=True):
+            with place:
+                st.button(
+                    md("**{count}** {name}", count=numbers.count(found[part]), name=names[part]),
+                    key=f"outcome-{part}",
+                    width="stretch",
+                    wrap=True,
+                    on_click=selection.select,
+                    args=("outcome", first.key, second.key, part),
+                    help=f"{numbers.percent(found[part] / of.n)} of {numbers.count(of.n)} {of.split} {of.nouns}. Click to select them.",
+                )
+    drawn = who_is_right(found, looks[first.key], looks[second.key], selected=now, theme=style.theme())
+    rows = [(names[part], int(found[part])) for part in found]
+    title = f"Who is right: {first.name} and {second.name}"
+    said = words.mcnemar_sentence(
+        first.called, second.called, judged.first, judged.second, judged.p_value, judged.mid_p
+    )
+    alone = partial(
+        who_is_right, found, looks[first.key], looks[second.key], theme=style.theme(), show_legend=True
+    )
+    take = chart.Take(title, lambda: tables.counts_table(rows, "who_is_right", of.nouns), said, figure=alone)
+    chart.show(drawn, "outcome-bar", take=take)
+    st.caption(said)
+
+
+def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+    """The images of a selection made on this page; at first, those that the first model loses."""
+    of_this_page = state.current().selection.partition(":")[0] in KINDS
+    found = selection.selected(of) if of_this_page else None
+    if found is None:
+        found = selection.picked(of, "outcome", first.key, second.key, "second")
+    shown = found.positions[:MOST_IMAGES]
+    style.card_title(
+        f"{numbers.count(len(shown))} of {numbers.counted(len(found), of.noun)}: {found.title}",
+        f"True class, then {first.called} | {second.called}. Click one to open its page.",
+    )
+    with st.container(key="outcome-images"):
+        thumbs.show(of, shown, thumbs.says(of, (first, second), shown))
+    st.caption(data.image_credit(of))

@@ -1,0 +1,182 @@
+"""Disagreements: who is right, which confusions differ, which classes gain, and where probabilities differ most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from app import data, page_export, selection, state
+from app.components import frame, selection_bar, style, thumbs
+from app.pages.disagreements import confusions, outcomes
+from app.plain import st
+from bickd_viz.charts import paired_html
+from bickd_viz.text import calibration as words
+from bickd_viz.text import numbers
+
+MOST_DISPLACED = 12
+_DIFFERENCE = "difference, points"
+
+
+def show() -> None:
+    of = frame.load_comparison()
+    if not of.students:
+        page_export.title("Disagreements need two models")
+        frame.need_students(of)
+    head = st.container()
+    student, other = _two(of)
+    with head:
+        _title(of, student, other)
+    if of.labels is not None:
+        _linked(of, student, other)
+        _by_class(of, student, other)
+    else:
+        selection_bar.show(of)
+    _displaced(of, student, other, state.current().temperature)
+
+
+def _two(of: data.Comparison) -> tuple[data.Model, data.Model]:
+    """The focused student and the model it is held against: the teacher, or another student."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        student = frame.choose_student(of, "disagreements-student")
+        others = [model for model in of.models if model.key != student.key]
+        wanted = state.current().against
+        other = next((model for model in others if model.key == wanted), of.teacher)
+        if len(others) > 1:
+            names = {model.key: model.name for model in others}
+            st.session_state["disagreements-against"] = other.key
+
+            def changed() -> None:
+                key = st.session_state["disagreements-against"]
+                state.update(against="" if key in (None, of.teacher.key) else key)
+
+            st.segmented_control(
+                "Held against",
+                list(names),
+                key="disagreements-against",
+                format_func=lambda key: names.get(key, key),
+                on_change=changed,
+            )
+    return student, other
+
+
+def _title(of: data.Comparison, student: data.Model, other: data.Model) -> None:
+    if of.labels is None:
+        differ = int((student.predictions.predicted != other.predictions.predicted).sum())
+        page_export.title(
+            f"{student.name} and {other.called} name another class on {numbers.count(differ)} of {numbers.count(of.n)} samples"
+        )
+        st.caption("These predictions have no true labels, so nobody can say who is right.")
+        return
+    found = data.judged(of, student, other).outcomes
+    only = (found.first, found.second, found.p_value)
+    page_export.title(words.outcome_title(student.name, other.called, *only))
+    ours, theirs = found.accuracies
+    page_export.note(
+        numbers.comparison_sentence(
+            "Accuracy of these two models", student.name, other.called, ours, theirs, found.difference
+        )
+        + f" {numbers.count(of.n)} {of.split} {of.nouns}, one run each; 95% interval over {of.nouns}, paired."
+    )
+
+
+@st.fragment
+def _linked(of: data.Comparison, student: data.Model, other: data.Model) -> None:
+    """What selects, and the images it selects: a click redraws these and nothing else."""
+    left, right = st.columns([2, 3], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        style.card_title("Who is right", f"Click a count to select its {of.nouns}.")
+        outcomes.table(of, student, other)
+    with right, st.container(border=True, height="stretch"):
+        outcomes.images(of, student, other)
+    st.subheader("Which confusions differ")
+    confusions.show(of, student, other)
+    selection_bar.show(of)
+    state.show_in_url()
+
+
+def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> None:
+    assert of.labels is not None
+    found = data.judged(of, student, other)
+    known = [(c, interval) for c, interval in enumerate(found.by_class) if interval is not None]
+    known.sort(key=lambda item: (-abs(item[1].estimate), item[0]))
+    up = sum(numbers.excludes_zero(i) and i.estimate > 0 for _, i in known)
+    down = sum(numbers.excludes_zero(i) and i.estimate < 0 for _, i in known)
+    st.subheader("Class by class")
+    st.caption(words.classes_sentence(up, down, len(known), student.name, other.called))
+    right = [np.diag(counts) for counts in (found.confusion.first, found.confusion.second)]
+    digits = 0 if min((interval.n for _, interval in known), default=0) < 200 else 1
+    rows = [
+        {
+            "class": of.class_names[c],
+            of.nouns: interval.n,
+            student.name: 100 * right[0][c] / interval.n,
+            other.name: 100 * right[1][c] / interval.n,
+            _DIFFERENCE: 100 * interval.estimate,
+            "95% interval, points": _ends(interval.low, interval.high, digits),
+        }
+        for c, interval in known
+    ]
+
+    def chosen() -> None:
+        picked = st.session_state["disagreements-classes"]["selection"]["rows"]
+        if picked:
+            selection.select("class", of.class_names[known[picked[0]][0]])
+
+    share = st.column_config.NumberColumn(format=f"%.{digits}f%%")
+    st.dataframe(
+        pd.DataFrame(rows).style.format({_DIFFERENCE: lambda value: _signed(value, digits)}),
+        hide_index=True,
+        key="disagreements-classes",
+        height=36 * (min(len(rows), 10) + 1),
+        on_select=chosen,
+        selection_mode="single-row",
+        column_config={student.name: share, other.name: share},
+    )
+
+
+def _ends(low: float | None, high: float | None, digits: int) -> str:
+    if low is None or high is None:
+        return "not available"
+    return f"{_signed(100 * low, digits)} to {_signed(100 * high, digits)}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", numbers.MINUS)
+
+
+def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: float) -> None:
+    moved = data.distance(of, student, other, T)
+    positions = np.argsort(-moved, kind="stable")[:MOST_DISPLACED]
+    st.subheader(f"Where {student.name} and {other.called} differ most")
+    st.caption(
+        f"Largest Hellinger distance at T = {T:g}, in the full space of probabilities; {len(positions)} of "
+        f"{numbers.count(of.n)} {of.nouns}. Bars: {other.name} above, {student.name} below, the true class bold. "
+        f"Click one to open its page. {data.image_credit(of)}"
+    )
+    looks, theme = style.styles(of), style.theme()
+    pair = [(looks[model.key], data.probabilities(of, model, T)) for model in (other, student)]
+    cards = []
+    for p in positions.tolist():
+        bars = paired_html(
+            [(look, values[p]) for look, values in pair],
+            of.class_names,
+            true_class=None if of.labels is None else int(of.labels[p]),
+            theme=theme,
+        )
+        image = thumbs.picture(of, p, thumbs.true_class(of, p))
+        cards.append(f'<div class="bk-pair"><div>{image}<p>distance {moved[p]:.2f}</p></div>{bars}</div>')
+    st.button(
+        f"Select these {len(positions)}",
+        key="displaced-select",
+        on_click=_select,
+        args=(of, student, other, positions),
+    )
+    with st.container(key="disagreements-displaced"):
+        st.html(f'<div class="bk-pairs">{"".join(cards)}</div>')
+
+
+def _select(of: data.Comparison, student: data.Model, other: data.Model, positions: np.ndarray) -> None:
+    if other.is_teacher:
+        selection.select("displaced", student.key, str(len(positions)))
+    else:
+        selection.select_ids(of, of.teacher.predictions.ids[positions].tolist())

@@ -1,0 +1,258 @@
+"""The charts of one training: accuracy, loss terms, agreement and overlap by epoch, and a small map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app import data
+from app.components import chart, style
+from app.plain import st
+from bickd_core.geometry import align_to, overlap, softmax
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.predictions import Predictions, PredictionsError
+from bickd_viz import ModelStyle, Theme, model_style
+from bickd_viz.charts import Line, loss_terms, metric_lines, prediction_map, shared_frame
+from bickd_viz.text import numbers
+
+TEMPERATURE = 4.0
+"""Of the overlap in metrics.jsonl, and of the small map."""
+_HEIGHT = 210
+_COLOURED_CLASSES = 12
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the teacher reaches on the validation split, the level that a student's curves are held against."""
+
+    accuracy: float | None
+    overlap: float | None
+
+
+def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) -> None:
+    """All charts that the run's records allow; nothing before its first epoch."""
+    own = run.metrics()
+    if not own:
+        return
+    earlier = earlier_records(about)
+    records = continued(earlier, own)
+    theme = style.theme()
+    kind = "teacher" if about.role == "teacher" else about.objective
+    looks = model_style("validation", kind, 0, theme)
+    level = reference(about)
+    charts = _metric_charts(records, looks, level, theme)
+    for row in range(0, len(charts), 2):
+        for column, (name, figure) in zip(st.columns(2), charts[row : row + 2], strict=False):
+            with column:
+                if earlier:
+                    figure.add_vline(
+                        x=len(earlier) + 0.5, line={"color": theme.muted, "width": 1, "dash": "dash"}
+                    )
+                figure.update_xaxes(tick0=1, dtick=max(1, -(-len(records) // 8)), nticks=None)
+                chart.show(figure, f"{key}-{name}")
+    if earlier:
+        st.caption(
+            f"Left of the dashed line: {numbers.counted(len(earlier), 'epoch')} of {about.extends}, which this run extends."
+        )
+    if small_map:
+        _small_map(run, about, key, theme)
+
+
+def earlier_records(about: RunInfo) -> list[dict[str, Any]]:
+    """Records of the runs that this one goes on from, the oldest first, as far as they are there."""
+    found: list[dict[str, Any]] = []
+    seen = set()
+    while about.extends is not None and about.extends not in seen:
+        seen.add(about.extends)
+        try:
+            before = data.library().find(about.extends)
+            about = data.info(before)
+        except RunError:
+            break
+        found = continued(before.metrics(), found)
+    return found
+
+
+def continued(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Both, one after the other, with their epochs counted through from 0."""
+    return [{**record, "epoch": epoch} for epoch, record in enumerate([*earlier, *later])]
+
+
+def _metric_charts(
+    records: list[dict[str, Any]], looks: ModelStyle, reference: Reference | None, theme: Theme
+) -> list[tuple[str, Any]]:
+    epochs = [record["epoch"] + 1 for record in records]
+
+    def line(field: str, name: str, dash: str = "solid") -> Line:
+        values = [record.get(field, float("nan")) for record in records]
+        return Line(ModelStyle(name, looks.colour, looks.symbol), epochs, values, dash)
+
+    accuracy = metric_lines(
+        [line("validation_accuracy", "validation"), line("train_accuracy", "train", "dot")],
+        "accuracy",
+        "percent",
+        theme,
+        height=_HEIGHT,
+        reference=None if reference is None else reference.accuracy,
+    )
+    names = sorted({name for record in records for name in record if name.startswith("loss_")})
+    terms = {n.removeprefix("loss_"): [r.get(n, float("nan")) for r in records] for n in names}
+    charts = [("accuracy", accuracy), ("loss", loss_terms(terms, epochs, theme, height=_HEIGHT))]
+    if any("validation_agreement" in record for record in records):
+        agreement = metric_lines(
+            [line("validation_agreement", "validation")],
+            "agreement with the teacher",
+            "percent",
+            theme,
+            height=_HEIGHT,
+        )
+        charts.append(("agreement", agreement))
+    spread = metric_lines(
+        [line("validation_overlap", "validation")],
+        f"class overlap at T = {TEMPERATURE:g}, not corrected for the number of images",
+        "number",
+        theme,
+        height=_HEIGHT,
+        reference=None if reference is None else reference.overlap,
+    )
+    return [*charts, ("overlap", spread)]
+
+
+def teacher_run(about: RunInfo) -> RunFolder | None:
+    if about.teacher is None:
+        return None
+    try:
+        return data.library().find(about.teacher.key)
+    except RunError:
+        return None
+
+
+def reference(about: RunInfo) -> Reference | None:
+    """The teacher's level, where it has predictions on validation."""
+    teacher = teacher_run(about)
+    if teacher is None or not teacher.has_predictions("validation"):
+        return None
+    return _measured(data.fingerprint(teacher.predictions_path("validation")))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _measured(mark: data.Fingerprint) -> Reference | None:
+    try:
+        found = Predictions.load(mark[0])
+    except PredictionsError:
+        return None
+    right = None if found.labels is None else float((found.predicted == found.labels).mean())
+    return Reference(right, overlap(softmax(found.logits, TEMPERATURE)))
+
+
+# -- the small map ---------------------------------------------------------------------------------
+def _small_map(run: RunFolder, about: RunInfo, key: str, theme: Theme) -> None:
+    teacher = teacher_run(about)
+    marks = [data.fingerprint(run.path / "trajectory.npz")]
+    if teacher is not None and teacher.has_predictions("validation"):
+        marks.append(data.fingerprint(teacher.predictions_path("validation")))
+    views = _probe_maps(tuple(marks), run)
+    if views is None:
+        return
+    names = _class_names(about, teacher)
+    few = about.num_classes <= _COLOURED_CLASSES
+    columns = st.columns(2)
+    frame = shared_frame([view.coordinates for view in views.values()])
+    for column, (name, view) in zip(columns, views.items(), strict=False):
+        with column:
+            student = name == "student"
+            who = f"{'This student' if about.role == 'student' else 'This teacher'} after epoch {view.epoch}"
+            st.caption(
+                f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P at T = 4"
+            )
+            by = (
+                "true" if few else ("disagreement" if student and view.reference is not None else "highlight")
+            )
+            figure = prediction_map(
+                view.coordinates,
+                ids=view.ids,
+                colour_by=by,
+                labels=view.labels,
+                predicted=view.predicted,
+                reference=view.reference,
+                class_names=names,
+                theme=theme,
+                height=240,
+                frame=frame,
+                show_legend=not few,
+                dragmode=False,
+            )
+            chart.show(figure, f"{key}-map-{name}")
+
+
+@dataclass(frozen=True)
+class ProbeMap:
+    """The probe set in two dimensions: coordinates [P, 2] and, one a sample, ids, labels and top-1 classes."""
+
+    coordinates: np.ndarray
+    ids: np.ndarray
+    labels: np.ndarray | None
+    predicted: np.ndarray
+    reference: np.ndarray | None
+    epoch: int
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _probe_maps(marks: tuple[data.Fingerprint, ...], _run: RunFolder) -> dict[str, ProbeMap] | None:
+    try:
+        stored = _run.trajectory()
+        teacher = Predictions.load(marks[1][0]) if len(marks) > 1 else None
+    except PredictionsError:
+        return None
+    return None if stored is None else probe_maps(stored, teacher)
+
+
+def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> dict[str, ProbeMap]:
+    """The last epoch's map of the probe set, turned to lie nearest its teacher's where there is one.
+
+    Args:
+        stored: a trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] where they are known.
+        teacher: its predictions on the validation split; ignored where it lacks samples of the probe set.
+    """
+    logits, ids = stored["logits"][-1].astype(np.float32), stored["ids"]
+    coordinates = pca_plane(softmax(logits, TEMPERATURE))
+    maps: dict[str, ProbeMap] = {}
+    epoch = int(stored["epochs"][-1]) + 1
+    labels = stored.get("labels")
+    reference = None
+    if teacher is not None:
+        position = {id: i for i, id in enumerate(teacher.ids.tolist())}
+        if all(id in position for id in ids.tolist()) and teacher.num_classes == logits.shape[1]:
+            theirs = teacher.take(np.array([position[id] for id in ids.tolist()]))
+            base = pca_plane(softmax(theirs.logits, TEMPERATURE))
+            coordinates = align_to(base, coordinates)
+            reference = theirs.predicted
+            maps["teacher"] = ProbeMap(base, ids, labels, reference, None, epoch)
+    maps["student"] = ProbeMap(coordinates, ids, labels, logits.argmax(axis=1), reference, epoch)
+    return maps
+
+
+def pca_plane(P: np.ndarray) -> np.ndarray:
+    """The two directions of largest spread of square-rooted probabilities [N, C], as float32 [N, 2]."""
+    space = np.sqrt(P)
+    space = space - space.mean(axis=0)
+    directions = np.linalg.eigh(space.T @ space)[1][:, ::-1][:, :2]
+    return (space @ directions).astype(np.float32)
+
+
+def _class_names(about: RunInfo, teacher: RunFolder | None) -> tuple[str, ...]:
+    if teacher is not None and teacher.has_predictions("validation"):
+        names = _names(data.fingerprint(teacher.predictions_path("validation")))
+        if len(names) == about.num_classes:
+            return names
+    return tuple(str(c) for c in range(about.num_classes))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _names(mark: data.Fingerprint) -> tuple[str, ...]:
+    try:
+        return Predictions.load(mark[0]).class_names
+    except PredictionsError:
+        return ()

@@ -1,0 +1,321 @@
+"""The form of a training: what to train, on what data, from which teacher and for how long."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from app import data, state
+from app.components import data_form
+from app.components.fields import Fields
+from app.distill.form_values import (
+    BUDGETS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Budget,
+    form_of,
+    teachers_for,
+)
+from app.distill.model_choice import choices
+from app.distill.plan import method_of, rates_in_words
+from app.pages.distill import methods as method_form
+from app.pages.distill import model_costs
+from app.plain import st
+from app.run_table import size
+from bickd_core.config import TrainConfig
+from bickd_core.data import DatasetInfo
+from bickd_core.data.resizing import DEFAULT
+from bickd_core.runs.library import RunError, RunInfo
+from bickd_core.training.rates import have_own_rates
+from bickd_viz.text import numbers
+
+_FROM_LABELS = "none"
+PRECISIONS = {"auto": "best for the device", "fp32": "fp32", "bf16": "bf16"}
+
+
+def fill(*configs: TrainConfig) -> None:
+    """Let the form begin with the settings of this config; several differ in their methods alone."""
+    fields, form = _fields(), form_of(configs[0])
+    methods = {method_of(config.objective): config.objective for config in configs}
+    on, kind = form.pop("dataset"), form["optimizer"]
+    data_form.write(fields, on)
+    for name in ("image_size", "teacher", "epochs", "batch_size", "train_limit"):
+        fields.set(**{fields.scoped(name, on): form.pop(name)})
+    if configs[0].role == "student" and configs[0].teacher is None:
+        fields.set(**{fields.scoped("teacher", on): _FROM_LABELS})
+    fields.set(**{fields.scoped("arch", form["role"], on): form.pop("arch")})
+    for name in ("class_order", "resize"):
+        if (value := form.pop(name)) is not None:
+            fields.set(**{fields.scoped(name, on): value})
+    fields.set(**{fields.scoped("lr", kind): form.pop("lr")})
+    fields.set(**form, methods=list(methods), own_rates=have_own_rates(configs))
+    for name, options in methods.items():
+        method_form.write(fields, name, options)
+
+
+def distil_from(key: str, dataset: str, image_size: int) -> None:
+    """Let the form begin with a student of this teacher, on the teacher's data."""
+    fields = _fields()
+    data_form.write(fields, dataset)
+    fields.set(
+        role="student",
+        **{
+            fields.scoped("teacher", dataset): key,
+            fields.scoped("image_size", dataset): image_size,
+        },
+    )
+
+
+def show() -> dict[str, Any] | None:
+    """Draw the form.
+
+    Returns:
+        Its values for `build_plan`; None, after showing a message, if something is still missing.
+    """
+    fields = _fields()
+    form: dict[str, Any] = {"role": _role(fields)}
+    if form["role"] == "student":
+        form["methods"] = method_form.methods(fields)
+        if not form["methods"]:
+            return None
+    else:
+        form["methods"] = ["ce"]
+        st.caption("A teacher learns from the labels alone. Choose a model larger than the students to come.")
+    about = data_form.choose(fields, _dataset_of_view())
+    if about is None:
+        return None
+    form |= {"dataset": about.name, "image_size": _image_size(fields, about), "teacher": None}
+    teacher = _teacher(fields, form) if form["role"] == "student" else None
+    if form["role"] == "student" and teacher is None and form["methods"] != ["ce"]:
+        _no_teacher(fields)
+        return None
+    form["class_order"] = data_form.class_order(fields, about) if form["teacher"] is None else None
+    form["resize"] = data_form.resize(fields, about) if form["teacher"] is None else None
+    if teacher is not None and teacher.resizing != DEFAULT:
+        st.caption(f"As for the teacher, images are {teacher.resizing.words}.")
+    _architecture(fields, form, about, teacher)
+    _budget(fields, form, about)
+    form["options"] = method_form.options(fields, form["methods"]) if form["role"] == "student" else {}
+    _more(fields, form)
+    return form
+
+
+def _fields() -> Fields:
+    return Fields("distill")
+
+
+# -- the parts -------------------------------------------------------------------------------------
+def _role(fields: Fields) -> str:
+    labels = {"student": "Distil a student", "teacher": "Train a teacher"}
+    chosen = st.segmented_control(
+        "What to train",
+        list(labels),
+        default=fields.start("role", "student", list(labels)),
+        key=fields.key("role"),
+        format_func=lambda role: labels[role],
+        required=True,
+        width="stretch",
+    )
+    return fields.keep("role", chosen)
+
+
+def _image_size(fields: Fields, about: DatasetInfo) -> int:
+    if len(about.image_sizes) == 1:
+        return about.default_image_size
+    name, sizes = fields.scoped("image_size", about.name), list(about.image_sizes)
+    chosen = st.segmented_control(
+        "Image size",
+        sizes,
+        default=fields.start(name, about.default_image_size, sizes),
+        key=fields.key(name),
+        format_func=lambda side: f"{side} × {side}",
+        required=True,
+    )
+    return fields.keep(name, chosen)
+
+
+def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
+    runs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+    keys = teachers_for(runs, form["dataset"], form["image_size"])
+    if form["methods"] == ["ce"]:
+        keys = [*keys, _FROM_LABELS]
+    if not keys:
+        return None
+    shown, name = state.current().teacher, fields.scoped("teacher", form["dataset"])
+    begin = fields.start(name, shown if shown in keys else keys[0], keys)
+    chosen = st.selectbox(
+        "Teacher",
+        keys,
+        index=keys.index(begin),
+        key=fields.key(name),
+        format_func=lambda key: "none" if key == _FROM_LABELS else data.described(key),
+        help="Finished runs on this data. With labels only, a teacher is not learnt from: agreement with it is measured.",
+    )
+    fields.keep(name, chosen)
+    form["teacher"] = None if chosen == _FROM_LABELS else chosen
+    try:
+        return None if form["teacher"] is None else data.info(data.library().find(chosen))
+    except RunError:
+        return None
+
+
+def _no_teacher(fields: Fields) -> None:
+    st.info(
+        "There is no finished teacher on this data yet. Train one first; it is there to learn from when it is done."
+    )
+    st.button(
+        "Train a teacher",
+        key="distill-train-teacher",
+        icon=":material/school:",
+        on_click=lambda: fields.set(role="teacher"),
+    )
+
+
+def _architecture(fields: Fields, form: dict[str, Any], about: DatasetInfo, teacher: RunInfo | None) -> None:
+    most = None if teacher is None else size(teacher)
+    found = choices(about.num_classes, about.in_channels, form["image_size"], most=most)
+    wanted = "resnet8" if form["role"] == "student" else _start_on(about).teacher
+    default = wanted if wanted in found else min(found, key=lambda name: found[name].parameters or math.inf)
+    name = fields.scoped("arch", form["role"], about.name)
+    begin = fields.start(name, default, list(found))
+    form["arch"] = st.selectbox(
+        "Student" if form["role"] == "student" else "Model",
+        list(found),
+        index=list(found).index(begin),
+        key=fields.key(name),
+        format_func=lambda name: found[name].label,
+        help=None
+        if most is None
+        else "Models with more parameters and also more multiply-adds than the teacher are left out.",
+    )
+    fields.keep(name, form["arch"])
+    model_costs.show(found, form["arch"], form["image_size"])
+
+
+def _budget(fields: Fields, form: dict[str, Any], about: DatasetInfo) -> None:
+    begin = _start_on(about)
+    columns = st.columns(3)
+    with columns[0]:
+        name = fields.scoped("epochs", about.name)
+        form["epochs"] = _whole(fields, name, "Epochs", begin.epochs, help="Passes over the training images.")
+    with columns[1]:
+        typed = st.text_input(
+            "Seeds",
+            value=fields.start("seeds", "0"),
+            key=fields.key("seeds"),
+            help="One (0), a list (0 1 2) or a range (0-4). Each is a run, or a race, of its own in the queue. Initial "
+            "weights, order and augmentation all follow it.",
+        )
+        form["seeds"] = fields.keep("seeds", typed)
+    with columns[2]:
+        name = fields.scoped("train_limit", about.name)
+        limit = st.number_input(
+            "Training images",
+            value=fields.start(name, begin.train_limit),
+            step=100,
+            key=fields.key(name),
+            placeholder=f"all {numbers.count(about.train_size)}",
+            help="Train on a stratified part of them: quicker, and less accurate.",
+        )
+        form["train_limit"] = fields.keep(name, limit)
+
+
+def _more(fields: Fields, form: dict[str, Any]) -> None:
+    with st.expander("More", icon=":material/settings:", key="distill-more"):
+        columns = st.columns(2)
+        with columns[0]:
+            name = fields.scoped("batch_size", form["dataset"])
+            begin = BUDGETS.get(form["dataset"], Budget()).batch_size
+            form["batch_size"] = _whole(fields, name, "Batch size", begin)
+        with columns[1]:
+            optimizers = {"sgd": "SGD with momentum", "adamw": "AdamW"}
+            form["optimizer"] = _choice(fields, "optimizer", "Optimiser", optimizers)
+        columns = st.columns(2)
+        with columns[0]:
+            _rates(fields, form)
+        with columns[1]:
+            schedules = {name: name.capitalize() for name in SCHEDULES}
+            form["schedule"] = _choice(fields, "schedule", "Schedule", schedules)
+        columns = st.columns(2)
+        with columns[0]:
+            threads = st.number_input(
+                "Threads",
+                value=fields.start("threads", None),
+                step=1,
+                key=fields.key("threads"),
+                placeholder="its share",
+                help="CPU threads of the run. Empty: the cores, shared among the runs that may work at once.",
+            )
+            form["threads"] = fields.keep("threads", threads)
+        with columns[1]:
+            form["precision"] = _choice(fields, "precision", "Precision", PRECISIONS)
+        augment = st.toggle(
+            "Augment images",
+            value=fields.start("augment", True),
+            key=fields.key("augment"),
+            help="Random crop and, where it fits the data, flip.",
+        )
+        form["augment"] = fields.keep("augment", augment)
+        typed = st.text_input(
+            "Name of the run",
+            value=fields.start("name", ""),
+            key=fields.key("name"),
+            placeholder="made from data, model, method and seed",
+            max_chars=80,
+        )
+        form["name"] = fields.keep("name", typed).strip()
+
+
+def _rates(fields: Fields, form: dict[str, Any]) -> None:
+    """The learning rate: each method's own, or one for all."""
+    own = form["role"] == "student" and form["optimizer"] == "sgd"
+    if own:
+        own = st.toggle(
+            "Own learning rates",
+            value=fields.start("own_rates", True),
+            key=fields.key("own_rates"),
+            help="Each method takes the best of five rates, chosen on the validation images of caltech95 (ResNet-8, "
+            "batch 64, 40 epochs). One rate for all favours some methods. On other data another rate may be better.",
+        )
+        fields.keep("own_rates", own)
+    form["own_rates"] = own
+    name = fields.scoped("lr", form["optimizer"])
+    default = OPTIMIZERS[form["optimizer"]]().lr
+    rate: float | None = fields.start(name, default)
+    if own:
+        st.caption(rates_in_words(form["methods"]))
+    else:
+        rate = st.number_input("Learning rate", value=rate, step=0.01, format="%g", key=fields.key(name))
+        fields.keep(name, default if rate is None else rate)
+    form["lr"] = default if rate is None else rate
+
+
+def _start_on(about: DatasetInfo) -> Budget:
+    return BUDGETS.get(about.name, Budget())
+
+
+def _whole(fields: Fields, name: str, label: str, default: int, *, help: str | None = None) -> int:
+    """A whole number; emptied, it is the default."""
+    value = st.number_input(label, value=fields.start(name, default), step=1, key=fields.key(name), help=help)
+    return fields.keep(name, default if value is None else int(value))
+
+
+def _choice(fields: Fields, name: str, label: str, options: dict[str, str]) -> str:
+    names = list(options)
+    chosen = st.selectbox(
+        label,
+        names,
+        index=names.index(fields.start(name, names[0], names)),
+        key=fields.key(name),
+        format_func=lambda name: options[name],
+    )
+    return fields.keep(name, chosen)
+
+
+def _dataset_of_view() -> str:
+    """The data of the comparison, so that its teacher stands in the form."""
+    view = state.current()
+    try:
+        return data.info(data.library().find(view.teacher)).dataset if view.teacher else data.DEFAULT_DATASET
+    except RunError:
+        return data.DEFAULT_DATASET

@@ -1,0 +1,203 @@
+"""One run as it goes: state, progress, charts and the buttons that change it. Redraws itself while it works."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable
+
+from app import data, state
+from app.add_to_comparison import opened
+from app.components import notice, run_figures
+from app.distill.form_values import Phase, phase, progress_text, sentence
+from app.pages.distill import curves, form
+from app.pages.runs import lineage
+from app.plain import st
+from app.registry import open_page
+from bickd_core.data import dataset_title
+from bickd_core.launch import local
+from bickd_core.models.catalogue import model_title
+from bickd_core.presets import PRESETS
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.status import Status
+from bickd_core.training.divergence import has_diverged
+from bickd_viz.text import numbers
+
+REFRESH_SECONDS = 1.0
+_STARTED = "live-started"
+STOPPABLE = ("queued", "running", "starting")
+HALTED = ("stopped", "failed", "lost")
+"""Phases in which a run can be stopped, and those from which it can be resumed."""
+
+
+def panel(run: RunFolder, about: RunInfo, more: Callable[[], None]) -> None:
+    """The run's state and charts; the fragment refreshes while something may change, and then no more.
+
+    more: draws further buttons behind those that the run's state allows.
+    """
+    now = current_phase(run)
+    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, about, now.live, more)
+
+
+def current_phase(run: RunFolder) -> Phase:
+    started = st.session_state.setdefault(_STARTED, {}).get(run.key)
+    return phase(run.status(), stopping=run.stop_requested(), started_at=started, now=time.time())
+
+
+def mark_started(key: str) -> None:
+    """This session has just started a worker on the run; its last status is out of date until that one writes."""
+    st.session_state.setdefault(_STARTED, {})[key] = time.time()
+
+
+def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], None]) -> None:
+    try:
+        status, now = run.status(), current_phase(run)
+    except RunError as error:
+        st.error(sentence(error))
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(now.word, icon=now.icon, color=now.colour)
+        buttons(run, about, now, "distill")
+        more()
+    lineage.show(run, about, finished=now.name == "finished", prefix="distill")
+    if now.live != was_live:
+        st.rerun()  # the whole page, as the refresh begins or ends; a click that came with it is done by now
+    _words(run, status, now)
+    if now.name == "finished":
+        run_figures.show(run, about, data.reached(run), "distill")
+    if not run.metrics():
+        if now.live:
+            st.caption("The charts begin when the first epoch is done.")
+        return
+    curves.show(run, about, f"live-{run.key}")
+
+
+def _words(run: RunFolder, status: Status, now: Phase) -> None:
+    """The bar while it works, and the sentence that explains where it ended."""
+    at = status.progress
+    if now.live or now.name in ("stopped", "lost"):
+        st.progress(at.fraction, text=progress_text(status) or _waiting(now))
+    if now.name == "queued":
+        st.caption(_waiting(now))
+    elif now.name in ("running", "ending") and status.message and status.message != "training":
+        st.caption(status.message[:1].upper() + status.message[1:] + " …")
+    if status.silent():
+        st.caption(
+            "Its worker has not spoken for a while, but its process is there: the machine may have slept, or the disk "
+            "may be slow or full."
+        )
+    if now.name == "failed":
+        st.error(sentence(ValueError(status.error or "the worker ended without saying why.")))
+    elif now.name == "lost":
+        st.warning(
+            "Its worker is gone without a word: it was killed, or the machine was restarted. What it had saved is "
+            "kept; Resume goes on from there."
+        )
+    elif now.name == "stopped":
+        st.info("It was stopped and its state is saved; Resume goes on from the very step.")
+    elif now.name == "finished":
+        st.caption(f"Took {numbers.duration(status.seconds)}.")
+    if status.device:
+        st.caption(f"Runs on: {status.device}." if now.live else f"Ran on: {status.device}.")
+    if now.name in ("failed", "lost"):
+        _log(run)
+
+
+def _waiting(now: Phase) -> str:
+    if now.name == "starting":
+        return "starting a worker …"
+    return "All places on this machine are taken; it starts by itself when one is free."
+
+
+def _log(run: RunFolder) -> None:
+    lines = run.last_log_lines(15)
+    if lines:
+        with st.expander("Last lines of its log"):
+            st.code("\n".join(lines), language=None)
+
+
+# -- what can be done with it ----------------------------------------------------------------------
+def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
+    """Stop, resume and open, as far as the run's state allows; each tells in a sentence when it fails."""
+    may_stop = now.name in STOPPABLE and not run.read_only
+    if may_stop and st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
+        _do(run, local.stop)
+    halted = now.name in HALTED and not run.read_only
+    may_resume = halted and about.config is not None and not has_diverged(run.status())
+    if may_resume and st.button(
+        "Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"
+    ):
+        _do(run, lambda chosen: local.resume(chosen, data.library()), started=True)
+    teaches = (
+        about.role == "teacher"
+        and now.name == "finished"
+        and run.weights_path.exists()
+        and run.has_predictions("validation")
+    )
+    if teaches and st.button(
+        "Distil from this",
+        key=f"{prefix}-distil",
+        icon=":material/school:",
+        type="primary",
+        help="Opens the form with this teacher and its data.",
+    ):
+        form.distil_from(run.key, about.dataset, about.image_shape[1])
+        state.update(run="", race=())
+        open_page("distill")
+    if run.has_predictions("test") and now.name == "finished":
+        name, words = (
+            ("runs-show", "Show in comparison")
+            if prefix == "runs"
+            else ("distill-open", "Open in the comparison")
+        )
+        if st.button(words, key=name, icon=":material/insights:", type="secondary" if teaches else "primary"):
+            open_in_comparison(run, about)
+
+
+def _do(run: RunFolder, action: Callable[[RunFolder], None], *, started: bool = False) -> None:
+    try:
+        action(run)
+    except (RunError, OSError) as error:
+        st.error(sentence(error))
+        return
+    if started:
+        mark_started(run.key)
+    st.rerun()
+
+
+def open_in_comparison(run: RunFolder, about: RunInfo) -> None:
+    others = [(other.key, data.info(other)) for other in data.with_predictions("test")]
+    before = state.current()
+    after = state.update(**vars(opened(before, run.key, about, others)))
+    notice.leave(before, after, run.key)
+    open_page("overview")
+
+
+# -- what it is ------------------------------------------------------------------------------------
+def heading(about: RunInfo) -> str:
+    """What a run is, in a line."""
+    model = model_title(about.arch)
+    on = dataset_title(about.dataset)
+    if about.source.predictions_only:
+        return f"Predictions of a {about.role} on {on}"
+    if about.role == "teacher":
+        return f"{model} as a teacher on {on}"
+    how = PRESETS[about.objective].title if about.objective in PRESETS else "Imported weights"
+    return f"{how}: {model} on {on}"
+
+
+def facts(about: RunInfo) -> str:
+    """The quiet line under the heading."""
+    parts = [about.name]
+    if about.teacher is not None:
+        parts.append(f"teacher {about.teacher.key}")
+    if about.config is not None:
+        config = about.config
+        if config.extends is None:
+            parts.append(numbers.counted(config.epochs, "epoch"))
+        else:
+            parts.append(f"{numbers.counted(config.epochs, 'epoch')} more, on top of {config.extends}")
+        if config.train_limit:
+            parts.append(f"{numbers.counted(config.train_limit, 'image')} of train")
+        parts.append(f"seed {config.seeds.weights}")
+    return html.escape(" · ".join(parts))

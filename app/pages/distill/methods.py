@@ -1,0 +1,125 @@
+"""The methods of a training and their options: the part of the Distill form that says how a student learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import state
+from app.components.fields import Fields
+from app.distill.form_values import OptionField, option_fields, unused_options
+from app.distill.plan import METHODS, Method
+from app.plain import Markdown, lines, md, st
+from bickd_core.presets import Options
+
+
+def methods(fields: Fields) -> list[str]:
+    """Ask for one method, or several for a race, and show the reason and source of each.
+
+    Returns:
+        Their names; empty, after showing a message, if none is chosen.
+    """
+    known = [name for name in fields.start("methods", ["bickd"]) if name in METHODS]
+    chosen = st.multiselect(
+        "Methods",
+        list(METHODS),
+        default=known,
+        key=fields.key("methods"),
+        format_func=lambda name: METHODS[name].title,
+        max_selections=state.MAX_RACE,
+        placeholder="Choose one, or several for a race",
+        help="Several are trained side by side, in one process on the same batches, and stand on one chart.",
+    )
+    fields.keep("methods", chosen)
+    for name in chosen:
+        method = METHODS[name]
+        st.caption(md("{about} {origin}", about=_about(method), origin=method.origin))
+    with st.expander("What each method does", icon=":material/menu_book:", key="distill-about"):
+        others = [method for method in METHODS.values() if method.name not in chosen]
+        st.markdown(lines(*(md("- {about}", about=_about(method)) for method in others)))
+    if not chosen:
+        st.info("Choose a method above.")
+    return chosen
+
+
+def options(fields: Fields, chosen: list[str]) -> dict[str, dict[str, Any]]:
+    """Ask for the options of each chosen method.
+
+    Returns:
+        Method -> option -> value.
+    """
+    known = {name: option_fields(type(METHODS[name].options)) for name in chosen}
+    if not any(known.values()):
+        return {}
+    found = {}
+    with st.expander("Loss options", icon=":material/tune:", key="distill-options"):
+        for name, its in known.items():
+            if its:
+                if len(known) > 1:
+                    st.markdown(md("**{title}**", title=METHODS[name].title))
+                found[name] = _options_of(fields, name, its)
+    return found
+
+
+def write(fields: Fields, method: str, options: Options) -> None:
+    """Let the form show these options of a method."""
+    values = options.model_dump(exclude={"kind"})
+    fields.set(**{_name(method, option): value for option, value in values.items()})
+
+
+def _name(method: str, option: str) -> str:
+    return Fields.scoped("option", method, option)
+
+
+def _options_of(fields: Fields, method: str, its: tuple[OptionField, ...]) -> dict[str, Any]:
+    begin = {field.name: getattr(METHODS[method].options, field.name) for field in its}
+    newest = {option: fields.get(_name(method, option), value) for option, value in begin.items()}
+    unused = unused_options(
+        METHODS[method].kind,
+        {option: begin[option] if value is None else value for option, value in newest.items()},
+    )
+    values: dict[str, Any] = {}
+    columns = st.columns(3)
+    numbers = [field for field in its if not field.choices and not field.is_switch]
+    for i, field in enumerate(numbers):
+        with columns[i % 3]:
+            values[field.name] = _option(fields, field, method, begin[field.name], field.name in unused)
+    for field in its:
+        if field.choices or field.is_switch:
+            values[field.name] = _option(fields, field, method, begin[field.name], field.name in unused)
+    return values
+
+
+def _option(fields: Fields, field: OptionField, method: str, default: Any, disabled: bool) -> Any:
+    name = _name(method, field.name)
+    begin, key = fields.start(name, default, field.choices or None), fields.key(name)
+    if field.is_switch:
+        value: Any = st.toggle(field.label, value=begin, key=key, help=field.help, disabled=disabled)
+    elif field.choices:
+        value = st.segmented_control(
+            field.label,
+            field.choices,
+            default=begin,
+            key=key,
+            format_func=lambda word: word.replace("_", " "),
+            help=field.help,
+            disabled=disabled,
+            required=True,
+        )
+    else:
+        value = st.number_input(
+            field.label,
+            value=begin,
+            step=field.step,
+            format="%d" if isinstance(field.default, int) else "%.5g",
+            key=key,
+            help=field.help,
+            disabled=disabled,
+        )
+    return fields.keep(name, default if value is None else value)
+
+
+def _about(method: Method) -> Markdown:
+    """A method's title, what it does, and its source."""
+    return md(
+        "**{title}** · {why} *{citation}*", title=method.title, why=method.why, citation=method.citation
+    )

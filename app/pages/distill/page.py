@@ -1,0 +1,269 @@
+"""Distill: choose an objective, data, teacher and student, see how long it will take, start, and watch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import data, state
+from app.distill import queue as queueing
+from app.distill.form_values import sentence
+from app.distill.plan import Plan, build_plan, start, told
+from app.distill.ray_submit import HOW, ray_address, start_on_ray
+from app.distill.speed import Guess, Speed, SpeedMeter, finished_runs, guess, guess_seconds
+from app.pages.distill import form as train_form
+from app.pages.distill import live, queue, race
+from app.plain import md, st
+from bickd_core.config import TrainConfig
+from bickd_core.launch.slots import default_slots
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_viz.text import numbers
+
+_ERROR = "distill-start-error"
+_TURN = "distill-turn"
+_SENT = "distill-sent"
+_HERE, _RAY = "here", "ray"
+
+
+def show() -> None:
+    found = _open_run()
+    if found is None:
+        racers = _open_race()
+        if racers:
+            queue.show(but=[run.key for run, _ in racers])
+            race.show(racers, lambda: _leave([about for _, about in racers]))
+        else:
+            _new()
+        return
+    run, about = found
+    st.title(live.heading(about))
+    st.caption(live.facts(about))
+    queue.show(but=[run.key])
+    live.panel(run, about, lambda: _leave([]))
+
+
+def _open_run() -> tuple[RunFolder, RunInfo] | None:
+    """The run in the view, if it was trained here; a bundled or imported one belongs to Runs."""
+    key = state.current().run
+    if not key:
+        return None
+    try:
+        run = data.library().find(key)
+        about = data.info(run)
+        run.status()
+    except RunError as error:
+        st.warning(f"The run that this link names cannot be opened: {sentence(error)}")
+        return None
+    return None if run.read_only or about.config is None else (run, about)
+
+
+def _open_race() -> list[tuple[RunFolder, RunInfo]]:
+    """The runs of the race in the view that are there; a run of its own opens over it."""
+    found = []
+    for key in state.current().race:
+        try:
+            run = data.library().find(key)
+            about = data.info(run)
+            run.status()
+        except RunError:
+            continue
+        if not run.read_only and about.config is not None:
+            found.append((run, about))
+    return found
+
+
+def _leave(abouts: list[RunInfo]) -> None:
+    """Buttons back to the race or to the form: as it was left, or with the settings of these runs."""
+    view = state.current()
+    if view.run in view.race and st.button("The whole race", key="distill-race", icon=":material/flag:"):
+        state.update(run="")
+        st.rerun()
+    if st.button("New run", key="distill-new", icon=":material/add:"):
+        state.update(run="", race=())
+        st.rerun()
+    if abouts and st.button(
+        "Same settings again",
+        key="distill-again",
+        icon=":material/content_copy:",
+        help="Opens the form with these settings, to change one and start again.",
+    ):
+        train_form.fill(*(about.config for about in abouts if about.config is not None))
+        state.update(run="", race=())
+        st.rerun()
+
+
+# -- a new run ---------------------------------------------------------------------------------------
+def _new() -> None:
+    st.title("Distil a student, and watch it learn")
+    st.caption(
+        "It works in a process of its own: it goes on when you close this page, and the page finds it again."
+    )
+    queue.show()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        form = train_form.show()
+    with right, st.container(border=True, key="distill-plan"):
+        st.subheader("Before you start", help=None if ray_address() else HOW)
+        if form is None:
+            st.caption("Choose data that has a teacher, or train a teacher.")
+        else:
+            _plan(form)
+
+
+def _plan(form: dict[str, Any]) -> None:
+    try:
+        plan = build_plan(form)
+    except ValueError as error:
+        st.error(sentence(error))
+        return
+    st.write(told(plan, _teacher_of(plan.configs[0])))
+    known = _speeds()
+    meter = st.session_state.setdefault("distill-meter", SpeedMeter(data.library(), known))
+    waiting = meter.ask(plan.configs) is None
+    st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
+    busy = queueing.until_free(queue.entries()) != 0
+    st.fragment(_turn_of, run_every=queue.REFRESH_SECONDS if busy else None)()
+    turn = st.session_state.setdefault(_TURN, 0)
+    address = ray_address()
+    where = None if address is None else _where(address)
+    st.button(
+        "Start",
+        key="distill-start",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_start,
+        args=(plan, turn, form.get("name") or f"{form['arch']}-ray" if where == _RAY else ""),
+    )
+    if sent := st.session_state.pop(_SENT, None):
+        st.success(sent)
+    if problem := st.session_state.pop(_ERROR, None):
+        st.error(problem)
+
+
+def _where(address: str) -> str:
+    """Where the plan works: offered only where a cluster is configured."""
+    places = {_HERE: "This machine", _RAY: f"Ray at {address}"}
+    chosen = st.radio(
+        "Where it works",
+        list(places),
+        key="distill-where",
+        format_func=lambda place: places[place],
+        help="On Ray each run is a job of its own, on a disk that the cluster shares. Times are measured here.",
+    )
+    return chosen or _HERE
+
+
+def _start(plan: Plan, turn: int, sweep: str) -> None:
+    """sweep: what to call it on Ray; "" for this machine."""
+    if st.session_state.get(_TURN) != turn:
+        return  # a second click on a button that has done its work
+    try:
+        if sweep:
+            name = start_on_ray(plan, sweep, data.library())
+            st.session_state[_TURN] = turn + 1
+            st.session_state[_SENT] = (
+                f"The sweep {name} is on its way to Ray; its runs stand on Runs as they begin."
+            )
+            return
+        started = start(plan, data.library())
+    except (ValueError, OSError) as error:
+        st.session_state[_ERROR] = sentence(error)
+        return
+    st.session_state[_TURN] = turn + 1
+    if meter := st.session_state.get("distill-meter"):
+        meter.close()
+    for run in (run for group in started for run in group):
+        live.mark_started(run.key)
+    first = [run.key for run in started[0]]
+    if plan.is_race:
+        state.update(run="", race=tuple(first))
+    else:
+        state.update(run=first[0], race=())
+
+
+@st.cache_resource(show_spinner=False)
+def _speeds() -> dict[str, Speed | str]:
+    """What was measured on this machine since the app started, for all sessions."""
+    return {}
+
+
+def _estimate(plan: Plan, was_waiting: bool) -> None:
+    configs = plan.configs
+    found = st.session_state["distill-meter"].ask(configs)
+    if found is not None and was_waiting:
+        st.rerun()
+    with st.container(key="distill-estimate"):
+        if isinstance(found, Speed):
+            finished = finished_runs(configs[0], _runs())
+            _time(plan, found.seconds(configs[0], finished))
+            pace = f"{numbers.number(found.images_per_second)} images/s{' through all students' if plan.is_race else ''}"
+            st.caption(
+                f"{pace}, measured here just now; start-up, evaluation and the map "
+                f"take {numbers.duration(found.beside(configs[0], finished))} of it"
+                f"{', as your finished runs did' if finished else ''}."
+            )
+            st.caption(f"On: {found.device}.")
+            return
+        if isinstance(found, str):
+            st.warning(sentence(ValueError(found)))
+            return
+        _first_guess(plan)
+        st.caption(
+            md(
+                ":material/progress_activity: Measuring the speed on this machine; "
+                "you can start before it is known."
+            )
+        )
+
+
+def _first_guess(plan: Plan) -> None:
+    runs = _runs()
+    rough = guess_seconds(plan.configs, runs)
+    if rough is None:
+        st.metric("Time it will take", "measuring …")
+        return
+    _time(plan, rough)
+    first: Guess | None = guess(plan.configs[0], runs)
+    assert first is not None
+    if plan.is_race:
+        st.caption(
+            "A first guess, as if they were trained one after the other; a race shares the teacher's work."
+        )
+    else:
+        st.caption(
+            f"A first guess: run {first.key} made {numbers.number(first.images_per_second)} images/s; start-up, evaluation "
+            f"and the map take {numbers.duration(first.beside)} of it."
+        )
+
+
+def _time(plan: Plan, seconds: float) -> None:
+    """The time of the whole plan, from that of one run or race."""
+    slots, groups = default_slots(), len(plan.groups)
+    st.metric("Time it will take", _spoken(queueing.plan_seconds(groups, seconds, slots)))
+    if groups > 1:
+        st.caption(queueing.several(groups, seconds, slots, race=plan.is_race))
+
+
+def _turn_of() -> None:
+    """When the plan's turn comes, where other work has the machine."""
+    wait = queueing.until_free(queue.entries())
+    if wait == 0:
+        return
+    when = "when there is a place" if wait is None else f"in {numbers.duration(wait)}"
+    st.caption(f"As many work here already as fit; this one waits for its turn and starts {when}.")
+
+
+def _runs() -> list[tuple[RunFolder, RunInfo]]:
+    return [(run, data.info(run)) for run in data.readable_runs()[0]]
+
+
+def _spoken(seconds: float) -> str:
+    words = numbers.duration(seconds)
+    return words[:1].upper() + words[1:]
+
+
+def _teacher_of(config: TrainConfig) -> RunInfo | None:
+    try:
+        return None if config.teacher is None else data.info(data.library().find(config.teacher))
+    except RunError:
+        return None

@@ -1,0 +1,104 @@
+"""What works and waits on this machine: open one, stop it, or take it out of the queue. Refreshes while there is any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app import data, state
+from app.distill import queue
+from app.distill.form_values import sentence
+from app.distill.queue import Entry
+from app.distill.speed import guess_seconds
+from app.pages.distill import live
+from app.plain import md, st
+from bickd_core.config import TrainConfig
+from bickd_core.launch import local
+from bickd_core.launch.slots import default_slots
+from bickd_core.runs.library import RunError
+from bickd_viz.text import numbers
+
+REFRESH_SECONDS = 2.0
+_SAID = "queue-said"
+
+
+def show(but: Sequence[str] = ()) -> None:
+    """The queue without the runs of these keys, which the page shows; nothing where nothing is left."""
+    if found := _without(entries(), but):
+        st.fragment(_list, run_every=REFRESH_SECONDS)(tuple(but), tuple(entry.keys for entry in found))
+
+
+def entries() -> list[Entry]:
+    """All that works and waits."""
+    return queue.entries([(run, data.info(run)) for run in data.readable_runs()[0]], _expected)
+
+
+def _without(found: list[Entry], but: Sequence[str]) -> list[Entry]:
+    return [entry for entry in found if not set(entry.keys) & set(but)]
+
+
+def _expected(configs: Sequence[TrainConfig]) -> float | None:
+    return _guessed(tuple(config.model_dump_json() for config in configs))
+
+
+@st.cache_data(ttl=60, max_entries=200, show_spinner=False)
+def _guessed(configs: tuple[str, ...]) -> float | None:
+    runs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+    return guess_seconds([TrainConfig.model_validate_json(config) for config in configs], runs)
+
+
+def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
+    every = entries()
+    found = _without(every, but)
+    if tuple(entry.keys for entry in found) != before:
+        st.rerun()
+    with st.container(border=True, key="distill-running"):
+        done = queue.all_done(every)
+        when = "" if done is None else f" · all done in {numbers.duration(done)}"
+        slots = default_slots()
+        st.markdown(
+            md("**{head}**{when}", head="Also on this machine" if but else "On this machine now", when=when),
+            help=f"{numbers.counted(slots, 'worker works', 'workers work')} at once here, as cores and memory allow; a race "
+            "is one. Those that wait follow in the order in which they were started. BICKD_SLOTS sets another number.",
+        )
+        for entry in found:
+            _entry(entry)
+        if problem := st.session_state.pop(_SAID, None):
+            st.error(problem)
+
+
+def _entry(entry: Entry) -> None:
+    first = entry.keys[0]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"queue-{first}"):
+        st.button(
+            entry.title,
+            key=f"distill-watch-{first}",
+            icon=live.current_phase(entry.runs[0][0]).icon,
+            on_click=_watch,
+            args=(entry.keys,),
+        )
+        st.caption(entry.words, width="content")
+        st.button(
+            "Stop" if entry.working else "Cancel",
+            key=f"queue-stop-{first}",
+            type="tertiary",
+            icon=":material/stop_circle:" if entry.working else ":material/cancel:",
+            help="It stays on Runs, stopped; Resume there goes on with it.",
+            disabled=all(run.stop_requested() for run, _ in entry.runs),
+            on_click=_stop,
+            args=(entry,),
+        )
+
+
+def _watch(keys: tuple[str, ...]) -> None:
+    if len(keys) == 1:
+        state.update(run=keys[0], race=())
+    else:
+        state.update(run="", race=keys[: state.MAX_RACE])
+
+
+def _stop(entry: Entry) -> None:
+    for run, _ in entry.runs:
+        try:
+            local.stop(run)
+        except (RunError, OSError) as error:
+            st.session_state[_SAID] = sentence(error)

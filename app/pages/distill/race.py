@@ -1,0 +1,233 @@
+"""A race as it goes: one bar, a line a student with its own stop, all of them on each chart; then their results."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+import pandas as pd
+
+from app import data, state
+from app.add_to_comparison import together
+from app.components import chart, notice, style
+from app.distill import races
+from app.distill.form_values import Phase, sentence
+from app.pages.distill import curves, live
+from app.plain import st
+from app.registry import open_page
+from bickd_core.data import dataset_title
+from bickd_core.launch import local
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.training.divergence import has_diverged
+from bickd_core.training.rates import rates_sentence
+from bickd_viz import ModelStyle
+from bickd_viz.charts import Line, metric_lines
+from bickd_viz.text import numbers
+from bickd_viz.theme import model_styles
+
+Racer = tuple[RunFolder, RunInfo]
+_CHARTS = (
+    ("validation_accuracy", "accuracy on validation", "percent", 280),
+    ("validation_agreement", "agreement with the teacher on validation", "percent", 220),
+    (
+        "validation_overlap",
+        f"class overlap at T = {curves.TEMPERATURE:g}, not corrected for the number of images",
+        "number",
+        220,
+    ),
+)
+
+
+def show(racers: list[Racer], more: Callable[[], None]) -> None:
+    """The race's page; the fragment refreshes while something may change. more: draws further buttons."""
+    phases = [live.current_phase(run) for run, _ in racers]
+    about = racers[0][1]
+    st.title(races.heading([info for _, info in racers], phases, dataset_title(about.dataset)))
+    st.caption(_facts(about))
+    busy = any(phase.live for phase in phases)
+    st.fragment(_panel, run_every=live.REFRESH_SECONDS if busy else None)(racers, busy, more)
+
+
+def _facts(about: RunInfo) -> str:
+    config = about.config
+    parts = [] if about.teacher is None else [f"teacher {about.teacher.key}"]
+    if config is not None:
+        parts += [numbers.counted(config.epochs, "epoch"), f"seed {config.seeds.weights}"]
+    parts.append("one worker: the same batches, each seen by the teacher once")
+    return html.escape(" · ".join(parts))
+
+
+def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> None:
+    try:
+        statuses = [run.status() for run, _ in racers]
+        phases = [live.current_phase(run) for run, _ in racers]
+    except RunError as error:
+        st.error(sentence(error))
+        return
+    looks = _looks(racers)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="race-buttons"):
+        _buttons(racers, phases)
+        more()
+    if was_busy:
+        most = max(info.config.epochs for _, info in racers if info.config is not None)
+        at = races.standing(statuses, most)
+        st.progress(at.fraction, text=at.words or "waiting for its turn, or loading …")
+    with st.container(border=True, key="race-students"):
+        for (run, info), phase in zip(racers, phases, strict=True):
+            _student(run, info, phase, looks[run.key])
+    if any(phase.live for phase in phases) != was_busy:
+        st.rerun()  # behind the buttons: a click that comes with the end would be lost before them
+    _charts(racers, looks, was_busy)
+    if not was_busy:
+        _results(racers, looks)
+
+
+def _looks(racers: list[Racer]) -> dict[str, ModelStyle]:
+    """One colour a student, the one that it has in the comparison."""
+    names = races.names({run.key: info for run, info in racers})
+    kinds = [(names[run.key], info.objective) for run, info in racers]
+    return {run.key: look for (run, _), look in zip(racers, model_styles(kinds, style.theme()), strict=True)}
+
+
+# -- what can be done ----------------------------------------------------------------------------------
+def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
+    working = [run for (run, _), phase in zip(racers, phases, strict=True) if phase.name in live.STOPPABLE]
+    halted = [run for (run, _), phase in zip(racers, phases, strict=True) if _may_resume(run, phase)]
+    done = [key for key in (run.key for run, _ in racers) if _comparable(key, racers, phases)]
+    if len(working) > 1 and st.button("Stop all", key="race-stop", icon=":material/stop_circle:"):
+        _each(working, local.stop)
+    if len(halted) > 1 and st.button(
+        "Resume all",
+        key="race-resume",
+        icon=":material/play_arrow:",
+        help="They go on in one worker: those behind catch up, then all share their batches again.",
+    ):
+        _resume(halted)
+    if done and not any(phase.live for phase in phases):
+        many = len(done) > state.MAX_STUDENTS
+        words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Open in the comparison"
+        told = (
+            f"A comparison holds up to {state.MAX_STUDENTS} students; these are the first." if many else None
+        )
+        if st.button(words, key="race-open", icon=":material/insights:", type="primary", help=told):
+            _compare(done)
+
+
+def _may_resume(run: RunFolder, phase: Phase) -> bool:
+    return phase.name in live.HALTED and not has_diverged(run.status())
+
+
+def _comparable(key: str, racers: list[Racer], phases: list[Phase]) -> bool:
+    at = next(i for i, (run, _) in enumerate(racers) if run.key == key)
+    return phases[at].name == "finished" and racers[at][0].has_predictions("test")
+
+
+def _resume(runs: list[RunFolder]) -> None:
+    try:
+        local.resume(runs[0], data.library(), *runs[1:])
+    except (ValueError, OSError) as error:
+        st.error(sentence(error))
+        return
+    for run in runs:
+        live.mark_started(run.key)
+    st.rerun()
+
+
+def _each(runs: list[RunFolder], action: Callable[[RunFolder], None]) -> None:
+    problems = []
+    for run in runs:
+        try:
+            action(run)
+        except (RunError, OSError) as error:
+            problems.append(sentence(error))
+    if problems:
+        st.error(" ".join(problems))
+        return
+    st.rerun()
+
+
+def _compare(keys: list[str]) -> None:
+    infos = {run.key: data.info(run) for run in data.with_predictions("test")}
+    before = state.current()
+    after = state.update(**vars(together(before, keys, infos)))
+    notice.leave(before, after, after.student)
+    open_page("overview")
+
+
+def _student(run: RunFolder, about: RunInfo, phase: Phase, look: ModelStyle) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"race-row-{run.key}"):
+        st.html(
+            f'<span class="bk-dot" style="background:{look.colour}"></span>'
+            f'<span class="bk-name">{html.escape(look.name)}</span>',
+            width="content",
+        )
+        st.badge(phase.word, icon=phase.icon, color=phase.colour, width="content")
+        st.button(
+            "Open", key=f"race-focus-{run.key}", type="tertiary", icon=":material/open_in_full:",
+            on_click=_focus, args=(run.key,),
+        )  # fmt: skip
+        if phase.name in live.STOPPABLE and st.button(
+            "Stop", key=f"race-stop-{run.key}", type="tertiary", icon=":material/stop_circle:"
+        ):
+            _each([run], local.stop)
+        if _may_resume(run, phase) and st.button(
+            "Resume", key=f"race-resume-{run.key}", type="tertiary", icon=":material/play_arrow:"
+        ):
+            _resume([run])
+    if phase.name == "failed":
+        st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
+
+
+def _focus(key: str) -> None:
+    state.update(run=key)
+
+
+# -- charts and results --------------------------------------------------------------------------------
+def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> None:
+    records = {run.key: run.metrics() for run, _ in racers}
+    longest = max(len(lines) for lines in records.values())
+    if not longest:
+        if busy:
+            st.caption("The charts begin when the first epoch is done.")
+        return
+    reference = curves.reference(racers[0][1])
+    levels = {} if reference is None else {
+        "validation_accuracy": reference.accuracy, "validation_overlap": reference.overlap,
+    }  # fmt: skip
+    places = [st.container(), *st.columns(2)]
+    for place, (field, title, fmt, height) in zip(places, _CHARTS, strict=True):
+        lines = [
+            Line(
+                looks[key],
+                [record["epoch"] + 1 for record in its],
+                [record.get(field, float("nan")) for record in its],
+            )
+            for key, its in records.items()
+            if its
+        ]
+        figure = metric_lines(lines, title, fmt, style.theme(), height=height, reference=levels.get(field))
+        figure.update_xaxes(tick0=1, dtick=max(1, -(-longest // 8)), nticks=None)
+        with place:
+            chart.show(figure, f"race-{field}")
+
+
+def _results(racers: list[Racer], looks: dict[str, ModelStyle]) -> None:
+    rows = [races.result_row(looks[run.key].name, run.metrics(), run.status()) for run, _ in racers]
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="race-results",
+        column_config={
+            "Accuracy": percent,
+            "Agreement": percent,
+            "Overlap": st.column_config.NumberColumn(format="%.3f"),
+            "Minutes": st.column_config.NumberColumn(format="%.1f", help="Time from its start to its end"),
+        },
+    )
+    configs = {looks[run.key].name: info.config for run, info in racers if info.config is not None}
+    st.caption(rates_sentence(configs))
+    st.caption(
+        "On validation, after the last epoch. Which of these differences are more than chance, the comparison says: "
+        "there they are paired, on the same test images."
+    )

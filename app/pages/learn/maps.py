@@ -1,0 +1,97 @@
+"""Lesson 5: the same data under five seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app import data, state
+from app.components import scatter, style
+from app.data import lessons as facts
+from app.pages.learn.lesson import Lesson, finding
+from app.plain import st
+from bickd_core.runs.library import RunError
+from bickd_viz import ModelStyle
+from bickd_viz.colouring import by_class, highlighted
+from bickd_viz.text import lessons
+
+STARTS = {"random": "at random", "pca": "from the PCA"}
+
+
+def show(of: data.Comparison, height: int) -> None:
+    _maps(height)
+
+
+@st.fragment
+def _maps(height: int) -> None:
+    stored = facts.seed_maps()
+    try:
+        source = facts.samples_of(stored)
+    except RunError as error:
+        st.info(f"The maps belong to the bundled runs, which are not here: {error}")
+        return
+    starts, neighbours = stored.meta["starts"], stored.meta["neighbours"]
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        count = st.select_slider("n_neighbors", neighbours, value=15, key="learn-neighbours")
+        start = st.segmented_control(
+            "Points begin", starts, default="random", key="learn-start", format_func=lambda s: STARTS[s]
+        ) or "random"  # fmt: skip
+        two = st.toggle("Only the two classes that wander most", key="learn-two")
+    where = starts.index(start), neighbours.index(count)
+    layouts = stored.coordinates[where]
+    a, b, distances = facts.wandering_pair(layouts, source.labels)
+    theme = style.theme()
+    inner = np.searchsorted(source.classes, source.labels)
+    names = [source.class_names[c] for c in source.classes]
+    pair = [int(np.searchsorted(source.classes, c)) for c in (a, b)]
+    same = [inner] * len(layouts)
+    panels = [
+        scatter.Panel(
+            key=f"seed {seed}",
+            style=ModelStyle(f"seed {seed}", theme.text),
+            note=f"{distance:.2f} apart",
+            coordinates=layout,
+        )
+        for seed, layout, distance in zip(stored.meta["seeds"], layouts, distances, strict=True)
+    ]
+    scatter.show(
+        panels,
+        source.ids,
+        key="learn-maps",
+        theme=theme,
+        colouring=highlighted(same, pair, names, theme) if two else by_class(same, names, theme),
+        class_names=names,
+        labels=inner,
+        height=height - (110 if state.current().present else 60),
+        narrowest=160,
+        label="Five maps of the same images; they differ in UMAP's seed alone",
+    )
+    first, second = source.class_names[a], source.class_names[b]
+    finding(
+        lessons.sentence_for_seeds(
+            n=len(source.ids),
+            displacement=float(stored.displacement[where]),
+            neighbours=count,
+            trust=stored.trustworthiness[where].tolist(),
+            pair=(first, second),
+            distances=distances.tolist(),
+        )
+    )
+    if not state.current().present:
+        st.caption(
+            f"UMAP {stored.meta['umap']} of the bundled caltech95 teacher's probabilities at T = {stored.meta['temperature']:g}: all "
+            f"{len(source.ids)} test images of the {len(names)} classes that have most. Above each map: how far {first} and "
+            f"{second} lie apart, in widths of the map. Point at an image to find it on all five."
+        )
+
+
+LESSON = Lesson(
+    title="Maps",
+    question="How much of a map is the data, and how much is the dice?",
+    show=show,
+    of_images=True,
+    asked="On the map of seed 0 two groups lie far apart. What may you conclude?",
+    answer="That their images are not each other's nearest neighbours, and no more. How far apart groups lie, which "
+    "group lies between, how large or round one is: these change with the seed and with n_neighbors. Measure distances in the full space: "
+    "every displacement and overlap in this app is measured there, never on a map. Starting from the PCA makes maps alike, "
+    "which makes them repeatable, not truer.",
+)

@@ -1,0 +1,145 @@
+"""Lesson 3: two columns and their angle; overlap and sharpness; what it costs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from app import data, state
+from app.components import bound, chart, frame, style
+from app.pages.learn import presenter
+from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
+from app.pages.learn.temperature import temperature_slider
+from app.plain import st
+from bickd_core.geometry import Interval
+from bickd_viz import tables
+from bickd_viz.charts import Curve, class_vectors, sharpness_curves, with_point
+from bickd_viz.text import lessons
+
+
+def show(of: data.Comparison, height: int) -> None:
+    if needs_a_student(of) or len(of.class_names) < 2:
+        return
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        T = temperature_slider("learn-sharpness")
+        matching = bound.matching("learn-matching", of.noun)
+        student = frame.choose_student(of, "learn-student")
+    lens = data.Lens(T, matching)
+    left, right = st.columns([4, 7], gap="medium")
+    with left:
+        _vectors(of, student, lens, height)
+    with right:
+        _paths(of, lens, height)
+    _finding(of, student, T)
+
+
+def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: int) -> None:
+    row, column = frame.focused_pair(of, student, lens.temperature)
+    cosine, at_teacher = (float(data.gram(of, m, lens).gram[row, column]) for m in (student, of.teacher))
+    style.card_title(
+        f"Gram cell {cosine:.2f}: the cosine of two columns",
+        f"{of.class_names[row]} and {of.class_names[column]} in {student.name}",
+    )
+    drawn = class_vectors(
+        cosine,
+        (of.class_names[row], of.class_names[column]),
+        colour=style.styles(of)[student.key].colour,
+        reference=("teacher", at_teacher),
+        theme=style.theme(),
+        height=presenter.room(height - (10 if state.current().present else 50)),
+    )
+    pair = f"{of.class_names[row]} and {of.class_names[column]}"
+    rows = [
+        (f"{pair} in {who}", round(value, 4))
+        for who, value in ((student.name, cosine), ("the teacher", at_teacher))
+    ]
+    take = chart.Take(
+        f"Two columns and their angle: {pair}", lambda: pd.DataFrame(rows, columns=["columns", "cosine"])
+    )
+    draw(drawn, "learn-vectors", take)
+
+
+def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
+    zoomed = lens.matching != "none"  # matched, the marks lie close together
+    style.card_title(
+        "Each model's way through all temperatures",
+        f"marks at {lens.words(of.noun)}{'; zoomed in to them' if zoomed else ''}",
+    )
+    looks, curves = style.styles(of), []
+    for model in of.models:
+        curve = data.sharpness(of, model)
+        now = data.overlap(of, model, lens)
+        at = (data.entropy_at(of, model, lens), now) if now is not None else None
+        note = [f"T = {t:g}" for t in curve.temperatures]
+        found = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
+        if lens.matching == "mean":  # per image no one temperature is its place on the line
+            found = with_point(found, at and at[0], data.gram(of, model, lens).overlap)
+        curves.append(found)
+    drawn = sharpness_curves(
+        curves,
+        x_title="mean entropy (nats): left is sharp, right is soft",
+        y_title="class overlap",
+        mark=data.entropy_at(of, of.teacher, lens),
+        mark_name="teacher's entropy",
+        zoomed=zoomed,
+        theme=style.theme(),
+        height=presenter.room(height - (10 if state.current().present else 50)),
+    )
+    take = chart.Take("Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats"))
+    draw(drawn, "learn-paths", take)
+
+
+def _finding(of: data.Comparison, student: data.Model, T: float) -> None:
+    other = frame.baseline(of, student) or of.teacher
+    now = [data.overlap(of, m, data.Lens(T)) for m in (student, other)]
+    if now[0] is None or now[1] is None:
+        return
+    matched, left = [], None
+    for lens, called in (
+        (data.Lens(T, "mean"), "at matched mean entropy"),
+        (data.Lens(T, "image"), f"matched per {of.noun}"),
+    ):
+        even = [data.overlap(of, m, lens) for m in (student, other)]
+        left = data.overlap_difference(of, student, other, T, matching=lens.matching)
+        both = (
+            (even[0], even[1]) if left is not None and even[0] is not None and even[1] is not None else None
+        )
+        matched.append((called, both, left))
+    said = lessons.sentence_for_matching(
+        student.name,
+        other.called,
+        (now[0], now[1]),
+        matched,
+        temperature=T,
+        n=of.n,
+        split=of.split,
+        noun=of.noun,
+    )
+    finding(said)
+    if not state.current().present:
+        st.caption(_cost(of, student, other, T, left))
+
+
+def _cost(
+    of: data.Comparison, student: data.Model, other: data.Model, T: float, left: Interval | None
+) -> str:
+    gap = data.accuracy_difference(of, student, other)
+    ours, theirs = data.summary(of, student, T), data.summary(of, other, T)
+    kl = (ours.kl.estimate, theirs.kl.estimate) if ours.kl and theirs.kl else None
+    error = None
+    if ours.calibration_error and theirs.calibration_error:
+        error = (ours.calibration_error.estimate, theirs.calibration_error.estimate)
+    ends = None if gap is None or gap.low is None or gap.high is None else (gap.estimate, gap.low, gap.high)
+    return lessons.sentence_for_cost(student.name, other.called, ends, kl, error, left, of.noun)
+
+
+LESSON = Lesson(
+    title="Orthogonality",
+    question="When are two classes kept apart, and when is a model only surer of itself?",
+    show=show,
+    asked="Can a model's classes be made orthogonal without training it at all?",
+    answer="Yes: divide its logits by a smaller T. Every mark slides left and down along its own curve, and nothing was "
+    "learnt. So compare two models at one entropy. Matched to the teacher's mean entropy, the marks stand above one place of the "
+    "horizontal axis, but models may still spread that entropy over the images in different ways; matched per image they cannot, "
+    "and a gap that is left is about which classes share the probability. And low overlap is not good in itself: a model that shares no probability between "
+    "crab and lobster no longer says that they look alike, which is what a student learns from.",
+)

@@ -1,0 +1,162 @@
+"""Lesson 1: one image's probabilities, and what a temperature does to them."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from app import data, state
+from app.components import chart, style
+from app.data import lessons as facts
+from app.pages.learn import presenter
+from app.pages.learn.lesson import Lesson, draw, finding
+from app.plain import st
+from bickd_viz import ModelStyle, tables
+from bickd_viz.charts import Curve, sharpness_curves, soft_targets
+from bickd_viz.text import lessons
+
+
+def temperature_slider(key: str) -> float:
+    """The view's temperature, which the sidebar shows too."""
+    T = state.current().temperature
+    st.session_state[key] = T
+
+    def chosen() -> None:
+        state.update(temperature=st.session_state[key])
+
+    st.select_slider(
+        "Temperature T",
+        list(state.TEMPERATURES),
+        key=key,
+        format_func=lambda t: f"{t:g}",
+        on_change=chosen,
+    )
+    return T
+
+
+def show(of: data.Comparison, height: int) -> None:
+    positions = facts.images_by_entropy(of)
+    names, labels = of.class_names, of.labels
+    said = of.teacher.predictions.predicted
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        T = temperature_slider("learn-temperature")
+        place = (
+            st.segmented_control(
+                f"{of.noun.capitalize()}, from sure to unsure",
+                range(len(positions)),
+                default=_first_right(of, positions),
+                key="learn-image",
+                format_func=lambda k: names[(said if labels is None else labels)[positions[k]]],
+            )
+            or 0
+        )
+    at = int(positions[place])
+    st.caption(
+        f"Overlap: mean cosine of two classes' probabilities over the {of.nouns}; "
+        f"0: no {of.noun} gives both any, 1: alike everywhere."
+    )
+    picture, bars, curves = st.columns([2, 5, 5], gap="medium")
+    with picture:
+        _picture(of, at)
+    p = data.probabilities(of, of.teacher, T)[at]
+    truth = None if labels is None else int(labels[at])
+    colour = style.styles(of)[of.students[-1].key].colour if of.students else style.theme().accent
+    with bars:
+        drawn = soft_targets(
+            p,
+            names,
+            truth=truth,
+            colour=style.theme().accent,
+            theme=style.theme(),
+            height=presenter.room(height),
+        )
+        look = style.styles(of)[of.teacher.key]
+        who = f"the teacher on sample {of.teacher.predictions.ids[at]} at T = {T:g}"
+        take = chart.Take(f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names))
+        draw(drawn, "learn-bars", take)
+    with curves:
+        lines = _curves(of, at, T, colour)
+        drawn = sharpness_curves(
+            lines,
+            x_title="temperature T",
+            y_title="entropy (share of log C) and overlap",
+            mark=T,
+            log_x=True,
+            theme=style.theme(),
+            height=presenter.room(height),
+        )
+        take = chart.Take(
+            f"Entropy and overlap by temperature, {who}",
+            lambda: tables.curves_table(lines, "temperature", "value"),
+        )
+        draw(drawn, "learn-curves", take)
+    first = int(said[at])
+    finding(
+        lessons.sentence_for_temperature(
+            truth="" if truth is None else names[truth],
+            first=names[first],
+            probability=float(p[first]),
+            entropy=facts.sample_entropy(of, of.teacher, at, T),
+            overlap=data.overlap(of, of.teacher, data.Lens(T)),
+            temperature=T,
+            n=of.n,
+            split=of.split,
+            noun=of.noun,
+        )
+    )
+
+
+def _first_right(of: data.Comparison, positions: np.ndarray) -> int:
+    """The place of the image to begin with: of those that the teacher gets right, the one nearest the middle."""
+    middle = (len(positions) - 1) / 2
+    places = sorted(range(len(positions)), key=lambda k: (abs(k - middle), k))
+    if of.labels is None:
+        return places[0]
+    right = of.teacher.predictions.predicted[positions] == of.labels[positions]
+    return next((k for k in places if right[k]), places[0])
+
+
+def _curves(of: data.Comparison, at: int, T: float, colour: str) -> list[Curve]:
+    curve = data.sharpness(of, of.teacher)
+    theme = style.theme()
+    share = np.array([facts.sample_entropy(of, of.teacher, at, float(t)) for t in curve.temperatures])
+    note = [f"T = {t:g}" for t in curve.temperatures]
+    overlap = data.overlap(of, of.teacher, data.Lens(T))
+    return [
+        Curve(
+            ModelStyle("entropy", theme.accent),
+            curve.temperatures,
+            share,
+            note,
+            (T, facts.sample_entropy(of, of.teacher, at, T)),
+        ),
+        Curve(
+            ModelStyle("overlap", colour, "diamond"),
+            curve.temperatures,
+            curve.overlap,
+            note,
+            None if overlap is None else (T, overlap),
+        ),
+    ]
+
+
+def _picture(of: data.Comparison, at: int) -> None:
+    uri = data.thumbnails(of).data_uri(of.teacher.predictions.ids[at].item())
+    name = "" if of.labels is None else of.class_names[of.labels[at]]
+    if uri:
+        st.html(
+            f'<figure class="bk-learn-picture"><img src="{uri}" alt="{escape(name)}">'
+            f"<figcaption>{escape(name)}</figcaption></figure>"
+        )
+
+
+LESSON = Lesson(
+    title="Temperature",
+    question="What does a teacher know beyond the right answer?",
+    show=show,
+    asked="As T grows without end, what do all the bars become, and what becomes of the overlap?",
+    answer="Every class gets the same share, 1/C, for every image. All columns of the probability matrix are then "
+    "alike, so every cosine is 1: the overlap goes to 1 though the model has not changed. As T falls to 0 each image "
+    "keeps one class only, and overlap falls to 0. So an overlap without its temperature says nothing.",
+)

@@ -1,0 +1,125 @@
+"""Lesson 4: the gradients of KD, DIST and BicKD on one real batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app import data, state
+from app.components import chart, style
+from app.data import lessons as facts
+from app.pages.learn import presenter
+from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
+from app.plain import st
+from bickd_viz.charts import pull_matrix
+from bickd_viz.text import lessons, numbers
+
+PARTS = {"bickd": "all of it", "sample": "rows only", "class": "columns only"}
+
+
+def show(of: data.Comparison, height: int) -> None:
+    if needs_a_student(of):
+        return
+    _batch(of, height)
+
+
+@st.fragment
+def _batch(of: data.Comparison, height: int) -> None:
+    chosen = facts.start_student(of, state.current().student)
+    models = {model.key: model.name for model in of.students}
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        key = (
+            st.segmented_control(
+                "Logits of", list(models), default=chosen.key, key="learn-logits", format_func=lambda k: models.get(k, k)
+            )
+            or chosen.key
+        )  # fmt: skip
+        number = st.number_input("Batch", 1, facts.batch_count(of), key="learn-batch", width=130)
+        part = (
+            st.segmented_control(
+                "Of BicKD", list(PARTS), default="bickd", key="learn-part", format_func=lambda k: PARTS[k]
+            )
+            or "bickd"
+        )
+        present = state.current().present
+        shown = facts.PRESENTED_SHOWN if present else facts.SHOWN
+        found = facts.batch_pulls(of, of.model(key), int(number) - 1, shown)
+        if not present:
+            _how_to_read(of, found)
+    tiles = {
+        "kd": "KD: the teacher's probabilities",
+        "dist": "DIST: correlation of rows and columns",
+        part: "BicKD: KL and two contrasts" if part == "bickd" else f"BicKD, {PARTS[part]}",
+    }
+    for place, (name, title) in zip(st.columns(3, gap="small"), tiles.items(), strict=True):
+        with place:
+            pull = found.pulls[name]
+            size = float(np.linalg.norm(pull.gradient))
+            style.card_title(
+                title, f"loss {numbers.number(pull.value)}, gradient {numbers.number(size)} long"
+            )
+            drawn = _matrix(of, found, pull.gradient, presenter.room(height - (52 if present else 40)))
+            take = chart.Take(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
+            draw(drawn, f"learn-pull-{name}", take)
+    said = lessons.sentence_for_pulls(
+        found.same_way,
+        found.on_differing,
+        float(found.differs.mean()),
+        n=len(found.positions),
+        split=of.split,
+        noun=of.noun,
+    )
+    finding(said)
+
+
+def _how_to_read(of: data.Comparison, found: facts.BatchPulls) -> None:
+    with st.popover("How to read this", icon=":material/help:", key="learn-how"):
+        st.markdown(
+            f"The pull is minus the gradient on the student's logits; a dot is the true "
+            f"class. What rises in one cell falls in all others of its row together. Shown are {len(found.rows)} of the "
+            f"batch's {len(found.positions)} {of.nouns} and {len(found.columns)} of {len(of.class_names)} classes, those with most pull, each loss in "
+            "shades of its own strongest cell. Presets' weights; the cross-entropy with the labels, which all three add, is left out."
+        )
+
+
+def _matrix(of: data.Comparison, found: facts.BatchPulls, gradient: np.ndarray, height: int):
+    at = found.positions[found.rows]
+    truth = None if of.labels is None else of.labels[at]
+    names = [
+        of.class_names[truth[k]] if truth is not None else f"sample {of.teacher.predictions.ids[p]}"
+        for k, p in enumerate(at)
+    ]
+    place = {int(c): k for k, c in enumerate(found.columns)}
+    shown = -gradient[np.ix_(found.rows, found.columns)]
+    return pull_matrix(
+        shown,
+        names,
+        [of.class_names[c] for c in found.columns],
+        largest=float(np.abs(shown).max()) or 1.0,
+        truths=[] if truth is None else [place.get(int(c)) for c in truth],
+        theme=style.theme(),
+        height=height,
+        letters=8 if state.current().present else 16,
+    )
+
+
+def _table(drawn: go.Figure) -> pd.DataFrame:
+    """The cells shown, a row an image."""
+    rows, columns = (list(axis.ticktext) for axis in (drawn.layout.yaxis, drawn.layout.xaxis))
+    return pd.DataFrame(
+        drawn.data[0].z, index=pd.Index(rows, name="true class"), columns=columns
+    ).reset_index()
+
+
+LESSON = Lesson(
+    title="Three losses",
+    question="On the same batch, what do KD, DIST and BicKD pull on?",
+    show=show,
+    asked="Add 5 to all of a student's logits of one image. Which of the three losses change?",
+    answer="None: all three see the logits through a softmax, which takes a common shift out, so every row of each matrix sums to 0. "
+    "Multiply the logits by 2 instead and all three change: relative to its own length KD's pull most and DIST's least, since a "
+    "correlation asks for the teacher's pattern and not for its figures. "
+    "They also differ in what a cell depends on. In KD it is that image alone. In DIST the columns, and in BicKD both contrasts, rows "
+    "too, depend on which other images share the batch.",
+)

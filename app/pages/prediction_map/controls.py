@@ -1,0 +1,117 @@
+"""The controls of the prediction map: layout, colours, and the classes that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app import data
+from app.components import bound, frame
+from app.components.fields import Fields
+from app.plain import st
+from bickd_viz import colouring
+from bickd_viz.text import maps
+
+COLOURS = {
+    "highlight": "some classes",
+    "true": "true class",
+    "predicted": "predicted class",
+    "disagreement": "disagreement",
+    "displacement": "displacement",
+}
+METHODS = ("umap", "transform", "aligned", "pca", "simplex")
+LEAST_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the controls say.
+
+    Attributes:
+        classes: class positions in colour, or those of the triangle.
+        least: share of probability on the three classes from which a sample is shown.
+    """
+
+    method: str
+    colour: str
+    classes: tuple[int, ...]
+    least: float = 0.0
+
+
+def ask(of: data.Comparison, student: data.Model, T: float) -> Asked:
+    """Draw the controls and read them."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        methods = [m for m in METHODS if m != "simplex" or len(of.class_names) >= 3]
+        if not of.students:
+            methods = [m for m in methods if m not in ("transform", "aligned")]
+        method = bound.one_of(
+            "layout", "Layout", methods, "map-method", names=maps.METHODS, otherwise="umap", as_pills=True
+        )
+        few = len(of.class_names) <= colouring.MAX_COLOURED
+        choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
+        if of.labels is None and "true" in choices:
+            choices.remove("true")
+        if not of.students:
+            choices = [c for c in choices if c not in ("disagreement", "displacement")]
+        default = "true" if "true" in choices else "highlight"
+        colour = bound.one_of(
+            "colour", "Colour by", choices, "map-colour", names=COLOURS, otherwise=default, as_pills=True
+        )
+    if method == "simplex":
+        return _choose_three(of, student, T, colour)
+    classes = _choose_classes(of, student, T) if colour == "highlight" else ()
+    return Asked(method, colour, classes)
+
+
+def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple[int, ...]:
+    """Up to six classes in colour; the focused pair at first."""
+    names = of.class_names
+    fields = Fields("map")
+    focus = [names[c] for c in dict.fromkeys(frame.focused_pair(of, student, T))]
+    chosen = st.multiselect(
+        "Classes in colour",
+        sorted(names),
+        default=_following(fields, "classes", focus, names),
+        key=fields.key("classes"),
+        max_selections=colouring.MAX_HIGHLIGHTED,
+        placeholder="Choose up to six classes",
+    )
+    fields.keep("classes", chosen)
+    return tuple(names.index(name) for name in chosen)
+
+
+def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: str) -> Asked:
+    """The triangle's corners; at first the focused pair and the class that takes most of what is left of theirs."""
+    names = of.class_names
+    pair = tuple(dict.fromkeys(frame.focused_pair(of, student, T)))
+    fields = Fields("map")
+    begin = _following(fields, "three", [names[c] for c in data.third_class(of, pair, T)], names)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Classes at the corners",
+            sorted(names),
+            default=begin,
+            key=fields.key("three"),
+            max_selections=3,
+            placeholder="Choose three",
+        )
+        least = st.select_slider(
+            "Least share on the three",
+            LEAST_SHARES,
+            value=fields.start("least", 0.05, LEAST_SHARES),
+            format_func=lambda share: f"{share:.0%}",
+            key=fields.key("least"),
+            width=240,
+            help="A sample that gives the three classes less than this is not shown: its place among them says little.",
+        )
+    fields.keep("three", chosen)
+    fields.keep("least", least)
+    return Asked("simplex", colour, tuple(names.index(name) for name in chosen), least)
+
+
+def _following(fields: Fields, name: str, focus: list[str], names: Sequence[str]) -> list[str]:
+    """Where a choice of classes starts: at the focus, and there again when another page moves it."""
+    moved = fields.get(f"{name}-focus") != focus
+    if moved or not set(fields.start(name, focus)) <= set(names):
+        fields.set(**{name: focus, f"{name}-focus": focus})
+    return fields.start(name, focus)

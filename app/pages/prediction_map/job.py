@@ -1,0 +1,69 @@
+"""Maps that are not there yet: made by a process, watched, stopped and asked for again from the page."""
+
+from __future__ import annotations
+
+import time
+
+from app import data
+from app.plain import st
+from bickd_core.maps.make import expected_seconds
+from bickd_viz.text import maps, numbers
+
+
+def offer(of: data.Comparison, method: str, missing: list[data.Model]) -> None:
+    """In place of maps that have not been made: why there is nothing, and the way to them."""
+    lacking = [model.name for model, n in zip(of.models, of.n_each, strict=True) if n < of.n_each[0]]
+    if of.n < of.n_each[0]:
+        who = ", ".join(lacking) or "the comparison"
+        st.info(
+            f"A map from the teacher's coordinates needs all of its {numbers.count(of.n_each[0])} samples, and {who} lacks "
+            "some. Take it out of the comparison, or look at three classes, which need no map."
+        )
+        return
+    now = data.map_job(of, method)
+    if now is not None and now.state == "running":
+        _watch(of, method)
+        return
+    names = ", ".join(model.name for model in missing)
+    took = numbers.duration(expected_seconds(method, of.n, len(of.models)))
+    if now is not None and now.state == "failed":
+        st.error(f"The maps could not be made: {now.error}")
+    elif now is not None and now.state == "stopped":
+        st.info("Stopped. Maps that were finished are kept; nothing half made is.")
+    st.info(
+        f"The map of {names} on {of.split} by {maps.METHODS[method]} has not been made yet. A process of its own makes it, in "
+        f"{took} here; the app stays usable meanwhile."
+    )
+    st.button("Make the maps", type="primary", key="map-make", on_click=data.start_maps, args=(of, method))
+
+
+def measure(of: data.Comparison, method: str) -> None:
+    """Under maps of which it is not known how another seed would move them."""
+    now = data.map_job(of, method)
+    if now is not None and now.state == "running":
+        _watch(of, method)
+        return
+    if now is not None and now.state == "failed":
+        st.error(f"It could not be measured: {now.error}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("How far another seed would move these maps has not been measured here.", width="content")
+        st.button("Measure it", key="map-measure", on_click=data.start_maps, args=(of, method))
+
+
+@st.fragment(run_every=0.7)
+def _watch(of: data.Comparison, method: str) -> None:
+    """Progress of a running job; the page is drawn again when it ends, or when its maps are there."""
+    now = data.map_job(of, method)
+    ready = all(data.map_view(of, model, method) is not None for model in of.models)
+    seen = st.session_state.setdefault(f"map-ready-{method}", ready)
+    if now is None or now.state != "running" or ready != seen:
+        del st.session_state[f"map-ready-{method}"]
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", key="map-progress"):
+        spent = int(time.time() - now.started)
+        share = now.done / now.steps if now.steps else 0.0
+        step = f"step {now.done + 1} of {now.steps}, " if now.steps else ""
+        st.progress(share, f"{now.words[:1].upper()}{now.words[1:]}: {step}{spent} s so far")
+        if st.button("Stop", key="map-stop", icon=":material/stop:"):
+            data.stop_maps(of, method)
+            st.rerun()

@@ -1,0 +1,247 @@
+"""Prediction map: teacher and students in one frame, with what the map can and cannot tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from app import data, page_export, selection, state
+from app.components import frame, maps, picture_feed, scatter, selection_bar, style, thumbs
+from app.pages.prediction_map import controls, job
+from app.plain import st
+from bickd_core.geometry import CORNERS, Layout
+from bickd_core.maps.make import unmeasured
+from bickd_viz import colouring
+from bickd_viz.text import class_geometry as words
+from bickd_viz.text import maps as map_text
+from bickd_viz.text import numbers
+
+MOST_IMAGES = 24
+
+
+def show() -> None:
+    of = frame.load_comparison()
+    T = state.current().temperature
+    student = frame.focused(of)
+    _title(of, student, T)
+    if of.students:
+        student = frame.choose_student(of, "map-student")
+    _linked(of, student, T)
+
+
+@st.fragment
+def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
+    """Controls, maps and images: a lasso redraws these and nothing else."""
+    asked = controls.ask(of, student, T)
+    if asked.method == "simplex":
+        _triangle(of, student, T, asked)
+    else:
+        _maps(of, student, T, asked)
+    picture_feed.put(of)
+    selection_bar.show(of)
+    state.show_in_url()
+
+
+def _title(of: data.Comparison, student: data.Model, T: float) -> None:
+    if not of.students:
+        page_export.title(f"The teacher's predictions on {numbers.count(of.n)} {of.split} {of.nouns}")
+        page_export.note(
+            f"Choose a student in the sidebar to see on which {of.nouns} it departs from the teacher."
+        )
+        return
+    differs = of.teacher.predictions.predicted != student.predictions.predicted
+    agreement = data.summary(of, student, T).agreement
+    page_export.title(
+        f"{student.name} names another class than the teacher on {numbers.count(int(differs.sum()))} of "
+        f"{numbers.count(of.n)} {of.nouns}"
+    )
+    where = ("where the top-1 class differs", "where it is the same")
+    means = zip(data.displacement_by_agreement(of, student, T), where, strict=True)
+    found = [f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean]
+    same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
+    page_export.note(
+        f"{same}Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full "
+        f"space, is {' and '.join(found)} on average. 95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}."
+    )
+
+
+# -- maps -------------------------------------------------------------------------------------------------
+def _maps(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
+    found = [data.map_view(of, model, asked.method) for model in of.models]
+    missing = [model for model, view in zip(of.models, found, strict=True) if view is None]
+    if missing:
+        job.offer(of, asked.method, missing)
+        return
+    views = [view for view in found if view is not None]
+    _draw(of, T, asked, [view.coordinates for view in views])
+    st.caption(f"{map_text.how_made(asked.method, bool(of.students))} {data.image_credit(of)}")
+    _quality(of, asked.method, views)
+    moved = _mean_move([view.coordinates for view in views])
+    _limits(asked.method, moved)
+    _images(of, student, T, asked)
+
+
+def _draw(
+    of: data.Comparison,
+    T: float,
+    asked: controls.Asked,
+    coordinates: list[np.ndarray],
+    *,
+    limits: tuple[float, float, float, float] | None = None,
+    background: scatter.Background | None = None,
+) -> None:
+    scatter.show(
+        maps.panels(of, of.models, coordinates, T),
+        of.teacher.predictions.ids,
+        key="map-panels",
+        theme=style.theme(),
+        colouring=_colours(of, T, asked),
+        class_names=of.class_names,
+        labels=of.labels,
+        selected=maps.selected(of),
+        frame=limits,
+        background=background,
+        height=520,
+        pictures=picture_feed.name(of),
+        on_select=maps.on_select(of),
+        label=f"{map_text.METHODS[asked.method]} of {numbers.count(of.n)} samples in {len(of.models)} models",
+    )
+    _with_selection(of, asked)
+
+
+def _with_selection(of: data.Comparison, asked: controls.Asked) -> None:
+    """What the colours mean beside a selection."""
+    chosen = selection.selected(of)
+    if chosen is None or not len(chosen):
+        return
+    first = of.teacher.predictions.predicted[chosen.positions]
+    differing = [
+        (model.name, int((model.predictions.predicted[chosen.positions] != first).sum()))
+        for model in of.students
+    ]
+    st.caption(map_text.with_selection(asked.colour, len(chosen), differing))
+
+
+def _colours(of: data.Comparison, T: float, asked: controls.Asked) -> colouring.Colouring:
+    theme, said = style.theme(), [model.predictions.predicted for model in of.models]
+    true = said if of.labels is None else [of.labels] * len(said)
+    match asked.colour:
+        case "true":
+            return colouring.by_class(true, of.class_names, theme)
+        case "predicted":
+            return colouring.by_class(said, of.class_names, theme)
+        case "disagreement":
+            return colouring.by_disagreement(said, said[0], theme)
+        case "displacement":
+            moved = [data.displacement(of, model, T) for model in of.models]
+            top = max(0.1, np.ceil(10 * max(float(values.max()) for values in moved)) / 10)
+            moved[0] = np.full(of.n, np.nan)  # the teacher is where the others are measured from
+            return colouring.by_value(moved, f"displacement at T = {T:g}", float(top), theme)
+    return colouring.highlighted(true, asked.classes, of.class_names, theme)
+
+
+def _quality(of: data.Comparison, method: str, views: list[data.MapView]) -> None:
+    rows = []
+    for model, view in zip(of.models, views, strict=True):
+        layout = view.layout
+        rows.append(
+            {
+                "model": model.name,
+                "trustworthiness": _figure(layout.trustworthiness),
+                "continuity": _figure(layout.continuity),
+                "moved by the seed": _moved_by_seed(layout),
+                "duplicates": numbers.percent(layout.duplicate_fraction),
+                "seed": "none" if layout.seed is None else str(layout.seed),
+                "samples": f"{numbers.count(of.n)} of {numbers.count(layout.n)}",
+            }
+        )
+    st.subheader("How far to trust it")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="map-quality")
+    first = views[0].layout
+    st.caption(map_text.quality_note(first.displaced_beyond, first.quality_n, first.n))
+    if any(unmeasured(view.layout) for view in views):
+        job.measure(of, method)
+
+
+def _moved_by_seed(layout: Layout) -> str:
+    if layout.displaced_share is None:
+        return "no seed is drawn" if layout.seed is None else "not measured"
+    return f"{numbers.percent(layout.displaced_share)} ({numbers.counted(layout.reseeds, 'other seed')})"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _mean_move(coordinates: list[np.ndarray]) -> float | None:
+    """Mean distance of a sample from its place on the teacher's map, in widths of that map."""
+    first, *others = coordinates
+    width = float(np.ptp(first, axis=0).max())
+    if not others or not width:
+        return None
+    return float(np.mean([np.linalg.norm(xy - first, axis=1).mean() for xy in others])) / width
+
+
+def _limits(method: str, moved: float | None = None) -> None:
+    with st.expander("What this map cannot tell", icon=":material/help:"):
+        st.markdown(map_text.cannot_tell(method, moved))
+
+
+# -- three classes ----------------------------------------------------------------------------------------
+def _triangle(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
+    if len(asked.classes) != 3:
+        st.info("Choose three classes for the corners of the triangle.")
+        return
+    found = [data.simplex(of, model, T, asked.classes) for model in of.models]
+    shown = []
+    for view in found:
+        xy = view.coordinates.copy()
+        xy[view.mass < asked.least] = np.nan
+        shown.append(xy)
+    corners = [tuple(corner) for corner in CORNERS]
+    offsets = ((0.0, -0.06), (0.0, -0.06), (0.0, 0.06))
+    labels = [
+        (x + dx, y + dy, of.class_names[c])
+        for (x, y), (dx, dy), c in zip(corners, offsets, asked.classes, strict=True)
+    ]
+    background = scatter.Background(lines=[[*corners, corners[0]]], labels=labels)
+    _draw(of, T, asked, shown, limits=(-0.12, 1.12, -0.12, 0.99), background=background)
+    theirs = np.isin(of.labels, asked.classes) if of.labels is not None else np.zeros(of.n, dtype=bool)
+    st.caption(
+        f"{map_text.how_made('simplex')} Probabilities at T = {T:g}. "
+        + map_text.simplex_note(
+            [model.name for model in of.models],
+            [1 - float(view.mass.mean()) for view in found],
+            [1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan") for view in found],
+            asked.least,
+        )
+        + f" {data.image_credit(of)}"
+    )
+    _limits("simplex")
+    _images(of, student, T, asked)
+
+
+# -- images -----------------------------------------------------------------------------------------------
+def _images(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
+    """Images of the selection; without one, of the classes in colour, the most displaced first."""
+    chosen = selection.selected(of)
+    moved = data.displacement(of, student, T)
+    if chosen is not None and len(chosen):
+        candidates, lead = chosen.positions, f"The selection: {chosen.title}"
+    elif asked.classes and of.labels is not None:
+        candidates = np.flatnonzero(np.isin(of.labels, asked.classes))
+        lead = f"{of.nouns.capitalize()} of {', '.join(of.class_names[c] for c in asked.classes)}"
+    else:
+        candidates = np.arange(of.n)
+        lead = f"The most displaced {of.nouns}" if of.students else f"The first {of.nouns}"
+    st.subheader(lead)
+    positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
+    who = f"what the teacher says and what {student.name} says" if of.students else "what the teacher says"
+    said = (
+        f"{numbers.count(len(positions))} of {numbers.counted(len(candidates), of.noun)}"
+        f"{', the most displaced first' if of.students else ''}. Under each its true class, then {who}."
+    )
+    st.caption(said)
+    with st.container(key="map-images"):
+        report = thumbs.InReport("map-images", lead, said)
+        thumbs.show(of, positions, thumbs.who_says_what(of, student, positions), report=report)

@@ -1,0 +1,221 @@
+"""One run on Runs: what it is and reached, its card and settings, what can be done with it, and downloads."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from app import state
+from app.card_text import card_markdown
+from app.components import run_export_menu, run_figures
+from app.distill.form_values import sentence
+from app.pages.distill import curves, live
+from app.pages.runs import lineage
+from app.plain import md, st
+from app.registry import open_page
+from app.run_table import Figures, card_body, students_of
+from app.state import ViewState
+from bickd_core.data import made_square, tried_split
+from bickd_core.data.normalisation import TITLES, applied
+from bickd_core.importing.weights import HELD_OUT
+from bickd_core.reading import ReadError, opened, read_bytes
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_viz.text import numbers
+
+_SAID = "runs-said"
+
+
+def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo]], reached: Figures) -> None:
+    with st.container(border=True, key="runs-details"):
+        st.subheader(live.heading(about))
+        st.caption(live.facts(about))
+        try:
+            now = live.current_phase(run)
+        except RunError as error:
+            st.error(sentence(error))
+            _change(run, students_of(run.key, everyone))
+            return
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(now.word, icon=now.icon, color=now.colour)
+            live.buttons(run, about, now, "runs")
+            if not run.read_only and about.config is not None:
+                words = "Watch on Distill" if now.live else "Open on Distill"
+                if st.button(words, key="runs-distill", icon=":material/science:"):
+                    open_page("distill")
+            run_export_menu.show(run)
+            if not run.read_only and not now.live:
+                _change(run, students_of(run.key, everyone))
+        lineage.show(run, about, finished=now.name == "finished", prefix="runs")
+        if problem := st.session_state.pop(_SAID, None):
+            st.error(problem)
+        if run.read_only:
+            st.caption("A bundled run: it can be compared and downloaded, not changed.")
+        if now.name == "failed":
+            st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
+        for problem in reached.problems:
+            st.warning(problem, icon=":material/warning:")
+        run_figures.show(run, about, reached, "runs")
+        if about.source.kind == "predictions":
+            st.caption(
+                f"Predictions that were made elsewhere, imported from {about.source.file}. There are no weights, so "
+                "parameters and latency are not known."
+            )
+        if about.source.kind == "program":
+            st.caption(
+                md(
+                    "Its predictions were made by the program {file}, which is not kept. There are no weights, so it can be "
+                    "compared, and nothing can be trained by it.",
+                    file=str(about.source.file),
+                )
+            )
+        if about.source.kind in ("imported", "program"):
+            if about.source.part:
+                st.caption(md("Its weights are those under {part} in the file.", part=about.source.part))
+            st.caption(_inputs(about))
+            for note in about.source.notes:
+                st.warning(md("{note}", note=note), icon=":material/warning:")
+            for hint in about.source.hints:
+                st.caption(md(":material/lightbulb: {hint}", hint=hint))
+            if run.held_out_path.exists():
+                st.caption(md(":material/info: {words} The list is under Download.", words=HELD_OUT))
+        _tabs(run, about)
+
+
+def _inputs(about: RunInfo) -> str:
+    """What is known of an imported network's inputs."""
+    own = about.preprocessing
+    if own is None:
+        return (
+            f"Its inputs were normalised by {TITLES['data']}, and no other normalisation was tried. If its figures are "
+            "lower than you know them, load the file again: four are tried now."
+        )
+    tried = applied(own, about.source.tried, about.source.tried_on, tried_split(about.dataset))
+    return f"{tried} {own.sentence(made_square(about.dataset))}"
+
+
+def _tabs(run: RunFolder, about: RunInfo) -> None:
+    card = _read(run, "README.md")
+    names = [*(["Card"] if card else []), "Training", "Settings", "Download"]
+    tabs = dict(zip(names, st.tabs(names, key=f"runs-tabs-{run.key}"), strict=True))
+    if card:
+        with tabs["Card"]:
+            st.markdown(card_markdown(card_body(card)))
+    with tabs["Training"]:
+        if run.metrics():
+            curves.show(run, about, f"runs-{run.key}", small_map=False)
+        else:
+            st.caption(_untrained(about))
+    with tabs["Settings"]:
+        kept = about.model_dump(mode="json", exclude={"cost"}, exclude_none=True)
+        st.code(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), language="yaml")
+    with tabs["Download"]:
+        _downloads(run)
+
+
+def _untrained(about: RunInfo) -> str:
+    """Why there are no curves."""
+    if about.source.predictions_only:
+        return "Its predictions were imported: how the model was trained is not known."
+    if about.config is None:
+        return "Its weights were imported: how they were trained is not known."
+    return "No epoch is done yet."
+
+
+def _read(run: RunFolder, name: str) -> str:
+    try:
+        return read_bytes(run.path / name).decode("utf-8", errors="replace")
+    except (ReadError, FileNotFoundError):
+        return ""
+
+
+_FILES = (
+    ("predictions-test.npz", "Predictions on test", "predictions-test"),
+    ("predictions-validation.npz", "Predictions on validation", "predictions-validation"),
+    ("metrics.jsonl", "Metrics by epoch", "metrics"),
+    ("README.md", "Card", "card"),
+    ("held-out.csv", "Held-out images", "held-out"),
+)
+
+
+def _downloads(run: RunFolder) -> None:
+    stem = run.key.replace("/", "-")
+    there = [(run.path / name, label, key) for name, label, key in _FILES if run.holds(name)]
+    if not there:
+        st.caption("Nothing to download yet.")
+    if run.holds("model.safetensors"):
+        st.caption("Weights are under Export, with what is needed to use them.")
+    if links := run.links():
+        st.caption(
+            f"{', '.join(links[:5])}: links in a run folder are not followed, so what they point to is neither shown nor "
+            "downloaded."
+        )
+    with st.container(horizontal=True):
+        for path, label, key in there:
+            st.download_button(
+                f"{label} ({_size(path.stat().st_size)})",
+                data=partial(_content, path),
+                file_name=f"{stem}-{key}{path.suffix}",
+                key=f"runs-download-{key}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _content(path: Path) -> bytes:
+    """Asked when the button is pressed: a file that became a link in between is not followed."""
+    with opened(path) as file:
+        return file.read()
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MB" if count >= 2**20 else f"{max(1, round(count / 1024))} kB"
+
+
+# -- changing it -----------------------------------------------------------------------------------
+def _change(run: RunFolder, students: list[str]) -> None:
+    with st.popover("Rename", icon=":material/edit:", key="runs-rename-open"):
+        key = f"runs-new-name-{run.key}"
+        st.text_input("New name", value=run.key, key=key, max_chars=80)
+        st.button("Rename", key="runs-rename", type="primary", on_click=_rename, args=(run, key))
+    with st.popover("Delete", icon=":material/delete:", key="runs-delete-open"):
+        st.markdown(
+            md("Delete **{run}** with its weights and predictions? This cannot be undone.", run=run.key)
+        )
+        if students:
+            st.caption(
+                f"{numbers.counted(len(students), 'student')} of it will stand without a teacher: "
+                f"{', '.join(students[:4])}{' …' if len(students) > 4 else ''}."
+            )
+        st.button("Delete for good", key="runs-delete", type="primary", on_click=_delete, args=(run,))
+
+
+def _rename(run: RunFolder, widget: str) -> None:
+    name = st.session_state[widget].strip()
+    if name == run.key:
+        return
+    try:
+        run.rename(name)
+    except (RunError, OSError) as error:
+        st.session_state[_SAID] = sentence(error)
+        return
+    state.update(**vars(renamed(state.current(), run.key, name)))
+
+
+def _delete(run: RunFolder) -> None:
+    try:
+        run.delete()
+    except (RunError, OSError) as error:
+        st.session_state[_SAID] = sentence(error)
+        return
+    state.update(**vars(renamed(state.current(), run.key, "")))
+
+
+def renamed(view: ViewState, old: str, new: str) -> ViewState:
+    """The view after a run has another name, or none any more (""): no link to it is left."""
+    students = tuple(name for key in view.students if (name := new if key == old else key))
+    changed = {name: new for name in ("teacher", "student", "run") if getattr(view, name) == old}
+    if changed.get("teacher") == "":
+        students, changed["student"] = (), ""
+    return ViewState(**{**vars(view), **changed, "students": students})

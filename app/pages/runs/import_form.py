@@ -1,0 +1,386 @@
+"""Loading weights: the form, the check in a process of its own with its progress, and the outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from app import data, state
+from app.components import data_form, inputs_form
+from app.components.fields import Fields
+from app.distill.form_values import sentence, teachers_for
+from app.distill.model_choice import choices
+from app.imports import process
+from app.imports.inspect import Look, fitting_sets, look, unfit
+from app.pages.distill import live
+from app.plain import md, st
+from bickd_core.data import (
+    DATASETS,
+    DatasetInfo,
+    held_out,
+    held_out_table,
+    made_square,
+    short_name,
+    tried_split,
+)
+from bickd_core.data.normalisation import TITLES, Choice, applied
+from bickd_core.importing.weights import HELD_OUT, ImportRequest
+from bickd_core.models import Recognised
+from bickd_core.runs.library import RunError
+from bickd_viz.text import numbers
+
+_FOLDER = "runs-import-folder"
+_OUTCOME = "runs-import-outcome"
+_LOOK = "runs-import-look"
+_NAMED = "runs-import-named"
+_WANTED = "runs-load-wanted"
+_AGAIN = "runs-load-again"
+_NO_TEACHER = "none"
+
+
+def sweep() -> None:
+    """Remove what interrupted imports of earlier sessions left."""
+    library = data.library()
+    library.sweep_unfinished()
+    process.sweep(library, keep=_folder())
+
+
+def _folder() -> Path | None:
+    return st.session_state.get(_FOLDER)
+
+
+def open_next() -> None:
+    """Let the box be open when Runs is shown next, and until something was loaded."""
+    st.session_state[_WANTED] = True
+
+
+def show(first: bool) -> None:
+    """The form, or the progress of the check that is going on; above it what the last one came to."""
+    _outcome()
+    busy = _folder() is not None
+    expanded = first or busy or st.session_state.get(_WANTED, False)
+    with st.expander("Load weights", icon=":material/upload:", expanded=expanded, key="runs-load-open"):
+        if busy:
+            st.fragment(_progress, run_every=0.5)()
+        _form(busy)  # while it is checked, too: a form that goes loses its file
+
+
+def _outcome() -> None:
+    found: process.ImportState | None = st.session_state.get(_OUTCOME)
+    if found is None:
+        return
+    if found.error:
+        with st.container(border=True, key="runs-refused"):
+            st.error(sentence(ValueError(found.error)))
+            if found.better is not None:
+                st.button(
+                    f"Load it with {TITLES[found.better]}",
+                    key="runs-load-better",
+                    type="primary",
+                    on_click=_use,
+                    args=(found.better,),
+                )
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="runs-loaded"):
+        st.markdown(
+            md(
+                ":material/check_circle: **{run}** is checked, evaluated and among your runs.",
+                run=found.run,
+            )
+        )
+        _applied(found.run)
+        if st.button(
+            "Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"
+        ):
+            st.session_state.pop(_OUTCOME)
+            try:
+                run = data.library().find(found.run)
+                live.open_in_comparison(run, data.info(run))
+            except RunError as error:
+                st.error(sentence(error))
+
+
+def _applied(key: str) -> None:
+    """What normalisation the run's figures rest on."""
+    try:
+        about = data.info(data.library().find(key))
+    except RunError as error:
+        st.error(sentence(error))
+        return
+    if about.preprocessing is not None:
+        split = tried_split(about.dataset)
+        st.caption(applied(about.preprocessing, about.source.tried, about.source.tried_on, split))
+        st.caption(about.preprocessing.sentence(made_square(about.dataset)))
+    for note in about.source.notes:
+        st.warning(md("{note}", note=note), icon=":material/warning:")
+    for hint in about.source.hints:
+        st.caption(md(":material/lightbulb: {hint}", hint=hint))
+
+
+def _use(better: Choice) -> None:
+    """Choose this normalisation in the form and load the file again."""
+    Fields("runs").set(normalisation=better)
+    st.session_state[_AGAIN] = True
+
+
+def _form(busy: bool) -> None:
+    st.caption(
+        "A file of weights becomes a run: it is read without running any code in it, checked against the "
+        "architecture and the data, and evaluated on validation and test."
+    )
+    fields = Fields("runs")
+    upload = st.file_uploader(
+        "Weights file",
+        key="runs-upload",
+        on_change=_forget,
+        help="A safetensors file, a torch file (.pt, .pth, .ckpt, .bin, .th, .tar, or without a suffix) or an .npz.",
+    )
+    problem = _look_inside(fields, upload)
+    part = _part(fields) if upload is not None and not problem else None
+    left, right = st.columns(2)
+    with left:
+        about = data_form.choose(fields, data.DEFAULT_DATASET)
+        size = _size(fields, about)
+        resize = None if about is None else data_form.resize(fields, about)
+        arch = _architecture(fields, about, size)
+    with right:
+        roles = ["teacher", "student"]
+        role = st.segmented_control(
+            "Role",
+            roles,
+            key=fields.key("role"),
+            default=fields.start("role", "teacher", roles),
+            required=True,
+            width="stretch",
+        )
+        fields.keep("role", role)
+        teacher = _NO_TEACHER
+        if role == "student":
+            pairs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+            keys = [*([] if about is None else teachers_for(pairs, about.name, size)), _NO_TEACHER]
+            of = fields.scoped("teacher", "" if about is None else about.name)
+            teacher = st.selectbox(
+                "Its teacher",
+                keys,
+                index=keys.index(fields.start(of, keys[0], keys)),
+                key=fields.key(of),
+                help="The run that it is compared with.",
+                format_func=lambda key: "none" if key == _NO_TEACHER else data.described(key),
+            )
+            fields.keep(of, teacher)
+        order = None if about is None or teacher != _NO_TEACHER else data_form.class_order(fields, about)
+        name = st.text_input(
+            "Name of the run",
+            value=fields.start("name", ""),
+            key=fields.key("name"),
+            placeholder="from the file's name",
+            max_chars=80,
+        )
+        fields.keep("name", name)
+        inputs = inputs_form.ask(fields, about)
+    if about is not None and about.carved:
+        _held_out(about)
+    if upload is not None and not problem:
+        problem = _unfit(fields, about)
+    pressed = st.button(
+        "Check and load",
+        key="runs-load",
+        type="primary",
+        icon=":material/fact_check:",
+        disabled=busy or bool(problem) or about is None,
+    )
+    if not (st.session_state.pop(_AGAIN, False) or pressed):
+        return
+    st.session_state.pop(_OUTCOME, None)
+    if upload is None or about is None:
+        st.error("Choose a weights file first.")
+        return
+    try:
+        request = ImportRequest(
+            arch=arch,
+            dataset=about.name,
+            image_size=size,
+            class_order=order,
+            role=role,
+            teacher=None if teacher == _NO_TEACHER else teacher,
+            name=name.strip() or data.library().free_name(process.name_for(upload.name)),
+            part=part,
+            **inputs,
+            **({} if resize is None else {"resize": resize}),
+        )
+        st.session_state[_FOLDER] = process.start(upload.getbuffer(), upload.name, request, data.library())
+    except (RunError, OSError, ValidationError) as error:
+        st.error(sentence(error))
+        return
+    st.rerun()
+
+
+def _held_out(about: DatasetInfo) -> None:
+    """Say that test was put aside here, and offer the list of its files."""
+    st.caption(md(":material/info: {words}", words=HELD_OUT))
+    if not about.name.startswith("folder:"):
+        return  # rows have no names; their numbers are listed once they are decoded
+    st.download_button(
+        f"Held-out images ({numbers.count(about.test_size)})",
+        data=lambda: held_out_table(held_out(about.name) or []).encode(),
+        file_name=f"{short_name(about.name)}-held-out.csv",
+        key="runs-held-out",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _size(fields: Fields, about: DatasetInfo | None) -> int:
+    """Pixels a side, asked for where there is a choice."""
+    if about is None:
+        return DATASETS[data.DEFAULT_DATASET].default_image_size
+    if len(about.image_sizes) == 1:
+        return about.default_image_size
+    name, own = fields.scoped("size", about.name), fields.get("input_size") if about.any_size else None
+    sizes = sorted({*about.image_sizes, *([] if own is None else [own])})
+    chosen = st.segmented_control(
+        "Image size",
+        sizes,
+        default=fields.start(name, about.default_image_size, sizes),
+        key=fields.key(name),
+        required=True,
+        format_func=lambda side: f"{side} × {side}",
+    )
+    return fields.keep(name, chosen)
+
+
+def _architecture(fields: Fields, about: DatasetInfo | None, size: int) -> str:
+    """One of all networks, by family and size, each with what it costs on these data."""
+    shape = about or DATASETS[data.DEFAULT_DATASET]
+    found = choices(shape.num_classes, shape.in_channels, size)
+    names = list(found)
+    chosen = st.selectbox(
+        "Architecture",
+        names,
+        index=names.index(fields.start("arch", names[0], names)),
+        key=fields.key("arch"),
+        format_func=lambda name: found[name].label,
+    )
+    return fields.keep("arch", chosen)
+
+
+def _part(fields: Fields) -> str | None:
+    """Which network of a file that holds several; None for a file with one. The choice selects architecture and data."""
+    parts = st.session_state[_LOOK][1].parts
+    if len(parts) < 2:
+        return None
+    labels = list(parts)
+    name = fields.scoped("part", st.session_state[_LOOK][0])
+    before = fields.start(name, labels[0], labels)
+    chosen = st.selectbox(
+        "Network in the file",
+        labels,
+        index=labels.index(before),
+        key=fields.key(name),
+        format_func=lambda label: f"{label or 'the whole file'} · {parts[label].title}",
+        help="The file holds several networks. The name is the key and the prefix of its tensors.",
+    )
+    fields.keep(name, chosen)
+    if chosen != before:
+        fields.set(arch=parts[chosen].name)
+        _choose_data(fields, parts[chosen], fitting_sets(parts[chosen]))
+    return chosen
+
+
+def _network(fields: Fields) -> Recognised | None:
+    """The network of the file that is chosen; None where none is recognised."""
+    look = st.session_state[_LOOK][1]
+    chosen = fields.get(fields.scoped("part", st.session_state[_LOOK][0]))
+    return look.parts.get(chosen, look.network)
+
+
+def _unfit(fields: Fields, about: DatasetInfo | None) -> str:
+    """The sentence that refuses data which the file's network was not made for, shown as well; or ""."""
+    network = _network(fields)
+    problem = "" if about is None or network is None else unfit(network, about)
+    if problem:
+        st.error(problem)
+    return problem
+
+
+def _forget() -> None:
+    st.session_state.pop(_OUTCOME, None)
+
+
+def _look_inside(fields: Fields, upload: Any) -> str:
+    """Let a new file choose architecture, data and name by its tensors; the sentence that refuses it, or ""."""
+    if upload is None:
+        return ""
+    looked: tuple[str, Look] | None = st.session_state.get(_LOOK)
+    if looked is None or looked[0] != upload.file_id:
+        with st.spinner("Looking at its tensors …"):
+            found = look(upload.getbuffer(), upload.name)
+        _choose(fields, found, None if looked is None else looked[1])
+        looked = (upload.file_id, found)
+        st.session_state[_LOOK] = looked
+    found = looked[1]
+    if found.problem:
+        st.error(sentence(ValueError(found.problem)))
+    elif found.network is not None:
+        network = found.network
+        tensors = (
+            f"Its tensors are those of {network.title} for {numbers.counted(network.num_classes, 'class', 'classes')} "
+            f"and {numbers.counted(network.in_channels, 'channel')}"
+        )
+        if found.place and len(found.parts) < 2:  # else the list below names the parts
+            tensors += f" ({found.place})"
+        if found.datasets:
+            st.caption(md(":material/check: {tensors}.", tensors=tensors))
+        else:
+            st.caption(f"{tensors}; no data that come along have these, so point to images of your own.")
+    return found.problem
+
+
+def _choose(fields: Fields, found: Look, before: Look | None) -> None:
+    """Write what was found into the form; a name that was typed stays."""
+    if found.network is not None:
+        fields.set(arch=found.network.name)
+        _choose_data(fields, found.network, found.datasets)
+    if fields.get("name", "") in ("", "" if before is None else st.session_state.get(_NAMED, "")):
+        st.session_state[_NAMED] = data.library().free_name(found.name)
+        fields.set(name=st.session_state[_NAMED])
+
+
+def _choose_data(fields: Fields, network: Recognised, fitting: tuple[str, ...]) -> None:
+    """The first set with the network's classes and channels: one that comes along, else one's own of another run.
+
+    A path that was typed stays.
+    """
+    chosen = fields.get("dataset")
+    own = fields.get("own") if chosen == data_form.OWN else chosen in data_form.known_sets()
+    if chosen in fitting or own:
+        return
+    if fitting:
+        data_form.write(fields, fitting[0])
+        return
+    known = (data.info(run) for run in data.readable_runs()[0])
+    shape = (network.num_classes, network.in_channels)
+    own = (a.dataset for a in known if a.dataset not in DATASETS and (a.num_classes, a.in_channels) == shape)
+    data_form.write(fields, next(own, ""))
+
+
+def _progress() -> None:
+    folder = _folder()
+    if folder is None:
+        st.rerun()
+    found = process.state(folder)
+    if found.ended:
+        process.remove(folder)
+        del st.session_state[_FOLDER]
+        st.session_state[_OUTCOME] = found
+        if found.run:
+            state.update(run=found.run)
+            st.session_state.pop(_WANTED, None)
+        st.rerun()
+    st.progress(min(1.0, found.share), text=f"{found.message[:1].upper()}{found.message[1:]} …")
+    if st.button("Cancel", key="runs-cancel", icon=":material/close:"):
+        process.remove(folder)
+        del st.session_state[_FOLDER]
+        st.rerun()

@@ -1,0 +1,87 @@
+"""Where a run comes from, and what may come of it: links to its teacher and parent, its settings again, an extension."""
+
+from __future__ import annotations
+
+from app import data, state
+from app.distill.form_values import sentence, train_images
+from app.distill.speed import BESIDE_SECONDS
+from app.pages.distill import form
+from app.plain import st
+from app.registry import open_page
+from bickd_core.config import TrainConfig
+from bickd_core.launch import local
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.training.start import extension
+from bickd_viz.text import numbers
+
+
+def show(run: RunFolder, about: RunInfo, *, finished: bool, prefix: str) -> None:
+    """The row of links and buttons. prefix: "distill" or "runs", the page it stands on."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"):
+        if about.teacher is not None:
+            _link("Teacher", about.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
+        if about.extends is not None:
+            page = prefix if "/" not in about.extends else "runs"
+            _link("Extends", about.extends, f"{prefix}-parent", ":material/history:", page)
+        if about.config is None:
+            return
+        if finished and run.weights_path.exists():
+            with st.popover("Extend", icon=":material/more_time:", key=f"{prefix}-extend-open"):
+                _extend(run, about, prefix)
+        if st.button(
+            "Same settings again",
+            key=f"{prefix}-again",
+            type="tertiary",
+            icon=":material/content_copy:",
+            help="Opens the form of Distill with these settings, to change one and start again.",
+        ):
+            form.fill(about.config)
+            state.update(run="", race=())
+            open_page("distill")
+
+
+def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
+    try:
+        data.library().find(key)
+    except RunError:
+        st.caption(f"{label} {key}, which is not there any more", width="content")
+        return
+    if st.button(f"{label}: {data.described(key)}", key=widget, type="tertiary", icon=icon):
+        state.update(run=key)
+        open_page(page)
+
+
+def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
+    assert about.config is not None
+    st.caption(
+        "A new run from the last weights of this one, with all its settings. The schedule begins anew over the new epochs; "
+        "orders and views of the images go on."
+    )
+    epochs = st.number_input(
+        "Epochs more",
+        min_value=1,
+        max_value=2000,
+        step=1,
+        value=max(1, about.config.epochs // 2),
+        key=f"{prefix}-extend-epochs",
+    )
+    seconds = _expected(run, about.config, epochs)
+    if seconds is not None:
+        st.caption(f"{numbers.duration(seconds).capitalize()}, at the speed that it had.")
+    if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
+        return
+    try:
+        longer = local.submit(extension(run, epochs), data.library())
+    except (ValueError, OSError) as error:
+        st.error(sentence(error))
+        return
+    state.update(run=longer.key, race=())
+    open_page("distill")
+
+
+def _expected(run: RunFolder, config: TrainConfig, epochs: int) -> float | None:
+    """At the speed of its last epoch; a bundled run was trained on another machine and tells nothing."""
+    speeds = [record["images_per_second"] for record in run.metrics() if record.get("images_per_second")]
+    if run.read_only or not speeds:
+        return None
+    return epochs * train_images(config) / speeds[-1] + BESIDE_SECONDS

@@ -1,0 +1,158 @@
+"""Runs: every run folder with its figures, what can be done with one, and loading weights from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from app import data, state
+from app.pages.distill import live
+from app.pages.runs import details, import_form, seed_table
+from app.plain import st
+from app.run_table import COLUMNS, ordered, row
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_viz.text import numbers
+
+_SEEDS = "seeds"
+_VIEWS = {"all": "All", "mine": "Mine", "bundled": "Bundled", _SEEDS: "Over seeds"}
+_REFRESH_SECONDS = 2.0
+SPARE = ("Validation", "Created")
+"""Columns that the table hides, so that the others fit beside the sidebar."""
+_ROW_PX = 36
+
+
+def show() -> None:
+    import_form.sweep()
+    runs, problems = data.readable_runs()
+    pairs = [(run, data.info(run)) for run in runs]
+    mine = sum(not run.read_only for run in runs)
+    st.title(_title(len(runs), mine))
+    import_form.show(first=not mine)
+    if problems:
+        _broken(problems)
+    if not pairs:
+        st.info("Train a teacher on Distill, or load weights here: each becomes a run folder.")
+        return
+    which = st.segmented_control(
+        "Show",
+        list(_VIEWS),
+        key="runs-filter",
+        format_func=lambda which: _VIEWS[which],
+        required=True,
+        default="all",
+    )
+    if which == _SEEDS:
+        seed_table.show(runs)
+        return
+    shown = ordered(pairs, which or "all")
+    if not shown:
+        st.info("None yet. Train one on Distill, or load weights above.")
+    else:
+        busy = any(_live(run) for run, _ in shown)
+        st.fragment(_table, run_every=_REFRESH_SECONDS if busy else None)(shown, busy)
+    _chosen(pairs)
+
+
+def _title(total: int, mine: int) -> str:
+    if not total:
+        return "No runs yet"
+    return (
+        f"{numbers.counted(total, 'run')}, {mine} of them yours"
+        if mine
+        else f"{numbers.counted(total, 'bundled run')}"
+    )
+
+
+def _live(run: RunFolder) -> bool:
+    try:
+        return live.current_phase(run).live
+    except RunError:
+        return False
+
+
+def _broken(problems: list[str]) -> None:
+    words = numbers.counted(len(problems), "run folder")
+    with st.expander(f"{words} cannot be read", icon=":material/warning:", key="runs-broken"):
+        for problem in problems:
+            st.warning(problem)
+
+
+# -- the table -------------------------------------------------------------------------------------
+def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
+    if was_busy and not any(_live(run) for run, _ in shown):
+        st.rerun()
+    rows = [row(run, about, data.reached(run)) for run, about in shown]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["Seed"] = frame["Seed"].astype("Int64")
+    frame["Parameters"] = frame["Parameters"].astype("Int64")
+    keys = tuple(run.key for run, _ in shown)
+    key = f"runs-table-{abs(hash(keys))}"  # other rows are another table: a position never means another run
+
+    def chosen() -> None:
+        picked = st.session_state[key]["selection"]["rows"]
+        state.update(run=keys[picked[0]] if picked else "")
+        st.session_state["runs-chosen"] = True
+
+    with st.container(key="runs-table"):
+        st.dataframe(
+            frame,
+            key=key,
+            hide_index=True,
+            on_select=chosen,
+            selection_mode="single-row",
+            selection_default={"selection": {"rows": [keys.index(state.current().run)]}}
+            if state.current().run in keys
+            else None,
+            height=min(12, len(rows) + 1) * _ROW_PX + 2,
+            column_config=_config(frame),
+            column_order=[name for name in COLUMNS if name not in SPARE],
+            placeholder="",
+        )
+    st.caption(f"{' and '.join(SPARE)} are hidden: the eye above the table shows them.")
+    if st.session_state.pop("runs-chosen", False):
+        st.rerun()
+
+
+def _config(frame: pd.DataFrame) -> dict[str, Any]:
+    percent: dict[str, Any] = {"format": "%.1f %%", "width": 62}
+    config: dict[str, Any] = {
+        "Run": st.column_config.TextColumn(pinned=True, width=150),
+        "Test": st.column_config.NumberColumn(**percent, help="Accuracy on test, last weights"),
+        "Validation": st.column_config.NumberColumn(
+            **percent, help="Accuracy on validation after the last epoch"
+        ),
+        "Best": st.column_config.NumberColumn(**percent, help="Best accuracy on validation"),
+        "State": st.column_config.TextColumn(width=72),
+        "Role": st.column_config.TextColumn(width=62),
+        "Objective": st.column_config.TextColumn(width=74),
+        "Model": st.column_config.TextColumn(width=88),
+        "Data": st.column_config.TextColumn(width=84),
+        "Seed": st.column_config.NumberColumn(width=46),
+        "Parameters": st.column_config.NumberColumn(format="localized", width=84),
+        "Minutes": st.column_config.NumberColumn(format="%.1f", width=62, help="Time its workers spent"),
+    }
+    return {name: value for name, value in config.items() if name in frame}
+
+
+# -- the chosen run --------------------------------------------------------------------------------
+def _chosen(pairs: list[tuple[RunFolder, RunInfo]]) -> None:
+    keys = [run.key for run, _ in pairs]
+    key = state.current().run
+    if key and key not in keys:
+        st.warning(f"The run '{key}' is not there any more.")
+    st.session_state["runs-open"] = key if key in keys else None
+
+    def opened() -> None:
+        state.update(run=st.session_state["runs-open"] or "")
+
+    st.selectbox(
+        "Open a run",
+        keys,
+        key="runs-open",
+        on_change=opened,
+        placeholder="Choose a row above, or a run here",
+    )
+    found = dict((run.key, (run, about)) for run, about in pairs).get(key)
+    if found is not None:
+        details.show(*found, pairs, data.reached(found[0]))

@@ -1,0 +1,142 @@
+"""Layer by layer: debiased CKA of each of the teacher's stages with each of the student's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app import data
+from app.components import export_menu, frame, style
+from app.plain import Markdown, lines, md, st
+from bickd_core.runs.stages import PROBE_SPLIT
+from bickd_viz import tables
+from bickd_viz.charts import layer_html, layer_matrix
+from bickd_viz.text import numbers
+from bickd_viz.text import similarity as words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@st.fragment
+def show(of: data.Comparison, student: data.Model) -> None:
+    st.subheader("Layer by layer")
+    view = data.layers(of, student)
+    if view is None:
+        st.info(data.why_no_layers(of, student))
+        return
+    left, right = st.columns([3, 2], gap="small")
+    with left, st.container(border=True):
+        style.model_title(
+            style.styles(of)[student.key], f"teacher's layers × {student.name}'s", "Debiased CKA"
+        )
+        _matrix(student, view)
+    with right:
+        st.write(
+            words.layers_sentence(
+                student.name,
+                view.cka.estimates,
+                view.teacher,
+                view.student,
+                chance=view.cka.chance,
+                shuffles=len(view.cka.null),
+            )
+        )
+        _against_baseline(of, student, view)
+        st.caption(
+            f"Mean of each map over its positions, after each stage; {numbers.count(view.n)} {PROBE_SPLIT} images, the same number "
+            "of each class. Outlined: the student's layer that each of the teacher's is most like. The last stage is the "
+            "penultimate features."
+        )
+        with st.expander("As a table, with intervals and chance"):
+            st.markdown(_table(view))
+
+
+def _matrix(student: data.Model, view: data.LayerView) -> None:
+    """A table of the page's own; its Plotly twin is drawn when somebody takes it away."""
+    theme, hover = style.theme(), _hover(view)
+    cells, across, down = (
+        (view.cka.estimates, view.teacher, view.student),
+        f"{student.name}'s layers",
+        "teacher's layers",
+    )
+    with st.container(key="similarity-layers"):
+        st.html(layer_html(*cells, hover=hover, x_title=across, y_title=down, theme=theme))
+    export_menu.offer(
+        "similarity-layers",
+        f"CKA of the teacher's layers with {student.name}'s",
+        lambda: layer_matrix(*cells, hover=hover, x_title=across, y_title=down, theme=theme),
+        lambda: _data(view),
+    )
+
+
+def _hover(view: data.LayerView) -> list[list[str]]:
+    said = []
+    for i in range(len(view.teacher)):
+        line = []
+        for j in range(len(view.student)):
+            cell = view.cka.cell(i, j)
+            if cell is None:
+                line.append("not defined: it does not vary")
+                continue
+            high = float(np.quantile(view.cka.null[:, i, j], 0.95))
+            line.append(
+                f"{numbers.number(cell.estimate)} {numbers.interval_text(cell.interval())}, 95% of shuffles below "
+                f"{numbers.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
+            )
+        said.append(line)
+    return said
+
+
+def _against_baseline(of: data.Comparison, student: data.Model, view: data.LayerView) -> None:
+    other = frame.baseline(of, student)
+    if other is None:
+        return
+    said = []
+    for _, _, name in view.shared:
+        difference = data.layer_difference(of, student, other, name)
+        if difference is not None and difference.low is not None:
+            said.append((name, difference))
+    if said:
+        st.write(words.layer_differences(student.name, other.name, said))
+
+
+def _data(view: data.LayerView) -> pd.DataFrame:
+    cells = [[view.cka.cell(i, j) for j in range(len(view.student))] for i in range(len(view.teacher))]
+    ends = [[None if cell is None else cell.interval() for cell in line] for line in cells]
+    chance = np.quantile(view.cka.null, 0.95, axis=0)
+    return tables.layers_table(
+        view.teacher,
+        view.student,
+        view.cka.estimates,
+        intervals=ends,
+        chance=chance,
+        p_values=view.cka.p_values,
+    )
+
+
+def _table(view: data.LayerView) -> Markdown:
+    rows = [
+        md("| teacher | student | CKA | 95% interval | chance (95%) | p |"),
+        md("|---|---|---|---|---|---|"),
+    ]
+    for i, row in enumerate(view.teacher):
+        for j, column in enumerate(view.student):
+            cell = view.cka.cell(i, j)
+            if cell is None:
+                rows.append(md("| {row} | {column} | not defined | | | |", row=row, column=column))
+                continue
+            high = float(np.quantile(view.cka.null[:, i, j], 0.95))
+            rows.append(
+                md(
+                    "| {row} | {column} | {estimate} | {interval} | {chance} | {p} |",
+                    row=row,
+                    column=column,
+                    estimate=numbers.number(cell.estimate),
+                    interval=numbers.interval_text(cell.interval()),
+                    chance=numbers.number(high),
+                    p=f"{view.cka.p_values[i, j]:.3f}",
+                )
+            )
+    return lines(*rows)

@@ -1,0 +1,107 @@
+"""CKA, RSA and Procrustes of every student with the teacher, as dots with whiskers beside what chance gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app import data
+from app.components import export_menu, frame, style
+from app.plain import st
+from bickd_viz.charts import Row, whisker_html
+from bickd_viz.text import numbers
+from bickd_viz.text import similarity as words
+
+if TYPE_CHECKING:
+    pass
+
+TITLES = {
+    "cka": "CKA",
+    "rsa": "RSA",
+    "procrustes": "Procrustes distance",
+}
+NOTES = {
+    "cka": "Debiased linear CKA of {what}: 1 is the same up to rotation and scale.",
+    "rsa": "Spearman's correlation of {distance} distances: 1 is the same near and far.",
+    "procrustes": "What rotation and scale leave of {what}: 0 is the same, 1 nothing shared.",
+}
+WHAT = {
+    "outputs": {"what": "logits", "distance": "Hellinger"},
+    "features": {"what": "features", "distance": "Euclidean"},
+}
+
+
+def _choose_basis() -> str | None:
+    return st.segmented_control(
+        "What is compared",
+        data.BASES,
+        default="outputs",
+        key="similarity-basis",
+        format_func=lambda basis: {"outputs": "outputs", "features": "penultimate features"}[basis],
+    )
+
+
+@st.fragment
+def show(of: data.Comparison, student: data.Model, T: float) -> None:
+    st.subheader("How like the teacher, whatever the rotation")
+    basis = (_choose_basis() if _has_features(of) else None) or "outputs"
+    for place, measure in zip(st.columns(3, gap="small"), data.MEASURES, strict=True):
+        with place, st.container(border=True, height="stretch", key=f"similarity-{measure}"):
+            _measure(of, student, measure, basis, T)
+    ranked = len(data.sampled(of))
+    at = f" at T = {T:g}" if basis == "outputs" else ""
+    drawn = ", drawn by class with seed 0" if ranked < of.n else ""
+    st.caption(
+        f"{numbers.count(of.n)} {of.split} {of.nouns}, 95% intervals by a jackknife over shards of {of.nouns}. RSA ranks all pairs of "
+        f"{numbers.count(ranked)} of {numbers.count(of.n)} {of.nouns}{at}{drawn}."
+        + ("" if _has_features(of) else " These runs have no features stored that could be compared too.")
+    )
+
+
+def _has_features(of: data.Comparison) -> bool:
+    """Whether the features of a student can be compared with the teacher's."""
+    stored = [model.predictions.features is not None for model in of.models]
+    return stored[0] and any(stored[1:])
+
+
+def _measure(of: data.Comparison, student: data.Model, measure: str, basis: str, T: float) -> None:
+    looks = style.styles(of)
+    style.card_title(TITLES[measure], NOTES[measure].format(**WHAT[basis]))
+    rows = []
+    for model in of.students:
+        found = data.likeness(of, model, measure, basis, T)
+        interval = None if found is None else found.interval()
+        rows.append(
+            Row(looks[model.key], None)
+            if interval is None
+            else Row(looks[model.key], interval.estimate, interval.low, interval.high)
+        )
+    null = data.chance(of, measure, basis, T)
+    st.html(whisker_html(rows, theme=style.theme(), slots=4))
+    title = f"{TITLES[measure]} of {WHAT[basis]['what']} with the teacher"
+    export_menu.offer_whiskers(f"similarity-{measure}", title, rows, theme=style.theme(), x_title=title)
+    st.caption(_finding(of, student, measure, basis, T, null))
+
+
+def _finding(
+    of: data.Comparison, student: data.Model, measure: str, basis: str, T: float, null: data.Chance | None
+) -> str:
+    if null is None:
+        return "These runs have no features stored." if basis == "features" else "It is not defined here."
+    said = []
+    other = frame.baseline(of, student)
+    if other is not None:
+        difference = data.likeness_difference(of, student, other, measure, basis, T)
+        said.append(words.difference_words(measure, student.name, other.name, difference, noun=of.noun))
+    shuffled = null.null
+    said.append(
+        words.chance_words(
+            measure,
+            null.student.name,
+            null.estimate,
+            shuffled.values,
+            shuffled.p_value,
+            alone=len(of.students) == 1,
+            noun=of.noun,
+        )
+    )
+    return " ".join(filter(None, said))

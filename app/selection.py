@@ -1,0 +1,78 @@
+"""The selection of the session: written by every chart, read by every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import data, state
+from bickd_core.comparing.saved_selections import Kept, KeptError, KeptSelections
+from bickd_core.comparing.selection import Rule, Scene, Selection, SelectionError, resolve
+
+
+def select(kind: str, *words: str) -> None:
+    """Make this rule the selection: `select("cell", run.key, "crab", "lobster")`."""
+    state.update(selection=str(Rule(kind, words)))
+
+
+def clear() -> None:
+    state.update(selection="")
+
+
+def select_ids(of: data.Comparison, ids: Sequence[int] | Sequence[str]) -> None:
+    """Make these samples the selection, as a lasso does: a few stand in the link, more are kept under a hash."""
+    if len(ids) == 0:
+        clear()
+    elif len(ids) <= 8:
+        select("samples", *map(str, ids))
+    else:
+        select("kept", kept().keep(ids, dataset=of.dataset, split=of.split))
+
+
+def kept() -> KeptSelections:
+    return KeptSelections(data.library().own / ".selections")
+
+
+def selected(of: data.Comparison) -> Selection | None:
+    """The samples of the present selection; None where there is none, or it does not fit this comparison."""
+    return read(of)[0]
+
+
+def read(of: data.Comparison) -> tuple[Selection | None, str]:
+    """The selection, or a sentence on why the link's selection cannot be shown here."""
+    view = state.current()
+    if not view.selection:
+        return None, ""
+    try:
+        rule = Rule.parse(view.selection)
+        stored: dict[str, Kept] = {}
+        if rule.kind == "kept" and rule.words:
+            stored[rule.words[0]] = kept().find(rule.words[0], dataset=of.dataset, split=of.split)
+        mark = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
+        return _resolved(of.key, str(rule), view.temperature, mark, of, stored), ""
+    except (SelectionError, KeptError) as error:
+        return None, str(error)
+
+
+def picked(of: data.Comparison, kind: str, *words: str) -> Selection:
+    """What a rule would pick, without making it the selection: for what a page shows before anything is chosen."""
+    return _resolved(of.key, str(Rule(kind, words)), state.current().temperature, (), of, {})
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _resolved(
+    key: str,
+    rule: str,
+    temperature: float,
+    mark: tuple[tuple[bytes, bool, str, bool], ...],
+    _of: data.Comparison,
+    _kept: dict[str, Kept],
+) -> Selection:
+    scene = Scene(
+        models={model.key: model.predictions for model in _of.models},
+        names={model.key: model.called for model in _of.models},
+        temperature=temperature,
+        kept=_kept,
+    )
+    return resolve(Rule.parse(rule), scene)

@@ -1,1 +1,0 @@
-"""The five lessons of Learn, one module each."""

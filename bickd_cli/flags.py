@@ -1,0 +1,77 @@
+"""From the config types to what the command-line parser fills, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import field
+from typing import Annotated, Any, Union, get_args
+
+import tyro
+from pydantic import BaseModel
+
+from bickd_core.models.own import is_own
+
+Modules = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(
+        help="Python modules that may be imported to build the networks of these runs, such as my_module for "
+        "my_module:make_net. Their code runs, so name only what you trust. --arch my_module:make_net allows its module."
+    ),
+]
+
+
+def modules_of(command: Any) -> list[str]:
+    """The modules that a command's flags allow: those named as such, and that of a network named on the command line."""
+    archs = [getattr(command, "arch", "") or "", getattr(getattr(command, "options", None), "arch", "")]
+    archs += [":".join(pair.rsplit(":", 2)[-2:]) for pair in getattr(command, "pairs", ())]
+    return [*getattr(command, "modules", ()), *filter(is_own, archs)]
+
+
+def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
+    """A dataclass with the fields, defaults and descriptions of a pydantic model, and no validation.
+
+    The parser fills it, and the model then checks all of it at once: so there is one message in one voice. A
+    union of models becomes subcommands, named by `kind`.
+
+    Args:
+        unset: fields, also of models inside, that are None until they are given; `values` leaves them out then.
+    """
+    fields: list[tuple[str, Any, Any]] = []
+    for name, about in model.model_fields.items():
+        if name == "kind":
+            continue
+        default, kinds = about.get_default(call_default_factory=True), get_args(about.annotation)
+        annotation: Any = about.annotation
+        if about.discriminator is not None:
+            twins = {kind: plain(kind, unset) for kind in kinds}
+            choices = [
+                Annotated[twin, tyro.conf.subcommand(kind.model_fields["kind"].default)]
+                for kind, twin in twins.items()
+            ]
+            union: Any = Union[tuple(choices)]  # noqa: UP007
+            annotation = tyro.conf.OmitSubcommandPrefixes[tyro.conf.OmitArgPrefixes[union]]  # type: ignore[misc]
+            default = twins[type(default)]()
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = plain(annotation, unset)
+            default = annotation()
+        else:
+            if name in unset:
+                annotation, default = annotation | None, None
+            annotation = Annotated[annotation, tyro.conf.arg(help=about.description)]
+        fields.append((name, annotation, field(default_factory=lambda value=default: value)))  # type: ignore[misc]
+    made = dataclasses.make_dataclass(model.__name__, fields)
+    made.__doc__ = model.__doc__
+    made.model, made.unset = model, unset  # type: ignore[attr-defined]
+    return made
+
+
+def values(filled: Any) -> dict[str, Any]:
+    """The content of a filled `plain` dataclass, ready for its model to validate."""
+    given = {about.name: getattr(filled, about.name) for about in dataclasses.fields(filled)}
+    found = {
+        name: values(value) if dataclasses.is_dataclass(value) else value
+        for name, value in given.items()
+        if value is not None or name not in filled.unset
+    }
+    kind = filled.model.model_fields.get("kind")
+    return found if kind is None else {"kind": kind.default, **found}

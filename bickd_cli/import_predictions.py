@@ -1,0 +1,175 @@
+"""`bickd import-predictions`: predictions made elsewhere, as runs that can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from bickd_core.importing.words import split_names
+from bickd_core.runs.library import Library
+
+if TYPE_CHECKING:
+    from bickd_core.importing.matching import Imported
+    from bickd_core.importing.read_process import FileContent
+
+
+@dataclass
+class ImportPredictions:
+    """Make runs of predictions that were made elsewhere: npz, npy, csv, tsv, parquet, feather, json
+    or jsonl.
+
+    One file for each model, or several models in one file; a file of labels or of class names (txt) adds
+    these to the others. How the columns are understood is guessed: `--dry-run` shows it and imports
+    nothing. For example `bickd import-predictions models.csv --teacher teacher`. See
+    docs/bring-your-own.md.
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    teacher: str | None = None
+    """The model that is the teacher, or the key of a run that is already there. May be left out if
+    there is one model, or with `--dry-run`."""
+    names: tuple[str, ...] = ()
+    """What to call the models, one name for each in the order of `--dry-run`. Run keys are made from them."""
+    classes: str | None = None
+    """Class names in the order of the columns, for files without them: a,b,c or a txt file with one in each
+    line."""
+    data: str | None = None
+    """A label for the data. Runs with the same label can be compared. Made from ids, labels and classes
+    if not given."""
+    split: Literal["test", "validation"] = "test"
+    """Which split the files are of, unless a column `split` says it. Validation predictions are added to
+    runs that have test predictions; Calibration fits its temperature on them."""
+    images: Path | None = None
+    """A folder with the samples' images, found by path or by id."""
+    label: str | None = None
+    """The column of true classes; "" for none."""
+    id: str | None = None
+    """The column that identifies a sample; "" for none."""
+    path: str | None = None
+    """The column of image paths; "" for none."""
+    text: str | None = None
+    """The column of texts; "" for none."""
+    ignore: tuple[str, ...] = ()
+    """Columns that are not used."""
+    scale: Literal["logits", "probabilities", "percent", "log-probabilities"] | None = None
+    """What the scores are; recognised by the sums of the rows if not given."""
+    dry_run: bool = False
+    """Show how the files are understood, and import nothing."""
+
+    def run(self, library: Library) -> int:
+        from bickd_core.importing.add_validation import add_validation
+        from bickd_core.importing.layout import Hints
+        from bickd_core.importing.prediction_runs import create_runs
+        from bickd_core.importing.predictions import match_files, read_files
+        from bickd_core.runs.predictions import PredictionsError
+
+        if not self.files:
+            raise PredictionsError("expected one or several files of predictions, got none.")
+        hints = Hints(
+            self.label,
+            self.id,
+            self.path,
+            self.text,
+            ignore=self.ignore,
+            scale=self.scale,
+            rows_of=self.split,
+        )
+        contents = read_files(self.files, hints=hints)
+        imported = match_files(contents, _class_names(self.classes))
+        _show(contents, imported)
+        models = [one.name for one in imported.models]
+        if self.names and len(self.names) != len(models):
+            raise PredictionsError(
+                f"--names must hold one name for each of the {len(models)} models ({', '.join(models)}), "
+                f"got {len(self.names)}."
+            )
+        if self.dry_run:
+            print("Nothing was imported (--dry-run).")
+            return 0
+        names = dict(zip(models, self.names, strict=bool(self.names)))
+        if imported.split == "validation":
+            for run in add_validation(imported, library, names=names, images=self.images):
+                print(f"validation predictions added to {run.path}")
+            return 0
+        renamed = dict(zip(self.names, models, strict=False))
+        teacher = self.teacher or (models[0] if len(models) == 1 else None)
+        if teacher is None:
+            raise PredictionsError(f"--teacher must be one of {', '.join(models)}, and it was left out.")
+        runs = create_runs(
+            imported,
+            library,
+            teacher=renamed.get(teacher, teacher),
+            names=names,
+            dataset=self.data,
+            images=self.images,
+        )
+        if self.images is not None:
+            pictures = len(runs[0].samples().paths)
+            print(f"{pictures:,} of {len(imported.models[0].predictions):,} samples have an image.")
+        for run in runs:
+            print(f"run folder: {run.path}")
+        return 0
+
+
+def _class_names(given: str | None) -> tuple[str, ...]:
+    """The names of `--classes`: of a file if there is one of that name, else split at commas."""
+    from bickd_core.importing.read_process import read_file
+    from bickd_core.runs.predictions import PredictionsError
+
+    if given is None:
+        return ()
+    if Path(given).is_file():
+        names = next((part.class_names for part in read_file(Path(given)).parts if part.class_names), ())
+        if not names:
+            raise PredictionsError(f"--classes: expected class names in '{given}', got a file without any.")
+        return names
+    names = split_names(given)
+    if len(names) < 2:
+        raise PredictionsError(f"--classes must be a file or names such as a,b,c; got '{given[:80]}'.")
+    return names
+
+
+def _show(contents: list[FileContent], imported: Imported) -> None:
+    """The layout of each file, and what came of it."""
+    from rich.table import Table
+
+    from bickd_cli.train import print_table
+
+    for one in contents:
+        layout = one.layout
+        table = Table(title=one.file)
+        table.add_column("what")
+        table.add_column("columns")
+        for model in layout.models:
+            table.add_row(f"scores of {model.name}", some(model.columns))
+        for what in ("label", "id", "path", "text", "model", "split", "classes"):
+            if value := getattr(layout, what):
+                table.add_row(what, value)
+        if layout.tidy:
+            table.add_row("class of each row", layout.tidy)
+        print_table(table)
+    table = Table("model", "scores", "samples", "classes", "labels")
+    for found in imported.models:
+        own = found.predictions
+        labels = "yes" if own.labels is not None else "no"
+        table.add_row(found.name, found.scale, f"{len(own):,}", some(own.class_names), labels)
+    print_table(table)
+    print(imported.summary())
+    for warning in imported.warnings:
+        print(f"warning: {warning}")
+    for note in imported.notes:
+        print(f"- {note}")
+
+
+def some(names: tuple[str, ...], most: int = 4) -> str:
+    """The first names, and how many there are.
+
+    >>> some(("a", "b")), some(tuple("abcdefg"))
+    ('a, b', 'a, b, c, ... g (7)')
+    """
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])}, ... {names[-1]} ({len(names):,})"

@@ -1,0 +1,217 @@
+"""`bickd race`, `bickd extend` and `bickd cache`; free of torch until they run."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Column, Table
+
+from bickd_cli.flags import Modules, plain, values
+from bickd_core.presets import methods_text
+from bickd_core.runs.library import Library, RunError, with_a_free_name
+from bickd_core.sweeps.definition import Shared, Sweep, planned_runs, rates_of_flags
+
+SharedOptions = plain(Shared, unset=("lr",))
+
+
+@dataclass
+class Race:
+    """Train several students side by side on one teacher pass: every batch is made, and seen by the teacher, once.
+
+    Each ends with the weights that it has alone on as many threads. For example `bickd race --teacher caltech95/teacher
+    --methods kd dist bickd --epochs 40`. `bickd race --resume NAME NAME ...` goes on after a stop, a failure or a kill.
+    """
+
+    teacher: str = ""
+    """Key or folder of the teacher's run."""
+    methods: Annotated[tuple[str, ...], tyro.conf.arg(help=methods_text())] = ()
+    arch: str = "resnet8"
+    """Model of the students."""
+    seed: int = 0
+    """All three seeds of all runs."""
+    name: str = "race"
+    """Start of the runs' names."""
+    one_rate: float | None = None
+    """One learning rate for all methods. If not given, each has the rate that did best for it on caltech95
+    (docs/results.md)."""
+    train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
+    background: bool = False
+    """Start a worker process and return at once."""
+    resume: tuple[str, ...] = ()
+    """Go on with these runs side by side; nothing else about them can be given then."""
+    modules: Modules = ()
+
+    def run(self, library: Library) -> int:
+        from bickd_core.launch.local import check_resumable, resume, submit_race
+        from bickd_core.training.foreground import follow_race
+
+        if self.resume:
+            if replace(self, resume=(), background=False, modules=()) != Race():
+                raise ValueError(
+                    "--resume takes names of runs alone, whose settings stay as they are; leave the rest out."
+                )
+            again = [library.locate(key) for key in self.resume]
+            if self.background:
+                resume(again[0], library, *again[1:])
+                return 0
+            check_resumable(again)
+            return follow_race(again, library)
+        if not (self.teacher and self.methods):
+            raise ValueError("a race needs --teacher and --methods, or --resume with the names of its runs.")
+        sweep = Sweep.model_validate(
+            {
+                "name": self.name,
+                "pairs": [{"teacher": self.teacher, "student": self.arch}],
+                "methods": self.methods,
+                "seeds": [self.seed],
+                **rates_of_flags(values(self.train), self.one_rate),
+            }
+        )
+        planned = planned_runs(sweep)
+        runs = with_a_free_name(
+            lambda: submit_race(
+                [run.config for run in planned],
+                library,
+                names=[library.free_name(run.name) for run in planned],
+                start=self.background,
+            )
+        )
+        for run in runs:
+            print(f"run folder: {run.path}", flush=True)
+        return 0 if self.background else follow_race(runs, library)
+
+
+@dataclass
+class Extend:
+    """Take a finished run further: a new run that starts from its last weights, with all its settings.
+
+    The schedule begins anew over the new epochs; views and orders of the samples go on where the run ended.
+    """
+
+    run_key: Annotated[str, tyro.conf.Positional]
+    """Key or folder of a finished run."""
+    epochs: int
+    """How many epochs more."""
+    name: str | None = None
+    """Name of the new run; NAME-plusEPOCHS if not given."""
+    background: bool = False
+    """Start a worker process and return at once."""
+    modules: Modules = ()
+
+    def run(self, library: Library) -> int:
+        from bickd_core.launch.local import submit
+        from bickd_core.training.foreground import follow
+        from bickd_core.training.start import create_run, extension
+
+        config = extension(library.locate(self.run_key), self.epochs)
+        run = (submit if self.background else create_run)(config, library, name=self.name)
+        print(f"run folder: {run.path}", flush=True)
+        return 0 if self.background else follow(run, library)
+
+
+@dataclass
+class Cache:
+    """List or clear what is kept to save time: the teacher's stored views, decoded images of one's own, and kernels.
+
+    Runs on the same teacher and data share the first two, all runs on a CPU the third.
+    """
+
+    what: Annotated[Literal["list", "clear"], tyro.conf.Positional] = "list"
+    """`clear` removes what is named after it."""
+    parts: Annotated[tuple[Literal["views", "images", "kernels"], ...], tyro.conf.Positional] = ("views",)
+    """`views`: the next run that needs one makes it again. `images`: they are decoded again from their source; where it
+    is gone, so are the pictures on the pages. Images that a run works on stay. `kernels`: they are compiled again."""
+
+    def run(self, library: Library) -> int:
+        if self.what == "list":
+            _list_views()
+            _list_images()
+            _list_kernels()
+            return 0
+        if "views" in self.parts:
+            from bickd_core.training.view_store import clear, views_folder
+
+            print(f"{clear() / 1e6:,.1f} MB freed: the teacher's views in {views_folder()}")
+        if "images" in self.parts:
+            from bickd_core.data.kept_images import clear_images, images_folder
+
+            freed, left = clear_images(used=_worked_on(library))
+            print(f"{freed / 1e6:,.1f} MB freed: decoded images in {images_folder()}")
+            for kept in left:
+                print(f"{kept.name} stays: a run works on it, or it is being decoded.")
+        if "kernels" in self.parts:
+            from bickd_core.kernels.building import clear as clear_kernels
+            from bickd_core.kernels.building import folder
+
+            print(f"{clear_kernels() / 1e6:,.1f} MB freed: kernels in {folder()}")
+        return 0
+
+
+def _worked_on(library: Library) -> set[str]:
+    """The data sets of the runs that are at work."""
+    found = set()
+    for run in library.runs():
+        with suppress(RunError):
+            status = run.status()
+            if status.active and not status.stale():
+                found.add(run.info().dataset)
+    return found
+
+
+def _list_kernels() -> None:
+    from bickd_core.kernels.building import folder, stored
+
+    count, size = stored()
+    print(f"{count} kernel libraries, {size / 1e6:,.1f} MB in {folder()}")
+
+
+def _list_views() -> None:
+    from bickd_core.training.view_store import budget_bytes, shelves, views_folder
+
+    found = shelves()
+    table = Table("teacher", "data", "outputs", "views", "MB", "folder")
+    for shelf in found:
+        table.add_row(
+            shelf.teacher,
+            shelf.dataset,
+            ", ".join(shelf.names),
+            f"{shelf.views:,}",
+            f"{shelf.bytes / 1e6:,.1f}",
+            shelf.path.name,
+        )
+    if found:
+        print_table(table)
+    total = sum(shelf.bytes for shelf in found)
+    print(
+        f"{total / 1e6:,.1f} MB of {budget_bytes() / 1e6:,.0f} MB (BICKD_VIEWS_GB) are the teacher's views in "
+        f"{views_folder()}"
+    )
+
+
+def _list_images() -> None:
+    from bickd_core.data.kept_images import images_folder, kept_images
+
+    found = kept_images()
+    table = Table(Column("data", overflow="fold"), "pixels", "images", "MB", "source", "folder")
+    for kept in found:
+        table.add_row(
+            kept.name,
+            ", ".join(str(size) for size in kept.sizes),
+            f"{kept.images:,}",
+            f"{kept.bytes / 1e6:,.1f}",
+            "there" if kept.source_there else "gone",
+            kept.path.name,
+        )
+    if found:
+        print_table(table)
+    print(f"{sum(kept.bytes for kept in found) / 1e6:,.1f} MB are decoded images in {images_folder()}")
+
+
+def print_table(table: Table) -> None:
+    """In full where nobody looks at a screen: rich would cut names to fit 80 columns."""
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)

@@ -1,0 +1,1 @@
+"""One comparison of a teacher and its students: figures, seeds, selections, lessons."""

@@ -1,0 +1,161 @@
+"""Kept selections: lists of sample ids under a name, in their order and with what they were made from, one small file each."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bickd_core.atomic import write_json
+from bickd_core.reading import ReadError, read_json
+
+_NAME = re.compile(r"[\w][\w .,+-]{0,59}")
+MOST_BYTES = 2**25
+"""A selection of a million samples takes 8 MB."""
+_HASH = re.compile(r"[0-9a-f]{8}")
+
+
+class KeptError(ValueError):
+    """A name that cannot be used, or a file that cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One of them.
+
+    Attributes:
+        ids: in the order in which they were kept.
+        named: whether a person gave the name; else it is a hash, as of a lasso that was not kept on purpose.
+        origin: what the samples are, in words, before they had the name; "" where it was not written down.
+        ranked: whether the order says something: the most telling first.
+    """
+
+    ids: np.ndarray
+    named: bool = True
+    origin: str = ""
+    ranked: bool = False
+
+
+@dataclass(frozen=True)
+class KeptSelections:
+    """A folder of selections, `runs/.selections`; they belong to one data set and split."""
+
+    folder: Path
+
+    def keep(
+        self,
+        ids: Sequence[int] | Sequence[str],
+        *,
+        dataset: str,
+        split: str,
+        name: str = "",
+        origin: str = "",
+        ranked: bool = False,
+    ) -> str:
+        """Store ids under `name`, or under a short hash of them where none is given; returns the name.
+
+        origin, ranked: see `Kept`.
+
+        The same ids without a name always get the same one. A name that is taken is written over.
+
+        Raises:
+            KeptError: no ids, or a name with characters that a file name should not have.
+        """
+        if not len(ids):
+            raise KeptError("a selection must hold at least one sample, got none.")
+        named = bool(name)
+        if not named:
+            content = json.dumps([dataset, split, sorted(ids)])
+            name = hashlib.sha256(content.encode()).hexdigest()[:8]
+        if not _NAME.fullmatch(name):
+            raise KeptError(
+                "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a letter or digit "
+                f"first; got '{name:.70}'."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        of = {"dataset": dataset, "split": split, "named": named, "origin": origin, "ranked": ranked}
+        write_json(self._path(name), {"format": 1, **of, "ids": list(ids)})
+        return name
+
+    def names(self, *, dataset: str, split: str) -> list[str]:
+        """Names that a person gave to what was kept for this data and split, the newest first."""
+        files = sorted(self.folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+        found = []
+        for path in files:
+            with contextlib.suppress(KeptError):  # it belongs to no data; `find` says what is wrong with it
+                found.append((path.stem, self._read(path)))
+        return [name for name, stored in found if _fits(stored, dataset, split) and _is_named(name, stored)]
+
+    def find(self, name: str, *, dataset: str, split: str) -> Kept:
+        """What was kept under `name`.
+
+        Raises:
+            KeptError: there is none, it is of other data, or its file is damaged.
+        """
+        if not _NAME.fullmatch(name) or not self._path(name).exists():
+            raise KeptError(
+                f"there is no kept selection '{name:.60}' here; the link may come from another machine."
+            )
+        stored = self._read(self._path(name))
+        if not _fits(stored, dataset, split):
+            raise KeptError(
+                f"selection '{name}' is of {stored['dataset']}, {stored['split']}, and shown is {dataset}, {split}."
+            )
+        return Kept(
+            np.array(stored["ids"]),
+            named=_is_named(name, stored),
+            origin=str(stored.get("origin", "")),
+            ranked=bool(stored.get("ranked", False)),
+        )
+
+    def forget(self, name: str) -> None:
+        """Delete one; nothing happens where there is none."""
+        if _NAME.fullmatch(name):
+            self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            stored = read_json(path, MOST_BYTES)
+        except (ReadError, FileNotFoundError) as error:
+            raise KeptError(
+                f"{path.name} is not a kept selection ({str(error).rstrip('.')}); delete it."
+            ) from error
+        if not isinstance(stored, dict) or type(stored.get("format")) is not int:
+            raise KeptError(f"{path.name} is not a kept selection (it has no format); delete it.")
+        if stored["format"] != 1:
+            raise KeptError(f"{path.name} is of another format than 1; delete it or use the newer version.")
+        ids = stored.get("ids")
+        if not isinstance(ids, list) or not ids or not (_whole(ids) or _texts(ids)):
+            raise KeptError(
+                f"{path.name} is not a kept selection (`ids` must be numbers or texts); delete it."
+            )
+        if not all(isinstance(stored.get(name), str) for name in ("dataset", "split")):
+            raise KeptError(f"{path.name} is not a kept selection (it names no data); delete it.")
+        return stored
+
+
+def _whole(ids: list[object]) -> bool:
+    return all(type(id) is int and abs(id) < 2**63 for id in ids)
+
+
+def _texts(ids: list[object]) -> bool:
+    return all(isinstance(id, str) for id in ids)
+
+
+def _is_named(name: str, stored: dict) -> bool:
+    """Older files do not say it; theirs are hashes where they look like one."""
+    return bool(stored.get("named", not _HASH.fullmatch(name)))
+
+
+def _fits(stored: dict, dataset: str, split: str) -> bool:
+    return stored["dataset"] == dataset and stored["split"] == split

@@ -1,0 +1,334 @@
+"""Selections: sets of samples, each named by the rule that picks them.
+
+A rule is text, so that it can stand in a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`. What it picks is
+worked out from the models that are compared, so the same link picks the same samples on another machine.
+
+A cell is of the Gram at the view's temperature; `cell:RUN~crab~lobster~matched` is of the Gram at matched mean entropy,
+`~image` of the one matched per image, and `~centred` (alone or after one of these) of the one whose columns are centred: the rule carries what the clicked matrix showed, so that
+it picks the samples behind that cell on every page, whatever the switches say later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from bickd_core.comparing.saved_selections import Kept
+from bickd_core.geometry import (
+    Matching,
+    confidence_bins,
+    cross_contributions,
+    entropies_at,
+    hellinger,
+    match,
+    pair_contributions,
+)
+from bickd_core.naming import nearest
+from bickd_core.runs.predictions import Predictions
+
+CARRIED = 0.8
+"""A cell's samples are those that carry this share of its cosine, the greatest first."""
+_MATCHED: dict[str, Matching] = {"matched": "mean", "image": "image"}
+"""What a cell's rule may carry after its classes: one of these words, and then "centred"."""
+
+
+def lens_words(matching: Matching, centred: bool) -> tuple[str, ...]:
+    """What the rule of a cell carries after its classes when its matrix was made so."""
+    said = tuple(word for word, rule in _MATCHED.items() if rule == matching)
+    return (*said, "centred") if centred else said
+
+
+class SelectionError(ValueError):
+    """A rule that cannot be read, or that names something the comparison has not; the message says which."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How samples are picked: a kind of `KINDS` and its words.
+
+    As text it is `kind:word~word`; words are percent-quoted, so that a class may be called anything.
+    """
+
+    kind: str
+    words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{'~'.join(quote(word, safe='/ .-_').replace('~', '%7E') for word in self.words)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """The inverse of `str`.
+
+        Raises:
+            SelectionError: no kind, or one that is not known.
+        """
+        kind, colon, rest = text.partition(":")
+        if not colon or kind not in KINDS:
+            near = nearest(kind, KINDS)
+            hint = f"did you mean '{near}'?" if near else f"known are {', '.join(KINDS)}."
+            raise SelectionError(f"a selection reads 'kind:words', got '{text:.60}'; {hint}")
+        return cls(kind, tuple(unquote(word) for word in rest.split("~")) if rest else ())
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What rules are resolved against.
+
+    Args:
+        models: run key -> its predictions, aligned, the teacher first.
+        names: run key -> what to call it.
+        temperature: T of the probabilities.
+        kept: name -> stored selections.
+    """
+
+    models: Mapping[str, Predictions]
+    names: Mapping[str, str]
+    temperature: float
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+
+    @property
+    def teacher(self) -> Predictions:
+        return next(iter(self.models.values()))
+
+    def model(self, key: str) -> Predictions:
+        if key not in self.models:
+            raise SelectionError(
+                f"the selection is about run '{key:.80}', which is not compared here; "
+                f"compared are {', '.join(self.models)}."
+            )
+        return self.models[key]
+
+    def name(self, key: str) -> str:
+        return self.names.get(key, key)
+
+    def class_index(self, name: str) -> int:
+        if name not in self.teacher.class_names:
+            near = nearest(name, self.teacher.class_names)
+            hint = f"; did you mean '{near}'?" if near else "."
+            raise SelectionError(f"the selection names class '{name:.60}', which these models have not{hint}")
+        return self.teacher.class_names.index(name)
+
+    def labels(self) -> np.ndarray:
+        if self.teacher.labels is None:
+            raise SelectionError("this selection needs true labels, and these predictions have none.")
+        return self.teacher.labels
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Samples that a rule picked.
+
+    Attributes:
+        title: what they are, in the words of a person.
+        positions: int64 [n], rows of the comparison.
+        ranked: whether the most telling stand first.
+        origin: what a kept selection was made from; "" where that is not known, and for the others.
+    """
+
+    rule: Rule
+    title: str
+    positions: np.ndarray
+    ranked: bool = False
+    origin: str = ""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def made_from(self, T: float) -> str:
+        """What to write down as its origin when it is kept, shown at the temperature T."""
+        if self.rule.kind == "kept":
+            return self.origin or self.title
+        return f"{self.title}, T = {T:g}" if self.ranked else self.title
+
+    def mask(self, n: int) -> np.ndarray:
+        """bool [n], True where a sample is picked."""
+        chosen = np.zeros(n, dtype=bool)
+        chosen[self.positions] = True
+        return chosen
+
+
+Picked = tuple[str, np.ndarray]
+
+
+def resolve(rule: Rule, scene: Scene) -> Selection:
+    """The samples that `rule` picks.
+
+    Raises:
+        SelectionError: another number of words than the kind takes, or words that this comparison does not know.
+    """
+    pick, takes = KINDS[rule.kind]
+    if takes is not None and not sum(word[0] != "[" for word in takes) <= len(rule.words) <= len(takes):
+        raise SelectionError(
+            f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got '{'~'.join(rule.words)}'."
+        )
+    title, positions = pick(scene, *rule.words)
+    kept = scene.kept[rule.words[0]] if rule.kind == "kept" else None
+    return Selection(
+        rule,
+        title,
+        np.asarray(positions, dtype=np.int64),
+        ranked=rule.kind in RANKED if kept is None else kept.ranked,
+        origin="" if kept is None else kept.origin,
+    )
+
+
+def _of_class(scene: Scene, *names: str) -> Picked:
+    """The samples of one class or of several."""
+    if not names:
+        raise SelectionError("a selection of kind 'class' takes the name of a class or of several, got none.")
+    indices = [scene.class_index(name) for name in names]
+    title = f"class {names[0]}" if len(names) == 1 else f"classes {', '.join(names[:-1])} and {names[-1]}"
+    return title, np.flatnonzero(np.isin(scene.labels(), indices))
+
+
+def _cell(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
+    """The samples that carry 80 % of the cosine of two class columns, ranked by their part in it."""
+    pair = scene.class_index(row), scene.class_index(column)
+    parts = pair_contributions(_seen(scene, key, lens), *pair, centred="centred" in lens)
+    return f"{row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(parts)
+
+
+def _cross(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
+    """The samples that carry 80 % of the cosine of the teacher's column `row` with the model's column `column`."""
+    pair = scene.class_index(row), scene.class_index(column)
+    student = _seen(scene, key, lens)
+    parts = cross_contributions(
+        scene.teacher.probabilities(scene.temperature), student, *pair, centred="centred" in lens
+    )
+    return f"the teacher's {row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(parts)
+
+
+def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
+    """A model's probabilities at T, or at the temperatures where its entropy follows the teacher's."""
+    matching: Matching = _MATCHED.get(lens[0], "none") if lens else "none"
+    if lens != lens_words(matching, "centred" in lens):
+        raise SelectionError(
+            f"after its classes a cell takes {' or '.join(_MATCHED)}, and then centred, got '{'~'.join(lens):.60}'."
+        )
+    model, T = scene.model(key), scene.temperature
+    if matching == "none" or model is scene.teacher:
+        return model.probabilities(T)
+    return model.probabilities(match(model.logits, entropies_at(scene.teacher.logits, T), T, matching).T)
+
+
+def _lens_title(lens: tuple[str, ...]) -> str:
+    said = {
+        "matched": " at matched mean entropy",
+        "image": ", matched per sample",
+        "centred": ", columns centred",
+    }
+    return "".join(said[name] for name in lens)
+
+
+def _carriers(parts: np.ndarray) -> np.ndarray:
+    """The samples whose parts of a cosine add up to 80 % of what is positive in it, the greatest first."""
+    order = np.argsort(-parts, kind="stable")
+    carried = np.cumsum(np.clip(parts[order], 0.0, None))  # centred columns have negative parts as well
+    if not len(parts) or carried[-1] <= 0:
+        return order[:0]
+    return order[: int(np.searchsorted(carried, CARRIED * carried[-1])) + 1]
+
+
+def _confusion(scene: Scene, key: str, true: str, predicted: str) -> Picked:
+    is_true, is_said = scene.class_index(true), scene.class_index(predicted)
+    said = scene.model(key).predicted
+    return (
+        f"{true} that {scene.name(key)} calls {predicted}",
+        np.flatnonzero((scene.labels() == is_true) & (said == is_said)),
+    )
+
+
+OUTCOMES = ("both", "first", "second", "neither")
+
+
+def _outcome(scene: Scene, first: str, second: str, who: str) -> Picked:
+    """The four cells of the table of who is right."""
+    if who not in OUTCOMES:
+        raise SelectionError(f"an outcome is one of {', '.join(OUTCOMES)}, got '{who:.40}'.")
+    labels = scene.labels()
+    a, b = (scene.model(key).predicted == labels for key in (first, second))
+    names = scene.name(first), scene.name(second)
+    title = {
+        "both": f"{names[0]} and {names[1]} right",
+        "first": f"only {names[0]} right, not {names[1]}",
+        "second": f"only {names[1]} right, not {names[0]}",
+        "neither": f"{names[0]} and {names[1]} wrong",
+    }[who]
+    mask = {"both": a & b, "first": a & ~b, "second": ~a & b, "neither": ~a & ~b}[who]
+    return title, np.flatnonzero(mask)
+
+
+def displacement(scene: Scene, key: str) -> np.ndarray:
+    """Hellinger distance of a model's probabilities from the teacher's, float64 [N]."""
+    return hellinger(
+        scene.teacher.probabilities(scene.temperature), scene.model(key).probabilities(scene.temperature)
+    )
+
+
+def _disagree(scene: Scene, key: str) -> Picked:
+    differs = np.flatnonzero(scene.teacher.predicted != scene.model(key).predicted)
+    order = np.argsort(-displacement(scene, key)[differs], kind="stable")
+    return f"{scene.name(key)} names another class than the teacher", differs[order]
+
+
+def _displaced(scene: Scene, key: str, most: str) -> Picked:
+    if not most.isdigit() or int(most) < 1:
+        raise SelectionError(f"how many displaced samples must be a whole number above 0, got '{most:.20}'.")
+    order = np.argsort(-displacement(scene, key), kind="stable")[: int(most)]
+    return f"the {len(order)} samples that {scene.name(key)} moves most", order
+
+
+def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature: str) -> Picked:
+    """The samples in one bin of a reliability diagram, the wrong and most confident first; bins are counted from 1."""
+    try:
+        count, number, T = int(bins), int(which), float(temperature)
+        probabilities = scene.model(key).probabilities(T)
+        confidence = probabilities.max(axis=1)
+        edges, index = confidence_bins(confidence, count, scheme)  # type: ignore[arg-type]
+    except SelectionError:
+        raise
+    except ValueError as error:
+        raise SelectionError(f"the selection's bin cannot be read: {str(error).rstrip('.')}.") from error
+    if not 1 <= number < len(edges):
+        raise SelectionError(f"a bin is a number from 1 to {len(edges) - 1}, got '{which:.20}'.")
+    inside = np.flatnonzero(index == number - 1)
+    wrong = probabilities.argmax(axis=1) != scene.labels()
+    order = np.lexsort((-confidence[inside], ~wrong[inside]))
+    return f"{scene.name(key)} sure of {edges[number - 1]:.0%} to {edges[number]:.0%}", inside[order]
+
+
+def _kept(scene: Scene, name: str) -> Picked:
+    if name not in scene.kept:
+        raise SelectionError(f"there is no kept selection '{name:.60}' here; it lies on another machine.")
+    kept = scene.kept[name]
+    place = {id: position for position, id in enumerate(scene.teacher.ids.tolist())}
+    found = [place[id] for id in dict.fromkeys(kept.ids.tolist()) if id in place]
+    return (name if kept.named else "picked by hand"), np.array(found, dtype=np.int64)
+
+
+def _samples(scene: Scene, *ids: str) -> Picked:
+    known = {str(id): position for position, id in enumerate(scene.teacher.ids.tolist())}
+    positions = [known[id] for id in ids if id in known]
+    if not positions:
+        raise SelectionError(f"none of the samples {', '.join(ids[:5])} is compared here.")
+    return (f"sample {ids[0]}" if len(ids) == 1 else f"{len(positions)} samples"), np.array(positions)
+
+
+RANKED = ("cell", "cross", "disagree", "displaced")
+"""Kinds whose samples stand in order, the most telling first; a kept one keeps what it had."""
+
+KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
+    "class": (_of_class, None),
+    "cell": (_cell, ("run", "row class", "column class", "[matched or image]", "[centred]")),
+    "cross": (_cross, ("run", "the teacher's class", "the run's class", "[matched or image]", "[centred]")),
+    "confusion": (_confusion, ("run", "true class", "predicted class")),
+    "outcome": (_outcome, ("first run", "second run", "who is right")),
+    "disagree": (_disagree, ("run",)),
+    "bin": (_bin, ("run", "width or mass", "how many bins", "which bin", "temperature")),
+    "displaced": (_displaced, ("run", "how many")),
+    "kept": (_kept, ("name",)),
+    "samples": (_samples, None),
+}

@@ -1,0 +1,249 @@
+"""The one validated configuration of a training run; free of torch, so that a page can build it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bickd_core.data.class_order import ClassOrder
+from bickd_core.data.resizing import Interpolation, Resize, Resizing
+from bickd_core.naming import not_known
+from bickd_core.presets import BicKDOptions, CEOptions, DISTOptions, KDOptions, ObjectiveOptions
+
+__all__ = [
+    "SGD",
+    "AdamW",
+    "BicKDOptions",
+    "CEOptions",
+    "Cosine",
+    "DISTOptions",
+    "KDOptions",
+    "ObjectiveOptions",
+    "Seeds",
+    "Step",
+    "TrainConfig",
+    "check_alike",
+    "one_sentence",
+]
+
+
+MOST_PIXELS = 16_384
+"""The longest side of an image."""
+MOST = 10**9
+"""Images, epochs and the like: a bound on what a file may ask for, far above what anybody trains."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SGD(_Strict):
+    """Stochastic gradient descent with momentum; the field's recipe for CIFAR."""
+
+    kind: Literal["sgd"] = "sgd"
+    lr: float = Field(0.05, gt=0, description="peak learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0)
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> SGD:
+        if self.nesterov and not self.momentum:
+            raise ValueError("`nesterov` needs a `momentum` above 0, got 0; raise it or switch nesterov off.")
+        return self
+
+
+class AdamW(_Strict):
+    """Adam with decoupled weight decay."""
+
+    kind: Literal["adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0, description="peak learning rate")
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    weight_decay: float = Field(0.05, ge=0)
+
+
+class Cosine(_Strict):
+    """Half a cosine from the peak learning rate to `final` times it, stepped each batch."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs")
+    final: float = Field(0.0, ge=0, le=1, description="share of the peak learning rate at the end")
+
+
+class Step(_Strict):
+    """The learning rate times `gamma` at each milestone, given as a share of the run."""
+
+    kind: Literal["step"] = "step"
+    warmup_epochs: float = Field(0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs")
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.625, 0.75, 0.875), description="shares of the run, each in (0, 1)"
+    )
+    gamma: float = Field(0.1, gt=0, le=1)
+
+
+class Seeds(_Strict):
+    """Where chance enters a run, apart from each other. 0 <= seed < 2^31."""
+
+    weights: int = Field(0, ge=0, lt=2**31, description="initial weights")
+    order: int = Field(0, ge=0, lt=2**31, description="order of the samples")
+    augmentation: int = Field(0, ge=0, lt=2**31, description="random crops and flips")
+
+    @classmethod
+    def all(cls, seed: int) -> Seeds:
+        return cls(weights=seed, order=seed, augmentation=seed)
+
+
+Optimizer = Annotated[SGD | AdamW, Field(discriminator="kind")]
+Schedule = Annotated[Cosine | Step, Field(discriminator="kind")]
+
+
+RESIZING = ("resize", "interpolation", "crop_share")
+"""The fields that say how images become square."""
+
+
+class TrainConfig(_Strict):
+    """One training run, of a teacher or of a student.
+
+    A `teacher` (the key or the folder of a run) is required by every objective but `ce`; with `ce` it is
+    optional and only measures agreement.
+    """
+
+    dataset: str = Field("caltech95", max_length=5000, description="name of a data set")
+    image_size: int | None = Field(
+        None, gt=0, le=MOST_PIXELS, description="side in pixels; the data set's default if not given"
+    )
+    train_limit: int | None = Field(
+        None, gt=0, le=MOST, description="train on a stratified subset of this many images"
+    )
+    validation_seed: int = Field(
+        0, ge=0, lt=2**31, description="which images are carved from train for validation"
+    )
+    class_order: ClassOrder | None = Field(
+        None,
+        description="of classes named by whole numbers: natural (by value) or text (0, 1, 10, 2); if not given, that of the "
+        "teacher, else natural",
+    )
+    resize: Resize | None = Field(
+        None,
+        description="how images of your own become square: crop (the central square), stretch, or pad (black borders); if "
+        "not given, as the teacher's, else crop",
+    )
+    interpolation: Interpolation | None = Field(
+        None, description="of scaling images of your own; if not given, as the teacher's, else bicubic"
+    )
+    crop_share: float | None = Field(
+        None,
+        gt=0.1,
+        le=1,
+        description="of the side of images of your own, what is kept before scaling; if not given, as the teacher's, else 1",
+    )
+    arch: str = Field("resnet8", max_length=5000, description="name of a model")
+    role: Literal["student", "teacher"] = "student"
+    teacher: str | None = Field(None, max_length=5000, description="run key or folder of the teacher")
+    objective: ObjectiveOptions = CEOptions()
+    epochs: int = Field(40, gt=0, le=10**6)
+    batch_size: int = Field(64, gt=0, le=10**6)
+    augment: bool = Field(True, description="random crop and, where it fits the data, flip")
+    optimizer: Optimizer = SGD()
+    schedule: Schedule = Cosine()
+    seeds: Seeds = Seeds()
+    teacher_outputs: Literal["auto", "live", "stored"] = Field(
+        "auto",
+        description="a forward pass of the teacher in every step, or its outputs stored by view and shared by runs; "
+        "auto: stored, but live where the objective needs feature maps",
+    )
+    view_pool: int | None = Field(
+        None,
+        gt=0,
+        le=MOST,
+        description="use only this many augmented views, in turn; a new one each epoch if not given",
+    )
+    extends: str | None = Field(
+        None, max_length=5000, description="run key or folder of a finished run to go on from"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = Field(
+        False,
+        description="torch.compile of the student, by CUDA graphs on a GPU; costs up to a minute at the start and gains "
+        "nothing on a CPU",
+    )
+    kernels: Literal["auto", "torch"] = Field(
+        "auto",
+        description="auto: on a CPU batch norm, addition and ReLU as one operation, compiled once for this CPU where there is "
+        "a C++ compiler; torch: torch's own operations one after the other",
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(
+        None, gt=0, le=4096, description="CPU threads; this run's share of the cores if not given"
+    )
+    probe_size: int | None = Field(
+        None, gt=0, le=MOST, description="validation images in the trajectory; 2 a class if not given"
+    )
+
+    @property
+    def resizing(self) -> Resizing:
+        """How images become square; what is not given is the default."""
+        return Resizing.model_validate(
+            {name: getattr(self, name) for name in RESIZING if getattr(self, name)}
+        )
+
+    @model_validator(mode="after")
+    def _resizing_is_possible(self) -> TrainConfig:
+        _ = self.resizing
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_is_there(self) -> TrainConfig:
+        if self.objective.kind != "ce" and not self.teacher:
+            raise ValueError(
+                f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished run."
+            )
+        if self.role == "teacher" and self.teacher:
+            raise ValueError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
+        return self
+
+
+SHARED = (
+    "dataset", "image_size", "train_limit", "validation_seed", "class_order", *RESIZING, "teacher", "batch_size", "augment",
+    "teacher_outputs", "view_pool", "extends", "precision", "kernels", "device", "threads",
+)  # fmt: skip
+"""What the runs of a race must have alike, besides the seeds of order and augmentation."""
+
+
+def check_alike(configs: Sequence[TrainConfig]) -> None:
+    """Raise ValueError where the runs of a race would not see the same batches."""
+    first = configs[0]
+    for other in configs[1:]:
+        for name in SHARED:
+            if getattr(first, name) != getattr(other, name):
+                raise ValueError(
+                    f"the runs of a race must have the same `{name}`, got {getattr(first, name)!r} and "
+                    f"{getattr(other, name)!r}; start them as runs of their own."
+                )
+        if (first.seeds.order, first.seeds.augmentation) != (other.seeds.order, other.seeds.augmentation):
+            raise ValueError(
+                "the runs of a race must have the same seeds of order and augmentation; "
+                "start other seeds as a race of their own."
+            )
+
+
+def one_sentence(error: ValidationError) -> str:
+    """The first problem that pydantic found, in one sentence: which field, what is allowed, what came."""
+    problem = error.errors(include_url=False)[0]
+    where = " ".join(".".join(str(part) for part in problem["loc"]).split())[:120]
+    if problem["type"] == "extra_forbidden":
+        return f"`{where}` is not known; leave it out or correct its name."
+    if problem["type"] == "value_error":  # a validator of ours, which says it all
+        return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "union_tag_invalid":  # one of several kinds of optimiser, schedule or objective
+        known = [tag.strip().strip("'") for tag in problem["ctx"]["expected_tags"].split(",")]
+        return f"`{where}`: `kind` {not_known(problem['ctx']['tag'], known)}"
+    if problem["type"] == "union_tag_not_found":
+        return f"`{where}`: a `kind` is expected, got {problem['input']!r:.80}."
+    words = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"`{where}`: {words}" + (
+        "." if problem["type"] == "missing" else f", got {problem['input']!r:.80}."
+    )

@@ -1,0 +1,311 @@
+"""Labels that lie beside images in a file of text, and names of classes that lie beside their folders.
+
+Tiny-ImageNet keeps the classes of its val part in `val_annotations.txt`, the traffic signs of GTSRB theirs in a csv, and
+ImageNet the words for its class folders in `words.txt`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from bickd_core.data.errors import DataError
+from bickd_core.data.folders import as_text, same_name, subfolders, unreadable, walk
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 64 * 2**20
+"""How large a file of labels or names may be; that of ImageNet's 50,000 val images has 2 MB."""
+_FILE_COLUMNS = (
+    "filename", "file", "path", "image", "filepath", "file_name", "image_path", "img", "imageid", "image_id", "image_name",
+    "id",
+)  # fmt: skip
+_LABEL_COLUMNS = (
+    "classid", "class_id", "label", "class", "target", "category", "wnid", "synset", "class_name", "predictionstring",
+)  # fmt: skip
+_SUFFIXES = (".csv", ".tsv", ".txt")
+_START = 2**14
+"""Bytes in which a file's first rows are looked for."""
+_NAMES = (
+    "class_to_idx.json",
+    "words.txt",
+    "labels.txt",
+    "classes.txt",
+    "class_names.txt",
+    "LOC_synset_mapping.txt",
+)
+
+
+def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | None:
+    """The file with the labels of the images in a part's folder; None where there is none.
+
+    It lies in that folder, in its only subfolder, or at the root. Its first row names an image of the folder, or its own
+    name says what it is: `val_annotations.txt`, a csv in the folder, `Test.csv` beside `Test`. Of several, one whose first
+    row fits and that has classes is taken.
+    """
+    below = subfolders(folder)
+    inside = [folder, *(below if len(below) == 1 else [])]
+    names = _names_of(folder, suffixes)
+    found: list[tuple[int, Path]] = []
+    for place in [*inside, *([root] if root not in inside else [])]:
+        try:
+            files = sorted(file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES)
+        except OSError as error:
+            raise unreadable(place, error) from error
+        for file in files:
+            if not file.is_file():
+                continue
+            rows = _first_rows(file)
+            named = "annotation" in file.name.lower() or (file.suffix.lower() != ".txt" and place in inside)
+            first = _first_name(rows) or ""
+            if first in names and (file.name not in _NAMES or Path(first).suffix.lower() in suffixes):
+                found.append((int(_has_no_classes(rows)), file))
+            elif named or file.stem.lower() == folder.name.lower():
+                found.append((2, file))
+    return min(found, key=lambda one: one[0], default=(0, None))[1]
+
+
+def _names_of(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """The images of a folder by their path in it, their name, and their name without its suffix, if no other has that."""
+    images = walk(folder, suffixes)
+    stems = Counter(path.stem for path in images)
+    below = len(folder.as_posix().rstrip("/")) + 1
+    return (
+        {path.stem: path for path in images if stems[path.stem] == 1}
+        | {path.name: path for path in images}
+        | {path.as_posix()[below:]: path for path in images}
+    )
+
+
+def _first_rows(file: Path) -> list[list[str]]:
+    """The first rows of a file; none where it is no table."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(_START).decode("utf-8-sig", "replace")
+        return _rows([line for line in start.splitlines()[:4] if line.strip()][:2])
+    except (OSError, csv.Error):
+        return []
+
+
+def _first_name(rows: list[list[str]]) -> str | None:
+    """The name of the image in the first row that is none of column names; None if there is none."""
+    if not rows or any(len(row) < 2 for row in rows):
+        return None
+    head = _head(rows)
+    column = next((head.index(each) for each in _FILE_COLUMNS if each in head), 0)
+    row = rows[-1] if any(each in head for each in (*_FILE_COLUMNS, *_LABEL_COLUMNS)) else rows[0]
+    return re.split(r"[\\/]", row[column].strip())[-1] if len(row) > column else None
+
+
+def _has_no_classes(rows: list[list[str]]) -> bool:
+    """Whether a table has a column of images and none of classes, as that of GTSRB's test images has."""
+    head = _head(rows)
+    return any(each in head for each in _FILE_COLUMNS) and not any(each in head for each in _LABEL_COLUMNS)
+
+
+def labelled(file: Path, folder: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
+    """The images of a folder by the class that a file of labels gives them, where no folders say which classes there are.
+
+    Raises:
+        DataError: as `annotated`.
+    """
+    names, rows = _labels(file)
+    return annotated(file, folder, sorted({label for _, label in rows}), suffixes, (names, rows))
+
+
+def annotated(
+    file: Path,
+    folder: Path,
+    classes: Collection[str],
+    suffixes: Collection[str],
+    read: tuple[int, list[tuple[str, str]]] | None = None,
+) -> dict[str, list[Path]]:
+    """The images of a folder by the class that a file of labels gives them.
+
+    Args:
+        file: text with a line an image: its name and its class, with tabs, semicolons, commas or spaces between. A first
+            line of column names may say which columns these are.
+        folder: the images lie in it at any depth; only those with one of the `suffixes` count.
+        classes: names of the class folders. A whole number stands for the folder of the same number.
+        read: what `_labels` gave, where it was read before.
+
+    Raises:
+        DataError: the file cannot be read, names an image that is not there, or a class that is none.
+    """
+    first, rows = _labels(file) if read is None else read
+    by_name = _names_of(folder, suffixes)
+    known = {same_name(name): name for name in classes}
+    numbers = {int(name): name for name in classes if name.isascii() and name.isdigit()}
+    found: dict[str, list[Path]] = {name: [] for name in classes}
+    for number, (name, label) in enumerate(rows, first):
+        image = by_name.get(name) or by_name.get(re.split(r"[\\/]", name)[-1])
+        if image is None:
+            raise DataError(
+                f"{as_text(file)} names the image {name!r} in its row {number}, and {as_text(folder)} has none of that name."
+            )
+        chosen = known.get(same_name(label))
+        if chosen is None and label.isascii() and label.isdigit():
+            chosen = numbers.get(int(label))
+        if chosen is None:
+            raise DataError(
+                f"{as_text(file)} gives the class {label!r} in its row {number}, and no class folder of the train part is called so."
+            )
+        found[chosen].append(image)
+    left = len(set(by_name.values())) - len(rows)
+    if left > 0:
+        logger.warning("%s names no class for %d images, which are left out.", as_text(file), left)
+    return {name: sorted(paths) for name, paths in found.items()}
+
+
+def _labels(file: Path) -> tuple[int, list[tuple[str, str]]]:
+    """The number of the first row, and of each row the image and its class.
+
+    Kaggle's ImageNet has a class and boxes in one cell ("n01440764 12 30 180 200"); its first word is the class.
+    """
+    rows = rows_of(file)
+    name, label, body = columns(file, rows)
+    head = _head(rows) if body is not rows else []
+    boxes = bool(head) and head[label] == "predictionstring"
+    cells = ((row[name].strip(), row[label].strip()) for row in body)
+    return 1, [(image, (of.split() or [""])[0] if boxes else of) for image, of in cells]
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise DataError(
+                f"{as_text(file)} is larger than {MOST_BYTES // 2**20} MB, and a file of labels or names is not."
+            )
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{as_text(file)} must be UTF-8 text; save it again as such.") from error
+
+
+def rows_of(file: Path) -> list[list[str]]:
+    lines = [line for line in _text(file).splitlines() if line.strip()]
+    if not lines:
+        raise DataError(
+            f"{as_text(file)} is empty; a line for each image was expected, with its name and its class."
+        )
+    try:
+        rows = _rows(lines)
+    except csv.Error as error:
+        raise DataError(f"{as_text(file)} is no table of text: {error}.") from error
+    short = next((number for number, row in enumerate(rows, 1) if len(row) < 2), None)
+    if short is not None:
+        raise DataError(
+            f"{as_text(file)} must have at least two columns, an image's name and its class; line {short} has one."
+        )
+    return rows
+
+
+def _rows(lines: Sequence[str]) -> list[list[str]]:
+    """Cells of lines with tabs, semicolons or commas between them, or a space before the last.
+
+    >>> _rows(["ILSVRC2012_val_00000001.JPEG 65"])
+    [['ILSVRC2012_val_00000001.JPEG', '65']]
+    """
+    separator = next((each for each in "\t;," if lines and each in lines[0]), None)
+    if separator is None:
+        return [line.rsplit(maxsplit=1) for line in lines]
+    return list(csv.reader(lines, delimiter=separator))
+
+
+def _head(rows: list[list[str]]) -> list[str]:
+    return [cell.strip().lower() for cell in rows[0]]
+
+
+def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]]]:
+    """Which columns hold names and classes, and the rows without the line of column names."""
+    head = _head(rows)
+    name = next((head.index(each) for each in _FILE_COLUMNS if each in head), None)
+    label = next((head.index(each) for each in _LABEL_COLUMNS if each in head), None)
+    if name is None and label is None:
+        return 0, 1, rows
+    if name is None or label is None:
+        raise DataError(
+            f"{as_text(file)} has the columns {', '.join(head[:8])}; one of {', '.join(_FILE_COLUMNS[:3])} and one of {', '.join(_LABEL_COLUMNS[:4])} were expected."
+        )
+    least = max(name, label) + 1
+    short = next((number for number, row in enumerate(rows[1:], 1) if len(row) < least), None)
+    if short is not None:
+        raise DataError(f"{as_text(file)} has fewer than {least} columns in its row {short}.")
+    return name, label, rows[1:]
+
+
+def names_file(root: Path, below: Collection[Path] = ()) -> Path | None:
+    """The file that names the classes: beside the parts, or in one of them; None where there is none."""
+    return next(
+        (folder / name for name in _NAMES for folder in (root, *below) if (folder / name).is_file()), None
+    )
+
+
+def class_names(
+    file: Path, folders: Sequence[str], *, part_of_classes: bool = False
+) -> tuple[list[str], dict[str, str]] | None:
+    """The folders in the order of their classes, and what the class of each is called; None if the file is about others.
+
+    `class_to_idx.json` maps folders to positions. A text file has a line a class: a folder and its name, or, where the
+    folders are numbered from 0, just names, perhaps behind a WordNet id. Of several words for one class the first is taken,
+    where it is no other's.
+
+    Args:
+        part_of_classes: whether `class_to_idx.json` and `LOC_synset_mapping.txt` may list more classes, all of which
+            count then: a network has an output for each.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if file.suffix == ".json":
+        return _from_json(file, folders, part_of_classes)
+    lines = [line.strip() for line in _text(file).splitlines() if line.strip()]
+    pairs = [re.split(r"[\t ,]+", line, maxsplit=1) for line in lines]
+    listed = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    if all(folder in listed for folder in folders):
+        every = sorted(listed) if part_of_classes and file.name == _NAMES[-1] else list(folders)
+        return every, _short({folder: listed[folder] for folder in every})
+    numbers = sorted(folders, key=lambda name: int(name) if name.isascii() and name.isdigit() else -1)
+    if len(lines) == len(folders) and [int(n) if n.isascii() and n.isdigit() else -1 for n in numbers] == [
+        *range(len(lines))
+    ]:
+        words = [re.sub(r"^n\d{8}[\t ]+", "", line) for line in lines]
+        return numbers, _short(dict(zip(numbers, words, strict=True)))
+    return None
+
+
+def _from_json(
+    file: Path, folders: Sequence[str], part_of_classes: bool
+) -> tuple[list[str], dict[str, str]] | None:
+    try:
+        listed = json.loads(_text(file))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{as_text(file)} must be JSON that maps class folders to numbers from 0.") from error
+    if not isinstance(listed, dict) or any(type(value) is not int for value in listed.values()):
+        raise DataError(f"{as_text(file)} must be JSON that maps class folders to numbers from 0.")
+    fits = set(listed) >= set(folders) if part_of_classes else set(listed) == set(folders)
+    if not fits or sorted(listed.values()) != [*range(len(listed))]:
+        return None
+    order = sorted(listed, key=lambda folder: listed[folder])
+    return order, {folder: folder for folder in order}
+
+
+def _short(names: Mapping[str, str]) -> dict[str, str]:
+    """The first of each class's words; all of them, and then its folder too, where two classes would be called alike."""
+    found: dict[str, str] = {}
+    ways = (lambda folder: names[folder].split(",")[0].strip(), lambda folder: names[folder])
+    left = list(names)
+    for way in ways:
+        called = {folder: way(folder) for folder in left}
+        counts: dict[str, int] = {}
+        for name in called.values():
+            counts[same_name(name)] = counts.get(same_name(name), 0) + 1
+        found |= {folder: name for folder, name in called.items() if counts[same_name(name)] == 1}
+        left = [folder for folder in left if folder not in found]
+    return found | {folder: f"{names[folder]} ({folder})" for folder in left}

@@ -1,0 +1,109 @@
+"""Read files in a process of its own: pyarrow ends the whole process on some damaged files.
+
+`ask` starts such a process, and `limit` is what it calls first: it sets limits of memory and time. It prints its answer,
+or what is wrong with the file, as JSON. `python -m bickd_core.data.apart KIND:PATH BYTES` summarises a data source.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bickd_core.data.errors import DataError
+
+MEMORY_BYTES = 4 << 30
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def summary_apart(name: str, *, memory: int = MEMORY_BYTES) -> dict[str, Any]:
+    """The fields of `external.Summary`, but for the fingerprint.
+
+    Args:
+        memory: how many bytes of address space the process may take beyond what it starts with.
+
+    Raises:
+        DataError: what is wrong with the source, in one sentence.
+    """
+    answer = ask("bickd_core.data.apart", [name, str(memory)], name)
+    if "error" in answer:
+        raise DataError(answer["error"])
+    return answer["summary"]
+
+
+def ask(module: str, arguments: list[str], name: str, *, request: Any = None) -> dict[str, Any]:
+    """What a module answers that is run in a process of its own.
+
+    Args:
+        module: its `main` calls `limit`, and prints a JSON object.
+        name: what messages call the file.
+        request: written to its standard input as JSON.
+
+    Raises:
+        DataError: the process ended without an answer, in one sentence.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        input=b"" if request is None else json.dumps(request).encode(),
+        capture_output=True,
+        cwd=_ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    if done.returncode == -signal.SIGALRM:
+        raise DataError(f"{name} took too long to read, so it is damaged or too large; write it again.")
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = None
+    if done.returncode != 0 or not isinstance(answer, dict):
+        raise DataError(
+            f"{name} made the process that reads it stop (code {done.returncode}), so a file in it is damaged; "
+            "write or download it again."
+        )
+    return answer
+
+
+def limit(memory: int, seconds: int | None = None) -> None:
+    """Let this process take so many bytes of address space beyond what it has, and so much time, and no more.
+
+    Args:
+        seconds: it is ended by SIGALRM after that time; None for no limit.
+    """
+    import psutil
+
+    most = psutil.Process().memory_info().vms + memory
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    if seconds is not None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(seconds)
+
+
+def main() -> None:
+    from bickd_core.data.external import KINDS, listed, summary
+
+    name, memory = sys.argv[1], int(sys.argv[2])
+    kind, _, path = name.partition(":")
+    limit(memory)
+    try:
+        answer: dict[str, Any] = {"summary": vars(summary(listed(KINDS[kind], Path(path), name), ""))}
+        del answer["summary"]["fingerprint"]
+    except DataError as error:
+        answer = {"error": str(error)}
+    except MemoryError:
+        answer = {
+            "error": f"{name} asks for more than {memory / 1e9:.1f} GB of memory; it is damaged, or its row groups are "
+            "too large."
+        }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

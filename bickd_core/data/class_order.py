@@ -1,0 +1,68 @@
+"""The order of classes whose names are whole numbers: by value, or as text (0, 1, 10, 11, 2).
+
+Rows, ids and splits of a source do not depend on it: the classes are put in order when a data set is loaded. A
+run notes its order in run.yaml (`class_order`), so that a run from before keeps its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from bickd_core.data.base import Dataset, Split
+
+ClassOrder = Literal["natural", "text"]
+"""Natural: whole numbers by value. Text: character by character, as torchvision's ImageFolder sorts folders."""
+
+
+LISTED = 12
+"""How many classes a sentence names."""
+
+
+def natural_order(names: Sequence[str]) -> tuple[int, ...] | None:
+    """Positions that sort names by value; None unless all are whole numbers and the order differs from theirs.
+
+    >>> natural_order(("0", "1", "10", "2"))
+    (0, 1, 3, 2)
+    >>> natural_order(("0", "1", "2")), natural_order(("1", "10", "2a"))
+    (None, None)
+    """
+    if not all(name.isascii() and name.isdigit() and len(name) <= 18 for name in names):
+        return None
+    order = sorted(range(len(names)), key=lambda i: (int(names[i]), names[i]))
+    return None if order == list(range(len(names))) else tuple(order)
+
+
+def in_order(names: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:
+    """The names at the positions of `order`."""
+    return tuple(names[i] for i in order)
+
+
+def relabelled(split: Split, order: Sequence[int]) -> Split:
+    """The split with its labels as positions in `order`."""
+    places = np.empty(len(order), dtype=np.int64)
+    places[np.array(order)] = np.arange(len(order))
+    return replace(split, labels=places[split.labels])
+
+
+def listed(names: Sequence[str]) -> str:
+    r"""The first names, and that there are more.
+
+    >>> listed(("cat", "a\\nb"))
+    'cat, a\\\\nb'
+    """
+    shown = [repr(name)[1:-1] for name in names[:LISTED]]
+    return ", ".join(shown) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+
+
+def classes_sentence(dataset: Dataset, order: ClassOrder | None) -> str:
+    """The classes found and how they are sorted, and which of them have no test image."""
+    names = dataset.class_names
+    sentence = f"{len(names)} classes: {listed(names)}"
+    if order is not None:
+        sentence += f"; their names are whole numbers, in the order '{order}'"
+    absent = sorted(set(range(len(names))) - set(dataset.test.labels.tolist()))
+    return sentence + (f"; no test images of {listed(in_order(names, absent))}" if absent else "")

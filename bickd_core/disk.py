@@ -1,0 +1,43 @@
+"""What a disk that refuses means, in a sentence: by the number of the error, since its text differs by system."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+# errno -> (what is wrong, what to do)
+_MEANINGS = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the disk quota of this account is used up", "remove files or ask for a larger quota"),
+    errno.EROFS: ("the disk is read-only", "choose a folder that can be written to"),
+    errno.EACCES: ("this account has no permission", "change the permissions or choose another folder"),
+    errno.EPERM: ("this account has no permission", "change the permissions or choose another folder"),
+    errno.ESTALE: ("the network disk lost its connection to the file", "mount the disk again"),
+    errno.EMFILE: ("this process has too many files open", "raise the limit with `ulimit -n`"),
+    errno.ENFILE: ("the system has too many files open", "close other programs"),
+    errno.EIO: ("the disk reports an error of its hardware", "check the disk"),
+    errno.EFBIG: ("the file is larger than the disk allows", "choose another disk"),
+    errno.ENAMETOOLONG: ("a file's name is too long", "choose a shorter name or folder"),
+    errno.ENOTDIR: ("a file has the place of a folder", "choose another folder"),
+    errno.ETIMEDOUT: ("the disk does not answer", "check its connection"),
+    errno.ENODEV: ("the disk is not there any more", "connect it again"),
+    errno.ENOTCONN: ("the network disk is not connected", "mount the disk again"),
+}
+
+
+def explain_os_error(error: OSError, then: str = "try again") -> str:
+    """What the system refused and what to do about it, in a sentence with a full stop.
+
+    Args:
+        then: what to do once the cause is mended: "resume the run".
+
+    >>> explain_os_error(OSError(errno.ENOSPC, "No space left", "runs/a/status.json"), "resume the run")
+    'the disk is full (runs/a/status.json); free some space, then resume the run.'
+    """
+    named = isinstance(error.filename, str | bytes) and error.filename
+    name = f" ({os.fsdecode(error.filename)})" if named else ""
+    if error.errno in _MEANINGS:
+        what, remedy = _MEANINGS[error.errno]
+        return f"{what}{name}; {remedy}, then {then}."
+    said = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    return f"the system refuses a file{name}: {said}; mend this, then {then}."

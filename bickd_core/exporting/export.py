@@ -1,0 +1,77 @@
+"""Make an export's folder: whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from bickd_core.atomic import write_bytes, write_text
+from bickd_core.exporting.hub_card import hub_card
+from bickd_core.exporting.kinds import FORMATS, Kind
+from bickd_core.exporting.network import ExportError, Network, network_of
+from bickd_core.exporting.usage import usage_section
+from bickd_core.runs.checkpoints import save_weights
+from bickd_core.runs.library import Library, RunFolder
+
+
+def export(run: RunFolder, kind: Kind, folder: Path, library: Library, *, best: bool = False) -> Path:
+    """Write a run into a new folder.
+
+    Args:
+        run: a run with weights, or with recorded epochs for "tensorboard".
+        folder: must not exist yet.
+        library: where a model card looks for the teacher.
+        best: take the weights of the epoch that was best on validation, not the last.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ExportError: a library is missing, the folder exists, or the converted network differs from the original.
+        RunError: the run has not what the kind needs.
+    """
+    if missing := FORMATS[kind].missing():
+        raise ExportError(missing)
+    if folder.exists():
+        raise ExportError(f"{folder} is already there; name another folder with --out, or remove it.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    try:
+        if kind == "tensorboard":
+            from bickd_core.exporting.tensorboard import write_events
+
+            write_events(run, making)
+        else:
+            _write_network(network_of(run, best=best), run, kind, making, library)
+        making.chmod(0o755)
+        making.rename(folder)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return folder
+
+
+def _write_network(network: Network, run: RunFolder, kind: Kind, folder: Path, library: Library) -> None:
+    info = network.info
+    write_text(folder / "config.json", json.dumps(network.config(), indent=1, ensure_ascii=False) + "\n")
+    if kind in ("onnx", "pt2"):
+        from bickd_core.exporting.convert import write_onnx, write_pt2
+
+        text = (write_onnx if kind == "onnx" else write_pt2)(network, folder / f"model.{kind}")
+        text += " It takes images with values from 0 to 1 and normalises them itself."
+    else:
+        save_weights(
+            network.model, folder / "model.safetensors", metadata={"run": info.name, "arch": info.arch}
+        )
+        text = (
+            f"Weights of {info.arch}, in float32. config.json names the network, its inputs and its classes."
+        )
+    if kind == "hub":
+        write_text(folder / "README.md", hub_card(run, network, library))
+        if run.has_predictions("test"):
+            write_bytes(folder / "predictions-test.npz", run.predictions_path("test").read_bytes())
+    else:
+        usage = usage_section(kind, info.arch, network.preprocessing, info.image_shape[1])
+        write_text(folder / "README.md", f"# {info.name}\n{text}\n\n{usage}")

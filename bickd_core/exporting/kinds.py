@@ -1,0 +1,60 @@
+"""The kinds of export, by name, and what each needs. Free of torch, so that a page can list them."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["safetensors", "hub", "onnx", "pt2", "tensorboard"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of export.
+
+    title: what a menu calls it. help: what is in it. needs: modules that must be installed. extra: the extra of
+    `bickd-explorer` that installs them.
+    """
+
+    title: str
+    help: str
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+    def missing(self) -> str:
+        """Return a sentence on what is not installed, or an empty text."""
+        absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if not absent:
+            return ""
+        verb = "is" if len(absent) == 1 else "are"
+        return f"{' and '.join(absent)} {verb} not installed: run pip install 'bickd-explorer[{self.extra}]'."
+
+
+FORMATS: dict[Kind, Format] = {
+    "safetensors": Format(
+        "Weights (safetensors)",
+        "The weights with class names, preprocessing and the lines of Python that load them.",
+    ),
+    "hub": Format(
+        "Folder for Hugging Face Hub",
+        "Weights, config.json and a model card with its figures. Upload it with bickd export --to hub --upload NAME.",
+    ),
+    "onnx": Format(
+        "ONNX",
+        "A network that onnxruntime and others run, for any batch size, compared with the original.",
+        ("onnx", "onnxscript"),
+        "onnx",
+    ),
+    "pt2": Format(
+        "torch.export (.pt2)",
+        "A network that PyTorch runs without this project, for any batch size, compared with the original.",
+    ),
+    "tensorboard": Format(
+        "TensorBoard events",
+        "The figures of every epoch, for tensorboard --logdir.",
+        ("tensorboard",),
+        "tensorboard",
+    ),
+}

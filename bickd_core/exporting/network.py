@@ -1,0 +1,127 @@
+"""The network of a run with all that its use needs: inputs, class names, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.models.renormalised import Renormalised
+from bickd_core.runs.checkpoints import load_into, read_weights
+from bickd_core.runs.info import RunError, RunInfo
+from bickd_core.runs.library import RunFolder
+from bickd_core.training.setup import load_run_data, load_run_model
+from bickd_core.training.start import preprocessing_of
+
+TOLERANCE = 1e-4
+"""How far a converted network's logits may be from the original's, relative to the largest logit (at least 1)."""
+BATCHES = (1, 3)
+"""Sizes of the batches on which a converted network is compared with the original."""
+
+
+class ExportError(ValueError):
+    """An export that cannot be made; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in evaluation mode, and what stands in its config.json.
+
+    model: takes inputs as `preprocessing` says.
+    """
+
+    model: nn.Module
+    info: RunInfo
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def on_unit_range(self) -> nn.Module:
+        """Return the network for images [B, ch, H, W] with values from 0 to 1: it normalises them itself."""
+        channels, own = self.info.image_shape[0], self.preprocessing
+        return Renormalised(
+            self.model,
+            mean=[0.0] * channels,
+            std=[1.0] * channels,
+            own_mean=own.mean,
+            own_std=own.std,
+            bgr=own.channel_order == "bgr",
+            size=own.input_size,
+        ).eval()
+
+    def images(self, count: int) -> Tensor:
+        """Return `count` random images [count, ch, H, W] with values from 0 to 1, the same at each call."""
+        generator = torch.Generator().manual_seed(count)
+        return torch.rand(count, *self.info.image_shape, generator=generator)
+
+    def config(self) -> dict[str, Any]:
+        """Return what config.json holds."""
+        info, own = self.info, self.preprocessing
+        return {
+            "model": {
+                "name": info.arch,
+                "num_classes": info.num_classes,
+                "in_channels": info.in_channels,
+            },
+            "size": [info.image_size, info.image_size],
+            "mode": "L" if info.in_channels == 1 else "RGB",
+            "input_size": own.input_size,
+            "channel_order": own.channel_order,
+            "resize": own.resize,
+            "interpolation": own.interpolation,
+            "crop_share": own.crop_share,
+            "mean": list(own.mean),
+            "std": list(own.std),
+            "class_names": list(self.class_names),
+            "dataset": info.dataset,
+            "run": info.name,
+            "library": "bickd-explorer",
+        }
+
+
+def network_of(run: RunFolder, *, best: bool = False) -> Network:
+    """Load a run's weights, and what they need.
+
+    Args:
+        best: take the weights of the epoch that was best on validation, not the last.
+
+    Raises:
+        RunError: the run has no weights.
+        ValueError: its data cannot be loaded; they give class names and statistics.
+    """
+    info = run.info()
+    if not run.weights_path.exists():
+        raise RunError(f"run '{run.key}' has no weights, so there is no network to export.")
+    dataset = load_run_data(info)
+    model = load_run_model(run, dataset)
+    if isinstance(model, Renormalised):
+        model = model.net
+    if best and run.holds("best/model.safetensors"):  # otherwise the last epoch is the best
+        load_into(model, read_weights(run.best_path), name=info.arch)
+    return Network(
+        model=model.eval(),
+        info=info,
+        class_names=tuple(dataset.class_names),
+        preprocessing=preprocessing_of(info, dataset),
+    )
+
+
+def largest_difference(expected: Tensor, came: Tensor) -> float:
+    """Return the largest difference of two sets of logits, relative to the largest logit (at least 1).
+
+    Raises:
+        ExportError: it is above `TOLERANCE`.
+    """
+    if expected.shape != came.shape:
+        raise ExportError(
+            f"The exported network gives {list(came.shape)} logits, not {list(expected.shape)}."
+        )
+    difference = float((expected - came).abs().max() / expected.abs().max().clamp(min=1))
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"The exported network's logits differ from the original's by {difference:.1e} of the largest; at most "
+            f"{TOLERANCE:g} is allowed, so nothing was written."
+        )
+    return difference

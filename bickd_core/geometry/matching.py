@@ -1,0 +1,213 @@
+"""Temperatures at which a student is as unsure as its teacher: on average, or image by image.
+
+A sharper softmax alone lowers overlap. Two rules make models comparable, and they leave different things:
+
+- "mean": one temperature a model, where its mean entropy is the teacher's. How entropy is spread over the images stays.
+- "image": a temperature an image, where the entropy of that image is the teacher's entropy for it. What stays is which
+  classes get the probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from bickd_core.geometry import checks
+from bickd_core.geometry.probabilities import matched_temperature
+
+Matching = Literal["none", "mean", "image"]
+"""How a model's temperature follows the teacher's entropy: not at all, on average, or image by image."""
+MATCHINGS: tuple[Matching, ...] = get_args(Matching)
+
+FLOAT32_ABOVE = 2_000_000
+"""Logits (N x C) above which temperatures are sought in float32."""
+_CELLS = 1_000_000
+"""Logits worked on at once: some tens of MB, however many images there are."""
+_STEPS = 200
+
+
+@dataclass(frozen=True)
+class MatchedTemperatures:
+    """A temperature an image.
+
+    Attributes:
+        temperatures: float64 [N].
+        reached: bool [N]; False where no temperature gives the image's target. Its temperature is then that of the
+            nearest entropy: the low end of the range (top classes that are tied cannot be told apart), the high
+            end (a target of log C), or `start` where all logits of the image are equal.
+    """
+
+    temperatures: np.ndarray
+    reached: np.ndarray
+
+    @property
+    def unreached(self) -> int:
+        """How many images do not reach their target."""
+        return int((~self.reached).sum())
+
+
+def entropies_at(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
+    """Entropy of each row of `softmax(logits / T)` in nats, float64 [N], with no N x C matrix made.
+
+    Args:
+        logits: [N, C].
+        T: temperature above 0, or [N] of them.
+
+    >>> entropies_at(np.array([[0.0, 0.0], [0.0, 50.0]])).round(4).tolist()
+    [0.6931, 0.0]
+    """
+    at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))[:, 0]
+    found = np.empty(len(logits))
+    for rows in _blocks(logits):
+        found[rows] = _entropy_and_slope(_shifted(logits[rows], np.float64), at[rows])[0]
+    return found
+
+
+def entropies_and_slopes(logits: np.ndarray, T: float) -> tuple[np.ndarray, np.ndarray]:
+    """Entropy of each row at one temperature in nats, and its derivative in log T, float64 [N] each."""
+    return _entropy_and_slope(_shifted(logits, np.float64), np.full(len(logits), float(T)))
+
+
+def matched_temperatures(
+    logits: np.ndarray,
+    targets: np.ndarray,
+    *,
+    lowest: float = 1e-6,
+    highest: float = 1e6,
+    start: float = 1.0,
+    dtype: type[np.floating] | None = None,
+) -> MatchedTemperatures:
+    """For each image the temperature at which the entropy of `softmax(logits_i / T_i)` equals `targets[i]`.
+
+    The entropy of an image never falls as T rises, `dH_i / dlog T = Var_{p_i}(z_i / T) >= 0`, so each root in log T
+    is found by Newton's steps kept inside a bracket, of all images at once. An image depends on its own
+    logits and target alone.
+
+    Args:
+        logits: [N, C].
+        targets: [N] in nats, at least 0; for example `entropies_at(teacher_logits, T)`.
+        lowest, highest: the range searched.
+        start: where the search begins.
+        dtype: of the arithmetic; None for float32 where N x C is above FLOAT32_ABOVE, else float64. Entropies are met
+            to 1e-5 nats in float32, to 1e-10 in float64.
+
+    Raises:
+        ValueError: targets that are not N finite numbers of at least 0, logits that are not finite, or an empty range.
+    """
+    targets = np.asarray(targets, dtype=np.float64)
+    if targets.shape != (len(logits),) or not (np.isfinite(targets) & (targets >= 0)).all():
+        raise ValueError(
+            f"targets must be {len(logits)} finite entropies of at least 0 nats, one an image, got shape "
+            f"{targets.shape}: pass entropies_at(teacher_logits, T)."
+        )
+    if not 0 < lowest < highest:
+        raise ValueError(f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}.")
+    start = min(max(checks.positive(start, "start"), lowest), highest)
+    if dtype is None:
+        dtype = np.float32 if np.size(logits) > FLOAT32_ABOVE else np.float64
+    temperatures, reached = np.empty(len(logits)), np.empty(len(logits), dtype=bool)
+    for rows in _blocks(logits):
+        shifted = _shifted(logits[rows], dtype)
+        temperatures[rows], reached[rows] = _solve(shifted, targets[rows], lowest, highest, start)
+    return MatchedTemperatures(temperatures, reached)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Where a model stands under one rule of matching.
+
+    Attributes:
+        T: one temperature, or [N] of them, one an image.
+        unreached: images that do not have the wanted entropy there; under "mean" all or none.
+    """
+
+    T: float | np.ndarray
+    unreached: int = 0
+
+
+def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching) -> Matched:
+    """The temperature or temperatures of a model under a rule; plain T where no temperature gives the mean entropy.
+
+    Args:
+        logits: [N, C] of the model.
+        targets: [N] the teacher's entropies on the same images at T, `entropies_at(teacher_logits, T)`.
+        T: the temperature that is asked for.
+        matching: "none" leaves T as it is.
+
+    Raises:
+        ValueError: a rule that is not known.
+    """
+    if matching == "image":
+        each = matched_temperatures(logits, targets, start=T)
+        return Matched(each.temperatures, each.unreached)
+    if matching == "mean":
+        one = matched_temperature(logits, float(np.mean(targets)), start=T)
+        return Matched(one.temperature) if one.reached else Matched(float(T), len(logits))
+    if matching == "none":
+        return Matched(float(T))
+    raise ValueError(f"matching must be one of {', '.join(MATCHINGS)}, got {matching!r}.")
+
+
+def _blocks(logits: np.ndarray) -> list[slice]:
+    """Slices of rows that hold some _CELLS logits each."""
+    n, n_classes = np.shape(logits)
+    size = max(1, _CELLS // max(n_classes, 1))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _shifted(rows: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    """The rows less their greatest, in float64 before they are rounded to `dtype`."""
+    rows = checks.matrix(rows, "logits")
+    return (rows - rows.max(axis=1, keepdims=True)).astype(dtype, copy=False)
+
+
+def _solve(
+    shifted: np.ndarray, targets: np.ndarray, lowest: float, highest: float, start: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Temperatures [N] and whether each reaches its target [N]; rows that are done leave the work."""
+    tolerance = 1e-10 if shifted.dtype == np.float64 else 1e-5
+    n = len(shifted)
+    bottom, top = float(np.log(lowest)), float(np.log(highest))
+    at = np.full(n, float(np.log(start)))
+    low, high = np.full(n, bottom), np.full(n, top)
+    reached = np.zeros(n, dtype=bool)
+    flat = (shifted == 0).all(axis=1)  # one entropy at every temperature
+    reached[flat] = np.abs(np.log(shifted.shape[1]) - targets[flat]) <= tolerance
+    left = np.flatnonzero(~flat)
+    work = shifted[left] if flat.any() else shifted
+    for _ in range(_STEPS):
+        if not len(left):
+            break
+        here = at[left]
+        value, slope = _entropy_and_slope(work, np.exp(here))
+        gap = value - targets[left]
+        met = np.abs(gap) <= tolerance
+        reached[left] = met
+        over = gap > 0
+        stuck = ((here <= bottom) & over) | ((here >= top) & ~over)
+        high[left[over]], low[left[~over]] = here[over], here[~over]
+        lows, highs = low[left], high[left]
+        go = ~(met | stuck | (highs - lows < 1e-13))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.where(slope > 0, -gap / slope, -np.sign(gap) * np.inf)
+        ahead = here + np.clip(step, -3.0, 3.0)
+        middle = (lows + highs) / 2
+        ahead = np.where(ahead >= highs, np.where(highs == top, highs, middle), ahead)
+        ahead = np.where(ahead <= lows, np.where(lows == bottom, lows, middle), ahead)
+        at[left[go]] = ahead[go]
+        if not go.all():
+            left, work = left[go], work[go]
+    return np.exp(at), reached
+
+
+def _entropy_and_slope(shifted: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Entropy of each row at its temperature and `dH / dlog T`, float64 [N] each."""
+    scaled = shifted * (1.0 / T).astype(shifted.dtype)[:, None]
+    weights = np.exp(scaled)
+    total = weights.sum(axis=1, dtype=np.float64)
+    weights *= scaled
+    first = weights.sum(axis=1, dtype=np.float64) / total
+    second = np.einsum("ij,ij->i", weights, scaled) / total
+    return np.log(total) - first, second - first**2

@@ -1,0 +1,93 @@
+"""Add predictions on validation to runs whose test predictions were imported before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.importing.class_names import are_numbers
+from bickd_core.importing.matching import Imported, ImportedModel
+from bickd_core.importing.prediction_runs import sample_file
+from bickd_core.naming import as_key
+from bickd_core.runs.library import Library, RunError, RunFolder
+from bickd_core.runs.predictions import Predictions, PredictionsError
+
+
+def add_validation(
+    imported: Imported,
+    library: Library,
+    *,
+    names: Mapping[str, str] | None = None,
+    images: Path | None = None,
+) -> list[RunFolder]:
+    """Save each model's predictions in the run of its name: all of them, or none.
+
+    Args:
+        imported: of files on validation alone.
+        names: what the models are called in the library, by their names in the files.
+        images: a folder with the samples' images.
+
+    Returns:
+        The runs, in the order of the models.
+
+    Raises:
+        PredictionsError, RunError: there is no such run, or it does not fit; nothing is left behind.
+    """
+    names = names or {}
+    fitted = [_fitting(library, one, names.get(one.name, one.name)) for one in imported.models]
+    samples = sample_file(imported, images)
+    written: list[Path] = []
+    try:
+        for run, predictions in fitted:
+            written.append(run.predictions_path("validation"))
+            predictions.save(written[-1])
+            own = samples.only(set(predictions.ids.tolist()))
+            if own:
+                written.append(run.samples_path("validation"))
+                own.save(written[-1])
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return [run for run, _ in fitted]
+
+
+def _fitting(library: Library, one: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
+    """The model's run, and its predictions with the classes of that run, whose names they take where they have none."""
+    key = as_key(name.strip())
+    try:
+        run = library.find(key)
+    except RunError as error:
+        raise PredictionsError(
+            f"there is no run '{key}' to add validation predictions to; import its test predictions first, "
+            "or both in one go."
+        ) from error
+    if run.info().source.kind != "predictions":
+        raise PredictionsError(
+            f"run '{key}' was not imported as predictions, so none can be added to it; choose another name."
+        )
+    if run.has_predictions("validation"):
+        raise PredictionsError(
+            f"run '{key}' has predictions on validation already; delete it and import both splits again."
+        )
+    test, own = run.predictions("test"), one.predictions
+    if are_numbers(own.class_names) and own.num_classes == test.num_classes:
+        own = replace(own, class_names=test.class_names)
+    if set(test.class_names) != set(own.class_names):
+        raise PredictionsError(
+            f"{one.file}, {one.name}: expected the classes of run '{key}' ({_some(test.class_names)}), got "
+            f"{_some(own.class_names)}."
+        )
+    own = own.with_class_order(test.class_names)
+    if np.array_equal(test.logits, own.logits):
+        raise PredictionsError(
+            f"{one.file}, {one.name}: expected predictions on validation, got those of run '{key}' on test."
+        )
+    return run, own
+
+
+def _some(names: tuple[str, ...], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (" and so on" if len(names) > most else "")

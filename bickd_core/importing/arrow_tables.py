@@ -1,0 +1,116 @@
+"""Read parquet and feather files into a table, in a limited process only: pyarrow may end it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bickd_core.importing.table import MAX_COLUMNS, MAX_ROWS, Table, stacked
+from bickd_core.runs.predictions import PredictionsError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+MAX_FOOTER_BYTES, MAX_FOOTER_ITEMS = 64 << 20, 1_000_000
+
+
+def read_parquet(path: Path) -> Table:
+    import pyarrow.parquet
+
+    def read() -> pyarrow.Table:
+        file = pyarrow.parquet.ParquetFile(
+            path,
+            thrift_string_size_limit=MAX_FOOTER_BYTES,
+            thrift_container_size_limit=MAX_FOOTER_ITEMS,
+        )
+        _check_size(file.metadata.num_rows, len(file.schema_arrow))
+        wanted = [one.name for one in file.schema_arrow if not pyarrow.types.is_struct(one.type)]
+        return file.read(columns=wanted, use_threads=False)
+
+    return _from_arrow(_arrow(read, "parquet"))
+
+
+def read_feather(path: Path) -> Table:
+    import pyarrow.ipc
+
+    def read() -> pyarrow.Table:
+        with pyarrow.OSFile(str(path)) as file:
+            if file.read(6) == b"ARROW1":
+                return pyarrow.ipc.open_file(path).read_all()
+        with open(path, "rb") as stream:  # a shard that Hugging Face `datasets` wrote
+            return pyarrow.ipc.open_stream(stream).read_all()
+
+    return _from_arrow(_arrow(read, "feather"))
+
+
+def _arrow(read: Any, kind: str) -> pyarrow.Table:
+    try:
+        return read()
+    except (PredictionsError, MemoryError, FileNotFoundError):
+        raise
+    except Exception as error:  # pyarrow raises many types for damaged files
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120].rstrip(".")
+        raise PredictionsError(
+            f"expected a whole {kind} file, but reading it failed ({reason}); write it again."
+        ) from error
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if not 0 <= rows <= MAX_ROWS or columns > MAX_COLUMNS:
+        raise PredictionsError(
+            f"expected at most {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns, got {rows:,} and {columns:,}."
+        )
+
+
+def _from_arrow(table: pyarrow.Table) -> Table:
+    from pyarrow import types
+
+    _check_size(table.num_rows, table.num_columns)
+    metadata = table.schema.metadata or {}
+    if len(set(table.column_names)) < table.num_columns:
+        raise PredictionsError("expected a name of its own for each column, got one name twice.")
+    columns, notes = {}, []
+    for name in table.column_names:
+        column = table.column(name)
+        kind = column.type
+        if types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+            kind = column.type
+        if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+            if types.is_floating(kind.value_type) or types.is_integer(kind.value_type):
+                columns[name] = _lists(column, name)
+        elif types.is_string(kind) or types.is_large_string(kind):
+            columns[name] = np.array(column.to_pylist(), dtype=object)
+        elif types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind):
+            columns[name] = column.to_numpy()
+        else:
+            notes.append(f"Column '{name}' is not used: it holds {kind!s:.60}.")
+    return Table(columns, names=_declared(metadata), notes=tuple(notes[:5]))
+
+
+def _lists(column: pyarrow.ChunkedArray, name: str) -> np.ndarray:
+    """A column of lists of one length as [N, K]."""
+    import pyarrow.compute
+
+    lengths = pyarrow.compute.list_value_length(column)
+    least_most = pyarrow.compute.min_max(lengths).as_py()
+    if column.null_count or least_most["min"] != least_most["max"]:
+        return stacked(column.to_pylist(), name)
+    values = pyarrow.compute.list_flatten(column).to_numpy()
+    return values.reshape(len(column), int(least_most["min"]))
+
+
+def _declared(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:
+    """Class names of ClassLabel columns, as Hugging Face `datasets` writes them."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        return {
+            str(name): tuple(map(str, one["names"]))
+            for name, one in features.items()
+            if isinstance(one, dict) and isinstance(one.get("names"), list)
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}

@@ -1,0 +1,76 @@
+"""Columns with one score for each sample: the probability, or the logit, of the second of two classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from bickd_core.importing.layout import ScoreColumns
+from bickd_core.importing.scores import recognised
+from bickd_core.importing.table import Table
+from bickd_core.importing.words import SCORES, UNUSED, model_word, normal
+
+_FOR_POSITIVE = ("positive", "pos", "decision", "margin")
+
+
+def binary_models(
+    table: Table, flat: Sequence[str], known: tuple[str, ...], least: int, label: str, stem: str
+) -> tuple[ScoreColumns, ...]:
+    """Models with one score for each sample; none where the columns may be the scores of several classes.
+
+    Args:
+        flat: columns of numbers.
+        known: names of classes in the label column.
+        least: how many classes there are at least, by the labels.
+        label: column of true classes; "" for none.
+        stem: what to call a model that its column does not name.
+    """
+    if least != 2 or len(known) not in (0, 2):
+        return ()
+    flat = [name for name in flat if _is_score(table, name, alone=len(flat) == 1)]
+    if len(flat) == 1 and (label or _is_share(table.columns[flat[0]])):
+        return (_model(flat[0], known, _name(flat[0], known) or stem),)
+    names = [_name(name, known) for name in flat]
+    if not label or len(flat) < 2 or not all(names) or len(set(names)) < len(names):
+        return ()
+    values = np.stack([table.columns[name].astype(np.float64) for name in flat], axis=1)
+    if not all(map(_is_share, values.T)) or recognised(values) != "logits":
+        return ()
+    return tuple(_model(column, known, name) for column, name in zip(flat, names, strict=True))
+
+
+def _is_score(table: Table, name: str, *, alone: bool) -> bool:
+    """Whether the name says that the column holds scores, or its values do where it is the only one."""
+    column = table.columns[name]
+    if column.dtype.kind not in "iuf":
+        return False
+    if (
+        any(word in (*SCORES, *_FOR_POSITIVE) for word in normal(name).split("_"))
+        and normal(name) not in UNUSED
+    ):
+        return True
+    return alone and normal(name) != "confidence" and bool((column != np.round(column)).any())
+
+
+def _is_share(values: np.ndarray) -> bool:
+    return bool(
+        len(values) and values.min() >= 0 and values.max() <= 1 and (values != np.round(values)).any()
+    )
+
+
+def _name(column: str, known: tuple[str, ...]) -> str:
+    """The model that a column names: "kd" of "kd_prob"; "" for "prob", "prob_1", "probability of class 1", "p(spam)"."""
+    drop = [*SCORES, *_FOR_POSITIVE, "of", "for", "class", "true", "test", "function", *map(normal, known)]
+    words = re.split(r"[^A-Za-z0-9.\-]+", model_word(column))
+    return "_".join(word for word in words if word and not word.isdigit() and normal(word) not in drop)
+
+
+def _model(column: str, known: tuple[str, ...], name: str) -> ScoreColumns:
+    """The second class is the one that the column names, else the last in the order of the alphabet."""
+    first, second = known or ("0", "1")
+    ends = [one for one in known if normal(one) in normal(column).split("_")]
+    if ends == [first]:
+        first, second = second, first
+    return ScoreColumns(name, (column,), (first, second), binary=True)

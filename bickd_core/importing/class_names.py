@@ -1,0 +1,71 @@
+"""Names for columns of scores that have none: given by the user, or taken from another file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bickd_core.importing.extract import FileModel, FilePart, Rows
+from bickd_core.importing.words import is_count
+from bickd_core.runs.predictions import PredictionsError
+
+
+def lacks_names(files: Sequence[tuple[str, FilePart]]) -> bool:
+    """Whether some columns of scores have no class names, neither their own nor those that the file holds."""
+    return any(
+        (not model.classes or are_numbers(model.classes)) and not (part.class_names or part.label_names)
+        for _, part in files
+        for model in part.models
+    )
+
+
+def with_class_names(
+    scored: list[Rows], others: list[Rows], told: Sequence[str]
+) -> tuple[list[Rows], list[str]]:
+    """The parts with a name for each column: their own, else the given ones, else those of another file, else numbers."""
+    given = [(one.file, one.part.class_names) for one in [*others, *scored] if one.part.class_names]
+    given += [(one.file, one.part.label_names) for one in [*scored, *others] if one.part.label_names]
+    given += [
+        (one.file, model.classes)
+        for one in scored
+        for model in one.part.models
+        if model.classes and not are_numbers(model.classes)
+    ]
+    named, notes = [], []
+    for one in scored:
+        models = []
+        for model in one.part.models:
+            classes, source = _classes(one, model, given, tuple(told))
+            if source:
+                notes.append(
+                    f"{model.name}: its columns have no class names; they are taken in the order of {source}."
+                )
+            models.append(replace(model, classes=classes))
+        named.append(replace(one, part=replace(one.part, models=tuple(models))))
+    return named, notes
+
+
+def are_numbers(names: Sequence[str]) -> bool:
+    return all(is_count(name) for name in names)
+
+
+def _classes(
+    one: Rows, model: FileModel, given: list[tuple[str, tuple[str, ...]]], told: tuple[str, ...]
+) -> tuple[tuple[str, ...], str]:
+    """Names of a model's classes, and the other file that they were taken from, if so."""
+    count = model.logits.shape[1]
+    own = one.part.class_names or one.part.label_names
+    if model.classes and not are_numbers(model.classes):
+        return model.classes, ""
+    if own or told:
+        names = own or told
+        if len(names) != count:
+            raise PredictionsError(
+                f"{one.file}: expected {count:,} class names, one for each column of scores, "
+                f"got {len(names):,}."
+            )
+        return names, ""
+    for file, names in given:
+        if len(names) == count and file != one.file:
+            return names, file
+    return model.classes or tuple(str(i) for i in range(count)), ""

@@ -1,0 +1,277 @@
+"""From a table and its layout to the scores, labels and ids of its models; wrong cells are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bickd_core.importing.layout import FileSplit, Layout, Scale, ScoreColumns
+from bickd_core.importing.scores import Scores, to_logits, two_columns
+from bickd_core.importing.splits import by_split
+from bickd_core.importing.table import Table, check_filled, parsed_numbers
+from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.runs.predictions import PredictionsError
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """What one file says of one set of samples, before files are matched.
+
+    Attributes:
+        models: with logits on the N samples; empty for a file of labels or class names.
+        labels: int64 [N], or names as objects [N]; None where the file has none.
+        label_names: class names that the file declares for its integer labels.
+        ids: int64 [N] or objects [N]; None where samples are known by their order alone.
+        paths, texts: objects [N], or None.
+        class_names: of the columns, from an array or a file of names; empty if not given.
+        notes: sentences for the user.
+        split: which split the samples are of.
+    """
+
+    models: tuple[FileModel, ...] = ()
+    labels: np.ndarray | None = None
+    label_names: tuple[str, ...] = ()
+    ids: np.ndarray | None = None
+    paths: np.ndarray | None = None
+    texts: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    split: FileSplit = "test"
+
+    def __len__(self) -> int:
+        held = (self.labels, self.ids, self.paths, self.texts)
+        sizes = [len(one.logits) for one in self.models] + [len(a) for a in held if a is not None]
+        return sizes[0] if sizes else 0
+
+
+@dataclass(frozen=True)
+class FileModel:
+    """One model in a file: its name, float32 logits [N, C], the classes that the columns name
+    (or none), what its scores were, and features float32 [N, D] or None."""
+
+    name: str
+    logits: np.ndarray
+    classes: tuple[str, ...]
+    scale: Scale
+    features: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A part of a file with the file's name."""
+
+    file: str
+    part: FilePart
+
+
+def extract(table: Table, layout: Layout) -> list[FilePart]:
+    """What the file holds: one part, or one for each model and split where columns name these.
+
+    Raises:
+        PredictionsError: a row, a column, what was expected and what came.
+    """
+    if layout.split:
+        return [part for own, of in by_split(table, layout) for part in extract(own, of)]
+    if not layout.model:
+        return [_part(table, layout)]
+    names = table.columns[layout.model]
+    check_filled(table, layout.model, "a model's name")
+    parts = []
+    for name in dict.fromkeys(names.tolist()):
+        rows = np.flatnonzero(np.array([other == name for other in names]))
+        models = tuple(replace(one, name=str(name)) for one in layout.models[:1])
+        parts.append(_part(table.take(rows), replace(layout, model="", models=models)))
+    return parts
+
+
+def _part(table: Table, layout: Layout) -> FilePart:
+    models, notes = [], list(table.notes)
+    for one in layout.models:
+        model, said = _model(table, one)
+        models.append(model)
+        notes += said
+    extras = () if not layout.classes else _class_names(table.extras[layout.classes], layout.classes)
+    return FilePart(
+        models=tuple(models),
+        labels=None if not layout.label else _labels(table, layout.label),
+        label_names=table.names.get(layout.label, ()),
+        ids=None if not layout.id else _ids(table, layout.id),
+        paths=None if not layout.path else _texts(table, layout.path),
+        texts=None if not layout.text else _texts(table, layout.text),
+        class_names=extras,
+        notes=tuple(notes),
+        split=layout.rows_of,
+    )
+
+
+def _model(table: Table, one: ScoreColumns) -> tuple[FileModel, list[str]]:
+    scores = _numbers(table, one.columns)
+    if one.binary:
+        return _binary_model(table, one, scores[:, 0])
+    if scores.shape[1] < 2:
+        raise PredictionsError(
+            f"expected a column of scores for each class, got the column '{one.columns[0]}' alone; "
+            "for two classes give both columns."
+        )
+    if one.ranked:
+        scores = _unranked(table, scores, one)
+    columns = one.columns if len(one.columns) > 1 else ()
+    found = to_logits(scores, one.scale, lambda row: _at(table, row, "" if columns else one.columns[0]))
+    features = None
+    if one.features:
+        features = _numbers(table, one.features).astype(np.float32)
+    classes = () if one.ranked else one.classes
+    return FileModel(one.name, found.logits, classes, found.scale, features), _said(one.name, found)
+
+
+def _binary_model(table: Table, one: ScoreColumns, score: np.ndarray) -> tuple[FileModel, list[str]]:
+    """A model of two classes from the score of the second."""
+    within = bool(score.min() >= 0 and score.max() <= 1)
+    scale = one.scale or ("probabilities" if within else "logits")
+    both = two_columns(score, scale)
+    found = to_logits(both, scale, lambda row: _at(table, row, one.columns[0]))
+    kind = {"logits": "logit", "probabilities": "probability", "percent": "probability in percent"}
+    note = (
+        f"{one.name}: '{one.columns[0]}' has one score for each sample. It is taken as the "
+        f"{kind.get(scale, 'log-probability')} of '{one.classes[1]}', so there are two classes: {' and '.join(one.classes)}."
+    )
+    return FileModel(one.name, found.logits, one.classes, scale), [note, *_said(one.name, found)]
+
+
+def _said(name: str, found: Scores) -> list[str]:
+    return [f"{name}: {sentence}" for sentence in found.notes]
+
+
+def _at(table: Table, row: int, column: str) -> str:
+    return table.row(row) + (f", column '{column[:80]}'" if column else "")
+
+
+def _numbers(table: Table, names: tuple[str, ...]) -> np.ndarray:
+    """float64 [N, C] from one column of lists or several of numbers."""
+    if len(names) == 1 and table.columns[names[0]].ndim == 2:
+        column = table.columns[names[0]]
+        if column.dtype.kind not in "biuf":
+            raise PredictionsError(f"column '{names[0]}': expected numbers, got {column.dtype!s:.40}.")
+        values = column.astype(np.float64)
+        _check_finite(table, values, names)
+        return values
+    values = np.empty((len(table), len(names)), np.float64)
+    for position, name in enumerate(names):
+        if name not in table.columns:
+            raise PredictionsError(f"there is no column '{name}'.")
+        values[:, position] = parsed_numbers(table.columns[name])
+    _check_finite(table, values, names)
+    return values
+
+
+def _check_finite(table: Table, values: np.ndarray, names: tuple[str, ...]) -> None:
+    """Name the rows with a cell that is no number; `names` has one name for all columns, or one for each."""
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    rows = np.flatnonzero(~finite.all(axis=1))
+    first = (~finite).argmax(axis=1)
+
+    def column(row: int) -> str:
+        return names[first[row]] if len(names) > 1 else names[0]
+
+    def got(row: int) -> str:
+        cell, value = table.columns[column(row)][row], values[row, first[row]]
+        if isinstance(cell, str) and cell.strip() and np.isnan(value):
+            return f"'{cell[:40]}'"
+        return "an empty cell or NaN" if np.isnan(value) else str(value)
+
+    raise wrong_rows(rows, lambda row: _at(table, row, column(row)), "a number", got)
+
+
+def _unranked(table: Table, scores: np.ndarray, one: ScoreColumns) -> np.ndarray:
+    """Scores in class order, from scores sorted by value with the class of each."""
+    index = _numbers(table, one.ranked).astype(np.int64)
+    count = int(index.max()) + 1
+    if index.shape != scores.shape or count > scores.shape[1]:
+        raise PredictionsError(
+            f"expected the scores of all {count:,} or more classes, got the best {scores.shape[1]:,} of "
+            "them; save every class (timm's inference.py: --topk 0)."
+        )
+    if (np.sort(index, axis=1) != np.arange(count)).any():
+        raise wrong_rows(
+            np.flatnonzero((np.sort(index, axis=1) != np.arange(count)).any(axis=1)),
+            lambda row: _at(table, row, one.ranked[0]),
+            f"each class from 0 to {count - 1} once",
+            lambda row: f"{index[row][:5].tolist()} and so on",
+        )
+    placed = np.empty_like(scores)
+    np.put_along_axis(placed, index, scores, axis=1)
+    return placed
+
+
+def _labels(table: Table, name: str) -> np.ndarray:
+    """int64 [N], or names as objects [N]."""
+    column = table.columns[name]
+    if column.ndim == 2:
+        if column.dtype.kind not in "biuf" or (column.sum(axis=1) != 1).any():
+            raise PredictionsError(
+                f"column '{name}': expected one class for each sample, got several or none."
+            )
+        return column.argmax(axis=1).astype(np.int64)
+    if column.dtype.kind in "iub":
+        return column.astype(np.int64)
+    if column.dtype.kind == "f":
+        wrong = ~np.isfinite(column) | (column != np.round(column))
+        if wrong.any():
+            raise wrong_rows(
+                np.flatnonzero(wrong),
+                lambda row: _at(table, row, name),
+                "a class as a number or a name",
+                lambda row: "an empty cell" if np.isnan(column[row]) else f"{column[row]:g}",
+            )
+        return column.astype(np.int64)
+    check_filled(table, name, "a class as a number or a name")
+    return np.array([str(value).strip() for value in column], dtype=object)
+
+
+def _ids(table: Table, name: str) -> np.ndarray:
+    column = table.columns[name]
+    if column.ndim != 1:
+        raise PredictionsError(f"column '{name}': expected one id for each sample, got lists.")
+    if column.dtype.kind in "iu":
+        ids: np.ndarray = column.astype(np.int64)
+    elif column.dtype == object:
+        check_filled(table, name, "an id")
+        ids = np.array([str(value) for value in column], dtype=object)
+    else:
+        whole = np.isfinite(column) & (column == np.round(column))
+        if not whole.all():
+            raise wrong_rows(
+                np.flatnonzero(~whole),
+                lambda row: _at(table, row, name),
+                "an id as a whole number or text",
+                lambda row: str(column[row]),
+            )
+        ids = column.astype(np.int64)
+    seen: dict[object, int] = {}
+    again = [row for row, value in enumerate(ids.tolist()) if seen.setdefault(value, row) != row]
+    if again:
+        raise wrong_rows(
+            again,
+            lambda row: _at(table, row, name),
+            "each id once",
+            lambda row: f"'{ids[row]}' again after {table.row(seen[ids.tolist()[row]])}",
+        )
+    return ids
+
+
+def _texts(table: Table, name: str) -> np.ndarray:
+    column = table.columns[name]
+    if column.ndim != 1:
+        raise PredictionsError(f"column '{name}': expected text, got lists.")
+    return np.array(["" if value is None else str(value) for value in column], dtype=object)
+
+
+def _class_names(values: np.ndarray, name: str) -> tuple[str, ...]:
+    if values.ndim != 1:
+        raise PredictionsError(
+            f"`{name}` must be the names of the classes [C], got shape {list(values.shape)}."
+        )
+    return tuple(str(value) for value in values.tolist())

@@ -1,0 +1,126 @@
+"""What a folder of Hugging Face's says of a network's inputs: timm's `config.json`, transformers' `preprocessor_config.json`.
+
+Both are data of somebody else: what is not understood is left out, and `ImportRequest` checks the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from bickd_core.data.normalisation import TRIED, usual
+from bickd_core.reading import read_json
+
+_CLOSE = 0.002
+_RESIZES = {"center": "crop", "squash": "stretch", "border": "pad"}
+"""timm's `crop_mode`."""
+_PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
+"""transformers' `resample`, which is Pillow's number."""
+
+
+def read_inputs(folder: Path) -> dict[str, Any]:
+    """The fields of an `ImportRequest` on the network's inputs that the folder's files fill; empty if they say nothing."""
+    config = _json(folder / "config.json")
+    pretrained = config.get("pretrained_cfg")
+    found = inputs_of_timm(pretrained if isinstance(pretrained, Mapping) else config)
+    return found or _of_transformers(_json(folder / "preprocessor_config.json"))
+
+
+def normalisation_fields(mean: Any, std: Any) -> dict[str, Any]:
+    """A preset's name, or the numbers themselves; empty if they are none.
+
+    >>> normalisation_fields([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    {'normalisation': 'imagenet'}
+    >>> normalisation_fields([0.48, 0.46, 0.41], [0.27, 0.26, 0.28])["normalisation"]
+    'given'
+    """
+    if not (_are_numbers(mean) and _are_numbers(std) and len(mean) == len(std)):
+        return {}
+    blank = (0.0,) * len(mean), (1.0,) * len(mean)
+    for name, option in usual(*blank).items():
+        if name in TRIED and name != "data" and _same(mean, option.mean) and _same(std, option.std):
+            return {"normalisation": name}
+    return {"normalisation": "given", "mean": tuple(mean), "std": tuple(std)}
+
+
+def inputs_of_timm(config: Mapping[str, Any]) -> dict[str, Any]:
+    """As `read_inputs`, of timm's `pretrained_cfg`."""
+    found = normalisation_fields(config.get("mean"), config.get("std"))
+    if not found:
+        return {}
+    size = config.get("input_size")  # [3, 224, 224]; a number in our own exports
+    size = size[-1] if isinstance(size, list) and size else size
+    if _is_side(size):
+        found["input_size"] = size
+    if config.get("channel_order") == "bgr":  # our own exports
+        found["channel_order"] = "bgr"
+    if config.get("interpolation") in _PILLOW.values():
+        found["interpolation"] = config["interpolation"]
+    mode = config.get("crop_mode", config.get("resize"))
+    resize = mode if mode in _RESIZES.values() else _RESIZES.get(mode if isinstance(mode, str) else "")
+    if resize is not None:
+        found["resize"] = resize
+    share = config.get("crop_pct", config.get("crop_share"))
+    if _is_number(share) and 0.1 < share <= 1 and found.get("resize") != "pad":
+        found["crop_share"] = float(share)
+    return found
+
+
+def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
+    normalised = config.get("do_normalize", True) is not False
+    found: dict[str, Any] = {"normalisation": "none"}
+    if normalised:
+        found = normalisation_fields(config.get("image_mean"), config.get("image_std"))
+    if not found or not config:
+        return {}
+    resample = config.get("resample")
+    if isinstance(resample, int) and resample in _PILLOW:
+        found["interpolation"] = _PILLOW[resample]
+    scaled, square = _sides(config.get("size"))
+    cut, _ = _sides(config.get("crop_size"))
+    if config.get("do_center_crop") and cut is not None:
+        found["input_size"] = cut
+        found["resize"] = "stretch" if square and isinstance(config.get("size"), Mapping) else "crop"
+        if scaled is not None and 0.1 < cut / scaled <= 1:
+            found["crop_share"] = cut / scaled
+    elif scaled is not None:
+        found["input_size"], found["resize"] = scaled, "stretch" if square else "crop"
+        share = config.get("crop_pct")
+        if not square and _is_number(share) and 0.1 < share <= 1:
+            found["crop_share"] = float(share)
+    return found
+
+
+def _sides(size: Any) -> tuple[int | None, bool]:
+    """Pixels, and whether both sides get them: {"height": 224, "width": 224} or 224; {"shortest_edge": 256} is one side's."""
+    if _is_side(size):
+        return size, True
+    if isinstance(size, Mapping):
+        if _is_side(size.get("shortest_edge")):
+            return size["shortest_edge"], False
+        if _is_side(size.get("height")) and size.get("height") == size.get("width"):
+            return size["height"], True
+    return None, False
+
+
+def _json(file: Path) -> Mapping[str, Any]:
+    found = read_json(file) if file.is_file() else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 4096
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and 0 < len(values) <= 16 and all(map(_is_number, values))
+
+
+def _same(given: Sequence[float], expected: Sequence[float]) -> bool:
+    return all(math.isclose(a, b, abs_tol=_CLOSE) for a, b in zip(given, expected, strict=True))

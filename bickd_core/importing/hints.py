@@ -1,0 +1,150 @@
+"""Why an imported network may be right on few images: its inputs or its classes differ from those of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bickd_core.data.normalisation import TITLES, Choice
+from bickd_core.data.preprocessing import ChannelOrder
+from bickd_core.importing.inputs import clearly_better
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bickd_core.data import Dataset, Split
+
+LOW = 0.5
+"""The share of right answers below which hints on normalisation and size are looked for."""
+CLEAR = 0.2
+"""How much larger the share must be under a change that is worth a hint."""
+PERMUTED = 0.6
+"""The least share of right answers under another order of the classes: by chance alone a best order reaches some 0.4."""
+_SMALLEST_CLASS = 5
+"""Images a class from which on the order of the classes can be told."""
+_SIDES = (32, 64, 96, 128)
+_FEW = 200
+"""Images on which other sizes are tried."""
+
+
+def hints(
+    model: nn.Module,
+    part: Split,
+    dataset: Dataset,
+    right: float,
+    tried: Mapping[Choice, float],
+    chosen: Choice,
+    *,
+    swapped: nn.Module | None = None,
+    order: ChannelOrder = "rgb",
+    unscaled: nn.Module | None = None,
+    any_size: bool = False,
+    predicted: np.ndarray | None = None,
+) -> tuple[str, ...]:
+    """What would have given clearly more right answers on these images, one sentence each; empty if nothing would.
+
+    Args:
+        model: the network for inputs that are normalised by the data's statistics.
+        part: the images on which changes are tried.
+        right: the share of right answers as things are, in [0, 1].
+        tried: the share under each usual normalisation, of which `chosen` is applied.
+        swapped: the network with its channels in the other order than `order`; None for images that are not in colour.
+        unscaled: the network for images of any size, where `model` scales them; `model` itself if not given.
+        predicted: int64 [N], the network's answers, where they are known already.
+        any_size: whether the images can be made in another size.
+    """
+    low = right < LOW
+    found = [_normalisation(right, tried, chosen) if low else ""]
+    predicted = _predicted(model, part, dataset) if predicted is None else predicted
+    if swapped is not None:
+        other = _predicted(swapped, part, dataset)
+        found.append(_channels(predicted == part.labels, other == part.labels, order))
+    found.append(_classes(predicted, part.labels, dataset.class_names))
+    found.append(_size(unscaled or model, part, dataset, right, any_size) if low else "")
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _normalisation(right: float, tried: Mapping[Choice, float], chosen: Choice) -> str:
+    best = max(tried, key=lambda name: tried[name], default=chosen)
+    if best == chosen or tried[best] < right + CLEAR:
+        return ""
+    return f"Normalisation: with {TITLES[best]} it is right on {tried[best]:.0%} instead of {right:.0%}."
+
+
+def _predicted(model: nn.Module, part: Split, dataset: Dataset) -> np.ndarray:
+    from bickd_core.training.evaluate import predict
+
+    return predict(model, part, dataset, features=False).predicted
+
+
+def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> str:
+    """Whether the network expects the channels in the other order: it then has clearly more right answers.
+
+    Args:
+        right, swapped: bool [N], whether the answers are right as things are, and in the other order.
+    """
+    better: ChannelOrder = "bgr" if order == "rgb" else "rgb"
+    if clearly_better({order: right, better: swapped}, order) is None:
+        return ""
+    words = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
+    return (
+        f"Channel order: with {words[better]} in place of {words[order]} it is right on {swapped.mean():.0%} instead of "
+        f"{right.mean():.0%}; import it with the channel order {better.upper()} (--channel-order {better})."
+    )
+
+
+def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str]) -> str:
+    """Whether its outputs are the classes in another order."""
+    from scipy.optimize import linear_sum_assignment
+
+    classes, right = len(class_names), float((predicted == truth).mean())
+    if len(truth) < _SMALLEST_CLASS * classes:
+        return ""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (predicted, truth), 1)
+    outputs, labels = linear_sum_assignment(counts, maximize=True)
+    best = counts[outputs, labels].sum() / len(truth)
+    if best < max(PERMUTED, right + CLEAR):
+        return ""
+    moved = [(output, label) for output, label in zip(outputs, labels, strict=True) if output != label]
+    names = ", ".join(f"output {output} is {class_names[label]}" for output, label in moved[:3])
+    return (
+        f"Class order: with its outputs in another order it is right on {best:.0%} instead of {right:.0%} ({names}, and so on); "
+        "give the classes the order that it was trained with, for instance by --class-order text or by the names of the class folders."
+    )
+
+
+def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_size: bool) -> str:
+    """Whether it does better on images that are scaled to another side."""
+    import torch
+    import torch.nn.functional as F
+
+    from bickd_core.data import Split
+    from bickd_core.runs.stages import probe_positions
+
+    few = part.take(probe_positions(part.labels, _FEW))
+    images = torch.tensor(np.asarray(few.images)).float()
+    found = {}
+    for side in _SIDES:
+        if side == dataset.image_size:
+            continue
+        scaled = (
+            F.interpolate(images, size=(side, side), mode="bilinear", antialias=True).round().to(torch.uint8)
+        )
+        try:
+            answers = _predicted(model, Split(scaled.numpy(), few.labels, few.ids), dataset)
+            found[side] = float((answers == few.labels).mean())
+        except (RuntimeError, ValueError):  # a network of one size alone
+            continue
+    best = max(found, key=lambda side: found[side], default=0)
+    if not best or found[best] < right + CLEAR:
+        return ""
+    option = (
+        f"image size {best} (--image-size {best})" if any_size else f"input size {best} (--input-size {best})"
+    )
+    return (
+        f"Input size: with images scaled to {best} pixels it is right on {found[best]:.0%} instead of {right:.0%}; import it "
+        f"with the {option}."
+    )

@@ -1,0 +1,98 @@
+"""What a weights file, or a folder of Hugging Face's, says of itself: the file, the network, how inputs are normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bickd_core.importing.folder_config import read_inputs
+from bickd_core.importing.inspect_weights import RefusedFile, look_into
+from bickd_core.importing.programs.kinds import program_kind
+from bickd_core.models import nearest_networks, networks_in
+from bickd_core.models.catalogue import TIMM
+from bickd_core.naming import plain_name
+from bickd_core.reading import read_json
+
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.bin", "model.onnx", "model.pt2")
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A weights file and what is known of it.
+
+    arch: the network's name, or "" if nothing tells. inputs: fields of an `ImportRequest` on its inputs, if the folder
+    has them. shapes: of the network's tensors, where these told and it is the file's only network.
+    """
+
+    file: Path
+    arch: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+def identify(path: Path) -> Identified:
+    """The file and its network: by `config.json` in a folder, else by the tensors' names and shapes.
+
+    A program is a network of its own, and has no name.
+
+    Raises:
+        ValueError: the folder has no weights, or no network of the catalogue has these tensors; with the nearest.
+    """
+    found = from_folder(path) if path.is_dir() else Identified(path)
+    if program_kind(found.file) is not None:
+        return Identified(found.file, inputs=_of_program(found.file.parent))
+    if found.arch:
+        return found
+    tables = look_into(found.file)
+    networks = [
+        (each, shapes) for shapes in tables.values() for networks in networks_in(shapes) for each in networks
+    ]
+    if networks:
+        network, shapes = networks[0]
+        own = {name: shapes[stored] for name, stored in network.reading.names.items()}
+        return Identified(found.file, network.name, found.inputs, own if len(networks) == 1 else {})
+    near = next((near for shapes in tables.values() for near in nearest_networks(shapes, 1)), None)
+    hint = f"; the nearest is {near.info.name} ({near.same} of its {near.count} tensors)" if near else ""
+    raise RefusedFile(
+        f"{path.name} holds weights of none of the known networks{hint}; name its network with --arch, such as "
+        "timm:NAME or my_module:make_net."
+    )
+
+
+def from_folder(folder: Path) -> Identified:
+    """The weights in a folder of Hugging Face's, and what its `config.json` says of them.
+
+    Raises:
+        RefusedFile: it has no weights, or has them in several files.
+    """
+    file = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    if file is None:
+        several = next(folder.glob("*.index.json"), None)
+        came = "its weights are in several files, which are not read" if several else "it holds none"
+        raise RefusedFile(
+            f"{folder.name} is a folder: a file of weights, or a folder with {_WEIGHTS[0]}, was expected, and {came}."
+        )
+    config = folder / "config.json"
+    said = read_json(config) if config.is_file() else {}
+    if not isinstance(said, Mapping):
+        return Identified(file, inputs=read_inputs(folder))
+    name = said.get("architecture")
+    return Identified(
+        file,
+        arch=f"{TIMM}{plain_name(name)}" if isinstance(name, str) and name else "",
+        inputs=read_inputs(folder),
+    )
+
+
+def _of_program(folder: Path) -> dict[str, Any]:
+    """As `read_inputs`; a program that `bickd export` wrote takes values from 0 to 1 in the order red, green, blue."""
+    config = folder / "config.json"
+    said = read_json(config) if config.is_file() else {}
+    if not isinstance(said, Mapping) or said.get("library") != "bickd-explorer":
+        return {}
+    own = ("normalisation", "mean", "std", "channel_order", "input_size")
+    return {"normalisation": "none"} | {
+        name: value for name, value in read_inputs(folder).items() if name not in own
+    }

@@ -1,0 +1,56 @@
+"""Find the image file of each sample in a folder, by its path in the table or by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from bickd_core.data.errors import DataError
+from bickd_core.data.folders import as_text, walk
+from bickd_core.importing.words import IMAGE_SUFFIXES
+from bickd_core.runs.predictions import PredictionsError
+from bickd_core.runs.sample_file import Id
+
+
+def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dict[Id, str]:
+    """The image of each sample that has one in the folder, at any depth.
+
+    Args:
+        folder: chosen by the user; a path in a table is looked for inside it and nowhere else.
+        ids: of all samples; an id names an image where it is the file's name without its suffix.
+        paths: of the samples that have one in the table, in any form that ends alike.
+
+    Raises:
+        PredictionsError: there is no such folder, or no image in it.
+    """
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise PredictionsError(f"expected a folder of images, got '{folder}', which is no folder.")
+    try:
+        files = [file for file in walk(folder.absolute(), IMAGE_SUFFIXES) if as_text(file) == str(file)]
+    except DataError as error:
+        raise PredictionsError(str(error)) from error
+    if not files:
+        raise PredictionsError(f"expected images in '{folder}', got none ({', '.join(IMAGE_SUFFIXES)}).")
+    ends: dict[str, list[str]] = {}
+    for file in files:
+        parts = file.relative_to(folder.absolute()).parts
+        for depth in range(1, len(parts) + 1):
+            ends.setdefault("/".join(parts[-depth:]), []).append(str(file))
+        ends.setdefault(file.stem, []).append(str(file))
+    found: dict[Id, str] = {}
+    for sample in ids:
+        match = _match(paths.get(sample) or str(sample), ends)
+        if match:
+            found[sample] = match
+    return found
+
+
+def _match(wanted: str, ends: Mapping[str, list[str]]) -> str:
+    """The file with the longest common end, if it is the only one."""
+    parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    for depth in range(len(parts), 0, -1):
+        match = ends.get("/".join(parts[-depth:]), [])
+        if match:
+            return match[0] if len(set(match)) == 1 else ""
+    return ""

@@ -1,0 +1,149 @@
+"""Torch files that hold more than tensors, read without running anything in them.
+
+Trainers save options, figures and whole networks beside the weights. torch's restricted unpickler refuses a file for
+each class that it does not know. Here every such class becomes an inert placeholder: an object that keeps what the file
+says of it, and does nothing. No class or function that a file names is imported or called.
+"""
+
+from __future__ import annotations
+
+import _compat_pickle
+import contextlib
+import pickle
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MOST_CLASSES = 200
+"""How many classes of its own a file may name; an options object of OmegaConf names some 15."""
+_HARMLESS = frozenset((
+    "argparse", "collections", "copyreg", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools",
+    "logging", "pathlib", "random", "types", "typing", "uuid",
+))  # fmt: skip
+"""Modules of Python's own library whose objects trainers save. Any other is refused: its objects open files and programs."""
+_BUILTINS = frozenset((
+    "bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set", "slice", "str", "tuple",
+    "type",
+))  # fmt: skip
+_UNKNOWN = re.compile(r"GLOBAL (\S+) was not an allowed global")
+_NOT_A_TABLE = re.compile(r"Can only SETITEMS? for dict.*Inert_(\d+)'>", re.DOTALL)
+_NOT_A_LIST = re.compile(r"Can only (?:append|extend).*Inert_(\d+)'>", re.DOTALL)
+_DEEPEST = 60
+"""How many modules may lie in one another in a network that was saved whole."""
+
+
+class Inert:
+    """What stands for an object of a class that is not known.
+
+    state: what the file says of the object's attributes; None if nothing.
+    """
+
+    state: Any = None
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        return object.__new__(cls)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def load_inert(path: Path) -> Any:
+    """What a torch file holds, with a placeholder for every object of a class that is not known.
+
+    Raises:
+        pickle.UnpicklingError: it names a function that could do harm, or uses an instruction that is not known.
+        Exception: whatever torch raises for a damaged file.
+    """
+    names: list[str] = []
+    made_as: dict[str, str] = {}
+    for _ in range(MOST_CLASSES):
+        classes: list[Any] = [
+            (_placeholder(index, made_as.get(name, "")), name) for index, name in enumerate(names)
+        ]
+        try:
+            with torch.serialization.safe_globals(classes):
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            message = str(error)
+            if unknown := _UNKNOWN.search(message):
+                names += _new_names(path, unknown[1], names)
+            elif table := _NOT_A_TABLE.search(message):
+                made_as[names[int(table[1])]] = "table"
+            elif filled := _NOT_A_LIST.search(message):
+                made_as[names[int(filled[1])]] = "list"
+            else:
+                raise
+    raise pickle.UnpicklingError(f"GLOBAL {names[-1]}: more than {MOST_CLASSES} classes are named")
+
+
+def _placeholder(index: int, made_as: str) -> type:
+    """A class for one name. Objects that are filled like a table or a list become plain ones."""
+    makers = {"table": OrderedDict, "list": list}
+    members = {}
+    if made_as:
+        maker = makers[made_as]
+        members["__new__"] = lambda cls, *args, **options: maker()
+    return type(f"Inert_{index}", (Inert,), members)
+
+
+def _new_names(path: Path, name: str, known: list[str]) -> list[str]:
+    """The names of all classes in the file that are not known yet, of which `name` is one.
+
+    Raises:
+        pickle.UnpicklingError: one of them could do harm.
+    """
+    found = {name if "." in name else f"builtins.{name}"}
+    with contextlib.suppress(ValueError, EOFError, pickle.UnpicklingError, RuntimeError):
+        # An older format raises: its classes are met one by one.
+        found |= set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    new = sorted(found - set(known))
+    for each in new:
+        _check_harmless(each)
+    if not new or len(known) + len(new) > MOST_CLASSES:
+        raise pickle.UnpicklingError(f"GLOBAL {name}: it cannot be read")
+    return new
+
+
+def _check_harmless(name: str) -> None:
+    module, _, rest = name.rpartition(".")
+    name = f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{rest}"  # old files have Python 2's names
+    top, _, rest = name.partition(".")
+    own = top in sys.stdlib_module_names or top in ("nt", "posix")
+    if own and top not in _HARMLESS and not (top == "builtins" and rest in _BUILTINS):
+        raise pickle.UnpicklingError(f"GLOBAL {name} could do harm")
+
+
+def module_tensors(content: Any) -> dict[str, Tensor] | None:
+    """The state dict of a network that was saved whole, `torch.save(model, ...)`; None for anything else.
+
+    Buffers that the network leaves out of its state dict are left out here too.
+    """
+    found: dict[str, Tensor] = {}
+    waiting: list[tuple[str, int, Any]] = [("", 0, content)]
+    while waiting:
+        prefix, depth, module = waiting.pop()
+        state = module.state if isinstance(module, Inert) else None
+        if not isinstance(state, Mapping) or not isinstance(state.get("_parameters"), Mapping):
+            continue
+        left_out = state.get("_non_persistent_buffers_set")
+        left_out = left_out if isinstance(left_out, set) else set()
+        for table in (state["_parameters"], state.get("_buffers")):
+            if isinstance(table, Mapping):
+                found |= {
+                    f"{prefix}{name}": value
+                    for name, value in table.items()
+                    if isinstance(name, str) and isinstance(value, Tensor) and name not in left_out
+                }
+        modules = state.get("_modules")
+        if isinstance(modules, Mapping) and depth < _DEEPEST and len(found) <= 10_000:
+            waiting += [(f"{prefix}{name}.", depth + 1, value) for name, value in modules.items()][:1000]
+    return found or None

@@ -1,0 +1,150 @@
+"""What an imported network's inputs are: as requested, and with the normalisation under which it does well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from bickd_core.data import tried_split
+from bickd_core.data.normalisation import TRIED, Choice, Normalisation, comparison, usual
+from bickd_core.data.preprocessing import ChannelOrder, Preprocessing
+from bickd_core.models.catalogue import TIMM, TORCHVISION
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from bickd_core.data import Dataset, Split
+    from bickd_core.importing.statistics import Statistics
+    from bickd_core.importing.weights import ImportRequest
+
+Way = TypeVar("Way", bound=str)
+CLEARLY, LEAST = 3.0, 0.01
+"""Another way is better when it has more right answers by so many standard errors, and by so large a share."""
+
+
+class OtherNormalisation(ValueError):
+    """The network does clearly better under another normalisation than the one expected; nothing was imported.
+
+    better: its name. tried: the share of right answers under each.
+    """
+
+    def __init__(
+        self,
+        better: Choice,
+        tried: Mapping[Choice, float],
+        images: int,
+        before: Choice,
+        split: str = "validation",
+    ) -> None:
+        super().__init__(
+            f"{comparison(better, tried, images, before=before, split=split)}; import it again with the normalisation '{better}'."
+        )
+        self.better = better
+        self.tried = tried
+
+
+def expected_normalisation(arch: str) -> Choice:
+    """Under which normalisation a network of this name was probably trained: ImageNet's for timm and torchvision.
+
+    >>> expected_normalisation("timm:resnet18"), expected_normalisation("resnet8")
+    ('imagenet', 'data')
+    """
+    return "imagenet" if arch.startswith((TIMM, TORCHVISION)) or arch.endswith("-imagenet") else "data"
+
+
+def preprocessing(request: ImportRequest, option: Normalisation, dataset: Dataset) -> Preprocessing:
+    """A normalisation with the rest of the inputs as requested."""
+    return Preprocessing(
+        **option.model_dump(),
+        **request.resizing.model_dump(),
+        channel_order=request.channel_order,
+        input_size=request.input_size or dataset.image_size,
+    )
+
+
+def choose_inputs(
+    model: nn.Module, part: Split, dataset: Dataset, request: ImportRequest, statistics: Statistics
+) -> tuple[Preprocessing, dict[Choice, float], np.ndarray]:
+    """The inputs to evaluate under, and what comes of each usual normalisation on these images.
+
+    Statistics that the file lacks are estimated anew under each.
+
+    Returns:
+        The inputs; the share of right answers under each normalisation; int64 [N], the answers under the one taken.
+
+    Raises:
+        OtherNormalisation: none is wanted and one is clearly better than the one expected.
+        ValueError: the one that is wanted, or the order of channels, is not for images of so many channels.
+    """
+    from bickd_core.training.evaluate import predict
+    from bickd_core.training.setup import renormalised
+
+    options, wanted = _options(request, dataset), request.normalisation
+    base = wanted or expected_normalisation(request.arch)
+    base = base if base in options else "data"
+    answers = {}
+    for name, option in options.items():
+        if name in TRIED or name == base:
+            under = renormalised(model, preprocessing(request, option, dataset), dataset)
+            statistics.estimate(under)
+            answers[name] = predict(under, part, dataset, features=False).predicted
+    right = {name: predicted == part.labels for name, predicted in answers.items()}
+    tried = {name: round(float(are_right.mean()), 4) for name, are_right in right.items()}
+    better = clearly_better(right, base)
+    if wanted is None and better is not None:
+        raise OtherNormalisation(better, tried, len(part), base, tried_split(dataset.name))
+    return preprocessing(request, options[base], dataset), tried, answers[base]
+
+
+def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisation]:
+    """The presets for these images, and the numbers that were given.
+
+    Raises:
+        ValueError: the request is not for images of so many channels.
+    """
+    options, channels = usual(dataset.mean, dataset.std), dataset.in_channels
+    if request.channel_order == "bgr" and channels != 3:
+        raise ValueError(
+            f"the channel order 'bgr' is for images of 3 channels, and these have {channels}; leave it out."
+        )
+    if request.mean is not None and request.std is not None:
+        if len(request.mean) != channels or len(request.std) != channels:
+            raise ValueError(
+                f"`mean` and `std` must have a number for each of {channels} channels, got {len(request.mean)} and "
+                f"{len(request.std)}."
+            )
+        options["given"] = Normalisation(name="given", mean=request.mean, std=request.std)
+    if request.normalisation is not None and request.normalisation not in options:
+        raise ValueError(
+            f"normalisation '{request.normalisation}' is for images of 1 or 3 channels, and these have {channels}; choose "
+            f"one of {', '.join(options)}."
+        )
+    return options
+
+
+def swapped(model: nn.Module, own: Preprocessing, dataset: Dataset) -> nn.Module | None:
+    """The network with its channels in the other order; None where images have no three colours."""
+    from bickd_core.training.setup import renormalised
+
+    if dataset.in_channels != 3:
+        return None
+    other: ChannelOrder = "rgb" if own.channel_order == "bgr" else "bgr"
+    return renormalised(model, own.model_copy(update={"channel_order": other}), dataset)
+
+
+def clearly_better(right: Mapping[Way, np.ndarray], own: Way) -> Way | None:
+    """The best way of making inputs where it beats another by more than chance would, on the same images; else None.
+
+    Args:
+        right: for each way, such as a normalisation, bool [N], whether the answer is right.
+        own: the way that it is to beat.
+
+    With b images that only the best has right and c that only the other has, b - c must exceed CLEARLY times its
+    deviation sqrt(b + c), and LEAST of all images.
+    """
+    best = max(right, key=lambda name: int(right[name].sum()))
+    gained = int((right[best] & ~right[own]).sum())
+    lost = int((right[own] & ~right[best]).sum())
+    clear = gained - lost > max(CLEARLY * (gained + lost) ** 0.5, LEAST * len(right[own]))
+    return best if clear else None

@@ -1,0 +1,248 @@
+"""What is in a weights file that somebody else made, read by a process of its own.
+
+`python -m bickd_core.importing.inspect_weights FILE` is that process: it has a limit of memory and of time, and only so many work at
+once on a machine. Whatever a file does to it ends in one sentence. Nothing in the file is run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bickd_core.data.cache import cache_folder
+from bickd_core.file_sizes import out_of_memory, size_words, unpacked_bytes, unpacked_limit
+from bickd_core.launch.openmp import brief_waits
+from bickd_core.launch.slots import wait_for_slot
+from bickd_core.safetensors_header import MAX_NAME, MAX_TENSORS, HeaderError, read_header
+
+Shapes = dict[str, tuple[int, ...]]
+
+READERS = 2
+"""How many files are read at once on a machine."""
+WAIT_SECONDS = 120.0
+"""How long a file waits for its turn."""
+BASE_SECONDS, BYTES_PER_SECOND = 60, 20 * 2**20
+"""A reader may take so long, and longer for a larger file."""
+BASE_BYTES, TIMES = 512 * 2**20, 4
+"""A reader may take so much memory beyond what it starts with, and so many times what the file unpacks to."""
+MAX_BYTES = 2 * 2**30
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class RefusedFile(ValueError):
+    """A weights file that is refused; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Which network was taken out of a file: its label, and those of others that would have fitted."""
+
+    part: str
+    others: tuple[str, ...]
+
+
+def look_into(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Shapes]:
+    """Names and shapes of the tensors in a file, for each table of tensors that it holds, the likeliest first.
+
+    Args:
+        path: the file.
+        max_bytes: refuse a file that is larger or would unpack to more.
+
+    Raises:
+        RefusedFile: what was wrong with the file, in one sentence.
+    """
+    answer = _ask(path, {"max_bytes": max_bytes})
+    return {
+        where: {name: tuple(shape) for name, shape in shapes.items()} for where, shapes in answer["tables"]
+    }
+
+
+def take_network(
+    path: Path,
+    out: Path,
+    *,
+    expected: Mapping[str, Sequence[int]],
+    part: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Taken:
+    """Write the tensors of one network in a file to `out`, a safetensors file, checked.
+
+    Args:
+        path: the file.
+        expected: names and shapes of the network's tensors; the part of the file that has them is taken.
+        part: which part to take, if several fit.
+        max_bytes: refuse a file that is larger or would unpack to more.
+
+    Raises:
+        RefusedFile: what was wrong with the file, in one sentence.
+    """
+    request = {
+        "expected": {name: list(shape) for name, shape in expected.items()},
+        "out": str(out.resolve()),
+        "part": part,
+        "max_bytes": max_bytes,
+    }
+    answer = _ask(path, request)
+    return Taken(answer["part"], tuple(answer["others"]))
+
+
+def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """What the process answers to a request; RefusedFile for an answer that is an error."""
+    limit = BASE_SECONDS + (path.stat().st_size // BYTES_PER_SECOND if path.is_file() else 0)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "bickd_core.importing.inspect_weights", str(path.resolve()), str(limit)],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SECONDS + 2 * limit,
+            cwd=_ROOT,
+            env={**os.environ, **brief_waits(), "OMP_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RefusedFile(
+            f"{path.name} was not read within {WAIT_SECONDS + 2 * limit:.0f} s; load it again."
+        ) from error
+    if done.returncode < 0:
+        raise RefusedFile(f"{path.name} {_ended_by(-done.returncode, limit)}")
+    try:
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+    except (IndexError, json.JSONDecodeError) as error:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RefusedFile(
+            f"{path.name} was not read, since the program that reads it failed: {last[:200]}."
+        ) from error
+    if "error" in answer:
+        raise RefusedFile(answer["error"])
+    return answer
+
+
+def _ended_by(number: int, limit: int) -> str:
+    if number == signal.SIGALRM:
+        return (
+            f"took more than {limit} s to read, which no weights of its size do: it is damaged or made to waste time; "
+            "save it again with torch.save(model.state_dict(), ...)."
+        )
+    if number == signal.SIGKILL:
+        return (
+            "was not read: the system ended the program that reads it, most likely since this machine's memory was "
+            "exhausted; close other programs and load it again."
+        )
+    return (
+        f"ended the program that reads it ({signal.Signals(number).name}): it is damaged or of another kind, so copy or "
+        "download it again."
+    )
+
+
+# The process
+
+
+def main() -> None:
+    path, seconds = Path(sys.argv[1]), int(sys.argv[2])
+    request = json.load(sys.stdin)
+    waits = iter(range(int(WAIT_SECONDS / 0.3)))
+    with wait_for_slot(cache_folder() / "readers", lambda: next(waits, None) is None, slots=READERS) as held:
+        if not held:
+            answer: dict[str, Any] = {
+                "error": f"{path.name} was not read, since {READERS} other files are being read and none was done "
+                f"within {WAIT_SECONDS:.0f} s; load it again."
+            }
+        else:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
+            signal.alarm(seconds)
+            answer = _answer(path, request)
+            signal.alarm(0)
+    print(json.dumps(answer))
+
+
+def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+    if (
+        "out" not in request
+        and path.suffix.lower() == ".safetensors"
+        and path.is_file()
+        and path.stat().st_size
+    ):
+        limit_memory(path)
+        try:
+            header = read_header(path)
+        except HeaderError as error:
+            return {"error": str(error)}
+        return {"tables": [("", {name: tensor.shape for name, tensor in header.items()})]}
+    import torch
+
+    from bickd_core.runs.checkpoints import (
+        WeightsError,
+        read_network,
+        read_tables,
+        save_weights,
+        too_much,
+    )
+
+    torch.set_num_threads(1)
+    allowed = limit_memory(path)
+    try:
+        if "out" in request:
+            state, part, others = read_network(
+                path, expected=request["expected"], part=request["part"], max_bytes=request["max_bytes"]
+            )
+            save_weights(state, request["out"], metadata={})
+            return {"part": part[:MAX_NAME], "others": [other[:MAX_NAME] for other in others[:10]]}
+        tables = read_tables(path, max_bytes=request["max_bytes"])
+    except WeightsError as error:
+        return {"error": str(error)}
+    except Exception as error:  # what the file made of its reader, which is told in our words
+        if out_of_memory(error):
+            return {"error": too_much(path, error, f"more than {size_words(allowed)} of memory")}
+        if isinstance(error, OSError):
+            return {
+                "error": f"{path.name} could not be read or copied ({error.strerror or error}); load it again."
+            }
+        return {
+            "error": f"{path.name} was refused, since reading it failed with {type(error).__name__}: it is damaged or "
+            "of another kind, so copy or download it again."
+        }
+    return {"tables": _bounded(tables)}
+
+
+def _bounded(tables: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, list[int]]]]:
+    """Shapes of at most MAX_TENSORS tensors, so that the answer is no larger than a page can take."""
+    found, left = [], MAX_TENSORS
+    for where, state in tables.items():
+        shapes = {name[:MAX_NAME]: list(tensor.shape) for name, tensor in list(state.items())[:left]}
+        left -= len(shapes)
+        if shapes:
+            found.append((where[:MAX_NAME], shapes))
+    return found
+
+
+def limit_memory(path: Path) -> int:
+    """Let this process take no more memory than a file of this size can need; how much that is, in bytes.
+
+    Systems other than Linux take no notice of the limit, and there the size is checked as far as files tell it.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    allowed = BASE_BYTES + TIMES * min(
+        max(size, unpacked_bytes(path)), unpacked_limit(path, MAX_BYTES) if size else 0
+    )
+    if sys.platform == "linux":
+        import resource
+
+        import psutil
+
+        limit = psutil.Process().memory_info().vms + allowed
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(
+            resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+        )
+    return allowed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Read json and jsonl files into a table: a list of records, a record in each line, or an object of columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bickd_core.importing.table import MAX_COLUMNS, MAX_ROWS, Table, stacked
+from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.reading import opened
+from bickd_core.runs.predictions import PredictionsError
+
+EXAMPLE = '{"id": "a", "label": 0, "logits": [2.1, -0.3]}'
+_MOST_NOTES = 5
+
+Record = dict[str, Any]
+
+
+def read_json(path: Path) -> Table:
+    with opened(path) as file:
+        content = _parsed(file.read(), "")
+    if isinstance(content, dict):
+        lists = {name: values for name, values in content.items() if isinstance(values, list)}
+        inner = next(iter(lists.values())) if len(lists) == 1 else []
+        if inner and all(isinstance(record, dict) for record in inner):
+            content = inner  # {"predictions": [...]}
+        elif lists:
+            return _from_columns(lists)
+    if not isinstance(content, list) or not content:
+        raise PredictionsError(f"expected a list of records such as [{EXAMPLE}], got {_kind(content)}.")
+    other = [row for row, record in enumerate(content) if not isinstance(record, dict)]
+    if other:
+        raise wrong_rows(
+            other,
+            lambda row: f"row {row + 1:,}",
+            f"a record such as {EXAMPLE}",
+            lambda row: _kind(content[row]),
+        )
+    return _from_records(content)
+
+
+def read_json_lines(path: Path) -> Table:
+    records: list[Record] = []
+    blank = False
+    with opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                blank = True
+                continue
+            record = _parsed(line, f"line {number:,}: ")
+            if not isinstance(record, dict):
+                raise PredictionsError(
+                    f"line {number:,}: expected a record such as {EXAMPLE}, got {_kind(record)}."
+                )
+            records.append(record)
+            if len(records) > MAX_ROWS:
+                raise PredictionsError(f"expected at most {MAX_ROWS:,} rows, got more.")
+    return _from_records(records, first_line=0 if blank else 1)
+
+
+def _parsed(content: bytes, where: str) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_int=_whole)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise PredictionsError(
+            f"{where}expected JSON in UTF-8, but it cannot be parsed ({reason})."
+        ) from error
+
+
+def _whole(digits: str) -> int | str:
+    """A number that fits into 64 bits; a longer one, which may be an id, stays text."""
+    return int(digits) if len(digits) <= 18 else digits
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    return "an empty list" if value == [] else names.get(type(value), "a number")
+
+
+def _from_columns(lists: dict[str, list[Any]]) -> Table:
+    """Columns of the most frequent length; lists of another length, such as class names, are extras."""
+    sizes = [len(values) for values in lists.values()]
+    rows = max(sizes, key=lambda size: (sizes.count(size), size))
+    columns: dict[str, np.ndarray] = {}
+    extras: dict[str, np.ndarray] = {}
+    for name, values in lists.items():
+        array = _column(name, values)
+        if array is not None:
+            (columns if len(values) == rows else extras)[name] = array
+    return Table(columns, extras=extras)
+
+
+def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
+    """A column for each key; of an object inside a record, one for each of its keys."""
+    flat = [_flat(record) for record in records]
+    names = list(dict.fromkeys(name for record in flat for name in record))
+    if len(names) > MAX_COLUMNS:
+        raise PredictionsError(f"expected at most {MAX_COLUMNS:,} keys, got {len(names):,}.")
+    columns, notes = {}, []
+    for name in names:
+        array = _column(name, [record.get(name) for record in flat])
+        if array is None:
+            notes.append(f"'{name[:80]}' is not used: it holds lists or objects that are no scores.")
+        else:
+            columns[name] = array
+    return Table(columns, first_line=first_line, notes=tuple(notes[:_MOST_NOTES]))
+
+
+def _flat(record: Record) -> Record:
+    """A record without objects: {"prob": {"cat": 0.9}}, or Hugging Face's {"prob": [{"label": "cat", "score": 0.9}]},
+    becomes {"prob:cat": 0.9}.
+    """
+    flat: Record = {}
+    for name, value in record.items():
+        if isinstance(value, list) and value and all(map(_is_label_score, value)):
+            scores = {_class_name(one["label"]): one["score"] for one in value}
+            value = {label: scores[label] for label in sorted(scores)}
+        if isinstance(value, dict):
+            flat |= {f"{name}:{key}": inner for key, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _class_name(label: object) -> str:
+    """Transformers calls classes without names LABEL_0, LABEL_1, ..."""
+    return str(label).removeprefix("LABEL_")
+
+
+def _is_label_score(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"label", "score"}
+
+
+def _column(name: str, values: list[Any]) -> np.ndarray | None:
+    """Numbers [N], numbers [N, K], or text as objects [N]; None for what is neither."""
+    known = [value for value in values if value is not None]
+    if any(isinstance(value, dict) for value in known):
+        return None
+    if any(isinstance(value, list) for value in known):
+        rows = [value if isinstance(value, list) else None for value in values]
+        if not all(isinstance(number, int | float | None) for row in rows if row for number in row):
+            return None
+        return stacked(rows, name)
+    if all(isinstance(value, int | float) for value in known):
+        if len(known) == len(values) and all(isinstance(value, int) for value in known):
+            return np.array(values, dtype=np.int64)
+        return np.array([np.nan if value is None else float(value) for value in values])
+    return np.array([None if value is None else str(value) for value in values], dtype=object)

@@ -1,0 +1,166 @@
+"""A network with the weights of a file: compared by names and shapes first, before torch or any image is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bickd_core.data import DatasetInfo
+from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, take_network
+from bickd_core.importing.programs.kinds import ProgramKind
+from bickd_core.models.catalogue import resolve
+from bickd_core.models.mismatch import describe_mismatch, lacks_statistics, missing_statistics
+from bickd_core.models.plans import PLANS
+from bickd_core.models.recognise import parts_of, without_prefixes
+from bickd_core.safetensors_header import HeaderError, read_header
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shapes = dict[str, tuple[int, ...]]
+
+SPARE_BYTES, TIMES_NETWORK = 256 * 2**20, 40
+"""What a file may unpack to: so much, and so many times the network's own size; optimisers and teachers fit in."""
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network with a file's weights.
+
+    part: the key and the prefix under which the file has them; "" for a file of nothing else. lacking: names of
+    batch norms' statistics that the file does not have; the model's are then 0 and 1. program: what the file is, if
+    not weights; the model then only predicts.
+    """
+
+    model: nn.Module
+    part: str = ""
+    lacking: tuple[str, ...] = ()
+    program: ProgramKind | None = None
+
+    @property
+    def gives_features(self) -> bool:
+        """Whether the input of its last linear layer is known."""
+        return bool(getattr(self.model, "gives_features", True))
+
+
+def load_network(
+    file: Path, arch: str, info: DatasetInfo, *, part: str | None, folder: Path
+) -> LoadedNetwork:
+    """The network `arch` for these data, with the file's weights.
+
+    A safetensors file is read here: it cannot ask for more than it has. Any other is read by a process of its own.
+
+    Args:
+        part: which of several networks in the file to take.
+        folder: where there is room for a copy of the weights, which is removed.
+
+    Raises:
+        ValueError: the file is refused, or holds another network.
+    """
+    wanted = _planned(arch, info) or _built(arch, info)
+    if file.suffix.lower() == ".safetensors" and file.is_file() and file.stat().st_size:
+        shapes = _stored_shapes(file)
+        if not parts_of({"": shapes}, wanted.shapes):
+            _check(wanted, {name: shapes[stored] for name, stored in without_prefixes(shapes).items()})
+        from bickd_core.runs.checkpoints import read_network
+
+        weights, taken, _ = read_network(file, expected=wanted.shapes, part=part)
+    else:
+        copied = folder / "read.safetensors"
+        most = min(MAX_BYTES, SPARE_BYTES + TIMES_NETWORK * wanted.size)
+        taken = take_network(file, copied, expected=wanted.shapes, part=part, max_bytes=most).part
+        _check(wanted, _stored_shapes(copied))
+        from bickd_core.runs.checkpoints import read_weights
+
+        weights = read_weights(copied)
+        copied.unlink()
+    lacking = _check(wanted, {name: tuple(value.shape) for name, value in weights.items()})
+    from bickd_core.runs.checkpoints import load_into
+
+    model = wanted.model or _create(arch, info)
+    own = model.state_dict()
+    load_into(model, {**weights, **{name: own[name] for name in lacking}}, name=arch, dataset=info.name)
+    return LoadedNetwork(model, taken, lacking)
+
+
+def check_shapes(shapes: Mapping[str, Sequence[int]], arch: str, info: DatasetInfo) -> None:
+    """Refuse tensors of these names and shapes that are not those of the catalogue's network `arch` for these data.
+
+    Raises:
+        RefusedFile: what differs.
+    """
+    wanted = _planned(arch, info)
+    if wanted is not None:
+        _check(wanted, shapes)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the file must hold: names and shapes of the network's tensors, and what its head is called.
+
+    model: the network, where names and shapes are known only once it is built.
+    """
+
+    arch: str
+    info: DatasetInfo
+    shapes: Shapes
+    head: str
+    model: nn.Module | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes in float32."""
+        return 4 * sum(math.prod(shape) for shape in self.shapes.values())
+
+
+def _planned(arch: str, info: DatasetInfo) -> _Wanted | None:
+    """Of a network of the catalogue; nothing is built."""
+    network = resolve(arch)
+    if network.family not in PLANS:
+        return None
+    layers = network.layers(info.num_classes, info.in_channels)
+    shapes = {name: shape for layer in layers for name, shape in layer.tensors.items()}
+    return _Wanted(arch, info, shapes, layers[-1].name)
+
+
+def _built(arch: str, info: DatasetInfo) -> _Wanted:
+    from bickd_core.runs.checkpoints import head_of
+
+    model = _create(arch, info)
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    return _Wanted(arch, info, shapes, head_of(model), model)
+
+
+def _create(arch: str, info: DatasetInfo) -> nn.Module:
+    from bickd_core.models.factory import create_model
+
+    return create_model(arch, num_classes=info.num_classes, in_channels=info.in_channels)
+
+
+def _stored_shapes(file: Path) -> Shapes:
+    try:
+        return {name: tensor.shape for name, tensor in read_header(file).items()}
+    except HeaderError as error:
+        raise RefusedFile(str(error)) from error
+
+
+def _check(wanted: _Wanted, came: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+    """Names of the statistics that are missing and can be estimated.
+
+    Raises:
+        RefusedFile: these are not the network's tensors, or statistics are missing and cannot be estimated.
+    """
+    lacking = missing_statistics(wanted.shapes, came)
+    if lacking and wanted.info.all_test:
+        why = "and these data have no training images to estimate them from"
+        raise RefusedFile(lacks_statistics(wanted.arch, lacking, why))
+    filled = {**came, **{name: wanted.shapes[name] for name in lacking}}
+    reason = describe_mismatch(
+        wanted.shapes, filled, name=wanted.arch, head=wanted.head, dataset=wanted.info.name
+    )
+    if reason is not None:
+        raise RefusedFile(reason)
+    return lacking

@@ -1,0 +1,234 @@
+"""Make run folders of imported predictions: all of them, or none."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from bickd_core.atomic import write_text
+from bickd_core.importing.image_paths import image_paths
+from bickd_core.importing.matching import Imported, ImportedModel
+from bickd_core.naming import as_key, near
+from bickd_core.runs.card import predictions_card
+from bickd_core.runs.info import RunError, RunInfo, Source, TeacherRef
+from bickd_core.runs.library import Library, NameTaken, RunFolder
+from bickd_core.runs.predictions import Predictions, PredictionsError, align
+from bickd_core.runs.sample_file import Id, SampleFile
+from bickd_core.runs.status import Status
+
+
+def create_runs(
+    imported: Imported,
+    library: Library,
+    *,
+    teacher: str,
+    names: Mapping[str, str] | None = None,
+    dataset: str | None = None,
+    images: Path | None = None,
+) -> list[RunFolder]:
+    """Put a run for each model among the user's runs.
+
+    Args:
+        teacher: the model that is the teacher, or the key of a run that is already there.
+        names: what to call models, by their names in the files. A run's key is made from its name: in a key,
+            everything but letters, digits, ".", "_" and "-" becomes "-".
+        dataset: a label for the data. Runs of the same label can be compared. Made from the ids, labels
+            and classes if not given, so that two imports of the same samples have the same.
+        images: a folder with the samples' images.
+
+    Returns:
+        The runs, the teacher first if it is among them.
+
+    Raises:
+        PredictionsError, RunError: what does not fit; nothing is left behind.
+    """
+    if imported.split != "test":
+        raise PredictionsError(
+            "these files hold predictions on validation alone; add them to runs that have test predictions, or "
+            "import both in one go."
+        )
+    names = dict(names or {})
+    models = {one.name: one for one in imported.models}
+    unknown = next((name for name in names if name not in models), None)
+    if unknown is not None:
+        raise PredictionsError(_no_model(unknown, models))
+    reference, data_of_teacher = _existing(library, teacher, models)
+    if reference is not None and dataset not in (None, data_of_teacher):
+        raise PredictionsError(
+            f"teacher '{teacher}' was evaluated on '{data_of_teacher}' and the new runs are labelled "
+            f"'{dataset}'; leave the label out."
+        )
+    label = _label(imported, data_of_teacher if reference is not None else dataset)
+    samples = sample_file(imported, images)
+    second = imported.validation
+    second_samples = SampleFile() if second is None else sample_file(second, images)
+    called = {one.name: _display_name(names.get(one.name, one.name)) for one in imported.models}
+    runs = _run_names(library, imported, names)
+    teacher_model = models.get(teacher)
+    if reference is not None:
+        found = library.locate(reference.key).predictions("test")
+        align([found, *(one.predictions for one in imported.models)], [teacher, *models])
+        teacher_predictions = found
+    else:
+        assert teacher_model is not None
+        reference = TeacherRef(key=runs[teacher])
+        teacher_predictions = teacher_model.predictions
+    ordered = sorted(imported.models, key=lambda one: one.name != teacher)
+    made: list[tuple[Path, str]] = []
+    try:
+        for one in ordered:
+            student = one is not teacher_model
+            info = RunInfo(
+                name=runs[one.name],
+                title="" if called[one.name] == runs[one.name] else called[one.name],
+                role="student" if student else "teacher",
+                dataset=label,
+                num_classes=one.predictions.num_classes,
+                teacher=reference if student else None,
+                source=Source(kind="predictions", file=one.file),
+            )
+            against = teacher_predictions if student else None
+            folder = _make(library, info, one, against, samples)
+            made.append((folder, info.name))
+            if second is not None:
+                _add_validation(RunFolder(folder, key=info.name), second, one.name, second_samples)
+        return _appear(library, made)
+    finally:
+        for folder, _ in made:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _no_model(name: str, models: Mapping[str, ImportedModel]) -> str:
+    return f"there is no model '{name}' in these files; they hold {', '.join(models)}."
+
+
+def _existing(
+    library: Library, teacher: str, models: Mapping[str, ImportedModel]
+) -> tuple[TeacherRef | None, str]:
+    """A reference to the teacher if it is a run that is already there, and its data."""
+    if teacher in models:
+        return None, ""
+    try:
+        run = library.locate(teacher)
+    except RunError as error:
+        close = near(teacher, list(models), cutoff=0.5)
+        hint = f"; did you mean '{close[0]}'?" if close else "."
+        raise PredictionsError(
+            f"the teacher must be one of the imported models ({', '.join(models)}) or a run that is "
+            f"already there, got '{teacher}'{hint}"
+        ) from error
+    return TeacherRef(key=run.key), run.info().dataset
+
+
+def _label(imported: Imported, dataset: str | None) -> str:
+    """The data's label; without one, a hash of ids, labels and classes."""
+    if dataset is not None:
+        label = dataset.strip()
+        if not label or len(label) > 200 or not label.isprintable():
+            raise PredictionsError(
+                f"the label of the data must have 1 to 200 printable characters, got {dataset[:40]!r}."
+            )
+        return label
+    first = max((one.predictions for one in imported.models), key=len)
+    labels = first.labels if first.labels is not None else [-1] * len(first)
+    called = ["" if c < 0 else first.class_names[c] for c in labels]
+    content = sorted(zip(map(str, first.ids.tolist()), called, strict=True))
+    digest = hashlib.sha256(repr((sorted(first.class_names), content)).encode()).hexdigest()
+    return f"samples-{digest[:8]}"
+
+
+def sample_file(imported: Imported, images: Path | None) -> SampleFile:
+    """Texts and images of the samples; a path counts only if its image is in the user's folder."""
+    if images is None:
+        return SampleFile(texts=imported.texts)
+    ids: dict[Id, None] = {}
+    for one in imported.models:
+        ids |= dict.fromkeys(one.predictions.ids.tolist())
+    found = image_paths(images, ids, imported.paths)
+    if not found:
+        raise PredictionsError(
+            f"none of the {len(ids):,} samples has an image in '{images}'; a path, or an id that is the "
+            "file's name without its suffix, must lead to it."
+        )
+    return SampleFile(texts=imported.texts, paths=found)
+
+
+def _display_name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > 80 or not name.isprintable():
+        raise PredictionsError(f"a model's name must have 1 to 80 printable characters, got {name[:40]!r}.")
+    return name
+
+
+def _run_names(library: Library, imported: Imported, names: Mapping[str, str]) -> dict[str, str]:
+    """A run's key for each model: the given name where it can be one, else the next free one made from its name."""
+    runs: dict[str, str] = {}
+    for one in imported.models:
+        name = names.get(one.name, one.name).strip()
+        base = as_key(name)
+        if name == base and one.name in names:  # the user's own key, which is taken as it is or not at all
+            if (library.own / name).exists() or name in runs.values():
+                raise NameTaken(name)
+            wanted = name
+        else:
+            wanted, n = library.free_name(base), 1
+            while wanted in runs.values():
+                n += 1
+                wanted = library.free_name(f"{base}-{n}")
+        runs[one.name] = wanted
+    return runs
+
+
+def _make(
+    library: Library,
+    info: RunInfo,
+    one: ImportedModel,
+    teacher: Predictions | None,
+    samples: SampleFile,
+) -> Path:
+    """A complete run folder under a hidden name."""
+    folder = library.own / f".making-{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    try:
+        run = RunFolder(folder, key=info.name)
+        run.write_info(info)
+        one.predictions.save(run.predictions_path("test"))
+        if samples:
+            samples.only(set(one.predictions.ids.tolist())).save(run.samples_path("test"))
+        write_text(folder / "README.md", predictions_card(info, one.predictions, teacher, one.scale))
+        run.write_status(Status("finished", heartbeat=time.time()))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _add_validation(run: RunFolder, imported: Imported, name: str, samples: SampleFile) -> None:
+    """The predictions of one model on validation, in its run."""
+    for one in imported.models:
+        if one.name == name:
+            one.predictions.save(run.predictions_path("validation"))
+            if samples:
+                samples.only(set(one.predictions.ids.tolist())).save(run.samples_path("validation"))
+
+
+def _appear(library: Library, made: list[tuple[Path, str]]) -> list[RunFolder]:
+    """Move every folder to its name; if one is taken meanwhile, take the others back."""
+    done: list[Path] = []
+    try:
+        for folder, name in made:
+            target = library.own / name
+            if target.exists():
+                raise NameTaken(name)
+            os.rename(folder, target)
+            done.append(target)
+    except BaseException:
+        for target in done:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
+    return [RunFolder(target, key=target.name) for target in done]

@@ -1,0 +1,1 @@
+"""ONNX and torch.export files: networks that only predict, run by a process with limits."""

@@ -1,0 +1,104 @@
+"""The archive of a torch.export program: a zip with the graph as JSON and its tensors as bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bickd_core.file_sizes import size_words, unpacked_limit
+from bickd_core.importing.programs.kinds import ARCHIVE_FORMAT
+from bickd_core.importing.programs.program import ProgramError
+from bickd_core.importing.programs.pt2_graph import SCALAR_TYPES, Pt2Program
+from bickd_core.naming import plain_name
+from bickd_core.runs.checkpoints import DAMAGE, check_archive
+
+SCHEMA = 8
+"""The major version of torch.export's schema that is read here (torch 2.8 and later)."""
+MOST_JSON = 64 * 2**20
+_DAMAGED = "is no whole torch.export file: it is cut short, damaged or of another kind"
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+def read_pt2(file: Path, *, max_bytes: int) -> Pt2Program:
+    """Read a program without torch's own reader, which unpickles and evaluates.
+
+    Raises:
+        ProgramError: it is damaged, too large, of another version, or has what is not read here.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            total = sum(member.file_size for member in archive.infolist())
+            if total > (limit := unpacked_limit(file, max_bytes)):
+                raise ProgramError(
+                    f"would unpack to {size_words(total)}; at most {size_words(limit)} are read"
+                )
+            check_archive(file)
+            return _read(archive)
+    except ProgramError:
+        raise
+    except (*DAMAGE, AttributeError, RecursionError) as error:
+        raise ProgramError(_DAMAGED) from error
+
+
+def _read(archive: zipfile.ZipFile) -> Pt2Program:
+    names = archive.namelist()
+    if "serialized_exported_program.json" in names:
+        raise ProgramError("was written by torch before 2.8; export it again with a newer one")
+    root = next(
+        (name.removesuffix(ARCHIVE_FORMAT) for name in names if name.endswith(f"/{ARCHIVE_FORMAT}")), None
+    )
+    if root is None:
+        raise ProgramError(_DAMAGED)
+    models = [name for name in names if re.fullmatch(re.escape(root) + r"models/[^/]+\.json", name)]
+    if len(models) != 1:
+        raise ProgramError(f"holds {len(models)} graphs, and a torch.export program of one was expected")
+    content = _json(archive, models[0])
+    version = content.get("schema_version", {}).get("major")
+    if version != SCHEMA:
+        raise ProgramError(
+            f"has version {plain_name(str(version))[:20]} of torch.export's format, and version {SCHEMA} is read; export it "
+            "with another release of torch"
+        )
+    name = models[0].rpartition("/")[2].removesuffix(".json")
+    tensors = {}
+    for folder, ending in (("weights", "weights_config"), ("constants", "constants_config")):
+        place = f"{root}data/{folder}/"
+        for key, about in _json(archive, f"{place}{name}_{ending}.json")["config"].items():
+            tensors[key] = _tensor(archive, place, key, about)
+    return Pt2Program(content, tensors)
+
+
+def _json(archive: zipfile.ZipFile, name: str) -> Any:
+    if archive.getinfo(name).file_size > MOST_JSON:
+        raise ProgramError(f"has a graph of more than {size_words(MOST_JSON)}")
+    content = json.loads(archive.read(name))
+    if not isinstance(content, dict):
+        raise ProgramError("has a graph that is no JSON table")
+    return content
+
+
+def _tensor(archive: zipfile.ZipFile, place: str, key: str, about: dict[str, Any]) -> Tensor:
+    """A tensor from its bytes; pickled ones and objects of other kinds are not read."""
+    meta, path = about["tensor_meta"], about["path_name"]
+    if about["use_pickle"] or meta is None or not path.startswith(("weight_", "tensor_")):
+        raise ProgramError(
+            f"holds {plain_name(key)[:80]} as a pickled object, which could run code and is not read; export plain tensors"
+        )
+    if not _NAME.fullmatch(path) or meta["dtype"] not in SCALAR_TYPES:
+        raise ProgramError(f"holds {plain_name(key)[:80]} under a name or in a type that is not known")
+    dtype = SCALAR_TYPES[meta["dtype"]]
+    sizes, strides = ([int(side["as_int"]) for side in meta[name]] for name in ("sizes", "strides"))
+    if any(side < 0 for side in [*sizes, *strides]):
+        raise ProgramError(f"holds {plain_name(key)[:80]} with a shape that is not one")
+    data = bytearray(archive.read(f"{place}{path}"))
+    if not math.prod(sizes):
+        return torch.empty(sizes, dtype=dtype)
+    flat = torch.frombuffer(data, dtype=dtype)
+    return torch.as_strided(flat, sizes, strides, int(meta["storage_offset"]["as_int"])).clone()

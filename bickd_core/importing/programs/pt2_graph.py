@@ -1,0 +1,269 @@
+"""The graph of a torch.export program, run node by node.
+
+torch's own reader is not used. It unpickles what it finds, and evaluates text in the graph as Python. Here the graph is
+JSON alone, its arguments are numbers and names, and its operations are those of `operators.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bickd_core.file_sizes import out_of_memory
+from bickd_core.importing.programs.operators import operation
+from bickd_core.importing.programs.program import (
+    OUT_OF_MEMORY,
+    Input,
+    Program,
+    ProgramError,
+    checked_logits,
+    input_of,
+)
+from bickd_core.naming import plain_name, plain_reason
+
+MOST_NODES = 100_000
+SCALAR_TYPES = {
+    1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16, 7: torch.float32,
+    8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
+}  # fmt: skip
+"""torch.export's numbers of types, by its schema 8."""
+_MEMORY_FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
+_LINEAR = "torch.ops.aten.linear.default"
+FAILURES = (
+    RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, MemoryError,
+)  # fmt: skip
+"""What torch's operations were seen to raise on arguments that do not fit."""
+_AS_THEY_ARE = (
+    "as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Node:
+    """target: what computes it, or None. inputs: name where it is given by name, and a function from the values so far.
+    outputs: names, in one list where it gives a list."""
+
+    compute: Callable[..., Any] | None
+    inputs: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]
+    outputs: tuple[str, ...]
+    gives_list: bool
+    done_with: tuple[str, ...]
+
+
+class Pt2Program(Program):
+    """A graph with its tensors.
+
+    Args:
+        content: `models/NAME.json` of the archive, parsed.
+        tensors: name of a parameter, buffer or constant -> its tensor.
+
+    Raises:
+        ProgramError: it is no graph of one image input and one output of logits, or uses what is not run here.
+    """
+
+    def __init__(self, content: Any, tensors: Mapping[str, Tensor]) -> None:
+        try:
+            self._read(content, tensors)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ProgramError(
+                f"is no torch.export program of a known form ({type(error).__name__} in its graph)"
+            ) from error
+
+    def _read(self, content: Any, tensors: Mapping[str, Tensor]) -> None:
+        module = content["graph_module"]
+        graph, signature = module["graph"], module["signature"]
+        self._held: dict[str, Tensor] = {}
+        images: list[str] = []
+        for spec in signature["input_specs"]:
+            ((kind, about),) = spec.items()
+            if kind in ("parameter", "buffer", "tensor_constant"):
+                self._held[about["arg"]["name"]] = tensors[about[f"{kind}_name"]]
+            elif kind == "user_input" and "as_tensor" in about["arg"]:
+                images.append(about["arg"]["as_tensor"]["name"])
+            elif kind not in ("user_input", "constant_input"):
+                raise ProgramError(f"takes an input of the kind {plain_name(kind)}, which is not given here")
+        if len(images) != 1:
+            raise ProgramError(f"takes {len(images)} tensors, and one batch of images is given")
+        (self._images,) = images
+        outputs = [
+            spec["user_output"]["arg"]["as_tensor"]["name"]
+            for spec in signature["output_specs"]
+            if "as_tensor" in spec.get("user_output", {}).get("arg", {})
+        ]
+        if len(outputs) != 1:
+            raise ProgramError(f"gives {len(outputs)} tensors, and logits alone were expected")
+        (self._logits,) = outputs
+        about = graph["tensor_values"][self._images]
+        self._type = SCALAR_TYPES.get(about["dtype"], torch.float32)
+        if not self._type.is_floating_point:
+            raise ProgramError(f"takes images of {str(self._type)[6:]}, and decimal numbers are given")
+        self.input: Input = input_of([size.get("as_int") for size in about["sizes"]])
+        self._nodes = _nodes(graph["nodes"], {*self._held, self._images, self._logits})
+        self._features = _features(graph["nodes"], self._logits)
+
+    @torch.no_grad()
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        values: dict[str, Any] = {**self._held, self._images: torch.from_numpy(images).to(self._type)}
+        features = None
+        for node in self._nodes:
+            if node.compute is None:
+                continue
+            try:
+                given = [(name, read(values)) for name, read in node.inputs]
+                result = node.compute(
+                    *(value for name, value in given if not name),
+                    **{name: value for name, value in given if name},
+                )
+            except FAILURES as error:
+                if isinstance(error, ProgramError):
+                    raise
+                if out_of_memory(error):
+                    raise ProgramError(OUT_OF_MEMORY) from error
+                reason = plain_reason(str(error) or type(error).__name__)
+                raise ProgramError(f"cannot be run on images {list(images.shape)}: {reason}") from error
+            if node.gives_list or len(node.outputs) > 1:
+                values |= zip(node.outputs, result, strict=False)
+            elif node.outputs:
+                values[node.outputs[0]] = result
+            if self._features in node.outputs:
+                features = values[self._features]
+            for name in node.done_with:
+                values.pop(name, None)
+        last = values.get(self._logits)
+        if not isinstance(last, Tensor):
+            raise ProgramError("gives nothing under the name of its output")
+        logits = checked_logits(last.float().numpy(), len(images))
+        if not isinstance(features, Tensor) or features.ndim != 2:
+            return logits, None
+        return logits, features.float().numpy()
+
+
+def _nodes(listed: list[dict[str, Any]], kept: set[str]) -> list[_Node]:
+    """The nodes, each with the names that nothing reads after it."""
+    if len(listed) > MOST_NODES:
+        raise ProgramError(f"has {len(listed):,} operations; at most {MOST_NODES:,} are run")
+    last: dict[str, int] = {}
+    read: list[tuple[Callable[..., Any] | None, list[tuple[str, Any]], tuple[str, ...], bool]] = []
+    for position, node in enumerate(listed):
+        compute = operation(node["target"])
+        inputs = []
+        for given in node["inputs"] if compute is not None else ():
+            _check_mode(node["target"], given)
+            names: list[str] = []
+            inputs.append((given["name"] if given["kind"] == 2 else "", _argument(given["arg"], names)))
+            last |= dict.fromkeys(names, position)
+        outputs, gives_list = _outputs(node["outputs"])
+        last |= {name: max(position, last.get(name, 0)) for name in outputs}
+        read.append((compute, inputs, outputs, gives_list))
+    ends: dict[int, list[str]] = {}
+    for name, position in last.items():
+        if name not in kept:
+            ends.setdefault(position, []).append(name)
+    return [
+        _Node(compute, tuple(inputs), outputs, gives_list, tuple(ends.get(position, ())))
+        for position, (compute, inputs, outputs, gives_list) in enumerate(read)
+    ]
+
+
+def _check_mode(target: str, given: Mapping[str, Any]) -> None:
+    """Refuse a program that was exported in training mode: its batch norms and dropouts do not predict."""
+    if given["name"] in ("training", "train") and given["arg"].get("as_bool"):
+        raise ProgramError(
+            f"was exported in training mode ({plain_name(target).rpartition('aten.')[2]}); call model.eval() and export it again"
+        )
+
+
+def _outputs(listed: list[dict[str, Any]]) -> tuple[tuple[str, ...], bool]:
+    """Names of what a node gives, and whether it gives one list."""
+    names: list[str] = []
+    gives_list = False
+    for output in listed:
+        ((kind, value),) = output.items()
+        if kind == "as_tensor":
+            names.append(value["name"])
+        elif kind == "as_tensors":
+            names += [each["name"] for each in value]
+            gives_list = True
+        elif kind in ("as_sym_int", "as_sym_bool", "as_sym_float"):
+            names.append(value["as_name"])
+        elif kind != "as_none":
+            raise ProgramError(f"has an output of the kind {plain_name(kind)}, which is not known here")
+    return tuple(names), gives_list
+
+
+def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[str, Any]], Any]:
+    """What reads an argument from the values so far; the names that it reads are added to `names`."""
+    ((kind, value),) = argument.items()
+    if kind == "as_none":
+        return lambda values: None
+    if kind in _AS_THEY_ARE:
+        _check_plain(value)
+        fixed = _number(value) if kind == "as_float" else value
+        return lambda values: fixed
+    if kind in ("as_tensor", "as_optional_tensor"):
+        return _by_name(
+            value.get("as_tensor", value) if kind == "as_optional_tensor" else value, "name", names
+        )
+    if kind in ("as_tensors", "as_optional_tensors"):
+        entries = [each.get("as_tensor", each) if kind == "as_optional_tensors" else each for each in value]
+        return _all_of([_by_name(each, "name", names) for each in entries])
+    if kind in ("as_sym_int", "as_sym_float", "as_sym_bool"):
+        return _by_name(value, "as_name", names)
+    if kind in ("as_sym_ints", "as_sym_floats"):
+        return _all_of([_by_name(each, "as_name", names) for each in value])
+    known: Any = {
+        "as_scalar_type": lambda: SCALAR_TYPES[value],
+        "as_memory_format": lambda: _MEMORY_FORMATS[value],
+        "as_layout": lambda: torch.strided,
+        "as_device": lambda: torch.device("cpu"),
+    }
+    if kind in known:
+        made = known[kind]()
+        return lambda values: made
+    raise ProgramError(f"has an argument of the kind {plain_name(kind)}, which is not known here")
+
+
+def _by_name(value: Mapping[str, Any], key: str, names: list[str]) -> Callable[[dict[str, Any]], Any]:
+    """A value of another node, a number, or None."""
+    if key in value:
+        name = value[key]
+        if not isinstance(name, str):
+            raise TypeError(name)
+        names.append(name)
+        return lambda values: values[name]
+    ((kind, fixed),) = value.items()
+    if kind == "as_none":
+        return lambda values: None
+    _check_plain(fixed)
+    return lambda values: fixed
+
+
+def _all_of(readers: list[Callable[[dict[str, Any]], Any]]) -> Callable[[dict[str, Any]], Any]:
+    return lambda values: [read(values) for read in readers]
+
+
+def _check_plain(value: Any) -> None:
+    """Numbers, truth values, text, and lists of them: nothing else is handed to an operation."""
+    if isinstance(value, list):
+        for each in value:
+            _check_plain(each)
+    elif not isinstance(value, int | float | str):
+        raise TypeError(value)
+
+
+def _number(value: Any) -> float:
+    """A float, also where JSON has it as text, such as "-Infinity"."""
+    return float(value)
+
+
+def _features(nodes: list[dict[str, Any]], logits: str) -> str:
+    """Name of what the linear layer takes that gives the logits; "" where another operation gives them."""
+    for node in nodes:
+        if node["target"] == _LINEAR and node["outputs"][0].get("as_tensor", {}).get("name") == logits:
+            return str(node["inputs"][0]["arg"]["as_tensor"]["name"])
+    return ""

@@ -1,0 +1,115 @@
+"""Which row of several files is which sample, and which class a label means."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Literal
+
+import numpy as np
+
+from bickd_core.importing.class_names import are_numbers
+from bickd_core.importing.extract import Rows
+from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.runs.predictions import PredictionsError
+
+Rule = Literal["one file", "id", "path", "order"]
+
+
+def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
+    """Ids for the rows of each part, the same for the same sample; and what they were matched by."""
+    parts = [one.part for one in scored]
+    if all(part.ids is not None for part in parts):
+        texts = any(part.ids.dtype == object for part in parts if part.ids is not None)
+        found = [_id_array(part.ids, texts) for part in parts if part.ids is not None]
+        return ("one file" if len(parts) == 1 else "id"), found
+    if all(part.paths is not None for part in parts):
+        tails = path_tails([part.paths.tolist() for part in parts if part.paths is not None])
+        if tails is not None:
+            rule: Rule = "one file" if len(parts) == 1 else "path"
+            return rule, [np.array(each, dtype=np.str_) for each in tails]
+    counts = [len(part) for part in parts]
+    if len(set(counts)) > 1:
+        each = ", ".join(f"{one.file} {n:,}" for one, n in zip(scored, counts, strict=True))
+        raise PredictionsError(
+            f"the files have different numbers of rows ({each}) and no common id or path column; add "
+            "an id column to each."
+        )
+    _check_order(scored)
+    known = next((part.ids for part in parts if part.ids is not None), None)
+    ids = np.arange(counts[0]) if known is None else _id_array(known, known.dtype == object)
+    return ("one file" if len(parts) == 1 else "order"), [ids] * len(parts)
+
+
+def _id_array(ids: np.ndarray, texts: bool) -> np.ndarray:
+    return np.array([str(i) for i in ids.tolist()], dtype=np.str_) if texts else ids.astype(np.int64)
+
+
+def _check_order(scored: list[Rows]) -> None:
+    """Labels of files matched by order must agree, or the rows are other samples."""
+    known = [one for one in scored if one.part.labels is not None]
+    for other in known[1:]:
+        pair = [
+            np.array(one.part.models[0].classes)[label_positions(one.part.labels, one.part.models[0].classes)]
+            for one in (known[0], other)
+            if one.part.labels is not None
+        ]
+        differ = int((pair[0] != pair[1]).sum())
+        if differ:
+            row = int((pair[0] != pair[1]).argmax())
+            raise PredictionsError(
+                f"{known[0].file} and {other.file} have no common id or path column, and their labels "
+                f"differ in {differ:,} of {len(pair[0]):,} rows, first in row {row + 1:,} "
+                f"('{pair[0][row]}' and '{pair[1][row]}'); add an id column to each."
+            )
+
+
+def path_tails(paths: list[list[str]]) -> list[list[str]] | None:
+    """The shortest ends of the paths that are unique in each file and shared by some; None if none is."""
+    parts = [[_path_parts(path) for path in each] for each in paths]
+    for depth in (1, 2, 3, 99):
+        tails = [["/".join(one[-depth:]) for one in each] for each in parts]
+        unique = all(len(set(each)) == len(each) for each in tails)
+        if unique and (len(tails) == 1 or set.intersection(*(set(each) for each in tails))):
+            return tails
+    return None
+
+
+def _path_parts(path: str) -> tuple[str, ...]:
+    windows = "\\" in path and "/" not in path
+    return (PureWindowsPath(path) if windows else PurePosixPath(path)).parts or (path,)
+
+
+def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """int64 [N]: labels by name, or by number where they are no names.
+
+    Raises:
+        PredictionsError: a label is none of the classes; the message names row and label.
+    """
+    place = {name: i for i, name in enumerate(classes)}
+    words = [str(value) for value in labels.tolist()]
+    if all(word in place for word in words):
+        return np.array([place[word] for word in words], dtype=np.int64)
+    shown = ", ".join(classes[:4]) + (" and so on" if len(classes) > 4 else "")
+    if labels.dtype == object and not are_numbers(words):
+        unknown = [i for i, word in enumerate(words) if word not in place]
+        if are_numbers(classes):
+            raise PredictionsError(
+                f"labels are names ('{words[unknown[0]][:40]}') and the columns of scores have none, so their "
+                "order is not known; name the columns by class, or give the class names in the order of "
+                "the columns (a txt file with one in each line, or `--classes`)."
+            )
+        expected = f"one of the {len(classes):,} classes ({shown})"
+        raise wrong_rows(unknown, _label_row, expected, lambda row: f"'{words[row][:40]}'")
+    numbers = np.array([int(word) for word in words], dtype=np.int64)
+    wrong = (numbers < 0) | (numbers >= len(classes))
+    if wrong.any():
+        counted = numbers.min() >= 1 and numbers.max() == len(classes)
+        hint = "they count from 1, so subtract 1" if counted else ""
+        expected = f"a number from 0 to {len(classes) - 1:,}, or a class's name ({shown})"
+        rows = np.flatnonzero(wrong)[: 1 if counted else None]
+        raise wrong_rows(rows, _label_row, expected, lambda row: str(numbers[row]), hint)
+    return numbers
+
+
+def _label_row(row: int) -> str:
+    return f"row {row + 1:,} of the labels"

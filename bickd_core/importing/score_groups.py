@@ -1,0 +1,200 @@
+"""Guess which columns are the scores of which model and class, from their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from bickd_core.importing.binary import binary_models
+from bickd_core.importing.layout import ScoreColumns
+from bickd_core.importing.tables import Table
+from bickd_core.importing.words import FEATURES, SCORES, UNUSED, model_word, normal
+
+SEPARATORS = (":", "/", "|", "__", ".", "_", "-", " ")
+_NUMBERED = re.compile(r"^(.*?)[ _:./|\-\[(]*(\d{1,6})[\])]?$")
+
+Groups = dict[str, list[tuple[str, str]]]
+"""Prefix to (column, class) pairs, in the order of the columns."""
+
+
+def guess_models(
+    table: Table, scores: Sequence[str], known: tuple[str, ...], least: int, label: str, stem: str
+) -> tuple[ScoreColumns, ...]:
+    """The models whose scores these columns hold.
+
+    Args:
+        scores: columns of numbers, or of lists of numbers.
+        known: names of classes in the label column; empty where labels are numbers.
+        least: how many classes there are at least, by the labels.
+        label: column of true classes; "" for none.
+        stem: what to call a model that the columns do not name.
+    """
+    lists = [name for name in scores if table.columns[name].ndim == 2]
+    flat = [name for name in scores if table.columns[name].ndim == 1]
+    features = {name for name in lists if normal(name) in FEATURES or _ends(name, FEATURES)}
+    ranked = next((name for name in lists if normal(name) in ("index", "indices", "topk_index")), "")
+    found = []
+    for name in lists:
+        if name in features or name == ranked or table.columns[name].shape[1] < 2:
+            continue
+        own = _ends_with_same(name, features)
+        found.append(
+            ScoreColumns(
+                model_word(name) or stem,
+                (name,),
+                ranked=(ranked,) if ranked else (),
+                features=own or _only(features),
+            )
+        )
+    if found:
+        return _one_each(found)
+    classes = least
+    if least > len(flat):
+        least = 2  # the labels are no classes, which is said when they are read
+    numbered = _numbered(flat)
+    ranks = [c for c, _ in numbered.pop("index", [])]
+    own_features = tuple(
+        column
+        for prefix in list(numbered)
+        if normal(prefix) in FEATURES
+        for column, _ in numbered.pop(prefix)
+    )
+    flat = [name for name in flat if name not in ranks and name not in own_features]
+    groups = _by_names(flat, known) or _by_numbers(flat, numbered, least)
+    if groups is None:
+        binary = binary_models(table, flat, known, classes, label, stem)
+        if binary:
+            return binary
+        groups = _by_marks(flat, least)
+    if groups is None:
+        plain = [name for name in flat if name in known or normal(name) not in UNUSED]
+        groups = {"": [(name, name) for name in plain]} if len(plain) > 1 else {}
+    found = [
+        ScoreColumns(
+            model_word(prefix) or stem,
+            tuple(column for column, _ in pairs),
+            tuple(name for _, name in pairs),
+            ranked=tuple(ranks) if len(ranks) == len(pairs) else (),
+            features=own_features,
+        )
+        for prefix, pairs in groups.items()
+    ]
+    return _one_each(found)
+
+
+def _ends(name: str, words: Iterable[str]) -> bool:
+    return any(normal(name).endswith(f"_{word}") or normal(name).startswith(f"{word}_") for word in words)
+
+
+def _ends_with_same(name: str, features: set[str]) -> tuple[str, ...]:
+    """The features that carry the same model's name: `teacher_logits` and `teacher_features`."""
+    own = model_word(name)
+    whole = rf"(?:^|[ _:./|]){re.escape(own)}(?:[ _:./|]|$)"
+    match = [one for one in features if own and re.search(whole, one)]
+    return tuple(match[:1])
+
+
+def _only(features: set[str]) -> tuple[str, ...]:
+    plain = [name for name in features if normal(name) in FEATURES]
+    return tuple(plain[:1]) if len(features) == 1 else ()
+
+
+def _one_each(found: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
+    """One group a model: logits where a file has both logits and probabilities of it."""
+    best: dict[str, ScoreColumns] = {}
+    for one in found:
+        before = best.get(one.name)
+        if before is None or ("logit" in one.columns[0].lower() and "logit" not in before.columns[0].lower()):
+            best[one.name] = one
+    return tuple(best.values())
+
+
+def _by_names(flat: Sequence[str], known: tuple[str, ...]) -> Groups | None:
+    """Columns whose names end with the names in the label column."""
+    if not known:
+        return None
+    prefixes: dict[str, int] = {}
+    for column in flat:
+        match = max((name for name in known if column.endswith(name)), key=len, default=None)
+        if match is not None:
+            prefix = column[: len(column) - len(match)]
+            prefixes[prefix] = prefixes.get(prefix, 0) + 1
+    most = max(prefixes.values(), default=0)
+    accepted = sorted((p for p, n in prefixes.items() if n == most and n > 1), key=len, reverse=True)
+    groups: Groups = {}
+    for column in flat:
+        start = next((p for p in accepted if column.startswith(p) and column != p), None)
+        if start is not None and (start or column in known or normal(column) not in UNUSED):
+            groups.setdefault(start, []).append((column, column[len(start) :]))
+    return _alike(groups, 2)
+
+
+def _numbered(flat: Sequence[str]) -> Groups:
+    groups: Groups = {}
+    for column in flat:
+        match = _NUMBERED.match(column)
+        if match:
+            groups.setdefault(match[1], []).append((column, str(int(match[2]))))
+    return groups
+
+
+def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | None:
+    """Columns that count the classes: `logit_0`, `logit_1`, ..."""
+    counted = {}
+    for prefix, pairs in numbered.items():
+        pairs = [(column, number) for column, number in pairs if column in flat]
+        numbers = sorted(int(number) for _, number in pairs)
+        first = numbers[0] if numbers else 0
+        if len(numbers) >= least and first in (0, 1) and numbers == list(range(first, first + len(numbers))):
+            counted[prefix] = sorted(pairs, key=lambda pair: int(pair[1]))
+    if len(counted) == 1:
+        prefix, pairs = next(iter(counted.items()))
+        if prefix and not _says_scores(prefix) and pairs[0][0].startswith(f"{prefix}{pairs[0][1]}"):
+            return {"": [(column, column) for column, _ in pairs]}  # classes called c0, c1, ...
+    most = max((len(pairs) for pairs in counted.values()), default=0)
+    return {prefix: pairs for prefix, pairs in counted.items() if len(pairs) == most} or None
+
+
+def _by_marks(flat: Sequence[str], least: int) -> Groups | None:
+    """Columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
+    flat = [name for name in flat if normal(name) not in UNUSED]
+    for mark in SEPARATORS:
+        for prefix_first in (True, False):
+            for cut in (_first, _last):
+                groups: Groups = {}
+                for column in flat:
+                    parts = cut(column, mark)
+                    if parts is None:
+                        break
+                    prefix, name = parts if prefix_first else (parts[1], parts[0])
+                    groups.setdefault(prefix, []).append((column, name))
+                else:
+                    alike = _alike(groups, least)
+                    if alike and (len(alike) > 1 or _says_scores(next(iter(alike)))):
+                        return alike
+    return None
+
+
+def _says_scores(prefix: str) -> bool:
+    words = [word for word in re.split(r"[ _:./|]+", prefix.lower()) if word]
+    return any(word in SCORES for word in words)
+
+
+def _first(column: str, mark: str) -> tuple[str, str] | None:
+    before, found, after = column.partition(mark)
+    return (before, after) if found and before and after else None
+
+
+def _last(column: str, mark: str) -> tuple[str, str] | None:
+    before, found, after = column.rpartition(mark)
+    return (before, after) if found and before and after else None
+
+
+def _alike(groups: Groups, least: int) -> Groups | None:
+    """The groups, if all have the same classes and enough of them."""
+    sets = {frozenset(name for _, name in pairs) for pairs in groups.values()}
+    if len(sets) != 1 or len(next(iter(sets))) < least:
+        return None
+    if any(len(pairs) != len(next(iter(sets))) for pairs in groups.values()):
+        return None
+    return groups

@@ -1,0 +1,135 @@
+"""Recognise what scores are, by the sums of their rows, and turn them into logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.importing.layout import SCALES, Scale
+from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.runs.prediction_arrays import (
+    PredictionsError,
+    logits_from_probabilities,
+    smallest_probability,
+)
+
+SUM_TOLERANCE = 0.02
+"""How far the sum of a row of probabilities may be from 1, for rounding."""
+RANGE_TOLERANCE = 1e-3
+NEARLY_ONE = (0.5, 1.5)
+"""Sums of rows that were probably meant as probabilities."""
+SHARE = 0.95
+"""Scores are probabilities if this share of the rows are; the others are then named as wrong."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Logits float32 [N, C], what they were made from, and notes for the user."""
+
+    logits: np.ndarray
+    scale: Scale
+    notes: tuple[str, ...] = ()
+
+
+def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str]) -> Scores:
+    """Logits from scores of any scale.
+
+    Args:
+        scores: float64 [N, C], finite.
+        scale: what they are; None to recognise it.
+        at: what to call a row in a message.
+
+    Raises:
+        PredictionsError: a row does not fit the scale, or the scale is not known.
+    """
+    notes: list[str] = []
+    if scale is None:
+        scale = recognised(scores)
+        sums = scores.sum(axis=1)
+        if scale == "logits" and _look_like_probabilities(scores, sums):
+            raise PredictionsError(
+                f"expected probabilities that sum to 1, or logits, got scores of {scores.min():.3g} to {scores.max():.3g} whose "
+                f"rows sum to {sums.min():.3g} to {sums.max():.3g}; divide each row by its sum, or choose logits."
+            )
+        if scale == "logits" and scores.min() >= 0 and scores.max() <= 1:
+            notes.append(
+                f"all scores lie between 0 and 1, but rows sum to {sums.min():.3g} to {sums.max():.3g}, "
+                "so they are used as logits; softmax outputs would sum to 1."
+            )
+    if scale not in SCALES:
+        raise PredictionsError(f"`scale` must be one of {', '.join(SCALES)}, got '{scale}'.")
+    if scale in ("logits", "log-probabilities"):
+        limit = float(np.finfo(np.float32).max)
+        if np.abs(scores).max(initial=0.0) > limit:
+            large = np.flatnonzero((np.abs(scores) > limit).any(axis=1))
+            raise wrong_rows(large, at, "a score up to 3e38", lambda row: f"{np.abs(scores[row]).max():.1g}")
+        return Scores(scores.astype(np.float32), scale, tuple(notes))
+    whole = 1.0 if scale == "probabilities" else 100.0
+    shares = scores / whole
+    wrong = ~_are_probabilities(shares)
+    if wrong.any():
+
+        def got(row: int) -> str:
+            low, high = scores[row].min(), scores[row].max()
+            if low < -RANGE_TOLERANCE * whole or high > (1 + RANGE_TOLERANCE) * whole:
+                return f"a value of {low if low < 0 else high:.4g}"
+            return f"{scores[row].sum():.4g}"
+
+        hint = f"if these are no {scale}, choose logits"
+        raise wrong_rows(np.flatnonzero(wrong), at, f"{scale} that sum to {whole:g}", got, hint)
+    floor = smallest_probability(shares)
+    zeros = int((shares < floor).sum())
+    if zeros:
+        notes.append(
+            f"{zeros:,} of {shares.size:,} probabilities are 0 and become {floor:.1g}, since 0 has no logarithm; "
+            "KL from the teacher and CKA of logits depend on this value."
+        )
+    logits = logits_from_probabilities(np.maximum(shares, 0), tolerance=float("inf"))  # checked above
+    return Scores(logits, scale, tuple(notes))
+
+
+def two_columns(score: np.ndarray, scale: Scale) -> np.ndarray:
+    """Scores of both of two classes [N, 2] from the score of the second, [N].
+
+    >>> two_columns(np.array([0.25]), "probabilities").tolist(), two_columns(np.array([2.0]), "logits").tolist()
+    ([[0.75, 0.25]], [[0.0, 2.0]])
+    """
+    if scale == "logits":
+        first = np.zeros_like(score)
+    elif scale == "log-probabilities":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            first = np.log1p(-np.exp(np.minimum(score, -1e-12)))
+    else:
+        first = (1.0 if scale == "probabilities" else 100.0) - score
+    return np.stack([first, score], axis=1)
+
+
+def recognised(scores: np.ndarray) -> Scale:
+    """What the scores are, by the sums of the rows.
+
+    >>> recognised(np.array([[0.2, 0.8], [0.5, 0.5]])), recognised(np.array([[2.0, -1.0], [0.3, 4.0]]))
+    ('probabilities', 'logits')
+    """
+    if not scores.size:
+        return "logits"
+    if _are_probabilities(scores).mean() >= SHARE:
+        return "probabilities"
+    if _are_probabilities(scores / 100).mean() >= SHARE:
+        return "percent"
+    if scores.max() <= RANGE_TOLERANCE and _are_probabilities(np.exp(scores)).mean() >= SHARE:
+        return "log-probabilities"
+    return "logits"
+
+
+def _look_like_probabilities(scores: np.ndarray, sums: np.ndarray) -> bool:
+    """Whether none is below 0 and the rows sum to nearly 1, so that somebody may have scaled or cut probabilities."""
+    low, high = NEARLY_ONE
+    return bool(scores.min() >= 0 and ((sums >= low) & (sums <= high)).mean() >= SHARE)
+
+
+def _are_probabilities(values: np.ndarray) -> np.ndarray:
+    """bool [N]: whether a row is in [0, 1] and sums to 1, but for rounding."""
+    within = (values.min(axis=1) >= -RANGE_TOLERANCE) & (values.max(axis=1) <= 1 + RANGE_TOLERANCE)
+    return within & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE)

@@ -1,0 +1,102 @@
+"""Named columns of equal length: what every file of predictions is read into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bickd_core.importing.wrong_rows import wrong_rows
+
+MAX_COLUMNS = 100_000
+MAX_ROWS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one file.
+
+    Attributes:
+        columns: arrays of N rows by name: numbers [N], text as objects (str or None) [N], or [N, K]
+            for a column that holds a list in each row.
+        extras: arrays of another length, such as class names.
+        names: class names that the file declares for a label column (Hugging Face `datasets`).
+        first_line: number of the line that holds the first row; 0 where a file has no lines.
+        notes: what was noticed while reading, a sentence each.
+        called: what messages call each row, for rows that are none of the file; empty to count them.
+        places: of the rows in the file, for some of its rows; None for all.
+    """
+
+    columns: dict[str, np.ndarray]
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    first_line: int = 0
+    notes: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
+    places: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def take(self, rows: np.ndarray) -> Table:
+        """The rows at these positions; messages go on to call them as they are in the file."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        places = rows if self.places is None else self.places[rows]
+        return replace(self, columns=columns, places=places)
+
+    def row(self, position: int) -> str:
+        """What messages call a row: its number from 1, and its line in the file."""
+        if self.places is not None:
+            position = int(self.places[position])
+        if self.called:
+            return self.called[position]
+        line = f" (line {position + self.first_line:,})" if self.first_line else ""
+        return f"row {position + 1:,}{line}"
+
+
+def check_filled(table: Table, name: str, expected: str) -> None:
+    """Refuse a column of text with empty cells.
+
+    Args:
+        expected: what a cell holds, in words.
+    """
+    column = table.columns[name]
+    empty = [] if column.dtype != object else [row for row, value in enumerate(column) if not value]
+    if empty:
+        raise wrong_rows(
+            empty,
+            lambda row: f"{table.row(row)}, column '{name[:80]}'",
+            expected,
+            lambda row: "an empty cell",
+        )
+
+
+def parsed_numbers(column: np.ndarray) -> np.ndarray:
+    """Cells as float64; NaN where a cell of text holds no number."""
+    if column.dtype != object:
+        return column.astype(np.float64)
+
+    def number(value: str | None) -> float:
+        try:
+            return float(value or "nan")
+        except ValueError:
+            return float("nan")
+
+    return np.array([number(value) for value in column])
+
+
+def stacked(rows: list[Any], name: str = "") -> np.ndarray:
+    lengths = {len(row) if row is not None else -1 for row in rows}
+    if len(lengths) > 1:
+        most = Counter(len(row) if row is not None else -1 for row in rows).most_common(1)[0][0]
+        other = [i for i, row in enumerate(rows) if row is None or len(row) != most]
+        where = f", column '{name}'" if name else ""
+        raise wrong_rows(
+            other,
+            lambda row: f"row {row + 1:,}{where}",
+            f"a list of {most:,} numbers",
+            lambda row: "none" if rows[row] is None else f"{len(rows[row]):,}",
+        )
+    return np.array(rows, dtype=np.float64)

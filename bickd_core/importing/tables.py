@@ -1,0 +1,162 @@
+"""Read npz, npy, csv, tsv, parquet, feather, json, jsonl and txt files into one form: named columns of equal length.
+
+Call this in a limited process only (`bickd_core.importing.read_process`): pyarrow can end the
+whole process on a damaged file, and a file may ask for more memory than there is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.importing.arrow_tables import read_feather, read_parquet
+from bickd_core.importing.json_tables import read_json, read_json_lines
+from bickd_core.importing.table import MAX_ROWS, Table
+from bickd_core.importing.text_tables import read_csv, read_names
+from bickd_core.importing.words import CLASSES, FEATURES, IDS, LABELS, SCORES, normal
+from bickd_core.npy_header import read_header
+from bickd_core.npz import load_npz
+from bickd_core.reading import ReadError, opened
+from bickd_core.runs.predictions import PredictionsError
+
+__all__ = ["Table", "read_table"]
+
+
+def read_table(path: Path) -> Table:
+    """Read one file; the suffix says how.
+
+    Raises:
+        PredictionsError: what was expected and what came, without the file's name.
+        FileNotFoundError: there is no such file.
+    """
+    suffix = path.suffix.lower()
+    readers = {
+        ".npz": _npz,
+        ".npy": _npy,
+        ".csv": read_csv,
+        ".tsv": read_csv,
+        ".parquet": read_parquet,
+        ".feather": read_feather,
+        ".arrow": read_feather,
+        ".json": read_json,
+        ".jsonl": read_json_lines,
+        ".ndjson": read_json_lines,
+        ".txt": read_names,
+    }
+    if suffix not in readers:
+        raise PredictionsError(
+            f"expected an npz, npy, csv, tsv, parquet, feather, json or jsonl file (or class names in a txt), "
+            f"got '{suffix or path.name}'; {_way_out(suffix)}."
+        )
+    try:
+        table = readers[suffix](path)
+    except ReadError as error:
+        raise PredictionsError(str(error)) from error
+    if not table.columns and not table.extras:
+        raise PredictionsError("expected columns of predictions, got a file without any.")
+    if table.columns and not len(table):
+        raise PredictionsError("expected a row for each sample, got a file without rows.")
+    if len(table) > MAX_ROWS:
+        raise PredictionsError(f"expected at most {MAX_ROWS:,} rows, got {len(table):,}.")
+    return table
+
+
+def _way_out(suffix: str) -> str:
+    if suffix in (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".bin"):
+        return (
+            "pickled objects are not opened, so save the arrays with "
+            "numpy.savez(FILE, logits=..., labels=...)"
+        )
+    if suffix in (".xls", ".xlsx"):
+        return "save the sheet as csv"
+    return "save the table as csv or the arrays as npz"
+
+
+# -- numpy ---------------------------------------------------------------------------------------
+
+
+def _npz(path: Path) -> Table:
+    arrays = {name: _as_column(array) for name, array in load_npz(path).items() if array.ndim}
+    deep = next((name for name, array in arrays.items() if array.ndim > 2), None)
+    if deep is not None:
+        raise PredictionsError(
+            f"`{deep}` must be [N, C] or [N], got shape {list(arrays[deep].shape)}; "
+            "save one row of scores for each sample."
+        )
+    scores = [
+        array
+        for name, array in arrays.items()
+        if array.ndim == 2 and normal(name) not in FEATURES and array.dtype.kind != "O"
+    ]
+    lengths = Counter(len(array) for array in scores) or Counter(
+        len(array) for name, array in arrays.items() if normal(name) in (*LABELS, *IDS)
+    )
+    if not lengths:
+        named = [name for name in arrays if normal(name) in CLASSES]
+        if named:
+            return Table({}, extras={name: arrays[name] for name in named})
+        raise PredictionsError(
+            f"expected an array [N, C] of scores, got {_shapes(arrays) or 'no arrays'}; "
+            "save it with numpy.savez(FILE, logits=..., labels=...)."
+        )
+    rows = lengths.most_common(1)[0][0]
+    other = next((array for array in scores if len(array) != rows), None)
+    if other is not None:
+        raise PredictionsError(f"expected as many rows in every array of scores, got {_shapes(arrays)}.")
+    columns: dict[str, np.ndarray] = {}
+    extras: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        own = len(array) == rows and normal(name) not in CLASSES
+        (columns if own else extras)[name] = array
+    return Table(columns, extras=extras)
+
+
+def _shapes(arrays: dict[str, np.ndarray]) -> str:
+    listed = [f"`{name}` {list(array.shape)}" for name, array in arrays.items()]
+    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+
+
+def _as_column(array: np.ndarray) -> np.ndarray:
+    if array.ndim > 2:  # [N, C, 1, 1] of a convolution, [N, 1] of labels
+        array = array.reshape(*array.shape[:2], -1)
+        array = array[..., 0] if array.shape[-1] == 1 else array
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _npy(path: Path) -> Table:
+    with opened(path) as file:
+        try:
+            header = read_header(file)
+        except ValueError as error:
+            raise PredictionsError(f"expected a numpy array, but {error}.") from error
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if header.dtype.hasobject or header.dtype.kind not in "biufU":
+            raise PredictionsError(
+                f"expected numbers or text, got {header.dtype!s:.60}; pickled objects are not opened."
+            )
+        if header.bytes > size:
+            raise PredictionsError(
+                f"expected {header.bytes:,} bytes as its header says, got {size:,}; copy it again."
+            )
+        array = _as_column(np.lib.format.read_array(file, allow_pickle=False))
+    if array.ndim == 2:
+        return Table({"scores": array})
+    if array.ndim != 1:
+        raise PredictionsError(f"expected scores [N, C] or labels [N], got shape {list(array.shape)}.")
+    stem = normal(path.stem)
+    if stem in CLASSES:
+        return Table({}, extras={stem: array})
+    if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
+        if any(word in SCORES for word in stem.split("_")) and 0 <= array.min() <= array.max() <= 1:
+            return Table({stem: array})  # the probability of the second of two classes
+        raise PredictionsError(
+            f"expected scores [N, C] with a column for each class, got shape {list(array.shape)}; "
+            "for two classes save both columns, or the probability of the second one as scores.npy."
+        )
+    return Table({stem if stem in IDS else "labels": array})

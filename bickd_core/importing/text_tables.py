@@ -1,0 +1,204 @@
+"""Read csv, tsv and txt files into a table."""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bickd_core.importing.table import MAX_COLUMNS, Table, stacked
+from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.reading import opened
+from bickd_core.runs.predictions import PredictionsError
+
+MAX_LINE = 1 << 24
+
+
+def read_names(path: Path) -> Table:
+    with opened(path) as file:
+        content = _decoded(file.read(1 << 22))
+    names = [line.strip() for line in content.splitlines() if line.strip()]
+    if len(names) < 2:
+        raise PredictionsError("expected a class name in each line, got fewer than two lines.")
+    return Table({}, extras={"class_names": np.array(names, dtype=object)})
+
+
+def _decoded(content: bytes) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PredictionsError(
+            f"expected text in UTF-8, got the byte {content[error.start]:#04x} at position "
+            f"{error.start:,}; save the file as UTF-8."
+        ) from error
+
+
+def read_csv(path: Path) -> Table:
+    import pandas as pd
+
+    with opened(path) as file:
+        head = file.readline(MAX_LINE)
+        second = file.readline(MAX_LINE)
+        utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if utf16:
+        raise PredictionsError("expected text in UTF-8, got UTF-16; save the file as UTF-8.")
+    first = _decoded(head).rstrip("\r\n")
+    if not first.strip():
+        raise PredictionsError("expected a first line that names the columns, got an empty one.")
+    separator = _separator(first, path.suffix.lower())
+    header = next(csv.reader([first], delimiter=separator))
+    bare = _is_row(header)
+    if not bare:
+        _check_header(header)
+    comma = separator != "," and _decimal_commas(second, separator)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=separator,
+                header=None if bare else 0,
+                encoding="utf-8-sig",
+                keep_default_na=False,
+                na_values=[""],
+                low_memory=False,
+                decimal="," if comma else ".",
+                index_col=False,
+                skip_blank_lines=True,
+            )
+    except UnicodeDecodeError as error:
+        raise PredictionsError(
+            f"expected text in UTF-8, got other bytes ({error.reason}); save the file as UTF-8."
+        ) from error
+    except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
+        _check_lines(path, separator, len(header))
+        said = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
+        raise PredictionsError(
+            f"expected {len(header):,} cells in each line, but reading failed ({said[:100]}); write it again."
+        ) from error
+    if not bare:
+        frame.columns = [name.strip() or f"column {i + 1}" for i, name in enumerate(header)]
+    if len(frame.columns) and frame.iloc[:, -1].isna().any():
+        _check_lines(path, separator, len(header))
+    columns = {str(name): _from_pandas(frame[name]) for name in frame.columns}
+    notes = ("The first line holds numbers, so it was read as a row without column names.",)
+    return Table(columns, first_line=1 if bare else 2, notes=notes if bare else ())
+
+
+def _check_lines(path: Path, separator: str, count: int) -> None:
+    """Refuse lines with more or fewer cells than the first: pandas would fill a short one with empty cells."""
+    other: dict[int, int] = {}
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, delimiter=separator)
+        try:
+            for cells in reader:
+                if cells and len(cells) != count:
+                    other[reader.line_num] = len(cells)
+        except csv.Error as error:
+            raise PredictionsError(
+                f"line {reader.line_num:,}: expected cells of text or numbers, but reading failed ({error})."
+            ) from error
+    if other:
+        raise wrong_rows(
+            list(other),
+            lambda line: f"line {line:,}",
+            f"{count:,} cells",
+            lambda line: f"{other[line]:,}",
+            "give every line as many cells as the first",
+        )
+
+
+def _separator(first: str, suffix: str) -> str:
+    if suffix == ".tsv" or "\t" in first:
+        return "\t"
+    counts = {mark: first.count(mark) for mark in (",", ";", "|")}
+    return max(counts, key=lambda mark: counts[mark])
+
+
+def _is_row(header: list[str]) -> bool:
+    """Whether the first line is a row of numbers; numbers that count the columns are names."""
+    try:
+        values = [float(cell) for cell in header]
+    except ValueError:
+        return False
+    counted = values in ([*map(float, range(len(values)))], [*map(float, range(1, len(values) + 1))])
+    return not counted and any("." in cell or "e" in cell.lower() for cell in header)
+
+
+def _check_header(header: list[str]) -> None:
+    if len(header) > MAX_COLUMNS:
+        raise PredictionsError(f"expected at most {MAX_COLUMNS:,} columns, got {len(header):,}.")
+    counts = Counter(name.strip() for name in header if name.strip())
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise PredictionsError(
+            f"expected a name of its own for each column, got '{twice[:80]}' twice; rename one."
+        )
+
+
+def _decimal_commas(line: bytes, separator: str) -> bool:
+    cells = line.decode("utf-8", errors="replace").strip().split(separator)
+    return any(cell.strip(' "').replace(",", "", 1).lstrip("-").isdigit() and "," in cell for cell in cells)
+
+
+def _from_pandas(values: Any) -> np.ndarray:
+    """Numbers as they are; text as str with None where a cell is empty; written lists as [N, K]."""
+    if values.dtype.kind in "biuf":
+        return values.to_numpy()
+    array = values.to_numpy(dtype=object)
+    missing = values.isna().to_numpy()
+    array = np.array([None if m else str(v) for v, m in zip(array, missing, strict=True)], object)
+    percent = _percentages(array)
+    if percent is not None:
+        return percent
+    lists = _written_lists(array)
+    return array if lists is None else lists
+
+
+_PERCENT = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*")
+
+
+def _percentages(array: np.ndarray) -> np.ndarray | None:
+    """Numbers [N] of a column that holds percentages alone ("63.5%"), empty cells as NaN."""
+    matches = [_PERCENT.fullmatch(value) if value else None for value in array]
+    if not any(matches) or any(value and not found for value, found in zip(array, matches, strict=True)):
+        return None
+    return np.array([float(found[1]) if found else np.nan for found in matches])
+
+
+_WRAPPED = re.compile(r"np\.float\d+\(|tensor\(|array\(|\)")
+"""What Python writes around the numbers of a list."""
+
+
+def _written_lists(array: np.ndarray) -> np.ndarray | None:
+    """Lists written as text ("[0.1, 0.2]", or "[0.1 0.2]" by numpy) as [N, K]; None for other text."""
+    first = _WRAPPED.sub("", next((value for value in array if value), "")[:MAX_LINE])
+    if not (first.startswith("[") and first.endswith("]")):
+        return None
+    rows = []
+    for position, value in enumerate(array):
+        inside = (
+            _WRAPPED.sub("", value or "")
+            .strip()
+            .removeprefix("[")
+            .removesuffix("]")
+            .replace(",", " ")
+            .split()
+        )
+        if "..." in inside:
+            raise PredictionsError(
+                f"expected every score, but row {position + 1:,} is shortened by '...'; save each "
+                "class in a column of its own, or the arrays as npz."
+            )
+        try:
+            rows.append([float(number) for number in inside])
+        except ValueError:
+            return None
+    return stacked(rows)

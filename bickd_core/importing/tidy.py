@@ -1,0 +1,182 @@
+"""Tables with a row for each sample and class (`id, class, probability`), turned to a row for each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bickd_core.importing.layout import Hints, Layout
+from bickd_core.importing.table import Table, check_filled, parsed_numbers
+from bickd_core.importing.words import IDS, LABELS, MODELS, PATHS, SCORES, UNUSED, is_count, normal
+from bickd_core.importing.wrong_rows import wrong_rows
+
+CLASS_COLUMNS = (
+    "class", "class_name", "classname", "predicted_class", "class_id", "class_idx", "class_index", "category",
+    "cls", "label", "label_name", "name", "prediction", "predicted",
+)  # fmt: skip
+
+_SAMPLE = 1000
+
+
+@dataclass(frozen=True)
+class Tidy:
+    """The columns of a table with a row for each sample and class; `model` is "" where there is one model."""
+
+    id: str
+    classes: str
+    scores: str
+    model: str = ""
+
+
+def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
+    """Recognise such a table: ids repeat, and with the class they name each row once."""
+    hints = hints or Hints()
+    names = [n for n, column in table.columns.items() if column.ndim == 1 and n not in hints.ignore]
+    id = hints.id if hints.id is not None else _first(names, (*IDS, *PATHS))
+    model = hints.model if hints.model is not None else _first(names, MODELS)
+    scores = [
+        n
+        for n in names
+        if n not in (id, model)
+        and normal(n) not in (*LABELS, *UNUSED)
+        and any(word in SCORES for word in normal(n).split("_"))
+        and _holds_fractions(table.columns[n])
+    ]
+    if not id or id not in names or len(scores) != 1:
+        return None
+    keys = [_codes(table, name) for name in (id, *([model] if model else []))]
+    samples = _joint(keys)
+    if len(np.unique(samples)) == len(table):
+        return None
+    for word in CLASS_COLUMNS:
+        name = _first(names, (word,))
+        if not name or name in (id, model, scores[0], hints.label) or table.columns[name].dtype.kind == "f":
+            continue
+        classes = _codes(table, name)
+        count = len(np.unique(classes))
+        varies = len(np.unique(_joint([samples, classes]))) == len(table)
+        if count > 1 and varies and 2 * len(table) > count * len(np.unique(samples)):
+            return Tidy(id, name, scores[0], model)
+    return None
+
+
+def tidy_of(layout: Layout) -> Tidy | None:
+    """The columns that a layout names, if it is of such a table."""
+    if not layout.tidy or not layout.models:
+        return None
+    return Tidy(layout.id or layout.path, layout.tidy, layout.models[0].columns[0], layout.model)
+
+
+def widened(table: Table, tidy: Tidy) -> Table:
+    """The table with a row for each sample (and model), whose scores are a column of lists.
+
+    Other columns stay if they hold one value for each sample.
+
+    Raises:
+        PredictionsError: a sample lacks a class or has one twice; the message names the sample.
+    """
+    for name in (tidy.id, tidy.classes, *([tidy.model] if tidy.model else [])):
+        check_filled(table, name, "a value")
+    scores = parsed_numbers(table.columns[tidy.scores])
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        raise wrong_rows(
+            bad,
+            lambda row: f"{table.row(row)}, column '{tidy.scores}'",
+            "a number",
+            lambda row: _cell(table.columns[tidy.scores][row]),
+        )
+    keys = [_codes(table, name) for name in (tidy.id, *([tidy.model] if tidy.model else []))]
+    _, first, samples = np.unique(_joint(keys), return_index=True, return_inverse=True)
+    order = np.argsort(first)  # samples in the order of their first rows
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    samples, first = place[samples.ravel()], first[order]
+    names, classes = _classes(table.columns[tidy.classes])
+    counts = np.zeros((len(first), len(names)), np.int64)
+    np.add.at(counts, (samples, classes), 1)
+    called = [f"sample '{value}'" for value in table.columns[tidy.id][first].tolist()]
+    _check_complete(counts, names, called)
+    wide = np.empty(counts.shape)
+    wide[samples, classes] = scores
+    columns = {}
+    for name, column in table.columns.items():
+        if name == tidy.scores:
+            columns[name] = wide
+        elif name != tidy.classes and column.ndim == 1 and _constant(column, first, samples):
+            columns[name] = column[first]
+    note = f"The file has a row for each sample and class ('{tidy.classes}'): {len(table):,} rows, {len(first):,} samples."
+    return replace(
+        table,
+        columns=columns,
+        extras={"classes": np.array(names, dtype=object)},
+        first_line=0,
+        notes=(*table.notes, note),
+        called=tuple(called),
+    )
+
+
+def _holds_fractions(column: np.ndarray) -> bool:
+    """Whether most cells are numbers, and some no whole ones."""
+    values = parsed_numbers(column[:_SAMPLE])
+    known = values[np.isfinite(values)]
+    return 2 * len(known) > len(values) and bool((known != np.round(known)).any())
+
+
+def _cell(value: object) -> str:
+    return f"'{value[:40]}'" if isinstance(value, str) and value.strip() else "an empty cell or NaN"
+
+
+def _check_complete(counts: np.ndarray, names: Sequence[str], called: Sequence[str]) -> None:
+    wrong = np.flatnonzero((counts != 1).any(axis=1))
+
+    def got(row: int) -> str:
+        place = int((counts[row] != 1).argmax())
+        times = counts[row, place]
+        return f"{'none' if not times else f'{times:,} rows'} of '{names[place][:40]}'"
+
+    if len(wrong):
+        raise wrong_rows(wrong, lambda row: called[row], f"a row for each of the {len(names):,} classes", got)
+
+
+def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Names of the classes, in the order of the numbers or of the alphabet, and the class of each row."""
+    if column.dtype != object:
+        values, classes = np.unique(column, return_inverse=True)
+        return [str(value) for value in values.tolist()], classes.ravel()
+    words = [str(value).strip() for value in column]
+    numbers = all(map(is_count, words))
+    names = sorted(set(words), key=int) if numbers else sorted(set(words))
+    place = {name: i for i, name in enumerate(names)}
+    return names, np.array([place[word] for word in words])
+
+
+def _first(names: Sequence[str], words: Sequence[str]) -> str:
+    return next((name for word in words for name in names if normal(name) == word), "")
+
+
+def _codes(table: Table, name: str) -> np.ndarray:
+    """int64 [N]: alike where the cells are."""
+    column = table.columns[name]
+    if column.dtype != object:
+        return np.unique(column, return_inverse=True)[1].ravel()
+    place: dict[object, int] = {}
+    return np.array([place.setdefault(value, len(place)) for value in column], dtype=np.int64)
+
+
+def _joint(codes: Sequence[np.ndarray]) -> np.ndarray:
+    joint = codes[0].astype(np.int64)
+    for one in codes[1:]:
+        joint = np.unique(joint, return_inverse=True)[1].ravel() * (int(one.max(initial=0)) + 1) + one
+    return joint
+
+
+def _constant(column: np.ndarray, first: np.ndarray, samples: np.ndarray) -> bool:
+    """Whether every row of a sample holds what its first row holds."""
+    own = column[first][samples]
+    same = own == column
+    if column.dtype.kind == "f":
+        same = same | (np.isnan(own) & np.isnan(column))
+    return bool(np.all(same))

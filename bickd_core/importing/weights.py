@@ -1,0 +1,335 @@
+"""From a weights file to a run folder: checked, evaluated, laid out; or one sentence and nothing left behind.
+
+`python -m bickd_core.importing.weights FOLDER` is the process behind the page's form: FOLDER holds `request.json` and
+the uploaded file, and gets `progress.json`. The run is made inside FOLDER and appears in the library by one rename,
+when its figures are there (`afterwards.py` adds latency and maps); whoever reads the outcome removes FOLDER, and with it whatever a killed process left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bickd_core.atomic import write_json
+from bickd_core.data import dataset_info, tried_split
+from bickd_core.data.class_order import ClassOrder
+from bickd_core.data.normalisation import Choice, Normalisation
+from bickd_core.data.preprocessing import LARGEST_INPUT, ChannelOrder
+from bickd_core.data.registry import checked_size
+from bickd_core.data.resizing import Interpolation, Resize, Resizing
+from bickd_core.file_sizes import out_of_memory
+from bickd_core.importing.afterwards import start as complete_in_background
+from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, preprocessing, swapped
+from bickd_core.importing.load_network import LoadedNetwork, load_network
+from bickd_core.importing.programs.kinds import TITLES, program_kind
+from bickd_core.models import resolve
+from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Source, check_name
+from bickd_core.runs.status import Status, Worker
+
+Say = Callable[[str, float], None]
+
+TRIED_ON = 500
+"""Validation images on which the usual normalisations are compared."""
+HELD_OUT = (
+    "These data have no test part, so a fifth of them was put aside as test. A network that was trained on all of them "
+    "has seen these images, and its test figures are then too high."
+)
+
+
+class ImportRequest(BaseModel):
+    """What the person says about the file: architecture, data, role, and for a student its teacher's key.
+
+    arch: "" for an ONNX or torch.export program, which is a network of its own.
+    part: which of several networks in the file to take, as `Part.label` calls it.
+    normalisation: of the network's inputs. None tries the usual ones: the data's own is taken where none of them is
+    clearly better (ImageNet's, where the network is of timm or torchvision), and where one is, the import ends with a
+    sentence that names it. mean, std: numbers in place of a preset's, for red, green and blue.
+    image_size: pixels a side of the images. input_size: of what the network gets, where it differs; images of one's own
+    get that size if image_size is not given. resize, interpolation, crop_share: how images of one's own become square.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    arch: str = ""
+    dataset: str
+    image_size: int | None = None
+    class_order: ClassOrder | None = None
+    role: Literal["teacher", "student"] = "student"
+    teacher: str | None = None
+    name: str
+    part: str | None = None
+    normalisation: Choice | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: ChannelOrder = "rgb"
+    input_size: int | None = Field(None, gt=0, le=LARGEST_INPUT)
+    resize: Resize = "crop"
+    interpolation: Interpolation = "bicubic"
+    crop_share: float = Field(1.0, gt=0.1, le=1)
+
+    @model_validator(mode="after")
+    def _numbers_are_whole(self) -> ImportRequest:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("`mean` and `std` must be given together, got one of them; add the other.")
+        if (self.normalisation == "given") != (self.mean is not None):
+            raise ValueError(
+                "`mean` and `std` go with the normalisation 'given' and no other; leave out one of the two."
+            )
+        _ = self.resizing
+        return self
+
+    @property
+    def resizing(self) -> Resizing:
+        """How images of one's own become square."""
+        return Resizing(resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share)
+
+
+def import_weights(
+    file: Path,
+    request: ImportRequest,
+    library: Library,
+    *,
+    say: Say = lambda message, share: None,
+    inside: Path | None = None,
+    afterwards: Callable[[RunFolder, Library], None] = complete_in_background,
+) -> RunFolder:
+    """Check the file against architecture and data, evaluate it, and put the run folder among one's own runs.
+
+    Args:
+        afterwards: what measures latency and makes maps once the run is there; a process of its own if not given.
+        inside: where the run is made before it is moved, on the same disk; a hidden folder of one's own runs if
+            not given.
+
+    Raises:
+        ValueError: what was expected and what came, in one sentence; nothing is left behind.
+        OtherNormalisation: another normalisation is clearly better and none was chosen.
+    """
+    check_name(request.name)
+    arch = _arch(file, request.arch)
+    request = request.model_copy(update={"arch": arch, "dataset": dataset_info(request.dataset).name})
+    if request.role == "teacher" and request.teacher:
+        raise RunError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
+    if (library.own / request.name).exists():
+        raise RunError(f"a run named '{request.name}' is already there; choose another name.")
+    making = (library.own if inside is None else inside) / f".making-{uuid.uuid4().hex}"
+    making.mkdir(parents=True)
+    try:
+        _fill(making, file, request, library, say)
+        target = library.own / request.name
+        if target.exists():
+            raise RunError(f"a run named '{request.name}' is already there; choose another name.")
+        os.rename(making, target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    run = RunFolder(target, key=request.name)
+    afterwards(run, library)
+    return run
+
+
+def _arch(file: Path, arch: str) -> str:
+    """The network's name; "" for a program, which is one."""
+    kind = program_kind(file)
+    if kind is None:
+        return resolve(arch).name
+    if arch:
+        raise RunError(
+            f"{file.name} is {TITLES[kind]} with a network of its own; leave the architecture out."
+        )
+    return ""
+
+
+def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, say: Say) -> None:
+    say("reading the file", 0.02)
+    about = dataset_info(request.dataset)
+    kind = program_kind(file)
+    if kind is None:
+        network = load_network(file, request.arch, about, part=request.part, folder=folder)
+        _evaluate(folder, file, network, request, library, say)
+        return
+    from bickd_core.importing.programs.network import ProgramNetwork
+
+    with ProgramNetwork(file, kind) as program:
+        side = request.input_size or program.input.side
+        request = request.model_copy(update={"input_size": side})
+        size = side or checked_size(about, request.image_size)
+        program.check(classes=about.num_classes, channels=about.in_channels, size=size, dataset=about.name)
+        _evaluate(folder, file, LoadedNetwork(program, program=kind), request, library, say)
+
+
+def _evaluate(
+    folder: Path, file: Path, network: LoadedNetwork, request: ImportRequest, library: Library, say: Say
+) -> None:
+    """Write the run of a network that fits the data, as far as names, shapes and sizes tell."""
+    # What follows takes seconds to import, and a file that is refused needs none of it.
+    from bickd_core.data import held_out, load_dataset
+    from bickd_core.importing.chance import chance_note
+    from bickd_core.importing.hints import hints
+    from bickd_core.importing.statistics import Statistics
+    from bickd_core.models.cost import count_macs, count_parameters
+    from bickd_core.runs.card import write_card
+    from bickd_core.runs.checkpoints import save_weights
+    from bickd_core.runs.library import Cost
+    from bickd_core.runs.stages import probe_positions
+    from bickd_core.training.evaluate import predict, predict_stages
+    from bickd_core.training.setup import renormalised
+    from bickd_core.training.start import (
+        check_same_data,
+        class_order,
+        file_sha256,
+        teacher_reference,
+        versions,
+    )
+
+    say("loading the data", 0.1)
+    plain, about = network.model, dataset_info(request.dataset)
+    teacher = None if request.teacher is None else library.locate(request.teacher)
+    order = class_order(dataset_info(request.dataset), request.class_order, teacher)
+    dataset = load_dataset(
+        request.dataset,
+        image_size=_image_size(request),
+        class_order=order or "text",
+        resizing=request.resizing,
+    )
+    size = dataset.image_size
+    run = RunFolder(folder, key=request.name)
+    reference = None if teacher is None else teacher_reference(teacher, request.dataset, size, teaches=False)
+    info = RunInfo(
+        name=request.name,
+        role=request.role,
+        arch=request.arch,
+        dataset=request.dataset,
+        image_size=size,
+        in_channels=dataset.in_channels,
+        num_classes=dataset.num_classes,
+        data_content=dataset.content,
+        class_order=order,
+        teacher=reference,
+        source=Source(kind="imported" if network.program is None else "program", file=file.name),
+        versions=versions(),
+        preprocessing=preprocessing(
+            request, Normalisation(name="data", mean=dataset.mean, std=dataset.std), dataset
+        ),
+    )
+    check_same_data(info, dataset.content, library)
+    say("trying normalisations", 0.12)
+    images = dataset.split(tried_split(dataset.name))
+    part = images.take(probe_positions(images.labels, TRIED_ON))
+    statistics = Statistics(plain, network.lacking, request.arch, dataset)
+    chosen, tried, predicted = choose_inputs(plain, part, dataset, request, statistics)
+    model = renormalised(plain, chosen, dataset)
+    statistics.estimate(model)
+    notes = (
+        statistics.note(),
+        getattr(plain, "note", ""),
+        chance_note(tried[chosen.name], len(part), dataset.num_classes, tried_split(dataset.name)),
+    )
+    found = {
+        "sha256": file_sha256(file),
+        "part": network.part,
+        "tried": tried,
+        "tried_on": len(part),
+        "notes": tuple(note for note in notes if note),
+        "hints": hints(
+            model,
+            part,
+            dataset,
+            tried[chosen.name],
+            tried,
+            chosen.name,
+            swapped=swapped(plain, chosen, dataset),
+            order=chosen.channel_order,
+            unscaled=renormalised(plain, chosen.model_copy(update={"input_size": None}), dataset),
+            any_size=about.any_size,
+            predicted=predicted,
+        ),
+    }
+    source = info.source.model_copy(update=found)
+    info = info.model_copy(update={"source": source, "preprocessing": chosen})
+    parts = [("validation", 0.2, 0.2), ("test", 0.4, 0.5)]
+    if dataset_info(request.dataset).all_test:  # the images of its validation split are test images too
+        parts = parts[1:]
+    for split, start, share in parts:
+        predictions = predict(
+            model,
+            dataset.split(split),
+            dataset,
+            features=network.gives_features,
+            on_progress=lambda done, split=split, start=start, share=share: say(  # type: ignore[misc]
+                f"evaluating on {split}", start + share * done
+            ),
+        )
+        predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
+    say("counting its cost", 0.95)
+    if network.program is None:
+        save_weights(plain, run.weights_path, metadata={"arch": request.arch})
+        run.write_stages(predict_stages(model, dataset))
+        cost = Cost(parameters=count_parameters(plain), macs=count_macs(plain, info.network_shape))
+        info = info.model_copy(update={"cost": cost})
+    run.write_info(info)
+    if (aside := held_out(request.dataset)) is not None:
+        run.write_held_out(aside)
+    write_card(run, library)
+    run.write_status(Status("finished", heartbeat=time.time()))
+
+
+def _image_size(request: ImportRequest) -> int | None:
+    """Pixels a side of the images: as requested, else what the network gets where the images can have that size."""
+    wanted = request.input_size
+    if request.image_size is None and wanted is not None and dataset_info(request.dataset).any_size:
+        return wanted
+    return request.image_size
+
+
+def explain(error: Exception) -> str:
+    """Why an import ended, in one sentence for a person."""
+    from bickd_core.training.worker import explain as explain_known
+
+    if out_of_memory(error):
+        return (
+            "this machine's memory did not suffice to evaluate the network on these images; close other programs or "
+            "choose a smaller image size."
+        )
+    if isinstance(error, ValidationError | ValueError | OSError):
+        return explain_known(error, "load the file again")
+    return (
+        f"the import ended in an error of this program ({type(error).__name__}: {str(error).strip()[:200]}); nothing "
+        "was kept, and the file may be sound."
+    )
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    asked = json.loads((folder / "request.json").read_text())
+    library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
+
+    worker = asdict(Worker.this())
+
+    def say(message: str, share: float, **outcome: str) -> None:
+        write_json(
+            folder / "progress.json", {"message": message, "share": share, "worker": worker, **outcome}
+        )
+
+    say("starting", 0.0)
+    try:
+        request = ImportRequest.model_validate(asked["request"])
+        run = import_weights(folder / asked["file"], request, library, say=say, inside=folder)
+        say("done", 1.0, run=run.key)
+    except OtherNormalisation as found:
+        say("failed", 1.0, error=str(found), better=found.better)
+    except Exception as error:
+        traceback.print_exc()
+        say("failed", 1.0, error=explain(error))
+
+
+if __name__ == "__main__":
+    main()

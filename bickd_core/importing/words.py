@@ -1,0 +1,91 @@
+"""Names that people give to columns and arrays of predictions."""
+
+from __future__ import annotations
+
+import re
+
+LABELS = (
+    "label", "labels", "target", "targets", "y", "y_true", "true", "truth", "true_label",
+    "true_class", "ground_truth", "gt", "gt_label", "class", "fine_label", "category", "label_idx",
+    "actual", "y_test",
+)  # fmt: skip
+IDS = (
+    "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample", "column_1",
+    "unnamed_0",
+)  # fmt: skip
+PATHS = (
+    "path", "paths", "file", "files", "filename", "filenames", "file_name", "filepath", "file_path",
+    "image", "image_path", "img", "img_path", "image_file",
+)  # fmt: skip
+TEXTS = (
+    "text", "texts", "sentence", "content", "review", "title", "question", "document", "body", "tweet",
+    "message", "comment", "premise",
+)  # fmt: skip
+MODELS = ("model", "model_name", "network", "run", "arch")
+CLASSES = ("classes", "class_names", "classnames", "label_names", "names", "target_names", "categories")
+FEATURES = ("features", "feature", "feat", "feats", "embedding", "embeddings", "hidden", "pooled")
+SCORES = (
+    "logit", "logits", "prob", "probs", "proba", "probability", "probabilities", "p", "score",
+    "scores", "softmax", "output", "outputs", "pred", "preds", "prediction", "predictions", "predict", "class",
+    "y", "log", "logprobs",
+)  # fmt: skip
+"""Words that say what a number is, and so do not name a model."""
+UNUSED = (
+    "pred", "prediction", "predicted", "y_pred", "pred_label", "predicted_label", "confidence", "conf",
+    "correct", "loss", "split", "fold", "top1", "top5", "margin", "entropy", "epoch", "weight",
+    "max_prob", "time", "batch",
+)  # fmt: skip
+"""Columns of numbers that are no scores of a class."""
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def normal(name: str) -> str:
+    """A name as the lists above write it.
+
+    >>> normal("True Label"), normal("classes_"), normal("y-true"), normal("Unnamed: 0")
+    ('true_label', 'classes', 'y_true', 'unnamed_0')
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def model_word(prefix: str) -> str:
+    """What is left of a column's prefix as the name of a model.
+
+    Words such as "logits" are left out; "log" only before another of them. Spaces stay.
+
+    >>> model_word("teacher_logits"), model_word("prob:"), model_word("logit_kd-s0_")
+    ('teacher', '', 'kd-s0')
+    >>> model_word("Log Reg"), model_word("log_softmax"), model_word("svm decision_function")
+    ('Log Reg', '', 'svm')
+    """
+    prefix = prefix.replace("decision_function", "scores")  # scikit-learn's method
+    parts = re.split(r"([ _:./|]+)", prefix)
+    words, marks = parts[::2], ["", *parts[1::2]]  # marks[i] stands before words[i]
+    known = [word.lower() in SCORES for word in words]
+    for i, word in enumerate(words[:-1]):
+        if word.lower() == "log":
+            known[i] = known[i + 1]
+    name = ""
+    for word, mark, score in zip(words, marks, known, strict=True):
+        if word and not score:
+            name += f"{mark}{word}" if name else word
+    return name.strip("-")
+
+
+def is_count(name: str) -> bool:
+    """Whether a name is a whole number that fits into 64 bits.
+
+    >>> is_count("12"), is_count("-1"), is_count("\u00b2"), is_count("9" * 40)
+    (True, False, False, False)
+    """
+    return name.isascii() and name.isdigit() and len(name) <= 18
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Class names that somebody typed: one in each line, or with commas between them.
+
+    >>> split_names("cat, dog"), split_names("Paris, France\\nRome")
+    (('cat', 'dog'), ('Paris, France', 'Rome'))
+    """
+    parts = text.splitlines() if "\n" in text.strip() else text.split(",")
+    return tuple(part.strip() for part in parts if part.strip())

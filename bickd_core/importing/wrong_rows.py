@@ -1,0 +1,39 @@
+"""Name the rows of a file that are wrong: the first three, and how many more there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bickd_core.runs.predictions import PredictionsError
+
+NAMED = 3
+
+
+def wrong_rows(
+    rows: Sequence[int] | np.ndarray,
+    where: Callable[[int], str],
+    expected: str,
+    got: Callable[[int], str],
+    hint: str = "",
+) -> PredictionsError:
+    """The error that names rows which are wrong in the same way.
+
+    Args:
+        rows: all of them, at least one, in order.
+        where: what to call a row, and its column.
+        expected: what a right row holds.
+        got: what a wrong row holds in its place.
+        hint: what to do; "" if that is plain.
+
+    >>> print(wrong_rows([0, 2, 5, 7], lambda row: f"row {row + 1}", "a number", lambda row: f"'{row}x'"))
+    row 1: expected a number, got '0x'; also row 3 with '2x', row 6 with '5x' and 1 more.
+    """
+    named = [int(row) for row in rows[:NAMED]]
+    text = f"{where(named[0])}: expected {expected}, got {got(named[0])}"
+    if also := [f"{where(row)} with {got(row)}" for row in named[1:]]:
+        more = len(rows) - len(named)
+        rest = f"{more:,} more" if more else also.pop()
+        text += f"; also {' and '.join(filter(None, (', '.join(also), rest)))}"
+    return PredictionsError(f"{text}{f'; {hint}' if hint else ''}.")

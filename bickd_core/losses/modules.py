@@ -1,0 +1,119 @@
+"""The losses on logits as PyTorch modules, for a training loop of your own.
+
+A module holds no state and no parameters. It computes what the objective of the same name computes in this project's
+training, and the same options set it.
+"""
+
+from typing import ClassVar
+
+import torch.nn as nn
+from torch import Tensor
+
+from bickd_core.losses.registry import create_objective
+from bickd_core.models.outputs import Outputs
+
+
+class LogitLoss(nn.Module):
+    """A distillation loss on logits: `loss = BicKD(temperature=4)(student_logits, teacher_logits, labels)`.
+
+    Args:
+        options: fields of the options class in `bickd_core.presets` (docs/losses.md lists them with their ranges); those
+            left out take their published value.
+
+    Raises:
+        ValueError: an option is unknown, or out of range.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self._objective = create_objective(self.kind, **options)
+        self._shown = options
+
+    def forward(
+        self,
+        student_logits: Tensor,
+        teacher_logits: Tensor,
+        labels: Tensor | None = None,
+        *,
+        progress: float = 1.0,
+    ) -> Tensor:
+        """Return the loss of one batch.
+
+        Args:
+            student_logits: [B, C], before any softmax.
+            teacher_logits: [B, C], the same samples; they get no gradient.
+            labels: [B] int64; may be left out where no term needs them, as in `KD(alpha=0)`.
+            progress: share of the training that is done, in [0, 1]. Only warm-ups use it; at 1 they are over.
+
+        Returns:
+            A scalar, float32 or float64; lower is better.
+
+        Raises:
+            ValueError: shapes differ, or labels are missing.
+        """
+        return sum(
+            self.terms(student_logits, teacher_logits, labels, progress=progress).values(),
+            student_logits.new_zeros(()),
+        )
+
+    def terms(
+        self,
+        student_logits: Tensor,
+        teacher_logits: Tensor,
+        labels: Tensor | None = None,
+        *,
+        progress: float = 1.0,
+    ) -> dict[str, Tensor]:
+        """Return the weighted terms whose sum is the loss, by name; arguments as in `forward`."""
+        return self._objective(Outputs(student_logits), Outputs(teacher_logits), labels, progress)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self._shown.items())
+
+
+class KD(LogitLoss):
+    """Vanilla distillation: cross-entropy, and the divergence from the teacher (Hinton, Vinyals and Dean 2015)."""
+
+    kind = "kd"
+
+
+class DKD(LogitLoss):
+    """Decoupled distillation: target class and other classes weighed apart (Zhao et al. 2022)."""
+
+    kind = "dkd"
+
+
+class DIST(LogitLoss):
+    """Correlation of rows and of columns with the teacher's (Huang et al. 2022)."""
+
+    kind = "dist"
+
+
+class MLKD(LogitLoss):
+    """Multi-level distillation: instance, batch and class, at several temperatures (Jin, Wang and Lin 2023)."""
+
+    kind = "mlkd"
+
+
+class NKD(LogitLoss):
+    """Normalised distillation: the other classes' probabilities normalised before they are compared (Yang et al. 2023)."""
+
+    kind = "nkd"
+
+
+class BicKD(LogitLoss):
+    """BicKD, reconstructed from its abstract: contrasts between samples and between classes, beside vanilla KD.
+
+    Its column side compares classes over the batch, so the loss depends on which samples share a batch. Under data
+    parallelism, gather logits (with gradient) and labels first.
+
+    >>> import torch
+    >>> loss = BicKD(temperature=2.0)
+    >>> logits = torch.zeros(8, 5, requires_grad=True)
+    >>> loss(logits, torch.randn(8, 5), torch.zeros(8, dtype=torch.long)).shape
+    torch.Size([])
+    """
+
+    kind = "bickd"

@@ -1,0 +1,1 @@
+"""Maps of the predictions: made, stored, and worked on in the background."""

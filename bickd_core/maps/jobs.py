@@ -1,0 +1,178 @@
+"""Maps made by a process of their own, with a status that any page can read: `python -m bickd_core.maps.jobs`.
+
+A job is named by the content of its maps, so two tabs that ask for the same ones share it: a lock lets one process
+work, and what it stores is written whole or not at all, so that it may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from filelock import FileLock, Timeout
+from pydantic import ConfigDict, TypeAdapter
+
+import bickd_core
+from bickd_core.atomic import TEMPORARY_SUFFIX, write_json
+from bickd_core.disk import explain_os_error
+from bickd_core.maps.make import METHODS, Maps, make
+from bickd_core.reading import read_json
+from bickd_core.runs.library import Library
+from bickd_core.runs.status import Worker
+
+START_SECONDS = 30.0
+"""A process that has not spoken after this is lost."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """Where a job stands.
+
+    Attributes:
+        done, steps: finished steps, and how many there are (0 before it knows).
+        words: what it is doing.
+        started: seconds since 1970.
+        worker: its process; None before that has spoken.
+        error: why it failed, in one sentence.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    state: Literal["running", "finished", "failed", "stopped"]
+    started: float
+    done: int = 0
+    steps: int = 0
+    words: str = ""
+    worker: Worker | None = None
+    error: str = ""
+
+    @property
+    def lost(self) -> bool:
+        if self.worker is None:  # either way: the clock may have been set back
+            return abs(time.time() - self.started) > START_SECONDS
+        return self.worker.gone()
+
+
+def status(library: Library, name: str) -> JobStatus | None:
+    """What the job last said; None where there never was one. A process that is gone makes it a failure."""
+    try:
+        found = _schema().validate_python(read_json(_path(library, name, "json")))
+    except (FileNotFoundError, ValueError):
+        return None
+    if found.state == "running" and found.lost:
+        return replace(found, state="failed", error="its process ended without a word; make the maps again.")
+    return found
+
+
+@functools.cache
+def _schema() -> TypeAdapter[JobStatus]:
+    return TypeAdapter(JobStatus)
+
+
+def start(maps: Maps) -> None:
+    """Start the job in a process of its own, unless it is running; the process lives on without this one."""
+    now = status(maps.library, maps.name)
+    if now is not None and now.state == "running":
+        return
+    folder = _path(maps.library, maps.name, "json").parent
+    folder.mkdir(parents=True, exist_ok=True)
+    _path(maps.library, maps.name, "stop").unlink(missing_ok=True)
+    _write(maps.library, maps.name, JobStatus("running", time.time(), words="starting"))
+    command = [sys.executable, "-m", "bickd_core.maps.jobs", "--method", maps.method, "--split", maps.split]
+    command += ["--teacher", maps.teacher.key, "--students", *[run.key for run in maps.students]]
+    command += ["--shelf", str(maps.library.shelf.resolve()), "--own", str(maps.library.own.resolve())]
+    path = [os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])]
+    with open(_path(maps.library, maps.name, "log"), "wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in path if part)},
+        )
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
+
+
+def stop(library: Library, name: str) -> None:
+    """End the job now. Maps that it finished stay; the one it was at is not there."""
+    now = status(library, name)
+    if now is None or now.state != "running":
+        return
+    _path(library, name, "stop").touch()  # for a process that has not spoken yet
+    if now.worker is not None and now.worker.lost() is False:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(now.worker.pid).kill()
+        _sweep(library, now.worker.pid)
+    _write(library, name, replace(now, state="stopped", words=""))
+
+
+def work(maps: Maps) -> None:
+    """What the process does: the steps, one after the other, each told to the status file."""
+    library, name = maps.library, maps.name
+    lock = FileLock(_path(library, name, "lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return  # another process is at it
+    with lock:
+        began = JobStatus("running", time.time(), worker=Worker.this())
+
+        def report(done: int, steps: int, words: str) -> None:
+            if _path(library, name, "stop").exists():
+                raise SystemExit(0)
+            _write(library, name, replace(began, done=done, steps=steps, words=words))
+
+        try:
+            report(0, 0, "reading predictions")
+            make(maps, report)
+        except OSError as error:
+            said = explain_os_error(error, "make the maps again")
+            _write(library, name, replace(began, state="failed", error=said))
+        except ValueError as error:
+            _write(library, name, replace(began, state="failed", error=str(error)))
+        else:
+            _write(library, name, replace(began, state="finished"))
+
+
+def _path(library: Library, name: str, ending: str) -> Path:
+    return library.own / ".layouts" / "jobs" / f"{name}.{ending}"
+
+
+def _write(library: Library, name: str, now: JobStatus) -> None:
+    write_json(_path(library, name, "json"), asdict(now))
+
+
+def _sweep(library: Library, pid: int) -> None:
+    """Remove what a killed process had begun to write; such files carry its pid."""
+    for place, pattern in ((library.own, ".layout-*"), (library.own / ".layouts" / "jobs", ".*")):
+        for path in place.rglob(f"{pattern}.{pid}.*{TEMPORARY_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the maps of a comparison.")
+    parser.add_argument("--method", default="umap", choices=METHODS)
+    parser.add_argument("--split", default="test", choices=("validation", "test"))
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--students", nargs="*", default=[])
+    parser.add_argument("--shelf", type=Path, required=True)
+    parser.add_argument("--own", type=Path, required=True)
+    asked = parser.parse_args()
+    library = Library(shelf=asked.shelf, own=asked.own)
+    students = tuple(library.locate(key) for key in asked.students)
+    work(Maps(library, library.locate(asked.teacher), students, asked.split, asked.method))
+
+
+if __name__ == "__main__":
+    main()

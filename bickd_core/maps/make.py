@@ -1,0 +1,195 @@
+"""All maps of a comparison by one method, and what another seed does to them: resumable, one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bickd_core.geometry import (
+    Layout,
+    aligned_layouts,
+    displaced_share,
+    transform_layout,
+)
+from bickd_core.geometry.umap_maps import aligned_coordinates, transform_coordinates, umap_coordinates
+from bickd_core.maps.store import (
+    SEED,
+    TEMPERATURE,
+    compute_layout,
+    joint_key,
+    layout_key,
+    on_samples_of,
+    store_layout,
+    stored_layout,
+)
+from bickd_core.runs.library import Library, RunFolder, Split
+
+METHODS = ("umap", "transform", "aligned", "pca")
+RESEEDS = (1, 2)
+"""Other seeds that a map is made with, to see how much it hangs on one."""
+FEWEST = 4
+"""Samples below which there is no UMAP."""
+
+Report = Callable[[int, int, str], None]
+"""Told the finished steps, all steps, and what comes next."""
+Step = tuple[str, Callable[[], None]]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The maps of a teacher and its students on one split by one method."""
+
+    library: Library
+    teacher: RunFolder
+    students: tuple[RunFolder, ...]
+    split: Split
+    method: str
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}.")
+        if self.method == "aligned" and not self.students:
+            raise ValueError("method 'aligned' needs at least one student beside the teacher.")
+
+    @property
+    def runs(self) -> tuple[RunFolder, ...]:
+        return (self.teacher, *self.students)
+
+    @property
+    def name(self) -> str:
+        """Stands for their content: the same maps have the same name in every tab."""
+        return f"{self.method}-{self.split}-{joint_key(self.runs, self.split)}"
+
+    def stored(self, run: RunFolder) -> Layout | None:
+        return stored_layout(
+            self.library,
+            run,
+            teacher=self.teacher,
+            split=self.split,
+            method=self.method,
+            together=self.runs if self.method == "aligned" else (),
+        )
+
+    def store(self, run: RunFolder, layout: Layout) -> None:
+        together = self.runs if self.method == "aligned" else ()
+        name = layout_key(run, self.split, self.method, self.teacher, together)
+        store_layout(self.library, run, name, layout)
+
+    def probabilities(self, run: RunFolder) -> np.ndarray:
+        """[N, C] at the maps' temperature, in the order of the teacher's samples."""
+        if run.path == self.teacher.path:
+            return self.teacher.predictions(self.split).probabilities(TEMPERATURE)
+        return on_samples_of(self.teacher, run, self.split).probabilities(TEMPERATURE)
+
+
+def make(maps: Maps, report: Report = lambda done, steps, words: None) -> None:
+    """Make what is missing, then measure what is not known of how the seed moves it; what is stored is kept.
+
+    Raises:
+        PredictionsError: a student lacks samples of the teacher.
+    """
+    steps = [*_missing(maps), *_unmeasured(maps)]
+    for done, (words, step) in enumerate(steps):
+        report(done, len(steps), words)
+        step()
+    report(len(steps), len(steps), "done")
+
+
+def expected_seconds(method: str, n: int, models: int) -> float:
+    """Rough time for all maps of a comparison without other seeds, the start of numba included; measured on two cores."""
+    if method == "pca":
+        return 3.0 + n * models / 2000
+    start, each = _SECONDS[method]
+    return start + each * n / 1000 * models
+
+
+_SECONDS = {"umap": (12.0, 2.5), "transform": (30.0, 3.0), "aligned": (30.0, 10.0)}
+"""Seconds to begin, and a thousand samples of a model."""
+
+
+def unmeasured(layout: Layout) -> bool:
+    """Whether it is not known yet how another seed would move this map."""
+    return layout.method != "pca" and layout.displaced_share is None and layout.n >= FEWEST
+
+
+def _missing(maps: Maps) -> list[Step]:
+    lacking = [run for run in maps.runs if maps.stored(run) is None]
+    if not lacking:
+        return []
+    if maps.method == "aligned":
+        return [(f"laying out {len(maps.runs)} models together", lambda: _align(maps))]
+
+    def one(run: RunFolder) -> Callable[[], None]:
+        return lambda: _lay_out(maps, run)
+
+    return [(f"laying out {run.key}", one(run)) for run in lacking]
+
+
+def _lay_out(maps: Maps, run: RunFolder) -> None:
+    if maps.method != "transform" or run.path == maps.teacher.path:
+        compute_layout(maps.library, run, teacher=maps.teacher, split=maps.split)
+        return
+    base = maps.stored(maps.teacher)
+    assert base is not None, "the teacher comes first"
+    made = transform_layout(
+        maps.probabilities(run), maps.probabilities(maps.teacher), base.coordinates, seed=SEED
+    )
+    maps.store(run, made)
+
+
+def _align(maps: Maps) -> None:
+    made = aligned_layouts([maps.probabilities(run) for run in maps.runs], seed=SEED)
+    for run, layout in zip(maps.runs, made, strict=True):
+        maps.store(run, layout)
+
+
+def _unmeasured(maps: Maps) -> list[Step]:
+    if maps.method == "pca":
+        return []
+    stored = [maps.stored(run) for run in maps.runs]
+    lacking = [
+        run for run, layout in zip(maps.runs, stored, strict=True) if layout is None or unmeasured(layout)
+    ]
+    if not lacking:
+        return []
+    if maps.method == "aligned":
+        return [("another seed of all models", lambda: _measure_aligned(maps))]
+
+    def one(run: RunFolder) -> Callable[[], None]:
+        return lambda: _measure(maps, run)
+
+    return [(f"other seeds of {run.key}", one(run)) for run in lacking]
+
+
+def _measure(maps: Maps, run: RunFolder) -> None:
+    layout = maps.stored(run)
+    assert layout is not None, "made in an earlier step"
+    if not unmeasured(layout):
+        return
+    P = maps.probabilities(run)
+    base = None if run.path == maps.teacher.path else maps.stored(maps.teacher)
+    start = None if base is None else base.coordinates
+    if layout.method == "transform":
+        assert start is not None, "only students are placed into a teacher's map"
+        base_P = maps.probabilities(maps.teacher)
+        others = [transform_coordinates(P, base_P, start, seed=seed) for seed in RESEEDS]
+    else:
+        others = [umap_coordinates(P, seed=seed, init=start) for seed in RESEEDS]
+    maps.store(run, measured(layout, others))
+
+
+def _measure_aligned(maps: Maps) -> None:
+    """One other seed: several models together take long."""
+    made = aligned_coordinates([maps.probabilities(run) for run in maps.runs], seed=RESEEDS[0])
+    for run, other in zip(maps.runs, made, strict=True):
+        layout = maps.stored(run)
+        assert layout is not None, "made in an earlier step"
+        maps.store(run, measured(layout, [other]))
+
+
+def measured(layout: Layout, others: Sequence[np.ndarray]) -> Layout:
+    """The layout with the share of its samples that other seeds put elsewhere."""
+    share = displaced_share(layout.coordinates, others, beyond=layout.displaced_beyond)
+    return replace(layout, displaced_share=share, reseeds=len(others))

@@ -1,0 +1,141 @@
+"""Stored maps of runs: where they lie, how they are keyed, and the two that every finished run has.
+
+A map belongs to the predictions it was made from and, for a student, to the teacher's map that it started
+from; both are part of its key, so a map never outlives its data. A shelf is read-only: maps of its runs that
+were not bundled go to `.layouts` among one's own runs. The other methods are made in `map_making`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.atomic import atomic_write
+from bickd_core.geometry import Layout, align_to, pca_layout, umap_layout
+from bickd_core.reading import ReadError
+from bickd_core.runs.library import Library, RunFolder, Split
+from bickd_core.runs.predictions import Predictions, PredictionsError, align, to_half
+
+TEMPERATURE = 4.0
+"""Maps are made at this temperature: at T = 1 many samples saturate and lie on one spot."""
+SEED = 0
+
+
+def layout_key(
+    run: RunFolder,
+    split: Split,
+    method: str,
+    teacher: RunFolder | None,
+    together: Sequence[RunFolder] = (),
+) -> str:
+    """For example `umap-test-1a2b3c4d-from-5e6f7a8b`.
+
+    together: for "aligned" the models that were laid out with this one, the teacher first. A teacher's map by
+    "transform" is its UMAP.
+    """
+    own = content_key(run.predictions(split))
+    if method == "aligned":
+        return f"aligned-{split}-{own}-with-{joint_key(together, split)}"
+    if teacher is None or teacher.path == run.path:
+        return f"{'umap' if method == 'transform' else method}-{split}-{own}"
+    return f"{method}-{split}-{own}-from-{content_key(teacher.predictions(split))}"
+
+
+def joint_key(runs: Sequence[RunFolder], split: Split) -> str:
+    """Eight hex digits over the predictions of several runs in their order."""
+    keys = "-".join(content_key(run.predictions(split)) for run in runs)
+    return hashlib.sha256(keys.encode()).hexdigest()[:8]
+
+
+def stored_layout(
+    library: Library,
+    run: RunFolder,
+    *,
+    teacher: RunFolder | None,
+    split: Split = "test",
+    method: str = "umap",
+    together: Sequence[RunFolder] = (),
+) -> Layout | None:
+    """The map if it was made; its rows are the samples that run and teacher share, in the teacher's order."""
+    name = layout_key(run, split, method, teacher, together)
+    places = [run.layout_path(name), _aside(library, name)]
+    for path in reversed(places) if run.read_only else places:  # where `store_layout` writes comes first
+        if path.exists():
+            with contextlib.suppress(ReadError):  # cut short or of another kind: it is made again
+                return Layout.load(path)
+    return None
+
+
+def store_layout(library: Library, run: RunFolder, name: str, layout: Layout, *, aside: bool = False) -> None:
+    """Write a map whole or not at all: into its run, or aside for runs of the shelf and where that is asked."""
+    target = _aside(library, name) if aside or run.read_only else run.layout_path(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(target) as temporary:
+        layout.save(temporary)
+
+
+def compute_layout(
+    library: Library,
+    run: RunFolder,
+    *,
+    teacher: RunFolder | None,
+    split: Split = "test",
+    aside: bool = False,
+) -> None:
+    """Make and store the UMAP and the PCA of a run, and first those of its teacher, from which it starts."""
+    if teacher is not None and teacher.path == run.path:
+        teacher = None
+    own = run.predictions(split)
+    base: dict[str, Layout] = {}
+    if teacher is not None:
+        compute_layout(library, teacher, teacher=None, split=split, aside=aside)
+        own = on_samples_of(teacher, run, split)
+        for method in ("umap", "pca"):
+            found = stored_layout(library, teacher, teacher=None, split=split, method=method)
+            assert found is not None
+            base[method] = found
+    for method in ("umap", "pca"):
+        if stored_layout(library, run, teacher=teacher, split=split, method=method) is None:
+            layout = _make(own, method, base.get(method))
+            store_layout(library, run, layout_key(run, split, method, teacher), layout, aside=aside)
+
+
+def on_samples_of(teacher: RunFolder, run: RunFolder, split: Split) -> Predictions:
+    """A run's predictions in the order of its teacher's samples and classes.
+
+    Raises:
+        PredictionsError: it lacks some of them.
+    """
+    shared = align([teacher.predictions(split), run.predictions(split)])
+    if shared.n_shared != shared.n_each[0]:
+        raise PredictionsError(
+            f"run '{run.key}' has {shared.n_shared} of the {shared.n_each[0]} samples of its teacher's map; "
+            "a map from the teacher's coordinates needs all of them."
+        )
+    return shared.predictions[1]
+
+
+def _make(predictions: Predictions, method: str, base: Layout | None) -> Layout:
+    P = predictions.probabilities(TEMPERATURE)
+    if method == "umap" and len(predictions) >= 4:
+        return umap_layout(P, seed=SEED, init=None if base is None else base.coordinates)
+    made = pca_layout(P)
+    if base is None:
+        return made
+    turned = align_to(base.coordinates, made.coordinates)
+    return Layout(**{**vars(made), "coordinates": turned})
+
+
+def _aside(library: Library, name: str) -> Path:
+    return library.own / ".layouts" / f"layout-{name}.npz"
+
+
+def content_key(predictions: Predictions) -> str:
+    """Eight hex digits over ids and logits in half precision, so that packing a run does not change them."""
+    digest = hashlib.sha256(np.ascontiguousarray(to_half(predictions.logits).astype("<f2")).tobytes())
+    digest.update(np.ascontiguousarray(predictions.ids).tobytes())
+    return digest.hexdigest()[:8]

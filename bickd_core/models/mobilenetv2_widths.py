@@ -1,0 +1,82 @@
+"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381) at several widths, as chenyaofo/pytorch-cifar-models has it.
+
+The paper's network with stride 1 in the stem and in the second group. It differs from `mobilenetv2.py` in ReLU6, in a first
+block without expansion, and in its stem. Parameter names are those of that repository and of torchvision (`features.1.conv.0.0`,
+`classifier.1`), so its released weights load.
+"""
+
+import torch.nn as nn
+from torch import Tensor
+
+from bickd_core.models.base import Classifier, initialise
+from bickd_core.models.plans import MOBILENET_WIDTH_GROUPS
+
+
+class InvertedResidual(nn.Module):
+    """Expand by a 1 x 1 (not in the first block), filter each channel by a 3 x 3, project by a 1 x 1 convolution.
+
+    [B, inputs, H, W] to [B, width, H/s, W/s]; the input is added where the shape allows it.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        self.adds = stride == 1 and inputs == width
+        self.conv = nn.Sequential(
+            *([] if expansion == 1 else [_convolution(inputs, inner, 1)]),
+            _convolution(inner, inner, 3, stride, groups=inner),
+            nn.Conv2d(inner, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class MobileNetV2Widths(Classifier):
+    """A CIFAR MobileNetV2.
+
+    widths: channels of the stem, of the seven groups and of the last convolution. num_classes: C, length of the logits.
+    in_channels: channels of the images.
+    """
+
+    head_name = "classifier"
+    stage_names = ("stem", *(f"group {number}" for number in range(1, 8)), "last convolution")
+
+    def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
+        super().__init__(in_channels)
+        layers: list[nn.Module] = [_convolution(in_channels, widths[0], 3)]
+        inputs = widths[0]
+        for (expansion, count, stride), width in zip(MOBILENET_WIDTH_GROUPS, widths[1:-1], strict=True):
+            for number in range(count):
+                layers.append(InvertedResidual(inputs, width, 1 if number else stride, expansion))
+                inputs = width
+        layers.append(_convolution(inputs, widths[-1], 1))
+        self.features = nn.Sequential(*layers)
+        self.feature_size = widths[-1]
+        linear = nn.Linear(widths[-1], num_classes)
+        self.classifier = nn.Sequential(nn.Dropout(0.2), linear)
+        initialise(self)
+        nn.init.normal_(linear.weight, 0, 0.01)
+        nn.init.zeros_(linear.bias)
+
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to the stem's maps, each group's at H to H/8, and the last [B, D, H/8, W/8]."""
+        ends, position = {0}, 0
+        for _, count, _ in MOBILENET_WIDTH_GROUPS:
+            position += count
+            ends.add(position)
+        x, found = images, []
+        for index, module in enumerate(self.features):
+            x = module(x)
+            if index in ends or index == len(self.features) - 1:
+                found.append(x)
+        return tuple(found)
+
+
+def _convolution(inputs: int, width: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, width, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU6(inplace=True),
+    )

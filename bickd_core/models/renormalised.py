@@ -1,0 +1,75 @@
+"""A network that expects other inputs than those that come: normalisation, order of channels, size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bickd_core.models.outputs import Outputs
+from bickd_core.models.wrapped import hide_wrapper_in_state_dict
+
+
+class Renormalised(nn.Module):
+    """A network whose inputs come as (x - mean) / std and are to be (x - own_mean) / own_std.
+
+    Args:
+        net: any network of this package or `Wrapped`. Its names in the state dict stay as they are.
+        mean, std: how the inputs come, one figure a channel.
+        own_mean, own_std: how the network expects them, for the channels in the order in which they come.
+        bgr: whether it expects the channels in the opposite order.
+        size: pixels a side that it expects; inputs of another size are scaled (bilinear, antialiased). None takes
+            them as they come.
+
+    >>> model = Renormalised(nn.Identity(), mean=[0.5], std=[0.5], own_mean=[0.0], own_std=[1.0])
+    >>> model.own_inputs(torch.tensor([[[[-1.0, 0.0, 1.0]]]]))
+    tensor([[[[0.0000, 0.5000, 1.0000]]]])
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        own_mean: Sequence[float],
+        own_std: Sequence[float],
+        bgr: bool = False,
+        size: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.bgr, self.size = bgr, size
+        for name in ("feature_size", "stage_names", "in_channels"):
+            if hasattr(net, name):
+                setattr(self, name, getattr(net, name))
+        comes, expected = torch.tensor([mean, own_mean]), torch.tensor([std, own_std])
+        shape = (1, -1, 1, 1)
+        self.register_buffer("scale", (expected[0] / expected[1]).view(shape), persistent=False)
+        self.register_buffer("shift", ((comes[0] - comes[1]) / expected[1]).view(shape), persistent=False)
+        hide_wrapper_in_state_dict(self)
+
+    def own_inputs(self, images: Tensor) -> Tensor:
+        """Images [B, ch, H, W] as they come, to images as the network expects them."""
+        images = images * self.scale + self.shift
+        if self.bgr:
+            images = images.flip(1)
+        if self.size is not None and images.shape[-1] != self.size:
+            side = (self.size, self.size)
+            images = F.interpolate(images, side, mode="bilinear", antialias=images.shape[-1] > self.size)
+        return images
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [B, ch, H, W] to logits [B, C]."""
+        return self.net(self.own_inputs(images))
+
+    def outputs(
+        self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
+    ) -> Outputs:
+        """Images [B, ch, H, W] to the network's Outputs."""
+        return self.net.outputs(self.own_inputs(images), features=features, maps=maps, stages=stages)  # type: ignore[operator]

@@ -1,0 +1,74 @@
+"""VGG with batch norm and three linear layers, as chenyaofo/pytorch-cifar-models has it.
+
+Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a max pooling behind each block, a mean over positions
+(one position at 32 x 32), and three linear layers of which the last gives the logits. Parameter names are those of that
+repository and of torchvision (`features.0`, `classifier.6`), so its released weights load.
+"""
+
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from bickd_core.kernels.norm_relu import through
+from bickd_core.models.base import Classifier, initialise
+from bickd_core.models.plans import VGG_BLOCKS
+
+
+class VGGMLP(Classifier):
+    """A CIFAR VGG with three linear layers.
+
+    depth: 11, 13, 16 or 19, counted with the linear layers. widths: channels of each block. num_classes: C, length of the
+    logits. in_channels: channels of the images. Its features are the means [B, D] that the first linear layer takes.
+    """
+
+    head_name = "classifier"
+    stage_names = ("block 1", "block 2", "block 3", "block 4", "block 5")
+
+    def __init__(
+        self, depth: int, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3
+    ) -> None:
+        super().__init__(in_channels)
+        layers: list[nn.Module] = []
+        inputs = in_channels
+        for width, count in zip(widths, VGG_BLOCKS[depth], strict=True):
+            for _ in range(count):
+                layers += [
+                    nn.Conv2d(inputs, width, 3, padding=1),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(inplace=True),
+                ]
+                inputs = width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.feature_size = inputs
+        self.classifier = nn.Sequential(
+            nn.Linear(inputs, inputs),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(inputs, inputs),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(inputs, num_classes),
+        )
+        initialise(self)
+        for module in self.classifier:
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0, 0.01)
+                nn.init.zeros_(module.bias)
+
+    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [B, in_channels, H, W] to the maps of the first four blocks, and those of the last behind its pooling.
+
+        A map of one position is not pooled further, so images may be smaller than 32 x 32.
+        """
+        x, found = images, []
+        block: list[nn.Module] = []
+        for module in self.features:
+            if not isinstance(module, nn.MaxPool2d):
+                block.append(module)
+                continue
+            x = through(block, x)
+            found.append(x)
+            x = F.max_pool2d(x, 2) if min(x.shape[2:]) > 1 else x
+            block = []
+        return (*found[:-1], x)

@@ -1,0 +1,102 @@
+"""Read npz files that somebody else may have written: no pickles, sizes checked before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+
+from bickd_core.npy_header import read_header
+from bickd_core.reading import ReadError, opened
+
+KINDS = "biufU"
+"""Kinds of numbers and text that our files hold."""
+MOST_ARRAYS = 1000
+LARGE_BYTES = 2**28
+"""Files that unpack to less than this are never suspected."""
+MOST_BYTES = 2**33
+"""All arrays of a file together: 50,000 images of 1,000 classes with 2,048 features take 0.6 GB."""
+MOST_RATIO = 50
+"""Logits shrink to a half or a third; a file that unpacks to fifty times its size holds something else."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
+
+
+def load_npz(path: Path | str) -> dict[str, np.ndarray]:
+    """All arrays of an npz file, by name, in the machine's own byte order.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ReadError: it is another kind of file, damaged, or larger than any of ours; the message does not name it.
+    """
+    with opened(path) as file:
+        try:
+            return _arrays(file)
+        except ReadError:
+            raise
+        except (
+            Exception
+        ) as error:  # zipfile, its decompressors and numpy raise a dozen types for damaged files
+            first = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
+            raise ReadError(
+                f"expected a whole npz file without pickles, but reading it failed ({first})."
+            ) from error
+
+
+def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
+    size = file.seek(0, 2)
+    file.seek(0)
+    if file.read(6) == b"\x93NUMPY":
+        raise ReadError("expected a whole npz file without pickles, got a single array without a name.")
+    file.seek(0)
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        if len(members) > MOST_ARRAYS:
+            raise ReadError(f"expected at most {MOST_ARRAYS:,} arrays, got {len(members):,}.")
+        total = sum(member.file_size for member in members)
+        if total > MOST_BYTES or total > max(LARGE_BYTES, MOST_RATIO * size):
+            raise ReadError(
+                f"expected arrays of a run, got a file of {size:,} bytes that unpacks to {total:,}."
+            )
+        found = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename or name in found:
+                raise ReadError(
+                    f"expected arrays with names of their own, got the member {member.filename!r:.60}."
+                )
+            if member.compress_type not in _METHODS:
+                raise ReadError(
+                    f"expected a member that is stored or deflated, got method {member.compress_type}."
+                )
+            with archive.open(member) as stream:
+                found[name] = _array(stream, member.file_size, name)
+        return found
+
+
+def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
+    """One array in npy format; its header must account for the member's size to the byte."""
+    header = read_header(stream)
+    shape, dtype, fortran = header.shape, header.dtype, header.fortran
+    if dtype.kind not in KINDS or dtype.subdtype is not None or dtype.itemsize == 0:
+        raise ReadError(f"`{name}` must be real numbers or text without pickles, got {dtype!s:.60}.")
+    count = math.prod(shape)
+    left = size - stream.tell()
+    if any(side < 0 for side in shape) or len(shape) > 8 or count * dtype.itemsize != left:
+        raise ReadError(f"`{name}`: expected {left:,} bytes as its header says, got shape {shape!s:.60}.")
+    content = stream.read()
+    array = np.frombuffer(content, dtype=dtype, count=count)
+    array = array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
+    if dtype.kind == "U":
+        _check_text(array, name)
+    # A copy, since what the buffer gives cannot be written to, in the machine's own byte order.
+    return array.astype(dtype.newbyteorder("="), order="C")
+
+
+def _check_text(array: np.ndarray, name: str) -> None:
+    """Text must be characters: numpy takes any number for one, and Python fails when it looks at it."""
+    codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.str[0] + "u4")
+    if len(codes) and (codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
+        raise ReadError(f"`{name}`: expected text, got numbers that are no characters.")

@@ -1,0 +1,48 @@
+"""Many texts as two arrays of numbers, so that an npz file holds them compactly and without pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bickd_core.reading import ReadError
+
+
+def pack(texts: Sequence[str | None], *, longest: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The texts in UTF-8 one after the other, and where each ends.
+
+    Args:
+        texts: N texts; None counts as an empty one.
+        longest: cut each text to this many characters.
+
+    Returns:
+        uint8 [bytes of all] and int64 [N].
+
+    >>> pack(["ab", None, "c"])[1].tolist()
+    [2, 2, 3]
+    """
+    encoded = [(text or "")[:longest].encode("utf-8", errors="replace") for text in texts]
+    ends = np.cumsum([len(one) for one in encoded], dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), ends
+
+
+def unpack(content: np.ndarray, ends: np.ndarray) -> list[str]:
+    """What `pack` packed.
+
+    Raises:
+        ReadError: the arrays are no packed text.
+
+    >>> unpack(*pack(["ab", None, "c"]))
+    ['ab', '', 'c']
+    """
+    if content.dtype != np.uint8 or content.ndim != 1 or ends.dtype.kind != "i" or ends.ndim != 1:
+        raise ReadError(f"expected packed text, got {content.dtype} and {ends.dtype}.")
+    starts = np.concatenate([[0], ends[:-1]])
+    if len(ends) and (ends[-1] != len(content) or (starts > ends).any() or starts.min() < 0):
+        raise ReadError("expected packed text, got ends that do not fit its length.")
+    raw = content.tobytes()
+    return [
+        raw[start:end].decode("utf-8", errors="replace")
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]

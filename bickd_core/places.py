@@ -1,0 +1,33 @@
+"""Folders: those that the environment names (BICKD_RUNS, BICKD_SHELF, BICKD_CACHE, BICKD_KERNELS), and the app's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def bundle_folder() -> Path:
+    """Return the folder that holds `app/` and `pretrained/`.
+
+    A wheel puts both below `bickd_explorer/`, beside this package. In a clone they are at the top.
+    """
+    beside = Path(__file__).resolve().parents[1]
+    installed = beside / "bickd_explorer"
+    return installed if installed.is_dir() else beside
+
+
+def folder_from_environment(variable: str) -> Path | None:
+    """The folder that a variable names, with `~` expanded; None where it is not set or empty.
+
+    Raises:
+        ValueError: `~` names nobody's home.
+    """
+    named = os.environ.get(variable, "").strip()
+    if not named:
+        return None
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{variable} must be a folder, got '{named:.200}', whose home is not known."
+        ) from error

@@ -1,0 +1,209 @@
+"""Read small documents that somebody else may have written: bounded size and depth, no links, one kind of error.
+
+A run folder may come from a colleague's zip file or a shared disk, so nothing in it is taken on trust. Every reader
+here gives a value or a `ReadError` that says what was expected.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import yaml
+
+DOCUMENT_BYTES = 2**18
+"""The largest run.yaml that we write has 3 kB, the largest status.json 1 kB."""
+DEPTH = 20
+"""Levels of nesting in a document; run.yaml has four."""
+NODES = 20_000
+"""Values in a YAML document, each alias counted with all that it stands for."""
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ReadError(ValueError):
+    """A file that cannot be read. The message says what was expected, without the file's name."""
+
+
+@contextmanager
+def opened(path: Path | str) -> Iterator[BinaryIO]:
+    """Open a plain file for reading. A link is not followed, and a pipe or a device is never waited for.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ReadError: it is a link, no plain file, or the disk refuses; the message says which.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    try:
+        descriptor = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+    except OSError as error:
+        if Path(path).is_symlink():
+            raise ReadError("expected a file, got a link; links in a run folder are not followed.") from error
+        raise ReadError(f"expected a readable file, but opening it failed ({reason(error)}).") from error
+    except ValueError as error:  # a name with a null character
+        raise ReadError("expected a file's name without null characters.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ReadError("expected a plain file, got a folder, a pipe or a device.")
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def reason(error: OSError) -> str:
+    """What the system says of an error, without number and path."""
+    return error.strerror or type(error).__name__
+
+
+def read_bytes(path: Path | str, most: int = DOCUMENT_BYTES) -> bytes:
+    """The whole content of a plain file of at most `most` bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ReadError: it is larger, or cannot be read.
+    """
+    with opened(path) as file:
+        try:
+            content = file.read(most + 1)
+        except OSError as error:
+            raise ReadError(f"expected a readable file, but reading it failed ({reason(error)}).") from error
+    if len(content) > most:
+        raise ReadError(f"expected at most {most:,} bytes, got more.")
+    return content
+
+
+def read_json(path: Path | str, most: int = DOCUMENT_BYTES) -> Any:
+    """A JSON document with finite numbers.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ReadError: it is something else.
+    """
+    return parse_json(read_bytes(path, most))
+
+
+def parse_json(content: bytes) -> Any:
+    """A value from JSON in UTF-8 with finite numbers, `DEPTH` levels deep at most.
+
+    >>> parse_json(b'{"epoch": 3}')
+    {'epoch': 3}
+
+    Raises:
+        ReadError: it is something else.
+    """
+    try:
+        value = json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ReadError(f"expected JSON, but it cannot be parsed ({_first_line(error)}).") from error
+    if not shallow(value):
+        raise ReadError(f"expected JSON of at most {DEPTH} levels, got a deeper one.")
+    return value
+
+
+def shallow(value: Any, depth: int = DEPTH) -> bool:
+    """Whether lists and mappings are nested at most `depth` deep."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits:.20} is too large")
+    return value
+
+
+def read_yaml(path: Path | str, most: int = DOCUMENT_BYTES, *, aliases: bool = False) -> Any:
+    """A YAML document without tags, `DEPTH` levels deep at most.
+
+    Args:
+        aliases: accept anchors and aliases, as a person may write them, as long as they expand to few values.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ReadError: it is something else.
+    """
+    return parse_yaml(read_bytes(path, most), aliases=aliases)
+
+
+def parse_yaml(content: bytes, *, aliases: bool = False) -> Any:
+    """A value from YAML in UTF-8; see `read_yaml`.
+
+    >>> parse_yaml(b"name: kd-s0")
+    {'name': 'kd-s0'}
+    """
+    try:
+        text = content.decode("utf-8")
+        _check_events(text, aliases)
+        return yaml.load(text, Loader=_LOADER)
+    except ReadError:
+        raise
+    except Exception as error:  # yaml's constructors raise whatever the text makes them stumble over
+        raise ReadError(f"expected YAML, but it cannot be parsed ({_first_line(error)}).") from error
+
+
+def _check_events(text: str, aliases: bool) -> None:
+    """Refuse what costs time or memory, or names types, before anything is made of it."""
+    depth = 0
+    values = 0
+    sizes: dict[str, int] = {}
+    open_anchors: list[tuple[str | None, int]] = []
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            if not aliases:
+                raise ReadError(
+                    "expected YAML without anchors and aliases; write each value where it belongs."
+                )
+            values += sizes.get(event.anchor, NODES)
+        elif isinstance(event, yaml.NodeEvent):
+            if event.anchor is not None and not aliases:
+                raise ReadError(
+                    "expected YAML without anchors and aliases; write each value where it belongs."
+                )
+            if event.tag is not None:
+                raise ReadError(f"expected YAML without tags, got '{event.tag:.40}'; write the value alone.")
+            values += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                open_anchors.append((event.anchor, values))
+            elif event.anchor is not None:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            anchor, before = open_anchors.pop()
+            if anchor is not None:
+                sizes[anchor] = values - before + 1
+        if depth > DEPTH or values > NODES:
+            raise ReadError(f"expected YAML of at most {DEPTH} levels and {NODES:,} values, got more.")
+
+
+def _first_line(error: BaseException) -> str:
+    """A parser's complaint on one line, with where it stands."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    if mark is not None and problem:
+        return f"line {mark.line + 1}: {problem:.80}"
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:120].rstrip(".:")

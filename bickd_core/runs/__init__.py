@@ -1,0 +1,1 @@
+"""Run folders: their files, their state, and the library of them."""

@@ -1,0 +1,176 @@
+"""The model card of a run: what it is, how it was made, what it reaches, what it costs, and its licence."""
+
+from __future__ import annotations
+
+from bickd_core.atomic import write_text
+from bickd_core.data import DATASETS, called, dataset_title, made_square, short_name, tried_split
+from bickd_core.data.normalisation import applied
+from bickd_core.geometry import Interval, Summary, summarise
+from bickd_core.presets import PRESETS
+from bickd_core.runs.library import Cost, Library, RunError, RunFolder, RunInfo
+from bickd_core.runs.predictions import Predictions, PredictionsError, align
+
+
+def write_card(run: RunFolder, library: Library, *, licence: str = "") -> None:
+    """Write README.md from what the run folder holds.
+
+    Args:
+        licence: of weights and predictions, such as "MIT". Whoever trained them names it; we do not.
+    """
+    info = run.info()
+    write_text(run.path / "README.md", card_text(info, summary_of(run, info, library), _best(run), licence))
+
+
+def summary_of(run: RunFolder, info: RunInfo, library: Library) -> Summary:
+    """Return the run's figures on test, with those against its teacher where that is still there."""
+    own = run.predictions("test")
+    if info.teacher is not None:
+        try:
+            teacher, student = align([library.locate(info.teacher.key).predictions("test"), own]).predictions
+            return summarise(teacher, student)
+        except (RunError, PredictionsError):
+            pass  # the teacher is gone or has other samples: the card then stands without agreement
+    return summarise(None, own)
+
+
+def _best(run: RunFolder) -> str:
+    records = run.metrics()
+    if not records:
+        return ""
+    best = max(records, key=lambda record: record["validation_accuracy"])
+    last = records[-1]
+    return (
+        f"- validation accuracy: last epoch {last['validation_accuracy']:.1%}, "
+        f"best {best['validation_accuracy']:.1%} in epoch {best['epoch'] + 1}\n"
+    )
+
+
+def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | None, scale: str) -> str:
+    """The card of a run whose predictions were made elsewhere.
+
+    Args:
+        teacher: its predictions, on some or all of the same samples; None for a teacher.
+        scale: what the imported scores were.
+    """
+    lines = [
+        "---",
+        "license: unknown",
+        "tags: [knowledge-distillation]",
+        "---",
+        f"# {info.name}",
+        f"Predictions of a {info.role} on {len(own):,} samples of {called(info.dataset)}, imported from "
+        f"{info.source.file} as {scale}. There are no weights, so cost and latency are not known.",
+        "",
+        "## Figures",
+    ]
+    if own.labels is not None:
+        lines.append(f"- accuracy: {(own.predicted == own.labels).mean():.1%}")
+    if teacher is not None:
+        first, second = align([teacher, own]).predictions
+        same = (first.predicted == second.predicted).mean()
+        lines.append(f"- agreement with the teacher: {same:.1%} of {len(first):,} samples")
+    return "\n".join([*lines, "", "## Licence", "Not known here; the owner of the model names it."]) + "\n"
+
+
+def card_text(info: RunInfo, summary: Summary, best: str, licence: str = "") -> str:
+    """The card as Markdown with the metadata block that model hubs read; arguments as of `write_card`."""
+    data = DATASETS.get(info.dataset)
+    how = _imported(info) if info.config is None else _recipe(info)
+    lines = [
+        "---",
+        f"license: {licence.lower() or 'unknown'}",
+        f"datasets: [{short_name(info.dataset)}]",
+        "tags: [knowledge-distillation]",
+        "---",
+        f"# {info.name}",
+        f"{info.arch or 'A network'}, {info.role}, on {dataset_title(info.dataset)}{_size(info)}.",
+        "",
+        "## How it was made",
+        how,
+        "",
+        "## Figures",
+        f"- test accuracy: {_with_interval(summary.accuracy, percent=True)} (last weights, {len_words(summary)})",
+        *best.splitlines(),
+        f"- class overlap at T = 4: {_with_interval(summary.overlap)}",
+    ]
+    if summary.agreement is not None:
+        lines.append(
+            f"- agreement with the teacher on test: {_with_interval(summary.agreement, percent=True)}"
+        )
+    if info.cost is not None:
+        lines += [
+            f"- {info.cost.parameters:,} parameters, {2 * info.cost.macs / 1e6:,.1f} MFLOPs an image "
+            f"(2 x {info.cost.macs / 1e6:,.1f} M multiply-accumulates)",
+        ]
+        if info.cost.latency_ms is not None:
+            lines.append(f"- {_latencies(info.cost)} on {info.cost.latency_cpu}{_company(info.cost)}")
+    lines += ["", "## Licence"]
+    lines.append(f"Weights and predictions: {_licence(info, licence)}")
+    if data is not None:
+        lines.append(f"Images: {data.licence}. {data.credit}.")
+    return "\n".join(lines) + "\n"
+
+
+def _size(info: RunInfo) -> str:
+    return "" if info.image_size is None else f" at {info.image_size} pixels"
+
+
+def _licence(info: RunInfo, licence: str) -> str:
+    if licence:
+        return f"{licence}."
+    if info.source.kind == "trained":
+        return "no licence is named yet; whoever trained them decides, and writes it here."
+    what = "the predictions" if info.source.kind == "program" else "the weights"
+    return f"not known here, since {what} were imported; their owner names the licence."
+
+
+def _imported(info: RunInfo) -> str:
+    first = "Imported weights."
+    if info.source.kind == "program":
+        first = f"Its predictions were made by the program {info.source.file}, which is not kept; there are no weights."
+    words = " ".join([first, *info.source.notes])
+    own = info.preprocessing
+    if own is None:
+        return words
+    tried = applied(own, info.source.tried, info.source.tried_on, tried_split(info.dataset))
+    return f"{words} {tried} {own.sentence(made_square(info.dataset))}"
+
+
+def len_words(summary: Summary) -> str:
+    return f"n = {summary.n:,}, 95 % interval over samples"
+
+
+def _latencies(cost: Cost) -> str:
+    one = f"{cost.latency_ms:g} ms for one image"
+    return one if cost.latency_batch_ms is None else f"{one}, {cost.latency_batch_ms:g} ms for a batch of 64,"
+
+
+def _company(cost: Cost) -> str:
+    """What follows a latency that other work lengthened."""
+    if not cost.latency_busy:
+        return ""
+    return "; other programs used the machine at that time, so these times are too long to be compared"
+
+
+def _recipe(info: RunInfo) -> str:
+    config = info.config
+    assert config is not None
+    preset = PRESETS[config.objective.kind]
+    options = ", ".join(f"{k} {v}" for k, v in config.objective.model_dump().items() if k != "kind")
+    teacher = f" Teacher: {info.teacher.key}." if info.teacher else ""
+    return (
+        f"Objective: {preset.title}{f' ({options})' if options else ''}. {preset.citation}{teacher} "
+        f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}, batch {config.batch_size}, {config.optimizer.kind} with learning rate "
+        f"{config.optimizer.lr:g}, {config.schedule.kind} schedule, seeds {config.seeds.weights} (weights), "
+        f"{config.seeds.order} (order), {config.seeds.augmentation} (augmentation)."
+    )
+
+
+def _with_interval(interval: Interval | None, percent: bool = False) -> str:
+    if interval is None:
+        return "not known (no labels)"
+    form = "{:.1%}" if percent else "{:.4f}"
+    estimate = form.format(interval.estimate)
+    if interval.low is None or interval.high is None:
+        return f"{estimate} (too few images for an interval)"
+    return f"{estimate} [{form.format(interval.low)}, {form.format(interval.high)}]"

@@ -1,0 +1,575 @@
+"""Weights on disk: safetensors out; safetensors, torch files or npz in, and no file ever runs code.
+
+Torch files are read by torch's restricted unpickler alone (`weights_only=True`), sizes checked first; objects of classes
+that it does not know become inert placeholders.
+Whatever is wrong with a file ends in a `WeightsError` of one sentence, and a model is loaded whole or not at all.
+"""
+
+import json
+import lzma
+import os
+import re
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from bickd_core.atomic import write_bytes
+from bickd_core.file_sizes import MAX_RATIO, SMALL_BYTES, out_of_memory, size_words, unpacked_limit
+from bickd_core.importing.inert import Inert, load_inert, module_tensors
+from bickd_core.importing.programs.kinds import TITLES, program_kind
+from bickd_core.models import mismatch
+from bickd_core.models.recognise import COUNTER, Part, parts_of, without_prefixes
+from bickd_core.models.renormalised import Renormalised
+from bickd_core.models.wrapped import Wrapped
+from bickd_core.naming import plain_name, plain_reason
+from bickd_core.npz import load_npz
+from bickd_core.reading import ReadError
+from bickd_core.safetensors_header import HeaderError, read_header
+
+TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".th", ".tar")
+SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".npz")
+MAX_BYTES = 2 * 1024**3
+
+_KEYS = (
+    "state_dict", "model_state_dict", "model", "net", "student", "student_state_dict", "model_s", "network", "weights",
+    "params", "model_state", "module", "backbone", "classifier", "params_ema", "state_dict_ema", "model_ema", "ema",
+)  # fmt: skip
+"""Under which keys trainers keep a network, in the order in which they are tried."""
+_MOST_TABLES = 30
+_PREDICTIONS = ("logits", "probabilities", "probs", "predictions", "scores")
+"""Names of arrays by which a file of predictions is known."""
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, KeyError, IndexError, TypeError,
+    OverflowError, RuntimeError, struct.error,
+)  # fmt: skip
+"""What zip's and torch's readers were seen to raise on damaged files."""
+_ZIP = b"PK\x03\x04"
+# What torch's restricted unpickler says, beside naming a GLOBAL, when a file asks for more than tensors.
+_FOREIGN = ("unrecognized function", "Can only create new object", "Can only build Tensor")
+
+
+class WeightsError(ValueError):
+    """A weights file or a set of weights that is refused; the message is one sentence for the user."""
+
+
+def save_weights(
+    model: nn.Module | Mapping[str, Tensor], path: str | os.PathLike[str], *, metadata: Mapping[str, str]
+) -> None:
+    """Write a model's weights as safetensors, atomically; the same weights always give the same bytes.
+
+    Args:
+        model: a module, or its state dict.
+        path: the file to make or replace; its folder is made when missing.
+        metadata: text for the file's header, strings to strings.
+    """
+    state = model.state_dict() if isinstance(model, nn.Module) else model
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"metadata must be strings to strings, not {key!r}: {value!r}")
+    # Copies: safetensors refuses tensors that share memory, as tied weights do.
+    tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, _canonical(save(tensors, metadata={"format": "pt", **metadata})))
+
+
+def _canonical(data: bytes) -> bytes:
+    """Sort the header's metadata, which safetensors writes in an order that changes from call to call."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[start:]
+
+
+def read_weights(
+    path: str | os.PathLike[str],
+    *,
+    expected: Iterable[str] | Mapping[str, Sequence[int] | Tensor] | None = None,
+    part: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> dict[str, Tensor]:
+    """The named tensors of one network in a weights file, on the CPU, in the types that the file has.
+
+    Args:
+        path: a safetensors file, a torch file (zip or legacy) or an `.npz`. A torch file may hold several tables
+            of tensors, at any of its first three levels, or a network that was saved whole.
+        expected: the network's names, or its names with shapes or tensors. The table that has them, under whatever prefix, is
+            taken. Without it, or where no table has them, the first table is taken, and `module.` and `_orig_mod.`
+            are taken off where all its names have them.
+        part: which of several networks to take, as `Part.label` calls it.
+        max_bytes: refuse files that are larger, on disk or unpacked.
+
+    Raises:
+        WeightsError: for a file that is missing, too large, cut short, of another kind, not finite, or that
+            names functions that could do harm; or for one with several networks that fit, if `part` names none.
+    """
+    return read_network(path, expected=expected, part=part, max_bytes=max_bytes)[0]
+
+
+def read_network(
+    path: str | os.PathLike[str],
+    *,
+    expected: Iterable[str] | Mapping[str, Sequence[int] | Tensor] | None = None,
+    part: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
+    """As `read_weights`; also the label of the part that was taken, and those of other parts that fit as well."""
+    path = Path(path)
+    tables = read_tables(path, max_bytes=max_bytes)
+    where, first = next(iter(tables.items()))
+    state = {name: first[stored] for name, stored in without_prefixes(first).items()}
+    label = where
+    others: tuple[str, ...] = ()
+    if expected is not None:
+        named: Mapping[str, Any] = expected if isinstance(expected, Mapping) else dict.fromkeys(expected, ())
+        wanted = {name: tuple(getattr(shape, "shape", shape)) for name, shape in named.items()}
+        shapes = {
+            where: {name: tuple(value.shape) for name, value in table.items()}
+            for where, table in tables.items()
+        }
+        if found := _distinct(parts_of(shapes, wanted), tables):
+            taken = _choose(found, part, path.name)
+            table, reading = tables[taken.where], taken.reading
+            counters = {key: value for key, value in table.items() if key.endswith(COUNTER)}
+            state = {name: table[stored] for name, stored in reading.names.items()}
+            state |= _counters(counters, reading.under)
+            label = taken.label
+            others = tuple(other.label for other in found if other is not taken)
+    check_values(state, path.name)
+    return state, label, others
+
+
+def _distinct(parts: list[Part], tables: Mapping[str, Mapping[str, Tensor]]) -> list[Part]:
+    """Parts whose weights differ: of several with the same weights the first."""
+    found: list[Part] = []
+    for part in parts:
+        if not any(_same_weights(part, other, tables) for other in found):
+            found.append(part)
+    return found
+
+
+def _same_weights(one: Part, other: Part, tables: Mapping[str, Mapping[str, Tensor]]) -> bool:
+    left, right = tables[one.where], tables[other.where]
+    return all(
+        torch.equal(left[stored], right[other.reading.names[name]])
+        for name, stored in one.reading.names.items()
+    )
+
+
+def _choose(parts: list[Part], wanted: str | None, name: str) -> Part:
+    """The part that is wanted; without a wish the only one that holds no averaged weights, or else the first of those.
+
+    Raises:
+        WeightsError: several could be meant, or none has the wanted label.
+    """
+    listed = ", ".join(f"'{plain_name(part.label)}'" for part in parts[:8])
+    if wanted is not None:
+        found = next((part for part in parts if part.label == wanted), None)
+        if found is None:
+            raise WeightsError(
+                f"{name} has no network of this kind called '{plain_name(wanted)}'; it has {listed}."
+            )
+        return found
+    plain = [part for part in parts if not part.averaged] or parts[:1]
+    if len(plain) > 1:
+        raise WeightsError(
+            f"{name} holds {len(plain)} networks of this kind: {listed}; choose one of them as the part to load."
+        )
+    return plain[0]
+
+
+def read_tables(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, dict[str, Tensor]]:
+    """All tables of tensors in a weights file by the keys under which it has them, the likeliest first.
+
+    The table of a file that holds nothing else is called "". Sizes are checked, values are not.
+
+    Raises:
+        WeightsError: as `read_weights`, but for numbers that are not finite.
+    """
+    path = Path(path)
+    kind = file_kind(path, max_bytes=max_bytes)
+    if kind == "safetensors":
+        content: Any = _read_safetensors(path)
+    elif kind == "npz":
+        content = _read_npz(path, max_bytes)
+    else:
+        content = _read_torch(path, max_bytes)
+    tables = _find_tables(content, path.name)
+    _check_sizes(tables, path, max_bytes)
+    return tables
+
+
+def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors", "npz", "torch"]:
+    """What a file is, by its first bytes; a name that says `.safetensors` or `.npz` has to be right.
+
+    Raises:
+        WeightsError: it is missing, empty, too large, or none of these; then what it seems to be.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path.name} is not there: a weights file was expected at {path}.")
+    size = path.stat().st_size
+    if not size:
+        raise WeightsError(
+            f"{path.name} is empty: a file of weights was expected, so copy or download it again."
+        )
+    if size > max_bytes:
+        raise WeightsError(
+            f"{path.name} has {size_words(size)}, but at most {size_words(max_bytes)} are accepted."
+        )
+    if (program := program_kind(path)) is not None:
+        raise WeightsError(
+            f"{path.name} is {TITLES[program]}, not weights: the command `bickd import {path.name} --dataset DATA` makes a run "
+            "of what it predicts."
+        )
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        start = file.read(16)
+    if other := _other_kind(start, suffix):
+        raise WeightsError(
+            f"{path.name} is {other}, not weights of a network: safetensors, torch files and .npz of weights are "
+            "read; a table of predictions goes to the page Bring your own, or `bickd import-predictions`."
+        )
+    if suffix in (".safetensors", ".npz"):
+        return "safetensors" if suffix == ".safetensors" else "npz"
+    if start[:4] == _ZIP:
+        return "npz" if suffix not in TORCH_SUFFIXES and _holds_arrays(path) else "torch"
+    if suffix not in TORCH_SUFFIXES and start[8:9] == b"{":
+        return "safetensors"
+    if suffix not in TORCH_SUFFIXES and start[:1] != b"\x80":
+        raise WeightsError(
+            f"{path.name} is not known as a weights file: expected a file of safetensors, torch or npz, whose "
+            f"names end with {', '.join(SUFFIXES)}."
+        )
+    return "torch"
+
+
+def _other_kind(start: bytes, suffix: str) -> str:
+    """What a file is that holds no weights, by its first bytes or its name; "" where neither says so."""
+    if start[:6] == b"\x93NUMPY":
+        return "a single numpy array"
+    if start[:4] == b"PAR1":
+        return "a parquet table"
+    return {".csv": "a table of text", ".tsv": "a table of text"}.get(suffix, "")
+
+
+def _holds_arrays(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(name.endswith(".npy") for name in archive.namelist())
+    except DAMAGE:
+        return False
+
+
+def _not_whole(path: Path, kind: str, error: BaseException) -> WeightsError:
+    # Only these say something to a user; an unpickler's KeyError(101) does not.
+    telling = isinstance(error, SafetensorError | RuntimeError | zipfile.BadZipFile) and str(error).strip()
+    reason = f" ({plain_reason(telling)})" if telling else ""
+    return WeightsError(
+        f"{path.name} is not a whole {kind} file{reason}: it is cut short, damaged or of another kind, so copy "
+        "or download it again."
+    )
+
+
+def too_much(path: Path, error: BaseException | None, wanted: str) -> str:
+    """The sentence on a file that asks for more memory than it can need.
+
+    Args:
+        error: what torch said, which may name the number of bytes. wanted: for where it does not.
+    """
+    asked = re.search(r"allocate (\d+) bytes", str(error))
+    return (
+        f"{path.name} asks for {size_words(int(asked[1])) if asked else wanted} and is a file of "
+        f"{size_words(path.stat().st_size)}: no weights need that, so it is damaged or made to fill the memory; "
+        "save it again with torch.save(model.state_dict(), ...)."
+    )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        read_header(path)
+        return load_file(path, device="cpu")
+    except HeaderError as error:
+        raise WeightsError(str(error)) from error
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _not_whole(path, "safetensors", error) from error
+
+
+def _read_npz(path: Path, max_bytes: int) -> dict[str, Tensor]:
+    members = _check_zip(path, "npz", max_bytes)
+    names = [name.removesuffix(".npy") for name in members]
+    if any(name in _PREDICTIONS for name in names) and not any("." in name for name in names):
+        raise WeightsError(
+            f"{path.name} holds {', '.join(map(plain_name, names[:6]))}: these are predictions, not weights; import them on "
+            "the page Bring your own, or with `bickd import-predictions`."
+        )
+    try:
+        arrays = load_npz(path)
+    except ReadError as error:
+        raise WeightsError(f"{path.name} is refused: {error}") from error
+    text = next((name for name, values in arrays.items() if values.dtype.kind == "U"), None)
+    if text is not None:
+        raise WeightsError(
+            f"{path.name} is refused: {plain_name(text)} is an array of text, and weights are numbers."
+        )
+    return {name: _tensor(values) for name, values in arrays.items()}
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values.astype(np.float64) if values.dtype == np.longdouble else values)
+
+
+def check_archive(file: Path | BinaryIO) -> None:
+    """Refuse a zip file in which a member's bytes do not fit its checksum: torch does not look.
+
+    Raises:
+        zipfile.BadZipFile: which member it is; and whatever else zip's reader says of a damaged file.
+    """
+    with zipfile.ZipFile(file) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"the checksum of {plain_name(damaged)} does not fit its bytes")
+
+
+def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
+    """The members of a zip file, once their declared sizes are within bounds: a small file can unpack to a huge one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except DAMAGE as error:
+        raise _not_whole(path, kind, error) from error
+    total = sum(member.file_size for member in members)
+    if total > (limit := unpacked_limit(path, max_bytes)):
+        raise WeightsError(
+            f"{path.name} has {size_words(path.stat().st_size)} and would unpack to {size_words(total)}; at most "
+            f"{size_words(limit)} are read from a file of its size."
+        )
+    return [member.filename for member in members]
+
+
+def _check_torch_zip(path: Path, max_bytes: int) -> None:
+    """Sizes and checksums of a torch file's members, before torch reads them."""
+    members = _check_zip(path, "torch", max_bytes)
+    if any(name.endswith("constants.pkl") for name in members):
+        raise WeightsError(
+            f"{path.name} was refused: it is a TorchScript program, which is code, and only weights are "
+            "accepted; save them with torch.save(model.state_dict(), ...)."
+        )
+    try:
+        check_archive(path)
+    except DAMAGE as error:
+        raise _not_whole(path, "torch", error) from error
+
+
+def _read_torch(path: Path, max_bytes: int) -> Any:
+    with path.open("rb") as file:
+        if file.read(4) == _ZIP:
+            _check_torch_zip(path, max_bytes)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about its own formats
+            return load_inert(path)
+    except Exception as error:  # a damaged or hostile pickle may fail anywhere in the unpickler
+        message = str(error)
+        if out_of_memory(error):
+            raise WeightsError(too_much(path, error, "more memory than is left")) from error
+        if isinstance(error, RecursionError):
+            raise WeightsError(
+                f"{path.name} was refused: tables are nested in it hundreds deep, which no weights are."
+            ) from error
+        wanted = re.search(r"GLOBAL ([\w.]+)", message)
+        if wanted or any(words in message for words in _FOREIGN):
+            what = f"the Python object {plain_name(wanted[1])}" if wanted else "a function of its own"
+            raise WeightsError(
+                f"{path.name} was refused and nothing in it was run: it names {what}, which weights do not need and "
+                "which could run code; save plain tensors with torch.save(model.state_dict(), ...)."
+            ) from error
+        if "Only persistent_load of storage is allowed" in message:
+            raise WeightsError(
+                f"{path.name} was refused and nothing in it was run: it is a whole network with its source code, in the "
+                "format of torch before 1.6; save its weights with torch.save(model.state_dict(), ...)."
+            ) from error
+        if "Unsupported operand 149" in message:  # a frame, which pickle has from protocol 4 on
+            raise WeightsError(
+                f"{path.name} was refused and nothing in it was run: it is pickled in a way that torch's restricted "
+                "reader does not know, such as pickle protocol 4; save it with torch.save(model.state_dict(), ...)."
+            ) from error
+        raise _not_whole(path, "torch", error) from error
+
+
+def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
+    """All tables of names and tensors in what a file held, at most three levels down, the likeliest first."""
+    found: list[tuple[tuple[int, int], str, dict[str, Tensor]]] = []
+    waiting: list[tuple[int, str, Any]] = [(0, "", content)]
+    while waiting and len(found) < _MOST_TABLES:
+        depth, where, inner = waiting.pop(0)
+        if isinstance(inner, Inert):
+            if (whole := module_tensors(inner)) is not None:
+                found.append((_table_rank(where, whole=True), where, whole))
+            continue
+        if not isinstance(inner, Mapping):
+            continue
+        tensors = {
+            key: value for key, value in inner.items() if isinstance(key, str) and isinstance(value, Tensor)
+        }
+        if tensors:
+            found.append((_table_rank(where, whole=len(tensors) == len(inner)), where, tensors))
+        if depth < 3:
+            below = [(key, value) for key, value in inner.items() if isinstance(key, str)][:1000]
+            waiting += [(depth + 1, f"{where}/{key}".lstrip("/"), value) for key, value in below]
+    if found:
+        found.sort(key=lambda one: one[0])
+        return {where: tensors for _, where, tensors in found}
+    if isinstance(content, Mapping):
+        keys = ", ".join(_key_words(key) for key in list(content)[:5])
+        came = f"a table with {keys}" if content else "an empty table"
+    else:
+        came = "an object" if isinstance(content, Inert) else f"a {type(content).__name__}"
+    raise WeightsError(
+        f"{name} holds no weights that can be found: a table of names and tensors was expected, alone or under a "
+        f"key such as {', '.join(_KEYS[:4])}, but {came} came."
+    )
+
+
+def _key_words(key: Any) -> str:
+    """A key for a sentence; one that is nested is not written out, which may take for ever."""
+    return f"'{plain_name(key)[:40]}'" if isinstance(key, str | int | float) else f"a {type(key).__name__}"
+
+
+def _table_rank(where: str, *, whole: bool) -> tuple[int, int]:
+    """Lower is likelier: a file that is the table, the keys that trainers use, others, those of a teacher."""
+    last = where.rpartition("/")[2]
+    if not where:
+        return (0, 0) if whole else (2, 0)
+    if last in _KEYS:
+        return 1, _KEYS.index(last)
+    return (4 if any(word in where for word in ("teacher", "ema", "optim")) else 3), where.count("/")
+
+
+def _counters(state: Mapping[str, Tensor], under: str) -> dict[str, Tensor]:
+    """Batch norm's counters of the tensors that lie under a prefix."""
+    return {key.removeprefix(under): value for key, value in state.items() if key.startswith(under)}
+
+
+def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_bytes: int) -> None:
+    """Plain tensors, and no more of them than the file can hold: a view can repeat one number without end."""
+    total = 0
+    for state in tables.values():
+        for key, value in state.items():
+            plain = type(value) in (Tensor, nn.Parameter) and not value.is_nested
+            if (
+                not plain
+                or value.layout != torch.strided
+                or value.is_quantized
+                or value.is_complex()
+                or value.is_meta
+            ):
+                raise WeightsError(
+                    f"{path.name} is refused: {plain_name(key)} must be a plain dense tensor of real numbers."
+                )
+            total += value.numel() * value.element_size()
+    size = path.stat().st_size
+    if total > max(SMALL_BYTES, MAX_RATIO * size):
+        raise WeightsError(too_much(path, None, size_words(total)))
+    if total > max_bytes:
+        raise WeightsError(
+            f"{path.name} would unpack to {size_words(total)}, but at most {size_words(max_bytes)} are accepted."
+        )
+
+
+def check_values(state: Mapping[str, Tensor], name: str) -> None:
+    """Refuse tensors that cannot be weights: other types than decimal numbers throughout, or not finite ones.
+
+    Raises:
+        WeightsError: with the tensor's name.
+    """
+    arrays = {key: value for key, value in state.items() if value.ndim}
+    if arrays and not any(value.is_floating_point() for value in arrays.values()):
+        key, value = next(iter(arrays.items()))
+        raise WeightsError(
+            f"{name} holds no weights: {plain_name(key)} and all its other tensors are of {_type(value)}, and weights are "
+            "decimal numbers, such as float32."
+        )
+    _check_finite(state, name)
+
+
+def _type(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _check_finite(state: Mapping[str, Tensor], name: str) -> None:
+    for key, value in state.items():
+        if value.is_floating_point():
+            try:
+                bad = sum(
+                    int((~torch.isfinite(part.float())).sum()) for part in value.reshape(-1).split(2**22)
+                )
+            except RuntimeError as error:  # torch converts not every type that it has
+                raise WeightsError(
+                    f"{name} cannot be used: {plain_name(key)} is of {_type(value)}, which this torch does not convert; "
+                    "save it as float32 or float16."
+                ) from error
+            if bad:
+                raise WeightsError(
+                    f"{name} cannot be used: {bad:,} of {value.numel():,} numbers in {plain_name(key)} are not finite, "
+                    "so its training broke down or the file is damaged."
+                )
+
+
+def load_into(
+    model: nn.Module, state_dict: Mapping[str, Tensor], *, name: str, dataset: str | None = None
+) -> None:
+    """Copy weights into a model, converted to its types; all of them, or none.
+
+    Args:
+        model: any module; its last `nn.Linear` is taken for the head, its first tensor with four sides for the stem.
+        state_dict: names to tensors, as from `read_weights`. Batch norm's counters may be missing.
+        name: the architecture's name, for messages.
+        dataset: the data set's name, for messages.
+
+    Raises:
+        WeightsError: as `describe_mismatch` says, when decimal numbers are expected and others come, or when a
+            number is not finite in the model's type.
+    """
+    reason = describe_mismatch(model, state_dict, name=name, dataset=dataset)
+    if reason is not None:
+        raise WeightsError(reason)
+    own = model.state_dict()
+    for key, value in own.items():
+        if key in state_dict and value.is_floating_point() and not state_dict[key].is_floating_point():
+            raise WeightsError(
+                f"The set of weights for {name} cannot be used: {key} is of {_type(state_dict[key])}, and decimal "
+                "numbers, such as float32, were expected."
+            )
+        if key in state_dict and state_dict[key].shape == value.shape:  # a counter may be missing or odd
+            own[key] = state_dict[key].to(value.dtype)
+    _check_finite(own, f"The set of weights for {name}")
+    model.load_state_dict(own)
+
+
+def describe_mismatch(
+    model: nn.Module, state_dict: Mapping[str, Tensor], *, name: str, dataset: str | None = None
+) -> str | None:
+    """One sentence on why weights do not fit a model, as `models.mismatch` has it; None when they fit."""
+    shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
+    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    return mismatch.describe_mismatch(own, shapes, name=name, head=head_of(model), dataset=dataset)
+
+
+def head_of(model: nn.Module) -> str:
+    """Name of a network's last linear layer, as its state dict has it; "" for a network without one."""
+    while isinstance(model, Wrapped | Renormalised):
+        if isinstance(model, Wrapped):
+            return model.head
+        model = model.net
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return linear[-1] if linear else ""

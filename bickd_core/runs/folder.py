@@ -1,0 +1,460 @@
+"""One run folder: its paths, and the only code that reads and changes its files.
+
+The writers in `bickd_core.training` put weights and resume state at the paths that are named here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from pydantic import ValidationError
+
+from bickd_core import atomic
+from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json, write_text
+from bickd_core.config import one_sentence
+from bickd_core.data.registry import held_out_table
+from bickd_core.disk import explain_os_error
+from bickd_core.reading import DOCUMENT_BYTES, ReadError, opened, parse_json, parse_yaml, read_bytes, reason
+from bickd_core.runs.info import RunError, RunInfo, Split, check_name
+from bickd_core.runs.migrations import migrate
+from bickd_core.runs.predictions import Predictions, PredictionsError, file_name, read_arrays
+from bickd_core.runs.records import METRICS_BYTES, check_record, check_trajectory
+from bickd_core.runs.sample_file import SampleFile
+from bickd_core.runs.stages import Stages
+from bickd_core.runs.status import Status
+
+
+class NameTaken(RunError):
+    """There is a run of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a run named '{name}' is already there; choose another name.")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths, reading and atomic writing of one run folder."""
+
+    path: Path
+    key: str = ""
+    read_only: bool = False
+
+    # -- making ------------------------------------------------------------------------------------
+    @classmethod
+    def create(cls, root: Path, info: RunInfo) -> RunFolder:
+        """Make `root/info.name`, complete at once or not at all.
+
+        Raises:
+            NameTaken: there is a run of this name.
+            RunError: it is no plain name, or the disk refuses.
+        """
+        check_name(info.name)
+        target = Path(root) / info.name
+        making = Path(root) / f".making-{uuid.uuid4().hex}"
+        try:
+            making.mkdir(parents=True)
+            cls(making).write_info(info)
+            (making / "control").mkdir()
+            if target.exists():
+                raise NameTaken(info.name)
+            making.rename(target)
+        except OSError as error:
+            if target.exists():  # made by another process between the check and the rename
+                raise NameTaken(info.name) from error
+            raise RunError(f"cannot make the run folder {target}: {explain_os_error(error)}") from error
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return cls(target, key=info.name)
+
+    # -- paths -------------------------------------------------------------------------------------
+    @property
+    def weights_path(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def best_path(self) -> Path:
+        return self.path / "best" / "model.safetensors"
+
+    @property
+    def resume_path(self) -> Path:
+        return self.path / "resume" / "state.pt"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.path / ".worker.lock"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "log.txt"
+
+    def predictions_path(self, split: Split) -> Path:
+        return self.path / f"predictions-{split}.npz"
+
+    def samples_path(self, split: Split) -> Path:
+        return self.path / f"samples-{split}.npz"
+
+    # -- links -------------------------------------------------------------------------------------
+    def links(self) -> list[str]:
+        """Files and folders of the run that are links, by their names in it. None of them is followed."""
+        found = []
+        for folder, folders, names in os.walk(self.path):
+            for name in (*folders, *names):
+                path = Path(folder) / name
+                if path.is_symlink():
+                    found.append(path.relative_to(self.path).as_posix())
+        return sorted(found)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a plain file of this name in the run, at the end of no link."""
+        path = self.path / name
+        parts = [self.path.joinpath(*Path(name).parts[: n + 1]) for n in range(len(Path(name).parts))]
+        return path.is_file() and not any(part.is_symlink() for part in parts)
+
+    def refuse_links(self) -> None:
+        """Raise RunError where a worker would write or read through a link: it may lead anywhere."""
+        if links := self.links():
+            raise RunError(
+                f"run '{self.key or self.path.name}' has a link in its folder ({links[0]}), and links in a run folder are "
+                "not followed; put the file itself there, or remove the link."
+            )
+
+    def last_log_lines(self, most: int) -> list[str]:
+        """The end of log.txt; nothing where it is a link or not there."""
+        try:
+            with opened(self.log_path) as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 20_000))
+                return file.read().decode("utf-8", errors="replace").splitlines()[-most:]
+        except (FileNotFoundError, ReadError):
+            return []
+
+    # -- run.yaml ----------------------------------------------------------------------------------
+    def info(self) -> RunInfo:
+        """run.yaml, brought to the current format.
+
+        Raises:
+            RunError: there is none, or it cannot be read; the message says what is wrong with it.
+        """
+        try:
+            content = read_bytes(self.path / "run.yaml", DOCUMENT_BYTES)
+            if content and not content.endswith(b"\n"):  # the first half may be valid YAML too
+                raise ReadError("expected a line break at the end, got none; was the file cut short?")
+            return RunInfo.model_validate(migrate(parse_yaml(content)))
+        except FileNotFoundError as error:
+            raise RunError(f"{self.path} is no run folder: it has no run.yaml.") from error
+        except ValidationError as error:
+            raise RunError(f"{self.path.name}/run.yaml cannot be read: {one_sentence(error)}") from error
+        except ValueError as error:
+            said = str(error).strip().splitlines()[0].rstrip(".")
+            raise RunError(f"{self.path.name}/run.yaml cannot be read: {said}.") from error
+
+    def write_info(self, info: RunInfo) -> None:
+        text = yaml.safe_dump(info.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        write_text(self.path / "run.yaml", text)
+
+    # -- status and requests -----------------------------------------------------------------------
+    def status(self) -> Status:
+        """What the worker last wrote. A folder without status.json is queued, or finished if it has weights or predictions.
+
+        Raises:
+            RunError: the folder is gone, or status.json holds something else.
+        """
+        try:
+            with opened(self.path / "status.json") as file:
+                written = os.fstat(file.fileno()).st_mtime
+                stored = Status.from_dict(parse_json(file.read(DOCUMENT_BYTES)))
+            return replace(stored, written=written)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            said = reason(error) if isinstance(error, OSError) else str(error).rstrip(".")
+            raise RunError(f"{self.path.name}/status.json cannot be read: {said}.") from error
+        try:
+            born = (self.path / "run.yaml").stat().st_mtime
+        except OSError as error:
+            raise RunError(f"{self.path} is no run folder: it has no run.yaml.") from error
+        done = self.weights_path.exists() or self.has_predictions("test")
+        return Status("finished") if done else Status("queued", heartbeat=born)
+
+    def write_status(self, status: Status) -> None:
+        write_json(self.path / "status.json", status.to_dict())
+
+    def request_stop(self) -> None:
+        (self.path / "control").mkdir(exist_ok=True)
+        (self.path / "control" / "stop").touch()
+
+    def stop_requested(self) -> bool:
+        return (self.path / "control" / "stop").exists()
+
+    def clear_requests(self) -> None:
+        (self.path / "control" / "stop").unlink(missing_ok=True)
+
+    @property
+    def resumable(self) -> bool:
+        """A worker would have something to do: a stopped, failed or lost run that was trained here."""
+        status = self.status()
+        lost = status.stale() or status.state in ("stopped", "failed")
+        return lost and not self.read_only and self.info().config is not None
+
+    def check_resumable(self) -> None:
+        """Raise RunError, with the reason, where a worker would have nothing to do."""
+        if not self.resumable:
+            raise RunError(f"run '{self.key}' is {self.status().state} and cannot be resumed.")
+
+    # -- metrics -----------------------------------------------------------------------------------
+    def append_metrics(self, record: dict[str, Any]) -> None:
+        """Add one line; it is on the disk when this returns.
+
+        Raises:
+            ValueError: for NaN and infinities, which JSON has no words for.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        path = self.path / "metrics.jsonl"
+        atomic.boundary("before append", path)
+        with open(path, "ab") as file:
+            if file.tell() and not self._ends_with_newline():
+                file.write(b"\n")  # a torn line of a killed writer stays alone on its line
+            file.write(line)
+            file.flush()
+            atomic.boundary("appended", path)
+            os.fsync(file.fileno())
+
+    def _ends_with_newline(self) -> bool:
+        with open(self.path / "metrics.jsonl", "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One record an epoch, in order. A line written again after a resume replaces the older.
+
+        Lines that are torn or hold something else are left out; `metrics_problem` says so.
+        """
+        return self._read_metrics()[0]
+
+    def metrics_problem(self) -> str:
+        """Which lines of metrics.jsonl `metrics` leaves out, in a sentence; "" where it reads all."""
+        return self._read_metrics()[1]
+
+    def _read_metrics(self) -> tuple[list[dict[str, Any]], str]:
+        records: dict[int, dict[str, Any]] = {}
+        name = f"{self.path.name}/metrics.jsonl"
+        try:
+            lines = read_bytes(self.path / "metrics.jsonl", METRICS_BYTES).splitlines()
+        except FileNotFoundError:
+            return [], ""
+        except ReadError as error:
+            return [], f"{name}: {error}"
+        left_out = []
+        for number, line in enumerate(lines, 1):
+            try:
+                record = check_record(parse_json(line))
+                records[int(record["epoch"])] = record
+            except ReadError:
+                left_out.append(number)
+        problem = ""
+        if left_out:
+            problem = (
+                f"{name}: expected a record of one epoch in each line, but {len(left_out)} of {len(lines)} lines hold "
+                f"something else and are left out, the first of them line {left_out[0]}."
+            )
+        return [records[epoch] for epoch in sorted(records)], problem
+
+    # -- arrays ------------------------------------------------------------------------------------
+    def predictions(self, split: Split = "test") -> Predictions:
+        """Raises RunError where there are none yet, PredictionsError where the file cannot be read."""
+        try:
+            return Predictions.load(self.predictions_path(split))
+        except FileNotFoundError as error:
+            raise RunError(
+                f"run '{self.key or self.path.name}' has no predictions on {split} yet."
+            ) from error
+
+    def has_predictions(self, split: Split = "test") -> bool:
+        return self.predictions_path(split).exists()
+
+    def samples(self, split: Split = "test") -> SampleFile:
+        """Texts and image paths of samples; empty for a run that has none.
+
+        Raises:
+            PredictionsError: the file cannot be read; the message names it.
+        """
+        try:
+            return SampleFile.load(self.samples_path(split))
+        except FileNotFoundError:
+            return SampleFile()
+
+    @property
+    def trajectory_path(self) -> Path:
+        return self.path / "trajectory.npz"
+
+    def trajectory(self) -> dict[str, np.ndarray] | None:
+        """Arrays logits [E, P, C], ids [P], labels [P], epochs [E] on the probe set, or None.
+
+        Raises:
+            PredictionsError: the file cannot be read; the message names it.
+        """
+        path = self.trajectory_path
+        try:
+            return check_trajectory(read_arrays(path, ("logits", "ids", "epochs")))
+        except FileNotFoundError:
+            return None
+        except ReadError as error:
+            raise PredictionsError(f"{file_name(path)}: {error}") from error
+
+    def write_trajectory(self, arrays: dict[str, np.ndarray], *, smallest: bool = False) -> None:
+        """smallest: spend seconds on a sixth fewer bytes (LZMA in the zip, which numpy reads as well)."""
+        method = zipfile.ZIP_LZMA if smallest else zipfile.ZIP_DEFLATED
+        with (
+            atomic_write(self.trajectory_path) as temporary,
+            zipfile.ZipFile(temporary, "w", method) as file,
+        ):
+            for name, array in arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+
+    @property
+    def stages_path(self) -> Path:
+        return self.path / "stages.npz"
+
+    def stages(self) -> Stages | None:
+        """Pooled features after each stage on the probe set; None for a run that has not got them (yet).
+
+        Raises:
+            PredictionsError: the file cannot be read; the message names it.
+        """
+        try:
+            return Stages.load(self.stages_path)
+        except FileNotFoundError:
+            return None
+
+    def write_stages(self, stages: Stages) -> None:
+        stages.save(self.stages_path)
+
+    @property
+    def held_out_path(self) -> Path:
+        return self.path / "held-out.csv"
+
+    def write_held_out(self, rows: Sequence[tuple[int, str]]) -> None:
+        """Note which images were put aside as test: of an imported network nobody knows whether it saw them."""
+        write_text(self.held_out_path, held_out_table(rows))
+
+    def layout_path(self, key: str) -> Path:
+        return self.path / f"layout-{key}.npz"
+
+    # -- changing ----------------------------------------------------------------------------------
+    def rename(self, name: str) -> RunFolder:
+        """Give the run another name; students that name it as their teacher follow.
+
+        Raises:
+            RunError: a worker holds the run, or the name is taken or not a plain one.
+        """
+        check_name(name)
+        target = self.path.with_name(name)
+        with self._unworked("renamed"):
+            if target.exists():
+                raise NameTaken(name)
+            try:
+                self.path.rename(target)
+            except OSError as error:
+                raise RunError(
+                    f"run '{self.key}' cannot be renamed to '{name}': {explain_os_error(error)}"
+                ) from error
+            renamed = RunFolder(target, key=name)
+            renamed.write_info(renamed.info().model_copy(update={"name": name}))
+        for file in sorted(target.parent.glob("*/run.yaml")):
+            if not file.parent.name.startswith("."):
+                RunFolder(file.parent)._follow_teacher(self.path.name, name)
+        return renamed
+
+    def _follow_teacher(self, old: str, new: str) -> None:
+        """Let a student whose teacher was renamed find it under its new name."""
+        try:
+            info = self.info()
+        except RunError:
+            return  # not readable by this program, so not changed by it either
+        if info.teacher is None or info.teacher.key != old:
+            return
+        changes: dict[str, Any] = {"teacher": info.teacher.model_copy(update={"key": new})}
+        if info.config is not None and info.config.teacher == old:
+            changes["config"] = info.config.model_copy(update={"teacher": new})
+        self.write_info(info.model_copy(update=changes))
+
+    def delete(self) -> None:
+        """Remove the folder: first out of sight in one step, then from the disk.
+
+        Raises:
+            RunError: a worker holds the run, or the disk refuses.
+        """
+        hidden = self.path.with_name(f".deleted-{uuid.uuid4().hex}")
+        with self._unworked("deleted"):
+            try:
+                self.path.rename(hidden)
+            except OSError as error:
+                raise RunError(f"run '{self.key}' cannot be deleted: {explain_os_error(error)}") from error
+        shutil.rmtree(hidden, ignore_errors=True)  # what is left is out of sight, and swept later
+
+    @contextlib.contextmanager
+    def _unworked(self, what: str) -> Iterator[None]:
+        """Hold the worker's lock, so that no worker is at the run and none begins while it changes.
+
+        Raises:
+            RunError: the run is on the shelf, or a worker holds it.
+        """
+        from filelock import FileLock, Timeout  # 20 ms that listing runs does not need
+
+        if self.read_only:
+            raise RunError(f"run '{self.key}' is on the shelf of bundled runs and cannot be {what}.")
+        try:
+            status = self.status()
+        except RunError:
+            status = Status("failed")  # a folder whose status cannot be read can still be deleted
+        if status.active and not status.stale():
+            raise RunError(f"run '{self.key}' is {status.state} and cannot be {what}; stop it first.")
+        if not self.path.is_dir():  # the lock would make the folder anew
+            raise RunError(f"run '{self.key}' cannot be {what}: it is not there any more.")
+        lock = FileLock(self.lock_path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"run '{self.key}' is held by a worker that has not spoken for a while, and cannot be {what}; "
+                "end that process first."
+            ) from None
+        except OSError as error:
+            raise RunError(f"run '{self.key}' cannot be {what}: {explain_os_error(error)}") from error
+        try:
+            if os.name == "nt":  # Windows moves no folder with an open file
+                lock.release()
+            yield
+        finally:
+            lock.release()
+
+    def size_bytes(self) -> int:
+        """Bytes of all files in the folder; what disappears meanwhile does not count."""
+        total = 0
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += (Path(folder) / name).stat().st_size
+        return total
+
+    def sweep_temporary(self) -> None:
+        """Remove temporary files that a killed worker left; for the holder of the worker lock only.
+
+        Maps may be made by another process at this moment: what it writes is left alone for ten minutes.
+        """
+        for file in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                if not file.name.startswith(".layout-") or time.time() - file.stat().st_mtime > 600:
+                    file.unlink()

@@ -1,0 +1,192 @@
+"""run.yaml: what a run is and where it came from; and what its name may be."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bickd_core.config import MOST_PIXELS, TrainConfig
+from bickd_core.data.class_order import ClassOrder
+from bickd_core.data.normalisation import Choice
+from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.resizing import Resizing
+from bickd_core.runs.migrations import FORMAT
+
+Split = Literal["validation", "test"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+Short = Annotated[str, Field(max_length=300)]
+Long = Annotated[str, Field(max_length=5000)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
+MOST_CLASSES = 100_000
+"""ImageNet-21k, the largest set of classes in use, has 21,841."""
+
+
+class RunError(ValueError):
+    """A run folder that cannot be read or changed as asked; the message says why and what to do."""
+
+
+class TeacherRef(BaseModel):
+    """Which teacher a student had: its key in the library and the sha256 of its weights file.
+
+    weights_sha256: "" for a teacher of which there are predictions alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    key: Long
+    weights_sha256: Short = ""
+
+
+class Source(BaseModel):
+    """Where the weights came from.
+
+    kind: "predictions" for a run without weights, whose predictions were made elsewhere; "program" for one without
+    weights, whose predictions were made here by an ONNX or torch.export file.
+    part: which of several networks in the file was taken, by key and prefix; "" where the file holds just one.
+    tried: of imported weights, the share of right answers on `tried_on` validation images under each usual
+    normalisation. notes: what a reader of its figures must know. hints: what would have given more right answers on
+    them, if the network has few; see `hints.py`.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    kind: Literal["trained", "imported", "predictions", "program"] = "trained"
+    file: Long | None = None
+    sha256: Short | None = None
+    part: Long = ""
+    tried: dict[Choice, Annotated[float, Field(ge=0, le=1)]] = {}
+    tried_on: int = Field(0, ge=0)
+    notes: tuple[Long, ...] = Field((), max_length=10)
+    hints: tuple[Long, ...] = Field((), max_length=10)
+
+    @property
+    def predictions_only(self) -> bool:
+        """Whether the run has no weights and never will."""
+        return self.kind in ("predictions", "program")
+
+
+class Cost(BaseModel):
+    """What a model costs: parameters, multiply-accumulates of one image, and latencies measured on a CPU.
+
+    latency_ms: milliseconds for one image. latency_batch_ms: for a batch of 64; older runs have none. latency_busy:
+    whether other work on the machine lengthened them; None in older runs, which did not look.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    parameters: Count
+    macs: Count
+    latency_ms: Milliseconds | None = None
+    latency_batch_ms: Milliseconds | None = None
+    latency_busy: bool | None = None
+    latency_cpu: Short = ""
+
+
+class RunInfo(BaseModel):
+    """run.yaml: what a run is and where it came from.
+
+    arch, image_size, in_channels: not known ("" and None) for a run of predictions alone.
+    dataset: for a run of predictions alone a label, "" if it has none.
+    data_content: `Dataset.content` when the run began; None for sets that come along and for older runs.
+    class_order: how the classes are sorted where their names are whole numbers; older runs have None, which means
+        "text", as does data where it makes no difference.
+    preprocessing: of its inputs; None in older runs, and in others until their data are read, for the data's own
+        statistics. Older runs have the name, mean and deviation alone, as `normalisation`.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    format: int = FORMAT
+    name: Short
+    title: str = Field(
+        "", max_length=300, description="what to call it in charts; derived from the objective if empty"
+    )
+    role: Literal["teacher", "student"]
+    arch: Short = ""
+    dataset: Long = ""
+    image_size: int | None = Field(None, gt=0, le=MOST_PIXELS)
+    in_channels: int | None = Field(None, gt=0, le=10_000)
+    num_classes: int = Field(gt=0, le=MOST_CLASSES)
+    data_content: Short | None = None
+    class_order: ClassOrder | None = None
+    preprocessing: Preprocessing | None = None
+    config: TrainConfig | None = None
+    teacher: TeacherRef | None = None
+    extends: Long | None = None
+    source: Source = Source()
+    cost: Cost | None = None
+    versions: dict[Short, Short] = {}
+    created: Short = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, fields: Any) -> Any:
+        """Read what older runs call `normalisation`."""
+        if isinstance(fields, dict) and "normalisation" in fields and "preprocessing" not in fields:
+            fields = dict(fields)
+            fields["preprocessing"] = fields.pop("normalisation")
+        return fields
+
+    @model_validator(mode="after")
+    def _has_a_network(self) -> RunInfo:
+        """Refuse a file that was cut short: only a run of predictions alone leaves these fields out."""
+        if self.source.kind != "predictions":
+            needed = ["dataset", "image_size", "in_channels"]
+            if self.source.kind != "program":
+                needed = ["arch", *needed]
+            missing = [name for name in needed if getattr(self, name) in ("", None)]
+            if missing:
+                raise ValueError(f"expected {', '.join(needed)}, got none for {missing[0]}.")
+        return self
+
+    @property
+    def objective(self) -> str:
+        """The kind of its objective: "ce", "kd", ...; "imported" where it is not known."""
+        return "imported" if self.config is None else self.config.objective.kind
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of its inputs.
+
+        Raises:
+            RunError: the run holds predictions alone.
+        """
+        if self.in_channels is None or self.image_size is None:
+            raise RunError(
+                f"'{self.name}' must be a run with a network, and holds predictions alone; "
+                "import its weights for this."
+            )
+        return self.in_channels, self.image_size, self.image_size
+
+    @property
+    def network_shape(self) -> tuple[int, int, int]:
+        """`image_shape` as the network itself gets it, which may scale its images first."""
+        channels, side, _ = self.image_shape
+        own = None if self.preprocessing is None else self.preprocessing.input_size
+        return channels, own or side, own or side
+
+    @property
+    def resizing(self) -> Resizing:
+        """How its images became square."""
+        if self.preprocessing is not None:
+            return self.preprocessing.resizing
+        return Resizing() if self.config is None else self.config.resizing
+
+    @property
+    def prepared(self) -> tuple[int | None, Resizing]:
+        """What its images were made with: pixels a side, and how they became square."""
+        return self.image_size, self.resizing
+
+    @property
+    def seed(self) -> int | None:
+        return None if self.config is None else self.config.seeds.weights
+
+
+def check_name(name: str) -> None:
+    """A run's name is also its folder and stands in links: letters, digits, `.`, `_`, `-`, at most 80."""
+    if not NAME.fullmatch(name):
+        raise RunError(
+            f"a run's name may hold letters, digits, '.', '_' and '-', at most 80 and not first a sign; got '{name}'."
+        )

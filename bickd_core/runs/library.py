@@ -1,0 +1,146 @@
+"""Run folders: the one artefact. The trainer writes them, `pretrained/` is a shelf of them, the app reads them.
+
+The folder itself is in `run_folder`, run.yaml in `run_info`; here is the library that finds them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bickd_core.naming import near
+from bickd_core.places import bundle_folder, folder_from_environment
+from bickd_core.runs.folder import NameTaken, RunFolder
+from bickd_core.runs.info import NAME, Cost, RunError, RunInfo, Source, Split, TeacherRef, check_name
+
+__all__ = [
+    "Cost",
+    "Library",
+    "NameTaken",
+    "RunError",
+    "RunFolder",
+    "RunInfo",
+    "Source",
+    "Split",
+    "TeacherRef",
+    "check_name",
+]
+
+
+Made = TypeVar("Made")
+TRIES = 1000
+
+
+def with_a_free_name(make: Callable[[], Made]) -> Made:
+    """What `make` gives; it is called again where another process took the name that it had found free.
+
+    Raises:
+        NameTaken: that happened a thousand times.
+    """
+    for _ in range(TRIES):
+        try:
+            return make()
+        except NameTaken:
+            continue
+    return make()
+
+
+@dataclass(frozen=True)
+class Library:
+    """The runs a person can see: the shelf (`pretrained/`, read-only) and their own (`runs/`).
+
+    A key names a run in links: `caltech95/kd-s0` on the shelf, a plain name among one's own.
+    """
+
+    shelf: Path
+    own: Path
+
+    @classmethod
+    def default(cls, base: Path | None = None) -> Library:
+        """The bundled runs, and `runs/` in `base` (the current folder if None).
+
+        BICKD_SHELF and BICKD_RUNS, where they are not empty, name other folders.
+        """
+        base = Path.cwd() if base is None else base
+        return cls(
+            shelf=folder_from_environment("BICKD_SHELF") or bundle_folder() / "pretrained",
+            own=folder_from_environment("BICKD_RUNS") or base / "runs",
+        )
+
+    def runs(self) -> list[RunFolder]:
+        """Every run folder, the shelf first, each part by key."""
+        return list(self._scan(self.shelf, "*/*/run.yaml", True)) + list(
+            self._scan(self.own, "*/run.yaml", False)
+        )
+
+    def _scan(self, root: Path, pattern: str, read_only: bool) -> Iterator[RunFolder]:
+        for file in sorted(root.glob(pattern)):
+            key = file.parent.relative_to(root).as_posix()
+            if not any(part.startswith(".") for part in Path(key).parts):
+                yield RunFolder(file.parent, key=key, read_only=read_only)
+
+    def find(self, key: str) -> RunFolder:
+        """The run with this key; keys come out of links, so nothing outside the two folders is ever looked at.
+
+        Raises:
+            RunError: there is none; the message names the nearest key.
+        """
+        parts = key.split("/")
+        if len(parts) <= 2 and all(NAME.fullmatch(part) for part in parts):
+            root, read_only = (self.shelf, True) if len(parts) == 2 else (self.own, False)
+            if (root / key / "run.yaml").exists():
+                return RunFolder(root / key, key=key, read_only=read_only)
+        raise RunError(f"there is no run '{key:.100}'; {_known(key, self.runs())}")
+
+    def locate(self, key_or_folder: str) -> RunFolder:
+        """The run with this key, or the run folder at this path; for what a person typed, never for links.
+
+        Raises:
+            RunError: there is none; the message names the nearest key.
+        """
+        try:
+            return self.find(key_or_folder)
+        except RunError:
+            folder = Path(key_or_folder).expanduser()
+            if not key_or_folder or len(key_or_folder) > 4000 or not (folder / "run.yaml").exists():
+                raise
+        path = folder.resolve()
+        for run in self.runs():
+            if run.path.resolve() == path:
+                return run
+        return RunFolder(path, key=str(path))
+
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or `wanted-2`, `wanted-3`, ... where that is taken; a long one is cut to fit its number."""
+        name, n = wanted, 1
+        while (self.own / name).exists():
+            n += 1
+            name = f"{wanted[: 79 - len(str(n))]}-{n}"
+        return name
+
+    def sweep_unfinished(self, older_than: float = 3600.0) -> None:
+        """Remove what a killed `create`, `delete` or import left out of sight more than an hour ago."""
+        for path in [
+            path for what in ("making", "deleted", "importing") for path in self.own.glob(f".{what}-*")
+        ]:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > older_than:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _known(key: str, runs: list[RunFolder]) -> str:
+    """The runs most like `key`; where none is like it, some that are there. One's own before bundled ones."""
+    own = [run.key for run in runs if not run.read_only]
+    bundled = [run.key for run in runs if run.read_only]
+    alike = near(key, own + bundled, cutoff=0.6)
+    if alike:
+        *others, last = [f"'{name}'" for name in sorted(alike, key=own.__contains__, reverse=True)]
+        return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+    known = near(key, own, n=len(own) or 1, cutoff=0.0) + bundled
+    more = f" and {len(known) - 6} more" if len(known) > 6 else ""
+    return f"known are {', '.join(known[:6]) or 'none yet'}{more}."

@@ -1,0 +1,374 @@
+"""What a model said about a set of samples, and the alignment of several models by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bickd_core.atomic import atomic_write
+from bickd_core.npz import load_npz
+from bickd_core.reading import ReadError
+from bickd_core.runs import prediction_arrays as arrays_of
+from bickd_core.runs.prediction_arrays import PredictionsError, logits_from_probabilities
+
+LARGE_BYTES = 2**25
+HALF_MAX = float(np.finfo(np.float16).max)
+
+
+class NotFiniteError(PredictionsError):
+    """Logits with NaN or infinity."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The logits of one model on N samples of C classes.
+
+    Args:
+        logits: float32 [N, C], before softmax.
+        class_names: the C names, in the order of the columns.
+        ids: int64 or str [N], unique; the same id means the same sample in every model.
+        labels: int64 [N] in [0, C), or None where the truth is not known.
+        features: float32 [N, D], pooled penultimate features, or None.
+
+    Raises:
+        PredictionsError: a shape, an id or a label does not fit; the message names it.
+    """
+
+    logits: np.ndarray
+    class_names: tuple[str, ...]
+    ids: np.ndarray
+    labels: np.ndarray | None = None
+    features: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 2:
+            raise PredictionsError(f"`logits` must be [N, C], got shape {self.logits.shape}.")
+        n, c = self.logits.shape
+        if not c:
+            raise PredictionsError("`logits` must have a column for each class, got none.")
+        if len(self.class_names) != c:
+            raise PredictionsError(
+                f"`class_names` must name the {c} columns of the logits, got {len(self.class_names)} names."
+            )
+        if len(set(self.class_names)) != c:
+            twice = next(name for name in self.class_names if self.class_names.count(name) > 1)
+            raise PredictionsError(
+                f"`class_names` must be unique, got '{twice}' twice; give each class its own."
+            )
+        if self.ids.dtype.kind not in "iuU":
+            raise PredictionsError(
+                f"`ids` must be integers or text, got {self.ids.dtype}; store them as int64 or str."
+            )
+        if self.ids.shape != (n,):
+            raise PredictionsError(f"`ids` must be [{n}], one a sample, got shape {self.ids.shape}.")
+        if len(np.unique(self.ids)) != n:
+            raise PredictionsError("`ids` must be unique, got the same id twice; give each sample its own.")
+        if not np.isfinite(self.logits).all():
+            bad = int((~np.isfinite(self.logits)).any(axis=1).argmax())
+            raise NotFiniteError(f"`logits` must be finite, got NaN or infinity in row {bad}.")
+        if self.labels is not None:
+            if self.labels.dtype.kind not in "iu":
+                raise PredictionsError(f"`labels` must be class indices (integers), got {self.labels.dtype}.")
+            if self.labels.shape != (n,):
+                raise PredictionsError(f"`labels` must be [{n}], one a sample, got {self.labels.shape}.")
+            if n and (self.labels.min() < 0 or self.labels.max() >= c):
+                raise PredictionsError(
+                    f"`labels` must lie in 0..{c - 1}, got {self.labels.min()}..{self.labels.max()}."
+                )
+        if self.features is not None and (self.features.ndim != 2 or len(self.features) != n):
+            raise PredictionsError(f"`features` must be [{n}, D], got shape {self.features.shape}.")
+        if self.features is not None and not np.isfinite(self.features).all():
+            raise PredictionsError("`features` must be finite, got NaN or infinity.")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        probabilities: Any = None,
+        logits: Any = None,
+        labels: Any = None,
+        class_names: Any = None,
+        ids: Any = None,
+        features: Any = None,
+    ) -> Predictions:
+        """Make predictions from lists, NumPy arrays, torch tensors or pandas objects.
+
+        Args:
+            probabilities: [N, C], rows that sum to 1, as `predict_proba` returns them. Pass these or
+                `logits`. See `logits_from_probabilities` on zeros.
+            logits: [N, C], scores before the softmax.
+            labels: [N] true classes: names of `class_names`, or positions of columns where the names
+                are text. None if the truth is not known.
+            class_names: [C] in the order of the columns, such as scikit-learn's `classes_`. The default
+                is the columns of a data frame, else "0" to "C-1".
+            ids: [N] whole numbers or text; the same id is the same sample in every model. The default
+                is the index of a data frame, else 0 to N - 1.
+            features: [N, D], the input of the last layer.
+
+        Raises:
+            PredictionsError: one sentence on what was expected and what came.
+
+        >>> made = Predictions.from_arrays(probabilities=[[0.9, 0.1], [0.2, 0.8]], labels=["no", "yes"],
+        ...                                class_names=["no", "yes"])
+        >>> made.predicted.tolist(), made.ids.tolist()
+        ([0, 1], [0, 1])
+        """
+        if (probabilities is None) == (logits is None):
+            came = "neither" if logits is None else "both"
+            raise PredictionsError(f"pass either `probabilities` or `logits`, got {came}.")
+        source = logits if probabilities is None else probabilities
+        for name, values in (("labels", labels), ("features", features)):
+            arrays_of.check_same_index(source, values, name)
+        if probabilities is None:
+            scores = arrays_of.check_logits(logits)
+        else:
+            scores = logits_from_probabilities(arrays_of.plain_array(probabilities, "probabilities"))
+        classes = arrays_of.class_values(class_names, getattr(source, "columns", None), scores.shape[1])
+        index = source.index if hasattr(source, "columns") else None
+        return cls(
+            logits=scores,
+            class_names=tuple(map(str, classes)),
+            ids=arrays_of.sample_ids(ids, index, len(scores)),
+            labels=None if labels is None else arrays_of.label_positions(labels, classes, len(scores)),
+            features=None if features is None else arrays_of.check_scores(features, "features"),
+        )
+
+    @classmethod
+    def from_hf_dataset(
+        cls,
+        dataset: Any,
+        *,
+        probabilities: str | None = None,
+        logits: str | None = None,
+        label: str | None = "label",
+        id: str | None = None,
+    ) -> Predictions:
+        """Make predictions from columns of a Hugging Face `datasets.Dataset`.
+
+        Args:
+            dataset: with a row for each sample.
+            probabilities, logits: name of the column that holds a list for each sample; pass one.
+            label: name of the column of true classes, or None. The names of the classes are those of
+                its `ClassLabel`, if it is one.
+            id: name of the column of ids; samples are numbered by default.
+        """
+        arrays = dataset.with_format("numpy")
+
+        def column(name: str | None) -> Any:
+            return None if name is None else arrays[name][:]
+
+        return cls.from_arrays(
+            probabilities=column(probabilities),
+            logits=column(logits),
+            labels=column(label),
+            class_names=getattr(dataset.features[label], "names", None) if label else None,
+            ids=column(id),
+        )
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    @property
+    def num_classes(self) -> int:
+        return self.logits.shape[1]
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Top-1 class of each sample, int64 [N]."""
+        return self.logits.argmax(axis=1)
+
+    def probabilities(self, temperature: float | np.ndarray = 1.0) -> np.ndarray:
+        """softmax(logits / T) in float64, [N, C]; rows sum to 1. T is one number, or [N], one a sample."""
+        if not np.all(np.asarray(temperature) > 0):
+            raise ValueError(f"`temperature` must be greater than 0, got {np.min(temperature)}.")
+        at = temperature if np.ndim(temperature) == 0 else np.reshape(temperature, (len(self.logits), 1))
+        scaled = self.logits.astype(np.float64) / at
+        scaled -= scaled.max(axis=1, keepdims=True)
+        np.exp(scaled, out=scaled)
+        return scaled / scaled.sum(axis=1, keepdims=True)
+
+    def take(self, positions: np.ndarray) -> Predictions:
+        """The samples at these row positions, in this order."""
+        return replace(
+            self,
+            logits=self.logits[positions],
+            ids=self.ids[positions],
+            labels=None if self.labels is None else self.labels[positions],
+            features=None if self.features is None else self.features[positions],
+        )
+
+    def with_class_order(self, names: Sequence[str]) -> Predictions:
+        """The same predictions with columns (and labels) in the order of `names`."""
+        if tuple(names) == self.class_names:
+            return self
+        position = {name: i for i, name in enumerate(self.class_names)}
+        columns = np.array([position[name] for name in names])
+        inverse = np.empty_like(columns)
+        inverse[columns] = np.arange(len(columns))
+        labels = None if self.labels is None else inverse[self.labels]
+        return replace(self, logits=self.logits[:, columns], class_names=tuple(names), labels=labels)
+
+    def save(self, path: Path | str, *, half: bool = False) -> None:
+        """Write an npz; `half` stores logits and features as float16 (for the shelf).
+
+        Above `LARGE_BYTES` it is not compressed: that would take 12 s for 50,000 x 1,000 logits and save 8 %.
+        """
+        arrays = {
+            "logits": to_half(self.logits) if half else self.logits.astype(np.float32),
+            "class_names": np.array(self.class_names, dtype=np.str_),
+            "ids": self.ids,
+        }
+        if self.labels is not None:
+            arrays["labels"] = self.labels
+        if self.features is not None:
+            arrays["features"] = to_half(self.features) if half else self.features.astype(np.float32)
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+            write = np.savez if sum(a.nbytes for a in arrays.values()) > LARGE_BYTES else np.savez_compressed
+            write(file, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path | str) -> Predictions:
+        """Read what `save` wrote; nothing is ever unpickled.
+
+        Raises:
+            PredictionsError: another kind of file, a damaged one, or arrays that do not fit together.
+        """
+        arrays = read_arrays(path, ("logits", "class_names", "ids"))
+        for name in ("logits", "features"):
+            if name in arrays and arrays[name].dtype.kind not in "fiu":
+                raise PredictionsError(
+                    f"{file_name(path)}: `{name}` must be real numbers, got {arrays[name].dtype}."
+                )
+        features, labels = arrays.get("features"), arrays.get("labels")
+        if labels is not None and labels.dtype.kind in "iu":
+            labels = labels.astype(np.int64)
+        try:
+            return cls(
+                logits=_single(arrays["logits"]),
+                class_names=tuple(str(name) for name in arrays["class_names"].ravel().tolist()),
+                ids=arrays["ids"],
+                labels=labels,
+                features=None if features is None else _single(features),
+            )
+        except PredictionsError as error:
+            raise PredictionsError(f"{file_name(path)}: {error}") from error
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    """float32; what lies beyond its range becomes infinite, which is refused."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float32)
+
+
+def to_half(values: np.ndarray) -> np.ndarray:
+    """float16, with what lies beyond its range (65,504) cut to it: infinities could not be read again."""
+    return np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
+
+
+def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """All arrays of an npz without pickles, or a PredictionsError that names the file and says what is wrong.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PredictionsError: another kind of file, a damaged one, or an array of `required` is missing.
+    """
+    try:
+        arrays = load_npz(path)
+    except ReadError as error:
+        raise PredictionsError(f"{file_name(path)}: {error}") from error
+    missing = [name for name in required if name not in arrays]
+    if missing:
+        raise PredictionsError(
+            f"{file_name(path)}: expected the arrays {', '.join(required)}; missing {missing[0]}."
+        )
+    return arrays
+
+
+def file_name(path: Path | str) -> str:
+    """What messages call a file of a run: RUN/FILE."""
+    return "/".join(Path(path).parts[-2:])
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Predictions of several models on the samples that all of them have, in one order.
+
+    Attributes:
+        predictions: one a model, rows and columns aligned.
+        n_each: how many samples each model had.
+    """
+
+    predictions: tuple[Predictions, ...]
+    n_each: tuple[int, ...]
+
+    @property
+    def n_shared(self) -> int:
+        return len(self.predictions[0])
+
+    @property
+    def complete(self) -> bool:
+        """True when no model lost a sample by the alignment."""
+        return all(n == self.n_shared for n in self.n_each)
+
+
+def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> Aligned:
+    """Bring several models onto the same samples and the same class order (those of the first).
+
+    Args:
+        models: at least one.
+        names: what to call each in an error; "model 1", "model 2", ... by default.
+
+    Raises:
+        PredictionsError: other classes, no shared sample, ids of another type, or labels that contradict.
+    """
+    if not models:
+        raise PredictionsError("`models` must hold at least one model, got none.")
+    called = list(names) if names is not None else [f"model {i + 1}" for i in range(len(models))]
+    first = models[0]
+    ordered = [first]
+    shared = first.ids
+    for name, model in zip(called[1:], models[1:], strict=True):
+        if set(model.class_names) != set(first.class_names):
+            extra = sorted(set(model.class_names) ^ set(first.class_names))
+            raise PredictionsError(
+                f"{name} has {model.num_classes} classes and {called[0]} has {first.num_classes}, and "
+                f"they differ ({_some(extra)}); compare models of the same classes."
+            )
+        if (model.ids.dtype.kind in "US") != (first.ids.dtype.kind in "US"):
+            raise PredictionsError(
+                f"{name} and {called[0]} use ids of different types ({model.ids.dtype} and {first.ids.dtype}); "
+                "use the same ids for the same samples."
+            )
+        ordered.append(model.with_class_order(first.class_names))
+        shared = shared[np.isin(shared, model.ids)]
+    if not len(shared):
+        raise PredictionsError(
+            f"{' and '.join(called)} have no sample in common; compare predictions on the same split."
+        )
+    aligned = tuple(model.take(_positions(model.ids, shared)) for model in ordered)
+    reference, whose = None, ""
+    for name, model in zip(called, aligned, strict=True):
+        if model.labels is not None and reference is None:
+            reference, whose = model.labels, name
+        elif model.labels is not None and (model.labels != reference).any():
+            n = int((model.labels != reference).sum())
+            raise PredictionsError(
+                f"{name} gives {n} of {len(shared)} shared samples another true label than {whose}; "
+                "the ids do not name the same samples."
+            )
+    if reference is not None:
+        aligned = tuple(replace(model, labels=reference) for model in aligned)
+    return Aligned(predictions=aligned, n_each=tuple(len(model) for model in models))
+
+
+def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    order = np.argsort(ids, kind="stable")
+    return order[np.searchsorted(ids[order], wanted)]
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

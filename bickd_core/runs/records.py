@@ -1,0 +1,64 @@
+"""What a run writes epoch by epoch, checked when it is read: a line of metrics.jsonl, the arrays of trajectory.npz."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bickd_core.reading import ReadError
+
+METRICS_BYTES = 2**24
+"""A run of 2,000 epochs writes 1 MB."""
+MOST_EPOCHS = 10**6
+LARGEST = 1e12
+"""No figure of an epoch is larger."""
+
+
+def check_record(record: object) -> dict[str, float]:
+    """A line of metrics.jsonl: figures by name, and the epoch that they belong to, counted from 0.
+
+    >>> check_record({"epoch": 0, "loss": 0.5})
+    {'epoch': 0, 'loss': 0.5}
+
+    Raises:
+        ReadError: it is something else.
+    """
+    if not isinstance(record, dict) or not _whole(record.get("epoch"), MOST_EPOCHS):
+        raise ReadError("expected a mapping with an `epoch` from 0 on.")
+    for name, value in record.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
+            raise ReadError(f"`{name:.40}` must be a number, got {str(value)[:40]!r}.")
+    if not record.get("images_per_second", 1.0) > 1e-6:
+        raise ReadError("`images_per_second` must be above 0.")
+    return record
+
+
+def _whole(value: object, below: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < below
+
+
+def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of trajectory.npz: logits [E, P, C], epochs [E], ids [P] and, where known, labels [P].
+
+    Raises:
+        ReadError: a shape, a type or a label does not fit.
+    """
+    logits, epochs, ids, labels = arrays["logits"], arrays["epochs"], arrays["ids"], arrays.get("labels")
+    if logits.ndim != 3 or logits.dtype.kind != "f" or 0 in logits.shape:
+        raise ReadError(
+            f"`logits` must be real numbers [epochs, samples, classes], got shape {logits.shape}."
+        )
+    E, P, C = logits.shape
+    if not np.isfinite(logits).all():
+        raise ReadError("`logits` must be finite, got NaN or infinity.")
+    if epochs.shape != (E,) or epochs.dtype.kind not in "iu" or (np.diff(epochs.astype(np.int64)) <= 0).any():
+        raise ReadError(f"`epochs` must be {E} ascending whole numbers, got shape {epochs.shape}.")
+    if epochs[0] < 0 or epochs[-1] >= MOST_EPOCHS:
+        raise ReadError(f"`epochs` must be from 0 on, got {epochs[0]} to {epochs[-1]}.")
+    if ids.shape != (P,) or ids.dtype.kind not in "iuU" or len(np.unique(ids)) != P:
+        raise ReadError(f"`ids` must be {P} different whole numbers or texts, got shape {ids.shape}.")
+    if labels is not None:
+        if labels.shape != (P,) or labels.dtype.kind not in "iu":
+            raise ReadError(f"`labels` must be {P} class numbers, got shape {labels.shape}.")
+        if labels.min() < 0 or labels.max() >= C:
+            raise ReadError(f"`labels` must be in 0..{C - 1}, got {labels.min()}..{labels.max()}.")
+    return arrays

@@ -1,0 +1,210 @@
+"""How a run is doing: what its worker wrote, and what a reader may conclude from it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import psutil
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from bickd_core.config import one_sentence
+
+State = Literal["queued", "running", "finished", "failed", "stopped"]
+
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Figure = Annotated[float, Field(ge=0, le=1e12)]
+Time = Annotated[float, Field(ge=-1e12, le=1e12)]
+Words = Annotated[str, Field(max_length=100_000)]
+_STORED = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+HEARTBEAT_SECONDS = 5.0
+"""How often a worker renews its heartbeat."""
+STALE_SECONDS = 25.0
+"""A heartbeat older than this is a lost worker; together with one page refresh this stays under 30 s."""
+CLOCK_SECONDS = 60.0
+"""The clocks of hosts that share a disk may differ by this much. Further off, a heartbeat says nothing."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        epoch, epochs: finished epochs, and how many there will be.
+        step, steps: finished steps of the current epoch, and how many it has.
+        images_per_second: training speed over the last epoch or part of one.
+        seconds_left: expected time to the end, None before the first steps.
+    """
+
+    __pydantic_config__ = _STORED
+
+    epoch: Count = 0
+    epochs: Count = 0
+    step: Count = 0
+    steps: Count = 0
+    images_per_second: Figure | None = None
+    seconds_left: Figure | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Finished share of the run in [0, 1]."""
+        if not self.epochs:
+            return 0.0
+        return min(1.0, (self.epoch + self.step / max(self.steps, 1)) / self.epochs)
+
+
+@cache
+def _boot() -> str:
+    """Names this start of the machine and this space of process ids; "" where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _state_and_ticks(pid: int) -> tuple[str, int]:
+    """State letter of a process, and clock ticks from the boot to its start: no clock moves these.
+
+    Raises:
+        OSError: there is no such process, or the system has no /proc.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return fields[0].decode("ascii"), int(fields[19])
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The process behind a run.
+
+    A process id is used again, so the process is known by when it started. On Linux that is counted in clock ticks
+    since the boot, which no step of the clock moves.
+
+    Attributes:
+        host: its name.
+        pid: process id.
+        started: seconds since 1970. It tells processes apart on systems without /proc, and in older files.
+        ticks: clock ticks from the boot to its start; None where the system does not tell.
+        boot: which boot, and which space of process ids; "" where the system does not tell.
+    """
+
+    __pydantic_config__ = _STORED
+
+    host: Words
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
+    started: Time
+    ticks: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    boot: Words = ""
+
+    @classmethod
+    def this(cls) -> Worker:
+        pid, boot = os.getpid(), _boot()
+        ticks = _state_and_ticks(pid)[1] if boot else None
+        return cls(socket.gethostname(), pid, psutil.Process().create_time(), ticks, boot)
+
+    def lost(self) -> bool | None:
+        """True or False where this is known for certain; None for another host, another boot or an unclear start."""
+        if self.host != socket.gethostname() or self.boot != (_boot() if self.boot else ""):
+            return None
+        if self.ticks is not None:
+            try:
+                state, ticks = _state_and_ticks(self.pid)
+            except OSError:
+                return True
+            return ticks != self.ticks or state in "ZX"
+        try:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+            # Where the start is counted from the boot time, a step of the clock moves it: then nothing is certain.
+            return False if abs(process.create_time() - self.started) <= 2.0 else None
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.AccessDenied:
+            return None
+
+    def gone(self) -> bool:
+        """`lost` for jobs without a heartbeat: on this host, a process that is not known to be there is gone."""
+        lost = self.lost()
+        return self.host == socket.gethostname() if lost is None else lost
+
+
+@dataclass(frozen=True)
+class Status:
+    """status.json: written by the worker alone."""
+
+    __pydantic_config__ = _STORED
+
+    state: State
+    progress: Progress = field(default_factory=Progress)
+    worker: Worker | None = None
+    heartbeat: Time = 0.0
+    message: Words = ""
+    """What it is doing, in some words: "evaluating on test"."""
+    error: Words = ""
+    """Why it failed, in one sentence."""
+    device: Words = ""
+    """Device, precision and threads with the reason for each."""
+    seconds: Figure = 0.0
+    """Time spent so far, over all its workers."""
+    cpu_seconds: Figure = 0.0
+    """Processor time spent so far, over all threads and workers; a run of a race is charged its part."""
+    written: float | None = field(default=None, compare=False)
+    """When the file was written, by the clock of its disk. The reader sets it; it is not stored."""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("queued", "running")
+
+    def stale(self, now: float | None = None) -> bool:
+        """True when it says that it works but its process is gone; derived, never written.
+
+        The process decides where it is known to be there or gone. Otherwise a fresh heartbeat means that it works.
+        """
+        if not self.active:
+            return False
+        lost = None if self.worker is None else self.worker.lost()
+        return not self._fresh(now) if lost is None else lost
+
+    def silent(self, now: float | None = None) -> bool:
+        """True when its process is there and has not spoken for a while: a machine that slept, or a disk that hangs."""
+        there = self.active and self.worker is not None and self.worker.lost() is False
+        return there and not self._fresh(now)
+
+    def _fresh(self, now: float | None) -> bool:
+        """Whether the heartbeat, or the file by the clock of its disk, is of the last seconds."""
+        now = time.time() if now is None else now
+        elsewhere = self.worker is not None and self.worker.host != socket.gethostname()
+        allowed = STALE_SECONDS + (CLOCK_SECONDS if elsewhere else 0.0)
+        if -CLOCK_SECONDS <= now - self.heartbeat <= allowed:
+            return True
+        return self.written is not None and -CLOCK_SECONDS <= now - self.written <= STALE_SECONDS
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "written"}
+
+    @classmethod
+    def from_dict(cls, stored: object) -> Status:
+        """What `to_dict` gave.
+
+        Raises:
+            ValueError: not a mapping, an unknown state, or fields that do not fit.
+        """
+        if not isinstance(stored, dict) or stored.get("state") not in get_args(State):
+            raise ValueError(f"expected a `state` of {', '.join(get_args(State))}, got {str(stored)[:80]}")
+        try:
+            return _schema().validate_python(stored)
+        except ValidationError as error:
+            raise ValueError(f"its fields do not fit: {one_sentence(error)}") from error
+
+
+@cache
+def _schema() -> TypeAdapter[Status]:
+    """Made when the first status is read: 30 ms."""
+    return TypeAdapter(Status)

@@ -1,0 +1,117 @@
+"""Follow a training elsewhere: in TensorBoard, trackio, Weights & Biases, or a program of your own.
+
+BICKD_LOGGERS names the loggers of a training, separated by spaces. A logger is a function that gets the run when its training starts
+or goes on, and returns `on_epoch(record)`, which gets the line that metrics.jsonl gets after each epoch. An installed package adds
+its own in the entry-point group `bickd.loggers`.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from bickd_core.exporting.tensorboard import scalars
+from bickd_core.naming import not_known
+from bickd_core.runs.library import RunFolder
+
+GROUP = "bickd.loggers"
+VARIABLE = "BICKD_LOGGERS"
+OnEpoch = Callable[[Mapping[str, Any]], None]
+Logger = Callable[[RunFolder], OnEpoch]
+
+
+def tensorboard(run: RunFolder) -> OnEpoch:
+    """Write an event file into `tensorboard/` in the run folder."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(run.path / "tensorboard"))
+
+    def on_epoch(record: Mapping[str, Any]) -> None:
+        for name, value in scalars(record).items():
+            writer.add_scalar(name, value, record["epoch"] + 1)
+        writer.flush()
+
+    return on_epoch
+
+
+def _tracker(module: Any, run: RunFolder, **options: Any) -> OnEpoch:
+    """Log through the functions that trackio and Weights & Biases share."""
+    info = run.info()
+    config = {} if info.config is None else info.config.model_dump(mode="json")
+    tracked = module.init(
+        project=os.environ.get("BICKD_PROJECT", "bickd"), name=info.name, config=config, **options
+    )
+
+    def on_epoch(record: Mapping[str, Any]) -> None:
+        tracked.log(scalars(record), step=record["epoch"] + 1)
+
+    return on_epoch
+
+
+def trackio(run: RunFolder) -> OnEpoch:
+    """Log to trackio, in the project that BICKD_PROJECT names ("bickd")."""
+    import trackio as module
+
+    return _tracker(module, run)
+
+
+def wandb(run: RunFolder) -> OnEpoch:
+    """Log to Weights & Biases, in the project that BICKD_PROJECT names ("bickd")."""
+    import wandb as module
+
+    return _tracker(module, run, reinit="create_new")  # the runs of a race share a process
+
+
+BUILT_IN: dict[str, Logger] = {"tensorboard": tensorboard, "trackio": trackio, "wandb": wandb}
+
+
+def _reported(name: str, on_epoch: OnEpoch) -> OnEpoch:
+    """Return the function, ended by its first failure: the run's log has the reason, and the training goes on."""
+    failed = False
+
+    def call(record: Mapping[str, Any]) -> None:
+        nonlocal failed
+        if failed:
+            return
+        try:
+            on_epoch(record)
+        except Exception:
+            failed = True
+            traceback.print_exc()
+            print(f"logger {name} failed, as shown above, and gets no more epochs of this run.", flush=True)
+
+    return call
+
+
+def start_loggers(run: RunFolder) -> list[OnEpoch]:
+    """Start the loggers that BICKD_LOGGERS names.
+
+    Args:
+        run: the run whose training starts or goes on.
+
+    Returns:
+        One function a logger, to be called with the record of each epoch.
+
+    Raises:
+        ValueError: a name is unknown, or its library is not installed.
+    """
+    names = os.environ.get(VARIABLE, "").split()
+    if not names:
+        return []
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    known = {**BUILT_IN, **installed}
+    started = []
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{VARIABLE}: logger {not_known(name, known)}")
+        try:
+            logger: Logger = installed[name].load() if name in installed else BUILT_IN[name]
+            started.append(_reported(name, logger(run)))
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                f"{VARIABLE} names the logger {name}, whose library is not installed: run pip install {error.name}."
+            ) from error
+    return started

@@ -1,0 +1,58 @@
+"""What can be taken away: a chart with its name, its sentence and the numbers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from bickd_viz.export.paper import Palette, paper
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A chart that is drawn only when somebody asks for it.
+
+    Attributes:
+        name: stem of its files: small letters, digits and hyphens.
+        title, sentence: what it shows, and what is to be seen on it.
+        figure: draws it, in either theme.
+        table: gives the data behind it, see `bickd_viz.tables`.
+        x_title, y_title: what an axis shows, with its unit, where the figure itself does not say it.
+    """
+
+    name: str
+    title: str
+    figure: Callable[[], go.Figure]
+    table: Callable[[], pd.DataFrame]
+    sentence: str = ""
+    x_title: str = ""
+    y_title: str = ""
+
+    def paper(
+        self,
+        width_mm: float = 85.0,
+        height_mm: float | None = None,
+        font_pt: float = 8.0,
+        palette: Palette = "colour",
+    ) -> go.Figure:
+        """The chart for print; see `bickd_viz.export.paper.paper`."""
+        return paper(
+            self.figure(), width_mm, height_mm, font_pt, palette, x_title=self.x_title, y_title=self.y_title
+        )
+
+
+def file_name(words: str) -> str:
+    """Words as the stem of a file: small letters, digits and hyphens.
+
+    >>> file_name("BicKD − teacher (below 0)")
+    'bickd-teacher-below-0'
+    """
+    return (
+        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split()) or "chart"
+    )

@@ -1,0 +1,1 @@
+"""Reports: one file with charts and tables."""

@@ -1,0 +1,223 @@
+"""A page, or a whole comparison, as one HTML file: readable without a network, in light and dark, and on paper.
+
+plotly.js is inlined once (4.7 MB); images and data are inlined too, and the page's own rule forbids every load.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from bickd_viz.export import files
+from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.export.recolour import recoloured
+from bickd_viz.report.page import PAGE, SCRIPT, STYLE
+from bickd_viz.theme import DARK, LIGHT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_GL_ABOVE = 20_000  # points of one report; fewer are drawn as vectors, which print sharply
+_SMALL = 260  # px: charts below this height stand four a row
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Samples side by side: (data: address of an image or None, a line, a quieter line) each.
+
+    words: of each sample, shown where it has no image: its text, or its id.
+    """
+
+    title: str
+    pictures: Sequence[tuple[str | None, str, str]]
+    sentence: str = ""
+    words: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A table as it is read: cells are text, or shown as such."""
+
+    title: str
+    table: pd.DataFrame
+    sentence: str = ""
+
+
+Part = Exhibit | Strip | Figures
+
+
+@dataclass(frozen=True)
+class Section:
+    """Parts under one heading."""
+
+    title: str
+    parts: Sequence[Part]
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the file says.
+
+    Attributes:
+        title, note: the finding as a sentence, and under it intervals, samples and seeds.
+        compared: a row a model: run, architecture, seed and so on.
+        sections: the charts, images and tables.
+        link: address that shows the same view in the app; empty where there is none.
+        versions: what it was made with.
+        made: date and time, as text.
+        credit: of the images, which their licence may ask for; it stands at the foot.
+    """
+
+    title: str
+    sections: Sequence[Section]
+    note: str = ""
+    compared: pd.DataFrame | None = None
+    link: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    made: str = ""
+    credit: str = ""
+
+
+def html(report: Report) -> bytes:
+    """The report as the bytes of one HTML file."""
+    from plotly.offline import get_plotlyjs
+
+    charts: list[dict[str, Any]] = []
+    body = "".join(_section(section, charts) for section in report.sections)
+    _keep_few_contexts(charts)
+    filled = {
+        "title": escape(report.title),
+        "style": STYLE,
+        "head": _head(report),
+        "body": body,
+        "foot": _foot(report),
+        "plotly": get_plotlyjs(),
+        "charts": json.dumps(charts, separators=(",", ":")).replace("<", "\\u003c"),
+        "script": SCRIPT,
+    }
+    return re.sub(r"\[\[(\w+)\]\]", lambda mark: filled[mark[1]], PAGE).encode("utf-8")
+
+
+def chart_html(exhibit: Exhibit, *, link: str = "") -> bytes:
+    """One chart with its sentence and its data, as a file that needs nothing else."""
+    return html(Report(exhibit.title, [Section("", [exhibit])], link=link, versions=versions()))
+
+
+def versions(*more: str) -> dict[str, str]:
+    """Installed versions of what a figure depends on."""
+    found = {}
+    for name in ("bickd-explorer", "numpy", "scipy", "plotly", *more):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _head(report: Report) -> str:
+    note = f'<p class="note">{escape(report.note)}</p>' if report.note else ""
+    compared = "" if report.compared is None else f"<h2>What was compared</h2>{_table(report.compared)}"
+    named = [section.title for section in report.sections if section.title]
+    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in named)
+    contents = f"<nav>{links}</nav>" if len(named) > 1 else ""
+    return f"<h1>{escape(report.title)}</h1>{note}{contents}{compared}"
+
+
+def _foot(report: Report) -> str:
+    words = [escape(report.credit)] if report.credit else []
+    if report.link:
+        shown = escape(report.link)
+        address = f'<a href="{shown}">{shown}</a>' if "://" in report.link else f"<code>{shown}</code>"
+        words.append(f"The same view in the app: {address}")
+    made = f"Made {report.made}" if report.made else "Made"
+    words.append(
+        f"{escape(made)} with {escape(', '.join(f'{name} {v}' for name, v in report.versions.items()))}."
+    )
+    return "".join(f"<p>{line}</p>" for line in words)
+
+
+def _section(section: Section, charts: list[dict[str, Any]]) -> str:
+    title = f'<h2 id="{_anchor(section.title)}">{escape(section.title)}</h2>' if section.title else ""
+    sentence = f'<p class="note">{escape(section.sentence)}</p>' if section.sentence else ""
+    before = len(charts)
+    parts = "".join(_part(part, charts) for part in section.parts)
+    tall = max((chart["figure"]["layout"].get("height") or 0 for chart in charts[before:]), default=0)
+    kind = "parts small" if tall < _SMALL else "parts"
+    return f'<section>{title}{sentence}<div class="{kind}">{parts}</div></section>'
+
+
+def _part(part: Part, charts: list[dict[str, Any]]) -> str:
+    words = f"<h3>{escape(part.title)}</h3>" if part.title else ""
+    if part.sentence:
+        words += f"<p>{escape(part.sentence)}</p>"
+    if isinstance(part, Figures):
+        return f'<article class="wide">{words}{_table(part.table)}</article>'
+    if isinstance(part, Strip):
+        told = part.words or [""] * len(part.pictures)
+        tiles = "".join(map(_picture, part.pictures, told))
+        kind = "strip" if any(address for address, _, _ in part.pictures) else "strip told"
+        return f'<article class="wide">{words}<div class="{kind}">{tiles}</div></article>'
+    figure = recoloured(part.figure(), LIGHT)
+    light, dark = (json.loads(shown.to_json()) for shown in (figure, recoloured(figure, DARK)))
+    wide = ' class="wide"' if _panels(light) > 1 else ""
+    place = f"chart-{len(charts)}"
+    charts.append({"id": place, "figure": light, "dark": _changes(light, dark)})
+    address = "data:text/csv;base64," + base64.b64encode(files.csv(part.table())).decode()
+    data = f'<a class="data" download="{escape(part.name)}.csv" href="{address}">Data (CSV)</a>'
+    height = int(light["layout"].get("height") or 360)
+    return (
+        f'<article{wide}>{words}<div class="chart" id="{place}" style="height:{height}px" role="img" '
+        f'aria-label="{escape(part.title)}"></div>{data}</article>'
+    )
+
+
+def _panels(figure: dict[str, Any]) -> int:
+    return sum(name.startswith("xaxis") for name in figure["layout"])
+
+
+def _picture(picture: tuple[str | None, str, str], words: str) -> str:
+    address, line, quiet = picture
+    image = (
+        f'<img src="{escape(address)}" alt="{escape(line)}">'
+        if address
+        else f"<i>{escape(words or 'no image')}</i>"
+    )
+    return f"<figure>{image}<figcaption>{escape(line)}<br><span>{escape(quiet)}</span></figcaption></figure>"
+
+
+def _table(table: pd.DataFrame) -> str:
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in table.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _changes(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[list[Any]]:
+    """[path, value] for each leaf in which the dark figure differs: its colours, and no copy of the data."""
+    if isinstance(light, dict) and isinstance(dark, dict):
+        return [c for key in dark for c in _changes(light.get(key), dark[key], (*path, key))]
+    if isinstance(light, list) and isinstance(dark, list) and len(light) == len(dark):
+        pairs = enumerate(zip(light, dark, strict=True))
+        return [c for i, (a, b) in pairs for c in _changes(a, b, (*path, i))]
+    return [] if light == dark else [[list(path), dark]]
+
+
+def _keep_few_contexts(charts: list[dict[str, Any]]) -> None:
+    """Points as vectors while there are not too many: a browser gives a page some sixteen WebGL contexts."""
+    traces = [t for chart in charts for t in chart["figure"]["data"] if t.get("type") == "scattergl"]
+    if sum(len(trace.get("hovertext") or ()) for trace in traces) <= _GL_ABOVE:
+        for trace in traces:
+            trace["type"] = "scatter"
+
+
+def _anchor(title: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())

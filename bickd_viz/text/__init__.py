@@ -1,0 +1,1 @@
+"""Sentences and numbers of each feature, as text."""

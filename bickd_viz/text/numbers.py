@@ -1,0 +1,220 @@
+"""Numbers as text, and sentences filled from results. The wording follows the data, never the hope.
+
+An interval is any object with `estimate`, `low` and `high`. A difference is "seen" when its paired
+interval does not hold 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol, TypeGuard
+
+MINUS = "−"
+
+
+class Interval(Protocol):
+    """An estimate with the ends of its 95% interval."""
+
+    @property
+    def estimate(self) -> float: ...
+
+    @property
+    def low(self) -> float | None: ...
+
+    @property
+    def high(self) -> float | None: ...
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def _finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
+
+
+def _decimals(value: float) -> int:
+    size = abs(value)
+    if size >= 100:
+        return 0
+    if size >= 10:
+        return 1
+    if size >= 1:
+        return 2
+    if size >= 0.01 or size == 0:
+        return 3
+    return min(8, 2 - math.floor(math.log10(size)))
+
+
+def number(value: float | None) -> str:
+    """Three significant digits: 1,208; 12.3; 1.23; from 0.01 to 1 three decimals (0.090); 0.00312; 2.1e−06.
+
+    >>> number(0.0898), number(1208), number(-0.00312)
+    ('0.090', '1,208', '−0.00312')
+    """
+    if not _finite(value):
+        return "not available"
+    if 0 < abs(value) < 1e-4:
+        return _signed(f"{value:.1e}")
+    return _signed(f"{value:,.{_decimals(value)}f}")
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """A fraction as a percentage: 0.704 -> "70.4%"."""
+    return _signed(f"{100 * value:.{decimals}f}%") if _finite(value) else "not available"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and three decimals.
+
+    >>> signed(-0.0368), signed(0.5)
+    ('−0.037', '+0.500')
+    """
+    return _signed(f"{value:+.3f}")
+
+
+def points(value: float | None, decimals: int = 1) -> str:
+    """A difference of two fractions in percentage points, with its sign: 0.032 -> "+3.2 points"."""
+    if not _finite(value):
+        return "not available"
+    text = _signed(f"{100 * value:+.{decimals}f}")
+    return f"{text} points"
+
+
+def count(value: int) -> str:
+    """A whole number with thousands separators: 1208 -> "1,208"."""
+    return f"{int(value):,}"
+
+
+def counted(value: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: 1 -> "1 image", 1208 -> "1,208 images"."""
+    return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def together(*values: float | None) -> list[str]:
+    """Numbers with the same decimals, as many as their greatest needs, more where unequal ones look alike.
+
+    >>> together(0.0898, 0.1751), together(0.0901, 0.0904)
+    (['0.090', '0.175'], ['0.0901', '0.0904'])
+    """
+    known = [v for v in values if _finite(v)]
+    if not known:
+        return [number(v) for v in values]
+    decimals = _decimals(max(known, key=abs))
+    while decimals < 6 and len({f"{v:.{decimals}f}" for v in known}) < len(set(known)):
+        decimals += 1
+    return [_signed(f"{v:,.{decimals}f}") if _finite(v) else number(v) for v in values]
+
+
+def interval_text(interval: Interval, fmt: str = "number") -> str:
+    """The ends of an interval: "[0.080, 0.089]", or "[62.1%, 66.9%]" with fmt "percent"."""
+    if not (_finite(interval.low) and _finite(interval.high)):
+        return "[not available]"
+    if fmt == "percent":
+        return f"[{percent(interval.low)}, {percent(interval.high)}]"
+    low, high = together(interval.low, interval.high)
+    return f"[{low}, {high}]"
+
+
+def with_interval(difference: Interval) -> str:
+    """A difference with its ends, in the decimals that their distance earns: "0.004 [−0.003, 0.010]".
+
+    Two digits of the interval's width are shown, and more where an end would round to 0.
+    """
+    ends = [v for v in (difference.low, difference.high) if _finite(v)]
+    if len(ends) < 2 or ends[0] == ends[1]:
+        return f"{number(difference.estimate)} {interval_text(difference)}"
+    decimals = min(8, max(0, 1 - math.floor(math.log10(abs(ends[1] - ends[0])))))
+    while decimals < 8 and any(v and not round(v, decimals) for v in ends):
+        decimals += 1
+    found, low, high = (_signed(f"{v + 0.0:,.{decimals}f}") for v in (difference.estimate, *ends))
+    return f"{found} [{low}, {high}]"
+
+
+def with_deviation(mean: float, deviation: float | None, seeds: int, fmt: str = "number") -> str:
+    """Mean and standard deviation over seeds: "63.2% ± 0.4 (3 seeds)"; one seed has no deviation."""
+    if seeds < 2 or not _finite(deviation):
+        shown = percent(mean) if fmt == "percent" else number(mean)
+        return f"{shown} ({counted(seeds, 'seed')})"
+    if fmt == "percent":
+        return f"{percent(mean)} ± {100 * deviation:.1f} ({seeds} seeds)"
+    decimals = _decimals(mean)
+    return f"{number(mean)} ± {deviation:.{decimals}f} ({seeds} seeds)"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Names in a sentence.
+
+    >>> listed(["CE", "KD", "DIST"]), listed(["CE", "KD"], "or"), listed(["CE"])
+    ('CE, KD and DIST', 'CE or KD', 'CE')
+    """
+    return f" {word} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def duration(seconds: float | None) -> str:
+    """A rough length of time: "a few seconds", "about 40 s", "about 2 min", "about 1 h 20 min"."""
+    if not _finite(seconds) or seconds < 0:
+        return "unknown"
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 57.5:
+        return f"about {5 * round(seconds / 5)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {max(minutes, 1)} min"
+    if seconds < 36 * 3600:
+        hours, rest = divmod(10 * round(seconds / 600), 60)
+        return f"about {hours} h {rest} min" if rest and hours < 10 else f"about {hours + (rest >= 30)} h"
+    return f"about {round(seconds / 86400)} days"
+
+
+def has_limits(interval: Interval | None) -> bool:
+    """Whether there is an interval; a few images give an estimate alone, which tells no difference."""
+    return interval is not None and interval.low is not None and interval.high is not None
+
+
+def excludes_zero(difference: Interval | None) -> bool:
+    """Whether a paired interval lies wholly on one side of 0."""
+    if difference is None or difference.low is None or difference.high is None:
+        return False
+    return difference.low > 0 or difference.high < 0
+
+
+def comparison_sentence(
+    what: str, student: str, baseline: str, ours: float, theirs: float, difference: Interval | None
+) -> str:
+    """A figure that is a fraction (accuracy, agreement) of two models, compared on the same samples."""
+    figures = f"{percent(ours)} against {percent(theirs)}"
+    if difference is None or difference.low is None:
+        return f"{what}: {student} {percent(ours)}, {baseline} {percent(theirs)}."
+    low = points(difference.low).removesuffix(" points")
+    ends = f"{points(difference.estimate)}, {low} to {points(difference.high)}"
+    if not excludes_zero(difference):
+        return f"{what}: no difference seen between {student} and {baseline}, {figures} ({ends})."
+    where = "higher" if difference.estimate > 0 else "lower"
+    return f"{what}: {student} is {where} than {baseline}, {figures} ({ends})."
+
+
+def sentence_for_map(
+    *,
+    method: str,
+    shown: int,
+    total: int,
+    seed: int | None = None,
+    started_from_teacher: bool = False,
+    trustworthiness: float | None = None,
+    noun: str = "image",
+) -> str:
+    """How a map was made, how many of how many samples it shows, and what it cannot tell."""
+    parts = [f"{method} of square-rooted probabilities"]
+    if started_from_teacher:
+        parts.append("students started from the teacher's coordinates")
+    if seed is not None:
+        parts.append(f"seed {seed}")
+    text = ", ".join(parts) + f". {count(shown)} of {counted(total, noun)}."
+    if _finite(trustworthiness):
+        text += f" Trustworthiness {trustworthiness:.2f}."
+    if method.upper() == "PCA":
+        return text + " Two directions of many: points that lie together here may be far apart."
+    return text + " Distances between far groups mean little."

@@ -1,0 +1,183 @@
+"""What each rule of matching entropy leaves of the gap in overlap, on the bundled runs: a table of docs/method.md.
+
+`make findings` writes it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.atomic import write_text
+from bickd_core.geometry import (
+    Interval,
+    Matching,
+    Replicated,
+    ShardGrams,
+    entropies_at,
+    kept_geometry,
+    logit_grams,
+    match,
+    overlap_interval,
+    rematched,
+    replicated_overlap,
+    stratified_shards,
+    two_way_difference,
+)
+from bickd_core.runs.predictions import Predictions
+from bickd_viz.text import numbers
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "method.md"
+BEGIN, END = "<!-- rules of matching: `make findings` -->", "<!-- end of rules -->"
+T = 4.0
+RULES: dict[str, Matching] = {
+    "none: T = 4": "none",
+    "mean: the teacher's mean entropy": "mean",
+    "per image: the teacher's entropy for that image": "image",
+    "one: every image, in the teacher too, at the teacher's mean entropy": "image",
+}
+"""Name -> how temperatures are found; the last has one target for all images."""
+NONE, MEAN, IMAGE, ONE = RULES
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """Two methods under one rule, each figure the mean over a method's seeds.
+
+    Attributes:
+        teacher: its overlap.
+        overlap, over_seeds: of each method, and its standard deviation over the seeds.
+        gap: the first method's overlap less the second's, with its interval over seeds and images.
+        spread: standard deviation over the images of the entropy of each method, in nats; the teacher's under "".
+        distance: root mean square over pairs of classes of the cosine less the teacher's.
+        pattern: Pearson's correlation over pairs of classes of the cosine with the teacher's.
+    """
+
+    teacher: float
+    overlap: dict[str, float]
+    over_seeds: dict[str, float]
+    gap: Interval
+    spread: dict[str, float]
+    distance: dict[str, float]
+    pattern: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One model under a rule: its temperature (the median over images where each has its own), the sums of its Gram, and the
+    standard deviation over the images of its entropy, in nats.
+    """
+
+    T: float
+    grams: ShardGrams
+    spread: float
+
+
+def place(teacher: Predictions, models: Sequence[Predictions], rule: str) -> list[Placed]:
+    """Models on the teacher's samples, the teacher among them or not, under a key of RULES.
+
+    Raises:
+        ValueError: an image of a model cannot be matched.
+    """
+    shard = stratified_shards(len(teacher), teacher.labels)
+    targets = entropies_at(teacher.logits, T)
+    if rule == ONE:
+        targets = np.full(len(teacher), targets.mean())
+    found = []
+    for model in models:
+        at = match(model.logits, targets, T, RULES[rule])
+        if at.unreached:
+            raise ValueError(f"{at.unreached} images do not reach their entropy under the rule '{rule}'.")
+        grams = logit_grams([model.logits], [at.T], shard, dtype=np.float64).models[0]
+        if RULES[rule] == "mean":
+            grams = rematched(grams, model.logits, float(at.T), targets)
+        found.append(Placed(float(np.median(at.T)), grams, float(entropies_at(model.logits, at.T).std())))
+    return found
+
+
+def ruled(
+    teacher: Predictions, students: Mapping[str, Sequence[Predictions]], rule: str, pair: tuple[str, str]
+) -> Ruled:
+    """All figures under one rule.
+
+    Args:
+        students: method -> its runs on the teacher's samples, one a seed.
+        rule: a key of RULES.
+        pair: the methods whose gap is taken.
+
+    Raises:
+        ValueError: an image of a model cannot be matched.
+    """
+    own = place(teacher, [teacher], rule)[0]
+    found = {m: place(teacher, runs, rule) for m, runs in students.items()}
+    grams = {m: [one.grams for one in placed] for m, placed in found.items()}
+    overlaps = {m: [_overlap(one) for one in runs] for m, runs in grams.items()}
+    gap = two_way_difference(*([_replicated(one) for one in grams[m]] for m in pair)).interval
+    pairs = np.triu_indices(len(teacher.class_names), k=1)
+    reference = kept_geometry(own.grams).gram[pairs]
+    cells = {m: [kept_geometry(one).gram[pairs] for one in runs] for m, runs in grams.items()}
+    return Ruled(
+        teacher=_overlap(own.grams),
+        overlap={m: float(np.mean(runs)) for m, runs in overlaps.items()},
+        over_seeds={m: float(np.std(runs, ddof=1)) for m, runs in overlaps.items()},
+        gap=gap,
+        spread={m: _mean(one.spread for one in placed) for m, placed in {"": [own], **found}.items()},
+        distance={
+            m: _mean(float(np.sqrt(np.mean((one - reference) ** 2))) for one in runs)
+            for m, runs in cells.items()
+        },
+        pattern={
+            m: _mean(float(np.corrcoef(one, reference)[0, 1]) for one in runs) for m, runs in cells.items()
+        },
+    )
+
+
+def _replicated(grams: ShardGrams) -> Replicated:
+    found = replicated_overlap(grams)
+    assert found is not None, "the bundled models use every class"
+    return found
+
+
+def _overlap(grams: ShardGrams) -> float:
+    found = overlap_interval(grams)
+    assert found is not None, "the bundled models use every class"
+    return found.estimate
+
+
+def _mean(values) -> float:
+    return float(np.mean(list(values)))
+
+
+def table(teacher: Predictions, kd: Sequence[Predictions], bickd: Sequence[Predictions]) -> str:
+    """The rules as rows of Markdown: overlap, the gap and its interval, and how near the teacher's Gram is."""
+    lines = [
+        "| entropy matched | teacher | KD | BicKD | KD less BicKD | rms from the teacher: KD, BicKD | r with the teacher: KD, BicKD |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for rule in RULES:
+        of = ruled(teacher, {"kd": kd, "bickd": bickd}, rule, ("kd", "bickd"))
+        both = ("kd", "bickd")
+        lines.append(
+            f"| {rule} | {of.teacher:.3f} | {of.overlap['kd']:.3f} | {of.overlap['bickd']:.3f} | {numbers.with_interval(of.gap)} | "
+            f"{', '.join(f'{of.distance[m]:.3f}' for m in both)} | {', '.join(f'{of.pattern[m]:.3f}' for m in both)} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    from pretrained.findings import SEEDS, Models  # which takes `ruled` from here
+
+    test = Models.load("test")
+    kd, bickd = ([test.students[method, seed] for seed in SEEDS] for method in ("kd", "bickd"))
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{PAGE.name} must hold the lines '{BEGIN}' and '{END}', got none: put them back.")
+    write_text(PAGE, f"{before}{BEGIN}\n\n{table(test.teacher, kd, bickd)}\n\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

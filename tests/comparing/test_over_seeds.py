@@ -1,0 +1,198 @@
+"""Two recipes over their seeds: figures, intervals over seeds and images, Holm's correction, and who is a seed of whom."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bickd_core.comparing.seeds import (
+    Recipes,
+    Scored,
+    compare,
+    on_other_data,
+    recipe,
+    recipe_figures,
+    score,
+    siblings,
+    with_holm,
+)
+from bickd_core.geometry import holm, summarise, two_way_mean_difference
+from bickd_core.runs.library import Library
+from bickd_core.runs.predictions import Predictions
+from bickd_viz.text import seeds
+
+SHELF = Path(__file__).resolve().parents[2] / "pretrained"
+N, C = 400, 4
+IDS = np.random.default_rng(9).permutation(5 * N)[:N].astype(np.int64)
+LABELS = np.arange(N) % C
+
+
+def run(right: float, seed: int, keep: int = N) -> Predictions:
+    """Predictions of which about a share `right` is right, their samples in an order of their own."""
+    chance = np.random.default_rng(seed)
+    predicted = np.where(chance.random(N) < right, LABELS, (LABELS + 1 + chance.integers(0, C - 1, N)) % C)
+    order = chance.permutation(N)[:keep]
+    logits = 5 * np.eye(C)[predicted[order]] + chance.normal(0, 1, (keep, C))
+    return Predictions(
+        logits=logits.astype(np.float32), class_names=tuple("abcd"), ids=IDS[order], labels=LABELS[order]
+    )
+
+
+TEACHER = run(0.9, 99)
+
+
+def scored(*runs: Predictions) -> list[Scored]:
+    found = [score(TEACHER, one, 4.0) for one in runs]
+    assert all(found)
+    return found
+
+
+def test_a_run_is_scored_on_the_teachers_samples_as_its_summary_is():
+    own = run(0.8, 1)
+    rows = {id: i for i, id in enumerate(own.ids.tolist())}
+    order = np.array([rows[id] for id in TEACHER.ids.tolist()])
+    aligned = Predictions(own.logits[order], own.class_names, TEACHER.ids, TEACHER.labels)
+    (one,) = scored(own)
+    np.testing.assert_array_equal(one.shares["accuracy"], aligned.predicted == TEACHER.labels)
+    np.testing.assert_array_equal(one.shares["agreement"], aligned.predicted == TEACHER.predicted)
+    summary = summarise(TEACHER, aligned, T=4.0)
+    for field in ("overlap", "overlap_matched", "overlap_per_image"):
+        assert one.overlaps[field].interval().estimate == pytest.approx(
+            getattr(summary, field).estimate, abs=1e-5
+        )
+    figures = recipe_figures([one], TEACHER.labels)
+    assert figures["accuracy"].interval == summary.accuracy
+    assert figures["accuracy"].deviation is None
+    assert "agreement" not in score(TEACHER, TEACHER, 4.0).shares
+    assert score(TEACHER, run(0.8, 5, keep=N - 10), 4.0) is None
+
+
+def test_figures_of_a_recipe_are_means_and_deviations_over_its_runs():
+    runs = scored(*(run(0.8, seed) for seed in range(3)))
+    found = recipe_figures(runs, TEACHER.labels)
+    shares = [one.shares["accuracy"].mean() for one in runs]
+    assert (found["accuracy"].mean, found["accuracy"].deviation) == pytest.approx(
+        (np.mean(shares), np.std(shares, ddof=1))
+    )
+    overlaps = [one.overlaps["overlap_per_image"].interval().estimate for one in runs]
+    figure = found["overlap_per_image"]
+    assert (figure.mean, figure.deviation) == pytest.approx((np.mean(overlaps), np.std(overlaps, ddof=1)))
+    assert figure.interval.low < figure.mean < figure.interval.high
+
+
+def test_recipes_are_compared_over_seeds_and_images_and_the_teacher_is_one_network():
+    ours, theirs = scored(*(run(0.8, s) for s in range(3))), scored(*(run(0.6, s) for s in (10, 11)))
+    both = compare(ours, theirs, TEACHER.labels)
+    assert (both.seeds, both.networks) == ((3, 2), False)
+    rows = [np.array([one.shares["accuracy"] for one in side], float) for side in (ours, theirs)]
+    slow = two_way_mean_difference(*rows, TEACHER.labels)
+    found = both.figures["accuracy"]
+    assert (found.interval, found.p_value) == (slow.interval, slow.p_value)
+    assert (found.ours, found.theirs) == pytest.approx((rows[0].mean(), rows[1].mean()))
+    assert found.seen
+    teacher = compare(ours, scored(TEACHER), TEACHER.labels, against_network=True)
+    assert not teacher.networks
+    assert "agreement" not in teacher.figures
+    assert teacher.figures["accuracy"].seen
+
+
+def test_with_one_seed_the_first_runs_are_compared_as_two_networks():
+    ours, theirs = scored(run(0.8, 0)), scored(run(0.6, 10), run(0.95, 11))
+    both = compare(ours, theirs, TEACHER.labels)
+    assert both.networks
+    assert both.figures["accuracy"].theirs == pytest.approx(theirs[0].shares["accuracy"].mean())
+    assert both.figures["accuracy"].seen
+    text = seeds.headline("BicKD", "KD", both)
+    assert text.startswith("These two models, one run each: BicKD is more accurate than KD")
+    assert "one run each" in seeds.note("BicKD", "KD", both)
+    assert "hold for these two models" in seeds.how("BicKD", "KD", both, n=100, split="test")
+
+
+def test_p_values_are_adjusted_for_all_that_a_student_is_held_against():
+    runs = {
+        name: tuple(scored(*(run(right, start + s) for s in range(3))))
+        for name, right, start in (("a", 0.8, 0), ("b", 0.77, 10), ("c", 0.76, 20), ("d", 0.6, 30))
+    }
+    recipes = Recipes("t", runs | {"t": tuple(scored(TEACHER))}, TEACHER.labels)
+    found = recipes.against("a", ["b", "c", "d"])
+    alone = [compare(runs["a"], runs[name], TEACHER.labels) for name in "bcd"]
+    for field in ("accuracy", "overlap_per_image"):
+        assert [one.figures[field].adjusted for one in found.values()] == holm(
+            [one.figures[field].p_value for one in alone]
+        )
+    assert {one.comparisons for one in found.values()} == {3}
+    assert with_holm(alone[:1])[0].figures["accuracy"].adjusted == alone[0].figures["accuracy"].p_value
+
+
+def test_siblings_are_the_runs_of_a_recipe_and_a_damaged_run_is_none(tmp_path):
+    broken = tmp_path / "own" / "broken"
+    broken.mkdir(parents=True)
+    shutil.copy(SHELF / "caltech95" / "kd-s0" / "predictions-test.npz", broken)
+    (broken / "run.yaml").write_text("format: 1\nname: [")
+    half = tmp_path / "own" / "half-copied"
+    half.mkdir()
+    text = (SHELF / "caltech95" / "kd-s0" / "run.yaml").read_text()
+    (half / "run.yaml").write_text(
+        text.replace("weights: 0", "weights: 9").replace("name: kd-s0", "name: half-copied")
+    )
+    (half / "predictions-test.npz").write_bytes((broken / "predictions-test.npz").read_bytes()[:20000])
+    library = Library(SHELF, tmp_path / "own")
+    reasons: list[str] = []
+    assert any(run.path == broken and run.has_predictions("test") for run in library.runs())
+    found = siblings(library, ("caltech95/kd-s1", "fashion-mnist/kd-s0"), "test", reasons.append)
+    assert [reason.split(":")[0] for reason in reasons] == [
+        "broken/run.yaml cannot be read",
+        "half-copied/predictions-test.npz",
+    ]
+    assert [len(group) for group in found] == [3, 1]
+    assert (found[0][0].logits == library.find("caltech95/kd-s1").predictions("test").logits).all()
+    both = siblings(library, ("caltech95/kd-s1", "caltech95/kd-s0"), "test")
+    assert [len(group) for group in both] == [1, 1], "students of one recipe stand for themselves"
+
+
+def test_runs_on_a_folder_whose_images_changed_are_not_seeds_of_one_recipe(tmp_path):
+    library = Library(SHELF, tmp_path)
+    one = library.find("caltech95/kd-s0").info().model_copy(update={"data_content": "a" * 16})
+    other = library.find("caltech95/kd-s1").info()
+    changed = other.model_copy(update={"data_content": "b" * 16})
+    same = other.model_copy(update={"data_content": "a" * 16})
+    assert recipe(one) == recipe(same)
+    assert recipe(one) != recipe(changed)
+    another = library.find("caltech95/dist-s1").info()
+    assert on_other_data(one, [same, changed, another]) == [changed.name]
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Recipes:
+    library = Library(SHELF, SHELF / "none")
+    teacher = library.find("caltech95/teacher").predictions("test")
+    methods = ("ce", "kd", "bickd")
+    groups = siblings(library, [f"caltech95/{method}-s0" for method in methods], "test")
+    runs = {
+        method: tuple(score(teacher, one, 4.0) for one in group)
+        for method, group in zip(methods, groups, strict=True)
+    }
+    return Recipes("t", runs | {"t": (score(teacher, teacher, 4.0),)}, teacher.labels)
+
+
+def test_the_bundled_pair_is_not_told_apart_in_accuracy_though_its_first_seeds_are(bundled):
+    """Seed 0 of BicKD is its best and of KD its worst."""
+    first = compare(bundled.runs["bickd"][:1], bundled.runs["kd"][:1], bundled.labels)
+    assert first.figures["accuracy"].seen
+    found = bundled.against("bickd", ["kd", "ce"])
+    named = {"KD": found["kd"], "CE": found["ce"]}
+    assert not named["KD"].figures["accuracy"].seen
+    assert seeds.headline("BicKD", "KD", named["KD"]) == (
+        "No accuracy difference seen between BicKD and KD; BicKD keeps classes further apart at equal entropy"
+    )
+    assert seeds.against_all("BicKD", named) == (
+        "Accuracy: BicKD is above CE; no difference is seen from KD."
+    )
+    assert "58.8% against 58.9%" in seeds.note("BicKD", "KD", named["KD"])
+    assert "means of 3 seeds each" in seeds.note("BicKD", "KD", named["KD"])
+    assert "Holm's correction for 2 comparisons" in seeds.how("BicKD", "KD", named["KD"], n=100, split="test")
+    rows = seeds.difference_rows("BicKD", named)
+    assert [row["BicKD minus"] for row in rows] == ["KD", "CE"]
+    assert rows[0]["accuracy"].endswith(", not seen")
+    assert rows[1]["accuracy"].endswith(", seen")

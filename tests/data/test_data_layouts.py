@@ -1,0 +1,223 @@
+"""Layouts of published image sets: labels in a file, names of classes beside the folders, images that are all test."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+from image_layouts import LAYOUTS, picture
+from run_helpers import small_config
+
+from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
+from bickd_core.data import external as own
+from bickd_core.training.start import create_run
+
+
+@pytest.fixture(autouse=True)
+def look_again(monkeypatch):
+    monkeypatch.setattr(own, "_AGAIN_SECONDS", 0.0)
+
+
+def shades(split):
+    """The grey value of each image, by its class's name position."""
+    return [
+        (int(image[0, 0, 0]), int(label)) for image, label in zip(split.images[:], split.labels, strict=True)
+    ]
+
+
+def tiny(root):
+    words = {"n01": "goldfish, Carassius", "n02": "crane", "n03": "crane"}
+    for k, name in enumerate(words):
+        for i in range(4):
+            picture(root / f"train/{name}/images/{name}_{i}.png", 50 * k)
+    for i in range(6):
+        picture(root / f"val/images/val_{i}.png", 50 * (i % 3))
+    picture(root / "test/images/test_0.png", 0)
+    lines = [f"val_{i}.png\t{list(words)[i % 3]}\t0\t0\t62\t62" for i in range(6)]
+    (root / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
+    (root / "words.txt").write_text(
+        "n99\tother\n" + "".join(f"{key}\t{text}\n" for key, text in words.items())
+    )
+
+
+def test_tiny_imagenet(tmp_path):
+    tiny(tmp_path)
+    data = load_dataset(f"folder:{tmp_path}")
+    assert data.class_names == ("goldfish", "crane (n02)", "crane (n03)")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (12, 6)
+    assert all(shade == 50 * label for shade, label in shades(data.test))
+    assert sample_paths(data.name, "test")[0] == "val/images/val_0.png"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("val_9.png\tn01\n", "names the image 'val_9.png' in its row 1"),
+        ("val_0.png\tn07\n", "gives the class 'n07' in its row 1, and no class folder"),
+        ("val_0.png\n", "must have at least two columns"),
+        ("", "is empty; a line for each image was expected"),
+    ],
+)
+def test_a_wrong_file_of_labels_is_refused_with_its_row(tmp_path, change, words):
+    tiny(tmp_path)
+    (tmp_path / "val" / "val_annotations.txt").write_text(change)
+    with pytest.raises(DataError, match=words):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_words_that_change_are_read_again(tmp_path):
+    tiny(tmp_path)
+    assert dataset_info(f"folder:{tmp_path}").class_names[0] == "goldfish"
+    (tmp_path / "words.txt").write_text("n01 carp\nn02 heron\nn03 lift\n")
+    assert dataset_info(f"folder:{tmp_path}").class_names == ("carp", "heron", "lift")
+
+
+def test_gtsrb_as_kaggle_has_it(tmp_path):
+    for k in (0, 1, 10):
+        for i in range(3):
+            picture(tmp_path / f"Train/{k}/{i}.png", 20 * k)
+    for i, k in enumerate((10, 0, 1)):
+        picture(tmp_path / f"Test/0000{i}.png", 20 * k)
+    rows = "".join(f"29,30,5,5,24,25,{k},Test/0000{i}.png\n" for i, k in enumerate((10, 0, 1)))
+    (tmp_path / "Test.csv").write_text("Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n" + rows)
+    data = load_dataset(f"folder:{tmp_path}")
+    assert data.class_names == ("0", "1", "10")
+    assert shades(data.test) == [(0, 0), (20, 1), (200, 2)]
+
+
+def test_gtsrb_as_its_authors_have_it(tmp_path):
+    for k in (0, 1):
+        for i in range(3):
+            picture(tmp_path / f"Final_Training/Images/0000{k}/{i}.ppm", 100 * k)
+        (tmp_path / f"Final_Training/Images/0000{k}/GT-0000{k}.csv").write_text("Filename;ClassId\n")
+    for i in range(2):
+        picture(tmp_path / f"Final_Test/Images/{i}.ppm", 100 * (1 - i))
+    (tmp_path / "Final_Test/Images/GT-final_test.csv").write_text(
+        "Filename;Width;ClassId\n0.ppm;8;1\n1.ppm;8;0\n"
+    )
+    data = load_dataset(f"folder:{tmp_path}")
+    assert data.class_names == ("00000", "00001")
+    assert shades(data.test) == [(0, 0), (100, 1)]
+
+
+def test_class_to_idx_gives_the_order(tmp_path):
+    for k, name in enumerate(("a", "b")):
+        for i in range(6):
+            picture(tmp_path / f"{name}/{i}.png", 100 * k)
+    (tmp_path / "class_to_idx.json").write_text(json.dumps({"b": 0, "a": 1}))
+    data = load_dataset(f"folder:{tmp_path}")
+    assert data.class_names == ("b", "a")
+    assert {pair for split in (data.train, data.test) for pair in shades(split)} == {(100, 0), (0, 1)}
+
+
+def test_names_in_lines_are_those_of_numbered_folders(tmp_path):
+    for k in range(2):
+        for i in range(6):
+            picture(tmp_path / f"{k}/{i}.png", 100 * k)
+    (tmp_path / "labels.txt").write_text("stop\ngo\n")
+    assert load_dataset(f"folder:{tmp_path}").class_names == ("stop", "go")
+    (tmp_path / "labels.txt").write_text("stop\ngo\nwait\n")
+    assert load_dataset(f"folder:{tmp_path}").class_names == ("0", "1")
+
+
+def test_all_images_may_be_test(tmp_path, library):
+    root = tmp_path / "set"
+    for k, name in enumerate(("a", "b")):
+        for i in range(5):
+            picture(root / f"val/{name}/{i}.png", 100 * k)
+    assert own.all_test(str(root)) == f"all-test:{root}"
+    info, data = dataset_info(f"all-test:{root}"), load_dataset(f"all-test:{root}")
+    assert (info.all_test, info.carved, info.test_size, len(data.test)) == (True, False, 10, 10)
+    assert sample_paths(data.name, "test")[0] == "val/a/0.png"
+    with pytest.raises(
+        ValueError, match="all images of .* are test images, so nothing can be trained on them"
+    ):
+        create_run(small_config(role="teacher", dataset=f"all-test:{root}"), library)
+    with pytest.raises(DataError, match="for an image folder only"):
+        own.all_test("npz:x.npz")
+
+
+def test_a_table_of_files_and_classes(tmp_path):
+    for i in range(12):
+        picture(tmp_path / f"images/{i}.png", 100 * (i % 2))
+    rows = [f"images/{i}.png,{'dog' if i % 2 else 'cat'}" for i in range(12)]
+    (tmp_path / "all.csv").write_text("path,label\n" + "\n".join(rows))
+    data = load_dataset(own.named(str(tmp_path / "all.csv")))
+    assert (data.class_names, len(data.test)) == (("cat", "dog"), 2)
+    assert dataset_info(data.name).carved
+    parts = [f"{row},{'test' if i < 4 else 'train'}" for i, row in enumerate(rows)]
+    (tmp_path / "all.csv").write_text("path,label,split\n" + "\n".join(parts))
+    data = load_dataset(f"csv:{tmp_path / 'all.csv'}")
+    assert shades(data.test) == [(0, 0), (100, 1), (0, 0), (100, 1)]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("no.png,cat", "names the image 'no.png' in its row 2, and it is not there"),
+        ("../x.png,cat", "images must lie in the table's folder"),
+    ],
+)
+def test_a_table_with_a_wrong_row_is_refused(tmp_path, row, words):
+    picture(tmp_path / "0.png", 0)
+    (tmp_path / "t.csv").write_text(f"path,label\n0.png,dog\n{row}\n")
+    with pytest.raises(DataError, match=words):
+        load_dataset(f"csv:{tmp_path / 't.csv'}")
+
+
+def outcome(layout, root):
+    """The third cell of a layout's row: classes, and images by part."""
+    name = layout.name.format(root=root)
+    info, data = dataset_info(name), load_dataset(name)
+    for split in (data.train, data.validation, data.test):
+        assert all(shade // 40 == label for shade, label in shades(split)) or "class_to_idx" in layout.files
+    counts = f"{len(data.test)} test"
+    if not info.all_test:
+        counts = f"{len(data.train)} train, {len(data.validation)} validation, {counts}"
+    return f"{', '.join(data.class_names)}; {counts}{' (put aside)' if info.carved else ''}"
+
+
+def test_every_layout_is_read_as_the_docs_say(tmp_path):
+    rows = []
+    for number, layout in enumerate(LAYOUTS):
+        root = tmp_path / str(number)
+        layout.write(root)
+        name = layout.name.format(root="PATH")
+        rows.append(f"| {layout.title} | {layout.files} | `{name}` | {outcome(layout, root)} |")
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    table = "\n".join(rows)
+    assert table in text, f"docs/data.md must have this table:\n{table}"
+
+
+def test_classes_without_images_count_where_all_images_are_test(tmp_path):
+    """A network of three classes is evaluated on images of two; for training such a file is about other data."""
+    for k, name in ((0, "a"), (2, "c")):
+        for i in range(6):
+            picture(tmp_path / name / f"{i}.png", 40 * k)
+    (tmp_path / "class_to_idx.json").write_text(json.dumps({"a": 0, "b": 1, "c": 2}))
+    info, data = dataset_info(f"all-test:{tmp_path}"), load_dataset(f"all-test:{tmp_path}")
+    assert (data.class_names, info.absent) == (("a", "b", "c"), ("b",))
+    assert shades(data.test) == [(0, 0)] * 6 + [(80, 2)] * 6
+    assert set(data.validation.labels.tolist()) == {0, 2}
+    assert load_dataset(f"folder:{tmp_path}").class_names == ("a", "c")
+
+
+def test_images_without_a_label_are_left_out_and_it_is_said(tmp_path, caplog):
+    for i in range(6):
+        picture(tmp_path / f"{i}.png", 100 * (i % 2))
+    (tmp_path / "labels.csv").write_text(
+        "file,label\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(5))
+    )
+    assert len(load_dataset(f"all-test:{tmp_path}").test) == 5
+    assert "labels.csv names no class for 1 images, which are left out." in caplog.text
+
+
+def test_names_of_classes_are_no_labels_of_images(tmp_path):
+    """Images that are called 0, 1, ... beside a file that names the classes 0, 1, ..."""
+    for i in range(4):
+        picture(tmp_path / f"{i}.png", 10)
+    (tmp_path / "labels.txt").write_text("0 cat\n1 dog\n")
+    with pytest.raises(DataError, match="has images but no class folders"):
+        load_dataset(f"all-test:{tmp_path}")
