@@ -56,7 +56,7 @@ class Imported:
             "one file": "All models are in one file, so their rows are the same samples",
             "id": "Rows were matched by id",
             "path": "Rows were matched by path",
-            "order": "Rows were matched by order, since the files have no ids and equal counts",
+            "order": "Rows were matched by order, because the files have no ids and the same number of rows",
         }[self.rule]
         return f"{how}: {self.shared:,} of {self.total:,} samples are in every model."
 
@@ -165,7 +165,7 @@ def _few_shared(scored: Sequence[Rows], shared: int) -> list[str]:
     return [
         f"Only {shared:,} of {len(one.part):,} samples of "
         f"{one.file if files.count(one.file) == 1 else one.part.models[0].name} are in every model. The comparison "
-        f"shows these {shared:,}; check that the ids are alike in all files."
+        f"shows these {shared:,}. Check that all files use the same ids."
         for one in scored
         if 2 * shared < len(one.part)
     ]

@@ -21,6 +21,7 @@ from bickd_core.data.errors import DataError
 from bickd_core.importing.extract import FileModel, FilePart, extract
 from bickd_core.importing.guess import check_hints, guess_layout, stem_of
 from bickd_core.importing.layout import HINTS, LAYOUT, Hints, Layout, to_json
+from bickd_core.importing.scores import ScaleError
 from bickd_core.importing.tables import Table, read_table
 from bickd_core.importing.tidy import find_tidy, tidy_of, widened
 from bickd_core.npz import load_npz
@@ -61,6 +62,7 @@ def read_file(path: Path, *, layout: Layout | None = None, hints: Hints | None =
         hints: what the user set of the layout, if it is guessed.
 
     Raises:
+        ScaleError: the scores do not fit their scale.
         PredictionsError: the file, the row and column, what was expected and what came.
     """
     name = path.name
@@ -81,7 +83,8 @@ def read_file(path: Path, *, layout: Layout | None = None, hints: Hints | None =
         except DataError as error:
             raise PredictionsError(str(error)) from error
         if "error" in answer:
-            raise PredictionsError(f"{name}: {answer['error']}")
+            refused = ScaleError if answer.get("scale") else PredictionsError
+            raise refused(f"{name}: {answer['error']}")
         return FileContent(
             file=name,
             layout=LAYOUT.validate_python(answer["layout"]),
@@ -136,7 +139,7 @@ def main() -> None:
     try:
         answer = _answer(path, request)
     except PredictionsError as error:
-        answer = {"error": str(error)}
+        answer = {"error": str(error), "scale": isinstance(error, ScaleError)}
     except MemoryError:
         answer = {
             "error": f"expected a table of predictions, got a file of {size:,} bytes that asks for more "

@@ -24,6 +24,10 @@ SHARE = 0.95
 """Scores are probabilities if this share of the rows are; the others are then named as wrong."""
 
 
+class ScaleError(PredictionsError):
+    """Scores that do not fit their scale, whether recognised or chosen; another scale may help."""
+
+
 @dataclass(frozen=True)
 class Scores:
     """Logits float32 [N, C], what they were made from, and notes for the user."""
@@ -42,14 +46,15 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
         at: what to call a row in a message.
 
     Raises:
-        PredictionsError: a row does not fit the scale, or the scale is not known.
+        ScaleError: a row does not fit the scale.
+        PredictionsError: the scale has no known name, or a score is too large for float32.
     """
     notes: list[str] = []
     if scale is None:
         scale = recognised(scores)
         sums = scores.sum(axis=1)
         if scale == "logits" and _look_like_probabilities(scores, sums):
-            raise PredictionsError(
+            raise ScaleError(
                 f"expected probabilities that sum to 1, or logits, got scores of {scores.min():.3g} to {scores.max():.3g} whose "
                 f"rows sum to {sums.min():.3g} to {sums.max():.3g}; divide each row by its sum, or choose logits."
             )
@@ -77,8 +82,9 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
                 return f"a value of {low if low < 0 else high:.4g}"
             return f"{scores[row].sum():.4g}"
 
-        hint = f"if these are no {scale}, choose logits"
-        raise wrong_rows(np.flatnonzero(wrong), at, f"{scale} that sum to {whole:g}", got, hint)
+        hint = f"if these are not {scale}, choose logits"
+        expected = f"{scale} that sum to {whole:g}"
+        raise wrong_rows(np.flatnonzero(wrong), at, expected, got, hint, error=ScaleError)
     floor = smallest_probability(shares)
     zeros = int((shares < floor).sum())
     if zeros:

@@ -17,6 +17,8 @@ def wrong_rows(
     expected: str,
     got: Callable[[int], str],
     hint: str = "",
+    *,
+    error: type[PredictionsError] = PredictionsError,
 ) -> PredictionsError:
     """The error that names rows which are wrong in the same way.
 
@@ -26,6 +28,7 @@ def wrong_rows(
         expected: what a right row holds.
         got: what a wrong row holds in its place.
         hint: what to do; "" if that is plain.
+        error: the class of the error that is returned.
 
     >>> print(wrong_rows([0, 2, 5, 7], lambda row: f"row {row + 1}", "a number", lambda row: f"'{row}x'"))
     row 1: expected a number, got '0x'; also row 3 with '2x', row 6 with '5x' and 1 more.
@@ -36,4 +39,4 @@ def wrong_rows(
         more = len(rows) - len(named)
         rest = f"{more:,} more" if more else also.pop()
         text += f"; also {' and '.join(filter(None, (', '.join(also), rest)))}"
-    return PredictionsError(f"{text}{f'; {hint}' if hint else ''}.")
+    return error(f"{text}{f'; {hint}' if hint else ''}.")

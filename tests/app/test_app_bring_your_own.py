@@ -65,7 +65,7 @@ def box(app: AppTest, label: str):
 def test_template_of_two_models_is_understood(tmp_path):
     (tmp_path / "two-models.csv").write_text(templates.two_models_csv())
     app = with_paths(tmp_path / "two-models.csv")
-    assert "6 rows; scores of teacher (logits in teacher:bird to teacher:dog, 3 classes)" in said(app)
+    assert "6 rows. Models: teacher (logits in teacher:bird to teacher:dog, 3 classes)" in said(app)
     assert "6 of 6 samples are in every model" in said(app)
     assert [box(app, label).value for label in ("True class", "Id", "Text")] == ["label", "id", "(none)"]
     assert box(app, "Teacher").value == "teacher"
@@ -130,8 +130,21 @@ def test_a_scale_that_does_not_fit_is_refused_with_a_way_back(tmp_path):
     app = with_paths(tmp_path / "net.csv")
     box(app, "Scores are").select("probabilities").run()
     assert "expected probabilities that sum to 1" in said(app)
-    next(one for one in app.button if one.label == "Go back to the guess").click().run()
-    assert "40 rows; scores of net (logits in bird to dog, 3 classes)" in said(app)
+    next(one for one in app.button if one.label == "Reset to the detected columns").click().run()
+    assert "40 rows. Models: net (logits in bird to dog, 3 classes)" in said(app)
+
+
+def test_the_scale_is_asked_for_only_where_the_scores_do_not_fit_theirs(tmp_path):
+    halves = {"label": names(), **columns("{}", 0.8 * softmax(logits()))}
+    pd.DataFrame(halves).to_csv(tmp_path / "net.csv", index=False)
+    app = with_paths(tmp_path / "net.csv")
+    assert "Expected probabilities that sum to 1, or logits" in said(app)
+    box(app, "Scores are").select("logits").run()
+    assert "40 rows. Models: net (logits in bird to dog, 3 classes)" in said(app)
+    (tmp_path / "words.csv").write_text("label,cat,dog\n0,1,2\n1,2,3\n0,1,choose logits\n")
+    app = with_paths(tmp_path / "words.csv")
+    assert "got 'choose logits'" in said(app)
+    assert not [one for one in app.selectbox if one.label == "Scores are"]
 
 
 def test_refusals_stand_on_the_page(tmp_path, library):
@@ -165,7 +178,7 @@ def test_a_file_of_labels_says_so(tmp_path):
     np.save(tmp_path / "labels.npy", np.arange(4))
     _table, layout, parts = parse(tmp_path / "labels.npy")
     content = FileContent("labels.npy", layout, tuple(parts), {}, ())
-    assert scores_sentence(content).startswith("No scores: this file adds labels")
+    assert scores_sentence(content).startswith("No scores. This file adds labels")
 
 
 def test_class_names_are_typed_where_the_columns_have_none(tmp_path, library):
@@ -207,7 +220,7 @@ def test_validation_of_a_second_file_comes_with_test(tmp_path, library):
         pd.DataFrame(table).to_csv(tmp_path / f"net_{split}.csv", index=False)
     app = with_paths(tmp_path / "net_test.csv", tmp_path / "net_val.csv")
     assert "share no sample by id" in said(app)
-    [box for box in app.selectbox if box.label == "Rows are of"][1].set_value("validation").run()
+    [box for box in app.selectbox if box.label == "Rows belong to"][1].set_value("validation").run()
     assert "On validation: 1 of 1 models." in said(app)
     next(button for button in app.button if button.label == "Import and compare").click().run()
     assert np.allclose(library.find("net").predictions("validation").logits, logits(2), atol=1e-5)
@@ -222,7 +235,7 @@ def test_validation_alone_is_added_to_its_run(tmp_path, library):
         tmp_path / "named_val.csv", index=False
     )
     app = with_paths(tmp_path / "named_val.csv")
-    box(app, "Rows are of").set_value("validation").run()
+    box(app, "Rows belong to").set_value("validation").run()
     assert not [one for one in app.selectbox if one.label == "Teacher"]
     next(button for button in app.button if button.label == "Add to the runs").click().run()
     assert "Validation predictions were added to named" in app.success[0].value

@@ -28,6 +28,7 @@ from bickd_core.importing.layout import Hints, Layout, ScoreColumns
 from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.predictions import read_predictions
 from bickd_core.importing.read_process import parse, read_file
+from bickd_core.importing.scores import ScaleError
 from bickd_core.importing.tables import Table
 from bickd_core.runs.predictions import PredictionsError
 
@@ -127,6 +128,17 @@ def test_refusal_of_the_limited_process_names_the_file(tmp_path):
     (tmp_path / "net.parquet").write_bytes(b"PAR1" * 100)
     with pytest.raises(PredictionsError, match=r"^net\.parquet: expected a whole parquet file"):
         read_file(tmp_path / "net.parquet")
+
+
+def test_refusal_of_a_scale_is_told_apart_across_processes(tmp_path):
+    table = pd.DataFrame({"label": names(), **columns("{}", 0.8 * softmax(logits()))})
+    table.to_csv(tmp_path / "net.csv", index=False)
+    with pytest.raises(ScaleError, match=r"^net\.csv: expected probabilities that sum to 1"):
+        read_file(tmp_path / "net.csv")
+    (tmp_path / "words.csv").write_text("label,cat,dog\n0,1,2\n1,2,3\n0,1,choose logits\n")
+    with pytest.raises(PredictionsError, match="got 'choose logits'") as refused:
+        read_file(tmp_path / "words.csv")
+    assert not isinstance(refused.value, ScaleError)
 
 
 def test_huge_column_claim_is_refused_before_memory_is_taken(tmp_path):

@@ -1,4 +1,4 @@
-"""The files: how each is chosen, read, understood and, where the guess is wrong, corrected."""
+"""Choose prediction files, show how each was read, and correct the detected columns."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from app.plain import md, st
 from bickd_core.importing.layout import FILE_SPLITS, SCALES, FileSplit, Hints
 
 MOST_COLUMNS = 300
-"""A list of more columns is not shown."""
+"""Files with more columns get no list of columns to ignore."""
 _READ = "byo-readings"
 _RECOGNISE = "recognise"
 _NONE = "(none)"
 _ROLES = {
-    "label": ("True class", "numbers from 0, or names of classes"),
-    "id": ("Id", "the same for the same sample in every file"),
-    "text": ("Text", "shown where a picture would be"),
-    "path": ("Image path", "found in the image folder below"),
-    "split": ("Split", "train, validation or test; rows of train are not used"),
+    "label": ("True class", "Class numbers from 0, or class names."),
+    "id": ("Id", "Identifies the same sample in every file."),
+    "text": ("Text", "Shown in place of an image."),
+    "path": ("Image path", "Looked up in the image folder below."),
+    "split": ("Split", "train, validation or test. Rows of train are ignored."),
 }
 
 
 def sources(fields: Fields) -> list[Source]:
+    """Ask for uploads and paths, and return the files to read."""
     uploads = st.file_uploader(
-        "Files of predictions",
+        "Prediction files",
         type=list(SUFFIXES),
         accept_multiple_files=True,
         key="byo-upload",
-        help="npz, npy, csv, tsv, parquet, feather, json, jsonl; a txt with a class name in each line adds class names.",
+        help="npz, npy, csv, tsv, parquet, feather, json or jsonl. A txt file with one class name in each "
+        "line adds class names.",
     )
     typed = st.text_area(
-        "Or paths on the machine where the app runs, one in a line",
+        "Or file paths on the machine that runs this app, one in each line",
         value=fields.start("paths", ""),
         key=fields.key("paths"),
         height=68,
@@ -44,7 +46,7 @@ def sources(fields: Fields) -> list[Source]:
 
 
 def reading(fields: Fields, source: Source) -> Reading:
-    """Read once for each content and each choice of columns."""
+    """Read a file, or return the stored result for the same content and the same columns."""
     hints = _hints(fields, source)
     store: dict[tuple[str, Hints], Reading] = st.session_state.setdefault(_READ, {})
     key = (source.key, hints)
@@ -72,17 +74,17 @@ def _hints(fields: Fields, source: Source) -> Hints:
 
 
 def show(fields: Fields, reading: Reading) -> None:
-    """The guessed layout of one file, and fields to change it."""
+    """Show how one file was read, with fields to change it."""
     content = reading.content
     with st.container(border=True, key=f"byo-file-{abs(hash(reading.source.key))}"):
         st.markdown(md("**{name}**", name=reading.source.name))
         if content is None:
             st.error(sentence(ValueError(reading.problem)))
-            if "choose logits" in reading.problem:
-                _scale(fields, reading, "as recognised")
+            if reading.wrong_scale:
+                _scale(fields, reading, "detect automatically")
             if any(_chosen(fields, reading, role) for role in (*_ROLES, "scale", "rows_of", "ignore")):
                 st.button(
-                    "Go back to the guess",
+                    "Reset to the detected columns",
                     key=f"byo-reset-{reading.source.key}",
                     on_click=_reset,
                     args=(fields, reading),
@@ -122,16 +124,16 @@ def _layout(fields: Fields, reading: Reading) -> None:
             start = guessed if fields.start(name, None) is None else fields.start(name, guessed, options)
             _select(fields, name, label, options, start, help)
         found = ", ".join(dict.fromkeys(m.scale for part in content.parts for m in part.models))
-        _scale(fields, reading, f"{found} (recognised)")
+        _scale(fields, reading, f"{found} (detected)")
         if not content.layout.split:
             name = Fields.scoped("rows_of", reading.source.key)
             _select(
                 fields,
                 name,
-                "Rows are of",
+                "Rows belong to",
                 FILE_SPLITS,
                 fields.start(name, None) or "test",
-                "Comparisons are on test. Calibration fits its temperature on validation.",
+                "Comparisons use test. Calibration fits its temperature on validation.",
             )
     if len(single) <= MOST_COLUMNS:
         _unused(fields, reading, single)
@@ -145,22 +147,22 @@ def _scale(fields: Fields, reading: Reading, recognised: str) -> None:
         "Scores are",
         [_RECOGNISE, *SCALES],
         fields.start(name, None) or _RECOGNISE,
-        "Recognised by the sums of the rows. Probabilities become logarithms.",
+        "Detected from the sums of the rows. Probabilities are converted to their logarithms.",
         {_RECOGNISE: recognised},
     )
 
 
 def _unused(fields: Fields, reading: Reading, columns: Sequence[str]) -> None:
-    """Columns to leave out: a number that is no score would count as a class."""
+    """Ask which columns to ignore; any other column of numbers counts as a class."""
     name = Fields.scoped("ignore", reading.source.key)
     start: tuple[str, ...] = fields.start(name, ())
     chosen = st.multiselect(
-        "Columns not used",
+        "Ignored columns",
         columns,
         default=[one for one in start if one in columns],
         key=fields.key(name),
         placeholder="none",
-        help="Every other column of numbers counts as the scores of a class.",
+        help="Every other column of numbers counts as the scores of one class.",
     )
     if tuple(chosen) != start:
         fields.keep(name, tuple(chosen))
@@ -176,7 +178,7 @@ def _select(
     help: str,
     called: dict[str, str] | None = None,
 ) -> None:
-    """A select box that is kept only once it differs from the guess, so that a guess stays one."""
+    """Show a select box. Store its value only once it differs from the detected one."""
     chosen = st.selectbox(
         label,
         options,

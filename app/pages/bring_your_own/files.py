@@ -1,4 +1,4 @@
-"""Uploaded files and paths as files that were read; free of Streamlit."""
+"""Read uploaded files and typed paths, without Streamlit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bickd_core.importing.layout import Hints
 from bickd_core.importing.matching import Imported
 from bickd_core.importing.predictions import match_files, parts_of
 from bickd_core.importing.read_process import FileContent, read_file
+from bickd_core.importing.scores import ScaleError
 from bickd_core.runs.predictions import PredictionsError
 
 SUFFIXES = ("npz", "npy", "csv", "tsv", "parquet", "feather", "arrow", "json", "jsonl", "ndjson", "txt")
@@ -21,7 +22,7 @@ TEACHER_WORDS = ("teacher", "big", "large", "base")
 
 @dataclass(frozen=True)
 class Source:
-    """A file to read: its name, what tells it from others, and its content or its path."""
+    """A file to read: its name, a key that identifies it, and either its content or its path."""
 
     name: str
     key: str
@@ -31,15 +32,20 @@ class Source:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of a file: its content, or the sentence that refuses it."""
+    """The result of reading a file: its content, or an error message.
+
+    Attributes:
+        wrong_scale: whether the file was refused because its scores do not fit their scale.
+    """
 
     source: Source
     content: FileContent | None = None
     problem: str = ""
+    wrong_scale: bool = False
 
 
 def typed_paths(text: str) -> list[Source]:
-    """The files named in a text field, one in a line."""
+    """Return the files named in a text field, one in each line."""
     sources = []
     for line in text.splitlines():
         typed = line.strip().strip("\"'")
@@ -56,7 +62,7 @@ def typed_paths(text: str) -> list[Source]:
 
 
 def read(source: Source, hints: Hints) -> Reading:
-    """Read a file in a limited process; an upload goes to a temporary folder first."""
+    """Read a file in a process with limits. An upload is first written to a temporary folder."""
     try:
         if source.path is not None:
             return Reading(source, read_file(source.path, hints=hints))
@@ -65,19 +71,19 @@ def read(source: Source, hints: Hints) -> Reading:
             path.write_bytes(source.content or b"")
             return Reading(source, read_file(path, hints=hints))
     except (PredictionsError, OSError) as error:
-        return Reading(source, problem=str(error))
+        return Reading(source, problem=str(error), wrong_scale=isinstance(error, ScaleError))
 
 
 def unnamed_classes(readings: Sequence[Reading]) -> bool:
-    """Whether scores of some model have no class names in its file."""
+    """Return whether the file of some model has no class names."""
     return lacks_names(parts_of([one.content for one in readings if one.content is not None]))
 
 
 def together(readings: Sequence[Reading], class_names: Sequence[str] = ()) -> tuple[Imported | None, str]:
-    """The models of all files matched, or the sentence on why they do not fit.
+    """Match the models of all files; returns them, or None and an error message.
 
     Args:
-        class_names: in the order of the columns, for models whose columns have none.
+        class_names: in the order of the columns, for models whose columns have no names.
     """
     contents = [one.content for one in readings if one.content is not None]
     if not contents:
@@ -89,7 +95,7 @@ def together(readings: Sequence[Reading], class_names: Sequence[str] = ()) -> tu
 
 
 def likely_teacher(imported: Imported) -> str:
-    """The model called a teacher; else the most accurate one; else the first."""
+    """Return the model named like a teacher, else the most accurate one, else the first."""
     for word in TEACHER_WORDS:
         for one in imported.models:
             if word in one.name.lower():
@@ -103,15 +109,15 @@ def likely_teacher(imported: Imported) -> str:
 
 
 def scores_sentence(content: FileContent) -> str:
-    """What the file was understood to hold, in a sentence."""
-    said = []
+    """Describe what the file holds."""
+    models = []
     for part in content.parts:
         for model, layout in zip(part.models, content.layout.models, strict=False):
             columns = layout.columns
             first = columns[0] if len(columns) == 1 else f"{columns[0]} to {columns[-1]}"
             count = f"{model.logits.shape[1]:,} classes"
-            said.append(f"{model.name} ({model.scale} in {first}, {count})")
-    if not said:
-        return "No scores: this file adds labels or class names to the others."
+            models.append(f"{model.name} ({model.scale} in {first}, {count})")
+    if not models:
+        return "No scores. This file adds labels or class names to the other files."
     rows = sum(len(part) for part in content.parts)
-    return f"{rows:,} rows; scores of {', '.join(said[:6])}{' …' if len(said) > 6 else ''}."
+    return f"{rows:,} rows. Models: {', '.join(models[:6])}{' …' if len(models) > 6 else ''}."

@@ -1,4 +1,4 @@
-"""The import: names, the teacher, and the way into the comparison."""
+"""Name the models, choose the teacher, import them and open the comparison."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bickd_core.runs.predictions import PredictionsError
 
 
 def show(fields: Fields, imported: Imported) -> None:
+    """Show what will be imported, the fields that name it, and the button."""
     st.subheader("Import")
     st.write(imported.summary())
     for warning in imported.warnings:
@@ -32,8 +33,8 @@ def show(fields: Fields, imported: Imported) -> None:
         teacher, label = "", ""
         images = _images(fields)
         st.info(
-            "These files hold predictions on validation alone. They are added to the runs of these names, whose "
-            "test predictions you imported before."
+            "These files hold only validation predictions. They are added to the runs with these names, "
+            "whose test predictions you imported earlier."
         )
     else:
         teacher, label, images = _choices(fields, imported, of)
@@ -49,14 +50,14 @@ def show(fields: Fields, imported: Imported) -> None:
         return
     if len(models) - 1 > MAX_STUDENTS:
         st.caption(
-            f"All {len(models)} models are imported; a comparison shows {MAX_STUDENTS} students at a time."
+            f"All {len(models)} models are imported. A comparison shows up to {MAX_STUDENTS} students."
         )
     if st.button("Import and compare", key="byo-import", type="primary", icon=":material/insights:"):
         _create(imported, teacher, names, label, images)
 
 
 def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str]:
-    """The teacher, the label of the data, and the image folder."""
+    """Ask for the teacher, the data label and the image folder, and return them."""
     models = [one.name for one in imported.models]
     left, middle, right = st.columns(3)
     with left:
@@ -69,16 +70,16 @@ def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str
             index=choices.index(start),
             key=fields.key(name),
             format_func=lambda one: one if one in models else f"run {data.described(one)}",
-            help="The model that the others are compared with: one of the files', or a run that is already "
-            "there on the same samples.",
+            help="The other models are compared with this one. It is a model in the files, or an existing "
+            "run on the same samples.",
         )
         fields.keep(name, teacher)
     with middle:
         label = _text(
             fields,
             "dataset",
-            "Label of the data",
-            "made from ids, labels and classes",
+            "Data label",
+            "derived from ids, labels and classes",
             "Runs with the same label can be compared.",
         )
     with right:
@@ -92,12 +93,12 @@ def _images(fields: Fields) -> str:
         "images",
         "Image folder",
         "none",
-        "A folder on the machine where the app runs. Images are found by their path or id.",
+        "A folder on the machine that runs this app. Images are found by their path or id.",
     )
 
 
 def _names(fields: Fields, models: Sequence[str], of: str, teacher: str) -> dict[str, str]:
-    """What to call models that get another name than in the files."""
+    """Ask for the models' names; returns those that differ from the files."""
     names = {}
     with st.container(horizontal=True, key="byo-names"):
         for model in models:
@@ -117,7 +118,7 @@ def _names(fields: Fields, models: Sequence[str], of: str, teacher: str) -> dict
 
 
 def _teachers(imported: Imported, models: Sequence[str]) -> list[str]:
-    """Runs of teachers with as many classes."""
+    """Return the teachers' runs with the same number of classes."""
     classes = imported.models[0].predictions.num_classes
     pairs = ((run.key, data.info(run)) for run in data.with_predictions("test"))
     return [
@@ -140,7 +141,7 @@ def _text(fields: Fields, name: str, label: str, placeholder: str, help: str) ->
 
 
 def _table(imported: Imported) -> list[dict[str, str]]:
-    """A row for each model: what will be imported."""
+    """Return a row for each model that will be imported."""
     rows = []
     for one in imported.models:
         own = one.predictions
@@ -176,7 +177,7 @@ def _create(imported: Imported, teacher: str, names: dict[str, str], label: str,
     from bickd_core.importing.prediction_runs import create_runs
 
     try:
-        with st.spinner("Making the runs"):
+        with st.spinner("Creating the runs"):
             runs = create_runs(
                 imported,
                 data.library(),
@@ -200,7 +201,7 @@ def _create(imported: Imported, teacher: str, names: dict[str, str], label: str,
         selection="",
         sample="",
         against="",
-        temperature=1.0,  # nothing says that these models were distilled at another
+        temperature=1.0,  # these models may not have been distilled
     )
     notice.leave(before, after, runs[-1].key)
     open_page("overview")

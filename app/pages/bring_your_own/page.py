@@ -1,4 +1,4 @@
-"""The page: files, how each was understood, names and the teacher, and the way into the comparison."""
+"""The page Bring your own: load prediction files, check how they were read, and import them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bickd_core.importing.words import split_names
 def show() -> None:
     st.title("Bring your own predictions")
     st.caption(
-        "Compare models that were trained elsewhere. Save what each model outputs for every test sample, "
-        "and load the files here. You need no weights and no images, and nothing in a file is run."
+        "Compare models that you trained elsewhere. Load files with the scores that each model gives "
+        "to every test sample. You need no weights and no images, and no code in a file is run."
     )
     _help()
     fields = Fields("byo")
@@ -36,16 +36,15 @@ def show() -> None:
 
 
 def _help() -> None:
-    with st.expander("What a file looks like, and templates", icon=":material/help:", key="byo-help"):
+    with st.expander("File format and templates", icon=":material/help:", key="byo-help"):
         st.write(
-            "A file holds one score for each class and sample: logits, probabilities or percentages. For two classes, "
-            "one score for each sample is enough. Labels, "
-            "ids, class names, texts, image paths and features are optional. One file for each model, or "
-            "several models in one file."
+            "A file holds one score for each class and sample: logits, probabilities or percentages. "
+            "For two classes, one score for each sample is enough. Labels, ids, class names, texts, image "
+            "paths and features are optional. Load one file for each model, or one file with several models."
         )
         with st.container(horizontal=True):
             st.download_button(
-                "csv for two models",
+                "CSV with two models",
                 templates.two_models_csv(),
                 "two-models.csv",
                 "text/csv",
@@ -53,7 +52,7 @@ def _help() -> None:
                 icon=":material/download:",
             )
             st.download_button(
-                "Python lines that save npz files",
+                "Python code that saves npz files",
                 templates.NPZ,
                 "save_predictions.py",
                 "text/x-python",
@@ -64,7 +63,7 @@ def _help() -> None:
 
 
 def _class_names(fields: Fields, readings: Sequence[Reading]) -> tuple[str, ...]:
-    """Names that the user types for columns that have none."""
+    """Ask for class names if the columns have none, and return them."""
     if not unnamed_classes(readings):
         return ()
     typed = st.text_area(
@@ -73,7 +72,7 @@ def _class_names(fields: Fields, readings: Sequence[Reading]) -> tuple[str, ...]
         key=fields.key("classes"),
         placeholder="cat, dog, bird",
         height=68,
-        help="For columns without names. Put commas between them, or each in a line of its own. A txt file "
-        "among the files above does the same.",
+        help="For columns without names. Separate them with commas or line breaks. You can also load a "
+        "txt file with one class name in each line.",
     )
     return split_names(fields.keep("classes", typed))

@@ -1,4 +1,4 @@
-"""Files to start from: a table of two models, and lines that save arrays. Free of Streamlit."""
+"""Template files: a table of two models, and code that saves arrays. Without Streamlit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ np.savez("student.npz", logits=np.concatenate(logits), labels=np.concatenate(lab
 
 
 def two_models_csv() -> str:
-    """A table of a teacher and a student on six samples of three classes."""
+    """Return a CSV table of a teacher and a student on six samples of three classes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = [f"{model}:{name}" for model in ("teacher", "student") for name in CLASSES]
