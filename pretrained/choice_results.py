@@ -1,4 +1,4 @@
-"""What choices that save time cost in accuracy, as Markdown: part of docs/results.md, `pretrained/sweeps/caltech95-choices.yaml`."""
+"""Show what settings that save time cost in accuracy: part of docs/results.md, from `pretrained/sweeps/caltech95-choices.yaml`."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
     precision = first.device.split(", ")[1] if ", " in first.device else first.precision
     lines = [
         "## What bf16 and pools of views cost\n",
-        f"KD again, {first.epochs} epochs on {first.dataset} at the learning rate {first.optimizer['lr']:g} that all had at first, with one setting "
-        f"changed. The base is the KD of the sweep: {precision}, a new augmented view of every image in each epoch. "
-        "Differences are on the same test images and seeds: of the means over seeds, with an interval [over seeds and images together]"
-        "(method.md#over-seeds-and-images-together), and in brackets in how many seeds it has this sign.\n",
+        f"Each row is KD on {first.dataset}, {first.epochs} epochs, learning rate {first.optimizer['lr']:g}, with one setting changed. The "
+        f"base is the KD of the sweep: {precision}, and a new augmented view of every image in each epoch. Differences are of means over "
+        "the same seeds and test images, with a 95 % interval [over seeds and images together](method.md#over-seeds-and-images-together). In "
+        "parentheses: in how many seeds the difference has this sign.\n",
         "| setting | seeds | accuracy % | agreement % | accuracy minus base, points | agreement minus base, points | CPU minutes |",
         "|---|---|---|---|---|---|---|",
         _row("base", by_seed, None, None),
@@ -104,7 +104,7 @@ def _row(
 def _sentence(name: str, found: Difference, seen: bool, deviation: float) -> str:
     """Whether the choice changes accuracy, and how that compares with the deviation of the base over seeds."""
     size = abs(100 * found.mean)
-    beside = f"{'less' if size <= deviation else 'more'} than the {deviation:.1f} points by which the base deviates over seeds"
+    beside = f"The estimate is {'less' if size <= deviation else 'more'} than the base's standard deviation over seeds, {deviation:.1f} points"
     if not seen:
-        return f"- {name}: no difference in accuracy seen ({points(found)} points); {beside}."
-    return f"- {name}: {'more' if found.mean > 0 else 'less'} accurate ({points(found)} points); {beside}."
+        return f"- {name}: no difference in accuracy seen ({points(found)} points). {beside}."
+    return f"- {name}: {'more' if found.mean > 0 else 'less'} accurate ({points(found)} points). {beside}."

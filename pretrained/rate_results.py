@@ -1,4 +1,4 @@
-"""All methods again, each with the learning rate that did best on validation: part of docs/results.md.
+"""Compare all methods, each with the learning rate that did best on validation: part of docs/results.md.
 
 `pretrained/sweeps/caltech95-rates.yaml` holds the trials at other rates than caltech95-methods has, caltech95-chosen.yaml the
 other seeds at the rates that these chose. A method is called NAME@RATE in both.
@@ -104,22 +104,29 @@ def chosen_rate(rates: dict[float, dict[int, Result]]) -> float:
     return max(TRIED, key=lambda rate: (validation(rates[rate]), -rate))
 
 
+def chosen_rates(runs: ByRate) -> dict[str, float]:
+    """The chosen rate of each method that has all its trials."""
+    return {method: chosen_rate(rates) for method, rates in runs.items() if complete(rates)}
+
+
+def at_chosen_rates(runs: ByRate) -> Groups:
+    """The runs of these methods at that rate, by seed."""
+    return {method: dict(sorted(runs[method][rate].items())) for method, rate in chosen_rates(runs).items()}
+
+
 def write(runs: ByRate, teacher: Teacher) -> str:
     """The trials, the table at the chosen rates, and its sentences."""
-    tried = {method: rates for method, rates in runs.items() if complete(rates)}
-    chosen = {method: chosen_rate(rates) for method, rates in tried.items()}
-    groups: Groups = {
-        method: {seed: tried[method][rate][seed] for seed in sorted(tried[method][rate])}
-        for method, rate in chosen.items()
-    }
+    chosen = chosen_rates(runs)
+    tried = {method: runs[method] for method in chosen}
+    groups = at_chosen_rates(runs)
     first = next(iter(next(iter(groups.values())).values()))
     lacking = [method for method in runs if method not in tried]
     lines = [
         f"## All methods on {first.dataset}, each with its learning rate\n",
-        f"As above, but the learning rate is chosen: {', '.join(f'{rate:g}' for rate in TRIED)} for every method, "
-        f"{numbers.counted(len(TRIALS), 'run')} a rate, and the rate with the best accuracy on the validation split (last "
-        "weights) is taken. No figure of the test split went into the choice. Other options stay as above.",
-        *([f"\n**Under way:** {', '.join(lacking)} lack trials and are left out."] if lacking else []),
+        f"As above, but each method has its own learning rate. Every method was tried at {', '.join(f'{rate:g}' for rate in TRIED)}, "
+        f"with {numbers.counted(len(TRIALS), 'run')} a rate. The rate with the best accuracy on the validation split (last weights) was "
+        "chosen. The test split played no part in the choice. All other options are as above.",
+        *([f"\n**In progress:** {', '.join(lacking)} lack trials and are left out."] if lacking else []),
         "",
         *trials(tried, chosen),
         "",
@@ -127,7 +134,7 @@ def write(runs: ByRate, teacher: Teacher) -> str:
         "",
         *differences(groups, teacher),
         "",
-        "### What the choice changes\n",
+        "### What choosing the rate changes\n",
         *changes(tried, chosen, teacher),
         *sentences(groups, teacher),
         "",
@@ -152,12 +159,12 @@ def trials(tried: ByRate, chosen: dict[str, float]) -> list[str]:
     spent = [
         tried[method][rate][seed].cpu_seconds or 0.0 for method in tried for rate in TRIED for seed in TRIALS
     ]
-    lines += ["", f"{len(spent)} trials, {sum(spent) / 3600:.1f} hours of CPU together."]
+    lines += ["", f"{len(spent)} trials took {sum(spent) / 3600:.1f} hours of CPU time."]
     return lines
 
 
 def changes(tried: ByRate, chosen: dict[str, float], teacher: Teacher) -> list[str]:
-    """What the chosen rate brought on test, for methods whose rate changed; which rates lie at the edge."""
+    """What the chosen rate changed on test, and which methods chose a rate at the edge of the range."""
     lines = []
     for method, rate in chosen.items():
         rates = tried[method]
@@ -165,13 +172,13 @@ def changes(tried: ByRate, chosen: dict[str, float], teacher: Teacher) -> list[s
             continue
         found = paired(rates[rate], rates[DEFAULT], teacher, right)
         lines.append(
-            f"- {shown(method, rates[rate])} at {rate:g} in place of {DEFAULT:g}: {points(found)} points of accuracy on test."
+            f"- {shown(method, rates[rate])}, {rate:g} instead of {DEFAULT:g}: {points(found)} points of accuracy on test."
         )
     edge = [
         shown(method, tried[method][rate]) for method, rate in chosen.items() if rate in (TRIED[0], TRIED[-1])
     ]
     if edge:
         lines.append(
-            f"- At the edge of what was tried, so that a rate beyond it may do better still: {', '.join(edge)}."
+            f"- The chosen rate is at the edge of the range, so a rate beyond it may do better still: {', '.join(edge)}."
         )
     return lines

@@ -1,4 +1,4 @@
-"""What the bundled runs show, as Markdown on standard output: `make results` writes docs/results.md."""
+"""Write what the bundled runs show, as Markdown on standard output: `make results` makes docs/results.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from bickd_core.presets import PRESETS
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.results import read_results
-from pretrained import choice_results, rate_results, sweep_results
+from bickd_viz.text import numbers
+from pretrained import choice_results, method_choice, rate_results, sweep_results
 
 SHELF = Path(__file__).resolve().parent
 TEMPERATURE = 4.0
@@ -24,8 +25,8 @@ NAMES = SHORT | {"bickd": "BicKD (reconstruction)"}
 
 
 CHOICE = {
-    "caltech95": "the choice is shown [below](#all-methods-on-caltech95-each-with-its-learning-rate)",
-    "fashion-mnist": "the choice is shown at the end of this section",
+    "caltech95": "[how they were chosen](#all-methods-on-caltech95-each-with-its-learning-rate)",
+    "fashion-mnist": "the table at the end of this section shows how they were chosen",
 }
 
 
@@ -44,15 +45,21 @@ class Student:
 
 
 def main() -> None:
-    print("# Results of the bundled runs\n")
+    print("# Which distillation method to take\n")
+    if choice := method_choice.section():
+        print(choice)
     print(
-        "Made by `make results` from the run folders in `pretrained/`, which `make pretrained` trained. All figures "
-        "are of the **last** weights on the **test** split, touched once after training. Every student has the same budget and "
-        "its preset's default options; the learning rate alone was chosen for each method, on the validation split, with "
-        "the same trials for all. With one rate for all BicKD leads KD by far more: [all methods at 0.05]"
-        "(#all-methods-on-caltech95), [each at its own](#all-methods-on-caltech95-each-with-its-learning-rate). The defaults of KD and DIST "
-        "are [published](losses.md#published-settings); BicKD's come from [an exploration of ours](losses.md#where-its-defaults-come-from) "
-        "that used caltech95 too. BicKD is a reconstruction from the abstract of arXiv 2602.01265, not the authors' code.\n"
+        "## How the results were made\n\n"
+        "`make results` writes this page from the run folders in `pretrained/` and the result lines in `pretrained/sweeps/`. "
+        "`make pretrained` trained the bundled runs.\n\n"
+        "- All figures are of the **last** weights on the **test** split. The test split was evaluated once, after training.\n"
+        "- Every student has the same training budget and the default options of its preset.\n"
+        "- Only the learning rate was chosen for each method: on the validation split, with the same trials for all. This matters: "
+        "with one rate for all, BicKD leads KD by far more ([all methods at 0.05](#all-methods-on-caltech95), "
+        "[each at its own rate](#all-methods-on-caltech95-each-with-its-learning-rate)).\n"
+        "- The defaults of KD and DIST are [published](losses.md#published-settings). BicKD's defaults come from "
+        "[an exploration of ours](losses.md#where-its-defaults-come-from) that also used caltech95.\n"
+        "- BicKD is a reconstruction from the abstract of arXiv 2602.01265, not the authors' code.\n"
     )
     for dataset in ("caltech95", "fashion-mnist"):
         if (SHELF / dataset / "teacher" / "run.yaml").exists():
@@ -80,12 +87,14 @@ def section(dataset: str) -> str:
     seeds = sorted({student.seed for student in students})
     lines = [
         f"## {data.title}\n",
-        f"Teacher {about.arch} ({_parameters(teacher_run)}), students {students[0].run.info().arch} "
-        f"({_parameters(students[0].run)}), {config.epochs} epochs, batch {config.batch_size}, "
-        f"{about.image_size} pixels, n = {len(teacher):,} test images"
-        + (f", trained on {config.train_limit:,} images" if config.train_limit else "")
-        + f", {len(seeds)} seed{'s' if len(seeds) > 1 else ''} a method (weights, order and augmentation all follow the seed). "
-        f"Learning rates: {', '.join(rates(students))}; {CHOICE[dataset]}.\n",
+        f"- Teacher: {about.arch} ({_parameters(teacher_run)}).\n"
+        f"- Students: {students[0].run.info().arch} ({_parameters(students[0].run)}), {numbers.counted(len(seeds), 'seed')} a method. "
+        "Weights, order and augmentation follow the seed.\n"
+        f"- Training: {config.epochs} epochs, batch {config.batch_size}, {about.image_size} pixels"
+        + (f", {config.train_limit:,} training images" if config.train_limit else "")
+        + ".\n"
+        f"- Test: n = {len(teacher):,} images.\n"
+        f"- Learning rates: {', '.join(rates(students))} ({CHOICE[dataset]}).\n",
         head(len(seeds)),
         table_row("teacher", [teacher_summary(teacher)], None),
     ]
@@ -138,12 +147,16 @@ def teacher_summary(teacher: Predictions) -> Summary:
 
 
 def head(seeds: int) -> str:
-    spread = "mean ± standard deviation over seeds" if seeds > 1 else "one seed, 95 % interval over images"
+    spread = (
+        "mean ± standard deviation over seeds"
+        if seeds > 1
+        else "of one seed, with a 95 % interval over images"
+    )
     return (
-        f"Figures: {spread}. Overlap at T = {TEMPERATURE:g}; mean matched: at the temperature where the model's mean "
-        "entropy equals the teacher's at T = 4; matched per image: each image at the temperature where its entropy equals the teacher's "
-        "for it ([what the two rules leave](method.md#what-each-rule-of-matching-leaves)). Minutes on the wall clock, beside another run; the "
-        "method that is trained first makes the teacher's stored views for the others.\n\n"
+        f"Figures are {spread}. Overlap is at T = {TEMPERATURE:g}. *Mean matched* is overlap at the temperature where the model's mean "
+        "entropy equals the teacher's at T = 4. *Matched per image* gives each image the temperature where the model's entropy for it equals "
+        "the teacher's ([what each rule leaves](method.md#what-each-rule-of-matching-leaves)). Minutes are wall-clock time beside another "
+        "run. The method that is trained first also stores the teacher's outputs for the others.\n\n"
         "| model | accuracy % | agreement % | overlap | overlap, mean matched | overlap, matched per image | orthogonality score | "
         "ECE % | minutes |\n"
         "|---|---|---|---|---|---|---|---|---|"
@@ -190,7 +203,7 @@ def differences(students: list[Student], teacher: Predictions) -> list[str]:
     others = [method for method in PRESETS if method in runs and method != "bickd"]
     found = Recipes("teacher", runs, teacher.labels).against("bickd", others)
     lines = [
-        "### BicKD against the others, on the same test images\n",
+        "### BicKD compared with the others, on the same test images\n",
         what_intervals_hold(list(found.values())),
         "| BicKD minus | accuracy, points | agreement, points | overlap | overlap, mean matched | overlap, matched per image |",
         "|---|---|---|---|---|---|",
@@ -202,19 +215,19 @@ def differences(students: list[Student], teacher: Predictions) -> list[str]:
         ]
         lines.append(f"| {NAMES[method]} | {' | '.join(cells)} |")
     sentences = [sentence(NAMES[method], compared) for method, compared in found.items()]
-    return [*lines, "", "### What this shows, and what it does not\n", *sentences, *limits(students)]
+    return [*lines, "", "### What this shows\n", *sentences, *limits(students)]
 
 
 def what_intervals_hold(compared: list[RecipesCompared]) -> str:
-    """What stands above a table of differences."""
-    star = f"An asterisk: a difference is seen, p < 0.05 after Holm's correction for {len(compared)} comparisons."
+    """The text above a table of differences."""
+    star = f"An asterisk marks a difference that is seen: p < 0.05 after Holm's correction for {len(compared)} comparisons."
     if any(one.networks for one in compared):
         return (
-            "One run each, so this is about these networks and not about the methods: the 95 % intervals are over test images, "
-            f"and another seed may say otherwise. {star}\n"
+            "There is one run of each method, so this compares these networks and not the methods. The 95 % intervals are over test "
+            f"images; another seed may give another result. {star}\n"
         )
     return (
-        "Difference of means over seeds, with a 95 % interval [over seeds and test images together]"
+        "Differences of means over seeds, with 95 % intervals [over seeds and test images together]"
         f"(method.md#over-seeds-and-images-together). {star}\n"
     )
 
@@ -244,36 +257,36 @@ def sentence(name: str, compared: RecipesCompared) -> str:
     else:
         first = f"BicKD is {'more' if accuracy.interval.estimate > 0 else 'less'} accurate ({size})"
     as_it_is, mean, image = (_direction(compared.figures.get(field)) for field in OVERLAPS.values())
-    second = f"its classes are {as_it_is} at T = {TEMPERATURE:g}"
+    second = f"BicKD's class overlap is {as_it_is} at T = {TEMPERATURE:g}"
     third = f"{mean} at matched mean entropy, and {image} matched per image"
-    whose = ", these two networks" if compared.networks else ""
-    return f"- Against {name}{whose}: {first}; {second}, {third}."
+    whose = " (these two networks)" if compared.networks else ""
+    return f"- Compared with {name}{whose}: {first}. {second}, {third}."
 
 
 def _direction(found: Difference | None) -> str:
     if found is None:
         return "not comparable"
     if not found.seen:
-        return "not seen to differ in overlap"
-    return "more orthogonal" if found.interval.estimate < 0 else "less orthogonal"
+        return "not seen to differ"
+    return "lower" if found.interval.estimate < 0 else "higher"
 
 
 def limits(students: list[Student]) -> list[str]:
     seeds = len({student.seed for student in students})
     if seeds == 1:
         return [
-            "- What it does not show: which method is better. This is one seed, and on caltech95 the accuracy of a method deviates by about "
-            "a point over seeds."
+            "- This does not show which method is better. It is one seed, and on caltech95 the accuracy of a method varies by about a "
+            "point over seeds."
         ]
     return [
-        f"- What it does not show: {seeds} seeds, one pair of architectures, one short budget and options that were not tuned but for the "
-        "learning rate. Accuracy deviates by about a point over seeds, and an interval that rests on so few of them is wide."
+        f"- Limits: {seeds} seeds, one pair of networks, one short training budget, and no tuning but for the learning rate. Accuracy varies "
+        "by about a point over seeds, and intervals from so few seeds are wide."
     ]
 
 
 def every_run(students: list[Student]) -> list[str]:
     lines = [
-        "<details><summary>Every run, with its 95 % interval over test images</summary>\n",
+        "<details><summary>Every run, with 95 % intervals over test images</summary>\n",
         "| run | accuracy % | overlap | overlap, mean matched | overlap, matched per image | validation, last % | validation, best % |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -331,11 +344,11 @@ def across_versions(
     if not same or not other:
         return ""
     return (
-        "## A seed does not identify a run across versions of the code\n\n"
-        f"The bundled runs of caltech95 and the sweep's runs were made with different versions of this code. {len(same)} of them share method, "
-        f"learning rate and seed. Such a pair names the same class on {_range(same)} % of the test images; two seeds of one method in the sweep "
-        f"do on {_range(other)} %. So a seed names a run only together with the version that made it: the bundle and the sweep are two samples "
-        "of each method, and their tables differ as two sets of seeds do.\n"
+        "## The same seed gives another run in another version of the code\n\n"
+        f"The bundled caltech95 runs and the sweep's runs were made with different versions of this code. {len(same)} pairs of them share "
+        f"method, learning rate and seed. The two runs of a pair predict the same class on {_range(same)} % of the test images. Two seeds of "
+        f"one method in the sweep do so on {_range(other)} %. So treat the bundled runs and the sweep as two samples of each method: their "
+        "tables differ as two sets of seeds do.\n"
     )
 
 

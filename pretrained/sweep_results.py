@@ -1,4 +1,4 @@
-"""What a sweep's lines of results show, as Markdown: part of docs/results.md."""
+"""Describe a sweep's result lines as Markdown: part of docs/results.md."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def under_way(path: Path, results: Sequence[Result]) -> str:
     if len(results) >= planned:
         return ""
     return (
-        f"**Under way: {len(results)} of {planned} runs.** The same command goes on and this section is made again; "
-        "with fewer than five seeds the deviations over seeds say little, with one there are none.\n\n"
+        f"**In progress: {len(results)} of {planned} runs.** The same command continues the sweep and updates this section. With fewer "
+        "than five seeds, the deviations over seeds say little.\n\n"
     )
 
 
@@ -89,7 +89,7 @@ def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:
         "",
         *differences(groups, teacher),
     ]
-    lines += ["", "### What the sweep shows, and what it does not\n", *sentences(groups, teacher), ""]
+    lines += ["", "### What the sweep shows\n", *sentences(groups, teacher), ""]
     return "\n".join(lines)
 
 
@@ -126,16 +126,18 @@ def setting(results: Sequence[Result], groups: Groups) -> str:
     stream = (
         "All seeds share one augmentation stream, so the deviation over seeds is too small."
         if any(result.shared_augmentation for result in results)
-        else "Weights, order and augmentation stream follow the seed."
+        else "Weights, order and augmentation follow the seed."
     )
     return (
-        f"Teacher {first.teacher}, students {first.arch}, {first.epochs} epochs, batch {first.batch_size}, "
-        f"{first.image_size} pixels, {first.optimizer['kind'].upper()} with learning rate {first.optimizer['lr']:g} for all, "
-        f"n = {first.n:,} test images, {words} a method. {stream} Every method has the options that were its preset's defaults "
-        "when the sweep was made; BicKD's come from [an exploration of ours](losses.md#where-its-defaults-come-from) that used caltech95 "
-        "too. Nothing was tuned here. Made by `bickd sweep` from `pretrained/sweeps/`, where a line for each run lies.\n\n"
-        f"Figures: mean ± standard deviation over seeds, last weights, test split. Overlap at T = {TEMPERATURE:g}; mean matched: "
-        "where the model's mean entropy equals the teacher's at that T. Minutes a run, on the wall clock (beside other work on a shared machine, pauses included) and of the CPU."
+        f"- Teacher {first.teacher}, students {first.arch}, {words} a method. {stream}\n"
+        f"- {first.epochs} epochs, batch {first.batch_size}, {first.image_size} pixels, {first.optimizer['kind'].upper()} with learning "
+        f"rate {first.optimizer['lr']:g} for all methods. n = {first.n:,} test images.\n"
+        "- Every method has the options that were its preset's defaults when the sweep ran. Nothing was tuned here. BicKD's defaults "
+        "come from [an exploration of ours](losses.md#where-its-defaults-come-from) that also used caltech95.\n"
+        "- `bickd sweep` made the runs. `pretrained/sweeps/` has the definition and one line of results for each run.\n\n"
+        f"Figures are mean ± standard deviation over seeds, for the last weights on the test split. Overlap is at T = {TEMPERATURE:g}. "
+        "*Mean matched* is overlap at the temperature where the model's mean entropy equals the teacher's at that T. Minutes are per "
+        "run: wall-clock time (on a shared machine, pauses included) and CPU time."
     )
 
 
@@ -148,9 +150,9 @@ def has_earlier_defaults(method: str, runs: dict[int, Result]) -> bool:
 
 
 UNCORRECTED = (
-    "Overlap and ECE in this table are what the formulas give on these images. They are not corrected for the number "
-    "of images, since a line of a sweep's file does not hold what the correction needs. Compare them with each other, and "
-    "not with the tables of the bundled runs, which are corrected ([method](method.md#intervals))."
+    "Overlap and ECE in this table are not corrected for the number of images, because a sweep's result lines do not hold "
+    "what the correction needs. Compare them with each other. Do not compare them with the tables of the bundled runs, which "
+    "are corrected ([method](method.md#intervals))."
 )
 
 
@@ -165,9 +167,8 @@ def mark_note(groups: Groups) -> list[str]:
         return []
     return [
         "",
-        f"† Made with earlier defaults, which are not the published ones for small images: {', '.join(marked)}. "
-        "[The objectives](losses.md#published-settings) has the published values. These rows are to be made again "
-        "with the next study.",
+        f"† These runs had earlier defaults, which are not the published ones for small images: {', '.join(marked)}. "
+        "[Published settings](losses.md#published-settings) lists the published values. The next study will repeat these rows.",
     ]
 
 
@@ -287,10 +288,10 @@ def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -
 def differences(groups: Groups, teacher: Teacher) -> list[str]:
     lines = [
         "### Differences on the same test images\n",
-        "Accuracy and agreement: difference of the means over the seeds that both have, with a 95 % interval [over seeds and test "
-        "images together](method.md#over-seeds-and-images-together). An asterisk: a difference is seen, p < 0.05 after Holm's correction for "
-        f"the {len(groups) - 1} comparisons in the column. Overlap at matched mean entropy: mean ± standard deviation over seeds of the "
-        "difference seed by seed. In brackets behind each: in how many seeds the difference has this sign.\n",
+        "Accuracy and agreement: the difference of the means over the seeds that both methods have, with a 95 % interval [over seeds and "
+        "test images together](method.md#over-seeds-and-images-together). An asterisk marks a difference that is seen: p < 0.05 after Holm's "
+        f"correction for the {len(groups) - 1} comparisons in the column. Overlap at matched mean entropy: mean ± standard deviation of the "
+        "differences seed by seed. In parentheses: in how many seeds the difference has this sign.\n",
     ]
     for base in BASES:
         if base not in groups:
@@ -341,15 +342,19 @@ def _against(base: str, groups: Groups, teacher: Teacher) -> str:
         "more accurate": [],
         "less accurate": [],
         "no difference seen": [],
-        "one seed, so nothing is said": [],
+        "one seed, which says nothing of the method": [],
     }
     for method, (difference, seen) in against(base, groups, teacher, right).items():
         words = "more accurate" if difference.mean > 0 else "less accurate"
         if not seen:
-            words = "no difference seen" if len(difference.by_seed) > 1 else "one seed, so nothing is said"
+            words = (
+                "no difference seen"
+                if len(difference.by_seed) > 1
+                else "one seed, which says nothing of the method"
+            )
         sorts[words].append(f"{shown(method, groups[method])} ({100 * difference.mean:+.1f})")
-    said = "; ".join(f"{words}: {', '.join(names)}" for words, names in sorts.items() if names)
-    return f"- Against {shown(base, groups[base])}, in points of accuracy: {said}."
+    parts = " ".join(f"{words.capitalize()}: {', '.join(names)}." for words, names in sorts.items() if names)
+    return f"- Accuracy compared with {shown(base, groups[base])}, in points. {parts}"
 
 
 def _matched(groups: Groups) -> list[str]:
@@ -368,8 +373,8 @@ def _matched(groups: Groups) -> list[str]:
         for seed in seeds
     )
     return [
-        f"- Lowest overlap at matched mean entropy: {shown(lowest, groups[lowest])} ({means[lowest]:.4f}), the lowest of all "
-        f"methods in {wins} of {len(seeds)} seeds that all of them have."
+        f"- Lowest overlap at matched mean entropy: {shown(lowest, groups[lowest])} ({means[lowest]:.4f}). It is the lowest of all "
+        f"methods in {wins} of the {len(seeds)} seeds that all methods have."
     ]
 
 
@@ -378,10 +383,12 @@ def _cost(groups: Groups) -> str:
     minutes = {m: float(np.mean([run.seconds for run in group.values()])) / 60 for m, group in groups.items()}
     least, most = (pick(minutes, key=lambda method: minutes[method]) for pick in (min, max))
     cpu = [run.cpu_seconds for run in runs]
-    of_cpu = "" if any(c is None for c in cpu) else f", {sum(c for c in cpu if c) / 3600:.1f} hours of CPU"
+    of_cpu = (
+        "" if any(c is None for c in cpu) else f" ({sum(c for c in cpu if c) / 3600:.1f} hours of CPU time)"
+    )
     return (
-        f"- Cost: {len(runs)} runs of {sum(run.seconds for run in runs) / 3600:.1f} hours together{of_cpu}; a run took "
-        f"from {minutes[least]:.1f} minutes ({shown(least, groups[least])}) to {minutes[most]:.1f} "
+        f"- Cost: {len(runs)} runs took {sum(run.seconds for run in runs) / 3600:.1f} hours in total{of_cpu}. The mean time of a run was "
+        f"between {minutes[least]:.1f} minutes ({shown(least, groups[least])}) and {minutes[most]:.1f} "
         f"({shown(most, groups[most])})."
     )
 
@@ -389,7 +396,7 @@ def _cost(groups: Groups) -> str:
 def _limits(groups: Groups) -> str:
     least = min(len(group) for group in groups.values())
     return (
-        f"- What it does not show: {least} seed{'s' if least > 1 else ''}, one pair of architectures, one short budget and "
-        "options that were chosen for other data and longer runs. An interval stands for itself alone: of "
-        f"{len(groups) - 1} of them one in twenty may miss. What is said to be seen is corrected for that."
+        f"- Limits: {numbers.counted(least, 'seed')}, one pair of networks, one short training budget, and options that were chosen for "
+        f"other data and longer runs. Each interval is for one comparison: of the {len(groups) - 1} in a column, one in twenty may miss. "
+        "The asterisks are corrected for that."
     )

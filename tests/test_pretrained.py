@@ -180,9 +180,7 @@ def test_the_readmes_sentences_are_those_of_the_results_page():
     )
     at_one_rate = difference("BicKD (reconstruction)", 1, "minus KD", one_rate)
     assert f"BicKD would lead KD by {at_one_rate.replace(' ', ' points ', 1).lstrip('+')}" in said
-    assert "more accurate:" not in own.split("- Against KD, in points of accuracy:")[1].split("\n")[
-        0
-    ].replace("less accurate:", "")
+    assert "More accurate:" not in own.split("- Accuracy compared with KD, in points. ")[1].split("\n")[0]
     low, high = (float(end) for end in re.findall(r"[-+][\d.]+", difference("KD", 5))[1:])
     estimate = float(re.match(r"[-+][\d.]+", difference("KD", 5)).group())
     assert f"little of the gap to KD is left: {-estimate:.4f} [{-high:.4f}, {-low:.4f}]" in said

@@ -46,16 +46,16 @@ def test_the_page_shows_trials_choice_figures_and_what_the_choice_changed():
     assert "| BicKD (reconstruction) | 50.0 | 55.0 | 58.0 | **60.0** | 10.0 | 0.2 |" in page
     assert "| KD | 2 | 50.0 ± 0.0 |" in page
     assert "| BicKD (reconstruction) | 3 | 62.0 ± 0.0 |" in page
-    assert "- BicKD (reconstruction) at 0.2 in place of 0.05: +2.0" in page
-    assert "At the edge" not in page
-    assert "10 trials, 0.2 hours of CPU together." in page
-    assert "Under way" not in page
+    assert "- BicKD (reconstruction), 0.2 instead of 0.05: +2.0" in page
+    assert "at the edge" not in page
+    assert "10 trials took 0.2 hours of CPU time." in page
+    assert "In progress" not in page
 
 
 def test_a_rate_at_the_edge_of_what_was_tried_is_said(monkeypatch):
     monkeypatch.setattr(rate_results, "TRIED", (0.05, 0.1, 0.2))
     page = write(by_rate(trials()), TEACHER)
-    assert "so that a rate beyond it may do better still: KD, BicKD (reconstruction).\n" in page
+    assert "so a rate beyond it may do better still: KD, BicKD (reconstruction).\n" in page
 
 
 def test_the_presets_have_the_rates_that_the_committed_trials_chose():
@@ -85,7 +85,7 @@ def test_a_method_without_all_trials_is_left_out_and_named():
     runs = by_rate(lines)
     assert [method for method in runs if complete(runs[method])] == ["bickd"]
     page = write(runs, TEACHER)
-    assert "**Under way:** kd lack trials and are left out." in page
+    assert "**In progress:** kd lack trials and are left out." in page
     assert "| KD |" not in page
 
 

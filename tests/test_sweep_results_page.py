@@ -68,7 +68,7 @@ def test_rows_with_earlier_defaults_are_marked_and_others_are_not():
     page = write(changed, TEACHER, "T")
     assert "| kd+standardize † | 2 |" in page
     assert "| KD | 2 |" in page
-    assert "† Made with earlier defaults" in page
+    assert "† These runs had earlier defaults" in page
     assert "as published" not in page
 
 
@@ -96,16 +96,17 @@ def test_only_seeds_that_both_have_are_paired():
 def test_the_sentences_follow_the_figures():
     page = write(lines(), TEACHER, "All methods on caltech95")
     assert page.startswith("## All methods on caltech95\n")
-    assert "2 seeds a method. Weights, order and augmentation stream follow the seed." in page
+    assert "2 seeds a method. Weights, order and augmentation follow the seed." in page
     assert (
-        "- Against KD, in points of accuracy: more accurate: BicKD (reconstruction) (+9.5); "
-        "less accurate: CE (-9.0); no difference seen: kd+standardize (+0.0)." in page
+        "- Accuracy compared with KD, in points. More accurate: BicKD (reconstruction) (+9.5). "
+        "Less accurate: CE (-9.0). No difference seen: kd+standardize (+0.0)." in page
     )
     assert (
-        "- Lowest overlap at matched mean entropy: BicKD (reconstruction) (0.1395), the lowest of all methods in 2 of 2"
-        in page
+        "- Lowest overlap at matched mean entropy: BicKD (reconstruction) (0.1395). It is the lowest of all methods in 2 "
+        "of the 2 seeds" in page
     )
-    assert "- Cost: 8 runs of 0.3 hours together, 0.2 hours of CPU; a run took from 2.0 minutes" in page
+    assert "- Cost: 8 runs took 0.3 hours in total (0.2 hours of CPU time)." in page
+    assert "The mean time of a run was between 2.0 minutes" in page
     assert "| BicKD (reconstruction) | +9.5 [" in page
     assert "(2/2) | " in page
 
@@ -113,8 +114,8 @@ def test_the_sentences_follow_the_figures():
 def test_one_common_seed_says_nothing_of_a_method_and_holm_counts_the_methods():
     page = write([line("kd", 0, 0.5), line("bickd", 0, 0.9)], TEACHER, "T")
     assert (
-        "- Against KD, in points of accuracy: one seed, so nothing is said: BicKD (reconstruction) (+40.0)."
-        in page
+        "- Accuracy compared with KD, in points. One seed, which says nothing of the method: "
+        "BicKD (reconstruction) (+40.0)." in page
     )
     groups = sweep_results.grouped(lines())
     found = sweep_results.against("kd", groups, TEACHER, right)
@@ -127,8 +128,8 @@ def test_what_is_missing_is_a_dash_and_one_method_alone_is_compared_with_nobody(
     page = write([line("kd", 0, 0.5, overlap_matched=None, cpu_seconds=None)], TEACHER, "T")
     assert "| KD | 1 | 50.0 | " in page
     assert page.count(" – ") == 2
-    assert "Against" not in page
-    assert "hours together; a run took" in page
+    assert "Accuracy compared with" not in page
+    assert "hours in total. The mean time of a run was" in page
 
 
 def test_a_shared_augmentation_stream_is_said():
@@ -176,7 +177,7 @@ def test_choices_are_held_against_their_base_seed_by_seed():
     assert rows[3][4] == sweep_results.points(paired(ours, theirs, TEACHER, right))
     assert "- fp32 throughout: no difference in accuracy seen" in page
     assert "- 4 views in turn: less accurate" in page
-    assert "more than the 0.7 points" in page
+    assert "more than the base's standard deviation over seeds, 0.7 points" in page
     with pytest.raises(ValueError, match="must share `epochs`, got 20 and 40"):
         choice_results.write([full[0].model_copy(update={"epochs": 20})], base, TEACHER)
     with pytest.raises(ValueError, match="has no run of seed 7 to be held against"):
