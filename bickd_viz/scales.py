@@ -52,11 +52,11 @@ def overlap_ends(grams: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def said_ends(ends: tuple[float, float]) -> str:
-    """The ends of a colour scale in words, with the reason where they follow the data."""
+    """Describe the ends of a colour scale, with the reason if they follow the data."""
     low, high = ends
     if low == 0.0:
-        return f"Colours end at {high:g}"
-    return f"Colours run from {low:.3g} to {high:.3g}, where these cosines lie: from 0 they would all look the same"
+        return f"The colour scale ends at {high:g}"
+    return f"The colour scale runs from {low:.3g} to {high:.3g}, because almost all of these cosines are in that range"
 
 
 def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:

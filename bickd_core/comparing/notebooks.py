@@ -59,7 +59,7 @@ FIGURES = (
     Figure("accuracy", "Accuracy", share=True),
     Figure("agreement", "Agreement", share=True, of_teacher=False),
     Figure("overlap_per_image", "Overlap, matched"),
-    Figure("overlap", "Overlap, as it is"),
+    Figure("overlap", "Overlap, unmatched"),
     Figure("overlap_matched", "Overlap, matched mean entropy"),
     Figure("kl", "KL from the teacher", of_teacher=False),
     Figure("calibration_error", "ECE", share=True),

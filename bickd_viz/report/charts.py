@@ -146,7 +146,7 @@ def angles(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) -
         "Angles between classes",
         lambda: angles_figure(pairs, height=300, theme=theme),
         lambda: tables.angles_table(pairs),
-        sentence="All pairs of classes; 90° is orthogonal.",
+        sentence="Over all pairs of classes. 90° is orthogonal.",
         y_title="share of class pairs (%)",
     )
 

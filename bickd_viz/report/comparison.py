@@ -1,4 +1,4 @@
-"""The report on a whole comparison: what the pages say of a teacher and its students, in one file."""
+"""The report on a whole comparison of a teacher and its students, in one file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from bickd_viz.theme import ModelStyle, model_styles
 
 
 def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = "") -> Report:
-    """The report on `of`.
+    """Build the report on a comparison.
 
-    address: of the app ("http://host:8501/"), for the link that shows the same; made: date, as text.
+    Args:
+        address: Address of the app ("http://host:8501/"), for the link to the same view.
+        made: Date, as text.
     """
     looks = dict(
         zip((m.key for m in of.models), model_styles([(m.name, m.kind) for m in of.models]), strict=True)
@@ -42,8 +44,8 @@ def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = 
                 [*charts.overview(of, looks), Figures("", figures)],
                 _scope(of),
             ),
-            Section("How each model overlaps its classes", charts.grams(of), _gram_note(of)),
-            Section("What the matrices add up to", _over_classes(of, looks)),
+            Section("Which classes each model mixes", charts.grams(of), _gram_note(of)),
+            Section("Angles, leakage and overlap by epoch", _over_classes(of, looks)),
             *pictures.maps(of),
             *pictures.images(of),
         ],
@@ -55,7 +57,7 @@ def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = 
 
 
 def view_query(of: MeasuredComparison) -> str:
-    """What stands after the app's address to open this comparison: only what differs from its defaults."""
+    """The query that opens this comparison in the app. It holds only what differs from the defaults."""
     query = {"teacher": of.teacher.key, "students": "~".join(m.key for m in of.students)}
     query |= {"split": of.split} if of.split != "test" else {}
     query |= {"temperature": f"{of.temperature:g}"} if of.temperature != 4.0 else {}
@@ -70,10 +72,11 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
     found = compared[other.called]
     sentences = [
         seeds.note(student.name, other.called, found, of.noun),
+        seeds.note_detail(found, of.noun),
         seeds.against_all(student.name, compared) if len(compared) > 1 else "",
         seeds.how(student.name, other.called, found, n=of.n, split=of.split, noun=of.noun),
         *(f"Left out of the seeds: {reason}" for reason in of.left_out),
-        "BicKD here is a reconstruction from the paper's abstract."
+        "BicKD is a reconstruction from the paper's abstract."
         if any(m.kind == "bickd" for m in (student, other))
         else "",
     ]
@@ -83,11 +86,11 @@ def _finding(of: MeasuredComparison) -> tuple[str, str]:
 
 def _scope(of: MeasuredComparison) -> str:
     most = max(of.n_each)
-    of_all = "" if of.n == most else f" that all models have, of {numbers.count(most)}"
+    shared = "" if of.n == most else f" that all models share, out of {numbers.count(most)}"
     return (
-        f"{numbers.counted(of.n, f'{of.split} {of.noun}')} of {of.data_title}{of_all}; probabilities at T = {of.temperature:g}; "
-        f"95% intervals over {of.nouns}, not over seeds. Dots of a method with several runs are means over its seeds, thick bars ± "
-        "their standard deviation; the table is of the runs named above."
+        f"{numbers.counted(of.n, f'{of.split} {of.noun}')} of {of.data_title}{shared}. Probabilities are at T = {of.temperature:g}. "
+        f"The 95% intervals are over {of.nouns}, not over seeds. If a method has several runs, its dot is the mean over its "
+        "seeds and the thick bar is ± their standard deviation. The table shows the runs named above."
         f" {preparation_sentence([m.name for m in of.models], [m.info for m in of.models])}".rstrip()
     )
 
@@ -96,8 +99,8 @@ def _gram_note(of: MeasuredComparison) -> str:
     ends = charts.colour_ends(of)
     said = f" {said_ends(ends)}." if ends[0] > 0 else ""
     return (
-        "Cosine between the class columns of the probability matrix, classes in the teacher's cluster order, one "
-        "scale. Colour off the diagonal means two classes that share probability."
+        "Each cell is the cosine between two class columns of the probability matrix. Colour off the diagonal means that "
+        "two classes share probability. Classes are in the teacher's cluster order. All matrices share one colour scale."
         f"{said}"
     )
 
@@ -111,10 +114,10 @@ def _over_classes(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[
     if lines:
         parts.append(
             Exhibit(
-                "overlap-by-epoch", "Overlap while they learned",
+                "overlap-by-epoch", "Overlap by epoch",
                 lambda: metric_lines(lines, "class overlap (mean cosine)", height=280),
                 lambda: tables.lines_table(lines, value_name="overlap"),
-                sentence="On the validation split at T = 4, after each epoch; not corrected for the number of images.",
+                sentence="After each epoch, on the validation split at T = 4. Not corrected for the number of images.",
             )
         )  # fmt: skip
     return parts

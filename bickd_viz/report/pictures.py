@@ -1,4 +1,4 @@
-"""What the report on a comparison shows of single samples: maps, and the images behind the pair that tells most."""
+"""Single samples in the report on a comparison: maps, and the images behind the most separated pair of classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_IMAGES = 16
 
 
 def maps(of: MeasuredComparison) -> list[Section]:
-    """The stored maps of teacher, baseline and focused student, where all three have one."""
+    """Return the stored maps of teacher, baseline and focused student, if all three have one."""
     shown = list(dict.fromkeys(m.key for m in (of.teacher, of.baseline(), of.focus())))
     models = [m for m in of.models if m.key in shown and m.coordinates is not None]
     first = of.teacher.layout
@@ -34,7 +34,7 @@ def maps(of: MeasuredComparison) -> list[Section]:
     row, column = (of.class_names[c] for c in pair)
     return [
         Section(
-            "Where the samples lie",
+            "Prediction maps",
             [_map(of, m, pair, limits) for m in models],
             f"{note} In colour: {row} and {column}.",
         )
@@ -60,7 +60,7 @@ def _map(of: MeasuredComparison, model: Measured, pair: tuple[int, int], limits)
 
 
 def images(of: MeasuredComparison) -> list[Section]:
-    """The images or texts behind the telling pair, and those on which the student moved most."""
+    """Return the images or texts behind the most separated pair, and those on which the student moved most."""
     if not (of.pictures.any or of.pictures.texts) or not of.students:
         return []
     student, other, (row, column) = of.focus(), of.baseline(), of.telling_pair()
@@ -74,17 +74,17 @@ def images(of: MeasuredComparison) -> list[Section]:
     strips: list[Part] = [
         _strip(
             of, f"{names[row]} and {names[column]}", carried, first,
-            f"{telling_pair_title(student.name, other.called, names[row], names[column], separated=of.separates())}. The {of.nouns} "
-            f"that carry most of its cosine in {other.called}, with the true class and {other.called}'s probability of each at "
-            f"T = {of.temperature:g}.",
+            f"{telling_pair_title(student.name, other.called, names[row], names[column], separated=of.separates())}. These {of.nouns} "
+            f"add most to the cosine in {other.called}. Under each: its true class, then {other.called}'s probability of the "
+            f"two classes at T = {of.temperature:g}.",
         ),
         _strip(
             of, f"Where {student.name} and the teacher differ most", moved, second,
-            "Largest Hellinger distance, in the full space of probabilities: true class, then what the teacher and "
-            f"{student.name} say.",
+            "Largest Hellinger distance in the full space of probabilities. Under each: its true class, then the top-1 "
+            f"classes of the teacher and of {student.name}.",
         ),
     ]  # fmt: skip
-    return [Section(f"The {of.nouns} behind it", strips)]
+    return [Section(f"{of.nouns.capitalize()} where the models differ", strips)]
 
 
 def _strip(

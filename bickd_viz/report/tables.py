@@ -1,4 +1,4 @@
-"""The tables of a report: what was compared, and every headline figure with its interval."""
+"""The tables of a report: the models compared, and every headline figure with its interval."""
 
 from __future__ import annotations
 
@@ -11,29 +11,34 @@ from bickd_core.runs.library import RunInfo
 from bickd_core.wording import worded
 from bickd_viz.text import numbers
 
-FIGURES = (  # field of Summary, what to call it, how to read it, axis title, format, known of the teacher
+FIGURES = (  # field of Summary, name, how to read it, axis title, format, whether the teacher has it
     ("accuracy", "Accuracy", "Higher is better.", "accuracy (%)", "percent", True),
     ("agreement", "Agreement", "Same top-1 class as the teacher.", "agreement with the teacher (%)", "percent", False),
     (
-        "overlap_per_image", "Overlap matched per image", "Each image where its entropy is the teacher's for it.",
+        "overlap_per_image", "Overlap matched per image", "Each image at the teacher's entropy for it. Lower: classes further apart.",
         "class overlap matched per image (mean cosine)", "number", True,
     ),
-    ("overlap", "Class overlap", "Lower is more orthogonal.", "class overlap (mean cosine)", "number", True),
+    ("overlap", "Class overlap", "Every model at the same T. Lower: classes further apart.", "class overlap (mean cosine)", "number", True),
     (
-        "overlap_matched", "Overlap at matched mean entropy", "Each student where its mean entropy is the teacher's.",
+        "overlap_matched", "Overlap at matched mean entropy", "Each student at the teacher's mean entropy.",
         "class overlap at matched mean entropy (mean cosine)", "number", True,
     ),
     ("kl", "KL from the teacher", "At T, without T².", "KL(teacher ‖ student) (nats)", "number", False),
     ("displacement", "Displacement", "Mean Hellinger distance at T.", "mean Hellinger distance", "number", False),
     ("calibration_error", "ECE", "15 bins, T = 1; lower is better.", "expected calibration error (%)", "percent", True),
-    ("cka_logits", "CKA of logits", "Debiased, with the teacher.", "debiased linear CKA", "number", False),
+    ("cka_logits", "CKA of logits", "Debiased, with the teacher's logits.", "debiased linear CKA", "number", False),
 )  # fmt: skip
 
 
 def compared_table(
     models: Sequence[tuple[str, str, RunInfo, int]], *, split: str, n: int, noun: str = "image"
 ) -> pd.DataFrame:
-    """A row a model, given (name, key, run.yaml, its samples), the teacher first; n: samples that are shown."""
+    """Return a row for each model.
+
+    Args:
+        models: (name, key, run.yaml, number of its samples) of each, the teacher first.
+        n: Number of samples that are shown.
+    """
     rows = []
     for i, (name, key, info, own) in enumerate(models):
         seeds = "–"
@@ -55,7 +60,11 @@ def compared_table(
 
 
 def figures_table(models: Sequence[tuple[str, bool, Summary]], noun: str = "image") -> pd.DataFrame:
-    """Every headline figure with its interval as text, given (name, whether it is the teacher, summary)."""
+    """Return every headline figure with its interval, as text.
+
+    Args:
+        models: (name, whether it is the teacher, summary) of each.
+    """
     lines = []
     for name, is_teacher, summary in models:
         line = {"model": name}

@@ -1,7 +1,6 @@
-"""Numbers as text, and sentences filled from results. The wording follows the data, never the hope.
+"""Numbers as text, and sentences made from results.
 
-An interval is any object with `estimate`, `low` and `high`. A difference is "seen" when its paired
-interval does not hold 0.
+An interval is any object with `estimate`, `low` and `high`. A difference is "seen" if its paired interval excludes 0.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ MINUS = "−"
 
 
 class Interval(Protocol):
-    """An estimate with the ends of its 95% interval."""
+    """An estimate with its 95% interval."""
 
     @property
     def estimate(self) -> float: ...
@@ -93,7 +92,7 @@ def counted(value: int, noun: str, plural: str = "") -> str:
 
 
 def together(*values: float | None) -> list[str]:
-    """Numbers with the same decimals, as many as their greatest needs, more where unequal ones look alike.
+    """Format numbers with the same decimals: as many as the largest needs, more if unequal numbers would look equal.
 
     >>> together(0.0898, 0.1751), together(0.0901, 0.0904)
     (['0.090', '0.175'], ['0.0901', '0.0904'])
@@ -118,9 +117,9 @@ def interval_text(interval: Interval, fmt: str = "number") -> str:
 
 
 def with_interval(difference: Interval) -> str:
-    """A difference with its ends, in the decimals that their distance earns: "0.004 [−0.003, 0.010]".
+    """A difference with its interval: "0.004 [−0.003, 0.010]".
 
-    Two digits of the interval's width are shown, and more where an end would round to 0.
+    The decimals show two digits of the interval's width, or more if an end would round to 0.
     """
     ends = [v for v in (difference.low, difference.high) if _finite(v)]
     if len(ends) < 2 or ends[0] == ends[1]:
@@ -170,12 +169,12 @@ def duration(seconds: float | None) -> str:
 
 
 def has_limits(interval: Interval | None) -> bool:
-    """Whether there is an interval; a few images give an estimate alone, which tells no difference."""
+    """Whether there is an interval. Too few images give only an estimate, which cannot show a difference."""
     return interval is not None and interval.low is not None and interval.high is not None
 
 
 def excludes_zero(difference: Interval | None) -> bool:
-    """Whether a paired interval lies wholly on one side of 0."""
+    """Whether a paired interval is entirely above or entirely below 0."""
     if difference is None or difference.low is None or difference.high is None:
         return False
     return difference.low > 0 or difference.high < 0
@@ -184,7 +183,7 @@ def excludes_zero(difference: Interval | None) -> bool:
 def comparison_sentence(
     what: str, student: str, baseline: str, ours: float, theirs: float, difference: Interval | None
 ) -> str:
-    """A figure that is a fraction (accuracy, agreement) of two models, compared on the same samples."""
+    """Compare a fraction (accuracy, agreement) of two models on the same samples."""
     figures = f"{percent(ours)} against {percent(theirs)}"
     if difference is None or difference.low is None:
         return f"{what}: {student} {percent(ours)}, {baseline} {percent(theirs)}."
@@ -206,15 +205,14 @@ def sentence_for_map(
     trustworthiness: float | None = None,
     noun: str = "image",
 ) -> str:
-    """How a map was made, how many of how many samples it shows, and what it cannot tell."""
-    parts = [f"{method} of square-rooted probabilities"]
+    """How a map was made, how many samples it shows, and what it cannot show."""
+    text = f"{method} of the square roots of the probabilities"
+    text += "." if seed is None else f", seed {seed}."
     if started_from_teacher:
-        parts.append("students started from the teacher's coordinates")
-    if seed is not None:
-        parts.append(f"seed {seed}")
-    text = ", ".join(parts) + f". {count(shown)} of {counted(total, noun)}."
+        text += " Each student's map starts from the teacher's coordinates."
+    text += f" {count(shown)} of {counted(total, noun)}."
     if _finite(trustworthiness):
         text += f" Trustworthiness {trustworthiness:.2f}."
     if method.upper() == "PCA":
-        return text + " Two directions of many: points that lie together here may be far apart."
+        return text + " Only two directions are shown: neighbours on the map may be far apart."
     return text + " Distances between far groups mean little."

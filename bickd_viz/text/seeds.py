@@ -1,7 +1,7 @@
-"""Sentences about recipes over their seeds, and about two models where a recipe has one run.
+"""Sentences that compare two methods over their seeds, or two runs if a method has a single run.
 
-A difference is *seen* when its p-value, over seeds and images and with Holm's correction for the students compared, is
-below 0.05. With one seed nothing is said of a method: the sentences speak of these two models.
+A difference is *seen* if its p-value is below 0.05. The p-value covers seeds and images, with Holm's correction for
+the number of students compared. With one seed, the sentences are about the two runs and not about the methods.
 """
 
 from __future__ import annotations
@@ -17,38 +17,36 @@ FIELDS = {
     "agreement": "agreement with the teacher",
     "overlap_per_image": "overlap matched per image",
 }
-"""Field of Summary -> its name in a sentence, in the order in which people decide by them."""
+"""Field of Summary -> its name in a sentence, the most important first."""
 
 
 def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
-    """The finding in one sentence: accuracy first, then how far classes are apart, matched per image.
+    """The finding in one sentence: accuracy, and how far apart the classes are.
 
     Args:
-        student, baseline: their names in a sentence.
-        compared: the student's recipe against the baseline's.
+        student: Its name in a sentence.
+        baseline: The name of the model it is compared with.
+        compared: The student's method against the baseline's.
     """
     accuracy, overlap = (compared.figures.get(field) for field in ("accuracy", "overlap_per_image"))
-    apart = None if overlap is None or not overlap.seen else f"{_apart(overlap)} at equal entropy"
+    apart = "" if overlap is None or not overlap.seen else f"keeps classes {_apart(overlap)}"
     if accuracy is not None and accuracy.seen:
         more = "more" if accuracy.interval.estimate > 0 else "less"
         sentence = f"{student} is {more} accurate than {baseline}"
-        sentence += f" and keeps classes {apart}" if apart else ""
-    elif accuracy is None and overlap is not None and apart:
-        sentence = f"{student} keeps classes {_apart(overlap)} than {baseline} at equal entropy"
+        sentence += f" and {apart}" if apart else ""
     elif apart:
-        sentence = (
-            f"No accuracy difference seen between {student} and {baseline}; {student} keeps classes {apart}"
-        )
+        sentence = f"{student} {apart} than {baseline}"
+        sentence += "" if accuracy is None else "; no accuracy difference seen"
     else:
         what = listed(
             [name for name, one in (("accuracy", accuracy), ("class overlap", overlap)) if one], "or"
         )
         sentence = f"No difference seen between {student} and {baseline}" + (f" in {what}" if what else "")
-    return f"These two models, one run each: {_lower_first(sentence)}" if compared.networks else sentence
+    return f"One run each: {_lower_first(sentence)}" if compared.networks else sentence
 
 
 def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "image") -> str:
-    """The figures behind the headline: means over seeds, or those of two runs."""
+    """The figures behind the headline: means over seeds, or those of two runs; "" if none is known."""
     parts = []
     for field, name in FIELDS.items():
         one = compared.figures.get(field)
@@ -64,8 +62,19 @@ def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "im
     return f"{student} against {baseline}, {over(compared)}: {', '.join(parts)}."
 
 
+def note_detail(compared: RecipesCompared, noun: str = "image") -> str:
+    """What the overlap of the headline is; "" if it is not known."""
+    if "overlap_per_image" not in compared.figures:
+        return ""
+    return worded(
+        "Overlap is matched per image: each image is compared at the teacher's entropy for it. A lower overlap means "
+        "classes that are further apart.",
+        noun,
+    )
+
+
 def over(compared: RecipesCompared) -> str:
-    """What the figures are means of: "means of 3 seeds each", "one run each"."""
+    """What the figures are: "means of 3 seeds each", "one run each"."""
     if compared.networks:
         return "one run each"
     ours, theirs = compared.seeds
@@ -75,11 +84,12 @@ def over(compared: RecipesCompared) -> str:
 
 
 def against_all(student: str, compared: Mapping[str, RecipesCompared], field: str = "accuracy") -> str:
-    """Which of several models the student is above and below in one figure, in a sentence; "" where it is not known.
+    """Which of several models the student is above and below in one figure; "" if that figure is not known.
 
     Args:
-        student: its name.
-        compared: name of each other model -> comparison, made together so that their p-values are adjusted.
+        student: Its name.
+        compared: Name of each other model -> comparison. Make them together, so that their p-values are adjusted.
+        field: The figure, a key of `FIELDS`.
     """
     sides: dict[str, list[str]] = {"above": [], "below": [], "none": []}
     for name, one in compared.items():
@@ -87,7 +97,8 @@ def against_all(student: str, compared: Mapping[str, RecipesCompared], field: st
         if found is not None:
             side = ("above" if found.interval.estimate > 0 else "below") if found.seen else "none"
             sides[side].append(name)
-    parts = [f"{student} is {side} {listed(sides[side])}" for side in ("above", "below") if sides[side]]
+    parts = [f"{side} {listed(sides[side])}" for side in ("above", "below") if sides[side]]
+    parts = [f"{student} is {' and '.join(parts)}"] if parts else []
     if sides["none"]:
         parts.append(f"no difference is seen from {listed(sides['none'], 'or')}")
     networks = " of these models" if all(one.networks for one in compared.values()) else ""
@@ -97,7 +108,7 @@ def against_all(student: str, compared: Mapping[str, RecipesCompared], field: st
 def how(
     student: str, baseline: str, compared: RecipesCompared, *, n: int, split: str, noun: str = "image"
 ) -> str:
-    """The differences with their intervals over the n samples, and what they hold for."""
+    """The differences with their intervals over the n samples, and what these intervals are about."""
     found = [
         f"{worded(name, noun)} {difference(field, compared.figures[field])}"
         for field, name in FIELDS.items()
@@ -107,14 +118,14 @@ def how(
     kind = f"over {samples}" if compared.networks else f"over seeds and {samples} together"
     text = f"{student} minus {baseline}, with 95% intervals {kind}: {'; '.join(found)}."
     if compared.networks:
-        return text + " They hold for these two models: other seeds may say otherwise."
+        return text + " The intervals hold for these two models. Other seeds may give other results."
     return f"{text} {rule(compared.comparisons)}"
 
 
 def rule(comparisons: int) -> str:
-    """When a difference between recipes is seen."""
-    several = f" after Holm's correction for {counted(comparisons, 'comparison')}" if comparisons > 1 else ""
-    return f"A difference is seen where p < 0.05{several}."
+    """When a difference between two methods counts as seen."""
+    several = f", with Holm's correction for {counted(comparisons, 'comparison')}" if comparisons > 1 else ""
+    return f"A difference counts as seen if p < 0.05{several}."
 
 
 def difference(field: str, found: Difference) -> str:
@@ -131,7 +142,7 @@ def difference(field: str, found: Difference) -> str:
 def difference_rows(
     student: str, compared: Mapping[str, RecipesCompared], noun: str = "image"
 ) -> list[dict[str, str]]:
-    """A row for each model that the student is held against: each difference, its interval and whether it is seen."""
+    """A row for each model that the student is compared with: each difference, its interval and whether it is seen."""
     rows = []
     for name, one in compared.items():
         row = {
@@ -158,5 +169,5 @@ def _is_overlap(field: str) -> bool:
 
 
 def _lower_first(sentence: str) -> str:
-    """A sentence that begins with "No" after a colon."""
+    """A sentence as it continues after a colon: "No" becomes "no"."""
     return f"no{sentence[2:]}" if sentence.startswith("No ") else sentence

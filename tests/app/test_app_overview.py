@@ -50,9 +50,7 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
             np.mean([(run.predicted == other).mean() for run in runs])
             for other in (teacher.labels, teacher.predicted)
         ]
-    assert app.title[0].value == (
-        "No accuracy difference seen between BicKD and KD; BicKD keeps classes further apart at equal entropy"
-    )
+    assert app.title[0].value == ("BicKD keeps classes further apart than KD; no accuracy difference seen")
     (ours, alike), (theirs, their_own) = means["bickd"], means["kd"]
     assert app.caption[0].value.startswith(
         f"BicKD against KD, means of 3 seeds each: accuracy {ours:.1%} against {theirs:.1%}, "
@@ -60,7 +58,7 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
     )
     assert "with 95% intervals over seeds and 1,208 test images together" in app.caption[0].proto.help
     cards = {e.value: e.proto.help for e in app.markdown if "bk-card-title" in e.value}
-    assert any("<b>Overlap, as it is</b><br><span>T = 2, " in card for card in cards)
+    assert any("<b>Overlap, unmatched</b><br><span>T = 2, " in card for card in cards)
     assert len(cards) == len(CARDS)
     assert all(cards.values()), "every card explains its figure"
     shown = next(e.proto.body for e in app.get("html") if "bkw-row" in e.proto.body)
@@ -70,7 +68,7 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
 
 def test_with_one_run_it_speaks_of_these_two_networks(monkeypatch):
     app = overview(monkeypatch, "fashion-mnist/teacher", "fashion-mnist/dist-s0", "fashion-mnist/bickd-s0")
-    assert app.title[0].value.startswith("These two models, one run each: BicKD is more accurate than DIST")
+    assert app.title[0].value.startswith("One run each: BicKD is more accurate than DIST")
     assert "one run each" in app.caption[0].value
     assert "hold for these two models" in app.caption[0].proto.help
     assert any(caption.value.startswith("Dot: one run.") for caption in app.caption)
@@ -83,7 +81,7 @@ def test_a_run_on_images_that_changed_is_left_out_and_named(monkeypatch, tmp_pat
         run = library.find(f"mine{seed}")
         run.write_info(run.info().model_copy(update={"name": f"mine{seed}", "data_content": content}))
     app = overview(monkeypatch, "caltech95/teacher", "mine0", "caltech95/bickd-s0", own=tmp_path)
-    assert app.title[0].value.startswith("These two models, one run each")
+    assert app.title[0].value.startswith("One run each: ")
     (warning,) = [w.value for w in app.warning if "Left out of the seeds" in w.value]
     assert "mine1" in warning
     assert "the images changed between these runs and the ones shown" in warning

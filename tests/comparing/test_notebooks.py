@@ -93,7 +93,7 @@ def test_without_labels_the_rest_is_there_with_the_reason():
 def test_few_samples_have_figures_without_intervals():
     teacher, students = three(n=20)
     table = compare(teacher, students).figures()
-    overlap = table[table.figure == "Overlap, as it is"]
+    overlap = table[table.figure == "Overlap, unmatched"]
     assert overlap.estimate.notna().all()
     assert overlap.low.isna().all()
 
@@ -102,7 +102,7 @@ def test_a_teacher_alone_and_figures_nobody_has():
     teacher = random_predictions(60, 1)
     alone = compare(teacher)
     assert alone.left_out["Orthogonality score"] == "fewer than two classes have probability in teacher."
-    assert "Overlap, as it is" not in set(alone.figures().figure)
+    assert "Overlap, unmatched" not in set(alone.figures().figure)
 
 
 def test_the_table_shows_names_as_text():

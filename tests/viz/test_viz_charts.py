@@ -225,7 +225,7 @@ def test_colours_of_overlap_follow_the_data_where_the_usual_scale_would_be_one_b
     assert 0.93 < low < 0.9405
     assert 0.9495 < top < 0.96
     assert "from 0.94 to 0.95" in said_ends((low, top))
-    assert said_ends((0.0, 0.6)) == "Colours end at 0.6"
+    assert said_ends((0.0, 0.6)) == "The colour scale ends at 0.6"
 
 
 def test_random_logits_are_told_apart():

@@ -52,7 +52,7 @@ def test_it_holds_every_chart_with_a_name_of_its_own(made):
         "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "leakage", "overlap-by-epoch", "map-teacher",
         "map-kd", "map-bickd",
     }  # fmt: skip
-    assert [s.title for s in made.sections][-1] == "The images behind it"
+    assert [s.title for s in made.sections][-1] == "Images where the models differ"
     for strip in (part for part in made.sections[-1].parts):
         assert isinstance(strip, Strip)
         assert all(address.startswith("data:image/") for address, _, _ in strip.pictures)

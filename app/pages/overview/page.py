@@ -1,4 +1,4 @@
-"""Overview: the finding as a title, the headline figures of every model, and where to look next."""
+"""Overview: the main finding, the headline figures of every model, and links to the other pages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def show() -> None:
 def _compared(
     of: data.Comparison, recipes: Recipes, student: data.Model, other: data.Model | None
 ) -> dict[str, RecipesCompared]:
-    """The focused student against the baseline first, and against the other students; the teacher where it is alone."""
+    """Compare the focused student with the baseline, then with the other students; a lone student with the teacher."""
     if not of.students:
         return {}
     others = [model for model in of.students if model.key not in (student.key, other.key if other else "")]
@@ -60,20 +60,22 @@ def _finding(
 ) -> None:
     if not compared:
         accuracy = data.summary(of, of.teacher, state.current().temperature).accuracy
-        reached = "" if accuracy is None else f" with an accuracy of {numbers.percent(accuracy.estimate)}"
-        page_export.title(
-            f"{of.teacher.info.arch or 'Predictions of a teacher'} on {of.data_title}{reached}: choose students to compare it with"
-        )
+        reached = "" if accuracy is None else f": accuracy {numbers.percent(accuracy.estimate)}"
+        page_export.title(f"{of.teacher.info.arch or 'The teacher'} on {of.data_title}{reached}")
+        page_export.note("Choose students in the sidebar to compare them with this teacher.")
         return
     found = compared[against.called]
     page_export.title(seeds_text.headline(student.name, against.called, found))
+    details = [
+        seeds_text.note_detail(found, of.noun),
+        seeds_text.against_all(student.name, compared) if len(compared) > 1 else "",
+        seeds_text.how(student.name, against.called, found, n=of.n, split=of.split, noun=of.noun),
+        "BicKD is a reconstruction from the paper's abstract."
+        if "bickd" in (student.kind, against.kind)
+        else "",
+    ]
     note = seeds_text.note(student.name, against.called, found, of.noun)
-    if len(compared) > 1:
-        note += f" {seeds_text.against_all(student.name, compared)}"
-    if "bickd" in (student.kind, against.kind):
-        note += " BicKD here is a reconstruction from the paper's abstract."
-    how = seeds_text.how(student.name, against.called, found, n=of.n, split=of.split, noun=of.noun)
-    page_export.note(note.strip(), help=how)
+    page_export.note(note, help=" ".join(filter(None, details)))
 
 
 def _buttons() -> None:
@@ -83,7 +85,7 @@ def _buttons() -> None:
         if st.button("Bring your own", key="overview-bring", icon=":material/upload_file:"):
             open_page("bring_your_own")
         if st.button("Load weights", key="overview-load", icon=":material/upload:"):
-            from app.pages.runs import import_form  # what it imports, the first page does not need
+            from app.pages.runs import import_form  # imported late: the first page does not need it
 
             import_form.open_next()
             open_page("runs")
@@ -135,19 +137,19 @@ def _key_to_dots(of: data.Comparison, recipes: Recipes) -> str:
     lines = f"Thin line: 95% interval over {numbers.count(of.n)} {of.split} {of.nouns}."
     seeds = {model.name: recipes.seeds(model.key) for model in of.students}
     if max(seeds.values(), default=1) < 2:
-        return f"Dot: one run. {lines} Another seed may give another figure."
+        return f"Dot: one run. {lines} Another seed may give other figures."
     counts = sorted(set(seeds.values()))
     if len(counts) == 1:
-        runs = f"mean of {counts[0]} runs that differ in their seeds alone (the teacher is one run)"
+        runs = f"mean of {counts[0]} seeds (teacher: one run)"
     else:
         each = ", ".join(f"{name} {count}" for name, count in seeds.items())
-        runs = f"mean over runs that differ in their seeds alone ({each})"
+        runs = f"mean over seeds ({each})"
     return f"Dot: {runs}. Thick bar: ± standard deviation over seeds. {lines}"
 
 
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
-    """Matrices, images and maps of the focused pair: a click redraws these and nothing else."""
+    """Draw matrices, images and maps of the focused pair. A click redraws only these."""
     _matrices(of, student, other, T)
     if of.students:
         _pair(of, student, other, T)
@@ -158,11 +160,12 @@ def _linked(of: data.Comparison, student: data.Model, other: data.Model | None, 
 
 
 def _matrices(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
-    st.subheader("How each model overlaps its classes")
+    st.subheader("Which classes each model mixes")
     st.caption(
-        "Cosine between the class columns of the probability matrix, classes in the teacher's cluster order, one "
-        f"scale. Colour off the diagonal means two classes that share probability. Click a cell to see the {of.nouns} "
-        "that carry it; drag to zoom, double-click to zoom out. From here on the page shows one run of each."
+        f"Colour off the diagonal means that two classes share probability. Click a cell to see its {of.nouns}.",
+        help="Each cell is the cosine between two class columns of the probability matrix. Classes are in the teacher's "
+        "cluster order. All matrices share one colour scale. Drag to zoom, double-click to zoom out. The matrices and "
+        "everything below them show one run of each model.",
     )
     shown = [of.teacher, *([other] if other else []), *([student] if of.students else [])]
     order = data.class_order(of, "cluster")
@@ -205,14 +208,16 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
             student.name, against.called, names[row], names[column], separated=separated
         )
     st.subheader(title)
-    cosines = [f"{data.geometry(of, m, T).gram[row, column]:.2f} {m.name}" for m in of.models]
-    said = (
-        f"Cosine: {', '.join(cosines)}. Below, the {of.nouns} that carry most of it in {against.called}, each with its "
-        f"true class and {against.called}'s probability of {names[row]} | {names[column]} at T = {T:g}."
+    cosines = [f"{m.name} {data.geometry(of, m, T).gram[row, column]:.2f}" for m in of.models]
+    said = f"Cosine: {', '.join(cosines)}. These {of.nouns} add most to it in {against.called}."
+    below = (
+        f"Under each {of.noun}: its true class, then {against.called}'s probability of {names[row]} | {names[column]} "
+        f"at T = {T:g}."
     )
-    st.caption(f"{said} {data.image_credit(of)}")
-    report = thumbs.InReport("overview-pair", title, said)
+    st.caption(said, help=below)
+    report = thumbs.InReport("overview-pair", title, f"{said} {below}")
     thumbs.pair_strip(of, against, (row, column), T, most=14, one_row=True, report=report)
+    st.caption(data.image_credit(of))
 
 
 def _maps(of: data.Comparison, student: data.Model, other: data.Model | None, T: float) -> None:
@@ -221,19 +226,21 @@ def _maps(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     if any(found is None for found in found_maps):
         return
     row, column = frame.focused_pair(of, student, T)
-    st.subheader("Where the two classes lie")
+    st.subheader("The two classes on the prediction maps")
     first = found_maps[0]
     assert first is not None
+    how = numbers.sentence_for_map(
+        method="UMAP",
+        shown=of.n,
+        total=max(of.n_each),
+        seed=first.layout.seed,
+        started_from_teacher=True,
+        trustworthiness=first.layout.trustworthiness,
+        noun=of.noun,
+    )
     st.caption(
-        numbers.sentence_for_map(
-            method="UMAP",
-            shown=of.n,
-            total=max(of.n_each),
-            seed=first.layout.seed,
-            started_from_teacher=True,
-            trustworthiness=first.layout.trustworthiness,
-            noun=of.noun,
-        )
+        f"Each dot is one {of.noun}. Neighbours have similar predictions. Distances between far groups mean little.",
+        help=how,
     )
     scatter.show(
         maps.panels(of, shown, [found.coordinates for found in found_maps if found is not None], T),

@@ -1,4 +1,4 @@
-"""The headline figures of Overview: which they are, and two tables of them."""
+"""The headline figures of Overview, and two tables of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from bickd_viz.text import seeds as seeds_text
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline figure: its field in Summary, what to call it, which way is better, its format, and what it is.
+    """A headline figure.
 
-    at_T: whether it changes with the temperature, which then stands before the note.
+    Attributes:
+        field: Its field in Summary.
+        title: Its name.
+        note: Which way is better.
+        fmt: "number" or "percent".
+        with_teacher: Whether the teacher has this figure.
+        at_T: Whether it changes with the temperature. The note then begins with the temperature.
+        help: What it means.
     """
 
     field: str
@@ -33,27 +40,28 @@ class Figure:
 CARDS = (
     Figure(
         "accuracy", "Accuracy", "higher is better", "percent",
-        help="The share of images whose true class a model names first.",
+        help="How often the class with the highest probability is the true class.",
     ),
     Figure(
         "agreement", "Agreement", "same top-1 class", "percent", False,
-        help="The share of images on which the student's first choice is the teacher's, right or wrong.",
+        help="How often the student and the teacher give the same top-1 class, right or wrong.",
     ),
     Figure(
-        "overlap_per_image", "Overlap, matched", "per image; lower: further apart",
-        help="Matched per image. How much classes share probability: the cosine between the columns of two classes in the probability matrix "
-        "(images × classes), mean over all pairs. Each image is at the temperature where the student's entropy for it (how "
-        "spread its probabilities are) is the teacher's at the T of the sidebar. What differs then is which classes share it.",
+        "overlap_per_image", "Overlap, matched", "lower: further apart",
+        help="How much classes share probability: the cosine between two columns of the probability matrix (images × "
+        "classes), averaged over all pairs of classes. Sharper predictions alone lower it. So each image is compared at "
+        "the temperature where the student's entropy for it equals the teacher's at the sidebar's T. The remaining "
+        "difference is which classes share the probability.",
     ),
     Figure(
-        "overlap", "Overlap, as it is", "lower is more orthogonal", at_T=True,
-        help="The same cosine with every model at the T of the sidebar. A sharper softmax alone lowers it.",
+        "overlap", "Overlap, unmatched", "lower: further apart", at_T=True,
+        help="The same cosine with every model at the sidebar's T. Sharper predictions alone lower it.",
     ),
 )  # fmt: skip
 MATCHED_MEAN = Figure(
-    "overlap_matched", "Overlap, matched mean entropy", "one temperature a model",
-    help="Each student at the one temperature where its mean entropy is the teacher's at the T of the sidebar. How entropy differs "
-    "from image to image stays.",
+    "overlap_matched", "Overlap, matched mean entropy", "one temperature for each model",
+    help="Each student at the one temperature where its mean entropy equals the teacher's at the sidebar's T. Models can "
+    "still differ in how entropy varies from image to image.",
 )  # fmt: skip
 TABLE = (
     *CARDS,
@@ -66,15 +74,14 @@ TABLE = (
 
 
 def every_figure(of: data.Comparison, T: float) -> None:
-    """A row a model; choosing one puts that student in focus."""
-    import pandas as pd  # a third of a second that the first charts need not wait for
+    """Show a row for each model. Choosing a row puts that student in focus."""
+    import pandas as pd  # takes a third of a second: the charts above are drawn first
 
     st.subheader("Every figure with its interval")
     st.caption(
-        f"One run of each, with 95% intervals over {numbers.count(of.n)} {of.split} {of.nouns} of {of.data_title}; overlap, KL and score "
-        f"at T = {T:g}. "
-        "Choose a row to put that student in focus.",
-        help=of.data_path,
+        f"One run of each model on {numbers.count(of.n)} {of.split} {of.nouns} of {of.data_title}, with 95% intervals. "
+        "Choose a row to focus on that student.",
+        help=f"Overlap, KL and orthogonality score are at T = {T:g}. {of.data_path or ''}".strip(),
     )
     rows = []
     for model in of.models:
@@ -108,7 +115,7 @@ def every_figure(of: data.Comparison, T: float) -> None:
 def over_seeds(
     of: data.Comparison, recipes: Recipes, student: data.Model, compared: dict[str, RecipesCompared], T: float
 ) -> None:
-    """Mean and deviation of each method over its seeds, and the student's differences from the others."""
+    """Show the mean and deviation of each method over its seeds, and the student's differences from the others."""
     if not of.students:
         return
     import pandas as pd
@@ -123,27 +130,29 @@ def over_seeds(
                 shown = numbers.with_deviation(found.mean, found.deviation, seeds, figure.fmt)
                 row[figure.title] = shown.split(" (")[0]
         rows.append(row)
-    st.subheader("Would another seed say the same?")
+    st.subheader("How much do seeds change the figures?")
     st.caption(
-        f"Mean ± standard deviation over runs that differ in their seeds alone (initial weights, order, augmentation), at T = {T:g}."
+        f"Mean ± standard deviation over seeds, at T = {T:g}.",
+        help="These runs differ only in their seeds: initial weights, order of the data and augmentation.",
     )
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="overview-seeds")
     for reason in data.left_out(of, T):
         st.warning(f"Left out of the seeds: {reason}", icon=":material/warning:")
     networks = [name for name, one in compared.items() if one.networks]
     if len(networks) < len(compared):
-        said = (
-            f"{student.name} minus each other model, with 95% intervals over seeds and {of.nouns} together. "
-        )
-        said += seeds_text.rule(len(compared))
+        said = f"{student.name} minus each other model, with 95% intervals over seeds and {of.nouns}."
+        details = seeds_text.rule(len(compared))
         if networks:
-            said += f" {numbers.listed(networks)}: one run, so the intervals are over {of.nouns} and hold for these two models."
+            details += (
+                f" One run only: {numbers.listed(networks)}. There the intervals are over {of.nouns} and hold for the two "
+                "models compared."
+            )
     else:
-        said = f"{student.name} minus each other model, one run each, with 95% intervals over {of.nouns}. They hold for these models: "
-        said += "other seeds may say otherwise."
+        said = f"{student.name} minus each other model, one run each, with 95% intervals over {of.nouns}."
+        details = "The intervals hold for these models. Other seeds may give other results."
         if any(model.info.source.kind == "trained" for model in of.students):
-            said += " Distill trains several seeds at once."
-    st.caption(said)
+            details += " The Distill page can train several seeds at once."
+    st.caption(said, help=details)
     st.dataframe(
         pd.DataFrame(seeds_text.difference_rows(student.name, compared, of.noun)),
         hide_index=True,

@@ -1,4 +1,4 @@
-"""A short tour that walks the pages: a card over each that says what to look at."""
+"""A short tour of the pages: on each, a card explains what to look at."""
 
 from __future__ import annotations
 
@@ -13,50 +13,49 @@ STEPS = (
     (
         "overview",
         "One teacher, several students",
-        "The title is what the data say, with an interval. CE learns from the labels alone; the others imitate the same "
-        "teacher: KD image by image, DIST and BicKD class by class as well, by correlation and by contrast.",
+        "The title is the main finding. CE learns from the labels only. The other students imitate the teacher: KD image "
+        "by image, DIST and BicKD also class by class. DIST uses correlation, BicKD contrast.",
     ),
     (
         "class_geometry",
         "Classes that share probability",
-        "Every class is a column of the probability matrix. Two columns with a high cosine are classes that the model "
-        "mixes up. Click a cell: its images become the selection, which every page shows and the address bar holds.",
+        "Every class is a column of the probability matrix. If two columns have a high cosine, the model mixes the two "
+        "classes. Click a cell to select its images. The selection stays on every page and in the link.",
     ),
     (
         "by_epoch",
-        "How it came about",
-        "Press play and watch the classes come apart, in all models at once. The figures and the matrices stand at the "
-        "same epoch.",
+        "How the classes separate in training",
+        "Press play and watch the classes separate in all models at once. Figures and matrices show the same epoch.",
     ),
     (
         "similarity",
         "How close a student is to its teacher",
-        "Image by image and class by class: a diagonal that stands out means that the student says of a class what the teacher "
-        "says of it.",
+        "The matrices compare the student with the teacher, class by class and image by image. A strong diagonal means "
+        "that they agree.",
     ),
     (
         "prediction_map",
-        "A map, and how far to trust it",
-        "All models in one frame; draw round some points and they are marked in every panel. Neighbourhoods mean "
-        "something, far distances do not; the figures under the map say how much of the picture is true.",
+        "A map of the predictions",
+        "Draw around some points to mark them in every model. Neighbours on a map are meaningful, far distances are not. "
+        "The table below the maps shows how far to trust them.",
     ),
     (
         "disagreements",
-        "Who is right where the other is wrong",
-        "Two models on the same images: four counts, each a click away from its images, and whether the difference is "
-        "more than chance.",
+        "Where two models disagree",
+        "Two models on the same images. Click a count to see its images. A test shows whether the difference could be "
+        "chance.",
     ),
     (
         "distill",
-        "Make one yourself",
-        "Choose a method, press start, watch the loss terms. The run goes on if you close the page, and opens in this "
+        "Train your own student",
+        "Choose a method, press start and watch the loss. The run continues if you close the page. You can add it to this "
         "comparison when it is done.",
     ),
     (
         "learn",
-        "What all of it means, in five lessons",
-        "Temperature, rows and columns, orthogonality, three losses on one batch, and how a map misleads: each with one "
-        "chart to play with. Present shows them on a projector.",
+        "Five lessons",
+        "Temperature, rows and columns, orthogonality, three losses on one batch, and how a map can mislead. Each lesson "
+        "has one chart to play with. Use Present for a projector.",
     ),
 )
 
@@ -71,7 +70,7 @@ _CSS = """
 </style>
 """
 _CSS_ABOVE = "<style>.st-key-tour { position: static; width: 100% !important; box-shadow: none; }</style>"
-"""A lesson fills its page down to the buttons, so that its card stands above it."""
+"""A lesson fills the whole page, so the card goes above it."""
 
 
 def start() -> None:
@@ -81,7 +80,7 @@ def start() -> None:
 
 
 def show() -> None:
-    """The card of the step that is open, over the page that it speaks of; call it before the page is drawn."""
+    """Show the card of the current step. Call it before the page is drawn."""
     step: int | None = st.session_state.get(_KEY)
     if step is None:
         return
@@ -109,7 +108,7 @@ def show() -> None:
 
 
 def _noun() -> str:
-    """What a sample of the comparison is called; where there is none, the page says why."""
+    """What a sample of the comparison is called. The page itself explains a comparison that cannot be shown."""
     try:
         return data.comparison(state.current()).noun
     except (RunError, PredictionsError):
@@ -117,7 +116,7 @@ def _noun() -> str:
 
 
 def _turn(step: int) -> None:
-    """To another step, and to its page."""
+    """Go to another step and open its page."""
     _go(step)
     open_page(STEPS[step][0])
 
