@@ -167,7 +167,7 @@ def test_the_readmes_sentences_are_those_of_the_results_page():
 
     for method, before in (
         ("KD", "BicKD minus KD is"),
-        ("DIST", "BicKD minus DIST"),
+        ("DIST", "BicKD minus DIST is"),
         ("CE", "BicKD minus CE is"),
     ):
         figure = difference(method, 1)
