@@ -58,7 +58,7 @@ def _write(field: str, key: str, now: object) -> Callable[[], None]:
 
 def matching(key: str, noun: str = "image") -> Matching:
     """How the students' entropy follows the teacher's, the same on every page that asks for it."""
-    label = "Entropy matched to the teacher's"
+    label = "Match entropy to the teacher's"
     names = {rule: worded(name, noun) for rule, name in MATCHED.items()}
     help = worded(MATCHING_HELP, noun)
     one_of("matching", label, MATCHINGS, key, names=names, otherwise="none", help=help)

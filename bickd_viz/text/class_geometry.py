@@ -1,4 +1,4 @@
-"""Sentences under the charts of class geometry, made from the figures they stand under."""
+"""Sentences for the charts of class geometry, made from their figures."""
 
 from __future__ import annotations
 
@@ -20,45 +20,43 @@ from bickd_viz.text.numbers import (
 )
 
 MATCHING_HELP = (
-    "A sharper softmax alone lowers every cosine, so students can be brought to the teacher's entropy (how spread the "
-    "probabilities are) at T before they are compared.\n\n"
-    "- **no**: every model at T, as it is.\n"
-    "- **mean**: each student at the one temperature where its *mean* entropy is the teacher's. How its entropy "
-    "differs from image to image stays.\n"
-    "- **per image**: each image at the temperature where its entropy is the teacher's for that image. What differs "
-    "then is which classes share the probability."
+    "Sharper predictions alone lower every cosine. So you can match the students' entropy (how spread out the "
+    "probabilities are) to the teacher's entropy at T.\n\n"
+    "- **no**: every model at T.\n"
+    "- **mean**: each student at the one temperature where its *mean* entropy equals the teacher's. Entropy can still "
+    "vary differently from image to image.\n"
+    "- **per image**: each image at the temperature where its entropy equals the teacher's for that image. The "
+    "remaining difference is which classes share the probability."
 )
 
 
 def matching_note(matching: str, noun: str = "image") -> str:
-    """What a rule of matching leaves in a difference of overlaps."""
+    """What a rule of matching does not remove from a difference of overlaps."""
     said = {
-        "none": "A sharper softmax alone lowers overlap: match the entropy to the teacher's to compare at one entropy.",
-        "mean": "At matched mean entropy, models still differ in how entropy is spread over the images; matched per "
-        "image, they do not.",
+        "none": "Sharper predictions alone lower overlap. To compare at equal entropy, match the entropy to the teacher's.",
+        "mean": "At matched mean entropy, entropy can still vary differently from image to image. Matching per image "
+        "removes this.",
         "image": "",
     }[matching]
     return worded(said, noun)
 
 
 def temperatures(at: float | np.ndarray) -> str:
-    """One temperature, "4.83"; of some, one an image, the median: "4.83 (median)"."""
+    """A temperature as text: "4.83", or the median of one for each image: "4.83 (median)"."""
     return f"{at:.3g}" if np.ndim(at) == 0 else f"{np.median(at):.3g} (median)"
 
 
 def sentence_for_unmatched(
     name: str, unreached: int, n: int, *, matching: str, temperature: float, noun: str = "image"
 ) -> str:
-    """A warning where some or all images of a model do not have the teacher's entropy; "" where all have."""
+    """A warning if a model cannot be matched to the teacher's entropy on some or all images, else ""."""
     if not unreached:
         return ""
     if matching == "mean":
-        return (
-            f"No temperature gives {name} the teacher's mean entropy, so it is shown at T = {temperature:g}."
-        )
+        return f"{name} cannot reach the teacher's mean entropy, so it is shown at T = {temperature:g}."
     return (
-        f"{name}: no temperature gives {count(unreached)} of {counted(n, noun)} the teacher's entropy, so they "
-        "stand at the nearest that can be had."
+        f"{name} cannot reach the teacher's entropy on {count(unreached)} of {counted(n, noun)}. They are shown at the "
+        "nearest entropy."
     )
 
 
@@ -95,9 +93,11 @@ def sentence_for_gap(
     """How the overlap of two models differs on the same samples.
 
     Args:
-        student, baseline: their names.
-        difference: the paired interval.
-        matching: "none", "mean" or "image". The sentence names the measure, since the rules may differ in sign.
+        student: Its name.
+        baseline: Its name.
+        difference: The paired interval.
+        matching: "none", "mean" or "image". The sentence names it, since the difference can change its sign.
+        noun: What a sample is called.
 
     Returns:
         A sentence, or "" without an interval.
@@ -111,16 +111,14 @@ def sentence_for_gap(
             f"{student} and {baseline}: {figures}."
         )
     where = "further apart" if difference.estimate < 0 else "closer together"
-    return f"Of these two models {student} keeps classes {where} than {baseline} by {overlap}: {figures}."
+    return f"Of these two models, {student} keeps classes {where} than {baseline}: {overlap} {figures}."
 
 
 def telling_pair_title(student: str, other: str, row: str, column: str, *, separated: bool) -> str:
-    """What the pair of classes that nobody chose is: the one separated most, or, where none is, the greatest cosine."""
+    """Describe the default pair: the one that the student separates most, else the one with the highest cosine."""
     if separated:
-        return f"The pair that {student} separates most from {other}: {row} and {column}"
-    return (
-        f"{student} separates no pair of classes more than {other}; its greatest cosine: {row} and {column}"
-    )
+        return f"{row} and {column}: the pair that {student} separates most, compared with {other}"
+    return f"{row} and {column}: the highest cosine ({student} separates no pair more than {other})"
 
 
 def sentence_for_cell(
@@ -136,30 +134,43 @@ def sentence_for_cell(
     taken: float = 0.0,
     noun: str = "image",
 ) -> str:
-    """Who carries a cell: how many images carry `share` of the cosine, and what they truly are.
+    """How many images account for `share` of a cell, and their true classes.
 
-    true_classes: of the carriers, or None where the truth is not known.
-    added, taken: what the positive parts add to a correlation and the negative ones take away; a cosine has no
-    negative parts, and all of it is added.
+    Args:
+        model: Its name in a sentence.
+        row: The row's class.
+        column: The column's class.
+        carriers: The number of images that account for `share`.
+        n: The number of all images.
+        true_classes: True classes of these images, or None if they are not known.
+        share: In [0, 1].
+        added: What the positive parts add to the cell.
+        taken: What the negative parts subtract. Only a correlation has negative parts.
+        noun: What a sample is called.
     """
     if carriers == 0:
-        return f"No {noun} gives {row} and {column} probability together in {model}."
-    text = f"{counted(carriers, noun)} of {count(n)} carr{'ies' if carriers == 1 else 'y'} {share:.0%} of "
+        return f"In {model}, no {noun} gives probability to both {row} and {column}."
+    text = (
+        f"{count(carriers)} of {counted(n, noun)} account{'s' if carriers == 1 else ''} for {share:.0%} of "
+    )
     few = taken < 0.005
-    text += "it" if few else f"the {added:.2f} that {noun}s add to it, and others take {taken:.2f} away"
+    text += "it." if few else f"the {added:.2f} that {noun}s add to it."
+    others = "" if few else f" Other {noun}s subtract {taken:.2f}."
     if true_classes is None:
-        return text + "."
+        return text + others
     names, counts = np.unique(np.asarray(true_classes), return_counts=True)
     most = np.argsort(-counts, kind="stable")[:3]
     parts = [f"{counts[i]} {names[i]}" for i in most]
     rest = carriers - int(counts[most].sum())
     if rest:
         parts.append(f"{rest} of other classes")
-    return f"{text}; {'they' if few else 'the carriers'} truly are {', '.join(parts)}."
+    return (
+        f"{text} {'Its true class' if carriers == 1 else 'Their true classes'}: {', '.join(parts)}.{others}"
+    )
 
 
 def sentence_for_spectrum(models: Sequence[tuple[str, float]], classes: int) -> str:
-    """What the eigenvalues say: effective rank of each model out of the classes used."""
+    """The effective rank of each model, out of the number of classes used."""
     if not models:
         return ""
     ranks = together(*(rank for _, rank in models))
@@ -170,13 +181,13 @@ def sentence_for_spectrum(models: Sequence[tuple[str, float]], classes: int) -> 
 def sentence_for_leakage(
     model: str, worst: str, leakage: float, limits: tuple[float, float] | None, median: float
 ) -> str:
-    """Which class of `model` leaks most, with its limits, beside the median class."""
+    """Which class of `model` leaks most, with its interval, and the leakage of the median class."""
     shown, middle = together(leakage, median)
     ends = ""
     if limits is not None:
         low, high = together(*limits)
         ends = f" [{low}, {high}]"
-    return f"In {model}, {worst} leaks most: {shown}{ends}, against {middle} for the median class."
+    return f"In {model}, {worst} leaks most: {shown}{ends}. The median class has {middle}."
 
 
 def sentence_for_sharpness(
@@ -186,9 +197,13 @@ def sentence_for_sharpness(
     entropy: float,
     noun: str = "image",
 ) -> str:
-    """Overlap at T, at the teacher's mean entropy, and at its entropy for each image, the teacher first.
+    """Overlap of each model at T, at the teacher's mean entropy, and at its entropy for each image.
 
-    models: (name, overlap at T, at matched mean entropy or None, matched per image or None).
+    Args:
+        models: (name, overlap at T, at matched mean entropy or None, matched per image or None), the teacher first.
+        temperature: T.
+        entropy: The teacher's mean entropy at T, in nats.
+        noun: What a sample is called.
     """
     names = [name for name, _, _, _ in models]
     rules: list[tuple[str, list[float | None]]] = [
@@ -206,6 +221,22 @@ def sentence_for_sharpness(
     return f"Overlap {'; '.join(said)}." if said else ""
 
 
+def sharpness_rows(
+    models: Sequence[tuple[str, float, float | None, float | None]],
+    *,
+    temperature: float,
+    entropy: float,
+    noun: str = "image",
+) -> list[dict[str, str]]:
+    """The figures of `sentence_for_sharpness` as a row for each model."""
+    heads = (f"T = {temperature:g}", f"matched mean entropy, {number(entropy)} nats", f"matched per {noun}")
+    columns = [together(*column) for column in zip(*(values for _, *values in models), strict=True)]
+    return [
+        {"model": name, **{head: column[i] for head, column in zip(heads, columns, strict=True)}}
+        for i, (name, *_) in enumerate(models)
+    ]
+
+
 def sentence_for_epoch(
     epoch: int,
     models: Sequence[tuple[str, float, float | None]],
@@ -213,7 +244,14 @@ def sentence_for_epoch(
     images: int,
     unfinished: Sequence[str] = (),
 ) -> str:
-    """The figures after one epoch: (name, overlap, accuracy or None); `unfinished` have no such epoch any more."""
+    """The figures after one epoch.
+
+    Args:
+        epoch: From 1.
+        models: (name, overlap, accuracy or None) of each.
+        images: Number of images.
+        unfinished: Names of models whose training ended before this epoch.
+    """
     overlaps = together(*(one[1] for one in models))
     parts = []
     for (name, _, accuracy), shown in zip(models, overlaps, strict=True):
@@ -221,6 +259,6 @@ def sentence_for_epoch(
         parts.append(f"{name} overlap {shown}{right}")
     text = f"After epoch {epoch} on {counted(images, 'validation image')}: {'; '.join(parts)}."
     if unfinished:
-        verb = "stands" if len(unfinished) == 1 else "stand"
-        text += f" {', '.join(unfinished)} had ended by then and {verb} at the last epoch."
+        verb = "is" if len(unfinished) == 1 else "are"
+        text += f" {', '.join(unfinished)} had ended by then and {verb} shown at the last epoch."
     return text

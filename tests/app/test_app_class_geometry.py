@@ -183,7 +183,7 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     assert "correlation" in said[0]
     assert "correlation of the two" in said[1]
     assert not [words for words in said if "cosine" in words.lower() or "orthogonal." in words]
-    assert any("that images add to it, and others take" in words for words in said)
+    assert any("that images add to it." in words and "Other images subtract" in words for words in said)
 
 
 def test_the_title_speaks_of_the_pair_that_a_link_names(compare):

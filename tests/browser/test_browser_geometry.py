@@ -34,7 +34,7 @@ def test_a_cell_leads_to_the_images_that_carry_it(app: AppPage):
     for which in ("teacher", "student"):
         card = app.key(f"geometry-cell-{which}")
         expect(card).to_contain_text(f"of {row} and {column}")
-        expect(card).to_contain_text("of 1,208 carr")
+        expect(card).to_contain_text("of 1,208 images account")
         expect(card.locator("img")).to_have_count(12)
         expect(card.locator(".bkplot svg[role=img]")).to_have_count(1)
     expect(app.key("selection-bar")).to_contain_text(f"{row} × {column} in BicKD")
@@ -65,7 +65,7 @@ def test_groups_are_means_and_a_click_opens_one(app: AppPage):
     app.open("class_geometry", VIEW)
     order_by(app, "superclass")
     choose_part(app, "groups of classes")
-    expect(app.page.get_by_text("mean over the pairs of classes of two groups")).to_be_visible()
+    expect(app.page.get_by_text("mean over all pairs of classes from two groups")).to_be_visible()
     box = app.key("geometry-gram-student").locator("canvas").bounding_box()
     assert box is not None
     with app.rerun():

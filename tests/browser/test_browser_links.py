@@ -190,7 +190,7 @@ def test_a_link_restores_switches_order_map_and_the_cell_that_the_matrix_showed(
         matrix.click(position={"x": 0.4 * area["width"], "y": 0.6 * area["height"]})
     assert app.query()["selection"].endswith(f"~{word}~centred")
     count = app.page.locator(".bk-chip").get_attribute("data-count")
-    expect(app.key("geometry-cell-student")).to_contain_text(f"{count} images of 1,208 carry")
+    expect(app.key("geometry-cell-student")).to_contain_text(f"{count} of 1,208 images account")
     expect(app.page.locator(".bk-chip")).to_contain_text(said)
     app.visit("Prediction map")
     with app.rerun():

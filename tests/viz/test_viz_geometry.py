@@ -63,19 +63,20 @@ def test_a_cell_is_told_by_who_carries_it():
     truly = ["crab"] * 3 + ["lobster"] * 2 + ["tick", "bass"]
     said = words.sentence_for_cell("KD", "crab", "lobster", carriers=7, n=1208, true_classes=truly)
     assert said == (
-        "7 images of 1,208 carry 80% of it; they truly are 3 crab, 2 lobster, 1 bass, 1 of other classes."
+        "7 of 1,208 images account for 80% of it. Their true classes: 3 crab, 2 lobster, 1 bass, 1 of other classes."
     )
     assert words.sentence_for_cell(
         "KD", "a", "b", carriers=1, n=9, true_classes=None
-    ) == "1 image of 9 carries 80% of it."  # fmt: skip
+    ) == "1 of 9 images accounts for 80% of it."  # fmt: skip
     centred = words.sentence_for_cell(
         "KD", "a", "b", carriers=2, n=9, true_classes=["a", "b"], added=0.57, taken=0.15
     )
     assert centred == (
-        "2 images of 9 carry 80% of the 0.57 that images add to it, and others take 0.15 away; the carriers truly are 1 a, 1 b."
+        "2 of 9 images account for 80% of the 0.57 that images add to it. Their true classes: 1 a, 1 b. "
+        "Other images subtract 0.15."
     )
     nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, n=9, true_classes=[])
-    assert nobody == "No image gives a and b probability together in the teacher."
+    assert nobody == "In the teacher, no image gives probability to both a and b."
 
 
 def test_figures_are_told_with_their_interval_or_without():
@@ -90,7 +91,7 @@ def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
     )
     assert words.sentence_for_spectrum([], 95) == ""
     assert words.sentence_for_leakage("KD", "cannon", 0.184, (0.162, 0.207), 0.094) == (
-        "In KD, cannon leaks most: 0.184 [0.162, 0.207], against 0.094 for the median class."
+        "In KD, cannon leaks most: 0.184 [0.162, 0.207]. The median class has 0.094."
     )
     said = words.sentence_for_sharpness(
         [("the teacher", 0.163, 0.163, 0.163), ("CE", 0.446, 0.222, 0.201), ("KD", 0.219, None, 0.17)],
@@ -107,7 +108,7 @@ def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
     )
     assert said == (
         "After epoch 12 on 190 validation images: KD overlap 0.310, 52% right; CE overlap 0.610. "
-        "CE had ended by then and stands at the last epoch."
+        "CE had ended by then and is shown at the last epoch."
     )
 
 
@@ -117,7 +118,7 @@ def test_a_gap_is_told_by_its_paired_interval():
     seen = words.sentence_for_gap("BicKD", "KD", Ends(-0.122, -0.129, -0.115))
     assert (
         seen
-        == "Of these two models BicKD keeps classes further apart than KD by overlap at one temperature: −0.122 [−0.129, −0.115]."
+        == "Of these two models, BicKD keeps classes further apart than KD: overlap at one temperature −0.122 [−0.129, −0.115]."
     )
     assert "closer together" in words.sentence_for_gap("CE", "KD", Ends(0.2, 0.1, 0.3))
     none = words.sentence_for_gap("BicKD", "the teacher", Ends(0.003, -0.006, 0.012))

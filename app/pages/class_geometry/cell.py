@@ -1,4 +1,4 @@
-"""The images behind one cell of the Grams: who carries it, in the teacher and in the student."""
+"""The images behind one cell of the Gram matrices, in the teacher and in the student."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ MOST_IMAGES = 12
 def show(
     of: data.Comparison, student: data.Model, lens: data.Lens, most: tuple[int, int] | None = None
 ) -> None:
-    """most: the pair of the title, which is shown where none was chosen."""
+    """Show the images behind the focused pair.
+
+    Args:
+        most: The pair in the title. It is shown if no pair was chosen.
+    """
     if len(of.class_names) < 2:
         return
-    st.subheader(f"The {of.nouns} behind a cell")
+    st.subheader(f"{of.nouns.capitalize()} behind one cell")
     pair = frame.choose_pair(of, student, lens.temperature, "geometry-pair", most, lens)
     if most is not None and set(pair) != set(most):
         row, column = (of.class_names[c] for c in most)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(
-                f"You chose this pair; the title speaks of {row} and {column}.",
+                f"You chose this pair. The title is about {row} and {column}.",
                 width="content",
             )
             st.button(
@@ -37,7 +41,7 @@ def show(
             )
     if pair[0] == pair[1]:
         st.caption(
-            f"The diagonal compares a class with itself: the {of.nouns} that carry most of that class."
+            f"The diagonal compares a class with itself. These {of.nouns} have most of its probability."
         )
     for model in (of.teacher, *([student] if of.students else [])):
         with st.container(border=True, key=f"geometry-cell-{'teacher' if model.is_teacher else 'student'}"):
@@ -50,29 +54,29 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
     found = data.cell_parts(of, model, pair, lens)
     cosine = float(found.parts.sum())
     what = lens.what
-    style.model_title(style.styles(of)[model.key], f"{what} {cosine:.2f} of {row} and {column}")
+    style.model_title(style.styles(of)[model.key], f"{what} of {row} and {column}: {cosine:.2f}")
     carriers = found.carriers()
     truly = None
     if of.labels is not None:
         truly = [of.class_names[c] for c in of.labels[found.positions[:carriers]]]
     strip, histogram = st.columns([3, 2], gap="medium")
     with strip:
-        said = (
-            words.sentence_for_cell(
-                model.called,
-                row,
-                column,
-                carriers=carriers,
-                n=of.n,
-                true_classes=truly,
-                added=found.added,
-                taken=found.taken if lens.centred else 0.0,
-                noun=of.noun,
-            )
-            + f" Under each {of.noun}: its true class, {model.called}'s probability of {row} | {column}, and its part of "
-            + (f"what {of.nouns} add to the {what}." if lens.centred else f"the {what}.")
+        said = words.sentence_for_cell(
+            model.called,
+            row,
+            column,
+            carriers=carriers,
+            n=of.n,
+            true_classes=truly,
+            added=found.added,
+            taken=found.taken if lens.centred else 0.0,
+            noun=of.noun,
         )
-        st.caption(said)
+        part = (
+            f"its share of what {of.nouns} add to the {what}" if lens.centred else f"its share of the {what}"
+        )
+        below = f"Under each {of.noun}: its true class, {model.called}'s probability of {row} | {column}, and {part}."
+        st.caption(said, help=below)
         positions = found.positions[:MOST_IMAGES]
         captions = [
             (
@@ -83,7 +87,7 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
             for place, position in enumerate(positions.tolist())
         ]
         title = f"{row} and {column} in {model.called}: {what} {cosine:.2f}"
-        report = thumbs.InReport("teacher" if model.is_teacher else "student", title, said)
+        report = thumbs.InReport("teacher" if model.is_teacher else "student", title, f"{said} {below}")
         thumbs.show(of, positions, captions, report=report, say_why=model.is_teacher)
     with histogram:
         theme = style.theme()
@@ -103,5 +107,5 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
 
 
 def _share(value: float) -> str:
-    """A probability in whole per cent from 1 on, with a decimal below."""
+    """A probability in percent: whole from 1% on, with one decimal below."""
     return f"{value:.1%}" if value < 0.01 else f"{value:.0%}"

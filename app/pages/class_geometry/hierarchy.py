@@ -1,4 +1,4 @@
-"""The superclasses of the classes: which file orders them, a template, and one's own."""
+"""The form for superclasses: the file in use, a template, and an upload."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from bickd_core.data.hierarchy import MAX_BYTES, HierarchyError, to_csv
 
 
 def show(of: data.Comparison) -> None:
-    """A button that opens the form."""
+    """Show a button that opens the form."""
     with st.popover("Superclasses", icon=":material/account_tree:", key="geometry-hierarchy"):
         found = data.hierarchy(of)
         if found is None:
             st.markdown(
-                f"No hierarchy comes with {of.data_title or 'these classes'}. Load one to order by superclass."
+                f"There are no superclasses for {of.data_title or 'these classes'} yet. Upload a file to order by superclass."
             )
         else:
             st.markdown(
-                f"“{found.name}” puts {len(of.class_names):,} classes into {len(found.groups)} superclasses."
+                f"“{found.name}” groups {len(of.class_names):,} classes into {len(found.groups)} superclasses."
             )
         st.caption(
-            "A file with one line a class: class,superclass as CSV, or a mapping as JSON or YAML. Every class needs one."
+            "Use a CSV with the columns class and superclass, or a JSON or YAML mapping. Every class needs a superclass."
         )
         st.download_button(
             "Template with these classes",
@@ -31,14 +31,14 @@ def show(of: data.Comparison) -> None:
             on_click="ignore",
         )
         uploaded = st.file_uploader(
-            "Your hierarchy",
+            "Your superclasses",
             type=["csv", "tsv", "json", "yaml", "yml"],
             key="geometry-hierarchy-file",
             max_upload_size=MAX_BYTES // 2**20,
         )
         if uploaded is not None:
             _take(of, uploaded.name, uploaded.getvalue())
-        if data.has_own_hierarchy(of) and st.button("Forget my file", key="geometry-hierarchy-forget"):
+        if data.has_own_hierarchy(of) and st.button("Remove my file", key="geometry-hierarchy-forget"):
             data.forget_hierarchy(of)
             st.rerun()
 
@@ -50,7 +50,7 @@ def _take(of: data.Comparison, name: str, content: bytes) -> None:
     try:
         data.keep_hierarchy(of, content, name)
     except HierarchyError as error:
-        st.error("The file was not taken.")
+        st.error("This file cannot be used.")
         sentences = [f"{problem[:1].upper()}{problem[1:]}" for problem in error.problems[:20]]
         st.markdown(lines(*(md("- {sentence}", sentence=sentence) for sentence in sentences)))
         return

@@ -1,4 +1,4 @@
-"""The four matrices of class geometry: teacher, student, difference, cross; all classes, or groups to zoom into."""
+"""The four matrices of class geometry: teacher, student, difference and cross Gram, for all classes or groups."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bickd_viz import ModelStyle
 from bickd_viz.scales import overlap_ends, said_ends
 
 MOST_CLASSES = 200
-"""Classes up to which a matrix shows each; beyond, it begins with groups of them."""
+"""Up to this many classes, a matrix shows each class. With more, it starts with groups of classes."""
 FEW = 20
-"""Classes up to which there is nothing to zoom into."""
+"""Up to this many classes, there is no choice of groups."""
 MOST_BLOCKS = 30
-"""Superclasses up to which lines between them help more than they hide."""
+"""Up to this many superclasses, lines are drawn between them."""
 EVERYTHING, GROUPS = "all classes", "groups of classes"
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One matrix: [C, C] values with the classes that take no part, and how it is drawn."""
+    """One matrix: its values [C, C], the classes to leave out, and how to draw it."""
 
     key: str
     name: str
@@ -44,9 +44,10 @@ def show(
     how: str,
     most: tuple[int, int] | None = None,
 ) -> None:
-    """Draw them, two a row; a click on a class cell makes it the focused pair, on a group's zooms into it.
+    """Draw the matrices, two in a row. A click on a class cell focuses that pair, a click on a group's cell zooms in.
 
-    most: the pair of the title, outlined where none was chosen.
+    Args:
+        most: The pair in the title. It is outlined if no pair was chosen.
     """
     part = _choose_part(of, how)
     tiles = _tiles(of, student, lens)
@@ -149,7 +150,7 @@ def _draw(
 
 
 def _by_group(tile: Tile, groups: tuple[data.Group, ...], count: int) -> tuple[np.ndarray, list[str]]:
-    """Mean over the pairs of classes of two groups; 0 where there is no pair."""
+    """Mean over all pairs of classes from two groups; 0 if there is no pair."""
     label = [""] * count
     for i, group in enumerate(groups):
         for c in group.members:
@@ -167,7 +168,7 @@ def _members(of: data.Comparison, how: str, part: str, groups: tuple[data.Group,
 
 
 def _choose_part(of: data.Comparison, how: str) -> str:
-    """Which classes the matrices show; the same for all four."""
+    """Choose the classes that all four matrices show."""
     count = len(of.class_names)
     if count <= FEW:
         return EVERYTHING
@@ -187,8 +188,8 @@ def _choose_part(of: data.Comparison, how: str) -> str:
         key=key,
         width=420,
         format_func=lambda part: f"all {count} classes" if part == EVERYTHING else part,
-        help="Groups are the superclasses, or branches of the teacher's dendrogram, or runs of neighbours: means first, "
-        "and one or two groups in full.",
+        help="Show all classes, the means over groups of classes, or one or two groups in full. Groups are superclasses, "
+        "branches of the teacher's dendrogram, or neighbours in the chosen order.",
     )
 
 
@@ -208,11 +209,10 @@ def _how_to(of: data.Comparison, part: str, ends: tuple[float, float], lens: dat
     count = len(of.class_names)
     if part == GROUPS:
         st.caption(
-            f"Each cell is the mean over the pairs of classes of two groups of {count:,} classes, a class with itself left "
-            f"out. Click a cell to see its classes one by one. {said_ends(ends)}."
+            f"Each cell is the mean over all pairs of classes from two groups. Click a cell to see its classes one by one. "
+            f"{said_ends(ends)}.",
+            help=f"The groups hold {count:,} classes. A class is never paired with itself.",
         )
         return
     said = f"{said_ends(ends)}; the diagonal is 1." if ends != (0.0, 1.0) and not lens.centred else ""
-    st.caption(
-        f"Click a cell to see the {of.nouns} behind it, drag to zoom, double-click to zoom out. {said}"
-    )
+    st.caption(f"Click a cell to see its {of.nouns}. Drag to zoom, double-click to zoom out. {said}")

@@ -1,4 +1,4 @@
-"""Class geometry: Gram matrices through a lens, the samples behind a cell, and what the Grams add up to."""
+"""Class geometry: Gram matrices, the samples behind a cell, and angles, leakage and eigenvalues of the classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show() -> None:
 
 
 def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
-    """Order of classes, and how the columns are made."""
+    """Show the controls: the order of classes, and how the columns are made."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="geometry-controls"):
         how = bound.class_order(of, "geometry-order")
         hierarchy.show(of)
@@ -38,8 +38,8 @@ def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
             "centred",
             "Centred columns (Pearson)",
             "geometry-centred",
-            help="The cosine of raw columns is high for any two classes with a base level of probability; centring "
-            "takes that level out.",
+            help="Subtract each column's mean before comparing. Otherwise any two classes with a base level of probability "
+            "have a high cosine.",
         )
     return how, data.Lens(state.current().temperature, matching, centred)
 
@@ -47,7 +47,7 @@ def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
 def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     found = data.gram(of, student, lens)
     if found.overlap is None:
-        page_export.title("Fewer than two classes are predicted at all")
+        page_export.title("Fewer than two classes are ever predicted")
         return
     cell = title_pair(of, found)
     row, column = cell
@@ -61,56 +61,58 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
         page_export.title(f"{pair}: {', '.join([f'{figure} in {student.called}', *each])}")
     elif of.students:
         theirs = data.gram(of, of.teacher, lens).gram[row, column]
-        page_export.title(f"{student.name} mixes {pair} most: {figure}, against {theirs:.2f} in the teacher")
+        page_export.title(f"{student.name} mixes {pair} most: {figure} (teacher {theirs:.2f})")
     else:
         page_export.title(f"The teacher mixes {pair} most: {figure}")
     figures = data.gram_figures(of, student, lens)
-    said = [
-        words.figure_with_interval(f"{lens.what} of the two", data.cell_interval(of, student, cell, lens)),
-        words.figure_with_interval("overlap", figures.overlap),
-        words.figure_with_interval("orthogonality score", figures.score),
-        words.figure_with_interval("effective rank", figures.effective_rank) + f" of {found.n_classes_used}",
-    ]
-    left_out = int(found.empty.sum())
-    more = (
-        f" {numbers.counted(left_out, 'class', 'classes')} that it never predicts left out."
-        if left_out
-        else ""
+    pair_text = words.figure_with_interval(
+        f"{lens.what} of the two", data.cell_interval(of, student, cell, lens)
     )
+    overlap = words.figure_with_interval("overlap", figures.overlap)
+    left_out = int(found.empty.sum())
+    never = (
+        f" {student.name} never predicts {numbers.counted(left_out, 'class', 'classes')}." if left_out else ""
+    )
+    score = words.figure_with_interval("orthogonality score", figures.score)
+    rank = words.figure_with_interval("effective rank", figures.effective_rank)
+    details = [
+        f"Overlap is the mean {lens.what} over all pairs of classes. Further figures of {student.name}: {score}, {rank} out "
+        f"of {found.n_classes_used}. Intervals are at 95%, over {of.nouns}.",
+        f"Classes that {student.name} never predicts are left out." if left_out else "",
+        _gaps(of, student, lens),
+        words.matching_note(lens.matching, of.noun),
+    ]
     page_export.note(
-        f"{student.name}, {numbers.count(of.n)} {of.split} {of.nouns}, {lens.words(of.noun)}: {', '.join(said)}.{more} "
-        + _unreached(of, student, lens)
-        + _gaps(of, student, lens)
-        + words.matching_note(lens.matching, of.noun)
+        f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(of.n)} {of.split} {of.nouns}, "
+        f"{lens.words(of.noun)}. {_unreached(of, student, lens)}".strip(),
+        help=" ".join(filter(None, details)),
     )
 
 
 def _gaps(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
-    """The student's overlap less that of the other student it is measured against, paired, and of the teacher."""
-    said = ""
+    """The student's overlap compared with the baseline's and with the teacher's, paired."""
+    said = []
     for other in (frame.baseline(of, student), of.teacher):
         if other is not None and student is not other:
             gap = data.overlap_difference(
                 of, student, other, lens.temperature, matching=lens.matching, centred=lens.centred
             )
-            said += words.sentence_for_gap(
-                student.name, other.called, gap, matching=lens.matching, noun=of.noun
+            said.append(
+                words.sentence_for_gap(student.name, other.called, gap, matching=lens.matching, noun=of.noun)
             )
-            said += " "
-    return said
+    return " ".join(filter(None, said))
 
 
 def _unreached(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
-    """A warning where images of the student do not have the teacher's entropy at any temperature."""
+    """A warning if some images of the student cannot be matched to the teacher's entropy, else ""."""
     unreached = lens.stands(of, student).unreached
-    said = words.sentence_for_unmatched(
+    return words.sentence_for_unmatched(
         student.name, unreached, of.n, matching=lens.matching, temperature=lens.temperature, noun=of.noun
     )
-    return f"{said} " if said else ""
 
 
 def title_pair(of: data.Comparison, found: ClassGeometry) -> tuple[int, int]:
-    """The pair that the title speaks of: the one that was chosen, for example by a link, else the closest two classes."""
+    """The pair in the title: the chosen one, for example from a link, else the two closest classes."""
     pair, names = state.current().pair, of.class_names
     if pair is not None and pair[0] != pair[1] and pair[0] in names and pair[1] in names:
         return names.index(pair[0]), names.index(pair[1])
@@ -126,9 +128,10 @@ def closest(gram: np.ndarray, empty: np.ndarray) -> tuple[int, int]:
 def _linked(
     of: data.Comparison, student: data.Model, lens: data.Lens, how: str, told: tuple[int, int] | None
 ) -> None:
-    """Matrices and the images of the focused pair: a click redraws these and nothing else.
+    """Draw the matrices and the images of the focused pair. A click redraws only these.
 
-    told: the pair of the title, which such a click leaves as it is.
+    Args:
+        told: The pair in the title. A click does not change it.
     """
     matrices.show(of, student, lens, how, told)
     pairs.show(of, student, lens, told)

@@ -1,4 +1,4 @@
-"""The pairs of classes mixed most, as a table: a row is chosen as a cell of the matrix is, by mouse or keyboard."""
+"""The most mixed pairs of classes, as a table. Choosing a row works like choosing a cell of the matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _BY = {"own": "by {what}", "difference": "by difference from the teacher"}
 def show(
     of: data.Comparison, student: data.Model, lens: data.Lens, most: tuple[int, int] | None = None
 ) -> None:
-    """most: the pair of the title, in focus where none was chosen."""
+    """Show the table.
+
+    Args:
+        most: The pair in the title. It is in focus if no pair was chosen.
+    """
     if most is None:
         return
     with st.container(border=True, key="geometry-mixed"):
@@ -24,12 +28,12 @@ def show(
             by = _choose(lens) if of.students else "own"
         found = data.mixed_pairs(of, student, lens, by, MOST)
         said = (
-            f"The {len(found)} pairs whose {lens.what} in {student.called} is "
-            + ("highest. " if by == "own" else "furthest from the teacher's, in either direction. ")
-            + f"Choose a row to see the {of.nouns} behind its cell."
-        )
+            f"The {len(found)} pairs with the highest {lens.what} in {student.called}. "
+            if by == "own"
+            else f"The {len(found)} pairs where {student.called} differs most from the teacher, in either direction. "
+        ) + f"Choose a row to see its {of.nouns}."
         with left:
-            style.card_title("Pairs mixed most", said)
+            style.card_title("Most mixed pairs", said)
         _table(of, student, lens, found, frame.focused_pair(of, student, lens.temperature, most), said)
 
 
@@ -66,7 +70,7 @@ def _table(
         ],
         key=KEY,
         on_row=lambda place: frame.on_cell(of, student, lens=lens)(*found[place].classes),
-        label="Pairs mixed most",
+        label="Most mixed pairs",
         numbers=2,
         selected=pairs.index(set(pair)) if set(pair) in pairs else None,
     )
@@ -78,4 +82,4 @@ def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
 
     from bickd_viz.report.build import Figures
 
-    page_export.part(KEY, Figures("Pairs mixed most", pd.DataFrame(lines, columns=columns).round(3), said))
+    page_export.part(KEY, Figures("Most mixed pairs", pd.DataFrame(lines, columns=columns).round(3), said))

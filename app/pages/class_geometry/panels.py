@@ -1,4 +1,4 @@
-"""What the Grams add up to: angles, leakage, eigenvalues, and what temperature alone does."""
+"""Angles, leakage and eigenvalues of the class Grams, and the effect of temperature alone."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ RANKED = 10
 
 
 def linked(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
-    """Angles, and the ranking whose classes can be clicked; drawn in the fragment that shows the selection."""
+    """Draw the angles and the ranking of classes. A click in the ranking selects, so both are in the selection's fragment."""
     shown = _shown(of, student)
     if len(shown) < len(of.models):
         st.caption(
-            f"{of.n:,} × {len(of.class_names):,} probabilities a model: the panels below show the teacher and the student in "
-            "focus, not all students."
+            "The panels below show only the teacher and the student in focus.",
+            help=f"Each model has {of.n:,} × {len(of.class_names):,} probabilities. All students at once would take too long.",
         )
     left, right = st.columns(2, gap="small")
     with left:
@@ -48,7 +48,7 @@ def linked(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
 
 
 def show(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
-    """Eigenvalues, and what temperature alone does."""
+    """Draw the eigenvalues and the effect of temperature alone."""
     shown = _shown(of, student)
     _spectrum(of, shown, lens)
     _sharpness(of, shown, lens)
@@ -70,7 +70,7 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
         cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
         found.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
-        style.card_title("Angles between classes", f"All pairs of classes; 90° is {lens.apart}.")
+        style.card_title("Angles between classes", f"Over all pairs of classes. 90° is {lens.apart}.")
         medians = [
             (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
         ]
@@ -83,7 +83,7 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
             take=Take(
                 "Angles between classes",
                 lambda: tables.angles_table(found),
-                f"All pairs of classes; 90° is {lens.apart}. {said}",
+                f"Over all pairs of classes. 90° is {lens.apart}. {said}",
                 y_title="share of class pairs (%)",
                 figure=lambda: angles(found, theme=theme, height=HEIGHT),
             ),
@@ -97,7 +97,8 @@ def _leakage(
     with st.container(border=True):
         style.card_title(
             "Classes that leak most",
-            f"Mean {lens.what} of a class with all others, ordered by {student.called}, whose 95% intervals are drawn. Click to select a class.",
+            f"Leakage: mean {lens.what} of a class with all others. Click a class to select it.",
+            f"The classes with the highest leakage in {student.called}. The lines are its 95% intervals.",
         )
         models, limits = [], []
         for model in shown:
@@ -118,7 +119,7 @@ def _leakage(
             height=HEIGHT,
             on_class=_choose_class(of, student, lens),
             limits=limits,
-            sentence=f"Mean {lens.what} of a class with all others, ordered by {student.called}.",
+            sentence=f"Leakage: mean {lens.what} of a class with all others. Classes are ordered by {student.called}.",
         )
         place = shown.index(student)
         own, ends = models[place][1], limits[place]
@@ -140,7 +141,7 @@ def _limits(band: Band | None) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _choose_class(of: data.Comparison, student: data.Model, lens: data.Lens):
-    """A click on a class selects it, and its closest class becomes the other of the focused pair."""
+    """A click on a class selects it. The focused pair becomes this class and its closest class."""
 
     def clicked(index: int) -> None:
         row = data.gram(of, student, lens).gram[int(index)].copy()
@@ -157,7 +158,7 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
     with st.container(border=True):
         style.card_title(
             "Eigenvalues of the class Gram",
-            f"All 1 would be {lens.apart} classes; a steep fall means that few directions carry most of them.",
+            f"If all classes are {lens.apart}, all eigenvalues are 1. A steep fall means that a few directions dominate.",
         )
         values = [(looks[model.key], data.spectrum(of, model, lens)) for model in shown]
         figures = [(model.called, data.gram_figures(of, model, lens).effective_rank) for model in shown]
@@ -178,13 +179,14 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
 def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
     with st.container(border=True):
         style.card_title(
-            "What temperature alone does",
-            f"{numbers.count(of.n)} {of.split} {of.nouns}{', columns centred' if lens.centred else ''}. By temperature: overlap of each model as T rises. By mean entropy: the same, "
-            "so that models are compared at one mean entropy; the dots are at the temperature of the sidebar.",
+            "The effect of temperature alone",
+            "Overlap against temperature, and against mean entropy. Dots: the sidebar's T.",
+            "A higher temperature alone raises overlap. The second chart compares the models at equal mean entropy. "
+            f"{numbers.count(of.n)} {of.split} {of.nouns}{', columns centred' if lens.centred else ''}.",
         )
         if data.is_large(of) and not st.session_state.get("geometry-sharpness-asked"):
             st.button(
-                "Work it out (some seconds at this size)",
+                "Compute (takes some seconds for this many samples)",
                 key="geometry-sharpness-ask",
                 on_click=lambda: st.session_state.update({"geometry-sharpness-asked": True}),
             )
@@ -224,11 +226,13 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             against_entropy, "entropy", "Overlap by mean entropy", at_once, x_title="mean entropy (nats)",
             mark=target, mark_name="teacher now", log_x=False, log_y=not lens.centred,
         )  # fmt: skip
-    st.caption(at_once)
+    if rows := words.sharpness_rows(said, temperature=T, entropy=target, noun=of.noun):
+        with st.expander("Overlap as a table"):
+            st.dataframe(rows, hide_index=True, key="geometry-sharpness-table")
 
 
 def _matched_overlap(of: data.Comparison, model: data.Model, lens: data.Lens) -> float | None:
-    """Overlap through this lens; None where no image has the teacher's entropy."""
+    """Overlap through this lens; None if no image can be matched to the teacher's entropy."""
     return data.overlap(of, model, lens) if lens.stands(of, model).unreached < of.n else None
 
 
