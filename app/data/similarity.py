@@ -156,17 +156,17 @@ LEAST_SHARED = 4
 
 
 def why_no_layers(of: Comparison, student: Model) -> str:
-    """Why the layers of teacher and student cannot be compared, in a sentence."""
+    """One sentence on why the layers of teacher and student cannot be compared."""
     pair = (of.teacher, student)
     alone = [model.called for model in pair if model.info.source.predictions_only]
     if alone:
-        are = "are" if len(alone) > 1 else "is"
+        have = "have" if len(alone) > 1 else "has"
         names = " and ".join(alone)
-        return f"Layers need the weights of both models: {names} {are} predictions alone."
+        return f"Layers need the weights of both models, but {names} {have} only predictions."
     lacking = [model.key for model in of.models if not model.run.stages_path.exists()]
     if {model.key for model in pair} & set(lacking):
         return (
-            f"The layers of {' and '.join(lacking)} were not stored when they were made. Add them with "
+            f"No layers are stored for {' and '.join(lacking)}. Add them with "
             f"“bickd stages {' '.join(lacking)}” and reload this page."
         )
     try:
@@ -180,11 +180,11 @@ def why_no_layers(of: Comparison, student: Model) -> str:
     shared = len(np.intersect1d(sides[0].ids, sides[1].ids))
     if not shared:
         return f"The stored probe images of these two runs ({counts}) have none in common, so their layers cannot be compared."
-    return f"These two runs share {shared} of their stored probe images ({counts}); layers are compared from {LEAST_SHARED} on."
+    return f"These two runs share {shared} of their stored probe images ({counts}). Layers need at least {LEAST_SHARED}."
 
 
 def layers(of: Comparison, student: Model) -> LayerView | None:
-    """None where the layers cannot be compared; `why_no_layers` says why."""
+    """Returns None if the layers cannot be compared; `why_no_layers` gives the reason."""
     if not all(model.run.stages_path.exists() for model in (of.teacher, student)):
         return None
     try:

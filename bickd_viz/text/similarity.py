@@ -1,4 +1,4 @@
-"""Sentences under the charts of similarity, made from the figures they stand under."""
+"""Sentences for the charts of similarity, made from their figures."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _MOST_NAMED = 3
 def difference_words(
     measure: str, student: str, baseline: str, difference: Interval | None, *, noun: str = "image"
 ) -> str:
-    """Who of two students is more like the teacher, paired on the same images; "" where it is not known."""
+    """Which of two students is more similar to the teacher, paired on the same images; "" if not known."""
     if difference is None:
         return ""
     if difference.low is None or difference.high is None:
-        return f"{student} and {baseline} differ by {_signed(difference.estimate)}; too few {noun}s for an interval."
+        return f"{student} minus {baseline}: {_signed(difference.estimate)}. There are too few {noun}s for an interval."
     figures = _with_ends(difference)
     if not excludes_zero(difference):
         return f"No difference seen between these two models, {student} and {baseline}: {figures}."
     nearer = (difference.estimate < 0) == (measure in NEARER_WHEN_LOW)
     likeness = "more" if nearer else "less"
-    return f"Of these two models {student} is {likeness} like the teacher than {baseline}: {figures}."
+    return f"Of these two models, {student} is {likeness} similar to the teacher than {baseline}: {figures}."
 
 
 def chance_words(
@@ -38,7 +38,17 @@ def chance_words(
     alone: bool = False,
     noun: str = "image",
 ) -> str:
-    """Whether the least similar student (`alone`: the only one) differs from shuffled images, from the shuffles alone."""
+    """Whether the least similar student is more similar to the teacher than shuffled images are.
+
+    Args:
+        measure: Name of the measure.
+        student: Name of the least similar student.
+        observed: Its value.
+        shuffled: The values of shuffled images.
+        p_value: From the shuffles.
+        alone: Whether it is the only student.
+        noun: What a sample is called.
+    """
     values = np.asarray(shuffled, dtype=np.float64)
     low = measure in NEARER_WHEN_LOW
     best = float(values.min() if low else values.max())
@@ -47,15 +57,15 @@ def chance_words(
     if p_value <= 1.0 / (1 + len(values)) + 1e-12:
         reach = "lowest" if low else "highest"
         who = (
-            f"{student} is beyond chance: it is"
+            f"{student} is beyond chance: {ours}."
             if alone
-            else f"All are beyond chance: {student}, the least similar, is"
+            else f"All are beyond chance. The least similar is {student}: {ours}."
         )
-        return f"{who} at {ours}, and {shuffles} gave {theirs} at their {reach}."
+        return f"{who} The {reach} of {shuffles} is {theirs}."
+    who = student if alone else f"{student}, the least similar,"
     if p_value < 0.05:
-        who = student if alone else f"{student}, the least similar,"
-        return f"{who} is beyond chance at {ours}: {shuffles}, p = {p_value:.2f}."
-    return f"{student}, at {ours}, cannot be told from chance in {shuffles} (p = {p_value:.2f})."
+        return f"{who} is beyond chance: {ours}, p = {p_value:.2f} from {shuffles}."
+    return f"{who} shows no difference from chance: {ours}, p = {p_value:.2f} from {shuffles}."
 
 
 def layers_sentence(
@@ -67,62 +77,75 @@ def layers_sentence(
     chance: float,
     shuffles: int,
 ) -> str:
-    """Which layer of the student each layer of the teacher is most like, and what chance gives.
+    """Which layer of the student is most similar to each layer of the teacher, and what chance gives.
 
-    values: [S, R] debiased CKA, NaN where not defined. chance: what the highest of all cells stays below in 95 % of
-    the shuffles.
+    Args:
+        student: Its name.
+        values: Debiased CKA [S, R], NaN where it is not defined.
+        rows: Names of the teacher's layers.
+        columns: Names of the student's layers.
+        chance: The highest of all cells stays below it in 95 % of the shuffles.
+        shuffles: Their number.
     """
     values = np.asarray(values, dtype=np.float64)
     known = [i for i, line in enumerate(values) if np.isfinite(line).any()]
     if not known:
-        return "No layer of the two models varies over these images, so there is nothing to compare."
+        return "Every layer is constant over these images, so there is nothing to compare."
     best = {i: int(np.nanargmax(values[i])) for i in known}
     paired = [i for i in known if rows[i] in columns]
     own = [i for i in paired if columns[best[i]] == rows[i]]
     text = ""
     if paired and len(own) == len(paired):
-        text = f"Each of the teacher's {len(paired)} layers is most like {student}'s layer of the same name."
+        text = f"Each of the teacher's {len(paired)} layers is most similar to {student}'s layer of the same name."
     elif paired:
         other = [i for i in paired if i not in own]
-        moved = [f"{rows[i]} is most like {columns[best[i]]}" for i in other[:_MOST_NAMED]]
-        rest = f", and {len(other) - _MOST_NAMED} more move" if len(other) > _MOST_NAMED else ""
+        moved = [f"{rows[i]} (most similar to {columns[best[i]]})" for i in other[:_MOST_NAMED]]
+        rest = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
         text = (
-            f"{len(own)} of the teacher's {len(paired)} layers {'is' if len(own) == 1 else 'are'} most like {student}'s "
-            f"layer of the same name; {', '.join(moved)}{rest}."
+            f"{len(own)} of the teacher's {len(paired)} layers {'is' if len(own) == 1 else 'are'} most similar to {student}'s "
+            f"layer of the same name. Not so: {', '.join(moved)}{rest}."
         )
     least = min(
         paired or known, key=lambda i: values[i, columns.index(rows[i])] if paired else values[i, best[i]]
     )
     if paired:
         at = columns.index(rows[least])
-        text += f" The two differ most at {rows[least]}, CKA {values[least, at]:.2f}."
+        text += f" The two models differ most at {rows[least]} (CKA {values[least, at]:.2f})."
     above = int((values > chance).sum())
     total = int(np.isfinite(values).sum())
     verdict = "All cells are" if above == total else f"{above} of {total} cells are"
-    text += f" {verdict} above chance: in 95% of {count(shuffles)} shuffles no cell reached {number(chance)}."
+    text += (
+        f" {verdict} above chance: in 95% of {count(shuffles)} shuffles, no cell reached {number(chance)}."
+    )
     return text.strip()
 
 
 def layer_differences(student: str, baseline: str, found: Sequence[tuple[str, Interval]]) -> str:
-    """At which layers the student is more, or less, like the teacher than another: (layer, paired difference)."""
+    """At which layers the student is more, or less, similar to the teacher than another student.
+
+    Args:
+        student: Its name.
+        baseline: Name of the other student.
+        found: (layer, paired difference) of each layer.
+    """
     more = [f"{name} ({_with_ends(d)})" for name, d in found if excludes_zero(d) and d.estimate > 0]
     less = [f"{name} ({_with_ends(d)})" for name, d in found if excludes_zero(d) and d.estimate < 0]
     unseen = [name for name, d in found if has_limits(d) and not excludes_zero(d)]
     parts = []
     if more:
-        parts.append(f"more like the teacher than {baseline} at {', '.join(more)}")
+        parts.append(f"more similar to the teacher than {baseline} at {', '.join(more)}")
     if less:
         parts.append(
-            f"less at {', '.join(less)}"
+            f"less similar at {', '.join(less)}"
             if more
-            else f"less like the teacher than {baseline} at {', '.join(less)}"
+            else f"less similar to the teacher than {baseline} at {', '.join(less)}"
         )
     if not parts and not unseen:
-        return f"The layers of {student} and {baseline} have too few images for an interval."
+        return f"There are too few images for an interval between the layers of {student} and {baseline}."
     if not parts:
         return f"No difference seen between these two models, {student} and {baseline}, at any layer of the same name."
-    rest = f"; no difference seen at {', '.join(unseen)}" if unseen else ""
-    return f"Of these two models {student} is {' and '.join(parts)}{rest}."
+    rest = f" No difference seen at {', '.join(unseen)}." if unseen else ""
+    return f"Of these two models, {student} is {' and '.join(parts)}.{rest}"
 
 
 def _with_ends(difference: Interval) -> str:

@@ -60,7 +60,7 @@ def test_every_page_shows_predictions_alone(path, texts):
     found = said(page(path, texts, run="student" if path == "runs" else ""))
     missing = {
         "by_epoch": "Only runs that are trained here have epochs",
-        "similarity": "the teacher and student are predictions alone",
+        "similarity": "the teacher and student have only predictions",
         "runs": "There are no weights, so parameters and latency are not known",
     }
     assert missing.get(path, "") in found

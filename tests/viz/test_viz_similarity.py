@@ -86,24 +86,28 @@ def test_a_layer_that_is_nowhere_defined_is_not_outlined():
         (
             "cka",
             Ends(0.03, 0.01, 0.05),
-            "Of these two models BicKD is more like the teacher than KD: +0.030 [0.010, 0.050].",
+            "Of these two models, BicKD is more similar to the teacher than KD: +0.030 [0.010, 0.050].",
         ),
         (
             "cka",
             Ends(-0.03, -0.05, -0.01),
-            "Of these two models BicKD is less like the teacher than KD: −0.030 [−0.050, −0.010].",
+            "Of these two models, BicKD is less similar to the teacher than KD: −0.030 [−0.050, −0.010].",
         ),
         (
             "procrustes",
             Ends(-0.03, -0.05, -0.01),
-            "Of these two models BicKD is more like the teacher than KD",
+            "Of these two models, BicKD is more similar to the teacher than KD",
         ),
         (
             "rsa",
             Ends(0.004, -0.012, 0.014),
             "No difference seen between these two models, BicKD and KD: +0.004 [−0.012, 0.014].",
         ),
-        ("rsa", Ends(0.004, None, None), "BicKD and KD differ by +0.00400; too few images for an interval."),
+        (
+            "rsa",
+            Ends(0.004, None, None),
+            "BicKD minus KD: +0.00400. There are too few images for an interval.",
+        ),
         ("rsa", None, ""),
     ],
 )
@@ -115,43 +119,43 @@ def test_chance_is_said_from_the_shuffles():
     shuffled = np.linspace(-0.05, 0.05, 49)
     best = words.chance_words("cka", "CE", 0.67, shuffled, 1 / 50)
     assert best == (
-        "All are beyond chance: CE, the least similar, is at 0.670, and 49 shuffles of the images gave 0.050 at their highest."
+        "All are beyond chance. The least similar is CE: 0.670. The highest of 49 shuffles of the images is 0.050."
     )
     alone = words.chance_words("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
-    assert (
-        alone
-        == "CE is beyond chance: it is at 0.400, and 49 shuffles of the images gave 0.850 at their lowest."
-    )
+    assert alone == "CE is beyond chance: 0.400. The lowest of 49 shuffles of the images is 0.850."
     some = words.chance_words("cka", "CE", 0.045, shuffled, 0.04)
-    assert some == "CE, the least similar, is beyond chance at 0.045: 49 shuffles of the images, p = 0.04."
+    assert some == "CE, the least similar, is beyond chance: 0.045, p = 0.04 from 49 shuffles of the images."
     none = words.chance_words("cka", "CE", 0.01, shuffled, 0.4)
-    assert none == "CE, at 0.010, cannot be told from chance in 49 shuffles of the images (p = 0.40)."
+    assert none == (
+        "CE, the least similar, shows no difference from chance: 0.010, p = 0.40 from 49 shuffles of the images."
+    )
 
 
 def test_which_layers_go_together():
     said = words.layers_sentence("KD", some_values(), ROWS, COLUMNS, chance=0.15, shuffles=200)
     assert said == (
-        "2 of the teacher's 3 layers are most like KD's layer of the same name; stage 1 is most like stage 2. The two differ "
-        "most at stage 1, CKA 0.50. 9 of 11 cells are above chance: in 95% of 200 shuffles no cell reached 0.150."
+        "2 of the teacher's 3 layers are most similar to KD's layer of the same name. Not so: stage 1 (most similar to "
+        "stage 2). The two models differ most at stage 1 (CKA 0.50). 9 of 11 cells are above chance: in 95% of 200 "
+        "shuffles, no cell reached 0.150."
     )
     same = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("a", "b"), chance=-0.5, shuffles=9)
-    assert same.startswith("Each of the teacher's 2 layers is most like KD's layer of the same name.")
+    assert same.startswith("Each of the teacher's 2 layers is most similar to KD's layer of the same name.")
     assert "All cells are above chance" in same
     other = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("c", "d"), chance=0.1, shuffles=9)
-    assert other == "2 of 4 cells are above chance: in 95% of 9 shuffles no cell reached 0.100."
+    assert other == "2 of 4 cells are above chance: in 95% of 9 shuffles, no cell reached 0.100."
     nothing = words.layers_sentence("KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9)
-    assert nothing.startswith("No layer of the two models varies")
+    assert nothing.startswith("Every layer is constant")
 
 
 def test_at_which_layers_two_students_differ():
     up, down, none = Ends(0.03, 0.01, 0.05), Ends(-0.03, -0.05, -0.01), Ends(0.0, -0.1, 0.1)
     both = words.layer_differences("B", "A", [("stem", up), ("stage 1", down), ("logits", none)])
     assert both == (
-        "Of these two models B is more like the teacher than A at stem (+0.030 [0.010, 0.050]) and less at stage 1 (−0.030 [−0.050, −0.010]); no "
-        "difference seen at logits."
+        "Of these two models, B is more similar to the teacher than A at stem (+0.030 [0.010, 0.050]) and less similar at "
+        "stage 1 (−0.030 [−0.050, −0.010]). No difference seen at logits."
     )
     assert words.layer_differences("B", "A", [("stem", down)]).startswith(
-        "Of these two models B is less like the teacher than A at stem"
+        "Of these two models, B is less similar to the teacher than A at stem"
     )
     assert words.layer_differences("B", "A", [("stem", none)]) == (
         "No difference seen between these two models, B and A, at any layer of the same name."

@@ -1,4 +1,4 @@
-"""Layer by layer: debiased CKA of each of the teacher's stages with each of the student's."""
+"""Similarity by layer: debiased CKA of each stage of the teacher with each stage of the student."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def show(of: data.Comparison, student: data.Model) -> None:
         )
         _against_baseline(of, student, view)
         st.caption(
-            f"Mean of each map over its positions, after each stage; {numbers.count(view.n)} {PROBE_SPLIT} images, the same number "
-            "of each class. Outlined: the student's layer that each of the teacher's is most like. The last stage is the "
-            "penultimate features."
+            "Outlined: the student's layer that is most similar to this layer of the teacher.",
+            help="Each feature map is averaged over its positions. The last stage holds the penultimate features. "
+            f"{numbers.count(view.n)} {PROBE_SPLIT} images, the same number for each class.",
         )
-        with st.expander("As a table, with intervals and chance"):
+        with st.expander("Table with intervals and chance"):
             st.markdown(_table(view))
 
 
 def _matrix(student: data.Model, view: data.LayerView) -> None:
-    """A table of the page's own; its Plotly twin is drawn when somebody takes it away."""
+    """Draw the matrix as an HTML table. The Plotly version is drawn only for an export."""
     theme, hover = style.theme(), _hover(view)
     cells, across, down = (
         (view.cka.estimates, view.teacher, view.student),
@@ -78,7 +78,7 @@ def _hover(view: data.LayerView) -> list[list[str]]:
         for j in range(len(view.student)):
             cell = view.cka.cell(i, j)
             if cell is None:
-                line.append("not defined: it does not vary")
+                line.append("not defined: the layer is constant")
                 continue
             high = float(np.quantile(view.cka.null[:, i, j], 0.95))
             line.append(

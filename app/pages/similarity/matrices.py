@@ -1,4 +1,4 @@
-"""Similarity, class by class and sample by sample: two matrices whose cells select the images behind them."""
+"""Similarity by class and by sample: two matrices. A cell selects its images."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.plain import st
 from bickd_viz.text import numbers
 
 MOST_SAMPLES = 500
-"""Images up to which the sample-wise matrix shows each; beyond, it is binned by true class."""
+"""Up to this many images, the sample-wise matrix shows each. With more, they are grouped by true class."""
 HEIGHT = 430
 IMAGES = 14
 
 
 def show(of: data.Comparison, student: data.Model, T: float) -> None:
-    """The matrices, the classes told most differently, and the images of the selection."""
+    """Draw the matrices, the classes that differ most, and the images of the selection."""
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
         _classes(of, student, T)
@@ -28,8 +28,8 @@ def show(of: data.Comparison, student: data.Model, T: float) -> None:
         else:
             _binned(of, student, T)
     st.caption(
-        f"Click a cell, or walk with the arrow keys and press Enter, to select the {of.nouns} behind it; drag to zoom, "
-        "double-click to zoom out."
+        f"Click a cell to select its {of.nouns}. Drag to zoom, double-click to zoom out.",
+        help="With the keyboard: move with the arrow keys and press Enter.",
     )
     _least_similar(of, student, T)
     _images(of, student, T)
@@ -40,7 +40,7 @@ def _classes(of: data.Comparison, student: data.Model, T: float) -> None:
 
     style.model_title(
         style.styles(of)[student.key],
-        f"cosine of the teacher's columns with {student.name}'s, {numbers.count(of.n)} {of.nouns}",
+        f"cosine of the teacher's and {student.name}'s columns, {numbers.count(of.n)} {of.nouns}",
         "Class by class",
     )
     matrix.show(
@@ -59,20 +59,21 @@ def _classes(of: data.Comparison, student: data.Model, T: float) -> None:
     figures = data.cross_gram_figures(of, student, data.Lens(T))
     if figures.consistency is not None and figures.overlap is not None:
         st.caption(
-            f"The same class has a cosine of {figures.consistency.estimate:.2f} on average, two different ones "
-            f"{figures.overlap.estimate:.3f}."
+            f"Mean cosine: {figures.consistency.estimate:.2f} for the same class, {figures.overlap.estimate:.3f} for two "
+            "different classes."
         )
 
 
 def _binned(of: data.Comparison, student: data.Model, T: float) -> None:
     style.model_title(
         style.styles(of)[student.key],
-        f"mean cosine of rows, by true class: {numbers.count(of.n)} of {numbers.count(of.n)} {of.nouns}, binned above {MOST_SAMPLES}",
+        f"mean cosine of rows by true class, {numbers.count(of.n)} {of.nouns}",
         "Sample by sample",
     )
     if of.labels is None:
         st.info(
-            "Above 500 samples they are binned by their true class, and these predictions have no labels."
+            f"With more than {MOST_SAMPLES} samples, this matrix groups them by true class. These predictions have no "
+            "labels."
         )
         return
     rows = data.rows_similarity(of, student, T)
@@ -96,9 +97,12 @@ def _binned(of: data.Comparison, student: data.Model, T: float) -> None:
         label=f"Mean cosine of the teacher's rows with {student.name}'s, by true class",
         height=HEIGHT,
     )
-    within = "" if rows.within is None else f", two of one class {rows.within:.2f}"
-    between = "" if rows.between is None else f", two of different classes {rows.between:.2f}"
-    st.caption(f"The same {of.noun} has a cosine of {rows.matched:.2f} on average{within}{between}.")
+    within = "" if rows.within is None else f", {rows.within:.2f} for two of one class"
+    between = "" if rows.between is None else f", {rows.between:.2f} for two of different classes"
+    st.caption(
+        f"Mean cosine: {rows.matched:.2f} for the same {of.noun}{within}{between}.",
+        help=f"With more than {MOST_SAMPLES} {of.nouns}, the matrix shows the mean over two true classes.",
+    )
 
 
 def _samples(of: data.Comparison, student: data.Model, T: float) -> None:
@@ -136,22 +140,22 @@ def _samples(of: data.Comparison, student: data.Model, T: float) -> None:
     )
     other = (values.sum() - np.trace(values)) / max(of.n * (of.n - 1), 1)
     st.caption(
-        f"The same {of.noun} has a cosine of {np.diag(values).mean():.2f} on average, two different ones {other:.2f}."
+        f"Mean cosine: {np.diag(values).mean():.2f} for the same {of.noun}, {other:.2f} for two different ones."
     )
 
 
 def _least_similar(of: data.Comparison, student: data.Model, T: float) -> None:
     with st.container(border=True):
         style.card_title(
-            "Classes told differently",
-            f"1 − cosine of the class's column in teacher and student; the greatest of {student.name}. Click one to select "
-            f"its {of.nouns}.",
+            "Classes that differ most from the teacher",
+            f"1 − cosine of a class's columns in teacher and student. Click a class to select its {of.nouns}.",
+            f"Classes are ordered by {student.name}, the largest first.",
         )
         ranking.show(
             of,
             [(m, 1 - np.diag(data.cross(of, m, T).gram)) for m in of.students],
             "similarity-classes",
-            title="Classes told differently",
+            title="Classes that differ most from the teacher",
             order_by=student,
             what="1 − cosine",
             column="1 - cosine",
@@ -172,7 +176,7 @@ def _choose_class(of: data.Comparison) -> Callable[[int], None]:
 
 
 def _images(of: data.Comparison, student: data.Model, T: float) -> None:
-    """The selection's images; without one, those where the student and the teacher differ most."""
+    """Show the selection's images, or those where the student and the teacher differ most."""
     found = selection.selected(of)
     if found is not None and len(found):
         st.subheader(f"{of.nouns.capitalize()} of the selection: {found.title}")
@@ -181,9 +185,9 @@ def _images(of: data.Comparison, student: data.Model, T: float) -> None:
     else:
         st.subheader(f"Where {student.name} and the teacher differ most")
         positions = np.argsort(-data.displacement(of, student, T), kind="stable")[:IMAGES]
-        words = f"Largest Hellinger distance at T = {T:g}, in the full space of probabilities."
+        words = f"Largest Hellinger distances at T = {T:g}, over all classes."
     st.caption(
-        f"{words} Under each {of.noun} its true class, then what the teacher says and what {student.name} says. "
-        f"{data.image_credit(of)}"
+        f"{words} Under each {of.noun}: its true class, then the top-1 classes of the teacher | {student.name}."
     )
     thumbs.show(of, positions, thumbs.who_says_what(of, student, positions), one_row=True)
+    st.caption(data.image_credit(of))

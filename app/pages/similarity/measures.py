@@ -1,18 +1,14 @@
-"""CKA, RSA and Procrustes of every student with the teacher, as dots with whiskers beside what chance gives."""
+"""CKA, RSA and Procrustes distance of every student from the teacher, with intervals and what chance gives."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from app import data
 from app.components import export_menu, frame, style
 from app.plain import st
+from bickd_core.wording import worded
 from bickd_viz.charts import Row, whisker_html
 from bickd_viz.text import numbers
 from bickd_viz.text import similarity as words
-
-if TYPE_CHECKING:
-    pass
 
 TITLES = {
     "cka": "CKA",
@@ -20,9 +16,15 @@ TITLES = {
     "procrustes": "Procrustes distance",
 }
 NOTES = {
-    "cka": "Debiased linear CKA of {what}: 1 is the same up to rotation and scale.",
-    "rsa": "Spearman's correlation of {distance} distances: 1 is the same near and far.",
-    "procrustes": "What rotation and scale leave of {what}: 0 is the same, 1 nothing shared.",
+    "cka": "1: the same {what} up to rotation and scale",
+    "rsa": "1: the same order of {distance} distances",
+    "procrustes": "0: the same {what} up to rotation and scale",
+}
+HELP = {
+    "cka": "Debiased linear CKA (centred kernel alignment) of {what}. 0 means nothing in common.",
+    "rsa": "Representational similarity analysis: Spearman's rank correlation of the {distance} distances between all pairs "
+    "of images, in teacher and student.",
+    "procrustes": "The difference of {what} that remains after the best rotation and scaling. 1 means nothing in common.",
 }
 WHAT = {
     "outputs": {"what": "logits", "distance": "Hellinger"},
@@ -42,7 +44,7 @@ def _choose_basis() -> str | None:
 
 @st.fragment
 def show(of: data.Comparison, student: data.Model, T: float) -> None:
-    st.subheader("How like the teacher, whatever the rotation")
+    st.subheader("Similarity of representations")
     basis = (_choose_basis() if _has_features(of) else None) or "outputs"
     for place, measure in zip(st.columns(3, gap="small"), data.MEASURES, strict=True):
         with place, st.container(border=True, height="stretch", key=f"similarity-{measure}"):
@@ -51,9 +53,10 @@ def show(of: data.Comparison, student: data.Model, T: float) -> None:
     at = f" at T = {T:g}" if basis == "outputs" else ""
     drawn = ", drawn by class with seed 0" if ranked < of.n else ""
     st.caption(
-        f"{numbers.count(of.n)} {of.split} {of.nouns}, 95% intervals by a jackknife over shards of {of.nouns}. RSA ranks all pairs of "
-        f"{numbers.count(ranked)} of {numbers.count(of.n)} {of.nouns}{at}{drawn}."
-        + ("" if _has_features(of) else " These runs have no features stored that could be compared too.")
+        f"95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}."
+        + ("" if _has_features(of) else " These runs have no stored features, so only outputs are compared."),
+        help=f"The intervals come from a jackknife over shards of {of.nouns}. RSA ranks all pairs of {numbers.count(ranked)} of "
+        f"{numbers.count(of.n)} {of.nouns}{at}{drawn}.",
     )
 
 
@@ -65,7 +68,8 @@ def _has_features(of: data.Comparison) -> bool:
 
 def _measure(of: data.Comparison, student: data.Model, measure: str, basis: str, T: float) -> None:
     looks = style.styles(of)
-    style.card_title(TITLES[measure], NOTES[measure].format(**WHAT[basis]))
+    note, help = (text[measure].format(**WHAT[basis]) for text in (NOTES, HELP))
+    style.card_title(TITLES[measure], note, worded(help, of.noun))
     rows = []
     for model in of.students:
         found = data.likeness(of, model, measure, basis, T)
@@ -86,7 +90,9 @@ def _finding(
     of: data.Comparison, student: data.Model, measure: str, basis: str, T: float, null: data.Chance | None
 ) -> str:
     if null is None:
-        return "These runs have no features stored." if basis == "features" else "It is not defined here."
+        if basis == "features":
+            return "These runs have no stored features."
+        return "This measure is not defined for these runs."
     said = []
     other = frame.baseline(of, student)
     if other is not None:

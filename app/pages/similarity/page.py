@@ -1,4 +1,4 @@
-"""Similarity: what a student says of a sample and of a class, and how it represents them, against the teacher."""
+"""Similarity: compare a student with its teacher, by class, by sample and by layer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show() -> None:
 
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
-    """What a click changes: the matrices, the images of the selection, its chip."""
+    """Draw the matrices, the images of the selection and its chip. A click redraws only these."""
     matrices.show(of, student, T)
     selection_bar.show(of)
     state.show_in_url()
@@ -42,27 +42,30 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     if usable.any():
         worst = int(np.where(usable, diagonal, np.inf).argmin())
         page_export.title(
-            f"{student.name} is least like its teacher on {of.class_names[worst]}: cosine {diagonal[worst]:.2f}, "
-            f"against {diagonal[usable].mean():.2f} over all classes"
+            f"{student.name} differs most from its teacher on {of.class_names[worst]}: cosine {diagonal[worst]:.2f} "
+            f"(mean {diagonal[usable].mean():.2f})"
         )
     else:
         page_export.title(f"{student.name} and its teacher predict no class in common")
     found = data.summary(of, student, T)
     parts = []
     if usable.any():
-        parts.append(
-            words.figure_with_interval("Cosine", data.same_class_interval(of, student, worst, T))
-            + f" on {of.class_names[worst]}"
-        )
+        name = f"cosine on {of.class_names[worst]}"
+        parts.append(words.figure_with_interval(name, data.same_class_interval(of, student, worst, T)))
     if found.agreement is not None:
         parts.append(words.same_class(found.agreement))
+    said = f"{', '.join(parts)}. " if parts else ""
+    more = []
     if found.displacement is not None:
-        parts.append(
-            f"mean Hellinger distance {numbers.number(found.displacement.estimate)} {numbers.interval_text(found.displacement)}"
+        more.append(
+            f"Mean Hellinger distance from the teacher: {numbers.number(found.displacement.estimate)} "
+            f"{numbers.interval_text(found.displacement)}."
         )
     if found.kl is not None:
-        parts.append(f"KL {numbers.number(found.kl.estimate)} nats {numbers.interval_text(found.kl)}")
-    said = ", ".join(parts)
+        more.append(
+            f"KL from the teacher: {numbers.number(found.kl.estimate)} {numbers.interval_text(found.kl)} nats."
+        )
     page_export.note(
-        f"{said[:1].upper()}{said[1:]}; {numbers.count(of.n)} {of.split} {of.nouns}, T = {T:g}, 95% intervals over {of.nouns}."
+        f"{said[:1].upper()}{said[1:]}{numbers.count(of.n)} {of.split} {of.nouns}, T = {T:g}.",
+        help=" ".join([*more, f"Intervals are at 95%, over {of.nouns}."]),
     )
