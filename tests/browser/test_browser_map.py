@@ -129,7 +129,7 @@ def test_three_classes_stand_in_their_triangle(app: AppPage):
     with app.rerun():
         app.key("map-method").get_by_text("Three classes").click()
     words = app.page.get_by_test_id("stMain").inner_text()
-    assert "Outside the three lies on average teacher" in words
+    assert "Mean probability outside the three classes: teacher" in words
     notes = panels(app).locator(".note").all_inner_texts()
     assert all(note.endswith("of 1,208 images") for note in notes)
     with app.rerun():
@@ -141,12 +141,12 @@ def test_a_missing_map_can_be_asked_for_and_stopped(app: AppPage):
     app.open("prediction_map", SMALL)
     with app.rerun():
         app.key("map-method").get_by_text("Aligned UMAP").click()
-    expect(app.page.get_by_text("has not been made yet")).to_be_visible()
+    expect(app.page.get_by_text("There is no Aligned UMAP map")).to_be_visible()
     app.key("map-make").get_by_role("button").click()
     stop = app.key("map-stop").get_by_role("button")
     expect(stop).to_be_visible()
     stop.click()
-    expect(app.page.get_by_text("nothing half made is")).to_be_visible()
+    expect(app.page.get_by_text("unfinished ones are discarded")).to_be_visible()
     expect(app.key("map-make").get_by_role("button")).to_be_visible()
 
 

@@ -11,9 +11,9 @@ const MANY = 20000;    // points on all panels from which moving is drawn roughl
 const REST = 150;      // ms without moving
 const HIDDEN = 255;    // the group of samples that a panel does not show
 const HINT = {
-  lasso: 'Drag round points to select them, Shift adds; click one; double click or Escape clears. ' +
-    'The wheel zooms once the map was clicked.',
-  move: 'Drag to move, use + and − or the wheel to zoom; click a point to select it. Lasso switches to selecting.',
+  lasso: 'Drag around points to select them, or click one. Shift adds points. Double-click or Escape clears. ' +
+    'After a click on the map, the wheel zooms.',
+  move: 'Drag to move. Zoom with + and −, or with the wheel. Click a point to select it.',
 };
 
 export default function (component) {
@@ -84,7 +84,7 @@ class Scatter {
       return made;
     };
     this.modes = {
-      lasso: button('Lasso', 'Select by drawing round points', () => this.use('lasso')),
+      lasso: button('Lasso', 'Select by drawing around points', () => this.use('lasso')),
       move: button('Move', 'Move the map by dragging', () => this.use('move')),
     };
     button('+', 'Zoom in', () => this.zoom(1.5));
@@ -180,7 +180,7 @@ class Scatter {
   says() {
     if (!this.data) return;
     const chosen = this.total ? `${this.total.toLocaleString('en')} selected. ` : '';
-    const far = this.beyond ? `${this.beyond} far ${this.beyond === 1 ? 'point stands' : 'points stand'} at the edge. ` : '';
+    const far = this.beyond ? `${this.beyond} far ${this.beyond === 1 ? 'point is' : 'points are'} drawn at the edge. ` : '';
     this.foot.textContent = chosen + far + (this.data.clickable ? HINT[this.mode] : '');
   }
 

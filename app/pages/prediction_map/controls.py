@@ -1,4 +1,4 @@
-"""The controls of the prediction map: layout, colours, and the classes that they are about."""
+"""The controls of the prediction map: layout, colours and classes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ LEAST_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
 
 @dataclass(frozen=True)
 class Asked:
-    """What the controls say.
+    """The values of the controls.
 
     Attributes:
-        classes: class positions in colour, or those of the triangle.
-        least: share of probability on the three classes from which a sample is shown.
+        method: The layout.
+        colour: What the colours show.
+        classes: Positions of the coloured classes, or of the triangle's classes.
+        least: Samples with a smaller share of probability on the three classes are hidden.
     """
 
     method: str
@@ -64,7 +66,7 @@ def ask(of: data.Comparison, student: data.Model, T: float) -> Asked:
 
 
 def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple[int, ...]:
-    """Up to six classes in colour; the focused pair at first."""
+    """Choose up to six coloured classes. The default is the focused pair."""
     names = of.class_names
     fields = Fields("map")
     focus = [names[c] for c in dict.fromkeys(frame.focused_pair(of, student, T))]
@@ -81,7 +83,10 @@ def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple
 
 
 def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: str) -> Asked:
-    """The triangle's corners; at first the focused pair and the class that takes most of what is left of theirs."""
+    """Choose the corners of the triangle.
+
+    The default is the focused pair and the class that gets most of the remaining probability of their samples.
+    """
     names = of.class_names
     pair = tuple(dict.fromkeys(frame.focused_pair(of, student, T)))
     fields = Fields("map")
@@ -96,13 +101,13 @@ def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: st
             placeholder="Choose three",
         )
         least = st.select_slider(
-            "Least share on the three",
+            "Minimum share of the three classes",
             LEAST_SHARES,
             value=fields.start("least", 0.05, LEAST_SHARES),
             format_func=lambda share: f"{share:.0%}",
             key=fields.key("least"),
             width=240,
-            help="A sample that gives the three classes less than this is not shown: its place among them says little.",
+            help="Samples below this share are hidden, because their position would mean little.",
         )
     fields.keep("three", chosen)
     fields.keep("least", least)
@@ -110,7 +115,7 @@ def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: st
 
 
 def _following(fields: Fields, name: str, focus: list[str], names: Sequence[str]) -> list[str]:
-    """Where a choice of classes starts: at the focus, and there again when another page moves it."""
+    """The default of a choice of classes: the focus. If another page changes the focus, the choice follows."""
     moved = fields.get(f"{name}-focus") != focus
     if moved or not set(fields.start(name, focus)) <= set(names):
         fields.set(**{name: focus, f"{name}-focus": focus})

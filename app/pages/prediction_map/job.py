@@ -1,4 +1,4 @@
-"""Maps that are not there yet: made by a process, watched, stopped and asked for again from the page."""
+"""Make missing maps in a background process: start it, watch it, stop it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bickd_viz.text import maps, numbers
 
 
 def offer(of: data.Comparison, method: str, missing: list[data.Model]) -> None:
-    """In place of maps that have not been made: why there is nothing, and the way to them."""
+    """Show, instead of missing maps, the reason and a button that makes them."""
     lacking = [model.name for model, n in zip(of.models, of.n_each, strict=True) if n < of.n_each[0]]
     if of.n < of.n_each[0]:
         who = ", ".join(lacking) or "the comparison"
         st.info(
-            f"A map from the teacher's coordinates needs all of its {numbers.count(of.n_each[0])} samples, and {who} lacks "
-            "some. Take it out of the comparison, or look at three classes, which need no map."
+            f"This map needs all {numbers.count(of.n_each[0])} samples of the teacher. Some are missing in {who}. Remove it "
+            "from the comparison, or choose the layout “Three classes”."
         )
         return
     now = data.map_job(of, method)
@@ -29,30 +29,30 @@ def offer(of: data.Comparison, method: str, missing: list[data.Model]) -> None:
     if now is not None and now.state == "failed":
         st.error(f"The maps could not be made: {now.error}")
     elif now is not None and now.state == "stopped":
-        st.info("Stopped. Maps that were finished are kept; nothing half made is.")
+        st.info("Stopped. Finished maps are kept, unfinished ones are discarded.")
     st.info(
-        f"The map of {names} on {of.split} by {maps.METHODS[method]} has not been made yet. A process of its own makes it, in "
-        f"{took} here; the app stays usable meanwhile."
+        f"There is no {maps.METHODS[method]} map of {names} on {of.split} yet. Making it takes {took} here. You can use the "
+        "app meanwhile."
     )
     st.button("Make the maps", type="primary", key="map-make", on_click=data.start_maps, args=(of, method))
 
 
 def measure(of: data.Comparison, method: str) -> None:
-    """Under maps of which it is not known how another seed would move them."""
+    """Offer, under the maps, to measure how much another seed would move them."""
     now = data.map_job(of, method)
     if now is not None and now.state == "running":
         _watch(of, method)
         return
     if now is not None and now.state == "failed":
-        st.error(f"It could not be measured: {now.error}")
+        st.error(f"The measurement failed: {now.error}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("How far another seed would move these maps has not been measured here.", width="content")
+        st.caption("The effect of another seed on these maps has not been measured.", width="content")
         st.button("Measure it", key="map-measure", on_click=data.start_maps, args=(of, method))
 
 
 @st.fragment(run_every=0.7)
 def _watch(of: data.Comparison, method: str) -> None:
-    """Progress of a running job; the page is drawn again when it ends, or when its maps are there."""
+    """Show the progress of a running job. Redraw the page when the job ends or its maps are ready."""
     now = data.map_job(of, method)
     ready = all(data.map_view(of, model, method) is not None for model in of.models)
     seen = st.session_state.setdefault(f"map-ready-{method}", ready)

@@ -1,4 +1,4 @@
-"""Prediction map: teacher and students in one frame, with what the map can and cannot tell."""
+"""Prediction map: teacher and students side by side, with figures on how reliable the maps are."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show() -> None:
 
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
-    """Controls, maps and images: a lasso redraws these and nothing else."""
+    """Draw controls, maps and images. A lasso redraws only these."""
     asked = controls.ask(of, student, T)
     if asked.method == "simplex":
         _triangle(of, student, T, asked)
@@ -45,23 +45,23 @@ def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
 def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     if not of.students:
         page_export.title(f"The teacher's predictions on {numbers.count(of.n)} {of.split} {of.nouns}")
-        page_export.note(
-            f"Choose a student in the sidebar to see on which {of.nouns} it departs from the teacher."
-        )
+        page_export.note("Choose a student in the sidebar to see where it disagrees with the teacher.")
         return
     differs = of.teacher.predictions.predicted != student.predictions.predicted
     agreement = data.summary(of, student, T).agreement
     page_export.title(
-        f"{student.name} names another class than the teacher on {numbers.count(int(differs.sum()))} of "
+        f"{student.name} and the teacher disagree on {numbers.count(int(differs.sum()))} of "
         f"{numbers.count(of.n)} {of.nouns}"
     )
-    where = ("where the top-1 class differs", "where it is the same")
+    where = ("where they disagree", "where they agree")
     means = zip(data.displacement_by_agreement(of, student, T), where, strict=True)
     found = [f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean]
     same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
     page_export.note(
-        f"{same}Displacement, the Hellinger distance of the two models' probabilities at T = {T:g} in the full "
-        f"space, is {' and '.join(found)} on average. 95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}."
+        f"{same}Mean displacement: {', '.join(found)}.",
+        help="Displacement is the Hellinger distance between the two models' probabilities of a sample at "
+        f"T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%, over {numbers.count(of.n)} "
+        f"{of.split} {of.nouns}.",
     )
 
 
@@ -74,7 +74,7 @@ def _maps(of: data.Comparison, student: data.Model, T: float, asked: controls.As
         return
     views = [view for view in found if view is not None]
     _draw(of, T, asked, [view.coordinates for view in views])
-    st.caption(f"{map_text.how_made(asked.method, bool(of.students))} {data.image_credit(of)}")
+    st.caption(map_text.how_made(asked.method, bool(of.students)))
     _quality(of, asked.method, views)
     moved = _mean_move([view.coordinates for view in views])
     _limits(asked.method, moved)
@@ -110,7 +110,7 @@ def _draw(
 
 
 def _with_selection(of: data.Comparison, asked: controls.Asked) -> None:
-    """What the colours mean beside a selection."""
+    """Explain the colours while there is a selection."""
     chosen = selection.selected(of)
     if chosen is None or not len(chosen):
         return
@@ -135,7 +135,7 @@ def _colours(of: data.Comparison, T: float, asked: controls.Asked) -> colouring.
         case "displacement":
             moved = [data.displacement(of, model, T) for model in of.models]
             top = max(0.1, np.ceil(10 * max(float(values.max()) for values in moved)) / 10)
-            moved[0] = np.full(of.n, np.nan)  # the teacher is where the others are measured from
+            moved[0] = np.full(of.n, np.nan)  # displacement is measured from the teacher
             return colouring.by_value(moved, f"displacement at T = {T:g}", float(top), theme)
     return colouring.highlighted(true, asked.classes, of.class_names, theme)
 
@@ -149,23 +149,26 @@ def _quality(of: data.Comparison, method: str, views: list[data.MapView]) -> Non
                 "model": model.name,
                 "trustworthiness": _figure(layout.trustworthiness),
                 "continuity": _figure(layout.continuity),
-                "moved by the seed": _moved_by_seed(layout),
+                "moved by another seed": _moved_by_seed(layout),
                 "duplicates": numbers.percent(layout.duplicate_fraction),
                 "seed": "none" if layout.seed is None else str(layout.seed),
                 "samples": f"{numbers.count(of.n)} of {numbers.count(layout.n)}",
             }
         )
-    st.subheader("How far to trust it")
+    st.subheader("How reliable are these maps?")
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="map-quality")
     first = views[0].layout
-    st.caption(map_text.quality_note(first.displaced_beyond, first.quality_n, first.n))
+    st.caption(
+        "The best value of trustworthiness and continuity is 1.",
+        help=map_text.quality_note(first.displaced_beyond, first.quality_n, first.n),
+    )
     if any(unmeasured(view.layout) for view in views):
         job.measure(of, method)
 
 
 def _moved_by_seed(layout: Layout) -> str:
     if layout.displaced_share is None:
-        return "no seed is drawn" if layout.seed is None else "not measured"
+        return "has no seed" if layout.seed is None else "not measured"
     return f"{numbers.percent(layout.displaced_share)} ({numbers.counted(layout.reseeds, 'other seed')})"
 
 
@@ -183,7 +186,7 @@ def _mean_move(coordinates: list[np.ndarray]) -> float | None:
 
 
 def _limits(method: str, moved: float | None = None) -> None:
-    with st.expander("What this map cannot tell", icon=":material/help:"):
+    with st.expander("What this map cannot show", icon=":material/help:"):
         st.markdown(map_text.cannot_tell(method, moved))
 
 
@@ -207,15 +210,14 @@ def _triangle(of: data.Comparison, student: data.Model, T: float, asked: control
     background = scatter.Background(lines=[[*corners, corners[0]]], labels=labels)
     _draw(of, T, asked, shown, limits=(-0.12, 1.12, -0.12, 0.99), background=background)
     theirs = np.isin(of.labels, asked.classes) if of.labels is not None else np.zeros(of.n, dtype=bool)
+    st.caption(f"{map_text.how_made('simplex')} Probabilities are at T = {T:g}.")
     st.caption(
-        f"{map_text.how_made('simplex')} Probabilities at T = {T:g}. "
-        + map_text.simplex_note(
+        map_text.simplex_note(
             [model.name for model in of.models],
             [1 - float(view.mass.mean()) for view in found],
             [1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan") for view in found],
             asked.least,
         )
-        + f" {data.image_credit(of)}"
     )
     _limits("simplex")
     _images(of, student, T, asked)
@@ -223,7 +225,7 @@ def _triangle(of: data.Comparison, student: data.Model, T: float, asked: control
 
 # -- images -----------------------------------------------------------------------------------------------
 def _images(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
-    """Images of the selection; without one, of the classes in colour, the most displaced first."""
+    """Show images of the selection, else of the coloured classes, the most displaced first."""
     chosen = selection.selected(of)
     moved = data.displacement(of, student, T)
     if chosen is not None and len(chosen):
@@ -236,12 +238,13 @@ def _images(of: data.Comparison, student: data.Model, T: float, asked: controls.
         lead = f"The most displaced {of.nouns}" if of.students else f"The first {of.nouns}"
     st.subheader(lead)
     positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
-    who = f"what the teacher says and what {student.name} says" if of.students else "what the teacher says"
+    who = f"the top-1 classes of the teacher | {student.name}" if of.students else "the teacher's top-1 class"
     said = (
         f"{numbers.count(len(positions))} of {numbers.counted(len(candidates), of.noun)}"
-        f"{', the most displaced first' if of.students else ''}. Under each its true class, then {who}."
+        f"{', the most displaced first' if of.students else ''}. Under each: its true class, then {who}."
     )
     st.caption(said)
     with st.container(key="map-images"):
         report = thumbs.InReport("map-images", lead, said)
         thumbs.show(of, positions, thumbs.who_says_what(of, student, positions), report=report)
+    st.caption(data.image_credit(of))
