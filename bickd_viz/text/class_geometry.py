@@ -237,28 +237,14 @@ def sharpness_rows(
     ]
 
 
-def sentence_for_epoch(
-    epoch: int,
-    models: Sequence[tuple[str, float, float | None]],
-    *,
-    images: int,
-    unfinished: Sequence[str] = (),
-) -> str:
-    """The figures after one epoch.
+def epoch_title(epoch: int, *, images: int) -> str:
+    """What the figures of one epoch are about; epochs count from 1."""
+    return f"After epoch {epoch} on {counted(images, 'validation image')}"
 
-    Args:
-        epoch: From 1.
-        models: (name, overlap, accuracy or None) of each.
-        images: Number of images.
-        unfinished: Names of models whose training ended before this epoch.
-    """
-    overlaps = together(*(one[1] for one in models))
-    parts = []
-    for (name, _, accuracy), shown in zip(models, overlaps, strict=True):
-        right = "" if accuracy is None else f", {accuracy:.0%} right"
-        parts.append(f"{name} overlap {shown}{right}")
-    text = f"After epoch {epoch} on {counted(images, 'validation image')}: {'; '.join(parts)}."
-    if unfinished:
-        verb = "is" if len(unfinished) == 1 else "are"
-        text += f" {', '.join(unfinished)} had ended by then and {verb} shown at the last epoch."
-    return text
+
+def epoch_note(ended: Sequence[str]) -> str:
+    """Names the models whose training ended before this epoch; "" if there are none."""
+    if not ended:
+        return ""
+    verb = "is" if len(ended) == 1 else "are"
+    return f"{', '.join(ended)} had ended by then and {verb} shown at the last epoch."

@@ -247,5 +247,6 @@ def test_the_page_names_its_probe_set_and_its_epoch(compare):
     view, _ = compare(4, 2)
     app = opened(ViewState(teacher=view.teacher, students=view.students, epoch=3))
     assert f"Probe set: {P} of {N} validation images" in app.caption[0].value
-    assert "After epoch 3 on 24 validation images" in app.markdown[-1].value
-    assert "had ended by then" in app.markdown[-1].value
+    head = next(e.proto.body for e in app.get("html") if "After epoch 3" in e.proto.body)
+    assert "After epoch 3 on 24 validation images" in head
+    assert "had ended by then" in head

@@ -91,7 +91,7 @@ def test_the_teacher_can_be_shown_as_it_learned(app: AppPage):
     ("button", "said"),
     [
         ("mean", "at the finished teacher's mean entropy at T = 4"),
-        ("per image", "with each image at the finished teacher's entropy for it, T = 4"),
+        ("per image", "each at the finished teacher's entropy for it, T = 4"),
     ],
 )
 def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(app: AppPage, button: str, said: str):

@@ -103,13 +103,10 @@ def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
         "CE 0.222; with each image at the teacher's entropy for it: the teacher 0.163, CE 0.201, KD 0.170."
     )
     assert words.sentence_for_sharpness([], temperature=4, entropy=1.0) == ""
-    said = words.sentence_for_epoch(
-        12, [("KD", 0.31, 0.52), ("CE", 0.61, None)], images=190, unfinished=["CE"]
-    )
-    assert said == (
-        "After epoch 12 on 190 validation images: KD overlap 0.310, 52% right; CE overlap 0.610. "
-        "CE had ended by then and is shown at the last epoch."
-    )
+    assert words.epoch_title(12, images=190) == "After epoch 12 on 190 validation images"
+    assert words.epoch_note(["CE"]) == "CE had ended by then and is shown at the last epoch."
+    assert words.epoch_note(["CE", "KD"]) == "CE, KD had ended by then and are shown at the last epoch."
+    assert words.epoch_note([]) == ""
 
 
 def test_a_gap_is_told_by_its_paired_interval():

@@ -1,4 +1,4 @@
-"""By epoch: overlap, agreement, accuracy and every class Gram on one step of training."""
+"""By epoch: overlap, agreement, accuracy and every class Gram at one epoch of training."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how = bound.class_order(of, "epoch-order")
         learns = st.toggle(
-            "Teacher as it learned",
+            "Teacher during training",
             key="epoch-teacher",
-            help="Off, the teacher stands as its students saw it: finished. On, it is shown at the same epoch of its own "
-            "training.",
+            help="Off: the finished teacher, as its students saw it. On: the teacher at the same epoch of its own training.",
         )
         matching = bound.matching("epoch-matching")
     try:
@@ -46,7 +45,7 @@ def show() -> None:
     start = min(max(view.epoch or found.last, 1), found.last)
     with head:
         page_export.title(_finding(found))
-        st.caption(_probe(found, matching))
+        st.caption(_probe(found, matching), help=_probe_details(found, matching))
     _player(of, found, start)
     selection_bar.show(of)
 
@@ -55,16 +54,13 @@ def _why_none(of: data.Comparison) -> str:
     if not of.students:
         return "Choose one to four students in the sidebar to see how they learned."
     if all(model.info.source.predictions_only for model in of.students):
-        return (
-            "Only runs that are trained here have epochs. These students were imported as predictions, "
-            "which are those at the end."
-        )
-    return "None of these students has stored its logits while it learned; runs that are trained here do."
+        return "Only runs trained in this app have epochs. These students were imported with their final predictions only."
+    return "These students have no stored predictions from training. Runs trained in this app have them."
 
 
 @st.fragment
 def _player(of: data.Comparison, found: data.Courses, start: int) -> None:
-    """The player, and the figures where its slider rests; `start` stays, so that the Grams travel once."""
+    """Draw the player, and the figures of its epoch. `start` stays the same, so that the Grams are sent once."""
     looks = style.styles(of)
 
     def rested(epoch: int) -> None:
@@ -84,20 +80,18 @@ def _player(of: data.Comparison, found: data.Courses, start: int) -> None:
 
 
 def _top(found: data.Courses, classes: int) -> float:
-    """The end of the colours: 1 where the last epoch's overlap would stand at the end of the usual scale."""
+    """The end of the colour scale: 0.6 for many classes, or 1 if the final overlap is too high for that."""
     lasts = [course.figures.overlap[-1] for course in found.courses]
     saturated = any(last is not None and last >= 0.95 * 0.6 for last in lasts)
     return 0.6 if classes > MANY_CLASSES and not saturated else 1.0
 
 
 def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> None:
-    """What the panels show at rest, in words and as a table with intervals."""
-    said, rows, ended = [], [], []
+    """Show the figures of the epoch as a table with intervals."""
+    rows, ended = [], []
     for course in found.courses:
         figures, at = course.figures, course.at(epoch)
         name = course.model.called
-        accuracy = None if figures.accuracy is None else float(figures.accuracy[at])
-        said.append((name, float(figures.overlap[at]), accuracy))
         if course.learns and int(figures.epochs[-1]) < epoch:
             ended.append(name)
         intervals = data.epoch_intervals(found, course, epoch)
@@ -112,19 +106,18 @@ def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> N
             }
         )
     with st.container(border=True):
-        style.card_title("The figures at rest", f"{numbers.count(found.n)} validation images")
-        st.markdown(words.sentence_for_epoch(epoch, said, images=found.n, unfinished=ended))
+        style.card_title(words.epoch_title(epoch, images=found.n), words.epoch_note(ended))
         st.dataframe(rows, hide_index=True, key="epoch-table")
         st.caption(
-            f"95% intervals over the {numbers.count(found.n)} images of the probe set, stratified by class; few images make them "
-            "wide. Overlap is corrected for the number of images, as everywhere, but only most of its effect goes: compare "
-            "models and epochs here with each other, not with levels on Overview or Class geometry, which have more images."
+            "Compare the overlap here only between models and epochs, not with other pages, which use more images.",
+            help=f"95% intervals over the {numbers.count(found.n)} images of the probe set, stratified by class. They are wide, "
+            "because these are few images. Overlap is corrected for the number of images, but a small effect remains.",
         )
         _offer(found, looks)
 
 
 def _offer(found: data.Courses, looks: dict[str, ModelStyle]) -> None:
-    """All figures of all epochs, to be taken away."""
+    """Offer the figures of all epochs as an export."""
 
     def lines(figure: str) -> list[Line]:
         made = []
@@ -149,61 +142,74 @@ def _text(interval: Interval | None, *, percent: bool = False) -> str:
 
 
 def _finding(found: data.Courses) -> str:
-    """Who ends with the least overlap and how far it came, or that the two lowest cannot be told apart."""
+    """Who ends with the lowest overlap, or that no difference is seen between the two lowest."""
     best, *others = _lowest_last(found)
     first, last = (numbers.number(float(best.figures.overlap[k])) for k in (0, -1))
     if not others:
-        return f"{best.model.name} went from overlap {first} to {last} in {len(best.figures.epochs)} epochs"
+        return f"The overlap of {best.model.name} went from {first} to {last} in {len(best.figures.epochs)} epochs"
     gap = data.end_gap(found, best, others[0])
     other = numbers.number(float(others[0].figures.overlap[-1]))
-    names = f"{best.model.name} and {others[0].model.name}"
+    both = f"{best.model.name} {last}, {others[0].model.name} {other}"
     if not numbers.has_limits(gap):
-        return f"Least overlap at the end: {names}, {last} and {other} (too few images for an interval)"
+        return f"Lowest final overlap: {both} (too few images for an interval)"
     if not numbers.excludes_zero(gap):
-        return f"No difference seen in overlap between {names} at the end: {last} and {other}"
-    return f"Of these runs {best.model.name} ends with the least overlap: {last}, after {first} in the first epoch"
+        return f"No difference seen in final overlap: {both}"
+    return f"Of these runs, {best.model.name} ends with the lowest overlap: {last} (first epoch {first})"
 
 
 def _lowest_last(found: data.Courses) -> list[data.Course]:
-    """The students by their overlap at the end, the lowest first."""
+    """The students by their final overlap, the lowest first."""
     students = [course for course in found.courses if not course.model.is_teacher]
     return sorted(students, key=lambda course: float(course.figures.overlap[-1]))
 
 
 def _gap(found: data.Courses) -> str:
-    """The lowest overlap at the end less the next one, with its interval."""
+    """The difference of the two lowest final overlaps, with its interval; "" without an interval."""
     best, *others = _lowest_last(found)
     gap = data.end_gap(found, best, others[0]) if others else None
     if gap is None or gap.low is None:
         return ""
-    return f" At the end {best.model.name} less {others[0].model.name}: {numbers.with_interval(gap)}, 95% interval, paired."
+    return f"Final overlap, {best.model.name} minus {others[0].model.name}: {numbers.with_interval(gap)} (95% interval, paired)."
 
 
 def _probe(found: data.Courses, matching: Matching) -> str:
     whole = "" if found.n_validation is None else f" of {numbers.count(found.n_validation)}"
-    step = player.stride(found)
-    where = f"T = {found.temperature:g}"
+    T = f"T = {found.temperature:g}"
+    images = f"Probe set: {numbers.count(found.n)}{whole} validation images"
     if found.reference is None and matching != "none":
-        where += ", since the finished teacher has stored nothing on these images that could be matched"
+        parts = [
+            f"{images}, {T}. Entropy is not matched, because the finished teacher has no stored predictions on these images."
+        ]
     elif matching == "mean":
-        where = f"every model and epoch at the finished teacher's mean entropy at {where}"
+        parts = [f"{images}. Every model and epoch is at the finished teacher's mean entropy at {T}."]
     elif matching == "image":
-        where = f"every model and epoch with each image at the finished teacher's entropy for it, {where}"
-    parts = [
-        f"Probe set: {numbers.count(found.n)}{whole} validation images, the same for all models and epochs, a fixed number a class; "
-        f"{where}.{_gap(found)}"
-    ]
-    if step > 1:
-        parts.append(f"Grams of every {step}th epoch are shown, the last always; lines show all.")
-    parts.append(words.matching_note(matching))
+        parts = [f"{images}, each at the finished teacher's entropy for it, {T}."]
+    else:
+        parts = [f"{images}, {T}."]
     unreached = [course.model.called for course in found.courses if course.figures.unreached.any()]
     if unreached:
         what = "Some epochs" if matching == "mean" else "Some images"
-        stand = "stand at the plain T" if matching == "mean" else "stand at the nearest"
-        parts.append(f"{what} of {', '.join(unreached)} cannot reach that entropy and {stand}.")
-    if found.grouped:
-        parts.append(f"Each cell is the mean over classes of two of {len(found.names)} groups.")
+        shown = T if matching == "mean" else "the nearest entropy"
+        parts.append(
+            f"{what} of {', '.join(unreached)} cannot reach this entropy. They are shown at {shown}."
+        )
     if found.missing:
         names = ", ".join(model.called for model in found.missing)
-        parts.append(f"Nothing was stored by epoch for {names}.")
-    return " ".join(part for part in parts if part)
+        parts.append(f"Nothing is stored by epoch for {names}.")
+    return " ".join(parts)
+
+
+def _probe_details(found: data.Courses, matching: Matching) -> str:
+    step = player.stride(found)
+    parts = [
+        "All models and epochs use the same images, with the same number for each class.",
+        _gap(found),
+        f"The matrices show every {step}th epoch and the last. The lines show all epochs."
+        if step > 1
+        else "",
+        f"Each cell is the mean over the classes of two of {len(found.names)} groups."
+        if found.grouped
+        else "",
+        words.matching_note(matching),
+    ]
+    return " ".join(filter(None, parts))

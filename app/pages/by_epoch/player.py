@@ -1,7 +1,7 @@
-"""All models of a comparison at one step of their training: lines with a cursor, and every Gram, in one component.
+"""The player: lines with a cursor and the Grams of all models at one epoch, in one component.
 
-The figures and Grams of all epochs travel once (`frontend/epochs.js` draws them), so that playing and dragging need
-no answer from the server; where the slider comes to rest, its epoch is written back.
+The browser gets the figures and Grams of all epochs once (`frontend/epochs.js` draws them). Playing and dragging
+therefore need no server. When the slider comes to rest, its epoch is sent back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.components.browser_part import part
 from bickd_viz import ModelStyle, Theme
 
 MOST_BYTES = 1_300_000
-"""Codes of all Grams together; base64 adds a third, and a page stays under 2 MB."""
+"""Limit for the codes of all Grams together. With base64, which adds a third, a page stays under 2 MB."""
 
 _component = part("epochs", "epochs.js", style="epochs.css")
 
@@ -35,11 +35,11 @@ def show(
     """Draw the player.
 
     Args:
-        looks: run key -> its style.
-        start: the epoch shown first, 1 .. of.last. The component keeps its own from then on; give it the same value
-            until the page is drawn anew, so that the Grams do not travel again.
-        top: the end of the colour scale.
-        on_rest: called with the epoch where the slider came to rest.
+        looks: Run key -> its style.
+        start: The epoch shown first, 1 .. of.last. Later the component keeps its own epoch. Pass the same value until
+            the page is drawn again, otherwise all Grams are sent again.
+        top: End of the colour scale.
+        on_rest: Called with the epoch where the slider came to rest.
     """
 
     def rested() -> None:
@@ -65,14 +65,14 @@ def show(
 
 
 def stride(of: data.Courses) -> int:
-    """Every how many epochs a Gram is sent, so that all of them stay within MOST_BYTES; 1 sends all."""
+    """The step between epochs whose Grams are sent, so that all stay within MOST_BYTES; 1 sends all."""
     rows = len(of.names)
     total = sum(len(course.figures.epochs) for course in of.courses) * rows * (rows + 1) // 2
     return max(1, -(-total // MOST_BYTES))
 
 
 def kept_epochs(count: int, step: int) -> list[int]:
-    """Which of `count` epochs are sent: every `step`-th counted back from the last, and the first."""
+    """The epochs that are sent: every `step`-th, counted back from the last, and the first."""
     return sorted({0, *range(count - 1, -1, -step)}) if count else []
 
 
