@@ -75,9 +75,9 @@ def highlighted(
 
 
 def by_disagreement(predicted: Sequence[np.ndarray], reference: np.ndarray, theme: Theme) -> Colouring:
-    """In colour where a model names another class than the reference (the teacher) does."""
+    """Colour the samples on which a model disagrees with the reference (the teacher)."""
     groups = tuple((np.asarray(said) != reference).astype(np.uint8) for said in predicted)
-    return Colouring(groups, (Shade("names another class than the teacher", theme.accent, raised=True),))
+    return Colouring(groups, (Shade("disagrees with the teacher", theme.accent, raised=True),))
 
 
 def by_value(values: Sequence[np.ndarray], title: str, high: float, theme: Theme) -> Colouring:

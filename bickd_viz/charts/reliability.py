@@ -197,8 +197,8 @@ def _points(
 
 def _hover(style: ModelStyle, bins: Bins, b: int) -> str:
     return (
-        f"<b>{plotly_text(style.name)}</b> sure of {bins.edges[b]:.0%} to {bins.edges[b + 1]:.0%}, {bins.confidence[b]:.1%} on average"
-        f"<br>right on {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) of {int(bins.counts[b]):,}"
+        f"<b>{plotly_text(style.name)}</b> confidence {bins.edges[b]:.0%} to {bins.edges[b + 1]:.0%} (mean {bins.confidence[b]:.1%})"
+        f"<br>accuracy {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) on {int(bins.counts[b]):,}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Who is right, and how far confidence can be taken at its word, in sentences filled from data."""
+"""Sentences about which of two models is right, and about calibration."""
 
 from __future__ import annotations
 
@@ -28,34 +28,43 @@ def outcome_title(student: str, other: str, only_student: int, only_other: int, 
     """The finding of the table of who is right, as a title."""
     if not only_student and not only_other:
         return f"{_begin(student)} and {other} are right on the same samples"
-    figures = f"alone on {count(only_student)}, {other} alone on {count(only_other)}"
     if p >= CLEAR:
-        return f"No difference seen: {student} is right {figures}"
-    if only_student > only_other:
-        return f"{_begin(student)} is right more often: {figures}"
-    return f"{_begin(student)} is right less often: {figures}"
+        return f"No difference seen in how often {student} and {other} are right"
+    more = "more" if only_student > only_other else "less"
+    return f"{_begin(student)} is right {more} often than {other}"
+
+
+def outcome_note(student: str, other: str, only_student: int, only_other: int, noun: str = "image") -> str:
+    """On how many samples just one of the two is right."""
+    return f"Only {student} is right on {counted(only_student, noun)}, only {other} on {count(only_other)}."
 
 
 def mcnemar_sentence(
     student: str, other: str, only_student: int, only_other: int, p: float, mid_p: float
 ) -> str:
-    """What McNemar's exact p says, with the mid-p beside it, and of how many samples."""
+    """The result of McNemar's exact test, with the mid-p and the number of samples."""
     n = only_student + only_other
     if not n:
-        return "McNemar's test says nothing here: there is no sample on which just one of the two is right."
+        return "McNemar's test cannot be used here, because the two models are right on the same samples."
     begin = (
-        f"On {counted(n, 'sample')} just one of the two is right. If both were equally good, a split as uneven as "
-        f"{count(only_student)} to {count(only_other)} would come up with McNemar's exact {p_text(p)} (mid-p: {p_text(mid_p)})"
+        f"On {counted(n, 'sample')}, exactly one of the two is right ({count(only_student)} to {count(only_other)}). "
+        f"McNemar's exact test: {p_text(p)} (mid-p: {p_text(mid_p)})"
     )
     if p >= CLEAR:
-        return f"{begin}: no difference is seen between these two models."
-    return f"{begin}: the difference between these two models is seen."
+        return f"{begin}, so no difference is seen between these two models."
+    return f"{begin}, so a difference between these two models is seen."
 
 
 def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str, other: str) -> str:
-    """How many classes have an interval clear of 0, and how many would by chance."""
+    """How many classes have an interval that excludes 0, and how many would have one by chance."""
     by_chance = classes / 20
-    about = f"about {by_chance:.0f}" if by_chance >= 1 else "less than one"
+    about = (
+        f"About {by_chance:.0f} such differences are expected by chance"
+        if by_chance >= 1.5
+        else "About one such difference is expected by chance"
+        if by_chance >= 1
+        else "Fewer than one such difference is expected by chance"
+    )
     found = clear_up + clear_down
     if not found:
         return (
@@ -66,36 +75,49 @@ def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str,
         f"clearly worse on {count(clear_down)}"
     )
     if found <= 1.5 * by_chance:
-        return f"{begin}; {about} of them would look so by chance alone, so read single classes with care."
-    return f"{begin}; {about} of them would look so by chance alone."
+        return f"{begin}. {about}, so read single classes with care."
+    return f"{begin}. {about}."
 
 
 def sureness_title(name: str, excess: Interval, confidence: float, accuracy: float) -> str:
-    """Whether a model is too sure of itself, as a title. excess: mean confidence less accuracy."""
-    figures = f"{percent(confidence)} sure on average, right on {percent(accuracy)}"
+    """Whether a model is overconfident, as a title.
+
+    Args:
+        name: Its name in a sentence.
+        excess: Mean confidence minus accuracy.
+        confidence: Mean confidence.
+        accuracy: Accuracy.
+    """
+    figures = f"mean confidence {percent(confidence)}, accuracy {percent(accuracy)}"
     if not has_limits(excess):
-        return f"{_begin(name)} is {figures}"
+        return f"{_begin(name)}: {figures}"
     if not excludes_zero(excess):
-        return f"No difference seen between how sure {name} is and how often it is right: {figures}"
-    how = "too sure of itself" if excess.estimate > 0 else "too modest"
+        return f"No difference seen between mean confidence ({percent(confidence)}) and accuracy ({percent(accuracy)}) of {name}"
+    how = "overconfident" if excess.estimate > 0 else "underconfident"
     return f"{_begin(name)} is {how}: {figures}"
 
 
-def error_note(name: str, error: Interval, plain: float, chance: float, excess: Interval) -> str:
-    """The calibration error with its interval, the plain formula, and what chance alone gives."""
+def error_note(error: Interval, excess: Interval) -> str:
+    """The calibration error, and confidence minus accuracy, with their intervals."""
     low = points(excess.low).removesuffix(" points") if excess.low is not None else "not available"
     return (
-        f"{_begin(name)}: expected calibration error {percent(error.estimate)} {interval_text(error, 'percent')}, without what "
-        f"chance adds: the plain formula gives {percent(plain)}, and {percent(chance)} for a perfectly calibrated model "
-        f"as sure as this one. Confidence less accuracy "
-        f"{points(excess.estimate)} ({low} to {points(excess.high)})."
+        f"Expected calibration error (ECE): {percent(error.estimate)} {interval_text(error, 'percent')}. Confidence minus "
+        f"accuracy: {points(excess.estimate)} ({low} to {points(excess.high)})."
+    )
+
+
+def error_detail(plain: float, chance: float) -> str:
+    """How the calibration error is corrected for chance."""
+    return (
+        f"ECE is corrected for chance. The plain formula gives {percent(plain)}. It would give {percent(chance)} for a "
+        "perfectly calibrated model with the same confidence."
     )
 
 
 def gap_sentence(
     what: str, student: str, other: str, difference: Interval, *, fmt: str = "number", noun: str = "image"
 ) -> str:
-    """A figure that is better when lower, of two models on the same samples: `difference` is student less other."""
+    """Compare a figure of two models on the same samples. Lower is better. `difference`: student minus other."""
     if difference.low is None:
         ends = points(difference.estimate) if fmt == "percent" else with_interval(difference)
     elif fmt == "percent":
@@ -103,9 +125,7 @@ def gap_sentence(
     else:
         ends = with_interval(difference)
     if not has_limits(difference):
-        return (
-            f"{what} of these two models: {student} less {other} is {ends}; too few {noun}s for an interval."
-        )
+        return f"{what} of these two models: {student} minus {other} is {ends}. There are too few {noun}s for an interval."
     if not excludes_zero(difference):
         return f"{what} of these two models: no difference seen between {student} and {other} ({ends})."
     where = "lower (better)" if difference.estimate < 0 else "higher (worse)"
@@ -122,21 +142,21 @@ def temperature_sentence(
     reached: bool,
     noun: str = "image",
 ) -> str:
-    """Where the best temperature was fitted, and what it says of the model."""
+    """The best temperature of a model, and where it was fitted."""
     if not reached:
         return (
             f"{_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the likelihood still rises at the end of "
-            "the range searched."
+            "the search range."
         )
     ends = interval_text(temperature)
     begin = f"{_begin(name)}: best temperature {temperature.estimate:.2f} {ends}, fitted on {counted(n, f'{split} {noun}')}"
     if split == shown:
-        return f"{begin}. These are the samples shown, so every figure after fitting is too good: switch the split to test."
-    return f"{begin}; on {shown} it is only evaluated."
+        return f"{begin}. The figures are for the same samples, so they are too optimistic. Switch the split to test."
+    return f"{begin} and evaluated on {shown}."
 
 
 def sample_title(true: str | None, said: list[tuple[str, str]]) -> str:
-    """What the models say of one sample: `said` is (model, class), the teacher first."""
+    """The predictions for one sample, as a title. `said` holds (model, class), the teacher first."""
     groups: dict[str, list[str]] = {}
     for model, name in said:
         groups.setdefault(name, []).append(model)
@@ -146,7 +166,7 @@ def sample_title(true: str | None, said: list[tuple[str, str]]) -> str:
         if len(groups) == 1 and len(models) > 2:
             who = "every model"
             models = [who]
-        parts.append(f"{who} {'says' if len(models) == 1 else 'say'} {name}")
+        parts.append(f"{who} {'predicts' if len(models) == 1 else 'predict'} {name}")
     words = ", ".join(parts)
     return _begin(words) if true is None else f"{_begin(true)}: {words}"
 

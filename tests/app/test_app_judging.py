@@ -94,9 +94,9 @@ def test_pages_open(compare, name):
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("disagreements", "name another class on"),
+        ("disagreements", "disagree on"),
         ("calibration", "Calibration needs true labels"),
-        ("sample", "teacher says"),
+        ("sample", "teacher predicts"),
     ],
 )
 def test_pages_say_what_they_cannot_without_labels(compare, name, title):

@@ -42,17 +42,17 @@ def test_a_point_selects_the_samples_of_its_bin(app: AppPage):
 
 
 def excess(title: str) -> float:
-    """By how many points a model is surer of itself than right, as its title says."""
+    """Mean confidence minus accuracy in points, from the title."""
     sure, right = (float(number) for number in re.findall(r"([\d.]+)%", title))
     return sure - right
 
 
 def test_the_best_temperature_mends_the_error_and_says_where_it_was_fitted(app: AppPage):
     app.open("calibration", VIEW)
-    assert "too sure of itself" in app.title()
+    assert "overconfident" in app.title()
     before = excess(app.title())
     page = app.page.get_by_test_id("stMain")
-    expect(page).to_contain_text("validation images; on test it is only evaluated")
+    expect(page).to_contain_text("validation images and evaluated on test")
     run = Library(app.server.shelf, app.server.runs).find(BICKD).predictions("validation")
     grid = np.linspace(1, 4, 301)
     losses = [-np.log(softmax(run.logits, T)[np.arange(len(run)), run.labels]).mean() for T in grid]
@@ -65,4 +65,4 @@ def test_the_best_temperature_mends_the_error_and_says_where_it_was_fitted(app: 
 
 def test_on_validation_the_page_warns_that_the_fit_flatters(app: AppPage):
     app.open("calibration", VIEW | {"split": "validation"})
-    expect(app.page.get_by_test_id("stMain")).to_contain_text("every figure after fitting is too good")
+    expect(app.page.get_by_test_id("stMain")).to_contain_text("so they are too optimistic")

@@ -30,7 +30,7 @@ def test_an_image_opens_its_page_without_loading_the_app_again(app: AppPage):
     assert {name: app.query()[name] for name in VIEW} == VIEW
     assert f"sample={app.query()['sample']}" in href
     assert app.title().startswith("Crab: ")
-    expect(app.key("sample-way")).to_contain_text("2 of 14 in the selection, class crab")
+    expect(app.key("sample-way")).to_contain_text("2 of 14 in the selection: class crab")
     expect(app.page.locator(".bk-large img")).to_be_visible()
     assert app.page.get_by_test_id("stSidebarNavLink").filter(has_text="Sample").count() == 0
 
@@ -58,12 +58,12 @@ def test_a_neighbour_leads_on_to_its_own_page(app: AppPage):
     with app.rerun():
         near.press("Enter")
     assert app.query()["sample"] == wanted
-    expect(app.key("sample-way")).to_contain_text(f"its id is {wanted}")
+    expect(app.key("sample-way")).to_contain_text(f"Its id is {wanted}")
 
 
 def test_a_sample_that_is_not_compared_says_so_and_leads_on(app: AppPage):
     app.open("sample", VIEW | {"sample": "none such"})
-    assert app.title() == "This sample is not compared here"
+    assert app.title() == "This sample is not in the comparison"
     with app.rerun():
         app.key("sample-first").get_by_role("button").click()
     assert app.title().startswith("Crab: ")

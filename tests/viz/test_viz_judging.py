@@ -57,8 +57,8 @@ def test_a_point_of_the_reliability_diagram_names_its_model_and_bin():
     (rare,) = [trace for trace in figure.data if trace.mode == "markers"]
     assert [bin_from_code(code) for code in rare.customdata] == [(1, 0)], "one image: a point without a line"
     assert rare.marker.color == LIGHT.surface
-    assert "right on 50.0% (30.0% to 70.0%) of 50" in first.hovertext[1]
-    assert "sure of 50% to 75%" in first.hovertext[1]
+    assert "accuracy 50.0% (30.0% to 70.0%) on 50" in first.hovertext[1]
+    assert "confidence 50% to 75%" in first.hovertext[1]
 
 
 def test_bands_are_drawn_for_two_models_or_for_the_one_in_focus():
@@ -135,21 +135,26 @@ def test_who_is_right_is_one_bar_over_all_samples():
 
 def test_the_title_of_who_is_right_follows_mcnemar():
     assert words.outcome_title("KD", "the teacher", 64, 125, 1e-5) == (
-        "KD is right less often: alone on 64, the teacher alone on 125"
+        "KD is right less often than the teacher"
     )
-    assert words.outcome_title("KD", "CE", 125, 64, 1e-5).startswith("KD is right more often")
-    assert words.outcome_title("KD", "CE", 64, 66, 0.9).startswith("No difference seen: KD is right alone")
+    assert words.outcome_title("KD", "CE", 125, 64, 1e-5) == "KD is right more often than CE"
+    assert words.outcome_title("KD", "CE", 64, 66, 0.9) == (
+        "No difference seen in how often KD and CE are right"
+    )
+    assert words.outcome_note("KD", "the teacher", 64, 125) == (
+        "Only KD is right on 64 images, only the teacher on 125."
+    )
     assert words.outcome_title("KD", "CE", 0, 0, 1.0) == "KD and CE are right on the same samples"
 
 
 def test_mcnemars_sentence_says_n_p_and_the_finding():
     seen = words.mcnemar_sentence("KD", "CE", 2, 12, 0.0129, 0.0074)
-    assert seen.startswith("On 14 samples just one of the two is right.")
-    assert "exact p = 0.013 (mid-p: p = 0.0074): the difference between these two models is seen." in seen
+    assert seen.startswith("On 14 samples, exactly one of the two is right (2 to 12).")
+    assert "test: p = 0.013 (mid-p: p = 0.0074), so a difference between these two models is seen." in seen
     assert words.mcnemar_sentence("KD", "CE", 5, 6, 1.0, 0.77).endswith(
         "no difference is seen between these two models."
     )
-    assert "says nothing here" in words.mcnemar_sentence("KD", "CE", 0, 0, 1.0, 1.0)
+    assert "cannot be used here" in words.mcnemar_sentence("KD", "CE", 0, 0, 1.0, 1.0)
     assert words.p_text(1e-9) == "p < 0.0001"
     assert (words.p_text(0.0042), words.p_text(0.43), words.p_text(1.0)) == (
         "p = 0.0042",
@@ -161,7 +166,9 @@ def test_mcnemars_sentence_says_n_p_and_the_finding():
 def test_classes_are_read_beside_what_chance_gives():
     assert "so read single classes with care" in words.classes_sentence(2, 3, 95, "KD", "CE")
     assert "care" not in words.classes_sentence(2, 30, 95, "KD", "CE")
-    assert "less than one of them would look so" in words.classes_sentence(2, 1, 10, "KD", "CE")
+    assert "Fewer than one such difference is expected by chance." in words.classes_sentence(
+        2, 1, 10, "KD", "CE"
+    )
     assert (
         words.classes_sentence(0, 0, 95, "KD", "CE")
         == "None of 95 classes differs clearly between KD and CE."
@@ -170,11 +177,12 @@ def test_classes_are_read_beside_what_chance_gives():
 
 def test_sureness_needs_an_interval_clear_of_zero():
     assert words.sureness_title("the teacher", difference(0.1, 0.05, 0.15), 0.8, 0.7) == (
-        "The teacher is too sure of itself: 80.0% sure on average, right on 70.0%"
+        "The teacher is overconfident: mean confidence 80.0%, accuracy 70.0%"
     )
-    assert "too modest" in words.sureness_title("KD", difference(-0.1, -0.2, -0.01), 0.6, 0.7)
-    assert "No difference seen between how sure KD is and how often it is right" in words.sureness_title(
-        "KD", difference(0.01, -0.02, 0.03), 0.71, 0.7
+    assert "underconfident" in words.sureness_title("KD", difference(-0.1, -0.2, -0.01), 0.6, 0.7)
+    assert (
+        "No difference seen between mean confidence (71.0%) and accuracy (70.0%) of KD"
+        in words.sureness_title("KD", difference(0.01, -0.02, 0.03), 0.71, 0.7)
     )
 
 
@@ -203,10 +211,10 @@ def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
     T = difference(2.14, 2.0, 2.28)
     said = words.temperature_sentence("KD", T, split="validation", n=502, shown="test", reached=True)
     assert said == (
-        "KD: best temperature 2.14 [2.00, 2.28], fitted on 502 validation images; on test it is only evaluated."
+        "KD: best temperature 2.14 [2.00, 2.28], fitted on 502 validation images and evaluated on test."
     )
     same = words.temperature_sentence("KD", T, split="validation", n=502, shown="validation", reached=True)
-    assert "too good" in same
+    assert "too optimistic" in same
     assert "no best temperature" in words.temperature_sentence(
         "KD", T, split="validation", n=502, shown="test", reached=False
     )
@@ -214,9 +222,9 @@ def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
 
 def test_a_samples_title_groups_the_models_by_what_they_say():
     said = [("the teacher", "crab"), ("KD", "lobster"), ("BicKD", "crab")]
-    assert words.sample_title("ant", said) == "Ant: the teacher and BicKD say crab, KD says lobster"
-    assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "Crab: every model says crab"
-    assert words.sample_title(None, said[:1]) == "The teacher says crab"
+    assert words.sample_title("ant", said) == "Ant: the teacher and BicKD predict crab, KD predicts lobster"
+    assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "Crab: every model predicts crab"
+    assert words.sample_title(None, said[:1]) == "The teacher predicts crab"
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=25))

@@ -1,4 +1,4 @@
-"""Calibration: whether a model is as often right as it is sure, and what one temperature mends."""
+"""Calibration: whether confidence matches accuracy, and what temperature scaling changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_IMAGES = 12
 
 @dataclass(frozen=True)
 class Asked:
-    """What the controls say: the binning, and whether each model stands at its best temperature."""
+    """The values of the controls: the binning, and whether each model is used at its best temperature."""
 
     scheme: str
     best: bool
@@ -39,7 +39,7 @@ def show() -> None:
     of = frame.load_comparison()
     if of.labels is None:
         page_export.title("Calibration needs true labels")
-        st.info("These predictions have none, so nobody can say how often the models are right.")
+        st.info("These predictions have no labels, so their accuracy is unknown.")
         st.stop()
     student = frame.focused(of)
     head = st.container()
@@ -55,7 +55,7 @@ def show() -> None:
 
 
 def _controls(of: data.Comparison) -> Asked:
-    """Bins, and where some model has a best temperature, whether models stand at theirs."""
+    """Show the controls: the bins and, if some model has a best temperature, the temperature."""
     fitted = any(data.best_temperature(model) is not None for model in of.models)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         best = fitted and st.segmented_control(
@@ -64,8 +64,8 @@ def _controls(of: data.Comparison) -> Asked:
             default=False,
             format_func=lambda best: "each model's best" if best else "as used, T = 1",
             key="calibration-best",
-            help="Here the sidebar's T does not count: a model is used at T = 1. The best temperature has the smallest "
-            "negative log likelihood on the validation split.",
+            help="This page ignores the sidebar's T, because models are used at T = 1. The best temperature has the lowest "
+            "negative log-likelihood on the validation split.",
         )
         scheme = st.segmented_control(
             "Bins",
@@ -87,11 +87,12 @@ def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     )
     mass = asked.scheme == "mass"
     error, chance = (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
-    note = words.error_note(student.called, error, error.plain, chance, found.excess)
+    note = words.error_note(error, found.excess)
+    details = words.error_detail(error.plain, chance)
     other = frame.baseline(of, student) or of.teacher
     if other.key != student.key:
         gap = data.calibration_gap(of, student, other, (T, asked.at(other)))
-        note += " " + words.gap_sentence(
+        details += " " + words.gap_sentence(
             "ECE",
             student.name,
             other.called,
@@ -100,14 +101,14 @@ def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
             noun=of.noun,
         )
     page_export.note(
-        f"{note} {numbers.count(of.n)} {of.split} {of.nouns} at T = {T:.4g}, {BINS} bins of {SCHEMES[asked.scheme]}; 95% intervals over "
-        f"{of.nouns}."
+        f"{note} {numbers.count(of.n)} {of.split} {of.nouns}, T = {T:.4g}.",
+        help=f"{details} {BINS} bins of {SCHEMES[asked.scheme]}. Intervals are at 95%, over {of.nouns}.",
     )
 
 
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, asked: Asked) -> None:
-    """The diagram and the images of a bin: a click redraws these and nothing else."""
+    """Draw the diagram and the images of a bin. A click redraws only these."""
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True, height="stretch"):
         _diagram(of, student, asked)
@@ -120,8 +121,8 @@ def _linked(of: data.Comparison, student: data.Model, asked: Asked) -> None:
 def _diagram(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     looks = style.styles(of)
     style.card_title(
-        "How often it is right, by how sure it is",
-        f"Below the dotted line a model is too sure. Click a point to select its {of.nouns}.",
+        "Accuracy by confidence",
+        f"Below the dotted line, a model is overconfident. Click a point to select its {of.nouns}.",
     )
     drawn = []
     for model in of.models:
@@ -141,13 +142,13 @@ def _diagram(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     )
     chart.show_clickable(figure, "calibration-diagram", clicked, take=take)
     st.caption(
-        f"The band is the 95% interval of {student.called}'s accuracy in each bin; below, the {of.nouns} in each. Choose "
-        f"another student above to see its band. Hollow: bins of fewer than {RARE} {of.nouns}, which no line goes through."
+        f"Band: 95% interval of {student.called}'s accuracy. Below: {of.nouns} per bin. Hollow: fewer than {RARE} {of.nouns}.",
+        help="To see the band of another student, choose it above. The lines skip hollow points.",
     )
 
 
 def _selected(of: data.Comparison, asked: Asked) -> tuple[int, int] | None:
-    """The place of the selected bin on the diagram that is drawn."""
+    """The selected bin on this diagram: (model, bin), or None."""
     try:
         rule = Rule.parse(state.current().selection)
     except SelectionError:
@@ -171,7 +172,7 @@ def _images(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     sure = model.predictions.take(shown).probabilities(float(found.rule.words[4])).max(axis=1)
     style.card_title(
         f"{numbers.count(len(shown))} of {numbers.counted(len(found), of.noun)}: {found.title}",
-        "The wrong and most sure first: true class, then what it says and how sure it is.",
+        "Wrong and most confident first. Below each: true class, then predicted class and confidence.",
     )
     captions = [
         (thumbs.true_class(of, p), f"{of.class_names[model.predictions.predicted[p]]} {s:.0%}")

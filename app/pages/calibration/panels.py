@@ -1,4 +1,4 @@
-"""Calibration's figures with intervals, the best temperatures, and calibration class by class."""
+"""Calibration figures with intervals, the best temperatures, and calibration by class."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FIGURES: tuple[tuple[str, str, str, Callable[[CalibrationSummary], Interval]], .
 
 
 def cards(of: data.Comparison, at: At) -> None:
-    """The four headline figures of every model."""
+    """Show the four headline figures of every model."""
     looks = style.styles(of)
     found = {model.key: data.calibration(of, model, at(model)) for model in of.models}
-    st.subheader("Every model's figures")
+    st.subheader("Calibration of every model")
     for column, (title, note, fmt, figure) in zip(st.columns(4, gap="small"), FIGURES, strict=True):
         with column, st.container(border=True, height="stretch"):
             style.card_title(title, note)
@@ -53,15 +53,15 @@ def cards(of: data.Comparison, at: At) -> None:
         for one in (found[model.key],)
     )
     st.caption(
-        f"95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}. ECE is shown without what chance adds to it on so few "
-        f"{of.nouns}. The plain formula in {BINS} bins of equal width gives, with what it would give a perfectly calibrated "
-        f"model in brackets: {chances}."
+        f"95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}. ECE is corrected for chance.",
+        help="With few samples, even a perfectly calibrated model has an ECE above 0. This chance level is subtracted. Plain "
+        f"ECE in {BINS} bins of equal width, with the chance level in brackets: {chances}.",
     )
 
 
 def temperatures(of: data.Comparison) -> None:
-    """The best temperature of each model, with its figures before and after on the split shown."""
-    st.subheader("What one temperature mends")
+    """Show the best temperature of each model, with its figures before and after on the split shown."""
+    st.subheader("Temperature scaling")
     rows, missing = [], []
     for model in of.models:
         best = data.best_temperature(model)
@@ -79,7 +79,7 @@ def temperatures(of: data.Comparison) -> None:
                 "ECE before": _figure(before.ece_width, "percent"),
                 "ECE after": _figure(after.ece_width, "percent"),
                 "plain ECE after": numbers.percent(after.ece_width.plain),
-                "by chance": numbers.percent(after.chance_width),
+                "chance level": numbers.percent(after.chance_width),
                 "NLL before": _figure(before.nll),
                 "NLL after": _figure(after.nll),
             }
@@ -102,14 +102,15 @@ def temperatures(of: data.Comparison) -> None:
             )
         )
     if missing:
-        notes.append(f"No labelled predictions on validation to fit on: {', '.join(missing)}.")
+        notes.append(f"No labelled validation predictions to fit on: {', '.join(missing)}.")
         if all(model.info.source.kind == "predictions" for model in of.models):
-            notes.append("Bring your own takes them too.")
-    notes.append(
-        f"A temperature changes no top-1 class, so accuracy stays as it is. Intervals are at 95% over {of.nouns}. ECE is "
-        "corrected for chance; the plain ECE stands beside what a perfectly calibrated model would show by chance."
+            notes.append("You can add them on the page Bring your own.")
+    notes.append("Accuracy does not change.")
+    st.caption(
+        " ".join(notes),
+        help="One temperature for all samples never changes the top-1 class. ECE is corrected for chance. Compare the plain "
+        f"ECE with the chance level beside it. Intervals are at 95%, over {of.nouns}.",
     )
-    st.caption(" ".join(notes))
 
 
 def _figure(interval: Interval, fmt: str = "number") -> str:
@@ -118,14 +119,14 @@ def _figure(interval: Interval, fmt: str = "number") -> str:
 
 
 def by_class(of: data.Comparison, student: data.Model, at: At) -> None:
-    """Class-wise error: a ranking over all models, and the focused student's table."""
+    """Show the class-wise error: a ranking over all models, and the focused student's table."""
     found = data.calibration(of, student, at(student)).by_class
     mean, chance = (numbers.percent(float(values.mean()), 2) for values in (found.error, found.chance))
     st.subheader("Class by class")
     st.caption(
-        f"Class-wise error: the gap between a class's probability and how often it is that class, over {BINS} bins of equal "
-        f"width, as a share of all {of.nouns}. Mean over {len(of.class_names)} classes for {student.called}: {mean}; "
-        f"a perfectly calibrated model would show {chance} by chance."
+        f"Mean class-wise error of {student.called}: {mean}. A perfectly calibrated model would show {chance} by chance.",
+        help="The class-wise error is the gap between a class's probability and the frequency of that class. It is summed "
+        f"over {BINS} bins of equal width, as a share of all {of.nouns}. The mean is over {len(of.class_names)} classes.",
     )
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
@@ -136,7 +137,7 @@ def by_class(of: data.Comparison, student: data.Model, at: At) -> None:
 
 def _ranking(of: data.Comparison, student: data.Model, at: At) -> None:
     style.card_title(
-        "Classes with the largest error", f"Ordered by {student.called}. Click a mark to select its class."
+        "Classes with the largest error", f"Ordered by {student.called}. Click a class to select it."
     )
     ranking.show(
         of,
@@ -161,9 +162,9 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
         {
             "class": of.class_names[c],
             of.nouns: int(counts[c]),
-            "said": round(float(of.n * found.bias[c] + counts[c]), 1),
+            "predicted count": round(float(of.n * found.bias[c] + counts[c]), 1),
             "error": numbers.percent(float(found.error[c]), 2),
-            "by chance": numbers.percent(float(found.chance[c]), 2),
+            "chance level": numbers.percent(float(found.chance[c]), 2),
         }
         for c in order
     ]
@@ -182,5 +183,6 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
         selection_mode="single-row",
     )
     st.caption(
-        f"“said” is the sum of the class's probability over all {of.nouns}: more than its {of.nouns} means said too often."
+        f"Predicted count: the sum of the class's probability over all {of.nouns}. If it is higher than the number of "
+        f"{of.nouns}, the model predicts this class too often."
     )

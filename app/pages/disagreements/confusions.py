@@ -1,4 +1,4 @@
-"""Which classes two models confuse differently: the difference of their confusion matrices, and its largest cells."""
+"""The difference of two models' confusion matrices, and its largest cells."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from app.plain import st
 from bickd_core.comparing.selection import Rule, SelectionError
 
 FEW = 10
-"""Images in the largest cell below which single cells are called weak evidence."""
+"""If the largest cell has fewer images, the page calls single cells weak evidence."""
 LARGEST = 12
 """Rows of the table beside the matrix."""
 
 
 def show(of: data.Comparison, first: data.Model, second: data.Model) -> None:
-    """The matrix and the table; a cell or a row selects the samples of the model that has more of them there."""
+    """Show the matrix and the table. A cell or a row selects the samples of the model that has more of them there."""
     shares = st.segmented_control(
-        "Cells count",
+        "Cells show",
         [False, True],
         default=False,
         format_func=lambda shares: "share of the true class" if shares else of.nouns,
@@ -36,7 +36,7 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
     found = data.judged(of, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
-        f"Above 0 {first.called} makes this confusion more often. Rows are true classes; on the diagonal they are right.",
+        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The diagonal is correct answers.",
     )
     values = found.shares if shares else found.counts.astype(np.float64)
     off = np.abs(off_diagonal(values))
@@ -61,11 +61,12 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
         decimals=2 if shares else 0,
         on_cell=clicked,
         group="",
-        label=f"Confusions of {first.name} less those of {second.name}",
+        label=f"Confusions of {first.name} minus those of {second.name}",
         height=470,
     )
     st.caption(
-        f"Click a cell to select its {of.nouns} in the model that has more of them, drag to zoom, double-click to zoom out."
+        f"Click a cell to select its {of.nouns}. Drag to zoom, double-click to zoom out.",
+        help=f"A cell selects the {of.nouns} of the model that has more of them there.",
     )
 
 
@@ -76,7 +77,7 @@ def _select(of: data.Comparison, first: data.Model, second: data.Model, row: int
 
 
 def _selected(of: data.Comparison) -> tuple[int, int] | None:
-    """The cell of the present selection, where it is one."""
+    """The cell of the current selection, or None if the selection is not a cell."""
     try:
         rule = Rule.parse(state.current().selection)
     except SelectionError:
@@ -89,7 +90,7 @@ def _selected(of: data.Comparison) -> tuple[int, int] | None:
 
 def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None:
     found = data.judged(of, first, second).confusion
-    style.card_title("Confusions that differ most", f"{of.nouns.capitalize()}; choose a row to select them.")
+    style.card_title("Confusions that differ most", f"Choose a row to select its {of.nouns}.")
     off = np.abs(off_diagonal(found.counts))
     order = np.argsort(-off, axis=None, kind="stable")[:LARGEST]
     cells = [divmod(int(cell), len(of.class_names)) for cell in order]
@@ -100,7 +101,7 @@ def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None
     rows = [
         {
             "true": of.class_names[row],
-            "called": of.class_names[column],
+            "predicted": of.class_names[column],
             first.name: int(found.first[row, column]),
             second.name: int(found.second[row, column]),
         }
@@ -124,12 +125,13 @@ def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None
         max((off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)), default=0)
     )
     st.caption(
-        f"Counts of {of.nouns}. No cell holds more than {most}: one alone proves little, McNemar's test above judges all answers."
+        f"Counts of {of.nouns}. No cell has more than {most}, so single cells are weak evidence. McNemar's test above uses all "
+        "answers."
         if most < FEW
         else f"Counts of {of.nouns}."
     )
 
 
 def off_diagonal(counts: np.ndarray) -> np.ndarray:
-    """The matrix with a diagonal of 0: wrong answers alone."""
+    """The matrix with a diagonal of 0, so that only wrong answers are left."""
     return counts - np.diag(np.diag(counts))

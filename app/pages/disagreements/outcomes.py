@@ -1,4 +1,4 @@
-"""The table of who is right: four counts that can be clicked, and the samples behind the selected one."""
+"""The table of which model is right: four clickable counts, and the samples of the selected count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bickd_viz.text import numbers
 MOST_IMAGES = 15
 ROWS = (("both", "first"), ("second", "neither"))
 KINDS = ("outcome", "confusion")
-"""Selections whose images stand beside the table."""
+"""Selections whose images are shown beside the table."""
 
 
 def counts(found: Outcomes) -> dict[str, int]:
@@ -25,7 +25,7 @@ def counts(found: Outcomes) -> dict[str, int]:
 
 
 def chosen(first: data.Model, second: data.Model) -> str:
-    """The part of this table that is selected; "" for none."""
+    """The selected part of this table, or ""."""
     rule = state.current().selection
     for part in ("both", "first", "second", "neither"):
         if rule == str(Rule("outcome", (first.key, second.key, part))):
@@ -34,7 +34,7 @@ def chosen(first: data.Model, second: data.Model) -> str:
 
 
 def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
-    """The four counts as buttons, and one bar that shows their shares."""
+    """Show the four counts as buttons, and one bar with their shares."""
     looks = style.styles(of)
     judged = data.judged(of, first, second).outcomes
     found = counts(judged)
@@ -73,7 +73,7 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
 
 
 def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:
-    """The images of a selection made on this page; at first, those that the first model loses."""
+    """Show the images of a selection made on this page. Default: only the second model is right."""
     of_this_page = state.current().selection.partition(":")[0] in KINDS
     found = selection.selected(of) if of_this_page else None
     if found is None:
@@ -81,7 +81,7 @@ def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:
     shown = found.positions[:MOST_IMAGES]
     style.card_title(
         f"{numbers.count(len(shown))} of {numbers.counted(len(found), of.noun)}: {found.title}",
-        f"True class, then {first.called} | {second.called}. Click one to open its page.",
+        f"Below each: true class, then the predictions of {first.called} | {second.called}.",
     )
     with st.container(key="outcome-images"):
         thumbs.show(of, shown, thumbs.says(of, (first, second), shown))

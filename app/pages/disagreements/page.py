@@ -1,4 +1,4 @@
-"""Disagreements: who is right, which confusions differ, which classes gain, and where probabilities differ most."""
+"""Disagreements: which model is right, how confusions and classes differ, and where probabilities differ most."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show() -> None:
 
 
 def _two(of: data.Comparison) -> tuple[data.Model, data.Model]:
-    """The focused student and the model it is held against: the teacher, or another student."""
+    """Choose the focused student and the model it is compared with: the teacher or another student."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         student = frame.choose_student(of, "disagreements-student")
         others = [model for model in of.models if model.key != student.key]
@@ -50,7 +50,7 @@ def _two(of: data.Comparison) -> tuple[data.Model, data.Model]:
                 state.update(against="" if key in (None, of.teacher.key) else key)
 
             st.segmented_control(
-                "Held against",
+                "Compared with",
                 list(names),
                 key="disagreements-against",
                 format_func=lambda key: names.get(key, key),
@@ -63,25 +63,27 @@ def _title(of: data.Comparison, student: data.Model, other: data.Model) -> None:
     if of.labels is None:
         differ = int((student.predictions.predicted != other.predictions.predicted).sum())
         page_export.title(
-            f"{student.name} and {other.called} name another class on {numbers.count(differ)} of {numbers.count(of.n)} samples"
+            f"{student.name} and {other.called} disagree on {numbers.count(differ)} of {numbers.count(of.n)} {of.nouns}"
         )
-        st.caption("These predictions have no true labels, so nobody can say who is right.")
+        st.caption("These predictions have no true labels, so it is unknown which model is right.")
         return
     found = data.judged(of, student, other).outcomes
     only = (found.first, found.second, found.p_value)
     page_export.title(words.outcome_title(student.name, other.called, *only))
     ours, theirs = found.accuracies
     page_export.note(
-        numbers.comparison_sentence(
+        words.outcome_note(student.name, other.called, found.first, found.second, of.noun)
+        + " "
+        + numbers.comparison_sentence(
             "Accuracy of these two models", student.name, other.called, ours, theirs, found.difference
-        )
-        + f" {numbers.count(of.n)} {of.split} {of.nouns}, one run each; 95% interval over {of.nouns}, paired."
+        ),
+        help=f"{numbers.count(of.n)} {of.split} {of.nouns}, one run of each model. The 95% interval is over {of.nouns}, paired.",
     )
 
 
 @st.fragment
 def _linked(of: data.Comparison, student: data.Model, other: data.Model) -> None:
-    """What selects, and the images it selects: a click redraws these and nothing else."""
+    """Draw the counts, the confusions and the images they select. A click redraws only these."""
     left, right = st.columns([2, 3], gap="small")
     with left, st.container(border=True, height="stretch"):
         style.card_title("Who is right", f"Click a count to select its {of.nouns}.")
@@ -149,9 +151,11 @@ def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: f
     positions = np.argsort(-moved, kind="stable")[:MOST_DISPLACED]
     st.subheader(f"Where {student.name} and {other.called} differ most")
     st.caption(
-        f"Largest Hellinger distance at T = {T:g}, in the full space of probabilities; {len(positions)} of "
-        f"{numbers.count(of.n)} {of.nouns}. Bars: {other.name} above, {student.name} below, the true class bold. "
-        f"Click one to open its page. {data.image_credit(of)}"
+        f"The {len(positions)} of {numbers.count(of.n)} {of.nouns} with the largest Hellinger distance at T = {T:g}. "
+        f"Bars: {other.name} above, {student.name} below.",
+        help=f"The distance is computed over all classes. The true class is bold. Click an {of.noun} to open its page."
+        if of.noun == "image"
+        else f"The distance is computed over all classes. The true class is bold. Click a {of.noun} to open its page.",
     )
     looks, theme = style.styles(of), style.theme()
     pair = [(looks[model.key], data.probabilities(of, model, T)) for model in (other, student)]
@@ -173,6 +177,7 @@ def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: f
     )
     with st.container(key="disagreements-displaced"):
         st.html(f'<div class="bk-pairs">{"".join(cards)}</div>')
+    st.caption(data.image_credit(of))
 
 
 def _select(of: data.Comparison, student: data.Model, other: data.Model, positions: np.ndarray) -> None:

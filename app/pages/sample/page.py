@@ -1,4 +1,4 @@
-"""One sample: its image, what every model says of it, its neighbours in each model's space, its place on the maps."""
+"""One sample: its image, every model's prediction, its nearest neighbours, and its position on the maps."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def show() -> None:
 
 
 def _around(of: data.Comparison) -> tuple[np.ndarray, str]:
-    """The samples that previous and next go through, and what they are."""
+    """The samples that Previous and Next go through, and their description."""
     chosen = selection.selected(of)
     if chosen is not None and len(chosen):
-        return chosen.positions, f"in the selection, {chosen.title}"
+        return chosen.positions, f"in the selection: {chosen.title}"
     return np.arange(of.n), f"in {of.split}"
 
 
 def _position(of: data.Comparison, around: np.ndarray) -> int | None:
-    """Row of the sample in the link; of the first one around where the link names none; None where it is not here."""
+    """Row of the sample in the link, or of the first one if the link names none; None if it is not in the comparison."""
     wanted = state.current().sample
     if not wanted:
         return int(around[0])
@@ -57,10 +57,10 @@ def _position(of: data.Comparison, around: np.ndarray) -> int | None:
 
 
 def _not_here(of: data.Comparison, around: np.ndarray) -> None:
-    st.title("This sample is not compared here")
+    st.title("This sample is not in the comparison")
     st.info(
-        f"The link asks for sample {state.current().sample[:40]}, and these models share {numbers.counted(of.n, 'sample')} "
-        f"of {of.data_title}, {of.split}, without it. Choose the other split or other runs in the sidebar."
+        f"Sample {state.current().sample[:40]} is not among the {numbers.counted(of.n, 'sample')} that these models share "
+        f"({of.data_title}, {of.split}). Choose the other split or other runs in the sidebar."
     )
     st.button("Show the first sample", key="sample-first", on_click=_go, args=(of, int(around[0])))
 
@@ -75,7 +75,7 @@ def _open(ids: list[Any]) -> None:
 
 
 def _way(of: data.Comparison, position: int, around: np.ndarray, where: str) -> None:
-    """Previous and next through the selection, or through all samples."""
+    """Show Previous and Next, through the selection or through all samples."""
     at = np.flatnonzero(around == position)
     place = int(at[0]) if len(at) else None
     before = around[place - 1] if place else None
@@ -100,7 +100,7 @@ def _way(of: data.Comparison, position: int, around: np.ndarray, where: str) -> 
             if place is None
             else f"{of.noun.capitalize()} {numbers.count(place + 1)} of {numbers.count(len(around))} {where}"
         )
-        st.caption(f"{stands}; its id is {of.teacher.predictions.ids[position]}.")
+        st.caption(f"{stands}. Its id is {of.teacher.predictions.ids[position]}.")
 
 
 def _title(of: data.Comparison, position: int) -> None:
@@ -126,15 +126,16 @@ def _image(of: data.Comparison, position: int) -> None:
 
 def _bars(of: data.Comparison, position: int, T: float) -> None:
     style.card_title(
-        "What each model says",
-        f"The top five of each at T = {T:g}" + (", the true class bold." if of.labels is not None else "."),
+        "Predictions of each model",
+        f"Each model's most probable classes at T = {T:g}."
+        + (" The true class is bold." if of.labels is not None else ""),
     )
     looks = style.styles(of)
     models = [(looks[model.key], data.probabilities(of, model, T)[position]) for model in of.models]
     true = None if of.labels is None else int(of.labels[position])
     drawn = paired_bars(models, of.class_names, most=6, true_class=true, theme=style.theme())
     take = chart.Take(
-        f"What each model says of sample {of.teacher.predictions.ids[position]}",
+        f"Predictions of each model for sample {of.teacher.predictions.ids[position]}",
         lambda: tables.classes_table(models, of.class_names),
     )
     chart.show(drawn, "sample-bars", take=take)
@@ -144,10 +145,11 @@ def _bars(of: data.Comparison, position: int, T: float) -> None:
 
 
 def _neighbours(of: data.Comparison, position: int, T: float) -> None:
-    st.subheader("Its nearest neighbours in each model's space")
+    st.subheader("Nearest neighbours in each model")
     st.caption(
-        f"By Hellinger distance between probabilities at T = {T:g}, in the full space of {len(of.class_names)} classes and "
-        "not on a map. Under each its true class, then the distance."
+        f"{of.nouns.capitalize()} with the most similar predictions at T = {T:g}. Under each: its true class, then the "
+        "Hellinger distance.",
+        help=f"The distance is computed over all {len(of.class_names)} classes, not on a map.",
     )
     looks = style.styles(of)
     for model in of.models:
@@ -164,7 +166,7 @@ def _company(of: data.Comparison, position: int, positions: np.ndarray) -> str:
     if of.labels is None or not len(positions):
         return ""
     same = int((of.labels[positions] == of.labels[position]).sum())
-    return f"{same} of {len(positions)} of its class"
+    return f"{same} of {len(positions)} have its class"
 
 
 def _place(of: data.Comparison, position: int, T: float) -> None:
@@ -172,7 +174,7 @@ def _place(of: data.Comparison, position: int, T: float) -> None:
     shown = [(model, view) for model, view in found if view is not None]
     if not shown:
         return
-    st.subheader("Its place on the maps")
+    st.subheader("Position on the maps")
     models = [model for model, _ in shown]
     scatter.show(
         maps.panels(of, models, [view.coordinates for _, view in shown], T),
@@ -186,10 +188,11 @@ def _place(of: data.Comparison, position: int, T: float) -> None:
         height=340,
         pictures=picture_feed.name(of),
         on_select=_open,
-        label="Where this sample lies on each map; click a point to open that sample",
+        label="Position of this sample on each map; click a point to open that sample",
     )
     st.caption(
-        "UMAP at T = 4; a map cannot tell distances, so trust the neighbours above. Click a point to open it."
+        f"Click a point to open its {of.noun}. Maps distort distances, so rely on the neighbours above.",
+        help="UMAP at T = 4.",
     )
 
 
