@@ -1,6 +1,6 @@
-"""The quiet menu on a chart: PNG, SVG and PDF for a paper, an HTML file, the data as CSV, LaTeX or Markdown.
+"""The download menu of a chart: PNG, SVG, PDF, an HTML file, and the data as CSV, LaTeX or Markdown.
 
-Closed, it costs one button: what is in it is sent when it is opened, and a file is made when it is asked for.
+A closed menu sends only its button. Its content is sent when it is opened, and a file is made when it is requested.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TABLES = (
     ("Markdown", "markdown", "md", "text/markdown"),
     ("Parquet", "parquet", "parquet", "application/vnd.apache.parquet"),
 )
-"""Label, function of `bickd_viz.export.files`, suffix and type of each table; the last for maps alone."""
+"""Label, function of `bickd_viz.export.files`, suffix and type of each table. The last is only for maps."""
 _KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
@@ -44,10 +44,12 @@ def offer(
     y_title: str = "",
     parquet: bool = False,
 ) -> None:
-    """Put a chart among what the page gives away, and its menu into the corner of the card that is being filled.
+    """Add a chart to the page's exports, and a download menu to the corner of the current card.
 
-    key: of the chart on the page; one that begins with "low-" has its menu in the lower corner. parquet: whether
-    its numbers are offered as parquet too. See `bickd_viz.export.chart_export.Exhibit` for the rest.
+    Args:
+        key: Key of the chart on the page. If it begins with "low-", the menu is in the lower corner.
+        title: See `bickd_viz.export.chart_export.Exhibit`, also for the arguments below.
+        parquet: Whether to offer the data as parquet too.
     """
     from bickd_viz.export.chart_export import Exhibit, file_name
 
@@ -67,7 +69,11 @@ def offer_whiskers(
     sentence: str = "",
     x_title: str = "",
 ) -> None:
-    """`offer` for dots with whiskers that stand on the page as HTML; theme: the one that `rows` have their colours of."""
+    """`offer` for dots with intervals that the page shows as HTML.
+
+    Args:
+        theme: The theme of the colours in `rows`.
+    """
 
     def figure() -> go.Figure:
         from bickd_viz.charts import whisker_rows
@@ -86,7 +92,7 @@ def offer_whiskers(
 def _menu(key: str, exhibit: Exhibit, parquet: bool) -> None:
     menu = st.popover(
         "", icon=":material/download:", type="tertiary", key=f"exportmenu-{key}", on_change="rerun",
-        help="Take this chart away",
+        help="Download this chart",
     )  # fmt: skip
     if menu.open:
         with menu:
@@ -104,7 +110,7 @@ def _choices(key: str, exhibit: Exhibit, parquet: bool) -> None:
     else:
         st.caption(export.NO_BROWSER)
         width, points, palette = 85.0, 8.0, "colour"
-    st.caption("A figure for print, white, at this size:")
+    st.caption("Image for print, on white:")
     with st.container(horizontal=True, gap="small"):
         for kind, mime in _KINDS.items():
             st.download_button(
@@ -117,7 +123,7 @@ def _choices(key: str, exhibit: Exhibit, parquet: bool) -> None:
                 disabled=not drawable,
             )
     link = page_export.now().link
-    st.caption("Its numbers, and the live chart as a file:")
+    st.caption("Data, and the interactive chart:")
     with st.container(horizontal=True, gap="small"):
         for label, write, suffix, mime in _TABLES[: None if parquet else -1]:
             st.download_button(
@@ -142,7 +148,7 @@ def _table(exhibit: Exhibit, write: str) -> bytes:
 
 
 def _size_of(key: str, size: dict) -> tuple[float, float, Palette]:
-    """Settings of an image for print, shared by all charts of the session."""
+    """Choose the settings of an image for print. All charts of the session share them."""
     left, right = st.columns(2, gap="small")
     width = left.number_input("Width, mm", 40, 300, int(size["width"]), 5, key=f"take-width-{key}")
     points = right.number_input(

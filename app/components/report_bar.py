@@ -1,4 +1,4 @@
-"""The foot of the sidebar: the link to what is shown, and the page or the whole comparison as a file."""
+"""The foot of the sidebar: a link to this view, and reports on the page or the whole comparison."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ _copy = part(
 
 
 def show() -> None:
-    """Call it when the page is drawn: what the page gives away is known then."""
+    """Draw it. Call it after the page is drawn, when its exports are known."""
     taken = page_export.now()
     with st.sidebar, st.container(key="report-bar"):
         _copy(key="copy-link", data={"label": "Copy link", "done": "Copied"})
         if taken.of is None or not taken.parts:
             return
         with st.popover("Report", icon=":material/description:", type="tertiary", key="report-menu"):
-            st.caption(
-                "One HTML file, readable without a network. It is made when you click, which takes some seconds."
-            )
+            st.caption("One HTML file that works offline. Making it takes a few seconds.")
             st.download_button(
                 "This page", lambda: page_export.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",

@@ -1,4 +1,4 @@
-"""The chip of the selection, at the foot of every page: what is picked, its images, keep, clear."""
+"""The bar of the selection, at the foot of every page: what is selected, its images, save, download, clear."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAID = "selection-said"
 
 
 def show(of: data.Comparison) -> None:
-    """Draw the chip, where there is a selection; call it once a page, in the fragment whose charts select."""
+    """Draw the bar if there is a selection. Call it once per page, in the fragment whose charts select."""
     if said := st.session_state.pop(_SAID, ""):
         st.toast(said, icon=":material/bookmark_added:")
     found, problem = selection.read(of)
@@ -46,7 +46,7 @@ def _called(found: Selection) -> str:
 
 
 def file_stem(of: data.Comparison, found: Selection) -> str:
-    """ "caltech95-test-hard-crabs" for a selection that has a name, else "caltech95-test-selection"."""
+    """ "caltech95-test-hard-crabs" for a selection with a name, else "caltech95-test-selection"."""
     kept = found.rule.kind == "kept" and found.title == found.rule.words[0]
     return f"{of.data_word}-{of.split}-{'-'.join(found.title.split()) if kept else 'selection'}"
 
@@ -57,8 +57,8 @@ def _images(of: data.Comparison, found: Selection) -> None:
         shown = found.positions[:MOST_IMAGES]
         st.caption(
             f"{numbers.count(len(shown))} of {numbers.counted(len(found), 'sample')}"
-            f"{', the most telling first' if found.ranked else ''}: true class, then what "
-            f"{', '.join(model.called for model in of.models)} say."
+            f"{', the strongest first' if found.ranked else ''}. Below each: true class, then the predictions of "
+            f"{' | '.join(model.called for model in of.models)}."
         )
         said = [model.predictions.predicted for model in of.models]
         captions = [
@@ -73,12 +73,12 @@ def _images(of: data.Comparison, found: Selection) -> None:
 
 
 def _keep(of: data.Comparison, found: Selection) -> None:
-    with st.popover("Keep", icon=":material/bookmark_add:", type="tertiary"):
+    with st.popover("Save", icon=":material/bookmark_add:", type="tertiary"):
         with st.form(
             "selection-keep-form", border=False
-        ):  # its button works at once, not when the box loses the focus
+        ):  # in a form, the button works even while the box still has the focus
             name = st.text_input("Name", key="selection-name", placeholder="hard crustaceans", max_chars=60)
-            asked = st.form_submit_button("Keep these samples", key="selection-keep")
+            asked = st.form_submit_button("Save these samples", key="selection-keep")
         if asked and not name.strip():
             st.error("Give the selection a name first.")
         elif asked:
@@ -93,17 +93,17 @@ def _keep(of: data.Comparison, found: Selection) -> None:
             else:
                 selection.select("kept", kept)
                 st.session_state[_SAID] = (
-                    f"Kept {numbers.counted(len(ids), 'sample')} as “{kept}”: choose it again in the sidebar, under Kept selection."
+                    f"Saved {numbers.counted(len(ids), 'sample')} as “{kept}”. You find it in the sidebar, under Saved selections."
                 )
                 st.rerun()
 
 
 def _take(of: data.Comparison, found: Selection) -> None:
-    """The samples as files; they are made when asked for."""
+    """Offer the samples as files. A file is made only on request."""
     T, stem = state.current().temperature, file_stem(of, found)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
-            f"{numbers.counted(len(found), 'sample')}: ids, true classes, and what each model says at T = {T:g}."
+            f"{numbers.counted(len(found), 'sample')}: ids, true classes, and each model's predictions at T = {T:g}."
         )
         st.download_button(
             "Table (CSV)",
@@ -123,7 +123,7 @@ def _take(of: data.Comparison, found: Selection) -> None:
 
 
 def kept_list(of: data.Comparison) -> None:
-    """The sidebar's list of selections kept under a name, for this data and split."""
+    """Show the sidebar's list of saved selections for this data and split."""
     try:
         names = selection.kept().names(dataset=of.dataset, split=of.split)
     except KeptError as error:
@@ -143,4 +143,4 @@ def kept_list(of: data.Comparison) -> None:
             selection.clear()
 
     with st.sidebar:
-        st.selectbox("Kept selection", names, key="side-kept", placeholder="Choose one", on_change=chosen)
+        st.selectbox("Saved selections", names, key="side-kept", placeholder="Choose one", on_change=chosen)

@@ -1,4 +1,4 @@
-"""The few style rules that Streamlit's theme does not cover, and the chart theme that fits it."""
+"""Style rules that Streamlit's theme does not cover, and the matching chart theme."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CSS = """
   .bk-none { display: grid; place-items: center; aspect-ratio: 1; border-radius: 6px; font-style: normal; font-size: .78rem;
              color: inherit; background: rgba(128,128,128,.15); overflow-wrap: anywhere; padding: 4px; }
   [class*="st-key-report-"] button:disabled::after, [class*="st-key-export-"] .stDownloadButton button:disabled::after {
-    content: "being made …"; margin-left: .5rem; font-size: .88rem; }
+    content: "preparing …"; margin-left: .5rem; font-size: .88rem; }
   .st-key-opener, :has(> .st-key-opener), .st-key-went, :has(> .st-key-went) { display: none; }
   [class*="st-key-outcome-"] button { min-height: 4.2rem; border-left-width: 7px; }
   @media (min-width: 1000px) { [class*="st-key-outcome-"] button { min-height: 6.2rem; } }
@@ -138,18 +138,18 @@ def inject() -> None:
 
 
 def theme() -> Theme:
-    """Light or dark, as the browser shows the page."""
+    """The theme in which the browser shows the page: light or dark."""
     return theme_named("dark" if st.context.theme.type == "dark" else "light")
 
 
 def styles(of: Comparison) -> dict[str, ModelStyle]:
-    """One colour and symbol a model, by key, the same on every page."""
+    """Colour and symbol of each model by its key, the same on every page."""
     found = model_styles([(model.name, model.kind) for model in of.models], theme())
     return {model.key: style for model, style in zip(of.models, found, strict=True)}
 
 
 def card_title(title: str, note: str = "", help: str = "") -> None:
-    """The head of a card: what it shows, and under it how to read it; `help` opens from a sign beside it."""
+    """Show the head of a card: a title, a note on how to read it, and a tooltip (`help`)."""
     from html import escape
 
     below = f"<br><span>{escape(note)}</span>" if note else ""
@@ -161,7 +161,7 @@ def card_title(title: str, note: str = "", help: str = "") -> None:
 
 
 def model_title(style: ModelStyle, note: str = "", name: str | None = None) -> None:
-    """The head of a card about one model: its colour, its name, a quiet note."""
+    """Show the head of a card about one model: its colour, its name and a note."""
     from html import escape
 
     st.html(

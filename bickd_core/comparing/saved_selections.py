@@ -101,12 +101,12 @@ class KeptSelections:
         """
         if not _NAME.fullmatch(name) or not self._path(name).exists():
             raise KeptError(
-                f"there is no kept selection '{name:.60}' here; the link may come from another machine."
+                f"there is no saved selection '{name:.60}' here; the link may come from another machine."
             )
         stored = self._read(self._path(name))
         if not _fits(stored, dataset, split):
             raise KeptError(
-                f"selection '{name}' is of {stored['dataset']}, {stored['split']}, and shown is {dataset}, {split}."
+                f"selection '{name}' is from {stored['dataset']}, {stored['split']}, but the page shows {dataset}, {split}."
             )
         return Kept(
             np.array(stored["ids"]),
@@ -128,19 +128,21 @@ class KeptSelections:
             stored = read_json(path, MOST_BYTES)
         except (ReadError, FileNotFoundError) as error:
             raise KeptError(
-                f"{path.name} is not a kept selection ({str(error).rstrip('.')}); delete it."
+                f"{path.name} is not a saved selection ({str(error).rstrip('.')}); delete it."
             ) from error
         if not isinstance(stored, dict) or type(stored.get("format")) is not int:
-            raise KeptError(f"{path.name} is not a kept selection (it has no format); delete it.")
+            raise KeptError(f"{path.name} is not a saved selection (it has no format); delete it.")
         if stored["format"] != 1:
-            raise KeptError(f"{path.name} is of another format than 1; delete it or use the newer version.")
+            raise KeptError(
+                f"{path.name} has another format than 1. Delete it or use a newer version of the app."
+            )
         ids = stored.get("ids")
         if not isinstance(ids, list) or not ids or not (_whole(ids) or _texts(ids)):
             raise KeptError(
-                f"{path.name} is not a kept selection (`ids` must be numbers or texts); delete it."
+                f"{path.name} is not a saved selection (`ids` must be numbers or texts); delete it."
             )
         if not all(isinstance(stored.get(name), str) for name in ("dataset", "split")):
-            raise KeptError(f"{path.name} is not a kept selection (it names no data); delete it.")
+            raise KeptError(f"{path.name} is not a saved selection (it names no data); delete it.")
         return stored
 
 

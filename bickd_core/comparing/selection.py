@@ -108,7 +108,9 @@ class Scene:
         if name not in self.teacher.class_names:
             near = nearest(name, self.teacher.class_names)
             hint = f"; did you mean '{near}'?" if near else "."
-            raise SelectionError(f"the selection names class '{name:.60}', which these models have not{hint}")
+            raise SelectionError(
+                f"the selection names class '{name:.60}', which these models do not have{hint}"
+            )
         return self.teacher.class_names.index(name)
 
     def labels(self) -> np.ndarray:
@@ -271,7 +273,7 @@ def displacement(scene: Scene, key: str) -> np.ndarray:
 def _disagree(scene: Scene, key: str) -> Picked:
     differs = np.flatnonzero(scene.teacher.predicted != scene.model(key).predicted)
     order = np.argsort(-displacement(scene, key)[differs], kind="stable")
-    return f"{scene.name(key)} names another class than the teacher", differs[order]
+    return f"{scene.name(key)} disagrees with the teacher", differs[order]
 
 
 def _displaced(scene: Scene, key: str, most: str) -> Picked:
@@ -297,12 +299,12 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
     inside = np.flatnonzero(index == number - 1)
     wrong = probabilities.argmax(axis=1) != scene.labels()
     order = np.lexsort((-confidence[inside], ~wrong[inside]))
-    return f"{scene.name(key)} sure of {edges[number - 1]:.0%} to {edges[number]:.0%}", inside[order]
+    return f"{scene.name(key)} with confidence {edges[number - 1]:.0%} to {edges[number]:.0%}", inside[order]
 
 
 def _kept(scene: Scene, name: str) -> Picked:
     if name not in scene.kept:
-        raise SelectionError(f"there is no kept selection '{name:.60}' here; it lies on another machine.")
+        raise SelectionError(f"there is no saved selection '{name:.60}' here. It may be on another machine.")
     kept = scene.kept[name]
     place = {id: position for position, id in enumerate(scene.teacher.ids.tolist())}
     found = [place[id] for id in dict.fromkeys(kept.ids.tolist()) if id in place]

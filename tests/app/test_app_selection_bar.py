@@ -36,13 +36,13 @@ def test_a_kept_cell_opens_in_its_order_and_says_what_it_was_made_from(own):
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["view"] = VIEW
     app.run()
-    before = [element.value for element in app.caption if "the most telling first" in element.value]
+    before = [element.value for element in app.caption if "the strongest first" in element.value]
     assert before
     app.text_input(key="selection-name").set_value("hard crabs")
     app.button(key="selection-keep").click().run()
     assert not app.exception, app.exception
     assert app.session_state["view"].selection == "kept:hard crabs"
-    assert [e.value for e in app.caption if "the most telling first" in e.value] == before
+    assert [e.value for e in app.caption if "the strongest first" in e.value] == before
     chip = next(e.proto.body for e in app.get("html") if "bk-chip" in e.proto.body)
     assert "hard crabs (from crab × lobster in KD, T = 4)" in chip
     assert app.selectbox(key="side-kept").value == "hard crabs"

@@ -44,7 +44,7 @@ def test_a_link_brings_the_selection_and_its_images(app: AppPage):
 def test_a_selection_is_kept_under_a_name_and_chosen_again(app: AppPage):
     app.open("class_geometry", VIEW | {"selection": "class:crab"})
     before = chip(app).locator(".bk-chip").get_attribute("data-count")
-    chip(app).get_by_role("button", name="Keep").click()
+    chip(app).get_by_role("button", name="Save").click()
     app.key("selection-name").locator("input").fill("all the crabs")
     with app.rerun():
         app.key("selection-name").locator("input").press("Enter")

@@ -28,7 +28,7 @@ def same_browser():
 
 def open_menu(app: AppPage, chart: str) -> None:
     app.key(f"export-{chart}").locator("button:visible").click()
-    expect(app.page.get_by_text("the live chart as a file")).to_be_visible()
+    expect(app.page.get_by_text("Data, and the interactive chart")).to_be_visible()
     app.settle()
 
 

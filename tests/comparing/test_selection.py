@@ -191,7 +191,7 @@ def test_samples_are_found_by_id():
         (Rule("cell", ("gone", "crab", "lobster")), "'gone', which is not compared here"),
         (Rule("class", ("carb",)), "did you mean 'crab'"),
         (Rule("outcome", ("mine", "shelf/kd", "nobody")), "one of both, first, second, neither"),
-        (Rule("kept", ("abc",)), "no kept selection 'abc'"),
+        (Rule("kept", ("abc",)), "no saved selection 'abc'"),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(rule, message):
@@ -213,7 +213,7 @@ def test_kept_ids_come_back_and_belong_to_their_data(tmp_path):
     assert kept.keep([1], name="hard ones", **where) == "hard ones"
     assert kept.names(**where) == ["hard ones"], "a lasso that nobody named is not listed"
     assert kept.names(dataset="digits", split="validation") == []
-    with pytest.raises(KeptError, match="is of digits, test, and shown is caltech95, test"):
+    with pytest.raises(KeptError, match="is from digits, test, but the page shows caltech95, test"):
         kept.find(name, dataset="caltech95", split="test")
     found = resolve(Rule("kept", (name,)), scene(kept={name: kept.find(name, **where)}))
     assert found.positions.tolist() == [1, 3]
@@ -251,13 +251,13 @@ def test_a_name_never_leaves_the_folder(tmp_path, name):
     if name:
         with pytest.raises(KeptError, match="name takes letters"):
             kept.keep([1], dataset="d", split="test", name=name)
-    with pytest.raises(KeptError, match="no kept selection"):
+    with pytest.raises(KeptError, match="no saved selection"):
         kept.find(name, dataset="d", split="test")
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(KeptError, match=r"bad\.json is not a kept selection"):
+    with pytest.raises(KeptError, match=r"bad\.json is not a saved selection"):
         KeptSelections(tmp_path).find("bad", dataset="d", split="test")
 
 
@@ -269,7 +269,7 @@ def test_a_bin_picks_the_samples_of_the_reliability_diagrams_bin():
     inside = [i for i in range(60) if 0.6 < max(p[i]) <= 0.8]
     found = resolve(Rule("bin", ("mine", "width", "5", "4", "2")), of)
     assert found.positions.tolist() == sorted(inside, key=lambda i: (not wrong[i], -max(p[i])))
-    assert found.title == "mine sure of 60% to 80%"
+    assert found.title == "mine with confidence 60% to 80%"
     counts = [len(resolve(Rule("bin", ("mine", "mass", "6", str(b), "1")), of)) for b in range(1, 7)]
     assert counts == [10] * 6
 
