@@ -1,7 +1,7 @@
-"""What the page shows now and can be taken away: its title, charts, images and tables, in their order.
+"""The exportable content of the current page: title, charts, images and tables, in order.
 
-Charts write it while the page is drawn; the export menus and the report read it when somebody asks, in a thread
-that has no session. So it holds functions that draw, not drawings, and is replaced when a page begins.
+Charts register here while the page is drawn. Export menus and reports read it on request, in a thread without a
+session. So it holds functions that draw, not drawings. It is replaced when a new page begins.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KEY = "taken"
 
 @dataclass
 class Taken:
-    """One page's content; `parts` by key, so that a redrawn chart takes its own place."""
+    """The content of one page. `parts` has keys, so that a redrawn chart replaces its old version."""
 
     page: str = ""
     title: str = ""
@@ -35,7 +35,7 @@ class Taken:
 
 
 def begin(page: str) -> None:
-    """Forget the page before; called before a page is drawn."""
+    """Forget the previous page. Call it before a page is drawn."""
     st.session_state[_KEY] = Taken(page=page, link=link(), temperature=state.current().temperature)
 
 
@@ -44,7 +44,7 @@ def now() -> Taken:
 
 
 def link() -> str:
-    """The address of what is shown, as the address bar will say it."""
+    """The address of this view, as the address bar will show it."""
     query = urlencode(state.current().to_query(), safe="/~:")
     base = (st.context.url or "").split("?")[0]
     return f"{base}?{query}" if query else base
@@ -55,13 +55,13 @@ def comparison(of: data.Comparison) -> None:
 
 
 def title(sentence: str) -> None:
-    """Show the page's title, and keep it."""
+    """Show the page's title, and use it for exports."""
     now().title = sentence
     st.title(sentence)
 
 
 def note(sentence: str, help: str | None = None) -> None:
-    """Show the line under the title, and keep it; `help` opens from a sign beside it, and is kept behind the line."""
+    """Show the line under the title, with `help` as a tooltip. Exports get both."""
     now().note = sentence if help is None else f"{sentence} {help}"
     st.caption(sentence, help=help)
 
@@ -73,12 +73,12 @@ def exhibit(key: str, found: Exhibit) -> None:
 
 
 def part(key: str, found: Part) -> None:
-    """Images or a table."""
+    """Register images or a table."""
     now().parts[key] = found
 
 
 def page_report(taken: Taken) -> bytes:
-    """What the page shows as one HTML file."""
+    """The page's content as one HTML file."""
     from bickd_viz.report.build import Figures, Report, Section, html, versions
     from bickd_viz.report.tables import compared_table, figures_table
 
@@ -87,8 +87,8 @@ def page_report(taken: Taken) -> bytes:
     if of is not None:
         summaries = [(m.name, m.is_teacher, data.summary(of, m, taken.temperature)) for m in of.models]
         scope = (
-            f"{of.n:,} of {max(of.n_each):,} {of.split} {of.nouns} of {of.data_title}, probabilities at "
-            f"T = {taken.temperature:g}, 95% intervals over {of.nouns}."
+            f"{of.n:,} of {max(of.n_each):,} {of.split} {of.nouns} of {of.data_title}. Probabilities are at "
+            f"T = {taken.temperature:g}. The 95% intervals are over {of.nouns}."
         )
         sections.append(
             Section("Every figure with its interval", [Figures("", figures_table(summaries, of.noun))], scope)
@@ -110,7 +110,7 @@ def page_report(taken: Taken) -> bytes:
 
 
 def comparison_report(of: data.Comparison, temperature: float, address: str) -> bytes:
-    """All pages' charts of this comparison as one HTML file."""
+    """The report on the whole comparison as one HTML file."""
     from bickd_core.comparing.comparison import measure
     from bickd_viz.report import comparison as whole
     from bickd_viz.report.build import html

@@ -1,4 +1,4 @@
-"""Controls whose value is a field of the view: they show it, write it when changed, and so stand in every link."""
+"""Widgets bound to the view state, so their values are part of the page's link."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bickd_viz.text.class_geometry import MATCHING_HELP
 
 ORDERS = {"cluster": "teacher's clusters", "hierarchy": "superclass", "index": "index", "name": "name"}
 MATCHED: dict[str, str] = {"none": "no", "mean": "mean", "image": "per image"}
-"""The three rules of matching on their buttons, for images."""
+"""The labels of the three rules of matching, for images."""
 
 
 def toggle(field: str, label: str, key: str, *, help: str) -> bool:
@@ -33,7 +33,7 @@ def one_of(
     as_pills: bool = False,
     help: str | None = None,
 ) -> str:
-    """A choice among `options`; `otherwise` where the view's is not among them here, which leaves the view as it is."""
+    """Choose one of `options`. If the view's value is not among them, `otherwise` is shown and the view is not changed."""
     found = str(getattr(state.current(), field))
     now = found if found in options else otherwise
     st.session_state[key] = now
@@ -57,7 +57,7 @@ def _write(field: str, key: str, now: object) -> Callable[[], None]:
 
 
 def matching(key: str, noun: str = "image") -> Matching:
-    """How the students' entropy follows the teacher's, the same on every page that asks for it."""
+    """Choose how the students' entropy is matched to the teacher's. All pages share the value."""
     label = "Match entropy to the teacher's"
     names = {rule: worded(name, noun) for rule, name in MATCHED.items()}
     help = worded(MATCHING_HELP, noun)
@@ -66,6 +66,6 @@ def matching(key: str, noun: str = "image") -> Matching:
 
 
 def class_order(of: data.Comparison, key: str) -> str:
-    """The order of classes, the same on every page that asks for one."""
+    """Choose the order of classes. All pages share the value."""
     orders = [how for how in ORDERS if how != "hierarchy" or data.hierarchy(of) is not None]
     return one_of("order", "Order of classes", orders, key, names=ORDERS, otherwise="cluster")

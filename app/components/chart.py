@@ -1,4 +1,4 @@
-"""Putting a figure on a page, and reading what was clicked on it."""
+"""Show a Plotly figure and read clicks on it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _BAR = {
 
 @dataclass(frozen=True)
 class Take:
-    """How a chart is taken away.
+    """How a chart is exported.
 
     Attributes:
-        title: what it shows.
-        sentence: what is to be seen on it.
-        table: gives the numbers behind it, by a function of `bickd_viz.tables`; called when somebody asks.
-        figure: draws it as it stands alone, where that is not as on the page.
-        x_title, y_title: what an axis shows, with its unit, where the figure itself does not say it.
+        title: What it shows.
+        table: Returns its data, by a function of `bickd_viz.tables`. Called on request.
+        sentence: The finding.
+        x_title: Title of the x axis with its unit, if the figure has none.
+        y_title: Title of the y axis with its unit, if the figure has none.
+        figure: Draws the exported figure, if it differs from the one on the page.
     """
 
     title: str
@@ -43,7 +44,7 @@ class Take:
 
 
 def show(figure: go.Figure, key: str, *, bar: bool = False, take: Take | None = None) -> None:
-    """A chart that reports nothing; with `take`, one that can be taken away."""
+    """Show a static chart. Pass `take` to add a download menu."""
     st.plotly_chart(figure, key=key, theme=None, config=_BAR if bar else _STILL)
     _offer(figure, key, take)
 
@@ -51,7 +52,7 @@ def show(figure: go.Figure, key: str, *, bar: bool = False, take: Take | None = 
 def show_clickable(
     figure: go.Figure, key: str, on_click: Callable[[Any], None], *, take: Take | None = None
 ) -> None:
-    """A chart whose points report a click: `on_click` gets the point's customdata, a scalar."""
+    """Show a chart with clickable points. `on_click` gets the customdata of the point, a scalar."""
 
     def clicked() -> None:
         points = st.session_state[key]["selection"]["points"]
@@ -76,7 +77,7 @@ def _offer(figure: go.Figure, key: str, take: Take | None) -> None:
 
 
 def scalar(value: Any) -> Any:
-    """Plotly's customdata as one value: it comes back alone, in a list, or in a dict keyed '0'."""
+    """Plotly's customdata as one value. It can come as a value, a list, or a dict with the key '0'."""
     while isinstance(value, list | dict):
         value = value["0"] if isinstance(value, dict) else value[0]
     return value

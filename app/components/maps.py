@@ -1,4 +1,4 @@
-"""Models of the comparison as panels of the linked maps, and what a pick on them does."""
+"""Panels of the linked maps for the models of a comparison, and what a selection on them does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bickd_viz.text import numbers
 def panels(
     of: data.Comparison, models: Sequence[data.Model], coordinates: Sequence[np.ndarray], T: float
 ) -> list[scatter.Panel]:
-    """A panel a model, with what it says of each sample at temperature T."""
+    """A panel for each model, with its predictions at temperature T."""
     looks = style.styles(of)
     found = []
     for model, xy in zip(models, coordinates, strict=True):
@@ -36,11 +36,11 @@ def panels(
 
 
 def selected(of: data.Comparison) -> np.ndarray | None:
-    """Positions of the selected samples; None where there is no selection here."""
+    """Positions of the selected samples, or None without a selection."""
     found = selection.selected(of)
     return None if found is None else found.positions
 
 
 def on_select(of: data.Comparison) -> Callable[[list[Any]], None]:
-    """A pick becomes the selection of all pages."""
+    """Returns a function that makes the given samples the selection on all pages."""
     return lambda ids: selection.select_ids(of, ids)

@@ -1,7 +1,8 @@
-"""A class-by-class matrix that a person can hover, click, zoom and walk with the keyboard.
+"""An interactive class-by-class matrix: hover, click, zoom, and keyboard.
 
-Drawn on a canvas in the browser (`frontend/matrix.js`), because a Plotly heat map reports no clicks and the invisible
-points that stand in for them cost seconds to draw at 95 classes. Its twin for exports is `bickd_viz.charts.matrix_figure`.
+It is drawn on a canvas in the browser (`frontend/matrix.js`). A Plotly heat map reports no clicks, and invisible points
+that could report them take seconds to draw at 95 classes. For exports, `bickd_viz.charts.matrix_figure` draws the same
+matrix.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _WIDE_UP_TO = 400
-"""Classes up to which values travel in 16 bits; beyond, 8 bits keep 1,000 classes at 1.3 MB."""
+"""Up to this many classes, values are sent with 16 bits. With more, 8 bits keep 1,000 classes at 1.3 MB."""
 
 _component = part("matrix", "matrix.js", style="matrix.css")
 
@@ -51,16 +52,24 @@ def show(
     """Draw `values` [C, C], rows downwards.
 
     Args:
-        order: class indices in the order shown, the same for rows and columns.
-        zmin, zmax: the fixed ends of the colour scale; give all matrices that are compared the same.
+        values: Matrix [C, C].
+        class_names: [C].
+        key: Key of the component.
+        theme: Colours.
+        order: Class indices in the order shown, for rows and columns.
+        zmin: Low end of the colour scale. Use the same ends for all matrices that are compared.
+        zmax: High end of the colour scale.
         scale: "sequential" or "diverging".
-        selected: the outlined cell, in original class indices.
-        decimals: of a value in its cell, where there is room for one; 0 for counts.
-        on_cell: called with the clicked cell (row, column), in original class indices.
-        blocks: neighbouring classes that belong together, (name, how many) in the order shown; lines are drawn between them.
-        group: matrices of one group and size share the cursor and the zoom; "" for one on its own.
-        label: what a screen reader says.
-        height: most room in px, the colour bar included; a narrow place makes the square smaller.
+        selected: The outlined cell, in original class indices.
+        x_title: Title of the columns.
+        y_title: Title of the rows.
+        value_name: What a value is.
+        decimals: Decimals of a value in its cell, if there is room for it. Use 0 for counts.
+        on_cell: Called with the clicked cell (row, column), in original class indices.
+        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with lines between them.
+        group: Matrices of the same group and size share cursor and zoom. "" for a matrix of its own.
+        label: Text for screen readers.
+        height: Maximum height in px, with the colour bar. In a narrow column the matrix is smaller.
     """
     count = len(class_names)
     if values.shape != (count, count):
@@ -120,7 +129,7 @@ def _offer(
     label: str,
     blocks: tuple[tuple[str, int], ...],
 ) -> None:
-    """The matrix for a paper, a file or a table: drawn by Plotly only when somebody asks."""
+    """Add the matrix to the page's exports. Plotly draws it only on request."""
     low, high, scale = colours
     x_title, y_title, what = titles
 
@@ -141,10 +150,13 @@ def _offer(
 
 
 def encoded(values: np.ndarray) -> dict[str, object]:
-    """Values as the browser reads them: base64 of little-endian codes between the lowest and the highest value.
+    """Encode values for the browser: base64 of little-endian codes between the lowest and the highest value.
 
-    Not-finite values stand as 0. A code is at most half a step from its value: 1/131,070 of the range for up to 400
-    classes, 1/510 beyond.
+    Values that are not finite become 0. A code differs from its value by at most half a step: 1/131,070 of the range
+    for up to 400 classes, 1/510 for more.
+
+    Args:
+        values: [C, C].
     """
     finite = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The line over the next page that says what a new run changed in the comparison, with a way back."""
+"""A notice on the next page: what a new run changed in the comparison, with an Undo button."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEY = "comparison-notice"
 
 @dataclass
 class Notice:
-    """A sentence on the step from one view to another, and the page that shows it: the first one after the step."""
+    """A sentence on the change from one view to another, and the first page after it, which shows the sentence."""
 
     words: str
     before: ViewState
@@ -25,13 +25,13 @@ class Notice:
 
 
 def leave(before: ViewState, after: ViewState, key: str) -> None:
-    """Say on the next page what opening the run `key` changed."""
+    """Leave a notice for the next page: what adding the run `key` changed."""
     words = change_sentence(before, after, key, _names(before), _names(after))
     st.session_state[_KEY] = Notice(words, before, after) if words else None
 
 
 def show() -> None:
-    """Draw it on one page, for as long as the comparison is the one that it speaks of."""
+    """Show the notice on one page, until the comparison changes again."""
     found: Notice | None = st.session_state.get(_KEY)
     if found is None:
         return

@@ -1,4 +1,4 @@
-"""A ranking of classes by a figure, for all models of a comparison; a mark reports its class."""
+"""A ranking of classes by a figure, for all models of a comparison. A click reports the class."""
 
 from __future__ import annotations
 
@@ -32,9 +32,20 @@ def show(
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
     sentence: str = "",
 ) -> None:
-    """The `top` classes by the values [C] of `order_by`.
+    """Show the `top` classes by the values [C] of one model.
 
-    what: the axis's title; column: what the figure is called in the table of the export.
+    Args:
+        models: (model, values [C]) of each.
+        key: Key of the component.
+        title: Title of the exported chart.
+        order_by: The model that orders the classes.
+        what: Title of the axis.
+        column: Name of the figure in the exported table.
+        top: Number of classes.
+        height: In px.
+        on_class: Called with the index of the clicked class.
+        limits: Low and high ends [C] of the intervals of each model, or None.
+        sentence: The finding, for the export.
     """
     looks, theme = style.styles(of), style.theme()
     drawn = [(looks[model.key], values) for model, values in models]

@@ -1,8 +1,8 @@
-"""Maps of several models side by side, drawn and linked in the browser (`frontend/scatter.js`).
+"""Linked maps of several models, drawn in the browser (`frontend/scatter.js`).
 
-Hovering marks a sample on every map, a lasso picks it on all of them, the wheel and the keyboard move them together,
-without a call to Python; only a finished pick is sent. Numbers travel as bytes: a JSON head, then typed arrays.
-The twin for notebooks and exports is `bickd_viz.charts.prediction_map`.
+Hover, lasso, zoom and keyboard act on all maps together and need no call to Python. Only a finished selection is sent.
+The browser gets bytes: a JSON head, then typed arrays. For notebooks and exports, `bickd_viz.charts.prediction_map` draws
+the same map.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _TOP = 65535
 _HIDDEN = 255
-"""The group of samples that a panel does not show."""
+"""The group of hidden samples."""
 _BEYOND = 1.5
-"""Coordinates keep their place up to so many frames beyond the frame; farther ones end there."""
+"""Coordinates are clipped at this many frame widths outside the frame."""
 
 _component = part("scatter", "raster.js", "scatter.js", style="scatter.css")
 
@@ -40,13 +40,13 @@ class Panel:
     """One model's map.
 
     Attributes:
-        key: of its run.
-        style: its name and colour.
-        note: quiet words beside the name.
-        coordinates: [N, 2]; a sample whose coordinates are not finite is not shown.
-        predicted: int [N], its top-1 class, or None.
-        confidence: float [N] in [0, 1], its probability of that class, or None.
-        moved: float [N] in [0, 1], displacement from the teacher, or None.
+        key: Key of its run.
+        style: Its name and colour.
+        note: Note beside the name.
+        coordinates: [N, 2]. A sample is hidden if its coordinates are not finite.
+        predicted: Top-1 classes, int [N], or None.
+        confidence: Probabilities of the top-1 class, float [N] in [0, 1], or None.
+        moved: Displacement from the teacher, float [N] in [0, 1], or None.
     """
 
     key: str
@@ -87,17 +87,21 @@ def show(
     """Draw the panels in one frame of coordinates.
 
     Args:
-        ids: [N] sample ids; hover shows them, `on_select` gets them.
-        colouring: one group array a panel, see `bickd_viz.colouring`.
-        labels: int [N], true classes, or None.
-        selected: positions of the selected samples; the rest goes grey where there are any.
-        frame: what is shown at first; by default `tight_frame` of all panels.
-        background: for example the triangle of a simplex.
-        height: most px of one panel.
-        narrowest: px that a panel needs before the panels stand in fewer columns.
-        on_select: called with the ids of a new pick, [] when it is cleared.
-        pictures: name of the `thumb_feed` whose images the hover shows.
-        label: what a screen reader says.
+        panels: One for each model.
+        ids: Sample ids [N]. Hover shows them and `on_select` gets them.
+        key: Key of the component.
+        theme: Colours.
+        colouring: One group array for each panel, see `bickd_viz.colouring`.
+        class_names: [C].
+        labels: True classes, int [N], or None.
+        selected: Positions of the selected samples. If there are any, all others are grey.
+        frame: The area shown at first. Default: `tight_frame` of all panels.
+        background: For example the triangle of a simplex.
+        height: Maximum height of a panel in px.
+        narrowest: Minimum width of a panel in px. With less room there are fewer columns.
+        on_select: Called with the ids of a new selection, or [] when it is cleared.
+        pictures: Name of the `picture_feed` whose images hover shows.
+        label: Text for screen readers.
     """
     payload = encoded(
         panels,
@@ -123,7 +127,7 @@ def show(
         if rows is not None and on_select is not None:
             on_select(ids[np.asarray(rows, dtype=np.int64)].tolist())
 
-    with st.container():  # the menu lies in its corner
+    with st.container():  # the download menu is in its corner
         _component(key=key, data=payload, on_picked_change=picked)
         _offer(panels, ids, key, theme, colouring, class_names, labels, selected, frame, background, label)
 
@@ -141,7 +145,7 @@ def _offer(
     background: Background | None,
     label: str,
 ) -> None:
-    """The maps for a paper, a file or a table: drawn by Plotly only when somebody asks."""
+    """Add the maps to the page's exports. Plotly draws them only on request."""
 
     def figure() -> go.Figure:
         from bickd_viz.charts.side_by_side import MapPanel, maps_figure
@@ -185,7 +189,11 @@ def encoded(
     background: Background | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """What the browser gets: see `packed`. Raises a ValueError that names an array of another length than `ids`."""
+    """The bytes that the browser gets; see `packed`.
+
+    Raises:
+        ValueError: An array has another length than `ids`.
+    """
     n = len(ids)
     for panel, groups in zip(panels, colouring.groups, strict=True):
         for name, rows in (("coordinates", panel.coordinates), ("groups", groups)):
@@ -222,8 +230,10 @@ def encoded(
 
 
 def packed(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """A uint32 (the head's length), the head as JSON with "arrays": name -> [dtype, first byte, entries], padding to
-    4 bytes, then each array little-endian at a multiple of 4.
+    """Pack a head and arrays into bytes.
+
+    The format is a uint32 (length of the head), the head as JSON with "arrays": name -> [dtype, first byte, entries],
+    padding to 4 bytes, then each array, little-endian, at a multiple of 4 bytes.
     """
     places, body = {}, b""
     for name, array in arrays.items():
@@ -235,7 +245,7 @@ def packed(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
 
 @dataclass(frozen=True)
 class _Grid:
-    """The square of 65,536 x 65,536 places that coordinates travel on, y downwards."""
+    """The grid of 65,536 x 65,536 positions for encoded coordinates, with y downwards."""
 
     left: float
     top: float
@@ -249,7 +259,7 @@ class _Grid:
         return cls(middle[0] - whole / 2, middle[1] + whole / 2, whole / _TOP)
 
     def codes(self, xy: np.ndarray) -> np.ndarray:
-        """uint16 [N, 2]; half a step from the coordinate at most, and 0 for what is not finite."""
+        """Encode coordinates as uint16 [N, 2], at most half a step off; 0 if they are not finite."""
         xy = np.asarray(xy, dtype=np.float64)
         found = np.stack([(xy[:, 0] - self.left) / self.step, (self.top - xy[:, 1]) / self.step], axis=1)
         return np.rint(np.clip(np.nan_to_num(found), 0, _TOP)).astype("<u2")

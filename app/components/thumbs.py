@@ -14,7 +14,7 @@ from app.plain import st
 
 
 class InReport(NamedTuple):
-    """How images stand in the page's report; `place` is theirs on the page, whichever images are shown there."""
+    """How images appear in the page's report. `place` names their position on the page, whichever images it shows."""
 
     place: str
     title: str
@@ -30,14 +30,16 @@ def show(
     report: InReport | None = None,
     say_why: bool = True,
 ) -> None:
-    """Samples at `positions`, each with a line in full and a quieter one; a click opens its own page.
+    """Show the samples at `positions`, each with two caption lines. A click opens the page of that sample.
 
-    Images or texts are tiles; samples that have neither are short lines that begin with their ids.
+    Images and texts are tiles. Samples without either are short lines that begin with their ids.
 
     Args:
-        one_row: show as many tiles as fit beside each other and hide the rest.
-        report: where the page's report holds them.
-        say_why: say why there are no images. Once on a page is enough.
+        positions: Rows of the comparison [n].
+        captions: (first line, second line) of each.
+        one_row: Show only as many tiles as fit in one row.
+        report: How they appear in the page's report. None leaves them out.
+        say_why: Explain why there are no images. Once per page is enough.
     """
     if report is not None:
         _keep(of, positions, captions, report)
@@ -61,7 +63,7 @@ def show(
 
 
 def _line(id: int | str, caption: tuple[str, str]) -> str:
-    """A sample without image and text: its id as a link to its page, then both lines of its caption."""
+    """A sample without image or text: its id as a link to its page, then both caption lines."""
     line, quiet = caption
     said = "" if line == f"sample {id}" else f"<span>{escape(line)}</span>"
     return (
@@ -83,7 +85,7 @@ def _keep(
 
 
 def picture(of: data.Comparison, position: int, alt: str) -> str:
-    """A sample's image as a link to its own page, in HTML; its text or its id where it has none."""
+    """HTML of a sample's image, text or id, as a link to its page."""
     id = of.teacher.predictions.ids[position].item()
     pictures = data.thumbnails(of)
     if uri := pictures.data_uri(id):
@@ -95,14 +97,14 @@ def picture(of: data.Comparison, position: int, alt: str) -> str:
 
 
 def true_class(of: data.Comparison, position: int) -> str:
-    """The name of a sample's true class, or its id where that is not known."""
+    """The name of a sample's true class, or its id if the class is not known."""
     if of.labels is None:
         return f"sample {of.teacher.predictions.ids[position]}"
     return of.class_names[of.labels[position]]
 
 
 def who_says_what(of: data.Comparison, student: data.Model, positions: np.ndarray) -> list[tuple[str, str]]:
-    """Captions: the true class, then the teacher's and the student's top-1 class; the teacher's alone without a student."""
+    """Captions: the true class, then the top-1 class of the teacher and, if there is one, of the student."""
     return says(of, (of.teacher, student) if of.students else (of.teacher,), positions)
 
 
@@ -122,7 +124,7 @@ def pair_strip(
     one_row: bool = False,
     report: InReport | None = None,
 ) -> None:
-    """The samples that carry most of the cosine of two classes in this model, with its probability of each."""
+    """Show the samples that add most to the cosine of two classes, with the model's probabilities of both."""
     positions = data.pair_samples(of, model, pair, temperature, most)
     probabilities = data.probabilities(of, model, temperature)[positions]
     captions = [
