@@ -1,4 +1,4 @@
-"""What every view over a comparison begins with: load it, or say in a sentence why it cannot be shown."""
+"""The start of every page over a comparison: load it, or explain why it cannot be shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bickd_viz.text import numbers
 
 
 def load_comparison() -> data.Comparison:
-    """The comparison of the view; a page that has none ends here with an explanation and a way on."""
+    """Load the comparison of the view. If this fails, show the reason and a way on, and end the page."""
     try:
         of = data.comparison(state.current())
     except (RunError, PredictionsError) as error:
@@ -34,8 +34,8 @@ def load_comparison() -> data.Comparison:
             f"{model.name} {numbers.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)
         )
         st.info(
-            f"Shown are the {numbers.counted(of.n, 'sample')} that all models have, of {numbers.count(max(of.n_each))} "
-            f"({each}); they are matched by id.",
+            f"This page shows the {numbers.counted(of.n, 'sample')} that all models share, out of "
+            f"{numbers.count(max(of.n_each))} ({each}). Samples are matched by id.",
             icon=":material/join_inner:",
         )
     if different := preparation_sentence([model.name for model in of.models], [m.info for m in of.models]):
@@ -45,14 +45,14 @@ def load_comparison() -> data.Comparison:
 
 
 def need_students(of: data.Comparison) -> None:
-    """End the page where there is nobody to compare the teacher with."""
+    """End the page if there is no student."""
     if not of.students:
         st.info("Choose one to four students in the sidebar to compare them with the teacher.")
         st.stop()
 
 
 def focused(of: data.Comparison) -> data.Model:
-    """The focused student; BicKD, or the last one, where none was chosen."""
+    """The focused student. Default: BicKD, else the last student."""
     wanted = state.current().student
     for model in of.students:
         if model.key == wanted:
@@ -61,7 +61,7 @@ def focused(of: data.Comparison) -> data.Model:
 
 
 def choose_student(of: data.Comparison, key: str) -> data.Model:
-    """A row of buttons for the focused student."""
+    """Show a row of buttons for the focused student."""
     chosen = focused(of)
     if len(of.students) < 2:
         return chosen
@@ -82,7 +82,7 @@ def choose_student(of: data.Comparison, key: str) -> data.Model:
 
 
 def baseline(of: data.Comparison, student: data.Model) -> data.Model | None:
-    """What the focused student is measured against: KD, else another student."""
+    """The student that the focused student is compared with: KD if there is one, else another."""
     others = [model for model in of.students if model.key != student.key]
     for kind in ("kd", "bickd", "dist"):
         for model in others:
@@ -94,7 +94,7 @@ def baseline(of: data.Comparison, student: data.Model) -> data.Model | None:
 def focused_pair(
     of: data.Comparison, student: data.Model, temperature: float, otherwise: tuple[int, int] | None = None
 ) -> tuple[int, int]:
-    """The pair in focus, as class positions; where none was chosen, `otherwise`, or the one that differs most."""
+    """The focused pair, as class positions. Default: `otherwise`, else the pair that differs most."""
     pair = state.current().pair
     names = of.class_names
     if pair is not None and pair[0] in names and pair[1] in names:
@@ -112,9 +112,10 @@ def choose_pair(
     otherwise: tuple[int, int] | None = None,
     lens: data.Lens | None = None,
 ) -> tuple[int, int]:
-    """The keyboard's way to a cell: two select boxes beside the clickable matrices; the pair of `focused_pair`.
+    """Show two select boxes for the focused pair, as an alternative to clicking a cell.
 
-    lens: how the matrices are made, where not plainly at T.
+    Args:
+        lens: How the matrices are made; None for the plain ones at T.
     """
     pair = focused_pair(of, student, temperature, otherwise)
     columns = st.columns(2)
@@ -141,10 +142,12 @@ def choose_pair(
 def on_cell(
     of: data.Comparison, model: data.Model, kind: str = "cell", lens: data.Lens | None = None
 ) -> Callable[[int, int], None]:
-    """What a click on a matrix of `model` does: its cell becomes the focused pair, its samples the selection.
+    """Returns the click handler of a matrix: the cell becomes the focused pair, its samples become the selection.
 
-    kind: "cell" of the model's own Gram, "cross" of the teacher's columns against the model's.
-    lens: how the matrix is made, where not plainly at T; the rule carries it, so that it picks what the cell shows.
+    Args:
+        kind: "cell" for the model's own Gram, "cross" for the teacher's columns against the model's.
+        lens: How the matrix is made; None for the plain one at T. It is part of the selection's rule, so that the rule
+            picks what the cell shows.
     """
     seen = () if lens is None else lens_words(lens.matching, lens.centred)
 
@@ -160,5 +163,5 @@ def on_cell(
 
 
 def _sentence(words: str) -> str:
-    """With a capital, but for a file's name at its start."""
+    """Capitalise a sentence, unless it starts with a file name."""
     return words if "/" in words.split(" ")[0] else words[:1].upper() + words[1:]
