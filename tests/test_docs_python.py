@@ -1,4 +1,4 @@
-"""The Python of the README and of docs/bring-your-own.md runs as it is printed."""
+"""The Python of the README, of docs/bring-your-own.md and of docs/exports.md runs as it is printed."""
 
 import re
 from collections import OrderedDict
@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import torch
+
+from bickd_viz.export import files
 
 ROOT = Path(__file__).resolve().parent.parent
 N, NAMES = 60, ["a", "b", "c"]
@@ -29,6 +31,17 @@ def test_the_readme():
     (code,) = blocks("README.md")
     exec(code, given)
     assert len(given["comparison"].figures()) == 9 + 6
+
+
+def test_the_figures_for_print(monkeypatch):
+    page = (ROOT / "docs/exports.md").read_text(encoding="utf-8").split("\n## From a notebook\n")[1]
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    drawn = []
+    monkeypatch.setattr(files, "images", lambda figures: drawn.extend(figures) or [b"", b""])
+    given = {}
+    exec(code, given)
+    assert [kind for _, kind in drawn] == ["svg", "pdf"]
+    assert given["csv"].decode("utf-8-sig").startswith("row_class,column_class,")
 
 
 def test_the_page(tmp_path, monkeypatch):
