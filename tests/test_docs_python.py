@@ -37,6 +37,7 @@ def test_the_figures_for_print(monkeypatch):
     page = (ROOT / "docs/exports.md").read_text(encoding="utf-8").split("\n## From a notebook\n")[1]
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
     drawn = []
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     monkeypatch.setattr(files, "images", lambda figures: drawn.extend(figures) or [b"", b""])
     given = {}
     exec(code, given)
