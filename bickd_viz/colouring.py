@@ -1,4 +1,4 @@
-"""Which points of a map have which colour: quiet but for what is asked about."""
+"""Colours of the points on a map. Points without a group are grey."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHADES = 32
 
 @dataclass(frozen=True)
 class Shade:
-    """A colour of the palette: what it stands for, hex, marker ("circle" or "diamond"), and whether it stands out."""
+    """A colour of the palette: its name, hex value, marker ("circle" or "diamond"), and whether it is emphasised."""
 
     name: str
     colour: str
@@ -30,9 +30,9 @@ class Colouring:
     """Colours of the points of several maps.
 
     Attributes:
-        groups: for each map uint8 [N]: 0 is quiet, k the palette's entry k - 1.
-        palette: the colours.
-        scale: (title, low, high) where the palette is a scale from low to high; None where its entries have names.
+        groups: uint8 [N] for each map: 0 is grey, k is entry k - 1 of the palette.
+        palette: The colours.
+        scale: (title, low, high) if the palette is a scale; None if its entries have names.
     """
 
     groups: tuple[np.ndarray, ...]
@@ -41,14 +41,17 @@ class Colouring:
 
 
 def quiet(maps: int, n: int) -> Colouring:
-    """No colour at all."""
+    """All points are grey."""
     return Colouring((np.zeros(n, dtype=np.uint8),) * maps, ())
 
 
 def by_class(classes: Sequence[np.ndarray], names: Sequence[str], theme: Theme) -> Colouring:
-    """A colour a class, for at most 20 of them; from the eleventh on the colours come again as diamonds.
+    """One colour for each class, for at most 20 classes. From the eleventh class on, colours repeat as diamonds.
 
-    classes: for each map int [N], the true class or what that model says.
+    Args:
+        classes: True or predicted classes, int [N] for each map.
+        names: [C].
+        theme: Colours.
     """
     if len(names) > MAX_COLOURED:
         raise ValueError(f"names must be at most {MAX_COLOURED} classes, got {len(names)}; highlight some.")
@@ -63,7 +66,7 @@ def by_class(classes: Sequence[np.ndarray], names: Sequence[str], theme: Theme) 
 def highlighted(
     classes: Sequence[np.ndarray], chosen: Sequence[int], names: Sequence[str], theme: Theme
 ) -> Colouring:
-    """Only the chosen classes have a colour, at most six."""
+    """Colour only the chosen classes, at most six."""
     if len(chosen) > MAX_HIGHLIGHTED:
         raise ValueError(f"chosen must be at most {MAX_HIGHLIGHTED} classes, got {len(chosen)}.")
     colours = (theme.accent, theme.fallback[1], *theme.categories[:3], theme.categories[5])
@@ -81,7 +84,7 @@ def by_disagreement(predicted: Sequence[np.ndarray], reference: np.ndarray, them
 
 
 def by_value(values: Sequence[np.ndarray], title: str, high: float, theme: Theme) -> Colouring:
-    """A scale from 0 to `high` in 32 steps; values: for each map float [N]; not finite ones are quiet."""
+    """A scale from 0 to `high` in 32 steps. Values are float [N] for each map; values that are not finite are grey."""
     stops = [(0.15 + 0.85 * k / (_SHADES - 1)) for k in range(_SHADES)]
     palette = tuple(Shade("", _between(theme.sequential, at)) for at in stops)
     groups = []

@@ -1,4 +1,4 @@
-"""One frame of coordinates for maps that stand side by side."""
+"""One frame of coordinates for maps side by side."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ _ROOM = 0.25
 
 
 def tight_frame(maps: Sequence[np.ndarray], pad: float = 0.03) -> Frame:
-    """The part of the plane that shows all of `maps` (each [N, 2]), but for a few samples far from the rest.
+    """The area that shows all maps, except for a few samples far from the rest.
 
-    An axis runs over everything that lies within the central 99 % of all points and a quarter of their width
-    beyond, so that far groups stay and a handful of strays cannot shrink the picture. pad: room at every side, as
-    a fraction of the wider extent. Values that are not finite are left out; of no points at all it is the unit square.
+    An axis covers everything within the central 99 % of all points and a quarter of their width beyond. So far groups stay
+    visible, and a few outliers do not shrink the picture. Values that are not finite are ignored. Without any points, it is
+    the unit square.
+
+    Args:
+        maps: [N, 2] each.
+        pad: Margin on every side, as a fraction of the larger extent.
     """
     points = np.concatenate([np.asarray(xy, dtype=np.float64).reshape(-1, 2) for xy in maps])
     points = points[np.isfinite(points).all(axis=1)]

@@ -1,4 +1,4 @@
-"""Names as Plotly's text: Plotly reads tags, entities, templates and TeX in every string it draws."""
+"""Escape names for Plotly, which reads tags, entities, templates and TeX in every string."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ _MARKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%{": "%&#123;"}
 
 
 def plotly_text(name: object) -> str:
-    """Escape a name, so that Plotly draws it as it is typed.
+    """Escape a name, so that Plotly draws it as typed.
 
-    Every name that a chart puts into a trace, an axis or an annotation goes through here. Cut a long name first.
+    Use it for every name in a trace, an axis or an annotation. Cut a long name first.
 
     >>> plotly_text("<b>a</b> & $x$ %{y}")
     '&lt;b&gt;a&lt;/b&gt; &amp; &#36;x&#36; %&#123;y}'

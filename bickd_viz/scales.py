@@ -1,4 +1,4 @@
-"""Small arithmetic behind the charts: round ticks, short names, labels that keep apart."""
+"""Helpers for charts: round ticks, short names, labels without overlap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def short(name: str, limit: int = 16) -> str:
-    """`name`, cut to `limit` characters with an ellipsis where it is longer."""
+    """`name`, cut to `limit` characters with an ellipsis if it is longer."""
     return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
 
 
@@ -20,22 +20,22 @@ def stacked(name: str, limit: int = 16) -> list[str]:
 
 
 def text_width(text: str, size: int = 13) -> int:
-    """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size a character."""
+    """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size for each character."""
     return math.ceil(0.58 * size * len(text))
 
 
 MANY_CLASSES = 20
-"""Above this many classes the cosines of two are so small that a scale to 1 would show nothing."""
+"""With more classes, most cosines are so small that a scale to 1 would show nothing."""
 
 
 def overlap_ends(grams: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Where the colours of class Grams begin and end, the same for all of them.
+    """The ends of the colour scale that class Grams share.
 
-    0 to 1, or 0 to 0.6 for more than 20 classes. Where more than half of the cells off the diagonal would have the last
-    colour (0.95 of that and above), or all lie within a twentieth of it, the ends are those between which 98% of them lie.
+    They are 0 and 1, or 0 and 0.6 for more than 20 classes. If more than half of the off-diagonal cells would have the last
+    colour (0.95 of the end and above), the ends are those that hold 98% of the cells.
 
     Args:
-        grams: square matrices [C, C] of cosines.
+        grams: Square matrices [C, C] of cosines.
 
     >>> overlap_ends([np.full((30, 30), 0.1) + 0.3 * np.eye(30)[::-1]])
     (0.0, 0.6)
@@ -60,9 +60,9 @@ def said_ends(ends: tuple[float, float]) -> str:
 
 
 def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
-    """Round tick positions (steps of 1, 2, 2.5 or 5 times a power of ten) within [low, high].
+    """Round tick positions (steps of 1, 2, 2.5 or 5 times a power of ten) in [low, high].
 
-    Returns the most ticks that do not exceed `most`, and at least one where a round number fits.
+    Returns the largest number of ticks up to `most`, and at least one if a round number fits.
     """
     span = high - low
     if not math.isfinite(span) or span <= 0:
@@ -77,7 +77,7 @@ def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
 
 
 def tick_text(ticks: Sequence[float], fmt: str) -> list[str]:
-    """Tick labels with just the decimals that the ticks need; `fmt` is "percent" or "number"."""
+    """Tick labels with only the decimals that they need. `fmt` is "percent" or "number"."""
     scaled = [100 * t for t in ticks] if fmt == "percent" else list(ticks)
     decimals = next((d for d in range(7) if all(abs(round(v, d) - v) < 1e-9 for v in scaled)), 6)
     sign = "%" if fmt == "percent" else ""
@@ -85,9 +85,9 @@ def tick_text(ticks: Sequence[float], fmt: str) -> list[str]:
 
 
 def keep_apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions as near to `values` as can be, in their order, at least `gap` apart, within [low, high].
+    """Positions close to `values`, in their order, at least `gap` apart, in [low, high].
 
-    Values that are too close form a block round their mean. Where all cannot fit, they are spread evenly.
+    Values that are too close form a block around their mean. If not all fit, they are spread evenly.
     """
     n = len(values)
     order = sorted(range(n), key=lambda i: values[i])

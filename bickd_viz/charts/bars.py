@@ -1,4 +1,4 @@
-"""Ranking of classes by leakage: how much a class overlaps all others."""
+"""Rankings of classes by a figure, for example leakage: how much a class overlaps with all others."""
 
 from __future__ import annotations
 
@@ -26,14 +26,20 @@ def leakage_ranking(
     height: int | None = None,
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
 ) -> go.Figure:
-    """The `top` classes with the most leakage, the greatest first.
+    """The `top` classes with the most leakage, the largest first.
 
-    limits: for each model the lower and upper ends [C] of its interval, drawn as whiskers on the dots.
+    One model is drawn as bars with values, several as dots on one line per class. A class that nobody predicts (NaN) is not
+    ranked. Each mark has its original class index as 1-D customdata.
 
-    models: (style, leakage [C]: the mean off-diagonal entry of each class's row of the Gram). One model
-    is drawn as bars with their values, several as dots on a line a class, ranked by the model at
-    `order_by`. A class that nobody predicts (not-a-number) is not ranked. Each mark carries its original
-    class index as 1-D customdata.
+    Args:
+        models: (style, leakage [C]) of each. Leakage is the mean off-diagonal entry of a class's row of the Gram.
+        class_names: [C].
+        top: Number of classes.
+        order_by: Index of the model that orders the classes.
+        x_title: Title of the axis.
+        theme: Colours.
+        height: In px. Default: enough for all classes.
+        limits: (low [C], high [C]) of each model's intervals, or None. Drawn as whiskers.
     """
     tables, ranked = _ranked(models, class_names, top, order_by)
     single = len(models) == 1
@@ -79,7 +85,7 @@ def ranking_plot(
     height: int | None = None,
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
 ) -> Plot:
-    """`leakage_ranking` for the light canvas: the same classes, order and range; a mark reports its class index."""
+    """`leakage_ranking` for the browser's canvas: the same classes, order and range. A mark reports its class index."""
     tables, ranked = _ranked(models, class_names, top, order_by)
     low, high = _range(tables, limits, ranked)
     ticks = nice_ticks(low, high, most=4)
@@ -108,7 +114,7 @@ def ranking_plot(
 def _ranked(
     models: Sequence[tuple[ModelStyle, np.ndarray]], class_names: Sequence[str], top: int, order_by: int
 ) -> tuple[list[np.ndarray], list[int]]:
-    """Each model's values [C], and the classes shown, the greatest of the model at `order_by` first."""
+    """Each model's values [C], and the classes shown, the largest of the model at `order_by` first."""
     tables = [np.asarray(values, dtype=np.float64) for _, values in models]
     for table in tables:
         if table.shape != (len(class_names),):
@@ -123,7 +129,7 @@ def _range(
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None,
     ranked: list[int],
 ) -> tuple[float, float]:
-    """Ends of the axis: bars begin at 0, dots where they lie; correlations and their whiskers may lie below 0."""
+    """Ends of the axis. Bars start at 0. Dots start at their values, because correlations can be below 0."""
     single = len(tables) == 1
     ends = [end for pair in limits or () if pair is not None for end in pair]
     shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])

@@ -1,4 +1,4 @@
-"""Two classes as two arrows of length 1."""
+"""Two classes as two unit vectors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ def class_vectors(
     theme: Theme = LIGHT,
     height: int = 320,
 ) -> go.Figure:
-    """Two class columns at unit length in the plane that they span: the angle between them is exact, no projection.
+    """Two class columns as unit vectors in the plane that they span. The angle is exact, without a projection.
 
-    cosine: their Gram cell, in [-1, 1]. reference: (name, cosine) of another model's pair, drawn thin beside it.
+    Args:
+        cosine: Their Gram cell, in [-1, 1].
+        names: Of the two classes.
+        colour: Of the vectors.
+        reference: (name, cosine) of another model, drawn as a thin vector.
+        theme: Colours.
+        height: In px.
     """
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, left=4, right=4, top=4, bottom=4)
@@ -54,7 +60,7 @@ def class_vectors(
     _name(fig, float(np.cos(angle)), float(np.sin(angle)), short(names[1], 16), theme)
     if reference is not None:
         at = float(np.arccos(np.clip(reference[1], -1, 1)))
-        inner = at < angle  # its name stands on the side where the other arrow is not
+        inner = at < angle  # write its name on the side away from the other vector
         fig.add_annotation(
             x=0.8 * np.cos(at),
             y=0.8 * np.sin(at),

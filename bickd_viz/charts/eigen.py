@@ -20,10 +20,15 @@ def spectrum(
     theme: Theme = LIGHT,
     height: int = 220,
 ) -> go.Figure:
-    """Eigenvalues [C] of each model's class Gram, the greatest first, on a logarithmic axis.
+    """Eigenvalues of each model's class Gram, the largest first, on a logarithmic axis.
 
-    Orthogonal classes have all eigenvalues 1 (the dotted line); a steep fall means that few directions
-    carry most classes. Values below 1e-4 of the greatest are drawn at that floor.
+    Orthogonal classes have only eigenvalues of 1 (the dotted line). A steep fall means that a few directions dominate.
+    Values below 1e-4 of the largest are drawn at that floor.
+
+    Args:
+        models: (style, eigenvalues [C]) of each.
+        theme: Colours.
+        height: In px.
     """
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, bottom=40, left=8, right=12, top=10)
@@ -72,7 +77,7 @@ def spectrum(
 
 
 def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: int = 220) -> Plot:
-    """`spectrum` for the light canvas."""
+    """`spectrum` for the browser's canvas."""
     series, ends, lows, highs, longest = [], [], [0.9], [1.1], 1
     for style, given in models:
         values, drawn = _falling(given)
@@ -102,14 +107,14 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
 
 
 def _falling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The finite values, the greatest first, and the same above the floor at which they are drawn."""
+    """The finite values, the largest first, and the same limited to the floor at which they are drawn."""
     values = np.asarray(values, dtype=np.float64).ravel()
     values = np.sort(values[np.isfinite(values)])[::-1]
     return values, np.maximum(values, max(values[0], 1e-12) * 1e-4) if len(values) else values
 
 
 def _powers(low: float, high: float) -> list[float]:
-    """Powers of ten from 10^low to 10^high; with their multiples by 2 and 5 where there are fewer than two.
+    """Powers of ten from 10^low to 10^high, also times 2 and 5 if there would be fewer than two.
 
     >>> _powers(-1.2, 0.3), _powers(-0.5, 0.4)
     ([0.1, 1.0], [0.5, 1.0, 2.0])

@@ -1,4 +1,4 @@
-"""Several figures in one, for notebooks, where a page shows them side by side."""
+"""Several figures in one, for notebooks. A page shows them side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TITLE, _NOTE, _GAP = 22, 16, 16
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure with its title. It has one pair of axes, a height, no legend, at most one colour bar."""
+    """A figure with its title. It has one pair of axes, a height, no legend and at most one colour bar."""
 
     title: str
     note: str
@@ -40,13 +40,13 @@ class _Box:
 def grid_figure(
     panels: Sequence[Panel], *, columns: int, width: int = 920, theme: Theme = LIGHT
 ) -> go.Figure:
-    """Put several figures into one, each under its title and note.
+    """Put several figures into one, each below its title and note.
 
     Args:
-        panels: row by row.
-        columns: figures in a row.
-        width: of the whole, in px. It is fixed, since margins within it are shares of the width.
-        theme: of the titles.
+        panels: Row by row.
+        columns: Figures per row.
+        width: Of the whole figure in px. It is fixed, because the inner margins are shares of it.
+        theme: Of the titles.
     """
     each = width / columns
     letters = int((each - 12) / text_width("x" * 10, TEXT_SIZE) * 10)

@@ -16,7 +16,7 @@ from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, faded, layout_
 
 @dataclass(frozen=True)
 class Sample:
-    """Values [n] under one name and colour; not-a-number is left out of the counts."""
+    """Values [n] with a name and a colour. NaN is not counted."""
 
     name: str
     values: Sequence[float] | np.ndarray
@@ -24,13 +24,13 @@ class Sample:
 
 
 def probability_counts(samples: Sequence[Sample], bins: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Edges [bins + 1] over [0, 1] and the counts [bins] of each sample between them."""
+    """Edges [bins + 1] over [0, 1], and the counts [bins] of each sample."""
     edges = np.linspace(0, 1, bins + 1)
     return edges, [np.histogram(_finite(sample.values), bins=edges)[0] for sample in samples]
 
 
 def angle_counts(angles: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Edges [bins + 1] in degrees, from where the first pair lies (rounded down) to 90, and counts [bins] of each."""
+    """Edges [bins + 1] in degrees up to 90, and counts [bins] of each. The first edge is the smallest angle, rounded down."""
     clean = [_finite(values) for values in angles]
     low = min((float(v.min()) for v in clean if len(v)), default=0.0)
     high = max((float(v.max()) for v in clean if len(v)), default=90.0)
@@ -44,7 +44,7 @@ def _finite(values) -> np.ndarray:
 
 
 def _steps(counts: np.ndarray) -> np.ndarray:
-    """A height for each edge: a line of shape "hv" ends at the last one."""
+    """A height for each edge. A line of shape "hv" ends at the last one."""
     return np.append(counts, counts[-1])
 
 
@@ -76,9 +76,15 @@ def probability_histogram(
     theme: Theme = LIGHT,
     height: int = 220,
 ) -> go.Figure:
-    """Counts of probabilities in [0, 1], a step line for each of `samples` (two for a class pair).
+    """Counts of probabilities in [0, 1], as a step line for each sample.
 
-    log_counts: logarithmic counts, since most samples give a class next to nothing; empty bins leave a gap.
+    Args:
+        samples: Two for a pair of classes.
+        bins: Number of bins.
+        log_counts: Use a logarithmic axis, because most samples give a class almost no probability. Empty bins leave a gap.
+        x_title: Title of the x axis.
+        theme: Colours.
+        height: In px.
     """
     edges, tables = probability_counts(samples, bins)
     fig = go.Figure()
@@ -134,7 +140,7 @@ def probability_plot(
     height: int = 220,
     nouns: str = "images",
 ) -> Plot:
-    """`probability_histogram` with logarithmic counts for the light canvas."""
+    """`probability_histogram` with logarithmic counts, for the browser's canvas."""
     edges, tables = probability_counts(samples, bins)
     top = max([1, *(int(counts.max()) for counts in tables)])
     series = []
@@ -160,7 +166,7 @@ def probability_plot(
 def angles_plot(
     models: Sequence[tuple[ModelStyle, np.ndarray]], *, bins: int = 45, height: int = 220
 ) -> Plot:
-    """`angles` for the light canvas."""
+    """`angles` for the browser's canvas."""
     edges, tables = angle_counts([values for _, values in models], bins)
     series, top = [], 0.0
     for (style, _), counts in zip(models, tables, strict=True):
@@ -192,10 +198,16 @@ def angles(
     height: int = 220,
     show_legend: bool = True,
 ) -> go.Figure:
-    """Share of class pairs by angle in degrees, a step line a model; 90 is orthogonal.
+    """Share of class pairs by angle in degrees, as a step line for each model. 90 is orthogonal.
 
-    models: (style, off-diagonal angles in degrees, any shape); not-a-number (a class that nobody
-    predicts) is left out. The range starts where the first pair lies and ends at 90.
+    The range starts at the smallest angle and ends at 90.
+
+    Args:
+        models: (style, off-diagonal angles in degrees, any shape) of each. NaN (a class that nobody predicts) is left out.
+        bins: Number of bins.
+        theme: Colours.
+        height: In px.
+        show_legend: Whether to draw a legend.
     """
     edges, tables = angle_counts([values for _, values in models], bins)
     low = float(edges[0])

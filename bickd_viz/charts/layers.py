@@ -1,6 +1,6 @@
-"""Layer by layer: a small heat map whose rows are the teacher's layers and whose columns are a student's.
+"""Similarity by layer: a small heat map with the teacher's layers as rows and a student's layers as columns.
 
-`layer_matrix` is the Plotly figure for what is taken away, `layer_html` the table of the same cells that a page shows.
+`layer_matrix` is the Plotly figure for exports, `layer_html` the HTML table of the same cells on the page.
 """
 
 from __future__ import annotations
@@ -30,10 +30,20 @@ def layer_matrix(
     theme: Theme = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
-    """A heat map of `values` [S, R] on a scale from 0 to 1, each value in its cell, the first layer on top.
+    """A heat map of values from 0 to 1, each written in its cell, with the first layer at the top.
 
-    Cells that are not defined stay empty. hover: [S][R] what the pointer gets under the two names. The best
-    column of each row is outlined. Legible from 300 px wide for five columns.
+    Undefined cells are empty. The best column of each row is outlined. Readable from 300 px width for five columns.
+
+    Args:
+        values: [S, R].
+        rows: Names of the teacher's layers [S].
+        columns: Names of the student's layers [R].
+        hover: Hover text of each cell [S][R], below the two names.
+        x_title: Title of the columns.
+        y_title: Title of the rows.
+        value_name: What a value is.
+        theme: Colours.
+        height: In px.
     """
     values = _checked(values, rows, columns)
     fig = go.Figure()
@@ -108,7 +118,11 @@ def layer_html(
     value_name: str = "debiased CKA",
     theme: Theme = LIGHT,
 ) -> str:
-    """The same cells as a table in HTML; see `layer_matrix`. hover: plain words, for the pointer and screen readers."""
+    """The same cells as an HTML table; see `layer_matrix`.
+
+    Args:
+        hover: Plain text of each cell [S][R], for hover and screen readers.
+    """
     values = _checked(values, rows, columns)
     best = _best(values)
     lines = []
@@ -147,7 +161,7 @@ def _checked(values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) ->
 
 
 def _best(values: np.ndarray) -> dict[int, int]:
-    """The column of the greatest value in each row that has one."""
+    """The column with the largest value of each row that has one."""
     return {i: int(np.nanargmax(row)) for i, row in enumerate(values) if np.isfinite(row).any()}
 
 
@@ -156,14 +170,14 @@ def _words(value: float) -> str:
 
 
 def _cell_rgb(value: float, theme: Theme) -> list[float]:
-    """The sequential scale at this value, which is held to 0 .. 1."""
+    """The colour of the sequential scale at this value, limited to 0 .. 1."""
     stops = [place for place, _ in theme.sequential]
     channels = zip(*(_rgb(colour) for _, colour in theme.sequential), strict=True)
     return [float(np.interp(min(max(value, 0.0), 1.0), stops, channel)) for channel in channels]
 
 
 def _ink(value: float, theme: Theme) -> str:
-    """Text or surface colour, whichever stands out more on the cell of this value."""
+    """Text or surface colour, whichever has more contrast on this cell."""
     cell = _luminance(_cell_rgb(value, theme))
 
     def contrast(colour: str) -> float:

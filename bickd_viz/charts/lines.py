@@ -1,4 +1,4 @@
-"""Line charts with each line's name at its end, shared by training, histogram and spectrum charts."""
+"""Names at the ends of lines, shared by training, histogram and spectrum charts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LABEL_GAP = 16  # px between the middles of two labels
 
 @dataclass(frozen=True)
 class EndLabel:
-    """A name at the right end of a line, wanted at height `y` (in the axis's units)."""
+    """A name for the right end of a line, ideally at height `y` (in the axis's units)."""
 
     name: str
     y: float
@@ -26,10 +26,17 @@ class EndLabel:
 def end_labels(
     fig: go.Figure, labels: Sequence[EndLabel], theme: Theme, y_range: tuple[float, float], *, height: int
 ) -> bool:
-    """Write names at the right ends of lines, kept apart; fall back to a legend where they do not fit.
+    """Write names at the right ends of lines, without overlap. Use a legend if they do not fit.
 
-    y_range: the axis's range in its own units (already logarithms for a log axis, as `labels` are).
-    height: of the figure in px; the margins must be set before. Returns whether the labels fitted.
+    Args:
+        fig: The figure. Its margins must be set before.
+        labels: The names.
+        theme: Colours.
+        y_range: Range of the axis in its own units (logarithms for a log axis, like `labels`).
+        height: Of the figure in px.
+
+    Returns:
+        Whether the names fitted.
     """
     margin = fig.layout.margin
     plot = height - margin.t - margin.b

@@ -20,7 +20,7 @@ Frame = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True)
 class _Group:
-    """Points drawn alike: a boolean mask over the samples and how they look."""
+    """Points with the same look: a boolean mask over the samples and their style."""
 
     name: str
     mask: np.ndarray
@@ -30,9 +30,11 @@ class _Group:
 
 
 def shared_frame(coordinates: Sequence[np.ndarray], pad: float = 0.04) -> Frame:
-    """Axis ranges ((x low, x high), (y low, y high)) that hold all of `coordinates` (each [N, 2]).
+    """Axis ranges ((x low, x high), (y low, y high)) that hold all coordinates.
 
-    pad: the room added at every side, as a fraction of the wider of the two extents.
+    Args:
+        coordinates: [N, 2] each.
+        pad: Margin on every side, as a fraction of the larger extent.
     """
     points = np.concatenate([np.asarray(c, dtype=np.float64).reshape(-1, 2) for c in coordinates])
     points = points[np.isfinite(points).all(axis=1)]
@@ -62,15 +64,29 @@ def prediction_map(
     frame: Frame | None = None,
     dragmode: str | bool = "lasso",
 ) -> go.Figure:
-    """One point a sample at `coordinates` [N, 2]; its id is its 1-D customdata in every trace.
+    """A map with one point for each sample. Its id is the 1-D customdata of every trace.
 
-    ids, labels, predicted, reference (the teacher's top-1 class), displacement (Hellinger distance in
-    [0, 1]): one entry a sample. colour_by: "true" or "predicted" class (a colour each up to 20 classes,
-    else grey), "disagreement" (same top-1 class as `reference`, or not), "displacement" (sequential, up to
-    `displacement_max`), "highlight" (grey). highlight_classes: true classes (predicted ones where there
-    are no labels) that alone have a colour. selected_ids: where there are any, only these have a colour;
-    an id that is not on the map is left out. frame: axis ranges from `shared_frame`, for maps side by side.
-    Above 1,000 points the traces are WebGL. Missing inputs raise a ValueError that names them.
+    Above 1,000 points the traces use WebGL.
+
+    Args:
+        coordinates: [N, 2].
+        ids: [N].
+        colour_by: "true" or "predicted" class (one colour each up to 20 classes, else grey), "disagreement" (whether the
+            top-1 class is that of `reference`), "displacement" (sequential, up to `displacement_max`), "highlight" (grey).
+        labels: True classes [N].
+        predicted: Top-1 classes [N].
+        reference: The teacher's top-1 classes [N].
+        class_names: [C].
+        displacement: Hellinger distances from the teacher [N], in [0, 1].
+        displacement_max: End of the colour scale.
+        highlight_classes: Only these true classes are coloured (predicted classes if there are no labels).
+        selected_ids: If not empty, only these samples are coloured. Unknown ids are ignored.
+        theme: Colours.
+        height: In px.
+        frame: Axis ranges from `shared_frame`, for maps side by side.
+
+    Raises:
+        ValueError: An input that `colour_by` needs is missing.
     """
     points = np.asarray(coordinates, dtype=np.float32)
     ids = np.asarray(ids)
@@ -132,7 +148,7 @@ def _union(groups: Sequence[_Group], count: int) -> np.ndarray:
 def _groups(
     colour_by: str, classes, same, chosen: np.ndarray, highlight, names, theme: Theme, focus: bool
 ) -> list[_Group]:
-    """Which of the chosen points have which colour; points in no group stay grey."""
+    """The colour of each group of points. Points in no group are grey."""
     groups: list[_Group] = []
     if len(highlight) and classes is not None:
         groups = _highlights(np.asarray(classes), chosen, highlight, names, theme)
@@ -158,7 +174,7 @@ def _highlights(classes, chosen, highlight, names, theme: Theme) -> list[_Group]
 
 
 def _by_class(classes, chosen, names, theme: Theme, focus: bool) -> list[_Group]:
-    """A colour a class; from the eleventh on the colours come again with another symbol."""
+    """One colour for each class. From the eleventh class on, colours repeat with another symbol."""
     count = len(theme.categories)
     symbols = ("circle", "diamond")
     return [
@@ -168,7 +184,7 @@ def _by_class(classes, chosen, names, theme: Theme, focus: bool) -> list[_Group]
 
 
 def _hover_text(ids, labels, predicted, reference, names, displacement) -> np.ndarray:
-    """One line or more a sample: true class, predicted class, the teacher's, displacement, id."""
+    """Hover text of each sample: true class, predicted class, the teacher's class, displacement, id."""
 
     def name(c: int) -> str:
         return plotly_text(names[c]) if 0 <= c < len(names) else str(c)

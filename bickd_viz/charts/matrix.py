@@ -18,12 +18,12 @@ SCALE_ROOM = 60  # px under the matrix for its colour bar
 
 
 def pair_code(row: int, column: int, num_classes: int) -> int:
-    """The customdata of the cell (row, column): `row * num_classes + column`, in original class indices."""
+    """The customdata of a cell: `row * num_classes + column`, in original class indices."""
     return row * num_classes + column
 
 
 def pair_from_code(code: int, num_classes: int) -> tuple[int, int]:
-    """The original class indices (row, column) behind a clicked cell's customdata."""
+    """The original class indices (row, column) of a clicked cell's customdata."""
     if not 0 <= code < num_classes * num_classes:
         raise ValueError(f"code must lie in [0, {num_classes * num_classes}), got {code}.")
     return divmod(int(code), num_classes)
@@ -41,7 +41,7 @@ def _checked(matrix, class_names: Sequence[str], order) -> tuple[np.ndarray, np.
 
 
 def _grouped(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Means over blocks of neighbouring classes, at most MAX_CLICKABLE a side."""
+    """Means over blocks of neighbouring classes, at most MAX_CLICKABLE per side."""
     edges = np.linspace(0, len(names), MAX_CLICKABLE + 1).round().astype(int)[:-1]
     ends = np.append(edges[1:], len(names))
     sizes = ends - edges
@@ -83,23 +83,35 @@ def matrix_figure(
     width: int = 340,
     empty: str | None = None,
 ) -> go.Figure:
-    """A square heat map of `matrix` [C, C]: rows downwards, columns to the right.
+    """A square heat map of a matrix, with rows downwards.
 
-    order: class indices in the order shown, the same for rows and columns. zmin, zmax: the fixed ends of
-    the colour scale; give all matrices that are compared the same. scale: "sequential" or "diverging".
-    selected: the pair (row, column) in original class indices that is outlined. blocks: neighbouring classes
-    that belong together, (name, how many) in the order shown, parted by thin lines; left out above 200 classes. show_scale: draw the
-    colour bar; keep_room: leave its room when it is not drawn, so that neighbours stay the same size.
-    width: the width in px to expect, by which it is decided whether values fit into the cells.
-    empty: a sentence shown instead of the matrix, for a comparison that has none.
+    The hover names both classes and the value. Values are written in the cells for up to 12 classes, class names along the
+    axes for up to 20. Dragging zooms, a double click resets. For more than 200 classes, the figure shows means over groups of
+    neighbouring classes, the hover names the groups, and nothing is clickable.
 
-    The hover names both classes and the value. Values stand in the cells up to 12 classes, class names
-    along the axes up to 20. A drag zooms, a double click resets.
+    Streamlit reports no clicks on a heat map. So an invisible square covers each cell. Its 1-D customdata is
+    `pair_code(row, column, C)` in original class indices. The payload is float32 and small integers.
 
-    Streamlit reports no click on a heat map, so an invisible square lies over each cell; its 1-D
-    customdata is `pair_code(row, column, C)` in original class indices, whatever the order. Above 200
-    classes the figure shows means over groups of neighbouring classes (in the order shown), the hover
-    names the groups, and nothing is clickable. The payload is float32 and small integers.
+    Args:
+        matrix: [C, C].
+        class_names: [C].
+        order: Class indices in the order shown, for rows and columns.
+        zmin: Low end of the colour scale. Use the same ends for all matrices that are compared.
+        zmax: High end of the colour scale.
+        scale: "sequential" or "diverging".
+        theme: Colours.
+        x_title: Title of the columns.
+        y_title: Title of the rows.
+        value_name: What a value is.
+        selected: The outlined pair (row, column), in original class indices.
+        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with thin lines between them.
+            Ignored for more than 200 classes.
+        clickable: Whether cells report clicks.
+        show_scale: Draw the colour bar.
+        keep_room: Keep the room of a hidden colour bar, so that neighbouring matrices have the same size.
+        height: In px.
+        width: Expected width in px. It decides whether values fit into the cells.
+        empty: A sentence to show instead of the matrix.
     """
     if scale not in ("sequential", "diverging"):
         raise ValueError(f'scale must be "sequential" or "diverging", got {scale!r}.')
@@ -152,7 +164,7 @@ def matrix_figure(
 
 
 def _scale(theme: Theme, value_name: str, zmin: float, zmax: float) -> dict:
-    """The colour bar with its ends alone, as on the page: ticks between them would meet its name."""
+    """The colour bar with labels only at its ends, as on the page: other labels would overlap its name."""
     ends = [zmin, zmax]
     return colour_bar(theme, value_name) | dict(
         nticks=None, tickvals=ends, ticktext=tick_text(ends, "number")
@@ -160,7 +172,7 @@ def _scale(theme: Theme, value_name: str, zmin: float, zmax: float) -> dict:
 
 
 def _annotate(fig: go.Figure, shown: np.ndarray, height: int, width: int) -> None:
-    """Values in the cells, where the longest of them fits at a readable size."""
+    """Write values in the cells, if the longest fits at a readable size."""
     margin = fig.layout.margin
     side = min(height - margin.t - margin.b, width - margin.l - margin.r)
     text = [[_cell_text(v) for v in line] for line in shown]
@@ -218,7 +230,7 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str, height: 
 
 
 def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, named: bool) -> None:
-    """Thin lines between blocks, and their names beside the rows where the classes' own do not stand there."""
+    """Draw thin lines between blocks, and their names beside the rows if the class names are not shown."""
     ends = np.cumsum([count for _, count in blocks])
     for end in ends[:-1]:
         for at in ({"x0": -0.5, "x1": ends[-1] - 0.5, "y0": end - 0.5, "y1": end - 0.5},
@@ -237,7 +249,7 @@ def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, na
 
 
 def _outline(fig: go.Figure, pair: tuple[int, int], order: np.ndarray, theme: Theme) -> None:
-    """A box round the selected cell, widened where cells are too small to see."""
+    """Draw a box around the selected cell, enlarged if cells are too small to see."""
     place = np.argsort(order)
     row, column = int(place[pair[0]]), int(place[pair[1]])
     half = max(0.5, len(order) / 50)

@@ -1,4 +1,4 @@
-"""Who is right: one bar in four parts."""
+"""Which of two models is right: one bar with four parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARTS = ("both", "first", "second", "neither")
 
 
 def outcome_names(first: str, second: str) -> dict[str, str]:
-    """What the four parts are called."""
+    """The names of the four parts."""
     return {
         "both": "both right",
         "first": f"only {first} right",
@@ -21,7 +21,7 @@ def outcome_names(first: str, second: str) -> dict[str, str]:
 
 
 def outcome_colours(first: ModelStyle, second: ModelStyle, theme: Theme = LIGHT) -> dict[str, str]:
-    """The colour of each part: a model's own where it alone is right."""
+    """The colour of each part. If only one model is right, it is that model's colour."""
     quiet = {"both": faded(theme.quiet, 0.7), "neither": faded(theme.quiet, 0.35)}
     return {**quiet, "first": first.colour, "second": second.colour}
 
@@ -36,10 +36,16 @@ def who_is_right(
     height: int = 46,
     show_legend: bool = False,
 ) -> go.Figure:
-    """Samples that both, only the first, only the second, or neither model got right, as one bar over all of them.
+    """One bar over all samples: both, only the first, only the second, or neither model is right.
 
-    counts: of each of `PARTS`. A part carries its name as customdata; the `selected` one is outlined. Shares are
-    written where they fit. show_legend: name the parts below, for a figure that stands alone.
+    Args:
+        counts: Count of each of `PARTS`. A part has its name as customdata. Shares are written where they fit.
+        first: Style of the first model.
+        second: Style of the second model.
+        selected: The outlined part.
+        theme: Colours.
+        height: In px.
+        show_legend: Name the parts below, for a figure without the buttons of the page.
     """
     total = max(sum(counts.values()), 1)
     colours = outcome_colours(first, second, theme)

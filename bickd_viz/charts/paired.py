@@ -1,4 +1,4 @@
-"""What several models say of one sample: bars side by side, class by class."""
+"""Probabilities of several models for one sample, as bars for each class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def top_classes(
 ) -> list[int]:
     """The classes to show: each model's `top`, at most `most` of them, ordered by the mean over models.
 
-    Which are kept is decided by the greatest probability that any model gives; the true class always is.
+    If there are too many, those with the highest probability of any model are shown. The true class is always shown.
     """
     table = np.asarray(probabilities, dtype=np.float64)
     wanted = {int(c) for row in table for c in np.argsort(-row, kind="stable")[:top]}
@@ -41,9 +41,18 @@ def paired_bars(
     theme: Theme = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
-    """Probabilities [C] of one sample, a bar a model for each of `top_classes`; the true class is bold and ticked.
+    """Probabilities of one sample: a bar for each model and each of `top_classes`. The true class is bold and ticked.
 
-    The first model is the topmost bar of each class. Values stand beside the bars.
+    The first model is the top bar of each class. Values are written beside the bars.
+
+    Args:
+        models: (style, probabilities [C]) of each.
+        class_names: [C].
+        top: Classes of each model.
+        most: Classes in total.
+        true_class: Its index, if known.
+        theme: Colours.
+        height: In px.
     """
     shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
     names = [_label(class_names[c], c == true_class) for c in shown]
@@ -100,7 +109,7 @@ def paired_html(
     true_class: int | None = None,
     theme: Theme = LIGHT,
 ) -> str:
-    """The same bars as HTML, for many samples on one page: no script, as wide as its place."""
+    """The same bars as HTML, for many samples on one page. It needs no script and fills its column."""
     shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
     rows = []
     for c in shown:

@@ -1,7 +1,7 @@
-"""A chart of lines, steps or dots as plain numbers: what the app's light canvas draws without Plotly.
+"""A chart of lines, steps or dots as plain numbers, which the app's canvas draws without Plotly.
 
-Everything stands in the units of its axis, logarithms where the axis is logarithmic, so that whoever draws it only
-scales. Each of these charts has a Plotly twin for exports, reports and notebooks, made from the same numbers.
+All numbers are in the units of their axis (logarithms for a logarithmic axis), so that drawing only scales them. Each of
+these charts has a Plotly version for exports, reports and notebooks, made from the same numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bickd_viz.theme import LABEL_SIZE, TEXT_SIZE, Theme
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high`, with words at its ticks; `grid` draws a line at each."""
+    """An axis from `low` to `high` with labelled ticks. `grid` draws a line at each tick."""
 
     low: float
     high: float
@@ -30,16 +30,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Series:
-    """One model's marks.
+    """The marks of one model.
 
     Attributes:
-        kind: "line", "steps" (a height holds until the next x), "dots", "bars" (lengths from the axis's low end).
-        x, y: [n]; not-a-number leaves a gap.
-        notes: [n] words for the hover, below the name.
-        ids: [n] what a click on a mark reports, or none.
-        whiskers: [n] (low, high) along x, or none.
-        fill: opacity of the area below a line or steps.
-        now: a dot of its own, (x, y, words).
+        kind: "line", "steps" (constant until the next x), "dots", or "bars" (from the low end of the axis).
+        x: [n].
+        y: [n]. NaN leaves a gap.
+        notes: Hover text [n], shown below the name.
+        ids: What a click on a mark reports [n], or none.
+        whiskers: (low, high) along x [n], or none.
+        fill: Opacity of the area below a line or steps.
+        now: One extra dot: (x, y, text).
     """
 
     name: str
@@ -60,11 +61,11 @@ class Plot:
     """A whole chart.
 
     Attributes:
-        names: "above", "below" (a legend), "ends" (each at the end of its line) or "" (none).
-        ends: where the names at the ends are wanted.
-        rules: dotted lines (axis "x" or "y", place, name).
-        spans: (y, from, to), pale lines behind the dots.
-        first: the series that the keyboard walks.
+        names: Where the names are: "above" or "below" (a legend), "ends" (at the ends of the lines), or "" (none).
+        ends: The ideal positions of the names at the ends.
+        rules: Dotted lines: (axis "x" or "y", position, name).
+        spans: Pale lines behind the dots: (y, from, to).
+        first: The series that the keyboard walks through.
     """
 
     x: Axis
@@ -78,7 +79,7 @@ class Plot:
     first: int = 0
 
     def data(self, theme: Theme) -> dict[str, object]:
-        """As the browser's component reads it: numbers to six digits, null for gaps, colours as text."""
+        """The chart for the browser's component: numbers with six digits, null for gaps, colours as text."""
         top, bottom = 26 if self.y.title or any(name for *_, name in self.rules) else 10, 40
         inner = self.height - top - bottom
         names, labels = self.names, []
@@ -107,7 +108,7 @@ class Plot:
         }  # fmt: skip
 
     def _ranks(self) -> bool:
-        """Whether the y axis names things instead of measuring."""
+        """Whether the y axis shows names instead of a quantity."""
         return any(series.kind in ("dots", "bars") for series in self.series)
 
 

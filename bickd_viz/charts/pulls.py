@@ -1,4 +1,4 @@
-"""What a loss asks of a student's logits, as a matrix of samples by classes."""
+"""The negative gradient of a loss with respect to the student's logits, as a matrix of samples by classes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,17 @@ def pull_matrix(
     height: int = 340,
     letters: int = 16,
 ) -> go.Figure:
-    """Heat map of `pull` [B, C], minus the gradient of a loss: warm cells are to rise, cool ones to fall.
+    """A heat map of `pull`, the negative gradient of a loss. Warm cells should rise, cool cells should fall.
 
-    largest: |pull| at which the colours end. truths: for each row the column of its true class (None where it is not
-    shown), marked with a dot. letters: most of a name.
+    Args:
+        pull: [B, C].
+        row_names: Of the samples [B].
+        column_names: Of the classes [C].
+        largest: |pull| at the ends of the colour scale.
+        truths: Column of the true class of each row, marked with a dot; None without a mark.
+        theme: Colours.
+        height: In px.
+        letters: Maximum length of a name.
     """
     values = np.asarray(pull, dtype=np.float32)
     if values.shape != (len(row_names), len(column_names)):

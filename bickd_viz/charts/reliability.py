@@ -1,4 +1,4 @@
-"""Reliability: how often a model is right, by how sure it is, with the counts below."""
+"""Reliability diagram: accuracy by confidence, with counts below."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RARE = 5
 
 
 def bin_code(model: int, place: int) -> str:
-    """What a point carries: the model's place among those drawn and the bin's number, from 0: "2:7"."""
+    """The customdata of a point: the model's index in the chart and the bin's number from 0, for example "2:7"."""
     return f"{model}:{place}"
 
 
@@ -55,11 +55,18 @@ def reliability_diagram(
     theme: Theme = LIGHT,
     height: int = 590,
 ) -> go.Figure:
-    """Accuracy against mean confidence, a line a model, on the diagonal where it is as sure as it is right.
+    """Accuracy against mean confidence, as a line for each model.
 
-    Above the diagonal a model is too modest, below it too sure. Bands are the 95% intervals of the accuracy in each
-    bin, drawn for the model at `focus` and for all where there are two at most. The strip below counts the samples of each bin. Bins without
-    samples are left out; those of fewer than `RARE` are hollow, without line and band. Each point carries `bin_code` as 1-D customdata; `selected` (model, bin) is outlined.
+    Above the diagonal a model is underconfident, below it overconfident. The chart below shows the samples of each bin. Empty
+    bins are left out. Bins with fewer than `RARE` samples are hollow, without line and band. Each point has `bin_code` as
+    1-D customdata.
+
+    Args:
+        models: (style, bins) of each.
+        focus: Index of the model whose 95% band is drawn. With at most two models, all bands are drawn.
+        selected: The outlined point (model, bin).
+        theme: Colours.
+        height: In px.
     """
     legend = 8 + 22 * -(-sum(60 + 8 * len(style.name) for style, _ in models) // 320)
     fig = go.Figure()
@@ -165,7 +172,7 @@ def _points(
     selected: tuple[int, int] | None,
     rare: bool,
 ) -> go.Scatter:
-    """The bins `shown`: points on a line, or hollow ones without it."""
+    """The given bins: points on a line, or hollow points without a line."""
     chosen = [selected == (index, int(b)) for b in shown]
     edge = style.colour if rare else theme.surface
     return go.Scatter(

@@ -1,4 +1,4 @@
-"""What temperature alone does: a figure against temperature, or against mean entropy."""
+"""A figure against temperature, or against mean entropy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
 @dataclass(frozen=True)
 class Curve:
-    """One model: `y` [K] at `x` [K], `note` [K] words for the hover, and where it stands now, (x, y) or None."""
+    """One model: `y` [K] at `x` [K], hover text `note` [K], and its current point (x, y) or None."""
 
     style: ModelStyle
     x: np.ndarray
@@ -39,11 +39,19 @@ def sharpness_curves(
     theme: Theme = LIGHT,
     height: int = 260,
 ) -> go.Figure:
-    """A line a model, a dot where it stands now, and a dotted upright at `mark` with its name.
+    """A line for each model, a dot at its current point, and a dotted vertical line at `mark`.
 
-    Not-a-number leaves a gap. log_x: for temperatures, which act by ratios; log_y: for overlaps, which span
-    some powers of ten (values of 0 and below leave a gap). zoomed: show the surroundings of the dots alone, so that dots
-    that lie close can be told apart; for axes that are not logarithmic.
+    Args:
+        curves: One for each model. NaN leaves a gap.
+        x_title: Title of the x axis.
+        y_title: Title of the y axis.
+        mark: Position of the vertical line.
+        mark_name: Its name.
+        log_x: For temperatures, which act by ratios.
+        log_y: For overlaps, which span several powers of ten. Values of 0 and below leave a gap.
+        zoomed: Show only the area around the dots, so that close dots can be told apart. Only for linear axes.
+        theme: Colours.
+        height: In px.
     """
     window = _window(curves) if zoomed and not (log_x or log_y) else None
     fig = go.Figure()
@@ -79,7 +87,7 @@ def sharpness_curves(
 
 
 def with_point(curve: Curve, x: float | None, y: float | None) -> Curve:
-    """The curve with a point of its own between two temperatures; as it is where the point is not known."""
+    """The curve with an extra point between two temperatures; unchanged if the point is not known."""
     if x is None or y is None:
         return curve
     at = int(np.searchsorted(np.asarray(curve.x, dtype=np.float64), x))
@@ -88,9 +96,9 @@ def with_point(curve: Curve, x: float | None, y: float | None) -> Curve:
 
 
 def _window(curves: Sequence[Curve]) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """Ranges of x and y round the dots, None where there are fewer than two.
+    """Ranges of x and y around the dots, or None for fewer than two dots.
 
-    At least a twelfth of all x wide, so that dots above one place keep a piece of their lines.
+    The range is at least a twelfth of all x wide, so that dots above each other keep a part of their lines.
     """
     dots = np.array([curve.now for curve in curves if curve.now is not None], dtype=np.float64)
     if len(dots) < 2 or not np.isfinite(dots).all():
@@ -114,7 +122,7 @@ def sharpness_plot(
     log_y: bool = False,
     height: int = 260,
 ) -> Plot:
-    """`sharpness_curves` for the light canvas."""
+    """`sharpness_curves` for the browser's canvas."""
 
     def across(x):
         return np.log10(x) if log_x else np.asarray(x, dtype=np.float64)
@@ -155,7 +163,7 @@ def sharpness_plot(
 
 
 def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: str, theme: Theme) -> None:
-    """The line of one model, and the dot where it stands now."""
+    """The line of one model, and the dot at its current point."""
     fig.add_trace(
         go.Scatter(
             x=x.astype(np.float32),
@@ -186,7 +194,7 @@ def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: s
 
 
 def _y_range(values: np.ndarray, log_y: bool) -> tuple[float, float]:
-    """In the axis's units: powers of ten when log_y."""
+    """The range in the axis's units: powers of ten if log_y."""
     if not len(values):
         return (-2.0, 0.0) if log_y else (0.0, 1.0)
     if log_y:

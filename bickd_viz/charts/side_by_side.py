@@ -1,4 +1,4 @@
-"""Maps of several models side by side: the still twin of the app's linked maps."""
+"""Maps of several models side by side, as a static version of the app's linked maps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RAISED, _PLAIN, _QUIET = 8.0, 5.0, 4.0  # diameters in px
 
 @dataclass(frozen=True)
 class MapPanel:
-    """One model's map: coordinates [N, 2], where a sample that is not finite is not shown."""
+    """The map of one model. Coordinates are [N, 2]; samples with values that are not finite are hidden."""
 
     style: ModelStyle
     coordinates: np.ndarray
@@ -39,10 +39,18 @@ def maps_figure(
     theme: Theme = LIGHT,
     height: int = 270,
 ) -> go.Figure:
-    """All panels in one frame of coordinates, three a row, each under its model's name, coloured by `colouring`.
+    """All panels with the same frame, three per row, each below its model's name.
 
-    ids: [N], customdata of the points. selected: positions; where there are any, all other points are quiet. lines,
-    labels: drawn under the points of every panel, such as the triangle of a simplex. height: of one row, in px.
+    Args:
+        panels: One for each model.
+        ids: [N], the customdata of the points.
+        colouring: The colours of the points.
+        selected: Positions of selected samples. If there are any, all others are grey.
+        frame: Axis ranges.
+        lines: Drawn below the points of every panel, for example a triangle.
+        labels: (x, y, text), drawn below the points of every panel.
+        theme: Colours.
+        height: Of one row, in px.
     """
     fig = go.Figure()
     has_scale = colouring.scale is not None
@@ -94,7 +102,7 @@ def _axes(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> dict[str, str]:
-    """Set the k-th pair of axes and give their names for a trace; between: two rows, as a share of the height."""
+    """Set the k-th pair of axes and return their names for a trace. `between`: gap between rows, as a share of the height."""
     columns, rows = min(count, _COLUMNS), -(-count // _COLUMNS)
     row, column = divmod(k, columns)
     width, tall = (1 - _GAP * (columns - 1)) / columns, (1 - between * (rows - 1)) / rows
@@ -170,7 +178,7 @@ def _points(
 
 
 def _add(fig, xy, ids, mask, name, colour, symbol, size, opacity, axes, *, legend: bool) -> None:
-    """A trace of the points of one colour; without points it still stands in the legend."""
+    """A trace with the points of one colour. Without points it still appears in the legend."""
     if mask.any() or legend:
         fig.add_trace(
             go.Scatter(

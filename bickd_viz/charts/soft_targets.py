@@ -1,4 +1,4 @@
-"""One sample's probabilities as bars."""
+"""The probabilities of one sample as bars."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ def soft_targets(
     theme: Theme = LIGHT,
     height: int = 320,
 ) -> go.Figure:
-    """The `top` most probable classes of one sample as bars on a fixed axis from 0 to 1, and all others together.
+    """The most probable classes of one sample as bars from 0 to 1, and one bar for all others together.
 
-    probabilities: [C], summing to 1. truth: the true class, drawn in `colour` while the others are quiet. The order is
-    by probability, which no temperature changes, so that bars grow and shrink but never change places.
+    The order is by probability. No temperature changes it, so bars change their length but not their place.
+
+    Args:
+        probabilities: [C], summing to 1.
+        class_names: [C].
+        top: Number of classes.
+        truth: Index of the true class, drawn in `colour`. The others are grey.
+        colour: Of the true class.
+        theme: Colours.
+        height: In px.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     if p.shape != (len(class_names),):

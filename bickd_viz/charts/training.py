@@ -25,7 +25,7 @@ _TERM_HUES: dict[str, str | int] = {
 
 @dataclass(frozen=True)
 class Line:
-    """One model's metric: `y` [n] at `x` [n] (epochs); not-a-number leaves a gap. `dash` as in Plotly."""
+    """One model's metric: `y` [n] at `x` [n] (epochs). NaN leaves a gap. `dash` as in Plotly."""
 
     style: ModelStyle
     x: Sequence[float]
@@ -59,10 +59,17 @@ def metric_lines(
     reference: float | None = None,
     reference_name: str = "teacher",
 ) -> go.Figure:
-    """A line a model over epochs, its name at the line's end, or a legend where names do not fit.
+    """A line for each model over epochs, with its name at the end, or a legend if names do not fit.
 
-    fmt: "percent" (values are fractions) or "number". reference: a dotted level under `reference_name`.
-    y_title names the metric in the hover and above the axis. A run of one epoch shows as a dot.
+    Args:
+        series: One for each model. A run of one epoch is a dot.
+        y_title: Name of the metric, above the axis and in the hover.
+        fmt: "percent" (values are fractions) or "number".
+        theme: Colours.
+        height: In px.
+        x_title: Title of the x axis.
+        reference: A dotted level.
+        reference_name: Its name.
     """
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, top=26 if y_title else 10, bottom=40, left=8, right=12)
@@ -105,7 +112,7 @@ def metric_lines(
 
 
 def _y_title(fig: go.Figure, title: str, theme: Theme) -> None:
-    """The metric's name lies above the axis, where it needs no turned head and no width."""
+    """Write the metric's name above the axis. There it needs no rotation and no width."""
     if title:
         fig.add_annotation(
             x=0,
@@ -122,7 +129,7 @@ def _y_title(fig: go.Figure, title: str, theme: Theme) -> None:
 
 
 def term_colour(name: str, index: int, theme: Theme = LIGHT) -> str:
-    """The fixed colour of a loss term ("ce", "kl", "sample", "class", "rows", "columns", others by index)."""
+    """The fixed colour of a loss term ("ce", "kl", "sample", "class", "rows", "columns"; others by index)."""
     hue = _TERM_HUES.get(name, index)
     return dict(theme.models)[hue] if isinstance(hue, str) else theme.fallback[hue % len(theme.fallback)]
 
@@ -136,10 +143,16 @@ def loss_terms(
     height: int = 240,
     x_title: str = "epoch",
 ) -> go.Figure:
-    """The weighted terms of one loss over epochs: name -> values [n] at `x` [n].
+    """The weighted terms of one loss over epochs.
 
-    stacked: bands whose top edge is the whole loss; plain lines instead where a term is negative or
-    missing somewhere, since a stack would then mislead.
+    Args:
+        terms: Name -> values [n].
+        x: Epochs [n].
+        theme: Colours.
+        stacked: Stack the terms, so that the top edge is the whole loss. If a term is negative or missing somewhere, plain
+            lines are used, because a stack would mislead.
+        height: In px.
+        x_title: Title of the x axis.
     """
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, top=26, bottom=40, left=8, right=12)

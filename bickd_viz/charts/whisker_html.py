@@ -1,4 +1,4 @@
-"""Dots with whiskers as HTML: what stands on a page before Plotly has been loaded."""
+"""Dots with intervals as HTML, for pages on which Plotly is not loaded yet."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def whisker_html(
     slots: int | None = None,
     name_limit: int = 14,
 ) -> str:
-    """A dot with whiskers for each model, its value above the dot, the first row on top; see `whisker_rows`.
+    """A dot with its interval for each model, with the value above the dot and the first row at the top; see `whisker_rows`.
 
-    The same chart as the Plotly one, as wide as its place, in the browser's own boxes: no script, so it is on screen
-    with the text around it. The interval is in each row's title, which is what the pointer and a screen reader get.
+    The same chart as the Plotly one, built from HTML boxes. It needs no script, so it appears together with the text. The
+    title of each row holds the interval, for hover and screen readers.
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')

@@ -1,4 +1,4 @@
-"""Dots with whiskers: one estimate with its interval for each model."""
+"""Dots with intervals: one estimate with its interval for each model."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ _NARROWEST = 170
 
 @dataclass(frozen=True)
 class Row:
-    """One model's estimate, or the mean over the seeds of its recipe.
+    """One model's estimate, or the mean over its seeds.
 
     Attributes:
-        estimate: None where it is not known; `otherwise` then says why.
-        low, high: the 95% interval over images, a thin line; None for no interval.
-        deviation: standard deviation over seeds, shown as a thick bar around the estimate; None with one seed.
-        seeds: how many runs the estimate is a mean of.
+        estimate: None if not known. `otherwise` then holds the reason.
+        low: Low end of the 95% interval over images (thin line), or None.
+        high: High end of the 95% interval over images, or None.
+        deviation: Standard deviation over seeds (thick bar), or None with one seed.
+        seeds: Number of runs in the mean.
     """
 
     style: ModelStyle
@@ -48,7 +49,7 @@ class Row:
         return self.estimate - self.deviation, self.estimate + self.deviation
 
     def described(self, show: Callable[[float | None], str]) -> str:
-        """The figure in words: "63.2%, 95% interval 60.0% to 65.0%", and over seeds where it is a mean over them."""
+        """The figure in words: "63.2%, 95% interval 60.0% to 65.0%", and the seeds if it is a mean over them."""
         value = show(self.estimate)
         if known(self.deviation):
             value = f"mean of {self.seeds} seeds {value}, standard deviation {show(self.deviation)}"
@@ -81,13 +82,18 @@ def whisker_rows(
     slots: int | None = None,
     name_limit: int = 14,
 ) -> go.Figure:
-    """A dot with whiskers for each model, its value above the dot, the first row on top.
+    """A dot with its interval for each model, with the value above the dot and the first row at the top.
 
-    rows: models in the order shown. fmt: "percent" (estimates are fractions) or "number". reference: a
-    value marked by a dotted line, such as the teacher's. slots: how many rows to leave room for (at least
-    `len(rows)`), so that cards side by side keep the same height. height in px, by default 36 a slot.
-    name_limit: characters of a name beside the axis; the hover has all of it.
-    Legible from 220 px wide. Every dot carries its row number as 1-D customdata.
+    Readable from 220 px width. Every dot has its row number as 1-D customdata.
+
+    Args:
+        rows: Models in the order shown.
+        fmt: "percent" (estimates are fractions) or "number".
+        theme: Colours.
+        reference: A value with a dotted line, for example the teacher's.
+        height: In px. Default: 36 per slot.
+        slots: Number of rows to leave room for (at least `len(rows)`), so that neighbouring cards have the same height.
+        name_limit: Maximum length of a name beside the axis. The hover shows the whole name.
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
@@ -133,7 +139,7 @@ def whisker_rows(
 
 @dataclass(frozen=True)
 class ValueAxis:
-    """The ends of an axis with room for half a value's text at both, and its ticks."""
+    """The ends of an axis, with room for half a value's text at both ends, and its ticks."""
 
     low: float
     high: float
@@ -142,9 +148,10 @@ class ValueAxis:
 
 
 def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int) -> ValueAxis:
-    """An axis over all estimates, their intervals and the reference, with as many ticks as the narrowest card can hold.
+    """An axis over all estimates, their intervals and the reference, with as many ticks as fit into the narrowest card.
 
-    left: px that names take beside it.
+    Args:
+        left: Width in px of the names beside it.
     """
     values = [
         v
@@ -163,9 +170,9 @@ def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int
 
 
 def axis_ticks(low: float, high: float, fmt: str, scale: float) -> list[float]:
-    """As many round ticks as keep their texts apart at `scale` px a unit.
+    """As many round ticks as fit without overlap at `scale` px per unit.
 
-    One alone says no distance, so the outermost two of finer steps are tried before it.
+    A single tick shows no distance, so the outermost two of finer steps are tried first.
     """
     candidates = [nice_ticks(low, high, most=most) for most in (4, 3, 2)]
     finer = [nice_ticks(low, high, most=most) for most in (4, 6, 9, 12, 20)]
@@ -177,7 +184,7 @@ def axis_ticks(low: float, high: float, fmt: str, scale: float) -> list[float]:
 
 
 def _apart(ticks: Sequence[float], texts: Sequence[str], scale: float) -> bool:
-    """Whether the ticks' texts keep a space between them at `scale` px a unit."""
+    """Whether the texts of the ticks do not overlap at `scale` px per unit."""
     widths = [text_width(text, TEXT_SIZE) for text in texts]
     gaps = [scale * (after - before) for before, after in pairwise(ticks)]
     return all(gap >= (a + b) / 2 + 5 for gap, (a, b) in zip(gaps, pairwise(widths), strict=True))

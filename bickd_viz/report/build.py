@@ -1,6 +1,6 @@
-"""A page, or a whole comparison, as one HTML file: readable without a network, in light and dark, and on paper.
+"""A page or a whole comparison as one HTML file that works offline, in light and dark, and in print.
 
-plotly.js is inlined once (4.7 MB); images and data are inlined too, and the page's own rule forbids every load.
+plotly.js (4.7 MB), images and data are included. The page's content policy forbids all loading.
 """
 
 from __future__ import annotations
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _GL_ABOVE = 20_000  # points of one report; fewer are drawn as vectors, which print sharply
-_SMALL = 260  # px: charts below this height stand four a row
+_SMALL = 260  # px: charts below this height are shown four per row
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Samples side by side: (data: address of an image or None, a line, a quieter line) each.
+    """Samples side by side.
 
-    words: of each sample, shown where it has no image: its text, or its id.
+    Attributes:
+        title: The heading.
+        pictures: (data: address of an image or None, first caption line, second caption line) of each.
+        sentence: The text below the heading.
+        words: Text or id of each sample, shown if it has no image.
     """
 
     title: str
@@ -42,7 +46,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Figures:
-    """A table as it is read: cells are text, or shown as such."""
+    """A table to read. Cells are text or are shown as text."""
 
     title: str
     table: pd.DataFrame
@@ -54,7 +58,7 @@ Part = Exhibit | Strip | Figures
 
 @dataclass(frozen=True)
 class Section:
-    """Parts under one heading."""
+    """Parts below one heading."""
 
     title: str
     parts: Sequence[Part]
@@ -63,16 +67,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """What the file says.
+    """The content of the file.
 
     Attributes:
-        title, note: the finding as a sentence, and under it intervals, samples and seeds.
-        compared: a row a model: run, architecture, seed and so on.
-        sections: the charts, images and tables.
-        link: address that shows the same view in the app; empty where there is none.
-        versions: what it was made with.
-        made: date and time, as text.
-        credit: of the images, which their licence may ask for; it stands at the foot.
+        title: The finding.
+        sections: The charts, images and tables.
+        note: Intervals, samples and seeds, below the title.
+        compared: A row for each model: run, architecture, seed and so on.
+        link: Address of the same view in the app; "" if there is none.
+        versions: Versions of the software that made it.
+        made: Date and time, as text.
+        credit: Credit for the images, which their licence may require. It is in the footer.
     """
 
     title: str
@@ -106,12 +111,12 @@ def html(report: Report) -> bytes:
 
 
 def chart_html(exhibit: Exhibit, *, link: str = "") -> bytes:
-    """One chart with its sentence and its data, as a file that needs nothing else."""
+    """One chart with its sentence and its data, as one file."""
     return html(Report(exhibit.title, [Section("", [exhibit])], link=link, versions=versions()))
 
 
 def versions(*more: str) -> dict[str, str]:
-    """Installed versions of what a figure depends on."""
+    """Installed versions of the packages that affect a figure."""
     found = {}
     for name in ("bickd-explorer", "numpy", "scipy", "plotly", *more):
         try:
@@ -202,7 +207,7 @@ def _table(table: pd.DataFrame) -> str:
 
 
 def _changes(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[list[Any]]:
-    """[path, value] for each leaf in which the dark figure differs: its colours, and no copy of the data."""
+    """[path, value] of each leaf that differs in the dark figure. These are its colours, without a copy of the data."""
     if isinstance(light, dict) and isinstance(dark, dict):
         return [c for key in dark for c in _changes(light.get(key), dark[key], (*path, key))]
     if isinstance(light, list) and isinstance(dark, list) and len(light) == len(dark):
@@ -212,7 +217,7 @@ def _changes(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[li
 
 
 def _keep_few_contexts(charts: list[dict[str, Any]]) -> None:
-    """Points as vectors while there are not too many: a browser gives a page some sixteen WebGL contexts."""
+    """Draw points as vectors unless there are many: a browser allows about sixteen WebGL contexts per page."""
     traces = [t for chart in charts for t in chart["figure"]["data"] if t.get("type") == "scattergl"]
     if sum(len(trace.get("hovertext") or ()) for trace in traces) <= _GL_ABOVE:
         for trace in traces:

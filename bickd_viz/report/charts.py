@@ -24,7 +24,7 @@ CARDS = 5
 
 
 def overview(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) -> list[Exhibit]:
-    """Return a chart of each headline figure: a dot with its 95% interval for each model."""
+    """Return one chart for each headline figure: a dot with its 95% interval for each model."""
     charts = []
     for field, title, note, axis, fmt, with_teacher in FIGURES[:CARDS]:
         rows = []
@@ -65,12 +65,14 @@ def grams(
     height: int = 360,
     width: int = 340,
 ) -> list[Exhibit]:
-    """Return the class Grams, then the student's less the teacher's, and the cross Gram of the two.
+    """Return the class Grams, the student's minus the teacher's, and the cross Gram of the two.
 
     Args:
-        models: those with a Gram of their own; all of them by default.
-        student: of the last two matrices; the student in focus by default.
-        height, width: of a matrix, in px.
+        models: Models whose own Gram is shown. Default: all.
+        student: The student of the last two matrices. Default: the student in focus.
+        theme: Colours.
+        height: Of a matrix in px.
+        width: Of a matrix in px.
     """
     student = student or comparison.focus()
     low, top = colour_ends(comparison, models, student)
@@ -93,7 +95,7 @@ def colour_ends(
     models: Sequence[Measured] | None = None,
     student: Measured | None = None,
 ) -> tuple[float, float]:
-    """Return the ends of the colours that all Grams share."""
+    """Return the ends of the colour scale that all Grams share."""
     cross = (student or comparison.focus()).cross
     values = [model.geometry.gram for model in models or comparison.models]
     return overlap_ends(values if cross is None else [*values, cross.gram])
