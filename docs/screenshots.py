@@ -49,11 +49,11 @@ def main() -> None:
 
 
 def gallery(titles: dict[str, str]) -> None:
-    """docs/gallery.md: each page with the sentence that stood over it."""
+    """Write docs/gallery.md: each page with its title."""
     lines = [
         "# Gallery\n",
-        "Every page on a fresh start, as `make screenshots` takes it from a real Chromium: light and dark at 1280 px, and at a "
-        "phone's 390. Under each name, the title that the page made from the data.\n",
+        "Pictures of every page after a fresh start: light and dark at 1280 px, and on a phone at 390 px. Below each name is the "
+        "title that the page made from the data. `make screenshots` takes the pictures.\n",
     ]
     for page in PAGES:
         lines.append(f"## {page.title}\n\n{titles[page.path]}\n\n| light | dark | phone |\n|---|---|---|")
