@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from app import data, state
-from app.plain import st
+from app.plain import Markdown, plain, st
 
 if TYPE_CHECKING:
     from bickd_viz.export.chart_export import Exhibit
@@ -60,10 +60,16 @@ def title(sentence: str) -> None:
     st.title(sentence)
 
 
-def note(sentence: str, help: str | None = None) -> None:
-    """Show the line under the title, with `help` as a tooltip. Exports get both."""
-    now().note = sentence if help is None else f"{sentence} {help}"
-    st.caption(sentence, help=help)
+def note(sentence: str, *details: str) -> None:
+    """Show the line under the title. The details are paragraphs of its tooltip. Exports get both.
+
+    Args:
+        sentence: What is always visible.
+        details: Empty ones are left out.
+    """
+    paragraphs = list(filter(None, details))
+    now().note = " ".join([sentence, *paragraphs])
+    st.caption(sentence, help=Markdown("\n\n".join(map(plain, paragraphs))) if paragraphs else None)
 
 
 def exhibit(key: str, found: Exhibit) -> None:

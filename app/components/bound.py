@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from app import data, state
-from app.plain import st
+from app.plain import Markdown, st
 from bickd_core.geometry import MATCHINGS, Matching
 from bickd_core.wording import worded
 from bickd_viz.text.class_geometry import MATCHING_HELP
@@ -60,7 +60,7 @@ def matching(key: str, noun: str = "image") -> Matching:
     """Choose how the students' entropy is matched to the teacher's. All pages share the value."""
     label = "Match entropy to the teacher's"
     names = {rule: worded(name, noun) for rule, name in MATCHED.items()}
-    help = worded(MATCHING_HELP, noun)
+    help = Markdown(worded(MATCHING_HELP, noun))
     one_of("matching", label, MATCHINGS, key, names=names, otherwise="none", help=help)
     return state.current().matching
 

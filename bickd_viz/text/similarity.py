@@ -103,7 +103,7 @@ def layers_sentence(
         rest = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
         text = (
             f"{len(own)} of the teacher's {len(paired)} layers {'is' if len(own) == 1 else 'are'} most similar to {student}'s "
-            f"layer of the same name. Not so: {', '.join(moved)}{rest}."
+            f"layer of the same name. Exception{'s' if len(other) > 1 else ''}: {', '.join(moved)}{rest}."
         )
     least = min(
         paired or known, key=lambda i: values[i, columns.index(rows[i])] if paired else values[i, best[i]]

@@ -134,7 +134,7 @@ def test_chance_is_said_from_the_shuffles():
 def test_which_layers_go_together():
     said = words.layers_sentence("KD", some_values(), ROWS, COLUMNS, chance=0.15, shuffles=200)
     assert said == (
-        "2 of the teacher's 3 layers are most similar to KD's layer of the same name. Not so: stage 1 (most similar to "
+        "2 of the teacher's 3 layers are most similar to KD's layer of the same name. Exception: stage 1 (most similar to "
         "stage 2). The two models differ most at stage 1 (CKA 0.50). 9 of 11 cells are above chance: in 95% of 200 "
         "shuffles, no cell reached 0.150."
     )

@@ -109,7 +109,7 @@ def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> N
         style.card_title(words.epoch_title(epoch, images=found.n), words.epoch_note(ended))
         st.dataframe(rows, hide_index=True, key="epoch-table")
         st.caption(
-            "Compare the overlap here only between models and epochs, not with other pages, which use more images.",
+            "Compare these overlaps with each other. Other pages use more images, so their values differ.",
             help=f"95% intervals over the {numbers.count(found.n)} images of the probe set, stratified by class. They are wide, "
             "because these are few images. Overlap is corrected for the number of images, but a small effect remains.",
         )

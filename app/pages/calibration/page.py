@@ -88,21 +88,18 @@ def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     mass = asked.scheme == "mass"
     error, chance = (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
     note = words.error_note(error, found.excess)
-    details = words.error_detail(error.plain, chance)
+    details = [words.error_detail(error.plain, chance)]
     other = frame.baseline(of, student) or of.teacher
     if other.key != student.key:
         gap = data.calibration_gap(of, student, other, (T, asked.at(other)))
-        details += " " + words.gap_sentence(
-            "ECE",
-            student.name,
-            other.called,
-            gap.ece_mass if mass else gap.ece_width,
-            fmt="percent",
-            noun=of.noun,
+        difference = gap.ece_mass if mass else gap.ece_width
+        details.append(
+            words.gap_sentence("ECE", student.name, other.called, difference, fmt="percent", noun=of.noun)
         )
     page_export.note(
         f"{note} {numbers.count(of.n)} {of.split} {of.nouns}, T = {T:.4g}.",
-        help=f"{details} {BINS} bins of {SCHEMES[asked.scheme]}. Intervals are at 95%, over {of.nouns}.",
+        *details,
+        f"{BINS} bins of {SCHEMES[asked.scheme]}. Intervals are at 95%, over {of.nouns}.",
     )
 
 

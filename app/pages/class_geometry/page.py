@@ -66,7 +66,7 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
         page_export.title(f"The teacher mixes {pair} most: {figure}")
     figures = data.gram_figures(of, student, lens)
     pair_text = words.figure_with_interval(
-        f"{lens.what} of the two", data.cell_interval(of, student, cell, lens)
+        f"{lens.what} of the two classes", data.cell_interval(of, student, cell, lens)
     )
     overlap = words.figure_with_interval("overlap", figures.overlap)
     left_out = int(found.empty.sum())
@@ -76,8 +76,8 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     score = words.figure_with_interval("orthogonality score", figures.score)
     rank = words.figure_with_interval("effective rank", figures.effective_rank)
     details = [
-        f"Overlap is the mean {lens.what} over all pairs of classes. Further figures of {student.name}: {score}, {rank} out "
-        f"of {found.n_classes_used}. Intervals are at 95%, over {of.nouns}.",
+        f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over {of.nouns}.",
+        f"Further figures of {student.name}: {score}, {rank} out of {found.n_classes_used}.",
         f"Classes that {student.name} never predicts are left out." if left_out else "",
         _gaps(of, student, lens),
         words.matching_note(lens.matching, of.noun),
@@ -85,7 +85,7 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     page_export.note(
         f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(of.n)} {of.split} {of.nouns}, "
         f"{lens.words(of.noun)}. {_unreached(of, student, lens)}".strip(),
-        help=" ".join(filter(None, details)),
+        *details,
     )
 
 

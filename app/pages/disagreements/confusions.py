@@ -36,7 +36,7 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
     found = data.judged(of, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
-        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The diagonal is correct answers.",
+        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The diagonal shows correct answers.",
     )
     values = found.shares if shares else found.counts.astype(np.float64)
     off = np.abs(off_diagonal(values))
@@ -66,7 +66,7 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
     )
     st.caption(
         f"Click a cell to select its {of.nouns}. Drag to zoom, double-click to zoom out.",
-        help=f"A cell selects the {of.nouns} of the model that has more of them there.",
+        help=f"A cell selects the {of.nouns} of the model that makes this confusion more often.",
     )
 
 

@@ -77,7 +77,7 @@ def _title(of: data.Comparison, student: data.Model, other: data.Model) -> None:
         + numbers.comparison_sentence(
             "Accuracy of these two models", student.name, other.called, ours, theirs, found.difference
         ),
-        help=f"{numbers.count(of.n)} {of.split} {of.nouns}, one run of each model. The 95% interval is over {of.nouns}, paired.",
+        f"{numbers.count(of.n)} {of.split} {of.nouns}, one run of each model. The 95% interval is over {of.nouns}, paired.",
     )
 
 

@@ -75,7 +75,7 @@ def _finding(
         else "",
     ]
     note = seeds_text.note(student.name, against.called, found, of.noun)
-    page_export.note(note, help=" ".join(filter(None, details)))
+    page_export.note(note, *details)
 
 
 def _buttons() -> None:
@@ -209,7 +209,7 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
         )
     st.subheader(title)
     cosines = [f"{m.name} {data.geometry(of, m, T).gram[row, column]:.2f}" for m in of.models]
-    said = f"Cosine: {', '.join(cosines)}. These {of.nouns} add most to it in {against.called}."
+    said = f"Cosine of the two classes: {', '.join(cosines)}. In {against.called}, these {of.nouns} contribute most to it."
     below = (
         f"Under each {of.noun}: its true class, then {against.called}'s probability of {names[row]} | {names[column]} "
         f"at T = {T:g}."

@@ -59,7 +59,7 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
     same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
     page_export.note(
         f"{same}Mean displacement: {', '.join(found)}.",
-        help="Displacement is the Hellinger distance between the two models' probabilities of a sample at "
+        "Displacement is the Hellinger distance between the two models' probabilities of a sample at "
         f"T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%, over {numbers.count(of.n)} "
         f"{of.split} {of.nouns}.",
     )

@@ -67,5 +67,6 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
         )
     page_export.note(
         f"{said[:1].upper()}{said[1:]}{numbers.count(of.n)} {of.split} {of.nouns}, T = {T:g}.",
-        help=" ".join([*more, f"Intervals are at 95%, over {of.nouns}."]),
+        *more,
+        f"Intervals are at 95%, over {of.nouns}.",
     )
