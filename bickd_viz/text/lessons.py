@@ -1,4 +1,4 @@
-"""The one sentence under each lesson's chart, made from the numbers on the screen."""
+"""The sentence below each lesson's chart, made from the numbers on the screen."""
 
 from __future__ import annotations
 
@@ -30,19 +30,34 @@ def sentence_for_temperature(
     split: str,
     noun: str = "image",
 ) -> str:
-    """One image and all of them at one T. entropy: as a share of log C. truth: "" where it is not known."""
+    """One image, and all images, at one temperature.
+
+    Args:
+        truth: True class, or "" if it is not known.
+        first: The teacher's top-1 class.
+        probability: Its probability.
+        entropy: As a share of log C.
+        overlap: Over all images, or None.
+        temperature: T.
+        n: Number of images.
+        split: Their split.
+        noun: What a sample is called.
+    """
     if not truth:
-        about = f"The teacher says {first}"
+        about = f"The teacher predicts {first}."
     elif truth == first:
-        about = f"The teacher is right to say {first}"
+        about = f"The teacher predicts {first}, which is right."
     else:
-        about = f"The teacher says {first}, but the {noun} is of class {truth}"
-    sure = f"at T = {temperature:g} it gives {first} {percent(probability, 0)}"
-    spread = f"the entropy of this {noun} is {percent(entropy, 0)} of the most possible"
-    text = f"{about}: {sure}, {spread}"
+        about = f"The teacher predicts {first}, but the true class is {truth}."
+    text = (
+        f"{about} At T = {temperature:g}, {first} has a probability of {percent(probability, 0)}, and the entropy of this "
+        f"{noun} is {percent(entropy, 0)} of its maximum."
+    )
     if overlap is None:
-        return text + "."
-    return text + f", and over all {counted(n, f'{split} {noun}')} its classes overlap by {number(overlap)}."
+        return text
+    return (
+        text + f" Over all {counted(n, f'{split} {noun}')}, the overlap of the classes is {number(overlap)}."
+    )
 
 
 def sentence_for_matching(
@@ -56,32 +71,41 @@ def sentence_for_matching(
     split: str,
     noun: str = "image",
 ) -> str:
-    """Two models' overlap (model, other) at one T and at the teacher's entropy, and how much of the gap is left there.
+    """The overlap of two models at one T and at the teacher's entropy, and how much of the gap is left.
 
-    matched: for each rule of matching what it is called ("at matched mean entropy"), the two overlaps (None where a model
-        cannot be matched), and their paired difference; an interval that holds 0 is no difference seen.
+    Args:
+        name: The first model.
+        other: The second model.
+        now: Their overlaps at T.
+        matched: For each rule of matching: its name ("at matched mean entropy"), the two overlaps (None if a model cannot be
+            matched), and their paired difference. If its interval holds 0, no difference is seen.
+        temperature: T.
+        n: Number of images.
+        split: Their split.
+        noun: What a sample is called.
     """
     ours, theirs = together(*now)
-    where = f"On {counted(n, f'{split} {noun}')} at T = {temperature:g}"
-    parts = [f"{where} the classes of {name} overlap by {ours}, those of {other} by {theirs}"]
+    where = f"{counted(n, f'{split} {noun}')} at T = {temperature:g}"
+    parts = [f"Overlap on {where}: {name} {ours}, {other} {theirs}."]
     for rule, both, difference in matched:
+        begin = rule[:1].upper() + rule[1:]
         if both is None:
-            parts.append(f"{rule} one of them cannot be had")
+            parts.append(f"{begin}: not available for one of them.")
             continue
         a, b = together(*both)
         left = _left(now[0] - now[1], both[0] - both[1], difference)
-        parts.append(f"{rule} by {a} and {b}{f' ({left})' if left else ''}")
-    return "; ".join(parts) + "."
+        parts.append(f"{begin}: {a} and {b}{f' ({left})' if left else ''}.")
+    return " ".join(parts)
 
 
 def _left(gap: float, left: float, difference: Interval | None) -> str:
-    """What is left of a gap."""
+    """How much of a gap is left."""
     if has_limits(difference) and not excludes_zero(difference):
         return "no difference seen"
     if abs(gap) < 1e-9:
         return ""
     if gap * left < 0:
-        return "the gap turns round"
+        return "the gap changes its sign"
     return f"{percent(min(left / gap, 9.99), 0)} of the gap is left"
 
 
@@ -94,9 +118,16 @@ def sentence_for_cost(
     overlap: Interval | None = None,
     noun: str = "image",
 ) -> str:
-    """What goes with the lower overlap. accuracy: difference in fractions with the ends of its interval.
+    """What comes with the lower overlap.
 
-    overlap: the paired difference, matched per image.
+    Args:
+        name: The first model.
+        other: The second model.
+        accuracy: The difference in fractions, and the ends of its interval.
+        kl: KL from the teacher of both models, in nats.
+        calibration: Calibration error of both models.
+        overlap: The paired difference, matched per image.
+        noun: What a sample is called.
     """
     parts = []
     if overlap is not None:
@@ -110,7 +141,7 @@ def sentence_for_cost(
         parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
     if calibration is not None:
         parts.append("calibration error (T = 1) {} against {}".format(*(percent(v) for v in calibration)))
-    return f"{name} beside {other}, one run each: " + "; ".join(parts) + "." if parts else ""
+    return f"{name} compared with {other}, one run each: " + "; ".join(parts) + "." if parts else ""
 
 
 def sentence_for_pulls(
@@ -122,13 +153,14 @@ def sentence_for_pulls(
     split: str,
     noun: str = "image",
 ) -> str:
-    """How alike the three gradients are, and where each pulls."""
+    """How similar the three gradients are, and which images they act on."""
     dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
     kd, dist_share, bickd_share = (percent(on_differing[name], 0) for name in ("kd", "dist", "bickd"))
     return (
-        f"On these {counted(n, f'{split} {noun}')} BicKD's pull {_direction(bickd)} KD's (cosine {_signed(bickd)}), DIST's {_direction(dist)} it "
-        f"({_signed(dist)}). The {percent(differs, 0)} of the batch on which student and teacher name different classes "
-        f"get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells are to rise, cool ones to fall."
+        f"On these {counted(n, f'{split} {noun}')}, BicKD pulls {_direction(bickd)} KD (cosine {_signed(bickd)}). DIST pulls "
+        f"{_direction(dist)} KD ({_signed(dist)}). Student and teacher disagree on {percent(differs, 0)} of the batch. These "
+        f"{noun}s get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells should rise, cool "
+        "cells should fall."
     )
 
 
@@ -138,12 +170,12 @@ def _signed(cosine: float) -> str:
 
 def _direction(cosine: float) -> str:
     if cosine >= 0.9:
-        return "goes nearly the same way as"
+        return "in nearly the same direction as"
     if cosine >= 0.5:
-        return "goes partly the way of"
+        return "partly in the same direction as"
     if cosine > -0.1:
-        return "has little to do with"
-    return "works against"
+        return "in a direction with little relation to"
+    return "against"
 
 
 def sentence_for_seeds(
@@ -155,12 +187,11 @@ def sentence_for_seeds(
     pair: tuple[str, str],
     distances: Sequence[float],
 ) -> str:
-    """What five seeds did to one map, distances in layout widths."""
+    """How much five seeds change one map, with distances in map widths."""
     low, high = together(float(np.min(distances)), float(np.max(distances)))
     worst, best = together(float(np.min(trust)), float(np.max(trust)))
     return (
-        f"The same {counted(n, 'image')} at n_neighbors = {neighbours}: between two seeds a point moves "
-        f"{number(displacement)} layout widths on average, turning and mirroring taken out. {pair[0]} and {pair[1]} lie {low} widths "
-        f"apart under one seed and {high} under another, while each map keeps its neighbours "
-        f"(trustworthiness {worst} to {best})."
+        f"The same {counted(n, 'image')}, n_neighbors = {neighbours}: between two seeds, a point moves {number(displacement)} "
+        f"map widths on average, after rotation and mirroring are removed. {pair[0]} and {pair[1]} are {low} widths apart with "
+        f"one seed and {high} with another. Still, every map keeps its neighbours (trustworthiness {worst} to {best})."
     )

@@ -281,9 +281,11 @@ def test_escape_closes_the_answer_first_and_then_the_presenters_view(app: AppPag
 
 def test_the_first_lesson_opens_with_an_image_that_the_teacher_gets_right(app: AppPage):
     app.open("learn")
-    assert app.key("learn-finding").inner_text().startswith("The teacher is right to say")
+    finding = app.key("learn-finding").inner_text()
+    assert finding.startswith("The teacher predicts")
+    assert "which is right." in finding
     main = app.page.get_by_test_id("stMain").inner_text()
-    assert main.index("Overlap: mean cosine") < main.index("its classes overlap by")
+    assert main.index("Overlap: mean cosine") < main.index("the overlap of the classes is")
 
 
 def test_the_triangle_has_fewer_cells_on_a_projector(app: AppPage):

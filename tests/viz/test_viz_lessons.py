@@ -76,11 +76,11 @@ def words(truth: str, first: str) -> str:
 
 def test_the_teacher_is_right_wrong_or_not_judged():
     assert words("pizza", "brain").startswith(
-        "The teacher says brain, but the image is of class pizza: at T = 4 it gives brain 24%"
+        "The teacher predicts brain, but the true class is pizza. At T = 4, brain has a probability of 24%"
     )
-    assert words("pizza", "pizza").startswith("The teacher is right to say pizza")
-    assert words("", "pizza").startswith("The teacher says pizza: at T = 4")
-    assert "over all 1,208 test images its classes overlap by 0.163." in words("pizza", "pizza")
+    assert words("pizza", "pizza").startswith("The teacher predicts pizza, which is right.")
+    assert words("", "pizza").startswith("The teacher predicts pizza. At T = 4")
+    assert "Over all 1,208 test images, the overlap of the classes is 0.163." in words("pizza", "pizza")
 
 
 def interval(estimate, low, high):
@@ -98,12 +98,12 @@ def test_what_each_rule_of_matching_leaves_of_a_gap_is_said_and_nothing_where_no
         ("matched per image", (0.18, 0.188), interval(-0.008, -0.01, -0.006)),
     ]
     assert say("BicKD", "KD", (0.1, 0.2), two) == (
-        "On 1,208 test images at T = 4 the classes of BicKD overlap by 0.100, those of KD by 0.200; at matched mean entropy by "
-        "0.170 and 0.200 (30% of the gap is left); matched per image by 0.180 and 0.188 (8% of the gap is left)."
+        "Overlap on 1,208 test images at T = 4: BicKD 0.100, KD 0.200. At matched mean entropy: 0.170 and 0.200 (30% of the "
+        "gap is left). Matched per image: 0.180 and 0.188 (8% of the gap is left)."
     )
     assert "(no difference seen)" in mean((0.19, 0.2), interval(-0.01, -0.03, 0.01))
-    assert "(the gap turns round)" in mean((0.25, 0.2), interval(0.05, 0.04, 0.06))
-    assert "at matched mean entropy one of them cannot be had" in mean(None, None)
+    assert "(the gap changes its sign)" in mean((0.25, 0.2), interval(0.05, 0.04, 0.06))
+    assert "At matched mean entropy: not available for one of them." in mean(None, None)
 
 
 def test_the_cost_names_what_goes_against_a_model():
@@ -113,19 +113,19 @@ def test_the_cost_names_what_goes_against_a_model():
     assert "21.9% against 17.0%" in text
     assert lessons.sentence_for_cost("BicKD", "KD", None, None, None) == ""
     small = lessons.sentence_for_cost("BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02))
-    assert small == "BicKD beside KD, one run each: overlap matched per image −0.030 [−0.040, −0.020]."
+    assert small == "BicKD compared with KD, one run each: overlap matched per image −0.030 [−0.040, −0.020]."
 
 
 @pytest.mark.parametrize(
     ("cosine", "said"),
-    [(0.95, "nearly the same way"), (0.7, "partly"), (0.1, "little to do with"), (-0.5, "against")],
+    [(0.95, "nearly the same direction"), (0.7, "partly"), (0.1, "little relation"), (-0.5, "against")],
 )
 def test_directions_in_words(cosine, said):
     same = {("kd", "dist"): 0.7, ("kd", "bickd"): cosine}
     text = lessons.sentence_for_pulls(
         same, {"kd": 0.38, "dist": 0.43, "bickd": 0.38}, 0.41, n=64, split="test"
     )
-    assert said in text.split("KD's (cosine")[0]
+    assert said in text.split("KD (cosine")[0]
     assert "get 38% of KD's pull, 43% of DIST's and 38% of BicKD's" in text
 
 
@@ -133,8 +133,8 @@ def test_seeds_in_words():
     text = lessons.sentence_for_seeds(
         n=270, displacement=0.182, neighbours=15, trust=[0.978, 0.98], pair=("ketch", "Leopards"), distances=[0.3, 0.97]
     )  # fmt: skip
-    assert "0.182 layout widths" in text
-    assert "ketch and Leopards lie 0.300 widths apart under one seed and 0.970 under another" in text
+    assert "0.182 map widths" in text
+    assert "ketch and Leopards are 0.300 widths apart with one seed and 0.970 with another" in text
 
 
 def test_a_zoomed_chart_shows_the_surroundings_of_the_dots():
