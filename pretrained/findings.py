@@ -73,10 +73,13 @@ def main() -> None:
     validation, test = Models.load("validation"), Models.load("test")
     print(
         "# Three findings, and how to see them\n\n"
-        "Made by `make findings` from the run folders in `pretrained/caltech95`: one teacher (ResNet-14 of double width), "
-        f"ResNet-8 students of four methods, three seeds each, the learning rate chosen on validation for each method ([how](results.md#all-methods-on-caltech95-each-with-its-learning-rate)), all other options as the presets have them. Figures are on the {len(test.teacher):,} test "
-        "images; BicKD is a reconstruction from the abstract of arXiv 2602.01265. Links open the app at "
-        "<http://localhost:8501>, where `make app` puts it; with another PORT, change the number in the address.\n"
+        "Three things that the bundled runs show. `make findings` writes this page from `pretrained/caltech95`.\n\n"
+        "- The teacher is a ResNet-14 of double width. The students are ResNet-8 of four methods, with three seeds each.\n"
+        "- The learning rate was chosen on validation data for each method ([how](results.md#all-methods-on-caltech95-each-with-its-learning-rate)). "
+        "All other options are the presets'.\n"
+        f"- Figures are on the {len(test.teacher):,} test images.\n"
+        "- BicKD is a reconstruction from the abstract of arXiv 2602.01265.\n"
+        "- Links open the app at <http://localhost:8501>, the address of `make app`. With another PORT, change the number in the address.\n"
     )
     print(pairs(validation, test))
     print(sharpness(test))
@@ -107,19 +110,20 @@ def pairs(validation: Models, test: Models) -> str:
     own = _strip(test, first, IMAGES / strip)
     return "\n".join(
         [
-            f"## 1. BicKD takes {names[first[0]]} from {names[first[1]]}; KD leaves them mixed\n",
-            "Cosine of two class columns, each student at the temperature where its mean entropy is the teacher's at T = 4 "
-            "(matched mean entropy); range over three seeds. The pairs were picked on **validation** (largest fall from "
-            f"KD to BicKD in the worst of three seeds; the last {len(together)} the largest rise) and are shown on **test**, "
-            f"where {kept} of the {len(apart)} falls hold, and {kept_each} when each image is matched.\n",
+            f"## 1. BicKD separates {names[first[0]]} from {names[first[1]]}; KD leaves them mixed\n",
+            "The table shows the cosine of two class columns, as a range over three seeds. Each student is at the temperature where its "
+            "mean entropy is the teacher's at T = 4 (matched mean entropy).\n",
+            f"The pairs were picked on **validation**: the first {len(apart)} fall most from KD to BicKD in the worst of three seeds, the last "
+            f"{len(together)} rise most. The table is on **test**, where {kept} of the {len(apart)} falls hold ({kept_each} if each image is "
+            "matched).\n",
             "| pair | teacher | KD | DIST | BicKD |\n|---|---|---|---|---|",
             *rows,
-            f"\nOver all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in {numbers.percent(lower)} of them and above "
-            f"in {numbers.percent(higher)}; matched per image in {numbers.percent(lower_each)} and {numbers.percent(higher_each)}.\n",
+            f"\nOf all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in {numbers.percent(lower)}, and above in "
+            f"{numbers.percent(higher)}. Matched per image, it is {numbers.percent(lower_each)} and {numbers.percent(higher_each)}.\n",
             f"![The images that carry most of the cosine of {names[first[0]]} and {names[first[1]]} in KD, seed 0]"
             f"(findings/{strip})\n",
-            f"Above, the images that carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0): {own} of the {STRIP} belong "
-            f"to one of the two classes. {image_credit(DATASET)}\n",
+            f"These images carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0). {own} of the {STRIP} belong to one of the "
+            f"two classes. {image_credit(DATASET)}\n",
             "See it: "
             + _link(
                 "class_geometry",
@@ -130,7 +134,7 @@ def pairs(validation: Models, test: Models) -> str:
                 selection=f"cell:{DATASET}/kd-s0~{names[first[0]]}~{names[first[1]]}",
                 matching="mean",
             )
-            + " (put KD in focus for the other side)\n",
+            + ". Put KD in focus to see the other side.\n",
         ]
     )
 
@@ -188,15 +192,16 @@ def sharpness(test: Models) -> str:
             "| model | overlap at T = 4 | at matched mean entropy | matched per image | T at the mean |\n|---|---|---|---|---|",
             f"| teacher | {own:.3f} | {own:.3f} | {own:.3f} | 4 |",
             *rows,
-            f"\nA sharper softmax alone lowers overlap. At T = 4 BicKD stands {gap:.3f} below KD. With every model at the teacher's mean "
-            f"entropy {numbers.with_interval(mean.gap)} of that is left, and with each image at the teacher's entropy for it "
-            f"{numbers.with_interval(image.gap)} (95 % intervals over seeds and images). So the difference {sign}, and how large it is depends on "
-            "the rule. Matched mean entropy leaves how entropy is spread over the images: its standard deviation there is "
+            f"\nA sharper softmax alone lowers overlap. At T = 4, BicKD's overlap is {gap:.3f} below KD's. With every model at the teacher's mean "
+            f"entropy, {numbers.with_interval(mean.gap)} of that is left. With each image at the teacher's entropy for it, "
+            f"{numbers.with_interval(image.gap)} is left. (These are 95 % intervals over seeds and images.) So the difference {sign}, and its "
+            "size depends on the rule.\n",
+            "Matched mean entropy does not match how entropy is spread over the images: its standard deviation is still "
             f"{mean.spread['bickd']:.2f} nats in BicKD, {mean.spread['kd']:.2f} in KD and {mean.spread['']:.2f} in the teacher.\n",
-            f"DIST, at {plain.overlap['dist']:.3f}, lies {_side(plain.overlap['dist'], own)} the teacher ({own:.3f}) at T = 4, and "
-            f"{_side(mean.overlap['dist'], own)} it, at {mean.overlap['dist']:.3f}, at matched mean entropy. {SHORT[most]} changes most "
-            f"({plain.overlap[most]:.3f} to {mean.overlap[most]:.3f}). {_nearest(mean, own)} A claim about orthogonality that names "
-            "no temperature and no rule of matching says little ([the rules](method.md)).\n",
+            f"At T = 4, DIST ({plain.overlap['dist']:.3f}) is {_side(plain.overlap['dist'], own)} the teacher ({own:.3f}). At matched mean "
+            f"entropy ({mean.overlap['dist']:.3f}) it is {_side(mean.overlap['dist'], own)} the teacher. {SHORT[most]} changes most, from "
+            f"{plain.overlap[most]:.3f} to {mean.overlap[most]:.3f}. {_nearest(mean, own)}\n",
+            "So a claim about orthogonality should name its temperature and its rule of matching ([the rules](method.md#matched-entropy)).\n",
             "See it: "
             + _link("", "the four students beside their teacher")
             + ", or "
@@ -215,8 +220,8 @@ def _nearest(of: Ruled, own: float) -> str:
     pattern = max(METHODS, key=lambda method: of.pattern[method])
     figures = ", ".join(f"{SHORT[m]} {of.pattern[m]:.3f}" for m in dict.fromkeys((pattern, level, distance)))
     return (
-        f"At matched mean entropy the nearest to the teacher is {SHORT[level]} in level ({of.overlap[level]:.3f}), {SHORT[distance]} in "
-        f"the root mean square of the cells' differences ({of.distance[distance]:.3f}), {SHORT[pattern]} in pattern (correlation over "
+        f"At matched mean entropy, the nearest to the teacher is {SHORT[level]} in level ({of.overlap[level]:.3f}), {SHORT[distance]} in "
+        f"the root mean square of the cells' differences ({of.distance[distance]:.3f}), and {SHORT[pattern]} in pattern (correlation over "
         f"pairs of classes: {figures})."
     )
 
@@ -261,10 +266,10 @@ def confidence(validation: Models, test: Models) -> str:
     seen = "no difference seen" if found.p_value >= 0.05 else "a difference is seen"
     return "\n".join(
         [
-            f"## 3. {SHORT[worst]} is the surest of itself, and one temperature mends it\n",
-            "Expected calibration error (15 equal-width bins, T = 1, seed 0), with its interval over the test images and without what chance adds to it; the "
-            "temperature that makes the likelihood of the **validation** images largest; and the error on **test** at that temperature. "
-            "Last, the plain formula there, and what it would give a perfectly calibrated model by chance.\n",
+            f"## 3. {SHORT[worst]} is the most overconfident, and one temperature repairs it\n",
+            "ECE is the calibration error (15 equal-width bins, T = 1, seed 0). It has an interval over the test images, and does not include "
+            "what chance adds. The fitted T gives the **validation** images the highest likelihood. The next column is the error on **test** at "
+            "that T. The last column is the plain formula there, and what it would give a perfectly calibrated model by chance.\n",
             "| model | ECE at T = 1 | fitted T | ECE at fitted T | plain (by chance) |\n|---|---|---|---|---|",
             *rows,
             "\nMean ± standard deviation over three seeds at T = 1: "
@@ -272,10 +277,10 @@ def confidence(validation: Models, test: Models) -> str:
                 f"{SHORT[m]} {numbers.percent(seeds[m])} ± {100 * by_seed[m].std(ddof=1):.1f}"
                 for m in METHODS
             )
-            + f"; {SHORT[worst]}'s is the highest in {highest} of {len(SEEDS)} seeds. The price of the stronger pulls is confidence, not rank: dividing the logits by one number brings {SHORT[worst]} from "
-            f"{numbers.percent(before[worst])} to {_at_most(after[worst])} (seed 0) without changing a single prediction.\n",
-            f"Seed 0 of each, so of these two networks: BicKD alone is right on {found.first} images and DIST alone on {found.second}, of {found.n:,}: McNemar's exact "
-            f"p = {found.p_value:.2f} (mid-p {found.mid_p:.2f}), {seen}.\n",
+            + f". {SHORT[worst]}'s is the highest in {highest} of {len(SEEDS)} seeds. Dividing the logits by one number brings {SHORT[worst]} "
+            f"from {numbers.percent(before[worst])} to {_at_most(after[worst])} (seed 0), without changing a single prediction.\n",
+            f"In accuracy, these two networks (seed 0 of each): BicKD alone is right on {found.first} images and DIST alone on {found.second}, of "
+            f"{found.n:,}. McNemar's exact p = {found.p_value:.2f} (mid-p {found.mid_p:.2f}): {seen}.\n",
             "See it: "
             + _link("calibration", "reliability of the five models")
             + ", "
