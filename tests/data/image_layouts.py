@@ -193,7 +193,7 @@ LAYOUTS = (
     Layout("GTSRB of its authors", "`Final_Training/Images/00000/`, `Final_Test/Images/*.ppm`, `GT-final_test.csv` with them", gtsrb_authors),
     Layout("ImageNet from Kaggle", "`train/n01443537/`, `val/*.JPEG`, `LOC_val_solution.csv`, `LOC_synset_mapping.txt`", imagenet_kaggle),
     Layout("ImageNet's val, sorted", "`val/n01443537/`, `LOC_synset_mapping.txt`", imagenet_sorted, "all-test:{root}"),
-    Layout("ImageNet's val as it lies", "`ILSVRC2012_val_*.JPEG`, `LOC_val_solution.csv`, `LOC_synset_mapping.txt`", imagenet_solution, "all-test:{root}"),
+    Layout("ImageNet's val, not sorted", "`ILSVRC2012_val_*.JPEG`, `LOC_val_solution.csv`, `LOC_synset_mapping.txt`", imagenet_solution, "all-test:{root}"),
     Layout("some classes of ImageNet's val", "`val/n01443537/`, ..., `LOC_synset_mapping.txt` with all classes", imagenet_subset, "all-test:{root}"),
     Layout("ImageNet's val with numbers", "`ILSVRC2012_val_*.JPEG`, `val.txt` (`FILE 65`), `LOC_synset_mapping.txt`", imagenet_numbers, "all-test:{root}"),
     Layout("ImageNet's val and a table", "`val/ILSVRC2012_val_*.JPEG`, `labels.csv` (`file,label`)", imagenet_labels, "all-test:{root}"),

@@ -176,7 +176,7 @@ def outcome(layout, root):
     counts = f"{len(data.test)} test"
     if not info.all_test:
         counts = f"{len(data.train)} train, {len(data.validation)} validation, {counts}"
-    return f"{', '.join(data.class_names)}; {counts}{' (put aside)' if info.carved else ''}"
+    return f"{', '.join(data.class_names)}; {counts}{' (split off)' if info.carved else ''}"
 
 
 def test_every_layout_is_read_as_the_docs_say(tmp_path):

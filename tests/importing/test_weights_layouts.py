@@ -99,7 +99,7 @@ def test_files_that_name_harmful_functions_are_refused(kind, as_zip, weights, tm
 
 def test_the_page_lists_every_layout_and_what_is_taken():
     listed = {name: f"`{label}`" if label else "all of it" for name, (_, label) in LAYOUTS.items()}
-    assert table("| what the file holds | what is taken |") == listed
+    assert table("| what the file holds | what is loaded |") == listed
 
 
 NO_TRAINING_IMAGES = "parameters alone, and data without training images"

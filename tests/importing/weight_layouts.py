@@ -80,7 +80,7 @@ LAYOUTS = {
     "`params`": (lambda state: {"params": state}, "params"),
     "`student`": (lambda state: {"student": state}, "student"),
     "an unusual key, two levels down": (lambda state: {"run": {"result": state}}, "run/result"),
-    "`state_dict` beside `state_dict_ema`: the first": (
+    "`state_dict` and `state_dict_ema`: the first": (
         lambda state: {"state_dict_ema": prefixed("", {k: v * 0 for k, v in state.items()}), "state_dict": state},
         "state_dict",
     ),
@@ -102,19 +102,19 @@ LAYOUTS = {
         "model/student",
     ),
     "half precision": (lambda state: {k: v.half() if v.is_floating_point() else v for k, v in state.items()}, ""),
-    "`argparse.Namespace` beside": (
+    "with an `argparse.Namespace`": (
         lambda state: {"model": state, "opt": argparse.Namespace(lr=0.1, path="x")},
         "model",
     ),
-    "numpy numbers and arrays beside": (
+    "with numpy numbers and arrays": (
         lambda state: {"model": state, "best_acc": np.float64(92.6), "curve": np.arange(3.0)},
         "model",
     ),
-    "objects of a configuration library beside": (
+    "with objects of a configuration library": (
         lambda state: {"model": state, "cfg": Node(), "options": Options(a=1), "stages": Stages([1])},
         "model",
     ),
-    "default dictionaries and enums beside": (
+    "with default dictionaries and enums": (
         lambda state: {"model": state, "log": collections.defaultdict(list, {"a": [1]}), "mode": Mode.FAST},
         "model",
     ),
