@@ -55,13 +55,10 @@ def chance_words(
     ours, theirs = together(observed, best)
     shuffles = f"{count(len(values))} shuffles of the {noun}s"
     if p_value <= 1.0 / (1 + len(values)) + 1e-12:
-        reach = "lowest" if low else "highest"
-        who = (
-            f"{student} is beyond chance: {ours}."
-            if alone
-            else f"All are beyond chance. The least similar is {student}: {ours}."
-        )
-        return f"{who} The {reach} of {shuffles} is {theirs}."
+        best_shuffle = f"best of {count(len(values))} shuffles: {theirs}"
+        if alone:
+            return f"{student} is beyond chance ({ours}, {best_shuffle})."
+        return f"All are beyond chance (least similar: {student} {ours}, {best_shuffle})."
     who = student if alone else f"{student}, the least similar,"
     if p_value < 0.05:
         return f"{who} is beyond chance: {ours}, p = {p_value:.2f} from {shuffles}."

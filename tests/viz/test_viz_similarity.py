@@ -118,11 +118,9 @@ def test_who_is_more_like_the_teacher(measure, ends, said):
 def test_chance_is_said_from_the_shuffles():
     shuffled = np.linspace(-0.05, 0.05, 49)
     best = words.chance_words("cka", "CE", 0.67, shuffled, 1 / 50)
-    assert best == (
-        "All are beyond chance. The least similar is CE: 0.670. The highest of 49 shuffles of the images is 0.050."
-    )
+    assert best == ("All are beyond chance (least similar: CE 0.670, best of 49 shuffles: 0.050).")
     alone = words.chance_words("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
-    assert alone == "CE is beyond chance: 0.400. The lowest of 49 shuffles of the images is 0.850."
+    assert alone == "CE is beyond chance (0.400, best of 49 shuffles: 0.850)."
     some = words.chance_words("cka", "CE", 0.045, shuffled, 0.04)
     assert some == "CE, the least similar, is beyond chance: 0.045, p = 0.04 from 49 shuffles of the images."
     none = words.chance_words("cka", "CE", 0.01, shuffled, 0.4)

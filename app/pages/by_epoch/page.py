@@ -151,7 +151,7 @@ def _finding(found: data.Courses) -> str:
     other = numbers.number(float(others[0].figures.overlap[-1]))
     both = f"{best.model.name} {last}, {others[0].model.name} {other}"
     if not numbers.has_limits(gap):
-        return f"Lowest final overlap: {both} (too few images for an interval)"
+        return f"Lowest final overlap: {both}"
     if not numbers.excludes_zero(gap):
         return f"No difference seen in final overlap: {both}"
     return f"Of these runs, {best.model.name} ends with the lowest overlap: {last} (first epoch {first})"
@@ -186,6 +186,9 @@ def _probe(found: data.Courses, matching: Matching) -> str:
         parts = [f"{images}, each at the finished teacher's entropy for it, {T}."]
     else:
         parts = [f"{images}, {T}."]
+    best, *others = _lowest_last(found)
+    if others and not numbers.has_limits(data.end_gap(found, best, others[0])):
+        parts.append("These are too few images for an interval of the overlap.")
     unreached = [course.model.called for course in found.courses if course.figures.unreached.any()]
     if unreached:
         what = "Some epochs" if matching == "mean" else "Some images"
