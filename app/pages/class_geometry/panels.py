@@ -181,7 +181,8 @@ def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Le
         style.card_title(
             "The effect of temperature alone",
             "Overlap against temperature, and against mean entropy. Dots: the sidebar's T.",
-            "A higher temperature alone raises overlap. The second chart compares the models at equal mean entropy. "
+            f"{'' if lens.centred else 'A higher temperature alone raises overlap. '}"
+            "The second chart compares the models at equal mean entropy. "
             f"{numbers.count(of.n)} {of.split} {of.nouns}{', columns centred' if lens.centred else ''}.",
         )
         if data.is_large(of) and not st.session_state.get("geometry-sharpness-asked"):
