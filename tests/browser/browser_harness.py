@@ -170,6 +170,7 @@ class AppPage:
         self.server = server
         self.problems: list[str] = []
         page.set_default_timeout(TIMEOUT * 1000)
+        expect.set_options(timeout=TIMEOUT * 1000)  # playwright's own 5 s are few on a busy machine
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("console", self._on_console)
         page.add_init_script(_COUNT_RUNS)

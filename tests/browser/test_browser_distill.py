@@ -59,10 +59,10 @@ def test_a_short_run_ends_in_the_comparison_and_on_the_map(app: AppPage):
     until("the run's end", lambda: ended(run, "finished", "failed"), LONG_SECONDS)
     assert run.status().state == "finished", run.status().error
     opener = app.key("distill-open").locator("button")
-    expect(opener).to_be_visible(timeout=20_000)
+    expect(opener).to_be_visible()
     app.settle()
     opener.click()
-    expect(app.page.get_by_text("Every figure with its interval")).to_be_visible(timeout=60_000)
+    expect(app.page.get_by_text("Every figure with its interval")).to_be_visible()
     app.settle()
     assert run.key in app.query()["students"].split("~")
     assert app.query()["teacher"] == "caltech95/teacher"
@@ -90,7 +90,7 @@ def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
     os.kill(worker.pid, signal.SIGKILL)
     assert len(run.metrics()) == KILLED_AT_EPOCH  # the epoch had not ended
     resume = app.key("distill-resume").locator("button")
-    expect(resume).to_be_visible(timeout=30_000)  # found lost within 30 s
+    expect(resume).to_be_visible()  # found lost within 30 s
     assert run.status().stale()
     assert len(run.metrics()) < config["epochs"]
     resume.click()
@@ -125,11 +125,11 @@ def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: 
     assert [run.status().error for run in runs] == ["", ""]
     assert runs[0].status().worker == runs[1].status().worker
     opener = app.key("race-open").locator("button")
-    expect(opener).to_be_visible(timeout=20_000)
+    expect(opener).to_be_visible()
     app.settle()
     assert app.points("race-validation_accuracy") == 4  # two students, two epochs
     opener.click()
-    expect(app.page.get_by_text("Every figure with its interval")).to_be_visible(timeout=60_000)
+    expect(app.page.get_by_text("Every figure with its interval")).to_be_visible()
     app.settle()
     assert (app.query()["teacher"], app.query()["students"].split("~")) == (big.key, keys)
 
@@ -149,7 +149,7 @@ def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(app: Ap
     assert (longer.info().extends, longer.info().config.epochs) == ("first", 3)
     until("its end", lambda: ended(longer, "finished", "failed"), LONG_SECONDS)
     assert longer.status().error == ""
-    expect(app.page.get_by_text("2 epochs of first, which this run extends")).to_be_visible(timeout=20_000)
+    expect(app.page.get_by_text("2 epochs of first, which this run extends")).to_be_visible()
     app.settle()
     assert app.points("live-first-plus3-accuracy") == 2 * (2 + 3)  # validation and train
     app.key("distill-parent").locator("button").click()
@@ -161,15 +161,15 @@ def test_reload_and_restart_find_the_run_again(app: AppPage, server: AppServer):
     until("its first step", lambda: run.status().progress.images_per_second, LONG_SECONDS)
     app.reload()
     assert app.query()["run"] == run.key
-    expect(app.key("distill-stop")).to_be_visible(timeout=20_000)
+    expect(app.key("distill-stop")).to_be_visible()
     server.restart()
     assert not run.status().stale(), "the worker must live on when the app ends"
     app.open("distill", app.query())
     stop = app.key("distill-stop").locator("button")
-    expect(stop).to_be_visible(timeout=20_000)
+    expect(stop).to_be_visible()
     stop.click()
     until("the run to stop", lambda: ended(run, "stopped"), 60)
-    expect(app.key("distill-resume")).to_be_visible(timeout=20_000)
+    expect(app.key("distill-resume")).to_be_visible()
 
 
 @pytest.fixture(autouse=True)

@@ -126,7 +126,7 @@ def test_fields_keep_their_values_while_a_path_is_typed(app: AppPage, tmp_path: 
         choose_own(app, "distill")
         expect(tau).to_be_hidden()
         say_where(app, lamps)
-        expect(app.page.get_by_text("2 classes, grey")).to_be_visible(timeout=60_000)
+        expect(app.page.get_by_text("2 classes, grey")).to_be_visible()
         app.key("distill-estimate").wait_for()
         app.settle()
         assert numbers(app) == {**default, "tau": 0.7}
@@ -161,7 +161,7 @@ def test_a_teacher_is_trained_on_a_folder_of_images(app: AppPage, tmp_path: Path
     assert (run.info().dataset, run.info().num_classes) == (f"folder:{tmp_path / 'lanterns'}", 2)
     assert run.info().arch == "resnet14x2"  # larger than the students to come
     distil = app.page.get_by_role("button", name="Distil from this")  # its hidden twin is for touch
-    expect(distil).to_be_visible(timeout=30_000)
+    expect(distil).to_be_visible()
     expect(app.key("distill-figures")).to_contain_text("Test accuracy")
     app.settle()
     with app.rerun():
