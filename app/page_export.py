@@ -117,13 +117,19 @@ def page_report(taken: Taken) -> bytes:
 
 def comparison_report(of: data.Comparison, temperature: float, address: str) -> bytes:
     """The report on the whole comparison as one HTML file."""
-    from bickd_core.comparing.comparison import measure
+    from bickd_core.comparing.report_data import report_data
     from bickd_viz.report import comparison as whole
     from bickd_viz.report.build import html
 
-    found = measure(
-        data.library(), of.teacher.key, [m.key for m in of.students], split=of.split, temperature=temperature
+    report = report_data(
+        data.library(),
+        of,
+        temperature,
+        data.recipes(of, temperature),
+        data.thumbnails(of),
+        teacher_ids=data.predictions_at(data.file_of(of, of.teacher)).ids,
+        left_out=data.left_out(of, temperature),
     )
     return html(
-        whole.comparison_report(found, address=address, made=datetime.now().strftime("%Y-%m-%d %H:%M"))
+        whole.comparison_report(report, address=address, made=datetime.now().strftime("%Y-%m-%d %H:%M"))
     )

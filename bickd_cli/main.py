@@ -318,12 +318,14 @@ class Report:
         from datetime import date
 
         from bickd_core.atomic import atomic_write
-        from bickd_core.comparing.comparison import measure
+        from bickd_core.comparing.report_data import read_report_data
         from bickd_viz.report.build import html
         from bickd_viz.report.comparison import comparison_report
 
-        found = measure(library, self.teacher, self.students, split=self.split, temperature=self.temperature)
-        page = html(comparison_report(found, address=self.address, made=date.today().isoformat()))
+        data = read_report_data(
+            library, self.teacher, self.students, split=self.split, temperature=self.temperature
+        )
+        page = html(comparison_report(data, address=self.address, made=date.today().isoformat()))
         with atomic_write(self.out) as temporary:
             Path(temporary).write_bytes(page)
         print(f"report: {self.out} ({len(page) / 1e6:.1f} MB)")

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from bickd_core.comparing.comparison import Measured, MeasuredComparison
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry import reliability
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.charts.reliability import reliability_diagram
@@ -19,42 +21,45 @@ from bickd_viz.theme import Theme, model_styles, theme_named
 _WIDTH = 920
 
 
-def overview(comparison: MeasuredComparison, theme: str) -> go.Figure:
+def overview(data: ReportData, theme: str) -> go.Figure:
     """Return the headline figures, three in a row."""
     chosen = theme_named(theme)
-    charts = comparison_charts.overview(comparison, _looks(comparison, chosen), chosen)
+    charts = comparison_charts.overview(data, _looks(data.comparison, chosen), chosen)
     known = [chart for chart in charts if chart.table()["estimate"].notna().any()]
     shown = [Panel(chart.title, chart.sentence, chart.figure()) for chart in known]
     return _solid(grid_figure(shown, columns=3, width=_WIDTH, theme=chosen), chosen)
 
 
 def class_geometry(
-    comparison: MeasuredComparison, student: Measured, theme: str, note: str = ""
+    comparison: Comparison, lens: Lens, student: Model, theme: str, note: str = ""
 ) -> go.Figure:
     """Return the matrices of the Class geometry page: teacher, student, difference and cross Gram.
 
-    note: on the student's matrices.
+    Args:
+        note: on the student's matrices.
     """
     chosen = theme_named(theme)
-    models = [student] if student is comparison.teacher else [comparison.teacher, student]
-    charts = comparison_charts.grams(comparison, models, student, chosen, height=430, width=_WIDTH // 2)
+    models = [student] if student.is_teacher else [comparison.teacher, student]
+    charts = comparison_charts.grams(comparison, lens, models, student, chosen, height=430, width=_WIDTH // 2)
     panels = [Panel(chart.title, note if i else "", chart.figure()) for i, chart in enumerate(charts)]
     return _solid(grid_figure(panels, columns=2, width=_WIDTH, theme=chosen), chosen)
 
 
-def angles(comparison: MeasuredComparison, theme: str) -> go.Figure:
+def angles(comparison: Comparison, lens: Lens, theme: str) -> go.Figure:
     """Return the distribution of the angles between classes."""
     chosen = theme_named(theme)
-    return _solid(comparison_charts.angles(comparison, _looks(comparison, chosen), chosen).figure(), chosen)
+    looks = _looks(comparison, chosen)
+    return _solid(comparison_charts.angles(comparison, lens, looks, chosen).figure(), chosen)
 
 
-def leakage(comparison: MeasuredComparison, theme: str) -> go.Figure:
+def leakage(comparison: Comparison, lens: Lens, theme: str) -> go.Figure:
     """Return the classes that overlap most with all others."""
     chosen = theme_named(theme)
-    return _solid(comparison_charts.leakage(comparison, _looks(comparison, chosen), chosen).figure(), chosen)
+    looks = _looks(comparison, chosen)
+    return _solid(comparison_charts.leakage(comparison, lens, looks, chosen).figure(), chosen)
 
 
-def calibration(comparison: MeasuredComparison, theme: str) -> go.Figure:
+def calibration(comparison: Comparison, theme: str) -> go.Figure:
     """Return accuracy by stated probability at T = 1. The comparison has labels."""
     chosen, labels = theme_named(theme), comparison.labels
     looks = _looks(comparison, chosen)
@@ -66,12 +71,12 @@ def calibration(comparison: MeasuredComparison, theme: str) -> go.Figure:
     return _solid(reliability_diagram(bins, theme=chosen), chosen)
 
 
-def report(comparison: MeasuredComparison) -> bytes:
+def report(data: ReportData) -> bytes:
     """Return the report on the comparison as HTML, without a link to the app, which has no such runs."""
-    return html(replace(comparison_report(comparison), link=""))
+    return html(replace(comparison_report(data), link=""))
 
 
-def _looks(comparison: MeasuredComparison, theme: Theme) -> Looks:
+def _looks(comparison: Comparison, theme: Theme) -> Looks:
     models = comparison.models
     styles = model_styles([(model.name, model.kind) for model in models], theme)
     return {model.key: style for model, style in zip(models, styles, strict=True)}

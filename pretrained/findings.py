@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from bickd_core.atomic import write_bytes
-from bickd_core.comparing.comparison import SHORT
+from bickd_core.comparing.names import SHORT
 from bickd_core.data import image_credit
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.comparing.comparison import SHORT
+from bickd_core.comparing.names import SHORT
 from bickd_core.comparing.seeds import OVERLAPS, Difference, Recipes, RecipesCompared, Scored, score
 from bickd_core.data import DATASETS
 from bickd_core.geometry import Interval, Summary, summarise

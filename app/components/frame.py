@@ -53,11 +53,7 @@ def need_students(of: data.Comparison) -> None:
 
 def focused(of: data.Comparison) -> data.Model:
     """The focused student. Default: BicKD, else the last student."""
-    wanted = state.current().student
-    for model in of.students:
-        if model.key == wanted:
-            return model
-    return next((model for model in of.students if model.kind == "bickd"), of.models[-1])
+    return of.focus(state.current().student)
 
 
 def choose_student(of: data.Comparison, key: str) -> data.Model:
@@ -82,13 +78,9 @@ def choose_student(of: data.Comparison, key: str) -> data.Model:
 
 
 def baseline(of: data.Comparison, student: data.Model) -> data.Model | None:
-    """The student that the focused student is compared with: KD if there is one, else another."""
-    others = [model for model in of.students if model.key != student.key]
-    for kind in ("kd", "bickd", "dist"):
-        for model in others:
-            if model.kind == kind:
-                return model
-    return others[0] if others else None
+    """The student that the focused student is compared with; None if there is no other."""
+    other = of.baseline(student)
+    return None if other.is_teacher else other
 
 
 def focused_pair(
@@ -101,7 +93,7 @@ def focused_pair(
         return names.index(pair[0]), names.index(pair[1])
     if otherwise is not None:
         return otherwise
-    return data.telling_pair(of, student, baseline(of, student), temperature)
+    return data.separated_pair(of, temperature, student).classes
 
 
 def choose_pair(

@@ -4,42 +4,17 @@ Caches are keyed by the content of files (path, size, time of change) and by pla
 they hold is shared by all sessions and frozen; nobody changes it.
 """
 
-from app.data.calibration import (
-    BestTemperature,
-    CalibrationGap,
-    Judged,
-    best_temperature,
-    calibration,
-    calibration_gap,
-    distance,
-    judged,
-    neighbours,
-)
-from app.data.class_geometry import (
-    CellParts,
+from app.data.calibration import BestTemperature, best_temperature
+from app.data.class_groups import (
     Group,
-    Lens,
-    cell_interval,
-    cell_parts,
     class_groups,
-    cross_gram,
-    cross_gram_figures,
-    entropy_at,
     forget_hierarchy,
-    gram,
-    gram_figures,
     has_own_hierarchy,
     hierarchy,
-    is_large,
     keep_hierarchy,
     order_of_classes,
-    overlap,
-    same_class_interval,
-    sharpness,
-    spectrum,
 )
-from app.data.class_ranking import By, MixedPair, mixed_pairs
-from app.data.comparison import Comparison, Model, comparison, predictions_at
+from app.data.comparison import comparison, file_of, predictions_at
 from app.data.epochs import (
     Course,
     Courses,
@@ -49,22 +24,7 @@ from app.data.epochs import (
     epoch_intervals,
     has_courses,
 )
-from app.data.figures import (
-    accuracy_difference,
-    class_order,
-    cross,
-    displacement,
-    displacement_by_agreement,
-    geometry,
-    matched,
-    overlap_difference,
-    probabilities,
-    row_cosines,
-    rows_similarity,
-    separates,
-    summary,
-    telling_pair,
-)
+from app.data.layers import LayerView, layer_difference, layers, why_no_layers
 from app.data.maps import (
     MapView,
     map_job,
@@ -91,20 +51,58 @@ from app.data.runs import (
 from app.data.samples import image_credit, pair_samples, thumbnails
 from app.data.seeds import TEMPERATURE as SEEDS_TEMPERATURE
 from app.data.seeds import SeedGroup, changed_between, seed_groups
-from app.data.similarity import (
+from app.data.taken import selection_probabilities, selection_table
+from bickd_core.comparing.calibration import (
+    CalibrationGap,
+    Judged,
+    calibration,
+    calibration_gap,
+    judged,
+    neighbours,
+)
+from bickd_core.comparing.class_geometry import (
+    CellParts,
+    Lens,
+    cell_interval,
+    cell_parts,
+    cross_gram,
+    cross_gram_figures,
+    entropy_at,
+    gram,
+    gram_figures,
+    overlap,
+    same_class_interval,
+    sharpness,
+    spectrum,
+)
+from bickd_core.comparing.class_ranking import By, MixedPair, mixed_pairs
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.finding import finding, separated_pair
+from bickd_core.comparing.measures import (
+    accuracy_difference,
+    class_order,
+    cross,
+    displacement,
+    displacement_by_agreement,
+    distance,
+    geometry,
+    is_large,
+    matched,
+    overlap_difference,
+    probabilities,
+    row_cosines,
+    rows_similarity,
+    summary,
+)
+from bickd_core.comparing.similarity import (
     BASES,
     MEASURES,
     Chance,
-    LayerView,
     chance,
-    layer_difference,
-    layers,
-    likeness,
-    likeness_difference,
     sampled,
-    why_no_layers,
+    similarity,
+    similarity_difference,
 )
-from app.data.taken import selection_probabilities, selection_table
 
 __all__ = [
     "BASES",
@@ -152,6 +150,8 @@ __all__ = [
     "end_gap",
     "entropy_at",
     "epoch_intervals",
+    "file_of",
+    "finding",
     "fingerprint",
     "forget_hierarchy",
     "geometry",
@@ -170,8 +170,6 @@ __all__ = [
     "layers",
     "left_out",
     "library",
-    "likeness",
-    "likeness_difference",
     "map_job",
     "map_view",
     "matched",
@@ -193,14 +191,15 @@ __all__ = [
     "seed_groups",
     "selection_probabilities",
     "selection_table",
-    "separates",
+    "separated_pair",
     "sharpness",
+    "similarity",
+    "similarity_difference",
     "simplex",
     "spectrum",
     "start_maps",
     "stop_maps",
     "summary",
-    "telling_pair",
     "third_class",
     "thumbnails",
     "why_no_layers",

@@ -1,59 +1,18 @@
-"""A teacher and its students on the samples that all of them have."""
+"""The comparison that the view names, loaded once for each content of its files."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 import streamlit as st
 
+from app.data.cache import figures_cache
 from app.data.pictures import pictures, samples_mark
 from app.data.runs import Fingerprint, fingerprint, info, library
 from app.state import ViewState
-from bickd_core.comparing.comparison import Aligned, check_same_data, sample_noun, shown_names
-from bickd_core.runs.library import RunError, RunFolder, RunInfo, Split
-from bickd_core.runs.predictions import Predictions, PredictionsError, align
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model of the comparison."""
-
-    key: str
-    name: str
-    kind: str
-    run: RunFolder
-    info: RunInfo
-    predictions: Predictions
-    mark: Fingerprint
-
-    @property
-    def is_teacher(self) -> bool:
-        return self.kind == "teacher"
-
-    @property
-    def called(self) -> str:
-        """Its name in a sentence."""
-        return "the teacher" if self.is_teacher else self.name
-
-
-@dataclass(frozen=True)
-class Comparison(Aligned[Model]):
-    """A teacher and its students, as every page shows them.
-
-    Attributes:
-        key: stands for the whole content in cache keys; short, because Streamlit hashes it at every cached call.
-    """
-
-    key: str
-
-    @property
-    def complete(self) -> bool:
-        return all(n == self.n for n in self.n_each)
-
-    def model(self, key: str) -> Model:
-        """The model with this key; the last student for a key that is not of the comparison."""
-        return next((model for model in self.models if model.key == key), self.models[-1])
+from bickd_core.comparing.comparison import Comparison, Model, assemble
+from bickd_core.runs.library import RunError, Split
+from bickd_core.runs.predictions import Predictions, PredictionsError
 
 
 def comparison(view: ViewState) -> Comparison:
@@ -83,27 +42,21 @@ def _comparison(
     keys: tuple[str, ...], marks: tuple[Fingerprint, ...], samples: Fingerprint | None, split: Split
 ) -> Comparison:
     runs = [library().find(key) for key in keys]
-    names = shown_names([info(run) for run in runs], [not run.read_only for run in runs])
-    check_same_data([info(run) for run in runs])
-    aligned = align([predictions_at(mark) for mark in marks], names)
-    models = tuple(
-        Model(
-            key=run.key,
-            name=name,
-            kind="teacher" if i == 0 else info(run).objective,
-            run=run,
-            info=info(run),
-            predictions=predictions,
-            mark=mark,
-        )
-        for i, (run, name, predictions, mark) in enumerate(
-            zip(runs, names, aligned.predictions, marks, strict=True)
-        )
+    infos = [info(run) for run in runs]
+    return assemble(
+        runs,
+        infos,
+        [predictions_at(mark) for mark in marks],
+        split,
+        pictures(runs, infos[0].dataset, split),
+        key=hashlib.sha256(repr(marks).encode()).hexdigest()[:20],
+        cache=figures_cache,
     )
-    key = hashlib.sha256(repr(marks).encode()).hexdigest()[:20]
-    infos = [model.info for model in models]
-    noun = sample_noun(pictures(runs, infos[0].dataset, split), infos)
-    return Comparison(key=key, split=split, models=models, n_each=aligned.n_each, noun=noun)
+
+
+def file_of(of: Comparison, model: Model) -> Fingerprint:
+    """The file that holds the predictions of one model."""
+    return fingerprint(model.run.predictions_path(of.split))
 
 
 def predictions_at(mark: Fingerprint) -> Predictions:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from app.data.class_geometry import class_groups, order_of_classes
-from app.data.comparison import Comparison, Model, predictions_at
+from app.data.class_groups import class_groups, order_of_classes
+from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry import (
     EpochFigures,
     Interval,
@@ -113,35 +115,35 @@ def courses(
         for model in of.models
         for path in (model.run.trajectory_path, model.run.predictions_path("validation"))
     )
-    return _courses(of.key, marks, temperature, how, teacher_learns, matching, of)
+    with st.spinner("Reading what the runs stored of each epoch"):
+        return _courses(of, marks, temperature, how, teacher_learns, matching)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading what the runs stored of each epoch")
+@cached
 def _courses(
-    key: str,
+    of: Comparison,
     marks: tuple[Fingerprint, ...],
     T: float,
     how: str,
     teacher_learns: bool,
     matching: Matching,
-    _of: Comparison,
 ) -> Courses | None:
-    found = {model.key: _trajectory(_of, model) for model in _of.models}
-    students = [model for model in _of.students if found[model.key] is not None]
+    found = {model.key: _trajectory(of, model) for model in of.models}
+    students = [model for model in of.students if found[model.key] is not None]
     if not students:
         return None
-    finished = _finished(_of)
+    finished = _finished(of)
     parts = [one for model in students if (one := found[model.key]) is not None]
     ids = parts[0].ids
     for ids_of in [part.ids for part in parts[1:]] + ([] if finished is None else [finished.ids]):
         ids = ids[np.isin(ids, ids_of)]
     if not len(ids):
         raise PredictionsError("the stored probe sets of these runs have no sample in common.")
-    names, groups = _rows(_of, how)
+    names, groups = _rows(of, how)
     reference = None if finished is None else _taken(finished, ids).logits[-1]
     targets = None if reference is None else entropies_at(reference, T)
     made, missing = [], []
-    for model in _of.models:
+    for model in of.models:
         own = finished if model.is_teacher and not teacher_learns else found[model.key]
         if own is None:
             missing.append(model)
@@ -155,7 +157,7 @@ def _courses(
             targets=targets,
             labels=own.labels,
             reference=None if model.is_teacher else reference,
-            reduce=_reducer(_of, how, groups),
+            reduce=_reducer(of, how, groups),
         )
         made.append(Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits))
     return Courses(
@@ -164,7 +166,7 @@ def _courses(
         names=names,
         grouped=groups is not None,
         n=len(ids),
-        n_validation=_validation_size(_of),
+        n_validation=_validation_size(of),
         last=max(int(course.figures.epochs[-1]) for course in made if course.learns),
         temperature=T,
         mean_targets=targets if matching == "mean" else None,
@@ -178,7 +180,7 @@ def _trajectory(of: Comparison, model: Model) -> _Trajectory | None:
     stored = model.run.trajectory()
     if stored is None or not len(stored["epochs"]):
         return None
-    own = predictions_at(model.mark).class_names
+    own = predictions_at(file_of(of, model)).class_names
     columns = np.array([own.index(name) for name in of.class_names])
     labels = stored.get("labels")
     place = np.argsort(columns)

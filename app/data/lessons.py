@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app.data.comparison import Comparison, Model, predictions_at
-from app.data.figures import geometry, probabilities
+from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint, library
 from bickd_core.comparing import lessons
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.gradients import Pull
+from bickd_core.comparing.measures import geometry, probabilities
 from bickd_core.geometry import align_to, entropy
 from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
 
@@ -33,14 +35,10 @@ def start_student(of: Comparison, chosen: str) -> Model:
 
 
 # -- temperature -----------------------------------------------------------------------------------
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _images(key: str, _of: Comparison) -> np.ndarray:
-    return lessons.from_sure_to_unsure(entropy(probabilities(_of, _of.teacher, 1.0)), IMAGES)
-
-
+@cached
 def images_by_entropy(of: Comparison) -> np.ndarray:
     """Positions of some samples, the one of which the teacher is surest (at T = 1) first."""
-    return _images(of.key, of)
+    return lessons.from_sure_to_unsure(entropy(probabilities(of, of.teacher, 1.0)), IMAGES)
 
 
 def sample_entropy(of: Comparison, model: Model, position: int, temperature: float) -> float:
@@ -66,24 +64,20 @@ class Triangle:
     student: np.ndarray
 
 
+@cached
 def triangle(of: Comparison, student: Model, each: int = EACH) -> Triangle | None:
     """The three classes that the teacher mixes most at T = 4, and of each the images on which the student differs most.
 
     None where there are not three classes with a column.
     """
-    return _triangle(of.key, student.key, each, of)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _triangle(key: str, student: str, each: int, _of: Comparison) -> Triangle | None:
-    found = geometry(_of, _of.teacher, 4.0)
+    found = geometry(of, of.teacher, 4.0)
     classes = lessons.closest_three(found.gram, found.empty)
     if len(classes) < 3:
         return None
-    model, teacher = _of.model(student), _of.teacher
+    teacher = of.teacher
     columns = np.array(classes)
-    truth = teacher.predictions.predicted if _of.labels is None else _of.labels
-    P, Q = probabilities(_of, teacher, 4.0), probabilities(_of, model, 4.0)
+    truth = teacher.predictions.predicted if of.labels is None else of.labels
+    P, Q = probabilities(of, teacher, 4.0), probabilities(of, student, 4.0)
     own, other = (inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q))
     at = lessons.furthest_of_each(own, other, truth, classes, each)
     return Triangle(
@@ -91,7 +85,7 @@ def _triangle(key: str, student: str, each: int, _of: Comparison) -> Triangle | 
         at,
         np.searchsorted(columns, truth[at]),
         teacher.predictions.logits[np.ix_(at, columns)],
-        model.predictions.logits[np.ix_(at, columns)],
+        student.predictions.logits[np.ix_(at, columns)],
     )
 
 
@@ -121,14 +115,10 @@ def batch_count(of: Comparison) -> int:
     return max(of.n // lessons.BATCH, 1)
 
 
+@cached
 def batch_pulls(of: Comparison, student: Model, number: int, shown: int = SHOWN) -> BatchPulls:
-    return _batch_pulls(of.key, student.key, number, shown, of)
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _batch_pulls(key: str, student: str, number: int, shown: int, _of: Comparison) -> BatchPulls:
-    at = lessons.batch(_of.n, number)
-    s, t = (model.predictions.take(at) for model in (_of.model(student), _of.teacher))
+    at = lessons.batch(of.n, number)
+    s, t = (model.predictions.take(at) for model in (student, of.teacher))
     pulls = lessons.preset_pulls(s.logits, t.logits)
     differs = s.predicted != t.predicted
     rows, columns = lessons.strongest([pulls[k].gradient for k in ("kd", "dist", "bickd")], shown, shown)

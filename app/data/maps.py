@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
-from app.data.comparison import Comparison, Model, predictions_at
-from app.data.figures import probabilities
+from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint, library
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.measures import probabilities
 from bickd_core.geometry import Layout, Simplex, align_to, simplex_view
 from bickd_core.maps import jobs
 from bickd_core.maps.jobs import JobStatus
@@ -29,42 +30,35 @@ class MapView:
 def map_view(of: Comparison, model: Model, method: str) -> MapView | None:
     """The stored map, or None where it has to be made first."""
     marks = tuple(fingerprint(path) for path in _layout_folders(model.run))
-    return _map_view(of.key, model.key, method, marks, of)
+    return _map_view(of, model, method, marks)
 
 
 def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
     return (run.path, library().own / ".layouts")
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _map_view(
-    key: str, model: str, method: str, marks: tuple[Fingerprint, ...], _of: Comparison
-) -> MapView | None:
-    chosen = _of.model(model)
-    maps = maps_of(_of, method)
-    layout = maps.stored(chosen.run)
+@cached
+def _map_view(of: Comparison, model: Model, method: str, marks: tuple[Fingerprint, ...]) -> MapView | None:
+    maps = maps_of(of, method)
+    layout = maps.stored(model.run)
     if layout is None:
         return None
     coordinates = layout.coordinates
-    base = maps.stored(maps.teacher) if layout.method == "umap" and not chosen.is_teacher else None
+    base = maps.stored(maps.teacher) if layout.method == "umap" and not model.is_teacher else None
     if (
         base is not None
     ):  # where a UMAP lies and how it is turned means nothing, and it drifts while it is made
         coordinates = align_to(base.coordinates, coordinates, scaled=False)
-    everyone = predictions_at(_of.teacher.mark).ids  # a map's rows are the teacher's samples
+    everyone = predictions_at(file_of(of, of.teacher)).ids  # a map's rows are the teacher's samples
     position = {id: i for i, id in enumerate(everyone.tolist())}
-    rows = np.array([position[id] for id in _of.teacher.predictions.ids.tolist()])
+    rows = np.array([position[id] for id in of.teacher.predictions.ids.tolist()])
     return MapView(layout, coordinates[rows])
 
 
+@cached
 def simplex(of: Comparison, model: Model, temperature: float, classes: tuple[int, ...]) -> Simplex:
-    """Each sample's shares of three classes."""
-    return _simplex(of.key, model.key, temperature, classes, of)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _simplex(key: str, model: str, temperature: float, classes: tuple[int, ...], _of: Comparison) -> Simplex:
-    return simplex_view(probabilities(_of, _of.model(model), temperature), classes)
+    """The shares of three classes in each sample."""
+    return simplex_view(probabilities(of, model, temperature), classes)
 
 
 def third_class(of: Comparison, pair: tuple[int, ...], temperature: float) -> list[int]:
@@ -84,7 +78,7 @@ def maps_of(of: Comparison, method: str) -> Maps:
 
 def map_job(of: Comparison, method: str) -> JobStatus | None:
     """How the making of these maps stands; None where nobody asked for it."""
-    return jobs.status(library(), _job_name(of.key, method, of))
+    return jobs.status(library(), _job_name(of, method))
 
 
 def start_maps(of: Comparison, method: str) -> None:
@@ -93,9 +87,9 @@ def start_maps(of: Comparison, method: str) -> None:
 
 
 def stop_maps(of: Comparison, method: str) -> None:
-    jobs.stop(library(), _job_name(of.key, method, of))
+    jobs.stop(library(), _job_name(of, method))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _job_name(key: str, method: str, _of: Comparison) -> str:
-    return maps_of(_of, method).name
+@cached
+def _job_name(of: Comparison, method: str) -> str:
+    return maps_of(of, method).name

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.data.comparison import Comparison, Model, predictions_at
+from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, with_predictions
 from bickd_core.comparing import seeds as core
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.seeds import Recipes, Scored, on_other_data, one_a_seed
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import PredictionsError
@@ -20,8 +22,8 @@ def recipes(of: Comparison, temperature: float) -> Recipes:
     Runs that cannot be read or that lack some of the samples are left out; see `left_out`. Students of one recipe stand for
     themselves: each has its own run alone.
     """
-    marks = {model.key: (model.mark, *map(_mark(of), siblings(of, model))) for model in of.students}
-    return _recipes(of.key, tuple(marks.items()), temperature, of)
+    marks = {model.key: (file_of(of, model), *map(_mark(of), siblings(of, model))) for model in of.students}
+    return _recipes(of, tuple(marks.items()), temperature)
 
 
 def siblings(of: Comparison, model: Model) -> list[RunFolder]:
@@ -45,7 +47,7 @@ def left_out(of: Comparison, temperature: float) -> list[str]:
     for run in (run for model in of.students for run in _alike(of, model)):
         mark = _mark(of)(run)
         reason = _reason(mark)
-        if reason is None and _score(of.key, mark, temperature, of) is None:
+        if reason is None and _score(of, mark, temperature) is None:
             reason = f"{run.key} lacks some of the samples shown."
         reasons += [] if reason is None else [reason]
     return list(dict.fromkeys(reasons))
@@ -64,27 +66,25 @@ def _recipe_at(mark: Fingerprint, _run: RunFolder) -> tuple[object, ...]:
     return core.recipe(info(_run))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _recipes(
-    key: str, marks: tuple[tuple[str, tuple[Fingerprint, ...]], ...], T: float, _of: Comparison
-) -> Recipes:
-    runs: dict[str, tuple[Scored, ...]] = {_of.teacher.key: (_teacher(key, T, _of),)}
+@cached
+def _recipes(of: Comparison, marks: tuple[tuple[str, tuple[Fingerprint, ...]], ...], T: float) -> Recipes:
+    runs: dict[str, tuple[Scored, ...]] = {of.teacher.key: (_teacher(of, T),)}
     for model, own in marks:
-        scored = [_score(key, mark, T, _of) for mark in own]
+        scored = [_score(of, mark, T) for mark in own]
         runs[model] = tuple(one for one in scored if one is not None)
-    return Recipes(_of.teacher.key, runs, _of.labels)
+    return Recipes(of.teacher.key, runs, of.labels)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _teacher(key: str, T: float, _of: Comparison) -> Scored:
-    scored = core.score(_of.teacher.predictions, _of.teacher.predictions, T)
+@cached
+def _teacher(of: Comparison, T: float) -> Scored:
+    scored = core.score(of.teacher.predictions, of.teacher.predictions, T)
     assert scored is not None, "a teacher has its own samples"
     return scored
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _score(key: str, mark: Fingerprint, T: float, _of: Comparison) -> Scored | None:
-    return core.score(_of.teacher.predictions, predictions_at(mark), T)
+@cached
+def _score(of: Comparison, mark: Fingerprint, T: float) -> Scored | None:
+    return core.score(of.teacher.predictions, predictions_at(mark), T)
 
 
 def _reason(mark: Fingerprint) -> str | None:

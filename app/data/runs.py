@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.state import MAX_STUDENTS, ViewState
-from bickd_core.comparing.comparison import short_method
+from bickd_core.comparing.names import short_method
 from bickd_core.data import called
 from bickd_core.naming import as_key
 from bickd_core.presets import PRESETS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.data.comparison import Comparison, Model
-from app.data.figures import probabilities
 from app.data.pictures import pictures
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.measures import probabilities
 from bickd_core.data import image_credit as credit_of
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import pair_contributions

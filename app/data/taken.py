@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.data.comparison import Comparison
 from app.data.samples import sample_file
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.selection import Selection
 from bickd_core.comparing.selection_table import selection_arrays
 from bickd_core.comparing.selection_table import selection_table as table_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.distill.form_values import Phase
 from app.distill.plan import METHODS, method_of
-from bickd_core.comparing.comparison import SHORT
+from bickd_core.comparing.names import SHORT
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.status import Status, Worker
 from bickd_viz.text import numbers

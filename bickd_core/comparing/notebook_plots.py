@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from bickd_core.comparing.comparison import Measured
-from bickd_core.comparing.seeds import OVERLAPS
-from bickd_core.geometry import Matching, class_geometry, cross_gram, entropies_at, match
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Model
+from bickd_core.geometry import Matching
 from bickd_core.naming import not_known
 from bickd_core.runs.predictions import PredictionsError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from bickd_core.comparing.notebooks import Comparison
+    from bickd_core.comparing.notebooks import NotebookComparison
 
 NOTES: dict[Matching, str] = {
     "none": "",
@@ -37,12 +36,12 @@ def charts() -> ModuleType:
 class Plots:
     """The charts of the pages, as Plotly figures."""
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: NotebookComparison) -> None:
         self._comparison = comparison
 
     def overview(self) -> go.Figure:
         """Headline figures: a panel for each, in which every model is a dot with its 95% interval."""
-        return charts().overview(self._comparison.measured, self._comparison.theme)
+        return charts().overview(self._comparison.data, self._comparison.theme)
 
     def class_geometry(self, student: str | None = None, matching: Matching = "none") -> go.Figure:
         """Matrices of the cosines between classes: the teacher's, the student's, their difference, both.
@@ -56,19 +55,25 @@ class Plots:
         Raises:
             PredictionsError: there is no such student, or no temperature that matches.
         """
-        comparison = self._comparison
-        alone = student is None and not comparison.measured.students
-        own = comparison.measured.teacher if alone else comparison.student(student)
-        matched = _matched(comparison, own, matching)
-        return charts().class_geometry(comparison.measured, matched, comparison.theme, NOTES[matching])
+        if matching not in NOTES:
+            raise PredictionsError(f"`matching` {not_known(matching, NOTES)}")
+        notebook = self._comparison
+        comparison = notebook.data.comparison
+        alone = student is None and not comparison.students
+        own = comparison.teacher if alone else notebook.student(student)
+        lens = Lens(notebook.temperature, matching)
+        _check_matched(notebook, own, lens)
+        return charts().class_geometry(comparison, lens, own, notebook.theme, NOTES[matching])
 
     def angles(self) -> go.Figure:
         """The distribution of the angles between classes, for each model; 90° is orthogonal."""
-        return charts().angles(self._comparison.measured, self._comparison.theme)
+        notebook = self._comparison
+        return charts().angles(notebook.data.comparison, Lens(notebook.temperature), notebook.theme)
 
     def leakage(self) -> go.Figure:
         """The classes that overlap most with all others."""
-        return charts().leakage(self._comparison.measured, self._comparison.theme)
+        notebook = self._comparison
+        return charts().leakage(notebook.data.comparison, Lens(notebook.temperature), notebook.theme)
 
     def calibration(self) -> go.Figure:
         """Accuracy by stated probability, at T = 1.
@@ -76,28 +81,16 @@ class Plots:
         Raises:
             PredictionsError: no model has true labels.
         """
-        if self._comparison.measured.labels is None:
+        comparison = self._comparison.data.comparison
+        if comparison.labels is None:
             raise PredictionsError(f"calibration needs true labels, and {NO_LABELS}")
-        return charts().calibration(self._comparison.measured, self._comparison.theme)
+        return charts().calibration(comparison, self._comparison.theme)
 
 
-def _matched(comparison: Comparison, student: Measured, matching: Matching) -> Measured:
-    """Return the student with class Grams at the teacher's entropy."""
-    if matching not in NOTES:
-        raise PredictionsError(f"`matching` {not_known(matching, NOTES)}")
-    if matching == "none" or student.kind == "teacher":
-        return student
-    T, teacher = comparison.temperature, comparison.measured.teacher.predictions
-    overlap = getattr(student.summary, OVERLAPS[matching])
-    if overlap is None:
+def _check_matched(notebook: NotebookComparison, student: Model, lens: Lens) -> None:
+    """Raise PredictionsError if no temperature gives the student the teacher's entropy."""
+    comparison = notebook.data.comparison
+    if not student.is_teacher and lens.match(comparison, student).unreached == comparison.n:
         raise PredictionsError(
             f"no temperature gives {student.name} the teacher's entropy; pass matching='none'."
         )
-    at = match(student.predictions.logits, entropies_at(teacher.logits, T), T, matching)
-    P = student.predictions.probabilities(at.T)
-    return replace(
-        student,
-        summary=replace(student.summary, overlap=overlap),
-        geometry=class_geometry(P),
-        cross=cross_gram(teacher.probabilities(T), P),
-    )

@@ -12,21 +12,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from bickd_core.atomic import atomic_write
-from bickd_core.comparing.comparison import (
-    Measured,
-    MeasuredComparison,
-    figures_beside,
-    teacher_order,
-)
+from bickd_core.comparing.comparison import TEACHER, Comparison, Model
+from bickd_core.comparing.measures import summary
 from bickd_core.comparing.notebook_plots import NO_LABELS, Plots, charts
+from bickd_core.comparing.report_data import ReportData
 from bickd_core.comparing.seeds import Recipes, score
 from bickd_core.data.thumbnails import Thumbnails
-from bickd_core.geometry import (
-    Interval,
-    Summary,
-    summarise,
-    teacher_side,
-)
+from bickd_core.geometry import Interval, Summary
 from bickd_core.naming import not_known
 from bickd_core.presets import PRESETS
 from bickd_core.runs.info import Source
@@ -36,7 +28,6 @@ from bickd_core.runs.predictions import Predictions, PredictionsError, align
 if TYPE_CHECKING:
     import pandas as pd
 
-TEACHER = "teacher"
 _DATA = "the given predictions"
 """What reports call the data."""
 
@@ -75,7 +66,7 @@ def compare(
     *,
     temperature: float = 1.0,
     theme: Literal["light", "dark"] = "light",
-) -> Comparison:
+) -> NotebookComparison:
     """Compare a teacher with its students on the samples that all of them have.
 
     Samples are matched by id and classes by name.
@@ -110,7 +101,7 @@ def compare(
         raise PredictionsError(f"`theme` {not_known(theme, ('light', 'dark'))}")
     _check_counts(models)
     aligned = align(list(models.values()), list(models))
-    return Comparison(
+    return NotebookComparison(
         dict(zip(models, aligned.predictions, strict=True)), aligned.n_each, float(temperature), theme
     )
 
@@ -137,7 +128,7 @@ def _numbered(students: Sequence[Predictions]) -> dict[str, Predictions]:
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class NotebookComparison:
     """A teacher and its students. Made by `compare`.
 
     Attributes:
@@ -159,24 +150,18 @@ class Comparison:
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        """Name -> headline figures. They are worked out once, when they are first needed."""
-        teacher = self.predictions[TEACHER]
-        side = teacher_side(teacher, T=self.temperature)
-        return {
-            name: summarise(teacher, own, T=self.temperature, side=side)
-            for name, own in self.predictions.items()
-        }
+        """Name -> headline figures."""
+        comparison = self.data.comparison
+        return {model.name: summary(comparison, model, self.temperature) for model in comparison.models}
 
     @cached_property
-    def measured(self) -> MeasuredComparison:
-        """Every figure, as reports have it: class Grams, differences, and what `summaries` has."""
-        T, teacher = self.temperature, self.predictions[TEACHER]
-        P = teacher.probabilities(T)
+    def data(self) -> ReportData:
+        """The comparison that pages and reports show, with what a report adds."""
         models = tuple(
-            Measured(
+            Model(
                 key=name,
                 name=name,
-                kind=TEACHER if own is teacher else _kind(name),
+                kind=TEACHER if name == TEACHER else _kind(name),
                 info=RunInfo(
                     name=name,
                     role="student",
@@ -184,26 +169,19 @@ class Comparison:
                     dataset=_DATA,
                     source=Source(kind="predictions"),
                 ),
-                overlap_by_epoch=(),
-                layout=None,
-                coordinates=None,
-                **figures_beside(teacher, own, P, T, self.summaries[name]),
+                predictions=own,
             )
             for name, own in self.predictions.items()
         )
-        scored = {name: score(teacher, own, T) for name, own in self.predictions.items()}
-        return MeasuredComparison(
-            split="test",
-            temperature=T,
-            models=models,
-            n_each=self.n_each,
-            order=teacher_order(teacher),
-            pictures=Thumbnails(None, "There are no images: the models came as predictions.", noun="sample"),
-            noun="sample",
+        teacher = self.predictions[TEACHER]
+        scored = {name: score(teacher, own, self.temperature) for name, own in self.predictions.items()}
+        return ReportData(
+            comparison=Comparison("", "test", models, self.n_each, noun="sample"),
+            temperature=self.temperature,
             recipes=Recipes(
                 TEACHER, {name: (one,) for name, one in scored.items() if one is not None}, teacher.labels
             ),
-            left_out=(),
+            pictures=Thumbnails(None, "There are no images: the models came as predictions.", noun="sample"),
         )
 
     def figures(self) -> pd.DataFrame:
@@ -239,8 +217,8 @@ class Comparison:
         import pandas as pd
 
         own = self.student(student)
-        others = [model for model in self.measured.models if model is not own]
-        compared = self.measured.recipes.against(own.key, [other.key for other in others])
+        others = [model for model in self.data.comparison.models if model is not own]
+        compared = self.data.recipes.against(own.key, [other.key for other in others])
         titles = {figure.field: figure.title for figure in FIGURES}
         rows = [
             (
@@ -273,22 +251,22 @@ class Comparison:
     def report(self, path: str | Path) -> None:
         """Write figures and charts as one HTML file that needs no network, as `bickd report` does."""
         with atomic_write(path) as temporary:
-            Path(temporary).write_bytes(charts().report(self.measured))
+            Path(temporary).write_bytes(charts().report(self.data))
 
     @property
     def plot(self) -> Plots:
         """Charts of this comparison, as Plotly figures."""
         return Plots(self)
 
-    def student(self, name: str | None = None) -> Measured:
+    def student(self, name: str | None = None) -> Model:
         """Return a student by name; "BicKD" if there is one, else the last student by default.
 
         Raises:
             PredictionsError: there is no such student.
         """
-        students = {model.name: model for model in self.measured.students}
+        students = {model.name: model for model in self.data.comparison.students}
         if name is None and students:
-            return self.measured.focus()
+            return self.data.comparison.focus()
         if name not in students:
             raise PredictionsError(f"`student` {not_known(name, students)}")
         return students[name]

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bickd_core.comparing.comparison import Measured, MeasuredComparison
+from bickd_core.comparing import measures
+from bickd_core.comparing.class_geometry import Lens, cross_gram, gram, gram_figures
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.report_data import ReportData
 from bickd_core.wording import worded
 from bickd_viz import tables
 from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
@@ -23,22 +26,22 @@ CARDS = 5
 """Figures that are charts: those that a recipe has over its seeds."""
 
 
-def overview(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) -> list[Exhibit]:
+def overview(data: ReportData, looks: Looks, theme: Theme = LIGHT) -> list[Exhibit]:
     """Return one chart for each headline figure: a dot with its 95% interval for each model."""
     charts = []
     for field, title, note, axis, fmt, with_teacher in FIGURES[:CARDS]:
         rows = []
-        for model in comparison.models:
-            figure = comparison.recipes.figures[model.key].get(field)
+        for model in data.comparison.models:
+            figure = data.recipes.figures[model.key].get(field)
             if figure is not None:
                 ends = figure.interval.low, figure.interval.high
-                seeds = comparison.recipes.seeds(model.key)
+                seeds = data.recipes.seeds(model.key)
                 rows.append(
                     Row(looks[model.key], figure.mean, *ends, deviation=figure.deviation, seeds=seeds)
                 )
-            elif with_teacher or model.kind != "teacher":
+            elif with_teacher or not model.is_teacher:
                 rows.append(Row(looks[model.key], None))
-        title, note, axis = (worded(words, comparison.noun) for words in (title, note, axis))
+        title, note, axis = (worded(words, data.comparison.noun) for words in (title, note, axis))
         charts.append(_dots(field.replace("_", "-"), rows, fmt, title, note, axis, theme))
     return charts
 
@@ -57,9 +60,10 @@ def _dots(
 
 
 def grams(
-    comparison: MeasuredComparison,
-    models: Sequence[Measured] | None = None,
-    student: Measured | None = None,
+    comparison: Comparison,
+    lens: Lens,
+    models: Sequence[Model] | None = None,
+    student: Model | None = None,
     theme: Theme = LIGHT,
     *,
     height: int = 360,
@@ -68,6 +72,7 @@ def grams(
     """Return the class Grams, the student's minus the teacher's, and the cross Gram of the two.
 
     Args:
+        lens: How the class columns are made.
         models: Models whose own Gram is shown. Default: all.
         student: The student of the last two matrices. Default: the student in focus.
         theme: Colours.
@@ -75,34 +80,39 @@ def grams(
         width: Of a matrix in px.
     """
     student = student or comparison.focus()
-    low, top = colour_ends(comparison, models, student)
+    low, top = colour_ends(comparison, lens, models, student)
     tiles: list[tuple[str, str, np.ndarray, str, float, float]] = []
     for model in models or comparison.models:
-        figure = model.summary.overlap
-        overlap = "" if figure is None else f", overlap {numbers.number(figure.estimate)}"
-        tiles.append((model.name, f"{model.name}{overlap}", model.geometry.gram, "cosine", low, top))
-    if student.cross is not None:
-        less = student.geometry.gram - comparison.teacher.geometry.gram
+        interval = gram_figures(comparison, model, lens).overlap
+        overlap = "" if interval is None else f", overlap {numbers.number(interval.estimate)}"
+        values = gram(comparison, model, lens).gram
+        tiles.append((model.name, f"{model.name}{overlap}", values, "cosine", low, top))
+    if not student.is_teacher:
+        own, teacher = (gram(comparison, model, lens).gram for model in (student, comparison.teacher))
         title = f"{student.name} − teacher (below 0: further apart)"
-        tiles.append((f"{student.name}-minus-teacher", title, less, "difference", -0.4, 0.4))
+        tiles.append((f"{student.name}-minus-teacher", title, own - teacher, "difference", -0.4, 0.4))
         title = f"Teacher (rows) × {student.name} (columns)"
-        tiles.append((f"teacher-by-{student.name}", title, student.cross.gram, "cosine", low, top))
+        values = cross_gram(comparison, student, lens).gram
+        tiles.append((f"teacher-by-{student.name}", title, values, "cosine", low, top))
     return [_matrix(comparison, *tile, theme, height, width) for tile in tiles]
 
 
 def colour_ends(
-    comparison: MeasuredComparison,
-    models: Sequence[Measured] | None = None,
-    student: Measured | None = None,
+    comparison: Comparison,
+    lens: Lens,
+    models: Sequence[Model] | None = None,
+    student: Model | None = None,
 ) -> tuple[float, float]:
     """Return the ends of the colour scale that all Grams share."""
-    cross = (student or comparison.focus()).cross
-    values = [model.geometry.gram for model in models or comparison.models]
-    return overlap_ends(values if cross is None else [*values, cross.gram])
+    student = student or comparison.focus()
+    values = [gram(comparison, model, lens).gram for model in models or comparison.models]
+    return overlap_ends(
+        values if student.is_teacher else [*values, cross_gram(comparison, student, lens).gram]
+    )
 
 
 def _matrix(
-    comparison: MeasuredComparison,
+    comparison: Comparison,
     name: str,
     title: str,
     values: np.ndarray,
@@ -113,13 +123,14 @@ def _matrix(
     height: int,
     width: int,
 ) -> Exhibit:
+    order = measures.class_order(comparison, "cluster")
     return Exhibit(
         file_name(f"gram-{name}"),
         title,
         lambda: matrix_figure(
             values,
             comparison.class_names,
-            order=comparison.order,
+            order=order,
             zmin=low,
             zmax=high,
             scale="diverging" if low < 0 else "sequential",
@@ -129,19 +140,19 @@ def _matrix(
             height=height,
             width=width,
         ),
-        lambda: tables.matrix_table(values, comparison.class_names, order=comparison.order, value_name=what),
+        lambda: tables.matrix_table(values, comparison.class_names, order=order, value_name=what),
         x_title="class",
         y_title="class",
     )
 
 
-def angles(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) -> Exhibit:
+def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> Exhibit:
     """Return the distribution of the angles between classes, for each model."""
     pairs = []
     for model in comparison.models:
-        used = np.flatnonzero(~model.geometry.empty)
-        gram = model.geometry.gram[np.ix_(used, used)]
-        cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
+        own = gram(comparison, model, lens)
+        used = np.flatnonzero(~own.empty)
+        cosines = own.gram[np.ix_(used, used)][np.triu_indices(len(used), k=1)].clip(-1, 1)
         pairs.append((looks[model.key], np.degrees(np.arccos(cosines))))
     return Exhibit(
         "angles",
@@ -153,9 +164,9 @@ def angles(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) -
     )
 
 
-def leakage(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) -> Exhibit:
+def leakage(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> Exhibit:
     """Return the classes with the most leakage, for each model."""
-    leaks = [(looks[model.key], model.leakage) for model in comparison.models]
+    leaks = [(looks[model.key], _leakage(comparison, model, lens)) for model in comparison.models]
     names = comparison.class_names
     return Exhibit(
         "leakage",
@@ -164,3 +175,10 @@ def leakage(comparison: MeasuredComparison, looks: Looks, theme: Theme = LIGHT) 
         lambda: tables.ranking_table(leaks, names),
         sentence="Mean cosine of a class with all others, ordered by the teacher.",
     )
+
+
+def _leakage(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
+    """Mean cosine of each class with all others, [C]; NaN for a class that the model never predicts."""
+    interval = gram_figures(comparison, model, lens).leakage
+    empty = gram(comparison, model, lens).empty
+    return np.where(empty, np.nan, 0.0 if interval is None else interval.estimate)

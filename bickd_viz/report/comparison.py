@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from bickd_core.comparing.comparison import MeasuredComparison, preparation_sentence
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import preparation_sentence
+from bickd_core.comparing.measures import summary
+from bickd_core.comparing.report_data import ReportData
 from bickd_core.data import image_credit
 from bickd_viz import tables
 from bickd_viz.charts import Line, metric_lines
@@ -17,86 +20,92 @@ from bickd_viz.text import numbers, seeds
 from bickd_viz.theme import ModelStyle, model_styles
 
 
-def comparison_report(of: MeasuredComparison, *, address: str = "", made: str = "") -> Report:
+def comparison_report(data: ReportData, *, address: str = "", made: str = "") -> Report:
     """Build the report on a comparison.
 
     Args:
         address: Address of the app ("http://host:8501/"), for the link to the same view.
         made: Date, as text.
     """
-    looks = dict(
-        zip((m.key for m in of.models), model_styles([(m.name, m.kind) for m in of.models]), strict=True)
+    comparison, lens = data.comparison, Lens(data.temperature)
+    models = comparison.models
+    styles = model_styles([(model.name, model.kind) for model in models])
+    looks = {model.key: style for model, style in zip(models, styles, strict=True)}
+    title, note = _finding(data)
+    figures = figures_table(
+        [(model.name, model.is_teacher, summary(comparison, model, data.temperature)) for model in models],
+        comparison.noun,
     )
-    title, note = _finding(of)
-    figures = figures_table([(m.name, m.kind == "teacher", m.summary) for m in of.models], of.noun)
     return Report(
         title=title,
         note=note,
         compared=compared_table(
-            [(m.name, m.key, m.info, n) for m, n in zip(of.models, of.n_each, strict=True)],
-            split=of.split,
-            n=of.n,
-            noun=of.noun,
+            [(m.name, m.key, m.info, n) for m, n in zip(models, comparison.n_each, strict=True)],
+            split=comparison.split,
+            n=comparison.n,
+            noun=comparison.noun,
         ),
         sections=[
             Section(
                 "Every figure with its interval",
-                [*charts.overview(of, looks), Figures("", figures)],
-                _scope(of),
+                [*charts.overview(data, looks), Figures("", figures)],
+                _scope(data),
             ),
-            Section("Which classes each model mixes", charts.grams(of), _gram_note(of)),
-            Section("Angles, leakage and overlap by epoch", _over_classes(of, looks)),
-            *pictures.maps(of),
-            *pictures.images(of),
+            Section(
+                "Which classes each model mixes",
+                charts.grams(comparison, lens),
+                _gram_note(data, lens),
+            ),
+            Section("Angles, leakage and overlap by epoch", _over_classes(data, lens, looks)),
+            *pictures.maps(data),
+            *pictures.images(data),
         ],
-        link=address + view_query(of),
+        link=address + view_query(data),
         versions=versions(),
         made=made,
-        credit=image_credit(of.dataset),
+        credit=image_credit(comparison.dataset),
     )
 
 
-def view_query(of: MeasuredComparison) -> str:
+def view_query(data: ReportData) -> str:
     """The query that opens this comparison in the app. It holds only what differs from the defaults."""
-    query = {"teacher": of.teacher.key, "students": "~".join(m.key for m in of.students)}
-    query |= {"split": of.split} if of.split != "test" else {}
-    query |= {"temperature": f"{of.temperature:g}"} if of.temperature != 4.0 else {}
+    comparison, T = data.comparison, data.temperature
+    query = {
+        "teacher": comparison.teacher.key,
+        "students": "~".join(model.key for model in comparison.students),
+    }
+    query |= {"split": comparison.split} if comparison.split != "test" else {}
+    query |= {"temperature": f"{T:g}"} if T != 4.0 else {}
     return "?" + urlencode({name: value for name, value in query.items() if value}, safe="/~")
 
 
-def _finding(of: MeasuredComparison) -> tuple[str, str]:
-    compared = of.compared()
-    if not compared:
-        return f"{of.teacher.info.arch or 'Predictions of a teacher'} on {of.data_title}", ""
-    student, other = of.focus(), of.baseline()
-    found = compared[other.called]
+def _finding(data: ReportData) -> tuple[str, str]:
+    """The title, and the sentences under it."""
+    comparison, finding = data.comparison, data.finding
+    if finding is None:
+        return f"{comparison.teacher.info.arch or 'Predictions of a teacher'} on {comparison.data_title}", ""
     sentences = [
-        seeds.note(student.name, other.called, found, of.noun),
-        seeds.note_detail(found, of.noun),
-        seeds.against_all(student.name, compared) if len(compared) > 1 else "",
-        seeds.how(student.name, other.called, found, n=of.n, split=of.split, noun=of.noun),
-        *(f"Left out of the seeds: {reason}" for reason in of.left_out),
-        "BicKD is a reconstruction from the paper's abstract."
-        if any(m.kind == "bickd" for m in (student, other))
-        else "",
+        seeds.finding_note(finding, comparison.noun),
+        *seeds.finding_details(finding, comparison),
+        *(f"Left out of the seeds: {reason}" for reason in data.left_out),
     ]
-    title = seeds.headline(student.name, other.called, found)
-    return title, " ".join(filter(None, sentences))
+    return seeds.finding_title(finding), " ".join(filter(None, sentences))
 
 
-def _scope(of: MeasuredComparison) -> str:
+def _scope(data: ReportData) -> str:
+    of = data.comparison
     most = max(of.n_each)
     shared = "" if of.n == most else f" that all models share, out of {numbers.count(most)}"
     return (
-        f"{numbers.counted(of.n, f'{of.split} {of.noun}')} of {of.data_title}{shared}. Probabilities are at T = {of.temperature:g}. "
+        f"{numbers.counted(of.n, f'{of.split} {of.noun}')} of {of.data_title}{shared}. Probabilities are at T = {data.temperature:g}. "
         f"The 95% intervals are over {of.nouns}, not over seeds. If a method has several runs, its dot is the mean over its "
         "seeds and the thick bar is ± their standard deviation. The table shows the runs named above."
         f" {preparation_sentence([m.name for m in of.models], [m.info for m in of.models])}".rstrip()
     )
 
 
-def _gram_note(of: MeasuredComparison) -> str:
-    ends = charts.colour_ends(of)
+def _gram_note(data: ReportData, lens: Lens) -> str:
+    ends = charts.colour_ends(data.comparison, lens)
     said = f" {said_ends(ends)}." if ends[0] > 0 else ""
     return (
         "Each cell is the cosine between two class columns of the probability matrix. Colour off the diagonal means that "
@@ -105,11 +114,13 @@ def _gram_note(of: MeasuredComparison) -> str:
     )
 
 
-def _over_classes(of: MeasuredComparison, looks: dict[str, ModelStyle]) -> list[Part]:
-    parts: list[Part] = [charts.angles(of, looks), charts.leakage(of, looks)]
+def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) -> list[Part]:
+    comparison = data.comparison
+    parts: list[Part] = [charts.angles(comparison, lens, looks), charts.leakage(comparison, lens, looks)]
     lines = []
-    for model in of.students:
-        epochs, overlaps = [e for e, _ in model.overlap_by_epoch], [o for _, o in model.overlap_by_epoch]
+    for model in comparison.students:
+        points = data.overlap_by_epoch.get(model.key, ())
+        epochs, overlaps = [epoch for epoch, _ in points], [overlap for _, overlap in points]
         lines += [Line(looks[model.key], epochs, overlaps)] if epochs else []
     if lines:
         parts.append(

@@ -6,93 +6,99 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bickd_core.comparing.comparison import Measured, MeasuredComparison
+from bickd_core.comparing.comparison import Model
+from bickd_core.comparing.finding import separated_pair
+from bickd_core.comparing.measures import displacement, probabilities
+from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry import pair_contributions
 from bickd_viz import tables
 from bickd_viz.charts import prediction_map, shared_frame
 from bickd_viz.export.chart_export import Exhibit, file_name
 from bickd_viz.report.build import Part, Section, Strip
 from bickd_viz.text import numbers
-from bickd_viz.text.class_geometry import telling_pair_title
+from bickd_viz.text.class_geometry import separated_pair_title
 
 _MOST_IMAGES = 16
 
 
-def maps(of: MeasuredComparison) -> list[Section]:
+def maps(data: ReportData) -> list[Section]:
     """Return the stored maps of teacher, baseline and focused student, if all three have one."""
-    shown = list(dict.fromkeys(m.key for m in (of.teacher, of.baseline(), of.focus())))
-    models = [m for m in of.models if m.key in shown and m.coordinates is not None]
-    first = of.teacher.layout
-    if first is None or len(models) < len(shown):
+    comparison = data.comparison
+    shown = {model.key for model in (comparison.teacher, comparison.baseline(), comparison.focus())}
+    models = [model for model in comparison.models if model.key in shown and model.key in data.maps]
+    if len(models) < len(shown):
         return []
-    pair = of.telling_pair()
-    limits = shared_frame([m.coordinates for m in models if m.coordinates is not None])
+    first = data.maps[comparison.teacher.key].layout
+    pair = separated_pair(comparison, data.temperature).classes
+    limits = shared_frame([data.maps[model.key].coordinates for model in models])
     note = numbers.sentence_for_map(
-        method="UMAP", shown=of.n, total=max(of.n_each), seed=first.seed, started_from_teacher=True,
-        trustworthiness=first.trustworthiness, noun=of.noun,
+        method="UMAP", shown=comparison.n, total=max(comparison.n_each), seed=first.seed, started_from_teacher=True,
+        trustworthiness=first.trustworthiness, noun=comparison.noun,
     )  # fmt: skip
-    row, column = (of.class_names[c] for c in pair)
+    row, column = (comparison.class_names[c] for c in pair)
     return [
         Section(
             "Prediction maps",
-            [_map(of, m, pair, limits) for m in models],
+            [_map(data, model, pair, limits) for model in models],
             f"{note} In colour: {row} and {column}.",
         )
     ]
 
 
-def _map(of: MeasuredComparison, model: Measured, pair: tuple[int, int], limits) -> Exhibit:
-    assert model.coordinates is not None
-    xy = model.coordinates
-    ids = of.teacher.predictions.ids
-    said, names = model.predictions.predicted, of.class_names
+def _map(data: ReportData, model: Model, pair: tuple[int, int], limits) -> Exhibit:
+    comparison, xy = data.comparison, data.maps[model.key].coordinates
+    ids, labels, names = comparison.teacher.predictions.ids, comparison.labels, comparison.class_names
+    predicted = model.predictions.predicted
     return Exhibit(
         file_name(f"map-{model.name}"),
         model.name,
         lambda: prediction_map(
-            xy, ids=ids, labels=of.labels, predicted=said, class_names=names,
+            xy, ids=ids, labels=labels, predicted=predicted, class_names=names,
             highlight_classes=tuple(dict.fromkeys(pair)), frame=limits, height=360, dragmode="pan",
         ),
         lambda: tables.points_table(
-            xy, ids=ids, labels=of.labels, predicted=said, class_names=names, displacement=model.displacement
+            xy, ids=ids, labels=labels, predicted=predicted, class_names=names,
+            displacement=displacement(comparison, model, data.temperature),
         ),
     )  # fmt: skip
 
 
-def images(of: MeasuredComparison) -> list[Section]:
+def images(data: ReportData) -> list[Section]:
     """Return the images or texts behind the most separated pair, and those on which the student moved most."""
-    if not (of.pictures.any or of.pictures.texts) or not of.students:
+    comparison, T = data.comparison, data.temperature
+    if not (data.pictures.any or data.pictures.texts) or not comparison.students:
         return []
-    student, other, (row, column) = of.focus(), of.baseline(), of.telling_pair()
-    P = other.predictions.probabilities(of.temperature)
+    student, baseline = comparison.focus(), comparison.baseline()
+    pair = separated_pair(comparison, T)
+    row, column = pair.classes
+    P = probabilities(comparison, baseline, T)
     carried = np.argsort(-pair_contributions(P, row, column), kind="stable")[:_MOST_IMAGES]
-    moved = np.argsort(-student.displacement, kind="stable")[:_MOST_IMAGES]
-    names = of.class_names
-    said = [m.predictions.predicted for m in (of.teacher, student)]
+    moved = np.argsort(-displacement(comparison, student, T), kind="stable")[:_MOST_IMAGES]
+    names = comparison.class_names
+    predicted = [model.predictions.predicted for model in (comparison.teacher, student)]
     first = [f"{P[i, row]:.0%} | {P[i, column]:.0%}" for i in carried]
-    second = [" | ".join(names[who[i]] for who in said) for i in moved]
+    second = [" | ".join(names[classes[i]] for classes in predicted) for i in moved]
+    title = separated_pair_title(
+        student.name, baseline.called, names[row], names[column], separated=pair.separated
+    )
     strips: list[Part] = [
         _strip(
-            of, f"{names[row]} and {names[column]}", carried, first,
-            f"{telling_pair_title(student.name, other.called, names[row], names[column], separated=of.separates())}. These {of.nouns} "
-            f"add most to the cosine in {other.called}. Under each: its true class, then {other.called}'s probability of the "
-            f"two classes at T = {of.temperature:g}.",
+            data, f"{names[row]} and {names[column]}", carried, first,
+            f"{title}. These {comparison.nouns} add most to the cosine in {baseline.called}. Under each: its true class, then "
+            f"{baseline.called}'s probability of the two classes at T = {T:g}.",
         ),
         _strip(
-            of, f"Where {student.name} and the teacher differ most", moved, second,
+            data, f"Where {student.name} and the teacher differ most", moved, second,
             "Largest Hellinger distance in the full space of probabilities. Under each: its true class, then the top-1 "
             f"classes of the teacher and of {student.name}.",
         ),
     ]  # fmt: skip
-    return [Section(f"{of.nouns.capitalize()} where the models differ", strips)]
+    return [Section(f"{comparison.nouns.capitalize()} where the models differ", strips)]
 
 
-def _strip(
-    of: MeasuredComparison, title: str, places: np.ndarray, quiet: Sequence[str], sentence: str
-) -> Strip:
-    ids = of.teacher.predictions.ids[places].tolist()
-    lines = [str(id) for id in ids] if of.labels is None else [of.class_names[c] for c in of.labels[places]]
-    pictures = [
-        (of.pictures.data_uri(id), line, more) for id, line, more in zip(ids, lines, quiet, strict=True)
-    ]
-    return Strip(title, pictures, sentence, [of.pictures.words(id) for id in ids])
+def _strip(data: ReportData, title: str, places: np.ndarray, quiet: Sequence[str], sentence: str) -> Strip:
+    comparison, pictures = data.comparison, data.pictures
+    ids, labels = comparison.teacher.predictions.ids[places].tolist(), comparison.labels
+    lines = [str(id) for id in ids] if labels is None else [comparison.class_names[c] for c in labels[places]]
+    shown = [(pictures.data_uri(id), line, more) for id, line, more in zip(ids, lines, quiet, strict=True)]
+    return Strip(title, shown, sentence, [pictures.words(id) for id in ids])

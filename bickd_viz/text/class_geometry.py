@@ -41,6 +41,11 @@ def matching_note(matching: str, noun: str = "image") -> str:
     return worded(said, noun)
 
 
+def at_temperature(at: float | np.ndarray) -> str:
+    """ "T = 4.83", or "T = 4.83 (median)" for a temperature for each sample."""
+    return f"T = {temperatures(at)}"
+
+
 def temperatures(at: float | np.ndarray) -> str:
     """A temperature as text: "4.83", or the median of one for each image: "4.83 (median)"."""
     return f"{at:.3g}" if np.ndim(at) == 0 else f"{np.median(at):.3g} (median)"
@@ -114,7 +119,7 @@ def sentence_for_gap(
     return f"Of these two models, {student} keeps classes {where} than {baseline}: {overlap} {figures}."
 
 
-def telling_pair_title(student: str, other: str, row: str, column: str, *, separated: bool) -> str:
+def separated_pair_title(student: str, other: str, row: str, column: str, *, separated: bool) -> str:
     """Describe the default pair: the one that the student separates most, else the one with the highest cosine."""
     if separated:
         return f"{row} and {column}: the pair that {student} separates most, compared with {other}"

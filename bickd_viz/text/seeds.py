@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bickd_core.comparing.comparison import Comparison
+from bickd_core.comparing.finding import Finding
 from bickd_core.comparing.seeds import Difference, RecipesCompared
 from bickd_core.wording import worded
 from bickd_viz.text.numbers import counted, listed, percent, points, together, with_interval
@@ -18,6 +20,30 @@ FIELDS = {
     "overlap_per_image": "overlap matched per image",
 }
 """Field of Summary -> its name in a sentence, the most important first."""
+
+
+def finding_title(finding: Finding) -> str:
+    """The finding of a comparison in one sentence, the title of Overview and of reports."""
+    return headline(finding.student.name, finding.baseline.called, finding.main)
+
+
+def finding_note(finding: Finding, noun: str = "image") -> str:
+    """The figures behind the title in one line."""
+    return note(finding.student.name, finding.baseline.called, finding.main, noun)
+
+
+def finding_details(finding: Finding, comparison: Comparison) -> list[str]:
+    """What belongs behind the title: the differences with their intervals, and the other students."""
+    student, noun = finding.student.name, comparison.noun
+    details = [note_detail(finding.main, noun)]
+    if len(finding.compared) > 1:
+        details.append(against_all(student, finding.compared))
+    details.append(
+        how(student, finding.baseline.called, finding.main, n=comparison.n, split=comparison.split, noun=noun)
+    )
+    if finding.names_bickd:
+        details.append("BicKD is a reconstruction from the paper's abstract.")
+    return [detail for detail in details if detail]
 
 
 def headline(student: str, baseline: str, compared: RecipesCompared) -> str:

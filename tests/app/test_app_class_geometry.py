@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import data
-from app.data import class_geometry as classes
 from app.pages.class_geometry import matrices, pairs
 from app.state import ViewState
+from bickd_core.comparing.cache import MemoryCache
 from bickd_core.geometry import (
     class_geometry,
     cross_gram,
@@ -79,7 +80,7 @@ def test_a_lens_is_what_it_says(compare):
     lens = data.Lens(4.0, "image")
     assert lens.at(of, of.teacher) == 4.0
     assert lens.at(of, student) == pytest.approx(each)
-    assert lens.stands(of, student).unreached == 0
+    assert lens.match(of, student).unreached == 0
     assert data.entropy_at(of, student, lens) == pytest.approx(mean_entropy(P_t))
     P_i = softmax(student.predictions.logits, each)
     assert data.gram(of, student, lens).gram == pytest.approx(class_geometry(P_i).gram)
@@ -95,11 +96,10 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
     _, of = compare()
     lens = data.Lens(2.0)
     exact = data.gram(of, of.students[0], lens)
-    monkeypatch.setattr("app.data.class_geometry.LARGE", 0)
+    monkeypatch.setattr("bickd_core.comparing.measures.LARGE", 0)
     assert data.is_large(of)
-    classes._class_view.clear()
+    of = replace(of, cache=MemoryCache())
     assert data.gram(of, of.students[0], lens).gram == pytest.approx(exact.gram, abs=2e-6)
-    classes._class_view.clear()
 
 
 def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):

@@ -138,11 +138,13 @@ def test_no_page_has_a_control_that_can_do_nothing(view):
 
 
 def test_report_holds_texts_or_ids(view, library):
-    from bickd_core.comparing.comparison import measure
+    from bickd_core.comparing.report_data import read_report_data
     from bickd_viz.report.build import html
     from bickd_viz.report.comparison import comparison_report
 
-    page = html(comparison_report(measure(library, "teacher", ["student"], temperature=1.0))).decode()
+    page = html(
+        comparison_report(read_report_data(library, "teacher", ["student"], temperature=1.0))
+    ).decode()
     body = page[: page.index("<script")]
     noun = data.comparison(view).noun
     assert f"40 test {noun}s" in body

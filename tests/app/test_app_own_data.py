@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 from app import data
 from app import page_export as taking
 from app.state import ViewState
-from bickd_core.comparing.comparison import measure, run_word
+from bickd_core.comparing.names import run_word
+from bickd_core.comparing.report_data import read_report_data
 from bickd_core.runs.library import Library
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.report.build import html
@@ -38,7 +39,7 @@ def test_runs_on_images_that_changed_in_between_are_not_compared(make_run, of, l
     with pytest.raises(PredictionsError, match=words):
         data.comparison(ViewState(teacher="before", students=("after",)))
     with pytest.raises(PredictionsError, match=words):
-        measure(library, "before", ["after"])
+        read_report_data(library, "before", ["after"])
     assert (
         data.comparison(ViewState(teacher="mine", students=("after",))).n == 60
     )  # an older run does not tell
@@ -82,7 +83,7 @@ def test_no_page_writes_the_path(of, name, students):
 
 
 def test_the_command_lines_report_does_not_write_it_either(of, library):
-    page = html(comparison_report(measure(library, "mine", ["small"]))).decode()
+    page = html(comparison_report(read_report_data(library, "mine", ["small"]))).decode()
     assert "of My pets (image folder)" in page
     assert "Images: " not in page
     assert "somewhere" not in page

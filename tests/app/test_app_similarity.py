@@ -77,15 +77,15 @@ def test_measures_are_those_of_the_core(compare):
     a = of.students[0]
     teacher, student = of.teacher.predictions, a.predictions
     shard = stratified_shards(of.n, of.labels)
-    found = data.likeness(of, a, "cka", "outputs", 4.0)
+    found = data.similarity(of, a, "cka", "outputs", 4.0)
     assert found.value == pytest.approx(cka(teacher.logits, student.logits))
-    found = data.likeness(of, a, "procrustes", "features", 4.0)
+    found = data.similarity(of, a, "procrustes", "features", 4.0)
     assert found.estimate == pytest.approx(procrustes(teacher.features, student.features, shard).estimate)
     ranks = [ranked_distances(softmax(p.logits, 2.0)) for p in (teacher, student)]
-    found = data.likeness(of, a, "rsa", "outputs", 2.0)
+    found = data.similarity(of, a, "rsa", "outputs", 2.0)
     assert found.estimate == pytest.approx(rsa(*ranks, shard).estimate)
-    difference = data.likeness_difference(of, *of.students, "rsa", "outputs", 2.0)
-    other = data.likeness(of, of.students[1], "rsa", "outputs", 2.0)
+    difference = data.similarity_difference(of, *of.students, "rsa", "outputs", 2.0)
+    other = data.similarity(of, of.students[1], "rsa", "outputs", 2.0)
     assert difference.estimate == pytest.approx(found.estimate - other.estimate)
     assert data.row_cosines(of, a, 2.0) == pytest.approx(
         row_cosines(softmax(teacher.logits, 2.0), softmax(student.logits, 2.0))
@@ -95,12 +95,12 @@ def test_measures_are_those_of_the_core(compare):
 @pytest.mark.parametrize("measure", data.MEASURES)
 def test_chance_is_that_of_the_least_similar_student(compare, measure):
     of = compare()
-    values = {s.key: data.likeness(of, s, measure, "outputs", 4.0).estimate for s in of.students}
+    values = {s.key: data.similarity(of, s, measure, "outputs", 4.0).estimate for s in of.students}
     worst = (max if measure == "procrustes" else min)(values, key=values.get)
     found = data.chance(of, measure, "outputs", 4.0)
     assert found.student.key == worst
     assert found.estimate == values[worst]
-    plain = data.likeness(of, found.student, measure, "outputs", 4.0).value
+    plain = data.similarity(of, found.student, measure, "outputs", 4.0).value
     assert found.null.observed == pytest.approx(plain, abs=1e-6)
     assert found.null.p_value == pytest.approx(1 / 51)
 
@@ -108,9 +108,9 @@ def test_chance_is_that_of_the_least_similar_student(compare, measure):
 def test_only_what_depends_on_the_temperature_is_worked_out_again(compare):
     of = compare()
     a = of.students[0]
-    assert data.likeness(of, a, "cka", "outputs", 1.0) is data.likeness(of, a, "cka", "outputs", 8.0)
-    assert data.likeness(of, a, "rsa", "features", 1.0) is data.likeness(of, a, "rsa", "features", 8.0)
-    assert data.likeness(of, a, "rsa", "outputs", 1.0) is not data.likeness(of, a, "rsa", "outputs", 8.0)
+    assert data.similarity(of, a, "cka", "outputs", 1.0) is data.similarity(of, a, "cka", "outputs", 8.0)
+    assert data.similarity(of, a, "rsa", "features", 1.0) is data.similarity(of, a, "rsa", "features", 8.0)
+    assert data.similarity(of, a, "rsa", "outputs", 1.0) is not data.similarity(of, a, "rsa", "outputs", 8.0)
 
 
 def test_many_images_are_drawn_by_class_and_few_are_all_taken(compare):
@@ -118,12 +118,12 @@ def test_many_images_are_drawn_by_class_and_few_are_all_taken(compare):
     positions = data.sampled(of)
     assert len(positions) == 800
     assert np.bincount(of.labels[positions]).tolist() == [160] * 5
-    assert data.likeness(of, of.students[0], "rsa", "outputs", 4.0).n == 800
+    assert data.similarity(of, of.students[0], "rsa", "outputs", 4.0).n == 800
 
 
 def test_runs_without_features_or_stages_say_so(compare):
     of = compare(features=False, with_stages=False)
-    assert data.likeness(of, of.students[0], "cka", "features", 4.0) is None
+    assert data.similarity(of, of.students[0], "cka", "features", 4.0) is None
     assert data.chance(of, "cka", "features", 4.0) is None
     assert data.layers(of, of.students[0]) is None
     assert "“bickd stages teacher-x student-a student-b”" in data.why_no_layers(of, of.students[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from bickd_core.comparing.comparison import measure
+from bickd_core.comparing.report_data import read_report_data
 from bickd_core.runs.library import Library
 from bickd_viz.report.build import html
 from bickd_viz.report.comparison import comparison_report
@@ -20,7 +20,7 @@ FONT = "document.querySelector('.chart')._fullLayout.font.color"
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory, shelf: Path) -> Path:
-    found = measure(Library(shelf, shelf / "none"), "caltech95/teacher", STUDENTS)
+    found = read_report_data(Library(shelf, shelf / "none"), "caltech95/teacher", STUDENTS)
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_bytes(html(comparison_report(found)))
     return path

@@ -12,8 +12,10 @@ import pytest
 from run_helpers import random_predictions
 
 from bickd_core import Predictions, PredictionsError, compare
-from bickd_core.comparing.comparison import measure
+from bickd_core.comparing import measures
+from bickd_core.comparing.measures import class_order, geometry, summary
 from bickd_core.comparing.notebooks import FIGURES
+from bickd_core.comparing.report_data import read_report_data
 from bickd_viz.charts import matrix_figure, whisker_rows
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.text.numbers import number
@@ -39,13 +41,13 @@ def test_the_figures_are_those_of_a_report_on_runs(make_run, library):
     teacher, students = three()
     make_run("teacher", predictions=teacher, info={"role": "teacher", "num_classes": 4})
     make_run("kd", predictions=students["KD"], info={"num_classes": 4})
-    expected = measure(library, "teacher", ["kd"], temperature=2.0)
+    expected = read_report_data(library, "teacher", ["kd"], temperature=2.0)
     table = compare(teacher, [students["KD"]], temperature=2.0).figures()
     assert set(table.model) == {"teacher", "student"}
-    for model, name in zip(expected.models, ("teacher", "student"), strict=True):
+    for model, name in zip(expected.comparison.models, ("teacher", "student"), strict=True):
         for row in table[table.model == name].itertuples():
             field = next(figure.field for figure in FIGURES if figure.title == row.figure)
-            interval = getattr(model.summary, field)
+            interval = getattr(summary(expected.comparison, model, 2.0), field)
             assert (row.estimate, row.low, row.high) == (interval.estimate, interval.low, interval.high)
     assert len(table) == 9 + 6
 
@@ -53,7 +55,7 @@ def test_the_figures_are_those_of_a_report_on_runs(make_run, library):
 def test_the_differences_are_paired_and_corrected(compared):
     table = compared.differences("mine")
     assert set(table.minus) == {"teacher", "KD"}
-    own = compared.measured.recipes.against("mine", ["teacher", "KD"])
+    own = compared.data.recipes.against("mine", ["teacher", "KD"])
     for row in table[table.figure == "Accuracy"].itertuples():
         difference = own[row.minus].figures["accuracy"]
         assert row.estimate == difference.interval.estimate
@@ -116,13 +118,11 @@ def test_the_table_shows_names_as_text():
 
 def test_class_geometry_is_the_pages_four_matrices(compared):
     figure = compared.plot.class_geometry("KD")
-    measured = compared.measured
-    teacher, kd = measured.teacher, measured.students[0]
-    order = np.ix_(measured.order, measured.order)
-    less = kd.geometry.gram - teacher.geometry.gram
-    for trace, values in zip(
-        figure.data, (teacher.geometry.gram, kd.geometry.gram, less, kd.cross.gram), strict=True
-    ):
+    comparison = compared.data.comparison
+    teacher, kd = (geometry(comparison, model, 4.0).gram for model in comparison.models[:2])
+    cross = measures.cross(comparison, comparison.students[0], 4.0).gram
+    order = np.ix_(*[class_order(comparison, "cluster")] * 2)
+    for trace, values in zip(figure.data, (teacher, kd, kd - teacher, cross), strict=True):
         np.testing.assert_allclose(trace.z, values[order], atol=1e-6)
     assert [trace.xaxis for trace in figure.data] == ["x", "x2", "x3", "x4"]
     assert figure.layout.paper_bgcolor == LIGHT.surface

@@ -10,7 +10,7 @@ from layouts import CLASSES, LAYOUTS, N, columns, ids, labels, logits, paths, so
 from PIL import Image
 from test_prediction_files import read_here
 
-from bickd_core.comparing.comparison import measure
+from bickd_core.comparing.report_data import read_report_data
 from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.importing import prediction_runs
 from bickd_core.importing.add_validation import add_validation
@@ -43,7 +43,7 @@ def test_teacher_and_student_become_finished_runs_that_compare(two, library):
     assert info.teacher.key == "teacher"
     assert runs[1].status().state == "finished"
     assert "agreement with the teacher" in (runs[1].path / "README.md").read_text()
-    found = measure(library, "teacher", ["student"])
+    found = read_report_data(library, "teacher", ["student"]).comparison
     assert found.n == N
     assert found.students[0].name == "student"
 
@@ -54,7 +54,7 @@ def test_two_imports_of_the_same_samples_share_their_label(two, library, tmp_pat
     assert [run.key for run in second] == ["teacher-2", "student-2"]
     assert first[0].info().dataset == second[0].info().dataset
     assert second[1].info().title == "student"
-    assert measure(library, "teacher", ["student-2"]).n == N
+    assert read_report_data(library, "teacher", ["student-2"]).comparison.n == N
 
 
 def test_students_of_a_run_that_is_already_there(two, library, tmp_path):
@@ -164,7 +164,7 @@ def test_folder_without_matching_images_is_refused(two, library, tmp_path):
 def test_texts_stand_where_pictures_would(library, tmp_path):
     imported = read_here(tmp_path, LAYOUTS["tsv with a text column"](tmp_path))
     (run,) = create_runs(imported, library, teacher="net")
-    pictures = measure(library, run.key).pictures
+    pictures = read_report_data(library, run.key).pictures
     assert pictures.texts[3] == "sentence 3"
     assert not pictures.any
 

@@ -9,7 +9,7 @@ from run_helpers import small_config
 from weights_helpers import import_weights
 
 from bickd_cli.main import main
-from bickd_core.comparing.comparison import measure
+from bickd_core.comparing.report_data import read_report_data
 from bickd_core.data import load_dataset
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.runs.library import Library, RunError
@@ -53,7 +53,7 @@ def test_an_image_folder_trains_and_its_run_opens_with_pictures(flags, library, 
     card = (run.path / "README.md").read_text()
     assert "on My flags (image folder) at 16 pixels" in card
     assert "datasets: [My-flags]" in card
-    pictures = measure(library, run.key).pictures
+    pictures = read_report_data(library, run.key).pictures
     assert pictures.data_uri(0).startswith("data:image/png;base64,")
     assert pictures.reason is None
 
@@ -197,7 +197,7 @@ def test_the_order_of_numbered_classes_is_noted_and_followed_by_students(numbere
     ):
         create_run(small_config(**kd, teacher="teacher-text", class_order="natural"), library)
 
-    found = measure(library, "teacher-None", ["teacher-text"])
+    found = read_report_data(library, "teacher-None", ["teacher-text"]).comparison
     assert found.class_names == BY_VALUE  # aligned by the classes' names
 
 

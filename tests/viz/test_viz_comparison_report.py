@@ -13,7 +13,10 @@ import pytest
 
 from app.state import ViewState
 from bickd_cli.main import main
-from bickd_core.comparing.comparison import measure, shown_names
+from bickd_core.comparing.finding import separated_pair
+from bickd_core.comparing.measures import geometry
+from bickd_core.comparing.names import shown_names
+from bickd_core.comparing.report_data import read_report_data
 from bickd_core.geometry import class_geometry, hellinger, summarise
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
@@ -32,7 +35,7 @@ def bundled() -> Library:
 
 @pytest.fixture(scope="module")
 def measured(bundled):
-    return measure(bundled, TEACHER, STUDENTS, temperature=2.0)
+    return read_report_data(bundled, TEACHER, STUDENTS, temperature=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,7 @@ def test_csv_in_the_file_is_the_table(made):
 def test_figures_stand_with_their_intervals_and_runs_with_their_seeds(made, measured):
     figures = next(part for part in made.sections[0].parts if isinstance(part, Figures)).table
     assert figures["model"].tolist() == ["teacher", "KD", "BicKD"]
-    known = measured.focus().predictions
+    known = measured.comparison.focus().predictions
     share = (known.predicted == known.labels).mean()
     limits = re.fullmatch(r"([\d.]+)% \[([\d.]+)%, ([\d.]+)%\]", figures["Accuracy"][2])
     estimate, low, high = (float(number) for number in limits.groups())
@@ -112,30 +115,31 @@ def test_the_link_opens_the_same_view(measured):
     assert view == ViewState(teacher=TEACHER, students=STUDENTS, temperature=2.0)
 
 
-def test_the_telling_pair_is_the_one_that_falls_most(measured):
-    before, after = measured.baseline().geometry.gram, measured.focus().geometry.gram
+def test_the_most_separated_pair_is_the_one_that_falls_most(measured):
+    comparison = measured.comparison
+    before, after = (geometry(comparison, m, 2.0).gram for m in (comparison.baseline(), comparison.focus()))
     best, found = None, -np.inf
     for i in range(len(before)):
         for j in range(i + 1, len(before)):
             if before[i, j] - after[i, j] > found:
                 best, found = (i, j), before[i, j] - after[i, j]
-    assert measured.telling_pair() == best
+    assert separated_pair(comparison, 2.0).classes == best
 
 
 def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
-    alone = comparison_report(measure(bundled, TEACHER))
+    alone = comparison_report(read_report_data(bundled, TEACHER))
     assert alone.title == "resnet14x2 on caltech95"
     assert "gram-teacher" in exhibits(alone)
-    on_validation = comparison_report(measure(bundled, TEACHER, STUDENTS, split="validation"))
+    on_validation = comparison_report(read_report_data(bundled, TEACHER, STUDENTS, split="validation"))
     assert not [name for name in exhibits(on_validation) if name.startswith("map-")]
     assert html(alone)
 
 
 def test_what_cannot_be_compared_is_said(bundled):
     with pytest.raises(RunError, match="did you mean 'caltech95/kd-s"):
-        measure(bundled, TEACHER, ["caltech95/kd-s9"])
+        read_report_data(bundled, TEACHER, ["caltech95/kd-s9"])
     with pytest.raises(PredictionsError, match=r"different data \(caltech95, fashion-mnist\)"):
-        measure(bundled, TEACHER, ["fashion-mnist/kd-s0"])
+        read_report_data(bundled, TEACHER, ["fashion-mnist/kd-s0"])
 
 
 def test_seeds_tell_runs_of_one_method_apart(bundled):

@@ -95,7 +95,7 @@ def _card(of: data.Comparison, model: data.Model, pair: tuple[int, int], lens: d
             Sample(of.class_names[c], found.probabilities[:, i], (theme.accent, theme.fallback[1])[i])
             for i, c in enumerate(dict.fromkeys(pair))
         ]
-        below = f"probability at {lens.temperature_words(of, model)}, all {of.nouns}"
+        below = f"probability at {words.at_temperature(lens.at(of, model))}, all {of.nouns}"
         take = Take(
             f"Probabilities of {row} and {column} in {model.called}",
             lambda: tables.probability_table(samples),

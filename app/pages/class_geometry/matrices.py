@@ -13,6 +13,7 @@ from app.plain import st
 from bickd_core.geometry import group_means
 from bickd_viz import ModelStyle
 from bickd_viz.scales import overlap_ends, said_ends
+from bickd_viz.text import class_geometry as words
 
 MOST_CLASSES = 200
 """Up to this many classes, a matrix shows each class. With more, it starts with groups of classes."""
@@ -66,7 +67,7 @@ def _tiles(of: data.Comparison, student: data.Model, lens: data.Lens) -> list[Ti
     teacher = data.gram(of, of.teacher, lens)
     tiles = [
         Tile(
-            "teacher", "Teacher", f"class Gram, {lens.temperature_words(of, of.teacher)}",
+            "teacher", "Teacher", f"class Gram, {words.at_temperature(lens.at(of, of.teacher))}",
             looks[of.teacher.key], of.teacher, teacher.gram, teacher.empty,
         )
     ]  # fmt: skip
@@ -78,7 +79,7 @@ def _tiles(of: data.Comparison, student: data.Model, lens: data.Lens) -> list[Ti
     return [
         *tiles,
         Tile(
-            "student", student.name, f"class Gram, {lens.temperature_words(of, student)}",
+            "student", student.name, f"class Gram, {words.at_temperature(lens.at(of, student))}",
             look, student, own.gram, own.empty,
         ),
         Tile(

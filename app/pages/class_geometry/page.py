@@ -105,7 +105,7 @@ def _gaps(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
 
 def _unreached(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
     """A warning if some images of the student cannot be matched to the teacher's entropy, else ""."""
-    unreached = lens.stands(of, student).unreached
+    unreached = lens.match(of, student).unreached
     return words.sentence_for_unmatched(
         student.name, unreached, of.n, matching=lens.matching, temperature=lens.temperature, noun=of.noun
     )

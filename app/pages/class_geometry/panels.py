@@ -227,14 +227,14 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             against_entropy, "entropy", "Overlap by mean entropy", at_once, x_title="mean entropy (nats)",
             mark=target, mark_name="teacher now", log_x=False, log_y=not lens.centred,
         )  # fmt: skip
-    if rows := words.sharpness_rows(said, temperature=T, entropy=target, noun=of.noun):
+    if table := words.sharpness_rows(said, temperature=T, entropy=target, noun=of.noun):
         with st.expander("Overlap as a table"):
-            st.dataframe(rows, hide_index=True, key="geometry-sharpness-table")
+            st.dataframe(table, hide_index=True, key="geometry-sharpness-table")
 
 
 def _matched_overlap(of: data.Comparison, model: data.Model, lens: data.Lens) -> float | None:
     """Overlap through this lens; None if no image can be matched to the teacher's entropy."""
-    return data.overlap(of, model, lens) if lens.stands(of, model).unreached < of.n else None
+    return data.overlap(of, model, lens) if lens.match(of, model).unreached < of.n else None
 
 
 def _curves(

@@ -17,14 +17,15 @@ from app.components import (
 from app.pages.overview import tables, tour
 from app.plain import st
 from app.registry import open_page
-from bickd_core.comparing.seeds import Recipes, RecipesCompared
+from bickd_core.comparing.finding import Finding
+from bickd_core.comparing.seeds import Recipes
 from bickd_core.wording import worded
 from bickd_viz import colouring
 from bickd_viz.charts import Row, whisker_html
 from bickd_viz.scales import overlap_ends, said_ends
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text
-from bickd_viz.text.class_geometry import telling_pair_title
+from bickd_viz.text.class_geometry import separated_pair_title
 from bickd_viz.theme import ModelStyle
 
 
@@ -34,48 +35,24 @@ def show() -> None:
     student = frame.focused(of)
     other = frame.baseline(of, student)
     recipes = data.recipes(of, view.temperature)
-    compared = _compared(of, recipes, student, other)
-    _finding(of, student, other or of.teacher, compared)
+    finding = data.finding(of, recipes, student)
+    _title(of, finding)
     _buttons()
     _cards(of, recipes, view.temperature)
     _linked(of, student, other, view.temperature)
     tables.every_figure(of, view.temperature)
-    tables.over_seeds(of, recipes, student, compared, view.temperature)
+    tables.over_seeds(of, recipes, student, finding.compared if finding else {}, view.temperature)
 
 
-def _compared(
-    of: data.Comparison, recipes: Recipes, student: data.Model, other: data.Model | None
-) -> dict[str, RecipesCompared]:
-    """Compare the focused student with the baseline, then with the other students; a lone student with the teacher."""
-    if not of.students:
-        return {}
-    others = [model for model in of.students if model.key not in (student.key, other.key if other else "")]
-    against = [other, *others] if other else [of.teacher]
-    found = recipes.against(student.key, [model.key for model in against])
-    return {model.called: found[model.key] for model in against}
-
-
-def _finding(
-    of: data.Comparison, student: data.Model, against: data.Model, compared: dict[str, RecipesCompared]
-) -> None:
-    if not compared:
+def _title(of: data.Comparison, finding: Finding | None) -> None:
+    if finding is None:
         accuracy = data.summary(of, of.teacher, state.current().temperature).accuracy
         reached = "" if accuracy is None else f": accuracy {numbers.percent(accuracy.estimate)}"
         page_export.title(f"{of.teacher.info.arch or 'The teacher'} on {of.data_title}{reached}")
         page_export.note("Choose students in the sidebar to compare them with this teacher.")
         return
-    found = compared[against.called]
-    page_export.title(seeds_text.headline(student.name, against.called, found))
-    details = [
-        seeds_text.note_detail(found, of.noun),
-        seeds_text.against_all(student.name, compared) if len(compared) > 1 else "",
-        seeds_text.how(student.name, against.called, found, n=of.n, split=of.split, noun=of.noun),
-        "BicKD is a reconstruction from the paper's abstract."
-        if "bickd" in (student.kind, against.kind)
-        else "",
-    ]
-    note = seeds_text.note(student.name, against.called, found, of.noun)
-    page_export.note(note, *details)
+    page_export.title(seeds_text.finding_title(finding))
+    page_export.note(seeds_text.finding_note(finding, of.noun), *seeds_text.finding_details(finding, of))
 
 
 def _buttons() -> None:
@@ -203,8 +180,8 @@ def _pair(of: data.Comparison, student: data.Model, other: data.Model | None, T:
     if chosen:
         title = f"In focus: {names[row]} and {names[column]}"
     else:
-        separated = data.separates(of, student, against, (row, column), T)
-        title = telling_pair_title(
+        separated = data.separated_pair(of, T, student).separated
+        title = separated_pair_title(
             student.name, against.called, names[row], names[column], separated=separated
         )
     st.subheader(title)

@@ -72,7 +72,7 @@ def _measure(of: data.Comparison, student: data.Model, measure: str, basis: str,
     style.card_title(TITLES[measure], note, worded(help, of.noun))
     rows = []
     for model in of.students:
-        found = data.likeness(of, model, measure, basis, T)
+        found = data.similarity(of, model, measure, basis, T)
         interval = None if found is None else found.interval()
         rows.append(
             Row(looks[model.key], None)
@@ -96,7 +96,7 @@ def _finding(
     said = []
     other = frame.baseline(of, student)
     if other is not None:
-        difference = data.likeness_difference(of, student, other, measure, basis, T)
+        difference = data.similarity_difference(of, student, other, measure, basis, T)
         said.append(words.difference_words(measure, student.name, other.name, difference, noun=of.noun))
     shuffled = null.null
     said.append(

@@ -1,4 +1,4 @@
-"""How like its teacher a student is, by measures that do not care for rotation: CKA, RSA, Procrustes; and by layer."""
+"""CKA between the layers of a teacher and a student, from the features that their runs stored."""
 
 from __future__ import annotations
 
@@ -7,122 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from app.data.comparison import Comparison, Model, predictions_at
-from app.data.figures import probabilities
+from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry import (
     Interval,
     LayerCKA,
-    PermutedNull,
-    RankedDistances,
     Replicated,
-    cka_null,
     layer_cka,
-    procrustes,
-    procrustes_null,
-    ranked_distances,
-    replicated_cka,
     replicated_difference,
-    rsa,
-    rsa_null,
-    rsa_sample,
     stratified_shards,
 )
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.stages import PROBE_SPLIT, Stages
-
-MEASURES = ("cka", "rsa", "procrustes")
-BASES = ("outputs", "features")
-"""What is compared: outputs are logits, and for RSA their probabilities at T; features are the penultimate ones."""
-_SHUFFLES = 50
-_RANKED = 800
-"""Images whose pairs RSA ranks: all 1,208 of caltech95 would narrow the intervals by a twelfth and take thrice the time."""
-
-
-def likeness(of: Comparison, model: Model, measure: str, basis: str, temperature: float) -> Replicated | None:
-    """The measure between the teacher and `model`; None where it is not defined, or a model has no features."""
-    return _likeness(of.key, model.key, measure, basis, _matters(measure, basis, temperature), of)
-
-
-def likeness_difference(
-    of: Comparison, a: Model, b: Model, measure: str, basis: str, temperature: float
-) -> Interval | None:
-    """The measure of a minus that of b, paired on the same images."""
-    return replicated_difference(*(likeness(of, m, measure, basis, temperature) for m in (a, b)))
-
-
-@dataclass(frozen=True)
-class Chance:
-    """What shuffled images give, for the student that is least like the teacher, and its figure as it is shown."""
-
-    student: Model
-    estimate: float
-    null: PermutedNull
-
-
-def chance(of: Comparison, measure: str, basis: str, temperature: float) -> Chance | None:
-    """The permuted null of the least similar student: whoever is more similar stands further from chance."""
-    found = [(likeness(of, model, measure, basis, temperature), model) for model in of.students]
-    known = [(value.estimate, model) for value, model in found if value is not None]
-    if not known:
-        return None
-    worst = max if measure == "procrustes" else min
-    value, model = worst(known, key=lambda pair: pair[0])
-    null = _chance(of.key, model.key, measure, basis, _matters(measure, basis, temperature), of)
-    return None if null.observed is None else Chance(model, value, null)
-
-
-def sampled(of: Comparison) -> np.ndarray:
-    """Positions of the images whose pairs RSA ranks: all of them, or a seeded, stratified draw."""
-    return rsa_sample(of.n, of.labels, most=_RANKED)
-
-
-def _matters(measure: str, basis: str, temperature: float) -> float:
-    """The temperature as far as the figure depends on it, so that others are not worked out again."""
-    return temperature if (measure, basis) == ("rsa", "outputs") else 0.0
-
-
-def _rows(of: Comparison, model: Model, basis: str) -> np.ndarray | None:
-    return model.predictions.logits if basis == "outputs" else model.predictions.features
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _likeness(key: str, model: str, measure: str, basis: str, T: float, _of: Comparison) -> Replicated | None:
-    chosen = _of.model(model)
-    X, Y = _rows(_of, _of.teacher, basis), _rows(_of, chosen, basis)
-    if X is None or Y is None or _of.n < 4:
-        return None
-    if measure == "rsa":
-        positions = sampled(_of)
-        shard = stratified_shards(len(positions), None if _of.labels is None else _of.labels[positions])
-        return rsa(_ranked(key, _of.teacher.key, basis, T, _of), _ranked(key, model, basis, T, _of), shard)
-    shard = stratified_shards(_of.n, _of.labels)
-    return (replicated_cka if measure == "cka" else procrustes)(X, Y, shard)
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _ranked(key: str, model: str, basis: str, T: float, _of: Comparison) -> RankedDistances:
-    """15 MB of ranks at 1,208 images, so few are kept."""
-    chosen, positions = _of.model(model), sampled(_of)
-    if basis == "outputs":
-        return ranked_distances(probabilities(_of, chosen, T)[positions], "hellinger")
-    features = chosen.predictions.features
-    assert features is not None, "asked only where there are features"
-    return ranked_distances(features[positions], "euclidean")
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _chance(key: str, model: str, measure: str, basis: str, T: float, _of: Comparison) -> PermutedNull:
-    if measure == "rsa":
-        return rsa_null(
-            _ranked(key, _of.teacher.key, basis, T, _of),
-            _ranked(key, model, basis, T, _of),
-            permutations=_SHUFFLES,
-        )
-    X, Y = _rows(_of, _of.teacher, basis), _rows(_of, _of.model(model), basis)
-    assert X is not None, "asked only where the measure is defined"
-    assert Y is not None, "asked only where the measure is defined"
-    return (cka_null if measure == "cka" else procrustes_null)(X, Y, permutations=_SHUFFLES)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from app.data.class_geometry import Lens, gram
-from app.data.comparison import Comparison, Model
+from bickd_core.comparing.class_geometry import Lens, gram
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry import highest_pairs
 
 By = Literal["own", "difference"]
@@ -27,9 +27,9 @@ class MixedPair:
         return self.own - self.teacher
 
 
-def mixed_pairs(of: Comparison, model: Model, lens: Lens, by: By, most: int) -> tuple[MixedPair, ...]:
-    """The `most` pairs, by the model's own cosine or by how far it lies from the teacher's in either direction."""
-    own, teacher = gram(of, model, lens), gram(of, of.teacher, lens)
+def mixed_pairs(comparison: Comparison, model: Model, lens: Lens, by: By, most: int) -> tuple[MixedPair, ...]:
+    """The `most` pairs, by the model's own cosine or by its distance from the teacher's in either direction."""
+    own, teacher = (gram(comparison, one, lens) for one in (model, comparison.teacher))
     values, empty = own.gram, own.empty
     if by == "difference":
         values, empty = np.abs(own.gram - teacher.gram), own.empty | teacher.empty

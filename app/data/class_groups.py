@@ -1,0 +1,116 @@
+"""Orders and groups of the classes of a comparison, and uploaded class hierarchies."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app.data.runs import Fingerprint, fingerprint, library
+from bickd_core.atomic import write_bytes
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison
+from bickd_core.comparing.measures import ORDER_TEMPERATURE, class_order, geometry
+from bickd_core.data import short_name
+from bickd_core.data.hierarchy import Hierarchy, HierarchyError, bundled_hierarchy, read_hierarchy, to_csv
+from bickd_core.geometry import cluster_groups, superclass_order
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some classes under one name, in the order shown."""
+
+    name: str
+    members: tuple[int, ...]
+
+
+def hierarchy(of: Comparison) -> Hierarchy | None:
+    """The uploaded hierarchy of this data set where it fits these classes, else the bundled one, else None."""
+    return _hierarchy(of.dataset, of.class_names, fingerprint(_hierarchy_path(of.dataset)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _hierarchy(dataset: str, class_names: tuple[str, ...], mark: Fingerprint) -> Hierarchy | None:
+    path = Path(mark[0])
+    if path.exists():
+        try:
+            return read_hierarchy(path.read_bytes(), path.name, class_names)
+        except (OSError, HierarchyError):
+            pass  # of other classes under the same name: the bundled one may fit
+    return bundled_hierarchy(dataset, class_names)
+
+
+def _hierarchy_path(dataset: str) -> Path:
+    word = short_name(dataset)
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
+    if (
+        word != dataset
+    ):  # one's own: other folders may have this name, and a path be too long for a file's name
+        plain += f"-{hashlib.sha256(dataset.encode()).hexdigest()[:12]}"
+    return library().own / ".hierarchies" / f"{plain}.csv"
+
+
+def keep_hierarchy(of: Comparison, content: bytes, filename: str) -> Hierarchy:
+    """Check an uploaded hierarchy and keep it for this data set.
+
+    Raises:
+        HierarchyError: what is wrong with it, row by row.
+    """
+    found = read_hierarchy(content, filename, of.class_names)
+    path = _hierarchy_path(of.dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, to_csv(of.class_names, found.superclass).encode())
+    return found
+
+
+def forget_hierarchy(of: Comparison) -> None:
+    """Go back to the bundled hierarchy."""
+    _hierarchy_path(of.dataset).unlink(missing_ok=True)
+
+
+def has_own_hierarchy(of: Comparison) -> bool:
+    return _hierarchy_path(of.dataset).exists()
+
+
+def order_of_classes(of: Comparison, how: str) -> np.ndarray:
+    """ "cluster", "index", "name" as `class_order`; "hierarchy": by superclass, inside by the teacher's clusters."""
+    found = hierarchy(of) if how == "hierarchy" else None
+    if found is None:
+        return class_order(of, "cluster" if how == "hierarchy" else how)
+    return superclass_order(found.superclass, within=class_order(of, "cluster"))
+
+
+def class_groups(of: Comparison, how: str) -> tuple[Group, ...]:
+    """Groups of neighbouring classes in this order: superclasses, branches of the teacher's dendrogram, or runs."""
+    order = order_of_classes(of, how)
+    found = hierarchy(of) if how == "hierarchy" else None
+    if found is not None:
+        labels: list[str] | np.ndarray = list(found.superclass)
+    elif how in ("cluster", "hierarchy"):
+        labels = _branches(of)
+    else:
+        size = max(2, round(len(order) ** 0.5))
+        labels = np.argsort(order) // size
+    members: dict[str | int, list[int]] = {}
+    for c in order.tolist():
+        members.setdefault(labels[c], []).append(c)
+    return tuple(
+        Group(str(label) if found is not None else _span(of, classes), tuple(classes))
+        for label, classes in members.items()
+    )
+
+
+def _span(of: Comparison, classes: list[int]) -> str:
+    names = of.class_names
+    if len(classes) == 1:
+        return names[classes[0]]
+    return f"{names[classes[0]]} to {names[classes[-1]]} ({len(classes)})"
+
+
+@cached
+def _branches(of: Comparison) -> np.ndarray:
+    teacher = geometry(of, of.teacher, ORDER_TEMPERATURE)
+    return cluster_groups(teacher.gram, max(2, round(len(of.class_names) ** 0.5)), teacher.empty)

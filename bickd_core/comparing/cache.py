@@ -1,0 +1,126 @@
+"""Keep figures of a comparison, so that each is computed once."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Cache(Protocol):
+    """Return the value stored under a key, or make and store it."""
+
+    def __call__(self, key: Hashable, make: Callable[[], T]) -> T: ...
+
+
+class HasCache(Protocol):
+    """What `cached` functions take first: a comparison."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def cache(self) -> Cache: ...
+
+
+C = TypeVar("C", bound=HasCache)
+
+
+class MemoryCache:
+    """A cache in memory that drops what was used longest ago when it is full.
+
+    Threads may share it. A value that several threads ask for at the same time is made once. An error is not stored.
+
+    Args:
+        budget: most bytes of arrays to keep; no limit if None. The value made last is always kept.
+    """
+
+    def __init__(self, budget: int | None = None) -> None:
+        self.budget = budget
+        self.used = 0
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._making: dict[Hashable, threading.RLock] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
+        while True:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    return self._values[key][0]
+                turn = self._making.setdefault(key, threading.RLock())
+            with turn:
+                with self._lock:
+                    if self._making.get(key) is not turn:
+                        continue  # another thread has finished in the meantime
+                try:
+                    value = make()
+                    self._store(key, value)
+                finally:
+                    with self._lock:
+                        self._making.pop(key, None)
+                return value
+
+    def _store(self, key: Hashable, value: Any) -> None:
+        size = n_bytes(value)
+        with self._lock:
+            if key in self._values:
+                self.used -= self._values.pop(key)[1]
+            self._values[key] = value, size
+            self.used += size
+            while self.budget is not None and self.used > self.budget and len(self._values) > 1:
+                self.used -= self._values.popitem(last=False)[1][1]
+
+
+def n_bytes(value: Any) -> int:
+    """Return about how much memory a value takes: its arrays, and the objects that hold them."""
+    return _n_bytes(value, set())
+
+
+def _n_bytes(value: Any, seen: set[int]) -> int:
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    size = sys.getsizeof(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return size + sum(_n_bytes(getattr(value, field.name), seen) for field in fields(value))
+    if isinstance(value, Mapping):
+        return size + sum(_n_bytes(part, seen) for part in value.values())
+    if isinstance(value, (tuple, list)):
+        return size + sum(_n_bytes(part, seen) for part in value)
+    return size
+
+
+def cached(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
+    """Compute a figure of a comparison once for each content and each set of arguments.
+
+    The first argument is the comparison, whose `cache` stores the value under its `key`. The others are hashable, or
+    models, which count by their key. What is returned is shared: do not change it.
+    """
+    parameters = signature(function)
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def once(comparison: C, *args: P.args, **kwargs: P.kwargs) -> T:
+        bound = parameters.bind(comparison, *args, **kwargs)
+        bound.apply_defaults()
+        _, *others = bound.arguments.values()
+        key = (name, comparison.key, *(getattr(other, "key", other) for other in others))
+        return comparison.cache(key, lambda: function(comparison, *args, **kwargs))
+
+    return once

@@ -1,0 +1,101 @@
+"""Calibration of the models of a comparison, and which of two models is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.measures import probabilities
+from bickd_core.geometry import (
+    CalibrationSummary,
+    ConfusionDifference,
+    Interval,
+    Outcomes,
+    calibration_difference,
+    class_accuracy_differences,
+    confusion_difference,
+    nearest_neighbours,
+    nll,
+    outcomes,
+    paired_mean_difference,
+    stratified_shards,
+    summarise_calibration,
+)
+
+
+@cached
+def calibration(comparison: Comparison, model: Model, temperature: float) -> CalibrationSummary:
+    """Calibration of one model at T. The comparison has labels."""
+    return summarise_calibration(model.predictions.logits, _labels(comparison), temperature)
+
+
+@dataclass(frozen=True)
+class CalibrationGap:
+    """The first model's figures minus the second's, paired over samples. Below 0 the first is better."""
+
+    ece_width: Interval
+    ece_mass: Interval
+    nll: Interval
+
+
+@cached
+def calibration_gap(
+    comparison: Comparison, first: Model, second: Model, at: tuple[float, float]
+) -> CalibrationGap:
+    """Compare the calibration of two models. The comparison has labels.
+
+    Args:
+        at: the temperature of each model.
+    """
+    labels = _labels(comparison)
+    models = [model.predictions for model in (first, second)]
+    P, Q = (model.probabilities(T) for model, T in zip(models, at, strict=True))
+    losses = [nll(model.logits, labels, T) for model, T in zip(models, at, strict=True)]
+    shard = stratified_shards(len(labels), labels)
+    return CalibrationGap(
+        ece_width=calibration_difference(P, Q, labels, shard, scheme="width"),
+        ece_mass=calibration_difference(P, Q, labels, shard, scheme="mass"),
+        nll=paired_mean_difference(losses[0], losses[1], labels),
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Two models on the same samples.
+
+    Attributes:
+        outcomes: who is right.
+        confusion: what they confuse.
+        by_class: difference in accuracy of each class; None for a class without samples.
+    """
+
+    outcomes: Outcomes
+    confusion: ConfusionDifference
+    by_class: tuple[Interval | None, ...]
+
+
+@cached
+def judged(comparison: Comparison, first: Model, second: Model) -> Judged:
+    """Which of two models is right, on which samples. The comparison has labels."""
+    a, b = (model.predictions.predicted for model in (first, second))
+    labels, count = _labels(comparison), len(comparison.class_names)
+    return Judged(
+        outcomes(a, b, labels),
+        confusion_difference(a, b, labels, count),
+        class_accuracy_differences(a, b, labels, count),
+    )
+
+
+def neighbours(
+    comparison: Comparison, model: Model, position: int, temperature: float, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and Hellinger distances of the samples nearest to one by this model's probabilities."""
+    return nearest_neighbours(probabilities(comparison, model, temperature), position, most)
+
+
+def _labels(comparison: Comparison) -> np.ndarray:
+    assert comparison.labels is not None, "callers ask only if there are labels"
+    return comparison.labels

@@ -1,0 +1,229 @@
+"""Class geometry of the models of a comparison: Grams and their figures through a lens.
+
+For large N x C, Grams and intervals come from one float32 pass over the logits (`logit_grams`), so that no matrix of
+probabilities is kept. Otherwise they come from float64 probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.measures import geometry, is_large, matched, teacher_entropies
+from bickd_core.geometry import (
+    ClassFigures,
+    ClassGeometry,
+    CrossFigures,
+    CrossGeometry,
+    Interval,
+    Matched,
+    Matching,
+    TemperatureCurve,
+    class_figures,
+    class_probabilities,
+    column_cosine,
+    cross_figures,
+    eigenvalues,
+    entropies_at,
+    kept_cross,
+    kept_geometry,
+    logit_grams,
+    pair_contributions,
+    rematched,
+    stratified_shards,
+    temperature_curve,
+)
+
+
+@dataclass(frozen=True)
+class Lens:
+    """How the class columns of a Gram are made.
+
+    Attributes:
+        temperature: T of the view.
+        matching: "none": every model at T; "mean": each model at the temperature where its mean entropy is the
+            teacher's at T; "image": each sample at the temperature where its entropy is the teacher's at T.
+        centred: subtract the mean of each column, so that cosines become Pearson correlations.
+    """
+
+    temperature: float
+    matching: Matching = "none"
+    centred: bool = False
+
+    def match(self, comparison: Comparison, model: Model) -> Matched:
+        """The temperature of this model, or [N] of its samples, and how many samples cannot be matched."""
+        return matched(comparison, model, self.temperature, self.matching)
+
+    def at(self, comparison: Comparison, model: Model) -> float | np.ndarray:
+        """The temperature of this model, or [N] of its samples."""
+        return self.match(comparison, model).T
+
+    def on(self, model: Model) -> Lens:
+        """The lens for this model. The teacher is at T under every rule."""
+        return replace(self, matching="none") if model.is_teacher else self
+
+    @property
+    def what(self) -> str:
+        """What a cell is: the cosine of centred columns is their correlation."""
+        return "correlation" if self.centred else "cosine"
+
+    @property
+    def apart(self) -> str:
+        """What two classes are if their cell is 0."""
+        return "uncorrelated" if self.centred else "orthogonal"
+
+    def words(self, noun: str = "image") -> str:
+        where = f"T = {self.temperature:g}"
+        if self.matching == "mean":
+            where = f"the teacher's mean entropy at {where}"
+        elif self.matching == "image":
+            where = f"each {noun} at the teacher's entropy for it, {where}"
+        return f"{where}, columns centred" if self.centred else where
+
+
+def gram(comparison: Comparison, model: Model, lens: Lens) -> ClassGeometry:
+    """The class Gram of one model and its figures."""
+    at = lens.at(comparison, model)
+    if is_large(comparison) or isinstance(at, np.ndarray):
+        return _class_view(comparison, model, lens.on(model))[0]
+    return geometry(comparison, model, at, centred=lens.centred)
+
+
+def overlap(comparison: Comparison, model: Model, lens: Lens) -> float | None:
+    """Overlap of one model: the estimate of `gram_figures`, which stands beside its interval."""
+    interval = gram_figures(comparison, model, lens).overlap
+    return None if interval is None else interval.estimate
+
+
+def gram_figures(comparison: Comparison, model: Model, lens: Lens) -> ClassFigures:
+    """Overlap, score, effective rank and leakage of one model with their intervals over samples."""
+    return _class_view(comparison, model, lens.on(model))[1]
+
+
+def cross_gram(comparison: Comparison, model: Model, lens: Lens) -> CrossGeometry:
+    """Class columns of the teacher (rows of the matrix) beside those of a model."""
+    return _cross_view(comparison, model, lens)[0]
+
+
+def cross_gram_figures(comparison: Comparison, model: Model, lens: Lens) -> CrossFigures:
+    """Figures of `cross_gram` with their intervals over samples."""
+    return _cross_view(comparison, model, lens)[1]
+
+
+def _dtype(comparison: Comparison) -> type[np.floating]:
+    return np.float32 if is_large(comparison) else np.float64
+
+
+@cached
+def _class_view(comparison: Comparison, model: Model, lens: Lens) -> tuple[ClassGeometry, ClassFigures]:
+    logits, dtype = model.predictions.logits, _dtype(comparison)
+    at = lens.match(comparison, model)
+    shard = stratified_shards(comparison.n, comparison.labels)
+    grams = logit_grams([logits], [at.T], shard, dtype=dtype).models[0]
+    if lens.matching == "mean" and not at.unreached:
+        targets = teacher_entropies(comparison, lens.temperature)
+        grams = rematched(grams, logits, float(at.T), targets, dtype=dtype)
+    return kept_geometry(grams, centred=lens.centred), class_figures(grams, centred=lens.centred)
+
+
+@cached
+def _cross_view(comparison: Comparison, model: Model, lens: Lens) -> tuple[CrossGeometry, CrossFigures]:
+    both = (comparison.teacher, model)
+    cross = logit_grams(
+        [one.predictions.logits for one in both],
+        [lens.at(comparison, one) for one in both],
+        stratified_shards(comparison.n, comparison.labels),
+        dtype=_dtype(comparison),
+    ).crosses[0]
+    return kept_cross(cross, centred=lens.centred), cross_figures(cross, centred=lens.centred)
+
+
+@cached
+def spectrum(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
+    """Eigenvalues of the class Gram, the greatest first."""
+    own = gram(comparison, model, lens)
+    return eigenvalues(own.gram, own.empty)
+
+
+@cached
+def sharpness(comparison: Comparison, model: Model, *, centred: bool = False) -> TemperatureCurve:
+    """Overlap, score and entropy of one model as functions of temperature alone."""
+    shard = stratified_shards(comparison.n, comparison.labels)
+    return temperature_curve(model.predictions.logits, shard, centred=centred)
+
+
+@cached
+def entropy_at(comparison: Comparison, model: Model, lens: Lens) -> float:
+    """Mean entropy of one model's probabilities, in nats."""
+    return float(entropies_at(model.predictions.logits, lens.on(model).at(comparison, model)).mean())
+
+
+@dataclass(frozen=True)
+class CellParts:
+    """The samples behind one cell of a class Gram.
+
+    Attributes:
+        positions: all samples, the one that carries most first, [N].
+        parts: what each adds to the cosine, in that order, [N]. They sum to the cell.
+        probabilities: of the row's and the column's class, by position, [N, 2].
+    """
+
+    positions: np.ndarray
+    parts: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def added(self) -> float:
+        """The sum of the positive parts: the cell itself, unless centred columns have negative parts as well."""
+        return float(np.clip(self.parts, 0.0, None).sum())
+
+    @property
+    def taken(self) -> float:
+        """The sum of the negative parts, above 0."""
+        return float(-np.clip(self.parts, None, 0.0).sum())
+
+    def carriers(self, share: float = 0.8) -> int:
+        """How many samples, the greatest first, carry this share of what is added."""
+        positive = np.clip(self.parts, 0.0, None)
+        total = self.added
+        return int(np.searchsorted(np.cumsum(positive), share * total) + 1) if total > 0 else 0
+
+    def share(self, place: int) -> float:
+        """The part at this place of the ranking as a share of what is added. The carriers' sum is 80%."""
+        return float(self.parts[place] / self.added) if self.added > 0 else 0.0
+
+
+def cell_parts(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:
+    """The part of every sample in the cosine of two classes of one model."""
+    return _cell_parts(comparison, model, pair, lens.on(model))
+
+
+@cached
+def _cell_parts(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:
+    columns = class_probabilities(model.predictions.logits, lens.at(comparison, model), pair)
+    parts = pair_contributions(columns, 0, 1, centred=lens.centred)
+    positions = np.argsort(-parts, kind="stable")
+    return CellParts(positions, parts[positions], columns)
+
+
+def cell_interval(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> Interval | None:
+    """The cosine of two classes of one model, with its interval over samples."""
+    columns = cell_parts(comparison, model, pair, lens).probabilities
+    return _cosine(comparison, columns[:, 0], columns[:, 1], lens.centred)
+
+
+def same_class_interval(comparison: Comparison, model: Model, c: int, temperature: float) -> Interval | None:
+    """The cosine of one class's columns in the teacher and in this model, with its interval over samples."""
+    first, second = (
+        class_probabilities(one.predictions.logits, temperature, (c,))[:, 0]
+        for one in (comparison.teacher, model)
+    )
+    return _cosine(comparison, first, second, False)
+
+
+def _cosine(comparison: Comparison, first: np.ndarray, second: np.ndarray, centred: bool) -> Interval | None:
+    shard = stratified_shards(comparison.n, comparison.labels)
+    return column_cosine(first, second, shard, centred=centred)

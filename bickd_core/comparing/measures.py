@@ -1,0 +1,222 @@
+"""Figures of the models of a comparison.
+
+Every function takes the comparison first. What takes long is computed once, through the comparison's cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.geometry import (
+    ClassGeometry,
+    CrossGeometry,
+    Interval,
+    Matched,
+    Matching,
+    RowSimilarity,
+    Summary,
+    TeacherSide,
+    class_geometry,
+    cluster_order,
+    cross_gram,
+    entropies_at,
+    falls,
+    fixed_figures,
+    greatest_fall,
+    hellinger,
+    logit_grams,
+    match,
+    mean_interval,
+    paired_mean_difference,
+    paired_overlap_difference,
+    rematched,
+    row_similarity,
+    stratified_shards,
+    summarise,
+    teacher_side,
+)
+from bickd_core.geometry import row_cosines as cosines
+
+LARGE = 2_000_000
+"""Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
+ORDER_TEMPERATURE = 4.0
+"""T of the teacher's clusters, which put the classes of every matrix in order."""
+
+
+def is_large(comparison: Comparison) -> bool:
+    """Whether figures of all models take seconds."""
+    return comparison.n * len(comparison.class_names) > LARGE
+
+
+@cached
+def summary(comparison: Comparison, model: Model, temperature: float) -> Summary:
+    """The headline figures of a model beside the teacher."""
+    teacher, own = comparison.teacher.predictions, model.predictions
+    side = None if is_large(comparison) else _teacher_side(comparison, temperature)
+    fixed = comparison.cache(  # the same at every temperature, and `side` saves it time at any
+        ("fixed figures", comparison.key, model.key), lambda: fixed_figures(teacher, own, side=side)
+    )
+    return summarise(teacher, own, T=temperature, side=side, fixed=fixed)
+
+
+@cached
+def _teacher_side(comparison: Comparison, temperature: float) -> TeacherSide:
+    """The teacher's part in the summary of every student."""
+    return teacher_side(comparison.teacher.predictions, T=temperature)
+
+
+@cached
+def probabilities(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """Probabilities at this temperature, float64 [N, C]. The array is shared: do not change it."""
+    return model.predictions.probabilities(temperature)
+
+
+def matched(comparison: Comparison, model: Model, temperature: float, matching: Matching) -> Matched:
+    """The temperature at which the entropy of a model follows the teacher's at T by this rule."""
+    if model.is_teacher or matching == "none":
+        return Matched(temperature)
+    return _matched(comparison, model, temperature, matching)
+
+
+@cached
+def _matched(comparison: Comparison, model: Model, temperature: float, matching: Matching) -> Matched:
+    targets = teacher_entropies(comparison, temperature)
+    return match(model.predictions.logits, targets, temperature, matching)
+
+
+@cached
+def teacher_entropies(comparison: Comparison, temperature: float) -> np.ndarray:
+    """The teacher's entropy of each sample at T, in nats, [N]."""
+    return entropies_at(comparison.teacher.predictions.logits, temperature)
+
+
+@cached
+def geometry(
+    comparison: Comparison, model: Model, temperature: float, *, centred: bool = False
+) -> ClassGeometry:
+    """The class Gram of a model at T. `class_geometry.gram` has it at matched entropy too."""
+    return class_geometry(probabilities(comparison, model, temperature), centred=centred)
+
+
+@cached
+def cross(comparison: Comparison, model: Model, temperature: float) -> CrossGeometry:
+    """Class columns of the teacher (rows of the matrix) beside those of `model`."""
+    own, teacher = (probabilities(comparison, one, temperature) for one in (model, comparison.teacher))
+    return cross_gram(teacher, own)
+
+
+@cached
+def rows_similarity(comparison: Comparison, model: Model, temperature: float) -> RowSimilarity:
+    """Cosines of the teacher's rows with the model's, by true class. The comparison has labels."""
+    assert comparison.labels is not None, "callers ask only if there are labels"
+    own, teacher = (probabilities(comparison, one, temperature) for one in (model, comparison.teacher))
+    return row_similarity(teacher, own, comparison.labels)
+
+
+@cached
+def row_cosines(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """Cosines of the teacher's rows with the model's, [N, N]; for some hundred samples."""
+    own, teacher = (probabilities(comparison, one, temperature) for one in (model, comparison.teacher))
+    return cosines(teacher, own)
+
+
+def class_order(comparison: Comparison, how: str) -> np.ndarray:
+    """The order of the classes in matrices.
+
+    Args:
+        how: "cluster" for the clusters of the teacher at T = 4, the same order for every matrix; "index"; "name".
+    """
+    if how == "index":
+        return np.arange(len(comparison.class_names))
+    if how == "name":
+        return np.argsort(np.array(comparison.class_names))
+    return _cluster_order(comparison)
+
+
+@cached
+def _cluster_order(comparison: Comparison) -> np.ndarray:
+    return cluster_order(geometry(comparison, comparison.teacher, ORDER_TEMPERATURE).gram)
+
+
+def displacement(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """Hellinger distance of a model's probabilities from the teacher's, float64 [N]."""
+    return distance(comparison, comparison.teacher, model, temperature)
+
+
+def distance(comparison: Comparison, first: Model, second: Model, temperature: float) -> np.ndarray:
+    """Hellinger distance between the probabilities of two models, float64 [N]."""
+    return hellinger(
+        probabilities(comparison, first, temperature), probabilities(comparison, second, temperature)
+    )
+
+
+def displacement_by_agreement(
+    comparison: Comparison, model: Model, temperature: float
+) -> tuple[Interval | None, Interval | None]:
+    """Mean displacement of the samples whose top-1 class differs from the teacher's, and of the others."""
+    moved = displacement(comparison, model, temperature)
+    same = comparison.teacher.predictions.predicted == model.predictions.predicted
+
+    def mean(rows: np.ndarray) -> Interval | None:
+        return mean_interval(moved[rows], bounds=(0.0, 1.0)) if rows.any() else None
+
+    return mean(~same), mean(same)
+
+
+def accuracy_difference(comparison: Comparison, a: Model, b: Model) -> Interval | None:
+    """Accuracy of a minus that of b on the same samples; None without labels."""
+    labels = comparison.labels
+    if labels is None:
+        return None
+    right = [(model.predictions.predicted == labels).astype(np.float64) for model in (a, b)]
+    return paired_mean_difference(right[0], right[1], labels)
+
+
+def most_separated_pair(
+    comparison: Comparison, student: Model, baseline: Model, temperature: float
+) -> tuple[int, int]:
+    """The two classes whose cosine falls most from the baseline to the student; see `greatest_fall`."""
+    return greatest_fall(
+        geometry(comparison, baseline, temperature), geometry(comparison, student, temperature)
+    )
+
+
+def separates(
+    comparison: Comparison, student: Model, baseline: Model, pair: tuple[int, int], temperature: float
+) -> bool:
+    """Whether the student separates these two classes more than the baseline does."""
+    before, after = (geometry(comparison, model, temperature) for model in (baseline, student))
+    return falls(before, after, pair)
+
+
+@cached
+def overlap_difference(
+    comparison: Comparison,
+    a: Model,
+    b: Model,
+    temperature: float,
+    *,
+    matching: Matching = "none",
+    centred: bool = False,
+) -> Interval | None:
+    """Overlap of a minus that of b, paired over the same shards of samples; None if one cannot be matched."""
+    models = (a, b)
+    at = [matched(comparison, model, temperature, matching) for model in models]
+    if any(one.unreached == comparison.n for one in at):
+        return None
+    grams = logit_grams(
+        [model.predictions.logits for model in models],
+        [one.T for one in at],
+        stratified_shards(comparison.n, comparison.labels),
+        cross=False,
+        dtype=np.float32 if is_large(comparison) else np.float64,
+    ).models
+    if matching == "mean":
+        targets = teacher_entropies(comparison, temperature)
+        grams = tuple(
+            rematched(one, model.predictions.logits, float(where.T), targets)
+            for one, model, where in zip(grams, models, at, strict=True)
+        )
+    return paired_overlap_difference(*grams, centred=centred)

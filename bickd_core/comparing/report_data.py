@@ -1,0 +1,169 @@
+"""What a report on a comparison shows, read from run folders without the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bickd_core.comparing.comparison import Comparison, assemble
+from bickd_core.comparing.finding import Finding, finding
+from bickd_core.comparing.seeds import Recipes, score, siblings
+from bickd_core.data.thumbnails import Thumbnails
+from bickd_core.geometry import Layout
+from bickd_core.maps.store import stored_layout
+from bickd_core.runs.library import Library, RunError, RunFolder, Split
+
+
+@dataclass(frozen=True)
+class StoredMap:
+    """The stored UMAP of one model.
+
+    Attributes:
+        coordinates: of the samples of the comparison, [N, 2].
+    """
+
+    layout: Layout
+    coordinates: np.ndarray
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """A comparison at one temperature, with everything else that a report shows.
+
+    Attributes:
+        recipes: the models with all seeds that the library has of them.
+        left_out: why runs of the library are not counted as seeds, a sentence each.
+        maps: key of a model -> its stored UMAP; without models that have none.
+        overlap_by_epoch: key of a model -> (epoch, overlap on validation at T = 4).
+    """
+
+    comparison: Comparison
+    temperature: float
+    recipes: Recipes
+    pictures: Thumbnails
+    left_out: tuple[str, ...] = ()
+    maps: dict[str, StoredMap] = field(default_factory=dict)
+    overlap_by_epoch: dict[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+
+    @property
+    def finding(self) -> Finding | None:
+        """The finding that the report's title states; None without students."""
+        return finding(self.comparison, self.recipes)
+
+
+def read_report_data(
+    library: Library,
+    teacher: str,
+    students: Sequence[str] = (),
+    *,
+    split: Split = "test",
+    temperature: float = 4.0,
+) -> ReportData:
+    """Read the runs with these keys (or folders) and align them by sample.
+
+    Raises:
+        RunError, PredictionsError: a run does not exist or has no predictions, or the runs cannot be compared.
+    """
+    runs = [library.locate(key) for key in (teacher, *students)]
+    _check_runs(runs, split)
+    infos = [run.info() for run in runs]
+    pictures = _pictures(library, runs, infos[0].dataset, split)
+    predictions = [run.predictions(split) for run in runs]
+    comparison = assemble(runs, infos, predictions, split, pictures)
+    left_out: list[str] = []
+    recipes = _recipes(library, students, comparison, temperature, left_out.append)
+    return report_data(
+        library,
+        comparison,
+        temperature,
+        recipes,
+        pictures,
+        teacher_ids=predictions[0].ids,
+        left_out=left_out,
+    )
+
+
+def report_data(
+    library: Library,
+    comparison: Comparison,
+    temperature: float,
+    recipes: Recipes,
+    pictures: Thumbnails,
+    *,
+    teacher_ids: np.ndarray,
+    left_out: Sequence[str] = (),
+) -> ReportData:
+    """Add the stored maps and the figures by epoch of a comparison of runs.
+
+    Args:
+        recipes, pictures, left_out: as in `ReportData`.
+        teacher_ids: of all samples of the teacher, which are the rows of stored maps.
+    """
+    rows = {id: i for i, id in enumerate(teacher_ids.tolist())}
+    places = np.array([rows[id] for id in comparison.teacher.predictions.ids.tolist()])
+    teacher = comparison.teacher.run
+    layouts = {
+        model.key: stored_layout(library, model.run, teacher=teacher, split=comparison.split)
+        for model in comparison.models
+    }
+    return ReportData(
+        comparison=comparison,
+        temperature=temperature,
+        recipes=recipes,
+        pictures=pictures,
+        left_out=tuple(left_out),
+        maps={
+            key: StoredMap(layout, layout.coordinates[places])
+            for key, layout in layouts.items()
+            if layout is not None
+        },
+        overlap_by_epoch={model.key: _overlap_by_epoch(model.run) for model in comparison.models},
+    )
+
+
+def _check_runs(runs: Sequence[RunFolder], split: Split) -> None:
+    folders = [run.path.resolve() for run in runs]
+    for run, folder in zip(runs, folders, strict=True):
+        if folders.count(folder) > 1:
+            raise RunError(
+                f"run '{run.key}' is named twice; name the teacher and each student once, since a run is not compared "
+                "with itself."
+            )
+    for run in runs:
+        if not run.has_predictions(split):
+            raise RunError(
+                f"run '{run.key}' has no predictions on {split} yet; take it out or let it finish."
+            )
+
+
+def _pictures(library: Library, runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:
+    """From the first run that holds paths or texts of imported samples, else from the data set."""
+    imported = next((run for run in runs if run.samples_path(split).exists()), None)
+    if imported is not None:
+        return Thumbnails.of_samples(imported.samples(split))
+    shelf = library.shelf / dataset
+    return Thumbnails.for_dataset(dataset, split, shelf=shelf if shelf.exists() else None)
+
+
+def _recipes(
+    library: Library,
+    students: Sequence[str],
+    comparison: Comparison,
+    T: float,
+    left_out: Callable[[str], object],
+) -> Recipes:
+    """The models with their seeds. `left_out` is told why a run is not counted."""
+    teacher = comparison.teacher
+    alike = siblings(library, students, comparison.split, left_out)
+    groups = {teacher.key: [teacher.predictions]}
+    groups |= {model.key: group for model, group in zip(comparison.students, alike, strict=True)}
+    scored = {key: [score(teacher.predictions, run, T) for run in group] for key, group in groups.items()}
+    runs = {key: tuple(one for one in group if one is not None) for key, group in scored.items()}
+    return Recipes(teacher.key, runs, comparison.labels)
+
+
+def _overlap_by_epoch(run: RunFolder) -> tuple[tuple[int, float], ...]:
+    records = [record for record in run.metrics() if record.get("validation_overlap") is not None]
+    return tuple((record["epoch"] + 1, float(record["validation_overlap"])) for record in records)
