@@ -173,7 +173,7 @@ def worker_run(setup: Setup, seconds: float) -> Outcome:
     """A distillation in a worker process of its own, as the page starts it, to the end: evaluation and map."""
     from bickd_core.config import TrainConfig
     from bickd_core.launch.local import start_worker
-    from bickd_core.training.start import create_run
+    from bickd_core.runs.create import create_run
 
     library = library_of(setup)
     asked: dict[str, Any] = {
@@ -239,9 +239,9 @@ def resume_difference(setup: Setup, device: str) -> float:
 
     from bickd_core.config import Seeds, TrainConfig
     from bickd_core.runs.checkpoints import read_weights
+    from bickd_core.runs.create import create_run
     from bickd_core.training.engine import fit
     from bickd_core.training.setup import build_job
-    from bickd_core.training.start import create_run
 
     library = library_of(setup)
     config = TrainConfig(

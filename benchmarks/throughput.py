@@ -247,8 +247,8 @@ def prepare(pair: str, folder: Path) -> None:
 
     from bickd_core.models.factory import create_model
     from bickd_core.runs.checkpoints import save_weights
+    from bickd_core.runs.create import create_run
     from bickd_core.runs.status import Status
-    from bickd_core.training.start import create_run
 
     chance = np.random.default_rng(0)
     arrays = {}

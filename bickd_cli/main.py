@@ -58,8 +58,8 @@ class Train:
 
     def run(self, library: Library) -> int:
         from bickd_core.launch.local import check_resumable, resume, submit
+        from bickd_core.runs.create import create_run
         from bickd_core.training.foreground import follow
-        from bickd_core.training.start import create_run
 
         if self.resume is not None:
             run = library.locate(self.resume)
@@ -239,8 +239,8 @@ class Import:
         from bickd_core.data import dataset_info, made_square, tried_split
         from bickd_core.data.normalisation import applied
         from bickd_core.importing.load_network import check_shapes
-        from bickd_core.importing.programs.kinds import TITLES, program_kind
         from bickd_core.importing.weights import HELD_OUT, ImportRequest, import_weights
+        from bickd_core.runs.program_kinds import TITLES, program_kind
 
         arch = self.arch or found.arch
         if not self.arch:

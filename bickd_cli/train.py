@@ -104,8 +104,8 @@ class Extend:
 
     def run(self, library: Library) -> int:
         from bickd_core.launch.local import submit
+        from bickd_core.runs.create import create_run, extension
         from bickd_core.training.foreground import follow
-        from bickd_core.training.start import create_run, extension
 
         config = extension(library.locate(self.run_key), self.epochs)
         run = (submit if self.background else create_run)(config, library, name=self.name)

@@ -31,3 +31,12 @@ def folder_from_environment(variable: str) -> Path | None:
         raise ValueError(
             f"{variable} must be a folder, got '{named:.200}', whose home is not known."
         ) from error
+
+
+def cache_folder() -> Path:
+    """`BICKD_CACHE` where set, else the platform's cache folder for bickd. Not created here."""
+    if chosen := folder_from_environment("BICKD_CACHE"):
+        return chosen
+    import pooch
+
+    return Path(pooch.os_cache("bickd"))

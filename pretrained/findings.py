@@ -16,7 +16,6 @@ from PIL import Image
 from bickd_core.atomic import write_bytes
 from bickd_core.comparing.names import SHORT
 from bickd_core.data import image_credit
-from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import (
     calibration_interval,
     chance_error,
@@ -29,6 +28,7 @@ from bickd_core.geometry import (
 )
 from bickd_core.runs.library import Library, Split
 from bickd_core.runs.predictions import Predictions, align
+from bickd_core.runs.thumbnails import Thumbnails
 from bickd_viz.text import numbers
 from pretrained.matching_rules import IMAGE, MEAN, NONE, Ruled, place, ruled
 

@@ -197,7 +197,7 @@ def measure_seeds(dataset: str) -> None:
 def write_fashion_sprite() -> None:
     """The test images in one file, so that thumbnails need no data set."""
     from bickd_core.data import load_dataset
-    from bickd_core.data.thumbnails import sprite_path, write_sprite
+    from bickd_core.runs.thumbnails import sprite_path, write_sprite
 
     target = sprite_path(SHELF / "fashion-mnist", "test")
     if not target.exists():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from run_helpers import small_config
 
-from bickd_core.data.cache import cache_folder
+from bickd_core.places import cache_folder
 from bickd_core.runs.library import Library, RunFolder, RunInfo
 from bickd_core.runs.status import Status
 
@@ -72,11 +72,11 @@ def _trained(tmp_path_factory):
     from bickd_core.geometry import pca_layout
     from bickd_core.maps.store import TEMPERATURE, layout_key
     from bickd_core.runs.card import write_card
+    from bickd_core.runs.create import create_run
     from bickd_core.training.engine import fit
     from bickd_core.training.evaluate import predict
     from bickd_core.training.finish import measure
     from bickd_core.training.setup import build_job
-    from bickd_core.training.start import create_run
 
     root = tmp_path_factory.mktemp("trained")
     made = Library(shelf=root / "shelf", own=root / "own")

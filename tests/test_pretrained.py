@@ -97,7 +97,7 @@ def test_all_runs_on_one_data_set_have_the_same_probe_set(dataset):
 
 @pytest.mark.parametrize("run", [r for r in RUNS if r.info().teacher], ids=lambda run: run.key)
 def test_a_student_names_the_teacher_that_lies_beside_it(run):
-    from bickd_core.training.start import file_sha256
+    from bickd_core.runs.create import file_sha256
 
     reference = run.info().teacher
     assert file_sha256(LIBRARY.find(reference.key).weights_path) == reference.weights_sha256

@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from app.data.runs import Fingerprint, fingerprint, library
-from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.runs.library import RunFolder, Split
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.sample_file import SampleFile
+from bickd_core.runs.thumbnails import Thumbnails
 
 
 def pictures(runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:

@@ -22,8 +22,8 @@ from bickd_core.presets import (
     setting_of,
     variant_of,
 )
+from bickd_core.runs.create import default_name
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, with_a_free_name
-from bickd_core.training.start import default_name
 from bickd_viz.text import numbers
 
 MAX_SEEDS = 20

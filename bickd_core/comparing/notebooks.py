@@ -17,13 +17,13 @@ from bickd_core.comparing.measures import summary
 from bickd_core.comparing.notebook_plots import NO_LABELS, Plots, charts
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.comparing.seeds import Recipes, score
-from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.geometry import Interval, Summary
 from bickd_core.naming import not_known
 from bickd_core.presets import PRESETS
 from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
+from bickd_core.runs.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,18 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import atomic_write
-from bickd_core.places import folder_from_environment
+from bickd_core.places import cache_folder
 
 logger = logging.getLogger(__name__)
-
-
-def cache_folder() -> Path:
-    """`BICKD_CACHE` where set, else the platform's cache folder for bickd. Not created here."""
-    if chosen := folder_from_environment("BICKD_CACHE"):
-        return chosen
-    import pooch
-
-    return Path(pooch.os_cache("bickd"))
 
 
 def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray]) -> np.ndarray:

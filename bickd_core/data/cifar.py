@@ -17,10 +17,10 @@ from typing import IO
 
 import numpy as np
 
-from bickd_core.data.cache import cache_folder
 from bickd_core.data.errors import DataError, DataUnavailableError
 from bickd_core.data.listing import Listing
 from bickd_core.data.resizing import Resizing
+from bickd_core.places import cache_folder
 
 logger = logging.getLogger(__name__)
 

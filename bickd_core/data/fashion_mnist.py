@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.data.base import Augmentation, Source, Split
-from bickd_core.data.cache import cache_folder
 from bickd_core.data.errors import DataUnavailableError
+from bickd_core.places import cache_folder
 
 logger = logging.getLogger(__name__)
 

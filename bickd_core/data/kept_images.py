@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bickd_core.data.cache import cache_folder
 from bickd_core.data.store import read_store, stores_in
+from bickd_core.places import cache_folder
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from bickd_core.cores import available_cores
 from bickd_core.data.errors import DataError
 from bickd_core.data.resizing import DEFAULT, Resizing
-from bickd_core.launch.slots import available_cores
 
 if TYPE_CHECKING:
     from PIL import Image

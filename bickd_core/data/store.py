@@ -24,11 +24,11 @@ from numpy.lib import format as npy
 
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write
 from bickd_core.data.base import channel_statistics
-from bickd_core.data.cache import cache_folder
 from bickd_core.data.errors import DataError
 from bickd_core.data.listing import Listing, split_positions
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.rows import RowFile, Rows
+from bickd_core.places import cache_folder
 
 FORMAT = 1
 

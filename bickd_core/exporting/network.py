@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.checkpoints import load_into, read_weights
+from bickd_core.runs.create import preprocessing_of
 from bickd_core.runs.info import RunError, RunInfo
 from bickd_core.runs.library import RunFolder
 from bickd_core.training.setup import load_run_data, load_run_model
-from bickd_core.training.start import preprocessing_of
 
 TOLERANCE = 1e-4
 """How far a converted network's logits may be from the original's, relative to the largest logit (at least 1)."""

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bickd_core.runs.info import RunError
 from bickd_core.runs.library import RunFolder
-
-
-def scalars(record: Mapping[str, Any]) -> dict[str, float]:
-    """Return the figures of one line of metrics.jsonl by name, without the epoch's number.
-
-    >>> scalars({"epoch": 3, "validation_accuracy": 0.5, "loss_ce": 2})
-    {'validation_accuracy': 0.5, 'loss_ce': 2.0}
-    """
-    return {
-        name: float(value)
-        for name, value in record.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and name != "epoch"
-    }
+from bickd_core.runs.records import scalars
 
 
 def write_events(run: RunFolder, folder: Path) -> None:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bickd_core.data.cache import cache_folder
 from bickd_core.file_sizes import out_of_memory, size_words, unpacked_bytes, unpacked_limit
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.launch.slots import wait_for_slot
+from bickd_core.places import cache_folder
 from bickd_core.safetensors_header import MAX_NAME, MAX_TENSORS, HeaderError, read_header
 
 Shapes = dict[str, tuple[int, ...]]

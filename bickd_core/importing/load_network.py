@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from bickd_core.data import DatasetInfo
 from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, take_network
-from bickd_core.importing.programs.kinds import ProgramKind
 from bickd_core.models.catalogue import resolve
 from bickd_core.models.mismatch import describe_mismatch, lacks_statistics, missing_statistics
 from bickd_core.models.plans import PLANS
 from bickd_core.models.recognise import parts_of, without_prefixes
+from bickd_core.runs.program_kinds import ProgramKind
 from bickd_core.safetensors_header import HeaderError, read_header
 
 if TYPE_CHECKING:

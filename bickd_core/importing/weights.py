@@ -32,9 +32,9 @@ from bickd_core.file_sizes import out_of_memory
 from bickd_core.importing.afterwards import start as complete_in_background
 from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, preprocessing, swapped
 from bickd_core.importing.load_network import LoadedNetwork, load_network
-from bickd_core.importing.programs.kinds import TITLES, program_kind
 from bickd_core.models import resolve
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Source, check_name
+from bickd_core.runs.program_kinds import TITLES, program_kind
 from bickd_core.runs.status import Status, Worker
 
 Say = Callable[[str, float], None]
@@ -178,17 +178,17 @@ def _evaluate(
     from bickd_core.models.cost import count_macs, count_parameters
     from bickd_core.runs.card import write_card
     from bickd_core.runs.checkpoints import save_weights
-    from bickd_core.runs.library import Cost
-    from bickd_core.runs.stages import probe_positions
-    from bickd_core.training.evaluate import predict, predict_stages
-    from bickd_core.training.setup import renormalised
-    from bickd_core.training.start import (
+    from bickd_core.runs.create import (
         check_same_data,
         class_order,
         file_sha256,
         teacher_reference,
         versions,
     )
+    from bickd_core.runs.library import Cost
+    from bickd_core.runs.stages import probe_positions
+    from bickd_core.training.evaluate import predict, predict_stages
+    from bickd_core.training.setup import renormalised
 
     say("loading the data", 0.1)
     plain, about = network.model, dataset_info(request.dataset)

@@ -18,8 +18,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from bickd_core.data.cache import cache_folder
-from bickd_core.places import folder_from_environment
+from bickd_core.places import cache_folder, folder_from_environment
 
 SOURCE = Path(__file__).with_name("norm_relu.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-shared")  # fmt: skip

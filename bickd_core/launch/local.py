@@ -16,8 +16,8 @@ from bickd_core.launch.openmp import brief_waits
 from bickd_core.launch.protocol import Poll
 from bickd_core.launch.slots import default_slots
 from bickd_core.models.own import VARIABLE
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunFolder
-from bickd_core.training.start import create_run
 
 
 def submit(config: TrainConfig, library: Library, *, name: str | None = None, title: str = "") -> RunFolder:

@@ -12,18 +12,14 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from bickd_core.cores import available_cores
+
 GIB_PER_RUN = 2.0
 CORES_PER_RUN = 2
 POLL_SECONDS = 0.3
 GPU = Path("/dev/nvidiactl")
 """There where NVIDIA's driver has a GPU."""
 _counter = itertools.count()
-
-
-def available_cores() -> int:
-    """Physical cores this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
 def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:

@@ -25,8 +25,6 @@ from torch import Tensor, nn
 
 from bickd_core.atomic import write_bytes
 from bickd_core.file_sizes import MAX_RATIO, SMALL_BYTES, out_of_memory, size_words, unpacked_limit
-from bickd_core.importing.inert import Inert, load_inert, module_tensors
-from bickd_core.importing.programs.kinds import TITLES, program_kind
 from bickd_core.models import mismatch
 from bickd_core.models.recognise import COUNTER, Part, parts_of, without_prefixes
 from bickd_core.models.renormalised import Renormalised
@@ -34,6 +32,8 @@ from bickd_core.models.wrapped import Wrapped
 from bickd_core.naming import plain_name, plain_reason
 from bickd_core.npz import load_npz
 from bickd_core.reading import ReadError
+from bickd_core.runs.inert import Inert, load_inert, module_tensors
+from bickd_core.runs.program_kinds import TITLES, program_kind
 from bickd_core.safetensors_header import HeaderError, read_header
 
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".th", ".tar")

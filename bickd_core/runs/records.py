@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from bickd_core.reading import ReadError
@@ -62,3 +65,16 @@ def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if labels.min() < 0 or labels.max() >= C:
             raise ReadError(f"`labels` must be in 0..{C - 1}, got {labels.min()}..{labels.max()}.")
     return arrays
+
+
+def scalars(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of one line of metrics.jsonl by name, without the epoch's number.
+
+    >>> scalars({"epoch": 3, "validation_accuracy": 0.5, "loss_ce": 2})
+    {'validation_accuracy': 0.5, 'loss_ce': 2.0}
+    """
+    return {
+        name: float(value)
+        for name, value in record.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != "epoch"
+    }

@@ -17,11 +17,11 @@ from bickd_core.atomic import write_text
 from bickd_core.config import one_sentence
 from bickd_core.geometry import Interval, summarise
 from bickd_core.geometry.proper_scores import nll
+from bickd_core.runs.create import check_run
 from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.definition import PlannedRun
-from bickd_core.training.start import check_run
 
 TEMPERATURE = 4.0
 """T of the overlaps; the matched ones stand where the mean entropy, or each image's, equals the teacher's at this T."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bickd_core.launch.protocol import Launcher
+from bickd_core.runs.create import check_run, create_run
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.sweeps.definition import PlannedRun
-from bickd_core.training.start import check_run, create_run
 
 LOST_IN_A_ROW = 3
 """A run that is lost so often without a step between is given up as failed."""

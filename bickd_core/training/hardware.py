@@ -11,8 +11,9 @@ from typing import Literal
 import torch
 
 from bickd_core.config import TrainConfig
+from bickd_core.cores import available_cores
 from bickd_core.kernels.building import load_kernels
-from bickd_core.launch.slots import available_cores, default_slots
+from bickd_core.launch.slots import default_slots
 from bickd_core.models.catalogue import resolve
 
 

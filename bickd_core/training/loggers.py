@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from bickd_core.exporting.tensorboard import scalars
 from bickd_core.naming import not_known
 from bickd_core.runs.library import RunFolder
+from bickd_core.runs.records import scalars
 
 GROUP = "bickd.loggers"
 VARIABLE = "BICKD_LOGGERS"

@@ -22,6 +22,7 @@ from bickd_core.models.folding import folded
 from bickd_core.models.outputs import Outputs
 from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.checkpoints import load_into, read_weights
+from bickd_core.runs.create import file_sha256
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
 from bickd_core.runs.stages import probe_positions
 from bickd_core.training.batches import Batches, Views
@@ -30,7 +31,6 @@ from bickd_core.training.evaluate import predict
 from bickd_core.training.hardware import Hardware, choose_hardware
 from bickd_core.training.ranks import Ranks, create_fabric, synchronised, world_size
 from bickd_core.training.schedule import create_optimizer
-from bickd_core.training.start import file_sha256
 from bickd_core.training.teacher import LiveTeacher, StoredTeacher
 from bickd_core.training.view_store import ViewKey, ViewStore
 

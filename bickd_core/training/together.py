@@ -11,8 +11,8 @@ import os
 import time
 
 from bickd_core.config import TrainConfig
+from bickd_core.runs.create import check_run, create_run
 from bickd_core.runs.library import Library, RunError, RunFolder
-from bickd_core.training.start import check_run, create_run
 
 WAIT_SECONDS = 60.0
 """How long a process waits for the first one to make the run folder; a network's file system may be slow."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from bickd_core.atomic import atomic_write, write_json
-from bickd_core.data.cache import cache_folder
+from bickd_core.places import cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor

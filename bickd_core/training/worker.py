@@ -27,9 +27,9 @@ from bickd_core.config import TrainConfig, one_sentence
 from bickd_core.disk import explain_os_error
 from bickd_core.file_sizes import out_of_memory
 from bickd_core.launch.slots import wait_for_slot
+from bickd_core.runs.create import file_sha256, record_preprocessing, settle_data
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
-from bickd_core.training.start import file_sha256, record_preprocessing, settle_data
 
 if TYPE_CHECKING:
     from bickd_core.training.setup import Job

@@ -15,9 +15,9 @@ from app.pages.distill import live
 from app.state import ViewState
 from bickd_core.config import TrainConfig
 from bickd_core.models.catalogue import MODELS
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Progress, Status, Worker
-from bickd_core.training.start import create_run
 
 SHELF = Path(__file__).parents[2] / "pretrained"
 TEACHER = "caltech95/teacher"

@@ -6,9 +6,9 @@ import pytest
 from run_helpers import small_config
 
 from app.pages.distill.curves import continued, earlier_records
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Status
-from bickd_core.training.start import create_run
 
 
 def test_epochs_are_counted_through():

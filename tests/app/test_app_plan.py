@@ -22,10 +22,10 @@ from app.distill.plan import (
 from app.state import ViewState
 from bickd_core.config import Seeds, TrainConfig
 from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.status import Progress, Status, Worker
 from bickd_core.training.rates import have_own_rates
-from bickd_core.training.start import create_run
 
 TEACHER = "caltech95/teacher"
 

@@ -8,9 +8,9 @@ import pytest
 from run_helpers import long_silent, small_config
 
 from app.distill.queue import all_done, ends, entries, plan_seconds, several, until_free
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Progress, Status, Worker
-from bickd_core.training.start import create_run
 
 HOST = "another-host"  # whose processes cannot be looked at: the heartbeat alone tells
 

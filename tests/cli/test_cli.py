@@ -185,7 +185,7 @@ def test_a_full_disk_is_one_sentence(bickd, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bickd_core.training.start.create_run", full)
+    monkeypatch.setattr("bickd_core.runs.create.create_run", full)
     code, _, err = bickd("train", *QUICK)
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("bickd: the disk is full")

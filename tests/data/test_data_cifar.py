@@ -14,7 +14,7 @@ from own_files import write_cifar
 from bickd_core.data import DATASETS, DataError, DataUnavailableError, cifar, dataset_info, load_dataset
 from bickd_core.data.hierarchy import FILES, bundled_hierarchy
 from bickd_core.data.store import folder_of
-from bickd_core.data.thumbnails import Thumbnails
+from bickd_core.runs.thumbnails import Thumbnails
 
 
 @pytest.mark.parametrize("archive", [False, True])

@@ -10,7 +10,7 @@ from own_files import made_images, png, write_folder
 from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
 from bickd_core.data import external as own
 from bickd_core.data.folders import walk
-from bickd_core.data.thumbnails import Thumbnails
+from bickd_core.runs.thumbnails import Thumbnails
 
 CLASSES = ("glioma", "meningioma", "notumor")
 

@@ -12,7 +12,7 @@ from run_helpers import small_config
 
 from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
 from bickd_core.data import external as own
-from bickd_core.training.start import create_run
+from bickd_core.runs.create import create_run
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
 from bickd_core.data import external as own
 from bickd_core.data.store import folder_of
-from bickd_core.data.thumbnails import Thumbnails
+from bickd_core.runs.thumbnails import Thumbnails
 
 PARTS = {"train/b": 20, "train/a c": 12, "test/a c": 3, "test/b": 4}
 

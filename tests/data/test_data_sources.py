@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from bickd_core.data import DATASETS, DataUnavailableError, caltech95, fashion_mnist, load_dataset
-from bickd_core.data.cache import cache_folder, cached_array
+from bickd_core.data.cache import cached_array
+from bickd_core.places import cache_folder
 
 
 @pytest.fixture

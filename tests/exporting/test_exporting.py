@@ -22,12 +22,12 @@ from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.exporting.export import export
 from bickd_core.exporting.kinds import FORMATS, KINDS
 from bickd_core.exporting.network import ExportError, largest_difference, network_of
-from bickd_core.exporting.tensorboard import scalars
 from bickd_core.exporting.upload import upload
 from bickd_core.exporting.usage import usage_code
 from bickd_core.models.factory import create_model
 from bickd_core.runs.checkpoints import read_weights, save_weights
 from bickd_core.runs.info import RunError
+from bickd_core.runs.records import scalars
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("safetensors", "hub", "pt2", "onnx")

@@ -7,9 +7,9 @@ from run_helpers import small_config
 
 from bickd_core.maps import jobs
 from bickd_core.maps.jobs import JobStatus
+from bickd_core.runs.create import create_run
 from bickd_core.runs.status import Worker
 from bickd_core.training.setup import build_job
-from bickd_core.training.start import create_run
 from bickd_core.training.state import Position, TrainingError, load_state, save_state
 
 

@@ -18,8 +18,8 @@ from bickd_core.importing.afterwards import complete
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.maps.store import stored_layout
 from bickd_core.models.factory import create_model
+from bickd_core.runs.create import create_run, file_sha256
 from bickd_core.runs.library import RunError
-from bickd_core.training.start import create_run, file_sha256
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
 

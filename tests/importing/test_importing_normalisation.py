@@ -18,10 +18,10 @@ from bickd_core.importing.inputs import OtherNormalisation, clearly_better
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.models.factory import create_model
 from bickd_core.models.renormalised import Renormalised
+from bickd_core.runs.create import create_run
 from bickd_core.training.evaluate import predict, predict_stages
 from bickd_core.training.finish import add_stages
 from bickd_core.training.setup import build_job, build_race, load_run_model, renormalised, view_key
-from bickd_core.training.start import create_run
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
 HALF = Preprocessing(name="half", mean=(0.5,), std=(0.5,))

@@ -11,7 +11,6 @@ from PIL import Image
 from test_prediction_files import read_here
 
 from bickd_core.comparing.report_data import read_report_data
-from bickd_core.data.thumbnails import Thumbnails
 from bickd_core.importing import prediction_runs
 from bickd_core.importing.add_validation import add_validation
 from bickd_core.importing.layout import Hints
@@ -20,6 +19,7 @@ from bickd_core.packed_text import pack, unpack
 from bickd_core.runs.info import RunError
 from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_core.runs.sample_file import SampleFile
+from bickd_core.runs.thumbnails import Thumbnails
 
 TWO = "csv, `teacher_cat`, `student_cat`: two models"
 
@@ -141,7 +141,7 @@ def test_images_are_found_by_path_in_the_folder_alone(library, tmp_path):
     assert pictures.png(sample).startswith(b"\x89PNG")
     assert pictures.png("nobody") is None
     Path(samples.paths[sample]).write_bytes(b"no image")
-    from bickd_core.data import thumbnails
+    from bickd_core.runs import thumbnails
 
     thumbnails._from_path.cache_clear()
     assert pictures.png(sample) is None

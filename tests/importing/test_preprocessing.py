@@ -28,10 +28,10 @@ from bickd_core.importing.inputs import OtherNormalisation, expected_normalisati
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.models import register_model
 from bickd_core.models.wrapped import Wrapped
+from bickd_core.runs.create import check_run, create_run, record_preprocessing
 from bickd_core.runs.library import RunError, RunInfo
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.training.setup import build_race, load_run_model, view_key
-from bickd_core.training.start import check_run, create_run, record_preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
 IMAGENET = usual((0.0,) * 3, (1.0,) * 3)["imagenet"]

@@ -19,15 +19,15 @@ from bickd_core.exporting.network import network_of
 from bickd_core.importing.afterwards import complete
 from bickd_core.importing.identify import identify
 from bickd_core.importing.inspect_weights import RefusedFile
-from bickd_core.importing.programs.kinds import missing, program_kind
 from bickd_core.importing.programs.network import ProgramNetwork
 from bickd_core.importing.programs.onnx_external import check_external, external_names
 from bickd_core.importing.programs.program import ProgramError, input_of
 from bickd_core.importing.programs.pt2_file import read_pt2
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.runs.checkpoints import WeightsError, read_weights
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError
-from bickd_core.training.start import create_run
+from bickd_core.runs.program_kinds import missing, program_kind
 
 
 def read(file):
@@ -350,5 +350,7 @@ def test_forms_of_an_input():
 
 
 def test_nothing_of_torch_is_imported_to_tell_a_program():
-    code = "import sys; from bickd_core.importing.programs.kinds import program_kind; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from bickd_core.runs.program_kinds import program_kind; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

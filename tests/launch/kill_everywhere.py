@@ -27,9 +27,9 @@ from safetensors import safe_open
 
 from bickd_core import atomic
 from bickd_core.models import factory  # noqa: F401  (imported before the forks)
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
 from bickd_core.training import engine, finish, race, view_store  # noqa: F401
-from bickd_core.training.start import create_run
 from bickd_core.training.worker import work
 
 TORN = '{"epoch": 0, "lo'

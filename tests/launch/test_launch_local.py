@@ -15,11 +15,11 @@ from run_helpers import small_config, wait_for
 from bickd_core.geometry import Layout
 from bickd_core.launch import local
 from bickd_core.maps.store import layout_key
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError
 from bickd_core.runs.status import Status
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
-from bickd_core.training.start import create_run
 from bickd_core.training.worker import work
 
 KILLED = Path(__file__).parent / "killed_worker.py"

@@ -16,10 +16,10 @@ from run_helpers import long_silent, small_config, wait_for
 
 from bickd_core.launch import local
 from bickd_core.launch.ray import RayLauncher, connect
+from bickd_core.runs.create import create_run
 from bickd_core.runs.status import Status, Worker
 from bickd_core.sweeps.definition import Sweep, planned_runs
 from bickd_core.sweeps.running import Sweeping
-from bickd_core.training.start import create_run
 
 RAY = importlib.util.find_spec("ray") is not None
 TOKEN = "0123456789abcdef" * 4

@@ -15,7 +15,7 @@ from bickd_cli.sweep import _pair
 from bickd_core.launch.local import worker_environment
 from bickd_core.models import own, resolve
 from bickd_core.models.factory import create_model
-from bickd_core.training.start import create_run
+from bickd_core.runs.create import create_run
 
 CODE = """
 from pathlib import Path

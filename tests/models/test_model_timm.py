@@ -10,7 +10,7 @@ from run_helpers import small_config
 from bickd_core.models import recognise, resolve
 from bickd_core.models.catalogue import timm_command
 from bickd_core.models.factory import create_model
-from bickd_core.training.start import create_run
+from bickd_core.runs.create import create_run
 
 FAKE = """
     from torch import nn

@@ -12,7 +12,7 @@ from bickd_core.models import catalogue, register_model, resolve
 from bickd_core.models.cost import count_parameters
 from bickd_core.models.factory import create_model
 from bickd_core.models.wrapped import Wrapped
-from bickd_core.training.start import create_run
+from bickd_core.runs.create import create_run
 from bickd_core.training.worker import work
 
 

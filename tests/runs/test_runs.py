@@ -18,11 +18,11 @@ from run_helpers import long_silent, random_predictions, small_config
 
 from bickd_core.geometry import Layout
 from bickd_core.runs import migrations
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, NameTaken, RunError, RunFolder, RunInfo, TeacherRef, check_name
 from bickd_core.runs.migrations import FORMAT, migrate
 from bickd_core.runs.pack import TRAJECTORY_STEP, pack
 from bickd_core.runs.status import STALE_SECONDS, Progress, Status, Worker
-from bickd_core.training.start import create_run
 from bickd_core.training.worker import explain
 
 ROOT = Path(__file__).resolve().parents[2]

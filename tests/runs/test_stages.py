@@ -7,12 +7,12 @@ from run_helpers import small_config
 
 from bickd_cli import main
 from bickd_core.data import load_dataset
+from bickd_core.runs.create import create_run
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.stages import Stages, probe_positions, stage_probe
 from bickd_core.training.evaluate import predict_stages
 from bickd_core.training.finish import add_stages
 from bickd_core.training.setup import load_run_model
-from bickd_core.training.start import create_run
 from bickd_core.training.worker import work
 
 pytestmark = pytest.mark.usefixtures("quick_umap")

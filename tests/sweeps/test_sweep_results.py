@@ -7,6 +7,7 @@ import pytest
 from run_helpers import random_predictions
 
 from bickd_core.geometry import summarise
+from bickd_core.runs.create import check_run
 from bickd_core.runs.library import RunError, TeacherRef
 from bickd_core.runs.predictions import align
 from bickd_core.sweeps.definition import PlannedRun
@@ -19,7 +20,6 @@ from bickd_core.sweeps.results import (
     sample_code,
     settings,
 )
-from bickd_core.training.start import check_run
 
 
 @pytest.fixture

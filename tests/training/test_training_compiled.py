@@ -8,10 +8,10 @@ import torch
 from run_helpers import small_config
 from safetensors.torch import load_file
 
+from bickd_core.runs.create import create_run
 from bickd_core.training.compiling import compiled
 from bickd_core.training.engine import Position, fit, train_step
 from bickd_core.training.setup import build_job
-from bickd_core.training.start import create_run
 
 pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
 

@@ -11,16 +11,17 @@ from pydantic import ValidationError
 from run_helpers import small_config
 
 from bickd_core.config import AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
-from bickd_core.launch.slots import available_cores, default_slots
+from bickd_core.cores import available_cores
+from bickd_core.launch.slots import default_slots
 from bickd_core.models import catalogue
 from bickd_core.models.catalogue import ModelInfo
+from bickd_core.runs.create import create_run, default_name
 from bickd_core.runs.library import RunError
 from bickd_core.runs.stages import probe_positions
 from bickd_core.training import hardware
 from bickd_core.training.engine import sample_order
 from bickd_core.training.hardware import choose_hardware
 from bickd_core.training.schedule import create_optimizer, learning_rate_factor
-from bickd_core.training.start import create_run, default_name
 
 KD = {"kind": "kd"}
 

@@ -10,13 +10,13 @@ from safetensors.torch import load_file
 
 from bickd_core.data import load_dataset
 from bickd_core.geometry import overlap, softmax
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.training import engine, setup
 from bickd_core.training.engine import TrainingError, fit
 from bickd_core.training.hardware import cpu_has_bf16
 from bickd_core.training.setup import build_job, load_run_model
-from bickd_core.training.start import create_run
 
 OBJECTIVES = ["ce", "kd", "dist", "bickd"]
 PRECISIONS = [

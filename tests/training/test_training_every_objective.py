@@ -4,9 +4,9 @@ import pytest
 from run_helpers import small_config
 
 from bickd_core.presets import PRESETS
+from bickd_core.runs.create import create_run
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
-from bickd_core.training.start import create_run
 
 TERMS = {
     "ce": {"ce"},

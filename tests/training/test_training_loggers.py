@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from run_helpers import small_config
 
+from bickd_core.runs.create import create_run
 from bickd_core.training import loggers
 from bickd_core.training.loggers import GROUP, VARIABLE, start_loggers
-from bickd_core.training.start import create_run
 from bickd_core.training.worker import work
 
 pytestmark = pytest.mark.usefixtures("quick_umap")

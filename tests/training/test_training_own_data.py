@@ -12,11 +12,11 @@ from bickd_cli.main import main
 from bickd_core.comparing.report_data import read_report_data
 from bickd_core.data import load_dataset
 from bickd_core.importing.weights import ImportRequest
+from bickd_core.runs.create import create_run, extension, settle_data
 from bickd_core.runs.library import Library, RunError
 from bickd_core.training.engine import fit
 from bickd_core.training.finish import add_stages
 from bickd_core.training.setup import build_job
-from bickd_core.training.start import create_run, extension, settle_data
 from bickd_core.training.worker import work
 
 pytestmark = pytest.mark.usefixtures("quick_umap")

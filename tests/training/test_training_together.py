@@ -11,9 +11,9 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
 
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError, RunFolder
 from bickd_core.training import ranks, together
-from bickd_core.training.start import create_run
 
 SCRIPT = Path(__file__).parent / "together_script.py"
 TESTS = Path(__file__).parent.parent

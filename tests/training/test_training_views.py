@@ -10,10 +10,10 @@ from run_helpers import small_config
 from safetensors.torch import load_file
 
 from bickd_core.config import check_alike
+from bickd_core.runs.create import create_run, extension
 from bickd_core.training import engine, teacher, view_store
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job, build_race
-from bickd_core.training.start import create_run, extension
 from bickd_core.training.worker import work, work_race
 
 pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")

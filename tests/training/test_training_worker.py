@@ -20,13 +20,13 @@ from bickd_core.data import load_dataset
 from bickd_core.geometry import Interval
 from bickd_core.maps import store
 from bickd_core.runs.card import _with_interval, write_card
+from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError, RunFolder
 from bickd_core.runs.status import Status, Worker
 from bickd_core.training import engine, evaluate, finish, setup, state, worker
 from bickd_core.training.estimate import main as estimate_main
 from bickd_core.training.estimate import measure_speed
 from bickd_core.training.foreground import follow
-from bickd_core.training.start import create_run
 from bickd_core.training.worker import Reporter, explain, work
 
 pytestmark = pytest.mark.usefixtures("quick_umap")

@@ -10,8 +10,8 @@ from app.plain import st
 from app.registry import open_page
 from bickd_core.config import TrainConfig
 from bickd_core.launch import local
+from bickd_core.runs.create import extension
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
-from bickd_core.training.start import extension
 from bickd_viz.text import numbers
 
 

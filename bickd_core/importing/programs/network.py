@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from bickd_core.file_sizes import size_words
 from bickd_core.importing.inspect_weights import RefusedFile
-from bickd_core.importing.programs.kinds import TITLES, ProgramKind, missing
 from bickd_core.importing.programs.program import Input
 from bickd_core.importing.programs.serve import MAX_BYTES, receive, send
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.models.outputs import Outputs
+from bickd_core.runs.program_kinds import TITLES, ProgramKind, missing
 
 BATCH = 64
 """Images that are given at once, where the program takes any number."""

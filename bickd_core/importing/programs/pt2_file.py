@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from bickd_core.file_sizes import size_words, unpacked_limit
-from bickd_core.importing.programs.kinds import ARCHIVE_FORMAT
 from bickd_core.importing.programs.program import ProgramError
 from bickd_core.importing.programs.pt2_graph import SCALAR_TYPES, Pt2Program
 from bickd_core.naming import plain_name
 from bickd_core.runs.checkpoints import DAMAGE, check_archive
+from bickd_core.runs.program_kinds import ARCHIVE_FORMAT
 
 SCHEMA = 8
 """The major version of torch.export's schema that is read here (torch 2.8 and later)."""

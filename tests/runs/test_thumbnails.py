@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bickd_core.data import caltech95, fashion_mnist, load_dataset
-from bickd_core.data.thumbnails import Thumbnails, read_sprite, sprite_path, write_sprite
+from bickd_core.runs.thumbnails import Thumbnails, read_sprite, sprite_path, write_sprite
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -120,7 +120,7 @@ def test_looking_imports_neither_torch_nor_sklearn():
         "import bickd_core.data\n"
         "light = {'torch', 'sklearn', 'pyarrow', 'PIL', 'pooch'} & set(sys.modules)\n"
         "assert not light, light\n"
-        "from bickd_core.data.thumbnails import Thumbnails\n"
+        "from bickd_core.runs.thumbnails import Thumbnails\n"
         "assert Thumbnails.for_dataset('caltech95', 'test').data_uri(0)\n"
         "heavy = {'torch', 'sklearn', 'scipy', 'pooch'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
