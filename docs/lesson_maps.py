@@ -1,7 +1,7 @@
 """Make app/assets/lesson-maps.npz: one set of real samples under five seeds, seven n_neighbors and two starts.
 
-`python docs/lesson_maps.py`, some minutes on one core. Shown are the test images of the ten classes that have most of
-them, by the bundled teacher's probabilities over all classes at T = 4. The fifth lesson of Learn reads the file.
+`python docs/lesson_maps.py` takes some minutes on one core. The samples are the test images of the ten largest classes, placed
+by the bundled teacher's probabilities over all classes at T = 4. The fifth lesson of Learn reads the file.
 """
 
 from __future__ import annotations

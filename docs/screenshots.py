@@ -1,4 +1,4 @@
-"""Take docs/screenshots/*.webp of every page, light, dark and on a phone, and write docs/gallery.md: `make screenshots`."""
+"""Take a picture of every page (light, dark, phone) and write docs/gallery.md: `make screenshots`."""
 
 from __future__ import annotations
 

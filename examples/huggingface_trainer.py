@@ -1,7 +1,7 @@
 """Distil with BicKD in Hugging Face's Trainer: `pip install transformers accelerate`, then run this file.
 
-Two small vision transformers with random weights on scikit-learn's digits, so that nothing is downloaded. Put your own
-teacher and student in their place, for example `AutoModelForImageClassification.from_pretrained(...)`.
+The example uses two small vision transformers with random weights on scikit-learn's digits, so nothing is downloaded. Replace
+them by your own teacher and student, for example `AutoModelForImageClassification.from_pretrained(...)`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bickd_core.losses import BicKD
 
 
 class DistillationTrainer(Trainer):
-    """A Trainer whose loss also looks at a teacher."""
+    """A Trainer whose loss also uses a teacher."""
 
     def __init__(self, *arguments: Any, teacher: nn.Module, **options: Any) -> None:
         super().__init__(*arguments, **options)

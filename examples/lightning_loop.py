@@ -12,7 +12,7 @@ from bickd_core.losses import BicKD
 
 
 class Distillation(lightning.LightningModule):
-    """A student that learns from labels and from a teacher, which stays as it is."""
+    """A student that learns from labels and from a teacher that does not change."""
 
     def __init__(self, student: nn.Module, teacher: nn.Module, epochs: int) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Distil with BicKD in a training loop of your own: `python examples/plain_loop.py`, some seconds on a CPU.
+"""Distil with BicKD in your own training loop: `python examples/plain_loop.py` takes some seconds on a CPU.
 
-Any two networks that give logits of the same classes will do. Here they are two small ones on scikit-learn's digits.
+You can use any two networks with logits for the same classes. Here they are two small ones on scikit-learn's digits.
 """
 
 import torch

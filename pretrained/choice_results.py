@@ -36,7 +36,7 @@ NAMES = {
 
 
 def section(path: Path = CHOICES, methods: Path = FILE) -> str:
-    """The section on the choices; empty where there are no lines yet."""
+    """Return the section on these settings; "" if there are no lines yet."""
     results = read_results(path)
     base = [result for result in read_results(methods) if result.method == BASE]
     if not base or not results:
@@ -46,10 +46,15 @@ def section(path: Path = CHOICES, methods: Path = FILE) -> str:
 
 
 def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -> str:
-    """The table and its sentences.
+    """Return the table and its sentences.
+
+    Args:
+        results: The runs with one setting changed.
+        base: The runs that they are compared with.
+        teacher: On the test images.
 
     Raises:
-        ValueError: a choice differs from its base in more than precision and views, or lacks a seed.
+        ValueError: A run differs from its base in more than precision and views, or the base lacks its seed.
     """
     by_seed = {result.seed: result for result in base}
     check_alike(results, by_seed)
@@ -102,7 +107,7 @@ def _row(
 
 
 def _sentence(name: str, found: Difference, seen: bool, deviation: float) -> str:
-    """Whether the choice changes accuracy, and how that compares with the deviation of the base over seeds."""
+    """Say whether a setting changes accuracy, and compare the change with the deviation of the base over seeds."""
     size = abs(100 * found.mean)
     beside = f"The estimate is {'less' if size <= deviation else 'more'} than the base's standard deviation over seeds, {deviation:.1f} points"
     if not seen:

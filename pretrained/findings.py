@@ -1,6 +1,6 @@
-"""Three worked findings from the bundled runs, as Markdown: `make findings` writes docs/findings.md and its images.
+"""Write three findings of the bundled runs as Markdown: `make findings` makes docs/findings.md and its images.
 
-Pairs of classes are picked on validation and reported on test, so that the picking does not flatter the figures.
+Pairs of classes are picked on validation and reported on test, so that picking them does not improve their figures.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STRIP = 10
 
 @dataclass(frozen=True)
 class Models:
-    """Teacher and students of one split, aligned."""
+    """The teacher and the students on one split, with their samples aligned."""
 
     teacher: Predictions
     students: dict[tuple[str, int], Predictions]
@@ -60,7 +60,7 @@ class Models:
         return cls(teacher, dict(zip(keys, students, strict=True)))
 
     def grams(self, method: str, rule: str = MEAN) -> np.ndarray:
-        """Class Grams under a rule of matching, [seeds, C, C]."""
+        """Return a method's class Grams under a rule of matching, [seeds, C, C]."""
         found = place(self.teacher, [self.students[method, seed] for seed in SEEDS], rule)
         return np.stack([kept_geometry(one.grams).gram for one in found])
 
@@ -140,7 +140,7 @@ def pairs(validation: Models, test: Models) -> str:
 
 
 def fall_up(models: Models) -> np.ndarray:
-    """The rise of the cosine from KD to BicKD in the seed where it is least, [C, C]."""
+    """Return how much the cosine rises from KD to BicKD, in the seed where it rises least, [C, C]."""
     return (models.grams("bickd") - models.grams("kd")).min(axis=0)
 
 
@@ -151,7 +151,7 @@ def _pair_row(names: tuple[str, ...], pair: tuple[int, int], teacher: np.ndarray
 
 
 def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) -> int:
-    """Save the images that carry most of a pair's cosine in KD, seed 0; how many of them are of the two classes."""
+    """Save the images that carry most of a pair's cosine in KD, seed 0. Return how many belong to the two classes."""
     parts = pair_contributions(models.students["kd", 0].probabilities(T), *pair)
     pictures = Thumbnails.for_dataset(DATASET, "test", shelf=SHELF / DATASET)
     sheet = Image.new("RGB", (STRIP * (side + 6) - 6, side), "white")
@@ -171,7 +171,7 @@ def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) ->
 
 # -- 2 ---------------------------------------------------------------------------------------------
 def sharpness(test: Models) -> str:
-    """What each rule of matching leaves of the gap in overlap between KD and BicKD."""
+    """Return the finding on what each rule of matching leaves of the gap in overlap between KD and BicKD."""
     students = {method: [test.students[method, seed] for seed in SEEDS] for method in METHODS}
     by_rule = {rule: ruled(test.teacher, students, rule, ("kd", "bickd")) for rule in (NONE, MEAN, IMAGE)}
     plain, mean, image = by_rule.values()
@@ -214,7 +214,7 @@ def sharpness(test: Models) -> str:
 
 
 def _nearest(of: Ruled, own: float) -> str:
-    """Which method is nearest to the teacher at matched mean entropy, in three senses."""
+    """Say which method is nearest to the teacher at matched mean entropy, in three ways."""
     level = min(METHODS, key=lambda method: abs(of.overlap[method] - own))
     distance = min(METHODS, key=lambda method: of.distance[method])
     pattern = max(METHODS, key=lambda method: of.pattern[method])

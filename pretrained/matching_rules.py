@@ -1,6 +1,6 @@
-"""What each rule of matching entropy leaves of the gap in overlap, on the bundled runs: a table of docs/method.md.
+"""Show what each rule of matching entropy leaves of the gap in overlap on the bundled runs: a table in docs/method.md.
 
-`make findings` writes it anew.
+`make findings` updates it.
 """
 
 from __future__ import annotations
@@ -45,15 +45,16 @@ NONE, MEAN, IMAGE, ONE = RULES
 
 @dataclass(frozen=True)
 class Ruled:
-    """Two methods under one rule, each figure the mean over a method's seeds.
+    """The figures of all methods under one rule. Each is the mean over a method's seeds.
 
     Attributes:
-        teacher: its overlap.
-        overlap, over_seeds: of each method, and its standard deviation over the seeds.
-        gap: the first method's overlap less the second's, with its interval over seeds and images.
-        spread: standard deviation over the images of the entropy of each method, in nats; the teacher's under "".
-        distance: root mean square over pairs of classes of the cosine less the teacher's.
-        pattern: Pearson's correlation over pairs of classes of the cosine with the teacher's.
+        teacher: The teacher's overlap.
+        overlap: Overlap of each method.
+        over_seeds: Standard deviation of that overlap over the seeds.
+        gap: The first method's overlap minus the second's, with its interval over seeds and images.
+        spread: Standard deviation over the images of the entropy of each method, in nats; the teacher's under "".
+        distance: Root mean square, over pairs of classes, of the cosine minus the teacher's.
+        pattern: Pearson's correlation, over pairs of classes, of the cosine with the teacher's.
     """
 
     teacher: float
@@ -67,8 +68,12 @@ class Ruled:
 
 @dataclass(frozen=True)
 class Placed:
-    """One model under a rule: its temperature (the median over images where each has its own), the sums of its Gram, and the
-    standard deviation over the images of its entropy, in nats.
+    """One model under a rule.
+
+    Attributes:
+        T: Its temperature; the median over images if each image has its own.
+        grams: The sums of its Gram.
+        spread: Standard deviation of its entropy over the images, in nats.
     """
 
     T: float
@@ -77,10 +82,15 @@ class Placed:
 
 
 def place(teacher: Predictions, models: Sequence[Predictions], rule: str) -> list[Placed]:
-    """Models on the teacher's samples, the teacher among them or not, under a key of RULES.
+    """Put models under a rule.
+
+    Args:
+        teacher: Its entropies at T are the targets.
+        models: On the teacher's samples; the teacher may be one of them.
+        rule: A key of RULES.
 
     Raises:
-        ValueError: an image of a model cannot be matched.
+        ValueError: An image of a model cannot be matched.
     """
     shard = stratified_shards(len(teacher), teacher.labels)
     targets = entropies_at(teacher.logits, T)
@@ -101,15 +111,16 @@ def place(teacher: Predictions, models: Sequence[Predictions], rule: str) -> lis
 def ruled(
     teacher: Predictions, students: Mapping[str, Sequence[Predictions]], rule: str, pair: tuple[str, str]
 ) -> Ruled:
-    """All figures under one rule.
+    """Return all figures under one rule.
 
     Args:
-        students: method -> its runs on the teacher's samples, one a seed.
-        rule: a key of RULES.
-        pair: the methods whose gap is taken.
+        teacher: Its entropies at T are the targets.
+        students: Method -> its runs on the teacher's samples, one for each seed.
+        rule: A key of RULES.
+        pair: The two methods whose gap is computed.
 
     Raises:
-        ValueError: an image of a model cannot be matched.
+        ValueError: An image of a model cannot be matched.
     """
     own = place(teacher, [teacher], rule)[0]
     found = {m: place(teacher, runs, rule) for m, runs in students.items()}
@@ -152,7 +163,7 @@ def _mean(values) -> float:
 
 
 def table(teacher: Predictions, kd: Sequence[Predictions], bickd: Sequence[Predictions]) -> str:
-    """The rules as rows of Markdown: overlap, the gap and its interval, and how near the teacher's Gram is."""
+    """Return the rules as a Markdown table: overlaps, the gap with its interval, and how near the teacher's Gram is."""
     lines = [
         "| entropy matched | teacher | KD | BicKD | KD less BicKD | rms from the teacher: KD, BicKD | r with the teacher: KD, BicKD |",
         "|---|---|---|---|---|---|---|",

@@ -1,7 +1,7 @@
 """Compare all methods, each with the learning rate that did best on validation: part of docs/results.md.
 
-`pretrained/sweeps/caltech95-rates.yaml` holds the trials at other rates than caltech95-methods has, caltech95-chosen.yaml the
-other seeds at the rates that these chose. A method is called NAME@RATE in both.
+`pretrained/sweeps/caltech95-methods.yaml` has the trials at 0.05, and `caltech95-rates.yaml` those at other rates.
+`caltech95-chosen.yaml` has the other seeds at the chosen rates. The last two call a method NAME@RATE.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ByRate = dict[str, dict[float, dict[int, Result]]]
 
 
 def section(trials: Path = RATES, chosen: Path = CHOSEN, methods: Path = FILE) -> str:
-    """The section; empty until a method has its trials at every rate."""
+    """Return the section; "" until a method has its trials at every rate."""
     base, others = read_results(methods), read_results(chosen)
     lines = [*base, *read_results(trials), *others]
     if not base:
@@ -60,7 +60,7 @@ def section(trials: Path = RATES, chosen: Path = CHOSEN, methods: Path = FILE) -
 
 
 def trials_section(path: Path) -> list[str]:
-    """The trials of a sweep that holds one run at every rate, as a table; empty where a method lacks some."""
+    """Return the trials of a sweep with one run at every rate as a table; empty if a method lacks some."""
     results = read_results(path)
     if not results:
         return []
@@ -73,7 +73,7 @@ def trials_section(path: Path) -> list[str]:
 
 
 def check_alike(results: Sequence[Result]) -> None:
-    """ValueError unless these runs differ in method, seed and learning rate alone."""
+    """Raise ValueError if these runs differ in more than method, seed and learning rate."""
     first, *others = (
         result.model_copy(update={"optimizer": {**result.optimizer, "lr": None}}) for result in results
     )
@@ -90,32 +90,32 @@ def by_rate(results: Sequence[Result]) -> ByRate:
 
 
 def complete(rates: dict[float, dict[int, Result]]) -> bool:
-    """Whether a method has all its trials."""
+    """Return whether a method has all its trials."""
     return all(seed in rates.get(rate, {}) for rate in TRIED for seed in TRIALS)
 
 
 def validation(runs: dict[int, Result]) -> float:
-    """Mean accuracy of the trials on validation, last weights."""
+    """Return the mean accuracy of the trials on validation, with the last weights."""
     return float(np.mean([runs[seed].validation_last for seed in TRIALS]))
 
 
 def chosen_rate(rates: dict[float, dict[int, Result]]) -> float:
-    """The rate with the best mean of its trials on validation; of equal ones the lowest."""
+    """Return the rate whose trials have the best mean on validation; the lowest of equal ones."""
     return max(TRIED, key=lambda rate: (validation(rates[rate]), -rate))
 
 
 def chosen_rates(runs: ByRate) -> dict[str, float]:
-    """The chosen rate of each method that has all its trials."""
+    """Return the chosen rate of each method that has all its trials."""
     return {method: chosen_rate(rates) for method, rates in runs.items() if complete(rates)}
 
 
 def at_chosen_rates(runs: ByRate) -> Groups:
-    """The runs of these methods at that rate, by seed."""
+    """Return the runs of these methods at the chosen rate: method -> seed -> run."""
     return {method: dict(sorted(runs[method][rate].items())) for method, rate in chosen_rates(runs).items()}
 
 
 def write(runs: ByRate, teacher: Teacher) -> str:
-    """The trials, the table at the chosen rates, and its sentences."""
+    """Return the trials, the table at the chosen rates, and its sentences."""
     chosen = chosen_rates(runs)
     tried = {method: runs[method] for method in chosen}
     groups = at_chosen_rates(runs)
@@ -164,7 +164,7 @@ def trials(tried: ByRate, chosen: dict[str, float]) -> list[str]:
 
 
 def changes(tried: ByRate, chosen: dict[str, float], teacher: Teacher) -> list[str]:
-    """What the chosen rate changed on test, and which methods chose a rate at the edge of the range."""
+    """Say what the chosen rate changed on test, and which methods chose a rate at the edge of the range."""
     lines = []
     for method, rate in chosen.items():
         rates = tried[method]

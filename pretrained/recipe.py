@@ -1,9 +1,9 @@
-"""How the bundled runs were made: `make pretrained`. Resumable: finished runs are kept, others go on.
+"""Make the bundled runs: `make pretrained`. You can stop and repeat it: finished runs are kept, the others resume.
 
-On each data set a teacher, then students with the same budget and their presets' default options, all seeds of a run
-following its number. The learning rate alone is chosen for each method, on validation, with the same number of trials:
-`pretrained/sweeps/*-rates.yaml`. Students are trained only from a teacher that is at least 3 points of validation accuracy
-above the `ce` student.
+For each data set it trains a teacher, and then students with the same budget and the default options of their presets. All
+seeds of a run follow its number. Only the learning rate is chosen for each method, on validation data, with the same number
+of trials (`pretrained/sweeps/*-rates.yaml`). A teacher must be at least 3 points of validation accuracy above the `ce`
+student; otherwise no other students are trained.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MARGIN = 0.03
 
 @dataclass(frozen=True)
 class Recipe:
-    """A teacher and its students on one data set; `seeds` students a method, each method with its learning rate."""
+    """A teacher and its students on one data set: `seeds` students for each method, at the method's learning rate."""
 
     dataset: str
     teacher: TrainConfig
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def make(recipe: Recipe, side_by_side: int) -> None:
-    """Teacher, `ce` students, the check, the other students; then what a shelf needs besides."""
+    """Train the teacher and the `ce` students, check the teacher, and train the others. Then add what bundled runs need."""
     train_all(recipe.dataset, {"teacher": recipe.teacher}, 1)
     train_all(recipe.dataset, recipe.students("ce"), side_by_side)
     check_teacher(recipe)
@@ -140,7 +140,7 @@ def make(recipe: Recipe, side_by_side: int) -> None:
 
 
 def train_all(dataset: str, configs: dict[str, TrainConfig], side_by_side: int) -> None:
-    """Work through these runs as a sweep does: finished ones are kept, others go on."""
+    """Train these runs as a sweep does: finished ones are kept, the others resume."""
     library = Library(shelf=SHELF, own=SHELF / dataset)
     planned = [
         PlannedRun(name, config.objective.kind, config.teacher or "", config)
@@ -168,7 +168,7 @@ def check_teacher(recipe: Recipe) -> None:
 
 
 def measure_alone(run: RunFolder, library: Library) -> None:
-    """Take the cost again, on one thread and with nothing beside it: its worker had company."""
+    """Measure the cost again, on one thread and with nothing else running, because another run ran next to its worker."""
     import torch
 
     from bickd_core.data import load_dataset
@@ -184,7 +184,7 @@ def measure_alone(run: RunFolder, library: Library) -> None:
 
 
 def measure_seeds(dataset: str) -> None:
-    """Store with each UMAP how far other seeds would move it."""
+    """Store with each UMAP how far other seeds move it."""
     library = Library(SHELF, SHELF / dataset)
     runs = {run.key: RunFolder(run.path, key=run.key) for run in library.runs() if run.read_only}
     students = [
@@ -195,7 +195,7 @@ def measure_seeds(dataset: str) -> None:
 
 
 def write_fashion_sprite() -> None:
-    """The test images in one file, so that thumbnails need no data set."""
+    """Write the test images into one file, so that thumbnails need no data set."""
     from bickd_core.data import load_dataset
     from bickd_core.runs.thumbnails import sprite_path, write_sprite
 

@@ -32,7 +32,7 @@ CHOICE = {
 
 @dataclass(frozen=True)
 class Student:
-    """One bundled student with its figures on the test split, beside its teacher."""
+    """One bundled student with its figures on the test split."""
 
     run: RunFolder
     method: str
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def section(dataset: str) -> str:
-    """The tables of one data set and the sentences on them."""
+    """Return the tables of one data set and the sentences about them."""
     library = Library(SHELF, SHELF / dataset)
     teacher_run = library.find(f"{dataset}/teacher")
     teacher = teacher_run.predictions("test")
@@ -110,7 +110,7 @@ def section(dataset: str) -> str:
 
 
 def rates(students: list[Student]) -> list[str]:
-    """Each method with its learning rate, in the presets' order."""
+    """Return each method with its learning rate, in the presets' order."""
     found = {}
     for student in students:
         config = student.run.info().config
@@ -194,7 +194,7 @@ def table_row(name: str, summaries: list[Summary], minutes: float | None) -> str
 
 
 def differences(students: list[Student], teacher: Predictions) -> list[str]:
-    """BicKD against every other method over seeds and images, and sentences that say whether a difference is seen."""
+    """Compare BicKD with every other method over seeds and images: a table, and sentences on what is seen."""
     runs: dict[str, tuple[Scored, ...]] = {}
     for student in students:
         scored = score(teacher, student.predictions, TEMPERATURE)
@@ -219,7 +219,7 @@ def differences(students: list[Student], teacher: Predictions) -> list[str]:
 
 
 def what_intervals_hold(compared: list[RecipesCompared]) -> str:
-    """The text above a table of differences."""
+    """Return the text above a table of differences."""
     star = f"An asterisk marks a difference that is seen: p < 0.05 after Holm's correction for {len(compared)} comparisons."
     if any(one.networks for one in compared):
         return (
@@ -233,7 +233,7 @@ def what_intervals_hold(compared: list[RecipesCompared]) -> str:
 
 
 def cell(found: Difference | None, field: str) -> str:
-    """A difference with its interval, an asterisk where it is seen; shares in points."""
+    """Return a difference with its interval, and an asterisk if it is seen. Shares are in points."""
     if found is None:
         return "–"
     scale, digits = (1, 4) if field.startswith("overlap") else (100, 1)
@@ -241,7 +241,7 @@ def cell(found: Difference | None, field: str) -> str:
 
 
 def interval_cell(interval: Interval, scale: float, digits: int) -> str:
-    """ "+4.2 [+1.2, +7.1]"; without limits where there are none."""
+    """Return "+4.2 [+1.2, +7.1]", or only the estimate if there are no limits."""
     estimate = f"{scale * interval.estimate:+.{digits}f}"
     if interval.low is None or interval.high is None:
         return estimate
@@ -249,7 +249,7 @@ def interval_cell(interval: Interval, scale: float, digits: int) -> str:
 
 
 def sentence(name: str, compared: RecipesCompared) -> str:
-    """What is seen against one method, or between two networks."""
+    """Say what is seen compared with one method, or between two networks."""
     accuracy = compared.figures["accuracy"]
     size = f"{interval_cell(accuracy.interval, 100, 1)} points"
     if not accuracy.seen:
@@ -322,7 +322,7 @@ def _parameters(run: RunFolder) -> str:
 def across_versions(
     files: Sequence[Path] = (sweep_results.FILE, rate_results.RATES, rate_results.CHOSEN),
 ) -> str:
-    """On how many images a bundled run and the sweep's run of the same seed name one class; "" without such runs."""
+    """Say how often a bundled run and the sweep's run of the same seed predict the same class; "" without such runs."""
     lines = [line for file in files for line in read_results(file)]
     runs = rate_results.by_rate(lines)
     library = Library(SHELF, SHELF / "caltech95")

@@ -46,7 +46,7 @@ Groups = dict[str, dict[int, Result]]
 
 
 def section(path: Path = FILE) -> str:
-    """The section on the sweep behind `path`; empty where there are no lines yet."""
+    """Return the section on the sweep with these lines; "" if there are none yet."""
     results = read_results(path)
     if not results:
         return ""
@@ -56,7 +56,7 @@ def section(path: Path = FILE) -> str:
 
 
 def under_way(path: Path, results: Sequence[Result]) -> str:
-    """A paragraph that says so where the sweep beside this file of lines has more runs than lines."""
+    """Return a paragraph that says how far the sweep is; "" if every run has its line."""
     definition = path.with_suffix(".yaml")
     planned = len(planned_runs(read_sweep(definition))) if definition.exists() else 0
     if len(results) >= planned:
@@ -68,16 +68,16 @@ def under_way(path: Path, results: Sequence[Result]) -> str:
 
 
 def teacher_of(result: Result) -> Teacher:
-    """The bundled teacher of this run."""
+    """Return the bundled teacher of this run."""
     assert result.teacher is not None
     return Teacher.of(Library(SHELF, SHELF / result.dataset).find(result.teacher).predictions("test"))
 
 
 def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:
-    """Tables and sentences.
+    """Return tables and sentences.
 
     Raises:
-        ValueError: the lines are not of one budget on the same images.
+        ValueError: The lines do not have the same budget and the same images.
     """
     groups = grouped(results)
     check_alike(results, teacher)
@@ -110,7 +110,7 @@ def check_alike(results: Sequence[Result], teacher: Teacher) -> None:
 
 
 def must_share(one: Result, other: Result, fields: Collection[str] = SAME) -> None:
-    """ValueError where two runs that are to be compared differ in one of these fields."""
+    """Raise ValueError if two runs differ in one of these fields."""
     for field in fields:
         mine, its = getattr(one, field), getattr(other, field)
         if mine != its:
@@ -142,7 +142,7 @@ def setting(results: Sequence[Result], groups: Groups) -> str:
 
 
 def has_earlier_defaults(method: str, runs: dict[int, Result]) -> bool:
-    """Whether these runs had other options than the preset or variant of their name has now."""
+    """Return whether these runs had other options than their preset or variant has now."""
     result = next(iter(runs.values()))
     variant = VARIANTS.get(method.partition("@")[0].replace("+", "-"))
     now = PRESETS[result.kind].options.model_validate({}) if variant is None else variant.options
@@ -161,7 +161,7 @@ def mark(method: str, runs: dict[int, Result]) -> str:
 
 
 def mark_note(groups: Groups) -> list[str]:
-    """What the mark in a table means; empty if no method has it."""
+    """Explain the mark in a table; empty if no method has it."""
     marked = [shown(method, runs) for method, runs in groups.items() if has_earlier_defaults(method, runs)]
     if not marked:
         return []
@@ -209,13 +209,13 @@ def spread(runs: dict[int, Result], field: str, scale: float, digits: int) -> st
 
 @dataclass(frozen=True)
 class Difference:
-    """One method minus another on the seeds that both have.
+    """One method minus another, on the seeds that both have.
 
     Attributes:
-        by_seed: the difference in each seed.
-        interval: of the mean, over seeds and images together, over images alone with one seed; None for a figure
-            that is no mean over images.
-        p_value: of no difference; None without an interval.
+        by_seed: The difference in each seed.
+        interval: Of the mean: over seeds and images together, or over images only if there is one seed. None for a figure
+            that is not a mean over images.
+        p_value: Of no difference; None without an interval.
     """
 
     by_seed: np.ndarray
@@ -227,7 +227,7 @@ class Difference:
         return float(self.by_seed.mean())
 
     def signs(self) -> str:
-        """In how many seeds the difference has the sign of its mean, as "5/5"."""
+        """Return in how many seeds the difference has the sign of its mean, such as "5/5"."""
         return f"{int((np.sign(self.by_seed) == np.sign(self.mean)).sum())}/{len(self.by_seed)}"
 
 
@@ -245,7 +245,7 @@ def agrees(result: Result, teacher: Teacher) -> np.ndarray:
 def paired(
     ours: dict[int, Result], theirs: dict[int, Result], teacher: Teacher, hit: Hit
 ) -> Difference | None:
-    """Of two methods' shares of images; None where no seed is common."""
+    """Return the difference of two methods' shares of images; None if they have no common seed."""
     seeds = sorted(set(ours) & set(theirs))
     if not seeds:
         return None
@@ -257,9 +257,11 @@ def paired(
 
 
 def against(base: str, groups: Groups, teacher: Teacher, hit: Hit) -> dict[str, tuple[Difference, bool]]:
-    """Every other method minus `base`, and whether a difference is seen after Holm's correction over the methods.
+    """Compare every other method with `base`.
 
-    With one common seed nothing is seen: that would be about two networks.
+    Returns:
+        Method -> its difference from `base`, and whether it is seen after Holm's correction over the methods. With one
+        common seed nothing is seen, because that would only compare two networks.
     """
     found = {
         method: difference
@@ -276,7 +278,7 @@ def against(base: str, groups: Groups, teacher: Teacher, hit: Hit) -> dict[str, 
 
 
 def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -> Difference | None:
-    """Of a figure that is no mean over images; None where it is missing in a run, or no seed is common."""
+    """Return the difference of a figure that is not a mean over images; None if a run lacks it, or no seed is common."""
     pairs = [
         (getattr(ours[seed], field), getattr(theirs[seed], field)) for seed in sorted(set(ours) & set(theirs))
     ]
@@ -316,7 +318,7 @@ def differences(groups: Groups, teacher: Teacher) -> list[str]:
 
 
 def points(found: Difference | None, seen: bool = False) -> str:
-    """A difference in points with its interval and signs, an asterisk where it is seen."""
+    """Return a difference in points with its interval and signs, and an asterisk if it is seen."""
     if found is None or found.interval is None:
         return "–"
     low, high = found.interval.low, found.interval.high
@@ -337,7 +339,7 @@ def sentences(groups: Groups, teacher: Teacher) -> list[str]:
 
 
 def _against(base: str, groups: Groups, teacher: Teacher) -> str:
-    """Which methods are more accurate than `base`, less, or not seen to differ; of one seed nothing is said."""
+    """Say which methods are more accurate than `base`, less accurate, or not seen to differ."""
     sorts: dict[str, list[str]] = {
         "more accurate": [],
         "less accurate": [],
@@ -358,7 +360,7 @@ def _against(base: str, groups: Groups, teacher: Teacher) -> str:
 
 
 def _matched(groups: Groups) -> list[str]:
-    """The method with the lowest overlap at matched mean entropy, and in how many seeds it is the lowest."""
+    """Name the method with the lowest overlap at matched mean entropy, and say in how many seeds it is the lowest."""
     means = {
         method: float(np.mean([run.overlap_matched for run in runs.values()]))
         for method, runs in groups.items()
