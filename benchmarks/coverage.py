@@ -1,24 +1,27 @@
-"""How often the 95 % intervals of the product hold the right value, by simulation.
+"""Simulate how often the 95 % intervals of the product hold the right value.
 
 Usage: coverage.py [--repetitions 300] [--size caltech95 95x2 10x20 10x10 10x5 4x5] [--only WORD ...] [--markdown]
 
-What "right" means here. The logits and penultimate features of three bundled models (the teacher, a KD student
-and a BicKD student of caltech95) on their 1,208 test images become a population without end: a new image of a
-class takes its place from one test image of that class, and noise from the difference of two others, so that
-every class keeps its mean and its covariance within and between the models. The right value of a figure is the mean of
-that figure over two draws of 60,000 or more images of the population. An interval is made, as the pages make it, on a
-sample with a fixed number of images of each class: `caltech95` has the test set's own numbers (n = 1,208), `10x5` has five
-images of each of ten classes. "Best T" in the name of a figure means a fixed temperature near the best one.
+The population. The logits and penultimate features of three bundled models (the teacher, a KD student and a BicKD student
+of caltech95) on their 1,208 test images become an endless population. A new image of a class takes its place from one test
+image of that class, and noise from the difference of two others. So every class keeps its mean and its covariance, within
+and between the models.
 
-Figures "over seeds" have new seeds in every sample, three for each method: the mean of the logits of the three bundled runs
-plus their deviations turned at random, which keeps their covariance. Their right value is the mean over
-120 such seeds, in pairs of opposite deviations.
+The right value of a figure is its mean over two draws of 60,000 or more images of the population. An interval is made, as
+on the pages, from a sample with a fixed number of images of each class: `caltech95` has the test set's own numbers
+(n = 1,208), `10x5` has five images of each of ten classes. "Best T" in the name of a figure means a fixed temperature near
+the best one.
 
-A row says in how many percent of the samples the interval held the right value, on which side it missed (the
-whole interval too low, too high), in how many samples there was an interval at all, and how far the mean of the
-estimate and of the plain formula is from the right value. The slow figures (SLOW) take a third of the repetitions, and one
-without an interval in the first 30 samples is left at that: the column "samples" says how many. With 300 repetitions a coverage of 95 is known to
-within 2.5 points either way. Ctrl-C ends a size early and prints what there is. It runs on one thread; all random numbers follow from the seed.
+Figures "over seeds" have new seeds in every sample, three for each method: the mean of the logits of the three bundled
+runs plus their deviations, turned at random, which keeps their covariance. The right value is the mean over 120 such seeds,
+in pairs of opposite deviations.
+
+A row says: in what percentage of the samples the interval held the right value; on which side it missed (the whole
+interval too low, too high); in how many samples there was an interval; and how far the means of the estimate and of the
+plain formula are from the right value. Slow figures (SLOW) use a third of the repetitions. A figure without an interval in
+the first 30 samples stops there; the column "samples" says how many there were. With 300 repetitions, a coverage of 95 is
+known to within 2.5 points. Ctrl-C ends a size early and prints the results so far. It runs on one thread. All random numbers
+follow from the seed.
 """
 
 from __future__ import annotations

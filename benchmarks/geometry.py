@@ -1,11 +1,11 @@
-"""What the class geometry costs beside the plain matrix products that it needs; prints tables.
+"""Compare the time of the class geometry with the plain matrix products that it needs, and print tables.
 
     python benchmarks/geometry.py            50,000 x 1,000, teacher and student
     python benchmarks/geometry.py --quick    5,000 x 200
 
-The reference is P_t'P_t, P_s'P_s and P_t'P_s, each once, by numpy in float32 from probabilities in memory. The pass
-under test starts from logits, and ends with all class and cross Grams of all samples and with the intervals
-of overlap, score and leakage of each and of the cross Gram's overlap and consistency.
+The reference is P_t'P_t, P_s'P_s and P_t'P_s, each once, with numpy in float32, from probabilities in memory. The tested pass
+starts from logits. It ends with all class and cross Grams of all samples, and with the intervals of overlap, score and
+leakage of each model and of the cross Gram's overlap and consistency.
 """
 
 from __future__ import annotations

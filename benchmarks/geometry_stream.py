@@ -1,11 +1,11 @@
-"""The class geometry of more samples than memory holds, in one streaming pass; prints a table.
+"""Compute the class geometry of more samples than memory holds, in one streaming pass, and print a table.
 
     python benchmarks/geometry_stream.py                   1,281,167 x 1,000, teacher and student (ImageNet's training set)
     python benchmarks/geometry_stream.py --samples 50000   less
 
-Logits are made up a block at a time and seen once. The pass ends with both class Grams and the cross Gram of all
-samples, and with intervals over samples. Its time is told apart from the time that making up the logits takes; the
-reference is the three plain matrix products on one block, times the number of blocks.
+Random logits are made one block at a time and seen once. The pass ends with both class Grams and the cross Gram of all
+samples, and with intervals over samples. Its time does not include the time to make the logits. The reference is the three
+plain matrix products on one block, times the number of blocks.
 """
 
 from __future__ import annotations

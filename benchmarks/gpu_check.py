@@ -4,12 +4,12 @@ Run it on a machine with a CUDA GPU and commit the Markdown block that it prints
 
     1. runs the tests that need a CUDA device,
     2. distils one student from the bundled teacher in the worker that the Distill page starts,
-    3. stops a run at several steps and compares its weights with an unbroken run's: equal to the bit on a CPU, where
-       this is promised; on the GPU the largest difference is reported,
+    3. stops a run at several steps, and compares its weights with those of an unbroken run. On a CPU they must be equal,
+       bit for bit; on a GPU it reports the largest difference,
     4. measures throughput with compiled students, and peak memory: benchmarks/throughput.py.
 
-Without a GPU it says so and ends with exit code 0: nothing was checked. `--dry-run` does all four on a CPU, small.
-A check that fails or runs out of time is a line of the block, and makes the exit code 1.
+Without a GPU it says so and ends with exit code 0: nothing was checked. `--dry-run` does all four on a CPU, with less work.
+If a check fails or runs out of time, its line of the block says so, and the exit code is 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CPU seconds to import 50,000 x 1,000 predictions of two models: `python benchmarks/import_predictions.py`."""
+"""Measure the CPU time to import 50,000 x 1,000 predictions of two models: `python benchmarks/import_predictions.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What a person waits for in a real Chromium, on the bundled runs and on 10,000 x 100: `python benchmarks/interactions.py`.
+"""Measure how long a person waits in a real Chromium: `python benchmarks/interactions.py`.
 
-Each time runs from the action to the moment when the script has ended, nothing is stale and every chart is drawn. An
-action is done `-n` times, on different cells or values, and the first time apart: it fills caches that later ones use.
+The data are the bundled runs, and random predictions of 10,000 x 100. A time runs from the action to the moment when the
+script has ended, nothing is stale and every chart is drawn. Each action is done `-n` times, on different cells or values.
+The first time is reported separately, because it fills caches.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What a forward pass of every network of the catalogue takes on this machine's CPU; prints a table.
+"""Measure the forward pass of every network of the catalogue on this machine's CPU, and print a table.
 
     python benchmarks/latency.py                  one thread, float32, three channels, 100 classes
-    python benchmarks/latency.py resnet20 vgg8    these alone
-    python benchmarks/latency.py --write          also stores it for the choice list of the Distill page
+    python benchmarks/latency.py resnet20 vgg8    only these
+    python benchmarks/latency.py --write          also store it for the list of networks on the Distill page
 
-A figure is the lowest of up to three medians of the thread's own CPU time, as many as fit into a second: other
-work on the machine can only lengthen a pass. `--write` stores nothing while other programs are at work.
+A figure is the lowest of up to three medians of the thread's own CPU time, as many as fit into a second, because other work
+on the machine can only make a pass slower. `--write` stores nothing while other programs are busy.
 """
 
 from __future__ import annotations

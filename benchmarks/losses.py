@@ -1,13 +1,13 @@
-"""What the objectives cost, forward and backward, beside a training step and beside plain matrix products; prints tables.
+"""Measure the objectives, forward and backward, and compare them with a training step and with plain matrix products.
 
     python benchmarks/losses.py                  on one thread of this machine's CPU, in processor time
     python benchmarks/losses.py --threads 2      in wall-clock time, for which the machine must be idle
     python benchmarks/losses.py --device cuda
 
-The first table sets every objective, at 100 classes and batch 64 from bfloat16 logits, beside the rest of a step of two
-CIFAR pairs (teacher's forward pass, live or stored, student's forward and backward pass and optimiser; channels last, autocast). The
-second sets BicKD at 1,000 classes and batch 1,024 beside the products that it cannot do without: R = S T' and K = S' T,
-and for each the one product of its backward pass (the teacher gets no gradient), in float32.
+The first table compares every objective, at 100 classes and batch 64 from bfloat16 logits, with the rest of a step of two CIFAR
+pairs: the teacher's forward pass (live or stored), the student's forward and backward pass, and the optimiser; channels last,
+autocast. The second table compares BicKD at 1,000 classes and batch 1,024 with the products that it needs: R = S T' and
+K = S' T, and for each the one product of its backward pass (the teacher gets no gradient), in float32.
 """
 
 from __future__ import annotations

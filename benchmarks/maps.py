@@ -1,8 +1,8 @@
-"""How quickly the linked maps move in a real Chromium with software rendering: `python benchmarks/maps.py`.
+"""Measure how fast the linked maps move in a real Chromium with software rendering: `python benchmarks/maps.py`.
 
-Opens the prediction map on the bundled comparisons (1,208 and 10,000 samples, teacher and four students), moves and
-zooms it, hovers, and draws a lasso. A frame's time is from one animation frame to the next while the map moves;
-painting is the script's own part of it, all panels together.
+It opens the prediction map on the bundled comparisons (1,208 and 10,000 samples, teacher and four students), moves and zooms
+it, hovers, and draws a lasso. A frame's time is from one animation frame to the next while the map moves. Painting is the
+part of the script in it, for all panels together.
 """
 
 from __future__ import annotations

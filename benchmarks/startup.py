@@ -1,7 +1,7 @@
-"""From process start to the first chart in a real Chromium, and page switches: `python benchmarks/startup.py`.
+"""Measure the time to the first chart in a real Chromium, and page switches: `python benchmarks/startup.py`.
 
-Starts the app several times with warm caches of compiled Python. Whether torch or umap was imported is read from
-the shared libraries that the server process has mapped (libtorch; llvmlite, which umap brings by numba).
+It starts the app several times with warm caches of compiled Python. The shared libraries of the server process say whether
+torch or umap was imported (libtorch; llvmlite, which umap loads through numba).
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Memory that training on 100,000 images of 64 x 64 takes: held whole, streamed, and read from each kind of source.
+"""Measure the memory of training on 100,000 images of 64 x 64: held in memory, streamed, and from each kind of source.
 
-Makes the images (of no meaning, with a hint of their class), trains `convnet-small` by `bickd train` in a process of
-its own and prints what that process took at most, decoding included:
+It makes the images (random, with a hint of their class), trains `convnet-small` with `bickd train` in a separate process, and
+prints the most memory that this process used, decoding included:
 
     peak RSS     pages of its own and of mapped files, as the kernel counts them (VmHWM)
     peak private anonymous pages, which nobody else can have (USS)
 
-The process may not have more than `--limit` megabytes of private memory, mapped or not (RLIMIT_DATA): a run that needs
-more fails. The first two runs are stopped after `--steps` steps; the last one, on part of the training images, goes
-on to the end, with 10,000 validation and 2,000 test images streamed through the model.
+The process may use at most `--limit` megabytes of private memory, mapped or not (RLIMIT_DATA): a run that needs more
+fails. The first two runs are stopped after `--steps` steps. The last one, on part of the training images, runs to the end, with
+10,000 validation and 2,000 test images streamed through the model.
 
     python benchmarks/streaming.py [--count 100000] [--steps 300] [--source npy] [--limit 2000]
 """

@@ -1,6 +1,6 @@
-"""What a distillation step costs, against the usual loop: `python benchmarks/throughput.py`.
+"""Compare the speed of distillation with the usual loop: `python benchmarks/throughput.py`.
 
-For each pair of networks (CIFAR shape, 100 classes, batch 64, made-up images, all cores), side by side in one run:
+For each pair of networks (CIFAR shape, 100 classes, batch 64, random images, all cores), in one run:
 
     a   the usual loop: DataLoader with PIL transforms image by image, fp32, live teacher, kd
     b   this engine, live teacher
@@ -8,9 +8,9 @@ For each pair of networks (CIFAR shape, 100 classes, batch 64, made-up images, a
     d   a race of four students (kd, dist, bickd, dkd) on one live teacher, side by side in threads; d' the same with stored views
     e   two workers of one thread each, stored views (e' with one: what a single thread does)
 
-Every variant is a process of its own that waits while another works, and they take turns, so that a noisy machine
-slows all alike; figures are medians over rounds, and ratios are of figures of the same round. On a GPU b to d' compile
-their students. `--what-pays` prints a second table: what each single choice of the engine does to c, not compiled.
+Every variant is a separate process that waits while another works. They take turns, so a busy machine slows all of them
+equally. Figures are medians over rounds, and ratios are within a round. On a GPU, b to d' compile their students.
+`--what-pays` prints a second table: what each choice of the engine does to c, not compiled.
 """
 
 from __future__ import annotations
