@@ -1,6 +1,6 @@
-"""The data behind each chart as a tidy table, from the same arguments as the chart's own function.
+"""The data of each chart as a tidy table, from the same arguments as the chart's own function.
 
-Columns are plain names without spaces, a row is one mark of the chart; what is not known is empty.
+Column names have no spaces. A row is one mark of the chart. Unknown values are empty.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def layers_table(
 
 
 def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval); fractions stay fractions.
+    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval). Fractions stay fractions.
 
-    Where a row is a mean over seeds, also seeds and deviation (standard deviation over them).
+    A mean over seeds also has seeds and deviation (standard deviation over seeds).
     """
     table = pd.DataFrame(
         [(row.style.name, row.estimate, row.low, row.high, row.seeds, row.deviation) for row in rows],
@@ -92,8 +92,9 @@ def points_table(
     displacement: np.ndarray | None = None,
     selected_ids: Sequence = (),
 ) -> pd.DataFrame:
-    """The points of `prediction_map` as id, x, y, and true_class, predicted_class, teacher_class, displacement,
-    selected where these are known; classes by name.
+    """The points of `prediction_map`, with classes by name.
+
+    The columns are id, x, y and, if they are known, true_class, predicted_class, teacher_class, displacement and selected.
     """
     points = np.asarray(coordinates)
     names = np.array([str(name) for name in class_names], dtype=object)
@@ -108,7 +109,7 @@ def points_table(
 
 
 def ranking_table(models: Values, class_names: Sequence[str], value_name: str = "leakage") -> pd.DataFrame:
-    """The values of `leakage_ranking` as class, model, value: all classes, not only those that the chart has room for."""
+    """The values of `leakage_ranking` as class, model, value, for all classes and not only those in the chart."""
     names = [str(name) for name in class_names]
     return pd.concat(
         [
@@ -144,7 +145,7 @@ def many_lines(figures: Mapping[str, Sequence[Line]], *, x_name: str = "epoch") 
 
 
 def spectrum_table(models: Values) -> pd.DataFrame:
-    """The lines of `spectrum` as model, number (1 is the greatest), eigenvalue."""
+    """The lines of `spectrum` as model, number (1 is the largest), eigenvalue."""
     parts = []
     for style, values in models:
         sorted_values = np.sort(np.asarray(values, dtype=np.float64).ravel())[::-1]
@@ -173,12 +174,12 @@ def counts_table(rows: Sequence[tuple[str, int]], what: str, number: str) -> pd.
 
 
 def classes_table(models: Values, class_names: Sequence[str]) -> pd.DataFrame:
-    """What several models say of one sample as class, model, probability: every class, the chart shows the top ones."""
+    """The probabilities of several models for one sample as class, model, probability, for every class."""
     return ranking_table(models, class_names, "probability")
 
 
 def angles_table(models: Values, *, bins: int = 45) -> pd.DataFrame:
-    """The steps of `angles` as model, from_degrees, to_degrees, pairs (pairs of classes whose angle lies there)."""
+    """The steps of `angles` as model, from_degrees, to_degrees, pairs (number of class pairs in this range)."""
     edges, counts = angle_counts([values for _, values in models], bins)
     return _bins([style.name for style, _ in models], edges, counts, ("model", "degrees", "pairs"))
 
@@ -190,8 +191,9 @@ def probability_table(samples: Sequence[Sample], *, bins: int = 25) -> pd.DataFr
 
 
 def reliability_table(models: Sequence[tuple[ModelStyle, Bins]]) -> pd.DataFrame:
-    """The bins of `reliability_diagram`: model, from_confidence, to_confidence, samples, and, where there are any, mean
-    confidence, accuracy and its 95% limits.
+    """The bins of `reliability_diagram` as model, from_confidence, to_confidence and samples.
+
+    Bins with samples also have mean confidence, accuracy and its 95% interval.
     """
     rows = []
     for style, bins in models:
@@ -228,5 +230,5 @@ def _bins(
 
 
 def column(name: str) -> str:
-    """A chart's words as a column's name: "class overlap" becomes class_overlap."""
+    """A chart's name as a column name: "class overlap" becomes class_overlap."""
     return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split()) or "value"

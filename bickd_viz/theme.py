@@ -1,7 +1,7 @@
-"""Colours, fonts and layout defaults that every chart shares.
+"""Colours, fonts and layout defaults that all charts share.
 
-One model has one colour on every page. The hues are those of Okabe and Ito (2008), which stay apart
-under the common forms of colour blindness; each model also has its own marker symbol.
+Each model has one colour on every page. The hues are those of Okabe and Ito (2008), which are distinct under the common
+forms of colour blindness. Each model also has its own marker symbol.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Scale = tuple[tuple[float, str], ...]
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one appearance of the app.
+    """The colours of the light or dark appearance.
 
-    `models` maps an objective's kind to its colour, `fallback` colours all further students in order,
-    `sequential` is for magnitudes (low is the surface), `diverging` for differences (0 is the surface).
+    `models` maps an objective's kind to its colour. `fallback` colours all other students in order. `sequential` is for
+    magnitudes (low is the surface), `diverging` for differences (0 is the surface).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Theme:
 
 @dataclass(frozen=True)
 class ModelStyle:
-    """How one model looks on every chart: its shown name, its colour (hex) and its marker symbol."""
+    """The look of one model on every chart: its name, its colour (hex) and its marker symbol."""
 
     name: str
     colour: str
@@ -156,7 +156,7 @@ _FALLBACK_SYMBOLS = ("cross", "x", "triangle-down", "pentagon", "star")
 
 
 def theme_named(name: str) -> Theme:
-    """The theme called `name`, "light" or "dark"; a ValueError names both otherwise."""
+    """The theme "light" or "dark". Another name raises a ValueError."""
     if name not in THEMES:
         raise ValueError(f"name must be one of {', '.join(THEMES)}, got {name!r}.")
     return THEMES[name]
@@ -165,8 +165,8 @@ def theme_named(name: str) -> Theme:
 def model_colour(kind: str, index: int, theme: Theme = LIGHT) -> str:
     """The colour of a model of `kind` ("teacher", "ce", "kd", "dist", "bickd" or any other).
 
-    Unknown kinds take the fallback colour at `index` (any integer; the list is walked round), so that the
-    same student keeps its colour as long as it keeps its place.
+    Unknown kinds get the fallback colour at `index`, modulo the number of colours. So a student keeps its colour while it
+    keeps its position.
     """
     return dict(theme.models).get(kind, theme.fallback[index % len(theme.fallback)])
 
@@ -178,10 +178,10 @@ def model_style(name: str, kind: str, index: int, theme: Theme = LIGHT) -> Model
 
 
 def model_styles(models: list[tuple[str, str]], theme: Theme = LIGHT) -> list[ModelStyle]:
-    """Styles for a whole comparison, given (name, kind) pairs; no two models share a colour.
+    """Styles for a whole comparison, given (name, kind) pairs. No two models share a colour.
 
-    The first of each known kind has that kind's colour; a second of the same kind (another seed, another
-    option) and unknown kinds take the fallback colours in order.
+    The first model of each known kind gets that kind's colour. Others of the same kind (another seed, another option) and
+    unknown kinds get the fallback colours in order.
     """
     known = {kind for kind, _ in theme.models}
     styles, seen, spare = [], set(), 0
@@ -212,12 +212,14 @@ def layout_defaults(
     bottom: int = 8,
     dragmode: str | bool = False,
 ) -> go.Figure:
-    """Set what all charts share on a new figure, in place, and return it.
+    """Set the shared layout on a new figure, in place, and return it.
 
-    Transparent background, the system's sans font, margins in px, no legend, no grid, styled hover label.
-    `dragmode` is False (a still chart that a phone can scroll over), "zoom", "pan", "lasso" or "select".
-    The template is empty, so neither Plotly's nor Streamlit's default changes the chart. The layout is assigned whole:
-    updating it takes Plotly eight times as long, 14 ms a chart.
+    The background is transparent, the font is the system's sans, margins are in px. There is no legend and no grid. The
+    template is empty, so that the defaults of Plotly and Streamlit do not change the chart. The layout is assigned as a whole:
+    updating it takes eight times as long, 14 ms per chart.
+
+    Args:
+        dragmode: False (static, so that a phone can scroll over the chart), "zoom", "pan", "lasso" or "select".
     """
     axis = dict(
         showgrid=False,
@@ -253,7 +255,7 @@ def layout_defaults(
 
 
 def legend_below(fig: go.Figure, theme: Theme) -> go.Figure:
-    """Show a legend in rows along the figure's lower edge; the caller leaves the room for it."""
+    """Show a legend in rows along the figure's lower edge. The caller leaves the room for it."""
     fig.update_layout(
         showlegend=True,
         legend=dict(
