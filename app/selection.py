@@ -1,4 +1,4 @@
-"""The selection of the session: written by every chart, read by every page."""
+"""The selection of the session. Every chart writes it, every page reads it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clear() -> None:
 
 
 def select_ids(of: data.Comparison, ids: Sequence[int] | Sequence[str]) -> None:
-    """Make these samples the selection, as a lasso does: a few stand in the link, more are kept under a hash."""
+    """Make these samples the selection, as a lasso does. A few are in the link, more are saved under a hash."""
     if len(ids) == 0:
         clear()
     elif len(ids) <= 8:
@@ -35,12 +35,12 @@ def kept() -> KeptSelections:
 
 
 def selected(of: data.Comparison) -> Selection | None:
-    """The samples of the present selection; None where there is none, or it does not fit this comparison."""
+    """The samples of the current selection; None if there is none or it does not fit this comparison."""
     return read(of)[0]
 
 
 def read(of: data.Comparison) -> tuple[Selection | None, str]:
-    """The selection, or a sentence on why the link's selection cannot be shown here."""
+    """The selection, or one sentence on why the link's selection cannot be shown here."""
     view = state.current()
     if not view.selection:
         return None, ""
@@ -56,7 +56,7 @@ def read(of: data.Comparison) -> tuple[Selection | None, str]:
 
 
 def picked(of: data.Comparison, kind: str, *words: str) -> Selection:
-    """What a rule would pick, without making it the selection: for what a page shows before anything is chosen."""
+    """The samples of a rule, without making them the selection: for what a page shows by default."""
     return _resolved(of.key, str(Rule(kind, words)), state.current().temperature, (), of, {})
 
 

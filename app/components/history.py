@@ -1,7 +1,7 @@
-"""The browser's Back and Forward: they step through views and pages, one step for each thing that was done.
+"""The browser's Back and Forward step through views and pages, one step for each action.
 
-Streamlit runs the page of the entry again and leaves the session's state as it is. `frontend/history.js` tells what
-that entry's address says, which then is the state.
+Streamlit runs the page of the entry again and does not change the session's state. `frontend/history.js` sends the
+address of the entry, which then becomes the state.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ _RUNS = "history-runs"
 
 
 def follow(page: str) -> None:
-    """Take the state from the address where the person went back or forward; called once, before any page runs.
+    """Take the state from the address after Back or Forward. Call it once, before any page runs.
 
-    page: path of the page that is about to run.
+    Args:
+        page: Path of the page that is about to run.
     """
     st.session_state[_RUNS] = (
         st.session_state.get(_RUNS, 0) + 1

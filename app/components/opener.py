@@ -1,8 +1,8 @@
-"""A click on a sample's image opens the sample's page within the session.
+"""A click on a sample's image opens the sample's page in the same session.
 
-Images are plain links (`thumbs.py`), so that they open in a new tab and by keyboard like any other; left alone, a
-browser would load the whole app again. One listener in the browser catches plain clicks on them; another closes a
-phone's sidebar when a page was chosen in it.
+Images are plain links (`thumbs.py`), so they also work in a new tab and by keyboard. By default, a browser would load the
+whole app again. One listener in the browser catches plain clicks on them. Another closes a phone's sidebar after a page
+was chosen.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _component = st.components.v2.component("bickd_opener", html="<i></i>", js=_JS, 
 
 
 def follow() -> None:
-    """Go to the page of the sample whose image was clicked; called once, before any page runs."""
+    """Go to the page of the clicked sample. Call it once, before any page runs."""
     with st.container(key="opener"):
         sample = _component(key="open-sample", on_sample_change=lambda: None).get("sample")
     if sample:
@@ -48,6 +48,6 @@ def follow() -> None:
 
 
 def link(id: int | str) -> str:
-    """The address of a sample's page beside the present one, with all of the view in its query."""
+    """The address of a sample's page, with the whole view in its query."""
     query = {**state.current().to_query(), "sample": str(id)}
     return f"sample?{urlencode(query, quote_via=quote)}"

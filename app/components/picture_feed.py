@@ -1,7 +1,7 @@
-"""Images for what is hovered in the browser: sent in sheets, each when it is first needed.
+"""Images for hover in the browser, sent in sheets when they are first needed.
 
-A chart's script asks `window.bkPictures[name](row)` for an element; where the sheet of that row is not there yet, the
-feed fetches it with a run of its own small fragment, and the page's charts are not drawn again.
+A chart's script asks `window.bkPictures[name](row)` for an element. If the sheet of that row is missing, the feed fetches
+it with a run of its own small fragment. The page's charts are not drawn again.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _component = part("pictures", "pictures.js")
 
 
 def name(of: data.Comparison) -> str:
-    """The feed's name for `scatter.show(pictures=...)`; "" where there are no images."""
+    """The feed's name for `scatter.show(pictures=...)`; "" if there are no images."""
     if not data.thumbnails(of).any:
         return ""
     return hashlib.sha256(repr((of.key, of.split)).encode()).hexdigest()[:12]
 
 
 def put(of: data.Comparison) -> None:
-    """Put the feed on the page, at its end: it is not seen, but takes a gap."""
+    """Put the feed at the end of the page. It is invisible but takes a gap."""
     if called := name(of):
         _feed(of, called)
 
@@ -62,7 +62,7 @@ def _sheet(key: str, split: str, number: int, _of: data.Comparison) -> bytes:
 
 
 def sheet(pictures: list[bytes | None]) -> bytes:
-    """A WebP of up to 128 pictures (files of any kind and size), row by row; one that is missing stays empty."""
+    """A WebP image with up to 128 pictures (files of any kind and size), row by row. A missing picture stays empty."""
     from PIL import Image
 
     opened = [

@@ -1,7 +1,7 @@
 """Lines, steps, dots and bars drawn as SVG in the browser (`frontend/plot.js`), for charts that follow every interaction.
 
-A Plotly figure costs some 20 to 80 ms to build and as much to draw; seven of them at each change of the temperature were
-what Class geometry waited for. The Plotly twin is drawn when somebody takes the chart away.
+A Plotly figure takes 20 to 80 ms to build and as much to draw. With seven of them, Class geometry was slow at each change
+of the temperature. Plotly draws the chart only for an export.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ _component = part("plot", "plot.js", style="plot.css")
 def show(
     plot: Plot, key: str, *, theme: Theme, take: Take, on_pick: Callable[[int], None] | None = None
 ) -> None:
-    """Draw it; `take` names its Plotly twin.
+    """Draw the chart.
 
-    on_pick: called with the id of the mark that was clicked, or chosen by the keyboard.
+    Args:
+        take: How to export it.
+        on_pick: Called with the id of the mark that was clicked or chosen by keyboard.
     """
 
     def picked() -> None:

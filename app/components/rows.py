@@ -1,4 +1,4 @@
-"""A short table whose rows are chosen by a click or by keyboard; Streamlit's own takes a row from the mouse alone."""
+"""A short table whose rows can be chosen by mouse or keyboard. Streamlit's own table needs a mouse."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ def show(
     """Draw the table.
 
     Args:
-        rows: the text of each cell.
-        on_row: called with the place of the chosen row.
-        label: what a screen reader says.
-        numbers: the first column that holds figures, which stand right.
-        selected: the marked row.
+        columns: Names of the columns.
+        rows: Text of each cell.
+        key: Key of the component.
+        on_row: Called with the index of the chosen row.
+        label: Text for screen readers.
+        numbers: The first column with numbers. It and all later ones are right-aligned.
+        selected: Index of the marked row.
     """
 
     def chosen() -> None:

@@ -62,7 +62,7 @@ _CSS = """
   .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
   .bk-card-title span { font-size: .88rem; opacity: .7; }
   .stMarkdown > :has(> * > .bk-card-title) { display: grid !important; grid-template-columns: auto 1fr; column-gap: .35rem; align-items: center;
-    margin-bottom: -.3rem; } /* the sign of the help stands beside the title, not at the far end of the note */
+    margin-bottom: -.3rem; } /* the help icon is beside the title, not at the far end of the note */
   .stMarkdown > * > :has(> .bk-card-title), .stMarkdown .bk-card-title { display: contents; }
   .stMarkdown .bk-card-title b { font-weight: 700; } .stMarkdown .bk-card-title br { display: none; }
   .stMarkdown .bk-card-title span { grid-row: 2; grid-column: 1 / -1; line-height: 1.35; }

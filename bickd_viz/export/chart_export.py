@@ -1,4 +1,4 @@
-"""What can be taken away: a chart with its name, its sentence and the numbers behind it."""
+"""A chart to export, with its name, its sentence and its data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A chart that is drawn only when somebody asks for it.
+    """A chart that is drawn only on request.
 
     Attributes:
-        name: stem of its files: small letters, digits and hyphens.
-        title, sentence: what it shows, and what is to be seen on it.
-        figure: draws it, in either theme.
-        table: gives the data behind it, see `bickd_viz.tables`.
-        x_title, y_title: what an axis shows, with its unit, where the figure itself does not say it.
+        name: Stem of its files: lower-case letters, digits and hyphens.
+        title: What it shows.
+        figure: Draws it, in either theme.
+        table: Returns its data, see `bickd_viz.tables`.
+        sentence: The finding.
+        x_title: Title of the x axis with its unit, if the figure has none.
+        y_title: Title of the y axis with its unit, if the figure has none.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Exhibit:
 
 
 def file_name(words: str) -> str:
-    """Words as the stem of a file: small letters, digits and hyphens.
+    """Text as the stem of a file: lower-case letters, digits and hyphens.
 
     >>> file_name("BicKD − teacher (below 0)")
     'bickd-teacher-below-0'

@@ -1,6 +1,6 @@
-"""A figure in, bytes out: PNG, SVG and PDF by a browser that is there, and its data as CSV, LaTeX, Markdown or parquet.
+"""Write a figure as PNG, SVG or PDF with an installed browser, and its data as CSV, LaTeX, Markdown or parquet.
 
-kaleido draws with an installed Chromium or Chrome; no network is needed.
+kaleido draws with an installed Chromium or Chrome. It needs no network.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ NO_BROWSER = (
 
 
 class ExportError(RuntimeError):
-    """An image that cannot be made; the message says in one sentence what to do."""
+    """An image that cannot be made. The message is one sentence on what to do."""
 
 
 def browser() -> str | None:
-    """The program that draws images: BROWSER_PATH where it is set, else what kaleido finds; None where there is none."""
+    """The program that draws images: BROWSER_PATH if set, else what kaleido finds, else None."""
     from choreographer.browsers.chromium import Chromium
 
     if wanted := os.environ.get("BROWSER_PATH"):
@@ -47,15 +47,15 @@ def browser() -> str | None:
 
 
 def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[bytes]:
-    """Each (figure, "png" | "svg" | "pdf") as the bytes of a file, all by one start of the browser (about a second).
+    """Each (figure, "png" | "svg" | "pdf") as the bytes of a file. All are drawn with one browser start (about a second).
 
-    The size is the figure's own, in px of 1/96 inch, as `bickd_viz.export.paper` sets it: SVG states it in mm, PDF in points
-    (to 0.1 mm), PNG is drawn at `dpi` and says so in the file. A figure without a width is 700 px wide. Text stays
-    text in SVG and PDF.
+    The size is the figure's own, in px of 1/96 inch, as `bickd_viz.export.paper` sets it. SVG states it in mm, PDF in points
+    (to 0.1 mm). PNG is drawn at `dpi`, which the file states. A figure without a width is 700 px wide. Text stays text in SVG
+    and PDF.
 
     Raises:
-        ValueError: a format that is not of the three.
-        ExportError: there is no browser, or it does not draw.
+        ValueError: Another format.
+        ExportError: There is no browser, or it does not draw.
     """
     for _, kind in figures:
         if kind not in FORMATS:
@@ -104,7 +104,7 @@ def pdf(figure: go.Figure) -> bytes:
 
 
 def csv(table: pd.DataFrame) -> bytes:
-    """A table as UTF-8 CSV: one header row, numbers in full precision, nothing for what is missing."""
+    """A table as UTF-8 CSV: one header row, numbers in full precision, empty cells for missing values."""
     return table.to_csv(index=False).encode("utf-8")
 
 
@@ -155,7 +155,7 @@ def _cell(value: Any) -> str:
 
 
 def _numeric(table: pd.DataFrame) -> list[bool]:
-    """Which columns hold numbers, and so are set to the right."""
+    """The columns with numbers, which are right-aligned."""
     return [kind.kind in "iuf" for kind in table.dtypes]
 
 
@@ -167,7 +167,7 @@ async def _draw(jobs: Sequence[tuple[dict[str, Any], dict[str, Any]]], program: 
 
 
 def _vector(figure: go.Figure) -> dict[str, Any]:
-    """The figure's spec with WebGL points as plain ones: a file must not depend on a graphics card."""
+    """The figure's spec with WebGL points as plain points: a file must not depend on a graphics card."""
     spec = figure.to_dict()
     for trace in spec["data"]:
         if trace.get("type") == "scattergl":
@@ -189,7 +189,7 @@ def _with_dpi(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
 
 
 def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
-    """The size of the root element in mm; its view box stays in px, so that 1 px is 1/96 inch and text has its size."""
+    """Set the size of the root element in mm. Its view box stays in px, so 1 px is 1/96 inch and text has its size."""
     text = image.decode("utf-8")
     head = re.search(r"<svg\b[^>]*>", text)
     if head is None:
@@ -202,9 +202,9 @@ def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
 
 
 def _trimmed(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
-    """The page cut to the figure: the browser rounds a page up to whole dots, so that up to 0.3 mm stand empty below.
+    """Cut the page to the figure. The browser rounds a page up to whole dots, which leaves up to 0.3 mm empty at the bottom.
 
-    The box is written in the bytes of the old one, since the file's table of contents counts bytes.
+    The new box is as long as the old one, because the file's table of contents counts bytes.
     """
     box = re.search(rb"/MediaBox \[0 0 [\d.]+ ([\d.]+)", image)
     if box is None:

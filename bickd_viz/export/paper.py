@@ -1,4 +1,4 @@
-"""A figure for a paper: an exact size in millimetres, one text size in points, safe on a printer."""
+"""A figure for a paper: exact size in millimetres, one text size in points, safe for printing."""
 
 from __future__ import annotations
 
@@ -63,16 +63,23 @@ def paper(
     x_title: str = "",
     y_title: str = "",
 ) -> go.Figure:
-    """A copy of `figure` for print; nothing is computed again.
-
-    width_mm: 85 fits one column of most journals, 174 two. height_mm: by default as tall as on the screen at this
-    text size. font_pt: the size of all text, in points; lines, marks and margins follow it. palette: "colour" (Okabe
-    and Ito's hues, which colour-blind readers tell apart) or "grey" (shades, symbols and dashes). x_title, y_title: what
-    an axis shows, with its unit, for a figure whose heading said it on the page; a title that it has stays.
+    """A copy of `figure` for print. Nothing is computed again.
 
     The result is in px of 1/96 inch: `bickd_viz.export.files` writes it as SVG in mm, PDF in points, PNG at 300 dpi. The
-    background is white, whatever theme the figure was drawn in. Raises a ValueError for sizes outside 20 to 500 mm and
-    4 to 24 pt.
+    background is white, whatever the figure's theme.
+
+    Args:
+        figure: The figure.
+        width_mm: 85 fits one column of most journals, 174 fits two.
+        height_mm: Default: as tall as on the screen at this text size.
+        font_pt: Size of all text in points. Lines, marks and margins scale with it.
+        palette: "colour" (the hues of Okabe and Ito, which colour-blind readers can distinguish) or "grey" (shades, symbols
+            and dashes).
+        x_title: Title of the x axis with its unit, if the figure has none.
+        y_title: Title of the y axis with its unit, if the figure has none.
+
+    Raises:
+        ValueError: A size outside 20 to 500 mm or 4 to 24 pt.
 
     >>> figure = paper(go.Figure(layout_height=240), width_mm=85, height_mm=60, font_pt=9)
     >>> round(figure.layout.width / 96 * 25.4, 6), figure.layout.font.size
@@ -109,7 +116,7 @@ def _check(width_mm: float, height_mm: float | None, font_pt: float, palette: st
 
 
 def _titles(figure: go.Figure, x_title: str, y_title: str) -> None:
-    """Name the axes that have no title, and leave room for it."""
+    """Set the titles of axes that have none, and make room for them."""
     margin = figure.layout.margin
     if x_title and not figure.layout.xaxis.title.text:
         figure.update_xaxes(title=dict(text=plotly_text(x_title), standoff=4))
@@ -122,7 +129,7 @@ def _titles(figure: go.Figure, x_title: str, y_title: str) -> None:
 
 
 def _tell_apart(figure: go.Figure) -> None:
-    """In grey: another dash a line, and another symbol a group of points where all have the same."""
+    """In grey: a different dash for each line, and a different symbol for each group of points with equal symbols."""
     lines = [trace for trace in figure.data if trace.name and "lines" in (getattr(trace, "mode", None) or "")]
     for k, trace in enumerate(lines):
         if trace.line.dash in (None, "solid"):
@@ -143,9 +150,9 @@ def _tell_apart(figure: go.Figure) -> None:
 
 
 def enlarged(figure: go.Figure, factor: float) -> go.Figure:
-    """A copy of `figure` of the same outer size whose text, marks, lines and margins are `factor` times as large.
+    """A copy of `figure` with the same outer size, and text, marks, lines and margins scaled by `factor`.
 
-    For a projector: the place of the chart is fixed, what stands in it must be read from the last row.
+    It is for a projector: the chart's area is fixed, and its text must be readable from the last row.
 
     >>> enlarged(go.Figure(layout=dict(height=300, font_size=12)), 1.5).layout.font.size
     18.0
@@ -172,7 +179,7 @@ def _as_grey(colour: str) -> str:
 
 
 def _scale(node: Any, factor: float, text_px: float | None, parent: str = "") -> None:
-    """Multiply every length in px by `factor`, in place, and give all text one size, or the same multiple of its own."""
+    """Multiply every length in px by `factor`, in place. Set all text to one size, or scale it by the same factor."""
     if isinstance(node, list | tuple):
         for item in node:
             _scale(item, factor, text_px, parent)

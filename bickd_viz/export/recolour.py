@@ -1,4 +1,4 @@
-"""The same figure in another theme's colours, without drawing it again."""
+"""Change a figure to another theme's colours, without drawing it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RGBA = re.compile(r"rgba?\((\d+),\s*(\d+),\s*(\d+)(?:,\s*([\d.]+))?\)")
 
 
 def theme_of(figure: go.Figure) -> Theme:
-    """The theme that a figure was drawn in, told by the colour of its text."""
+    """The theme in which a figure was drawn, found by the colour of its text."""
     return DARK if figure.layout.font.color == DARK.text else LIGHT
 
 
@@ -29,10 +29,15 @@ def recoloured(
     *,
     unknown: Callable[[str], str] = lambda colour: colour,
 ) -> go.Figure:
-    """A copy of `figure` in the colours of `target`; the data is the same.
+    """A copy of `figure` in the colours of `target`, with the same data.
 
-    source: the theme it was drawn in, found by `theme_of` where it is not given. unknown: what becomes of a hex colour
-    that has no role in `source`; by default it stays. A step of a colour scale finds its place on the theme's own scale.
+    A step of a colour scale is mapped to its place on the target's scale.
+
+    Args:
+        figure: The figure.
+        target: The new theme.
+        source: The theme in which it was drawn. Default: `theme_of`.
+        unknown: Maps a hex colour without a role in `source`. Default: unchanged.
     """
     source = source or theme_of(figure)
     spec = figure.to_dict()
@@ -48,7 +53,7 @@ def recoloured(
 
 
 def _table(source: Theme, target: Theme) -> dict[str, str]:
-    """Colour -> colour by the role it plays; where one colour has two roles the first in this list counts."""
+    """Colour -> colour with the same role. If a colour has two roles, the first in this list counts."""
     there = dict(target.models)
     pairs = [(colour, there[kind]) for kind, colour in source.models if kind in there]
     pairs += zip(source.fallback, target.fallback, strict=True)
@@ -61,7 +66,7 @@ def _table(source: Theme, target: Theme) -> dict[str, str]:
 
 
 def _walk(node: Any, swap: Callable[[str], str], scale: Callable[[list], list]) -> None:
-    """Change colours in place: of every key that ends in `color`, and of colour scales."""
+    """Change colours in place: every key that ends in `color`, and colour scales."""
     if isinstance(node, list | tuple):
         for item in node:
             _walk(item, swap, scale)
@@ -94,7 +99,7 @@ def _swapped(colour: str, table: dict[str, str], unknown: Callable[[str], str]) 
 
 
 def _scale(stops: list[list], source: Theme, target: Theme, table: dict[str, str]) -> list[list]:
-    """A colour scale: each stop by its place on the theme's sequential or diverging one, whichever it lies nearer to."""
+    """A colour scale: each stop by its place on the nearer one of the theme's sequential and diverging scales."""
     ways = []
     for name in ("sequential", "diverging"):
         old, new = getattr(source, name), getattr(target, name)
