@@ -164,7 +164,7 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
             of.nouns: int(counts[c]),
             "predicted count": round(float(of.n * found.bias[c] + counts[c]), 1),
             "error": numbers.percent(float(found.error[c]), 2),
-            "chance level": numbers.percent(float(found.chance[c]), 2),
+            "chance": numbers.percent(float(found.chance[c]), 2),
         }
         for c in order
     ]
