@@ -43,7 +43,7 @@ def page() -> AppTest:
 
         show()
 
-    return AppTest.from_function(script, default_timeout=30)
+    return AppTest.from_function(script, default_timeout=60)
 
 
 def with_paths(*paths: Path) -> AppTest:

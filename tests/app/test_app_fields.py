@@ -34,7 +34,7 @@ def checked(app: AppTest) -> AppTest:
 
 
 def test_a_value_outlives_its_widget():
-    app = checked(AppTest.from_function(page).run())
+    app = checked(AppTest.from_function(page, default_timeout=60).run())
     assert values(app) == (3.0, "b")
     app.number_input[0].set_value(4.5).run()
     app.selectbox[0].set_value("a").run()
@@ -46,7 +46,7 @@ def test_a_value_outlives_its_widget():
 
 def test_the_element_itself_starts_from_the_value_and_nothing_is_sent_after_it():
     """What the browser falls back to when it was never told of a value that code wrote."""
-    app = checked(AppTest.from_function(page).run())
+    app = checked(AppTest.from_function(page, default_timeout=60).run())
     app.number_input[0].set_value(4.5).run()
     app.toggle[0].set_value(False).run()
     app.toggle[0].set_value(True).run()
@@ -56,7 +56,7 @@ def test_the_element_itself_starts_from_the_value_and_nothing_is_sent_after_it()
 
 
 def test_what_code_writes_starts_a_new_widget():
-    app = checked(AppTest.from_function(page).run())
+    app = checked(AppTest.from_function(page, default_timeout=60).run())
     before = app.number_input[0].id
     checked(app.button[0].click().run())
     assert values(app) == (7.0, "c")
@@ -65,7 +65,7 @@ def test_what_code_writes_starts_a_new_widget():
 
 
 def test_a_choice_that_is_not_offered_any_more_starts_at_the_default():
-    app = checked(AppTest.from_function(page).run())
+    app = checked(AppTest.from_function(page, default_timeout=60).run())
     app.selectbox[0].set_value("c").run()
     checked(app.number_input[0].set_value(12.0).run())
     assert values(app) == (12.0, "b")

@@ -162,7 +162,7 @@ def test_notice_is_shown_on_one_page(view, monkeypatch):
         notice.show()
 
     before = ViewState(teacher="teacher")
-    app = AppTest.from_function(script)
+    app = AppTest.from_function(script, default_timeout=60)
     app.session_state[_KEY] = Notice("student joined the comparison.", before, view)
     for page, count in (("overview", 1), ("overview", 1), ("sample", 0), ("overview", 0)):
         app.session_state[_VIEW] = replace(view, run=page)

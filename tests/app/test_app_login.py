@@ -24,7 +24,7 @@ def page():
 )
 def test_a_visitor_gets_in_when_signed_in_or_when_nobody_is_asked(monkeypatch, user, inside, buttons):
     monkeypatch.setattr(streamlit, "user", user)
-    shown = AppTest.from_function(page).run()
+    shown = AppTest.from_function(page, default_timeout=60).run()
     assert not shown.exception
     assert ("inside" in [each.value for each in shown.markdown]) == inside
     assert [button.label for button in shown.button] == buttons
