@@ -1,11 +1,12 @@
-"""Selections: sets of samples, each named by the rule that picks them.
+"""Selections: sets of samples, each defined by a rule.
 
-A rule is text, so that it can stand in a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`. What it picks is
-worked out from the models that are compared, so the same link picks the same samples on another machine.
+A rule is text, so that it can be part of a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`. Its samples are
+computed from the compared models. So the same link selects the same samples on another machine.
 
-A cell is of the Gram at the view's temperature; `cell:RUN~crab~lobster~matched` is of the Gram at matched mean entropy,
-`~image` of the one matched per image, and `~centred` (alone or after one of these) of the one whose columns are centred: the rule carries what the clicked matrix showed, so that
-it picks the samples behind that cell on every page, whatever the switches say later.
+A cell belongs to the Gram at the view's temperature. `cell:RUN~crab~lobster~matched` belongs to the Gram at matched mean
+entropy, `~image` to the one matched per image, and `~centred` (alone or after one of these) to the one with centred
+columns. The rule holds what the clicked matrix showed. So it selects the same samples on every page, even if the controls
+change later.
 """
 
 from __future__ import annotations
@@ -30,26 +31,26 @@ from bickd_core.naming import nearest
 from bickd_core.runs.predictions import Predictions
 
 CARRIED = 0.8
-"""A cell's samples are those that carry this share of its cosine, the greatest first."""
+"""A cell's samples account for this share of its cosine, the largest part first."""
 _MATCHED: dict[str, Matching] = {"matched": "mean", "image": "image"}
-"""What a cell's rule may carry after its classes: one of these words, and then "centred"."""
+"""Words after the classes in a cell's rule: one of these, and then "centred"."""
 
 
 def lens_words(matching: Matching, centred: bool) -> tuple[str, ...]:
-    """What the rule of a cell carries after its classes when its matrix was made so."""
+    """The words that describe a matrix in the rule of a cell, after its classes."""
     said = tuple(word for word, rule in _MATCHED.items() if rule == matching)
     return (*said, "centred") if centred else said
 
 
 class SelectionError(ValueError):
-    """A rule that cannot be read, or that names something the comparison has not; the message says which."""
+    """A rule that cannot be read, or that names something outside the comparison. The message says which."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How samples are picked: a kind of `KINDS` and its words.
+    """How samples are selected: a kind of `KINDS` and its words.
 
-    As text it is `kind:word~word`; words are percent-quoted, so that a class may be called anything.
+    As text it is `kind:word~word`. Words are percent-quoted, so that a class can have any name.
     """
 
     kind: str
@@ -63,7 +64,7 @@ class Rule:
         """The inverse of `str`.
 
         Raises:
-            SelectionError: no kind, or one that is not known.
+            SelectionError: The kind is missing or not known.
         """
         kind, colon, rest = text.partition(":")
         if not colon or kind not in KINDS:
@@ -75,13 +76,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Scene:
-    """What rules are resolved against.
+    """What rules are applied to.
 
-    Args:
-        models: run key -> its predictions, aligned, the teacher first.
-        names: run key -> what to call it.
+    Attributes:
+        models: Run key -> its predictions, aligned, the teacher first.
+        names: Run key -> its name.
         temperature: T of the probabilities.
-        kept: name -> stored selections.
+        kept: Name -> saved selections.
     """
 
     models: Mapping[str, Predictions]
@@ -121,13 +122,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Selection:
-    """Samples that a rule picked.
+    """The samples that a rule selects.
 
     Attributes:
-        title: what they are, in the words of a person.
-        positions: int64 [n], rows of the comparison.
-        ranked: whether the most telling stand first.
-        origin: what a kept selection was made from; "" where that is not known, and for the others.
+        rule: The rule.
+        title: Their description.
+        positions: Rows of the comparison, int64 [n].
+        ranked: Whether they are ordered, the strongest first.
+        origin: What a saved selection was made from; "" if it is not known, and for all others.
     """
 
     rule: Rule
@@ -140,13 +142,13 @@ class Selection:
         return len(self.positions)
 
     def made_from(self, T: float) -> str:
-        """What to write down as its origin when it is kept, shown at the temperature T."""
+        """The origin to store when this selection is saved at the temperature T."""
         if self.rule.kind == "kept":
             return self.origin or self.title
         return f"{self.title}, T = {T:g}" if self.ranked else self.title
 
     def mask(self, n: int) -> np.ndarray:
-        """bool [n], True where a sample is picked."""
+        """bool [n], True for the selected samples."""
         chosen = np.zeros(n, dtype=bool)
         chosen[self.positions] = True
         return chosen
@@ -156,10 +158,10 @@ Picked = tuple[str, np.ndarray]
 
 
 def resolve(rule: Rule, scene: Scene) -> Selection:
-    """The samples that `rule` picks.
+    """The samples that `rule` selects.
 
     Raises:
-        SelectionError: another number of words than the kind takes, or words that this comparison does not know.
+        SelectionError: The kind takes another number of words, or the comparison does not know a word.
     """
     pick, takes = KINDS[rule.kind]
     if takes is not None and not sum(word[0] != "[" for word in takes) <= len(rule.words) <= len(takes):
@@ -187,14 +189,14 @@ def _of_class(scene: Scene, *names: str) -> Picked:
 
 
 def _cell(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
-    """The samples that carry 80 % of the cosine of two class columns, ranked by their part in it."""
+    """The samples that account for 80 % of the cosine of two class columns, the largest part first."""
     pair = scene.class_index(row), scene.class_index(column)
     parts = pair_contributions(_seen(scene, key, lens), *pair, centred="centred" in lens)
     return f"{row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(parts)
 
 
 def _cross(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
-    """The samples that carry 80 % of the cosine of the teacher's column `row` with the model's column `column`."""
+    """The samples that account for 80 % of the cosine of the teacher's column `row` with the model's column `column`."""
     pair = scene.class_index(row), scene.class_index(column)
     student = _seen(scene, key, lens)
     parts = cross_contributions(
@@ -204,7 +206,7 @@ def _cross(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
 
 
 def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
-    """A model's probabilities at T, or at the temperatures where its entropy follows the teacher's."""
+    """A model's probabilities at T, or at the temperatures that match its entropy to the teacher's."""
     matching: Matching = _MATCHED.get(lens[0], "none") if lens else "none"
     if lens != lens_words(matching, "centred" in lens):
         raise SelectionError(
@@ -226,7 +228,7 @@ def _lens_title(lens: tuple[str, ...]) -> str:
 
 
 def _carriers(parts: np.ndarray) -> np.ndarray:
-    """The samples whose parts of a cosine add up to 80 % of what is positive in it, the greatest first."""
+    """The samples whose parts add up to 80 % of the positive parts of a cosine, the largest first."""
     order = np.argsort(-parts, kind="stable")
     carried = np.cumsum(np.clip(parts[order], 0.0, None))  # centred columns have negative parts as well
     if not len(parts) or carried[-1] <= 0:
@@ -247,7 +249,7 @@ OUTCOMES = ("both", "first", "second", "neither")
 
 
 def _outcome(scene: Scene, first: str, second: str, who: str) -> Picked:
-    """The four cells of the table of who is right."""
+    """The four cells of the table of which model is right."""
     if who not in OUTCOMES:
         raise SelectionError(f"an outcome is one of {', '.join(OUTCOMES)}, got '{who:.40}'.")
     labels = scene.labels()
@@ -284,7 +286,7 @@ def _displaced(scene: Scene, key: str, most: str) -> Picked:
 
 
 def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature: str) -> Picked:
-    """The samples in one bin of a reliability diagram, the wrong and most confident first; bins are counted from 1."""
+    """The samples in one bin of a reliability diagram, wrong and most confident first. Bins count from 1."""
     try:
         count, number, T = int(bins), int(which), float(temperature)
         probabilities = scene.model(key).probabilities(T)
@@ -320,7 +322,7 @@ def _samples(scene: Scene, *ids: str) -> Picked:
 
 
 RANKED = ("cell", "cross", "disagree", "displaced")
-"""Kinds whose samples stand in order, the most telling first; a kept one keeps what it had."""
+"""Kinds whose samples are ordered, the strongest first. A saved selection keeps its order."""
 
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "class": (_of_class, None),

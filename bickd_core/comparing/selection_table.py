@@ -1,4 +1,4 @@
-"""A selection taken away: its samples as a table, and all their probabilities as arrays."""
+"""Export a selection: its samples as a table, and all their probabilities as arrays."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def selection_table(
     paths: Mapping[int, str] | Mapping[int | str, str] | None = None,
     texts: Mapping[int | str, str] | None = None,
 ) -> pd.DataFrame:
-    """A row a sample: what it is, and what each model says of it.
+    """One row for each sample, with each model's prediction.
 
     Args:
-        models: shown name -> predictions, aligned to the same samples.
-        positions: int64 [n], rows of the predictions, in the order wanted.
+        models: Name -> predictions, aligned to the same samples.
+        positions: Rows of the predictions in the wanted order, int64 [n].
         temperature: T of the probabilities, softmax(logits / T).
-        paths: sample id -> file, where the data set knows it.
-        texts: sample id -> text, for samples that are texts.
+        paths: Sample id -> file, if the data set knows it.
+        texts: Sample id -> text, for samples that are texts.
 
     Returns:
         Columns id, path (with `paths`), true_class (with labels), temperature, and for each model NAME_predicted,
         NAME_probability (of that class) and NAME_probability_of_true (with labels).
 
     Raises:
-        ValueError: there is no model.
+        ValueError: There is no model.
     """
     import pandas as pd
 
@@ -71,10 +71,10 @@ def selection_arrays(
     temperature: float = 1.0,
     keys: Sequence[str] | None = None,
 ) -> bytes:
-    """All C probabilities of each model as the bytes of an npz file that numpy reads without pickle.
+    """All C probabilities of each model, as the bytes of an npz file that numpy reads without pickle.
 
-    Arrays: ids [n], class_names [C], temperature, labels [n] where they are known, models [M] (names; `keys` adds
-    run_keys [M]), probabilities float32 [M, n, C].
+    The arrays are ids [n], class_names [C], temperature, labels [n] if they are known, models [M] (names; `keys` adds
+    run_keys [M]), and probabilities float32 [M, n, C].
     """
     if not models:
         raise ValueError("`models` must hold at least one model, got none.")
