@@ -166,7 +166,7 @@ def test_n_neighbors_and_the_start_change_the_measured_displacement(app: AppPage
     at_thirty = app.key("learn-finding").inner_text()
     assert "n_neighbors = 30" in at_thirty
     with app.rerun():
-        app.page.get_by_text("from the PCA").click()
+        app.page.get_by_text("PCA", exact=True).click()
     assert len({words, at_thirty, app.key("learn-finding").inner_text()}) == 3
 
 

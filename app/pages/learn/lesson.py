@@ -1,4 +1,4 @@
-"""What every lesson is made of."""
+"""The parts that all lessons have in common."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROOMY, TIGHT = 370, 262
 
 @dataclass(frozen=True)
 class Lesson:
-    """One question, one chart that is played with, a short finding, one question back.
+    """One question, one interactive chart, a short finding, and a question to the reader.
 
     Attributes:
-        title: short, for the steps.
+        title: short, for the list of lessons.
         question: the page's title.
-        show: draws controls, chart and finding, the chart `height` px high.
-        asked, answer: "check yourself", and what is revealed.
-        of_images: whether it shows images, whatever samples are compared.
+        show: draws the controls, the chart with `height` px, and the finding.
+        asked, answer: the question and answer of "Check yourself".
+        of_images: whether the lesson always shows images, even if other samples are compared.
     """
 
     title: str
@@ -38,21 +38,21 @@ class Lesson:
 
 
 def finding(sentence: str) -> None:
-    """The sentences made from the numbers on the screen."""
+    """Show the sentences computed from the numbers on the page."""
     with st.container(key="learn-finding"):
         st.markdown(sentence)
 
 
 def draw(figure: go.Figure, key: str, take: chart.Take) -> None:
-    """The lesson's chart with its export menu; enlarged and without the menu in the presenter's view."""
+    """Draw the lesson's chart with its export menu. In the presenter's view it is larger and has no menu."""
     present = state.current().present
     alone = replace(take, figure=take.figure or (lambda: figure))
     chart.show(presenter.fitted(figure), key, take=None if present else alone)
 
 
 def needs_a_student(of: Comparison) -> bool:
-    """Say so where there is none."""
+    """Return whether the comparison has no student, after showing a message if so."""
     if of.students:
         return False
-    st.info("This lesson needs a student beside the teacher: choose one in the sidebar.")
+    st.info("This lesson needs a student. Choose one in the sidebar.")
     return True

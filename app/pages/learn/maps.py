@@ -1,4 +1,4 @@
-"""Lesson 5: the same data under five seeds."""
+"""Lesson 5: UMAP maps of the same data with five seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bickd_viz import ModelStyle
 from bickd_viz.colouring import by_class, highlighted
 from bickd_viz.text import lessons
 
-STARTS = {"random": "at random", "pca": "from the PCA"}
+STARTS = {"random": "random", "pca": "PCA"}
 
 
 def show(of: data.Comparison, height: int) -> None:
@@ -27,15 +27,15 @@ def _maps(height: int) -> None:
     try:
         source = facts.samples_of(stored)
     except RunError as error:
-        st.info(f"The maps belong to the bundled runs, which are not here: {error}")
+        st.info(f"This lesson shows maps of the bundled runs, but they were not found: {error}")
         return
     starts, neighbours = stored.meta["starts"], stored.meta["neighbours"]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         count = st.select_slider("n_neighbors", neighbours, value=15, key="learn-neighbours")
         start = st.segmented_control(
-            "Points begin", starts, default="random", key="learn-start", format_func=lambda s: STARTS[s]
+            "Initial positions", starts, default="random", key="learn-start", format_func=lambda s: STARTS[s]
         ) or "random"  # fmt: skip
-        two = st.toggle("Only the two classes that wander most", key="learn-two")
+        two = st.toggle("Only the two classes that move most", key="learn-two")
     where = starts.index(start), neighbours.index(count)
     layouts = stored.coordinates[where]
     a, b, distances = facts.wandering_pair(layouts, source.labels)
@@ -63,7 +63,7 @@ def _maps(height: int) -> None:
         labels=inner,
         height=height - (110 if state.current().present else 60),
         narrowest=160,
-        label="Five maps of the same images; they differ in UMAP's seed alone",
+        label="Five maps of the same images, which differ only in UMAP's seed",
     )
     first, second = source.class_names[a], source.class_names[b]
     finding(
@@ -78,20 +78,22 @@ def _maps(height: int) -> None:
     )
     if not state.current().present:
         st.caption(
-            f"UMAP {stored.meta['umap']} of the bundled caltech95 teacher's probabilities at T = {stored.meta['temperature']:g}: all "
-            f"{len(source.ids)} test images of the {len(names)} classes that have most. Above each map: how far {first} and "
-            f"{second} lie apart, in widths of the map. Point at an image to find it on all five."
+            f"Above each map is the distance between {first} and {second}, in widths of the map. Hover over an image "
+            "to find it on all five maps.",
+            help=f"UMAP {stored.meta['umap']} of the probabilities of the bundled caltech95 teacher at "
+            f"T = {stored.meta['temperature']:g}. The points are all {len(source.ids)} test images of the {len(names)} largest "
+            "classes.",
         )
 
 
 LESSON = Lesson(
     title="Maps",
-    question="How much of a map is the data, and how much is the dice?",
+    question="How much of a map is the data, and how much is chance?",
     show=show,
     of_images=True,
-    asked="On the map of seed 0 two groups lie far apart. What may you conclude?",
-    answer="That their images are not each other's nearest neighbours, and no more. How far apart groups lie, which "
-    "group lies between, how large or round one is: these change with the seed and with n_neighbors. Measure distances in the full space: "
-    "every displacement and overlap in this app is measured there, never on a map. Starting from the PCA makes maps alike, "
-    "which makes them repeatable, not truer.",
+    asked="On the map of seed 0 two groups are far apart. What can you conclude?",
+    answer="Only that their images are not each other's nearest neighbours. The distance between groups, the groups "
+    "between them, and the size and shape of a group all change with the seed and with n_neighbors. Measure distances in the "
+    "full space instead: this app measures every displacement and overlap there. Starting from PCA gives similar maps for "
+    "every seed. They are repeatable, but not more accurate.",
 )

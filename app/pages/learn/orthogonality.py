@@ -1,4 +1,4 @@
-"""Lesson 3: two columns and their angle; overlap and sharpness; what it costs."""
+"""Lesson 3: the angle between two columns, overlap and sharpness, and what lower overlap costs."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: 
 
 
 def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
-    zoomed = lens.matching != "none"  # matched, the marks lie close together
+    zoomed = lens.matching != "none"  # matched, the marks are close together
     style.card_title(
-        "Each model's way through all temperatures",
-        f"marks at {lens.words(of.noun)}{'; zoomed in to them' if zoomed else ''}",
+        "Overlap and entropy of each model, for all temperatures",
+        f"marks: {lens.words(of.noun)}{', zoomed in' if zoomed else ''}",
     )
     looks, curves = style.styles(of), []
     for model in of.models:
@@ -71,12 +71,12 @@ def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
         at = (data.entropy_at(of, model, lens), now) if now is not None else None
         note = [f"T = {t:g}" for t in curve.temperatures]
         found = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
-        if lens.matching == "mean":  # per image no one temperature is its place on the line
+        if lens.matching == "mean":  # matched per image, a model has no single temperature
             found = with_point(found, at and at[0], data.gram(of, model, lens).overlap)
         curves.append(found)
     drawn = sharpness_curves(
         curves,
-        x_title="mean entropy (nats): left is sharp, right is soft",
+        x_title="mean entropy (nats), from sharp to soft",
         y_title="class overlap",
         mark=data.entropy_at(of, of.teacher, lens),
         mark_name="teacher's entropy",
@@ -134,12 +134,12 @@ def _cost(
 
 LESSON = Lesson(
     title="Orthogonality",
-    question="When are two classes kept apart, and when is a model only surer of itself?",
+    question="Are two classes kept apart, or is the model only more confident?",
     show=show,
-    asked="Can a model's classes be made orthogonal without training it at all?",
-    answer="Yes: divide its logits by a smaller T. Every mark slides left and down along its own curve, and nothing was "
-    "learnt. So compare two models at one entropy. Matched to the teacher's mean entropy, the marks stand above one place of the "
-    "horizontal axis, but models may still spread that entropy over the images in different ways; matched per image they cannot, "
-    "and a gap that is left is about which classes share the probability. And low overlap is not good in itself: a model that shares no probability between "
-    "crab and lobster no longer says that they look alike, which is what a student learns from.",
+    asked="Can you make a model's classes orthogonal without training it?",
+    answer="Yes: divide its logits by a smaller T. Each mark moves left and down along its curve, although nothing was "
+    "learnt. So compare models at the same entropy. If only the mean entropy is matched, two models can still distribute "
+    "it differently over the images. If it is matched per image, they cannot, and a remaining gap shows which classes "
+    "share the probability. Low overlap is not good in itself: a model that shares no probability between crab and "
+    "lobster no longer shows that they look alike, and this is what a student learns from.",
 )

@@ -1,4 +1,4 @@
-"""Learn: five short lessons that drive the real charts on the runs at hand, and a presenter's view of them."""
+"""The page Learn: five short lessons with interactive charts on real runs, and a presenter's view."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def show() -> None:
 
 
 def _go(where: str) -> None:
-    """Turn the page, or enter or leave the presenter's view."""
+    """Go to another lesson, or enter or leave the presenter's view."""
     view = state.current()
     if where in ("present", "leave"):
         state.update(present=where == "present")
@@ -77,7 +77,7 @@ def _steps(view: state.ViewState) -> None:
                 icon=":material/present_to_all:",
                 on_click=_go,
                 args=("present",),
-                help="Large type for a projector. Left and right change the lesson, Escape leaves.",
+                help="Large type for a projector. The left and right arrow keys change the lesson; Escape leaves.",
             )
 
 

@@ -1,8 +1,8 @@
-"""The presenter's view: a lesson fills the screen in large type, without sidebar, and the keyboard turns the pages.
+"""The presenter's view: a lesson fills the screen in large type, without the sidebar, with keys to change the lesson.
 
-The page is laid out once, 1120 x 630 px, and enlarged to the window as a whole (`frontend/presenter.js`), so that a lesson
-looks the same on every projector. Plotly measures its place on the screen and would be enlarged twice: its charts are
-left at their size (`frontend/presenter.css`), and what stands in them is enlarged here.
+The page is laid out at 1120 x 630 px and then enlarged to the window (`frontend/presenter.js`), so that a lesson looks
+the same on every projector. Plotly measures its size on the screen and would be enlarged twice, so its charts keep their
+size (`frontend/presenter.css`) and only their text and lines are enlarged here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from app.plain import st
 from bickd_viz.export.paper import enlarged
 
 TEXT_FACTOR = 1.5
-"""The charts' smallest text is 12 px; the presenter's page has 18 px before it is enlarged."""
+"""The smallest text of a chart is 12 px, and that of the presenter's page 18 px before it is enlarged."""
 _KEY, _HIDDEN = "presenter-keys", "presenter-hidden"
 _component = part("presenter", "presenter.js")
 
 
 def begin(on_go: Callable[[str], None]) -> None:
-    """Make this page the presenter's; `on_go` gets "next", "previous" or "leave"."""
+    """Turn this page into the presenter's view.
+
+    Args:
+        on_go: called with "next", "previous" or "leave".
+    """
 
     def pressed() -> None:
         go = st.session_state[_KEY].get("go")
@@ -36,15 +40,15 @@ def begin(on_go: Callable[[str], None]) -> None:
 
 
 def room(height: int) -> int:
-    """The height to lay a chart out in that `fitted` draws `height` px high."""
+    """Return the height for the layout of a chart that `fitted` draws `height` px high."""
     return round(height / TEXT_FACTOR) if state.current().present else height
 
 
 def fitted(figure: go.Figure) -> go.Figure:
-    """The figure as it is; in the presenter's view, with all that stands in it enlarged like the page.
+    """Return the figure; in the presenter's view, with text and lines enlarged like the page.
 
     Args:
-        figure: laid out in the height that `room` gives.
+        figure: laid out with the height that `room` returns.
     """
     if not state.current().present:
         return figure

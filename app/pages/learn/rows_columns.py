@@ -1,4 +1,4 @@
-"""Lesson 2: three classes, a few images; drag the student's points."""
+"""Lesson 2: a triangle of three classes with a few images, whose student points can be dragged."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def show(of: data.Comparison, height: int) -> None:
     )
     if not view.present:
         st.caption(
-            f"Real logits of {student.name} and of the teacher, who mixes these three classes most. The two contrasts are our "
-            "reconstruction of BicKD.",
-            help=f"The {of.split} {of.nouns} of each class where the two models differ most; the other {len(of.class_names) - 3} "
-            "classes are left out here. BicKD is reconstructed from its abstract (arXiv 2602.01265), with the weights of the "
-            "bundled runs.",
+            f"These are real logits of {student.name} and the teacher, for the three classes that the teacher mixes most. "
+            "The two contrasts are our reconstruction of BicKD.",
+            help=f"For each class you see the {of.split} {of.nouns} on which the two models differ most. The other "
+            f"{len(of.class_names) - 3} classes are left out. BicKD is reconstructed from its abstract (arXiv 2602.01265), "
+            "with the loss weights of the bundled runs.",
         )
 
 
@@ -53,11 +53,11 @@ def _take_temperature(T: float) -> None:
 
 LESSON = Lesson(
     title="Rows and columns",
-    question="What do a sample's row and a class's column ask of the student?",
+    question="What do the rows and the columns ask of the student?",
     show=show,
-    asked="Press 'Onto the teacher'. KL is then 0. Are the two contrasts, and do the arrows stop?",
-    answer="No. A contrast asks that each row (column) be closer to its own partner than to all others, and the teacher's "
-    "own rows and columns overlap. So at the teacher the contrasts still pull, towards the corners: press 'Follow the "
-    "arrows' with KL unticked, and the student leaves its teacher to become surer than it is. That is why KL stands beside them, "
-    "and one reason why these students come out sharper than their teacher.",
+    asked="Press 'Onto the teacher'. KL is now 0. Are the two contrasts 0 too, and do the arrows disappear?",
+    answer="No. A contrast asks each row or column to be closer to its own partner than to all others, but the teacher's "
+    "own rows and columns overlap. So the contrasts still pull towards the corners. Untick KL and press 'Follow the arrows': "
+    "the student leaves the teacher and becomes more confident than it. BicKD therefore keeps KL in the loss. This is also one reason "
+    "why its students are sharper than their teacher.",
 )

@@ -1,7 +1,7 @@
-"""Three classes and a few samples as points in a triangle that can be dragged: losses and gradients follow at once.
+"""Samples of three classes as points in a triangle. Dragging a point updates losses and gradients at once.
 
-Drawn and computed in the browser (`frontend/simplex.js`, with the losses of `frontend/losses.js`), because a round trip
-for each movement of the pointer would lag behind the hand.
+The browser draws and computes it (`frontend/simplex.js`, with the losses of `frontend/losses.js`), because a round trip
+to the server for each movement of the pointer would be too slow.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def show(
     Args:
         student, teacher: logits [B, 3] of the three classes.
         truth: [B] true class of each sample as 0, 1 or 2.
-        pictures: a data URI a sample, or None.
+        pictures: a data URI for each sample, or None.
         look, teacher_look: name and colour of the two models.
-        temperature: T to begin with, one of `temperatures`.
+        temperature: the initial T, one of `temperatures`.
         height: of the triangle in px.
-        on_temperature: called with the T that was chosen, when the slider is let go.
+        on_temperature: called with the chosen T when the slider is released.
     """
     shape = (len(truth), 3)
     if student.shape != shape or teacher.shape != shape or len(class_names) != 3:

@@ -1,4 +1,4 @@
-"""Lesson 1: one image's probabilities, and what a temperature does to them."""
+"""Lesson 1: how the temperature changes the probabilities of one image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bickd_viz.text import lessons
 
 
 def temperature_slider(key: str) -> float:
-    """The view's temperature, which the sidebar shows too."""
+    """Draw a slider for the view's temperature, which is also in the sidebar."""
     T = state.current().temperature
     st.session_state[key] = T
 
@@ -43,7 +43,7 @@ def show(of: data.Comparison, height: int) -> None:
         T = temperature_slider("learn-temperature")
         place = (
             st.segmented_control(
-                f"{of.noun.capitalize()}, from sure to unsure",
+                f"{of.noun.capitalize()}, from certain to uncertain",
                 range(len(positions)),
                 default=_first_right(of, positions),
                 key="learn-image",
@@ -53,8 +53,9 @@ def show(of: data.Comparison, height: int) -> None:
         )
     at = int(positions[place])
     st.caption(
-        f"Overlap: mean cosine of two classes' probabilities over the {of.nouns}; "
-        f"0: no {of.noun} gives both any, 1: alike everywhere."
+        f"Overlap is the mean cosine between the probabilities of two classes over all {of.nouns}.",
+        help=f"It is 0 if no {of.noun} gives both classes any probability, and 1 if both get the same probability "
+        f"in every {of.noun}, up to a factor.",
     )
     picture, bars, curves = st.columns([2, 5, 5], gap="medium")
     with picture:
@@ -108,7 +109,7 @@ def show(of: data.Comparison, height: int) -> None:
 
 
 def _first_right(of: data.Comparison, positions: np.ndarray) -> int:
-    """The place of the image to begin with: of those that the teacher gets right, the one nearest the middle."""
+    """Return the place of the initial image: the one nearest the middle that the teacher gets right."""
     middle = (len(positions) - 1) / 2
     places = sorted(range(len(positions)), key=lambda k: (abs(k - middle), k))
     if of.labels is None:
@@ -155,8 +156,8 @@ LESSON = Lesson(
     title="Temperature",
     question="What does a teacher know beyond the right answer?",
     show=show,
-    asked="As T grows without end, what do all the bars become, and what becomes of the overlap?",
-    answer="Every class gets the same share, 1/C, for every image. All columns of the probability matrix are then "
-    "alike, so every cosine is 1: the overlap goes to 1 though the model has not changed. As T falls to 0 each image "
-    "keeps one class only, and overlap falls to 0. So an overlap without its temperature says nothing.",
+    asked="If T grows without limit, what happens to the bars and to the overlap?",
+    answer="Every class gets the same probability, 1/C, for every image. All columns of the probability matrix are then "
+    "equal, so every cosine is 1. The overlap goes to 1 although the model has not changed. If T goes to 0, each image "
+    "has only one class left, and the overlap goes to 0. So an overlap means nothing without its temperature.",
 )

@@ -15,7 +15,7 @@ from app.plain import st
 from bickd_viz.charts import pull_matrix
 from bickd_viz.text import lessons, numbers
 
-PARTS = {"bickd": "all of it", "sample": "rows only", "class": "columns only"}
+PARTS = {"bickd": "whole loss", "sample": "rows only", "class": "columns only"}
 
 
 def show(of: data.Comparison, height: int) -> None:
@@ -38,7 +38,11 @@ def _batch(of: data.Comparison, height: int) -> None:
         number = st.number_input("Batch", 1, facts.batch_count(of), key="learn-batch", width=130)
         part = (
             st.segmented_control(
-                "Of BicKD", list(PARTS), default="bickd", key="learn-part", format_func=lambda k: PARTS[k]
+                "Part of BicKD",
+                list(PARTS),
+                default="bickd",
+                key="learn-part",
+                format_func=lambda k: PARTS[k],
             )
             or "bickd"
         )
@@ -57,7 +61,7 @@ def _batch(of: data.Comparison, height: int) -> None:
             pull = found.pulls[name]
             size = float(np.linalg.norm(pull.gradient))
             style.card_title(
-                title, f"loss {numbers.number(pull.value)}, gradient {numbers.number(size)} long"
+                title, f"loss {numbers.number(pull.value)}, gradient norm {numbers.number(size)}"
             )
             drawn = _matrix(of, found, pull.gradient, presenter.room(height - (52 if present else 40)))
             take = chart.Take(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
@@ -76,10 +80,10 @@ def _batch(of: data.Comparison, height: int) -> None:
 def _how_to_read(of: data.Comparison, found: facts.BatchPulls) -> None:
     with st.popover("How to read this", icon=":material/help:", key="learn-how"):
         st.markdown(
-            f"The pull is minus the gradient on the student's logits; a dot is the true "
-            f"class. What rises in one cell falls in all others of its row together. Shown are {len(found.rows)} of the "
-            f"batch's {len(found.positions)} {of.nouns} and {len(found.columns)} of {len(of.class_names)} classes, those with most pull, each loss in "
-            "shades of its own strongest cell. Presets' weights; the cross-entropy with the labels, which all three add, is left out."
+            "The pull is the negative gradient on the student's logits. A dot marks the true class. Each row sums to 0 over "
+            f"all classes. You see the {len(found.rows)} of {len(found.positions)} {of.nouns} and {len(found.columns)} of "
+            f"{len(of.class_names)} classes with the largest pull. Each loss has its own colour scale. The loss weights are those of "
+            "the presets. The cross-entropy with the labels, which all three methods add, is left out."
         )
 
 
@@ -105,7 +109,7 @@ def _matrix(of: data.Comparison, found: facts.BatchPulls, gradient: np.ndarray, 
 
 
 def _table(drawn: go.Figure) -> pd.DataFrame:
-    """The cells shown, a row an image."""
+    """Return the cells on the page, with a row for each image."""
     rows, columns = (list(axis.ticktext) for axis in (drawn.layout.yaxis, drawn.layout.xaxis))
     return pd.DataFrame(
         drawn.data[0].z, index=pd.Index(rows, name="true class"), columns=columns
@@ -114,12 +118,12 @@ def _table(drawn: go.Figure) -> pd.DataFrame:
 
 LESSON = Lesson(
     title="Three losses",
-    question="On the same batch, what do KD, DIST and BicKD pull on?",
+    question="What do KD, DIST and BicKD pull on in the same batch?",
     show=show,
-    asked="Add 5 to all of a student's logits of one image. Which of the three losses change?",
-    answer="None: all three see the logits through a softmax, which takes a common shift out, so every row of each matrix sums to 0. "
-    "Multiply the logits by 2 instead and all three change: relative to its own length KD's pull most and DIST's least, since a "
-    "correlation asks for the teacher's pattern and not for its figures. "
-    "They also differ in what a cell depends on. In KD it is that image alone. In DIST the columns, and in BicKD both contrasts, rows "
-    "too, depend on which other images share the batch.",
+    asked="Add 5 to all of a student's logits for one image. Which of the three losses change?",
+    answer="None. All three apply a softmax, which ignores a common shift, so every row of each matrix sums to 0. "
+    "If you multiply the logits by 2 instead, all three change. Relative to its own norm, KD's pull changes most and DIST's least, "
+    "because a correlation compares the teacher's pattern and not its exact values. "
+    "The losses also differ in what a cell depends on. In KD it depends only on its own image. In DIST the columns depend on the "
+    "other images of the batch. In BicKD both contrasts do, for rows and for columns.",
 )
