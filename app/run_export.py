@@ -1,4 +1,4 @@
-"""Export a run for a download: `bickd export` in a process of its own, and its folder as one zip file.
+"""Export a run for download: call `bickd export` in a separate process and zip its folder.
 
 Free of Streamlit. The app's process loads no torch, so it does not export by itself.
 """
@@ -24,7 +24,7 @@ def exported(run: RunFolder, kind: Kind, library: Library, *, best: bool = False
     """Return the export as a zip file with one folder in it.
 
     Raises:
-        RunError: it could not be made; the message is that of the command.
+        RunError: the export failed; the message is that of the command.
     """
     name = f"{run.path.name}-{kind}"
     with tempfile.TemporaryDirectory(prefix="bickd-export-") as place:
@@ -52,10 +52,10 @@ def exported(run: RunFolder, kind: Kind, library: Library, *, best: bool = False
             )
         except subprocess.TimeoutExpired as error:
             raise RunError(
-                f"the export took more than {MOST_SECONDS // 60} minutes and was ended; try bickd export in a shell."
+                f"the export took more than {MOST_SECONDS // 60} minutes and was stopped; run bickd export in a shell instead."
             ) from error
         if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-1:] or ["the export ended without a reason."]
+            last = done.stderr.strip().splitlines()[-1:] or ["the export ended without an error message."]
             raise RunError(last[0].removeprefix("bickd: "))
         return _zipped(folder)
 

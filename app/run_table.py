@@ -1,4 +1,4 @@
-"""The rows of the table on Runs, without Streamlit: what each run folder says about itself."""
+"""The rows of the table on Runs, without Streamlit."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What a run reached: fractions, None where not known."""
+    """The accuracies of a run as fractions, None if unknown."""
 
     test: float | None = None
     validation: float | None = None
     best: float | None = None
     problems: tuple[str, ...] = ()
-    """Why files of the run cannot be read, a sentence each."""
+    """One sentence for each file of the run that cannot be read."""
 
 
 def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = None) -> dict[str, Any]:
-    """One row by the names in `COLUMNS`; accuracies in per cent."""
+    """Return one row, by the names in `COLUMNS`; accuracies are in per cent."""
     try:
         status = run.status()
         state = phase(status, stopping=run.stop_requested(), now=time.time() if now is None else now).word
@@ -76,7 +76,7 @@ def _percent(share: float | None) -> float | None:
 
 
 def objective(about: RunInfo) -> str:
-    """The objective for people; imported weights have none that is known."""
+    """Return the title of the objective, as the table shows it."""
     if about.objective not in PRESETS:
         return about.objective
     return (
@@ -96,7 +96,7 @@ def parameters(about: RunInfo) -> int | None:
 
 
 def size(about: RunInfo) -> Size | None:
-    """Parameters and multiply-adds of a run's model, if they are known."""
+    """Return the parameters and multiply-adds of a run's model, or None if unknown."""
     if about.cost is not None:
         return Size(about.cost.parameters, about.cost.macs)
     model, size = MODELS.get(about.arch), about.image_size
@@ -107,13 +107,17 @@ def size(about: RunInfo) -> Size | None:
 
 
 def accuracies(records: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
-    """Validation accuracy of the last epoch and of the best."""
+    """Return the validation accuracy of the last epoch and of the best one."""
     found = [record["validation_accuracy"] for record in records if "validation_accuracy" in record]
     return (found[-1], max(found)) if found else (None, None)
 
 
 def ordered(runs: Sequence[tuple[RunFolder, RunInfo]], which: str) -> list[tuple[RunFolder, RunInfo]]:
-    """One's own runs first, the newest at the top, then the shelf by key; `which`: "all", "mine" or "bundled"."""
+    """Sort the user's own runs first, the newest at the top, then the bundled runs by key.
+
+    Args:
+        which: "all", "mine" or "bundled".
+    """
     keep: dict[str, Callable[[RunFolder], bool]] = {
         "all": lambda run: True,
         "mine": lambda run: not run.read_only,
@@ -127,12 +131,12 @@ def ordered(runs: Sequence[tuple[RunFolder, RunInfo]], which: str) -> list[tuple
 
 
 def students_of(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str]:
-    """Keys of the runs that have this one as their teacher."""
+    """Return the keys of the runs whose teacher is this one."""
     return [run.key for run, about in runs if about.teacher is not None and about.teacher.key == key]
 
 
 def card_body(card: str) -> str:
-    """A model card for a page: without its metadata block and its title, headings made small."""
+    """Return a model card without its metadata block and title, with small headings."""
     lines = card.splitlines()
     if lines and lines[0] == "---" and "---" in lines[1:]:
         lines = lines[lines.index("---", 1) + 1 :]

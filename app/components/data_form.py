@@ -1,4 +1,4 @@
-"""Which data: a bundled data set, or a person's own images by their path. For any form that asks."""
+"""Form fields that choose the data: a bundled data set, or the user's own images by their path."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bickd_core.data.external import is_external
 from bickd_core.data.resizing import Resize
 
 OWN = "own"
-"""The entry of the list for a person's own images."""
+"""The list entry for the user's own images."""
 
 
 def choose(fields: Fields, default: str) -> DatasetInfo | None:
     """Ask for the data in the fields `dataset` and `own`.
 
     Args:
-        default: name of the data set that an untouched form begins with.
+        default: name of the data set that a new form starts with.
 
     Returns:
-        The data set; None, after showing a message, if a person's own data are missing or unusable.
+        The data set; None, after showing a message, if the user's own data is missing or unusable.
     """
     known = known_sets()
     options = [*DATASETS, *known, OWN]
@@ -32,7 +32,7 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
         options,
         index=options.index(begin),
         key=fields.key("dataset"),
-        format_func=lambda name: "Images of your own…" if name == OWN else _label(name, known),
+        format_func=lambda name: "Your own images…" if name == OWN else _label(name, known),
     )
     fields.keep("dataset", chosen)
     if chosen in DATASETS:
@@ -51,7 +51,7 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
 
 
 def class_order(fields: Fields, about: DatasetInfo) -> ClassOrder | None:
-    """Ask how classes named by whole numbers are sorted; None where the data leaves no choice."""
+    """Ask how to sort classes that are named by whole numbers; None if there is no choice."""
     if not about.natural:
         return None
     labels = order_labels(about)
@@ -63,32 +63,32 @@ def class_order(fields: Fields, about: DatasetInfo) -> ClassOrder | None:
         key=fields.key(name),
         format_func=labels.__getitem__,
         required=True,
-        help="Which class each output of the network means. torchvision's ImageFolder sorts folders as text.",
+        help="Sets which class each network output stands for. torchvision's ImageFolder sorts folders as text.",
     )
     return fields.keep(name, chosen)
 
 
 def resize(fields: Fields, about: DatasetInfo) -> Resize | None:
-    """Ask how images of one's own become square; None where the data leave no choice."""
+    """Ask how the user's own images become square; None if there is no choice."""
     if not about.any_size:
         return None
     labels: dict[Resize, str] = {"crop": "Crop", "stretch": "Stretch", "pad": "Pad"}
     name = fields.scoped("resize", about.name)
     chosen = st.segmented_control(
-        "Images that are not square",
+        "Non-square images",
         list(labels),
         default=fields.start(name, "crop", list(labels)),
         key=fields.key(name),
         format_func=labels.__getitem__,
         required=True,
-        help="Crop keeps the central square. Stretch keeps all of the image and changes its shape. Pad keeps all of it, "
-        "between black borders. A network does best with what it was trained with.",
+        help="Crop keeps the central square. Stretch keeps the whole image but changes its shape. Pad keeps the "
+        "whole image and adds black borders. A network works best with the method that it was trained with.",
     )
     return fields.keep(name, chosen)
 
 
 def known_sets() -> list[str]:
-    """Names of a person's own data sets that runs were made on, the newest run's first."""
+    """Return the names of the user's own data sets that runs exist for, the newest run's first."""
     infos = [data.info(run) for run in data.readable_runs()[0]]
     infos = [about for about in infos if is_external(about.dataset)]
     infos.sort(key=lambda about: about.created, reverse=True)
@@ -96,7 +96,7 @@ def known_sets() -> list[str]:
 
 
 def write(fields: Fields, dataset: str) -> None:
-    """Let the form show this data set, by its name; "" asks for a path."""
+    """Set the form to this data set, by its name; "" asks for a path."""
     if dataset in DATASETS or dataset in known_sets():
         fields.set(dataset=dataset)
     else:
@@ -104,18 +104,18 @@ def write(fields: Fields, dataset: str) -> None:
 
 
 def _label(name: str, known: list[str]) -> str:
-    """The title; with the path too if another data set has the same title."""
+    """Return the title, with the path if another data set has the same title."""
     title = dataset_title(name)
     return title if [dataset_title(one) for one in known].count(title) < 2 else f"{title}: {name}"
 
 
 def _path(fields: Fields, default: str) -> str:
     typed = st.text_input(
-        "Where they are",
+        "Path of the images",
         value=fields.start("own", default),
         key=fields.key("own"),
         placeholder="/home/me/images",
-        help="On the machine that runs this app: a folder with one folder of images a class, below train and test "
-        "where it is parted so; parquet files of images; an .npz file of arrays.",
+        help="A path on the machine that runs this app. It is a folder with one subfolder of images for each class "
+        "(in train and test folders, if the data is split), parquet files of images, or an .npz file of arrays.",
     )
     return fields.keep("own", typed).strip()

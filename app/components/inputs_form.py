@@ -1,4 +1,4 @@
-"""What an imported network's inputs are: normalisation, order of channels, size. Part of the form for weights."""
+"""The part of the weights form that asks for the network's inputs: normalisation, channel order and size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ORDERS = {"rgb": "RGB", "bgr": "BGR"}
 
 
 def ask(fields: Fields, about: DatasetInfo | None) -> dict[str, Any]:
-    """The fields of an `ImportRequest` on the network's inputs."""
+    """Ask for the network's inputs; returns fields of an `ImportRequest`."""
     channels = 3 if about is None else about.in_channels
     found: dict[str, Any] = {"normalisation": _normalisation(fields, channels)}
     left, right = st.columns(2)
@@ -29,23 +29,20 @@ def ask(fields: Fields, about: DatasetInfo | None) -> dict[str, Any]:
 
 
 def _normalisation(fields: Fields, channels: int) -> Preset | None:
-    """How the network's inputs are normalised; None lets the import find out."""
+    """Ask for the normalisation; None lets the import try the usual ones."""
     options: list[Preset | Literal["try"]] = [_TRY, *CHOICES]
     chosen = st.selectbox(
-        "Normalisation of its inputs",
+        "Input normalisation",
         options,
         index=options.index(fields.start("normalisation", _TRY, options)),
         key=fields.key("normalisation"),
-        format_func=lambda name: (
-            "The data's own, if none does better"
-            if name == _TRY
-            else TITLES[name][0].upper() + TITLES[name][1:]
-        ),
+        format_func=lambda name: "Automatic" if name == _TRY else TITLES[name][0].upper() + TITLES[name][1:],
         help=lines(
             md(
-                "A network has to get its inputs as in its training: (value / 255 − mean) / deviation for each channel. "
-                "Four usual choices are tried on {count} validation images, and what they reach is shown. Networks of "
-                "timm and torchvision get ImageNet's in place of the data's own.\n",
+                "The network needs its inputs as in training: (value / 255 − mean) / std for each channel. "
+                "Automatic uses the data's own mean and std, or ImageNet's for networks of timm and torchvision. "
+                "It also tries four usual choices on {count} validation images, and tells you if another is "
+                "clearly better.\n",
                 count=TRIED_ON,
             ),
             *(md("- {preset}", preset=described(name, channels)) for name in CHOICES[1:]),
@@ -61,13 +58,13 @@ def _normalisation(fields: Fields, channels: int) -> Preset | None:
 
 def _size(fields: Fields) -> int | None:
     chosen = st.number_input(
-        "Its input size",
+        "Network input size",
         min_value=SMALLEST,
         max_value=LARGEST,
         value=fields.start("input_size", None),
         key=fields.key("input_size"),
-        placeholder="as the images",
-        help="Pixels a side that the network was trained with. Images of another size are scaled to it.",
+        placeholder="same as the images",
+        help="Pixels per side that the network was trained with. Images of another size are scaled to it.",
     )
     return fields.keep("input_size", chosen)
 
@@ -81,6 +78,6 @@ def _order(fields: Fields) -> str:
         format_func=_ORDERS.__getitem__,
         required=True,
         width="stretch",
-        help="Networks of Caffe and OpenCV take blue, green, red.",
+        help="Networks trained with Caffe or OpenCV often expect BGR.",
     )
     return fields.keep("channel_order", chosen)

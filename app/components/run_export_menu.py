@@ -1,4 +1,4 @@
-"""The Export menu in a run's details: the kinds of `bickd export`, made when asked for, as a zip file."""
+"""The Export menu in a run's details: the formats of `bickd export`, as a zip file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show(run: RunFolder) -> None:
         return
     with st.popover("Export", icon=":material/ios_share:", key="runs-export-open"):
         kind = st.radio(
-            "Write the run as",
+            "Format",
             kinds,
             format_func=lambda kind: FORMATS[kind].title,
             captions=[FORMATS[kind].help for kind in kinds],
@@ -34,10 +34,10 @@ def show(run: RunFolder) -> None:
         )
         best = False
         if kind != "tensorboard" and run.holds("best/model.safetensors"):
-            best = st.toggle("Weights of the best epoch, not the last", key=f"runs-export-best-{run.key}")
+            best = st.toggle("Use the weights of the best epoch", key=f"runs-export-best-{run.key}")
         if missing := FORMATS[kind].missing():
             st.caption(md(":material/info: {missing}", missing=missing))
-        if st.button("Make the file", key="runs-export-make", type="primary", disabled=bool(missing)):
+        if st.button("Create the file", key="runs-export-make", type="primary", disabled=bool(missing)):
             _make(run, kind, best)
         _result(run, kind, best)
 
@@ -45,7 +45,7 @@ def show(run: RunFolder) -> None:
 def _make(run: RunFolder, kind: Kind, best: bool) -> None:
     st.session_state.pop(_MADE, None)
     try:
-        with st.spinner("Writing and checking the export; this takes up to a minute."):
+        with st.spinner("Writing and checking the export. This takes up to a minute."):
             content = exported(run, kind, data.library(), best=best)
     except RunError as error:
         st.error(sentence(error))

@@ -10,7 +10,7 @@ from bickd_viz.text import numbers
 
 
 def show(run: RunFolder, about: RunInfo, reached: Figures, prefix: str) -> None:
-    """Figures that are there; each says on which split."""
+    """Show the known figures; each names its split."""
     size = parameters(about)
     cost = about.cost
     company = ", busy machine" if cost and cost.latency_busy else ""

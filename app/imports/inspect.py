@@ -1,4 +1,4 @@
-"""What an uploaded weights file says of itself: its network, or the sentence that refuses it. Free of Streamlit."""
+"""Recognise the network in an uploaded weights file, without Streamlit."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from bickd_core.naming import plain_name
 from bickd_viz.text import numbers
 
 _GENERIC = {"model", "weights", "checkpoint", "best", "last", "final", "state", "pytorch_model", "ckpt"}
-"""Names of files that say nothing of what is in them."""
+"""File names that do not describe the content."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was found: a network, or a sentence on why none.
+    """The recognised network, or an error message.
 
     Attributes:
-        datasets: the sets that come along with its classes and channels; one's own may have them as well.
-        name: a run's name, from the file's; from network and data where the file's says nothing.
-        place: in which part of the file the network is, where it does not say so by itself.
-        parts: every network of the list in the file, by its key and prefix; those of averaged weights last.
+        datasets: the bundled data sets with the network's classes and channels.
+        name: a run name from the file's name, or from network and data if the file's name is generic.
+        problem: why no network was recognised; otherwise "".
+        place: the part of the file that holds the network, if it is not the whole file.
+        parts: every known network in the file, by its key and prefix; averaged weights come last.
     """
 
     name: str
@@ -38,9 +39,9 @@ class Look:
 
 
 def look(content: bytes | memoryview, file_name: str) -> Look:
-    """Let a process of its own read the tensors' names and shapes, and recognise the network by them."""
+    """Read the tensors' names and shapes in a separate process, and recognise the network by them."""
     if not content:
-        return Look(name_for(file_name), problem=f"{file_name} is empty: choose a file of weights.")
+        return Look(name_for(file_name), problem=f"{file_name} is empty; choose a weights file.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / safe_file_name(file_name)
         path.write_bytes(content)
@@ -51,10 +52,10 @@ def look(content: bytes | memoryview, file_name: str) -> Look:
 
 
 def judge(tables: Mapping[str, Shapes], file_name: str) -> Look:
-    """The network that one of the file's tables of tensors holds; where there is none, the near ones by name.
+    """Recognise the network in a file's tables of tensors; if there is none, name the nearest ones.
 
     Args:
-        tables: for each table, by the keys under which the file has it, its tensors' names and shapes.
+        tables: the tensors' names and shapes of each table, by the key of the table in the file.
     """
     every = [
         (Part(where, network.reading), network)
@@ -80,7 +81,7 @@ def judge(tables: Mapping[str, Shapes], file_name: str) -> Look:
 
 
 def fitting_sets(network: Recognised) -> tuple[str, ...]:
-    """The data sets that come along and have the network's classes and channels."""
+    """Return the bundled data sets with the network's classes and channels."""
     return tuple(
         name
         for name, about in DATASETS.items()
@@ -89,7 +90,7 @@ def fitting_sets(network: Recognised) -> tuple[str, ...]:
 
 
 def _place(where: str, network: Recognised) -> str:
-    """Where in the file the tensors are, if not at its top under their own names; else ""."""
+    """Describe where in the file the tensors are; "" if they are at its top under their own names."""
     reading = network.reading
     words = [f"under the key '{plain_name(where)}'"] if where else []
     words += [f"with the prefix '{plain_name(reading.under)}'"] if reading.under else []
@@ -101,19 +102,22 @@ def _place(where: str, network: Recognised) -> str:
 
 
 def unfit(network: Recognised, about: DatasetInfo) -> str:
-    """The sentence on data of other classes or channels than the network's, or ""."""
+    """Return the error message for data with other classes or channels than the network's, or ""."""
     shapes = (network.num_classes, network.in_channels), (about.num_classes, about.in_channels)
     if shapes[0] == shapes[1]:
         return ""
-    mine, theirs = (
-        f"{numbers.counted(classes, 'class', 'classes')} of images with {numbers.counted(channels, 'channel')}"
+    expected, got = (
+        f"{numbers.counted(classes, 'class', 'classes')} and {numbers.counted(channels, 'channel')}"
         for classes, channels in shapes
     )
-    return f"The file is for {mine}, and {dataset_title(about.name)} has {theirs}; choose the data that it was trained on."
+    return (
+        f"The network expects {expected}, but {dataset_title(about.name)} has {got}; choose the data that "
+        "the network was trained on."
+    )
 
 
 def _none_fits(tables: Mapping[str, Shapes]) -> str:
-    words = "None of the known networks has these tensors"
+    """Return the error message for tensors of an unknown network."""
     near = max(
         (nearest_networks(shapes) for shapes in tables.values()),
         key=lambda found: found[0].same / found[0].count if found else 0.0,
@@ -121,12 +125,15 @@ def _none_fits(tables: Mapping[str, Shapes]) -> str:
     if not near:
         names = list(next(iter(tables.values())))
         return (
-            f"{words}, and none shares a name with them under any prefix; they are {', '.join(map(plain_name, names[:3]))}"
-            f"{' …' if len(names) > 3 else ''}, and weights of a network from the list under Architecture are needed; a network of your own comes in by "
+            f"The tensors ({', '.join(map(plain_name, names[:3]))}{' …' if len(names) > 3 else ''}) match none of the "
+            "networks under Architecture; choose another file, or import your own network with "
             "`bickd import FILE --arch MODULE:FUNCTION` in the shell."
         )
     listed = ", ".join(f"{one.info.name} ({one.same} of its {one.count} tensors)" for one in near)
     first = near[0]
     details = [f"{first.info.name} also has {first.missing}"] if first.missing else []
     details += [f"only the file has {plain_name(first.unexpected)}"] if first.unexpected else []
-    return f"{words}; nearest come {listed}: {', and '.join(details)}."
+    return (
+        f"The tensors match none of the networks under Architecture; the nearest are {listed}: "
+        f"{', and '.join(details)}."
+    )

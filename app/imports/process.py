@@ -1,7 +1,7 @@
-"""Loading a weights file into a run of one's own: the upload's folder, the process on it, and how it is doing.
+"""Import an uploaded weights file in a separate process, without Streamlit.
 
-Free of Streamlit. An upload is a hidden folder among one's own runs, `.importing-<uuid>`, that holds the file, the
-request and the progress; the process makes the run inside it and moves it out at the end.
+An upload is a hidden folder among the user's runs, `.importing-<uuid>`, with the file, the request and the progress.
+The process makes the run inside this folder and moves it out at the end.
 """
 
 from __future__ import annotations
@@ -36,9 +36,13 @@ _KEEP_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ImportState:
-    """How an upload is doing: `run` is set when it became a run, `error` when it did not.
+    """The state of an import.
 
-    better: the normalisation under which the network does clearly better, where the import ended for that.
+    Attributes:
+        share: how much is done, in [0, 1].
+        run: the run's key, once the import succeeded.
+        error: the error message, once it failed.
+        better: the clearly better normalisation, if the import ended because of one.
     """
 
     message: str = "starting"
@@ -53,10 +57,10 @@ class ImportState:
 
 
 def start(content: bytes | memoryview, file_name: str, request: ImportRequest, library: Library) -> Path:
-    """Put the upload into a folder of its own and start the process on it; returns the folder.
+    """Write the upload to a new folder and start the process on it; returns the folder.
 
     Raises:
-        RunError: the run's name is not one or is taken.
+        RunError: the run's name is not valid or already exists.
     """
     check_name(request.name)
     if (library.own / request.name).exists():
@@ -91,25 +95,25 @@ def start(content: bytes | memoryview, file_name: str, request: ImportRequest, l
 
 
 def state(folder: Path) -> ImportState:
-    """How the upload in this folder is doing; a process that is gone without a word is an error."""
+    """Return the state of the import in this folder. A process that ended without a result is an error."""
     try:
         stored = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         try:
             silent = abs(time.time() - folder.stat().st_mtime) > _START_SECONDS
         except FileNotFoundError:
-            return ImportState(error="The upload is not there any more; load the file again.")
+            return ImportState(error="The upload no longer exists; load the file again.")
         return ImportState(error="The check did not start; load the file again.") if silent else ImportState()
     found = ImportState(
         **{name: stored[name] for name in ("message", "share", "run", "error", "better") if name in stored}
     )
     if not found.ended and Worker(**stored["worker"]).gone():
-        return ImportState(error="The check was interrupted, and nothing was kept; load the file again.")
+        return ImportState(error="The check was interrupted and nothing was saved; load the file again.")
     return found
 
 
 def remove(folder: Path) -> None:
-    """End what works on the upload and remove all of it; a run that was finished stays, and what works on that."""
+    """End the import's process and remove the upload. A finished run stays, and so do its processes."""
     with contextlib.suppress(FileNotFoundError, KeyError, ValueError, psutil.Error):
         if state(folder).run:
             shutil.rmtree(folder, ignore_errors=True)
@@ -124,7 +128,7 @@ def remove(folder: Path) -> None:
 
 
 def sweep(library: Library, keep: Path | None = None) -> None:
-    """Remove uploads whose outcome nobody fetched: the page that waited for them was closed."""
+    """Remove finished uploads that no page waits for any more."""
     for folder in library.own.glob(f"{_PREFIX}*"):
         try:
             old = time.time() - folder.stat().st_mtime > _KEEP_SECONDS
@@ -135,13 +139,13 @@ def sweep(library: Library, keep: Path | None = None) -> None:
 
 
 def safe_file_name(name: str) -> str:
-    """The upload's own name without folders and odd characters, so that messages can name it."""
+    """Return the upload's name without folders and special characters."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[\\/]", name)[-1]).lstrip(".-")
     stem, dot, suffix = plain.rpartition(".")
     return f"{stem[:80]}{dot}{suffix[:20]}" if dot else plain[:80] or "weights"
 
 
 def name_for(file_name: str) -> str:
-    """A run's name from a file's name."""
+    """Make a run name from a file name."""
     stem = safe_file_name(file_name).rsplit(".", 1)[0]
     return re.sub(r"^[^A-Za-z0-9]+", "", stem)[:80] or "imported"

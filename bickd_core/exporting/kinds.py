@@ -35,25 +35,25 @@ class Format:
 FORMATS: dict[Kind, Format] = {
     "safetensors": Format(
         "Weights (safetensors)",
-        "The weights with class names, preprocessing and the lines of Python that load them.",
+        "Weights, class names, preprocessing and Python code that loads them.",
     ),
     "hub": Format(
         "Folder for Hugging Face Hub",
-        "Weights, config.json and a model card with its figures. Upload it with bickd export --to hub --upload NAME.",
+        "Weights, config.json and a model card with the figures. Upload it with bickd export --to hub --upload NAME.",
     ),
     "onnx": Format(
         "ONNX",
-        "A network that onnxruntime and others run, for any batch size, compared with the original.",
+        "A network for onnxruntime and other runtimes, with any batch size. Checked against the original.",
         ("onnx", "onnxscript"),
         "onnx",
     ),
     "pt2": Format(
         "torch.export (.pt2)",
-        "A network that PyTorch runs without this project, for any batch size, compared with the original.",
+        "A network that PyTorch runs without this project, with any batch size. Checked against the original.",
     ),
     "tensorboard": Format(
         "TensorBoard events",
-        "The figures of every epoch, for tensorboard --logdir.",
+        "The metrics of every epoch, for tensorboard --logdir.",
         ("tensorboard",),
         "tensorboard",
     ),

@@ -54,20 +54,20 @@ def captions(app: AppTest) -> str:
 def test_images_that_are_all_test_are_said_to_be_so(home):
     write_folder(home / "val", {"a": 3, "b": 3}, made_images(6))
     app = shown(f"all-test:{home / 'val'}")
-    assert "2 classes, RGB: 6 images, all of them test, so nothing can be trained on them." in captions(app)
+    assert "2 classes, RGB: 6 images, all for test, so you cannot train on this data." in captions(app)
 
 
 def test_the_way_of_resizing_is_asked_for_and_goes_into_the_config(home):
     write_folder(home / "pets", {"a": 6, "b": 6}, made_images(12))
     app = shown("~/pets")
     assert "resize: crop" in [text.value for text in app.text]
-    choice = next(one for one in app.button_group if one.label == "Images that are not square")
+    choice = next(one for one in app.button_group if one.label == "Non-square images")
     assert choice.options == ["Crop", "Stretch", "Pad"]
     name = dataset_info(f"folder:{home / 'pets'}").name
     form = form_of(TrainConfig(dataset=name, role="teacher", resize="pad"))
     form |= {"preset": "ce", "options": {}, "seed": 0}
     assert build_config(form).resize == "pad"
-    assert "Images that are not square" not in [one.label for one in shown("digits").button_group]
+    assert "Non-square images" not in [one.label for one in shown("digits").button_group]
 
 
 def test_the_classes_found_are_listed(home):
@@ -76,7 +76,7 @@ def test_the_classes_found_are_listed(home):
     write_folder(home / "mri", counts, made_images(20))
     app = shown("~/mri")
     assert "Classes: *any*, <b>x, glioma." in captions(app)
-    assert "3 classes, RGB: 9 images to train, 3 to validate, 8 to test." in captions(app)
+    assert "3 classes, RGB: 9 training, 3 validation and 8 test images." in captions(app)
     assert "Classes without test images: *any*. Test figures do not cover them." in captions(app)
     assert [text.value for text in app.text] == ["order: None", "resize: crop"]
 
@@ -85,7 +85,7 @@ def test_the_order_of_numbered_classes_is_asked_for_and_goes_into_the_config(hom
     write_folder(home / "signs", {str(c): 3 for c in range(12)}, made_images(36))
     app = shown("~/signs")
     assert "Classes: 0, 1, 2, 3" in captions(app)
-    assert "The names are whole numbers: new runs sort them by value" in captions(app)
+    assert "The names are whole numbers. New runs sort them by value" in captions(app)
     control = next(one for one in app.button_group if one.label == "Order of the classes")
     assert control.value == "natural"
     about = dataset_info(f"folder:{home / 'signs'}")

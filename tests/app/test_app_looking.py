@@ -42,11 +42,12 @@ def test_where_none_fits_the_near_ones_are_named():
     del shapes[next(iter(shapes))]
     found = judge({"": shapes}, "net.pt")
     assert found.network is None
-    assert "nearest come resnet20 (" in found.problem
+    assert "the nearest are resnet20 (" in found.problem
     assert "resnet20 also has conv1.weight" in found.problem
     assert nearest_networks(shapes)[0].info.name == "resnet20"
     problem = judge({"": {"nothing.like.it": (3, 4)}}, "net.pt").problem
-    assert "none shares a name with them under any prefix; they are nothing.like.it" in problem
+    assert "The tensors (nothing.like.it) match none of the networks under Architecture" in problem
+    assert "nearest" not in problem
 
 
 def test_where_in_the_file_the_network_was_found_is_told():
@@ -66,8 +67,8 @@ def test_data_of_other_classes_are_refused():
     assert found.network is not None
     assert (found.problem, found.datasets) == ("", ())  # one's own may have them
     assert unfit(found.network, dataset_info("digits")) == (
-        "The file is for 77 classes of images with 3 channels, and Handwritten digits, 8 x 8 has 10 classes of images "
-        "with 1 channel; choose the data that it was trained on."
+        "The network expects 77 classes and 3 channels, but Handwritten digits, 8 x 8 has 10 classes and 1 channel; "
+        "choose the data that the network was trained on."
     )
     digits = judge({"": shapes_of("resnet8", 10, 1)}, "net.pt").network
     assert digits is not None

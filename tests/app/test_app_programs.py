@@ -40,7 +40,7 @@ def test_every_page_shows_a_program(path, view):
     said = "\n".join(str(each.value) for each in (*app.title, *app.error, *app.warning, *app.caption))
     said = said.replace("\\", "").replace(JOINER, "")
     if path == "runs":
-        assert "Its predictions were made by the program model.onnx, which is not kept." in said
+        assert "The program model.onnx made these predictions." in said
         assert NOTE in said
     if path == "by_epoch":
         assert "Only runs that are trained here have epochs" in said

@@ -42,7 +42,7 @@ def choose_own(app: AppPage, form: str) -> None:
     box = app.field(f"{form}-dataset").locator("input")
     box.click()
     with app.rerun():
-        app.page.get_by_role("option", name="Images of your own…").click()
+        app.page.get_by_role("option", name="Your own images…").click()
 
 
 def weights_for(path: Path, num_classes: int) -> Path:
@@ -63,7 +63,7 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
     expect(app.field("runs-own").locator("input")).to_have_value("")
     expect(load).to_be_disabled()
     say_where(app, folder(tmp_path / "lamps"), "runs")
-    expect(app.page.get_by_text("2 classes, grey: 43 images to train")).to_be_visible()
+    expect(app.page.get_by_text("2 classes, grey: 43 training")).to_be_visible()
     with app.rerun():
         app.page.get_by_role("radio", name="Pad").click()
     app.field("runs-normalisation").locator("input").click()
@@ -147,7 +147,7 @@ def test_a_teacher_is_trained_on_a_folder_of_images(app: AppPage, tmp_path: Path
     expect(app.page.get_by_text("is not there; was it moved, or is a disk not mounted?")).to_be_visible()
     say_where(app, folder(tmp_path / "lanterns"))
     expect(
-        app.page.get_by_text("2 classes, grey: 43 images to train, 5 to validate, 12 to test.")
+        app.page.get_by_text("2 classes, grey: 43 training, 5 validation and 12 test images.")
     ).to_be_visible()
     epochs = app.field("distill-epochs").locator("input")
     epochs.fill("1")
@@ -160,7 +160,7 @@ def test_a_teacher_is_trained_on_a_folder_of_images(app: AppPage, tmp_path: Path
     assert run.status().state == "finished", run.status().error
     assert (run.info().dataset, run.info().num_classes) == (f"folder:{tmp_path / 'lanterns'}", 2)
     assert run.info().arch == "resnet14x2"  # larger than the students to come
-    distil = app.page.get_by_role("button", name="Distil from this")  # its hidden twin is for touch
+    distil = app.page.get_by_role("button", name="Distil a student")  # its hidden twin is for touch
     expect(distil).to_be_visible()
     expect(app.key("distill-figures")).to_contain_text("Test accuracy")
     app.settle()

@@ -1,4 +1,4 @@
-"""One run on Runs: what it is and reached, its card and settings, what can be done with it, and downloads."""
+"""The details of one run on Runs: state, figures, card, settings, downloads, and buttons to change it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo
         if problem := st.session_state.pop(_SAID, None):
             st.error(problem)
         if run.read_only:
-            st.caption("A bundled run: it can be compared and downloaded, not changed.")
+            st.caption("This is a bundled run. You can compare and download it, but not change it.")
         if now.name == "failed":
             st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
         for problem in reached.problems:
@@ -59,37 +59,39 @@ def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo
         run_figures.show(run, about, reached, "runs")
         if about.source.kind == "predictions":
             st.caption(
-                f"Predictions that were made elsewhere, imported from {about.source.file}. There are no weights, so "
-                "parameters and latency are not known."
+                f"The predictions were imported from {about.source.file}. There are no weights, so "
+                "parameters and latency are unknown."
             )
         if about.source.kind == "program":
             st.caption(
                 md(
-                    "Its predictions were made by the program {file}, which is not kept. There are no weights, so it can be "
-                    "compared, and nothing can be trained by it.",
+                    "The program {file} made these predictions. The run has no weights: you can compare it, "
+                    "but it cannot be a teacher for training.",
                     file=str(about.source.file),
                 )
             )
         if about.source.kind in ("imported", "program"):
             if about.source.part:
-                st.caption(md("Its weights are those under {part} in the file.", part=about.source.part))
+                st.caption(md("The weights are {part} in the file.", part=about.source.part))
             st.caption(_inputs(about))
             for note in about.source.notes:
                 st.warning(md("{note}", note=note), icon=":material/warning:")
             for hint in about.source.hints:
                 st.caption(md(":material/lightbulb: {hint}", hint=hint))
             if run.held_out_path.exists():
-                st.caption(md(":material/info: {words} The list is under Download.", words=HELD_OUT))
+                st.caption(
+                    md(":material/info: {words} The list of images is under Download.", words=HELD_OUT)
+                )
         _tabs(run, about)
 
 
 def _inputs(about: RunInfo) -> str:
-    """What is known of an imported network's inputs."""
+    """Describe how an imported network's inputs were prepared."""
     own = about.preprocessing
     if own is None:
         return (
-            f"Its inputs were normalised by {TITLES['data']}, and no other normalisation was tried. If its figures are "
-            "lower than you know them, load the file again: four are tried now."
+            f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. "
+            "If the figures are lower than you expect, load the file again: the import now tries four."
         )
     tried = applied(own, about.source.tried, about.source.tried_on, tried_split(about.dataset))
     return f"{tried} {own.sentence(made_square(about.dataset))}"
@@ -115,12 +117,12 @@ def _tabs(run: RunFolder, about: RunInfo) -> None:
 
 
 def _untrained(about: RunInfo) -> str:
-    """Why there are no curves."""
+    """Explain why there are no training curves."""
     if about.source.predictions_only:
-        return "Its predictions were imported: how the model was trained is not known."
+        return "There are no training curves, because the predictions were imported."
     if about.config is None:
-        return "Its weights were imported: how they were trained is not known."
-    return "No epoch is done yet."
+        return "There are no training curves, because the weights were imported."
+    return "The first epoch is not finished yet."
 
 
 def _read(run: RunFolder, name: str) -> str:
@@ -145,11 +147,11 @@ def _downloads(run: RunFolder) -> None:
     if not there:
         st.caption("Nothing to download yet.")
     if run.holds("model.safetensors"):
-        st.caption("Weights are under Export, with what is needed to use them.")
+        st.caption("Weights are under Export, with the files that you need to load them.")
     if links := run.links():
         st.caption(
-            f"{', '.join(links[:5])}: links in a run folder are not followed, so what they point to is neither shown nor "
-            "downloaded."
+            f"{', '.join(links[:5])}: symbolic links in a run folder are not followed, so their targets are "
+            "neither shown nor downloaded."
         )
     with st.container(horizontal=True):
         for path, label, key in there:
@@ -164,7 +166,7 @@ def _downloads(run: RunFolder) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Asked when the button is pressed: a file that became a link in between is not followed."""
+    """Read the file when the button is pressed. A symbolic link is not followed."""
     with opened(path) as file:
         return file.read()
 
@@ -185,10 +187,10 @@ def _change(run: RunFolder, students: list[str]) -> None:
         )
         if students:
             st.caption(
-                f"{numbers.counted(len(students), 'student')} of it will stand without a teacher: "
+                f"{numbers.counted(len(students), 'student')} will be left without a teacher: "
                 f"{', '.join(students[:4])}{' …' if len(students) > 4 else ''}."
             )
-        st.button("Delete for good", key="runs-delete", type="primary", on_click=_delete, args=(run,))
+        st.button("Delete permanently", key="runs-delete", type="primary", on_click=_delete, args=(run,))
 
 
 def _rename(run: RunFolder, widget: str) -> None:
@@ -213,7 +215,7 @@ def _delete(run: RunFolder) -> None:
 
 
 def renamed(view: ViewState, old: str, new: str) -> ViewState:
-    """The view after a run has another name, or none any more (""): no link to it is left."""
+    """Return the view after a run was renamed, or deleted (`new` is ""), without references to the old name."""
     students = tuple(name for key in view.students if (name := new if key == old else key))
     changed = {name: new for name in ("teacher", "student", "run") if getattr(view, name) == old}
     if changed.get("teacher") == "":

@@ -1,4 +1,4 @@
-"""Loading weights: the form, the check in a process of its own with its progress, and the outcome."""
+"""Load weights: the form, the progress of the check, and its result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NO_TEACHER = "none"
 
 
 def sweep() -> None:
-    """Remove what interrupted imports of earlier sessions left."""
+    """Remove what interrupted imports of earlier sessions left behind."""
     library = data.library()
     library.sweep_unfinished()
     process.sweep(library, keep=_folder())
@@ -52,19 +52,19 @@ def _folder() -> Path | None:
 
 
 def open_next() -> None:
-    """Let the box be open when Runs is shown next, and until something was loaded."""
+    """Open the box when Runs is shown next, until something is loaded."""
     st.session_state[_WANTED] = True
 
 
 def show(first: bool) -> None:
-    """The form, or the progress of the check that is going on; above it what the last one came to."""
+    """Show the result of the last check, the progress of a running one, and the form."""
     _outcome()
     busy = _folder() is not None
     expanded = first or busy or st.session_state.get(_WANTED, False)
     with st.expander("Load weights", icon=":material/upload:", expanded=expanded, key="runs-load-open"):
         if busy:
             st.fragment(_progress, run_every=0.5)()
-        _form(busy)  # while it is checked, too: a form that goes loses its file
+        _form(busy)  # also during the check: a form that is not drawn loses its file
 
 
 def _outcome() -> None:
@@ -86,7 +86,7 @@ def _outcome() -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="runs-loaded"):
         st.markdown(
             md(
-                ":material/check_circle: **{run}** is checked, evaluated and among your runs.",
+                ":material/check_circle: **{run}** was checked, evaluated and added to your runs.",
                 run=found.run,
             )
         )
@@ -103,7 +103,7 @@ def _outcome() -> None:
 
 
 def _applied(key: str) -> None:
-    """What normalisation the run's figures rest on."""
+    """Show how the run's inputs were prepared, with its notes and hints."""
     try:
         about = data.info(data.library().find(key))
     except RunError as error:
@@ -127,15 +127,15 @@ def _use(better: Choice) -> None:
 
 def _form(busy: bool) -> None:
     st.caption(
-        "A file of weights becomes a run: it is read without running any code in it, checked against the "
-        "architecture and the data, and evaluated on validation and test."
+        "Make a run from a weights file. The file is checked against the architecture and the data, then "
+        "evaluated on validation and test. No code in it is run."
     )
     fields = Fields("runs")
     upload = st.file_uploader(
         "Weights file",
         key="runs-upload",
         on_change=_forget,
-        help="A safetensors file, a torch file (.pt, .pth, .ckpt, .bin, .th, .tar, or without a suffix) or an .npz.",
+        help="A safetensors file, a torch file (.pt, .pth, .ckpt, .bin, .th, .tar or no suffix) or an .npz file.",
     )
     problem = _look_inside(fields, upload)
     part = _part(fields) if upload is not None and not problem else None
@@ -162,20 +162,20 @@ def _form(busy: bool) -> None:
             keys = [*([] if about is None else teachers_for(pairs, about.name, size)), _NO_TEACHER]
             of = fields.scoped("teacher", "" if about is None else about.name)
             teacher = st.selectbox(
-                "Its teacher",
+                "Teacher",
                 keys,
                 index=keys.index(fields.start(of, keys[0], keys)),
                 key=fields.key(of),
-                help="The run that it is compared with.",
+                help="The run that this student is compared with.",
                 format_func=lambda key: "none" if key == _NO_TEACHER else data.described(key),
             )
             fields.keep(of, teacher)
         order = None if about is None or teacher != _NO_TEACHER else data_form.class_order(fields, about)
         name = st.text_input(
-            "Name of the run",
+            "Run name",
             value=fields.start("name", ""),
             key=fields.key("name"),
-            placeholder="from the file's name",
+            placeholder="derived from the file name",
             max_chars=80,
         )
         fields.keep("name", name)
@@ -218,7 +218,7 @@ def _form(busy: bool) -> None:
 
 
 def _held_out(about: DatasetInfo) -> None:
-    """Say that test was put aside here, and offer the list of its files."""
+    """Explain that the app held out the test images, and offer the list of them."""
     st.caption(md(":material/info: {words}", words=HELD_OUT))
     if not about.name.startswith("folder:"):
         return  # rows have no names; their numbers are listed once they are decoded
@@ -233,7 +233,7 @@ def _held_out(about: DatasetInfo) -> None:
 
 
 def _size(fields: Fields, about: DatasetInfo | None) -> int:
-    """Pixels a side, asked for where there is a choice."""
+    """Return the pixels per side, from a control if there is a choice."""
     if about is None:
         return DATASETS[data.DEFAULT_DATASET].default_image_size
     if len(about.image_sizes) == 1:
@@ -252,7 +252,7 @@ def _size(fields: Fields, about: DatasetInfo | None) -> int:
 
 
 def _architecture(fields: Fields, about: DatasetInfo | None, size: int) -> str:
-    """One of all networks, by family and size, each with what it costs on these data."""
+    """Ask for one of all networks, listed by family and size with their cost on this data."""
     shape = about or DATASETS[data.DEFAULT_DATASET]
     found = choices(shape.num_classes, shape.in_channels, size)
     names = list(found)
@@ -267,7 +267,10 @@ def _architecture(fields: Fields, about: DatasetInfo | None, size: int) -> str:
 
 
 def _part(fields: Fields) -> str | None:
-    """Which network of a file that holds several; None for a file with one. The choice selects architecture and data."""
+    """Ask which network of the file to load; None for a file with one network.
+
+    The choice also sets architecture and data in the form.
+    """
     parts = st.session_state[_LOOK][1].parts
     if len(parts) < 2:
         return None
@@ -280,7 +283,7 @@ def _part(fields: Fields) -> str | None:
         index=labels.index(before),
         key=fields.key(name),
         format_func=lambda label: f"{label or 'the whole file'} · {parts[label].title}",
-        help="The file holds several networks. The name is the key and the prefix of its tensors.",
+        help="The file holds several networks. Each is named by the key and prefix of its tensors.",
     )
     fields.keep(name, chosen)
     if chosen != before:
@@ -290,14 +293,14 @@ def _part(fields: Fields) -> str | None:
 
 
 def _network(fields: Fields) -> Recognised | None:
-    """The network of the file that is chosen; None where none is recognised."""
+    """Return the chosen network of the file, or None if none is recognised."""
     look = st.session_state[_LOOK][1]
     chosen = fields.get(fields.scoped("part", st.session_state[_LOOK][0]))
     return look.parts.get(chosen, look.network)
 
 
 def _unfit(fields: Fields, about: DatasetInfo | None) -> str:
-    """The sentence that refuses data which the file's network was not made for, shown as well; or ""."""
+    """Show and return the error if the data does not fit the file's network; otherwise ""."""
     network = _network(fields)
     problem = "" if about is None or network is None else unfit(network, about)
     if problem:
@@ -310,12 +313,12 @@ def _forget() -> None:
 
 
 def _look_inside(fields: Fields, upload: Any) -> str:
-    """Let a new file choose architecture, data and name by its tensors; the sentence that refuses it, or ""."""
+    """Set architecture, data and name from the tensors of a new file; returns an error message or ""."""
     if upload is None:
         return ""
     looked: tuple[str, Look] | None = st.session_state.get(_LOOK)
     if looked is None or looked[0] != upload.file_id:
-        with st.spinner("Looking at its tensors …"):
+        with st.spinner("Reading the names of its tensors …"):
             found = look(upload.getbuffer(), upload.name)
         _choose(fields, found, None if looked is None else looked[1])
         looked = (upload.file_id, found)
@@ -326,7 +329,7 @@ def _look_inside(fields: Fields, upload: Any) -> str:
     elif found.network is not None:
         network = found.network
         tensors = (
-            f"Its tensors are those of {network.title} for {numbers.counted(network.num_classes, 'class', 'classes')} "
+            f"Recognised {network.title} with {numbers.counted(network.num_classes, 'class', 'classes')} "
             f"and {numbers.counted(network.in_channels, 'channel')}"
         )
         if found.place and len(found.parts) < 2:  # else the list below names the parts
@@ -334,12 +337,12 @@ def _look_inside(fields: Fields, upload: Any) -> str:
         if found.datasets:
             st.caption(md(":material/check: {tensors}.", tensors=tensors))
         else:
-            st.caption(f"{tensors}; no data that come along have these, so point to images of your own.")
+            st.caption(f"{tensors}. No bundled data set has this shape, so choose your own images.")
     return found.problem
 
 
 def _choose(fields: Fields, found: Look, before: Look | None) -> None:
-    """Write what was found into the form; a name that was typed stays."""
+    """Write what was recognised into the form. A name that the user typed stays."""
     if found.network is not None:
         fields.set(arch=found.network.name)
         _choose_data(fields, found.network, found.datasets)
@@ -349,9 +352,9 @@ def _choose(fields: Fields, found: Look, before: Look | None) -> None:
 
 
 def _choose_data(fields: Fields, network: Recognised, fitting: tuple[str, ...]) -> None:
-    """The first set with the network's classes and channels: one that comes along, else one's own of another run.
+    """Choose the first data set with the network's classes and channels: a bundled one, else one of another run.
 
-    A path that was typed stays.
+    A path that the user typed stays.
     """
     chosen = fields.get("dataset")
     own = fields.get("own") if chosen == data_form.OWN else chosen in data_form.known_sets()

@@ -1,4 +1,4 @@
-"""Where a run comes from, and what may come of it: links to its teacher and parent, its settings again, an extension."""
+"""Links to a run's teacher and parent, and buttons to reuse its settings or extend it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from bickd_viz.text import numbers
 
 
 def show(run: RunFolder, about: RunInfo, *, finished: bool, prefix: str) -> None:
-    """The row of links and buttons. prefix: "distill" or "runs", the page it stands on."""
+    """Draw the row of links and buttons.
+
+    Args:
+        prefix: the page that shows it, "distill" or "runs".
+    """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"):
         if about.teacher is not None:
             _link("Teacher", about.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
@@ -29,11 +33,11 @@ def show(run: RunFolder, about: RunInfo, *, finished: bool, prefix: str) -> None
             with st.popover("Extend", icon=":material/more_time:", key=f"{prefix}-extend-open"):
                 _extend(run, about, prefix)
         if st.button(
-            "Same settings again",
+            "Reuse these settings",
             key=f"{prefix}-again",
             type="tertiary",
             icon=":material/content_copy:",
-            help="Opens the form of Distill with these settings, to change one and start again.",
+            help="Opens the Distill form with these settings, so that you can change some and start a new run.",
         ):
             form.fill(about.config)
             state.update(run="", race=())
@@ -44,7 +48,7 @@ def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
     try:
         data.library().find(key)
     except RunError:
-        st.caption(f"{label} {key}, which is not there any more", width="content")
+        st.caption(f"{label} {key} no longer exists", width="content")
         return
     if st.button(f"{label}: {data.described(key)}", key=widget, type="tertiary", icon=icon):
         state.update(run=key)
@@ -54,11 +58,11 @@ def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
 def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
     assert about.config is not None
     st.caption(
-        "A new run from the last weights of this one, with all its settings. The schedule begins anew over the new epochs; "
-        "orders and views of the images go on."
+        "Starts a new run from the last weights, with the same settings. The learning-rate schedule "
+        "restarts over the new epochs. Image order and augmentation continue."
     )
     epochs = st.number_input(
-        "Epochs more",
+        "Additional epochs",
         min_value=1,
         max_value=2000,
         step=1,
@@ -67,7 +71,7 @@ def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
     )
     seconds = _expected(run, about.config, epochs)
     if seconds is not None:
-        st.caption(f"{numbers.duration(seconds).capitalize()}, at the speed that it had.")
+        st.caption(f"{numbers.duration(seconds).capitalize()} at the speed of its last epoch.")
     if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
         return
     try:
@@ -80,7 +84,10 @@ def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
 
 
 def _expected(run: RunFolder, config: TrainConfig, epochs: int) -> float | None:
-    """At the speed of its last epoch; a bundled run was trained on another machine and tells nothing."""
+    """Return the expected seconds at the speed of its last epoch, or None for a bundled run.
+
+    Bundled runs were trained on another machine.
+    """
     speeds = [record["images_per_second"] for record in run.metrics() if record.get("images_per_second")]
     if run.read_only or not speeds:
         return None

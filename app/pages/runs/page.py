@@ -1,4 +1,4 @@
-"""Runs: every run folder with its figures, what can be done with one, and loading weights from elsewhere."""
+"""The page Runs: a table of all runs, the details of one, and the form that loads weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEEDS = "seeds"
 _VIEWS = {"all": "All", "mine": "Mine", "bundled": "Bundled", _SEEDS: "Over seeds"}
 _REFRESH_SECONDS = 2.0
 SPARE = ("Validation", "Created")
-"""Columns that the table hides, so that the others fit beside the sidebar."""
+"""Columns that are hidden at first, so that the others fit beside the sidebar."""
 _ROW_PX = 36
 
 
@@ -32,7 +32,7 @@ def show() -> None:
     if problems:
         _broken(problems)
     if not pairs:
-        st.info("Train a teacher on Distill, or load weights here: each becomes a run folder.")
+        st.info("Train a teacher on Distill, or load weights above. Each becomes a run.")
         return
     which = st.segmented_control(
         "Show",
@@ -109,7 +109,7 @@ def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
             column_order=[name for name in COLUMNS if name not in SPARE],
             placeholder="",
         )
-    st.caption(f"{' and '.join(SPARE)} are hidden: the eye above the table shows them.")
+    st.caption(f"{' and '.join(SPARE)} are hidden. Click the eye above the table to show them.")
     if st.session_state.pop("runs-chosen", False):
         st.rerun()
 
@@ -118,11 +118,11 @@ def _config(frame: pd.DataFrame) -> dict[str, Any]:
     percent: dict[str, Any] = {"format": "%.1f %%", "width": 62}
     config: dict[str, Any] = {
         "Run": st.column_config.TextColumn(pinned=True, width=150),
-        "Test": st.column_config.NumberColumn(**percent, help="Accuracy on test, last weights"),
+        "Test": st.column_config.NumberColumn(**percent, help="Test accuracy of the last weights."),
         "Validation": st.column_config.NumberColumn(
-            **percent, help="Accuracy on validation after the last epoch"
+            **percent, help="Validation accuracy after the last epoch."
         ),
-        "Best": st.column_config.NumberColumn(**percent, help="Best accuracy on validation"),
+        "Best": st.column_config.NumberColumn(**percent, help="Best validation accuracy of all epochs."),
         "State": st.column_config.TextColumn(width=72),
         "Role": st.column_config.TextColumn(width=62),
         "Objective": st.column_config.TextColumn(width=74),
@@ -130,7 +130,9 @@ def _config(frame: pd.DataFrame) -> dict[str, Any]:
         "Data": st.column_config.TextColumn(width=84),
         "Seed": st.column_config.NumberColumn(width=46),
         "Parameters": st.column_config.NumberColumn(format="localized", width=84),
-        "Minutes": st.column_config.NumberColumn(format="%.1f", width=62, help="Time its workers spent"),
+        "Minutes": st.column_config.NumberColumn(
+            format="%.1f", width=62, help="Total time of its worker processes."
+        ),
     }
     return {name: value for name, value in config.items() if name in frame}
 
@@ -140,7 +142,7 @@ def _chosen(pairs: list[tuple[RunFolder, RunInfo]]) -> None:
     keys = [run.key for run, _ in pairs]
     key = state.current().run
     if key and key not in keys:
-        st.warning(f"The run '{key}' is not there any more.")
+        st.warning(f"The run '{key}' no longer exists.")
     st.session_state["runs-open"] = key if key in keys else None
 
     def opened() -> None:
@@ -151,7 +153,7 @@ def _chosen(pairs: list[tuple[RunFolder, RunInfo]]) -> None:
         keys,
         key="runs-open",
         on_change=opened,
-        placeholder="Choose a row above, or a run here",
+        placeholder="Select a row above, or a run here",
     )
     found = dict((run.key, (run, about)) for run, about in pairs).get(key)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Runs over their seeds: a line a recipe, with mean and standard deviation."""
+"""Runs grouped over their seeds: a row for each recipe, with mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bickd_viz.text import numbers
 
 
 def show(runs: list[RunFolder]) -> None:
-    """The table, or how to come by one."""
+    """Show the table, or how to get one."""
     changed = data.changed_between(runs)
     if changed:
         st.warning(
-            f"Not averaged with each other, since their images changed in between: {', '.join(changed)}.",
+            f"These runs are not averaged together, because their images changed in between: {', '.join(changed)}.",
             icon=":material/warning:",
         )
     groups = data.seed_groups(runs)
     if not groups:
         st.info(
-            "No two of these runs differ in their seeds alone. Distill takes several seeds at once: 0 1 2."
+            "No two of these runs differ only in their seed. On Distill you can start several seeds at once: 0 1 2."
         )
         return
     st.dataframe(
@@ -36,18 +36,19 @@ def show(runs: list[RunFolder]) -> None:
         column_config={"Method": st.column_config.TextColumn(pinned=True)},
     )
     st.caption(
-        "On test, with the last weights: mean ± standard deviation over seeds, of runs that are alike in data, teacher, "
-        f"model, method and all settings. Overlap at T = {data.SEEDS_TEMPERATURE:g}; minutes of a race are those of the whole race. "
-        "What a difference of two students says beyond these images, Overview has: there they are paired."
+        "Mean ± standard deviation over seeds, on test, with the last weights.",
+        help="A row holds runs with the same data, teacher, model, method and settings. "
+        f"Overlap is at T = {data.SEEDS_TEMPERATURE:g}. For a race, the minutes are those of the whole race. "
+        "Overview compares students pair by pair on the same images.",
     )
     if any(group.shared_augmentation for group in groups):
         st.caption(
-            "Where seeds say “shared views”, runs saw the same augmented images: their deviation is too small."
+            "“shared views”: these runs saw the same augmented images, so their deviation is too small."
         )
 
 
 def seed_row(group: data.SeedGroup) -> dict[str, Any]:
-    """A line by column; figures as text, since each is two numbers."""
+    """Return a row by column. Figures are text, because each is two numbers."""
     about, count = group.first, len(group.seeds)
 
     def shown(spread: tuple[float, float] | None, fmt: str = "number") -> str | None:
