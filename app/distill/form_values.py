@@ -1,4 +1,4 @@
-"""What the Distill page decides and says, without Streamlit: the form's config, wording, and where it leads."""
+"""The decisions and sentences of the Distill page, without Streamlit."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from bickd_viz.text import numbers
 OPTIMIZERS: dict[str, type[SGD] | type[AdamW]] = {"sgd": SGD, "adamw": AdamW}
 SCHEDULES = {"cosine": Cosine, "step": Step}
 STARTING_SECONDS = 20.0
-"""How long a page believes that a worker which it started is on its way, before it says that none came."""
+"""How long a page shows a worker as starting before it reports it as lost."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Where the form starts on a data set: a run of minutes on two cores.
+    """The form's initial values for a data set, chosen for a run of minutes on two cores.
 
-    teacher: the model that "Train a teacher" begins with, several times larger than the student's ResNet-8.
+    Attributes:
+        teacher: the initial model for "Train a teacher", several times larger than the student's ResNet-8.
     """
 
     epochs: int = 20
@@ -50,7 +51,7 @@ BUDGETS = {
 # -- the form --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class OptionField:
-    """One option of a loss as a form shows it: a number, one of some words, or a switch."""
+    """One loss option in the form: a number, one of several words, or a switch."""
 
     name: str
     label: str
@@ -65,7 +66,7 @@ class OptionField:
 
 
 def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
-    """The fields of a loss's options, in order, with their descriptions and defaults; `kind` is left out."""
+    """Return the fields of a loss's options, in order, without `kind`."""
     return tuple(_field(name, field) for name, field in options.model_fields.items() if name != "kind")
 
 
@@ -88,7 +89,7 @@ def _field(name: str, field: FieldInfo) -> OptionField:
 
 
 def unused_options(kind: str, options: Mapping[str, Any]) -> frozenset[str]:
-    """Options that change nothing beside the others as they stand."""
+    """Return the options that have no effect with the current values of the others."""
     if kind != "bickd":
         return frozenset()
     unused = set()
@@ -111,35 +112,36 @@ RANGES = {
     "threads": ("threads", 1, 256),
     "lr": ("the learning rate", 1e-6, 10),
 }
-"""What the form's numbers are called, and from where to where they may go."""
+"""The name in messages, the minimum and the maximum of each number in the form."""
 
 
 def check_numbers(form: Mapping[str, Any]) -> None:
-    """The widgets take any number, so that a wrong one is answered in words and not by a red frame alone.
+    """Check the form's numbers. The widgets accept any number, so that the page can explain what is wrong.
 
     Raises:
-        ValueError: which number is out of its range, and which range that is.
+        ValueError: the number that is out of range, and its range.
     """
     about = dataset_info(form["dataset"])
     limit = ("training images", about.num_classes, about.train_size)
     for name, (called, low, high) in {**RANGES, "train_limit": limit}.items():
         value = form[name]
         if value is not None and not low <= value <= high:
-            why = ", one a class at least" if name == "train_limit" else ""
+            why = " (at least one for each class)" if name == "train_limit" else ""
             raise ValueError(
                 f"{called} must be from {low:,g} to {high:,}{why}, got {value:,g}; correct it in the form."
             )
 
 
 def build_config(form: Mapping[str, Any]) -> TrainConfig:
-    """The validated config of what the form holds.
+    """Return the validated config for the form's values.
 
     Args:
         form: role, dataset, image_size, teacher, arch, preset, options, epochs, batch_size, seed, train_limit,
-            optimizer, lr, schedule, augment, precision, threads; class_order where classes are named by whole numbers; resize where the images are one's own.
+            optimizer, lr, schedule, augment, precision, threads; also class_order if classes are named by whole
+            numbers, and resize for the user's own images.
 
     Raises:
-        ValueError: one sentence on the first thing that is wrong.
+        ValueError: the first field that is wrong, in one sentence.
     """
     check_numbers(form)
     student = form["role"] == "student"
@@ -171,17 +173,19 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
 
 
 def data_sentences(about: DatasetInfo) -> list[str]:
-    """What was found in a person's own data: sizes, classes, their order, and classes without a test image."""
+    """Describe the user's own data: sizes, classes, their order, and classes without a test image."""
     parts = (
-        f"{numbers.count(about.train_size)} images to train, {numbers.count(about.validation_size)} to validate, "
-        f"{numbers.count(about.test_size)} to test."
+        f"{numbers.count(about.train_size)} training, {numbers.count(about.validation_size)} validation and "
+        f"{numbers.counted(about.test_size, 'test image')}."
     )
     if about.all_test:
-        parts = f"{numbers.counted(about.test_size, 'image')}, all of them test, so nothing can be trained on them."
+        parts = (
+            f"{numbers.counted(about.test_size, 'image')}, all for test, so you cannot train on this data."
+        )
     colours = "grey" if about.in_channels == 1 else "RGB"
     sizes = f"{numbers.counted(about.num_classes, 'class', 'classes')}, {colours}: {parts}"
     order = (
-        " The names are whole numbers: new runs sort them by value, and a student keeps its teacher's order."
+        " The names are whole numbers. New runs sort them by value, and students keep their teacher's order."
         if about.natural
         else ""
     )
@@ -192,7 +196,7 @@ def data_sentences(about: DatasetInfo) -> list[str]:
 
 
 def order_labels(about: DatasetInfo) -> dict[ClassOrder, str]:
-    """The two orders of classes named by whole numbers, each with the first classes that tell them apart."""
+    """Return labels for the two orders of classes named by numbers, with the first classes that differ."""
     text_order = sorted(about.class_names)
     pairs = zip(about.class_names, text_order, strict=True)
     shown = next(i for i, (one, other) in enumerate(pairs) if one != other) + 1
@@ -203,8 +207,10 @@ def order_labels(about: DatasetInfo) -> dict[ClassOrder, str]:
 
 
 def form_of(config: TrainConfig) -> dict[str, Any]:
-    """The form that makes this config again, but for its method; what the form does not show (momentum, milestones) takes
-    its default."""
+    """Return the form's values for this config, without its method.
+
+    Settings that the form does not show, such as momentum and milestones, are lost.
+    """
     return {
         "role": config.role,
         "dataset": config.dataset,
@@ -229,12 +235,12 @@ def form_of(config: TrainConfig) -> dict[str, Any]:
 def _default_size(dataset: str) -> int | None:
     try:
         return dataset_info(dataset).default_image_size
-    except ValueError:  # one's own data, not there any more: the form says so
+    except ValueError:  # the user's own data no longer exists; the form shows a message
         return None
 
 
 def sentence(error: Exception) -> str:
-    """Any error of a config or a run folder as one sentence for a person."""
+    """Return the message of any error as one sentence for the user."""
     if isinstance(error, OSError) and error.errno:
         words = explain_os_error(error)
     else:
@@ -246,7 +252,7 @@ def sentence(error: Exception) -> str:
 
 
 def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
-    """What is about to happen, in one sentence."""
+    """Describe what one run will train, in one sentence."""
     data, model = dataset_info(config.dataset), resolve(config.arch)
     images = numbers.counted(train_images(config), "image")
     budget = f"{numbers.counted(config.epochs, 'epoch')} over {images}"
@@ -259,12 +265,8 @@ def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
     theirs = "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
     named = teacher.arch if big is None else big.title
     if config.objective.kind == "ce":
-        return (
-            f"{who} learns {data.title} from its labels, and is measured against {named}{theirs}: {budget}."
-        )
-    return (
-        f"{who} learns {data.title} from {named}{theirs} by {PRESETS[config.objective.kind].title}: {budget}."
-    )
+        return f"{who} learns {data.title} from its labels, and is compared with {named}{theirs}: {budget}."
+    return f"{who} learns {data.title} from {named}{theirs} with {PRESETS[config.objective.kind].title}: {budget}."
 
 
 def train_images(config: TrainConfig) -> int:
@@ -275,7 +277,7 @@ def train_images(config: TrainConfig) -> int:
 # -- a run's state ---------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Phase:
-    """How a run is doing, as shown: a word, its colour and icon, and whether it may change by itself."""
+    """The state of a run as shown: a word, its colour and icon, and whether it can change by itself."""
 
     name: str
     word: str
@@ -301,12 +303,12 @@ _PHASES = {
 
 
 def phase(status: Status, *, stopping: bool = False, started_at: float | None = None, now: float) -> Phase:
-    """What to show for a status.
+    """Return the phase to show for a status.
 
     Args:
-        stopping: a stop was asked for.
-        started_at: when this session started a worker on the run, if it did: until the worker has written its
-            first status, the old one says nothing.
+        stopping: whether a stop was requested.
+        started_at: when this session started a worker on the run, if it did. The old status is ignored until
+            the worker has written its first one.
     """
     stale = status.stale(now)
     quiet = not status.active or stale
@@ -320,14 +322,16 @@ def phase(status: Status, *, stopping: bool = False, started_at: float | None = 
     if stale:
         return _PHASES["lost"]
     if status.state == "running" and 0 < status.progress.epochs <= status.progress.epoch:
-        return _PHASES["ending"]  # trained: what is left is measured in a minute, and cannot be stopped
+        return _PHASES[
+            "ending"
+        ]  # training is done; the last measurements take a minute and cannot be stopped
     if stopping and status.active:
         return _PHASES["stopping"]
     return _PHASES[status.state]
 
 
 def progress_text(status: Status) -> str:
-    """Where it is, how fast, and how long it will take: the line under the bar."""
+    """Return the text of the progress bar: epoch, step, speed and remaining time."""
     at = status.progress
     if not at.epochs:
         return status.message
@@ -345,7 +349,7 @@ def progress_text(status: Status) -> str:
 
 # -- teachers ---------------------------------------------------------------------------------------
 def teachers_for(runs: Iterable[tuple[RunFolder, RunInfo]], dataset: str, image_size: int) -> list[str]:
-    """Keys of runs that can teach on this data: teachers first, then students that could teach a smaller one."""
+    """Return the keys of runs that can teach on this data: teachers first, then students."""
     fit = [
         (about.role != "teacher", "/" not in run.key, run.key)
         for run, about in runs

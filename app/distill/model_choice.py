@@ -1,4 +1,4 @@
-"""Models to choose from, with what each costs, without Streamlit: grouped by family, sorted by size."""
+"""The models to choose from with their costs, grouped by family and sorted by size, without Streamlit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Choice:
     """A model for data of some shape.
 
     Attributes:
-        parameters: how many; None for a network of an installed package, which is not built before it is trained.
-        macs: multiply-accumulates of one image, or None.
-        latency: as stored, if it is.
+        parameters: None for a network of an installed package, which is only built for training.
+        macs: multiply-adds of one image, or None.
+        latency: the stored latency, or None.
     """
 
     info: ModelInfo
@@ -27,16 +27,16 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """One line of the choice list."""
+        """The line in the list of models."""
         if self.parameters is None or self.macs is None:
-            return f"{self.info.title} · an installed package"
+            return f"{self.info.title} · from an installed package"
         sizes = f"{millions(self.parameters)} parameters, {millions(self.macs)} multiply-adds"
         return f"{self.info.title} · {sizes}"
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a model costs: its parameters, and the multiply-adds of one image."""
+    """The size of a model: its parameters, and the multiply-adds of one image."""
 
     parameters: int
     macs: int
@@ -76,20 +76,22 @@ def choices(
 
 
 def cost_sentence(choice: Choice, image_size: int) -> str:
-    """What a forward pass costs, in operations and in milliseconds on the CPU where that was measured."""
+    """Describe the cost of a forward pass in operations, and in milliseconds on the measured CPU."""
     if choice.macs is None:
-        return "A network of an installed package: its size is counted, and its latency measured, when training ends."
-    operations = f"{millions(2 * choice.macs)} floating-point operations an image"
+        return (
+            "This network is from an installed package. Its size and latency are measured when training ends."
+        )
+    operations = f"{millions(2 * choice.macs)} floating-point operations per image"
     if choice.latency is None:
-        return f"{operations}; how long that takes is measured when training ends."
+        return f"{operations}. The latency is measured when training ends."
     return (
-        f"{operations}. Measured on {choice.latency.cpu}, at {image_size} × {image_size}: "
+        f"{operations}. On {choice.latency.cpu}, at {image_size} × {image_size}: "
         f"{milliseconds(choice.latency.one_ms)} for one image, {milliseconds(choice.latency.batch_ms)} for {BATCH}."
     )
 
 
 def cost_table(found: Mapping[str, Choice]) -> list[dict[str, str | float | None]]:
-    """A row a model, in the same order, sizes in millions and times in milliseconds."""
+    """Return a row for each model, in the same order, with sizes in millions and times in milliseconds."""
     return [
         {
             "Model": choice.info.title,
@@ -103,7 +105,7 @@ def cost_table(found: Mapping[str, Choice]) -> list[dict[str, str | float | None
 
 
 def millions(count: int) -> str:
-    """Always in millions, so that sizes compare at a glance: "0.08 M", "2.3 M", "23.7 M", "1,298 M".
+    """Format a count in millions: "0.08 M", "2.3 M", "23.7 M", "1,298 M".
 
     >>> millions(278_324), millions(40_818_944)
     ('0.28 M', '41 M')
@@ -114,5 +116,5 @@ def millions(count: int) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """Three significant digits: "0.81 ms", "22.8 ms", "1,240 ms"."""
+    """Format milliseconds with three significant digits: "0.81 ms", "22.8 ms", "1,240 ms"."""
     return f"{numbers.number(value)} ms"

@@ -1,4 +1,4 @@
-"""What the Distill page is about to start, without Streamlit: methods and seeds as runs, and as races of several."""
+"""Turn the methods and seeds of the Distill form into runs and races, without Streamlit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_SEEDS = 20
 
 @dataclass(frozen=True)
 class Method:
-    """An objective, or a published setting of one, as the form offers it; `options` are what it starts from."""
+    """An objective or a published setting of one, as the form offers it, with its initial `options`."""
 
     name: str
     title: str
@@ -50,11 +50,11 @@ class Method:
 
     @property
     def origin(self) -> str:
-        """What its options were published for, and whether its rate was chosen with them, in a sentence or two."""
+        """The published setting of its options, and whether its learning rate was tuned with them."""
         setting = setting_of(self.name)
         if not setting:
             return ""
-        rate = " Its learning rate was chosen with other options." if self.name in RATES_TO_CHOOSE else ""
+        rate = " The learning rate was tuned with other options." if self.name in RATES_TO_CHOOSE else ""
         return f"Options: the published {setting} setting.{rate}"
 
 
@@ -77,42 +77,46 @@ def _methods() -> dict[str, Method]:
 
 
 METHODS = _methods()
-"""Every method by its name; a variant stands behind the objective that it sets."""
+"""Every method by its name. A variant follows the objective that it belongs to."""
 
 
 def method_of(objective: ObjectiveOptions) -> str:
-    """The method that has these very options, or the objective's kind."""
+    """Return the method with exactly these options, else the objective's kind."""
     variant = variant_of(objective)
     return objective.kind if variant is None else variant.name
 
 
 def read_seeds(typed: str) -> tuple[int, ...]:
-    """Seeds out of "0", "0 1 2", "0, 3" or "0-4", each once.
+    """Read seeds such as "0", "0 1 2", "0, 3" or "0-4", without duplicates.
 
     >>> read_seeds("0-2, 7")
     (0, 1, 2, 7)
 
     Raises:
-        ValueError: a part is no seed, or they are none or more than 20.
+        ValueError: a part is not a seed, or there are none or more than 20.
     """
     found: list[int] = []
     for part in re.split(r"[\s,;]+", typed.strip()):
         match = re.fullmatch(r"(\d{1,10})(?:[-–](\d{1,10}))?", part)
         if match is None:
-            raise ValueError(f"seeds are whole numbers such as 0, or 0 1 2, or 0-4; got '{part:.20}'.")
+            raise ValueError(f"seeds must be whole numbers such as 0, 0 1 2 or 0-4, got '{part:.20}'.")
         first, last = int(match[1]), int(match[2] or match[1])
         if last - first >= MAX_SEEDS or last >= 2**31:
-            raise ValueError(f"at most {MAX_SEEDS} seeds at once, each below 2^31; got '{part:.24}'.")
+            raise ValueError(f"seeds must be at most {MAX_SEEDS}, each below 2^31, got '{part:.24}'.")
         found += [seed for seed in range(first, last + 1) if seed not in found]
     if not 1 <= len(found) <= MAX_SEEDS:
-        raise ValueError(f"at most {MAX_SEEDS} seeds at once, got {len(found)}; start the others later.")
+        raise ValueError(f"seeds must be at most {MAX_SEEDS}, got {len(found)}; start the others later.")
     return tuple(found)
 
 
 # -- the plan ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Planned:
-    """A run before it has a folder. named: its name was typed, so that a taken one is an error."""
+    """A run before it has a folder.
+
+    Attributes:
+        named: whether the user typed the name. It is then an error if the name already exists.
+    """
 
     config: TrainConfig
     name: str
@@ -121,13 +125,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """Runs in the order in which they start: a group for each seed, whose runs race each other in one worker."""
+    """Runs in their starting order: one group for each seed. The runs of a group race in one worker."""
 
     groups: tuple[tuple[Planned, ...], ...]
 
     @property
     def configs(self) -> tuple[TrainConfig, ...]:
-        """Of the first seed: what is measured, and said."""
+        """The configs of the first seed, which the page measures and describes."""
         return tuple(run.config for run in self.groups[0])
 
     @property
@@ -136,10 +140,13 @@ class Plan:
 
 
 def build_plan(form: Mapping[str, Any]) -> Plan:
-    """The runs of what the form holds: `methods`, `options` by method, `seeds` as typed, and what `build_config` takes.
+    """Return the runs for the form's values.
+
+    Args:
+        form: `methods`, `options` by method, `seeds` as typed, and the fields of `build_config`.
 
     Raises:
-        ValueError: one sentence on the first thing that is wrong.
+        ValueError: the first field that is wrong, in one sentence.
     """
     methods = form["methods"] if form["role"] == "student" else ["ce"]
     seeds = read_seeds(form["seeds"])
@@ -163,20 +170,20 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
 
 
 def uses_own_rates(form: Mapping[str, Any]) -> bool:
-    """Whether each method has the learning rate that did best for it: asked for, a student, and with SGD."""
+    """Return whether each method uses its tuned learning rate: if requested, for a student, with SGD."""
     return bool(form.get("own_rates")) and form["role"] == "student" and form["optimizer"] == "sgd"
 
 
 def rates_in_words(methods: Iterable[str]) -> str:
-    """Each method's own rate, as "KD 0.4; DIST 0.025"."""
+    """List the tuned rates, as "KD 0.4; DIST 0.025"."""
     return "; ".join(f"{METHODS[name].title} {METHODS[name].rate:g}" for name in methods)
 
 
 def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
-    """Start a worker for each group; they take their turns in the queue.
+    """Start a worker for each group, or queue it.
 
     Raises:
-        ValueError: a name is taken, or a config cannot be started; of that group nothing is left.
+        ValueError: a name already exists, or a config cannot be started. That group leaves nothing behind.
     """
     taken = [
         run.name for group in plan.groups for run in group if run.named and (library.own / run.name).exists()
@@ -196,35 +203,27 @@ def _submit(group: Sequence[Planned], library: Library) -> list[RunFolder]:
 
 # -- in words ----------------------------------------------------------------------------------------
 def told(plan: Plan, teacher: RunInfo | None) -> str:
-    """What is about to happen, in a sentence or two."""
+    """Describe what the plan will train."""
     first = plan.configs[0]
     seeds = len(plan.groups)
     if not plan.is_race:
         said = plan_sentence(first, teacher)
-        return (
-            said
-            if seeds == 1
-            else f"{said} {seeds} runs, one a seed, which weights, order and augmentation follow; each waits for its turn in the queue."
-        )
+        return said if seeds == 1 else f"{said} There are {seeds} runs, one for each seed."
     titles = [METHODS[method_of_run(run)].title for run in plan.groups[0]]
     listed = f"{', '.join(titles[:-1])} and {titles[-1]}"
     budget = f"{numbers.counted(first.epochs, 'epoch')} over {numbers.counted(train_images(first), 'image')}"
     said = (
-        f"{len(titles)} students ({resolve(first.arch).title}) race on {dataset_info(first.dataset).title}: {listed}, {budget} each. They see the same "
-        "batches, and the teacher sees each batch once for all of them; each ends with the weights that it has alone."
+        f"{len(titles)} students ({resolve(first.arch).title}) race on {dataset_info(first.dataset).title}: {listed}, "
+        f"{budget} each. All train on the same batches. Each ends with the same weights as in a run of its own."
     )
     if len({config.optimizer.lr for config in plan.configs}) > 1:
         rates = "; ".join(
             f"{title} {config.optimizer.lr:g}" for title, config in zip(titles, plan.configs, strict=True)
         )
         said += f" Learning rates: {rates}."
-    return (
-        said
-        if seeds == 1
-        else f"{said} {seeds} races, one a seed, which weights, order and augmentation follow; each waits for its turn in the queue."
-    )
+    return said if seeds == 1 else f"{said} There are {seeds} races, one for each seed."
 
 
 def method_of_run(run: Planned) -> str:
-    """The name of a planned run's method; with options of its own it is the objective's."""
+    """Return the name of a planned run's method, or of its objective if the options were changed."""
     return method_of(run.config.objective)

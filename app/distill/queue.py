@@ -1,4 +1,4 @@
-"""What works and what waits on this machine, and how long about, without Streamlit."""
+"""The runs that work and wait on this machine, and their expected times, without Streamlit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ Active = tuple[RunFolder, RunInfo]
 
 @dataclass(frozen=True)
 class Entry:
-    """A run, or the runs of a race, on one worker. seconds_left: None where nothing tells."""
+    """A run, or the runs of a race, on one worker.
+
+    Attributes:
+        working: whether it works; otherwise it waits.
+        seconds_left: None if unknown.
+    """
 
     runs: tuple[Active, ...]
     working: bool
@@ -35,7 +40,7 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """What it is: the run's name, or the methods that race."""
+        """The run's name, or the methods of the race."""
         infos = {run.key: about for run, about in self.runs}
         if len(infos) == 1:
             return next(iter(infos.values())).name
@@ -44,19 +49,20 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """How far it is, and how long it will take."""
+        """The progress and the expected time."""
         left = "" if self.seconds_left is None else f" · {numbers.duration(self.seconds_left)}"
         if not self.working:
-            return f"waits{left and f' · takes {numbers.duration(self.seconds_left)}'}"
+            return f"waiting{left and f' · takes {numbers.duration(self.seconds_left)}'}"
         return f"{self.standing.fraction:.0%}{left + ' left' if left else ''}"
 
 
 def entries(
     runs: Iterable[Active], expected: Callable[[Sequence[TrainConfig]], Seconds], now: float | None = None
 ) -> list[Entry]:
-    """What works first, then what waits, each in the order in which it was started.
+    """Return working entries, then waiting ones, each in the order in which they were started.
 
-    expected: how long runs that have not begun will take, one after the other.
+    Args:
+        expected: returns the seconds of runs that have not begun, one after the other.
     """
     now = time.time() if now is None else now
     active = {}
@@ -88,7 +94,7 @@ def entries(
 
 
 def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list[float]:
-    """Seconds until each that waits is done, where `slots` work at once and a free place takes the next.
+    """Return the seconds until each waiting run is done, if `slots` runs work at once.
 
     >>> ends(1, [10.0], [5.0, 5.0]), ends(2, [10.0], [5.0, 5.0])
     ([15.0, 20.0], [5.0, 10.0])
@@ -104,7 +110,7 @@ def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list
 
 
 def all_done(found: Sequence[Entry], slots: int | None = None) -> Seconds:
-    """Seconds until all of them are done, or None where that of one is not known."""
+    """Return the seconds until all entries are done, or None if one of them is unknown."""
     left = [entry.seconds_left for entry in found]
     if not found or any(seconds is None for seconds in left):
         return None
@@ -114,7 +120,7 @@ def all_done(found: Sequence[Entry], slots: int | None = None) -> Seconds:
 
 
 def until_free(found: Sequence[Entry], slots: int | None = None) -> Seconds:
-    """Seconds until something new may start: 0 where there is a place, None where nothing tells."""
+    """Return the seconds until a new run may start: 0 if a slot is free, None if unknown."""
     slots = slots or default_slots()
     if len(found) < slots:
         return 0.0
@@ -126,14 +132,14 @@ def until_free(found: Sequence[Entry], slots: int | None = None) -> Seconds:
 
 
 def several(groups: int, seconds: float, slots: int, *, race: bool) -> str:
-    """How several runs or races of one plan follow each other, in a sentence."""
+    """Describe the schedule of several runs or races of one plan."""
     noun = numbers.counted(groups, "race" if race else "run")
     each = numbers.duration(seconds)
     if slots == 1:
         return f"{noun} one after the other, {each} each."
-    return f"{noun}, {min(slots, groups)} at a time, {each} each and slower side by side."
+    return f"{noun}, {min(slots, groups)} at a time. Each takes {each} alone, and longer side by side."
 
 
 def plan_seconds(groups: int, seconds: float, slots: int) -> float:
-    """Of a plan of equal groups, with the machine for itself."""
+    """Return the seconds of a plan of equal groups on an idle machine."""
     return math.ceil(groups / slots) * seconds

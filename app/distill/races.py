@@ -1,4 +1,4 @@
-"""Runs that race each other, without Streamlit: who belongs together, how far they are, what their charts show."""
+"""Races, without Streamlit: which runs belong together, their progress and their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bickd_viz.text import numbers
 
 
 def groups(runs: Iterable[RunFolder]) -> list[list[RunFolder]]:
-    """The runs by the worker that had them last, in the order given; one without a worker stands alone."""
+    """Group runs by their last worker, in the order given. A run without a worker is a group of its own."""
     found: dict[Worker | str, list[RunFolder]] = {}
     for run in runs:
         try:
@@ -27,7 +27,7 @@ def groups(runs: Iterable[RunFolder]) -> list[list[RunFolder]]:
 
 
 def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
-    """What to call the runs of a race by their methods, with the run's name where two have one method.
+    """Name the runs of a race by their methods, with the run's name added if two have the same method.
 
     Args:
         infos: by key.
@@ -40,7 +40,7 @@ def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
 
 
 def method_name(about: RunInfo) -> str:
-    """The method as the field writes it, or the published variant of it."""
+    """Return the short name of a run's method or of its published variant."""
     if about.config is None:
         return about.name
     method = method_of(about.config.objective)
@@ -49,7 +49,7 @@ def method_name(about: RunInfo) -> str:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far several runs on one worker are: the share that is done in [0, 1], and the line under their bar."""
+    """The progress of several runs on one worker: the share done in [0, 1], and the text of their bar."""
 
     fraction: float
     words: str
@@ -57,10 +57,10 @@ class Standing:
 
 
 def standing(statuses: Sequence[Status], epochs: int) -> Standing:
-    """Of a race. Its runs take turns at every step, so the time that is left is the sum of theirs.
+    """Return the progress of a race. Its runs alternate at every step, so their remaining times add up.
 
     Args:
-        epochs: of the run that has most; a status does not know it before the first step.
+        epochs: the largest number of epochs; a status does not know it before the first step.
     """
     at_work = [status for status in statuses if status.active] or list(statuses)
     first = min(at_work, key=lambda status: status.progress.fraction).progress
@@ -82,7 +82,7 @@ def standing(statuses: Sequence[Status], epochs: int) -> Standing:
 
 
 def heading(infos: Sequence[RunInfo], phases: Sequence[Phase], data_title: str) -> str:
-    """What the page of a race says first."""
+    """Return the title of a race's page."""
     who = numbers.counted(len(infos), "student")
     if any(phase.live for phase in phases):
         return f"{who} race on {data_title}" if len(infos) > 1 else f"One student on {data_title}"
@@ -100,7 +100,7 @@ FIELDS = {
 
 
 def result_row(name: str, records: Sequence[Mapping[str, Any]], status: Status) -> dict[str, Any]:
-    """A line of the table at a race's end: figures of the last epoch on validation, shares in per cent."""
+    """Return a row of the results: figures of the last epoch on validation, shares in per cent."""
     last = records[-1] if records else {}
     row: dict[str, Any] = {"Student": name, "Epochs": len(records)}
     for field, title in FIELDS.items():

@@ -1,4 +1,4 @@
-"""A plan on a Ray cluster instead of this machine: a sweep that goes on in a process of its own. Without Streamlit."""
+"""Submit a plan to a Ray cluster as a sweep in a separate process, without Streamlit."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from bickd_core.sweeps.definition import SWEPT, Sweep, planned_runs, sweep_path,
 from bickd_core.sweeps.running import check_sweep
 
 HOW = (
-    "Runs start on this machine. To send runs to a Ray cluster, install bickd-explorer[ray] and set RAY_API_SERVER_ADDRESS "
-    "and RAY_AUTH_TOKEN where the app is started; see docs/scaling.md."
+    "Runs start on this machine. To use a Ray cluster, install bickd-explorer[ray] and set RAY_API_SERVER_ADDRESS and "
+    "RAY_AUTH_TOKEN before you start the app. See docs/scaling.md."
 )
 
 
 def ray_address() -> str | None:
-    """The cluster that the environment names, if Ray is installed; it is not imported, and nobody is asked."""
+    """Return the cluster's address from the environment if Ray is installed, without contacting it."""
     address = os.environ.get("RAY_API_SERVER_ADDRESS", "")
     return address if address and importlib.util.find_spec("ray") is not None else None
 
 
 def as_sweep(plan: Plan, name: str) -> Sweep:
-    """The same methods and seeds as a sweep, whose runs are named NAME-METHOD-sSEED.
+    """Return the plan as a sweep, whose runs are named NAME-METHOD-sSEED.
 
     Raises:
-        ValueError: it has no teacher to learn from.
+        ValueError: the plan has no teacher to learn from.
     """
     first = plan.configs[0]
     if first.role == "teacher" or first.teacher is None:
-        raise ValueError("runs on Ray are students of a finished teacher; train this one on this machine.")
+        raise ValueError(
+            "only students of a finished teacher can run on Ray; start this run on this machine."
+        )
     return Sweep.model_validate(
         {
             "name": name,
@@ -63,7 +65,10 @@ def free_sweep_name(wanted: str, library: Library) -> str:
 
 
 def start_on_ray(plan: Plan, name: str, library: Library) -> str:
-    """Hand the plan to `bickd sweep --launcher ray`, which goes on without the app; the name of the sweep.
+    """Start `bickd sweep --launcher ray` with the plan; it continues without the app.
+
+    Returns:
+        The name of the sweep.
 
     Raises:
         ValueError: a run cannot be made, or the cluster refuses.

@@ -1,4 +1,4 @@
-"""How long a run would take: guessed from finished runs at once, then measured by a process of its own."""
+"""Estimate the time of a run: first from finished runs, then by a measurement in a separate process."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
 
 BASE = Path(__file__).resolve().parents[2]
 SETTLE_SECONDS = 1.2
-"""A measurement starts when the settings have stayed as they are for so long."""
+"""A measurement starts after the settings have not changed for this long."""
 LIMIT_SECONDS = 240.0
 BESIDE_SECONDS = 26.0
-"""Start-up, evaluation and the map of a short run on caltech95, where no finished run tells; on two busy cores."""
+"""Seconds for start-up, evaluation and the map of a short run on caltech95, on two busy cores. Used if there is
+no finished run."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a training of one kind does here.
+    """The measured speed of one kind of training on this machine.
 
     Attributes:
         images_per_second: in training steps.
-        loading, evaluating, finishing: seconds before the first step, after each epoch, after the last.
+        loading, evaluating, finishing: seconds before the first step, after each epoch, after the last epoch.
         device: device, precision and threads, each with its reason.
-        students: how many it trains side by side; a step is then one of all of them, and the last part that of all.
+        students: how many students train side by side. A step and the finishing are then those of all students.
     """
 
     images_per_second: float
@@ -47,11 +48,15 @@ class Speed:
     students: int = 1
 
     def seconds(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
-        """The expected time of a whole run."""
+        """Return the expected seconds of a whole run."""
         return config.epochs * _step_images(config) / self.images_per_second + self.beside(config, finished)
 
     def beside(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
-        """Seconds of it beside the training steps: start-up, evaluation, and the last part as finished runs had it."""
+        """Return the seconds outside the training steps: start-up, evaluation and finishing.
+
+        Args:
+            finished: finished runs that tell how long finishing takes.
+        """
         told = [run.beside - self.loading - run.epochs * self.evaluating / self.students for run in finished]
         last = self.students * max(2.0, statistics.median(told)) if told else self.finishing
         return self.loading + config.epochs * self.evaluating + last
@@ -59,7 +64,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Guess:
-    """A speed that another run had, that run's key, and seconds that runs take beside their training steps."""
+    """An estimate from another run: its speed, its key, and the seconds that runs spend outside training steps."""
 
     images_per_second: float
     key: str
@@ -71,16 +76,16 @@ class Guess:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a finished run's worker spent beside training steps, in seconds, and over how many epochs."""
+    """The seconds that a finished run spent outside training steps, and its number of epochs."""
 
     beside: float
     epochs: int
 
 
 def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]) -> list[Finished]:
-    """One's own finished runs on the same data, the newest five: how long start-up, evaluation and the map took here.
+    """Return the user's five newest finished runs on the same data.
 
-    Those of a race are left out: a racer's time is that of all.
+    Runs of a race are left out, because their time is that of the whole race.
     """
     found = []
     runs = list(runs)
@@ -101,14 +106,14 @@ def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]
 
 
 def _step_images(config: TrainConfig) -> int:
-    """Training images of an epoch: whole batches."""
+    """Return the training images of an epoch, in whole batches."""
     images = train_images(config)
     batch = min(config.batch_size, images)
     return images // batch * batch
 
 
 def speed_key(configs: Sequence[TrainConfig]) -> str:
-    """Races with the same key train equally fast: seeds, epochs, learning rate and the like are left out."""
+    """Return a key that is the same for plans of the same speed. Seeds, epochs and learning rate are left out."""
     stays = {"epochs", "train_limit", "seeds", "schedule", "validation_seed", "probe_size"}
     relevant = [
         {**config.model_dump(mode="json", exclude=stays), "optimizer": config.optimizer.kind}
@@ -118,7 +123,7 @@ def speed_key(configs: Sequence[TrainConfig]) -> str:
 
 
 def guess_seconds(configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder, RunInfo]]) -> float | None:
-    """What runs most like these would take one after the other; None where one has none like it."""
+    """Estimate the seconds of these runs one after the other; None if one has no similar run."""
     found = [(guess(config, runs), config) for config in configs]
     return (
         sum(rough.seconds(config) for rough, config in found if rough) if all(r for r, _ in found) else None
@@ -126,7 +131,7 @@ def guess_seconds(configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder
 
 
 def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Guess | None:
-    """The speed of the run most like this one: same model and data; one's own before a bundled one."""
+    """Estimate from the most similar run with the same model and data. Own runs come before bundled ones."""
     finished = finished_runs(config, runs)
     beside = statistics.median(run.beside for run in finished) if finished else BESIDE_SECONDS
     best: tuple[tuple[bool, ...], RunFolder, list[float]] | None = None
@@ -149,10 +154,10 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
 
 
 class SpeedMeter:
-    """Measures one run or race at a time in a process; a newer wish ends the older measurement.
+    """Measures one run or race at a time in a process. A new request ends the previous measurement.
 
     Args:
-        known: results by `speed_key`, which several meters may share: a `Speed`, or a sentence on why there is none.
+        known: results by `speed_key`, which several meters may share: a `Speed` or an error message.
     """
 
     def __init__(self, library: Library, known: dict[str, Speed | str]) -> None:
@@ -164,7 +169,7 @@ class SpeedMeter:
         self._since = 0.0
 
     def ask(self, configs: Sequence[TrainConfig]) -> Speed | str | None:
-        """The speed, the reason why there is none, or None while it is being measured; call again to go on."""
+        """Return the speed, an error message, or None while measuring. Call again to continue."""
         key = speed_key(configs)
         if key in self._known:
             self.close()
@@ -180,7 +185,7 @@ class SpeedMeter:
         return self._known.get(key)
 
     def close(self) -> None:
-        """End what is being measured."""
+        """End the current measurement."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -215,7 +220,9 @@ class SpeedMeter:
         if self._process.poll() is None:
             if now - self._since > LIMIT_SECONDS:
                 self.close()
-                self._known[self._key] = "It could not be measured in time."
+                self._known[self._key] = (
+                    "The speed could not be measured in time. You can still start the run."
+                )
             return
         printed, _ = self._process.communicate()
         self._process = None
@@ -223,12 +230,12 @@ class SpeedMeter:
 
 
 def read_answer(printed: str) -> Speed | str:
-    """What the measuring process printed, or a sentence on why it has no answer."""
+    """Parse the output of the measuring process; returns an error message if it has no result."""
     lines = printed.strip().splitlines()
     try:
         answer: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, json.JSONDecodeError):
-        return "The speed could not be measured here; the run itself may still work."
+        return "The speed could not be measured here. You can still start the run."
     if "error" in answer:
         return str(answer["error"])
     names = ("images_per_second", "loading", "evaluating", "finishing", "device", "students")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bickd_core.runs.status import Status
 
 _REMEDY = (
-    "a resumed run keeps its learning rate, so start a new run with a lower one (`--lr`, or 'Same settings again' "
+    "a resumed run keeps its learning rate, so start a new run with a lower one (`--lr`, or 'Reuse these settings' "
     "on Distill)"
 )
 

@@ -67,7 +67,7 @@ def field(widgets, name: str):
 
 def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
     app = opened(ViewState(teacher=TEACHER))
-    assert "by BicKD (reconstruction): 40 epochs" in words(app)
+    assert "with BicKD (reconstruction): 40 epochs" in words(app)
     assert [metric.value for metric in app.metric] == ["About 4 min"]
     checked(app.multiselect(key="distill-methods").set_value(["kd", "dist"]).run())
     said = words(app)
@@ -76,11 +76,11 @@ def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
     assert "arXiv 2205.10536" in said
     assert "**KD**" in said  # the options of each, under its name
     checked(app.text_input(key="distill-seeds").set_value("0-2").run())
-    assert "3 races, one a seed" in words(app)
+    assert "3 races, one for each seed" in words(app)
     assert "3 races one after the other, about 4 min each." in words(app)
     assert [metric.value for metric in app.metric] == ["About 11 min"]
     checked(app.text_input(key="distill-seeds").set_value("some").run())
-    assert "Seeds are whole numbers" in words(app)
+    assert "Seeds must be whole numbers" in words(app)
     checked(app.multiselect(key="distill-methods").set_value([]).run())
     assert "Choose a method above." in words(app)
 
@@ -104,7 +104,7 @@ def test_a_race_at_work_has_its_students_and_the_others_in_the_queue(library):
     app = opened(ViewState(teacher=TEACHER, race=("kd-0", "bickd-0", "gone")))
     assert app.title[0].value.startswith("2 students race on")
     assert {"race-stop", "race-stop-kd-0", "race-stop-bickd-0"} <= {b.key for b in app.button if b.key}
-    assert "waits · takes" in words(app)
+    assert "waiting · takes" in words(app)
     checked(app.button(key="queue-stop-dist-1").click().run())
     assert waiting.stop_requested()
     checked(app.button(key="race-stop-kd-0").click().run())
@@ -163,7 +163,7 @@ def test_the_form_says_which_published_setting_a_method_starts_from():
     (imagenet,) = [words for words in captions if words.startswith("**NKD, ImageNet setting** ")]
     (ours,) = [words for words in captions if words.startswith("**BicKD (reconstruction)** ")]
     assert (
-        "Options: the published CIFAR-100 setting. Its learning rate was chosen with other options." in cifar
+        "Options: the published CIFAR-100 setting. The learning rate was tuned with other options." in cifar
     )
     assert imagenet.endswith("Options: the published ImageNet setting.")
     assert "published" not in ours

@@ -57,12 +57,12 @@ def test_the_sentence_names_the_cpu_or_says_that_the_time_is_not_known():
         MODELS["resnet20"], 278_324, 40_818_944, Latency(2.234, 66.7, "AMD EPYC, 1 thread", "2026-11-25")
     )
     assert cost_sentence(choice, 32) == (
-        "82 M floating-point operations an image. Measured on AMD EPYC, 1 thread, at 32 × 32: "
+        "82 M floating-point operations per image. On AMD EPYC, 1 thread, at 32 × 32: "
         "2.23 ms for one image, 66.7 ms for 64."
     )
     unknown = Choice(MODELS["resnet20"], 278_324, 40_818_944, None)
     assert cost_sentence(unknown, 48) == (
-        "82 M floating-point operations an image; how long that takes is measured when training ends."
+        "82 M floating-point operations per image. The latency is measured when training ends."
     )
     (row,) = cost_table({"resnet20": unknown})
     assert row["64 images"] is None

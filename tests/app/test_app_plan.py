@@ -68,7 +68,7 @@ def test_every_preset_and_variant_is_a_method_with_its_reason_and_source():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"train_limit": 5}, "training images must be from 95 to 4,521, one a class at least, got 5"),
+        ({"train_limit": 5}, "training images must be from 95 to 4,521 (at least one for each class), got 5"),
         ({"train_limit": 5000}, "training images must be from 95 to 4,521"),
         ({"epochs": 0}, "epochs must be from 1 to 2,000, got 0"),
         ({"lr": -0.1}, "the learning rate must be from 1e-06 to 10, got -0.1"),
@@ -95,7 +95,7 @@ def test_methods_times_seeds_are_races_one_a_seed_with_all_three_seeds():
     assert plan.groups[0][1].config.objective == VARIANTS["kd-standardize"].options
     assert plan.is_race
     assert "3 students (ResNet-8) race on Caltech" in told(plan, None)
-    assert "2 races, one a seed" in told(plan, None)
+    assert "There are 2 races, one for each seed." in told(plan, None)
 
 
 def test_a_typed_name_is_kept_for_one_run_and_begins_those_of_several():

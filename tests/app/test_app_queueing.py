@@ -41,7 +41,7 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert [entry.keys for entry in found] == [("b", "c"), ("a",)]
     assert [entry.working for entry in found] == [True, False]
     assert [entry.seconds_left for entry in found] == [90.0, 20.0]
-    assert [entry.words for entry in found] == ["25% · about 2 min left", "waits · takes about 20 s"]
+    assert [entry.words for entry in found] == ["25% · about 2 min left", "waiting · takes about 20 s"]
     assert found[1].title == "a"
     assert "seed 1" in found[0].title
     assert all_done(found, slots=1) == 110.0
@@ -51,7 +51,7 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
 
 def test_where_one_is_not_known_the_whole_is_not(library):
     found = entries([put(library, "a", "queued", 1)], lambda configs: None)
-    assert found[0].words == "waits"
+    assert found[0].words == "waiting"
     assert all_done(found, 1) is None
     assert until_free(found, 1) is None
     assert all_done([], 1) is None
@@ -64,5 +64,6 @@ def test_a_free_place_takes_the_next():
     assert plan_seconds(5, 60.0, 2) == 180.0
     assert several(3, 600.0, 1, race=True) == "3 races one after the other, about 10 min each."
     assert (
-        several(3, 600.0, 2, race=False) == "3 runs, 2 at a time, about 10 min each and slower side by side."
+        several(3, 600.0, 2, race=False)
+        == "3 runs, 2 at a time. Each takes about 10 min alone, and longer side by side."
     )

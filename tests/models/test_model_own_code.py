@@ -121,7 +121,10 @@ def test_an_installed_package_offers_a_network(module, monkeypatch):
         monkeypatch.syspath_prepend(module)
         assert resolve("their-net").title == "their-net of my_module"
         listed = choices(10, 3, 32)["their-net"]
-        assert (listed.label, listed.parameters) == ("their-net of my_module · an installed package", None)
+        assert (listed.label, listed.parameters) == (
+            "their-net of my_module · from an installed package",
+            None,
+        )
         assert cost_table({"their-net": listed})[0]["Parameters"] is None
         assert not (module / "was-imported").exists()
         model = create_model("their-net", num_classes=4, in_channels=1)

@@ -25,14 +25,14 @@ _COLOURED_CLASSES = 12
 
 @dataclass(frozen=True)
 class Reference:
-    """What the teacher reaches on the validation split, the level that a student's curves are held against."""
+    """The teacher's accuracy and overlap on validation, drawn as a reference line."""
 
     accuracy: float | None
     overlap: float | None
 
 
 def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) -> None:
-    """All charts that the run's records allow; nothing before its first epoch."""
+    """Draw all charts that the run has records for; nothing before its first epoch."""
     own = run.metrics()
     if not own:
         return
@@ -61,7 +61,7 @@ def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) ->
 
 
 def earlier_records(about: RunInfo) -> list[dict[str, Any]]:
-    """Records of the runs that this one goes on from, the oldest first, as far as they are there."""
+    """Return the records of the runs that this one extends, the oldest first; missing runs are left out."""
     found: list[dict[str, Any]] = []
     seen = set()
     while about.extends is not None and about.extends not in seen:
@@ -76,7 +76,7 @@ def earlier_records(about: RunInfo) -> list[dict[str, Any]]:
 
 
 def continued(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Both, one after the other, with their epochs counted through from 0."""
+    """Return both lists joined, with the epochs numbered from 0."""
     return [{**record, "epoch": epoch} for epoch, record in enumerate([*earlier, *later])]
 
 
@@ -130,7 +130,7 @@ def teacher_run(about: RunInfo) -> RunFolder | None:
 
 
 def reference(about: RunInfo) -> Reference | None:
-    """The teacher's level, where it has predictions on validation."""
+    """Return the teacher's figures, or None if it has no predictions on validation."""
     teacher = teacher_run(about)
     if teacher is None or not teacher.has_predictions("validation"):
         return None
@@ -210,11 +210,11 @@ def _probe_maps(marks: tuple[data.Fingerprint, ...], _run: RunFolder) -> dict[st
 
 
 def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> dict[str, ProbeMap]:
-    """The last epoch's map of the probe set, turned to lie nearest its teacher's where there is one.
+    """Return the last epoch's map of the probe set, rotated to match the teacher's map if there is one.
 
     Args:
-        stored: a trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] where they are known.
-        teacher: its predictions on the validation split; ignored where it lacks samples of the probe set.
+        stored: a trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] if they are known.
+        teacher: its predictions on validation; ignored if it lacks samples of the probe set.
     """
     logits, ids = stored["logits"][-1].astype(np.float32), stored["ids"]
     coordinates = pca_plane(softmax(logits, TEMPERATURE))
@@ -235,7 +235,7 @@ def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> di
 
 
 def pca_plane(P: np.ndarray) -> np.ndarray:
-    """The two directions of largest spread of square-rooted probabilities [N, C], as float32 [N, 2]."""
+    """Project square-rooted probabilities [N, C] on their first two principal components, float32 [N, 2]."""
     space = np.sqrt(P)
     space = space - space.mean(axis=0)
     directions = np.linalg.eigh(space.T @ space)[1][:, ::-1][:, :2]

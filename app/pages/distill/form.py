@@ -1,4 +1,4 @@
-"""The form of a training: what to train, on what data, from which teacher and for how long."""
+"""The form for a training: what to train, on which data, from which teacher and for how long."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PRECISIONS = {"auto": "best for the device", "fp32": "fp32", "bf16": "bf16"}
 
 
 def fill(*configs: TrainConfig) -> None:
-    """Let the form begin with the settings of this config; several differ in their methods alone."""
+    """Fill the form with the settings of these configs, which differ only in their methods."""
     fields, form = _fields(), form_of(configs[0])
     methods = {method_of(config.objective): config.objective for config in configs}
     on, kind = form.pop("dataset"), form["optimizer"]
@@ -54,7 +54,7 @@ def fill(*configs: TrainConfig) -> None:
 
 
 def distil_from(key: str, dataset: str, image_size: int) -> None:
-    """Let the form begin with a student of this teacher, on the teacher's data."""
+    """Fill the form for a student of this teacher, on the teacher's data."""
     fields = _fields()
     data_form.write(fields, dataset)
     fields.set(
@@ -80,7 +80,7 @@ def show() -> dict[str, Any] | None:
             return None
     else:
         form["methods"] = ["ce"]
-        st.caption("A teacher learns from the labels alone. Choose a model larger than the students to come.")
+        st.caption("A teacher learns only from the labels. Choose a larger model than for its students.")
     about = data_form.choose(fields, _dataset_of_view())
     if about is None:
         return None
@@ -92,7 +92,7 @@ def show() -> dict[str, Any] | None:
     form["class_order"] = data_form.class_order(fields, about) if form["teacher"] is None else None
     form["resize"] = data_form.resize(fields, about) if form["teacher"] is None else None
     if teacher is not None and teacher.resizing != DEFAULT:
-        st.caption(f"As for the teacher, images are {teacher.resizing.words}.")
+        st.caption(f"Images are {teacher.resizing.words}, as for the teacher.")
     _architecture(fields, form, about, teacher)
     _budget(fields, form, about)
     form["options"] = method_form.options(fields, form["methods"]) if form["role"] == "student" else {}
@@ -149,7 +149,8 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
         index=keys.index(begin),
         key=fields.key(name),
         format_func=lambda key: "none" if key == _FROM_LABELS else data.described(key),
-        help="Finished runs on this data. With labels only, a teacher is not learnt from: agreement with it is measured.",
+        help="Finished runs on this data. With “Labels only” the student does not learn from the teacher, but its "
+        "agreement with the teacher is measured.",
     )
     fields.keep(name, chosen)
     form["teacher"] = None if chosen == _FROM_LABELS else chosen
@@ -160,9 +161,7 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
 
 
 def _no_teacher(fields: Fields) -> None:
-    st.info(
-        "There is no finished teacher on this data yet. Train one first; it is there to learn from when it is done."
-    )
+    st.info("There is no finished teacher on this data yet. Train one first, then distil students from it.")
     st.button(
         "Train a teacher",
         key="distill-train-teacher",
@@ -186,7 +185,7 @@ def _architecture(fields: Fields, form: dict[str, Any], about: DatasetInfo, teac
         format_func=lambda name: found[name].label,
         help=None
         if most is None
-        else "Models with more parameters and also more multiply-adds than the teacher are left out.",
+        else "Models that are larger than the teacher in both parameters and multiply-adds are not listed.",
     )
     fields.keep(name, form["arch"])
     model_costs.show(found, form["arch"], form["image_size"])
@@ -203,8 +202,8 @@ def _budget(fields: Fields, form: dict[str, Any], about: DatasetInfo) -> None:
             "Seeds",
             value=fields.start("seeds", "0"),
             key=fields.key("seeds"),
-            help="One (0), a list (0 1 2) or a range (0-4). Each is a run, or a race, of its own in the queue. Initial "
-            "weights, order and augmentation all follow it.",
+            help="One seed (0), a list (0 1 2) or a range (0-4). Each seed is a separate run, or a separate race. "
+            "It sets the initial weights, the image order and the augmentation.",
         )
         form["seeds"] = fields.keep("seeds", typed)
     with columns[2]:
@@ -215,13 +214,13 @@ def _budget(fields: Fields, form: dict[str, Any], about: DatasetInfo) -> None:
             step=100,
             key=fields.key(name),
             placeholder=f"all {numbers.count(about.train_size)}",
-            help="Train on a stratified part of them: quicker, and less accurate.",
+            help="Train on a stratified subset of this size. This is faster, but less accurate.",
         )
         form["train_limit"] = fields.keep(name, limit)
 
 
 def _more(fields: Fields, form: dict[str, Any]) -> None:
-    with st.expander("More", icon=":material/settings:", key="distill-more"):
+    with st.expander("More settings", icon=":material/settings:", key="distill-more"):
         columns = st.columns(2)
         with columns[0]:
             name = fields.scoped("batch_size", form["dataset"])
@@ -243,8 +242,8 @@ def _more(fields: Fields, form: dict[str, Any]) -> None:
                 value=fields.start("threads", None),
                 step=1,
                 key=fields.key("threads"),
-                placeholder="its share",
-                help="CPU threads of the run. Empty: the cores, shared among the runs that may work at once.",
+                placeholder="automatic",
+                help="CPU threads for this run. If empty, the cores are split among the runs that may work at once.",
             )
             form["threads"] = fields.keep("threads", threads)
         with columns[1]:
@@ -253,29 +252,30 @@ def _more(fields: Fields, form: dict[str, Any]) -> None:
             "Augment images",
             value=fields.start("augment", True),
             key=fields.key("augment"),
-            help="Random crop and, where it fits the data, flip.",
+            help="Random crops, and flips if they suit the data.",
         )
         form["augment"] = fields.keep("augment", augment)
         typed = st.text_input(
-            "Name of the run",
+            "Run name",
             value=fields.start("name", ""),
             key=fields.key("name"),
-            placeholder="made from data, model, method and seed",
+            placeholder="derived from data, model, method and seed",
             max_chars=80,
         )
         form["name"] = fields.keep("name", typed).strip()
 
 
 def _rates(fields: Fields, form: dict[str, Any]) -> None:
-    """The learning rate: each method's own, or one for all."""
+    """Ask for the learning rate: the tuned one of each method, or one for all."""
     own = form["role"] == "student" and form["optimizer"] == "sgd"
     if own:
         own = st.toggle(
-            "Own learning rates",
+            "Tuned learning rates",
             value=fields.start("own_rates", True),
             key=fields.key("own_rates"),
-            help="Each method takes the best of five rates, chosen on the validation images of caltech95 (ResNet-8, "
-            "batch 64, 40 epochs). One rate for all favours some methods. On other data another rate may be better.",
+            help="Each method uses the best of five rates, chosen on the validation images of caltech95 (ResNet-8, "
+            "batch size 64, 40 epochs). A single rate for all would favour some methods. On other data another rate "
+            "may be better.",
         )
         fields.keep("own_rates", own)
     form["own_rates"] = own
@@ -295,7 +295,7 @@ def _start_on(about: DatasetInfo) -> Budget:
 
 
 def _whole(fields: Fields, name: str, label: str, default: int, *, help: str | None = None) -> int:
-    """A whole number; emptied, it is the default."""
+    """Ask for a whole number; an empty field gives the default."""
     value = st.number_input(label, value=fields.start(name, default), step=1, key=fields.key(name), help=help)
     return fields.keep(name, default if value is None else int(value))
 
@@ -313,7 +313,7 @@ def _choice(fields: Fields, name: str, label: str, options: dict[str, str]) -> s
 
 
 def _dataset_of_view() -> str:
-    """The data of the comparison, so that its teacher stands in the form."""
+    """Return the data set of the comparison, so that the form starts with its teacher."""
     view = state.current()
     try:
         return data.info(data.library().find(view.teacher)).dataset if view.teacher else data.DEFAULT_DATASET

@@ -1,4 +1,4 @@
-"""One run as it goes: state, progress, charts and the buttons that change it. Redraws itself while it works."""
+"""One run while it trains: state, progress, charts and buttons. It redraws itself while the run works."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ HALTED = ("stopped", "failed", "lost")
 
 
 def panel(run: RunFolder, about: RunInfo, more: Callable[[], None]) -> None:
-    """The run's state and charts; the fragment refreshes while something may change, and then no more.
+    """Show the run's state and charts, and refresh them while the run works.
 
-    more: draws further buttons behind those that the run's state allows.
+    Args:
+        more: draws further buttons after those for the run's state.
     """
     now = current_phase(run)
     st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, about, now.live, more)
@@ -45,7 +46,7 @@ def current_phase(run: RunFolder) -> Phase:
 
 
 def mark_started(key: str) -> None:
-    """This session has just started a worker on the run; its last status is out of date until that one writes."""
+    """Remember that this session started a worker on the run, whose old status is out of date until it writes."""
     st.session_state.setdefault(_STARTED, {})[key] = time.time()
 
 
@@ -67,13 +68,13 @@ def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], No
         run_figures.show(run, about, data.reached(run), "distill")
     if not run.metrics():
         if now.live:
-            st.caption("The charts begin when the first epoch is done.")
+            st.caption("The charts appear after the first epoch.")
         return
     curves.show(run, about, f"live-{run.key}")
 
 
 def _words(run: RunFolder, status: Status, now: Phase) -> None:
-    """The bar while it works, and the sentence that explains where it ended."""
+    """Show the progress bar, or the sentence that explains how the run ended."""
     at = status.progress
     if now.live or now.name in ("stopped", "lost"):
         st.progress(at.fraction, text=progress_text(status) or _waiting(now))
@@ -83,18 +84,18 @@ def _words(run: RunFolder, status: Status, now: Phase) -> None:
         st.caption(status.message[:1].upper() + status.message[1:] + " …")
     if status.silent():
         st.caption(
-            "Its worker has not spoken for a while, but its process is there: the machine may have slept, or the disk "
-            "may be slow or full."
+            "The worker has not reported for a while, but its process is still there. The machine may have slept, "
+            "or the disk may be slow or full."
         )
     if now.name == "failed":
         st.error(sentence(ValueError(status.error or "the worker ended without saying why.")))
     elif now.name == "lost":
         st.warning(
-            "Its worker is gone without a word: it was killed, or the machine was restarted. What it had saved is "
-            "kept; Resume goes on from there."
+            "The worker ended without a message: it was killed, or the machine was restarted. Resume continues "
+            "from the last saved step."
         )
     elif now.name == "stopped":
-        st.info("It was stopped and its state is saved; Resume goes on from the very step.")
+        st.info("The run was stopped and its state is saved. Resume continues from the same step.")
     elif now.name == "finished":
         st.caption(f"Took {numbers.duration(status.seconds)}.")
     if status.device:
@@ -106,19 +107,19 @@ def _words(run: RunFolder, status: Status, now: Phase) -> None:
 def _waiting(now: Phase) -> str:
     if now.name == "starting":
         return "starting a worker …"
-    return "All places on this machine are taken; it starts by itself when one is free."
+    return "All slots on this machine are in use. The run starts when one is free."
 
 
 def _log(run: RunFolder) -> None:
     lines = run.last_log_lines(15)
     if lines:
-        with st.expander("Last lines of its log"):
+        with st.expander("Last lines of the log"):
             st.code("\n".join(lines), language=None)
 
 
 # -- what can be done with it ----------------------------------------------------------------------
 def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
-    """Stop, resume and open, as far as the run's state allows; each tells in a sentence when it fails."""
+    """Draw the buttons that the run's state allows: stop, resume, use as teacher, show in the comparison."""
     may_stop = now.name in STOPPABLE and not run.read_only
     if may_stop and st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
         _do(run, local.stop)
@@ -135,22 +136,21 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
         and run.has_predictions("validation")
     )
     if teaches and st.button(
-        "Distil from this",
+        "Distil a student",
         key=f"{prefix}-distil",
         icon=":material/school:",
         type="primary",
-        help="Opens the form with this teacher and its data.",
+        help="Opens the Distill form with this teacher and its data.",
     ):
         form.distil_from(run.key, about.dataset, about.image_shape[1])
         state.update(run="", race=())
         open_page("distill")
     if run.has_predictions("test") and now.name == "finished":
-        name, words = (
-            ("runs-show", "Show in comparison")
-            if prefix == "runs"
-            else ("distill-open", "Open in the comparison")
+        key, kind = (
+            "runs-show" if prefix == "runs" else "distill-open",
+            "secondary" if teaches else "primary",
         )
-        if st.button(words, key=name, icon=":material/insights:", type="secondary" if teaches else "primary"):
+        if st.button("Show in comparison", key=key, icon=":material/insights:", type=kind):
             open_in_comparison(run, about)
 
 
@@ -175,7 +175,7 @@ def open_in_comparison(run: RunFolder, about: RunInfo) -> None:
 
 # -- what it is ------------------------------------------------------------------------------------
 def heading(about: RunInfo) -> str:
-    """What a run is, in a line."""
+    """Describe a run in one line."""
     model = model_title(about.arch)
     on = dataset_title(about.dataset)
     if about.source.predictions_only:
@@ -187,7 +187,7 @@ def heading(about: RunInfo) -> str:
 
 
 def facts(about: RunInfo) -> str:
-    """The quiet line under the heading."""
+    """Return the line under the heading: name, teacher, epochs, images and seed."""
     parts = [about.name]
     if about.teacher is not None:
         parts.append(f"teacher {about.teacher.key}")
@@ -196,8 +196,8 @@ def facts(about: RunInfo) -> str:
         if config.extends is None:
             parts.append(numbers.counted(config.epochs, "epoch"))
         else:
-            parts.append(f"{numbers.counted(config.epochs, 'epoch')} more, on top of {config.extends}")
+            parts.append(f"{numbers.counted(config.epochs, 'more epoch')} after {config.extends}")
         if config.train_limit:
-            parts.append(f"{numbers.counted(config.train_limit, 'image')} of train")
+            parts.append(numbers.counted(config.train_limit, "training image"))
         parts.append(f"seed {config.seeds.weights}")
     return html.escape(" · ".join(parts))

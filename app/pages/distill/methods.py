@@ -1,4 +1,4 @@
-"""The methods of a training and their options: the part of the Distill form that says how a student learns."""
+"""The part of the Distill form that asks for the methods and their loss options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bickd_core.presets import Options
 
 
 def methods(fields: Fields) -> list[str]:
-    """Ask for one method, or several for a race, and show the reason and source of each.
+    """Ask for one method, or several for a race, and show what each does and its source.
 
     Returns:
         Their names; empty, after showing a message, if none is chosen.
@@ -27,7 +27,7 @@ def methods(fields: Fields) -> list[str]:
         format_func=lambda name: METHODS[name].title,
         max_selections=state.MAX_RACE,
         placeholder="Choose one, or several for a race",
-        help="Several are trained side by side, in one process on the same batches, and stand on one chart.",
+        help="Several methods are trained side by side on the same batches, and shown on one chart.",
     )
     fields.keep("methods", chosen)
     for name in chosen:
@@ -61,7 +61,7 @@ def options(fields: Fields, chosen: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def write(fields: Fields, method: str, options: Options) -> None:
-    """Let the form show these options of a method."""
+    """Set these options of a method in the form."""
     values = options.model_dump(exclude={"kind"})
     fields.set(**{_name(method, option): value for option, value in values.items()})
 
@@ -119,7 +119,7 @@ def _option(fields: Fields, field: OptionField, method: str, default: Any, disab
 
 
 def _about(method: Method) -> Markdown:
-    """A method's title, what it does, and its source."""
+    """Return a method's title, what it does and its source."""
     return md(
         "**{title}** · {why} *{citation}*", title=method.title, why=method.why, citation=method.citation
     )

@@ -1,4 +1,4 @@
-"""Under the choice of a model: what the chosen one costs, and all of them in a table."""
+"""Show the cost of the chosen model, and a table with the cost of every model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.plain import st
 
 def show(found: Mapping[str, Choice], chosen: str, image_size: int) -> None:
     st.caption(cost_sentence(found[chosen], image_size))
-    with st.expander("What every model costs", icon=":material/speed:", key="distill-costs"):
+    with st.expander("Cost of every model", icon=":material/speed:", key="distill-costs"):
         columns = {
             "Model": st.column_config.TextColumn(width=166),
             "Parameters": st.column_config.NumberColumn(format="%.2f M", width=82),
@@ -21,6 +21,6 @@ def show(found: Mapping[str, Choice], chosen: str, image_size: int) -> None:
         st.dataframe(cost_table(found), hide_index=True, column_config=columns, width="stretch")
         if (latency := found[chosen].latency) is not None:
             st.caption(
-                f"For images of {image_size} × {image_size}. Times: forward pass in float32 on {latency.cpu}, "
-                f"measured {latency.date}; a run's card has the time on the machine that trained it."
+                f"For images of {image_size} × {image_size} pixels. Times are float32 forward passes on {latency.cpu}, "
+                f"measured on {latency.date}. A run's card has the time on the machine that trained it."
             )

@@ -1,4 +1,4 @@
-"""Distill: choose an objective, data, teacher and student, see how long it will take, start, and watch."""
+"""The page Distill: choose methods, data, teacher and student, see the expected time, start and watch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def show() -> None:
 
 
 def _open_run() -> tuple[RunFolder, RunInfo] | None:
-    """The run in the view, if it was trained here; a bundled or imported one belongs to Runs."""
+    """Return the run in the view if it was trained here. Bundled and imported runs open on Runs."""
     key = state.current().run
     if not key:
         return None
@@ -51,13 +51,13 @@ def _open_run() -> tuple[RunFolder, RunInfo] | None:
         about = data.info(run)
         run.status()
     except RunError as error:
-        st.warning(f"The run that this link names cannot be opened: {sentence(error)}")
+        st.warning(f"The run in this link cannot be opened: {sentence(error)}")
         return None
     return None if run.read_only or about.config is None else (run, about)
 
 
 def _open_race() -> list[tuple[RunFolder, RunInfo]]:
-    """The runs of the race in the view that are there; a run of its own opens over it."""
+    """Return the existing runs of the race in the view. A single run in the view has priority."""
     found = []
     for key in state.current().race:
         try:
@@ -72,19 +72,19 @@ def _open_race() -> list[tuple[RunFolder, RunInfo]]:
 
 
 def _leave(abouts: list[RunInfo]) -> None:
-    """Buttons back to the race or to the form: as it was left, or with the settings of these runs."""
+    """Draw the buttons that go back to the race or to the form, as it was or with these runs' settings."""
     view = state.current()
-    if view.run in view.race and st.button("The whole race", key="distill-race", icon=":material/flag:"):
+    if view.run in view.race and st.button("Back to the race", key="distill-race", icon=":material/flag:"):
         state.update(run="")
         st.rerun()
     if st.button("New run", key="distill-new", icon=":material/add:"):
         state.update(run="", race=())
         st.rerun()
     if abouts and st.button(
-        "Same settings again",
+        "Reuse these settings",
         key="distill-again",
         icon=":material/content_copy:",
-        help="Opens the form with these settings, to change one and start again.",
+        help="Opens the form with these settings, so that you can change some and start a new run.",
     ):
         train_form.fill(*(about.config for about in abouts if about.config is not None))
         state.update(run="", race=())
@@ -93,10 +93,8 @@ def _leave(abouts: list[RunInfo]) -> None:
 
 # -- a new run ---------------------------------------------------------------------------------------
 def _new() -> None:
-    st.title("Distil a student, and watch it learn")
-    st.caption(
-        "It works in a process of its own: it goes on when you close this page, and the page finds it again."
-    )
+    st.title("Distil a student and watch it learn")
+    st.caption("Training runs in a separate process. You can close this page and come back to it later.")
     queue.show()
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -104,7 +102,7 @@ def _new() -> None:
     with right, st.container(border=True, key="distill-plan"):
         st.subheader("Before you start", help=None if ray_address() else HOW)
         if form is None:
-            st.caption("Choose data that has a teacher, or train a teacher.")
+            st.caption("Choose data that has a teacher, or train a teacher first.")
         else:
             _plan(form)
 
@@ -141,28 +139,34 @@ def _plan(form: dict[str, Any]) -> None:
 
 
 def _where(address: str) -> str:
-    """Where the plan works: offered only where a cluster is configured."""
+    """Ask where to run the plan; only called if a cluster is configured."""
     places = {_HERE: "This machine", _RAY: f"Ray at {address}"}
     chosen = st.radio(
-        "Where it works",
+        "Run on",
         list(places),
         key="distill-where",
         format_func=lambda place: places[place],
-        help="On Ray each run is a job of its own, on a disk that the cluster shares. Times are measured here.",
+        help="On Ray each run is a separate job, and the cluster needs a shared disk. Times are measured on "
+        "this machine.",
     )
     return chosen or _HERE
 
 
 def _start(plan: Plan, turn: int, sweep: str) -> None:
-    """sweep: what to call it on Ray; "" for this machine."""
+    """Start the plan.
+
+    Args:
+        turn: when the button was drawn; a second click on the same button does nothing.
+        sweep: the name of the sweep on Ray; "" for this machine.
+    """
     if st.session_state.get(_TURN) != turn:
-        return  # a second click on a button that has done its work
+        return
     try:
         if sweep:
             name = start_on_ray(plan, sweep, data.library())
             st.session_state[_TURN] = turn + 1
             st.session_state[_SENT] = (
-                f"The sweep {name} is on its way to Ray; its runs stand on Runs as they begin."
+                f"The sweep {name} was submitted to Ray. Its runs appear on Runs when they start."
             )
             return
         started = start(plan, data.library())
@@ -183,7 +187,7 @@ def _start(plan: Plan, turn: int, sweep: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _speeds() -> dict[str, Speed | str]:
-    """What was measured on this machine since the app started, for all sessions."""
+    """Return all speeds measured on this machine since the app started, shared by all sessions."""
     return {}
 
 
@@ -196,13 +200,13 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
         if isinstance(found, Speed):
             finished = finished_runs(configs[0], _runs())
             _time(plan, found.seconds(configs[0], finished))
-            pace = f"{numbers.number(found.images_per_second)} images/s{' through all students' if plan.is_race else ''}"
+            pace = f"{numbers.number(found.images_per_second)} images/s{' for all students together' if plan.is_race else ''}"
             st.caption(
-                f"{pace}, measured here just now; start-up, evaluation and the map "
-                f"take {numbers.duration(found.beside(configs[0], finished))} of it"
-                f"{', as your finished runs did' if finished else ''}."
+                f"{pace}, measured on this machine. Start-up, evaluation and the map "
+                f"take {numbers.duration(found.beside(configs[0], finished))} of the time"
+                f"{', based on your finished runs' if finished else ''}."
             )
-            st.caption(f"On: {found.device}.")
+            st.caption(f"Device: {found.device}.")
             return
         if isinstance(found, str):
             st.warning(sentence(ValueError(found)))
@@ -210,8 +214,8 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
         _first_guess(plan)
         st.caption(
             md(
-                ":material/progress_activity: Measuring the speed on this machine; "
-                "you can start before it is known."
+                ":material/progress_activity: Measuring the speed on this machine. "
+                "You do not need to wait for it."
             )
         )
 
@@ -220,37 +224,38 @@ def _first_guess(plan: Plan) -> None:
     runs = _runs()
     rough = guess_seconds(plan.configs, runs)
     if rough is None:
-        st.metric("Time it will take", "measuring …")
+        st.metric("Estimated time", "measuring …")
         return
     _time(plan, rough)
     first: Guess | None = guess(plan.configs[0], runs)
     assert first is not None
     if plan.is_race:
         st.caption(
-            "A first guess, as if they were trained one after the other; a race shares the teacher's work."
+            "First estimate: the sum of separate runs. A race can be faster, because it computes the teacher's "
+            "outputs once."
         )
     else:
         st.caption(
-            f"A first guess: run {first.key} made {numbers.number(first.images_per_second)} images/s; start-up, evaluation "
-            f"and the map take {numbers.duration(first.beside)} of it."
+            f"First estimate from run {first.key}: {numbers.number(first.images_per_second)} images/s. Start-up, "
+            f"evaluation and the map take {numbers.duration(first.beside)} of the time."
         )
 
 
 def _time(plan: Plan, seconds: float) -> None:
-    """The time of the whole plan, from that of one run or race."""
+    """Show the time of the whole plan, from the seconds of one run or race."""
     slots, groups = default_slots(), len(plan.groups)
-    st.metric("Time it will take", _spoken(queueing.plan_seconds(groups, seconds, slots)))
+    st.metric("Estimated time", _spoken(queueing.plan_seconds(groups, seconds, slots)))
     if groups > 1:
         st.caption(queueing.several(groups, seconds, slots, race=plan.is_race))
 
 
 def _turn_of() -> None:
-    """When the plan's turn comes, where other work has the machine."""
+    """If the machine is busy, show when the plan will start."""
     wait = queueing.until_free(queue.entries())
     if wait == 0:
         return
-    when = "when there is a place" if wait is None else f"in {numbers.duration(wait)}"
-    st.caption(f"As many work here already as fit; this one waits for its turn and starts {when}.")
+    when = "when one is free" if wait is None else f"in {numbers.duration(wait)}"
+    st.caption(f"All slots on this machine are in use. A new run waits in the queue and starts {when}.")
 
 
 def _runs() -> list[tuple[RunFolder, RunInfo]]:

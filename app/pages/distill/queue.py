@@ -1,4 +1,4 @@
-"""What works and waits on this machine: open one, stop it, or take it out of the queue. Refreshes while there is any."""
+"""The queue on this machine: open, stop or cancel a run. It refreshes while runs work or wait."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ _SAID = "queue-said"
 
 
 def show(but: Sequence[str] = ()) -> None:
-    """The queue without the runs of these keys, which the page shows; nothing where nothing is left."""
+    """Show the queue without the runs that the page shows itself; nothing if no other runs are left.
+
+    Args:
+        but: keys of the runs to leave out.
+    """
     if found := _without(entries(), but):
         st.fragment(_list, run_every=REFRESH_SECONDS)(tuple(but), tuple(entry.keys for entry in found))
 
 
 def entries() -> list[Entry]:
-    """All that works and waits."""
+    """Return all working and waiting runs."""
     return queue.entries([(run, data.info(run)) for run in data.readable_runs()[0]], _expected)
 
 
@@ -57,8 +61,8 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
         slots = default_slots()
         st.markdown(
             md("**{head}**{when}", head="Also on this machine" if but else "On this machine now", when=when),
-            help=f"{numbers.counted(slots, 'worker works', 'workers work')} at once here, as cores and memory allow; a race "
-            "is one. Those that wait follow in the order in which they were started. BICKD_SLOTS sets another number.",
+            help=f"Up to {numbers.counted(slots, 'worker')} at once, limited by cores and memory. A race is one worker. "
+            "The others wait and start in the order in which you started them. BICKD_SLOTS sets another limit.",
         )
         for entry in found:
             _entry(entry)
@@ -82,7 +86,7 @@ def _entry(entry: Entry) -> None:
             key=f"queue-stop-{first}",
             type="tertiary",
             icon=":material/stop_circle:" if entry.working else ":material/cancel:",
-            help="It stays on Runs, stopped; Resume there goes on with it.",
+            help="The run stays on Runs as stopped. Resume there continues it.",
             disabled=all(run.stop_requested() for run, _ in entry.runs),
             on_click=_stop,
             args=(entry,),

@@ -1,4 +1,4 @@
-"""A race as it goes: one bar, a line a student with its own stop, all of them on each chart; then their results."""
+"""A race while it trains: one progress bar, a row for each student, shared charts, and the results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ _CHARTS = (
 
 
 def show(racers: list[Racer], more: Callable[[], None]) -> None:
-    """The race's page; the fragment refreshes while something may change. more: draws further buttons."""
+    """Show the race, and refresh it while a run works.
+
+    Args:
+        more: draws further buttons.
+    """
     phases = [live.current_phase(run) for run, _ in racers]
     about = racers[0][1]
     st.title(races.heading([info for _, info in racers], phases, dataset_title(about.dataset)))
@@ -53,7 +57,7 @@ def _facts(about: RunInfo) -> str:
     parts = [] if about.teacher is None else [f"teacher {about.teacher.key}"]
     if config is not None:
         parts += [numbers.counted(config.epochs, "epoch"), f"seed {config.seeds.weights}"]
-    parts.append("one worker: the same batches, each seen by the teacher once")
+    parts.append("same batches for all students")
     return html.escape(" · ".join(parts))
 
 
@@ -83,7 +87,7 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
 
 
 def _looks(racers: list[Racer]) -> dict[str, ModelStyle]:
-    """One colour a student, the one that it has in the comparison."""
+    """Return the style of each student, with the colour that it has in the comparison."""
     names = races.names({run.key: info for run, info in racers})
     kinds = [(names[run.key], info.objective) for run, info in racers]
     return {run.key: look for (run, _), look in zip(racers, model_styles(kinds, style.theme()), strict=True)}
@@ -100,14 +104,16 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
         "Resume all",
         key="race-resume",
         icon=":material/play_arrow:",
-        help="They go on in one worker: those behind catch up, then all share their batches again.",
+        help="They continue in one worker. Those that are behind catch up first; then all share batches again.",
     ):
         _resume(halted)
     if done and not any(phase.live for phase in phases):
         many = len(done) > state.MAX_STUDENTS
-        words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Open in the comparison"
+        words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Show in comparison"
         told = (
-            f"A comparison holds up to {state.MAX_STUDENTS} students; these are the first." if many else None
+            f"A comparison holds up to {state.MAX_STUDENTS} students. This opens the first {state.MAX_STUDENTS}."
+            if many
+            else None
         )
         if st.button(words, key="race-open", icon=":material/insights:", type="primary", help=told):
             _compare(done)
@@ -188,7 +194,7 @@ def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> No
     longest = max(len(lines) for lines in records.values())
     if not longest:
         if busy:
-            st.caption("The charts begin when the first epoch is done.")
+            st.caption("The charts appear after the first epoch.")
         return
     reference = curves.reference(racers[0][1])
     levels = {} if reference is None else {
@@ -222,12 +228,12 @@ def _results(racers: list[Racer], looks: dict[str, ModelStyle]) -> None:
             "Accuracy": percent,
             "Agreement": percent,
             "Overlap": st.column_config.NumberColumn(format="%.3f"),
-            "Minutes": st.column_config.NumberColumn(format="%.1f", help="Time from its start to its end"),
+            "Minutes": st.column_config.NumberColumn(format="%.1f", help="Time from start to end."),
         },
     )
     configs = {looks[run.key].name: info.config for run, info in racers if info.config is not None}
     st.caption(rates_sentence(configs))
     st.caption(
-        "On validation, after the last epoch. Which of these differences are more than chance, the comparison says: "
-        "there they are paired, on the same test images."
+        "On validation, after the last epoch. To see which differences are more than chance, open the comparison: "
+        "it compares the students on the same test images."
     )
