@@ -1,4 +1,4 @@
-"""How a run comes into the comparison that is shown, and the sentence that says what it changed. Free of Streamlit."""
+"""Add a run to the current comparison and describe what changed, without Streamlit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bickd_viz.text.numbers import listed
 
 
 def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
-    """The view with this run in its comparison.
+    """Return the view with this run in its comparison.
 
-    A student joins the students of its teacher that are shown; where there are four, `giving_way` names the one that
-    leaves. Where another teacher is shown, the comparison becomes its teacher and itself. A teacher comes with its
-    own students. A run without a teacher joins what is shown on the same data, or stands alone as the teacher.
+    A student is added to the shown students of its teacher; if there are already four, `giving_way` picks the one that
+    is removed. If another teacher is shown, the comparison becomes the student and its teacher. A teacher is shown
+    with its students. A run without a teacher is added to a comparison on the same data, or shown alone as the teacher.
 
     Args:
-        others: (key, info) of the runs that can be shown, for the students of a teacher and the data of the view.
+        others: (key, info) of the runs that can be shown.
     """
     known = dict(others)
     shown = known.get(view.teacher)
@@ -36,10 +36,10 @@ def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str
 
 
 def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo]) -> ViewState:
-    """The view with these students of one teacher, the first four of them, as its comparison.
+    """Return the view that compares the first four of these students, who have the same teacher.
 
     Args:
-        known: infos of the runs that can be shown, by key; students that are not there are left out.
+        known: infos of the runs that can be shown, by key; other students are left out.
     """
     students = tuple(key for key in keys if key in known)[:MAX_STUDENTS]
     teachers = [teacher.key for key in students if (teacher := known[key].teacher) is not None]
@@ -50,7 +50,7 @@ def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo])
 
 
 def giving_way(students: Sequence[str], known: Mapping[str, RunInfo]) -> str:
-    """Which of four students leaves for a new one: that which learns from the labels alone, else the first."""
+    """Return which of four students a new one replaces: the one trained with labels only, else the first."""
     return next((key for key in students if key in known and known[key].objective == "ce"), students[0])
 
 
@@ -61,21 +61,25 @@ def change_sentence(
     names_before: Mapping[str, str],
     names_after: Mapping[str, str],
 ) -> str:
-    """What opening the run `key` did to the comparison, the names of models given by key; "" where it did nothing."""
+    """Describe how opening the run `key` changed the comparison; "" if it did not.
+
+    Args:
+        names_before, names_after: names of the models by key.
+    """
     if (before.teacher, before.students) == (after.teacher, after.students):
         return ""
     name = names_after.get(key, key)
     if before.teacher != after.teacher:
         students = [names_after.get(k, k) for k in after.students]
         if after.teacher == key or not students:
-            return f"The comparison is now that of {name}{f' with {listed(students)}' if students else ''}."
+            return f"The comparison now shows {name}{f' with {listed(students)}' if students else ''}."
         whose = "its teacher" if len(students) == 1 else "their teacher"
-        return f"The comparison is now that of {', '.join(students)} and {whose}."
+        return f"The comparison now shows {', '.join(students)} and {whose}."
     gone = [names_before.get(k, k) for k in before.students if k not in after.students]
     new = [names_after.get(k, k) for k in after.students if k not in before.students]
     if len(new) > 1:
         instead = f" in place of {listed(gone)}" if gone else ""
         return f"The comparison now shows {listed(new)}{instead}."
     if gone:
-        return f"{name} took the place of {listed(gone)}: a comparison holds up to four students."
-    return f"{name} joined the comparison."
+        return f"{name} replaced {listed(gone)}. A comparison holds up to four students."
+    return f"{name} was added to the comparison."

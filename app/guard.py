@@ -1,7 +1,7 @@
-"""What every answer of the server must pass: a known host, and headers that keep other pages out.
+"""Refuse requests for unknown hosts, and add security headers to every response.
 
-Without a check of the Host header a page whose name is made to resolve to 127.0.0.1 would be given a session, and could
-start trainings and delete runs. Streamlit checks `server.allowedHosts` for its websocket alone; this checks every request.
+Without a check of the Host header, a web site whose name resolves to 127.0.0.1 could open a session, start trainings and
+delete runs (DNS rebinding). Streamlit checks `server.allowedHosts` only for its websocket; this checks every request.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
-"""This machine's own names, which the app always answers to."""
+"""This machine's own names, which are always allowed."""
 
 
 def _inline_scripts() -> list[str]:
-    """Hashes of the scripts that stand in Streamlit's own page."""
+    """Return the hashes of the inline scripts in Streamlit's own page."""
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
@@ -36,10 +36,10 @@ def _inline_scripts() -> list[str]:
 
 
 def framing_sites() -> list[str]:
-    """Return the sites that BICKD_FRAMES allows to show the app in a frame, such as `https://huggingface.co`.
+    """Return the sites that may show the app in a frame: those in BICKD_FRAMES, such as `https://huggingface.co`.
 
     Raises:
-        ValueError: something in the variable is not the address of a site.
+        ValueError: part of the variable is not the address of a site.
     """
     sites = os.environ.get("BICKD_FRAMES", "").split()
     for site in sites:
@@ -52,10 +52,10 @@ def framing_sites() -> list[str]:
 
 
 def content_policy() -> str:
-    """Scripts, styles, pictures and connections come from this server alone.
+    """Return the content security policy: scripts, styles, images and connections only from this server.
 
-    Streamlit loads the scripts of components from blob addresses, compiles WebAssembly and sets styles in elements, so these
-    three stay open; text is never run as a script.
+    Streamlit loads components' scripts from blob URLs, compiles WebAssembly and sets inline styles, so these three are
+    allowed. Text is never run as a script.
     """
     rules = {
         "default-src": "'self'",
@@ -74,7 +74,7 @@ def content_policy() -> str:
 
 
 class Guard:
-    """ASGI middleware that refuses unknown hosts with 403 and adds the headers to each answer."""
+    """ASGI middleware that refuses unknown hosts with 403 and adds the headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -107,25 +107,25 @@ class Guard:
 
 
 def answer_own_names() -> None:
-    """Add this machine's names to `server.allowedHosts`, which Streamlit asks for its websocket."""
+    """Add this machine's names to `server.allowedHosts`, which Streamlit checks for its websocket."""
     named = config.get_option("server.allowedHosts")
     config.set_option("server.allowedHosts", list(dict.fromkeys([*named, *OWN_HOSTS])))
 
 
 def is_known(host: str | None) -> bool:
-    """Whether the app answers to this Host header: this machine's own names, and those of `server.allowedHosts`."""
+    """Return whether this Host header is one of this machine's names or in `server.allowedHosts`."""
     if config.get_option("server.allowedHosts") and is_host_allowed(host):
         return True
     name = re.sub(r":\d+$", "", (host or "").strip().lower()).strip("[]")
-    return name in OWN_HOSTS  # the container's health check asks 127.0.0.1 whatever its public name is
+    return name in OWN_HOSTS  # the container's health check always uses 127.0.0.1
 
 
 def refusal(host: str | None) -> PlainTextResponse:
-    """The answer to a request for another host."""
+    """Return the response to a request for an unknown host."""
     known = ", ".join(dict.fromkeys([*OWN_HOSTS, *config.get_option("server.allowedHosts")]))
     return PlainTextResponse(
-        f"This app answers to {known}, and the request was for {(host or 'no host')[:200]}. If that is the app's own "
-        "name, start it with --server.allowedHosts and this name.\n",
+        f"This app only answers requests for {known}, but this request was for {(host or 'no host')[:200]}. If that is "
+        "the app's own name, start the app with --server.allowedHosts and this name.\n",
         status_code=403,
         headers={"X-Content-Type-Options": "nosniff"},
     )

@@ -1,6 +1,6 @@
-"""Sign-in, on a server whose `.streamlit/secrets.toml` has a section `[auth]`; without one nobody is asked.
+"""Sign-in with Streamlit's own authentication, if `.streamlit/secrets.toml` has a section `[auth]`.
 
-Streamlit does the work: docs/deploy.md has an example. Whoever is signed in may do everything that the app does.
+docs/deploy.md has an example. Every signed-in user may do everything in the app.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from app.plain import st
 
 
 def require() -> None:
-    """Show a button to sign in, and nothing else, to a visitor who has not signed in."""
+    """Show only a sign-in button to a visitor who is not signed in."""
     if st.user.get("is_logged_in", True):
         return
     st.title("BicKD Explorer")
-    st.write("This server asks who you are before it shows runs.")
+    st.write("Sign in to see the runs on this server.")
     st.button("Sign in", type="primary", on_click=st.login)
     st.stop()
 
 
 def offer_to_leave() -> None:
-    """Show a button to sign out at the foot of the sidebar, to somebody who has signed in."""
+    """Show a sign-out button at the end of the sidebar to a signed-in user."""
     if st.user.get("is_logged_in", False):
         with st.sidebar:
             st.button("Sign out", on_click=st.logout, width="stretch")

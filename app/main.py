@@ -1,7 +1,6 @@
-"""The app's server: `streamlit run app/main.py`. What each session runs is `shell.py`.
+"""Start the app's server: `streamlit run app/main.py`. Each session runs `shell.py`.
 
-While the browser still loads Streamlit's front end, a thread imports what the first page needs: half a second that the
-first chart need not wait for.
+A thread imports the modules of the first page while the browser loads Streamlit's front end. This saves half a second.
 """
 
 import importlib
@@ -23,8 +22,8 @@ from app.guard import Guard, answer_own_names
 FIRST_PAGE = ("app.pages.overview.page", "app.components.sidebar", "app.components.report_bar", "app.threads")
 
 PagesManager.uses_pages_directory = False
-"""As `st.navigation` sets it, but before the first session: else that one looks in `pages/` for the page of a link,
-and says that it does not exist."""
+"""`st.navigation` sets this too, but only in the first session. That session would then look for a link's page in
+`pages/` and report that it does not exist."""
 
 
 def warm() -> None:

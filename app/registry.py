@@ -12,10 +12,9 @@ from streamlit.navigation.page import StreamlitPage
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its module has a function `show`, imported when the page is first opened.
+    """A page of the app. Its module, `app.pages.PATH.page`, has a function `show`.
 
-    The module is `app.pages.PATH.page`.
-    A hidden one has no line in the sidebar: it is reached by links.
+    The module is imported when the page is first opened. A hidden page is not in the sidebar; links lead to it.
     """
 
     path: str
@@ -33,7 +32,7 @@ class Page:
         return run
 
     def entry(self) -> StreamlitPage:
-        """The page as Streamlit's navigation takes it."""
+        """The page for `st.navigation`."""
         return st.Page(
             self.show,
             title=self.title,
@@ -61,5 +60,5 @@ PAGES = (
 
 
 def open_page(path: str) -> None:
-    """Go to another page; the view's state travels in the session and is put back into the URL there."""
+    """Go to another page. The session keeps the view's state and writes it to the new page's URL."""
     st.switch_page(next(page for page in PAGES if page.path == path).entry())

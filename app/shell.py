@@ -1,4 +1,4 @@
-"""Page registry and sidebar: what a session runs, started by `main.py`."""
+"""The script that every session runs: page navigation, sidebar and the current page. `main.py` starts it."""
 
 import sys
 from pathlib import Path

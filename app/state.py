@@ -102,7 +102,7 @@ class ViewState:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def unread(self, query: Mapping[str, str]) -> list[str]:
-        """What `from_query` could not take from a link: a sentence each, with what stands in its place."""
+        """Return one sentence for each field of a link that `from_query` could not use, with its replacement."""
         said = []
         for field in fields(self):
             given, taken = query.get(field.name, ""), self._text(field.name)
@@ -110,11 +110,11 @@ class ViewState:
             same_words = field.name in WORDS and _words(given) == getattr(self, field.name)
             if given and given != taken and not same_number and not same_words:
                 if field.name in ("students", "race") and self._repeats(field.name, given):
-                    said.append("The link names a run twice; each run is compared once.")
+                    said.append("The link names a run twice. Each run is compared once.")
                     continue
-                known = f" Known are {', '.join(CHOICES[field.name])}." if field.name in CHOICES else ""
+                known = f" The choices are {', '.join(CHOICES[field.name])}." if field.name in CHOICES else ""
                 said.append(
-                    f"The link's {field.name} “{given:.60}” cannot be shown; in its place stands {taken or 'none'}.{known}"
+                    f"The link's {field.name} “{given:.60}” cannot be shown, so {taken or 'none'} is used instead.{known}"
                 )
         return said
 

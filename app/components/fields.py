@@ -1,9 +1,9 @@
 """Form fields that keep their values while their widgets are not on the page.
 
-Streamlit forgets the value of a widget that one run of the script leaves out. It also loses a value
-that code wrote to `st.session_state` when the next run begins before the browser was told, and the
-browser then starts the widget at 0. So a form keeps its values in a dictionary of its own, every
-widget starts from there, and no code writes to the key of a widget.
+Streamlit forgets the value of a widget that is not drawn in one run of the script. It also loses a value
+that code wrote to `st.session_state` if the next run starts before the browser receives it; the widget then
+starts at 0. So a form stores its values in its own dictionary, every widget starts from there, and no code
+writes to a widget's key.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Value = TypeVar("Value")
 class Fields:
     """The values of one form, by the names of its fields.
 
-    A widget takes its start from `start`, its key from `key`, and hands what it returns to `keep`:
+    A widget gets its initial value from `start` and its key from `key`. Its return value goes to `keep`:
 
         chosen = st.number_input(
             "Epochs", value=fields.start("epochs", 40), key=fields.key("epochs")
         )
         fields.keep("epochs", chosen)
 
-    A field that depends on another one carries the other's value in its name
-    (`fields.scoped("epochs", dataset)`), so each choice keeps a value of its own.
+    A field that depends on another one has the other's value in its name
+    (`fields.scoped("epochs", dataset)`), so each choice has its own value.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -39,24 +39,24 @@ class Fields:
 
     @staticmethod
     def scoped(name: str, *choices: object) -> str:
-        """The name of a field that has a value of its own for each of these choices."""
+        """Return the name of a field that has a separate value for each of these choices."""
         return "-".join([name, *(str(choice) for choice in choices)])
 
     def key(self, name: str) -> str:
-        """The widget's key. It changes when `set` writes the field, so the browser starts anew."""
+        """Return the widget's key. It changes when `set` writes the field, so that the browser resets the widget."""
         version = self._versions.get(name, 0)
         return f"{self.prefix}-{name}" + (f"-v{version}" if version else "")
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The newest value: the widget's if it is on the page, else the stored one."""
+        """Return the newest value: the widget's if it is on the page, else the stored one."""
         return st.session_state.get(self.key(name), self._values.get(name, default))
 
     def start(self, name: str, default: Value, options: Sequence[Value] | None = None) -> Value:
-        """What the widget starts from.
+        """Return the widget's initial value.
 
         Args:
-            default: for a field without a value, or with one that is not among the options any more.
-            options: what can be chosen; None for free input.
+            default: used if the field has no value, or one that is no longer among the options.
+            options: the values that can be chosen; None for free input.
         """
         value = self._values.get(name, default)
         if options is None or value in options:
@@ -70,7 +70,7 @@ class Fields:
         return value
 
     def set(self, **values: Any) -> None:
-        """Write fields from code. Their widgets start anew from these values."""
+        """Write fields from code. Their widgets restart from these values."""
         for name, value in values.items():
             self._values[name] = value
             self._versions[name] = self._versions.get(name, 0) + 1

@@ -1,4 +1,4 @@
-"""The sidebar on every page: the comparison, split and temperature, and the link to it."""
+"""The sidebar of every page: the runs to compare, the split and the temperature."""
 
 from __future__ import annotations
 
@@ -7,29 +7,32 @@ from app.plain import md, st
 from bickd_core.data import DATASETS
 from bickd_core.runs.library import RunError, Split
 
-_OF_RUNS = "This page is about runs as a whole."
+_UNUSED = "This page does not use split or temperature."
 _IDLE = {
-    "bring_your_own": dict.fromkeys(("split", "temperature"), "This page makes new runs."),
-    "by_epoch": {"split": "This page shows the probe set, a part of validation that runs keep by epoch."},
-    "calibration": {"temperature": "This page has its own: T = 1 as models are used, or each one's best."},
-    "distill": {"split": _OF_RUNS, "temperature": _OF_RUNS},
-    "runs": {"split": _OF_RUNS, "temperature": _OF_RUNS},
+    **{
+        page: dict.fromkeys(("split", "temperature"), _UNUSED)
+        for page in ("bring_your_own", "distill", "runs")
+    },
+    "by_epoch": {
+        "split": "This page uses the probe set: a part of validation that runs record at every epoch."
+    },
+    "calibration": {"temperature": "This page uses T = 1 or each model's best temperature."},
 }
 _IDLE_LESSONS = {
-    4: {"temperature": "Lesson 4 takes each method's own T."},
+    4: {"temperature": "Lesson 4 uses each method's own T."},
     5: dict.fromkeys(
-        ("split", "temperature"), "Lesson 5 shows stored maps of the bundled teacher, on test at T = 4."
+        ("split", "temperature"), "Lesson 5 uses stored maps of the bundled teacher, on test at T = 4."
     ),
 }
 
 
 def idle(page: str, lesson: int) -> dict[str, str]:
-    """Controls that change nothing on this page (on Learn, in this lesson), each with the reason."""
+    """Return the controls that this page does not use (on Learn, this lesson), each with the reason."""
     return _IDLE_LESSONS.get(lesson, {}) if page == "learn" else _IDLE.get(page, {})
 
 
 def lacking(page: str, view: state.ViewState) -> dict[str, str]:
-    """Controls that change nothing for the runs compared, each with the reason."""
+    """Return the controls that have no effect for the compared runs, each with the reason."""
     try:
         runs = [data.library().find(key) for key in (view.teacher, *view.students) if key]
     except RunError:
@@ -40,12 +43,16 @@ def lacking(page: str, view: state.ViewState) -> dict[str, str]:
         whose = "Some of these runs" if any(run.has_predictions(other) for run in runs) else "These runs"
         found["split"] = f"{whose} have no predictions on {other}."
     if page == "by_epoch" and not any(run.trajectory_path.exists() for run in runs[1:]):
-        found["temperature"] = "These runs have no epochs."
+        found["temperature"] = "These runs have no recorded epochs."
     return found
 
 
 def show(page: str = "") -> None:
-    """page: path of the page that is shown, whose idle controls are disabled."""
+    """Draw the sidebar.
+
+    Args:
+        page: path of the current page. Controls that it does not use are disabled.
+    """
     view = state.current()
     if not view.teacher:
         view = state.update(**{name: getattr(data.default_view(), name) for name in ("teacher", "students")})
@@ -88,8 +95,8 @@ def show(page: str = "") -> None:
             key="side-temperature",
             on_change=_write("temperature"),
             format_func=lambda t: f"{t:g}",
-            help="Probabilities are softmax(logits / T). A higher T shows more of what a model thinks of the "
-            "other classes. Distillation usually uses T = 4.",
+            help="Probabilities are softmax(logits / T). A higher T gives the other classes more probability. "
+            "Distillation usually uses T = 4.",
             disabled="temperature" in without,
         )
         if (reason := without.get("temperature")) and reason != without.get("split"):
@@ -97,7 +104,7 @@ def show(page: str = "") -> None:
 
 
 def _bundled(view: state.ViewState, keys: list[str]) -> None:
-    """One click between the bundled comparisons."""
+    """Draw a control that switches between the bundled comparisons."""
     shelves = [name for name in DATASETS if f"{name}/teacher" in keys]
     if len(shelves) < 2:
         return
@@ -137,7 +144,7 @@ def _write(field: str, convert=lambda value: value):
 
 
 def _with(options: list[str], *wanted: str) -> list[str]:
-    """The options, and what is chosen though it is not there any more, so that the page can say so."""
+    """Return the options and the chosen runs that no longer exist, so that the page can report them."""
     return options + [key for key in wanted if key and key not in options]
 
 

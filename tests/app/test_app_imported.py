@@ -163,12 +163,12 @@ def test_notice_is_shown_on_one_page(view, monkeypatch):
 
     before = ViewState(teacher="teacher")
     app = AppTest.from_function(script, default_timeout=60)
-    app.session_state[_KEY] = Notice("student joined the comparison.", before, view)
+    app.session_state[_KEY] = Notice("student was added to the comparison.", before, view)
     for page, count in (("overview", 1), ("overview", 1), ("sample", 0), ("overview", 0)):
         app.session_state[_VIEW] = replace(view, run=page)
         app.run()
         assert not app.exception
-        shown = [one for one in app.markdown if "joined" in one.value]
+        shown = [one for one in app.markdown if "was added" in one.value]
         assert len(shown) == count, page
 
 

@@ -71,16 +71,16 @@ def test_the_sentence_says_who_left():
     named = {"a": "CE", "b": "KD", "c": "DIST", "d": "BicKD"}
     after = ViewState(teacher="t", students=("b", "c", "d", "mine"))
     said = change_sentence(before, after, "mine", named, {"mine": "BicKD (mine)"})
-    assert said == "BicKD (mine) took the place of CE: a comparison holds up to four students."
+    assert said == "BicKD (mine) replaced CE. A comparison holds up to four students."
     joined = ViewState(teacher="t", students=("a", "mine"))
-    assert "joined" in change_sentence(ViewState(teacher="t", students=("a",)), joined, "mine", {}, {})
+    assert "was added to" in change_sentence(ViewState(teacher="t", students=("a",)), joined, "mine", {}, {})
     other = ViewState(teacher="u", students=("mine",))
     assert change_sentence(before, other, "mine", named, {"mine": "KD (mine)"}) == (
-        "The comparison is now that of KD (mine) and its teacher."
+        "The comparison now shows KD (mine) and its teacher."
     )
     both = ViewState(teacher="u", students=("mine", "kd"))
     assert change_sentence(before, both, "mine", named, {"mine": "PKT (mine)", "kd": "KD"}) == (
-        "The comparison is now that of PKT (mine), KD and their teacher."
+        "The comparison now shows PKT (mine), KD and their teacher."
     )
     assert change_sentence(before, before, "d", named, named) == ""
     raced = ViewState(teacher="t", students=("x", "y"))

@@ -94,11 +94,13 @@ def test_what_a_link_says_and_cannot_be_shown_is_told_with_what_stands_instead()
     said = view.unread(query)
     assert len(said) == 5
     assert (
-        "The link's order “size” cannot be shown; in its place stands cluster. Known are cluster, "
+        "The link's order “size” cannot be shown, so cluster is used instead. The choices are cluster, "
         in " ".join(said)
     )
-    assert "“yes” cannot be shown; in its place stands none." in " ".join(said)
-    assert "“all” cannot be shown; in its place stands none. Known are none, mean, image." in " ".join(said)
+    assert "“yes” cannot be shown, so none is used instead." in " ".join(said)
+    assert "“all” cannot be shown, so none is used instead. The choices are none, mean, image." in " ".join(
+        said
+    )
     near = {"temperature": "3.9", "students": "a~b~c~d~e", "pair": "crab"}
     assert len(ViewState.from_query(near).unread(near)) == 3
 
@@ -139,7 +141,7 @@ def test_a_run_is_compared_once():
     query = {"teacher": "t", "students": "a~t~a~b", "race": "r~r"}
     view = ViewState.from_query(query)
     assert (view.students, view.race) == (("a", "b"), ("r",))
-    assert set(view.unread(query)) == {"The link names a run twice; each run is compared once."}
+    assert set(view.unread(query)) == {"The link names a run twice. Each run is compared once."}
     assert replace(view, teacher="a").students == ("b",), (
         "a student that becomes the teacher leaves the students"
     )

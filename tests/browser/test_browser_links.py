@@ -205,7 +205,7 @@ def test_a_link_restores_switches_order_map_and_the_cell_that_the_matrix_showed(
 
 def test_what_a_link_says_and_is_not_known_falls_back_with_a_warning(app: AppPage):
     app.open("prediction_map", {"layout": "tsne", "temperature": "4.0"})
-    said = app.page.get_by_text("The link's layout “tsne” cannot be shown; in its place stands umap.")
+    said = app.page.get_by_text("The link's layout “tsne” cannot be shown, so umap is used instead.")
     expect(said).to_be_visible()
     assert "layout" not in app.query()
     with app.rerun():
