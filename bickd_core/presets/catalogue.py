@@ -101,7 +101,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="ce",
             title="Labels only",
-            why="Learns from the labels alone: what the others must beat.",
+            why="Learns only from the labels: the baseline for distillation.",
             citation="Cross-entropy; no teacher, no options.",
             options=CEOptions,
             rate=0.2,
@@ -110,7 +110,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="kd",
             title="KD",
-            why="Imitates the teacher's softened probabilities, sample by sample: the classic baseline.",
+            why="Matches the teacher's softened probabilities sample by sample: the classic method.",
             citation="Hinton, Vinyals and Dean 2015, arXiv 1503.02531; defaults: mdistiller, engine/cfg.py.",
             options=KDOptions,
             rate=0.4,
@@ -118,7 +118,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="dkd",
             title="DKD",
-            why="Weighs what the teacher says of the wrong classes apart from, and above, what it says of the right one.",
+            why="Splits KD into the true class and the other classes, and gives the other classes more weight.",
             citation="Zhao, Cui, Song, Qiu and Liang, CVPR 2022, arXiv 2203.08679; defaults: mdistiller, engine/cfg.py.",
             options=DKDOptions,
             rate=0.05,
@@ -126,7 +126,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="dist",
             title="DIST",
-            why="Asks for the teacher's pattern within each sample and each class (correlation), not for its exact figures.",
+            why="Matches the correlation with the teacher within each sample and each class, not the exact probabilities.",
             citation="Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; defaults: its dist_cifar.yaml.",
             options=DISTOptions,
             rate=0.025,
@@ -134,7 +134,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="mlkd",
             title="MLKD",
-            why="KD at five temperatures, and the teacher's similarities between samples and between classes.",
+            why="KD at five temperatures, plus the teacher's similarities between samples and between classes.",
             citation=(
                 "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on one view with the "
                 "release's weights, without its two views, masks and longer trainings."
@@ -145,7 +145,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="nkd",
             title="NKD",
-            why="Scales the label by the teacher's trust in it, and teaches the other classes apart, normalised.",
+            why="Weights the label by the teacher's probability for it, and matches the other classes after normalising them.",
             citation="Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: cls_KD, configs/distillers/cifar100.",
             options=NKDOptions,
             rate=0.2,
@@ -153,7 +153,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="sp",
             title="SP",
-            why="Samples that look alike to the teacher's last maps are to look alike to the student's.",
+            why="Matches the similarities between samples in the last feature maps.",
             citation="Tung and Mori, ICCV 2019, arXiv 1907.09682; weight 3000: mdistiller, engine/cfg.py.",
             options=SPOptions,
             rate=0.2,
@@ -161,7 +161,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="rkd",
             title="RKD",
-            why="Keeps the distances and angles between samples' features, whatever the two models' widths.",
+            why="Matches distances and angles between samples' features. The two models may have different widths.",
             citation="Park, Kim, Lu and Cho, CVPR 2019, arXiv 1904.05068; weights 25 and 50: mdistiller, engine/cfg.py.",
             options=RKDOptions,
             rate=0.4,
@@ -169,7 +169,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="pkt",
             title="PKT",
-            why="Matches who is whose neighbour: cosine similarities of features, as probabilities.",
+            why="Matches the cosine similarities of features, turned into neighbour probabilities.",
             citation="Passalis and Tefas, ECCV 2018, arXiv 1803.10837; weight 30000: mdistiller, engine/cfg.py.",
             options=PKTOptions,
             rate=0.4,
@@ -177,7 +177,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="crd",
             title="CRD",
-            why="Tells a sample's own teacher features from thousands of others': trains two heads, keeps a memory.",
+            why="Contrasts a sample's teacher features with those of thousands of others, using two trained heads and a memory.",
             citation=(
                 "Tian, Krishnan and Isola, ICLR 2020, arXiv 1910.10699; defaults: RepDistiller and mdistiller, "
                 "engine/cfg.py."
@@ -188,10 +188,10 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="bickd",
             title="BicKD (reconstruction)",
-            why="KD and two contrasts, over samples and over classes: asks that classes stay apart.",
+            why="KD plus two contrasts, over samples and over classes, to keep classes apart.",
             citation=(
                 "A reconstruction from the abstract of arXiv 2602.01265 (BicKD: Bilateral Contrastive "
-                "Knowledge Distillation); its defaults are of our first exploration, not the authors'."
+                "Knowledge Distillation); the defaults are from our first experiments, not from the authors."
             ),
             options=BicKDOptions,
             rate=0.1,
@@ -212,7 +212,7 @@ VARIANTS: dict[str, Variant] = {
             name="kd-standardize",
             title="KD, standardised logits",
             short="KD std",
-            why="KD on z-scored logits: the student copies the order and the relations, not the scale.",
+            why="KD on z-scored logits: the student matches the relations between logits, not their scale.",
             citation=f"{_STANDARDIZE}engine/cfg.py: T 2, CE weight 0.1, KD weight 9.",
             options=KDOptions(temperature=2.0, alpha=0.1, beta=9.0, standardize=True),
             rate=0.4,
@@ -222,7 +222,7 @@ VARIANTS: dict[str, Variant] = {
             name="kd-imagenet",
             title="KD, ImageNet setting",
             short="KD IN",
-            why="KD as it was published for large images and many classes: T 1, both weights a half.",
+            why="KD as published for ImageNet: T 1, both weights 0.5.",
             citation=f"{_MDISTILLER}configs/imagenet/r34_r18/kd.yaml.",
             options=KDOptions(temperature=1.0, alpha=0.5, beta=0.5),
             rate=0.4,
@@ -232,7 +232,7 @@ VARIANTS: dict[str, Variant] = {
             name="dkd-thin",
             title="DKD, thin teachers",
             short="DKD thin",
-            why="DKD with weight 2 on the other classes, as published for resnet56 and resnet110 as teachers.",
+            why="DKD with weight 2 on the other classes, as published for the teachers resnet56 and resnet110.",
             citation=f"{_MDISTILLER}configs/cifar100/dkd/res56_res20.yaml.",
             options=DKDOptions(non_target=2.0),
             rate=0.05,
@@ -241,7 +241,7 @@ VARIANTS: dict[str, Variant] = {
             name="dkd-standardize",
             title="DKD, standardised logits",
             short="DKD std",
-            why="DKD on z-scored logits, with both of its weights nine times as large.",
+            why="DKD on z-scored logits, with nine times larger weights.",
             citation=f"{_STANDARDIZE}tools/train.py: T 2, weights 9 and 72.",
             options=DKDOptions(temperature=2.0, target=9.0, non_target=72.0, standardize=True),
             rate=0.05,
@@ -250,7 +250,7 @@ VARIANTS: dict[str, Variant] = {
             name="dkd-imagenet",
             title="DKD, ImageNet setting",
             short="DKD IN",
-            why="DKD as published for ResNet-34 to ResNet-18: T 1, weight 0.5 on the other classes.",
+            why="DKD as published for distilling ResNet-34 into ResNet-18: T 1, weight 0.5 on the other classes.",
             citation=f"{_MDISTILLER}configs/imagenet/r34_r18/dkd.yaml.",
             options=DKDOptions(temperature=1.0, non_target=0.5, warmup=1 / 100),
             rate=0.05,

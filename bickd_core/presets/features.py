@@ -1,4 +1,4 @@
-"""Options of the objectives on features and maps; the sources stand in `catalogue`."""
+"""Options of the objectives on features and feature maps. The sources are in `catalogue`."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -33,7 +33,7 @@ class PKTOptions(Options):
     kind: Literal["pkt"] = "pkt"
     alpha: Weight = Field(1.0, description=ALPHA)
     beta: Weight = Field(
-        30000.0, description="Weight of the divergence; it belongs to a mean over the B x B entries."
+        30000.0, description="Weight of the divergence, which is a mean over the B x B entries."
     )
 
 
@@ -45,17 +45,18 @@ class CRDOptions(Options):
     alpha: Weight = Field(1.0, description=ALPHA)
     beta: Weight = Field(0.8, description="Weight of the contrast.")
     tau: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = Field(
-        0.07, description="Contrast temperature tau: smaller tells near negatives apart more sharply."
+        0.07, description="Contrast temperature tau. A smaller value focuses on the nearest negatives."
     )
     negatives: Annotated[int, Field(ge=1, le=2**20)] = Field(
-        16384, description="Negatives of each sample and step; never more than there are training samples."
+        16384, description="Negatives for each sample and step, at most the number of training samples."
     )
     width: Annotated[int, Field(ge=1, le=4096)] = Field(
         128, description="Width of the space that both models' features are projected to."
     )
     momentum: Share = Field(
-        0.5, description="Share of its old place that a memory entry keeps when its sample is seen."
+        0.5, description="Share of its old value that a memory entry keeps when its sample is seen."
     )
     negatives_from: Literal["other_classes", "all"] = Field(
-        "other_classes", description="Which samples negatives are drawn from: of other labels, or any."
+        "other_classes",
+        description="Which samples negatives are drawn from: those with other labels, or all.",
     )

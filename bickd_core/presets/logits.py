@@ -1,4 +1,4 @@
-"""Options of the objectives on logits, each with its published defaults; the sources stand in `catalogue`."""
+"""Options of the objectives on logits, with their published defaults. The sources are in `catalogue`."""
 
 from typing import ClassVar, Literal
 
@@ -76,7 +76,7 @@ class MLKDOptions(Options):
     weights: ClassVar = ("alpha", "beta", "lambda_sample", "lambda_class")
     kind: Literal["mlkd"] = "mlkd"
     temperature: Temperature = Field(
-        4.0, description="The base temperature; 2, 3, 5 and 6 are always there beside it."
+        4.0, description="The base temperature. 2, 3, 5 and 6 are always used too."
     )
     alpha: Weight = Field(0.1, description=ALPHA)
     beta: Weight = Field(0.9, description="Weight of T^2 KL(teacher || student) at each temperature.")
@@ -84,7 +84,7 @@ class MLKDOptions(Options):
     lambda_class: Weight = Field(0.9, description="Weight of the class-wise Grams (C x C).")
     standardize: bool = Field(
         False,
-        description="Z-score each sample's logits before the KL; as released, the Grams keep the plain logits.",
+        description="Z-score each sample's logits before the KL. As in the release, the Grams use the plain logits.",
     )
 
 
@@ -115,7 +115,7 @@ class BicKDOptions(Options):
         gt=0,
         le=10,
         allow_inf_nan=False,
-        description="Contrast temperature tau: smaller tells near negatives apart more sharply.",
+        description="Contrast temperature tau. A smaller value focuses on the nearest negatives.",
     )
     alpha: Weight = Field(0.1, description=ALPHA)
     beta: Weight = Field(0.9, description="Weight of T^2 KL(teacher || student).")
@@ -130,7 +130,7 @@ class BicKDOptions(Options):
     )
     gram_weight: Weight = Field(1.0, description="Weight w of the off-diagonal part; form 'gram' only.")
     same_class: Literal["negative", "ignore", "positive"] = Field(
-        "negative", description="What another sample of the same label is to the sample-wise side."
+        "negative", description="How the sample-wise side treats other samples of the same label."
     )
     absent: Literal["keep", "drop"] = Field(
         "keep", description="Keep or drop the columns of classes without a sample in the batch."

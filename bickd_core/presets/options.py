@@ -1,4 +1,4 @@
-"""What the options of all objectives share."""
+"""The base of the options of all objectives."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -8,16 +8,16 @@ Temperature = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
-TEMPERATURE = "Temperature T of the softmax: larger is softer."
+TEMPERATURE = "Temperature T of the softmax. A larger T gives softer probabilities."
 ALPHA = "Weight of the cross-entropy with the labels."
 STANDARDIZE = (
-    "Z-score each sample's logits before the softmaxes of all terms but the cross-entropy; T is then in "
+    "Z-score each sample's logits before the softmax of every term except the cross-entropy. T is then in "
     "units of their standard deviation (published: T 2)."
 )
 
 
 class Options(BaseModel):
-    """Frozen and closed. `weights` names the weights of which one at least must be above 0."""
+    """Base class: frozen, without extra fields. At least one of the fields in `weights` must be above 0."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     weights: ClassVar[tuple[str, ...]] = ()
