@@ -1,4 +1,4 @@
-"""`bickd export`: a run as files that other programs read."""
+"""`bickd export`: write a run in formats of other programs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from bickd_core.runs.library import Library
 
 @dataclass
 class Export:
-    """Write a run as safetensors, a hub's folder, ONNX, torch.export or TensorBoard events, with a README on its use.
+    """Export a run as safetensors, Hugging Face folder, ONNX, torch.export or TensorBoard events, with a README.
 
-    For example `bickd export caltech95/kd-s0 --to onnx`.
+    Example: `bickd export caltech95/kd-s0 --to onnx`.
     """
 
     run_key: Annotated[str, tyro.conf.Positional]
     """Key or folder of a run."""
     to: Kind
-    """What to write."""
+    """The format."""
     out: Path | None = None
-    """The folder to make; RUN-KIND in the current folder if not given."""
+    """The new folder. If not set: RUN-FORMAT in the current folder."""
     modules: Modules = ()
     best: bool = False
-    """Take the weights of the epoch that was best on validation, not the last."""
+    """Use the weights of the best epoch on validation instead of the last."""
     upload: str | None = None
-    """Of a hub folder: the repository on Hugging Face to upload it to, such as `alice/kd-s0`. Made private if it is new."""
+    """With --to hub: upload to this repository on Hugging Face, such as `alice/kd-s0`. A new repository is private."""
     public: bool = False
     """Make a new repository public."""
 

@@ -1,4 +1,4 @@
-"""From the config types to what the command-line parser fills, and back."""
+"""Convert the config types to dataclasses for the command-line parser, and back."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from bickd_core.models.own import is_own
 Modules = Annotated[
     tuple[str, ...],
     tyro.conf.arg(
-        help="Python modules that may be imported to build the networks of these runs, such as my_module for "
-        "my_module:make_net. Their code runs, so name only what you trust. --arch my_module:make_net allows its module."
+        help="Python modules that may be imported to build the runs' networks, such as my_module for "
+        "my_module:make_net. Their code is run, so name only modules that you trust. --arch my_module:make_net allows "
+        "its module too."
     ),
 ]
 
 
 def modules_of(command: Any) -> list[str]:
-    """The modules that a command's flags allow: those named as such, and that of a network named on the command line."""
+    """Return the modules that a command allows: those of `--modules`, and those of the networks that it names."""
     archs = [getattr(command, "arch", "") or "", getattr(getattr(command, "options", None), "arch", "")]
     archs += [":".join(pair.rsplit(":", 2)[-2:]) for pair in getattr(command, "pairs", ())]
     return [*getattr(command, "modules", ()), *filter(is_own, archs)]
 
 
 def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
-    """A dataclass with the fields, defaults and descriptions of a pydantic model, and no validation.
+    """Make a dataclass with the fields, defaults and descriptions of a pydantic model, without validation.
 
-    The parser fills it, and the model then checks all of it at once: so there is one message in one voice. A
+    The parser fills it, and the model then validates the values, so that all error messages come from the model. A
     union of models becomes subcommands, named by `kind`.
 
     Args:
-        unset: fields, also of models inside, that are None until they are given; `values` leaves them out then.
+        unset: fields, also of nested models, that are None unless given. `values` then leaves them out.
     """
     fields: list[tuple[str, Any, Any]] = []
     for name, about in model.model_fields.items():
@@ -66,7 +67,7 @@ def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
 
 
 def values(filled: Any) -> dict[str, Any]:
-    """The content of a filled `plain` dataclass, ready for its model to validate."""
+    """Return the content of a filled `plain` dataclass as a dictionary for its model."""
     given = {about.name: getattr(filled, about.name) for about in dataclasses.fields(filled)}
     found = {
         name: values(value) if dataclasses.is_dataclass(value) else value

@@ -1,4 +1,4 @@
-"""`bickd import-predictions`: predictions made elsewhere, as runs that can be compared."""
+"""`bickd import-predictions`: import the predictions of models that were trained elsewhere."""
 
 from __future__ import annotations
 
@@ -18,30 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass
 class ImportPredictions:
-    """Make runs of predictions that were made elsewhere: npz, npy, csv, tsv, parquet, feather, json
-    or jsonl.
+    """Import predictions of models trained elsewhere from npz, npy, csv, tsv, parquet, feather, json or jsonl.
 
-    One file for each model, or several models in one file; a file of labels or of class names (txt) adds
-    these to the others. How the columns are understood is guessed: `--dry-run` shows it and imports
-    nothing. For example `bickd import-predictions models.csv --teacher teacher`. See
-    docs/bring-your-own.md.
+    Example: `bickd import-predictions models.csv --teacher teacher`. Give one file for each model, or one file with
+    several models. A file of labels or of class names (txt) adds these to the other files. The meaning of the columns is
+    detected; `--dry-run` shows it without importing. See docs/bring-your-own.md.
     """
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """The prediction files."""
     teacher: str | None = None
-    """The model that is the teacher, or the key of a run that is already there. May be left out if
-    there is one model, or with `--dry-run`."""
+    """The teacher: a model in the files, or the key of an existing run. Not needed for one model or with `--dry-run`."""
     names: tuple[str, ...] = ()
-    """What to call the models, one name for each in the order of `--dry-run`. Run keys are made from them."""
+    """Names for the models, one for each in the order of `--dry-run`. Run keys are derived from them."""
     classes: str | None = None
-    """Class names in the order of the columns, for files without them: a,b,c or a txt file with one in each
+    """Class names in the order of the columns, for files without them: a,b,c or a txt file with one name in each
     line."""
     data: str | None = None
-    """A label for the data. Runs with the same label can be compared. Made from ids, labels and classes
-    if not given."""
+    """A label for the data. Runs with the same label can be compared. If not set: derived from ids, labels and
+    classes."""
     split: Literal["test", "validation"] = "test"
-    """Which split the files are of, unless a column `split` says it. Validation predictions are added to
-    runs that have test predictions; Calibration fits its temperature on them."""
+    """The split of the rows, if the file has no column `split`. Validation predictions are added to runs that already
+    have test predictions; Calibration fits its temperature on them."""
     images: Path | None = None
     """A folder with the samples' images, found by path or by id."""
     label: str | None = None
@@ -53,11 +51,11 @@ class ImportPredictions:
     text: str | None = None
     """The column of texts; "" for none."""
     ignore: tuple[str, ...] = ()
-    """Columns that are not used."""
+    """Columns to ignore."""
     scale: Literal["logits", "probabilities", "percent", "log-probabilities"] | None = None
-    """What the scores are; recognised by the sums of the rows if not given."""
+    """What the scores are. If not set: detected from the sums of the rows."""
     dry_run: bool = False
-    """Show how the files are understood, and import nothing."""
+    """Show how the files are read, without importing them."""
 
     def run(self, library: Library) -> int:
         from bickd_core.importing.add_validation import add_validation
@@ -97,7 +95,7 @@ class ImportPredictions:
         renamed = dict(zip(self.names, models, strict=False))
         teacher = self.teacher or (models[0] if len(models) == 1 else None)
         if teacher is None:
-            raise PredictionsError(f"--teacher must be one of {', '.join(models)}, and it was left out.")
+            raise PredictionsError(f"--teacher must be one of {', '.join(models)}, got none.")
         runs = create_runs(
             imported,
             library,
@@ -115,7 +113,7 @@ class ImportPredictions:
 
 
 def _class_names(given: str | None) -> tuple[str, ...]:
-    """The names of `--classes`: of a file if there is one of that name, else split at commas."""
+    """Return the names of `--classes`: from a file if it exists, else split at commas."""
     from bickd_core.importing.read_process import read_file
     from bickd_core.runs.predictions import PredictionsError
 
@@ -124,16 +122,18 @@ def _class_names(given: str | None) -> tuple[str, ...]:
     if Path(given).is_file():
         names = next((part.class_names for part in read_file(Path(given)).parts if part.class_names), ())
         if not names:
-            raise PredictionsError(f"--classes: expected class names in '{given}', got a file without any.")
+            raise PredictionsError(
+                f"--classes: expected class names in '{given}', got a file without class names."
+            )
         return names
     names = split_names(given)
     if len(names) < 2:
-        raise PredictionsError(f"--classes must be a file or names such as a,b,c; got '{given[:80]}'.")
+        raise PredictionsError(f"--classes must be a file or names such as a,b,c, got '{given[:80]}'.")
     return names
 
 
 def _show(contents: list[FileContent], imported: Imported) -> None:
-    """The layout of each file, and what came of it."""
+    """Print the layout of each file and the models that were read."""
     from rich.table import Table
 
     from bickd_cli.train import print_table
@@ -165,7 +165,7 @@ def _show(contents: list[FileContent], imported: Imported) -> None:
 
 
 def some(names: tuple[str, ...], most: int = 4) -> str:
-    """The first names, and how many there are.
+    """Join the first names, with the total count if there are more.
 
     >>> some(("a", "b")), some(tuple("abcdefg"))
     ('a, b', 'a, b, c, ... g (7)')

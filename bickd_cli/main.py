@@ -1,6 +1,6 @@
-"""`bickd train | race | extend | sweep | evaluate | explore | import | import-predictions | export | stages | report | runs | cache`: the command line, from the config types.
+"""The command line `bickd`, with a subcommand for each task. Its options come from the config types.
 
-The one place that knows all parts; it imports them when they are called.
+This package uses all other parts, and imports them only when a command needs them.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ Options = plain(TrainConfig)
 
 @dataclass
 class Train:
-    """Train a teacher or distil a student, in the foreground; Ctrl-C saves, `--resume` goes on.
+    """Train a teacher or distil a student in the foreground. Ctrl-C saves the run; `--resume` continues it.
 
-    The options of an objective begin at its published setting for CIFAR-100; docs/losses.md lists others, and their sources.
-    For example `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr 0.05`. On several
-    GPUs or machines `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME ...`.
+    Example: `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr 0.05`. The defaults of an
+    objective are its published CIFAR-100 setting; docs/losses.md has other settings and the sources. On several GPUs or
+    machines: `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME ...`.
     """
 
     options: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)  # type: ignore[valid-type]
     seed: int | None = None
-    """All three seeds at once."""
+    """Set all three seeds at once."""
     name: str | None = None
-    """Name of the run; made from data, model, objective and seed if not given."""
+    """Name of the run. If not set: derived from data, model, objective and seed."""
     resume: str | None = None
-    """Go on with this stopped, failed or lost run instead; every other option is then its own."""
+    """Continue this stopped, failed or lost run with its own settings. Other training options are ignored."""
     background: bool = False
     """Start a worker process and return at once."""
     modules: Modules = ()
@@ -85,14 +85,16 @@ class Train:
 
 @dataclass
 class Evaluate:
-    """Accuracy, agreement, overlap and the rest of one run, with intervals over samples."""
+    """Print accuracy, agreement, overlap and the other figures of one run, with intervals over samples."""
 
     run_key: Annotated[str, tyro.conf.Positional]
     """Key or folder of a run."""
     teacher: str | None = None
     """Compare with this run instead of the student's own teacher."""
     split: Literal["validation", "test"] = "test"
+    """The split to evaluate."""
     temperature: float = 4.0
+    """Temperature T of the softmax."""
 
     def run(self, library: Library) -> int:
         from bickd_core.geometry import summarise
@@ -146,11 +148,12 @@ FIGURES = (
 class Explore:
     """Start the app on this machine and print its address.
 
-    Runs go to `runs/` in the current folder (BICKD_RUNS names another). Streamlit's options are set by its environment
-    variables, for example STREAMLIT_SERVER_ALLOWED_HOSTS: docs/deploy.md.
+    Runs are stored in `runs/` in the current folder, or in the folder named by BICKD_RUNS. Set Streamlit's options with its
+    environment variables, such as STREAMLIT_SERVER_ALLOWED_HOSTS; see docs/deploy.md.
     """
 
     port: int = 8501
+    """Port of the app."""
 
     def run(self, library: Library) -> int:
         main = bundle_folder() / "app" / "main.py"
@@ -164,52 +167,57 @@ class Explore:
 
 @dataclass
 class Import:
-    """Make a run folder of a weights file: checked, evaluated on the data's test split.
+    """Import a weights file as a run: check it and evaluate it on the data's test split.
 
-    An ONNX or torch.export file (.onnx, .pt2) becomes a run with predictions alone: nothing can be trained by it.
+    An ONNX or torch.export file (.onnx, .pt2) becomes a run with predictions only. It cannot be a teacher for training.
     """
 
     dataset: str
+    """The data to evaluate on: the name of a data set, or your own images, such as folder:PATH."""
     file: Annotated[Path | None, tyro.conf.Positional] = None
-    """A weights file, whatever it is called, an ONNX or torch.export file, or a folder of Hugging Face's with config.json
-    and model.safetensors. Left out with --pretrained."""
+    """A weights file with any name, an ONNX or torch.export file, or a Hugging Face folder with config.json and
+    model.safetensors. Leave it out with --pretrained."""
     arch: str | None = None
-    """The network; recognised by its tensors, or by config.json, if not given."""
+    """The network. If not set: recognised from its tensors or from config.json."""
     pretrained: bool = False
-    """Take timm's own weights of --arch timm:NAME from its hub, in place of a file."""
+    """Download timm's own weights for --arch timm:NAME instead of reading a file."""
     all_test: bool = False
-    """All images of the folder are test images: ImageNet's val as it lies, for instance. The same as --dataset all-test:PATH."""
+    """Use all images of the folder as test images, for example ImageNet's val folder. The same as --dataset all-test:PATH."""
     image_size: int | None = None
+    """Pixels per side of the images."""
     class_order: Literal["natural", "text"] | None = None
-    """Of classes named by whole numbers: natural (by value) or text (0, 1, 10, 2), as torchvision's ImageFolder has
-    them; if not given, that of the teacher, else natural."""
+    """Order of classes that are named by whole numbers: natural (by value), or text (0, 1, 10, 2) as in torchvision's
+    ImageFolder. If not set: that of the teacher, else natural."""
     role: Literal["teacher", "student"] = "student"
+    """The role of the run in comparisons."""
     teacher: str | None = None
+    """Key or folder of the run that this student is compared with."""
     name: str | None = None
+    """Name of the run. If not set: the name of the file."""
     part: str | None = None
-    """Which network of a file that holds several, by its key and prefix, such as model/student. The command names
-    them where it cannot tell."""
+    """Which network to load from a file with several, by its key and prefix, such as model/student. If the choice is not
+    clear, the command lists them."""
     normalisation: Preset | None = None
-    """Of the network's inputs, as mean and deviation of red, green and blue. data: the data's own. imagenet: 0.485 0.456
-    0.406, 0.229 0.224 0.225. cifar10: 0.4914 0.4822 0.4465, 0.247 0.2435 0.2616. cifar100: 0.5071 0.4865 0.4409, 0.2673
-    0.2564 0.2762. half: 0.5, 0.5. none: values from 0 to 1.
+    """Mean and std of the network's inputs (red, green, blue). data: the data's own. imagenet: 0.485 0.456 0.406, 0.229
+    0.224 0.225. cifar10: 0.4914 0.4822 0.4465, 0.247 0.2435 0.2616. cifar100: 0.5071 0.4865 0.4409, 0.2673 0.2564 0.2762.
+    half: 0.5, 0.5. none: values from 0 to 1.
 
-    Without it four of these are tried on 500 validation images. The data's own are taken (ImageNet's for networks of timm
-    and torchvision) unless another is clearly better; the command then ends and names it."""
+    If not set: the data's own, or ImageNet's for networks of timm and torchvision. Four of these are also tried on 500
+    validation images. If another one is clearly better, the command ends and names it."""
     mean: tuple[float, ...] | None = None
-    """Numbers in place of --normalisation: the mean of each channel, values being from 0 to 1."""
+    """The mean of each channel, for values from 0 to 1, instead of --normalisation."""
     std: tuple[float, ...] | None = None
-    """The deviation of each channel; goes with --mean."""
+    """The standard deviation of each channel; use it with --mean."""
     channel_order: ChannelOrder | None = None
-    """Of the network's inputs: rgb, or bgr as in networks of Caffe and OpenCV."""
+    """Channel order of the network's inputs: rgb, or bgr as for many networks from Caffe and OpenCV."""
     input_size: int | None = None
-    """Pixels a side that the network gets, where they are not those of the images; images are scaled to it."""
+    """Pixels per side of the network's inputs, if it differs from the images. Images are scaled to it."""
     resize: Resize | None = None
-    """How images of your own become square: crop (the central square), stretch, or pad (black borders)."""
+    """How your own images become square: crop (the central square), stretch, or pad (black borders)."""
     interpolation: Interpolation | None = None
-    """Of scaling images of your own; bicubic if not given."""
+    """Interpolation for scaling your own images. If not set: bicubic."""
     crop_share: float | None = None
-    """Of the side of images of your own, what is kept before scaling, such as 0.875; timm calls it crop_pct."""
+    """Share of the side to keep when cropping your own images, such as 0.875 (crop_pct in timm)."""
     modules: Modules = ()
 
     def run(self, library: Library) -> int:
@@ -218,7 +226,7 @@ class Import:
 
         if (self.file is None) != self.pretrained:
             came = "neither" if self.file is None else "both"
-            raise ValueError(f"expected a file of weights, or --arch timm:NAME --pretrained; got {came}.")
+            raise ValueError(f"expected a weights file or --arch timm:NAME --pretrained, got {came}.")
         if self.file is None:
             from bickd_core.importing.pretrained import fetch_pretrained
 
@@ -262,7 +270,7 @@ class Import:
         run = import_weights(found.file, request, library)
         info = run.info()
         if info.source.part:
-            print(f"The weights are those under {info.source.part} in the file.")
+            print(f"The weights are {info.source.part} in the file.")
         if info.preprocessing is not None:
             split = tried_split(info.dataset)
             print(applied(info.preprocessing, info.source.tried, info.source.tried_on, split))
@@ -278,7 +286,7 @@ class Import:
         return 0
 
     def _inputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """The request's fields on the network's inputs: what is asked for, and else what its folder says."""
+        """Return the request's fields about the network's inputs: from the options, else from its folder."""
         from bickd_core.config import RESIZING
         from bickd_core.data import dataset_info
 
@@ -289,7 +297,7 @@ class Import:
         numbers = self.mean is not None or self.std is not None
         if numbers and self.normalisation is not None:
             raise ValueError(
-                "`--mean` and `--std` are numbers in place of `--normalisation`; leave one of the two out."
+                "`--mean` and `--std` replace `--normalisation`, but all were given; leave out `--normalisation`."
             )
         if numbers or self.normalisation is not None:
             fields |= {"normalisation": self.normalisation or "given", "mean": self.mean, "std": self.std}
@@ -299,20 +307,23 @@ class Import:
 
 @dataclass
 class Report:
-    """A comparison as one HTML file that needs no network: figures with intervals, charts with their data, images.
+    """Write a comparison as one HTML file: figures with intervals, charts with their data, and images.
 
-    For example `bickd report --teacher caltech95/teacher --students caltech95/kd-s0 caltech95/bickd-s0`.
+    Example: `bickd report --teacher caltech95/teacher --students caltech95/kd-s0 caltech95/bickd-s0`.
     """
 
     teacher: str
     """Key or folder of the teacher's run."""
     students: tuple[str, ...] = ()
-    """Keys or folders of its students."""
+    """Keys or folders of the students' runs."""
     out: Path = Path("report.html")
+    """The file to write."""
     split: Literal["validation", "test"] = "test"
+    """The split to compare on."""
     temperature: float = 4.0
+    """Temperature T of the softmax."""
     address: str = "http://localhost:8501/"
-    """Where the app runs, for the link that shows the same view."""
+    """Address of the app, for the links in the report."""
 
     def run(self, library: Library) -> int:
         from datetime import date
@@ -334,10 +345,10 @@ class Report:
 
 @dataclass
 class Stages:
-    """Add what the layer comparison needs (stages.npz) to runs that are older than that file."""
+    """Add the layer outputs (stages.npz) to older runs, for the comparison of layers on Similarity."""
 
     run_keys: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Keys or folders of runs; every finished run that lacks the file if none is named."""
+    """Keys or folders of runs. If not set: every finished run without this file."""
     modules: Modules = ()
 
     def run(self, library: Library) -> int:
@@ -354,7 +365,7 @@ class Stages:
 
 @dataclass
 class Runs:
-    """List every run folder with its state, and say so if there is none."""
+    """List all runs with their state."""
 
     def run(self, library: Library) -> int:
         table = Table("key", "state", "role", "model", "data", "objective")
@@ -372,7 +383,7 @@ class Runs:
             print_table(table)
         if not own:
             print(
-                f"There are no runs in {library.own} yet (BICKD_RUNS names the folder). `bickd train` makes one."
+                f"There are no runs in {library.own} yet. `bickd train` creates one; BICKD_RUNS sets the folder."
             )
         for problem in problems:
             print(f"bickd: {problem}", file=sys.stderr)
@@ -397,16 +408,16 @@ Command = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the `bickd` command; an error for the user is one sentence and exit code 2."""
+    """Run the `bickd` command. An error of the user is printed as one sentence, with exit code 2."""
     command = tyro.cli(
-        Command, prog="bickd", description="Distil networks and explore what it did.", args=arguments
+        Command, prog="bickd", description="Distil neural networks and explore the results.", args=arguments
     )
     os.environ.update(brief_waits())
     allow(modules_of(command))
     try:
         code = command.run(Library.default())
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has had enough, as `head` has
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (ValueError, OSError) as error:

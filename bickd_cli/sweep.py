@@ -1,4 +1,4 @@
-"""`bickd sweep`: from flags or a file to runs at work."""
+"""`bickd sweep`: train many students, from flags or a file."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ SharedOptions = plain(Shared, unset=("lr",))
 
 @dataclass
 class Sweep:
-    """Train many students: methods x seeds x pairs, from flags or a YAML file. Give it again to go on.
+    """Train many students: methods x seeds x pairs, from flags or a YAML file.
 
-    Finished runs are kept, stopped and lost ones go on, Ctrl-C saves all. For example `bickd sweep --name first
-    --methods ce kd bickd --seeds 0 1 2 --pairs caltech95/teacher:resnet8 --epochs 40 --threads 1`.
+    Example: `bickd sweep --name first --methods ce kd bickd --seeds 0 1 2 --pairs caltech95/teacher:resnet8 --epochs 40`.
+    Ctrl-C saves all runs. Run the same command again to continue: finished runs are skipped, stopped and lost runs are
+    resumed.
     """
 
     file: Annotated[Path | None, tyro.conf.Positional] = None
-    """A sweep's YAML file; every flag that says what to train is then its own."""
+    """A YAML file that defines the sweep, instead of the flags that say what to train."""
     name: str | None = None
-    """Name of the sweep, the start of its runs' names."""
+    """Name of the sweep, and prefix of its runs' names."""
     methods: Annotated[
-        tuple[str, ...], tyro.conf.arg(help=f"{methods_text()} Other options: in a YAML file.")
+        tuple[str, ...], tyro.conf.arg(help=f"{methods_text()} To set other options, use a YAML file.")
     ] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
-    """One run a method and pair for each; its weights, order and augmentation follow it."""
+    """Seeds; each gives one run for every method and pair. A seed sets weights, order and augmentation."""
     pairs: tuple[str, ...] = ()
-    """TEACHER:MODEL, a finished run and the model of its students."""
+    """TEACHER:MODEL, a finished teacher run and the model of its students."""
     shared_augmentation: bool = False
-    """All seeds take the first one's augmentation stream: for exploring, the deviation over seeds is then too small."""
+    """Use the first seed's augmentation for all seeds. This is for exploring: the deviation over seeds is then too small."""
     one_rate: float | None = None
-    """One learning rate for all methods. If not given, each has the rate that did best for it on caltech95
-    (docs/results.md)."""
+    """One learning rate for all methods. If not set: the best rate of each method on caltech95 (docs/results.md)."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     results: Path | None = None
-    """Add a line of figures to this JSONL file for every finished run, as it comes. Runs that have a line there, with
-    the same settings, and no folder here are not trained again."""
+    """JSONL file to which each finished run adds a line of figures. A run with a line in this file, the same settings
+    and no run folder here is not trained again."""
     retries: int = 0
-    """How often a failed run is started again."""
+    """How often to restart a failed run."""
     at_once: int | None = None
-    """Runs side by side; what cores, threads a run and memory allow if not given."""
+    """How many runs train at once. If not set: as many as cores, threads for each run and memory allow."""
     launcher: Literal["local", "ray"] = "local"
-    """Where runs work: on this machine, or as Ray Jobs on a cluster that reaches the run folders under the same paths."""
+    """Where to train: on this machine, or as Ray Jobs on a cluster that sees the run folders under the same paths."""
     address: str | None = None
-    """Of the Ray cluster's dashboard, http://HOST:8265; RAY_API_SERVER_ADDRESS if not given."""
+    """Address of the Ray cluster's dashboard, http://HOST:8265. If not set: RAY_API_SERVER_ADDRESS."""
     ray_cpus: float | None = None
-    """Cores that Ray keeps for each run; its threads if not given."""
+    """Cores that Ray reserves for each run. If not set: its threads."""
     ray_gpus: float = 0.0
-    """GPUs that Ray keeps for each run; a part of one lets runs share it."""
+    """GPUs that Ray reserves for each run. With a fraction, runs share a GPU."""
     ray_python: str = "python"
-    """The Python of the cluster's nodes that has bickd's dependencies."""
+    """Python on the cluster's nodes, with bickd's dependencies installed."""
     modules: Modules = ()
     list_only: bool = False
-    """Check all, print the runs' names, and start nothing."""
+    """Check everything and print the runs' names, without starting anything."""
 
     def run(self, library: Library) -> int:
         from bickd_core.sweeps.definition import write_sweep
@@ -74,7 +74,7 @@ class Sweep:
 
         sweep = self._definition()
         planned = planned_runs(sweep)
-        whole = len(planned)  # so that a run which goes on later has the threads it began with
+        whole = len(planned)  # so that a resumed run has the same number of threads
         check_sweep(planned, library)
         if self.results is not None:
             planned = _without_measured(planned, self.results, library)
@@ -100,11 +100,11 @@ class Sweep:
             given += [name for name, value in shared.items() if value != values(unset.train)[name]]
             if given:
                 flag = f"--{given[0].replace('_', '-')}"
-                raise ValueError(f"{flag} cannot stand beside a sweep's file; write it into {self.file}.")
+                raise ValueError(f"{flag} cannot be combined with a sweep file; write it into {self.file}.")
             return read_sweep(self.file)
         for name in ("name", "methods", "pairs"):
             if not typed[name]:
-                raise ValueError(f"a sweep needs --{name}, got none; or give it a YAML file.")
+                raise ValueError(f"a sweep needs --{name} or a YAML file, got neither; add one of them.")
         return Definition.model_validate(
             {
                 **typed,
@@ -142,12 +142,12 @@ def _pair(text: str) -> dict[str, Any]:
     else:
         teacher, _, student = text.rpartition(":")
     if not (teacher and student):
-        raise ValueError(f"--pairs takes TEACHER:MODEL, as in caltech95/teacher:resnet8, got '{text}'.")
+        raise ValueError(f"--pairs must be TEACHER:MODEL, such as caltech95/teacher:resnet8, got '{text}'.")
     return {"teacher": teacher, "student": student}
 
 
 def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -> list[PlannedRun]:
-    """Those that have a folder here or no line of results; says on stderr how many were left out."""
+    """Return the runs with a folder here or without a line of results, and report the others on stderr."""
     from bickd_core.sweeps.results import measured, read_results
 
     results = read_results(path)
@@ -157,12 +157,12 @@ def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -
         if (library.own / each.name / "run.yaml").exists() or not measured(results, each, library)
     ]
     if left := len(planned) - len(rest):
-        print(f"{left} of {len(planned)} runs have their line in {path} already", file=sys.stderr, flush=True)
+        print(f"{left} of {len(planned)} runs are already in {path}", file=sys.stderr, flush=True)
     return rest
 
 
 def _keep(ended: Any, path: Path, library: Library, sweep: str) -> None:
-    """Add the run's line; a run that cannot be measured costs a warning, not the sweep."""
+    """Add the run's line. If the run cannot be measured, print a warning and continue."""
     from bickd_core.sweeps.results import add_result, has_result, read_results, result_of
 
     if has_result(read_results(path), ended.run):
@@ -170,4 +170,8 @@ def _keep(ended: Any, path: Path, library: Library, sweep: str) -> None:
     try:
         add_result(path, result_of(ended.planned, ended.run, library, sweep=sweep))
     except ValueError as error:
-        print(f"bickd: no line of results for {ended.planned.name}: {error}", file=sys.stderr, flush=True)
+        print(
+            f"bickd: {ended.planned.name} could not be measured for the results: {error}",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,4 +1,4 @@
-"""`bickd race`, `bickd extend` and `bickd cache`; free of torch until they run."""
+"""`bickd race`, `bickd extend` and `bickd cache`. They import torch only when they run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ SharedOptions = plain(Shared, unset=("lr",))
 
 @dataclass
 class Race:
-    """Train several students side by side on one teacher pass: every batch is made, and seen by the teacher, once.
+    """Train several students side by side on the same batches, with one forward pass of the teacher.
 
-    Each ends with the weights that it has alone on as many threads. For example `bickd race --teacher caltech95/teacher
-    --methods kd dist bickd --epochs 40`. `bickd race --resume NAME NAME ...` goes on after a stop, a failure or a kill.
+    Example: `bickd race --teacher caltech95/teacher --methods kd dist bickd --epochs 40`. Each student ends with the same
+    weights as in a run of its own on as many threads. `bickd race --resume NAME NAME ...` continues stopped, failed or
+    killed runs.
     """
 
     teacher: str = ""
@@ -32,17 +33,16 @@ class Race:
     arch: str = "resnet8"
     """Model of the students."""
     seed: int = 0
-    """All three seeds of all runs."""
+    """The seed of all runs, for weights, order and augmentation."""
     name: str = "race"
-    """Start of the runs' names."""
+    """Prefix of the runs' names."""
     one_rate: float | None = None
-    """One learning rate for all methods. If not given, each has the rate that did best for it on caltech95
-    (docs/results.md)."""
+    """One learning rate for all methods. If not set: the best rate of each method on caltech95 (docs/results.md)."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     background: bool = False
     """Start a worker process and return at once."""
     resume: tuple[str, ...] = ()
-    """Go on with these runs side by side; nothing else about them can be given then."""
+    """Continue these runs side by side, with their own settings. Only --background and --modules can be added."""
     modules: Modules = ()
 
     def run(self, library: Library) -> int:
@@ -52,7 +52,8 @@ class Race:
         if self.resume:
             if replace(self, resume=(), background=False, modules=()) != Race():
                 raise ValueError(
-                    "--resume takes names of runs alone, whose settings stay as they are; leave the rest out."
+                    "--resume takes only names of runs and keeps their settings, but other options were given; leave "
+                    "them out."
                 )
             again = [library.locate(key) for key in self.resume]
             if self.background:
@@ -87,17 +88,17 @@ class Race:
 
 @dataclass
 class Extend:
-    """Take a finished run further: a new run that starts from its last weights, with all its settings.
+    """Train a finished run for more epochs, as a new run that starts from its last weights with the same settings.
 
-    The schedule begins anew over the new epochs; views and orders of the samples go on where the run ended.
+    The learning-rate schedule restarts over the new epochs. Augmentation and image order continue.
     """
 
     run_key: Annotated[str, tyro.conf.Positional]
     """Key or folder of a finished run."""
     epochs: int
-    """How many epochs more."""
+    """Number of additional epochs."""
     name: str | None = None
-    """Name of the new run; NAME-plusEPOCHS if not given."""
+    """Name of the new run. If not set: NAME-plusEPOCHS."""
     background: bool = False
     """Start a worker process and return at once."""
     modules: Modules = ()
@@ -115,16 +116,16 @@ class Extend:
 
 @dataclass
 class Cache:
-    """List or clear what is kept to save time: the teacher's stored views, decoded images of one's own, and kernels.
+    """List or clear the caches: stored teacher outputs (views), decoded images of your own, and CPU kernels.
 
-    Runs on the same teacher and data share the first two, all runs on a CPU the third.
+    Runs with the same teacher and data share the first two. All runs on a CPU share the kernels.
     """
 
     what: Annotated[Literal["list", "clear"], tyro.conf.Positional] = "list"
-    """`clear` removes what is named after it."""
+    """`clear` deletes the parts that are named after it."""
     parts: Annotated[tuple[Literal["views", "images", "kernels"], ...], tyro.conf.Positional] = ("views",)
-    """`views`: the next run that needs one makes it again. `images`: they are decoded again from their source; where it
-    is gone, so are the pictures on the pages. Images that a run works on stay. `kernels`: they are compiled again."""
+    """views: computed again by the next run that needs them. images: decoded again from their source; if the source is
+    gone, the pages lose their pictures. Images in use by a run are not deleted. kernels: compiled again."""
 
     def run(self, library: Library) -> int:
         if self.what == "list":
@@ -135,14 +136,14 @@ class Cache:
         if "views" in self.parts:
             from bickd_core.training.view_store import clear, views_folder
 
-            print(f"{clear() / 1e6:,.1f} MB freed: the teacher's views in {views_folder()}")
+            print(f"{clear() / 1e6:,.1f} MB freed: teachers' views in {views_folder()}")
         if "images" in self.parts:
             from bickd_core.data.kept_images import clear_images, images_folder
 
             freed, left = clear_images(used=_worked_on(library))
             print(f"{freed / 1e6:,.1f} MB freed: decoded images in {images_folder()}")
             for kept in left:
-                print(f"{kept.name} stays: a run works on it, or it is being decoded.")
+                print(f"{kept.name} was not deleted: a run uses it, or it is being decoded.")
         if "kernels" in self.parts:
             from bickd_core.kernels.building import clear as clear_kernels
             from bickd_core.kernels.building import folder
@@ -152,7 +153,7 @@ class Cache:
 
 
 def _worked_on(library: Library) -> set[str]:
-    """The data sets of the runs that are at work."""
+    """Return the data sets of the active runs."""
     found = set()
     for run in library.runs():
         with suppress(RunError):
@@ -166,7 +167,7 @@ def _list_kernels() -> None:
     from bickd_core.kernels.building import folder, stored
 
     count, size = stored()
-    print(f"{count} kernel libraries, {size / 1e6:,.1f} MB in {folder()}")
+    print(f"kernels: {count} compiled, {size / 1e6:,.1f} MB in {folder()}")
 
 
 def _list_views() -> None:
@@ -187,7 +188,7 @@ def _list_views() -> None:
         print_table(table)
     total = sum(shelf.bytes for shelf in found)
     print(
-        f"{total / 1e6:,.1f} MB of {budget_bytes() / 1e6:,.0f} MB (BICKD_VIEWS_GB) are the teacher's views in "
+        f"teachers' views: {total / 1e6:,.1f} MB of at most {budget_bytes() / 1e6:,.0f} MB (BICKD_VIEWS_GB) in "
         f"{views_folder()}"
     )
 
@@ -208,10 +209,10 @@ def _list_images() -> None:
         )
     if found:
         print_table(table)
-    print(f"{sum(kept.bytes for kept in found) / 1e6:,.1f} MB are decoded images in {images_folder()}")
+    print(f"decoded images: {sum(kept.bytes for kept in found) / 1e6:,.1f} MB in {images_folder()}")
 
 
 def print_table(table: Table) -> None:
-    """In full where nobody looks at a screen: rich would cut names to fit 80 columns."""
+    """Print a table. Without a terminal it is 200 columns wide, because rich would cut names to fit 80 columns."""
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(table)

@@ -1,4 +1,4 @@
-"""The one validated configuration of a training run; free of torch, so that a page can build it."""
+"""The validated configuration of a training run. It does not import torch, so that a page can build it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 MOST_PIXELS = 16_384
 """The longest side of an image."""
 MOST = 10**9
-"""Images, epochs and the like: a bound on what a file may ask for, far above what anybody trains."""
+"""Upper bound for images, epochs and similar counts in a file, far above any real training."""
 
 
 class _Strict(BaseModel):
@@ -40,7 +40,7 @@ class _Strict(BaseModel):
 
 
 class SGD(_Strict):
-    """Stochastic gradient descent with momentum; the field's recipe for CIFAR."""
+    """Stochastic gradient descent with momentum, with the usual recipe for CIFAR."""
 
     kind: Literal["sgd"] = "sgd"
     lr: float = Field(0.05, gt=0, description="peak learning rate")
@@ -66,7 +66,7 @@ class AdamW(_Strict):
 
 
 class Cosine(_Strict):
-    """Half a cosine from the peak learning rate to `final` times it, stepped each batch."""
+    """Half a cosine from the peak learning rate to `final` times it, updated every batch."""
 
     kind: Literal["cosine"] = "cosine"
     warmup_epochs: float = Field(0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs")
@@ -85,7 +85,7 @@ class Step(_Strict):
 
 
 class Seeds(_Strict):
-    """Where chance enters a run, apart from each other. 0 <= seed < 2^31."""
+    """Independent seeds for the random parts of a run. 0 <= seed < 2^31."""
 
     weights: int = Field(0, ge=0, lt=2**31, description="initial weights")
     order: int = Field(0, ge=0, lt=2**31, description="order of the samples")
@@ -101,7 +101,7 @@ Schedule = Annotated[Cosine | Step, Field(discriminator="kind")]
 
 
 RESIZING = ("resize", "interpolation", "crop_share")
-"""The fields that say how images become square."""
+"""The fields that control how images become square."""
 
 
 class TrainConfig(_Strict):
@@ -113,79 +113,83 @@ class TrainConfig(_Strict):
 
     dataset: str = Field("caltech95", max_length=5000, description="name of a data set")
     image_size: int | None = Field(
-        None, gt=0, le=MOST_PIXELS, description="side in pixels; the data set's default if not given"
+        None, gt=0, le=MOST_PIXELS, description="pixels per side; if not set: that of the data set"
     )
     train_limit: int | None = Field(
         None, gt=0, le=MOST, description="train on a stratified subset of this many images"
     )
     validation_seed: int = Field(
-        0, ge=0, lt=2**31, description="which images are carved from train for validation"
+        0, ge=0, lt=2**31, description="chooses which training images become validation"
     )
     class_order: ClassOrder | None = Field(
         None,
-        description="of classes named by whole numbers: natural (by value) or text (0, 1, 10, 2); if not given, that of the "
-        "teacher, else natural",
+        description="order of classes that are named by whole numbers: natural (by value) or text (0, 1, 10, 2); if not set: "
+        "that of the teacher, else natural",
     )
     resize: Resize | None = Field(
         None,
-        description="how images of your own become square: crop (the central square), stretch, or pad (black borders); if "
-        "not given, as the teacher's, else crop",
+        description="how your own images become square: crop (the central square), stretch, or pad (black borders); "
+        "if not set: as for the teacher, else crop",
     )
     interpolation: Interpolation | None = Field(
-        None, description="of scaling images of your own; if not given, as the teacher's, else bicubic"
+        None,
+        description="interpolation for scaling your own images; if not set: as for the teacher, else bicubic",
     )
     crop_share: float | None = Field(
         None,
         gt=0.1,
         le=1,
-        description="of the side of images of your own, what is kept before scaling; if not given, as the teacher's, else 1",
+        description="share of the side to keep when cropping your own images; if not set: as for the teacher, else 1",
     )
     arch: str = Field("resnet8", max_length=5000, description="name of a model")
-    role: Literal["student", "teacher"] = "student"
+    role: Literal["student", "teacher"] = Field("student", description="what to train")
     teacher: str | None = Field(None, max_length=5000, description="run key or folder of the teacher")
     objective: ObjectiveOptions = CEOptions()
-    epochs: int = Field(40, gt=0, le=10**6)
-    batch_size: int = Field(64, gt=0, le=10**6)
-    augment: bool = Field(True, description="random crop and, where it fits the data, flip")
+    epochs: int = Field(40, gt=0, le=10**6, description="passes over the training images")
+    batch_size: int = Field(64, gt=0, le=10**6, description="images in a batch")
+    augment: bool = Field(True, description="random crops, and flips if they suit the data")
     optimizer: Optimizer = SGD()
     schedule: Schedule = Cosine()
     seeds: Seeds = Seeds()
     teacher_outputs: Literal["auto", "live", "stored"] = Field(
         "auto",
-        description="a forward pass of the teacher in every step, or its outputs stored by view and shared by runs; "
-        "auto: stored, but live where the objective needs feature maps",
+        description="live: the teacher runs in every step; stored: its outputs are stored for each view and shared by "
+        "runs; auto: stored, but live if the objective needs feature maps",
     )
     view_pool: int | None = Field(
         None,
         gt=0,
         le=MOST,
-        description="use only this many augmented views, in turn; a new one each epoch if not given",
+        description="repeat this many augmented views; if not set: a new view every epoch",
     )
     extends: str | None = Field(
-        None, max_length=5000, description="run key or folder of a finished run to go on from"
+        None, max_length=5000, description="run key or folder of a finished run to train further"
     )
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: the best for the device")
     compile: bool = Field(
         False,
-        description="torch.compile of the student, by CUDA graphs on a GPU; costs up to a minute at the start and gains "
-        "nothing on a CPU",
+        description="use torch.compile for the student, with CUDA graphs on a GPU; it takes up to a minute at the start and "
+        "gains nothing on a CPU",
     )
     kernels: Literal["auto", "torch"] = Field(
         "auto",
-        description="auto: on a CPU batch norm, addition and ReLU as one operation, compiled once for this CPU where there is "
-        "a C++ compiler; torch: torch's own operations one after the other",
+        description="auto: on a CPU, fuse batch norm, addition and ReLU into one operation, compiled once if there is a C++ "
+        "compiler; torch: use torch's own operations",
     )
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
     threads: int | None = Field(
-        None, gt=0, le=4096, description="CPU threads; this run's share of the cores if not given"
+        None, gt=0, le=4096, description="CPU threads; if not set: this run's share of the cores"
     )
     probe_size: int | None = Field(
-        None, gt=0, le=MOST, description="validation images in the trajectory; 2 a class if not given"
+        None,
+        gt=0,
+        le=MOST,
+        description="validation images to record at every epoch; if not set: 2 for each class",
     )
 
     @property
     def resizing(self) -> Resizing:
-        """How images become square; what is not given is the default."""
+        """How images become square, with defaults for the fields that are not set."""
         return Resizing.model_validate(
             {name: getattr(self, name) for name in RESIZING if getattr(self, name)}
         )
@@ -202,7 +206,9 @@ class TrainConfig(_Strict):
                 f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished run."
             )
         if self.role == "teacher" and self.teacher:
-            raise ValueError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
+            raise ValueError(
+                f"a run with role 'teacher' must have no `teacher`, got {self.teacher!r:.80}; leave it out."
+            )
         return self
 
 
@@ -210,39 +216,43 @@ SHARED = (
     "dataset", "image_size", "train_limit", "validation_seed", "class_order", *RESIZING, "teacher", "batch_size", "augment",
     "teacher_outputs", "view_pool", "extends", "precision", "kernels", "device", "threads",
 )  # fmt: skip
-"""What the runs of a race must have alike, besides the seeds of order and augmentation."""
+"""Fields that must be the same in all runs of a race, like the seeds of order and augmentation."""
 
 
 def check_alike(configs: Sequence[TrainConfig]) -> None:
-    """Raise ValueError where the runs of a race would not see the same batches."""
+    """Check that the runs of a race see the same batches.
+
+    Raises:
+        ValueError: a field differs between runs.
+    """
     first = configs[0]
     for other in configs[1:]:
         for name in SHARED:
             if getattr(first, name) != getattr(other, name):
                 raise ValueError(
                     f"the runs of a race must have the same `{name}`, got {getattr(first, name)!r} and "
-                    f"{getattr(other, name)!r}; start them as runs of their own."
+                    f"{getattr(other, name)!r}; start them separately."
                 )
         if (first.seeds.order, first.seeds.augmentation) != (other.seeds.order, other.seeds.augmentation):
             raise ValueError(
                 "the runs of a race must have the same seeds of order and augmentation; "
-                "start other seeds as a race of their own."
+                "start a separate race for other seeds."
             )
 
 
 def one_sentence(error: ValidationError) -> str:
-    """The first problem that pydantic found, in one sentence: which field, what is allowed, what came."""
+    """Return pydantic's first problem as one sentence: the field, what is allowed and what was given."""
     problem = error.errors(include_url=False)[0]
     where = " ".join(".".join(str(part) for part in problem["loc"]).split())[:120]
     if problem["type"] == "extra_forbidden":
         return f"`{where}` is not known; leave it out or correct its name."
-    if problem["type"] == "value_error":  # a validator of ours, which says it all
+    if problem["type"] == "value_error":  # raised by our own validators, with a complete message
         return problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "union_tag_invalid":  # one of several kinds of optimiser, schedule or objective
         known = [tag.strip().strip("'") for tag in problem["ctx"]["expected_tags"].split(",")]
         return f"`{where}`: `kind` {not_known(problem['ctx']['tag'], known)}"
     if problem["type"] == "union_tag_not_found":
-        return f"`{where}`: a `kind` is expected, got {problem['input']!r:.80}."
+        return f"`{where}`: expected a `kind`, got {problem['input']!r:.80}."
     words = problem["msg"][0].lower() + problem["msg"][1:]
     return f"`{where}`: {words}" + (
         "." if problem["type"] == "missing" else f", got {problem['input']!r:.80}."

@@ -118,7 +118,9 @@ def import_weights(
     arch = _arch(file, request.arch)
     request = request.model_copy(update={"arch": arch, "dataset": dataset_info(request.dataset).name})
     if request.role == "teacher" and request.teacher:
-        raise RunError("a run with role 'teacher' has no `teacher` of its own; leave it out.")
+        raise RunError(
+            f"a run with role 'teacher' must have no `teacher`, got {request.teacher!r:.80}; leave it out."
+        )
     if (library.own / request.name).exists():
         raise RunError(f"a run named '{request.name}' is already there; choose another name.")
     making = (library.own if inside is None else inside) / f".making-{uuid.uuid4().hex}"

@@ -128,7 +128,7 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
         ),
         (
             "train --role teacher --teacher x",
-            "a run with role 'teacher' has no `teacher` of its own; leave it out.",
+            "a run with role 'teacher' must have no `teacher`, got 'x'; leave it out.",
         ),
         ("train --seed -1", "`seeds.weights`: input should be greater than or equal to 0, got -1."),
         ("train --name a/b", "a run's name may hold letters, digits"),
@@ -325,7 +325,7 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     assert len(started) == 1
     for arguments, words in (
         (["--resume", "r-kd-s0", "r-bickd-s0"], "run 'r-kd-s0' is finished and cannot be resumed"),
-        (["--resume", "r-kd-s0", "--teacher", "teacher"], "--resume takes names of runs alone"),
+        (["--resume", "r-kd-s0", "--teacher", "teacher"], "--resume takes only names of runs"),
         ([], "a race needs --teacher and --methods, or --resume"),
     ):
         code, _, err = bickd("race", *arguments)
@@ -360,7 +360,7 @@ def test_decoded_images_are_listed_with_whether_their_source_is_there(bickd, dec
     words = re.sub(r"[│\s]+", " ", out)
     assert re.search(r" 10, 16 40 0\.0 there [0-9a-f]{16} ", words)
     assert re.search(r" 10 40 0\.0 gone [0-9a-f]{16} ", words)
-    assert re.search(r"0\.0 MB are decoded images in \S+/own\n", out)
+    assert re.search(r"decoded images: 0\.0 MB in \S+/own\n", out)
 
 
 def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(bickd, decoded, make_run):
@@ -369,7 +369,7 @@ def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(bick
     assert len(kept_images()) == 2
     out = bickd("cache", "clear", "images")[1]
     assert "0.0 MB freed: decoded images in" in out
-    assert f"{decoded[0]} stays: a run works on it, or it is being decoded.\n" in out
+    assert f"{decoded[0]} was not deleted: a run uses it, or it is being decoded.\n" in out
     assert [kept.name for kept in kept_images()] == decoded[:1]
     run.write_status(Status("stopped"))
     out = bickd("cache", "clear", "views", "images")[1]

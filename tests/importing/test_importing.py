@@ -210,7 +210,10 @@ def test_bad_files_are_one_sentence_and_leave_nothing(kind, library, tmp_path):
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
         ({"image_size": 9}, "image_size of digits must be 8, not 9"),
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),
-        ({"role": "teacher", "teacher": "teacher"}, "a run with role 'teacher' has no `teacher` of its own"),
+        (
+            {"role": "teacher", "teacher": "teacher"},
+            "a run with role 'teacher' must have no `teacher`, got 'teacher'",
+        ),
     ],
 )
 def test_bad_requests_are_one_sentence_and_leave_nothing(changes, message, teacher, library):

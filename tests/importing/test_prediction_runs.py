@@ -220,7 +220,7 @@ def test_command_shows_the_layout_and_imports(tmp_path, library, monkeypatch, ca
     assert "scores of teacher" in shown
     assert "Nothing was imported" in shown
     assert left_in(library.own) == []
-    with pytest.raises(PredictionsError, match="--teacher must be one of teacher, kd, and it was left out"):
+    with pytest.raises(PredictionsError, match="--teacher must be one of teacher, kd, got none"):
         ImportPredictions(files).run(library)
     with pytest.raises(PredictionsError, match="--names must hold one name for each of the 2 models"):
         ImportPredictions(files, teacher="teacher", names=("a",)).run(library)
@@ -250,11 +250,11 @@ def test_command_takes_class_names_and_names_with_spaces(tmp_path, library, caps
     own = {"classes": str(tmp_path / "classes.txt"), "names": ("my net",), "teacher": "my net"}
     assert ImportPredictions(files, **own).run(library) == 0
     assert library.find("my-net").predictions("test").class_names == ("b", "c", "d")
-    with pytest.raises(PredictionsError, match="--classes must be a file or names such as a,b,c; got 'cat'"):
+    with pytest.raises(PredictionsError, match="--classes must be a file or names such as a,b,c, got 'cat'"):
         ImportPredictions(files, classes="cat").run(library)
     with pytest.raises(PredictionsError, match=r"log reg.npz: expected 3 class names, one for each column"):
         ImportPredictions(files, classes="cat,dog").run(library)
-    with pytest.raises(PredictionsError, match="got a file without any"):
+    with pytest.raises(PredictionsError, match="got a file without class names"):
         ImportPredictions(files, classes=str(files[0])).run(library)
 
 

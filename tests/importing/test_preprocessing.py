@@ -358,7 +358,7 @@ def test_the_command_takes_all_of_it(folder, weights, library, monkeypatch, caps
     own = library.find("preset").info().preprocessing
     assert (own.name, own.mean, own.input_size) == ("cifar10", (0.4914, 0.4822, 0.4465), 24)
     assert bickd([*asked, *more, "--normalisation", "half", "--name", "both"]) != 0
-    assert "numbers in place of `--normalisation`" in capsys.readouterr().err
+    assert "`--mean` and `--std` replace `--normalisation`" in capsys.readouterr().err
 
 
 def test_imagenets_val_as_it_lies_is_evaluated(tmp_path, weights, library, monkeypatch, capsys):

@@ -150,5 +150,5 @@ def test_a_file_or_pretrained_and_not_both(given, came, capsys):
     with pytest.raises(SystemExit):
         main(["import", *given])
     assert capsys.readouterr().err == (
-        f"bickd: expected a file of weights, or --arch timm:NAME --pretrained; got {came}.\n"
+        f"bickd: expected a weights file or --arch timm:NAME --pretrained, got {came}.\n"
     )

@@ -65,13 +65,13 @@ def test_the_command_line_lists_and_clears_them(folder, tmp_path, monkeypatch, c
     with pytest.raises(KernelError, match="`bickd cache clear kernels` lets the next run try again"):
         built()
     bickd("list")
-    assert f"0 kernel libraries, 0.0 MB in {folder}" in capsys.readouterr().out
+    assert f"kernels: 0 compiled, 0.0 MB in {folder}" in capsys.readouterr().out
     bickd("clear", "kernels")
     assert not list(folder.glob("*.failed"))
     compiler(tmp_path, monkeypatch, WRITES.format(count=tmp_path / "count"))
     path = built()
     bickd("list")
-    assert "1 kernel libraries, 0.0 MB in" in capsys.readouterr().out
+    assert "kernels: 1 compiled, 0.0 MB in" in capsys.readouterr().out
     bickd("clear")  # views alone
     assert path.exists()
     bickd("clear", "kernels")

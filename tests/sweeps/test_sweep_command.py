@@ -66,7 +66,7 @@ def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, libr
     assert {each.name for each in read_results(results)} == set(found)
     shutil.rmtree(library.own / "first-kd-s0")  # as on another machine, with the committed lines alone
     code, out, err = sweep(*FIRST, *QUICK, "--results", results)
-    assert (code, "1 of 2 runs have their line in" in err, "first-kd-s0" in out) == (0, True, False)
+    assert (code, "1 of 2 runs are already in" in err, "first-kd-s0" in out) == (0, True, False)
     assert not (library.own / "first-kd-s0").exists()
 
 
@@ -79,11 +79,11 @@ def test_the_names_can_be_had_without_starting_anything(sweep, library):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (FIRST[:-2], "a sweep needs --pairs, got none"),
-        ([*FIRST, "--pairs", "teacher"], "--pairs takes TEACHER:MODEL"),
+        (FIRST[:-2], "a sweep needs --pairs or a YAML file, got neither"),
+        ([*FIRST, "--pairs", "teacher"], "--pairs must be TEACHER:MODEL"),
         (["nowhere.yaml"], "nowhere.yaml is no sweep that can be run"),
-        (["nowhere.yaml", "--epochs", "3"], "--epochs cannot stand beside a sweep's file"),
-        (["nowhere.yaml", "--seeds", "3"], "--seeds cannot stand beside a sweep's file"),
+        (["nowhere.yaml", "--epochs", "3"], "--epochs cannot be combined with a sweep file"),
+        (["nowhere.yaml", "--seeds", "3"], "--seeds cannot be combined with a sweep file"),
         ([*FIRST[:3], "kdd", *FIRST[5:]], "'kdd'"),
     ],
 )

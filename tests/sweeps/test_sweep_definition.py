@@ -130,7 +130,7 @@ def test_a_published_variant_goes_by_its_name():
         ({"methods": ["disst"]}, "but 'disst' came; the nearest is 'dist'."),
         ({"methods": [{"objective": {"kind": "disst"}}]}, "`methods.0.objective`: `kind` must be one of ce, "),
         ({"methods": [{"objective": {"kind": "disst"}}]}, "but 'disst' came; the nearest is 'dist'."),
-        ({"methods": [{"objective": {"weight": 1}}]}, "`methods.0.objective`: a `kind` is expected, got {'weight': 1}"),
+        ({"methods": [{"objective": {"weight": 1}}]}, "`methods.0.objective`: expected a `kind`, got {'weight': 1}"),
         ({"train": {"optimizer": {"kind": "adam"}}}, "`kind` must be one of sgd, adamw, but 'adam' came; the nearest is 'adamw'."),
         ({"methods": [{"objective": {"kind": "kd", "tau": 1}}]}, "tau` is not known"),
         ({"methods": [{"objective": {"kind": "kd"}, "train": {"epoch": 3}}]}, "in `train`: `epoch` is not known"),

@@ -44,9 +44,12 @@ KD = {"kind": "kd"}
         ({"objective": {"kind": "bickd"}, "teacher": ""}, "objective 'bickd' needs a `teacher`"),
         (
             {"role": "teacher", "teacher": "t"},
-            "a run with role 'teacher' has no `teacher` of its own; leave it out.",
+            "a run with role 'teacher' must have no `teacher`, got 't'; leave it out.",
         ),
-        ({"role": "teacher", "teacher": "t", "objective": KD}, "a run with role 'teacher' has no `teacher`"),
+        (
+            {"role": "teacher", "teacher": "t", "objective": KD},
+            "a run with role 'teacher' must have no `teacher`",
+        ),
         (
             {"objective": {"kind": "kdd"}},
             "`objective`: `kind` must be one of ce, kd, ",
