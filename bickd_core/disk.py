@@ -1,4 +1,4 @@
-"""What a disk that refuses means, in a sentence: by the number of the error, since its text differs by system."""
+"""Explain disk errors in a sentence, by their error number, because the text differs between systems."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _MEANINGS = {
     errno.ESTALE: ("the network disk lost its connection to the file", "mount the disk again"),
     errno.EMFILE: ("this process has too many files open", "raise the limit with `ulimit -n`"),
     errno.ENFILE: ("the system has too many files open", "close other programs"),
-    errno.EIO: ("the disk reports an error of its hardware", "check the disk"),
+    errno.EIO: ("the disk reports a hardware error", "check the disk"),
     errno.EFBIG: ("the file is larger than the disk allows", "choose another disk"),
     errno.ENAMETOOLONG: ("a file's name is too long", "choose a shorter name or folder"),
-    errno.ENOTDIR: ("a file has the place of a folder", "choose another folder"),
-    errno.ETIMEDOUT: ("the disk does not answer", "check its connection"),
-    errno.ENODEV: ("the disk is not there any more", "connect it again"),
+    errno.ENOTDIR: ("part of the path is a file, not a folder", "choose another folder"),
+    errno.ETIMEDOUT: ("the disk does not respond", "check its connection"),
+    errno.ENODEV: ("the disk is no longer connected", "connect it again"),
     errno.ENOTCONN: ("the network disk is not connected", "mount the disk again"),
 }
 
 
 def explain_os_error(error: OSError, then: str = "try again") -> str:
-    """What the system refused and what to do about it, in a sentence with a full stop.
+    """Explain the error and what to do, in one sentence.
 
     Args:
-        then: what to do once the cause is mended: "resume the run".
+        then: what to do after the cause is fixed, such as "resume the run".
 
     >>> explain_os_error(OSError(errno.ENOSPC, "No space left", "runs/a/status.json"), "resume the run")
     'the disk is full (runs/a/status.json); free some space, then resume the run.'
@@ -40,4 +40,4 @@ def explain_os_error(error: OSError, then: str = "try again") -> str:
         what, remedy = _MEANINGS[error.errno]
         return f"{what}{name}; {remedy}, then {then}."
     said = (error.strerror or str(error) or type(error).__name__).rstrip(".")
-    return f"the system refuses a file{name}: {said}; mend this, then {then}."
+    return f"the system refused access to a file{name}: {said}; fix this, then {then}."

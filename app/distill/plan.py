@@ -189,7 +189,7 @@ def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
         run.name for group in plan.groups for run in group if run.named and (library.own / run.name).exists()
     ]
     if taken:
-        raise RunError(f"a run named '{taken[0]}' is already there; choose another name.")
+        raise RunError(f"a run named '{taken[0]}' already exists; choose another name.")
     return [_submit(group, library) for group in plan.groups]
 
 

@@ -64,7 +64,7 @@ def start(content: bytes | memoryview, file_name: str, request: ImportRequest, l
     """
     check_name(request.name)
     if (library.own / request.name).exists():
-        raise RunError(f"a run named '{request.name}' is already there; choose another name.")
+        raise RunError(f"a run named '{request.name}' already exists; choose another name.")
     folder = library.own / f"{_PREFIX}{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     try:

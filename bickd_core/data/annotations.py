@@ -146,14 +146,14 @@ def annotated(
         image = by_name.get(name) or by_name.get(re.split(r"[\\/]", name)[-1])
         if image is None:
             raise DataError(
-                f"{as_text(file)} names the image {name!r} in its row {number}, and {as_text(folder)} has none of that name."
+                f"{as_text(file)} names the image {name!r} in row {number}, but {as_text(folder)} has no such image."
             )
         chosen = known.get(same_name(label))
         if chosen is None and label.isascii() and label.isdigit():
             chosen = numbers.get(int(label))
         if chosen is None:
             raise DataError(
-                f"{as_text(file)} gives the class {label!r} in its row {number}, and no class folder of the train part is called so."
+                f"{as_text(file)} names the class {label!r} in row {number}, but the train part has no such class folder."
             )
         found[chosen].append(image)
     left = len(set(by_name.values())) - len(rows)
@@ -179,7 +179,7 @@ def _text(file: Path) -> str:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise DataError(
-                f"{as_text(file)} is larger than {MOST_BYTES // 2**20} MB, and a file of labels or names is not."
+                f"{as_text(file)} is larger than {MOST_BYTES // 2**20} MB, which is too large for a file of labels or names."
             )
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -191,13 +191,11 @@ def _text(file: Path) -> str:
 def rows_of(file: Path) -> list[list[str]]:
     lines = [line for line in _text(file).splitlines() if line.strip()]
     if not lines:
-        raise DataError(
-            f"{as_text(file)} is empty; a line for each image was expected, with its name and its class."
-        )
+        raise DataError(f"{as_text(file)} is empty; expected a line for each image with its name and class.")
     try:
         rows = _rows(lines)
     except csv.Error as error:
-        raise DataError(f"{as_text(file)} is no table of text: {error}.") from error
+        raise DataError(f"{as_text(file)} is not a table of text: {error}.") from error
     short = next((number for number, row in enumerate(rows, 1) if len(row) < 2), None)
     if short is not None:
         raise DataError(
@@ -231,12 +229,12 @@ def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]
         return 0, 1, rows
     if name is None or label is None:
         raise DataError(
-            f"{as_text(file)} has the columns {', '.join(head[:8])}; one of {', '.join(_FILE_COLUMNS[:3])} and one of {', '.join(_LABEL_COLUMNS[:4])} were expected."
+            f"{as_text(file)} has the columns {', '.join(head[:8])}; expected one of {', '.join(_FILE_COLUMNS[:3])} and one of {', '.join(_LABEL_COLUMNS[:4])}."
         )
     least = max(name, label) + 1
     short = next((number for number, row in enumerate(rows[1:], 1) if len(row) < least), None)
     if short is not None:
-        raise DataError(f"{as_text(file)} has fewer than {least} columns in its row {short}.")
+        raise DataError(f"{as_text(file)} has fewer than {least} columns in row {short}.")
     return name, label, rows[1:]
 
 

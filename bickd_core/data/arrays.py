@@ -64,11 +64,11 @@ class _Array:
 def files(path: Path) -> list[Path]:
     """The file, or the `.npy` files of the folder."""
     if not path.exists():
-        raise DataError(f"{path} is not there; was it moved, or is a disk not mounted?")
+        raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
     if path.is_dir():
         return sorted(file for file in path.glob("*.npy") if file.is_file())
     if not path.is_file():
-        raise DataError(f"{path} must be a file or a folder, it is a pipe or a device.")
+        raise DataError(f"{path} must be a file or a folder, got a pipe or a device.")
     return [path]
 
 
@@ -201,12 +201,12 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
 def _check_member(about: zipfile.ZipInfo, path: Path) -> None:
     if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{about.filename} of {path} is packed in a way that numpy does not write; save it with np.savez."
+            f"{about.filename} of {path} is compressed in a way that numpy does not use; save it with np.savez."
         )
     if about.file_size > max(MAX_RATIO * about.compress_size, FREE_BYTES):
         raise DataError(
             f"{about.filename} of {path} unpacks to {about.file_size / 1e6:,.0f} MB from "
-            f"{about.compress_size / 1e6:,.1f} MB, which no images do; save it with np.savez."
+            f"{about.compress_size / 1e6:,.1f} MB, which is too much for images; save it with np.savez."
         )
 
 
@@ -270,7 +270,7 @@ def _class_names(path: Path, names: list[str], labels: dict[str, np.ndarray]) ->
         found = tuple(np.frombuffer(data, header.dtype).tolist())
         "".join(found).encode()
     except Exception as error:  # numpy's SystemError or ValueError for what is no character; halves of a pair
-        raise DataError(f"{CLASS_NAMES} of {path} must be text, found bytes that are none.") from error
+        raise DataError(f"{CLASS_NAMES} of {path} must be text, found bytes that are not text.") from error
     return found
 
 

@@ -131,7 +131,7 @@ def all_test(name: str) -> str:
     """
     kind, _, path = named(name).partition(":")
     if kind not in ("folder", ALL_TEST):
-        raise DataError(f"all images can be test for an image folder only, and {name!r} is {kind}.")
+        raise DataError(f"only an image folder can be all test, but {name!r} is {kind}.")
     return f"{ALL_TEST}:{path}"
 
 
@@ -157,7 +157,7 @@ def _absolute(path: str) -> str:
     try:
         return os.path.abspath(Path(path).expanduser())
     except RuntimeError as error:  # `~` of a person who is not known here
-        raise DataError(f"the path {path!r} begins with a home folder that is not there.") from error
+        raise DataError(f"the path {path!r} begins with a home folder that does not exist.") from error
 
 
 def _source(name: str) -> tuple[Kind, Path]:

@@ -141,8 +141,6 @@ def unreadable(path: str | Path, error: OSError) -> DataError:
     """The sentence for a path that the operating system does not let us read."""
     name = as_text(error.filename or path)
     if isinstance(error, FileNotFoundError):
-        return DataError(
-            f"{name} is gone; was its folder moved, its disk taken away, or the target of a link removed?"
-        )
+        return DataError(f"{name} no longer exists; check the path, its disk and the targets of links.")
     reason = error.strerror or type(error).__name__
     return DataError(f"{name} cannot be read ({reason}); check the path, its permissions and its disk.")

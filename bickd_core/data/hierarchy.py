@@ -126,9 +126,9 @@ def _rows(text: str, filename: str) -> tuple[list[Row], list[str]]:
     try:
         content = json.loads(text) if ending == ".json" else parse_yaml(text.encode(), aliases=True)
     except json.JSONDecodeError as error:
-        raise HierarchyError([f"line {error.lineno} is no JSON: {error.msg}."]) from error
+        raise HierarchyError([f"line {error.lineno} is not valid JSON: {error.msg}."]) from error
     except ReadError as error:
-        raise HierarchyError([f"the file is no YAML that can be used: {error}"]) from error
+        raise HierarchyError([f"the file is not usable YAML: {error}"]) from error
     except (ValueError, RecursionError) as error:
         raise HierarchyError([_UNREADABLE]) from error
     return _from_mapping(content)
@@ -152,7 +152,7 @@ def _from_csv(text: str) -> tuple[list[Row], list[str]]:
                 continue
             rows.append((where, cells[0].strip(), cells[1].strip()))
     except csv.Error as error:
-        raise HierarchyError([f"line {reader.line_num} is no CSV: {error}."]) from error
+        raise HierarchyError([f"line {reader.line_num} is not valid CSV: {error}."]) from error
     return rows, problems
 
 

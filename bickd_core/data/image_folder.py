@@ -38,9 +38,9 @@ def files(path: Path, *, all_test: bool = False) -> list[Path]:
     """The files that are read: the images in the parts that are used, sorted by their path, and those of labels and names."""
     if not path.is_dir():
         raise DataError(
-            f"the folder {path} is not there; was it moved, or is a disk not mounted?"
+            f"the folder {path} does not exist; check the path and that its disk is mounted."
             if not path.exists()
-            else f"folder:{path} must be a folder of class folders, it is a file."
+            else f"folder:{path} must be a folder of class folders, got a file."
         )
     parts = _parts(path, all_test)
     images = [file for part in parts for of_class in part.classes.values() for file in of_class]
@@ -90,7 +90,7 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         loose = has_files(first.folder, SUFFIXES)
         raise DataError(
             f"{as_text(first.folder)} has {'images but no class folders' if loose else 'no images'}; "
-            f"it must hold one folder a class with files of {wanted}."
+            f"it must have one folder for each class, with files of {wanted}."
         )
     side, channels = side_and_channels([header(item) for part in paths.values() for item in _items(part)])
 
@@ -140,9 +140,9 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
     usable = [part for part in parts if part is not None]
     if not usable:
         raise DataError(
-            f"{as_text(tests[0])} has images but no class folders, so their classes are not known; sort them into "
-            "class folders, put a file of their names and classes beside them, or move it away, and a fifth of the "
-            "other images becomes the test part."
+            f"{as_text(tests[0])} has images but no class folders, so their classes are unknown; sort them into "
+            "class folders, add a file with their names and classes, or remove the folder to use a fifth of the "
+            "other images as test."
         )
     for unused, part in zip(tests, parts, strict=True):
         if part is not usable[0]:

@@ -62,7 +62,9 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
             not known.
     """
     if not path.is_file():
-        raise DataError(f"the table {as_text(path)} is not there; was it moved, or is a disk not mounted?")
+        raise DataError(
+            f"the table {as_text(path)} does not exist; check the path and that its disk is mounted."
+        )
     rows = rows_of(path)
     name, label, body = columns(path, rows)
     head = [cell.strip().lower() for cell in rows[0]] if body is not rows else []
@@ -72,11 +74,11 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
         file = root / row[name].strip().replace("\\", "/")
         if ".." in file.parts or not file.is_relative_to(root):
             raise DataError(
-                f"{as_text(path)} names {row[name]!r} in its row {number}; images must lie in the table's folder or below it."
+                f"{as_text(path)} names {row[name]!r} in row {number}; images must be in the table's folder or in a folder below it."
             )
         if not file.is_file():
             raise DataError(
-                f"{as_text(path)} names the image {row[name]!r} in its row {number}, and it is not there."
+                f"{as_text(path)} names the image {row[name]!r} in row {number}, but there is no such file."
             )
         part = ""
         if part_column is not None:
@@ -84,7 +86,7 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
             known = part_of(word)
             if known is None:
                 raise DataError(
-                    f"{as_text(path)} names the part {word!r} in its row {number}; train, test or validation was expected."
+                    f"{as_text(path)} names the part {word!r} in row {number}; expected train, test or validation."
                 )
             part = "train" if known == "train" else "test"
         found.append((file, row[label].strip(), part))

@@ -1,6 +1,6 @@
-"""How an image's values become a network's inputs: (value / 255 - mean) / deviation, channel by channel.
+"""Normalisation of a network's inputs: (value / 255 - mean) / std, channel by channel.
 
-A network trained here has the statistics of its data. An imported one may expect others, so its run records which.
+A network trained here uses the statistics of its data. An imported one may need others, so its run records them.
 """
 
 from __future__ import annotations
@@ -13,33 +13,35 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 Preset = Literal["data", "imagenet", "cifar10", "cifar100", "half", "none"]
 Choice = Literal[Preset, "given"]
-"""A preset, or a mean and a deviation that were given as numbers."""
+"""A preset, or a mean and std given as numbers."""
 CHOICES: tuple[Preset, ...] = get_args(Preset)
 TRIED: tuple[Preset, ...] = ("data", "imagenet", "half", "none")
-"""What an import tries. CIFAR's are too near to ImageNet's to be told from them."""
+"""What an import tries. CIFAR's values are too close to ImageNet's to be distinguished."""
 TITLES: dict[Choice, str] = {
-    "data": "the data's own mean and deviation",
-    "imagenet": "ImageNet's mean and deviation",
-    "cifar10": "CIFAR-10's mean and deviation",
-    "cifar100": "CIFAR-100's mean and deviation",
-    "half": "mean 0.5 and deviation 0.5",
+    "data": "the data's own mean and std",
+    "imagenet": "ImageNet's mean and std",
+    "cifar10": "CIFAR-10's mean and std",
+    "cifar100": "CIFAR-100's mean and std",
+    "half": "mean 0.5 and std 0.5",
     "none": "no normalisation (values from 0 to 1)",
-    "given": "the mean and deviation that were given",
+    "given": "the given mean and std",
 }
 NOTABLE = 0.02
-"""A gain in the share of right answers that a run's page speaks of."""
+"""The gain in accuracy from which a run's page mentions another normalisation."""
 _KNOWN: dict[Choice, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
 }
-"""Mean and deviation of red, green and blue, as published. Of grey images their means over the three are taken."""
+"""Published mean and std of red, green and blue. Grey images use their average over the three channels."""
 
 
 class Normalisation(BaseModel):
-    """One normalisation of images with ch channels.
+    """A normalisation of images with ch channels.
 
-    name: which of the usual ones it is. mean, std: ch figures each, on the scale from 0 to 1; std above 0.
+    Attributes:
+        name: name of the preset, or "given".
+        mean, std: ch values each, on the scale from 0 to 1; std above 0.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +54,7 @@ class Normalisation(BaseModel):
         figures = (*self.mean, *self.std)
         if not self.mean or len(self.mean) != len(self.std):
             raise ValueError(
-                f"expected one mean and one std a channel, got {len(self.mean)} and {len(self.std)}."
+                f"expected one mean and one std for each channel, got {len(self.mean)} and {len(self.std)}."
             )
         if not all(map(math.isfinite, figures)) or min(self.std) <= 0:
             raise ValueError(f"expected finite means and std above 0, got {self.mean} and {self.std}.")
@@ -60,10 +62,10 @@ class Normalisation(BaseModel):
 
 
 def usual(mean: Sequence[float], std: Sequence[float]) -> dict[Choice, Normalisation]:
-    """The usual normalisations for images with these statistics of their own, by name.
+    """Return the usual normalisations by name, for images with these statistics.
 
     Args:
-        mean, std: `Dataset.mean` and `Dataset.std`, ch figures each.
+        mean, std: `Dataset.mean` and `Dataset.std`, ch values each.
 
     >>> usual((0.3,), (0.2,))["half"].mean, list(usual((0.3,) * 3, (0.2,) * 3))
     ((0.5,), ['data', 'imagenet', 'cifar10', 'cifar100', 'half', 'none'])
@@ -82,7 +84,7 @@ def usual(mean: Sequence[float], std: Sequence[float]) -> dict[Choice, Normalisa
 
 
 def _grey(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float], tuple[float]]:
-    """Mean and deviation for grey images, from those of three channels.
+    """Return mean and std for grey images, from those of three channels.
 
     >>> _grey(*_KNOWN["imagenet"])
     ((0.449,), (0.226,))
@@ -91,22 +93,22 @@ def _grey(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float]
 
 
 def numbers(mean: Sequence[float], std: Sequence[float]) -> str:
-    """Mean and deviation of each channel in words.
+    """Describe the mean and std of each channel.
 
     >>> numbers((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    'mean 0.485, 0.456, 0.406, deviation 0.229, 0.224, 0.225'
+    'mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225'
     """
     listed = (", ".join(f"{value:.4g}" for value in values) for values in (mean, std))
-    return "mean {}, deviation {}".format(*listed)
+    return "mean {}, std {}".format(*listed)
 
 
 def described(name: Choice, channels: int = 3) -> str:
-    """A preset with its numbers, for lists of choices.
+    """Describe a preset with its numbers, for lists of choices.
 
     >>> described("cifar10")
-    "CIFAR-10's: mean 0.4914, 0.4822, 0.4465, deviation 0.247, 0.2435, 0.2616"
+    "CIFAR-10's: mean 0.4914, 0.4822, 0.4465, std 0.247, 0.2435, 0.2616"
     >>> described("half", 1), described("data")
-    ('Mean 0.5, deviation 0.5', "The data's own mean and deviation")
+    ('Mean 0.5, std 0.5', "The data's own mean and std")
     """
     title = TITLES[name][:1].upper() + TITLES[name][1:]
     if name in ("data", "given"):
@@ -117,45 +119,52 @@ def described(name: Choice, channels: int = 3) -> str:
     figures = numbers(option.mean, option.std)
     if name == "half":
         return figures[:1].upper() + figures[1:]
-    return f"{title.removesuffix(' mean and deviation').partition(' (')[0]}: {figures}"
+    return f"{title.removesuffix(' mean and std').partition(' (')[0]}: {figures}"
 
 
 def comparison(
     name: Choice, tried: Mapping[Choice, float], images: int, *, before: Choice, split: str = "validation"
 ) -> str:
-    """How two normalisations compare, without a full stop.
+    """Compare two normalisations in a sentence without a full stop.
 
-    split: of which the images are.
+    Args:
+        name, before: the better one and the other one.
+        tried: share of right answers by normalisation.
+        images: number of images.
+        split: split of the images.
 
-    >>> comparison("half", {"data": 0.444, "half": 0.92}, 500, before="data")[:60]
-    'with mean 0.5 and deviation 0.5 it is right on 92.0 % of 500'
+    >>> comparison("half", {"data": 0.444, "half": 0.92}, 500, before="data")[:72]
+    'with mean 0.5 and std 0.5, 92.0 % of 500 validation images are right, bu'
     """
     return (
-        f"with {TITLES[name]} it is right on {100 * tried[name]:.1f} % of {images:,} {split} images, with "
-        f"{TITLES[before]} on {100 * tried[before]:.1f} %"
+        f"with {TITLES[name]}, {100 * tried[name]:.1f} % of {images:,} {split} images are right, but with "
+        f"{TITLES[before]} only {100 * tried[before]:.1f} %"
     )
 
 
 def applied(
     chosen: Normalisation, tried: Mapping[Choice, float], images: int, split: str = "validation"
 ) -> str:
-    """Which normalisation a run's figures rest on, and what the others would give, in one or two sentences.
+    """Describe the normalisation of a run's inputs, and the accuracy with the others.
 
-    split: of which the images are.
+    Args:
+        tried: share of right answers by normalisation.
+        images: number of images.
+        split: split of the images.
 
-    >>> applied(usual((0.3,), (0.2,))["half"], {"data": 0.444, "half": 0.92}, 500)[-80:]
-    "92.0 % of 500 validation images (44.4 % with the data's own mean and deviation)."
+    >>> applied(usual((0.3,), (0.2,))["half"], {"data": 0.444, "half": 0.92}, 500)[-84:]
+    "92.0 % of 500 validation images are right (44.4 % with the data's own mean and std)."
     """
-    words = f"Its inputs were normalised by {TITLES[chosen.name]}"
+    words = f"Inputs were normalised with {TITLES[chosen.name]}"
     if chosen.name == "none":
-        words = "Its inputs were not normalised (values from 0 to 1)"
+        words = "Inputs were not normalised (values from 0 to 1)"
     if chosen.name not in tried:
         return f"{words}."
     others = ", ".join(
         f"{100 * share:.1f} % with {TITLES[name]}" for name, share in tried.items() if name != chosen.name
     )
-    found = f"{words}: right on {100 * tried[chosen.name]:.1f} % of {images:,} {split} images ({others})."
+    found = f"{words}: {100 * tried[chosen.name]:.1f} % of {images:,} {split} images are right ({others})."
     best = max(tried, key=lambda name: tried[name])
     if tried[best] > tried[chosen.name] + NOTABLE:
-        found += f" More are right with {TITLES[best]}: to use it, import the file again under another name with the normalisation '{best}'."
+        found += f" The accuracy is higher with {TITLES[best]}. To use it, import the file again under another name with the normalisation '{best}'."
     return found

@@ -73,10 +73,12 @@ def _reading(file: Path) -> Iterator[None]:
     except DataError:
         raise
     except FileNotFoundError as error:
-        raise DataError(f"{as_text(file)} is gone; was it moved, or is a disk not mounted?") from error
+        raise DataError(
+            f"{as_text(file)} no longer exists; check the path and that its disk is mounted."
+        ) from error
     except MemoryError as error:
         raise DataError(
-            f"{as_text(file)} asks for more memory than there is; it is damaged, or its row groups are too large."
+            f"{as_text(file)} needs more memory than this machine has; it is damaged, or its row groups are too large."
         ) from error
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -88,9 +90,9 @@ def _reading(file: Path) -> Iterator[None]:
 def _parts(path: Path) -> dict[str, list[Path]]:
     """The files of train and test (else of validation, as test), or of "all" where there is no test."""
     if not path.exists():
-        raise DataError(f"{path} is not there; was it moved, or is a disk not mounted?")
+        raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
     if not path.is_dir() and not path.is_file():
-        raise DataError(f"{path} must be a file or a folder, it is a pipe or a device.")
+        raise DataError(f"{path} must be a file or a folder, got a pipe or a device.")
     every = [path] if path.is_file() else walk(path, (".parquet",))
     if not every:
         raise DataError(f"{path} has no .parquet files in it.")

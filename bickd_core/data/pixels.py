@@ -57,7 +57,7 @@ def header(encoded: Encoded) -> Header:
     """What an image file says of itself, without decoding it.
 
     Raises:
-        DataError: it is not an image in one of `FORMATS`, is too large, or has more than 8 bits a channel.
+        DataError: it is not an image in one of `FORMATS`, is too large, or has more than 8 bits per channel.
     """
     return _opened(encoded, lambda image: Header(image.mode in _GREY, image.width, image.height))
 
@@ -165,7 +165,7 @@ def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
         raise
     except FileNotFoundError as error:
         raise DataError(
-            f"the image {name} is gone; was its folder moved, its disk taken away, or the target of a link removed?"
+            f"the image {name} no longer exists; check the path, its disk and the targets of links."
         ) from error
     except UnidentifiedImageError as error:
         formats = ", ".join(FORMATS)
@@ -215,11 +215,11 @@ def _check(image: Image.Image, name: str) -> None:
             raise DataError(_too_large(name, pixels))
     if image.mode.startswith(_DEEP):
         raise DataError(
-            f"the image {name} has more than 8 bits a channel (mode {image.mode}); save it with 8."
+            f"the image {name} has more than 8 bits per channel (mode {image.mode}); save it with 8."
         )
     bits = _bits(image)
     if bits > 8:
-        raise DataError(f"the image {name} has {bits} bits a channel; save it with 8.")
+        raise DataError(f"the image {name} has {bits} bits per channel; save it with 8.")
 
 
 def _bits(image: Image.Image) -> int:

@@ -1,4 +1,4 @@
-"""What a network's inputs are: how images become square, their size, the order of channels, mean and deviation."""
+"""The inputs of a network: how images become square, input size, channel order, mean and std."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from bickd_core.data.resizing import Resizing
 
 ChannelOrder = Literal["rgb", "bgr"]
 LARGEST_INPUT = 4096
-"""Pixels a side."""
+"""Pixels per side."""
 
 
 class Preprocessing(Normalisation, Resizing):
-    """A network's inputs, from a file of an image on.
+    """All steps from an image file to a network's input.
 
-    mean, std: of red, green and blue, whatever the channel order; (value / 255 - mean) / std. channel_order: in which the
-    network takes them; "rgb" for grey images too. input_size: pixels a side that the network gets; None (in older runs)
-    for those of the run's images. Images of another size are scaled to it. resize, interpolation, crop_share: see
-    `Resizing`.
+    Attributes:
+        mean, std: of red, green and blue, in any channel order: (value / 255 - mean) / std.
+        channel_order: channel order of the network's input; "rgb" for grey images too.
+        input_size: pixels per side of the input; None (in older runs) for the size of the run's images. Images of
+            another size are scaled to it.
+        resize, interpolation, crop_share: see `Resizing`.
     """
 
     channel_order: ChannelOrder = "rgb"
@@ -28,26 +30,22 @@ class Preprocessing(Normalisation, Resizing):
 
     @property
     def resizing(self) -> Resizing:
-        """The part that the images themselves depend on."""
+        """The part that changes the images themselves."""
         return Resizing(resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share)
 
     def sentence(self, resized: bool) -> str:
-        """All of it in one sentence.
+        """Describe the preprocessing.
 
         Args:
-            resized: whether the images were made square here; those of the sets that come along are so by themselves.
+            resized: whether the images were made square here. Those of bundled data sets already are.
 
         >>> own = Preprocessing(name="half", mean=(0.5,), std=(0.5,), input_size=32)
         >>> own.sentence(resized=False)
-        'The network takes images of 32 × 32 pixels, with mean 0.5, deviation 0.5.'
-        >>> own.sentence(resized=True)[:60]
-        'Images are cut to the central square (bicubic); the network '
+        'Network input: 32 × 32 pixels, mean 0.5, std 0.5.'
+        >>> own.sentence(resized=True)
+        'Images are cut to the central square (bicubic). Network input: 32 × 32 pixels, mean 0.5, std 0.5.'
         """
-        size = "" if self.input_size is None else f" of {self.input_size} × {self.input_size} pixels"
-        order = "" if len(self.mean) == 1 else f" in the order {' '.join(self.channel_order.upper())}"
-        start = (
-            f"Images are {self.resizing.words}; the network takes them"
-            if resized
-            else "The network takes images"
-        )
-        return f"{start}{size}{order}, with {numbers(self.mean, self.std)}."
+        size = "" if self.input_size is None else f"{self.input_size} × {self.input_size} pixels, "
+        order = "" if len(self.mean) == 1 else f"{self.channel_order.upper()}, "
+        start = f"Images are {self.resizing.words}. " if resized else ""
+        return f"{start}Network input: {size}{order}{numbers(self.mean, self.std)}."

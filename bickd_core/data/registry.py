@@ -266,7 +266,7 @@ def check_resizing(info: DatasetInfo, resizing: Resizing) -> None:
     """
     if not info.any_size and resizing != DEFAULT:
         raise ValueError(
-            f"the images of {info.name} come square and in sizes of their own, so they cannot be {resizing.words}; leave "
+            f"the images of {info.name} are already square, so they cannot be {resizing.words}; leave "
             "`resize`, `interpolation` and `crop_share` out."
         )
 

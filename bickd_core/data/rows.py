@@ -74,7 +74,7 @@ class RowFile:
                     done += got
         except OSError as error:
             raise DataError(
-                f"the decoded images in {self.path} cannot be read ({error.strerror}); start again, and they are made anew."
+                f"the decoded images in {self.path} cannot be read ({error.strerror}); start again to decode them anew."
             ) from error
 
     def _damaged(self, row: int) -> None:

@@ -218,7 +218,9 @@ def _write(
     rows = _rows(folder / parts[part]["file"], parts[part], arrays[f"checks-{part}"])
     mean, std = channel_statistics(rows.take(positions))
     if min(std) <= 0:
-        raise DataError(f"the training images of {where} are all one level; there is nothing to learn from.")
+        raise DataError(
+            f"all training images of {where} have one constant value, so there is nothing to learn; check the images."
+        )
     about = {
         "format": FORMAT,
         "source": where,

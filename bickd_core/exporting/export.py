@@ -35,7 +35,7 @@ def export(run: RunFolder, kind: Kind, folder: Path, library: Library, *, best: 
     if missing := FORMATS[kind].missing():
         raise ExportError(missing)
     if folder.exists():
-        raise ExportError(f"{folder} is already there; name another folder with --out, or remove it.")
+        raise ExportError(f"{folder} already exists; name another folder with --out, or remove it.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:

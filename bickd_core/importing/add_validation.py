@@ -67,11 +67,11 @@ def _fitting(library: Library, one: ImportedModel, name: str) -> tuple[RunFolder
         ) from error
     if run.info().source.kind != "predictions":
         raise PredictionsError(
-            f"run '{key}' was not imported as predictions, so none can be added to it; choose another name."
+            f"run '{key}' was not imported as predictions, so validation predictions cannot be added to it; choose another name."
         )
     if run.has_predictions("validation"):
         raise PredictionsError(
-            f"run '{key}' has predictions on validation already; delete it and import both splits again."
+            f"run '{key}' already has predictions on validation; delete it and import both splits again."
         )
     test, own = run.predictions("test"), one.predictions
     if are_numbers(own.class_names) and own.num_classes == test.num_classes:

@@ -1,19 +1,21 @@
-"""Whether a network does no better than guessing."""
+"""Detect a network that is no better than chance."""
 
 from __future__ import annotations
 
 DEVIATIONS = 3.0
-"""A share of right answers is chance's if it is at most so many of its standard errors above 1 / classes."""
+"""An accuracy is at chance level if it is at most this many standard errors above 1 / classes."""
 
 
 def chance_note(right: float, images: int, classes: int, split: str = "validation") -> str:
-    """The warning on a network that answers as if by chance; "" for one that does better.
+    """Return the warning for a network at chance level, or "".
 
     Args:
-        right: the share of right answers, in [0, 1], on so many images. split: of which part.
+        right: share of right answers in [0, 1].
+        images: number of images.
+        split: their split.
 
     >>> chance_note(0.12, 500, 10)[:76]
-    'It answers as if by chance: 12.0 % of 500 validation images are right, among'
+    'Its accuracy is at chance level: 12.0 % of 500 validation images are right, a'
     >>> chance_note(0.2, 500, 10)
     ''
     """
@@ -21,6 +23,6 @@ def chance_note(right: float, images: int, classes: int, split: str = "validatio
     if right > share + DEVIATIONS * (share * (1 - share) / images) ** 0.5:
         return ""
     return (
-        f"It answers as if by chance: {100 * right:.1f} % of {images:,} {split} images are right, among {classes:,} classes. "
-        "Either it is not trained, or its inputs or classes were others in its training."
+        f"Its accuracy is at chance level: {100 * right:.1f} % of {images:,} {split} images are right, among {classes:,} classes. "
+        "Either the network is not trained, or it was trained with other inputs or classes."
     )

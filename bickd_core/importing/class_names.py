@@ -1,4 +1,4 @@
-"""Names for columns of scores that have none: given by the user, or taken from another file."""
+"""Class names for score columns without names, from the user or from another file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bickd_core.runs.predictions import PredictionsError
 
 
 def lacks_names(files: Sequence[tuple[str, FilePart]]) -> bool:
-    """Whether some columns of scores have no class names, neither their own nor those that the file holds."""
+    """Return whether some score columns have no class names, in their names or elsewhere in the file."""
     return any(
         (not model.classes or are_numbers(model.classes)) and not (part.class_names or part.label_names)
         for _, part in files
@@ -22,7 +22,11 @@ def lacks_names(files: Sequence[tuple[str, FilePart]]) -> bool:
 def with_class_names(
     scored: list[Rows], others: list[Rows], told: Sequence[str]
 ) -> tuple[list[Rows], list[str]]:
-    """The parts with a name for each column: their own, else the given ones, else those of another file, else numbers."""
+    """Name every column: by its own name, else the given names, else those of another file, else numbers.
+
+    Returns:
+        The named parts, and a note for each model whose names come from another file.
+    """
     given = [(one.file, one.part.class_names) for one in [*others, *scored] if one.part.class_names]
     given += [(one.file, one.part.label_names) for one in [*scored, *others] if one.part.label_names]
     given += [
@@ -38,7 +42,7 @@ def with_class_names(
             classes, source = _classes(one, model, given, tuple(told))
             if source:
                 notes.append(
-                    f"{model.name}: its columns have no class names; they are taken in the order of {source}."
+                    f"{model.name}: the columns have no class names, so those of {source} are used in their order."
                 )
             models.append(replace(model, classes=classes))
         named.append(replace(one, part=replace(one.part, models=tuple(models))))
@@ -52,7 +56,7 @@ def are_numbers(names: Sequence[str]) -> bool:
 def _classes(
     one: Rows, model: FileModel, given: list[tuple[str, tuple[str, ...]]], told: tuple[str, ...]
 ) -> tuple[tuple[str, ...], str]:
-    """Names of a model's classes, and the other file that they were taken from, if so."""
+    """Return a model's class names, and the other file that they come from, or ""."""
     count = model.logits.shape[1]
     own = one.part.class_names or one.part.label_names
     if model.classes and not are_numbers(model.classes):

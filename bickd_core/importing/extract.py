@@ -1,4 +1,4 @@
-"""From a table and its layout to the scores, labels and ids of its models; wrong cells are named."""
+"""Read scores, labels and ids from a table with a known layout. Errors name the wrong cells."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bickd_core.runs.predictions import PredictionsError
 
 @dataclass(frozen=True)
 class FilePart:
-    """What one file says of one set of samples, before files are matched.
+    """The content of one file for one set of samples, before files are matched.
 
     Attributes:
-        models: with logits on the N samples; empty for a file of labels or class names.
-        labels: int64 [N], or names as objects [N]; None where the file has none.
-        label_names: class names that the file declares for its integer labels.
-        ids: int64 [N] or objects [N]; None where samples are known by their order alone.
+        models: the models with logits on the N samples; empty for a file of labels or class names.
+        labels: int64 [N], or names as objects [N]; None if the file has no labels.
+        label_names: class names that the file gives for its integer labels.
+        ids: int64 [N] or objects [N]; None if samples are identified by their order.
         paths, texts: objects [N], or None.
-        class_names: of the columns, from an array or a file of names; empty if not given.
+        class_names: names of the columns, from an array or a file of names; empty if not given.
         notes: sentences for the user.
-        split: which split the samples are of.
+        split: the split of the samples.
     """
 
     models: tuple[FileModel, ...] = ()
@@ -47,8 +47,14 @@ class FilePart:
 
 @dataclass(frozen=True)
 class FileModel:
-    """One model in a file: its name, float32 logits [N, C], the classes that the columns name
-    (or none), what its scores were, and features float32 [N, D] or None."""
+    """One model in a file.
+
+    Attributes:
+        logits: float32 [N, C].
+        classes: the classes that the columns name; empty if they name none.
+        scale: the scale of the scores in the file.
+        features: float32 [N, D], or None.
+    """
 
     name: str
     logits: np.ndarray
@@ -66,10 +72,10 @@ class Rows:
 
 
 def extract(table: Table, layout: Layout) -> list[FilePart]:
-    """What the file holds: one part, or one for each model and split where columns name these.
+    """Return the content of a file: one part, or one for each model and split that a column names.
 
     Raises:
-        PredictionsError: a row, a column, what was expected and what came.
+        PredictionsError: a cell is wrong; the message names its row and column.
     """
     if layout.split:
         return [part for own, of in by_split(table, layout) for part in extract(own, of)]
@@ -112,7 +118,7 @@ def _model(table: Table, one: ScoreColumns) -> tuple[FileModel, list[str]]:
     if scores.shape[1] < 2:
         raise PredictionsError(
             f"expected a column of scores for each class, got the column '{one.columns[0]}' alone; "
-            "for two classes give both columns."
+            "for two classes, give both columns."
         )
     if one.ranked:
         scores = _unranked(table, scores, one)
@@ -133,7 +139,7 @@ def _binary_model(table: Table, one: ScoreColumns, score: np.ndarray) -> tuple[F
     found = to_logits(both, scale, lambda row: _at(table, row, one.columns[0]))
     kind = {"logits": "logit", "probabilities": "probability", "percent": "probability in percent"}
     note = (
-        f"{one.name}: '{one.columns[0]}' has one score for each sample. It is taken as the "
+        f"{one.name}: '{one.columns[0]}' has one score for each sample. It is used as the "
         f"{kind.get(scale, 'log-probability')} of '{one.classes[1]}', so there are two classes: {' and '.join(one.classes)}."
     )
     return FileModel(one.name, found.logits, one.classes, scale), [note, *_said(one.name, found)]
@@ -166,7 +172,11 @@ def _numbers(table: Table, names: tuple[str, ...]) -> np.ndarray:
 
 
 def _check_finite(table: Table, values: np.ndarray, names: tuple[str, ...]) -> None:
-    """Name the rows with a cell that is no number; `names` has one name for all columns, or one for each."""
+    """Raise an error that names the rows with a cell that is not a number.
+
+    Args:
+        names: one name for all columns, or one for each.
+    """
     finite = np.isfinite(values)
     if finite.all():
         return
@@ -186,12 +196,12 @@ def _check_finite(table: Table, values: np.ndarray, names: tuple[str, ...]) -> N
 
 
 def _unranked(table: Table, scores: np.ndarray, one: ScoreColumns) -> np.ndarray:
-    """Scores in class order, from scores sorted by value with the class of each."""
+    """Return scores in class order, from scores that are sorted by value."""
     index = _numbers(table, one.ranked).astype(np.int64)
     count = int(index.max()) + 1
     if index.shape != scores.shape or count > scores.shape[1]:
         raise PredictionsError(
-            f"expected the scores of all {count:,} or more classes, got the best {scores.shape[1]:,} of "
+            f"expected the scores of all {count:,} or more classes, got only the best {scores.shape[1]:,} of "
             "them; save every class (timm's inference.py: --topk 0)."
         )
     if (np.sort(index, axis=1) != np.arange(count)).any():

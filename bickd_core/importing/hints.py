@@ -70,7 +70,7 @@ def _normalisation(right: float, tried: Mapping[Choice, float], chosen: Choice) 
     best = max(tried, key=lambda name: tried[name], default=chosen)
     if best == chosen or tried[best] < right + CLEAR:
         return ""
-    return f"Normalisation: with {TITLES[best]} it is right on {tried[best]:.0%} instead of {right:.0%}."
+    return f"Normalisation: with {TITLES[best]} the accuracy is {tried[best]:.0%} instead of {right:.0%}."
 
 
 def _predicted(model: nn.Module, part: Split, dataset: Dataset) -> np.ndarray:
@@ -90,7 +90,7 @@ def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> st
         return ""
     words = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
     return (
-        f"Channel order: with {words[better]} in place of {words[order]} it is right on {swapped.mean():.0%} instead of "
+        f"Channel order: with {words[better]} instead of {words[order]} the accuracy is {swapped.mean():.0%} and not "
         f"{right.mean():.0%}; import it with the channel order {better.upper()} (--channel-order {better})."
     )
 
@@ -111,8 +111,8 @@ def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str
     moved = [(output, label) for output, label in zip(outputs, labels, strict=True) if output != label]
     names = ", ".join(f"output {output} is {class_names[label]}" for output, label in moved[:3])
     return (
-        f"Class order: with its outputs in another order it is right on {best:.0%} instead of {right:.0%} ({names}, and so on); "
-        "give the classes the order that it was trained with, for instance by --class-order text or by the names of the class folders."
+        f"Class order: with its outputs in another order the accuracy is {best:.0%} instead of {right:.0%} ({names}, and so on); "
+        "use the class order of its training, for example with --class-order text or by renaming the class folders."
     )
 
 
@@ -145,6 +145,6 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
         f"image size {best} (--image-size {best})" if any_size else f"input size {best} (--input-size {best})"
     )
     return (
-        f"Input size: with images scaled to {best} pixels it is right on {found[best]:.0%} instead of {right:.0%}; import it "
+        f"Input size: with images scaled to {best} pixels the accuracy is {found[best]:.0%} instead of {right:.0%}; import it "
         f"with the {option}."
     )

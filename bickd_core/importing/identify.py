@@ -1,4 +1,4 @@
-"""What a weights file, or a folder of Hugging Face's, says of itself: the file, the network, how inputs are normalised."""
+"""Identify the network and its inputs in a weights file or a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.bin", "model.onnx",
 
 @dataclass(frozen=True)
 class Identified:
-    """A weights file and what is known of it.
+    """A weights file and its network.
 
-    arch: the network's name, or "" if nothing tells. inputs: fields of an `ImportRequest` on its inputs, if the folder
-    has them. shapes: of the network's tensors, where these told and it is the file's only network.
+    Attributes:
+        arch: the network's name, or "" if unknown.
+        inputs: fields of an `ImportRequest` about the inputs, if the folder has them.
+        shapes: shapes of the network's tensors, if the network was recognised from them and is the only one.
     """
 
     file: Path
@@ -33,12 +35,12 @@ class Identified:
 
 
 def identify(path: Path) -> Identified:
-    """The file and its network: by `config.json` in a folder, else by the tensors' names and shapes.
+    """Identify the network, by `config.json` in a folder, else by the tensors' names and shapes.
 
-    A program is a network of its own, and has no name.
+    A program contains its network and has no name.
 
     Raises:
-        ValueError: the folder has no weights, or no network of the catalogue has these tensors; with the nearest.
+        ValueError: the folder has no weights, or the tensors match no network of the catalogue.
     """
     found = from_folder(path) if path.is_dir() else Identified(path)
     if program_kind(found.file) is not None:
@@ -56,23 +58,23 @@ def identify(path: Path) -> Identified:
     near = next((near for shapes in tables.values() for near in nearest_networks(shapes, 1)), None)
     hint = f"; the nearest is {near.info.name} ({near.same} of its {near.count} tensors)" if near else ""
     raise RefusedFile(
-        f"{path.name} holds weights of none of the known networks{hint}; name its network with --arch, such as "
+        f"the weights in {path.name} match none of the known networks{hint}; name the network with --arch, such as "
         "timm:NAME or my_module:make_net."
     )
 
 
 def from_folder(folder: Path) -> Identified:
-    """The weights in a folder of Hugging Face's, and what its `config.json` says of them.
+    """Read the weights file and `config.json` of a Hugging Face folder.
 
     Raises:
-        RefusedFile: it has no weights, or has them in several files.
+        RefusedFile: the folder has no weights, or has them in several files.
     """
     file = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if file is None:
         several = next(folder.glob("*.index.json"), None)
-        came = "its weights are in several files, which are not read" if several else "it holds none"
+        came = "weights in several files, which are not read" if several else "no weights"
         raise RefusedFile(
-            f"{folder.name} is a folder: a file of weights, or a folder with {_WEIGHTS[0]}, was expected, and {came}."
+            f"expected a weights file or a folder with {_WEIGHTS[0]}, but the folder {folder.name} has {came}."
         )
     config = folder / "config.json"
     said = read_json(config) if config.is_file() else {}

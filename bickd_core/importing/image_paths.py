@@ -25,7 +25,7 @@ def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dic
     """
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise PredictionsError(f"expected a folder of images, got '{folder}', which is no folder.")
+        raise PredictionsError(f"expected a folder of images, got '{folder}', which is not a folder.")
     try:
         files = [file for file in walk(folder.absolute(), IMAGE_SUFFIXES) if as_text(file) == str(file)]
     except DataError as error:

@@ -1,4 +1,4 @@
-"""What an imported network's inputs are: as requested, and with the normalisation under which it does well."""
+"""Choose the inputs of an imported network: as requested, with the normalisation that fits."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 Way = TypeVar("Way", bound=str)
 CLEARLY, LEAST = 3.0, 0.01
-"""Another way is better when it has more right answers by so many standard errors, and by so large a share."""
+"""Another way is clearly better if it has this many standard errors, and at least this share, more right answers."""
 
 
 class OtherNormalisation(ValueError):
-    """The network does clearly better under another normalisation than the one expected; nothing was imported.
+    """Another normalisation than the expected one is clearly better, so nothing was imported.
 
-    better: its name. tried: the share of right answers under each.
+    Attributes:
+        better: name of the better normalisation.
+        tried: share of right answers with each normalisation.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class OtherNormalisation(ValueError):
 
 
 def expected_normalisation(arch: str) -> Choice:
-    """Under which normalisation a network of this name was probably trained: ImageNet's for timm and torchvision.
+    """Return the normalisation that a network was probably trained with: ImageNet's for timm and torchvision.
 
     >>> expected_normalisation("timm:resnet18"), expected_normalisation("resnet8")
     ('imagenet', 'data')
@@ -54,7 +56,7 @@ def expected_normalisation(arch: str) -> Choice:
 
 
 def preprocessing(request: ImportRequest, option: Normalisation, dataset: Dataset) -> Preprocessing:
-    """A normalisation with the rest of the inputs as requested."""
+    """Combine a normalisation with the requested inputs."""
     return Preprocessing(
         **option.model_dump(),
         **request.resizing.model_dump(),
@@ -66,16 +68,16 @@ def preprocessing(request: ImportRequest, option: Normalisation, dataset: Datase
 def choose_inputs(
     model: nn.Module, part: Split, dataset: Dataset, request: ImportRequest, statistics: Statistics
 ) -> tuple[Preprocessing, dict[Choice, float], np.ndarray]:
-    """The inputs to evaluate under, and what comes of each usual normalisation on these images.
+    """Choose the inputs, and try each usual normalisation on these images.
 
-    Statistics that the file lacks are estimated anew under each.
+    Batch norm statistics that the file lacks are estimated for each normalisation.
 
     Returns:
-        The inputs; the share of right answers under each normalisation; int64 [N], the answers under the one taken.
+        The inputs, the share of right answers with each normalisation, and int64 [N], the answers with the chosen one.
 
     Raises:
-        OtherNormalisation: none is wanted and one is clearly better than the one expected.
-        ValueError: the one that is wanted, or the order of channels, is not for images of so many channels.
+        OtherNormalisation: none was requested and one is clearly better than the expected one.
+        ValueError: the requested normalisation or channel order does not fit the number of channels.
     """
     from bickd_core.training.evaluate import predict
     from bickd_core.training.setup import renormalised
@@ -98,15 +100,15 @@ def choose_inputs(
 
 
 def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisation]:
-    """The presets for these images, and the numbers that were given.
+    """Return the presets for these images, and the given mean and std.
 
     Raises:
-        ValueError: the request is not for images of so many channels.
+        ValueError: the request does not fit the number of channels.
     """
     options, channels = usual(dataset.mean, dataset.std), dataset.in_channels
     if request.channel_order == "bgr" and channels != 3:
         raise ValueError(
-            f"the channel order 'bgr' is for images of 3 channels, and these have {channels}; leave it out."
+            f"the channel order 'bgr' needs images with 3 channels, got {channels}; leave it out."
         )
     if request.mean is not None and request.std is not None:
         if len(request.mean) != channels or len(request.std) != channels:
@@ -117,14 +119,14 @@ def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisa
         options["given"] = Normalisation(name="given", mean=request.mean, std=request.std)
     if request.normalisation is not None and request.normalisation not in options:
         raise ValueError(
-            f"normalisation '{request.normalisation}' is for images of 1 or 3 channels, and these have {channels}; choose "
+            f"normalisation '{request.normalisation}' needs images with 1 or 3 channels, got {channels}; choose "
             f"one of {', '.join(options)}."
         )
     return options
 
 
 def swapped(model: nn.Module, own: Preprocessing, dataset: Dataset) -> nn.Module | None:
-    """The network with its channels in the other order; None where images have no three colours."""
+    """Return the network with its channels in the other order; None if images do not have three channels."""
     from bickd_core.training.setup import renormalised
 
     if dataset.in_channels != 3:
@@ -134,14 +136,14 @@ def swapped(model: nn.Module, own: Preprocessing, dataset: Dataset) -> nn.Module
 
 
 def clearly_better(right: Mapping[Way, np.ndarray], own: Way) -> Way | None:
-    """The best way of making inputs where it beats another by more than chance would, on the same images; else None.
+    """Return the best way to prepare inputs if it is clearly better than `own` on the same images, else None.
+
+    If b images are right only with the best way and c only with `own`, b - c must exceed CLEARLY times its
+    standard deviation sqrt(b + c), and LEAST times the number of images.
 
     Args:
-        right: for each way, such as a normalisation, bool [N], whether the answer is right.
-        own: the way that it is to beat.
-
-    With b images that only the best has right and c that only the other has, b - c must exceed CLEARLY times its
-    deviation sqrt(b + c), and LEAST of all images.
+        right: for each way, such as a normalisation, bool [N]: whether the answer is right.
+        own: the way to compare with.
     """
     best = max(right, key=lambda name: int(right[name].sum()))
     gained = int((right[best] & ~right[own]).sum())

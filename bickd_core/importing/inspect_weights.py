@@ -115,9 +115,9 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, json.JSONDecodeError) as error:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RefusedFile(
-            f"{path.name} was not read, since the program that reads it failed: {last[:200]}."
+            f"{path.name} could not be read, because the reading process failed: {last[:200]}."
         ) from error
     if "error" in answer:
         raise RefusedFile(answer["error"])
@@ -127,16 +127,16 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 def _ended_by(number: int, limit: int) -> str:
     if number == signal.SIGALRM:
         return (
-            f"took more than {limit} s to read, which no weights of its size do: it is damaged or made to waste time; "
+            f"took more than {limit} s to read, which is too long for its size: it is damaged or made to waste time; "
             "save it again with torch.save(model.state_dict(), ...)."
         )
     if number == signal.SIGKILL:
         return (
-            "was not read: the system ended the program that reads it, most likely since this machine's memory was "
-            "exhausted; close other programs and load it again."
+            "could not be read: the system ended the reading process, probably because this machine ran out of memory; "
+            "close other programs and load the file again."
         )
     return (
-        f"ended the program that reads it ({signal.Signals(number).name}): it is damaged or of another kind, so copy or "
+        f"crashed the reading process ({signal.Signals(number).name}): it is damaged or of another kind, so copy or "
         "download it again."
     )
 
@@ -151,8 +151,8 @@ def main() -> None:
     with wait_for_slot(cache_folder() / "readers", lambda: next(waits, None) is None, slots=READERS) as held:
         if not held:
             answer: dict[str, Any] = {
-                "error": f"{path.name} was not read, since {READERS} other files are being read and none was done "
-                f"within {WAIT_SECONDS:.0f} s; load it again."
+                "error": f"{path.name} was not read, because {READERS} other files were being read for {WAIT_SECONDS:.0f} s; "
+                "load it again."
             }
         else:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
@@ -205,7 +205,7 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
                 "error": f"{path.name} could not be read or copied ({error.strerror or error}); load it again."
             }
         return {
-            "error": f"{path.name} was refused, since reading it failed with {type(error).__name__}: it is damaged or "
+            "error": f"{path.name} was refused, because reading it failed with {type(error).__name__}: it is damaged or "
             "of another kind, so copy or download it again."
         }
     return {"tables": _bounded(tables)}

@@ -1,4 +1,4 @@
-"""Bring what several files say together: names of classes, labels, and which row is which sample."""
+"""Match several files: class names, labels, and which row is which sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bickd_core.runs.predictions import Predictions, PredictionsError
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """One model: its name, its predictions, the file it is from, and what its scores were there."""
+    """One model: its name, its predictions, its file, and the scale of its scores in the file."""
 
     name: str
     predictions: Predictions
@@ -29,14 +29,14 @@ class Imported:
     """The models of one import on samples with shared ids.
 
     Attributes:
-        rule: by what the rows of several files were matched.
-        shared: how many samples all models have.
-        total: how many samples at least one model has.
-        texts, paths: of the samples that have one, by id.
-        notes: what was recognised and decided, a sentence each.
-        warnings: what may mislead, a sentence each.
-        split: which split the samples are of.
-        validation: the same models on validation, where the files hold both splits.
+        rule: what the rows of several files were matched by.
+        shared: number of samples that all models have.
+        total: number of samples that at least one model has.
+        texts, paths: the texts and paths of samples, by id.
+        notes: one sentence for each thing that was detected or decided.
+        warnings: one sentence for each thing that may mislead.
+        split: the split of the samples.
+        validation: the same models on validation, if the files hold both splits.
     """
 
     models: tuple[ImportedModel, ...]
@@ -51,7 +51,7 @@ class Imported:
     validation: Imported | None = None
 
     def summary(self) -> str:
-        """How the files were matched, in a sentence."""
+        """Describe how the files were matched."""
         how = {
             "one file": "All models are in one file, so their rows are the same samples",
             "id": "Rows were matched by id",
@@ -65,11 +65,11 @@ def match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str] = ()
     """Match the parts of one or several files.
 
     Args:
-        files: the file's name and each part that it holds.
-        class_names: in the order of the columns, for models whose columns have none.
+        files: pairs of file name and part of the file.
+        class_names: in the order of the columns, for models whose columns have no names.
 
     Raises:
-        PredictionsError: no scores, classes or labels that contradict, or rows that cannot be matched.
+        PredictionsError: there are no scores, classes or labels contradict each other, or rows cannot be matched.
     """
     splits = {part.split for _, part in files if part.models}
     if len(splits) < 2:
@@ -87,7 +87,7 @@ def match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str] = ()
 
 
 def _with_validation(test: Imported, validation: Imported) -> Imported:
-    """Both splits of the models that have test predictions."""
+    """Add the validation split to the models with test predictions."""
     there = {one.name: one for one in test.models}
     alone = [one.name for one in validation.models if one.name not in there]
     if alone:
@@ -101,7 +101,7 @@ def _with_validation(test: Imported, validation: Imported) -> Imported:
     )
     if other is not None:
         raise PredictionsError(
-            f"{other.name} has other classes than on test; compare the names of the columns."
+            f"{other.name} has other classes on validation than on test; use the same column names in both."
         )
     models = tuple(
         replace(one, predictions=one.predictions.with_class_order(order[one.name]))
@@ -119,7 +119,7 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
     if not scored:
         named = ", ".join(dict.fromkeys(one.file for one in rows))
         raise PredictionsError(
-            f"{named}: expected columns of scores, one for each class, and found none; name them "
+            f"{named}: expected a column of scores for each class, got none; name the columns "
             "logit_0, logit_1, ... or by their classes."
         )
     notes = [f"{one.file}: {note}" for one in rows for note in one.part.notes]
@@ -160,7 +160,7 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
 
 
 def _few_shared(scored: Sequence[Rows], shared: int) -> list[str]:
-    """A sentence for each file, or model of one file, that loses more than half of its samples."""
+    """Return a warning for each file, or model of one file, that loses more than half of its samples."""
     files = [one.file for one in scored]
     return [
         f"Only {shared:,} of {len(one.part):,} samples of "
@@ -176,7 +176,7 @@ def _files(rows: Sequence[Rows]) -> str:
 
 
 def _named_apart(models: Sequence[ImportedModel]) -> list[ImportedModel]:
-    """Models with names of their own: a number is added where two are called alike."""
+    """Make the models' names unique, by adding a number to repeated names."""
     found: list[ImportedModel] = []
     for one in models:
         name, n = one.name, 1
@@ -191,7 +191,7 @@ def _named_apart(models: Sequence[ImportedModel]) -> list[ImportedModel]:
 
 
 def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], list[str]]:
-    """The parts with labels from a file of labels alone, where they have none of their own."""
+    """Add the labels of a file of labels to the parts that have none."""
     giving = next((one for one in others if one.part.labels is not None), None)
     if giving is None:
         return scored, []
@@ -211,7 +211,7 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
                         f"'{missing}'."
                     )
                 part = replace(part, labels=labels[np.array([places[value] for value in key])])
-                notes.append(f"{one.file}: labels are taken from {giving.file} by id or path.")
+                notes.append(f"{one.file}: labels come from {giving.file}, matched by id or path.")
             elif len(labels) == len(part):
                 part = replace(
                     part,
@@ -220,7 +220,7 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
                     paths=part.paths if part.paths is not None else giving.part.paths,
                     texts=part.texts if part.texts is not None else giving.part.texts,
                 )
-                notes.append(f"{one.file}: labels are taken from {giving.file} by order.")
+                notes.append(f"{one.file}: labels come from {giving.file}, matched by order.")
             else:
                 raise PredictionsError(
                     f"{giving.file} has {len(labels):,} labels and {one.file} has {len(part):,} rows; "

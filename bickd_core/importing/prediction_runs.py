@@ -34,7 +34,7 @@ def create_runs(
     """Put a run for each model among the user's runs.
 
     Args:
-        teacher: the model that is the teacher, or the key of a run that is already there.
+        teacher: the model that is the teacher, or the key of an existing run.
         names: what to call models, by their names in the files. A run's key is made from its name: in a key,
             everything but letters, digits, ".", "_" and "-" becomes "-".
         dataset: a label for the data. Runs of the same label can be compared. Made from the ids, labels
@@ -49,7 +49,7 @@ def create_runs(
     """
     if imported.split != "test":
         raise PredictionsError(
-            "these files hold predictions on validation alone; add them to runs that have test predictions, or "
+            "these files hold only validation predictions; add them to runs that have test predictions, or "
             "import both in one go."
         )
     names = dict(names or {})
@@ -60,7 +60,7 @@ def create_runs(
     reference, data_of_teacher = _existing(library, teacher, models)
     if reference is not None and dataset not in (None, data_of_teacher):
         raise PredictionsError(
-            f"teacher '{teacher}' was evaluated on '{data_of_teacher}' and the new runs are labelled "
+            f"teacher '{teacher}' was evaluated on '{data_of_teacher}', but the new runs are labelled "
             f"'{dataset}'; leave the label out."
         )
     label = _label(imported, data_of_teacher if reference is not None else dataset)
@@ -110,7 +110,7 @@ def _no_model(name: str, models: Mapping[str, ImportedModel]) -> str:
 def _existing(
     library: Library, teacher: str, models: Mapping[str, ImportedModel]
 ) -> tuple[TeacherRef | None, str]:
-    """A reference to the teacher if it is a run that is already there, and its data."""
+    """A reference to the teacher if it is a run that already exists, and its data."""
     if teacher in models:
         return None, ""
     try:

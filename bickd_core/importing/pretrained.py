@@ -27,7 +27,7 @@ def fetch_pretrained(arch: str, info: DatasetInfo, folder: Path) -> Identified:
     """
     if not arch.startswith(TIMM):
         raise RefusedFile(
-            f"--pretrained must go with a network of timm, such as --arch timm:resnet18, and --arch was {arch or 'left out'}."
+            f"--pretrained needs a timm network, such as --arch timm:resnet18, got {arch or 'none'}."
         )
     name = resolve(arch).name.removeprefix(TIMM)
     timm = import_package("timm", name)
@@ -42,7 +42,7 @@ def fetch_pretrained(arch: str, info: DatasetInfo, folder: Path) -> Identified:
         )
     if config.num_classes != info.num_classes:
         raise RefusedFile(
-            f"The pretrained weights of {arch} are for {config.num_classes:,} classes, and dataset {info.name} has "
+            f"The pretrained weights of {arch} are for {config.num_classes:,} classes, but dataset {info.name} has "
             f"{info.num_classes:,}; choose data of the same classes, or train its head on these and import that file."
         )
     try:
@@ -50,8 +50,8 @@ def fetch_pretrained(arch: str, info: DatasetInfo, folder: Path) -> Identified:
     except Exception as error:  # timm, the hub's client and the network each have errors of their own
         reason = plain_reason(str(error).strip() or "no reason given")
         raise RefusedFile(
-            f"The pretrained weights of {arch} did not come from the hub ({type(error).__name__}: {reason}); where one can be "
-            f"reached, save them with torch.save(timm.create_model('{name}', pretrained=True).state_dict(), 'w.pth'), and "
+            f"The pretrained weights of {arch} could not be downloaded ({type(error).__name__}: {reason}); on a machine that "
+            f"reaches the hub, save them with torch.save(timm.create_model('{name}', pretrained=True).state_dict(), 'w.pth'), and "
             f"import w.pth with --arch {arch}."
         ) from error
     file = folder / f"{name}.safetensors"

@@ -1,4 +1,4 @@
-"""Recognise what scores are, by the sums of their rows, and turn them into logits."""
+"""Detect the scale of scores from the sums of their rows, and convert them to logits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bickd_core.runs.prediction_arrays import (
 )
 
 SUM_TOLERANCE = 0.02
-"""How far the sum of a row of probabilities may be from 1, for rounding."""
+"""How far the sum of a row of probabilities may be from 1, because of rounding."""
 RANGE_TOLERANCE = 1e-3
 NEARLY_ONE = (0.5, 1.5)
-"""Sums of rows that were probably meant as probabilities."""
+"""Row sums of scores that were probably meant to be probabilities."""
 SHARE = 0.95
-"""Scores are probabilities if this share of the rows are; the others are then named as wrong."""
+"""Scores count as probabilities if this share of the rows are probabilities. The other rows are errors."""
 
 
 class ScaleError(PredictionsError):
@@ -30,7 +30,7 @@ class ScaleError(PredictionsError):
 
 @dataclass(frozen=True)
 class Scores:
-    """Logits float32 [N, C], what they were made from, and notes for the user."""
+    """Logits float32 [N, C], the scale that they were converted from, and notes for the user."""
 
     logits: np.ndarray
     scale: Scale
@@ -38,12 +38,12 @@ class Scores:
 
 
 def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str]) -> Scores:
-    """Logits from scores of any scale.
+    """Convert scores of any scale to logits.
 
     Args:
         scores: float64 [N, C], finite.
-        scale: what they are; None to recognise it.
-        at: what to call a row in a message.
+        scale: the scale of the scores; None to detect it.
+        at: returns the name of a row for messages.
 
     Raises:
         ScaleError: a row does not fit the scale.
@@ -60,7 +60,7 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
             )
         if scale == "logits" and scores.min() >= 0 and scores.max() <= 1:
             notes.append(
-                f"all scores lie between 0 and 1, but rows sum to {sums.min():.3g} to {sums.max():.3g}, "
+                f"all scores are between 0 and 1, but rows sum to {sums.min():.3g} to {sums.max():.3g}, "
                 "so they are used as logits; softmax outputs would sum to 1."
             )
     if scale not in SCALES:
@@ -89,7 +89,7 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
     zeros = int((shares < floor).sum())
     if zeros:
         notes.append(
-            f"{zeros:,} of {shares.size:,} probabilities are 0 and become {floor:.1g}, since 0 has no logarithm; "
+            f"{zeros:,} of {shares.size:,} probabilities are 0 and become {floor:.1g}, because 0 has no logarithm; "
             "KL from the teacher and CKA of logits depend on this value."
         )
     logits = logits_from_probabilities(np.maximum(shares, 0), tolerance=float("inf"))  # checked above
@@ -97,7 +97,7 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
 
 
 def two_columns(score: np.ndarray, scale: Scale) -> np.ndarray:
-    """Scores of both of two classes [N, 2] from the score of the second, [N].
+    """Return scores of both classes [N, 2] from the score of the second class [N].
 
     >>> two_columns(np.array([0.25]), "probabilities").tolist(), two_columns(np.array([2.0]), "logits").tolist()
     ([[0.75, 0.25]], [[0.0, 2.0]])
@@ -113,7 +113,7 @@ def two_columns(score: np.ndarray, scale: Scale) -> np.ndarray:
 
 
 def recognised(scores: np.ndarray) -> Scale:
-    """What the scores are, by the sums of the rows.
+    """Detect the scale of the scores from the sums of the rows.
 
     >>> recognised(np.array([[0.2, 0.8], [0.5, 0.5]])), recognised(np.array([[2.0, -1.0], [0.3, 4.0]]))
     ('probabilities', 'logits')
@@ -130,12 +130,12 @@ def recognised(scores: np.ndarray) -> Scale:
 
 
 def _look_like_probabilities(scores: np.ndarray, sums: np.ndarray) -> bool:
-    """Whether none is below 0 and the rows sum to nearly 1, so that somebody may have scaled or cut probabilities."""
+    """Return whether no score is below 0 and the rows sum to nearly 1, as for scaled or cut probabilities."""
     low, high = NEARLY_ONE
     return bool(scores.min() >= 0 and ((sums >= low) & (sums <= high)).mean() >= SHARE)
 
 
 def _are_probabilities(values: np.ndarray) -> np.ndarray:
-    """bool [N]: whether a row is in [0, 1] and sums to 1, but for rounding."""
+    """Return bool [N]: whether each row is in [0, 1] and sums to 1, up to rounding."""
     within = (values.min(axis=1) >= -RANGE_TOLERANCE) & (values.max(axis=1) <= 1 + RANGE_TOLERANCE)
     return within & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE)

@@ -16,20 +16,20 @@ from bickd_core.models.mismatch import lacks_statistics
 from bickd_core.runs.stages import probe_positions
 
 IMAGES, BATCH = 1000, 250
-"""Training images that statistics are estimated from, and how many at once."""
+"""Number of training images for the estimate, and their batch size."""
 
 
 class Statistics:
-    """The batch norms of a network whose statistics a file lacks, and the images that these are estimated from.
+    """Estimates batch norm statistics that a weights file lacks.
 
     Args:
         model: the network, with the file's weights.
-        lacking: names of the statistics in its state dict; none is fine.
+        lacking: names of the missing statistics in its state dict; may be empty.
         name: the architecture's name, for messages.
-        dataset: its training images are taken: at most IMAGES of them, as many of each class.
+        dataset: at most IMAGES of its training images are used, equally many of each class.
 
     Raises:
-        RefusedFile: some of them are of other layers than batch norms.
+        RefusedFile: some statistics belong to other layers than batch norms.
     """
 
     def __init__(self, model: nn.Module, lacking: Sequence[str], name: str, dataset: Dataset) -> None:
@@ -45,9 +45,9 @@ class Statistics:
 
     @torch.no_grad()
     def estimate(self, model: nn.Module) -> None:
-        """Set them to the mean, over batches of training images, of each batch's mean and variance.
+        """Set the missing statistics to the average over batches of training images.
 
-        Only these batch norms are in train mode; nothing is done where none is lacking.
+        Only these batch norms are in train mode. Without missing statistics, this does nothing.
 
         Args:
             model: the network, or one that holds it and changes its inputs.
@@ -70,16 +70,16 @@ class Statistics:
         model.train(was_training)
 
     def note(self) -> str:
-        """What is said of the run; "" where none is lacking."""
+        """Return the note for the run; "" if no statistics are missing."""
         if self._part is None:
             return ""
         return (
-            f"The file lacks the statistics of {len(self.norms)} batch norm{'s' if len(self.norms) > 1 else ''}; they were "
-            f"estimated from {len(self._part):,} training images, so it may be right on some per cent less than the "
-            "network that was trained."
+            f"The file lacks the statistics of {len(self.norms)} batch norm{'s' if len(self.norms) > 1 else ''}. They were "
+            f"estimated from {len(self._part):,} training images, so the accuracy may be some per cent below that of the "
+            "trained network."
         )
 
 
 def _places(norm: _BatchNorm) -> set[int]:
-    """Where its statistics are in memory."""
+    """Return the memory addresses of its statistics."""
     return {value.data_ptr() for value in (norm.running_mean, norm.running_var) if value is not None}

@@ -42,8 +42,8 @@ Say = Callable[[str, float], None]
 TRIED_ON = 500
 """Validation images on which the usual normalisations are compared."""
 HELD_OUT = (
-    "These data have no test part, so a fifth of them was put aside as test. A network that was trained on all of them "
-    "has seen these images, and its test figures are then too high."
+    "The data has no test part, so one fifth was held out as test. If the network was trained on all images, it has seen "
+    "these too, and its test figures are too high."
 )
 
 
@@ -83,7 +83,7 @@ class ImportRequest(BaseModel):
             raise ValueError("`mean` and `std` must be given together, got one of them; add the other.")
         if (self.normalisation == "given") != (self.mean is not None):
             raise ValueError(
-                "`mean` and `std` go with the normalisation 'given' and no other; leave out one of the two."
+                "`mean` and `std` must be used with the normalisation 'given' only; leave out one of the two."
             )
         _ = self.resizing
         return self
@@ -122,14 +122,14 @@ def import_weights(
             f"a run with role 'teacher' must have no `teacher`, got {request.teacher!r:.80}; leave it out."
         )
     if (library.own / request.name).exists():
-        raise RunError(f"a run named '{request.name}' is already there; choose another name.")
+        raise RunError(f"a run named '{request.name}' already exists; choose another name.")
     making = (library.own if inside is None else inside) / f".making-{uuid.uuid4().hex}"
     making.mkdir(parents=True)
     try:
         _fill(making, file, request, library, say)
         target = library.own / request.name
         if target.exists():
-            raise RunError(f"a run named '{request.name}' is already there; choose another name.")
+            raise RunError(f"a run named '{request.name}' already exists; choose another name.")
         os.rename(making, target)
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -145,7 +145,7 @@ def _arch(file: Path, arch: str) -> str:
         return resolve(arch).name
     if arch:
         raise RunError(
-            f"{file.name} is {TITLES[kind]} with a network of its own; leave the architecture out."
+            f"{file.name} is {TITLES[kind]} that contains its network; leave the architecture out."
         )
     return ""
 
@@ -271,7 +271,7 @@ def _evaluate(
             ),
         )
         predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
-    say("counting its cost", 0.95)
+    say("counting parameters", 0.95)
     if network.program is None:
         save_weights(plain, run.weights_path, metadata={"arch": request.arch})
         run.write_stages(predict_stages(model, dataset))
@@ -298,14 +298,14 @@ def explain(error: Exception) -> str:
 
     if out_of_memory(error):
         return (
-            "this machine's memory did not suffice to evaluate the network on these images; close other programs or "
+            "this machine has too little memory to evaluate the network on these images; close other programs or "
             "choose a smaller image size."
         )
     if isinstance(error, ValidationError | ValueError | OSError):
         return explain_known(error, "load the file again")
     return (
-        f"the import ended in an error of this program ({type(error).__name__}: {str(error).strip()[:200]}); nothing "
-        "was kept, and the file may be sound."
+        f"the import failed because of an error in this program ({type(error).__name__}: {str(error).strip()[:200]}); nothing "
+        "was imported, but the file may be valid."
     )
 
 

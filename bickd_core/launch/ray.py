@@ -108,7 +108,7 @@ def connect(address: str | None) -> tuple[Client, str]:
     found as Ray finds it: RAY_AUTH_TOKEN, the file at RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.
 
     Raises:
-        ValueError: no Ray here, no such cluster, no token, or a cluster that takes jobs from anybody.
+        ValueError: no Ray here, no such cluster, no token, or a cluster that accepts jobs without a token.
     """
     address = (address or os.environ.get("RAY_API_SERVER_ADDRESS") or "").rstrip("/")
     if not address.startswith(("http://", "https://")):
@@ -143,7 +143,7 @@ def _refuse_open(address: str) -> None:
     except OSError as error:
         raise ValueError(f"the Ray cluster at {address} cannot be reached: {error}.") from error
     raise ValueError(
-        f"the Ray cluster at {address} takes jobs from anybody; start all its nodes with RAY_AUTH_MODE=token."
+        f"the Ray cluster at {address} accepts jobs without a token; start all its nodes with RAY_AUTH_MODE=token."
     )
 
 

@@ -31,7 +31,7 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
     if wanted := os.environ.get("BICKD_SLOTS"):
         if not wanted.isdecimal() or int(wanted) < 1:
             raise ValueError(
-                f"BICKD_SLOTS must be a whole number from 1 on, got '{wanted}'; correct or unset it."
+                f"BICKD_SLOTS must be a whole number of at least 1, got '{wanted}'; correct or unset it."
             )
         return int(wanted)
     cores = available_cores() // cores_per_run

@@ -1,4 +1,4 @@
-"""Why a set of weights is not that of a network, from names and shapes alone; without torch."""
+"""Explain why weights do not fit a network, from names and shapes only, without torch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Shapes = Mapping[str, Sequence[int]]
 def describe_mismatch(
     expected: Shapes, came: Shapes, *, name: str, head: str = "", dataset: str | None = None
 ) -> str | None:
-    """One sentence on why weights do not fit a network: what was expected and what came; None when they fit.
+    """Return one sentence on why weights do not fit a network, or None if they fit.
 
-    Told apart: another architecture (names or shapes differ; named where the catalogue has it), missing statistics
-    of batch norms, another number of classes (the head's rows), another number of image channels (the stem's input).
+    The cases are: another architecture (names or shapes differ; named if the catalogue has it), missing batch norm
+    statistics, another number of classes (the head's rows), another number of image channels (the stem's input).
 
     Args:
         expected: names and shapes of the network's tensors, the stem's first.
-        came: those of the weights. Batch norm's counters do not matter in either.
+        came: names and shapes of the weights. Batch norm's counters are ignored in both.
         name: the architecture's name, for messages.
-        head: name of the layer that gives the logits; "" if it is not known.
+        head: name of the layer that returns the logits; "" if unknown.
         dataset: the data set's name, for messages.
     """
     own = {key: tuple(shape) for key, shape in expected.items() if not key.endswith(COUNTER)}
@@ -33,10 +33,10 @@ def describe_mismatch(
         return lacks_statistics(name, statistics, "without which it cannot be evaluated")
     if missing or unexpected:
         shared = len(own) - len(missing)
-        details = [f"missing is {missing[0]}"] if missing else []
-        details += [f"not expected is {plain_name(unexpected[0])}"] if unexpected else []
+        details = [f"{missing[0]} is missing"] if missing else []
+        details += [f"{plain_name(unexpected[0])} is unexpected"] if unexpected else []
         return (
-            f"These are not weights of {name}: it has {len(own)} tensors, {len(came)} came and {shared} names "
+            f"These are not weights of {name}: it has {len(own)} tensors, the file has {len(came)} and {shared} names "
             f"match ({', '.join(details)}); {_advice(came, name)}."
         )
     shapes = {key: (own[key], came[key]) for key in own if own[key] != came[key]}
@@ -47,23 +47,23 @@ def describe_mismatch(
         return f"These weights of {name} are for other data: {', and '.join(reasons)}."
     first = (wrong or list(shapes))[0]
     return (
-        f"These are not weights of {name}: {len(shapes)} of its {len(own)} tensors came in another shape "
-        f"({first} should be {list(shapes[first][0])}, it is {list(shapes[first][1])}); {_advice(came, name)}."
+        f"These are not weights of {name}: {len(shapes)} of its {len(own)} tensors have another shape "
+        f"({first} should be {list(shapes[first][0])}, got {list(shapes[first][1])}); {_advice(came, name)}."
     )
 
 
 def _other_data(
     shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]], stem: str, head: str, dataset: str | None
 ) -> tuple[list[str], list[str]]:
-    """What the shapes that differ say of classes and channels, and the names of the others."""
+    """Return sentences on other classes and channels, and the names of tensors with other differences."""
     owner = f"dataset {dataset}" if dataset else "this model"
     reasons, wrong = [], []
     for key, (expected, came) in shapes.items():
         if head and key in (f"{head}.weight", f"{head}.bias") and expected[1:] == came[1:] and len(came):
             if key.endswith("weight"):
-                reasons.append(f"{key} has {came[0]} rows, {owner} has {expected[0]} classes")
+                reasons.append(f"{key} has {came[0]} rows, but {owner} has {expected[0]} classes")
         elif key == stem and len(came) == 4 and (expected[0], *expected[2:]) == (came[0], *came[2:]):
-            reasons.append(f"{key} takes {came[1]} image channels, {owner} has {expected[1]}")
+            reasons.append(f"{key} takes {came[1]} image channels, but {owner} has {expected[1]}")
         else:
             wrong.append(key)
     return reasons, wrong
@@ -72,12 +72,12 @@ def _other_data(
 def _advice(came: Shapes, name: str) -> str:
     found = next(iter(recognise(came)), None)
     if found is None or found.name == name:
-        return "choose the architecture that they were trained with"
-    return f"they are those of {found.name} with {found.num_classes} classes, so choose that architecture"
+        return "choose the architecture of these weights"
+    return f"they belong to {found.name} with {found.num_classes} classes, so choose that architecture"
 
 
 def missing_statistics(expected: Iterable[str], came: Iterable[str]) -> tuple[str, ...]:
-    """Names of batch norms' statistics that are missing; none where other names are missing, or some are not expected.
+    """Return the names of missing batch norm statistics; none if other names differ too.
 
     >>> missing_statistics(["bn.weight", "bn.running_mean", "fc.bias"], ["bn.weight", "fc.bias"])
     ('bn.running_mean',)
@@ -92,12 +92,12 @@ def missing_statistics(expected: Iterable[str], came: Iterable[str]) -> tuple[st
 
 
 def lacks_statistics(name: str, missing: Sequence[str], why: str) -> str:
-    """The sentence that refuses weights without batch norms' statistics.
+    """Return the error message for weights without batch norm statistics.
 
     Args:
         why: why they are needed here, as a relative clause.
     """
     return (
         f"These weights of {name} lack the statistics of its batch norms ({missing[0]} and {len(missing) - 1} more), {why}; "
-        "save all of model.state_dict(), not its parameters alone."
+        "save the whole model.state_dict(), not only the parameters."
     )

@@ -217,12 +217,10 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
         WeightsError: it is missing, empty, too large, or none of these; then what it seems to be.
     """
     if not path.is_file():
-        raise WeightsError(f"{path.name} is not there: a weights file was expected at {path}.")
+        raise WeightsError(f"{path.name} does not exist: expected a weights file at {path}.")
     size = path.stat().st_size
     if not size:
-        raise WeightsError(
-            f"{path.name} is empty: a file of weights was expected, so copy or download it again."
-        )
+        raise WeightsError(f"{path.name} is empty: expected weights, so copy or download it again.")
     if size > max_bytes:
         raise WeightsError(
             f"{path.name} has {size_words(size)}, but at most {size_words(max_bytes)} are accepted."

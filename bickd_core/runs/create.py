@@ -52,15 +52,15 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
     """The checks of `create_run`, and what its run.yaml would hold but for the name; nothing is made."""
     if config.batch_size < 2:
         raise RunError(
-            f"`batch_size` must be at least 2, got {config.batch_size}: batch norm takes its mean and deviation from the "
-            "images of a batch; raise it."
+            f"`batch_size` must be at least 2, got {config.batch_size}: batch norm computes mean and variance "
+            "over a batch; raise it."
         )
     config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
     if data.all_test:
         raise RunError(
-            f"all images of {data.name} are test images, so nothing can be trained on them; choose data with a train part."
+            f"all images of {data.name} are test images, so you cannot train on them; choose data with a train part."
         )
     config = config.model_copy(update={"dataset": data.name})
     name = config.extends or config.teacher
@@ -116,7 +116,7 @@ def class_order(
     theirs: ClassOrder = before.info().class_order or "text"
     if requested not in (None, theirs):
         raise RunError(
-            f"run '{before.key}' has its classes in the order '{theirs}', and '{requested}' was asked for; "
+            f"run '{before.key}' has its classes in the order '{theirs}', but '{requested}' was requested; "
             "leave `class_order` out, or choose a run with that order."
         )
     return theirs
@@ -139,7 +139,7 @@ def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -
         other = next((name for name, value in requested.items() if value != getattr(chosen, name)), None)
         if other is not None:
             raise RunError(
-                f"run '{before.key}' has images {chosen.words}, and `{other}` {requested[other]} was asked for; leave it "
+                f"run '{before.key}' has images {chosen.words}, but `{other}` {requested[other]} was requested; leave it "
                 "out, or choose a run whose images were made that way."
             )
     check_resizing(data, chosen)
@@ -158,13 +158,13 @@ def teacher_reference(run: RunFolder, dataset: str, size: int, *, teaches: bool 
     info = run.info()
     if info.source.predictions_only and teaches:
         raise RunError(
-            f"teacher '{run.key}' has predictions alone and no weights, so nothing can be trained by it; choose a run with "
+            f"teacher '{run.key}' has only predictions and no weights, so it cannot teach; choose a run with "
             "weights, or import the network's weights."
         )
     if (info.dataset, info.image_size) != (dataset, size):
         raise RunError(
-            f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels and the student is "
-            f"to learn {dataset} at {size}; choose a teacher on the same data."
+            f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels, but the student learns "
+            f"{dataset} at {size}; choose a teacher on the same data."
         )
     if info.source.predictions_only:
         return TeacherRef(key=run.key)
@@ -179,8 +179,8 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
     here = (config.arch, config.dataset, size)
     if (info.arch, info.dataset, info.image_size) != here:
         raise RunError(
-            f"run '{run.key}' is {info.arch} on {info.dataset} at {info.image_size} pixels and the run that is to "
-            f"extend it {here[0]} on {here[1]} at {here[2]}; extend it with the same model and data."
+            f"run '{run.key}' is {info.arch} on {info.dataset} at {info.image_size} pixels, but the new run is "
+            f"{here[0]} on {here[1]} at {here[2]}; extend it with the same model and data."
         )
     if not run.weights_path.exists():
         raise RunError(f"run '{run.key}' has no weights yet; resume it to its end, then extend it.")
@@ -198,7 +198,7 @@ def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
         return
     if info.data_content not in (None, content):
         raise RunError(
-            f"the images in {info.dataset} are others than when this run began; put them back as they were and "
+            f"the images in {info.dataset} have changed since this run began; restore them and "
             "resume, or start a new run."
         )
     check_same_data(info, content, library)
@@ -240,7 +240,7 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
         theirs = library.locate(key).info()
         if theirs.prepared == info.prepared and theirs.data_content not in (None, content):
             raise RunError(
-                f"the images in {info.dataset} are others than those of {what} '{key}'; put them back as they were, "
+                f"the images in {info.dataset} differ from those of {what} '{key}'; restore them, "
                 f"or {instead}."
             )
 
@@ -254,7 +254,7 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
     config = run.info().config
     if config is None:
         raise RunError(
-            f"run '{run.key}' was imported, not trained here; start a run with settings of your own."
+            f"run '{run.key}' was imported, not trained here; so its settings are unknown; start a new run."
         )
     return TrainConfig.model_validate({**config.model_dump(), "epochs": epochs, "extends": run.key})
 

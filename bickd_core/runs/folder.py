@@ -40,7 +40,7 @@ class NameTaken(RunError):
     """There is a run of this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"a run named '{name}' is already there; choose another name.")
+        super().__init__(f"a run named '{name}' already exists; choose another name.")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class RunFolder:
         if links := self.links():
             raise RunError(
                 f"run '{self.key or self.path.name}' has a link in its folder ({links[0]}), and links in a run folder are "
-                "not followed; put the file itself there, or remove the link."
+                "not followed; replace the link by the file, or remove it."
             )
 
     def last_log_lines(self, most: int) -> list[str]:
@@ -152,7 +152,7 @@ class RunFolder:
                 raise ReadError("expected a line break at the end, got none; was the file cut short?")
             return RunInfo.model_validate(migrate(parse_yaml(content)))
         except FileNotFoundError as error:
-            raise RunError(f"{self.path} is no run folder: it has no run.yaml.") from error
+            raise RunError(f"{self.path} is not a run folder: it has no run.yaml.") from error
         except ValidationError as error:
             raise RunError(f"{self.path.name}/run.yaml cannot be read: {one_sentence(error)}") from error
         except ValueError as error:
@@ -183,7 +183,7 @@ class RunFolder:
         try:
             born = (self.path / "run.yaml").stat().st_mtime
         except OSError as error:
-            raise RunError(f"{self.path} is no run folder: it has no run.yaml.") from error
+            raise RunError(f"{self.path} is not a run folder: it has no run.yaml.") from error
         done = self.weights_path.exists() or self.has_predictions("test")
         return Status("finished") if done else Status("queued", heartbeat=born)
 
@@ -414,7 +414,7 @@ class RunFolder:
         from filelock import FileLock, Timeout  # 20 ms that listing runs does not need
 
         if self.read_only:
-            raise RunError(f"run '{self.key}' is on the shelf of bundled runs and cannot be {what}.")
+            raise RunError(f"run '{self.key}' is a bundled run and cannot be {what}.")
         try:
             status = self.status()
         except RunError:
@@ -422,13 +422,13 @@ class RunFolder:
         if status.active and not status.stale():
             raise RunError(f"run '{self.key}' is {status.state} and cannot be {what}; stop it first.")
         if not self.path.is_dir():  # the lock would make the folder anew
-            raise RunError(f"run '{self.key}' cannot be {what}: it is not there any more.")
+            raise RunError(f"run '{self.key}' cannot be {what}: it no longer exists.")
         lock = FileLock(self.lock_path, timeout=0)
         try:
             lock.acquire()
         except Timeout:
             raise RunError(
-                f"run '{self.key}' is held by a worker that has not spoken for a while, and cannot be {what}; "
+                f"run '{self.key}' has a worker that has not reported for a while, so it cannot be {what}; "
                 "end that process first."
             ) from None
         except OSError as error:

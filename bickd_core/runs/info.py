@@ -155,8 +155,7 @@ class RunInfo(BaseModel):
         """
         if self.in_channels is None or self.image_size is None:
             raise RunError(
-                f"'{self.name}' must be a run with a network, and holds predictions alone; "
-                "import its weights for this."
+                f"'{self.name}' has only predictions, but a network is needed; import its weights."
             )
         return self.in_channels, self.image_size, self.image_size
 
@@ -188,5 +187,5 @@ def check_name(name: str) -> None:
     """A run's name is also its folder and stands in links: letters, digits, `.`, `_`, `-`, at most 80."""
     if not NAME.fullmatch(name):
         raise RunError(
-            f"a run's name may hold letters, digits, '.', '_' and '-', at most 80 and not first a sign; got '{name}'."
+            f"a run's name must have 1 to 80 letters, digits, '.', '_' and '-', the first a letter or digit, got '{name}'."
         )

@@ -143,4 +143,4 @@ def _known(key: str, runs: list[RunFolder]) -> str:
         return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
     known = near(key, own, n=len(own) or 1, cutoff=0.0) + bundled
     more = f" and {len(known) - 6} more" if len(known) > 6 else ""
-    return f"known are {', '.join(known[:6]) or 'none yet'}{more}."
+    return f"the runs are {', '.join(known[:6])}{more}." if known else "there are no runs yet."

@@ -21,7 +21,7 @@ def migrate(stored: Any) -> dict[str, Any]:
         raise ValueError(f"expected a mapping, got {type(stored).__name__}")
     number = stored.get("format")
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError(f"expected a `format` number from 1 on, got {number!r:.80}")
+        raise ValueError(f"expected a `format` number of at least 1, got {number!r:.80}")
     if not all(isinstance(name, str) for name in stored):
         name = next(name for name in stored if not isinstance(name, str))
         raise ValueError(f"expected names of fields, got {name!r:.80}")

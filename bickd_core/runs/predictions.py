@@ -64,7 +64,7 @@ class Predictions:
                 f"`ids` must be integers or text, got {self.ids.dtype}; store them as int64 or str."
             )
         if self.ids.shape != (n,):
-            raise PredictionsError(f"`ids` must be [{n}], one a sample, got shape {self.ids.shape}.")
+            raise PredictionsError(f"`ids` must be [{n}], one for each sample, got shape {self.ids.shape}.")
         if len(np.unique(self.ids)) != n:
             raise PredictionsError("`ids` must be unique, got the same id twice; give each sample its own.")
         if not np.isfinite(self.logits).all():
@@ -74,10 +74,12 @@ class Predictions:
             if self.labels.dtype.kind not in "iu":
                 raise PredictionsError(f"`labels` must be class indices (integers), got {self.labels.dtype}.")
             if self.labels.shape != (n,):
-                raise PredictionsError(f"`labels` must be [{n}], one a sample, got {self.labels.shape}.")
+                raise PredictionsError(
+                    f"`labels` must be [{n}], one for each sample, got {self.labels.shape}."
+                )
             if n and (self.labels.min() < 0 or self.labels.max() >= c):
                 raise PredictionsError(
-                    f"`labels` must lie in 0..{c - 1}, got {self.labels.min()}..{self.labels.max()}."
+                    f"`labels` must be in 0..{c - 1}, got {self.labels.min()}..{self.labels.max()}."
                 )
         if self.features is not None and (self.features.ndim != 2 or len(self.features) != n):
             raise PredictionsError(f"`features` must be [{n}, D], got shape {self.features.shape}.")
@@ -358,7 +360,7 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
             n = int((model.labels != reference).sum())
             raise PredictionsError(
                 f"{name} gives {n} of {len(shared)} shared samples another true label than {whose}; "
-                "the ids do not name the same samples."
+                "give the same id to the same sample."
             )
     if reference is not None:
         aligned = tuple(replace(model, labels=reference) for model in aligned)

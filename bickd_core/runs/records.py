@@ -26,7 +26,7 @@ def check_record(record: object) -> dict[str, float]:
         ReadError: it is something else.
     """
     if not isinstance(record, dict) or not _whole(record.get("epoch"), MOST_EPOCHS):
-        raise ReadError("expected a mapping with an `epoch` from 0 on.")
+        raise ReadError("expected a mapping with an `epoch` of at least 0.")
     for name, value in record.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
             raise ReadError(f"`{name:.40}` must be a number, got {str(value)[:40]!r}.")
@@ -56,7 +56,7 @@ def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if epochs.shape != (E,) or epochs.dtype.kind not in "iu" or (np.diff(epochs.astype(np.int64)) <= 0).any():
         raise ReadError(f"`epochs` must be {E} ascending whole numbers, got shape {epochs.shape}.")
     if epochs[0] < 0 or epochs[-1] >= MOST_EPOCHS:
-        raise ReadError(f"`epochs` must be from 0 on, got {epochs[0]} to {epochs[-1]}.")
+        raise ReadError(f"`epochs` must be at least 0, got {epochs[0]} to {epochs[-1]}.")
     if ids.shape != (P,) or ids.dtype.kind not in "iuU" or len(np.unique(ids)) != P:
         raise ReadError(f"`ids` must be {P} different whole numbers or texts, got shape {ids.shape}.")
     if labels is not None:

@@ -41,7 +41,7 @@ class Stages:
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1:
-            raise PredictionsError(f"`ids` must be [P], one a sample, got shape {self.ids.shape}.")
+            raise PredictionsError(f"`ids` must be [P], one for each sample, got shape {self.ids.shape}.")
         n = len(self.ids)
         if not self.names or len(self.names) != len(self.features):
             raise PredictionsError(

@@ -1,20 +1,19 @@
-"""Training that ran into NaN or infinity: how it is said, and how it is known again; free of torch."""
+"""The error message of a training that reached NaN or infinity, and how to recognise it. Without torch."""
 
 from __future__ import annotations
 
 from bickd_core.runs.status import Status
 
-_REMEDY = (
-    "a resumed run keeps its learning rate, so start a new run with a lower one (`--lr`, or 'Reuse these settings' "
-    "on Distill)"
-)
+_MARK = "a resumed run keeps its learning rate"
+"""Part of the stored message by which a diverged run is recognised, so it must not change."""
+_REMEDY = f"{_MARK}, so start a new run with a lower one (`--lr`, or 'Reuse these settings' on Distill)"
 
 
 def diverged_sentence(what: str) -> str:
-    """What is not finite, and what can be done about it."""
+    """Return the error message: what is not finite, and what to do."""
     return f"{what}; {_REMEDY}."
 
 
 def has_diverged(status: Status) -> bool:
-    """Whether the run failed in this way, so that a resume would end the same."""
-    return status.state == "failed" and _REMEDY in status.error
+    """Return whether the run diverged. Resuming it would fail again."""
+    return status.state == "failed" and _MARK in status.error

@@ -291,7 +291,7 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
         )
     if (info.num_classes, info.in_channels) != (dataset.num_classes, dataset.in_channels):
         raise RunError(
-            f"run '{run.key}' was made for {info.num_classes} classes and {info.in_channels} channels, and "
+            f"run '{run.key}' was made for {info.num_classes} classes and {info.in_channels} channels, but "
             f"{dataset.name} has {dataset.num_classes} and {dataset.in_channels}; choose a run on this data."
         )
     model = create_model(info.arch, num_classes=info.num_classes, in_channels=dataset.in_channels)

@@ -44,7 +44,7 @@ def _make_or_find(run: RunFolder, config: TrainConfig, library: Library) -> None
         return
     if run.info().config != check_run(config, library).config:
         raise RunError(
-            f"a run named '{run.key}' is there with other settings; give this one another name or delete that one."
+            f"a run named '{run.key}' already exists with other settings; choose another name or delete that run."
         )
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
         run.clear_requests()

@@ -95,7 +95,7 @@ def budget_bytes() -> int:
             asked = -1.0
         if not 0 <= asked < float("inf"):
             raise ValueError(
-                f"BICKD_VIEWS_GB must be a number of gigabytes from 0 on, got '{wanted}'; correct or unset it."
+                f"BICKD_VIEWS_GB must be a number of gigabytes of at least 0, got '{wanted}'; correct or unset it."
             )
         return int(asked * 1e9)
     folder = cache_folder()

@@ -257,12 +257,12 @@ def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
     """The run's config, if it was trained here and its teacher is still the one it started with."""
     info = run.info()
     if info.config is None:
-        raise RunError(f"run '{run.key}' was imported, not trained here, so there is nothing to go on with.")
+        raise RunError(f"run '{run.key}' was imported, not trained here, so it cannot be resumed.")
     if info.teacher is not None:
         weights = library.locate(info.teacher.key).weights_path
         if weights.exists() and file_sha256(weights) != info.teacher.weights_sha256:
             raise RunError(
-                f"teacher '{info.teacher.key}' has other weights than when this run was made; start a new run."
+                f"teacher '{info.teacher.key}' has new weights since this run was started; start a new run."
             )
     return info.config
 

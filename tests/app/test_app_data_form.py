@@ -108,7 +108,7 @@ def test_whatever_is_typed_ends_in_a_sentence(home):
         ("~/d.parquet", "cannot be read as parquet"),
         ("~/logits.npz", "holds a network's predictions"),
         ("/" + "x" * 300, "cannot be read (File name too long)"),
-        ("~nobody-of-this-name/x", "begins with a home folder that is not there"),
+        ("~nobody-of-this-name/x", "begins with a home folder that does not exist"),
         ("/dev/zero", "must be a folder of class folders"),
         ("npz:/dev/zero", "it is a pipe or a device"),
     ):

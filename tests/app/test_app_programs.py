@@ -11,7 +11,7 @@ from app.registry import PAGES
 from app.state import ViewState
 from bickd_core.runs.info import Source, TeacherRef
 
-NOTE = "It answers as if by chance: 9.7 % of *144* validation images are right, among 10 classes."
+NOTE = "Its accuracy is at chance level: 9.7 % of *144* validation images are right, among 10 classes."
 
 
 @pytest.fixture

@@ -70,12 +70,12 @@ def test_another_normalisation_is_named_and_one_click_loads_the_file_with_it(
     expect(refused).to_contain_text(
         "With no normalisation (values from 0 to 1) it is right on", timeout=SECONDS
     )
-    expect(refused).to_contain_text("validation images, with the data's own mean and deviation on")
+    expect(refused).to_contain_text("validation images are right, but with the data's own mean and std only")
     assert "plain" not in [run.key for run in Library(server.shelf, server.runs).runs()]
     app.key("runs-load-better").get_by_role("button").click()
     expect(app.key("runs-loaded")).to_contain_text("plain is checked", timeout=SECONDS)
-    expect(app.key("runs-loaded")).to_contain_text("Its inputs were not normalised")
-    expect(app.key("runs-details")).to_contain_text("Its inputs were not normalised")
+    expect(app.key("runs-loaded")).to_contain_text("Inputs were not normalised")
+    expect(app.key("runs-details")).to_contain_text("Inputs were not normalised")
     library = Library(server.shelf, server.runs)
     ours, theirs = (library.find(key).predictions("test") for key in ("plain", "caltech95/kd-s0"))
     assert (ours.predicted == theirs.predicted).mean() > 0.8  # equal but for the border

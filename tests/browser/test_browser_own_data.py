@@ -68,7 +68,7 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
         app.page.get_by_role("radio", name="Pad").click()
     app.field("runs-normalisation").locator("input").click()
     with app.rerun():
-        app.page.get_by_role("option", name="CIFAR-100's mean and deviation").click()
+        app.page.get_by_role("option", name="CIFAR-100's mean and std").click()
     expect(app.page.get_by_text("CIFAR-100's: mean 0.4782, deviation 0.2666.")).to_be_visible()
     size = app.field("runs-input_size").locator("input")
     size.fill("16")
@@ -144,7 +144,9 @@ def test_a_teacher_is_trained_on_a_folder_of_images(app: AppPage, tmp_path: Path
         app.page.get_by_text("Train a teacher", exact=True).first.click()
     choose_own(app, "distill")
     say_where(app, tmp_path / "nowhere")
-    expect(app.page.get_by_text("is not there; was it moved, or is a disk not mounted?")).to_be_visible()
+    expect(
+        app.page.get_by_text("does not exist; check the path and that its disk is mounted.")
+    ).to_be_visible()
     say_where(app, folder(tmp_path / "lanterns"))
     expect(
         app.page.get_by_text("2 classes, grey: 43 training, 5 validation and 12 test images.")

@@ -121,7 +121,7 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
         ("train --arch resnet9", "model must be one of "),
         ("train --epochs 0", "`epochs`: input should be greater than 0, got 0."),
         ("train kd", "objective 'kd' needs a `teacher`, got none; name a finished run."),
-        ("train --teacher nobody kd", "there is no run 'nobody'; known are none yet."),
+        ("train --teacher nobody kd", "there is no run 'nobody'; there are no runs yet."),
         (
             "train --teacher nobody kd --temperature 0",
             "`objective.kd.temperature`: input should be greater than 0, got 0.0.",
@@ -131,11 +131,11 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
             "a run with role 'teacher' must have no `teacher`, got 'x'; leave it out.",
         ),
         ("train --seed -1", "`seeds.weights`: input should be greater than or equal to 0, got -1."),
-        ("train --name a/b", "a run's name may hold letters, digits"),
-        ("train --resume nobody", "there is no run 'nobody'; known are none yet."),
-        ("train --resume nobody --background", "there is no run 'nobody'; known are none yet."),
-        ("evaluate nobody", "there is no run 'nobody'; known are none yet."),
-        ("import nowhere.pth --arch resnet8 --dataset digits", "nowhere.pth is not there"),
+        ("train --name a/b", "a run's name must have 1 to 80 letters, digits"),
+        ("train --resume nobody", "there is no run 'nobody'; there are no runs yet."),
+        ("train --resume nobody --background", "there is no run 'nobody'; there are no runs yet."),
+        ("evaluate nobody", "there is no run 'nobody'; there are no runs yet."),
+        ("import nowhere.pth --arch resnet8 --dataset digits", "nowhere.pth does not exist"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_2_and_make_nothing(bickd, library, arguments, sentence):
@@ -177,7 +177,7 @@ def test_after_a_loss_that_is_not_finite_no_resume_is_offered(bickd, library):
 def test_a_batch_of_one_is_refused_before_anything_is_made(bickd, library):
     code, _, err = bickd("train", *QUICK, "--batch-size", "1", "ce")
     assert code == 2
-    assert "`batch_size` must be at least 2, got 1: batch norm takes" in err
+    assert "`batch_size` must be at least 2, got 1: batch norm computes mean and variance" in err
     assert not library.own.exists() or not list(library.own.iterdir())
 
 

@@ -110,7 +110,7 @@ def test_a_path_that_is_not_utf8_or_has_no_home_is_refused():
         with pytest.raises(DataError, match="must be UTF-8 text") as caught:
             dataset_info(f"folder:{path}")
         assert part in str(caught.value)
-    with pytest.raises(DataError, match="begins with a home folder that is not there"):
+    with pytest.raises(DataError, match="begins with a home folder that does not exist"):
         own.named("~nobody-of-this-name/pets")
     with pytest.raises(DataError, match="cannot be read"):
         dataset_info(own.named("/" + "x" * 300))

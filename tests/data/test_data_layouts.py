@@ -54,8 +54,8 @@ def test_tiny_imagenet(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("val_9.png\tn01\n", "names the image 'val_9.png' in its row 1"),
-        ("val_0.png\tn07\n", "gives the class 'n07' in its row 1, and no class folder"),
+        ("val_9.png\tn01\n", "names the image 'val_9.png' in row 1"),
+        ("val_0.png\tn07\n", "names the class 'n07' in row 1, but the train part has no such class folder"),
         ("val_0.png\n", "must have at least two columns"),
         ("", "is empty; a line for each image was expected"),
     ],
@@ -131,9 +131,7 @@ def test_all_images_may_be_test(tmp_path, library):
     info, data = dataset_info(f"all-test:{root}"), load_dataset(f"all-test:{root}")
     assert (info.all_test, info.carved, info.test_size, len(data.test)) == (True, False, 10, 10)
     assert sample_paths(data.name, "test")[0] == "val/a/0.png"
-    with pytest.raises(
-        ValueError, match="all images of .* are test images, so nothing can be trained on them"
-    ):
+    with pytest.raises(ValueError, match="all images of .* are test images, so you cannot train on them"):
         create_run(small_config(role="teacher", dataset=f"all-test:{root}"), library)
     with pytest.raises(DataError, match="for an image folder only"):
         own.all_test("npz:x.npz")
@@ -156,8 +154,8 @@ def test_a_table_of_files_and_classes(tmp_path):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("no.png,cat", "names the image 'no.png' in its row 2, and it is not there"),
-        ("../x.png,cat", "images must lie in the table's folder"),
+        ("no.png,cat", "names the image 'no.png' in row 2, but there is no such file"),
+        ("../x.png,cat", "images must be in the table's folder"),
     ],
 )
 def test_a_table_with_a_wrong_row_is_refused(tmp_path, row, words):

@@ -256,7 +256,7 @@ def test_the_memory_of_the_process_that_looks_is_limited(tmp_path):
     pq.write_table(pa.table({"image": values, "label": LABELS}), tmp_path / "big.parquet")
     name = f"parquet:{tmp_path / 'big.parquet'}"
     assert apart.summary_apart(name, memory=1 << 30)["side"] == 12
-    with pytest.raises(DataError, match="big.parquet asks for more .*memory"):
+    with pytest.raises(DataError, match="big.parquet needs more .*memory"):
         apart.summary_apart(name, memory=120 << 20)
 
 

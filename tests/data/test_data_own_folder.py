@@ -165,7 +165,7 @@ def wrong(root, **changes):
 
 
 def test_what_is_wrong_is_one_sentence_and_leaves_nothing(tmp_path):
-    assert "is not there; was it moved" in wrong(tmp_path / "nowhere")
+    assert "does not exist; check the path" in wrong(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
     assert "must be a folder of class folders, it is a file" in wrong(tmp_path / "file")
     (tmp_path / "empty" / "a").mkdir(parents=True)
@@ -180,7 +180,7 @@ def test_what_is_wrong_is_one_sentence_and_leaves_nothing(tmp_path):
     )
     assert "has a class folder 'z' that" in wrong(strange)
     same = write_folder(tmp_path / "same", {"a": 3, "b": 3}, np.full((6, 12, 12, 3), 7, np.uint8))
-    assert "are all one level" in wrong(same)
+    assert "have one constant value" in wrong(same)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", png(made_images(1, side=40)[0])[:800]])
@@ -191,7 +191,7 @@ def test_an_unreadable_image_is_named(pets, content):
 
 def test_sixteen_bits_are_refused(pets):
     Image.fromarray(np.arange(144, dtype=np.uint16).reshape(12, 12)).save(pets / "test" / "b" / "001.png")
-    assert "001.png has more than 8 bits a channel" in wrong(pets)
+    assert "001.png has more than 8 bits per channel" in wrong(pets)
 
 
 def test_a_folder_that_disappears_while_it_is_read(pets, monkeypatch):

@@ -73,7 +73,7 @@ def test_the_bundled_file_gives_the_same_images(decoded_data):
 
 
 def test_what_is_wrong_with_a_parquet_file(tmp_path):
-    assert "is not there" in says(f"parquet:{tmp_path / 'no'}")
+    assert "does not exist" in says(f"parquet:{tmp_path / 'no'}")
     assert "has no .parquet files" in says(f"parquet:{tmp_path}")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 and nothing more")
     assert "cannot be read as parquet" in says(f"parquet:{tmp_path / 'bad.parquet'}")
@@ -164,7 +164,7 @@ def test_what_is_wrong_with_arrays(tmp_path):
     assert "has no images" in saved(images=images[:0], labels=labels[:0], class_names=np.array(NAMES))
     (tmp_path / "b.npz").write_bytes(b"PK nothing")
     assert "cannot be read as .npz" in says(f"npz:{tmp_path / 'b.npz'}")
-    assert "is not there" in says(f"npz:{tmp_path / 'c.npz'}")
+    assert "does not exist" in says(f"npz:{tmp_path / 'c.npz'}")
 
 
 def test_an_array_that_is_cut_short_leaves_nothing(tmp_path):

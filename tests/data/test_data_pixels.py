@@ -147,7 +147,7 @@ DEEP = {
 @pytest.mark.parametrize("data", DEEP.values(), ids=DEEP)
 def test_more_than_eight_bits_a_channel_are_refused(data):
     """Pillow would keep the high byte: 12 bits of a camera in 16 become nearly black."""
-    assert "bits a channel" in (message := refusal(data))
+    assert "bits per channel" in (message := refusal(data))
     assert "save it with 8" in message
 
 

@@ -100,5 +100,5 @@ def test_a_store_that_is_made_again_leaves_the_others(stripes):
 
 
 def test_sets_that_come_along_are_not_resized():
-    with pytest.raises(ValueError, match="images of digits come square and in sizes of their own"):
+    with pytest.raises(ValueError, match="images of digits are already square"):
         load_dataset("digits", resizing=Resizing(resize="pad"))

@@ -106,7 +106,7 @@ def test_a_file_cut_short_or_gone_is_one_sentence(rows, path):
     with pytest.raises(DataError, match="decoded image 20 in"):
         rows[:]
     other = Rows(RowFile(path, offset=0, shape=(3, 4, 5), checks=np.zeros(2, np.uint32)))
-    with pytest.raises(DataError, match="cannot be read .*; start again, and they are made anew"):
+    with pytest.raises(DataError, match="cannot be read .*; start again to decode them anew"):
         other[:]
 
 

@@ -132,7 +132,7 @@ def test_a_converted_network_with_other_logits_is_refused():
 
 def test_a_refused_export_leaves_nothing(teacher, library, tmp_path, make_run, monkeypatch):
     (tmp_path / "out" / "there").mkdir(parents=True)
-    with pytest.raises(ExportError, match="is already there; name another folder with --out"):
+    with pytest.raises(ExportError, match="already exists; name another folder with --out"):
         export(teacher, "safetensors", tmp_path / "out" / "there", library)
     with pytest.raises(RunError, match="has no weights"):
         export(make_run("empty"), "hub", tmp_path / "out" / "hub", library)

@@ -38,12 +38,12 @@ def test_another_network_is_refused_before_torch_and_the_data_are_loaded(tmp_pat
         [sys.executable, "-c", REFUSED_WITHOUT_TORCH, file, tmp_path / "runs"], capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert done.stdout.endswith("they are those of resnet8 with 10 classes, so choose that architecture.\n")
+    assert done.stdout.endswith("they belong to resnet8 with 10 classes, so choose that architecture.\n")
 
 
 def test_the_warning_names_the_images_that_it_rests_on():
     assert "of 500 test images are right" in chance_note(0.1, 500, 10, "test")
-    assert chance_note(0.55, 500, 2).startswith("It answers as if by chance: 55.0 %")
+    assert chance_note(0.55, 500, 2).startswith("Its accuracy is at chance level: 55.0 %")
     assert chance_note(0.6, 500, 2) == ""
 
 
@@ -55,8 +55,8 @@ def test_a_network_at_chance_level_is_imported_with_a_warning(library, tmp_path)
     request = ImportRequest(arch="convnet-small", dataset="digits", name="mine", normalisation="data")
     run = import_weights(tmp_path / "w.safetensors", request, library)
     (note,) = run.info().source.notes
-    assert note.startswith("It answers as if by chance: ")
-    assert "% of 144 validation images are right, among 10 classes. Either it is not trained" in note
+    assert note.startswith("Its accuracy is at chance level: ")
+    assert "% of 144 validation images are right, among 10 classes. Either the network is not trained" in note
     assert note in (run.path / "README.md").read_text()
 
 
@@ -70,6 +70,6 @@ def test_the_command_refuses_recognised_weights_for_other_data_at_the_first_look
     said = capsys.readouterr()
     assert said.out == "network: resnet8\n"
     assert said.err == (
-        "bickd: These weights of resnet8 are for other data: conv1.weight takes 3 image channels, dataset digits has 1, "
-        "and fc.weight has 95 rows, dataset digits has 10 classes.\n"
+        "bickd: These weights of resnet8 are for other data: conv1.weight takes 3 image channels, but dataset digits has 1, "
+        "and fc.weight has 95 rows, but dataset digits has 10 classes.\n"
     )

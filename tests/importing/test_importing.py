@@ -125,7 +125,7 @@ def bad_file(kind, folder):
     if kind == "architecture":
         return save(create_model("resnet8", num_classes=10, in_channels=1), folder / "x.pth"), [
             "convnet-small",
-            "those of resnet8 with 10 classes, so choose that architecture",
+            "belong to resnet8 with 10 classes, so choose that architecture",
         ]
     if kind == "classes":
         model = create_model("convnet-small", num_classes=7, in_channels=1)
@@ -176,7 +176,7 @@ def bad_file(kind, folder):
         save_file(state, folder / "x.safetensors")
         return folder / "x.safetensors", ["numbers in fc.bias are not finite"]
     assert kind == "missing"
-    return folder / "nowhere.safetensors", ["is not there"]
+    return folder / "nowhere.safetensors", ["does not exist"]
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_bad_files_are_one_sentence_and_leave_nothing(kind, library, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "../mine"}, "may hold letters, digits"),
-        ({"name": "teacher"}, "a run named 'teacher' is already there"),
+        ({"name": "../mine"}, "must have 1 to 80 letters, digits"),
+        ({"name": "teacher"}, "a run named 'teacher' already exists"),
         ({"arch": "convnet-smal"}, "but 'convnet-smal' came; the nearest is 'convnet-small'"),
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
         ({"image_size": 9}, "image_size of digits must be 8, not 9"),
@@ -251,7 +251,7 @@ def test_a_name_that_is_taken_meanwhile_is_refused_and_the_other_run_stays(teach
         if message == "counting its cost":
             make_run("mine", info={"title": "the other"})
 
-    with pytest.raises(RunError, match="a run named 'mine' is already there"):
+    with pytest.raises(RunError, match="a run named 'mine' already exists"):
         import_weights(teacher.weights_path, request(), library, say=take)
     assert library.find("mine").info().title == "the other"
     assert [path.name for path in library.own.iterdir() if path.name.startswith(".")] == []
@@ -282,7 +282,7 @@ def test_the_process_tells_how_far_it_is_and_which_run_it_made(teacher, library,
     [
         ({"colour": "red"}, "`colour` is not known; leave it out or correct its name."),
         ({"arch": "resnet8"}, "These are not weights of resnet8: "),
-        ({"name": "a b"}, "a run's name may hold letters, digits"),
+        ({"name": "a b"}, "a run's name must have 1 to 80 letters, digits"),
     ],
 )
 def test_the_process_says_in_one_sentence_why_not(teacher, library, tmp_path, monkeypatch, asked, error):

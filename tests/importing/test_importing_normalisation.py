@@ -72,7 +72,7 @@ def test_another_normalisation_is_found_named_and_recorded(teacher, library, exp
     assert info.source.tried_on == 144  # all that there are
     ours, theirs = run.predictions("test"), teacher.predictions("test")
     assert (ours.predicted == theirs.predicted).mean() > 0.9
-    assert "Its inputs were not normalised" in (run.path / "README.md").read_text()
+    assert "Inputs were not normalised" in (run.path / "README.md").read_text()
 
 
 def test_its_normalisation_is_applied_wherever_the_run_is_used(teacher, library, expects_none):
@@ -173,7 +173,7 @@ def test_what_was_applied_is_said_with_what_the_others_give():
     assert "It does better" not in applied(HALF, tried, 500)
     own = usual((0.3,), (0.2,))["data"]
     assert applied(own, tried, 500).endswith(
-        "More are right with mean 0.5 and deviation 0.5: to use it, import the file again under another name with the "
+        "The accuracy is higher with mean 0.5 and std 0.5. To use it, import the file again under another name with the "
         "normalisation 'half'."
     )
 

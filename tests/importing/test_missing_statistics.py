@@ -79,7 +79,7 @@ def test_they_are_the_mean_of_the_batches_figures(around):
     assert torch.equal(net.kept.running_mean, torch.zeros(4))
     assert net.bn.momentum == 0.1
     assert statistics.note().startswith(
-        "The file lacks the statistics of 1 batch norm; they were estimated from 600 training images"
+        "The file lacks the statistics of 1 batch norm. They were estimated from 600 training images"
     )
 
 
@@ -104,7 +104,7 @@ def test_an_import_estimates_them_and_says_so(teacher, library, tmp_path):
     request = ImportRequest(arch="convnet-small", dataset="digits", name="mine")
     run = import_weights(tmp_path / "w.pth", request, library)
     (note,) = run.info().source.notes
-    assert note.startswith("The file lacks the statistics of 3 batch norms; they were estimated from 1,000")
+    assert note.startswith("The file lacks the statistics of 3 batch norms. They were estimated from 1,000")
     assert note in (run.path / "README.md").read_text()
     own, other = run.predictions("test"), teacher.predictions("test")
     accuracy = [(each.predicted == each.labels).mean() for each in (own, other)]

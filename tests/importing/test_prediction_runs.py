@@ -81,7 +81,7 @@ def test_runs_join_a_teacher_of_the_library(two, library, tmp_path):
         ({"teacher": "teachr"}, "got 'teachr'; did you mean 'teacher'?"),
         ({"teacher": "teacher", "names": {"other": "x"}}, "there is no model 'other' in these files"),
         ({"teacher": "teacher", "names": {"student": " "}}, "a model's name must have 1 to 80 printable"),
-        ({"teacher": "teacher", "names": {"student": "x", "teacher": "x"}}, "'x' is already there"),
+        ({"teacher": "teacher", "names": {"student": "x", "teacher": "x"}}, "'x' already exists"),
         ({"teacher": "teacher", "dataset": " "}, "the label of the data must have 1 to 200 printable"),
         ({"teacher": "teacher", "images": Path("/nowhere")}, "'/nowhere', which is no folder"),
     ],
@@ -121,7 +121,7 @@ def test_name_taken_meanwhile_takes_everything_back(two, library, monkeypatch):
         return real(*given)
 
     monkeypatch.setattr(prediction_runs, "_make", make_and_take)
-    with pytest.raises(RunError, match="'student' is already there"):
+    with pytest.raises(RunError, match="'student' already exists"):
         create_runs(two, library, teacher="teacher")
     assert left_in(library.own) == ["student"]
 
@@ -279,14 +279,14 @@ def on_validation(folder: Path, seed: int = 5):
 def test_validation_is_added_to_runs_that_were_imported(two, library, tmp_path):
     create_runs(two, library, teacher="teacher")
     imported = on_validation(tmp_path)
-    with pytest.raises(PredictionsError, match="these files hold predictions on validation alone"):
+    with pytest.raises(PredictionsError, match="these files hold only validation predictions"):
         create_runs(imported, library, teacher="teacher")
     runs = add_validation(imported, library)
     assert [run.key for run in runs] == ["teacher", "student"]
     found = runs[1].predictions("validation")
     assert found.class_names == runs[1].predictions("test").class_names
     assert np.allclose(found.logits, logits(6), atol=1e-5)
-    with pytest.raises(PredictionsError, match="run 'teacher' has predictions on validation already"):
+    with pytest.raises(PredictionsError, match="run 'teacher' already has predictions on validation"):
         add_validation(imported, library)
 
 

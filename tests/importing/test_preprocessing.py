@@ -218,7 +218,7 @@ def test_a_student_has_its_teachers_way_of_resizing(folder, weights, library):
     assert job.dataset.content == library.locate("mine").info().data_content
     alone = check_run(small_config(dataset=folder, train_limit=None, role="teacher", resize="crop"), library)
     assert alone.config.resize is None  # the default has one form
-    with pytest.raises(ValueError, match="come square and in sizes of their own"):
+    with pytest.raises(ValueError, match="are already square"):
         check_run(small_config(role="teacher", resize="pad"), library)
 
 
@@ -461,8 +461,8 @@ def test_imagenet_is_expected_of_timm_and_torchvision(folder, weights, library):
     )
     assert expected_normalisation("resnet8") == "data"
     error = OtherNormalisation("data", {"data": 0.9, "imagenet": 0.5}, 100, "imagenet")
-    assert str(error).startswith("with the data's own mean and deviation it is right on 90.0 % of 100")
-    assert "with ImageNet's mean and deviation on 50.0 %" in str(error)
+    assert str(error).startswith("with the data's own mean and std, 90.0 % of 100")
+    assert "with ImageNet's mean and std only 50.0 %" in str(error)
 
 
 def test_the_tables_of_the_docs_say_what_is_true():

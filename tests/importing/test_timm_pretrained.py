@@ -88,7 +88,7 @@ def test_the_weights_and_what_timm_says_of_the_inputs(timm, tmp_path):
     [
         (
             "resnet8",
-            "--pretrained must go with a network of timm, such as --arch timm:resnet18, and --arch was resnet8.",
+            "--pretrained needs a timm network, such as --arch timm:resnet18, got resnet8.",
         ),
         ("", "and --arch was left out."),
         ("timm:tinny", "timm has no model 'tinny'; the nearest is 'tiny'."),
@@ -117,10 +117,10 @@ def test_another_number_of_classes_is_refused_before_the_hub_is_asked(timm, tmp_
 
 def test_without_a_hub_it_is_said_how_to_get_the_weights(timm, tmp_path, monkeypatch):
     monkeypatch.setattr(timm, "REACHED", False)
-    with pytest.raises(ValueError, match="did not come from the hub") as caught:
+    with pytest.raises(ValueError, match="could not be downloaded") as caught:
         fetch("timm:tiny", tmp_path)
     assert str(caught.value) == (
-        "The pretrained weights of timm:tiny did not come from the hub (ConnectionError: ?Errno -2? Name or service not "
+        "The pretrained weights of timm:tiny could not be downloaded (ConnectionError: ?Errno -2? Name or service not "
         "known); where one can be reached, save them with torch.save(timm.create_model('tiny', pretrained=True).state_dict(), "
         "'w.pth'), and import w.pth with --arch timm:tiny."
     )

@@ -212,7 +212,7 @@ def test_a_worker_on_a_folder_that_is_no_run_makes_nothing(library, tmp_path):
     command = [sys.executable, "-m", "bickd_core.training.worker", str(missing), "--shelf", "x", "--own", "y"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(local.__file__).parents[2])
     assert done.returncode == 1
-    assert done.stderr == f"{missing} is no run folder: it has no run.yaml.\n"
+    assert done.stderr == f"{missing} is not a run folder: it has no run.yaml.\n"
     assert not missing.exists()
 
 

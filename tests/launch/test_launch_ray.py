@@ -156,7 +156,7 @@ def some_ray(monkeypatch):
 
 @pytest.mark.parametrize(
     ("answering", "words"),
-    [(200, "takes jobs from anybody; start all its nodes with RAY_AUTH_MODE=token"), (404, "is no Ray cluster")],
+    [(200, "accepts jobs without a token; start all its nodes with RAY_AUTH_MODE=token"), (404, "is no Ray cluster")],
     indirect=["answering"],
 )  # fmt: skip
 def test_a_cluster_that_asks_for_no_token_gets_no_job(some_ray, answering, words):

@@ -58,14 +58,14 @@ def test_batch_norms_counters_may_be_missing_or_odd(odd):
 def test_the_wrong_number_of_classes_is_named():
     state = made_model(num_classes=10).state_dict()
     message = refusal(made_model(num_classes=95), state, dataset="caltech95")
-    assert "fc.weight has 10 rows, dataset caltech95 has 95 classes" in message
+    assert "fc.weight has 10 rows, but dataset caltech95 has 95 classes" in message
     assert "this model has 95 classes" in refusal(made_model(num_classes=95), state)
 
 
 def test_the_wrong_number_of_channels_is_named():
     state = made_model(in_channels=1).state_dict()
     message = refusal(made_model(in_channels=3), state, dataset="caltech95")
-    assert "conv1.weight takes 1 image channels, dataset caltech95 has 3" in message
+    assert "conv1.weight takes 1 image channels, but dataset caltech95 has 3" in message
 
 
 def test_both_can_be_wrong_at_once():
@@ -77,8 +77,8 @@ def test_both_can_be_wrong_at_once():
 def test_another_architecture_is_named():
     deeper = refusal(made_model("resnet8"), made_model("resnet14").state_dict())
     assert deeper.startswith("These are not weights of resnet8: it has ")
-    assert "not expected is layer1.1.conv1.weight" in deeper
-    assert "missing is layer1.1.conv1.weight" in refusal(
+    assert "layer1.1.conv1.weight is unexpected" in deeper
+    assert "layer1.1.conv1.weight is missing" in refusal(
         made_model("resnet14"), made_model("resnet8").state_dict(), name="resnet14"
     )
     foreign = refusal(made_model("convnet-small"), made_model("resnet8").state_dict(), name="convnet-small")
@@ -87,8 +87,8 @@ def test_another_architecture_is_named():
 
 def test_the_same_names_in_another_width_are_another_architecture():
     message = refusal(made_model("resnet20"), made_model("resnet20x2").state_dict(), name="resnet20")
-    assert "should be [16, 3, 3, 3], it is [32, 3, 3, 3]" in message
-    assert message.endswith("they are those of resnet20x2 with 10 classes, so choose that architecture.")
+    assert "should be [16, 3, 3, 3], got [32, 3, 3, 3]" in message
+    assert message.endswith("they belong to resnet20x2 with 10 classes, so choose that architecture.")
 
 
 def test_the_other_stem_of_a_deep_resnet_is_named_under_torchvisions_names_too():
@@ -99,13 +99,13 @@ def test_the_other_stem_of_a_deep_resnet_is_named_under_torchvisions_names_too()
     for weights in (state, theirs):
         message = refusal(made_model("resnet18"), weights, name="resnet18")
         assert message.endswith(
-            "they are those of resnet18-imagenet with 10 classes, so choose that architecture."
+            "they belong to resnet18-imagenet with 10 classes, so choose that architecture."
         )
 
 
 def test_unknown_weights_are_of_an_architecture_that_is_not_named():
     state = {"a.weight": torch.ones(3)}
-    assert refusal(made_model(), state).endswith("choose the architecture that they were trained with.")
+    assert refusal(made_model(), state).endswith("choose the architecture of these weights.")
 
 
 class Own(nn.Module):
@@ -128,7 +128,7 @@ def test_another_number_of_classes_of_ones_own_network_is_all_that_is_said(aroun
     message = refusal(model, Own(7).state_dict(), name="mine:net", dataset="digits")
     assert (
         message
-        == "These weights of mine:net are for other data: out.weight has 7 rows, dataset digits has 10 classes."
+        == "These weights of mine:net are for other data: out.weight has 7 rows, but dataset digits has 10 classes."
     )
 
 
@@ -146,4 +146,4 @@ def test_booleans_in_place_of_numbers_are_refused():
 
 
 def test_an_empty_set_of_weights_is_refused():
-    assert "0 came and 0 names match" in refusal(made_model(), {})
+    assert "the file has 0 and 0 names match" in refusal(made_model(), {})

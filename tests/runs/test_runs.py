@@ -60,7 +60,7 @@ def test_a_new_run_whose_worker_never_came_is_stale_and_can_be_resumed(make_run)
 
 def test_a_taken_name_is_refused_and_the_run_that_has_it_stays(make_run, library):
     make_run("a")
-    with pytest.raises(RunError, match="a run named 'a' is already there; choose another name"):
+    with pytest.raises(RunError, match="a run named 'a' already exists; choose another name"):
         make_run("a")
     assert names(library.own) == ["a"]
 
@@ -110,7 +110,7 @@ def test_plain_names_are_fine(name):
 def test_names_that_are_no_names_are_refused_everywhere(name, make_run, library):
     run = make_run("ok")
     for attempt in (lambda: check_name(name), lambda: make_run(name), lambda: run.rename(name)):
-        with pytest.raises(RunError, match="may hold letters, digits"):
+        with pytest.raises(RunError, match="must have 1 to 80 letters, digits"):
             attempt()
     assert names(library.own) == ["ok"]
 
@@ -135,9 +135,9 @@ def test_a_broken_status_is_one_sentence_and_the_run_can_be_deleted(make_run, li
 def test_status_of_a_folder_that_was_deleted_meanwhile_is_one_sentence(make_run):
     run = make_run("a", state=None)
     shutil.rmtree(run.path)
-    with pytest.raises(RunError, match="is no run folder: it has no run.yaml"):
+    with pytest.raises(RunError, match="is not a run folder: it has no run.yaml"):
         run.status()
-    with pytest.raises(RunError, match="is no run folder: it has no run.yaml"):
+    with pytest.raises(RunError, match="is not a run folder: it has no run.yaml"):
         run.info()
 
 
@@ -280,8 +280,8 @@ def rewrite(run, **changes):
             {"format": FORMAT + 1},
             f"its format is {FORMAT + 1} and this program reads up to {FORMAT}; update the program",
         ),
-        ({"format": None}, "expected a `format` number from 1 on, got None"),
-        ({"format": 0}, "expected a `format` number from 1 on, got 0"),
+        ({"format": None}, "expected a `format` number of at least 1, got None"),
+        ({"format": 0}, "expected a `format` number of at least 1, got 0"),
         ({"colour": "red"}, "`colour` is not known; leave it out or correct its name"),
         ({"role": "pupil"}, "`role`: input should be 'teacher' or 'student', got 'pupil'"),
         ({"num_classes": "ten"}, "`num_classes`: input should be a valid integer"),
@@ -395,7 +395,7 @@ def test_a_key_finds_its_run_and_a_typing_mistake_the_nearest(make_run, library)
     assert library.find("mine").path == library.own / "mine"
     with pytest.raises(RunError, match="there is no run 'digits/kd-s1'; did you mean 'digits/kd-s0'?"):
         library.find("digits/kd-s1")
-    with pytest.raises(RunError, match="there is no run 'xyz'; known are mine, digits/kd-s0"):
+    with pytest.raises(RunError, match="there is no run 'xyz'; the runs are mine, digits/kd-s0"):
         library.find("xyz")
 
 
@@ -407,7 +407,7 @@ def test_ones_own_runs_are_named_before_bundled_ones(make_run, library):
     with pytest.raises(RunError, match=r"did you mean 'digits-kd-s0', 'digits/kd-s\d' or 'digits/kd-s\d'\?$"):
         library.find("digits/kd-s3")
     with pytest.raises(
-        RunError, match=r"known are (try, digits-kd-s0|digits-kd-s0, try), digits/.* and 2 more\.$"
+        RunError, match=r"the runs are (try, digits-kd-s0|digits-kd-s0, try), digits/.* and 2 more\.$"
     ):
         library.find("nope")
 
@@ -483,7 +483,7 @@ def test_rename(make_run, library):
     assert len(renamed.predictions("test")) == 20
     assert names(library.own) == ["b"]
     make_run("c")
-    with pytest.raises(RunError, match="a run named 'c' is already there"):
+    with pytest.raises(RunError, match="a run named 'c' already exists"):
         renamed.rename("c")
     assert names(library.own) == ["b", "c"]
 
@@ -528,7 +528,7 @@ def test_a_run_whose_worker_holds_its_lock_is_neither_renamed_nor_deleted(make_r
     assert run.status().stale()
     with FileLock(run.lock_path):
         with pytest.raises(
-            RunError, match="held by a worker that has not spoken for a while, and cannot be deleted"
+            RunError, match="has a worker that has not reported for a while, so it cannot be deleted"
         ):
             run.delete()
         with pytest.raises(RunError, match="cannot be renamed; end that process first"):
@@ -555,9 +555,9 @@ def test_a_lost_run_can_be_deleted(make_run, library):
 
 def test_the_shelf_is_read_only(make_run, library):
     run = make_run("kd-s0", on_shelf="digits")
-    with pytest.raises(RunError, match="is on the shelf of bundled runs and cannot be renamed"):
+    with pytest.raises(RunError, match="is a bundled run and cannot be renamed"):
         run.rename("mine")
-    with pytest.raises(RunError, match="is on the shelf of bundled runs and cannot be deleted"):
+    with pytest.raises(RunError, match="is a bundled run and cannot be deleted"):
         run.delete()
     assert names(library.shelf / "digits") == ["kd-s0"]
 
@@ -643,7 +643,7 @@ def test_runs_made_at_once_with_automatic_names_get_one_each(library):
         made = list(pool.map(lambda _: create_run(small_config(), library), range(40)))
     assert len({run.key for run in made}) == 40
     assert len(library.runs()) == 40
-    with pytest.raises(NameTaken, match="already there; choose another name"):
+    with pytest.raises(NameTaken, match="already exists; choose another name"):
         create_run(small_config(), library, name=made[0].key)
 
 
@@ -674,7 +674,7 @@ def test_folders_of_the_environment_are_expanded_and_empty_ones_are_none(
         ("EACCES", "this account has no permission"),
         ("ESTALE", "the network disk lost its connection to the file"),
         ("EMFILE", "this process has too many files open"),
-        ("EXDEV", "the system refuses a file (x/y): Invalid cross-device link"),
+        ("EXDEV", "the system refused access to a file (x/y): Invalid cross-device link"),
     ],
 )
 def test_a_disk_that_refuses_is_explained(make_run, monkeypatch, number, said):

@@ -139,7 +139,7 @@ def test_a_published_variant_goes_by_its_name():
         ({"seeds": [1, 1]}, "two runs would be named 'first-ce-s1'"),
         ({"seeds": [-1]}, "greater than or equal to 0, got -1"),
         ({"pairs": [{"teacher": "t"}]}, "`pairs.0.student`: field required"),
-        ({"name": "a b"}, "a run's name may hold letters"),
+        ({"name": "a b"}, "a run's name must have 1 to 80 letters"),
         ({"name": "n" * 78}, "cannot be a run's name; shorten"),
     ],
 )  # fmt: skip

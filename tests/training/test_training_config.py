@@ -141,7 +141,7 @@ def test_a_created_run_names_its_teacher_by_key_and_content(teacher, library):
 
 def test_two_runs_of_one_name_are_refused(library):
     create_run(small_config(), library, name="a")
-    with pytest.raises(RunError, match="a run named 'a' is already there"):
+    with pytest.raises(RunError, match="a run named 'a' already exists"):
         create_run(small_config(), library, name="a")
 
 
@@ -270,5 +270,7 @@ def test_slots_follow_cores_memory_and_the_environment(monkeypatch):
     assert default_slots() == 3
     for wrong in ("0", "-1", "many", "1.5"):
         monkeypatch.setenv("BICKD_SLOTS", wrong)
-        with pytest.raises(ValueError, match=f"BICKD_SLOTS must be a whole number from 1 on, got '{wrong}'"):
+        with pytest.raises(
+            ValueError, match=f"BICKD_SLOTS must be a whole number of at least 1, got '{wrong}'"
+        ):
             default_slots()

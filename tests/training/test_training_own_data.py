@@ -77,7 +77,9 @@ def test_a_folder_that_disappeared_fails_in_one_sentence_and_can_be_resumed(flag
     run = create_run(config, library, name="gone")
     shutil.move(flags, flags.parent / "elsewhere")
     assert work(run, library) == "failed"
-    assert run.status().error == (f"the folder {flags} is not there; was it moved, or is a disk not mounted?")
+    assert run.status().error == (
+        f"the folder {flags} does not exist; check the path and that its disk is mounted."
+    )
     shutil.move(flags.parent / "elsewhere", flags)
     assert work(run, library) == "finished"
 
@@ -100,7 +102,7 @@ def test_a_run_notes_its_images_and_is_not_resumed_on_others(flags, library):
     put_back = repaint(flags / "train" / "red" / "03.png")
     assert work(run, library) == "failed"
     assert run.status().error == (
-        f"the images in folder:{flags} are others than when this run began; put them back as they were and resume, "
+        f"the images in folder:{flags} have changed since this run began; restore them and resume, "
         "or start a new run."
     )
     put_back()  # at another time: what is in them counts
@@ -131,7 +133,7 @@ def test_a_student_on_other_images_than_its_teachers_is_refused(flags, library, 
     other = create_run(config, library, name="other")
     assert work(other, library) == "failed"
     assert other.status().error == (
-        f"the images in folder:{flags} are others than those of teacher 'master'; put them back as they were, or "
+        f"the images in folder:{flags} differ from those of teacher 'master'; restore them, or "
         "train a teacher on them as they are."
     )
     request = ImportRequest(

@@ -123,7 +123,7 @@ def test_the_budget_throws_out_the_least_recently_used(make, library, monkeypatc
     assert equal(first, trained(make("d", epochs=2), library))
     monkeypatch.setenv("BICKD_VIEWS_GB", "much")
     with pytest.raises(
-        ValueError, match="BICKD_VIEWS_GB must be a number of gigabytes from 0 on, got 'much'"
+        ValueError, match="BICKD_VIEWS_GB must be a number of gigabytes of at least 0, got 'much'"
     ):
         view_store.budget_bytes()
 

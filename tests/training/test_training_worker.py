@@ -297,7 +297,7 @@ def test_a_teacher_whose_weights_are_others_now(student, library, teacher):
     teacher.weights_path.write_bytes(teacher.weights_path.read_bytes()[:-1] + b"\x01")
     assert (
         failed(run, library)
-        == "teacher 'teacher' has other weights than when this run was made; start a new run."
+        == "teacher 'teacher' has new weights since this run was started; start a new run."
     )
 
 
@@ -323,7 +323,7 @@ def test_a_resume_state_that_is_broken(student, library, content):
     run.resume_path.parent.mkdir()
     run.resume_path.write_bytes(content)
     assert failed(run, library) == (
-        "resume/state.pt is damaged and the run cannot go on from it; delete that file to start from the beginning."
+        "resume/state.pt is damaged, so the run cannot be resumed; delete that file to start from the beginning."
     )
     run.resume_path.unlink()
     assert work(run, library, slots=1) == "finished"

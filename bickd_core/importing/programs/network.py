@@ -53,7 +53,7 @@ class ProgramNetwork(nn.Module):
             raise RefusedFile(absent)
         size = file.stat().st_size if file.is_file() else 0
         if not size:
-            raise RefusedFile(f"{file.name} is empty or not there: {TITLES[kind]} was expected.")
+            raise RefusedFile(f"{file.name} is empty or does not exist; expected {TITLES[kind]}.")
         if size > MAX_BYTES:
             raise RefusedFile(
                 f"{file.name} has {size_words(size)}, but at most {size_words(MAX_BYTES)} are accepted."
@@ -100,7 +100,7 @@ class ProgramNetwork(nn.Module):
         takes = self.input
         if takes.channels not in (None, channels):
             raise RefusedFile(
-                f"{self._file.name} takes images with {takes.channels} channels, and dataset {dataset} has {channels}; choose "
+                f"{self._file.name} takes images with {takes.channels} channels, but dataset {dataset} has {channels}; choose "
                 "other data."
             )
         if takes.height not in (None, size) or takes.width not in (None, size):
@@ -108,16 +108,16 @@ class ProgramNetwork(nn.Module):
             advice = (
                 f"leave the input size out, or give {takes.side}"
                 if takes.side
-                else "only squares are given here"
+                else "only square images are supported"
             )
             raise RefusedFile(
-                f"{self._file.name} takes images of {wanted} pixels, and {size} x {size} came; {advice}."
+                f"{self._file.name} takes images of {wanted} pixels, got {size} x {size}; {advice}."
             )
         count = takes.batch or 2
         logits, features = self._run(np.zeros((count, channels, size, size), np.float32))
         if logits.shape[1] != classes:
             raise RefusedFile(
-                f"{self._file.name} is for other data: it gives {logits.shape[1]} classes, dataset {dataset} has {classes}."
+                f"{self._file.name} is for other data: it has {logits.shape[1]} classes, but dataset {dataset} has {classes}."
             )
         self.gives_features = features is not None
 

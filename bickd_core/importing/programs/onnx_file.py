@@ -38,10 +38,10 @@ class OnnxProgram(Program):
             ) from error
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
-            raise ProgramError(f"takes {len(inputs)} inputs, and one batch of images is given")
+            raise ProgramError(f"takes {len(inputs)} inputs, but only one batch of images is given")
         if inputs[0].type not in _TYPES:
             raise ProgramError(
-                f"takes images of the type {plain_name(inputs[0].type)[:40]}, and decimal numbers are given"
+                f"takes images of the type {plain_name(inputs[0].type)[:40]}, but gets floating-point numbers"
             )
         self._name, self._type = inputs[0].name, _TYPES[inputs[0].type]
         self.input: Input = input_of([_side(side) for side in inputs[0].shape])
@@ -57,7 +57,7 @@ class OnnxProgram(Program):
         except Exception as error:  # its errors have no common class
             raise ProgramError(f"cannot be run on images {list(images.shape)}: {_reason(error)}") from error
         if not isinstance(values, np.ndarray):
-            raise ProgramError("gives a table, and logits were expected; export it without ZipMap")
+            raise ProgramError("returns a table instead of logits; export it without ZipMap")
         return checked_logits(values, len(images)), None
 
 

@@ -37,4 +37,4 @@ def operation(target: str) -> Callable[..., Any] | None:
         packet = getattr(torch.ops.aten, name, None)
         if packet is not None and overload in packet.overloads():
             return getattr(packet, overload)
-    raise ProgramError(f"uses the operation {plain_name(target)[:80]}, which is not run here")
+    raise ProgramError(f"uses the operation {plain_name(target)[:80]}, which is not supported")

@@ -66,7 +66,7 @@ def input_of(sides: list[int | None]) -> Input:
     """
     if len(sides) != 4:
         raise ProgramError(
-            f"takes an input with {len(sides)} sides, and images [batch, channels, height, width] are given"
+            f"takes an input with {len(sides)} sides, but images are [batch, channels, height, width]"
         )
     batch, *rest = sides
     if rest[2] in (1, 3) and rest[0] not in (1, 3, None):
@@ -81,10 +81,8 @@ def checked_logits(values: np.ndarray, batch: int) -> np.ndarray:
         ProgramError: they have another form, or are not finite.
     """
     if values.ndim != 2 or len(values) != batch or values.shape[1] < 2:
-        raise ProgramError(
-            f"gives an output of shape {list(values.shape)}, and logits [{batch}, classes] were expected"
-        )
+        raise ProgramError(f"returns shape {list(values.shape)} instead of logits [{batch}, classes]")
     values = values.astype(np.float32)
     if not np.isfinite(values).all():
-        raise ProgramError("gives numbers that are not finite")
+        raise ProgramError("returns numbers that are not finite")
     return values

@@ -58,12 +58,12 @@ def _read(archive: zipfile.ZipFile) -> Pt2Program:
         raise ProgramError(_DAMAGED)
     models = [name for name in names if re.fullmatch(re.escape(root) + r"models/[^/]+\.json", name)]
     if len(models) != 1:
-        raise ProgramError(f"holds {len(models)} graphs, and a torch.export program of one was expected")
+        raise ProgramError(f"holds {len(models)} graphs, but a torch.export program with one graph is needed")
     content = _json(archive, models[0])
     version = content.get("schema_version", {}).get("major")
     if version != SCHEMA:
         raise ProgramError(
-            f"has version {plain_name(str(version))[:20]} of torch.export's format, and version {SCHEMA} is read; export it "
+            f"has version {plain_name(str(version))[:20]} of torch.export's format, but only version {SCHEMA} is read; export it "
             "with another release of torch"
         )
     name = models[0].rpartition("/")[2].removesuffix(".json")
@@ -80,7 +80,7 @@ def _json(archive: zipfile.ZipFile, name: str) -> Any:
         raise ProgramError(f"has a graph of more than {size_words(MOST_JSON)}")
     content = json.loads(archive.read(name))
     if not isinstance(content, dict):
-        raise ProgramError("has a graph that is no JSON table")
+        raise ProgramError("has a graph that is not a JSON object")
     return content
 
 
@@ -92,11 +92,11 @@ def _tensor(archive: zipfile.ZipFile, place: str, key: str, about: dict[str, Any
             f"holds {plain_name(key)[:80]} as a pickled object, which could run code and is not read; export plain tensors"
         )
     if not _NAME.fullmatch(path) or meta["dtype"] not in SCALAR_TYPES:
-        raise ProgramError(f"holds {plain_name(key)[:80]} under a name or in a type that is not known")
+        raise ProgramError(f"holds {plain_name(key)[:80]} with an unknown name or type")
     dtype = SCALAR_TYPES[meta["dtype"]]
     sizes, strides = ([int(side["as_int"]) for side in meta[name]] for name in ("sizes", "strides"))
     if any(side < 0 for side in [*sizes, *strides]):
-        raise ProgramError(f"holds {plain_name(key)[:80]} with a shape that is not one")
+        raise ProgramError(f"holds {plain_name(key)[:80]} with a negative shape")
     data = bytearray(archive.read(f"{place}{path}"))
     if not math.prod(sizes):
         return torch.empty(sizes, dtype=dtype)

@@ -71,7 +71,7 @@ class Pt2Program(Program):
             self._read(content, tensors)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise ProgramError(
-                f"is no torch.export program of a known form ({type(error).__name__} in its graph)"
+                f"is not a torch.export program of a known form ({type(error).__name__} in its graph)"
             ) from error
 
     def _read(self, content: Any, tensors: Mapping[str, Tensor]) -> None:
@@ -86,9 +86,9 @@ class Pt2Program(Program):
             elif kind == "user_input" and "as_tensor" in about["arg"]:
                 images.append(about["arg"]["as_tensor"]["name"])
             elif kind not in ("user_input", "constant_input"):
-                raise ProgramError(f"takes an input of the kind {plain_name(kind)}, which is not given here")
+                raise ProgramError(f"takes an input of kind {plain_name(kind)}, which is not supported")
         if len(images) != 1:
-            raise ProgramError(f"takes {len(images)} tensors, and one batch of images is given")
+            raise ProgramError(f"takes {len(images)} tensors, but only one batch of images is given")
         (self._images,) = images
         outputs = [
             spec["user_output"]["arg"]["as_tensor"]["name"]
@@ -96,12 +96,12 @@ class Pt2Program(Program):
             if "as_tensor" in spec.get("user_output", {}).get("arg", {})
         ]
         if len(outputs) != 1:
-            raise ProgramError(f"gives {len(outputs)} tensors, and logits alone were expected")
+            raise ProgramError(f"returns {len(outputs)} tensors instead of only logits")
         (self._logits,) = outputs
         about = graph["tensor_values"][self._images]
         self._type = SCALAR_TYPES.get(about["dtype"], torch.float32)
         if not self._type.is_floating_point:
-            raise ProgramError(f"takes images of {str(self._type)[6:]}, and decimal numbers are given")
+            raise ProgramError(f"takes images of {str(self._type)[6:]}, but gets floating-point numbers")
         self.input: Input = input_of([size.get("as_int") for size in about["sizes"]])
         self._nodes = _nodes(graph["nodes"], {*self._held, self._images, self._logits})
         self._features = _features(graph["nodes"], self._logits)
@@ -136,7 +136,7 @@ class Pt2Program(Program):
                 values.pop(name, None)
         last = values.get(self._logits)
         if not isinstance(last, Tensor):
-            raise ProgramError("gives nothing under the name of its output")
+            raise ProgramError("returns nothing under the name of its output")
         logits = checked_logits(last.float().numpy(), len(images))
         if not isinstance(features, Tensor) or features.ndim != 2:
             return logits, None
@@ -192,7 +192,7 @@ def _outputs(listed: list[dict[str, Any]]) -> tuple[tuple[str, ...], bool]:
         elif kind in ("as_sym_int", "as_sym_bool", "as_sym_float"):
             names.append(value["as_name"])
         elif kind != "as_none":
-            raise ProgramError(f"has an output of the kind {plain_name(kind)}, which is not known here")
+            raise ProgramError(f"has an output of kind {plain_name(kind)}, which is not supported")
     return tuple(names), gives_list
 
 
@@ -225,7 +225,7 @@ def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[s
     if kind in known:
         made = known[kind]()
         return lambda values: made
-    raise ProgramError(f"has an argument of the kind {plain_name(kind)}, which is not known here")
+    raise ProgramError(f"has an argument of kind {plain_name(kind)}, which is not supported")
 
 
 def _by_name(value: Mapping[str, Any], key: str, names: list[str]) -> Callable[[dict[str, Any]], Any]:
