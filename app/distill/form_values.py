@@ -252,21 +252,21 @@ def sentence(error: Exception) -> str:
 
 
 def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
-    """Describe what one run will train, in one sentence."""
+    """Describe what one run will train."""
     data, model = dataset_info(config.dataset), resolve(config.arch)
     images = numbers.counted(train_images(config), "image")
-    budget = f"{numbers.counted(config.epochs, 'epoch')} over {images}"
+    rest = f"Data: {data.title}. Training: {numbers.counted(config.epochs, 'epoch')} over {images}."
     who = model.title
     if model.name in MODELS:
         who += f" ({millions(model.parameters(data.num_classes, data.in_channels))} parameters)"
     if config.role == "teacher" or teacher is None:
-        return f"{who} learns {data.title} from its labels: {budget}."
+        return f"{who} learns from the labels. {rest}"
     big = MODELS.get(teacher.arch)
     theirs = "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
     named = teacher.arch if big is None else big.title
     if config.objective.kind == "ce":
-        return f"{who} learns {data.title} from its labels, and is compared with {named}{theirs}: {budget}."
-    return f"{who} learns {data.title} from {named}{theirs} with {PRESETS[config.objective.kind].title}: {budget}."
+        return f"{who} learns from the labels, and is compared with {named}{theirs}. {rest}"
+    return f"{who} learns from {named}{theirs}. Method: {PRESETS[config.objective.kind].title}. {rest}"
 
 
 def train_images(config: TrainConfig) -> int:

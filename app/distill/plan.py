@@ -210,11 +210,12 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
         said = plan_sentence(first, teacher)
         return said if seeds == 1 else f"{said} There are {seeds} runs, one for each seed."
     titles = [METHODS[method_of_run(run)].title for run in plan.groups[0]]
-    listed = f"{', '.join(titles[:-1])} and {titles[-1]}"
+    commas = any("," in title for title in titles)
+    listed = "; ".join(titles) if commas else f"{', '.join(titles[:-1])} and {titles[-1]}"
     budget = f"{numbers.counted(first.epochs, 'epoch')} over {numbers.counted(train_images(first), 'image')}"
     said = (
-        f"{len(titles)} students ({resolve(first.arch).title}) race on {dataset_info(first.dataset).title}: {listed}, "
-        f"{budget} each. All train on the same batches. Each ends with the same weights as in a run of its own."
+        f"{len(titles)} students ({resolve(first.arch).title}) race: {listed}. Data: {dataset_info(first.dataset).title}. "
+        f"Training: {budget}, on the same batches for all. Each student ends with the same weights as in a run of its own."
     )
     if len({config.optimizer.lr for config in plan.configs}) > 1:
         rates = "; ".join(

@@ -67,11 +67,11 @@ def field(widgets, name: str):
 
 def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
     app = opened(ViewState(teacher=TEACHER))
-    assert "with BicKD (reconstruction): 40 epochs" in words(app)
+    assert "Method: BicKD (reconstruction). Data: Caltech-101, 95 classes. Training: 40 epochs" in words(app)
     assert [metric.value for metric in app.metric] == ["About 4 min"]
     checked(app.multiselect(key="distill-methods").set_value(["kd", "dist"]).run())
     said = words(app)
-    assert "2 students (ResNet-8) race on" in said
+    assert "2 students (ResNet-8) race: KD and DIST. Data: Caltech-101" in said
     assert "arXiv 1503.02531" in said
     assert "arXiv 2205.10536" in said
     assert "**KD**" in said  # the options of each, under its name

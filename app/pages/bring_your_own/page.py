@@ -16,7 +16,7 @@ def show() -> None:
     st.title("Bring your own predictions")
     st.caption(
         "Compare models that you trained elsewhere. Load files with the scores that each model gives "
-        "to every test sample. You need no weights and no images, and no code in a file is run."
+        "to every test sample. You need no weights or images. Files are only read, never run."
     )
     _help()
     fields = Fields("byo")
