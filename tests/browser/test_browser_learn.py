@@ -285,7 +285,7 @@ def test_the_first_lesson_opens_with_an_image_that_the_teacher_gets_right(app: A
     assert finding.startswith("The teacher predicts")
     assert "which is right." in finding
     main = app.page.get_by_test_id("stMain").inner_text()
-    assert main.index("Overlap: mean cosine") < main.index("the overlap of the classes is")
+    assert main.index("Overlap is the mean cosine") < main.index("the overlap of the classes is")
 
 
 def test_the_triangle_has_fewer_cells_on_a_projector(app: AppPage):

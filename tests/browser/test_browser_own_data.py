@@ -69,13 +69,13 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
     app.field("runs-normalisation").locator("input").click()
     with app.rerun():
         app.page.get_by_role("option", name="CIFAR-100's mean and std").click()
-    expect(app.page.get_by_text("CIFAR-100's: mean 0.4782, deviation 0.2666.")).to_be_visible()
+    expect(app.page.get_by_text("CIFAR-100's: mean 0.4782, std 0.2666.")).to_be_visible()
     size = app.field("runs-input_size").locator("input")
     size.fill("16")
     with app.rerun():
         size.press("Enter")
     load.click()
-    expect(app.key("runs-loaded")).to_contain_text("lit is checked", timeout=120_000)
+    expect(app.key("runs-loaded")).to_contain_text("lit was checked", timeout=120_000)
     expect(app.key("runs-loaded")).to_contain_text("Images are scaled to fit, with black borders (bicubic)")
     library = Library(shelf=app.server.shelf, own=app.server.runs)
     info = library.find("lit").info()
@@ -100,7 +100,7 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
         )
     expect(
         app.page.get_by_text(
-            "The file is for 3 classes of images with 1 channel, and lamps (image folder) has 2"
+            "The network expects 3 classes and 1 channel, but lamps (image folder) has 2"
         )
     ).to_be_visible()
     expect(load).to_be_disabled()
