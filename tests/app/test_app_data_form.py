@@ -110,7 +110,7 @@ def test_whatever_is_typed_ends_in_a_sentence(home):
         ("/" + "x" * 300, "cannot be read (File name too long)"),
         ("~nobody-of-this-name/x", "begins with a home folder that does not exist"),
         ("/dev/zero", "must be a folder of class folders"),
-        ("npz:/dev/zero", "it is a pipe or a device"),
+        ("npz:/dev/zero", "got a pipe or a device"),
     ):
         (error,) = shown(typed).error
         assert words in re.sub(r"[\\\u2060]", "", error.value), typed

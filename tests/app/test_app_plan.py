@@ -94,7 +94,9 @@ def test_methods_times_seeds_are_races_one_a_seed_with_all_three_seeds():
     ]
     assert plan.groups[0][1].config.objective == VARIANTS["kd-standardize"].options
     assert plan.is_race
-    assert "3 students (ResNet-8) race: KD; KD, standardised logits; BicKD (reconstruction)." in told(plan, None)
+    assert "3 students (ResNet-8) race: KD; KD, standardised logits; BicKD (reconstruction)." in told(
+        plan, None
+    )
     assert "Data: Caltech-101, 95 classes." in told(plan, None)
     assert "There are 2 races, one for each seed." in told(plan, None)
 

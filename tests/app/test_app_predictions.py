@@ -61,7 +61,7 @@ def test_every_page_shows_predictions_alone(path, texts):
     missing = {
         "by_epoch": "Only runs that are trained here have epochs",
         "similarity": "the teacher and student have only predictions",
-        "runs": "There are no weights, so parameters and latency are not known",
+        "runs": "There are no weights, so parameters and latency are unknown",
     }
     assert missing.get(path, "") in found
 

@@ -67,9 +67,7 @@ def test_another_normalisation_is_named_and_one_click_loads_the_file_with_it(
     upload(app, without_normalisation(kd, tmp_path / "plain.pt"))
     app.key("runs-load").get_by_role("button").click()
     refused = app.key("runs-refused")
-    expect(refused).to_contain_text(
-        "With no normalisation (values from 0 to 1),", timeout=SECONDS
-    )
+    expect(refused).to_contain_text("With no normalisation (values from 0 to 1),", timeout=SECONDS)
     expect(refused).to_contain_text("validation images are right, but with the data's own mean and std only")
     assert "plain" not in [run.key for run in Library(server.shelf, server.runs).runs()]
     app.key("runs-load-better").get_by_role("button").click()

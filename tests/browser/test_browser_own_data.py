@@ -99,9 +99,7 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
             weights_for(tmp_path / "three.safetensors", 3)
         )
     expect(
-        app.page.get_by_text(
-            "The network expects 3 classes and 1 channel, but lamps (image folder) has 2"
-        )
+        app.page.get_by_text("The network expects 3 classes and 1 channel, but lamps (image folder) has 2")
     ).to_be_visible()
     expect(load).to_be_disabled()
 

@@ -57,7 +57,7 @@ def test_tiny_imagenet(tmp_path):
         ("val_9.png\tn01\n", "names the image 'val_9.png' in row 1"),
         ("val_0.png\tn07\n", "names the class 'n07' in row 1, but the train part has no such class folder"),
         ("val_0.png\n", "must have at least two columns"),
-        ("", "is empty; a line for each image was expected"),
+        ("", "is empty; expected a line for each image"),
     ],
 )
 def test_a_wrong_file_of_labels_is_refused_with_its_row(tmp_path, change, words):
@@ -133,7 +133,7 @@ def test_all_images_may_be_test(tmp_path, library):
     assert sample_paths(data.name, "test")[0] == "val/a/0.png"
     with pytest.raises(ValueError, match="all images of .* are test images, so you cannot train on them"):
         create_run(small_config(role="teacher", dataset=f"all-test:{root}"), library)
-    with pytest.raises(DataError, match="for an image folder only"):
+    with pytest.raises(DataError, match="only an image folder can be all test"):
         own.all_test("npz:x.npz")
 
 

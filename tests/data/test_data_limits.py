@@ -108,7 +108,7 @@ def test_text_that_is_none_is_refused(tmp_path):
     for codes in ((0x110000, 65, 66), (0xD800, 65, 66)):
         member = npy_bytes((3,), "<U1") + np.array(codes, "<u4").tobytes()
         name = with_members(tmp_path / "t.npz", images=npy(IMAGES), labels=npy(LABELS), class_names=member)
-        assert "must be text, found bytes that are none" in refusal(name)
+        assert "must be text, found bytes that are not text" in refusal(name)
     long = np.array(["x" * 2_000_000, "y", "z"])
     assert "must be short names, found 3 of 2,000,000 characters" in refusal(
         saved(tmp_path, np.savez_compressed, images=IMAGES, labels=LABELS, class_names=long)
@@ -152,11 +152,11 @@ def test_a_member_that_unpacks_to_very_much_is_refused(tmp_path):
     zeros = np.zeros((80, 1_000, 1_000), np.uint8)
     name = saved(tmp_path, np.savez_compressed, images=zeros, labels=np.arange(80) % 2)
     assert "images.npy of" in (message := refusal(name))
-    assert "unpacks to 80 MB from 0.1 MB, which no images do" in message
+    assert "unpacks to 80 MB from 0.1 MB, which is too much for images" in message
     with zipfile.ZipFile(tmp_path / "lzma.npz", "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("images.npy", npy(IMAGES))
         archive.writestr("labels.npy", npy(LABELS))
-    assert "is packed in a way that numpy does not write" in refusal(f"npz:{tmp_path / 'lzma.npz'}")
+    assert "is compressed in a way that numpy does not use" in refusal(f"npz:{tmp_path / 'lzma.npz'}")
 
 
 def test_labels_are_as_many_as_images_before_they_are_read(tmp_path):

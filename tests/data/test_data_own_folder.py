@@ -167,9 +167,9 @@ def wrong(root, **changes):
 def test_what_is_wrong_is_one_sentence_and_leaves_nothing(tmp_path):
     assert "does not exist; check the path" in wrong(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    assert "must be a folder of class folders, it is a file" in wrong(tmp_path / "file")
+    assert "must be a folder of class folders, got a file" in wrong(tmp_path / "file")
     (tmp_path / "empty" / "a").mkdir(parents=True)
-    assert "has no images; it must hold one folder a class" in wrong(tmp_path / "empty")
+    assert "has no images; it must have one folder for each class" in wrong(tmp_path / "empty")
     one = write_folder(tmp_path / "one", {"cat": 4}, made_images(4))
     assert "must have at least two classes, found one, 'cat'" in wrong(one)
     few = write_folder(tmp_path / "few", {"a": 4, "b": 2}, made_images(6))

@@ -91,7 +91,7 @@ def test_a_weights_file_becomes_a_finished_run_with_the_same_predictions(teacher
     assert not run.resumable
     shares = [share for _, share in said]
     assert shares == sorted(shares)
-    assert {"reading the file", "loading the data", "evaluating on test", "counting its cost"} <= {
+    assert {"reading the file", "loading the data", "evaluating on test", "counting parameters"} <= {
         words for words, _ in said
     }
     assert everything(library.own).count("mine") == 1
@@ -228,12 +228,14 @@ def test_bad_requests_are_one_sentence_and_leave_nothing(changes, message, teach
 def test_a_teacher_on_other_data_is_refused(teacher, library, make_run):
     other = make_run("other", info={"dataset": "caltech95", "image_size": 32})
     other.weights_path.write_bytes(b"x")
-    with pytest.raises(RunError, match="teacher 'other' was made for caltech95 at 32 pixels and the student"):
+    with pytest.raises(
+        RunError, match="teacher 'other' was made for caltech95 at 32 pixels, but the student"
+    ):
         import_weights(teacher.weights_path, request(teacher="other"), library)
     assert not (library.own / "mine").exists()
 
 
-@pytest.mark.parametrize("moment", ["evaluating on test", "counting its cost"])
+@pytest.mark.parametrize("moment", ["evaluating on test", "counting parameters"])
 def test_whatever_breaks_it_off_leaves_nothing(moment, teacher, library):
     before = everything(library.own)
 
@@ -248,7 +250,7 @@ def test_whatever_breaks_it_off_leaves_nothing(moment, teacher, library):
 
 def test_a_name_that_is_taken_meanwhile_is_refused_and_the_other_run_stays(teacher, library, make_run):
     def take(message, share):
-        if message == "counting its cost":
+        if message == "counting parameters":
             make_run("mine", info={"title": "the other"})
 
     with pytest.raises(RunError, match="a run named 'mine' already exists"):

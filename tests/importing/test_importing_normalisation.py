@@ -60,7 +60,7 @@ def test_another_normalisation_is_found_named_and_recorded(teacher, library, exp
         import_weights(expects_none, request(), library)
     assert caught.value.better == "none"
     assert caught.value.tried["none"] > caught.value.tried["data"] + 0.1
-    assert "with no normalisation (values from 0 to 1) it is right on" in str(caught.value)
+    assert "with no normalisation (values from 0 to 1), " in str(caught.value)
     assert "the normalisation 'none'." in str(caught.value)
     assert not (library.own / "mine").exists()
 
@@ -206,7 +206,7 @@ def test_the_end_of_memory_and_errors_of_ours_are_told_as_such():
     assert "memory did not suffice" in importing.explain(MemoryError())
     assert "load the file again" in importing.explain(OSError(errno.EDQUOT, "Disk quota exceeded", "/runs"))
     words = importing.explain(KeyError("x"))
-    assert words.startswith("the import ended in an error of this program (KeyError: 'x')")
+    assert words.startswith("the import failed because of an error in this program (KeyError: 'x')")
     assert "log" not in words
     assert importing.explain(ValueError("a sentence.")) == "a sentence."
 

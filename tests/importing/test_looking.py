@@ -121,7 +121,7 @@ def test_a_file_waits_for_its_turn_and_says_so_when_none_comes(tmp_path, monkeyp
         assert first
         assert second
         inspect_weights.main()
-    assert "2 other files are being read" in said[0]["error"]
+    assert "2 other files were being read" in said[0]["error"]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,6 @@ def test_without_training_images_they_are_refused(tmp_path, suffix):
         load_network(file, "convnet-small", info, part=None, folder=tmp_path)
     assert str(caught.value) == (
         "These weights of convnet-small lack the statistics of its batch norms (body.1.running_mean and 5 more), and "
-        "these data have no training images to estimate them from; save all of model.state_dict(), not its parameters "
-        "alone."
+        "these data have no training images to estimate them from; save the whole model.state_dict(), not only the "
+        "parameters."
     )

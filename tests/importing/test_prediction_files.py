@@ -306,7 +306,7 @@ def test_two_columns_that_sum_to_1_are_one_model_of_two_classes(tmp_path):
 
 def test_one_score_for_three_classes_is_refused(tmp_path):
     pd.DataFrame({"label": labels(), "score": shares()}).to_csv(tmp_path / "net.csv", index=False)
-    with pytest.raises(PredictionsError, match="expected columns of scores, one for each class"):
+    with pytest.raises(PredictionsError, match="expected a column of scores for each class"):
         read_here(tmp_path, ["net.csv"])
 
 

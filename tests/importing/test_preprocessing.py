@@ -319,7 +319,7 @@ def test_the_lines_of_an_export_give_the_runs_own_logits(
     ("changes", "words"),
     [
         ({"normalisation": "given", "mean": (0.5,), "std": (0.5,)}, "a number for each of 3 channels, got 1"),
-        ({"normalisation": "given"}, "`mean` and `std` go with the normalisation 'given'"),
+        ({"normalisation": "given"}, "`mean` and `std` must be used with the normalisation 'given'"),
         ({"mean": (0.5,)}, "must be given together"),
         ({"resize": "pad", "crop_share": 0.5}, "keeps the whole image"),
     ],
@@ -331,7 +331,7 @@ def test_inputs_that_do_not_fit_are_refused(folder, weights, library, changes, w
 
 def test_bgr_is_for_colour(weights, library):
     save_file(Small(10, 1).state_dict(), weights)
-    with pytest.raises(ValueError, match="'bgr' is for images of 3 channels, and these have 1"):
+    with pytest.raises(ValueError, match="'bgr' needs images with 3 channels, got 1"):
         import_weights(weights, request("digits", channel_order="bgr"), library)
 
 

@@ -166,7 +166,7 @@ def test_odd_graphs_end_in_a_sentence(tokens, tmp_path):
     cases = (
         (without("graph_module", "graph", "nodes"), "of a known form"),
         (without("graph_module", "signature", "input_specs"), "of a known form"),
-        (other, "has version 9 of torch.export's format, and version 8 is read"),
+        (other, "has version 9 of torch.export's format, but only version 8 is read"),
         (view_beyond, "is no whole torch.export file"),
     )
     for change, words in cases:
@@ -229,14 +229,17 @@ def test_a_program_in_its_process_answers_as_the_network(tokens):
         with pytest.raises(ValueError, match="gives logits alone"):
             program.outputs(images, maps=True)
         refusals = (
-            (dict(classes=7, channels=1, size=8), "is for other data: it gives 10 classes, dataset d has 7."),
+            (
+                dict(classes=7, channels=1, size=8),
+                "is for other data: it has 10 classes, but dataset d has 7.",
+            ),
             (
                 dict(classes=10, channels=3, size=8),
-                "takes images with 1 channels, and dataset d has 3; choose other data.",
+                "takes images with 1 channels, but dataset d has 3; choose other data.",
             ),
             (
                 dict(classes=10, channels=1, size=9),
-                "takes images of 8 x 8 pixels, and 9 x 9 came; leave the input size out, or give 8.",
+                "takes images of 8 x 8 pixels, got 9 x 9; leave the input size out, or give 8.",
             ),
         )
         for data, words in refusals:

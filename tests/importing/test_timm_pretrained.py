@@ -121,7 +121,7 @@ def test_without_a_hub_it_is_said_how_to_get_the_weights(timm, tmp_path, monkeyp
         fetch("timm:tiny", tmp_path)
     assert str(caught.value) == (
         "The pretrained weights of timm:tiny could not be downloaded (ConnectionError: ?Errno -2? Name or service not "
-        "known); where one can be reached, save them with torch.save(timm.create_model('tiny', pretrained=True).state_dict(), "
+        "known); on a machine that reaches the hub, save them with torch.save(timm.create_model('tiny', pretrained=True).state_dict(), "
         "'w.pth'), and import w.pth with --arch timm:tiny."
     )
 

@@ -274,6 +274,6 @@ def test_what_cannot_be_extended(make, library):
     trained(run, library)
     other = extension(run, 3).model_copy(update={"arch": "resnet8"})
     with pytest.raises(
-        ValueError, match="run 'a' is convnet-small on digits at 8 pixels and the run that is to"
+        ValueError, match="run 'a' is convnet-small on digits at 8 pixels, but the new run is"
     ):
         create_run(other, library, name="b")
