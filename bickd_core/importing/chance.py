@@ -15,7 +15,7 @@ def chance_note(right: float, images: int, classes: int, split: str = "validatio
         split: their split.
 
     >>> chance_note(0.12, 500, 10)[:76]
-    'Its accuracy is at chance level: 12.0 % of 500 validation images are right, a'
+    'Its accuracy is at chance level: 12.0 % of 500 validation images are right, '
     >>> chance_note(0.2, 500, 10)
     ''
     """

@@ -137,9 +137,7 @@ def test_all_of_it_is_recorded_and_applied(folder, weights, library):
     assert run.info().network_shape == (3, 16, 16)
     assert run.info().cost.macs == 16 * 16 * 8 * 27 + 24
     card = (run.path / "README.md").read_text()
-    assert (
-        "Images are scaled to fit, with black borders (box); the network takes them of 16 × 16 pixels" in card
-    )
+    assert "Images are scaled to fit, with black borders (box). Network input: 16 × 16 pixels, " in card
     assert "in the order B G R, with mean 0.485, 0.456, 0.406, deviation 0.229, 0.224, 0.225." in card
 
 
@@ -211,7 +209,8 @@ def test_a_student_has_its_teachers_way_of_resizing(folder, weights, library):
     )  # fmt: skip
     assert info.resizing == Resizing(resize="stretch", interpolation="bilinear")
     with pytest.raises(
-        RunError, match="run 'mine' has images stretched to a square .bilinear., and `resize` pad was asked"
+        RunError,
+        match="run 'mine' has images stretched to a square .bilinear., but `resize` pad was requested",
     ):
         check_run(student.model_copy(update={"resize": "pad"}), library)
     (job,) = build_race([info.config], library, lambda words: None)
@@ -381,9 +380,9 @@ def test_imagenets_val_as_it_lies_is_evaluated(tmp_path, weights, library, monke
     assert run.predictions("test").class_names == tuple(keys)
     assert not run.has_predictions("validation")
     said = capsys.readouterr().out
-    assert "of 9 test images (" in said
+    assert "of 9 test images are right (" in said
     assert "put aside" not in said
-    assert "of 9 test images (" in (run.path / "README.md").read_text()
+    assert "of 9 test images are right (" in (run.path / "README.md").read_text()
 
 
 TIMM = {

@@ -329,7 +329,7 @@ def test_the_command_says_what_it_is_and_why_not(tokens, capsys):
     said = capsys.readouterr()
     assert said.out == "network: a torch.export program\n"
     assert said.err.startswith(
-        "bickd: tokens.pt2 takes images with 1 channels, and dataset caltech95 has 3; choose"
+        "bickd: tokens.pt2 takes images with 1 channels, but dataset caltech95 has 3; choose"
     )
 
 
