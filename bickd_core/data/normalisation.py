@@ -95,18 +95,18 @@ def _grey(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float]
 def numbers(mean: Sequence[float], std: Sequence[float]) -> str:
     """Describe the mean and std of each channel.
 
-    >>> numbers((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    'mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225'
+    >>> numbers((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), numbers((0.5,), (0.5,))
+    ('mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)', 'mean 0.5, std 0.5')
     """
-    listed = (", ".join(f"{value:.4g}" for value in values) for values in (mean, std))
-    return "mean {}, std {}".format(*listed)
+    listed = [", ".join(f"{value:.4g}" for value in values) for values in (mean, std)]
+    return "mean {}, std {}".format(*(f"({text})" if "," in text else text for text in listed))
 
 
 def described(name: Choice, channels: int = 3) -> str:
     """Describe a preset with its numbers, for lists of choices.
 
     >>> described("cifar10")
-    "CIFAR-10's: mean 0.4914, 0.4822, 0.4465, std 0.247, 0.2435, 0.2616"
+    "CIFAR-10's: mean (0.4914, 0.4822, 0.4465), std (0.247, 0.2435, 0.2616)"
     >>> described("half", 1), described("data")
     ('Mean 0.5, std 0.5', "The data's own mean and std")
     """

@@ -138,7 +138,7 @@ def test_all_of_it_is_recorded_and_applied(folder, weights, library):
     assert run.info().cost.macs == 16 * 16 * 8 * 27 + 24
     card = (run.path / "README.md").read_text()
     assert "Images are scaled to fit, with black borders (box). Network input: 16 × 16 pixels, " in card
-    assert "in the order B G R, with mean 0.485, 0.456, 0.406, deviation 0.229, 0.224, 0.225." in card
+    assert "BGR, mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)." in card
 
 
 @pytest.mark.parametrize("way", ["live", "stored"])
