@@ -76,7 +76,7 @@ def test_two_folders_for_one_part_and_a_test_part_alone_are_refused(tmp_path):
 
 def test_a_test_part_without_class_folders_is_refused(tmp_path):
     root = write_folder(tmp_path / "kaggle", {"train/a": 4, "train/b": 4, "test": 2}, made_images(10))
-    assert "test has images but no class folders, so their classes are not known" in refusal(root)
+    assert "test has images but no class folders, so their classes are unknown" in refusal(root)
 
 
 def test_a_class_that_is_missing_in_test_is_evaluated_on_what_is_there(tmp_path):
@@ -176,7 +176,7 @@ def test_a_folder_keeps_its_own_path_where_a_link_leads_to_it(tmp_path):
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     root = write_folder(tmp_path / "d", {"a": 4, "b": 4}, made_images(8))
     (root / "b" / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    assert "b/lost.png is gone" in refusal(root)
+    assert "b/lost.png no longer exists" in refusal(root)
 
 
 def test_clutter_is_left_aside(tmp_path):

@@ -204,7 +204,7 @@ def test_a_folder_that_disappears_while_it_is_read(pets, monkeypatch):
         return found
 
     monkeypatch.setattr(own, "listed", then_gone)
-    assert "train/b/000.png is gone; was its folder moved" in wrong(pets)
+    assert "train/b/000.png no longer exists; check the path" in wrong(pets)
 
 
 def test_no_room_and_no_cache_folder_are_said(pets, monkeypatch, tmp_path):

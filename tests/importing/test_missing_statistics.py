@@ -94,7 +94,7 @@ def test_nothing_is_done_where_none_is_lacking():
 def test_statistics_of_another_kind_of_layer_are_refused():
     net = Net()
     net.bn = nn.InstanceNorm2d(4, track_running_stats=True)
-    with pytest.raises(RefusedFile, match="and some belong to layers of another kind; save all of model"):
+    with pytest.raises(RefusedFile, match="and some belong to layers of another kind; save the whole model"):
         Statistics(net, ["bn.running_mean"], "net", made_data(3))
 
 

@@ -236,7 +236,7 @@ def test_zero_probabilities_get_a_small_value_and_a_note(tmp_path):
     np.savez(tmp_path / "forest.npz", predict_proba=p, y=labels())
     imported = read_here(tmp_path, ["forest.npz"])
     assert imported.models[0].predictions.logits.min() == pytest.approx(np.log(1e-8))
-    said = "80 of 120 probabilities are 0 and become 1e-08, since 0 has no logarithm; KL from the teacher"
+    said = "80 of 120 probabilities are 0 and become 1e-08, because 0 has no logarithm; KL from the teacher"
     assert said in imported.notes[0]
 
 

@@ -90,7 +90,7 @@ def test_the_weights_and_what_timm_says_of_the_inputs(timm, tmp_path):
             "resnet8",
             "--pretrained needs a timm network, such as --arch timm:resnet18, got resnet8.",
         ),
-        ("", "and --arch was left out."),
+        ("", "got none."),
         ("timm:tinny", "timm has no model 'tinny'; the nearest is 'tiny'."),
         (
             "timm:tiny.nothing",
