@@ -59,7 +59,7 @@ def said(app: AppTest) -> str:
 def test_every_page_shows_predictions_alone(path, texts):
     found = said(page(path, texts, run="student" if path == "runs" else ""))
     missing = {
-        "by_epoch": "Only runs that are trained here have epochs",
+        "by_epoch": "Only runs trained in this app have epochs",
         "similarity": "the teacher and student have only predictions",
         "runs": "There are no weights, so parameters and latency are unknown",
     }

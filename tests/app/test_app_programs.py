@@ -43,7 +43,7 @@ def test_every_page_shows_a_program(path, view):
         assert "The program model.onnx made these predictions." in said
         assert NOTE in said
     if path == "by_epoch":
-        assert "Only runs that are trained here have epochs" in said
+        assert "Only runs trained in this app have epochs" in said
 
 
 def test_an_uploaded_program_is_told_where_it_goes():
