@@ -23,18 +23,18 @@ def add_validation(
     names: Mapping[str, str] | None = None,
     images: Path | None = None,
 ) -> list[RunFolder]:
-    """Save each model's predictions in the run of its name: all of them, or none.
+    """Save each model's predictions in the run with its name: all of them, or none.
 
     Args:
-        imported: of files on validation alone.
-        names: what the models are called in the library, by their names in the files.
+        imported: models of files with validation predictions only.
+        names: the models' names in the library, by their names in the files.
         images: a folder with the samples' images.
 
     Returns:
         The runs, in the order of the models.
 
     Raises:
-        PredictionsError, RunError: there is no such run, or it does not fit; nothing is left behind.
+        PredictionsError, RunError: a run does not exist or does not fit. Nothing is saved then.
     """
     names = names or {}
     fitted = [_fitting(library, one, names.get(one.name, one.name)) for one in imported.models]
@@ -56,7 +56,10 @@ def add_validation(
 
 
 def _fitting(library: Library, one: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
-    """The model's run, and its predictions with the classes of that run, whose names they take where they have none."""
+    """Return the model's run, and its predictions in the run's class order.
+
+    Predictions without class names get those of the run.
+    """
     key = as_key(name.strip())
     try:
         run = library.find(key)

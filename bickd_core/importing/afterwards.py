@@ -1,8 +1,8 @@
-"""What an imported run gets after its figures: latency, maps and the final card, in a process of its own.
+"""Add latency, maps and the final card to an imported run, in a separate process.
 
-They take most of the time of an import, and no page needs them to show the run.
-`python -m bickd_core.importing.afterwards RUN --shelf DIR --own DIR` is the process. A run that was deleted or renamed
-meanwhile is left alone.
+These steps take most of the time of an import, but pages can show the run without them. The process is
+`python -m bickd_core.importing.afterwards RUN --shelf DIR --own DIR`. It ignores a run that was deleted or renamed
+in the meantime.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bickd_core.runs.library import Library, RunFolder, RunInfo
 
 
 def start(run: RunFolder, library: Library) -> None:
-    """Start the process on a run that has its predictions; it lives on without this one."""
+    """Start the process on a run with predictions. It continues after this process ends."""
     folders = ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
     with open(run.log_path, "ab") as log:
         process = subprocess.Popen(
@@ -34,10 +34,10 @@ def start(run: RunFolder, library: Library) -> None:
 
 
 def complete(run: RunFolder, library: Library) -> None:
-    """Measure the network's latency if it has weights, make its maps, and write the card again.
+    """Measure the network's latency if it has weights, make its maps, and rewrite the card.
 
     Raises:
-        ValueError, OSError: the run or its teacher was removed or changed meanwhile.
+        ValueError, OSError: the run or its teacher was removed or changed in the meantime.
     """
     from bickd_core.maps.store import compute_layout
     from bickd_core.runs.card import write_card

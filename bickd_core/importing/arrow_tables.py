@@ -1,4 +1,4 @@
-"""Read parquet and feather files into a table, in a limited process only: pyarrow may end it."""
+"""Read parquet and feather files into a table. Use it only in a process with limits, because pyarrow may crash."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _from_arrow(table: pyarrow.Table) -> Table:
 
 
 def _lists(column: pyarrow.ChunkedArray, name: str) -> np.ndarray:
-    """A column of lists of one length as [N, K]."""
+    """Return a column of lists of equal length as [N, K]."""
     import pyarrow.compute
 
     lengths = pyarrow.compute.list_value_length(column)
@@ -104,7 +104,7 @@ def _lists(column: pyarrow.ChunkedArray, name: str) -> np.ndarray:
 
 
 def _declared(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:
-    """Class names of ClassLabel columns, as Hugging Face `datasets` writes them."""
+    """Return the class names of ClassLabel columns, as written by Hugging Face `datasets`."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {

@@ -1,4 +1,4 @@
-"""Columns with one score for each sample: the probability, or the logit, of the second of two classes."""
+"""Detect columns with one score for each sample: the probability or logit of the second of two classes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FOR_POSITIVE = ("positive", "pos", "decision", "margin")
 def binary_models(
     table: Table, flat: Sequence[str], known: tuple[str, ...], least: int, label: str, stem: str
 ) -> tuple[ScoreColumns, ...]:
-    """Models with one score for each sample; none where the columns may be the scores of several classes.
+    """Return models with one score for each sample; none if the columns may be the scores of several classes.
 
     Args:
         flat: columns of numbers.
-        known: names of classes in the label column.
-        least: how many classes there are at least, by the labels.
+        known: class names in the label column.
+        least: smallest number of classes that fits the labels.
         label: column of true classes; "" for none.
-        stem: what to call a model that its column does not name.
+        stem: name for a model that its column does not name.
     """
     if least != 2 or len(known) not in (0, 2):
         return ()
@@ -42,7 +42,7 @@ def binary_models(
 
 
 def _is_score(table: Table, name: str, *, alone: bool) -> bool:
-    """Whether the name says that the column holds scores, or its values do where it is the only one."""
+    """Return whether the column's name, or its values if it is the only column, show that it holds scores."""
     column = table.columns[name]
     if column.dtype.kind not in "iuf":
         return False
@@ -61,14 +61,14 @@ def _is_share(values: np.ndarray) -> bool:
 
 
 def _name(column: str, known: tuple[str, ...]) -> str:
-    """The model that a column names: "kd" of "kd_prob"; "" for "prob", "prob_1", "probability of class 1", "p(spam)"."""
+    """Return the model in a column's name: "kd" for "kd_prob", "" for "prob", "prob_1" or "p(spam)"."""
     drop = [*SCORES, *_FOR_POSITIVE, "of", "for", "class", "true", "test", "function", *map(normal, known)]
     words = re.split(r"[^A-Za-z0-9.\-]+", model_word(column))
     return "_".join(word for word in words if word and not word.isdigit() and normal(word) not in drop)
 
 
 def _model(column: str, known: tuple[str, ...], name: str) -> ScoreColumns:
-    """The second class is the one that the column names, else the last in the order of the alphabet."""
+    """Order the two classes. The second is the one that the column names, else the last in alphabetical order."""
     first, second = known or ("0", "1")
     ends = [one for one in known if normal(one) in normal(column).split("_")]
     if ends == [first]:

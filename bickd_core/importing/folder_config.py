@@ -1,6 +1,6 @@
-"""What a folder of Hugging Face's says of a network's inputs: timm's `config.json`, transformers' `preprocessor_config.json`.
+"""Read a network's inputs from a Hugging Face folder: timm's `config.json` or transformers' `preprocessor_config.json`.
 
-Both are data of somebody else: what is not understood is left out, and `ImportRequest` checks the rest.
+Unknown content is ignored, and `ImportRequest` validates the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 
 
 def read_inputs(folder: Path) -> dict[str, Any]:
-    """The fields of an `ImportRequest` on the network's inputs that the folder's files fill; empty if they say nothing."""
+    """Return the fields of an `ImportRequest` that the folder's files define; empty if there are none."""
     config = _json(folder / "config.json")
     pretrained = config.get("pretrained_cfg")
     found = inputs_of_timm(pretrained if isinstance(pretrained, Mapping) else config)
@@ -29,7 +29,7 @@ def read_inputs(folder: Path) -> dict[str, Any]:
 
 
 def normalisation_fields(mean: Any, std: Any) -> dict[str, Any]:
-    """A preset's name, or the numbers themselves; empty if they are none.
+    """Return the name of a preset, or the given numbers; empty if they are not valid numbers.
 
     >>> normalisation_fields([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     {'normalisation': 'imagenet'}
@@ -94,7 +94,10 @@ def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sides(size: Any) -> tuple[int | None, bool]:
-    """Pixels, and whether both sides get them: {"height": 224, "width": 224} or 224; {"shortest_edge": 256} is one side's."""
+    """Return pixels, and whether they apply to both sides.
+
+    {"height": 224, "width": 224} and 224 apply to both sides, {"shortest_edge": 256} to one.
+    """
     if _is_side(size):
         return size, True
     if isinstance(size, Mapping):

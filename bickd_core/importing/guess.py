@@ -29,11 +29,11 @@ _SAMPLE = 200
 
 
 def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
-    """Say which columns hold what.
+    """Guess which columns hold what.
 
     Args:
-        stem: the file's name without its suffix, for a model that the columns do not name.
-        hints: what the user set; the rest is guessed around it.
+        stem: the file's name without suffix, for a model that the columns do not name.
+        hints: the user's choices; the rest is guessed.
     """
     hints = hints or Hints()
     left = [name for name in table.columns if name not in hints.ignore]
@@ -72,7 +72,7 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
 
 
 def check_hints(table: Table, hints: Hints) -> None:
-    """Refuse hints that name a column which is not there."""
+    """Check that hints name existing columns."""
     named = [hints.label, hints.id, hints.path, hints.text, hints.model, hints.split, *hints.ignore]
     missing = next((name for name in named if name and name not in table.columns), None)
     if missing is not None:
@@ -143,7 +143,7 @@ def _may_be_label(table: Table, name: str) -> bool:
 
 
 def _is_score(table: Table, name: str) -> bool:
-    """Whether a column holds numbers, but for some cells that are then named as wrong."""
+    """Return whether a column holds numbers, apart from some cells that count as errors."""
     column = table.columns[name]
     if column.dtype.kind in "iuf":
         return not (column.dtype.kind == "f" and np.isnan(column).all())
@@ -154,7 +154,7 @@ def _is_score(table: Table, name: str) -> bool:
 
 
 def _label_names(table: Table, label: str) -> tuple[str, ...]:
-    """Names in the label column; empty where labels are numbers."""
+    """Return the names in the label column; empty if labels are numbers."""
     if not label or not _is_text(table, label):
         return ()
     names = {value for value in table.columns[label] if value}
@@ -162,7 +162,7 @@ def _label_names(table: Table, label: str) -> tuple[str, ...]:
 
 
 def _least(table: Table, label: str) -> int:
-    """How many classes there are at least, by the labels."""
+    """Return the smallest number of classes that fits the labels."""
     if not label or table.columns[label].ndim == 2:
         return 2
     column = table.columns[label]
@@ -173,9 +173,9 @@ def _least(table: Table, label: str) -> int:
 
 
 def stem_of(path: Path | str) -> str:
-    """A model's name from a file's name, as it is but for what cannot be printed.
+    """Return a model's name from a file name, without characters that cannot be printed.
 
-    A split at its end or start is left out: "bert_val.csv" and "bert_test.csv" are of one model.
+    A split at its start or end is left out: "bert_val.csv" and "bert_test.csv" belong to one model.
 
     >>> stem_of("runs/big  model.csv"), stem_of("bert_val.csv"), stem_of(".csv")
     ('big model', 'bert', 'model')

@@ -1,4 +1,4 @@
-"""Why an imported network may be right on few images: its inputs or its classes differ from those of its training."""
+"""Find out why an imported network has a low accuracy: its inputs or classes may differ from its training."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from bickd_core.data import Dataset, Split
 
 LOW = 0.5
-"""The share of right answers below which hints on normalisation and size are looked for."""
+"""Accuracy below which other normalisations and sizes are tried for hints."""
 CLEAR = 0.2
-"""How much larger the share must be under a change that is worth a hint."""
+"""How much a change must raise the accuracy to be worth a hint."""
 PERMUTED = 0.6
-"""The least share of right answers under another order of the classes: by chance alone a best order reaches some 0.4."""
+"""Smallest accuracy for a hint on the class order. The best order reaches about 0.4 by chance."""
 _SMALLEST_CLASS = 5
-"""Images a class from which on the order of the classes can be told."""
+"""Images for each class that are needed to judge the class order."""
 _SIDES = (32, 64, 96, 128)
 _FEW = 200
-"""Images on which other sizes are tried."""
+"""Number of images on which other sizes are tried."""
 
 
 def hints(
@@ -43,17 +43,17 @@ def hints(
     any_size: bool = False,
     predicted: np.ndarray | None = None,
 ) -> tuple[str, ...]:
-    """What would have given clearly more right answers on these images, one sentence each; empty if nothing would.
+    """Return one sentence for each change that would clearly raise the accuracy on these images.
 
     Args:
-        model: the network for inputs that are normalised by the data's statistics.
+        model: the network for inputs that are normalised with the data's statistics.
         part: the images on which changes are tried.
-        right: the share of right answers as things are, in [0, 1].
-        tried: the share under each usual normalisation, of which `chosen` is applied.
-        swapped: the network with its channels in the other order than `order`; None for images that are not in colour.
-        unscaled: the network for images of any size, where `model` scales them; `model` itself if not given.
-        predicted: int64 [N], the network's answers, where they are known already.
-        any_size: whether the images can be made in another size.
+        right: the current accuracy, in [0, 1].
+        tried: the accuracy with each usual normalisation, of which `chosen` is applied.
+        swapped: the network with its channels in the other order than `order`; None for images without colour.
+        unscaled: the network for images of any size, if `model` scales them; `model` itself if not given.
+        predicted: int64 [N], the network's answers, if already known.
+        any_size: whether the images are available in other sizes.
     """
     low = right < LOW
     found = [_normalisation(right, tried, chosen) if low else ""]
@@ -80,10 +80,10 @@ def _predicted(model: nn.Module, part: Split, dataset: Dataset) -> np.ndarray:
 
 
 def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> str:
-    """Whether the network expects the channels in the other order: it then has clearly more right answers.
+    """Return a hint if the accuracy is clearly higher with the other channel order, else "".
 
     Args:
-        right, swapped: bool [N], whether the answers are right as things are, and in the other order.
+        right, swapped: bool [N], whether the answers are right with the current and with the other order.
     """
     better: ChannelOrder = "bgr" if order == "rgb" else "rgb"
     if clearly_better({order: right, better: swapped}, order) is None:
@@ -96,7 +96,7 @@ def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> st
 
 
 def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str]) -> str:
-    """Whether its outputs are the classes in another order."""
+    """Return a hint if the outputs are the classes in another order, else ""."""
     from scipy.optimize import linear_sum_assignment
 
     classes, right = len(class_names), float((predicted == truth).mean())
@@ -117,7 +117,7 @@ def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str
 
 
 def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_size: bool) -> str:
-    """Whether it does better on images that are scaled to another side."""
+    """Return a hint if the accuracy is clearly higher on images of another size, else ""."""
     import torch
     import torch.nn.functional as F
 

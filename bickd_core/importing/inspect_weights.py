@@ -1,7 +1,7 @@
-"""What is in a weights file that somebody else made, read by a process of its own.
+"""Read an untrusted weights file in a separate process.
 
-`python -m bickd_core.importing.inspect_weights FILE` is that process: it has a limit of memory and of time, and only so many work at
-once on a machine. Whatever a file does to it ends in one sentence. Nothing in the file is run.
+The process, `python -m bickd_core.importing.inspect_weights FILE`, has limits of memory and time, and only a few run at
+once on a machine. Every failure becomes one sentence. Nothing in the file is run.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from bickd_core.safetensors_header import MAX_NAME, MAX_TENSORS, HeaderError, re
 Shapes = dict[str, tuple[int, ...]]
 
 READERS = 2
-"""How many files are read at once on a machine."""
+"""Number of files that are read at once on a machine."""
 WAIT_SECONDS = 120.0
-"""How long a file waits for its turn."""
+"""How long a file waits for a free reader."""
 BASE_SECONDS, BYTES_PER_SECOND = 60, 20 * 2**20
-"""A reader may take so long, and longer for a larger file."""
+"""Time limit of a reader; it grows with the size of the file."""
 BASE_BYTES, TIMES = 512 * 2**20, 4
-"""A reader may take so much memory beyond what it starts with, and so many times what the file unpacks to."""
+"""Memory limit of a reader: this many bytes, plus this multiple of the unpacked size of the file."""
 MAX_BYTES = 2 * 2**30
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class RefusedFile(ValueError):
-    """A weights file that is refused; the message is one sentence for the user."""
+    """A refused weights file. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Which network was taken out of a file: its label, and those of others that would have fitted."""
+    """The network that was read from a file: its label, and the labels of others that also fit."""
 
     part: str
     others: tuple[str, ...]
 
 
 def look_into(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Shapes]:
-    """Names and shapes of the tensors in a file, for each table of tensors that it holds, the likeliest first.
+    """Return names and shapes of the tensors in a file, for each table of tensors, the most likely first.
 
     Args:
         path: the file.
         max_bytes: refuse a file that is larger or would unpack to more.
 
     Raises:
-        RefusedFile: what was wrong with the file, in one sentence.
+        RefusedFile: the file cannot be used.
     """
     answer = _ask(path, {"max_bytes": max_bytes})
     return {
@@ -72,16 +72,16 @@ def take_network(
     part: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Taken:
-    """Write the tensors of one network in a file to `out`, a safetensors file, checked.
+    """Check the tensors of one network in a file, and write them to the safetensors file `out`.
 
     Args:
         path: the file.
-        expected: names and shapes of the network's tensors; the part of the file that has them is taken.
-        part: which part to take, if several fit.
+        expected: names and shapes of the network's tensors. The part of the file that has them is used.
+        part: the part to use if several fit.
         max_bytes: refuse a file that is larger or would unpack to more.
 
     Raises:
-        RefusedFile: what was wrong with the file, in one sentence.
+        RefusedFile: the file cannot be used.
     """
     request = {
         "expected": {name: list(shape) for name, shape in expected.items()},
@@ -94,7 +94,7 @@ def take_network(
 
 
 def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """What the process answers to a request; RefusedFile for an answer that is an error."""
+    """Return the process's answer to a request. An error becomes a RefusedFile."""
     limit = BASE_SECONDS + (path.stat().st_size // BYTES_PER_SECOND if path.is_file() else 0)
     try:
         done = subprocess.run(
@@ -212,7 +212,7 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bounded(tables: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, list[int]]]]:
-    """Shapes of at most MAX_TENSORS tensors, so that the answer is no larger than a page can take."""
+    """Return the shapes of at most MAX_TENSORS tensors, to limit the size of the answer."""
     found, left = [], MAX_TENSORS
     for where, state in tables.items():
         shapes = {name[:MAX_NAME]: list(tensor.shape) for name, tensor in list(state.items())[:left]}
@@ -223,9 +223,9 @@ def _bounded(tables: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, lis
 
 
 def limit_memory(path: Path) -> int:
-    """Let this process take no more memory than a file of this size can need; how much that is, in bytes.
+    """Limit the memory of this process to what a file of this size can need; returns the limit in bytes.
 
-    Systems other than Linux take no notice of the limit, and there the size is checked as far as files tell it.
+    Systems other than Linux ignore the limit. There only the size that the file declares is checked.
     """
     size = path.stat().st_size if path.is_file() else 0
     allowed = BASE_BYTES + TIMES * min(

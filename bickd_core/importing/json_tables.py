@@ -73,7 +73,7 @@ def _parsed(content: bytes, where: str) -> Any:
 
 
 def _whole(digits: str) -> int | str:
-    """A number that fits into 64 bits; a longer one, which may be an id, stays text."""
+    """Return a number that fits into 64 bits. A longer one may be an id and stays text."""
     return int(digits) if len(digits) <= 18 else digits
 
 
@@ -83,7 +83,7 @@ def _kind(value: Any) -> str:
 
 
 def _from_columns(lists: dict[str, list[Any]]) -> Table:
-    """Columns of the most frequent length; lists of another length, such as class names, are extras."""
+    """Return the columns of the most frequent length. Lists of another length, such as class names, are extras."""
     sizes = [len(values) for values in lists.values()]
     rows = max(sizes, key=lambda size: (sizes.count(size), size))
     columns: dict[str, np.ndarray] = {}
@@ -96,7 +96,7 @@ def _from_columns(lists: dict[str, list[Any]]) -> Table:
 
 
 def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
-    """A column for each key; of an object inside a record, one for each of its keys."""
+    """Return a column for each key, and for each key of an object inside a record."""
     flat = [_flat(record) for record in records]
     names = list(dict.fromkeys(name for record in flat for name in record))
     if len(names) > MAX_COLUMNS:
@@ -112,8 +112,9 @@ def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
 
 
 def _flat(record: Record) -> Record:
-    """A record without objects: {"prob": {"cat": 0.9}}, or Hugging Face's {"prob": [{"label": "cat", "score": 0.9}]},
-    becomes {"prob:cat": 0.9}.
+    """Flatten a record without objects.
+
+    {"prob": {"cat": 0.9}}, or Hugging Face's {"prob": [{"label": "cat", "score": 0.9}]}, becomes {"prob:cat": 0.9}.
     """
     flat: Record = {}
     for name, value in record.items():
@@ -137,7 +138,7 @@ def _is_label_score(value: Any) -> bool:
 
 
 def _column(name: str, values: list[Any]) -> np.ndarray | None:
-    """Numbers [N], numbers [N, K], or text as objects [N]; None for what is neither."""
+    """Return numbers [N] or [N, K], or text as objects [N]; None for anything else."""
     known = [value for value in values if value is not None]
     if any(isinstance(value, dict) for value in known):
         return None

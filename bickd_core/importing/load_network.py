@@ -1,4 +1,4 @@
-"""A network with the weights of a file: compared by names and shapes first, before torch or any image is loaded."""
+"""Load the weights of a file into a network. Names and shapes are compared before torch or images are loaded."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[int, ...]]
 
 SPARE_BYTES, TIMES_NETWORK = 256 * 2**20, 40
-"""What a file may unpack to: so much, and so many times the network's own size; optimisers and teachers fit in."""
+"""Limit of a file's unpacked size: this many bytes, plus a multiple of the network's size, so that optimiser states
+and teachers fit."""
 
 
 @dataclass(frozen=True)
 class LoadedNetwork:
     """A network with a file's weights.
 
-    part: the key and the prefix under which the file has them; "" for a file of nothing else. lacking: names of
-    batch norms' statistics that the file does not have; the model's are then 0 and 1. program: what the file is, if
-    not weights; the model then only predicts.
+    Attributes:
+        part: key and prefix of the weights in the file; "" if the file holds nothing else.
+        lacking: names of batch norm statistics that the file lacks; the model's are then 0 and 1.
+        program: the kind of program, if the file is not weights. The model can then only predict.
     """
 
     model: nn.Module
@@ -49,13 +51,14 @@ class LoadedNetwork:
 def load_network(
     file: Path, arch: str, info: DatasetInfo, *, part: str | None, folder: Path
 ) -> LoadedNetwork:
-    """The network `arch` for these data, with the file's weights.
+    """Load the file's weights into the network `arch` for this data.
 
-    A safetensors file is read here: it cannot ask for more than it has. Any other is read by a process of its own.
+    A safetensors file is read here, because it cannot need more memory than its size. Other files are read in a
+    separate process.
 
     Args:
-        part: which of several networks in the file to take.
-        folder: where there is room for a copy of the weights, which is removed.
+        part: which of several networks in the file to load.
+        folder: a folder for a temporary copy of the weights.
 
     Raises:
         ValueError: the file is refused, or holds another network.
@@ -87,10 +90,10 @@ def load_network(
 
 
 def check_shapes(shapes: Mapping[str, Sequence[int]], arch: str, info: DatasetInfo) -> None:
-    """Refuse tensors of these names and shapes that are not those of the catalogue's network `arch` for these data.
+    """Check that these names and shapes are those of the catalogue's network `arch` for this data.
 
     Raises:
-        RefusedFile: what differs.
+        RefusedFile: they differ; the message says how.
     """
     wanted = _planned(arch, info)
     if wanted is not None:
@@ -99,9 +102,10 @@ def check_shapes(shapes: Mapping[str, Sequence[int]], arch: str, info: DatasetIn
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What the file must hold: names and shapes of the network's tensors, and what its head is called.
+    """The expected content of the file: names and shapes of the network's tensors, and the name of its head.
 
-    model: the network, where names and shapes are known only once it is built.
+    Attributes:
+        model: the network, if names and shapes are known only after building it.
     """
 
     arch: str
@@ -117,7 +121,7 @@ class _Wanted:
 
 
 def _planned(arch: str, info: DatasetInfo) -> _Wanted | None:
-    """Of a network of the catalogue; nothing is built."""
+    """Return the expected content for a network of the catalogue, without building it."""
     network = resolve(arch)
     if network.family not in PLANS:
         return None
@@ -148,10 +152,10 @@ def _stored_shapes(file: Path) -> Shapes:
 
 
 def _check(wanted: _Wanted, came: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
-    """Names of the statistics that are missing and can be estimated.
+    """Return the names of missing statistics that can be estimated.
 
     Raises:
-        RefusedFile: these are not the network's tensors, or statistics are missing and cannot be estimated.
+        RefusedFile: the tensors are not the network's, or statistics are missing and cannot be estimated.
     """
     lacking = missing_statistics(wanted.shapes, came)
     if lacking and wanted.info.all_test:

@@ -35,17 +35,17 @@ def create_runs(
 
     Args:
         teacher: the model that is the teacher, or the key of an existing run.
-        names: what to call models, by their names in the files. A run's key is made from its name: in a key,
+        names: new names of models, by their names in the files. A run's key is derived from its name:
             everything but letters, digits, ".", "_" and "-" becomes "-".
-        dataset: a label for the data. Runs of the same label can be compared. Made from the ids, labels
-            and classes if not given, so that two imports of the same samples have the same.
+        dataset: a label for the data. Runs with the same label can be compared. If not given, it is derived from
+            ids, labels and classes, so two imports of the same samples have the same label.
         images: a folder with the samples' images.
 
     Returns:
         The runs, the teacher first if it is among them.
 
     Raises:
-        PredictionsError, RunError: what does not fit; nothing is left behind.
+        PredictionsError, RunError: something does not fit. Nothing is created then.
     """
     if imported.split != "test":
         raise PredictionsError(
@@ -110,7 +110,7 @@ def _no_model(name: str, models: Mapping[str, ImportedModel]) -> str:
 def _existing(
     library: Library, teacher: str, models: Mapping[str, ImportedModel]
 ) -> tuple[TeacherRef | None, str]:
-    """A reference to the teacher if it is a run that already exists, and its data."""
+    """Return a reference to the teacher if it is an existing run, and its data label."""
     if teacher in models:
         return None, ""
     try:
@@ -126,12 +126,12 @@ def _existing(
 
 
 def _label(imported: Imported, dataset: str | None) -> str:
-    """The data's label; without one, a hash of ids, labels and classes."""
+    """Return the data label, by default a hash of ids, labels and classes."""
     if dataset is not None:
         label = dataset.strip()
         if not label or len(label) > 200 or not label.isprintable():
             raise PredictionsError(
-                f"the label of the data must have 1 to 200 printable characters, got {dataset[:40]!r}."
+                f"the data label must have 1 to 200 printable characters, got {dataset[:40]!r}."
             )
         return label
     first = max((one.predictions for one in imported.models), key=len)
@@ -143,7 +143,7 @@ def _label(imported: Imported, dataset: str | None) -> str:
 
 
 def sample_file(imported: Imported, images: Path | None) -> SampleFile:
-    """Texts and images of the samples; a path counts only if its image is in the user's folder."""
+    """Return texts and image paths of the samples. Only images in the user's folder count."""
     if images is None:
         return SampleFile(texts=imported.texts)
     ids: dict[Id, None] = {}
@@ -166,7 +166,7 @@ def _display_name(name: str) -> str:
 
 
 def _run_names(library: Library, imported: Imported, names: Mapping[str, str]) -> dict[str, str]:
-    """A run's key for each model: the given name where it can be one, else the next free one made from its name."""
+    """Return a run key for each model: the given name, else the next free key derived from the model's name."""
     runs: dict[str, str] = {}
     for one in imported.models:
         name = names.get(one.name, one.name).strip()
@@ -191,7 +191,7 @@ def _make(
     teacher: Predictions | None,
     samples: SampleFile,
 ) -> Path:
-    """A complete run folder under a hidden name."""
+    """Write a complete run folder under a hidden name."""
     folder = library.own / f".making-{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     try:
@@ -209,7 +209,7 @@ def _make(
 
 
 def _add_validation(run: RunFolder, imported: Imported, name: str, samples: SampleFile) -> None:
-    """The predictions of one model on validation, in its run."""
+    """Write the validation predictions of one model to its run."""
     for one in imported.models:
         if one.name == name:
             one.predictions.save(run.predictions_path("validation"))
@@ -218,7 +218,7 @@ def _add_validation(run: RunFolder, imported: Imported, name: str, samples: Samp
 
 
 def _appear(library: Library, made: list[tuple[Path, str]]) -> list[RunFolder]:
-    """Move every folder to its name; if one is taken meanwhile, take the others back."""
+    """Rename every folder to its run's name. If a name exists by now, undo the others."""
     done: list[Path] = []
     try:
         for folder, name in made:

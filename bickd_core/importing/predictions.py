@@ -1,4 +1,4 @@
-"""From files of predictions to models that can be compared, and to run folders."""
+"""Read prediction files as models that can be compared and imported."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def match_files(contents: Sequence[FileContent], class_names: Sequence[str] = ()
     """Match the rows and classes of files that were read.
 
     Args:
-        class_names: in the order of the columns, for models whose columns have none.
+        class_names: in the order of the columns, for models whose columns have no names.
 
     Raises:
-        PredictionsError: they do not fit together.
+        PredictionsError: the files do not fit together.
     """
     return match(parts_of(contents), class_names)
 
 
 def parts_of(contents: Sequence[FileContent]) -> list[tuple[str, FilePart]]:
-    """Each part of each file, with the file's name."""
+    """Return each part of each file with the file's name."""
     return [(one.file, part) for one in contents for part in one.parts]
 
 

@@ -1,4 +1,4 @@
-"""Pretrained weights of timm's networks, from the hub that timm takes them from."""
+"""Download the pretrained weights of timm's networks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from bickd_core.runs.checkpoints import save_weights
 
 
 def fetch_pretrained(arch: str, info: DatasetInfo, folder: Path) -> Identified:
-    """Let timm download a network's weights, write them to `folder`, and say what its inputs are.
+    """Let timm download a network's weights, write them to `folder`, and return them with the network's inputs.
 
     Args:
         arch: `timm:NAME` or `timm:NAME.TAG`.
-        info: the data. Their classes are compared with those of the weights before anything is downloaded.
+        info: the data. The number of classes is compared before anything is downloaded.
 
     Raises:
-        RefusedFile: it is no network of timm, has no weights or others' classes, or no hub can be reached.
-        ValueError: timm is not installed or does not import.
+        RefusedFile: it is not a timm network, has no weights, has other classes, or the download fails.
+        ValueError: timm is not installed or cannot be imported.
     """
     if not arch.startswith(TIMM):
         raise RefusedFile(

@@ -1,7 +1,7 @@
-"""Read one file of predictions in a process of its own, with limits of memory and time.
+"""Read one prediction file in a separate process, with limits of memory and time.
 
-`python -m bickd_core.importing.read_process FILE` is that process. It reads a request as JSON, writes
-the arrays of the file to a folder, and prints the layout, a preview and the models' names as JSON.
+The process, `python -m bickd_core.importing.read_process FILE`, reads a request as JSON, writes the
+arrays of the file to a folder, and prints the layout, a preview and the models' names as JSON.
 Nothing in the file is run.
 """
 
@@ -30,20 +30,20 @@ from bickd_core.runs.predictions import PredictionsError
 
 MAX_BYTES = 4 << 30
 TIMES = 12
-"""The reader may take MEMORY_BYTES, and so many times the file's size: a table is copied twice."""
+"""The reader may use MEMORY_BYTES plus this multiple of the file's size, because a table is copied twice."""
 BASE_SECONDS, BYTES_PER_SECOND = 60, 4 << 20
 LONGEST_TEXT = 2000
-"""Characters of a sample's text that are stored."""
+"""Longest stored text of a sample, in characters."""
 PREVIEW_ROWS, PREVIEW_COLUMNS = 5, 14
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """What one file holds, and how it was understood.
+    """The content of one file and its layout.
 
     Attributes:
         file: its name, for messages.
-        columns: the name of each column, with what it holds in words ("numbers", "text", "lists of 10").
+        columns: the name of each column and its kind ("numbers", "text", "lists of 10").
         preview: the first rows of the first columns, as text.
     """
 
@@ -59,7 +59,7 @@ def read_file(path: Path, *, layout: Layout | None = None, hints: Hints | None =
 
     Args:
         layout: which columns hold what; None to guess.
-        hints: what the user set of the layout, if it is guessed.
+        hints: the user's choices, if the layout is guessed.
 
     Raises:
         ScaleError: the scores do not fit their scale.
@@ -151,7 +151,7 @@ def main() -> None:
 def parse(
     path: Path, layout: Layout | None = None, hints: Hints | None = None
 ) -> tuple[Table, Layout, list[FilePart]]:
-    """Read a file in this process, without limits; `read_file` is for files that others wrote.
+    """Read a file in this process, without limits. Use `read_file` for untrusted files.
 
     Raises:
         PredictionsError: the row and column, what was expected and what came.
@@ -233,7 +233,7 @@ def _words(column: np.ndarray) -> str:
 
 
 def _preview(table: Table, layout: Layout) -> list[dict[str, str]]:
-    """The first rows: roles first, then some columns of each model."""
+    """Return the first rows: columns with a role first, then some columns of each model."""
     roles = [layout.id, layout.path, layout.text, layout.label, layout.model, layout.split]
     each = max(2, (PREVIEW_COLUMNS - 5) // max(1, len(layout.models)))
     scores = [column for one in layout.models for column in one.columns[:each]]

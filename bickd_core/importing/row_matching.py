@@ -1,4 +1,4 @@
-"""Which row of several files is which sample, and which class a label means."""
+"""Match the rows of several files by sample, and labels by class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rule = Literal["one file", "id", "path", "order"]
 
 
 def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
-    """Ids for the rows of each part, the same for the same sample; and what they were matched by."""
+    """Return the rule that rows are matched by, and the ids of each part's rows."""
     parts = [one.part for one in scored]
     if all(part.ids is not None for part in parts):
         texts = any(part.ids.dtype == object for part in parts if part.ids is not None)
@@ -45,7 +45,7 @@ def _id_array(ids: np.ndarray, texts: bool) -> np.ndarray:
 
 
 def _check_order(scored: list[Rows]) -> None:
-    """Labels of files matched by order must agree, or the rows are other samples."""
+    """Check that labels of files matched by order agree; otherwise the rows are different samples."""
     known = [one for one in scored if one.part.labels is not None]
     for other in known[1:]:
         pair = [
@@ -64,7 +64,7 @@ def _check_order(scored: list[Rows]) -> None:
 
 
 def path_tails(paths: list[list[str]]) -> list[list[str]] | None:
-    """The shortest ends of the paths that are unique in each file and shared by some; None if none is."""
+    """Return the shortest path ends that are unique in each file and have some in common; None if there are none."""
     parts = [[_path_parts(path) for path in each] for each in paths]
     for depth in (1, 2, 3, 99):
         tails = [["/".join(one[-depth:]) for one in each] for each in parts]
@@ -80,10 +80,10 @@ def _path_parts(path: str) -> tuple[str, ...]:
 
 
 def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
-    """int64 [N]: labels by name, or by number where they are no names.
+    """Return int64 [N]: the class of each label, by name or by number.
 
     Raises:
-        PredictionsError: a label is none of the classes; the message names row and label.
+        PredictionsError: a label is not a class; the message names row and label.
     """
     place = {name: i for i, name in enumerate(classes)}
     words = [str(value) for value in labels.tolist()]

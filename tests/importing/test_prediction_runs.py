@@ -82,7 +82,7 @@ def test_runs_join_a_teacher_of_the_library(two, library, tmp_path):
         ({"teacher": "teacher", "names": {"other": "x"}}, "there is no model 'other' in these files"),
         ({"teacher": "teacher", "names": {"student": " "}}, "a model's name must have 1 to 80 printable"),
         ({"teacher": "teacher", "names": {"student": "x", "teacher": "x"}}, "'x' already exists"),
-        ({"teacher": "teacher", "dataset": " "}, "the label of the data must have 1 to 200 printable"),
+        ({"teacher": "teacher", "dataset": " "}, "the data label must have 1 to 200 printable"),
         ({"teacher": "teacher", "images": Path("/nowhere")}, "'/nowhere', which is not a folder"),
     ],
 )
