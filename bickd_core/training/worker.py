@@ -300,7 +300,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for folder in arguments.runs:
         if not (folder / "run.yaml").exists():
-            sys.exit(f"{folder} is no run folder: it has no run.yaml.")
+            sys.exit(f"{folder} is not a run folder: it has no run.yaml.")
     library = Library(shelf=arguments.shelf, own=arguments.own)
     runs = [RunFolder(folder, key=folder.name) for folder in arguments.runs]
     terminated = threading.Event()

@@ -202,8 +202,8 @@ def test_names_are_compared_before_any_image_is_read(teacher, library, monkeypat
 
 
 def test_the_end_of_memory_and_errors_of_ours_are_told_as_such():
-    assert "memory did not suffice" in importing.explain(RuntimeError("could not create a primitive"))
-    assert "memory did not suffice" in importing.explain(MemoryError())
+    assert "too little memory" in importing.explain(RuntimeError("could not create a primitive"))
+    assert "too little memory" in importing.explain(MemoryError())
     assert "load the file again" in importing.explain(OSError(errno.EDQUOT, "Disk quota exceeded", "/runs"))
     words = importing.explain(KeyError("x"))
     assert words.startswith("the import failed because of an error in this program (KeyError: 'x')")
