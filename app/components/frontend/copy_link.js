@@ -13,13 +13,15 @@ async function copy(text) {
   }
 }
 
-export default function ({ parentElement, data }) {
+export default function ({parentElement, data}) {
   const button = parentElement.querySelector('button');
   const status = parentElement.querySelector('[role=status]');
   button.textContent = data.label;
   button.onclick = async () => {
     await copy(window.location.href);
     status.textContent = data.done;
-    setTimeout(() => { status.textContent = ''; }, 2000);
+    setTimeout(() => {
+      status.textContent = '';
+    }, 2000);
   };
 }

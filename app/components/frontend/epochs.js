@@ -28,14 +28,17 @@ const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
 
 // 256 colours as words of an image, for codes 0 to 255 of cosines 0 to 1, ending at `top`.
 function palette(stops, top) {
-  const table = new Uint32Array(256), colours = stops.map(([at, hex]) => [at, rgb(hex)]);
+  const table = new Uint32Array(256),
+    colours = stops.map(([at, hex]) => [at, rgb(hex)]);
   for (let i = 0; i < 256; i++) {
     const t = Math.min(1, i / 255 / top);
     let k = 1;
     while (k < colours.length - 1 && colours[k][0] < t) k++;
-    const [a, ca] = colours[k - 1], [b, cb] = colours[k], f = Math.min(1, Math.max(0, (t - a) / (b - a || 1)));
+    const [a, ca] = colours[k - 1],
+      [b, cb] = colours[k],
+      f = Math.min(1, Math.max(0, (t - a) / (b - a || 1)));
     const [r, g, blue] = [0, 1, 2].map(c => Math.round(ca[c] + f * (cb[c] - ca[c])));
-    table[i] = (255 << 24 | blue << 16 | g << 8 | r) >>> 0;
+    table[i] = ((255 << 24) | (blue << 16) | (g << 8) | r) >>> 0;
   }
   return table;
 }
@@ -78,7 +81,8 @@ class Player {
     this.data = data;
     if (!before || before.start !== data.start || before.last !== data.last) this.epoch = data.start;
     this.sent = this.epoch;
-    for (const [name, colour] of Object.entries(data.theme)) this.box.style.setProperty(`--bke-${name}`, colour);
+    for (const [name, colour] of Object.entries(data.theme))
+      this.box.style.setProperty(`--bke-${name}`, colour);
     this.range.max = data.last;
     this.table = palette(data.stops, data.top);
     this.build();
@@ -86,10 +90,12 @@ class Player {
   }
 
   build() {
-    const d = this.data, n = d.names.length;
+    const d = this.data,
+      n = d.names.length;
     this.lines.replaceChildren();
     this.charts = CHARTS.filter(([key]) => d.models.some(m => m[key])).map(([key, title, words, note]) => {
-      const card = make('div', this.lines, 'card'), head = make('div', card, 'head');
+      const card = make('div', this.lines, 'card'),
+        head = make('div', card, 'head');
       make('b', head).textContent = title;
       make('span', head).textContent = note;
       const canvas = make('canvas', card);
@@ -98,9 +104,18 @@ class Player {
       canvas.setAttribute('aria-label', `${title} by epoch`);
       const chart = {key, words, canvas};
       const move = e => this.pick(chart, e);
-      canvas.addEventListener('pointerdown', e => { canvas.setPointerCapture(e.pointerId); chart.held = true; move(e); });
-      canvas.addEventListener('pointermove', e => { if (chart.held) move(e); });
-      canvas.addEventListener('pointerup', () => { chart.held = false; this.rest(); });
+      canvas.addEventListener('pointerdown', e => {
+        canvas.setPointerCapture(e.pointerId);
+        chart.held = true;
+        move(e);
+      });
+      canvas.addEventListener('pointermove', e => {
+        if (chart.held) move(e);
+      });
+      canvas.addEventListener('pointerup', () => {
+        chart.held = false;
+        this.rest();
+      });
       return chart;
     });
     this.legend.replaceChildren();
@@ -111,12 +126,16 @@ class Player {
     }
     this.grams.replaceChildren();
     this.tiles = d.models.map(model => {
-      const raw = atob(model.grams), size = n * (n + 1) / 2;
+      const raw = atob(model.grams),
+        size = (n * (n + 1)) / 2;
       const bytes = Uint8Array.from(raw, c => c.charCodeAt(0));
-      const card = make('div', this.grams, 'card'), head = make('div', card, 'head');
+      const card = make('div', this.grams, 'card'),
+        head = make('div', card, 'head');
       make('i', head, 'dot').style.background = model.colour;
       make('b', head).textContent = model.name;
-      const note = make('span', head), canvas = make('canvas', card), cross = make('div', card, 'cross');
+      const note = make('span', head),
+        canvas = make('canvas', card),
+        cross = make('div', card, 'cross');
       canvas.width = canvas.height = n;
       canvas.setAttribute('role', 'img');
       canvas.setAttribute('aria-label', `class Gram of ${model.name}`);
@@ -187,8 +206,11 @@ class Player {
   }
 
   drawChart(chart) {
-    const d = this.data, {canvas, key, words} = chart, ratio = window.devicePixelRatio || 1;
-    const width = canvas.clientWidth, height = canvas.clientHeight;
+    const d = this.data,
+      {canvas, key, words} = chart,
+      ratio = window.devicePixelRatio || 1;
+    const width = canvas.clientWidth,
+      height = canvas.clientHeight;
     if (!width) return;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
@@ -197,29 +219,41 @@ class Player {
     context.font = `12px ${getComputedStyle(this.box).fontFamily}`;
     const drawn = d.models.filter(m => m[key]);
     const every = drawn.flatMap(m => m[key]).filter(v => v !== null);
-    let low = Math.min(...every), high = Math.max(...every);
+    let low = Math.min(...every),
+      high = Math.max(...every);
     const span = high - low || 0.1;
     low = Math.max(0, low - 0.06 * span);
     high += 0.06 * span;
     const beside = this.room(context, width);
-    const left = 40, right = beside || 62, top = 6, bottom = 22;
+    const left = 40,
+      right = beside || 62,
+      top = 6,
+      bottom = 22;
     const x = e => left + (d.last > 1 ? (e - 1) / (d.last - 1) : 0.5) * (width - left - right);
-    const y = v => top + (high - v) / (high - low) * (height - top - bottom);
+    const y = v => top + ((high - v) / (high - low)) * (height - top - bottom);
     Object.assign(chart, {left, right, width});
     this.axes(context, {x, y, low, high, left, right, width, height, bottom, words});
     const labels = [];
     for (const model of drawn) {
-      const values = model[key], now = values[this.at(model, this.epoch)];
+      const values = model[key],
+        now = values[this.at(model, this.epoch)];
       context.strokeStyle = model.colour;
       context.lineWidth = 2;
       context.setLineDash(model.learns ? [] : [5, 4]);
       context.beginPath();
       if (model.learns) values.forEach((v, k) => v !== null && context.lineTo(x(model.epochs[k]), y(v)));
-      else { context.moveTo(left, y(values[0])); context.lineTo(width - right, y(values[0])); }
+      else {
+        context.moveTo(left, y(values[0]));
+        context.lineTo(width - right, y(values[0]));
+      }
       context.stroke();
       context.setLineDash([]);
       if (now === null || now === undefined) continue;
-      labels.push({y: y(now), text: beside ? `${words(now)} ${model.name}` : words(now), colour: model.colour});
+      labels.push({
+        y: y(now),
+        text: beside ? `${words(now)} ${model.name}` : words(now),
+        colour: model.colour,
+      });
       context.fillStyle = model.colour;
       context.beginPath();
       context.arc(x(model.learns ? Math.min(this.epoch, model.epochs.at(-1)) : this.epoch), y(now), 4, 0, 7);
@@ -236,15 +270,17 @@ class Player {
   }
 
   axes(context, {x, y, low, high, left, right, width, height, bottom, words}) {
-    const d = this.data, theme = d.theme;
+    const d = this.data,
+      theme = d.theme;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     context.fillStyle = theme.muted;
     context.strokeStyle = theme.grid;
     context.lineWidth = 1;
-    const percent = words(0).endsWith('%'), step = Math.max(nice((high - low) / 5), percent ? 0.01 : 0.001);
+    const percent = words(0).endsWith('%'),
+      step = Math.max(nice((high - low) / 5), percent ? 0.01 : 0.001);
     const digits = Math.max(1, -Math.floor(Math.log10(step) + 1e-9));
-    const tick = v => percent ? words(v) : v.toFixed(digits);
+    const tick = v => (percent ? words(v) : v.toFixed(digits));
     for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
       context.beginPath();
       context.moveTo(left, y(v));
@@ -255,7 +291,8 @@ class Player {
     context.textBaseline = 'top';
     context.textAlign = 'center';
     const by = Math.max(1, nice(d.last / 5));
-    for (let e = by; e <= d.last; e += by) context.fillText(String(Math.round(e)), x(Math.round(e)), height - bottom + 6);
+    for (let e = by; e <= d.last; e += by)
+      context.fillText(String(Math.round(e)), x(Math.round(e)), height - bottom + 6);
   }
 
   // The values at the cursor, in their models' colours, kept apart.
@@ -281,7 +318,8 @@ class Player {
 
   // -- Grams --------------------------------------------------------------------------------------------
   drawGram(tile) {
-    const n = this.data.names.length, {model, words, bytes, size} = tile;
+    const n = this.data.names.length,
+      {model, words, bytes, size} = tile;
     const wanted = this.at(model, this.epoch);
     let slot = 0;
     while (slot + 1 < model.kept.length && model.kept[slot + 1] <= wanted) slot++;
@@ -289,14 +327,18 @@ class Player {
     for (let r = 0, k = tile.base; r < n; r++)
       for (let c = r; c < n; c++, k++) words[r * n + c] = words[c * n + r] = this.table[bytes[k]];
     tile.canvas.getContext('2d').putImageData(tile.image, 0, 0);
-    const shown = model.epochs[model.kept[slot]], overlap = model.overlap[wanted];
+    const shown = model.epochs[model.kept[slot]],
+      overlap = model.overlap[wanted];
     const where = !model.learns ? 'finished' : shown === this.epoch ? '' : `Gram of epoch ${shown}`;
-    tile.note.textContent = [overlap === null ? '' : `overlap ${overlap.toFixed(3)}`, where].filter(Boolean).join(', ');
+    tile.note.textContent = [overlap === null ? '' : `overlap ${overlap.toFixed(3)}`, where]
+      .filter(Boolean)
+      .join(', ');
   }
 
   code(tile, r, c) {
-    const n = this.data.names.length, [a, b] = r <= c ? [r, c] : [c, r];
-    return tile.bytes[tile.base + a * n - a * (a - 1) / 2 + (b - a)];
+    const n = this.data.names.length,
+      [a, b] = r <= c ? [r, c] : [c, r];
+    return tile.bytes[tile.base + a * n - (a * (a - 1)) / 2 + (b - a)];
   }
 
   hover(tile, event) {
@@ -306,30 +348,42 @@ class Player {
       for (const other of this.tiles) other.cross.style.display = 'none';
       return;
     }
-    const rect = tile.canvas.getBoundingClientRect(), n = this.data.names.length;
+    const rect = tile.canvas.getBoundingClientRect(),
+      n = this.data.names.length;
     const at = v => Math.min(n - 1, Math.max(0, Math.floor(v * n)));
-    this.over = {tile, row: at((event.clientY - rect.top) / rect.height), column: at((event.clientX - rect.left) / rect.width),
-      x: event.clientX, y: event.clientY};
+    this.over = {
+      tile,
+      row: at((event.clientY - rect.top) / rect.height),
+      column: at((event.clientX - rect.left) / rect.width),
+      x: event.clientX,
+      y: event.clientY,
+    };
     this.showTip();
   }
 
   showTip() {
-    const {tile, row, column, x, y} = this.over, names = this.data.names;
+    const {tile, row, column, x, y} = this.over,
+      names = this.data.names;
     this.tip.replaceChildren();
     make('b', this.tip).textContent = `${names[row]} × ${names[column]}`;
     for (const other of this.tiles) {
       const line = make('div', this.tip);
       line.textContent = `${other.model.name} ${(this.code(other, row, column) / 255).toFixed(2)}`;
       if (other === tile) line.style.fontWeight = 600;
-      const {canvas, cross} = other, side = canvas.clientWidth / names.length, mark = Math.max(side, 8);
+      const {canvas, cross} = other,
+        side = canvas.clientWidth / names.length,
+        mark = Math.max(side, 8);
       Object.assign(cross.style, {
-        display: 'block', width: `${mark}px`, height: `${mark}px`,
+        display: 'block',
+        width: `${mark}px`,
+        height: `${mark}px`,
         left: `${canvas.offsetLeft + (column + 0.5) * side - mark / 2}px`,
         top: `${canvas.offsetTop + (row + 0.5) * side - mark / 2}px`,
       });
     }
     this.tip.style.display = 'block';
-    const w = this.tip.offsetWidth, h = this.tip.offsetHeight;
+    const w = this.tip.offsetWidth,
+      h = this.tip.offsetHeight;
     this.tip.style.left = `${Math.max(4, Math.min(window.innerWidth - w - 4, x + 14))}px`;
     this.tip.style.top = `${y + 16 + h > window.innerHeight ? y - h - 12 : y + 16}px`;
   }

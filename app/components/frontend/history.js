@@ -10,12 +10,27 @@ const HISTORY = (window.bickdHistory ??= (() => {
     if (here && location.search && !next.search) return; // Streamlit drops the query before it leaves a page
     if (!here && own.following) return; // of a page that the person has left by another step meanwhile
     const known = next.search === location.search;
-    if (here ? own.following || !location.search || known : own.early && known) history.replaceState(state, title, url);
+    if (here ? own.following || !location.search || known : own.early && known)
+      history.replaceState(state, title, url);
     else push(state, title, url);
     own.early = here && !known; // until the person acts, a path with this same query belongs to the same step
   };
-  addEventListener('popstate', () => { own.went = location.search; own.following = true; }, true);
-  for (const kind of ['pointerdown', 'keydown']) addEventListener(kind, () => { own.following = own.early = false; }, true);
+  addEventListener(
+    'popstate',
+    () => {
+      own.went = location.search;
+      own.following = true;
+    },
+    true,
+  );
+  for (const kind of ['pointerdown', 'keydown'])
+    addEventListener(
+      kind,
+      () => {
+        own.following = own.early = false;
+      },
+      true,
+    );
   return own;
 })());
 

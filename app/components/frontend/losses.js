@@ -36,13 +36,17 @@ function toLogits(h, logP, T) {
 
 // T^2 KL(teacher || student), mean over samples.
 export function kd(student, teacher, T) {
-  const s = logSoftmax(student, T), t = logSoftmax(teacher, T), B = s.length;
+  const s = logSoftmax(student, T),
+    t = logSoftmax(teacher, T),
+    B = s.length;
   let value = 0;
-  const gradient = s.map((row, i) => row.map((x, c) => {
-    value += Math.exp(t[i][c]) * (t[i][c] - x);
-    return T * (Math.exp(x) - Math.exp(t[i][c])) / B;
-  }));
-  return {value: T * T * value / B, gradient};
+  const gradient = s.map((row, i) =>
+    row.map((x, c) => {
+      value += Math.exp(t[i][c]) * (t[i][c] - x);
+      return (T * (Math.exp(x) - Math.exp(t[i][c]))) / B;
+    }),
+  );
+  return {value: (T * T * value) / B, gradient};
 }
 
 const cosines = (u, v) => u.map(row => v.map(other => dot(row, other)));
@@ -58,7 +62,8 @@ export const columnCosines = (student, teacher, T) =>
 function contrast(u, v, tau) {
   const n = u.length;
   const scaled = cosines(u, v).map(row => row.map(x => x / tau));
-  const rows = logSoftmax(scaled, 1), columns = transposed(logSoftmax(transposed(scaled), 1));
+  const rows = logSoftmax(scaled, 1),
+    columns = transposed(logSoftmax(transposed(scaled), 1));
   let value = 0;
   for (let i = 0; i < n; i++) value -= (rows[i][i] + columns[i][i]) / (2 * n);
   const h = u.map((row, i) => {

@@ -1,11 +1,11 @@
 // A class-by-class matrix on a canvas: hover, click, keyboard, zoom; matrices of one group share cursor and zoom.
 // data: {n, values (base64 of uint8 or uint16), wide, low, high, names, order, zmin, zmax, stops, theme, selected,
 //        x_title, y_title, value_name, height, group, label, clickable, blocks ([name, how many] in the order shown)}
-const BAR = 44;      // px under the matrix for its colour bar
+const BAR = 44; // px under the matrix for its colour bar
 const LABELLED = 20; // at most so many visible classes carry names along the axes
 const ANNOTATED = 12;
-const ROOMY = 260;   // px of the matrix that must be left before the names of blocks stand beside it
-const DOUBLE = 250;  // ms within which a second click makes a double click
+const ROOMY = 260; // px of the matrix that must be left before the names of blocks stand beside it
+const DOUBLE = 250; // ms within which a second click makes a double click
 
 export default function (component) {
   const root = component.parentElement;
@@ -39,7 +39,8 @@ function palette(stops) {
     const t = i / 255;
     let k = 1;
     while (k < colours.length - 1 && colours[k][0] < t) k++;
-    const [a, ca] = colours[k - 1], [b, cb] = colours[k];
+    const [a, ca] = colours[k - 1],
+      [b, cb] = colours[k];
     const f = Math.min(1, Math.max(0, (t - a) / (b - a || 1)));
     for (let c = 0; c < 3; c++) table[3 * i + c] = Math.round(ca[c] + f * (cb[c] - ca[c]));
   }
@@ -47,7 +48,8 @@ function palette(stops) {
 }
 
 const minus = text => text.replace('-', '−');
-const escape = text => text.replace(/[&<>"]/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})[c]);
+const escape = text =>
+  text.replace(/[&<>"]/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})[c]);
 
 class Matrix {
   constructor(root) {
@@ -61,7 +63,7 @@ class Matrix {
     this.box.append(this.canvas, this.tip);
     root.appendChild(this.box);
     this.cursor = null; // [row, column] in the order shown
-    this.zoom = null;   // [row from, row to, column from, column to), in the order shown
+    this.zoom = null; // [row from, row to, column from, column to), in the order shown
     this.drag = null;
     const on = (name, act) => this.box.addEventListener(name, act);
     on('pointermove', e => this.moved(e));
@@ -87,7 +89,8 @@ class Matrix {
 
   update({data, setTriggerValue}) {
     this.send = setTriggerValue;
-    const fresh = this.data?.values !== data.values || this.data?.n !== data.n || this.data?.order !== data.order;
+    const fresh =
+      this.data?.values !== data.values || this.data?.n !== data.n || this.data?.order !== data.order;
     if (this.data && this.data.n !== data.n) this.zoom = this.cursor = null;
     this.data = data;
     if (fresh) this.values = decode(data);
@@ -95,7 +98,12 @@ class Matrix {
     this.place = new Map(this.order.map((c, i) => [c, i]));
     this.selected = data.selected;
     const t = data.theme;
-    for (const [name, colour] of Object.entries({accent: t.accent, surface: t.surface, text: t.text, grid: t.grid}))
+    for (const [name, colour] of Object.entries({
+      accent: t.accent,
+      surface: t.surface,
+      text: t.text,
+      grid: t.grid,
+    }))
       this.box.style.setProperty(`--bkm-${name}`, colour);
     this.box.setAttribute('aria-label', data.label);
     this.paint();
@@ -137,16 +145,20 @@ class Matrix {
 
   // Where the matrix lies on the canvas, in CSS pixels.
   frame(context) {
-    const d = this.data, width = this.box.clientWidth;
+    const d = this.data,
+      width = this.box.clientWidth;
     const [r0, r1, c0, c1] = this.window();
-    const rows = r1 - r0, columns = c1 - c0;
+    const rows = r1 - r0,
+      columns = c1 - c0;
     this.labelled = Math.max(rows, columns) <= LABELLED;
     context.font = `12px ${this.face()}`;
     const longest = list => Math.min(110, Math.max(0, ...list.map(name => context.measureText(name).width)));
     const names = i => d.names[this.order[i]];
     const beside = this.labelled ? 0 : longest(d.blocks.map(([name]) => name)) + 6;
     this.named = d.blocks.length > 0 && !this.labelled && width - beside - (d.y_title ? 20 : 0) >= ROOMY;
-    const left = (d.y_title ? 20 : 0) + (this.labelled ? longest(range(r0, r1).map(names)) + 6 : this.named ? beside : 0);
+    const left =
+      (d.y_title ? 20 : 0) +
+      (this.labelled ? longest(range(r0, r1).map(names)) + 6 : this.named ? beside : 0);
     const top = (d.x_title ? 20 : 0) + (this.labelled ? longest(range(c0, c1).map(names)) + 6 : 0);
     const side = Math.max(60, Math.min(width - left, d.height - top - BAR));
     const start = left + Math.max(0, (width - left - side) / 2);
@@ -156,11 +168,15 @@ class Matrix {
   draw() {
     const d = this.data;
     if (!d || !this.box.clientWidth) return;
-    const ratio = window.devicePixelRatio || 1, width = this.box.clientWidth;
+    const ratio = window.devicePixelRatio || 1,
+      width = this.box.clientWidth;
     const context = this.canvas.getContext('2d');
     const f = (this.at = this.frame(context));
     const height = Math.round(f.top + f.side + BAR);
-    if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
+    if (
+      this.canvas.width !== Math.round(width * ratio) ||
+      this.canvas.height !== Math.round(height * ratio)
+    ) {
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
       this.canvas.style.height = `${height}px`;
@@ -191,7 +207,11 @@ class Matrix {
     if (this.labelled) {
       for (let i = 0; i < f.rows; i++) {
         context.textAlign = 'right';
-        context.fillText(cut(context, d.names[this.order[f.r0 + i]], 110), f.left - 5, f.top + (i + 0.5) * f.cellH);
+        context.fillText(
+          cut(context, d.names[this.order[f.r0 + i]], 110),
+          f.left - 5,
+          f.top + (i + 0.5) * f.cellH,
+        );
       }
       for (let i = 0; i < f.columns; i++) {
         context.save();
@@ -224,15 +244,18 @@ class Matrix {
     context.fillStyle = context.strokeStyle = theme.text;
     context.lineWidth = 1;
     context.beginPath();
-    let from = 0, below = -Infinity;
+    let from = 0,
+      below = -Infinity;
     for (const [name, count] of blocks) {
-      const start = Math.max(from, f.r0), end = Math.min(from + count, f.r0 + f.rows);
+      const start = Math.max(from, f.r0),
+        end = Math.min(from + count, f.r0 + f.rows);
       const y = f.top + ((start + end) / 2 - f.r0) * f.cellH;
       if (this.named && end > start && y - below >= 13) {
         context.fillText(cut(context, name, 110), f.left - 5, y);
         below = y;
       }
-      const row = from - f.r0, column = from - f.c0;
+      const row = from - f.r0,
+        column = from - f.c0;
       if (row > 0 && row < f.rows) {
         context.moveTo(f.left, f.top + row * f.cellH);
         context.lineTo(f.left + f.side, f.top + row * f.cellH);
@@ -272,27 +295,35 @@ class Matrix {
 
   cross(context, f) {
     const [row, column] = this.cursor;
-    const y = f.top + (row - f.r0 + 0.5) * f.cellH, x = f.left + (column - f.c0 + 0.5) * f.cellW;
+    const y = f.top + (row - f.r0 + 0.5) * f.cellH,
+      x = f.left + (column - f.c0 + 0.5) * f.cellW;
     if (y < f.top || y > f.top + f.side || x < f.left || x > f.left + f.side) return;
     context.save();
     context.strokeStyle = this.data.theme.muted;
     context.globalAlpha = 0.55;
     context.setLineDash([3, 3]);
     context.beginPath();
-    context.moveTo(f.left, y); context.lineTo(f.left + f.side, y);
-    context.moveTo(x, f.top); context.lineTo(x, f.top + f.side);
+    context.moveTo(f.left, y);
+    context.lineTo(f.left + f.side, y);
+    context.moveTo(x, f.top);
+    context.lineTo(x, f.top + f.side);
     context.stroke();
     context.restore();
   }
 
   outline(context, f) {
-    const row = this.place.get(this.selected[0]) - f.r0, column = this.place.get(this.selected[1]) - f.c0;
+    const row = this.place.get(this.selected[0]) - f.r0,
+      column = this.place.get(this.selected[1]) - f.c0;
     if (!(row >= 0 && row < f.rows && column >= 0 && column < f.columns)) return;
     const grow = Math.max(1, 5 - f.cellW / 2);
     context.strokeStyle = this.data.theme.accent;
     context.lineWidth = 2;
-    context.strokeRect(f.left + column * f.cellW - grow, f.top + row * f.cellH - grow,
-      f.cellW + 2 * grow, f.cellH + 2 * grow);
+    context.strokeRect(
+      f.left + column * f.cellW - grow,
+      f.top + row * f.cellH - grow,
+      f.cellW + 2 * grow,
+      f.cellH + 2 * grow,
+    );
   }
 
   rubber(context, f) {
@@ -304,7 +335,9 @@ class Matrix {
 
   bar(context, f) {
     const {zmin, zmax, stops, theme, value_name} = this.data;
-    const width = Math.min(220, f.side), x = f.left + (f.side - width) / 2, y = f.top + f.side + 10;
+    const width = Math.min(220, f.side),
+      x = f.left + (f.side - width) / 2,
+      y = f.top + f.side + 10;
     const fill = context.createLinearGradient(x, 0, x + width, 0);
     for (const [at, colour] of stops) fill.addColorStop(at, colour);
     context.fillStyle = fill;
@@ -314,7 +347,10 @@ class Matrix {
     context.fillStyle = theme.muted;
     context.font = `12px ${this.face()}`;
     context.textBaseline = 'top';
-    for (const [value, align, at] of [[zmin, 'left', x], [zmax, 'right', x + width]]) {
+    for (const [value, align, at] of [
+      [zmin, 'left', x],
+      [zmax, 'right', x + width],
+    ]) {
       context.textAlign = align;
       context.fillText(minus(String(+value.toFixed(2))), at, y + 13);
     }
@@ -330,7 +366,8 @@ class Matrix {
 
   cell({x, y}) {
     const f = this.at;
-    const row = Math.floor((y - f.top) / f.cellH), column = Math.floor((x - f.left) / f.cellW);
+    const row = Math.floor((y - f.top) / f.cellH),
+      column = Math.floor((x - f.left) / f.cellW);
     return row < 0 || column < 0 || row >= f.rows || column >= f.columns ? null : [row + f.r0, column + f.c0];
   }
 
@@ -351,14 +388,17 @@ class Matrix {
   }
 
   showTip([row, column]) {
-    const d = this.data, f = this.at;
+    const d = this.data,
+      f = this.at;
     const names = [row, column].map(i => escape(d.names[this.order[i]]));
     const value = this.value(row, column);
     const shown = minus(value.toFixed(d.decimals && d.wide ? d.decimals + 1 : d.decimals));
     this.tip.innerHTML = `<b>${names[0]}</b> × <b>${names[1]}</b><br>${escape(d.value_name)} ${shown}`;
     this.tip.style.display = 'block';
-    const x = f.left + (column - f.c0 + 0.5) * f.cellW, y = f.top + (row - f.r0 + 0.5) * f.cellH;
-    const width = this.tip.offsetWidth, height = this.tip.offsetHeight;
+    const x = f.left + (column - f.c0 + 0.5) * f.cellW,
+      y = f.top + (row - f.r0 + 0.5) * f.cellH;
+    const width = this.tip.offsetWidth,
+      height = this.tip.offsetHeight;
     this.tip.style.left = `${Math.max(0, Math.min(this.box.clientWidth - width, x - width / 2))}px`;
     this.tip.style.top = `${y - height - 14 < 0 ? y + 16 : y - height - 14}px`;
   }
@@ -379,15 +419,22 @@ class Matrix {
     this.drag = null;
     if (!drag) return;
     if (drag.to) {
-      const a = this.clamped(drag.from), b = this.clamped(drag.to);
-      const zoom = [Math.min(a[0], b[0]), Math.max(a[0], b[0]) + 1, Math.min(a[1], b[1]), Math.max(a[1], b[1]) + 1];
+      const a = this.clamped(drag.from),
+        b = this.clamped(drag.to);
+      const zoom = [
+        Math.min(a[0], b[0]),
+        Math.max(a[0], b[0]) + 1,
+        Math.min(a[1], b[1]),
+        Math.max(a[1], b[1]) + 1,
+      ];
       this.share({zoom: zoom[1] - zoom[0] > 1 && zoom[3] - zoom[2] > 1 ? zoom : this.zoom});
       return;
     }
     const cell = this.cell(this.point(event));
     clearTimeout(this.waiting);
     if (!cell) return;
-    if (this.zoom) this.waiting = setTimeout(() => this.choose(cell), DOUBLE); // it may be the first half of a double click
+    if (this.zoom)
+      this.waiting = setTimeout(() => this.choose(cell), DOUBLE); // it may be the first half of a double click
     else this.choose(cell);
   }
 
@@ -397,8 +444,12 @@ class Matrix {
   }
 
   clamped({x, y}) {
-    const f = this.at, within = (v, low, high) => Math.min(high, Math.max(low, v));
-    return this.cell({x: within(x, f.left, f.left + f.side - 0.01), y: within(y, f.top, f.top + f.side - 0.01)});
+    const f = this.at,
+      within = (v, low, high) => Math.min(high, Math.max(low, v));
+    return this.cell({
+      x: within(x, f.left, f.left + f.side - 0.01),
+      y: within(y, f.top, f.top + f.side - 0.01),
+    });
   }
 
   choose([row, column]) {
@@ -422,7 +473,9 @@ class Matrix {
 
   // -- matrices of one group move together ------------------------------------------------------------
   share(change) {
-    window.dispatchEvent(new CustomEvent('bk-matrix', {detail: {group: this.data.group, n: this.data.n, change, from: this}}));
+    window.dispatchEvent(
+      new CustomEvent('bk-matrix', {detail: {group: this.data.group, n: this.data.n, change, from: this}}),
+    );
   }
 
   hear({group, n, change, from}) {

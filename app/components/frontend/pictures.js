@@ -4,9 +4,13 @@ const REST = 90; // ms that the pointer rests before a sheet is asked for
 const sheets = (window.bkSheets ??= new Map()); // "name/number" -> address of the image
 
 export default function ({data, parentElement, setTriggerValue}) {
-  const own = data.slice(), length = new DataView(own.buffer).getUint32(0, true);
-  const {name, sheet, columns, rows, arrays} = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + length)));
-  const start = 4 + Math.ceil(length / 4) * 4, [, first, size] = arrays.image;
+  const own = data.slice(),
+    length = new DataView(own.buffer).getUint32(0, true);
+  const {name, sheet, columns, rows, arrays} = JSON.parse(
+    new TextDecoder().decode(own.subarray(4, 4 + length)),
+  );
+  const start = 4 + Math.ceil(length / 4) * 4,
+    [, first, size] = arrays.image;
   if (size && !sheets.has(`${name}/${sheet}`)) {
     const image = new Blob([own.subarray(start + first, start + first + size)], {type: 'image/webp'});
     sheets.set(`${name}/${sheet}`, URL.createObjectURL(image));
@@ -14,7 +18,9 @@ export default function ({data, parentElement, setTriggerValue}) {
   const state = (parentElement.bkFeed ??= {});
   state.asked = null;
   (window.bkPictures ??= {})[name] = row => {
-    const each = columns * rows, number = Math.floor(row / each), address = sheets.get(`${name}/${number}`);
+    const each = columns * rows,
+      number = Math.floor(row / each),
+      address = sheets.get(`${name}/${number}`);
     clearTimeout(state.timer);
     if (!address) {
       if (state.asked !== number)
@@ -24,12 +30,12 @@ export default function ({data, parentElement, setTriggerValue}) {
         }, REST);
       return null;
     }
-    const at = row % each, picture = document.createElement('div');
+    const at = row % each,
+      picture = document.createElement('div');
     picture.className = 'picture';
     picture.style.backgroundImage = `url(${address})`;
     picture.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
-    picture.style.backgroundPosition =
-      `${100 * (at % columns) / (columns - 1)}% ${100 * Math.floor(at / columns) / (rows - 1)}%`;
+    picture.style.backgroundPosition = `${(100 * (at % columns)) / (columns - 1)}% ${(100 * Math.floor(at / columns)) / (rows - 1)}%`;
     return picture;
   };
   window.dispatchEvent(new CustomEvent('bk-pictures', {detail: {name}}));

@@ -6,7 +6,8 @@ export default function (component) {
   component.parentElement.replaceChildren(document.createElement('span')); // a part that shows nothing, yet is there
   let told = null;
   const scale = () => {
-    const fit = innerWidth < NARROW ? 1 : Math.floor(100 * Math.min(innerWidth / PAGE[0], innerHeight / PAGE[1])) / 100;
+    const fit =
+      innerWidth < NARROW ? 1 : Math.floor(100 * Math.min(innerWidth / PAGE[0], innerHeight / PAGE[1])) / 100;
     document.documentElement.style.setProperty('--bk-present', String(fit));
     if (fit !== told) component.setStateValue('scale', (told = fit)); // charts enlarge what stands in them
   };
@@ -40,7 +41,8 @@ function closed() {
 // Sliders, boxes, choices and the movable points keep their arrow keys; the row of lessons is what the arrows turn anyway.
 function takesArrows(event) {
   const turned = '.st-key-learn-step';
-  const own = 'input, textarea, select, [role="slider"], [role="radio"], [role="radiogroup"], [role="application"], [role="combobox"]';
+  const own =
+    'input, textarea, select, [role="slider"], [role="radio"], [role="radiogroup"], [role="application"], [role="combobox"]';
   const path = event.composedPath().filter(part => part instanceof Element);
   return path.some(part => part.matches(own)) && !path.some(part => part.matches(turned));
 }

@@ -12,17 +12,29 @@ function stamp(shape, radius, sx, sy) {
   const key = `${shape}/${radius.toFixed(2)}/${sx}/${sy}`;
   let found = stamps.get(key);
   if (found) return found;
-  const reach = Math.ceil(1.25 * radius + 1), size = 2 * reach + 1, cover = [];
+  const reach = Math.ceil(1.25 * radius + 1),
+    size = 2 * reach + 1,
+    cover = [];
   for (let y = -reach; y <= reach; y++)
     for (let x = -reach; x <= reach; x++) {
       let hits = 0;
       for (let v = 0; v < SUB; v++)
         for (let u = 0; u < SUB; u++)
-          hits += inside(shape, x + (u + 0.5) / SUB - 0.5 - sx / SUB, y + (v + 0.5) / SUB - 0.5 - sy / SUB, radius);
-      if (hits) cover.push([x, y, Math.round(255 * hits / (SUB * SUB))]);
+          hits += inside(
+            shape,
+            x + (u + 0.5) / SUB - 0.5 - sx / SUB,
+            y + (v + 0.5) / SUB - 0.5 - sy / SUB,
+            radius,
+          );
+      if (hits) cover.push([x, y, Math.round((255 * hits) / (SUB * SUB))]);
     }
-  found = {reach, size, xs: Int16Array.from(cover, c => c[0]), ys: Int16Array.from(cover, c => c[1]),
-    alphas: Uint8Array.from(cover, c => c[2])};
+  found = {
+    reach,
+    size,
+    xs: Int16Array.from(cover, c => c[0]),
+    ys: Int16Array.from(cover, c => c[1]),
+    alphas: Uint8Array.from(cover, c => c[2]),
+  };
   stamps.set(key, found);
   return found;
 }
@@ -37,7 +49,8 @@ class Raster {
 
   clear(width, height, ratio, surface) {
     this.ratio = ratio;
-    const w = Math.max(1, Math.round(width * ratio)), h = Math.max(1, Math.round(height * ratio));
+    const w = Math.max(1, Math.round(width * ratio)),
+      h = Math.max(1, Math.round(height * ratio));
     if (this.canvas.width !== w || this.canvas.height !== h || !this.image) {
       this.canvas.width = w;
       this.canvas.height = h;
@@ -46,40 +59,52 @@ class Raster {
       this.bytes = new Uint8Array(this.image.data.buffer);
     }
     const [r, g, b] = rgb(surface);
-    this.words.fill((255 << 24 | b << 16 | g << 8 | r) >>> 0);
+    this.words.fill(((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
   }
 
   // One pass: markers at places[2 i], places[2 i + 1] (CSS pixels) for each i of `which`, each over an optional rim.
   pass(places, which, count, {colour, symbol, radius, alpha, rim}) {
-    const ratio = this.ratio, steps = [];
+    const ratio = this.ratio,
+      steps = [];
     if (rim) steps.push([rgb(rim), radius + 1, 1]);
     steps.push([rgb(colour), radius, alpha]);
     const prepared = steps.map(([channel, r, a]) => {
       const grid = [];
       for (let v = 0; v < SUB; v++)
-        for (let u = 0; u < SUB; u++) grid.push(stamp(symbol, r * ratio, u - SUB / 2 + 0.5, v - SUB / 2 + 0.5));
+        for (let u = 0; u < SUB; u++)
+          grid.push(stamp(symbol, r * ratio, u - SUB / 2 + 0.5, v - SUB / 2 + 0.5));
       return {channel, grid, weight: Math.round(256 * a)};
     });
     for (let k = 0; k < count; k++) {
-      const i = which[k], x = places[2 * i] * ratio, y = places[2 * i + 1] * ratio;
-      const px = Math.floor(x), py = Math.floor(y);
+      const i = which[k],
+        x = places[2 * i] * ratio,
+        y = places[2 * i + 1] * ratio;
+      const px = Math.floor(x),
+        py = Math.floor(y);
       const at = Math.floor((y - py) * SUB) * SUB + Math.floor((x - px) * SUB);
       for (const step of prepared) this.put(px, py, step.grid[at], step.channel, step.weight);
     }
   }
 
   put(px, py, shape, channel, weight) {
-    const r = channel[0], g = channel[1], b = channel[2], {width, height} = this.image, data = this.bytes;
+    const r = channel[0],
+      g = channel[1],
+      b = channel[2],
+      {width, height} = this.image,
+      data = this.bytes;
     const {xs, ys, alphas, reach} = shape;
     if (px < -reach || py < -reach || px >= width + reach || py >= height + reach) return;
     const whole = px >= reach && py >= reach && px < width - reach && py < height - reach;
     for (let j = 0; j < xs.length; j++) {
-      const x = px + xs[j], y = py + ys[j];
+      const x = px + xs[j],
+        y = py + ys[j];
       if (!whole && (x < 0 || y < 0 || x >= width || y >= height)) continue;
-      const a = alphas[j] * weight >> 8, k = 4 * (y * width + x), b8 = 255 - a;
-      data[k] = (r * a + data[k] * b8) * 257 + 257 >> 16;
-      data[k + 1] = (g * a + data[k + 1] * b8) * 257 + 257 >> 16;
-      data[k + 2] = (b * a + data[k + 2] * b8) * 257 + 257 >> 16;
+      const a = (alphas[j] * weight) >> 8,
+        k = 4 * (y * width + x),
+        b8 = 255 - a;
+      data[k] = ((r * a + data[k] * b8) * 257 + 257) >> 16;
+      data[k + 1] = ((g * a + data[k + 1] * b8) * 257 + 257) >> 16;
+      data[k + 2] = ((b * a + data[k + 2] * b8) * 257 + 257) >> 16;
     }
   }
 

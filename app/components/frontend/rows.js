@@ -24,16 +24,20 @@ function draw(table, {columns, rows, numbers}) {
 export default function ({parentElement, data, setTriggerValue}) {
   const table = parentElement.querySelector('table');
   const words = JSON.stringify([data.columns, data.rows]);
-  if (table.drawn !== words) { // a choice alone leaves the rows, and the focus, where they are
+  if (table.drawn !== words) {
+    // a choice alone leaves the rows, and the focus, where they are
     draw(table, data);
     table.drawn = words;
   }
   table.setAttribute('aria-label', data.label);
   const rows = [...table.tBodies[0].rows];
-  const focusable = at => rows.forEach((row, i) => { row.tabIndex = i === at ? 0 : -1; });
+  const focusable = at =>
+    rows.forEach((row, i) => {
+      row.tabIndex = i === at ? 0 : -1;
+    });
   const inside = rows.indexOf(table.getRootNode().activeElement);
   rows.forEach((row, i) => row.setAttribute('aria-selected', String(i === data.selected)));
-  focusable(inside >= 0 ? inside : data.selected ?? 0);
+  focusable(inside >= 0 ? inside : (data.selected ?? 0));
   const placeOf = event => rows.indexOf(event.target.closest('tr'));
   table.onclick = event => {
     const at = placeOf(event);

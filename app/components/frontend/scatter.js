@@ -3,15 +3,16 @@
 //       clickable, pictures, label} and arrays xy0.., groups0.., said0.., sure0.., moved0.., labels, selected
 const NARROWEST = 250; // px that a panel needs before they stand in fewer columns
 const GAP = 12;
-const NEAR = 14;       // px within which a point counts as meant
-const CROWD = 300;     // points of one colour that can stand out; more are drawn as small as the quiet ones
-const DOUBLE = 250;    // ms within which a second click makes a double click
-const DEEPEST = 40;    // times
-const MANY = 20000;    // points on all panels from which moving is drawn roughly
-const REST = 150;      // ms without moving
-const HIDDEN = 255;    // the group of samples that a panel does not show
+const NEAR = 14; // px within which a point counts as meant
+const CROWD = 300; // points of one colour that can stand out; more are drawn as small as the quiet ones
+const DOUBLE = 250; // ms within which a second click makes a double click
+const DEEPEST = 40; // times
+const MANY = 20000; // points on all panels from which moving is drawn roughly
+const REST = 150; // ms without moving
+const HIDDEN = 255; // the group of samples that a panel does not show
 const HINT = {
-  lasso: 'Drag around points to select them, or click one. Shift adds points. Double-click or Escape clears. ' +
+  lasso:
+    'Drag around points to select them, or click one. Shift adds points. Double-click or Escape clears. ' +
     'After a click on the map, the wheel zooms.',
   move: 'Drag to move. Zoom with + and −, or with the wheel. Click a point to select it.',
 };
@@ -30,7 +31,8 @@ export default function (component) {
 const TYPES = {u1: Uint8Array, u2: Uint16Array, f4: Float32Array};
 
 function unpack(bytes) {
-  const own = bytes.slice(), length = new DataView(own.buffer).getUint32(0, true);
+  const own = bytes.slice(),
+    length = new DataView(own.buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + length)));
   const start = 4 + Math.ceil(length / 4) * 4;
   const arrays = {};
@@ -95,7 +97,8 @@ class Scatter {
   use(mode) {
     this.mode = mode;
     this.box.dataset.mode = mode;
-    for (const [name, button] of Object.entries(this.modes)) button.setAttribute('aria-pressed', name === mode);
+    for (const [name, button] of Object.entries(this.modes))
+      button.setAttribute('aria-pressed', name === mode);
     this.says();
   }
 
@@ -110,16 +113,23 @@ class Scatter {
 
   update({data, setTriggerValue}) {
     this.send = setTriggerValue;
-    const before = this.data, d = (this.data = unpack(data));
-    const other = !before || before.n !== d.n || before.panels.length !== d.panels.length ||
+    const before = this.data,
+      d = (this.data = unpack(data));
+    const other =
+      !before ||
+      before.n !== d.n ||
+      before.panels.length !== d.panels.length ||
       before.home.join() !== d.home.join();
     if (other) this.view = null;
     if (before && before.n !== d.n) this.hover = -1;
     this.selected = d.selected;
     for (const name of ['accent', 'surface', 'text', 'muted', 'grid', 'card_border', 'quiet'])
       this.box.style.setProperty(`--${name}`, d.theme[name]);
-    this.plots.setAttribute('aria-label', `${d.label}; arrow keys move between samples, Enter selects, ` +
-      'plus and minus zoom, 0 shows all, Page Up and Page Down change the map, Escape clears');
+    this.plots.setAttribute(
+      'aria-label',
+      `${d.label}; arrow keys move between samples, Enter selects, ` +
+        'plus and minus zoom, 0 shows all, Page Up and Page Down change the map, Escape clears',
+    );
     this.furnish();
     this.describe();
     this.arrange();
@@ -146,9 +156,11 @@ class Scatter {
   }
 
   panel(i) {
-    const figure = make('figure', '', this.plots), title = make('figcaption', '', figure);
+    const figure = make('figure', '', this.plots),
+      title = make('figcaption', '', figure);
     const area = make('div', 'area', figure);
-    const base = make('canvas', 'base', area), over = make('canvas', 'over', area);
+    const base = make('canvas', 'base', area),
+      over = make('canvas', 'over', area);
     const panel = {figure, title, area, base: new Raster(base), over, context: over.getContext('2d')};
     over.addEventListener('pointermove', e => this.moved(e, i));
     over.addEventListener('pointerleave', () => !this.drag && this.point(-1));
@@ -169,24 +181,28 @@ class Scatter {
       const bar = make('span', 'bar', this.legend);
       bar.style.background = `linear-gradient(90deg, ${palette.map(shade => shade.colour).join(',')})`;
       make('span', 'muted', this.legend, String(+high.toFixed(2)));
-    } else for (const {name, colour, symbol} of palette) {
-      const item = make('span', 'item', this.legend);
-      make('span', `dot ${symbol}`, item).style.background = colour;
-      item.append(name);
-    }
+    } else
+      for (const {name, colour, symbol} of palette) {
+        const item = make('span', 'item', this.legend);
+        make('span', `dot ${symbol}`, item).style.background = colour;
+        item.append(name);
+      }
     this.says();
   }
 
   says() {
     if (!this.data) return;
     const chosen = this.total ? `${this.total.toLocaleString('en')} selected. ` : '';
-    const far = this.beyond ? `${this.beyond} far ${this.beyond === 1 ? 'point is' : 'points are'} drawn at the edge. ` : '';
+    const far = this.beyond
+      ? `${this.beyond} far ${this.beyond === 1 ? 'point is' : 'points are'} drawn at the edge. `
+      : '';
     this.foot.textContent = chosen + far + (this.data.clickable ? HINT[this.mode] : '');
   }
 
   // Which points are drawn in which pass, quiet ones first; the same for every zoom.
   order() {
-    const {n, palette, theme} = this.data, some = this.total = this.selected.reduce((sum, chosen) => sum + chosen, 0);
+    const {n, palette, theme} = this.data,
+      some = (this.total = this.selected.reduce((sum, chosen) => sum + chosen, 0));
     const small = n > 3000 ? 1.7 : 2.2;
     for (const panel of this.panels) {
       const rows = Array.from({length: 2 * (palette.length + 1)}, () => []);
@@ -197,36 +213,53 @@ class Scatter {
         else if (!this.selected[i]) rows[0].push(i);
         else rows[palette.length + 1 + group].push(i);
       }
-      panel.passes = rows.map((which, k) => {
-        const picked = k > palette.length, shade = palette[(picked ? k - palette.length - 1 : k) - 1];
-        const raised = picked || shade?.raised, few = which.length <= CROWD;
-        return {
-          which: Uint32Array.from(which),
-          colour: shade ? shade.colour : picked ? (palette.length ? theme.text : theme.accent) : theme.quiet,
-          symbol: shade?.symbol ?? 'circle',
-          radius: !raised ? small : which.length <= 80 ? 3.6 : few ? 2.8 : small + 0.3,
-          alpha: raised && few ? 1 : shade || picked ? 0.85 : some || palette.length ? 0.4 : 0.6,
-          rim: raised && few ? theme.surface : null,
-        };
-      }).filter(pass => pass.which.length);
+      panel.passes = rows
+        .map((which, k) => {
+          const picked = k > palette.length,
+            shade = palette[(picked ? k - palette.length - 1 : k) - 1];
+          const raised = picked || shade?.raised,
+            few = which.length <= CROWD;
+          return {
+            which: Uint32Array.from(which),
+            colour: shade
+              ? shade.colour
+              : picked
+                ? palette.length
+                  ? theme.text
+                  : theme.accent
+                : theme.quiet,
+            symbol: shade?.symbol ?? 'circle',
+            radius: !raised ? small : which.length <= 80 ? 3.6 : few ? 2.8 : small + 0.3,
+            alpha: raised && few ? 1 : shade || picked ? 0.85 : some || palette.length ? 0.4 : 0.6,
+            rim: raised && few ? theme.surface : null,
+          };
+        })
+        .filter(pass => pass.which.length);
     }
   }
 
   count() {
     this.box.dataset.selectedCount = this.total;
     for (const {figure, groups} of this.panels)
-      figure.dataset.selectedCount = this.selected.reduce((sum, on, i) => sum + (on && groups[i] !== HIDDEN ? 1 : 0), 0);
+      figure.dataset.selectedCount = this.selected.reduce(
+        (sum, on, i) => sum + (on && groups[i] !== HIDDEN ? 1 : 0),
+        0,
+      );
   }
 
   // -- where it stands -----------------------------------------------------------------------------------
   arrange() {
-    const d = this.data, width = this.box.clientWidth;
+    const d = this.data,
+      width = this.box.clientWidth;
     if (!d || !width) return;
-    const most = d.panels.length, fit = Math.max(1, Math.min(most, Math.floor((width + GAP) / ((d.narrowest ?? NARROWEST) + GAP))));
+    const most = d.panels.length,
+      fit = Math.max(1, Math.min(most, Math.floor((width + GAP) / ((d.narrowest ?? NARROWEST) + GAP))));
     const columns = Math.ceil(most / Math.ceil(most / fit));
     const each = Math.floor((width - GAP * (columns - 1)) / columns) - 2;
     const [x0, y0, x1, y1] = d.home;
-    const tall = Math.round(Math.max(Math.min(180, d.height), Math.min(d.height, each * (y1 - y0) / (x1 - x0))));
+    const tall = Math.round(
+      Math.max(Math.min(180, d.height), Math.min(d.height, (each * (y1 - y0)) / (x1 - x0))),
+    );
     this.plots.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     this.size = {width: each, height: tall};
     for (const panel of this.panels) panel.area.style.height = `${tall}px`;
@@ -240,7 +273,8 @@ class Scatter {
   }
 
   whole() {
-    const [x0, y0, x1, y1] = this.data.home, {x, y, times} = this.view;
+    const [x0, y0, x1, y1] = this.data.home,
+      {x, y, times} = this.view;
     return times === 1 && x === (x0 + x1) / 2 && y === (y0 + y1) / 2;
   }
 
@@ -255,12 +289,17 @@ class Scatter {
 
   paint(ratio) {
     const began = performance.now();
-    const {width, height} = this.size, k = this.scale(), {x, y} = this.view;
-    const left = width / 2 - k * x, top = height / 2 - k * y, edge = this.whole();
+    const {width, height} = this.size,
+      k = this.scale(),
+      {x, y} = this.view;
+    const left = width / 2 - k * x,
+      top = height / 2 - k * y,
+      edge = this.whole();
     const far = new Set();
     for (const {codes, groups, places, passes, base} of this.panels) {
       for (let i = 0; i < places.length; i += 2) {
-        let px = left + k * codes[i], py = top + k * codes[i + 1];
+        let px = left + k * codes[i],
+          py = top + k * codes[i + 1];
         if (edge && groups[i / 2] !== HIDDEN && (px < 0 || py < 0 || px > width || py > height)) {
           far.add(i / 2);
           px = Math.min(width - 4, Math.max(4, px));
@@ -283,16 +322,24 @@ class Scatter {
 
   // What changes with the pointer: the background's words, the marked sample, the lasso.
   mark() {
-    const ratio = window.devicePixelRatio || 1, {width, height} = this.size, theme = this.data.theme;
+    const ratio = window.devicePixelRatio || 1,
+      {width, height} = this.size,
+      theme = this.data.theme;
     this.panels.forEach((panel, i) => {
-      const {context, over} = panel, w = Math.round(width * ratio), h = Math.round(height * ratio);
+      const {context, over} = panel,
+        w = Math.round(width * ratio),
+        h = Math.round(height * ratio);
       if (over.width !== w || over.height !== h) [over.width, over.height] = [w, h];
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
       this.backdrop(context);
       if (this.hover >= 0 && panel.groups[this.hover] !== HIDDEN) {
-        const x = panel.places[2 * this.hover], y = panel.places[2 * this.hover + 1];
-        for (const [r, line, colour] of [[7, 4, theme.surface], [7, 2, theme.text]]) {
+        const x = panel.places[2 * this.hover],
+          y = panel.places[2 * this.hover + 1];
+        for (const [r, line, colour] of [
+          [7, 4, theme.surface],
+          [7, 2, theme.text],
+        ]) {
           context.beginPath();
           context.arc(x, y, r, 0, 2 * Math.PI);
           context.lineWidth = line;
@@ -320,7 +367,8 @@ class Scatter {
   backdrop(context) {
     const {background, theme} = this.data;
     if (!background) return;
-    const {width, height} = this.size, k = this.scale();
+    const {width, height} = this.size,
+      k = this.scale();
     const at = (x, y) => [width / 2 + k * (x - this.view.x), height / 2 + k * (y - this.view.y)];
     context.lineWidth = 1;
     context.strokeStyle = theme.muted;
@@ -333,7 +381,8 @@ class Scatter {
     context.fillStyle = theme.text;
     context.textBaseline = 'middle';
     for (const [x, y, words] of background.labels) {
-      const [px, py] = at(x, y), room = context.measureText(words).width;
+      const [px, py] = at(x, y),
+        room = context.measureText(words).width;
       context.textAlign = 'left';
       context.fillText(words, Math.max(2, Math.min(width - room - 2, px - room / 2)), py);
     }
@@ -342,10 +391,13 @@ class Scatter {
   // -- hovering ------------------------------------------------------------------------------------------
   nearest(panel, x, y, within = NEAR) {
     const {places, groups} = this.panels[panel];
-    let found = -1, least = within * within;
+    let found = -1,
+      least = within * within;
     for (let i = 0; i < this.data.n; i++) {
       if (groups[i] === HIDDEN) continue;
-      const dx = places[2 * i] - x, dy = places[2 * i + 1] - y, d = dx * dx + dy * dy;
+      const dx = places[2 * i] - x,
+        dy = places[2 * i + 1] - y,
+        d = dx * dx + dy * dy;
       if (d < least || (d === least && this.selected[i])) [found, least] = [i, d];
     }
     return found;
@@ -363,7 +415,9 @@ class Scatter {
   }
 
   showTip() {
-    const d = this.data, i = this.hover, tip = this.tip;
+    const d = this.data,
+      i = this.hover,
+      tip = this.tip;
     tip.replaceChildren();
     const picture = this.picture(i);
     if (picture) tip.append(picture);
@@ -371,7 +425,9 @@ class Scatter {
     make('b', '', words, d.labels ? d.names[d.labels[i]] : `sample ${d.ids[i]}`);
     if (d.labels) make('span', 'note', words, `id ${d.ids[i]}`);
     d.panels.forEach((panel, p) => {
-      const said = d[`said${p}`], sure = d[`sure${p}`], moved = d[`moved${p}`];
+      const said = d[`said${p}`],
+        sure = d[`sure${p}`],
+        moved = d[`moved${p}`];
       if (!said && !moved) return;
       const row = make('div', 'row', words);
       make('span', 'dot', row).style.background = panel.colour;
@@ -382,13 +438,15 @@ class Scatter {
     });
     tip.style.display = 'flex';
     this.spoken.textContent = [...words.children].map(part => part.textContent).join('; ');
-    const panel = this.panels[this.active], outer = this.box.getBoundingClientRect();
+    const panel = this.panels[this.active],
+      outer = this.box.getBoundingClientRect();
     const area = panel.area.getBoundingClientRect();
     const zoom = outer.width / this.box.offsetWidth || 1;
     const x = (area.left - outer.left) / zoom + panel.places[2 * i];
     const y = (area.top - outer.top) / zoom + panel.places[2 * i + 1];
     const {offsetWidth: w, offsetHeight: h} = tip;
-    const room = this.box.clientWidth - w, beside = x + 16 <= room ? x + 16 : x - w - 16;
+    const room = this.box.clientWidth - w,
+      beside = x + 16 <= room ? x + 16 : x - w - 16;
     if (beside >= 0) {
       tip.style.left = `${beside}px`;
       tip.style.top = `${Math.max(0, y - h / 2)}px`;
@@ -414,12 +472,20 @@ class Scatter {
     if (event.button > 1) return;
     this.plots.focus({preventScroll: true});
     const from = this.at(event);
-    this.drag = {panel, from, last: from, far: false, lasso: null, pan: this.mode === 'move' || event.button === 1};
+    this.drag = {
+      panel,
+      from,
+      last: from,
+      far: false,
+      lasso: null,
+      pan: this.mode === 'move' || event.button === 1,
+    };
     event.target.setPointerCapture?.(event.pointerId);
   }
 
   moved(event, panel) {
-    const here = this.at(event), drag = this.drag;
+    const here = this.at(event),
+      drag = this.drag;
     if (!drag) {
       this.point(this.nearest(panel, ...here), panel);
       return;
@@ -463,15 +529,18 @@ class Scatter {
   }
 
   caught(panel, lasso) {
-    const {places, groups} = this.panels[panel], found = [];
+    const {places, groups} = this.panels[panel],
+      found = [];
     for (let i = 0; i < this.data.n; i++) {
       if (groups[i] === HIDDEN) continue;
-      const x = places[2 * i], y = places[2 * i + 1];
+      const x = places[2 * i],
+        y = places[2 * i + 1];
       if (x < 0 || y < 0 || x > this.size.width || y > this.size.height) continue;
       let within = false;
       for (let a = 0, b = lasso.length - 1; a < lasso.length; b = a++) {
-        const [xa, ya] = lasso[a], [xb, yb] = lasso[b];
-        if (ya > y !== yb > y && x < (xb - xa) * (y - ya) / (yb - ya) + xa) within = !within;
+        const [xa, ya] = lasso[a],
+          [xb, yb] = lasso[b];
+        if (ya > y !== yb > y && x < ((xb - xa) * (y - ya)) / (yb - ya) + xa) within = !within;
       }
       if (within) found.push(i);
     }
@@ -517,11 +586,14 @@ class Scatter {
 
   // The point under (px, py) of a panel stays where it is.
   zoom(times, px = this.size.width / 2, py = this.size.height / 2) {
-    const before = this.scale(), next = Math.min(DEEPEST, Math.max(0.3, this.view.times * times));
-    const factor = next / this.view.times, x = px - this.size.width / 2, y = py - this.size.height / 2;
+    const before = this.scale(),
+      next = Math.min(DEEPEST, Math.max(0.3, this.view.times * times));
+    const factor = next / this.view.times,
+      x = px - this.size.width / 2,
+      y = py - this.size.height / 2;
     this.view = {
-      x: this.view.x + x / before * (1 - 1 / factor),
-      y: this.view.y + y / before * (1 - 1 / factor),
+      x: this.view.x + (x / before) * (1 - 1 / factor),
+      y: this.view.y + (y / before) * (1 - 1 / factor),
       times: next,
     };
     this.tip.style.display = 'none';
@@ -568,12 +640,16 @@ class Scatter {
 
   // The nearest point in a direction, off the way counted double; where there is none, the point itself.
   beside([dx, dy]) {
-    const {places, groups} = this.panels[this.active], from = this.hover;
-    let found = from, least = Infinity;
+    const {places, groups} = this.panels[this.active],
+      from = this.hover;
+    let found = from,
+      least = Infinity;
     for (let i = 0; i < this.data.n; i++) {
       if (groups[i] === HIDDEN) continue;
-      const x = places[2 * i] - places[2 * from], y = places[2 * i + 1] - places[2 * from + 1];
-      const along = x * dx + y * dy, off = Math.abs(x * dy) + Math.abs(y * dx);
+      const x = places[2 * i] - places[2 * from],
+        y = places[2 * i + 1] - places[2 * from + 1];
+      const along = x * dx + y * dy,
+        off = Math.abs(x * dy) + Math.abs(y * dx);
       if (along > 0.5 && along + 2 * off < least) [found, least] = [i, along + 2 * off];
     }
     return found;
