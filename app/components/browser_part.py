@@ -1,24 +1,49 @@
-"""A component of our own, from its scripts and styles in `frontend/`."""
+"""Components that run in the browser, made from the scripts and styles in `frontend/`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 FRONTEND = Path(__file__).parent / "frontend"
+_IMPORT = re.compile(r"^import \{[^}]*\} from '\./(\w+\.js)';\n", re.MULTILINE)
 
 
-def part(name: str, *scripts: str, style: str | None = None, html: str | None = None) -> Any:
-    """What Streamlit mounts as `bickd_<name>`; scripts stand in one text, the last one exports the component."""
+def part(name: str, script: str, *, style: str | None = None, html: str | None = None) -> Any:
+    """Register a component with Streamlit, as `bickd_<name>`.
+
+    Args:
+        script: the file in `frontend/` whose default export is the component.
+        style: a style sheet in `frontend/`.
+        html: what the component's place contains at first.
+    """
     return st.components.v2.component(
-        f"bickd_{name}",
-        html=html,
-        css=None if style is None else source(style),
-        js="\n".join(source(script) for script in scripts),
+        f"bickd_{name}", html=html, css=None if style is None else source(style), js=module(script)
     )
 
 
+def module(script: str) -> str:
+    """Return a script and every script that it imports as one text.
+
+    Streamlit takes one text for each component. An imported file comes in front of the file that imports it, once,
+    and the import lines are left out. All names at the top level therefore share one scope and must differ.
+    """
+    texts: dict[str, str] = {}
+    _collect(script, texts)
+    return "\n".join(texts.values())
+
+
+def _collect(script: str, texts: dict[str, str]) -> None:
+    text = source(script)
+    for imported in _IMPORT.findall(text):
+        if imported not in texts:
+            _collect(imported, texts)
+    texts[script] = _IMPORT.sub("", text)
+
+
 def source(name: str) -> str:
+    """Return the text of a file in `frontend/`."""
     return (FRONTEND / name).read_text(encoding="utf-8")

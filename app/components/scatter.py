@@ -32,7 +32,7 @@ _HIDDEN = 255
 _BEYOND = 1.5
 """Coordinates are clipped at this many frame widths outside the frame."""
 
-_component = part("scatter", "raster.js", "scatter.js", style="scatter.css")
+_component = part("scatter", "scatter.js", style="scatter.css")
 
 
 @dataclass(frozen=True)

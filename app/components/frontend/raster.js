@@ -41,7 +41,7 @@ function stamp(shape, radius, sx, sy) {
 
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
 
-class Raster {
+export class Raster {
   constructor(canvas) {
     this.context = canvas.getContext('2d');
     this.canvas = canvas;

@@ -1,6 +1,8 @@
 // Maps of several models side by side: hover, lasso, zoom and the keyboard act on all of them at once.
 // data: bytes, see `packed` in scatter.py: {n, ids, names, panels, palette, scale, home, background, theme, height,
 //       clickable, pictures, label} and arrays xy0.., groups0.., said0.., sure0.., moved0.., labels, selected
+import {Raster} from './raster.js';
+
 const NARROWEST = 250; // px that a panel needs before they stand in fewer columns
 const GAP = 12;
 const NEAR = 14; // px within which a point counts as meant

@@ -1,6 +1,8 @@
 // Three classes, a few samples: drag the student's points, and rows, columns, losses and gradient follow.
-// The losses stand before this text (losses.js). data: {student, teacher [B][3] logits, classes, truth, pictures, name,
+// data: {student, teacher [B][3] logits, classes, truth, pictures, name,
 // colour, teacher_colour, colours, temperature, temperatures, tau, weights {kl, sample, class}, height, stops, theme}
+import {bickdClass, bickdSample, columnCosines, kd, rowCosines, softmax} from './losses.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 const BOX = {width: 440, height: 400};
 const CORNERS = [

@@ -15,7 +15,7 @@ from app.components.browser_part import part
 from bickd_core.presets import BicKDOptions
 from bickd_viz import ModelStyle, Theme
 
-_component = part("simplex", "losses.js", "simplex.js", style="simplex.css")
+_component = part("simplex", "simplex.js", style="simplex.css")
 
 
 def show(
