@@ -1,9 +1,11 @@
-// Copies the address bar, which always says what is shown.
+// The button that copies the address bar, which always describes what the page shows.
+
+/** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Over plain http from another machine there is no clipboard; an old command still copies a selection.
+    // Over plain http from another machine there is no clipboard. An old command still copies a selection.
     const area = document.createElement('textarea');
     area.value = text;
     document.body.append(area);
@@ -13,9 +15,16 @@ async function copy(text) {
   }
 }
 
+/**
+ * @typedef {object} CopyLinkData
+ * @property {string} label The button's text.
+ * @property {string} done Shown for two seconds after copying.
+ */
+
+/** @param {import('./util.js').Component<CopyLinkData>} component */
 export default function ({parentElement, data}) {
-  const button = parentElement.querySelector('button');
-  const status = parentElement.querySelector('[role=status]');
+  const button = /** @type {HTMLButtonElement} */ (parentElement.querySelector('button'));
+  const status = /** @type {HTMLElement} */ (parentElement.querySelector('[role=status]'));
   button.textContent = data.label;
   button.onclick = async () => {
     await copy(window.location.href);

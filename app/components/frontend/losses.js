@@ -1,7 +1,15 @@
-// The losses of bickd_core.losses and their gradients, for a batch small enough to be moved by hand: the twin of
-// bickd_core/comparing/gradients.py, held against it in tests. Logits are arrays of rows [B][C]; each loss gives
-// {value, gradient}, the gradient with respect to the student's logits.
+// The losses of bickd_core.losses and their gradients, for a batch small enough to be moved by hand. This is the twin
+// of bickd_core/comparing/gradients.py, and tests compare the two. T is the temperature, tau that of the contrast.
 
+/** @typedef {number[][]} Matrix Rows of numbers. Logits are [B][C]: samples by classes. */
+/** @typedef {{value: number, gradient: Matrix}} Loss The gradient is that of the student's logits. */
+
+/**
+ * log softmax of each row at temperature T.
+ * @param {Matrix} rows
+ * @param {number} T
+ * @returns {Matrix}
+ */
 export function logSoftmax(rows, T) {
   return rows.map(row => {
     const top = Math.max(...row);
@@ -11,12 +19,27 @@ export function logSoftmax(rows, T) {
   });
 }
 
+/**
+ * Probabilities of each row at temperature T.
+ * @param {Matrix} rows
+ * @param {number} T
+ * @returns {Matrix}
+ */
 export const softmax = (rows, T) => logSoftmax(rows, T).map(row => row.map(Math.exp));
 
+/** @param {Matrix} rows */
 const transposed = rows => rows[0].map((_, c) => rows.map(row => row[c]));
+
+/**
+ * @param {number[]} u
+ * @param {number[]} v
+ */
 const dot = (u, v) => u.reduce((sum, x, i) => sum + x * v[i], 0);
 
-// Rows at length 1, each scaled by its largest entry before exp: no column of probabilities is ever zero.
+/**
+ * exp of each row, at length 1. The largest entry is taken off first, so no column of probabilities becomes zero.
+ * @param {Matrix} logRows
+ */
 function unit(logRows) {
   return logRows.map(row => {
     const top = Math.max(...row);
@@ -26,7 +49,12 @@ function unit(logRows) {
   });
 }
 
-// dL/dz from h = dL / d log P.
+/**
+ * dL/dz from h = dL / d log P.
+ * @param {Matrix} h
+ * @param {Matrix} logP
+ * @param {number} T
+ */
 function toLogits(h, logP, T) {
   return h.map((row, i) => {
     const sum = row.reduce((a, b) => a + b, 0);
@@ -34,11 +62,17 @@ function toLogits(h, logP, T) {
   });
 }
 
-// T^2 KL(teacher || student), mean over samples.
+/**
+ * T^2 KL(teacher || student), mean over samples.
+ * @param {Matrix} student Logits.
+ * @param {Matrix} teacher Logits.
+ * @param {number} T
+ * @returns {Loss}
+ */
 export function kd(student, teacher, T) {
-  const s = logSoftmax(student, T),
-    t = logSoftmax(teacher, T),
-    B = s.length;
+  const s = logSoftmax(student, T);
+  const t = logSoftmax(teacher, T);
+  const B = s.length;
   let value = 0;
   const gradient = s.map((row, i) =>
     row.map((x, c) => {
@@ -49,21 +83,42 @@ export function kd(student, teacher, T) {
   return {value: (T * T * value) / B, gradient};
 }
 
+/**
+ * @param {Matrix} u Rows of length 1.
+ * @param {Matrix} v Rows of length 1.
+ */
 const cosines = (u, v) => u.map(row => v.map(other => dot(row, other)));
 
-// R[i][j] = cos(student's row i, teacher's row j).
+/**
+ * R[i][j]: cosine of the student's row i with the teacher's row j.
+ * @param {Matrix} student Logits.
+ * @param {Matrix} teacher Logits.
+ * @param {number} T
+ */
 export const rowCosines = (student, teacher, T) =>
   cosines(unit(logSoftmax(student, T)), unit(logSoftmax(teacher, T)));
 
-// K[c][d] = cos(student's column c, teacher's column d).
+/**
+ * K[c][d]: cosine of the student's column c with the teacher's column d.
+ * @param {Matrix} student Logits.
+ * @param {Matrix} teacher Logits.
+ * @param {number} T
+ */
 export const columnCosines = (student, teacher, T) =>
   cosines(unit(transposed(logSoftmax(student, T))), unit(transposed(logSoftmax(teacher, T))));
 
+/**
+ * The contrast of u's rows with v's rows in both directions, and h = dL / d log u.
+ * @param {Matrix} u Rows of length 1.
+ * @param {Matrix} v Rows of length 1.
+ * @param {number} tau
+ * @returns {{value: number, h: Matrix}}
+ */
 function contrast(u, v, tau) {
   const n = u.length;
   const scaled = cosines(u, v).map(row => row.map(x => x / tau));
-  const rows = logSoftmax(scaled, 1),
-    columns = transposed(logSoftmax(transposed(scaled), 1));
+  const rows = logSoftmax(scaled, 1);
+  const columns = transposed(logSoftmax(transposed(scaled), 1));
   let value = 0;
   for (let i = 0; i < n; i++) value -= (rows[i][i] + columns[i][i]) / (2 * n);
   const h = u.map((row, i) => {
@@ -78,14 +133,28 @@ function contrast(u, v, tau) {
   return {value, h};
 }
 
-// The sample-wise side: contrast over rows.
+/**
+ * BicKD's sample-wise side: the contrast over rows.
+ * @param {Matrix} student Logits.
+ * @param {Matrix} teacher Logits.
+ * @param {number} T
+ * @param {number} tau
+ * @returns {Loss}
+ */
 export function bickdSample(student, teacher, T, tau) {
   const log = logSoftmax(student, T);
   const {value, h} = contrast(unit(log), unit(logSoftmax(teacher, T)), tau);
   return {value, gradient: toLogits(h, log, T)};
 }
 
-// The class-wise side: contrast over columns.
+/**
+ * BicKD's class-wise side: the contrast over columns.
+ * @param {Matrix} student Logits.
+ * @param {Matrix} teacher Logits.
+ * @param {number} T
+ * @param {number} tau
+ * @returns {Loss}
+ */
 export function bickdClass(student, teacher, T, tau) {
   const log = logSoftmax(student, T);
   const {value, h} = contrast(unit(transposed(log)), unit(transposed(logSoftmax(teacher, T))), tau);

@@ -1,59 +1,83 @@
-// A table whose rows are chosen: by a click, or with arrow keys and Enter. One row at a time takes the focus of Tab.
-const cell = (tag, text, number) => {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (tag === 'th') made.scope = 'col';
-  else made.setAttribute('role', 'gridcell');
-  if (number) made.className = 'number';
-  return made;
-};
+// A table whose rows a person chooses with a click, or with arrow keys and Enter. One row at a time has the Tab focus.
+import {make} from './util.js';
 
-const line = (tag, texts, numbers) => {
-  const row = document.createElement('tr');
-  row.append(...texts.map((text, i) => cell(tag, text, i >= numbers)));
-  return row;
-};
+/**
+ * @typedef {object} RowsData
+ * @property {string[]} columns
+ * @property {string[][]} rows
+ * @property {number} numbers The first column of figures, which are aligned right.
+ * @property {number | null} selected The marked row.
+ * @property {string} label For screen readers.
+ */
 
-function draw(table, {columns, rows, numbers}) {
-  const [head, body] = ['thead', 'tbody'].map(tag => document.createElement(tag));
-  head.append(line('th', columns, numbers));
-  body.append(...rows.map(texts => line('td', texts, numbers)));
-  table.replaceChildren(head, body);
+/**
+ * @param {HTMLTableSectionElement} section
+ * @param {'th' | 'td'} tag
+ * @param {string[]} texts
+ * @param {number} numbers
+ */
+function addRow(section, tag, texts, numbers) {
+  const row = make('tr', section);
+  texts.forEach((text, i) => {
+    const cell = make(tag, row, i >= numbers ? 'number' : '', text);
+    if (tag === 'th') cell.scope = 'col';
+    else cell.setAttribute('role', 'gridcell');
+  });
 }
 
+/**
+ * @param {HTMLTableElement} table
+ * @param {RowsData} data
+ */
+function draw(table, {columns, rows, numbers}) {
+  table.replaceChildren();
+  addRow(make('thead', table), 'th', columns, numbers);
+  const body = make('tbody', table);
+  for (const texts of rows) addRow(body, 'td', texts, numbers);
+}
+
+/** @param {import('./util.js').Component<RowsData>} component */
 export default function ({parentElement, data, setTriggerValue}) {
-  const table = parentElement.querySelector('table');
-  const words = JSON.stringify([data.columns, data.rows]);
-  if (table.drawn !== words) {
-    // a choice alone leaves the rows, and the focus, where they are
-    draw(table, data);
-    table.drawn = words;
+  const table = /** @type {HTMLTableElement & {drawn?: string}} */ (parentElement.querySelector('table'));
+  const content = JSON.stringify([data.columns, data.rows]);
+  if (table.drawn !== content) {
+    draw(table, data); // only if the text changed: a new choice leaves the rows and the focus where they are
+    table.drawn = content;
   }
   table.setAttribute('aria-label', data.label);
   const rows = [...table.tBodies[0].rows];
-  const focusable = at =>
+  const giveFocus = (/** @type {number} */ chosen) => {
     rows.forEach((row, i) => {
-      row.tabIndex = i === at ? 0 : -1;
+      row.tabIndex = i === chosen ? 0 : -1;
     });
-  const inside = rows.indexOf(table.getRootNode().activeElement);
-  rows.forEach((row, i) => row.setAttribute('aria-selected', String(i === data.selected)));
-  focusable(inside >= 0 ? inside : (data.selected ?? 0));
-  const placeOf = event => rows.indexOf(event.target.closest('tr'));
+  };
+  const root = /** @type {Document | ShadowRoot} */ (table.getRootNode());
+  const focused = rows.indexOf(/** @type {HTMLTableRowElement} */ (root.activeElement));
+  rows.forEach((row, i) => {
+    row.setAttribute('aria-selected', String(i === data.selected));
+  });
+  giveFocus(focused >= 0 ? focused : (data.selected ?? 0));
+  const placeOf = (/** @type {Event} */ event) => {
+    const row = /** @type {Element} */ (event.target).closest('tr');
+    return row === null ? -1 : rows.indexOf(row);
+  };
   table.onclick = event => {
-    const at = placeOf(event);
-    if (at >= 0) {
-      focusable(at);
-      setTriggerValue('row', at);
-    }
+    const place = placeOf(event);
+    if (place < 0) return;
+    giveFocus(place);
+    setTriggerValue('row', place);
   };
   table.onkeydown = event => {
-    const at = placeOf(event);
-    const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1}[event.key];
-    if (at >= 0 && (event.key === 'Enter' || event.key === ' ')) setTriggerValue('row', at);
-    else if (at >= 0 && rows[to]) {
-      focusable(to);
-      rows[to].focus();
-    } else if (to === undefined) return;
+    const place = placeOf(event);
+    /** @type {Record<string, number | undefined>} */
+    const targets = {ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: rows.length - 1};
+    const target = targets[event.key];
+    if (place >= 0 && (event.key === 'Enter' || event.key === ' ')) setTriggerValue('row', place);
+    else if (target === undefined) return;
+    else if (place >= 0 && rows[target]) {
+      giveFocus(target);
+      rows[target].focus();
+    }
     event.preventDefault();
   };
 }
