@@ -15,7 +15,7 @@ from bickd_viz import LIGHT
 
 
 def decoded(sent: dict) -> np.ndarray:
-    """As `frontend/matrix.js` reads it."""
+    """As `frontend/matrix_data.js` reads it."""
     codes = np.frombuffer(base64.b64decode(sent["values"]), dtype="<u2" if sent["wide"] else "u1")
     return sent["low"] + (sent["high"] - sent["low"]) / (65535 if sent["wide"] else 255) * codes
 
