@@ -18,7 +18,7 @@ DTYPES = {"u1": np.uint8, "u2": np.uint16}
 
 
 def unpacked(payload: bytes) -> dict:
-    """As `unpack` in `frontend/scatter.js` reads it."""
+    """As `unpack` in `frontend/util.js` reads it."""
     (length,) = struct.unpack_from("<I", payload)
     head = json.loads(payload[4 : 4 + length])
     start = 4 + -(-length // 4) * 4

@@ -153,8 +153,8 @@ def test_a_missing_map_can_be_asked_for_and_stopped(app: AppPage):
 PLACES = """
 box => {
   let root = box;
-  while (!root.bkScatter) root = root.parentNode;
-  return [...root.bkScatter.panels[0].places];
+  while (!root.bkView) root = root.parentNode;
+  return [...root.bkView.maps.panels[0].places];
 }
 """
 

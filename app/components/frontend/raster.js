@@ -1,110 +1,161 @@
-// Points drawn into pixels: anti-aliased stamps, blended one after the other. Tens of thousands take milliseconds, and
-// the same with and without a graphics card.
-const SUB = 4; // places within a pixel
+// Draws points into pixels: anti-aliased stamps, blended one after the other. Tens of thousands of points take
+// milliseconds, with or without a graphics card.
+import {contextOf, pixel, rgb} from './util.js';
+
+const SUB = 4; // positions within a pixel, in each direction
+
+/**
+ * The pixels that a marker covers, relative to the pixel of its centre.
+ * @typedef {object} Stamp
+ * @property {number} reach The furthest pixel.
+ * @property {Int16Array} xs
+ * @property {Int16Array} ys
+ * @property {Uint8Array} alphas How much of each pixel is covered, 0 to 255.
+ */
+
+/**
+ * Points that are drawn alike.
+ * @typedef {object} Pass
+ * @property {Uint32Array} which The points, as indices.
+ * @property {string} colour
+ * @property {string} symbol "circle" or "diamond".
+ * @property {number} radius CSS pixels.
+ * @property {number} alpha 0 to 1.
+ * @property {string | null} rim The colour of a ring of one pixel around each marker.
+ */
+
+/** @type {Map<string, Stamp>} */
 const stamps = new Map();
 
-function inside(shape, x, y, r) {
-  return shape === 'diamond' ? Math.abs(x) + Math.abs(y) <= 1.25 * r : x * x + y * y <= r * r;
+/**
+ * Whether a place is inside a marker at the origin.
+ * @param {string} symbol
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ */
+function covers(symbol, x, y, radius) {
+  if (symbol === 'diamond') return Math.abs(x) + Math.abs(y) <= 1.25 * radius;
+  return x * x + y * y <= radius * radius;
 }
 
-// Coverage (0 to 255) of a marker whose centre is (sx, sy) / SUB of a pixel off a pixel's middle.
-function stamp(shape, radius, sx, sy) {
-  const key = `${shape}/${radius.toFixed(2)}/${sx}/${sy}`;
-  let found = stamps.get(key);
-  if (found) return found;
-  const reach = Math.ceil(1.25 * radius + 1),
-    size = 2 * reach + 1,
-    cover = [];
+/**
+ * The stamp of a marker whose centre is (sx, sy) / SUB of a pixel away from the middle of a pixel.
+ * @param {string} symbol
+ * @param {number} radius Device pixels.
+ * @param {number} sx
+ * @param {number} sy
+ * @returns {Stamp}
+ */
+function stampOf(symbol, radius, sx, sy) {
+  const key = `${symbol}/${radius.toFixed(2)}/${sx}/${sy}`;
+  const known = stamps.get(key);
+  if (known) return known;
+  const reach = Math.ceil(1.25 * radius + 1);
+  const covered = [];
   for (let y = -reach; y <= reach; y++)
     for (let x = -reach; x <= reach; x++) {
       let hits = 0;
       for (let v = 0; v < SUB; v++)
-        for (let u = 0; u < SUB; u++)
-          hits += inside(
-            shape,
-            x + (u + 0.5) / SUB - 0.5 - sx / SUB,
-            y + (v + 0.5) / SUB - 0.5 - sy / SUB,
-            radius,
-          );
-      if (hits) cover.push([x, y, Math.round((255 * hits) / (SUB * SUB))]);
+        for (let u = 0; u < SUB; u++) {
+          const dx = x + (u + 0.5) / SUB - 0.5 - sx / SUB;
+          const dy = y + (v + 0.5) / SUB - 0.5 - sy / SUB;
+          if (covers(symbol, dx, dy, radius)) hits++;
+        }
+      if (hits) covered.push({x, y, alpha: Math.round((255 * hits) / (SUB * SUB))});
     }
-  found = {
+  const stamp = {
     reach,
-    size,
-    xs: Int16Array.from(cover, c => c[0]),
-    ys: Int16Array.from(cover, c => c[1]),
-    alphas: Uint8Array.from(cover, c => c[2]),
+    xs: Int16Array.from(covered, cell => cell.x),
+    ys: Int16Array.from(covered, cell => cell.y),
+    alphas: Uint8Array.from(covered, cell => cell.alpha),
   };
-  stamps.set(key, found);
-  return found;
+  stamps.set(key, stamp);
+  return stamp;
 }
 
-const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
-
+/** A canvas that points are drawn on. */
 export class Raster {
+  /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
-    this.context = canvas.getContext('2d');
     this.canvas = canvas;
+    this.context = contextOf(canvas);
+    this.ratio = 1;
+    this.image = this.context.createImageData(canvas.width, canvas.height);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+    this.bytes = new Uint8Array(this.image.data.buffer);
   }
 
+  /**
+   * Start a new picture.
+   * @param {number} width CSS pixels.
+   * @param {number} height CSS pixels.
+   * @param {number} ratio Device pixels per CSS pixel.
+   * @param {string} surface The background's colour.
+   */
   clear(width, height, ratio, surface) {
     this.ratio = ratio;
-    const w = Math.max(1, Math.round(width * ratio)),
-      h = Math.max(1, Math.round(height * ratio));
-    if (this.canvas.width !== w || this.canvas.height !== h || !this.image) {
+    const w = Math.max(1, Math.round(width * ratio));
+    const h = Math.max(1, Math.round(height * ratio));
+    if (this.canvas.width !== w || this.canvas.height !== h) {
       this.canvas.width = w;
       this.canvas.height = h;
       this.image = this.context.createImageData(w, h);
-      this.words = new Uint32Array(this.image.data.buffer);
+      this.pixels = new Uint32Array(this.image.data.buffer);
       this.bytes = new Uint8Array(this.image.data.buffer);
     }
-    const [r, g, b] = rgb(surface);
-    this.words.fill(((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
+    this.pixels.fill(pixel(rgb(surface)));
   }
 
-  // One pass: markers at places[2 i], places[2 i + 1] (CSS pixels) for each i of `which`, each over an optional rim.
-  pass(places, which, count, {colour, symbol, radius, alpha, rim}) {
-    const ratio = this.ratio,
-      steps = [];
-    if (rim) steps.push([rgb(rim), radius + 1, 1]);
-    steps.push([rgb(colour), radius, alpha]);
-    const prepared = steps.map(([channel, r, a]) => {
+  /**
+   * Draw a pass.
+   * @param {Float32Array} places CSS pixels: point i is at places[2 i], places[2 i + 1].
+   * @param {Pass} pass
+   */
+  pass(places, {which, colour, symbol, radius, alpha, rim}) {
+    const ratio = this.ratio;
+    const layer = (/** @type {string} */ hex, /** @type {number} */ size, /** @type {number} */ opacity) => {
       const grid = [];
       for (let v = 0; v < SUB; v++)
         for (let u = 0; u < SUB; u++)
-          grid.push(stamp(symbol, r * ratio, u - SUB / 2 + 0.5, v - SUB / 2 + 0.5));
-      return {channel, grid, weight: Math.round(256 * a)};
-    });
-    for (let k = 0; k < count; k++) {
-      const i = which[k],
-        x = places[2 * i] * ratio,
-        y = places[2 * i + 1] * ratio;
-      const px = Math.floor(x),
-        py = Math.floor(y);
-      const at = Math.floor((y - py) * SUB) * SUB + Math.floor((x - px) * SUB);
-      for (const step of prepared) this.put(px, py, step.grid[at], step.channel, step.weight);
+          grid.push(stampOf(symbol, size * ratio, u - SUB / 2 + 0.5, v - SUB / 2 + 0.5));
+      return {channels: rgb(hex), grid, weight: Math.round(256 * opacity)};
+    };
+    const layers = rim ? [layer(rim, radius + 1, 1)] : [];
+    layers.push(layer(colour, radius, alpha));
+    for (const i of which) {
+      const x = places[2 * i] * ratio;
+      const y = places[2 * i + 1] * ratio;
+      const px = Math.floor(x);
+      const py = Math.floor(y);
+      const position = Math.floor((y - py) * SUB) * SUB + Math.floor((x - px) * SUB);
+      for (const {grid, channels, weight} of layers) this.put(px, py, grid[position], channels, weight);
     }
   }
 
-  put(px, py, shape, channel, weight) {
-    const r = channel[0],
-      g = channel[1],
-      b = channel[2],
-      {width, height} = this.image,
-      data = this.bytes;
-    const {xs, ys, alphas, reach} = shape;
+  /**
+   * Blend one stamp into the picture.
+   * @param {number} px
+   * @param {number} py
+   * @param {Stamp} stamp
+   * @param {import('./util.js').Rgb} channels
+   * @param {number} weight The opacity, 0 to 256.
+   */
+  put(px, py, {xs, ys, alphas, reach}, [r, g, b], weight) {
+    const {width, height} = this.image;
+    const data = this.bytes;
     if (px < -reach || py < -reach || px >= width + reach || py >= height + reach) return;
     const whole = px >= reach && py >= reach && px < width - reach && py < height - reach;
     for (let j = 0; j < xs.length; j++) {
-      const x = px + xs[j],
-        y = py + ys[j];
+      const x = px + xs[j];
+      const y = py + ys[j];
       if (!whole && (x < 0 || y < 0 || x >= width || y >= height)) continue;
-      const a = (alphas[j] * weight) >> 8,
-        k = 4 * (y * width + x),
-        b8 = 255 - a;
-      data[k] = ((r * a + data[k] * b8) * 257 + 257) >> 16;
-      data[k + 1] = ((g * a + data[k + 1] * b8) * 257 + 257) >> 16;
-      data[k + 2] = ((b * a + data[k + 2] * b8) * 257 + 257) >> 16;
+      const a = (alphas[j] * weight) >> 8;
+      const k = 4 * (y * width + x);
+      const rest = 255 - a;
+      data[k] = ((r * a + data[k] * rest) * 257 + 257) >> 16;
+      data[k + 1] = ((g * a + data[k + 1] * rest) * 257 + 257) >> 16;
+      data[k + 2] = ((b * a + data[k + 2] * rest) * 257 + 257) >> 16;
     }
   }
 
