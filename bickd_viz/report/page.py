@@ -1,5 +1,7 @@
 """The frame of the HTML report: its page, its style, and the script that draws the charts."""
 
+from pathlib import Path
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -72,27 +74,4 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
 }
 """
 
-SCRIPT = """
-const charts = JSON.parse(document.getElementById('charts').textContent);
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const PRINT_WIDTH = 620;
-function draw(inDark, width) {
-  for (const chart of charts) {
-    const figure = structuredClone(chart.figure);
-    if (inDark) for (const [path, value] of chart.dark) {
-      let node = figure;
-      for (const key of path.slice(0, -1)) node = node[key] ??= {};
-      node[path.at(-1)] = value;
-    }
-    const place = document.getElementById(chart.id);
-    figure.layout.width = width;
-    figure.layout.autosize = width === undefined;
-    Plotly.react(place, figure.data, figure.layout, {displayModeBar: false, responsive: true});
-  }
-}
-draw(dark.matches);
-dark.addEventListener('change', () => draw(dark.matches));
-addEventListener('beforeprint', () => draw(false, PRINT_WIDTH));
-addEventListener('afterprint', () => draw(dark.matches));
-document.documentElement.dataset.drawn = charts.length;
-"""
+SCRIPT = (Path(__file__).parent / "report.js").read_text(encoding="utf-8")
