@@ -1,13 +1,26 @@
-"""The scripts of the components: one text for each, in which no name is declared twice."""
+"""The scripts of the components: one text for each, and types of the data that Python sends."""
 
 from __future__ import annotations
 
+import json
 import re
+import struct
 from collections import Counter
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
+from app.components import export_menu, matrix, plot, rows, scatter
 from app.components.browser_part import FRONTEND, module, source
+from app.components.chart import Take
+from app.pages.by_epoch import player
+from app.pages.learn import simplex
+from bickd_viz import LIGHT, ModelStyle, colouring
+from bickd_viz.charts.plot import Axis, Plot, Series
 
 TOP_LEVEL = re.compile(
     r"^(?:export )?(?:default )?(?:async )?(?:const|let|class|function) (\w+)", re.MULTILINE
@@ -51,3 +64,90 @@ def test_a_script_comes_after_those_that_it_imports(name):
     for place, file in enumerate(order):
         imported = re.findall(r"from '\./(\w+\.js)';", source(file))
         assert set(imported) <= set(order[:place])
+
+
+# -- the types of the data -------------------------------------------------------------------------------------
+
+
+def properties(file: str, name: str) -> set[str]:
+    """The properties of a JSDoc type."""
+    comments = re.findall(r"/\*\*.*?\*/", source(file), re.DOTALL)
+    (comment,) = (text for text in comments if re.search(rf"@typedef \{{object\}} {name}\b", text))
+    return set(re.findall(r"@property \{.+\} (\w+)", comment))
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[Any]:
+    """What components were given, by `show` of their modules."""
+    given: list[Any] = []
+
+    def mounted(**more: Any) -> dict[str, Any]:
+        given.append(more["data"])
+        return {}
+
+    for owner in (matrix, player, plot, rows, simplex):
+        monkeypatch.setattr(owner, "_component", mounted)
+    monkeypatch.setattr(export_menu, "offer", lambda *_, **__: None)
+    return given
+
+
+LOOK = ModelStyle("KD", "#E69F00")
+
+
+def test_the_matrix_sends_what_its_type_names(sent):
+    matrix.show(np.eye(2), ["a", "b"], key="m", theme=LIGHT)
+    assert set(sent[0]) == properties("matrix_data.js", "MatrixData")
+    assert set(sent[0]["theme"]) == {"accent", "surface", "text", "muted", "grid"}
+
+
+def test_the_table_of_rows_sends_what_its_type_names(sent):
+    rows.show(["a"], [["1"]], key="r", on_row=lambda row: None, label="rows")
+    assert set(sent[0]) == properties("rows.js", "RowsData")
+
+
+def test_the_plot_sends_what_its_types_name(sent):
+    axis = Axis(0, 1, [0.0], ["0"])
+    series = Series("KD", "#E69F00", "dots", np.zeros(1), np.zeros(1), ["0"])
+    take = Take("a chart", pd.DataFrame, figure=go.Figure)
+    plot.show(Plot(axis, axis, [series], 100), "p", theme=LIGHT, take=take)
+    (data,) = sent
+    assert set(data) == properties("plot.js", "PlotData")
+    assert set(data["x"]) == properties("plot.js", "PlotAxis")
+    assert set(data["y"]) == properties("plot.js", "PlotAxis") | {"size", "text"}
+    assert set(data["series"][0]) == properties("plot_marks.js", "Series")
+
+
+def test_the_epochs_player_sends_what_its_types_name(sent):
+    one = np.zeros(1)
+    figures = SimpleNamespace(
+        epochs=np.ones(1, dtype=int), grams=np.eye(2)[None], overlap=one, accuracy=None, agreement=None
+    )
+    course = SimpleNamespace(model=SimpleNamespace(key="kd"), figures=figures, learns=True)
+    courses = SimpleNamespace(courses=[course], names=("a", "b"), last=1, grouped=False)
+    player.show(
+        courses, {"kd": LOOK}, key="e", theme=LIGHT, start=1, top=1.0, on_rest=lambda epoch: None
+    )  # fmt: skip
+    assert set(sent[0]) == properties("epochs_lines.js", "EpochsData")
+    assert set(sent[0]["models"][0]) == properties("epochs_lines.js", "EpochModel")
+
+
+def test_the_triangle_sends_what_its_type_names(sent):
+    simplex.show(
+        np.zeros((1, 3)), np.zeros((1, 3)), ["a", "b", "c"], truth=[0], pictures=[None], look=LOOK,
+        teacher_look=LOOK, theme=LIGHT, temperature=4.0, temperatures=[1.0, 4.0], key="s",
+    )  # fmt: skip
+    assert set(sent[0]) == properties("simplex_text.js", "SimplexData")
+    assert set(sent[0]["theme"]) == {"accent", "surface", "text", "muted", "grid", "quiet"}
+
+
+def test_the_maps_send_what_their_types_name(monkeypatch):
+    payloads: list[bytes] = []
+    monkeypatch.setattr(scatter, "_component", lambda **more: payloads.append(more["data"]))
+    monkeypatch.setattr(export_menu, "offer", lambda *_, **__: None)
+    panel = scatter.Panel("kd", LOOK, "", np.zeros((2, 2)))
+    scatter.show([panel], np.arange(2), key="s", theme=LIGHT, colouring=colouring.quiet(1, 2))
+    (length,) = struct.unpack_from("<I", payloads[0])
+    head = json.loads(payloads[0][4 : 4 + length])
+    assert set(head) == properties("scatter_data.js", "MapHead") | {"arrays"}
+    assert set(head["panels"][0]) == {"key", "name", "colour", "note"}
+    assert set(head["theme"]) == {"accent", "surface", "text", "muted", "grid", "card_border", "quiet"}
