@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app wheel test lint types pretrained results findings screenshots notebook gpu-check docker-lint clean
+.PHONY: app wheel test lint types js-lint pretrained results findings screenshots notebook gpu-check docker-lint clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
@@ -17,7 +17,7 @@ app: $(VENV)/.installed
 wheel: $(VENV)/.installed-test
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 
-test: $(VENV)/.installed-test lint types docker-lint
+test: $(VENV)/.installed-test lint types js-lint docker-lint
 	$(BIN)/python tests/run.py $(TESTS)
 
 lint: $(VENV)/.installed-test
@@ -26,6 +26,11 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+js-lint: export PATH := $(CURDIR)/$(BIN):$(PATH)
+js-lint: node_modules/.package-lock.json
+	npm run --silent lint
+	npm run --silent types
 
 docker-lint: $(VENV)/.installed-test
 	$(BIN)/hadolint Dockerfile
@@ -64,4 +69,9 @@ $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml | $(VENV)/.m
 
 $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
 	$(PIP) -r requirements-test.txt
+	touch $@
+
+node_modules/.package-lock.json: export PATH := $(CURDIR)/$(BIN):$(PATH)
+node_modules/.package-lock.json: package-lock.json $(VENV)/.installed-test
+	npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	touch $@
