@@ -123,6 +123,17 @@ def test_the_ranking_is_walked_with_the_keyboard(app: AppPage):
     assert f"{name}: leakage" in said
 
 
+def test_the_tooltip_of_a_plot_is_beside_its_mark(app: AppPage):
+    app.open("class_geometry", VIEW)
+    ranking = app.key("geometry-leakage").locator(".bkplot")
+    for _ in range(5):
+        ranking.press("ArrowDown")
+    tip, mark = ranking.locator(".tip").bounding_box(), ranking.locator(".at").bounding_box()
+    assert tip is not None
+    assert mark is not None
+    assert tip["y"] + tip["height"] <= mark["y"] + mark["height"] / 2 <= tip["y"] + tip["height"] + 20
+
+
 def test_an_uploaded_hierarchy_is_checked_row_by_row_and_used(app: AppPage, tmp_path: Path):
     app.open("class_geometry", {"teacher": "fashion-mnist/teacher", "students": "fashion-mnist/kd-s0"})
     app.key("geometry-hierarchy").get_by_role("button").first.click()
