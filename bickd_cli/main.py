@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -97,7 +97,7 @@ class Evaluate:
     """Temperature T of the softmax."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.geometry import summarise
+        from bickd_core.geometry import Interval, summarise
         from bickd_core.runs.predictions import align
 
         run = library.locate(self.run_key)
@@ -117,31 +117,14 @@ class Evaluate:
         table.add_column("figure")
         table.add_column("estimate", justify="right")
         table.add_column("95 % interval over samples", justify="right")
-        for name in FIGURES:
-            interval = getattr(summary, name)
-            if interval is not None:
+        for figure in fields(summary):
+            interval = getattr(summary, figure.name)
+            if isinstance(interval, Interval):
                 known = interval.low is not None and interval.high is not None
                 low_high = f"{interval.low:.4f} to {interval.high:.4f}" if known else "too few images"
-                table.add_row(name.replace("_", " "), f"{interval.estimate:.4f}", low_high)
+                table.add_row(figure.name.replace("_", " "), f"{interval.estimate:.4f}", low_high)
         print_table(table)
         return 0
-
-
-FIGURES = (
-    "accuracy",
-    "agreement",
-    "kl",
-    "displacement",
-    "calibration_error",
-    "cka_logits",
-    "cka_features",
-    "overlap",
-    "overlap_matched",
-    "overlap_per_image",
-    "overlap_balanced",
-    "score",
-    "effective_rank",
-)
 
 
 @dataclass

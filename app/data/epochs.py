@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 
 from app.data.class_groups import class_groups, order_of_classes
 from app.data.comparison import file_of, predictions_at
@@ -115,8 +114,7 @@ def courses(
         for model in of.models
         for path in (model.run.trajectory_path, model.run.predictions_path("validation"))
     )
-    with st.spinner("Reading what the runs stored of each epoch"):
-        return _courses(of, marks, temperature, how, teacher_learns, matching)
+    return _courses(of, marks, temperature, how, teacher_learns, matching)
 
 
 @cached

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from bickd_core.atomic import atomic_write
 from bickd_core.comparing.comparison import TEACHER, Comparison, Model
+from bickd_core.comparing.figures import FIGURES, Figure
 from bickd_core.comparing.measures import summary
 from bickd_core.comparing.notebook_plots import NO_LABELS, Plots, charts
 from bickd_core.comparing.report_data import ReportData
@@ -30,34 +31,6 @@ if TYPE_CHECKING:
 
 _DATA = "the given predictions"
 """What reports call the data."""
-
-
-class Figure(NamedTuple):
-    """A headline figure: its field in `Summary`, its title, and which of its kind it is.
-
-    Attributes:
-        share: it is a fraction, shown in per cent.
-        of_teacher: the teacher has it too; the others are of a student beside its teacher.
-    """
-
-    field: str
-    title: str
-    share: bool = False
-    of_teacher: bool = True
-
-
-FIGURES = (
-    Figure("accuracy", "Accuracy", share=True),
-    Figure("agreement", "Agreement", share=True, of_teacher=False),
-    Figure("overlap_per_image", "Overlap, matched"),
-    Figure("overlap", "Overlap, unmatched"),
-    Figure("overlap_matched", "Overlap, matched mean entropy"),
-    Figure("kl", "KL from the teacher", of_teacher=False),
-    Figure("calibration_error", "ECE", share=True),
-    Figure("cka_logits", "CKA of logits", of_teacher=False),
-    Figure("score", "Orthogonality score"),
-)
-"""The figures of the Overview page, in its order and words."""
 
 
 def compare(
@@ -273,9 +246,7 @@ class NotebookComparison:
 
     def _interval(self, name: str, figure: Figure) -> Interval | None:
         """Return a model's figure, or None if it has none, or if it is the teacher with itself."""
-        if name == TEACHER and not figure.of_teacher:
-            return None
-        return getattr(self.summaries[name], figure.field)
+        return figure.interval(self.summaries[name], is_teacher=name == TEACHER)
 
     def _scope(self) -> str:
         most = max(self.n_each)

@@ -9,40 +9,40 @@ import numpy as np
 from bickd_core.comparing import measures
 from bickd_core.comparing.class_geometry import Lens, cross_gram, gram, gram_figures
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.figures import OVER_SEEDS
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.wording import worded
 from bickd_viz import tables
 from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
 from bickd_viz.charts import angles as angles_figure
 from bickd_viz.export.chart_export import Exhibit, file_name
-from bickd_viz.report.tables import FIGURES
 from bickd_viz.scales import overlap_ends
 from bickd_viz.text import numbers
 from bickd_viz.theme import LIGHT, ModelStyle, Theme
 
 Looks = Mapping[str, ModelStyle]
 """Key of a model -> its colour and symbol."""
-CARDS = 5
-"""Figures that are charts: those that a recipe has over its seeds."""
 
 
 def overview(data: ReportData, looks: Looks, theme: Theme = LIGHT) -> list[Exhibit]:
     """Return one chart for each headline figure: a dot with its 95% interval for each model."""
     charts = []
-    for field, title, note, axis, fmt, with_teacher in FIGURES[:CARDS]:
+    for figure in OVER_SEEDS:
         rows = []
         for model in data.comparison.models:
-            figure = data.recipes.figures[model.key].get(field)
-            if figure is not None:
-                ends = figure.interval.low, figure.interval.high
+            over_seeds = data.recipes.figures[model.key].get(figure.field)
+            if over_seeds is not None:
+                ends = over_seeds.interval.low, over_seeds.interval.high
                 seeds = data.recipes.seeds(model.key)
-                rows.append(
-                    Row(looks[model.key], figure.mean, *ends, deviation=figure.deviation, seeds=seeds)
-                )
-            elif with_teacher or not model.is_teacher:
+                deviation = over_seeds.deviation
+                rows.append(Row(looks[model.key], over_seeds.mean, *ends, deviation=deviation, seeds=seeds))
+            elif figure.of_teacher or not model.is_teacher:
                 rows.append(Row(looks[model.key], None))
-        title, note, axis = (worded(words, data.comparison.noun) for words in (title, note, axis))
-        charts.append(_dots(field.replace("_", "-"), rows, fmt, title, note, axis, theme))
+        title, sentence, axis = (
+            worded(text, data.comparison.noun) for text in (figure.title, figure.sentence, figure.axis)
+        )
+        name = figure.field.replace("_", "-")
+        charts.append(_dots(name, rows, figure.fmt, title, sentence, axis, theme))
     return charts
 
 

@@ -6,28 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bickd_core.comparing.figures import FIGURES
 from bickd_core.geometry import Summary
 from bickd_core.runs.library import RunInfo
 from bickd_core.wording import worded
 from bickd_viz.text import numbers
-
-FIGURES = (  # field of Summary, name, how to read it, axis title, format, whether the teacher has it
-    ("accuracy", "Accuracy", "Higher is better.", "accuracy (%)", "percent", True),
-    ("agreement", "Agreement", "Same top-1 class as the teacher.", "agreement with the teacher (%)", "percent", False),
-    (
-        "overlap_per_image", "Overlap matched per image", "Each image at the teacher's entropy for it. Lower: classes further apart.",
-        "class overlap matched per image (mean cosine)", "number", True,
-    ),
-    ("overlap", "Class overlap", "Every model at the same T. Lower: classes further apart.", "class overlap (mean cosine)", "number", True),
-    (
-        "overlap_matched", "Overlap at matched mean entropy", "Each student at the teacher's mean entropy.",
-        "class overlap at matched mean entropy (mean cosine)", "number", True,
-    ),
-    ("kl", "KL from the teacher", "At T, without T².", "KL(teacher ‖ student) (nats)", "number", False),
-    ("displacement", "Displacement", "Mean Hellinger distance at T.", "mean Hellinger distance", "number", False),
-    ("calibration_error", "ECE", "15 bins, T = 1; lower is better.", "expected calibration error (%)", "percent", True),
-    ("cka_logits", "CKA of logits", "Debiased, with the teacher's logits.", "debiased linear CKA", "number", False),
-)  # fmt: skip
 
 
 def compared_table(
@@ -68,10 +51,12 @@ def figures_table(models: Sequence[tuple[str, bool, Summary]], noun: str = "imag
     lines = []
     for name, is_teacher, summary in models:
         line = {"model": name}
-        for field, title, _, _, fmt, with_teacher in FIGURES:
-            found = None if is_teacher and not with_teacher else getattr(summary, field)
-            show = numbers.percent if fmt == "percent" else numbers.number
-            ends = "" if found is None else numbers.interval_text(found, fmt)
-            line[worded(title, noun)] = "–" if found is None else f"{show(found.estimate)} {ends}"
+        for figure in FIGURES:
+            interval = figure.interval(summary, is_teacher=is_teacher)
+            show = numbers.percent if figure.share else numbers.number
+            ends = "" if interval is None else numbers.interval_text(interval, figure.fmt)
+            line[worded(figure.title, noun)] = (
+                "–" if interval is None else f"{show(interval.estimate)} {ends}"
+            )
         lines.append(line)
     return pd.DataFrame(lines)

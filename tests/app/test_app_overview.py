@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from app.pages.overview.tables import CARDS
 from app.state import ViewState
+from bickd_core.comparing.figures import CARDS
 from bickd_core.runs.library import Library
 from bickd_core.runs.predictions import Predictions
 

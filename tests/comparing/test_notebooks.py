@@ -13,8 +13,8 @@ from run_helpers import random_predictions
 
 from bickd_core import Predictions, PredictionsError, compare
 from bickd_core.comparing import measures
+from bickd_core.comparing.figures import FIGURES
 from bickd_core.comparing.measures import class_order, geometry, summary
-from bickd_core.comparing.notebooks import FIGURES
 from bickd_core.comparing.report_data import read_report_data
 from bickd_viz.charts import matrix_figure, whisker_rows
 from bickd_viz.charts.grid import Panel, grid_figure
@@ -49,7 +49,7 @@ def test_the_figures_are_those_of_a_report_on_runs(make_run, library):
             field = next(figure.field for figure in FIGURES if figure.title == row.figure)
             interval = getattr(summary(expected.comparison, model, 2.0), field)
             assert (row.estimate, row.low, row.high) == (interval.estimate, interval.low, interval.high)
-    assert len(table) == 9 + 6
+    assert len(table) == 10 + 6
 
 
 def test_the_differences_are_paired_and_corrected(compared):
@@ -215,11 +215,3 @@ print(sorted({"torch", "plotly", "streamlit", "umap", "bickd_viz"} & set(sys.mod
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
-
-
-def test_the_titles_are_those_of_the_overview_page():
-    from app.pages.overview.tables import TABLE
-
-    assert [(figure.field, figure.title, figure.share) for figure in FIGURES] == [
-        (figure.field, figure.title, figure.fmt == "percent") for figure in TABLE
-    ]

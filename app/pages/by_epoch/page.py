@@ -33,7 +33,8 @@ def show() -> None:
         )
         matching = bound.matching("epoch-matching")
     try:
-        found = data.courses(of, view.temperature, how, teacher_learns=learns, matching=matching)
+        with st.spinner("Reading the epochs of these runs"):
+            found = data.courses(of, view.temperature, how, teacher_learns=learns, matching=matching)
     except PredictionsError as error:
         found = None
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")

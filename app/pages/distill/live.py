@@ -146,11 +146,9 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
         state.update(run="", race=())
         open_page("distill")
     if run.has_predictions("test") and now.name == "finished":
-        key, kind = (
-            "runs-show" if prefix == "runs" else "distill-open",
-            "secondary" if teaches else "primary",
-        )
-        if st.button("Show in comparison", key=key, icon=":material/insights:", type=kind):
+        key = "runs-show" if prefix == "runs" else "distill-open"
+        button = "secondary" if teaches else "primary"
+        if st.button("Show in comparison", key=key, icon=":material/insights:", type=button):
             open_in_comparison(run, about)
 
 

@@ -17,6 +17,7 @@ from app.components import (
 from app.pages.overview import tables, tour
 from app.plain import st
 from app.registry import open_page
+from bickd_core.comparing.figures import CARDS, Figure
 from bickd_core.comparing.finding import Finding
 from bickd_core.comparing.seeds import Recipes
 from bickd_core.wording import worded
@@ -73,10 +74,10 @@ def _buttons() -> None:
 def _cards(of: data.Comparison, recipes: Recipes, T: float) -> None:
     looks = style.styles(of)
     with st.container(key="overview-cards"):
-        columns = st.columns(len(tables.CARDS), gap="small")
-    for column, figure in zip(columns, tables.CARDS, strict=True):
+        columns = st.columns(len(CARDS), gap="small")
+    for column, figure in zip(columns, CARDS, strict=True):
         with column, st.container(border=True, height="stretch"):
-            said = worded(figure.said(T), of.noun)
+            said = worded(figure.note_at(T), of.noun)
             style.card_title(figure.title, said, worded(figure.help, of.noun))
             rows = [_row(looks[model.key], model, recipes, figure) for model in of.models]
             with st.container(key=f"overview-card-{figure.field}"):
@@ -94,10 +95,10 @@ def _cards(of: data.Comparison, recipes: Recipes, T: float) -> None:
     st.caption(_key_to_dots(of, recipes))
 
 
-def _row(look: ModelStyle, model: data.Model, recipes: Recipes, figure: tables.Figure) -> Row:
+def _row(look: ModelStyle, model: data.Model, recipes: Recipes, figure: Figure) -> Row:
     found = recipes.figures[model.key].get(figure.field)
     if found is None:
-        itself = model.is_teacher and not figure.with_teacher
+        itself = model.is_teacher and not figure.of_teacher
         return Row(look, None, otherwise="the reference" if itself else "not available")
     interval = found.interval
     return Row(
