@@ -1,1 +1,1 @@
-"""Where a run works: submit, stop, poll."""
+"""Places where runs train: this machine or a Ray cluster."""

@@ -1,4 +1,4 @@
-"""Runs as worker processes on this machine. They live on when the app or the shell that started them ends."""
+"""Run workers as processes on this machine. They continue when the app or shell that started them ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bickd_core.runs.library import Library, RunFolder
 
 
 def submit(config: TrainConfig, library: Library, *, name: str | None = None, title: str = "") -> RunFolder:
-    """Make a run folder and start a worker on it, which waits for its turn in the queue."""
+    """Create a run folder and start a worker on it. The worker waits for a free slot."""
     run = create_run(config, library, name=name, title=title)
     _reap(start_worker(run, library))
     return run
@@ -34,12 +34,14 @@ def submit_race(
     names: Sequence[str] | None = None,
     start: bool = True,
 ) -> list[RunFolder]:
-    """Make a run folder for each config and start one worker on all: they share batches and teacher passes.
+    """Create a run folder for each config and start one worker for all. They share batches and teacher outputs.
 
-    names: of the runs; made from data, model, objective and seed if not given. start: False only makes the folders.
+    Args:
+        names: of the runs; derived from data, model, objective and seed if not given.
+        start: False only creates the folders.
 
     Raises:
-        ValueError: the configs do not agree in what they share, or one of them cannot be started; then none is.
+        ValueError: the configs differ in a shared field, or one cannot be started. Then none is started.
     """
     check_alike(configs)
     made: list[RunFolder] = []
@@ -56,19 +58,21 @@ def submit_race(
 
 
 def resume(run: RunFolder, library: Library, *others: RunFolder) -> None:
-    """Start a worker on a stopped, failed or lost run; it goes on from the last saved step.
+    """Start a worker that resumes a stopped, failed or lost run from its last saved step.
 
-    others: they go on beside it in the same worker, as a race: those behind catch up first, then all share batches.
+    Args:
+        others: runs that continue in the same worker, as a race. Runs that are behind catch up first, then all share
+            batches.
 
     Raises:
-        ValueError: a run is working, finished, or was not trained here, or others cannot share batches; then none begins.
+        ValueError: a run is working or finished, was not trained here, or cannot share batches. Then none is started.
     """
     check_resumable([run, *others])
     _reap(start_worker(run, library, others=others))
 
 
 def check_resumable(runs: Sequence[RunFolder]) -> None:
-    """Refuse runs that cannot go on side by side (see `resume`); what was asked of the others is taken back."""
+    """Check that runs can continue side by side (see `resume`), and clear their old requests to stop."""
     for run in runs:
         run.check_resumable()
     check_alike([config for run in runs if (config := run.info().config) is not None])
@@ -77,12 +81,12 @@ def check_resumable(runs: Sequence[RunFolder]) -> None:
 
 
 def stop(run: RunFolder) -> None:
-    """Ask the worker to save its state and end; it does so within a step."""
+    """Ask the worker to save its state and stop, which it does within a step."""
     run.request_stop()
 
 
 class LocalLauncher:
-    """This machine as a place for many runs: worker processes in the local queue, `at_once` of them at work."""
+    """Launch runs as worker processes on this machine, with `at_once` of them working at a time."""
 
     def __init__(self, library: Library, *, at_once: int | None = None) -> None:
         self.at_once = at_once or default_slots()
@@ -112,16 +116,16 @@ class LocalLauncher:
 def worker_command(
     run: RunFolder, library: Library, python: str = sys.executable, *, others: Sequence[RunFolder] = ()
 ) -> list[str]:
-    """The command behind a run, wherever it works; `others` race it, in the same process."""
+    """Return the command of a run's worker. `others` race in the same process."""
     runs = [str(each.path.resolve()) for each in (run, *others)]
     folders = ["--shelf", str(library.shelf.resolve()), "--own", str(library.own.resolve())]
     return [python, "-m", "bickd_core.training.worker", *runs, *folders]
 
 
 def worker_environment(slots: int | None = None) -> dict[str, str]:
-    """What a worker needs in its environment besides the machine's own.
+    """Return the additional environment variables of a worker.
 
-    A clone that is not installed is found as well, from whatever folder the app was started in.
+    They let Python find a clone that is not installed, from any working folder.
     """
     path = [
         part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part
@@ -135,14 +139,14 @@ def worker_environment(slots: int | None = None) -> dict[str, str]:
 def start_worker(
     run: RunFolder, library: Library, *, slots: int | None = None, others: Sequence[RunFolder] = ()
 ) -> subprocess.Popen[bytes]:
-    """The worker process, detached: its own session, its output in the run's log. The caller waits for its end.
+    """Start a detached worker process with its output in the run's log.
 
-    others: runs that race this one: they share its batches and teacher passes, in one process.
-    slots: how many workers work at once on this library, this one among them; BICKD_SLOTS or the machine's
-    default if None.
+    Args:
+        others: runs that race this one in the same process, with shared batches and teacher outputs.
+        slots: how many workers may work at once on this library; BICKD_SLOTS or the machine's default if None.
 
     Raises:
-        RunError: a run's folder holds links, which a worker would write through.
+        RunError: a run folder has symbolic links, which a worker would follow.
     """
     for each in (run, *others):
         each.refuse_links()
@@ -158,5 +162,5 @@ def start_worker(
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the process in the background, so that it leaves no zombie while this one lives."""
+    """Wait for the process in a thread, so that it does not become a zombie."""
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()

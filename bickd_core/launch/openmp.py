@@ -1,19 +1,19 @@
-"""How long OpenMP's threads wait for each other before they let others have the core; free of torch."""
+"""How long OpenMP threads spin before they release the core. Without torch."""
 
 from __future__ import annotations
 
 import os
 
 SPINS = 20_000
-"""A fraction of a millisecond. GNU's default, some milliseconds, costs a run of two threads more than half of its
-speed where other processes want the same cores, and gains nothing where none do (docs/performance.md)."""
+"""A fraction of a millisecond. GNU's default of some milliseconds costs a run with two threads more than half of its
+speed if other processes need the same cores, and gains nothing otherwise (docs/performance.md)."""
 OWN_CHOICE = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def brief_waits() -> dict[str, str]:
-    """For the environment of a process that is to import torch; empty where the person has chosen already.
+    """Return environment variables for a process that imports torch; empty if the user has set them.
 
-    GNU's OpenMP, which torch brings on Linux, reads it when it is loaded; others do not know it.
+    GNU's OpenMP, which torch uses on Linux, reads them when it is loaded. Others ignore them.
     """
     if any(name in os.environ for name in OWN_CHOICE):
         return {}

@@ -1,6 +1,6 @@
-"""Runs as Ray Jobs: the same worker command on a cluster, over run folders on a disk that all its nodes share.
+"""Run workers as Ray Jobs on a cluster whose nodes share the disk with the run folders.
 
-Ray (https://docs.ray.io, 2.52 or newer, extra `[ray]`) is imported when a cluster is asked for, never before.
+Ray (https://docs.ray.io, 2.52 or newer, extra `[ray]`) is imported only when a cluster is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENDED = ("SUCCEEDED", "STOPPED", "FAILED")
 
 
 class Client(Protocol):
-    """What is used of `ray.job_submission.JobSubmissionClient`."""
+    """The methods of `ray.job_submission.JobSubmissionClient` that are used here."""
 
     def submit_job(self, *, entrypoint: str, **options: Any) -> str: ...
     def get_job_status(self, job_id: str) -> Any: ...
@@ -29,10 +29,10 @@ class Client(Protocol):
 
 
 class RayLauncher:
-    """A Ray cluster as a place for many runs, `at_once` of them submitted at a time.
+    """Launch runs on a Ray cluster, with `at_once` jobs at a time.
 
-    A job that ended while its run says nothing of an end is lost: with its node, or with the head. It counts as
-    lost only when the run's heartbeat is old as well, so that never two workers write one folder.
+    A job that ended without an end state in its run is lost. It counts as lost only if the run's heartbeat is old
+    too, so that two workers never write the same folder.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RayLauncher:
     ) -> None:
         self.at_once = at_once
         self.jobs: dict[Path, str] = {}
-        """The latest job of each run that was submitted here."""
+        """Return the latest job of each run that was submitted here."""
         self._client = client
         self._library = library
         self._cpus = cpus
@@ -70,7 +70,10 @@ class RayLauncher:
         )
 
     def stop(self, run: RunFolder) -> None:
-        """By the run folder: Ray's own stop kills after three seconds. A job that has not begun is taken back."""
+        """Stop a run through its folder, because Ray's own stop kills after three seconds.
+
+        A job that has not started is cancelled.
+        """
         run.request_stop()
         if self._job_status(run) == "PENDING":
             self._client.stop_job(self.jobs[run.path])
@@ -89,7 +92,7 @@ class RayLauncher:
         return status.state  # type: ignore[return-value]
 
     def _job_status(self, run: RunFolder) -> str:
-        """What Ray says of the run's job: its status, "UNKNOWN" for none here or none any more, "UNREACHABLE"."""
+        """Return Ray's status of the run's job, "UNKNOWN" if there is no job, or "UNREACHABLE"."""
         job = self.jobs.get(run.path)
         if job is None:
             return "UNKNOWN"
@@ -102,13 +105,14 @@ class RayLauncher:
 
 
 def connect(address: str | None) -> tuple[Client, str]:
-    """The client of a cluster that asks for a token, and its address.
+    """Connect to a cluster that requires a token; returns the client and the address.
 
-    address: the dashboard's, `http://HOST:8265`; the environment's RAY_API_SERVER_ADDRESS if None. The token is
-    found as Ray finds it: RAY_AUTH_TOKEN, the file at RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.
+    Args:
+        address: of the dashboard, `http://HOST:8265`; RAY_API_SERVER_ADDRESS if None. Ray reads the token from
+            RAY_AUTH_TOKEN, the file at RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token.
 
     Raises:
-        ValueError: no Ray here, no such cluster, no token, or a cluster that accepts jobs without a token.
+        ValueError: Ray is not installed, there is no cluster or token, or the cluster accepts jobs without a token.
     """
     address = (address or os.environ.get("RAY_API_SERVER_ADDRESS") or "").rstrip("/")
     if not address.startswith(("http://", "https://")):
@@ -132,7 +136,7 @@ def connect(address: str | None) -> tuple[Client, str]:
 
 
 def _refuse_open(address: str) -> None:
-    """Send nothing to a cluster that answers without a token: whoever reaches it may run anything there."""
+    """Refuse a cluster that answers without a token, because anyone who reaches it could run code there."""
     try:
         with urllib.request.urlopen(f"{address}/api/jobs/", timeout=10):
             pass
@@ -148,7 +152,7 @@ def _refuse_open(address: str) -> None:
 
 
 def capacity(address: str, *, cpus: float, gpus: float = 0.0) -> int:
-    """How many runs the cluster's nodes hold side by side now, at least one."""
+    """Return how many runs fit on the cluster's nodes now, at least one."""
     from ray.util.state import list_nodes
 
     places = 0

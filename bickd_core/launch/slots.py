@@ -1,4 +1,4 @@
-"""How many runs work at once on this machine: file locks that the system gives back when a process dies."""
+"""Limit how many runs work at once on this machine, with file locks that are released when a process ends."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ GIB_PER_RUN = 2.0
 CORES_PER_RUN = 2
 POLL_SECONDS = 0.3
 GPU = Path("/dev/nvidiactl")
-"""There where NVIDIA's driver has a GPU."""
+"""Exists if NVIDIA's driver has a GPU."""
 _counter = itertools.count()
 
 
 def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
-    """As many runs as cores and memory allow, at least one; BICKD_SLOTS overrides.
+    """Return how many runs cores and memory allow, at least one. BICKD_SLOTS overrides it.
 
-    A run gets two cores, or as many as it is said to have threads, and 2 GiB: small networks gain little from
-    more threads.
+    Args:
+        cores_per_run: two by default, because small networks gain little from more threads. A run also needs 2 GiB.
     """
     if wanted := os.environ.get("BICKD_SLOTS"):
         if not wanted.isdecimal() or int(wanted) < 1:
@@ -40,10 +40,10 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
 
 
 def side_by_side(runs: int, threads: int | None) -> int:
-    """How many of so many runs train at the same time.
+    """Return how many of these runs train at the same time.
 
-    Where `threads` leaves it open and there is no GPU, a run gets one core: two runs of one thread each get more done
-    than one run with two threads (docs/performance.md).
+    If `threads` is None and there is no GPU, each run gets one core: two runs with one thread each are faster than one
+    run with two threads (docs/performance.md).
     """
     alone = CORES_PER_RUN if GPU.exists() else 1
     return max(1, min(runs, default_slots(threads or alone)))
@@ -51,9 +51,9 @@ def side_by_side(runs: int, threads: int | None) -> int:
 
 @contextmanager
 def wait_for_slot(root: Path, give_up: Callable[[], bool], *, slots: int | None = None) -> Iterator[bool]:
-    """Hold one of the machine's slots; False when `give_up` said so before one was free.
+    """Hold one of the machine's slots; False if `give_up` returned true before one was free.
 
-    Those who wait get their turn in the order in which their processes were started.
+    Waiting processes get a slot in the order in which they were started.
     """
     folder = root / ".slots"
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def wait_for_slot(root: Path, give_up: Callable[[], bool], *, slots: int | None 
 
 @contextmanager
 def _ticket(folder: Path) -> Iterator[Path]:
-    """A place in the queue: a file that is locked as long as its process waits, named by when that was started."""
+    """Hold a place in the queue: a locked file, named by the start time of its process."""
     started = round(1000 * psutil.Process().create_time())
     path = folder / f"ticket-{started:015d}-{os.getpid():08d}-{next(_counter):04d}"
     lock = FileLock(path)
@@ -86,7 +86,7 @@ def _ticket(folder: Path) -> Iterator[Path]:
 
 
 def _is_first(ticket: Path) -> bool:
-    """Whether nobody who was there before still waits; what a dead process left is taken away."""
+    """Return whether no earlier process still waits. Tickets of dead processes are removed."""
     for other in sorted(ticket.parent.glob("ticket-*")):
         if other.name >= ticket.name:
             break

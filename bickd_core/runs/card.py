@@ -1,4 +1,4 @@
-"""The model card of a run: what it is, how it was made, what it reaches, what it costs, and its licence."""
+"""The model card of a run: description, training, figures, cost and licence."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from bickd_core.runs.predictions import Predictions, PredictionsError, align
 
 
 def write_card(run: RunFolder, library: Library, *, licence: str = "") -> None:
-    """Write README.md from what the run folder holds.
+    """Write README.md from the content of the run folder.
 
     Args:
-        licence: of weights and predictions, such as "MIT". Whoever trained them names it; we do not.
+        licence: of weights and predictions, such as "MIT". The person who trained them chooses it.
     """
     info = run.info()
     write_text(run.path / "README.md", card_text(info, summary_of(run, info, library), _best(run), licence))
 
 
 def summary_of(run: RunFolder, info: RunInfo, library: Library) -> Summary:
-    """Return the run's figures on test, with those against its teacher where that is still there."""
+    """Return the run's figures on test, compared with its teacher if that still exists."""
     own = run.predictions("test")
     if info.teacher is not None:
         try:
             teacher, student = align([library.locate(info.teacher.key).predictions("test"), own]).predictions
             return summarise(teacher, student)
         except (RunError, PredictionsError):
-            pass  # the teacher is gone or has other samples: the card then stands without agreement
+            pass  # the teacher is gone or has other samples, so the card has no agreement
     return summarise(None, own)
 
 
@@ -46,11 +46,11 @@ def _best(run: RunFolder) -> str:
 
 
 def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | None, scale: str) -> str:
-    """The card of a run whose predictions were made elsewhere.
+    """Return the card of a run with imported predictions.
 
     Args:
-        teacher: its predictions, on some or all of the same samples; None for a teacher.
-        scale: what the imported scores were.
+        teacher: the teacher's predictions on some or all of the same samples; None for a teacher.
+        scale: the scale of the imported scores.
     """
     lines = [
         "---",
@@ -59,7 +59,7 @@ def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | Non
         "---",
         f"# {info.name}",
         f"Predictions of a {info.role} on {len(own):,} samples of {called(info.dataset)}, imported from "
-        f"{info.source.file} as {scale}. There are no weights, so cost and latency are not known.",
+        f"{info.source.file} as {scale}. There are no weights, so cost and latency are unknown.",
         "",
         "## Figures",
     ]
@@ -73,7 +73,7 @@ def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | Non
 
 
 def card_text(info: RunInfo, summary: Summary, best: str, licence: str = "") -> str:
-    """The card as Markdown with the metadata block that model hubs read; arguments as of `write_card`."""
+    """Return the card as Markdown, with the metadata block for model hubs."""
     data = DATASETS.get(info.dataset)
     how = _imported(info) if info.config is None else _recipe(info)
     lines = [
@@ -146,7 +146,7 @@ def _latencies(cost: Cost) -> str:
 
 
 def _company(cost: Cost) -> str:
-    """What follows a latency that other work lengthened."""
+    """Return a remark on a latency that was measured on a busy machine, or ""."""
     if not cost.latency_busy:
         return ""
     return "; other programs used the machine at that time, so these times are too long to be compared"

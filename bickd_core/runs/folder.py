@@ -1,6 +1,6 @@
 """One run folder: its paths, and the only code that reads and changes its files.
 
-The writers in `bickd_core.training` put weights and resume state at the paths that are named here.
+The writers in `bickd_core.training` save weights and resume state at these paths.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bickd_core.runs.status import Status
 
 
 class NameTaken(RunError):
-    """There is a run of this name."""
+    """A run with this name already exists."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"a run named '{name}' already exists; choose another name.")
@@ -45,7 +45,7 @@ class NameTaken(RunError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths, reading and atomic writing of one run folder."""
+    """The paths of one run folder, with methods to read it and write it atomically."""
 
     path: Path
     key: str = ""
@@ -54,11 +54,11 @@ class RunFolder:
     # -- making ------------------------------------------------------------------------------------
     @classmethod
     def create(cls, root: Path, info: RunInfo) -> RunFolder:
-        """Make `root/info.name`, complete at once or not at all.
+        """Create `root/info.name` in one step.
 
         Raises:
-            NameTaken: there is a run of this name.
-            RunError: it is no plain name, or the disk refuses.
+            NameTaken: a run with this name exists.
+            RunError: the name is not valid, or the disk refuses.
         """
         check_name(info.name)
         target = Path(root) / info.name
@@ -107,7 +107,7 @@ class RunFolder:
 
     # -- links -------------------------------------------------------------------------------------
     def links(self) -> list[str]:
-        """Files and folders of the run that are links, by their names in it. None of them is followed."""
+        """Return the names of symbolic links in the run folder. They are never followed."""
         found = []
         for folder, folders, names in os.walk(self.path):
             for name in (*folders, *names):
@@ -117,13 +117,13 @@ class RunFolder:
         return sorted(found)
 
     def holds(self, name: str) -> bool:
-        """Whether there is a plain file of this name in the run, at the end of no link."""
+        """Return whether the run has a regular file of this name that is not reached through a link."""
         path = self.path / name
         parts = [self.path.joinpath(*Path(name).parts[: n + 1]) for n in range(len(Path(name).parts))]
         return path.is_file() and not any(part.is_symlink() for part in parts)
 
     def refuse_links(self) -> None:
-        """Raise RunError where a worker would write or read through a link: it may lead anywhere."""
+        """Raise RunError if the folder has symbolic links, because a worker could read or write anywhere."""
         if links := self.links():
             raise RunError(
                 f"run '{self.key or self.path.name}' has a link in its folder ({links[0]}), and links in a run folder are "
@@ -131,7 +131,7 @@ class RunFolder:
             )
 
     def last_log_lines(self, most: int) -> list[str]:
-        """The end of log.txt; nothing where it is a link or not there."""
+        """Return the last lines of log.txt; empty if it is a link or does not exist."""
         try:
             with opened(self.log_path) as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 20_000))
@@ -141,10 +141,10 @@ class RunFolder:
 
     # -- run.yaml ----------------------------------------------------------------------------------
     def info(self) -> RunInfo:
-        """run.yaml, brought to the current format.
+        """Read run.yaml and convert it to the current format.
 
         Raises:
-            RunError: there is none, or it cannot be read; the message says what is wrong with it.
+            RunError: it does not exist or cannot be read.
         """
         try:
             content = read_bytes(self.path / "run.yaml", DOCUMENT_BYTES)
@@ -165,10 +165,12 @@ class RunFolder:
 
     # -- status and requests -----------------------------------------------------------------------
     def status(self) -> Status:
-        """What the worker last wrote. A folder without status.json is queued, or finished if it has weights or predictions.
+        """Read the last status of the worker.
+
+        A folder without status.json is queued, or finished if it has weights or predictions.
 
         Raises:
-            RunError: the folder is gone, or status.json holds something else.
+            RunError: the folder does not exist, or status.json is not valid.
         """
         try:
             with opened(self.path / "status.json") as file:
@@ -202,22 +204,22 @@ class RunFolder:
 
     @property
     def resumable(self) -> bool:
-        """A worker would have something to do: a stopped, failed or lost run that was trained here."""
+        """Whether the run can be resumed: it is stopped, failed or lost, and was trained here."""
         status = self.status()
         lost = status.stale() or status.state in ("stopped", "failed")
         return lost and not self.read_only and self.info().config is not None
 
     def check_resumable(self) -> None:
-        """Raise RunError, with the reason, where a worker would have nothing to do."""
+        """Raise RunError with the reason if the run cannot be resumed."""
         if not self.resumable:
             raise RunError(f"run '{self.key}' is {self.status().state} and cannot be resumed.")
 
     # -- metrics -----------------------------------------------------------------------------------
     def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add one line; it is on the disk when this returns.
+        """Append one line to metrics.jsonl and flush it to disk.
 
         Raises:
-            ValueError: for NaN and infinities, which JSON has no words for.
+            ValueError: a value is NaN or infinite, which JSON cannot store.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         path = self.path / "metrics.jsonl"
@@ -236,14 +238,14 @@ class RunFolder:
             return file.read(1) == b"\n"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One record an epoch, in order. A line written again after a resume replaces the older.
+        """Return one record for each epoch, in order. After a resume, a new line replaces the old one.
 
-        Lines that are torn or hold something else are left out; `metrics_problem` says so.
+        Damaged lines are left out; `metrics_problem` reports them.
         """
         return self._read_metrics()[0]
 
     def metrics_problem(self) -> str:
-        """Which lines of metrics.jsonl `metrics` leaves out, in a sentence; "" where it reads all."""
+        """Describe the lines of metrics.jsonl that `metrics` leaves out; "" if there are none."""
         return self._read_metrics()[1]
 
     def _read_metrics(self) -> tuple[list[dict[str, Any]], str]:
@@ -272,7 +274,12 @@ class RunFolder:
 
     # -- arrays ------------------------------------------------------------------------------------
     def predictions(self, split: Split = "test") -> Predictions:
-        """Raises RunError where there are none yet, PredictionsError where the file cannot be read."""
+        """Read the predictions on a split.
+
+        Raises:
+            RunError: there are none yet.
+            PredictionsError: the file cannot be read.
+        """
         try:
             return Predictions.load(self.predictions_path(split))
         except FileNotFoundError as error:
@@ -284,7 +291,7 @@ class RunFolder:
         return self.predictions_path(split).exists()
 
     def samples(self, split: Split = "test") -> SampleFile:
-        """Texts and image paths of samples; empty for a run that has none.
+        """Read texts and image paths of samples; empty for a run without them.
 
         Raises:
             PredictionsError: the file cannot be read; the message names it.
@@ -299,7 +306,7 @@ class RunFolder:
         return self.path / "trajectory.npz"
 
     def trajectory(self) -> dict[str, np.ndarray] | None:
-        """Arrays logits [E, P, C], ids [P], labels [P], epochs [E] on the probe set, or None.
+        """Read the arrays logits [E, P, C], ids [P], labels [P] and epochs [E] on the probe set, or None.
 
         Raises:
             PredictionsError: the file cannot be read; the message names it.
@@ -313,7 +320,11 @@ class RunFolder:
             raise PredictionsError(f"{file_name(path)}: {error}") from error
 
     def write_trajectory(self, arrays: dict[str, np.ndarray], *, smallest: bool = False) -> None:
-        """smallest: spend seconds on a sixth fewer bytes (LZMA in the zip, which numpy reads as well)."""
+        """Write the trajectory.
+
+        Args:
+            smallest: use LZMA, which takes seconds longer and saves a sixth of the bytes. numpy reads it too.
+        """
         method = zipfile.ZIP_LZMA if smallest else zipfile.ZIP_DEFLATED
         with (
             atomic_write(self.trajectory_path) as temporary,
@@ -328,7 +339,7 @@ class RunFolder:
         return self.path / "stages.npz"
 
     def stages(self) -> Stages | None:
-        """Pooled features after each stage on the probe set; None for a run that has not got them (yet).
+        """Read the pooled features after each stage on the probe set; None if the run has none yet.
 
         Raises:
             PredictionsError: the file cannot be read; the message names it.
@@ -346,7 +357,7 @@ class RunFolder:
         return self.path / "held-out.csv"
 
     def write_held_out(self, rows: Sequence[tuple[int, str]]) -> None:
-        """Note which images were put aside as test: of an imported network nobody knows whether it saw them."""
+        """Write the list of images that were held out as test. An imported network may have seen them."""
         write_text(self.held_out_path, held_out_table(rows))
 
     def layout_path(self, key: str) -> Path:
@@ -354,10 +365,10 @@ class RunFolder:
 
     # -- changing ----------------------------------------------------------------------------------
     def rename(self, name: str) -> RunFolder:
-        """Give the run another name; students that name it as their teacher follow.
+        """Rename the run, and update the students that have it as their teacher.
 
         Raises:
-            RunError: a worker holds the run, or the name is taken or not a plain one.
+            RunError: a worker holds the run, or the name exists or is not valid.
         """
         check_name(name)
         target = self.path.with_name(name)
@@ -378,7 +389,7 @@ class RunFolder:
         return renamed
 
     def _follow_teacher(self, old: str, new: str) -> None:
-        """Let a student whose teacher was renamed find it under its new name."""
+        """Update the teacher's name in a student's run.yaml."""
         try:
             info = self.info()
         except RunError:
@@ -391,7 +402,7 @@ class RunFolder:
         self.write_info(info.model_copy(update=changes))
 
     def delete(self) -> None:
-        """Remove the folder: first out of sight in one step, then from the disk.
+        """Delete the folder: hide it in one step, then remove its files.
 
         Raises:
             RunError: a worker holds the run, or the disk refuses.
@@ -406,10 +417,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def _unworked(self, what: str) -> Iterator[None]:
-        """Hold the worker's lock, so that no worker is at the run and none begins while it changes.
+        """Hold the worker's lock, so that no worker works on the run while it changes.
 
         Raises:
-            RunError: the run is on the shelf, or a worker holds it.
+            RunError: the run is bundled, or a worker holds it.
         """
         from filelock import FileLock, Timeout  # 20 ms that listing runs does not need
 
@@ -441,7 +452,7 @@ class RunFolder:
             lock.release()
 
     def size_bytes(self) -> int:
-        """Bytes of all files in the folder; what disappears meanwhile does not count."""
+        """Return the bytes of all files in the folder. Files that disappear in the meantime do not count."""
         total = 0
         for folder, _, names in os.walk(self.path):
             for name in names:
@@ -450,9 +461,9 @@ class RunFolder:
         return total
 
     def sweep_temporary(self) -> None:
-        """Remove temporary files that a killed worker left; for the holder of the worker lock only.
+        """Remove temporary files that a killed worker left behind. Only the holder of the worker lock may call this.
 
-        Maps may be made by another process at this moment: what it writes is left alone for ten minutes.
+        Files that are newer than ten minutes stay for maps, because another process may be making them.
         """
         for file in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
             with contextlib.suppress(OSError):

@@ -28,13 +28,14 @@ MOST_CLASSES = 100_000
 
 
 class RunError(ValueError):
-    """A run folder that cannot be read or changed as asked; the message says why and what to do."""
+    """A run folder cannot be read or changed. The message says why and what to do."""
 
 
 class TeacherRef(BaseModel):
-    """Which teacher a student had: its key in the library and the sha256 of its weights file.
+    """A student's teacher: its key in the library and the sha256 of its weights file.
 
-    weights_sha256: "" for a teacher of which there are predictions alone.
+    Attributes:
+        weights_sha256: "" for a teacher with predictions only.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -65,7 +66,7 @@ class Source(BaseModel):
 
     @property
     def predictions_only(self) -> bool:
-        """Whether the run has no weights and never will."""
+        """Whether the run has only predictions and no weights."""
         return self.kind in ("predictions", "program")
 
 
@@ -88,13 +89,14 @@ class Cost(BaseModel):
 class RunInfo(BaseModel):
     """run.yaml: what a run is and where it came from.
 
-    arch, image_size, in_channels: not known ("" and None) for a run of predictions alone.
-    dataset: for a run of predictions alone a label, "" if it has none.
-    data_content: `Dataset.content` when the run began; None for sets that come along and for older runs.
-    class_order: how the classes are sorted where their names are whole numbers; older runs have None, which means
-        "text", as does data where it makes no difference.
-    preprocessing: of its inputs; None in older runs, and in others until their data are read, for the data's own
-        statistics. Older runs have the name, mean and deviation alone, as `normalisation`.
+    Attributes:
+        arch, image_size, in_channels: unknown ("" and None) for a run with predictions only.
+        dataset: a label for a run with predictions only, "" if it has none.
+        data_content: `Dataset.content` when the run began; None for bundled data sets and older runs.
+        class_order: how classes are sorted that are named by whole numbers. None, in older runs and if it makes no
+            difference, means "text".
+        preprocessing: of the inputs. None stands for the data's own statistics, in older runs and until the data is
+            read. Older runs store only name, mean and std, as `normalisation`.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -131,7 +133,7 @@ class RunInfo(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_network(self) -> RunInfo:
-        """Refuse a file that was cut short: only a run of predictions alone leaves these fields out."""
+        """Detect a truncated file: only a run with predictions only may leave out these fields."""
         if self.source.kind != "predictions":
             needed = ["dataset", "image_size", "in_channels"]
             if self.source.kind != "program":
@@ -143,7 +145,7 @@ class RunInfo(BaseModel):
 
     @property
     def objective(self) -> str:
-        """The kind of its objective: "ce", "kd", ...; "imported" where it is not known."""
+        """The kind of the objective: "ce", "kd", ...; "imported" if unknown."""
         return "imported" if self.config is None else self.config.objective.kind
 
     @property
@@ -151,7 +153,7 @@ class RunInfo(BaseModel):
         """Channels, height and width of its inputs.
 
         Raises:
-            RunError: the run holds predictions alone.
+            RunError: the run has only predictions.
         """
         if self.in_channels is None or self.image_size is None:
             raise RunError(
@@ -184,7 +186,11 @@ class RunInfo(BaseModel):
 
 
 def check_name(name: str) -> None:
-    """A run's name is also its folder and stands in links: letters, digits, `.`, `_`, `-`, at most 80."""
+    """Check a run's name, which is also its folder and part of links.
+
+    Raises:
+        RunError: it does not consist of 1 to 80 letters, digits, `.`, `_` and `-`.
+    """
     if not NAME.fullmatch(name):
         raise RunError(
             f"a run's name must have 1 to 80 letters, digits, '.', '_' and '-', the first a letter or digit, got '{name}'."

@@ -1,6 +1,6 @@
-"""Run folders: the one artefact. The trainer writes them, `pretrained/` is a shelf of them, the app reads them.
+"""The library of run folders: `pretrained/` with the bundled runs, and `runs/` with the user's own.
 
-The folder itself is in `run_folder`, run.yaml in `run_info`; here is the library that finds them.
+`folder` reads and writes one run folder, `info` describes run.yaml.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ TRIES = 1000
 
 
 def with_a_free_name(make: Callable[[], Made]) -> Made:
-    """What `make` gives; it is called again where another process took the name that it had found free.
+    """Return the result of `make`. Call it again if another process took the free name in the meantime.
 
     Raises:
-        NameTaken: that happened a thousand times.
+        NameTaken: this happened a thousand times.
     """
     for _ in range(TRIES):
         try:
@@ -52,9 +52,9 @@ def with_a_free_name(make: Callable[[], Made]) -> Made:
 
 @dataclass(frozen=True)
 class Library:
-    """The runs a person can see: the shelf (`pretrained/`, read-only) and their own (`runs/`).
+    """All runs: the bundled ones (`pretrained/`, read-only) and the user's own (`runs/`).
 
-    A key names a run in links: `caltech95/kd-s0` on the shelf, a plain name among one's own.
+    A key identifies a run in links: `caltech95/kd-s0` for a bundled run, a plain name for the user's own.
     """
 
     shelf: Path
@@ -62,9 +62,9 @@ class Library:
 
     @classmethod
     def default(cls, base: Path | None = None) -> Library:
-        """The bundled runs, and `runs/` in `base` (the current folder if None).
+        """Return the bundled runs, and `runs/` in `base` (the current folder if None).
 
-        BICKD_SHELF and BICKD_RUNS, where they are not empty, name other folders.
+        BICKD_SHELF and BICKD_RUNS set other folders.
         """
         base = Path.cwd() if base is None else base
         return cls(
@@ -73,7 +73,7 @@ class Library:
         )
 
     def runs(self) -> list[RunFolder]:
-        """Every run folder, the shelf first, each part by key."""
+        """Return every run folder, bundled ones first, sorted by key."""
         return list(self._scan(self.shelf, "*/*/run.yaml", True)) + list(
             self._scan(self.own, "*/run.yaml", False)
         )
@@ -85,10 +85,10 @@ class Library:
                 yield RunFolder(file.parent, key=key, read_only=read_only)
 
     def find(self, key: str) -> RunFolder:
-        """The run with this key; keys come out of links, so nothing outside the two folders is ever looked at.
+        """Return the run with this key. Keys come from links, so only the two folders are searched.
 
         Raises:
-            RunError: there is none; the message names the nearest key.
+            RunError: it does not exist; the message names the nearest key.
         """
         parts = key.split("/")
         if len(parts) <= 2 and all(NAME.fullmatch(part) for part in parts):
@@ -98,10 +98,10 @@ class Library:
         raise RunError(f"there is no run '{key:.100}'; {_known(key, self.runs())}")
 
     def locate(self, key_or_folder: str) -> RunFolder:
-        """The run with this key, or the run folder at this path; for what a person typed, never for links.
+        """Return the run with this key, or the run folder at this path. Use it for typed input, never for links.
 
         Raises:
-            RunError: there is none; the message names the nearest key.
+            RunError: it does not exist; the message names the nearest key.
         """
         try:
             return self.find(key_or_folder)
@@ -116,7 +116,7 @@ class Library:
         return RunFolder(path, key=str(path))
 
     def free_name(self, wanted: str) -> str:
-        """`wanted`, or `wanted-2`, `wanted-3`, ... where that is taken; a long one is cut to fit its number."""
+        """Return `wanted`, or `wanted-2`, `wanted-3`, ... if it exists. A long name is cut to fit the number."""
         name, n = wanted, 1
         while (self.own / name).exists():
             n += 1
@@ -124,7 +124,7 @@ class Library:
         return name
 
     def sweep_unfinished(self, older_than: float = 3600.0) -> None:
-        """Remove what a killed `create`, `delete` or import left out of sight more than an hour ago."""
+        """Remove hidden folders that a killed `create`, `delete` or import left more than an hour ago."""
         for path in [
             path for what in ("making", "deleted", "importing") for path in self.own.glob(f".{what}-*")
         ]:
@@ -134,7 +134,7 @@ class Library:
 
 
 def _known(key: str, runs: list[RunFolder]) -> str:
-    """The runs most like `key`; where none is like it, some that are there. One's own before bundled ones."""
+    """List the runs most similar to `key`, or some existing ones. The user's own come before bundled ones."""
     own = [run.key for run in runs if not run.read_only]
     bundled = [run.key for run in runs if run.read_only]
     alike = near(key, own + bundled, cutoff=0.6)

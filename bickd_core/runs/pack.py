@@ -1,4 +1,4 @@
-"""Make a finished run small enough for a shelf: what a view needs stays, what only a resume needs goes."""
+"""Make a finished run smaller for the bundled runs: keep what pages show, remove what only a resume needs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ TRAJECTORY_STEP = 1 / 8
 
 
 def pack(run: RunFolder) -> None:
-    """Halve the precision of stored predictions, round the trajectory, drop what only a resume or a close look
-    at validation needs: resume state, log, best weights, features on validation.
+    """Store predictions in half precision, round the trajectory, and remove files that pages do not need.
+
+    These are the resume state, the log, the best weights and the validation features.
 
     Raises:
         RunError: the run is not finished.

@@ -1,4 +1,4 @@
-"""What a run writes epoch by epoch, checked when it is read: a line of metrics.jsonl, the arrays of trajectory.npz."""
+"""Check what a run writes at every epoch: a line of metrics.jsonl and the arrays of trajectory.npz."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ METRICS_BYTES = 2**24
 """A run of 2,000 epochs writes 1 MB."""
 MOST_EPOCHS = 10**6
 LARGEST = 1e12
-"""No figure of an epoch is larger."""
+"""Largest accepted figure of an epoch."""
 
 
 def check_record(record: object) -> dict[str, float]:
-    """A line of metrics.jsonl: figures by name, and the epoch that they belong to, counted from 0.
+    """Check a line of metrics.jsonl: figures by name, and their epoch, counted from 0.
 
     >>> check_record({"epoch": 0, "loss": 0.5})
     {'epoch': 0, 'loss': 0.5}
@@ -40,7 +40,7 @@ def _whole(value: object, below: int) -> bool:
 
 
 def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays of trajectory.npz: logits [E, P, C], epochs [E], ids [P] and, where known, labels [P].
+    """Check the arrays of trajectory.npz: logits [E, P, C], epochs [E], ids [P] and, if known, labels [P].
 
     Raises:
         ReadError: a shape, a type or a label does not fit.

@@ -1,4 +1,4 @@
-"""samples-test.npz: texts and image paths of the samples whose predictions were made elsewhere."""
+"""The file samples-test.npz: texts and image paths of samples with imported predictions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Id = int | str
 
 @dataclass(frozen=True)
 class SampleFile:
-    """What is known of samples beside their predictions.
+    """Texts and image paths of samples, by id.
 
     Attributes:
-        texts: shown where a picture would be.
+        texts: shown in place of images.
         paths: of image files on this machine.
     """
 
@@ -32,7 +32,7 @@ class SampleFile:
         return bool(self.texts or self.paths)
 
     def only(self, ids: set[Id]) -> SampleFile:
-        """What is known of the samples with these ids."""
+        """Return the entries of the samples with these ids."""
         texts, paths = (
             {i: value for i, value in values.items() if i in ids} for values in (self.texts, self.paths)
         )

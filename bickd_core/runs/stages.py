@@ -1,7 +1,7 @@
-"""What each stage of a network makes of a fixed probe set: the file behind layer-by-layer similarity.
+"""The file stages.npz: features of a fixed probe set after each stage of a network, for the similarity of layers.
 
-The probe set is part of test, because only test is the same for every run on a data set (validation depends on a
-seed of the config), and because an imported network may have been trained on the rest.
+The probe set is part of test. Only test is the same for every run on a data set (validation depends on a seed), and an
+imported network may have been trained on the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bickd_core.runs.predictions import PredictionsError, file_name, read_arrays
 
 PROBE_SPLIT: Split = "test"
 PROBE_LEAST = 190
-"""The probe set has two samples of each class, and more of each until it has this many."""
+"""The probe set has at least two samples of each class, and more until it reaches this size."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Stages:
             )
 
     def save(self, path: Path | str) -> None:
-        """Write a compressed npz with features in float16: what is compared here needs no more."""
+        """Write a compressed npz with float16 features, which are precise enough for the comparison."""
         arrays = {"names": np.array(self.names, dtype=np.str_), "ids": self.ids, "labels": self.labels}
         arrays |= {f"stage-{i}": to_half(values) for i, values in enumerate(self.features)}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
@@ -94,13 +94,13 @@ class Stages:
 
 
 def stage_probe(labels: np.ndarray) -> np.ndarray:
-    """Positions in test of the probe set: the same number of each class, as far as there are so many."""
+    """Return the test positions of the probe set, with the same number for each class if possible."""
     classes = len(np.unique(labels))
     return probe_positions(labels, classes * max(2, -(-PROBE_LEAST // classes)))
 
 
 def probe_positions(labels: np.ndarray, size: int) -> np.ndarray:
-    """Positions of a fixed stratified probe set: the first samples of each class in turn, sorted."""
+    """Return the sorted positions of a fixed stratified probe set: the first samples of each class in turn."""
     by_class = [np.flatnonzero(labels == c) for c in np.unique(labels)]
     rounds = max(map(len, by_class))
     turns = [members[i] for i in range(rounds) for members in by_class if i < len(members)]

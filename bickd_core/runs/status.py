@@ -1,4 +1,4 @@
-"""How a run is doing: what its worker wrote, and what a reader may conclude from it."""
+"""The status of a run, as its worker writes it, and what a reader can conclude from it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _STORED = ConfigDict(extra="forbid", allow_inf_nan=False)
 HEARTBEAT_SECONDS = 5.0
 """How often a worker renews its heartbeat."""
 STALE_SECONDS = 25.0
-"""A heartbeat older than this is a lost worker; together with one page refresh this stays under 30 s."""
+"""A worker with an older heartbeat is lost. With one page refresh this stays under 30 s."""
 CLOCK_SECONDS = 60.0
-"""The clocks of hosts that share a disk may differ by this much. Further off, a heartbeat says nothing."""
+"""Largest difference between the clocks of hosts that share a disk. Beyond it, heartbeats are ignored."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """The progress of a run.
 
     Attributes:
-        epoch, epochs: finished epochs, and how many there will be.
-        step, steps: finished steps of the current epoch, and how many it has.
+        epoch, epochs: finished epochs, and their total.
+        step, steps: finished steps of the current epoch, and their total.
         images_per_second: training speed over the last epoch or part of one.
         seconds_left: expected time to the end, None before the first steps.
     """
@@ -61,7 +61,7 @@ class Progress:
 
 @cache
 def _boot() -> str:
-    """Names this start of the machine and this space of process ids; "" where the system does not tell."""
+    """Return an id of the machine's boot and process namespace; "" if the system does not provide it."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -70,7 +70,7 @@ def _boot() -> str:
 
 
 def _state_and_ticks(pid: int) -> tuple[str, int]:
-    """State letter of a process, and clock ticks from the boot to its start: no clock moves these.
+    """Return the state letter of a process, and the clock ticks from boot to its start.
 
     Raises:
         OSError: there is no such process, or the system has no /proc.
@@ -81,17 +81,17 @@ def _state_and_ticks(pid: int) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Worker:
-    """The process behind a run.
+    """The process that works on a run.
 
-    A process id is used again, so the process is known by when it started. On Linux that is counted in clock ticks
-    since the boot, which no step of the clock moves.
+    Process ids are reused, so a process is identified by its start too. On Linux this is counted in clock ticks since
+    boot, which changes of the clock do not affect.
 
     Attributes:
-        host: its name.
+        host: name of the machine.
         pid: process id.
-        started: seconds since 1970. It tells processes apart on systems without /proc, and in older files.
-        ticks: clock ticks from the boot to its start; None where the system does not tell.
-        boot: which boot, and which space of process ids; "" where the system does not tell.
+        started: seconds since 1970, used on systems without /proc and for older files.
+        ticks: clock ticks from boot to its start; None if the system does not provide them.
+        boot: id of the boot and process namespace; "" if the system does not provide it.
     """
 
     __pydantic_config__ = _STORED
@@ -109,7 +109,7 @@ class Worker:
         return cls(socket.gethostname(), pid, psutil.Process().create_time(), ticks, boot)
 
     def lost(self) -> bool | None:
-        """True or False where this is known for certain; None for another host, another boot or an unclear start."""
+        """Return whether the process is gone; None if unknown: another host, another boot or an unclear start."""
         if self.host != socket.gethostname() or self.boot != (_boot() if self.boot else ""):
             return None
         if self.ticks is not None:
@@ -130,14 +130,14 @@ class Worker:
             return None
 
     def gone(self) -> bool:
-        """`lost` for jobs without a heartbeat: on this host, a process that is not known to be there is gone."""
+        """Like `lost`, for jobs without a heartbeat: on this host, a process counts as gone unless it is found."""
         lost = self.lost()
         return self.host == socket.gethostname() if lost is None else lost
 
 
 @dataclass(frozen=True)
 class Status:
-    """status.json: written by the worker alone."""
+    """The content of status.json. Only the worker writes it."""
 
     __pydantic_config__ = _STORED
 
@@ -146,15 +146,15 @@ class Status:
     worker: Worker | None = None
     heartbeat: Time = 0.0
     message: Words = ""
-    """What it is doing, in some words: "evaluating on test"."""
+    """The current activity, such as "evaluating on test"."""
     error: Words = ""
     """Why it failed, in one sentence."""
     device: Words = ""
-    """Device, precision and threads with the reason for each."""
+    """Device, precision and threads, with the reason for each."""
     seconds: Figure = 0.0
     """Time spent so far, over all its workers."""
     cpu_seconds: Figure = 0.0
-    """Processor time spent so far, over all threads and workers; a run of a race is charged its part."""
+    """Processor time so far, of all threads and workers. A run of a race gets its share."""
     written: float | None = field(default=None, compare=False)
     """When the file was written, by the clock of its disk. The reader sets it; it is not stored."""
 
@@ -163,9 +163,9 @@ class Status:
         return self.state in ("queued", "running")
 
     def stale(self, now: float | None = None) -> bool:
-        """True when it says that it works but its process is gone; derived, never written.
+        """Return whether the status is active although the process is gone. This is derived, never stored.
 
-        The process decides where it is known to be there or gone. Otherwise a fresh heartbeat means that it works.
+        If the state of the process is known, it decides. Otherwise a fresh heartbeat means that the worker works.
         """
         if not self.active:
             return False
@@ -173,12 +173,12 @@ class Status:
         return not self._fresh(now) if lost is None else lost
 
     def silent(self, now: float | None = None) -> bool:
-        """True when its process is there and has not spoken for a while: a machine that slept, or a disk that hangs."""
+        """Return whether the process exists but has not reported for a while: the machine slept, or the disk hangs."""
         there = self.active and self.worker is not None and self.worker.lost() is False
         return there and not self._fresh(now)
 
     def _fresh(self, now: float | None) -> bool:
-        """Whether the heartbeat, or the file by the clock of its disk, is of the last seconds."""
+        """Return whether the heartbeat, or the file by the clock of its disk, is recent."""
         now = time.time() if now is None else now
         elsewhere = self.worker is not None and self.worker.host != socket.gethostname()
         allowed = STALE_SECONDS + (CLOCK_SECONDS if elsewhere else 0.0)
@@ -191,7 +191,7 @@ class Status:
 
     @classmethod
     def from_dict(cls, stored: object) -> Status:
-        """What `to_dict` gave.
+        """Read the result of `to_dict`.
 
         Raises:
             ValueError: not a mapping, an unknown state, or fields that do not fit.
