@@ -147,8 +147,13 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
         open_page("distill")
     if run.has_predictions("test") and now.name == "finished":
         key = "runs-show" if prefix == "runs" else "distill-open"
-        button = "secondary" if teaches else "primary"
-        if st.button("Show in comparison", key=key, icon=":material/insights:", type=button):
+        shown = st.button(
+            "Show in comparison",
+            key=key,
+            icon=":material/insights:",
+            type="secondary" if teaches else "primary",
+        )
+        if shown:
             open_in_comparison(run, about)
 
 
