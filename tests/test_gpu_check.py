@@ -110,7 +110,7 @@ def test_a_resume_on_a_cpu_is_equal_to_the_bit(setup):
 def test_a_distillation_goes_through_the_worker_to_its_end(setup):
     outcome = gpu_check.worker_run(setup, 300.0)
     assert outcome.passed, outcome.words
-    assert outcome.words.startswith("bickd, 1 epoch on CPU (asked for)")
+    assert outcome.words.startswith("bickd, 1 epoch on CPU (requested)")
 
 
 @pytest.mark.slow

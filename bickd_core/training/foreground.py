@@ -1,4 +1,4 @@
-"""A run in the foreground of a shell: the same worker, with a progress bar over its run folder."""
+"""Train a run in the foreground of a shell, with the same worker and a progress bar."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bickd_core.training.worker import work_race
 
 
 def follow(run: RunFolder, library: Library) -> int:
-    """Work on `run` and show how far it is; Ctrl-C asks it to save and stop. 0 when it finished."""
+    """Train `run` and show its progress. Ctrl-C saves and stops it. Returns 0 if it finished."""
     return follow_race([run], library)
 
 
 def follow_race(runs: Sequence[RunFolder], library: Library) -> int:
-    """`follow` on runs that share their batches; 0 when all finished."""
+    """Like `follow`, for runs that share their batches. Returns 0 if all finished."""
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(runs, ended), daemon=True)
     watcher.start()
@@ -49,12 +49,12 @@ def follow_race(runs: Sequence[RunFolder], library: Library) -> int:
     halted = [run.key for run in runs if run.resumable and not has_diverged(run.status())]
     if halted:
         command = "train" if len(halted) == 1 else "race"
-        print(f"to go on: bickd {command} --resume {' '.join(halted)}")
+        print(f"to continue: bickd {command} --resume {' '.join(halted)}")
     return 0 if outcome == ["finished"] * len(runs) else 1
 
 
 def _by_method(runs: Sequence[RunFolder]) -> dict[str, TrainConfig]:
-    """The configs of these runs by their methods' titles, with the run's key where two have one."""
+    """Return the configs by the methods' titles, with the run's key added to repeated titles."""
     configs = {run.key: config for run in runs if (config := run.info().config) is not None}
     titles = {key: title_of(config.objective) for key, config in configs.items()}
     twice = {title for title in titles.values() if list(titles.values()).count(title) > 1}
@@ -63,7 +63,7 @@ def _by_method(runs: Sequence[RunFolder]) -> dict[str, TrainConfig]:
 
 @contextlib.contextmanager
 def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does. Only the main thread may say so; elsewhere nothing changes."""
+    """Let SIGTERM act like Ctrl-C. Outside the main thread, this does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -75,12 +75,12 @@ def _terminate_as_interrupt() -> Iterator[None]:
 
 
 def _ended(run: RunFolder) -> str:
-    """How it ended, in a line, and what may be done next."""
+    """Describe in one line how the run ended, and what to do next."""
     status = run.status()
     if status.state != "finished":
         return f"{run.key}: {status.state}{f' ({status.error})' if status.error else ''}"
     last = run.metrics()[-1]["validation_accuracy"]
-    return f"{run.key}: finished, {last:.1%} on validation; its figures: bickd evaluate {run.key}"
+    return f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}"
 
 
 def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:

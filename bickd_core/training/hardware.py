@@ -19,13 +19,13 @@ from bickd_core.models.catalogue import resolve
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run works on. `reason` says in one line why."""
+    """The device, precision and threads of a run. `reason` explains them in one line."""
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
     threads: int
     fused: bool
-    """Whether batch norm, addition and ReLU are one operation of ours in our networks."""
+    """Whether batch norm, addition and ReLU are fused into one operation."""
     reason: str
 
     @property
@@ -47,7 +47,7 @@ def cpu_has_bf16() -> bool:
 
 
 def cpu_name() -> str:
-    """The CPU's own name, for model cards."""
+    """Return the CPU's name, for model cards."""
     try:
         with open("/proc/cpuinfo") as file:
             for line in file:
@@ -59,10 +59,13 @@ def cpu_name() -> str:
 
 
 def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> Hardware:
-    """Settle what the config leaves to "auto"; `say` is told what takes long.
+    """Choose what the config leaves to "auto".
+
+    Args:
+        say: called with a message before a step that takes long.
 
     Raises:
-        ValueError: `device` is "cuda" and there is none.
+        ValueError: `device` is "cuda" and there is no such device.
     """
     has_cuda = torch.cuda.is_available()
     if config.device == "cuda" and not has_cuda:
@@ -72,21 +75,21 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         where = f"GPU {torch.cuda.get_device_name(device)}"
-        where += " (asked for)" if config.device == "cuda" else " (a CUDA device is there)"
+        where += " (requested)" if config.device == "cuda" else " (CUDA device found)"
         fast, why = torch.cuda.is_bf16_supported(), "the GPU has bf16 units"
     else:
-        where = "CPU" + (" (asked for)" if config.device == "cpu" else " (no CUDA device is there)")
+        where = "CPU" + (" (requested)" if config.device == "cpu" else " (no CUDA device found)")
         fast, why = cpu_has_bf16(), "the CPU has bf16 units"
     if config.precision == "auto":
         precision: Literal["fp32", "bf16"] = "bf16" if fast else "fp32"
         reason = why if fast else "no bf16 units"
     else:
-        precision, reason = config.precision, "asked for"
+        precision, reason = config.precision, "requested"
     threads, counted = _choose_threads(config.threads)
     words = f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
     if device.type != "cpu":
         return Hardware(device, precision, threads, False, words)
-    missing = "asked for" if config.kernels == "torch" else load_kernels(say)
+    missing = "requested" if config.kernels == "torch" else load_kernels(say)
     return Hardware(device, precision, threads, missing is None, f"{words}, {_kernels(config, missing)}")
 
 
@@ -99,9 +102,9 @@ def _kernels(config: TrainConfig, missing: str | None) -> str:
 
 
 def _choose_threads(wanted: int | None) -> tuple[int, str]:
-    """CPU threads and why: a run's share of the cores, so that as many runs as there are slots do not crowd."""
+    """Return the CPU threads and the reason: a run's share of the cores, so that one run per slot fits."""
     if wanted is not None:
-        return wanted, "asked for"
+        return wanted, "requested"
     if (together := int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) > 1:
         return max(
             1, available_cores() // together

@@ -1,4 +1,4 @@
-"""Which learning rates the runs of a comparison had, and what that means; free of torch."""
+"""Describe the learning rates of the runs in a comparison. Without torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bickd_core.presets import own_rate
 
 
 def have_own_rates(configs: Sequence[TrainConfig]) -> bool:
-    """Whether each of these runs has the learning rate of its method's preset."""
+    """Return whether each of these runs has the tuned learning rate of its method."""
     return all(
         config.optimizer.kind == "sgd" and config.optimizer.lr == own_rate(config.objective)
         for config in configs
@@ -17,10 +17,10 @@ def have_own_rates(configs: Sequence[TrainConfig]) -> bool:
 
 
 def rates_sentence(configs: Mapping[str, TrainConfig]) -> str:
-    """One sentence on the learning rates of several methods.
+    """Describe the learning rates of several methods.
 
     Args:
-        configs: by what the method is called.
+        configs: by the name of the method.
     """
     rates = {name: config.optimizer.lr for name, config in configs.items()}
     listed = "; ".join(f"{name} {rate:g}" for name, rate in rates.items())
@@ -28,7 +28,7 @@ def rates_sentence(configs: Mapping[str, TrainConfig]) -> str:
         return f"Each method had its own learning rate: {listed}."
     if len(set(rates.values())) == 1:
         return (
-            f"All methods had one learning rate, {next(iter(rates.values())):g}, which favours the methods that "
-            "want it; with its own rate each may rank differently."
+            f"All methods had the same learning rate, {next(iter(rates.values())):g}. This favours some methods; with "
+            "tuned rates the ranking may differ."
         )
-    return f"The learning rates differ, and not all are the methods' own: {listed}."
+    return f"The learning rates differ, and not all are the tuned ones: {listed}."

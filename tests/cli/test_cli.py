@@ -51,7 +51,7 @@ def test_train_ends_with_a_finished_folder(bickd, library):
     assert code == 0
     assert f"run folder: {run.path}" in out
     last = run.metrics()[-1]["validation_accuracy"]
-    assert f"{run.key}: finished, {last:.1%} on validation; its figures: bickd evaluate {run.key}" in out
+    assert f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}" in out
     assert run.status().state == "finished"
     assert len(run.metrics()) == 1
     assert len(run.predictions("test")) == 360
@@ -163,7 +163,7 @@ def test_a_run_that_does_not_finish_says_how_to_go_on(bickd, monkeypatch):
     monkeypatch.setattr("bickd_core.training.engine.end_of_epoch", broken)
     code, out, _ = bickd("train", *QUICK, "--name", "f", "ce")
     assert code == 1
-    assert re.search(r"^f: failed \(.*went away.*\)\nto go on: bickd train --resume f$", out, re.MULTILINE)
+    assert re.search(r"^f: failed \(.*went away.*\)\nto continue: bickd train --resume f$", out, re.MULTILINE)
 
 
 def test_after_a_loss_that_is_not_finite_no_resume_is_offered(bickd, library):

@@ -208,7 +208,7 @@ def test_what_was_asked_for_is_taken_and_said():
     assert (chosen.device.type, chosen.precision, chosen.threads, chosen.fused) == ("cpu", "fp32", 3, False)
     assert (
         chosen.reason
-        == "CPU (asked for), fp32 (asked for), 3 threads (asked for), torch's kernels (asked for)"
+        == "CPU (requested), fp32 (requested), 3 threads (requested), torch's kernels (requested)"
     )
 
 
@@ -261,7 +261,7 @@ def test_a_gpu_that_is_not_there_is_refused():
         ValueError, match="`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'"
     ):
         choose_hardware(small_config(device="cuda"))
-    assert "CPU (no CUDA device is there)" in choose_hardware(small_config(device="auto")).reason
+    assert "CPU (no CUDA device found)" in choose_hardware(small_config(device="auto")).reason
 
 
 def test_slots_follow_cores_memory_and_the_environment(monkeypatch):

@@ -63,7 +63,7 @@ def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch
     assert (status.state, status.error, status.message) == ("finished", "", "")
     assert (status.progress.epoch, status.progress.epochs, status.progress.fraction) == (2, 2, 1.0)
     assert status.worker == Worker.this()
-    assert status.device.startswith("CPU (asked for), fp32 (asked for), 1 thread (asked for), ")
+    assert status.device.startswith("CPU (requested), fp32 (requested), 1 thread (requested), ")
     assert status.seconds > 0
     assert time.time() - status.heartbeat < 60
     key = store.content_key(run.predictions("test"))
@@ -437,7 +437,7 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
     assert found["seconds"] > found["loading"] + found["finishing"] + 7 * found["evaluating"]
     assert found["images_per_second"] > 50
     assert longer["seconds"] > 5 * found["seconds"] / 7
-    assert found["device"].startswith("CPU (asked for), fp32 (asked for), 1 thread (asked for), ")
+    assert found["device"].startswith("CPU (requested), fp32 (requested), 1 thread (requested), ")
     one_step = asked.model_copy(update={"epochs": 1, "train_limit": 60})
     assert measure_speed([one_step], library, seconds=0.05)["images_per_second"] > 50
     both = measure_speed([asked, asked], library, seconds=0.05)

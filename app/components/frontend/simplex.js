@@ -167,9 +167,9 @@ class Simplex {
     });
     button('Onto the teacher', () => this.put(data.teacher));
     button('Reset', () => this.put(data.student));
-    const moved = data.height < TIGHT ? '' : ', to be dragged or moved with the arrow keys';
-    const step = data.height < TIGHT ? 'one step' : 'one step down the chosen terms';
-    make('p', parent, 'key', `Filled: ${data.name}${moved}. Ring: its teacher. Arrow: ${step}.`);
+    const moved = data.height < TIGHT ? '' : ' (drag it or use the arrow keys)';
+    const step = data.height < TIGHT ? 'one step' : 'one gradient step on the chosen terms';
+    make('p', parent, 'key', `Filled: ${data.name}${moved}. Ring: the teacher. Arrow: ${step}.`);
     return follow;
   }
 
