@@ -1,4 +1,4 @@
-"""What a step learns from: augmented inputs, labels, ids and the teacher's outputs, each made once."""
+"""The batches of a training step: augmented inputs, labels, ids and the teacher's outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from bickd_core.training.teacher import TeacherOutputs
 
 @dataclass(frozen=True)
 class Batch:
-    """inputs: [B, ch, H, W], normalised. labels, ids: int64 [B]. teacher: its Outputs, where one is asked."""
+    """One batch.
+
+    Attributes:
+        inputs: [B, ch, H, W], normalised.
+        labels, ids: int64 [B].
+        teacher: the teacher's Outputs, or None without a teacher.
+    """
 
     inputs: Tensor
     labels: Tensor
@@ -26,10 +32,12 @@ class Batch:
 
 @dataclass
 class Views:
-    """Training images as a view shows them, a pure function of (sample id, view, augmentation seed).
+    """Augmented training images, a pure function of (sample id, view, augmentation seed).
 
-    augmentation: None for none. pool: use only this many views, in turn; None for a new one each epoch.
-    first: the number of the first epoch's view, above 0 for a run that extends another.
+    Args:
+        augmentation: None for none.
+        pool: repeat this many views; None for a new view every epoch.
+        first: number of the first epoch's view, above 0 for a run that extends another.
     """
 
     train: DeviceSplit
@@ -40,14 +48,14 @@ class Views:
     first: int = 0
 
     def number(self, epoch: int) -> int:
-        """Which view an epoch shows. Without augmentation all views are the same one."""
+        """Return the view of an epoch. Without augmentation all views are the same."""
         if self.augmentation is None:
             return 0
         view = self.first + epoch
         return view if self.pool is None else view % self.pool
 
     def take(self, picked: Tensor, view: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs, labels and ids at these positions."""
+        """Return inputs, labels and ids at these positions."""
         images, labels, ids = self.train.batch(picked)
         if self.augmentation is not None:
             images = augment(
@@ -60,7 +68,7 @@ class Views:
 
 
 class Batches:
-    """The batches of a run, or of all runs of a race: who asks second for a step's batch gets the first's."""
+    """The batches of a run, or of all runs of a race. Each step's batch is made once and shared."""
 
     def __init__(self, views: Views, teacher: TeacherOutputs | None) -> None:
         self.views = views
@@ -69,12 +77,12 @@ class Batches:
         self._batch: Batch | None = None
 
     def prepare(self, epoch: int) -> Iterator[None]:
-        """To be run through before an epoch's first batch; between its pieces the caller may stop."""
+        """Prepare an epoch in pieces, before its first batch. The caller may stop between pieces."""
         if self.teacher is not None:
             yield from self.teacher.prepare(self.views.number(epoch))
 
     def get(self, picked: Tensor, epoch: int, step: int) -> Batch:
-        """The batch of the samples at `picked`, int64 [B], which are those of this step of the run."""
+        """Return the batch of the samples at `picked`, int64 [B], for this step of the run."""
         if self._at != (epoch, step) or self._batch is None:
             inputs, labels, ids = self.views.take(picked, self.views.number(epoch))
             said = None if self.teacher is None else self.teacher.outputs(picked, inputs)

@@ -1,8 +1,8 @@
 """The training loop, for teachers and students alike.
 
-Chance enters by three seeds only, each used without touching global state: initial weights, the order of
-samples (a function of seed and epoch) and augmentation (a function of sample id, view and seed). So a run
-that is killed at any step and resumed has, on a CPU with the same threads, the very weights of an unbroken one.
+All randomness comes from three seeds, without global state: initial weights, the order of samples (a function of
+seed and epoch) and augmentation (a function of sample id, view and seed). So a run that is killed at any step and
+resumed on a CPU with the same threads ends with exactly the weights of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from bickd_core.training.state import Position, TrainingError, load_state, save_
 from bickd_core.training.tally import StepValues, Tally
 
 CHECKPOINT_SECONDS = 20.0
-"""How much work a kill may cost at most, besides every finished epoch."""
+"""Seconds between two saved states within an epoch. A kill loses at most this much work."""
 OVERLAP_TEMPERATURE = 4.0
-"""Temperature at which the overlap in metrics.jsonl is taken."""
+"""Temperature of the overlap in metrics.jsonl."""
 
 
 class Runner:
-    """One run in training: `advance` takes it a step further until `state` is another than "training".
+    """One run in training. `advance` does one step; call it while `state` is "training".
 
     Args:
-        report: gets the progress after every step.
-        should_stop: asked before every step; the state is saved before the run is "stopped".
+        report: called with the progress after every step.
+        should_stop: called before every step. If it returns true, the state is saved and the run is "stopped".
         on_epoch: called with each line of metrics.jsonl after it was written.
         stop_after: (epoch, step) at which to stop, for tests.
     """
@@ -69,7 +69,7 @@ class Runner:
             self._end()
 
     def advance(self) -> None:
-        """One step, with what is due before it and, after an epoch's last, what follows it.
+        """Do one step, with the work before it and, after the last step of an epoch, the evaluation.
 
         Raises:
             TrainingError: the loss is not finite.
@@ -78,7 +78,7 @@ class Runner:
             self.step()
 
     def ready(self) -> bool:
-        """What is due before a step: a stop, the teacher's view of an epoch, a save; False where it was stopped."""
+        """Do the work before a step: stop, prepare the teacher's view, or save. Returns False if the run was stopped."""
         if self._stop_now() or not self._begin_epoch():
             return False
         if self.job.ranks.first and time.monotonic() - self._saved > CHECKPOINT_SECONDS:
@@ -86,7 +86,7 @@ class Runner:
         return True
 
     def prepare_batch(self) -> None:
-        """Make the batch of the coming step, so that `step` finds it made."""
+        """Make the batch of the next step for `step`."""
         self.job.batches.get(self.job.ranks.part(self._picked), self.at.epoch, self.at.step)
 
     @property
@@ -94,7 +94,7 @@ class Runner:
         return self._order[self.at.step * self.job.batch_size : (self.at.step + 1) * self.job.batch_size]
 
     def step(self) -> None:
-        """The step itself and, after an epoch's last, what follows it; after `ready`."""
+        """Do the step and, after the last step of an epoch, the evaluation. Call `ready` first."""
         job, at = self.job, self.at
         started = time.monotonic()
         self._tally.add(train_step(job, self._picked, at))
@@ -113,7 +113,7 @@ class Runner:
         return self.state == "stopped"
 
     def _begin_epoch(self) -> bool:
-        """Order and teacher's view of this epoch; False where it was stopped meanwhile."""
+        """Prepare the order and the teacher's view of this epoch; returns False if the run was stopped."""
         if self._epoch == self.at.epoch:
             return True
         started = time.monotonic()
@@ -129,7 +129,7 @@ class Runner:
         return True
 
     def _end_epoch(self) -> None:
-        """Measure, write, save; the first process does, the others wait."""
+        """Evaluate, write and save in the first process, while the others wait."""
         job, at = self.job, self.at
         started = time.monotonic()
         self._tally.settle()
@@ -184,7 +184,7 @@ def fit(
     should_stop: Callable[[], bool] = lambda: False,
     stop_after: tuple[int, int] | None = None,
 ) -> Literal["finished", "stopped"]:
-    """Train from where `run` stands to its last epoch, or until it is stopped; arguments as of `Runner`.
+    """Train `run` from its saved state to its last epoch, or until it is stopped. Arguments are those of `Runner`.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -196,9 +196,9 @@ def fit(
 
 
 def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
-    """One step on these positions of the training split; its loss terms, accuracy and learning rate.
+    """Do one step on these positions of the training split; returns loss terms, accuracy and learning rate.
 
-    On a GPU it returns before the step is done: nothing in it reads a figure back.
+    On a GPU it returns before the step is done, because it does not read values back.
     """
     config = job.config
     progress = (at.epoch + at.step / job.steps) / config.epochs
@@ -227,7 +227,7 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
 
 @contextlib.contextmanager
 def _own_chance(job: Job, at: Position) -> Iterator[None]:
-    """For a student with dropout: torch's generators seeded from this step, and afterwards as they were."""
+    """For a student with dropout, seed torch's generators from this step, and restore them afterwards."""
     if not job.draws:
         yield
         return
@@ -238,7 +238,7 @@ def _own_chance(job: Job, at: Position) -> Iterator[None]:
 
 
 def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
-    """The line for metrics.jsonl, and the validation logits [N, C]."""
+    """Return the line for metrics.jsonl and the validation logits [N, C]."""
     record: dict[str, Any] = {"epoch": at.epoch}
     record |= {name: total / job.steps for name, total in at.sums.items()}
     record["images_per_second"] = job.steps * job.batch_size / max(at.seconds, 1e-9)
@@ -259,7 +259,7 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def sample_order(n: int, seed: int, epoch: int) -> torch.Tensor:
-    """A permutation of 0..n-1, a function of (seed, epoch) alone."""
+    """Return a permutation of 0..n-1 that depends only on (seed, epoch)."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(n, generator=generator)
 
@@ -279,7 +279,7 @@ def progress_of(job: Job, at: Position, speed: float | None = None) -> Progress:
 
 
 def extend_trajectory(run: RunFolder, job: Job, epoch: int, logits: np.ndarray) -> None:
-    """Add this epoch's logits on the probe set; slices of epochs that a resume trains again are replaced."""
+    """Add this epoch's logits on the probe set. Epochs that a resume repeats are replaced."""
     validation = job.dataset.validation
     now = to_half(logits[job.probe])[None]
     stored = run.trajectory()

@@ -1,7 +1,7 @@
-"""How long a run, or a race of several, will take here, by doing some of its steps: `python -m bickd_core.training.estimate`.
+"""Measure how long a run or a race will take on this machine, with `python -m bickd_core.training.estimate`.
 
-Reads {configs, shelf, own} as JSON on standard input and prints one JSON object: what `measure_speed` returns, or
-{error: one sentence}.
+It reads {configs, shelf, own} as JSON from standard input, does some training steps, and prints one JSON object: the
+result of `measure_speed`, or {error: one sentence}.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ if TYPE_CHECKING:
     from bickd_core.training.teacher import TeacherOutputs
 
 FINISHING_SECONDS = 20.0
-"""Predictions, latency and the map after the last step, where no finished run tells; 18 s on two busy cores."""
+"""Seconds for predictions, latency and the map after the last step, if no finished run is known. Measured: 18 s on two
+busy cores."""
 
 
 def measure_speed(
     configs: Sequence[TrainConfig], library: Library, *, seconds: float = 4.0, since: float | None = None
 ) -> dict[str, Any]:
-    """Real steps for some seconds after a warm-up, and one evaluation of each student.
+    """Do real steps for some seconds after a warm-up, and evaluate each student once.
 
-    The teacher's passes count as far as its views are not stored yet, and once for all students.
+    Forward passes of the teacher count once for all students, and only for views that are not stored yet.
 
     Args:
         configs: of one run, or of the runs of a race.
-        since: when loading began, as time.time() counts; this process's start counts Python's own imports, too.
+        since: when loading began, in time.time(). The start of this process includes Python's imports.
 
     Returns:
         images_per_second: of a step of all students; loading, evaluating and finishing: seconds before the first
-        step, after each epoch and after the last; seconds: the expected time of the whole; device: what it runs on
-        and why; students: how many.
+        step, after each epoch and after the last; seconds: the expected total time; device: the device and the
+        reason for it; students: their number.
     """
     from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
     from bickd_core.training.setup import build_race
@@ -91,7 +92,7 @@ def measure_speed(
 
 
 def _views_to_make(job: Job) -> float:
-    """The share of the run's views that the teacher has yet to see: 1 with a live teacher."""
+    """Return the share of the run's views that the teacher must still compute: 1 for a live teacher."""
     teacher = job.batches.teacher
     if teacher is None:
         return 0.0

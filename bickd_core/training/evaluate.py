@@ -1,4 +1,4 @@
-"""A model over a whole split: its Predictions. Always in fp32, so that figures do not depend on the device."""
+"""Predict a whole split with a model, always in fp32, so that figures do not depend on the device."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def predict(
     features: bool = True,
     on_progress: Callable[[float], None] | None = None,
 ) -> Predictions:
-    """Logits [N, C] and, if wanted, pooled features [N, D] of `model` on every image of `split`, unaugmented.
+    """Return logits [N, C] and optionally pooled features [N, D] of `model` on the unaugmented images of `split`.
 
-    The model is put into evaluation mode for the pass and back into what it was; `on_progress` gets the
-    finished share in (0, 1].
+    The model is in evaluation mode during the pass; its mode is restored afterwards.
+
+    Args:
+        on_progress: called with the finished share in (0, 1].
     """
     was_training = model.training
     model.eval()
@@ -58,7 +60,7 @@ def predict(
 def predict_stages(
     model: nn.Module, dataset: Dataset, *, device: torch.device | str = "cpu", batch_size: int = 256
 ) -> Stages:
-    """The pooled maps after each stage of `model` on the data set's probe set, unaugmented, in evaluation mode."""
+    """Return the pooled maps after each stage of `model` on the probe set, unaugmented, in evaluation mode."""
     split = dataset.split(PROBE_SPLIT)
     probe = split.take(stage_probe(split.labels))
     was_training = model.training

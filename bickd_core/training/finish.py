@@ -1,4 +1,4 @@
-"""After the last epoch: predictions on validation and, once, on test; cost; map; model card."""
+"""The work after the last epoch: predictions on validation and test, cost, map and model card."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bickd_core.training.setup import Job, load_run_data, load_run_model
 
 
 def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], None]) -> None:
-    """Write what a finished run has besides weights and metrics. Safe to repeat after a kill."""
+    """Write the files of a finished run besides weights and metrics. Safe to repeat after a kill."""
     say("evaluating on validation and test")
     for split in ("validation", "test"):
         images = job.dataset.split(split)
@@ -33,7 +33,7 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
 
 
 def add_stages(run: RunFolder) -> None:
-    """Write stages.npz of a finished run from its weights: for runs that are older than that file.
+    """Write stages.npz of an older finished run from its weights.
 
     Raises:
         RunError: the run has no weights yet.
@@ -44,7 +44,7 @@ def add_stages(run: RunFolder) -> None:
 
 
 def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
-    """The teacher if it is still there with predictions: a student does not fail because its teacher is gone."""
+    """Return the teacher if it still exists with predictions. A student does not fail without its teacher."""
     reference = run.info().teacher
     if reference is None:
         return None
@@ -56,7 +56,7 @@ def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
 
 
 def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
-    """Parameters, multiply-accumulates of one image, and median CPU latencies at batch 1 and 64 on this machine."""
+    """Measure parameters, multiply-adds of one image, and median CPU latencies at batch 1 and 64 on this machine."""
     threads = torch.get_num_threads()
     one = time_pass(model, shape)
     batch = time_pass(model, shape, batch_size=64, repeats=5, warmup=1, budget_s=2.0)

@@ -1,8 +1,8 @@
-"""Follow a training elsewhere: in TensorBoard, trackio, Weights & Biases, or a program of your own.
+"""Log a training to TensorBoard, trackio, Weights & Biases, or your own program.
 
-BICKD_LOGGERS names the loggers of a training, separated by spaces. A logger is a function that gets the run when its training starts
-or goes on, and returns `on_epoch(record)`, which gets the line that metrics.jsonl gets after each epoch. An installed package adds
-its own in the entry-point group `bickd.loggers`.
+BICKD_LOGGERS lists the loggers, separated by spaces. A logger is a function that is called with the run when its training
+starts or resumes. It returns `on_epoch(record)`, which is called with each line of metrics.jsonl. An installed package can
+add loggers in the entry-point group `bickd.loggers`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ BUILT_IN: dict[str, Logger] = {"tensorboard": tensorboard, "trackio": trackio, "
 
 
 def _reported(name: str, on_epoch: OnEpoch) -> OnEpoch:
-    """Return the function, ended by its first failure: the run's log has the reason, and the training goes on."""
+    """Disable the function after its first failure. The reason goes to the run's log, and training continues."""
     failed = False
 
     def call(record: Mapping[str, Any]) -> None:
@@ -90,10 +90,10 @@ def start_loggers(run: RunFolder) -> list[OnEpoch]:
     """Start the loggers that BICKD_LOGGERS names.
 
     Args:
-        run: the run whose training starts or goes on.
+        run: the run whose training starts or resumes.
 
     Returns:
-        One function a logger, to be called with the record of each epoch.
+        One function for each logger, to be called with the record of each epoch.
 
     Raises:
         ValueError: a name is unknown, or its library is not installed.

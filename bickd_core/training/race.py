@@ -1,4 +1,4 @@
-"""Several students on one teacher pass: runs that share their batches, taken forward step by step."""
+"""Train several students side by side on the same batches and teacher outputs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bickd_core.training.hardware import Hardware
 
 
 def lanes_for(students: int, hardware: Hardware) -> int:
-    """How many students take their step at the same time, each on its part of the threads.
+    """Return how many students do their step at the same time, each with its share of the threads.
 
-    On a CPU small networks gain little from a second thread, and two of them side by side nearly double. With
-    one thread, or on a GPU, they take turns.
+    On a CPU small networks gain little from a second thread, while two of them side by side are nearly twice as fast.
+    With one thread, or on a GPU, they alternate.
     """
     return 1 if hardware.device.type != "cpu" else max(1, min(students, hardware.threads))
 
@@ -30,16 +30,16 @@ def race(
     *,
     lanes: int = 1,
 ) -> None:
-    """Take all runners to their ends; those that stand at the same step share its batch.
+    """Train all runners to their ends. Runners at the same step share its batch.
 
-    A run that is behind the others (it was resumed) goes first until it has caught up. What fails one run
-    leaves the others at work. Batches are made here, with all threads; then each runner takes its step in one
-    of `lanes` Python threads, with its part of the threads, as it would alone with so many.
+    A resumed run that is behind the others catches up first. If one run fails, the others continue. Batches are made
+    here with all threads. Then each runner does its step in one of `lanes` Python threads, with its share of the
+    threads.
 
     Args:
-        makers: make the runners, from jobs of one `build_race`.
-        enders: what to do when a run is finished or stopped, one for each.
-        on_failure: what to do when one fails: its number, and with what.
+        makers: functions that make the runners, from jobs of one `build_race`.
+        enders: functions to call when a run is finished or stopped, one for each run.
+        on_failure: called with the number of a failed run and its error.
     """
     at_work: dict[int, Runner] = {}
 

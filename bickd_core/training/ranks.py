@@ -1,4 +1,4 @@
-"""The processes that train one run together, under torchrun; one process where there is none.
+"""The processes that train one run together under torchrun, or a single process without it.
 
 Every process computes the student on its part of a batch, and the loss on the whole of it: outputs are gathered
 with gradient, so a loss over rows and columns sees the global batch. The gradient of a gather sums over the
@@ -24,11 +24,11 @@ from bickd_core.training.hardware import Hardware
 
 CONNECT_SECONDS, CONNECT_TRIES = 20.0, 6
 WORK_TIMEOUT = timedelta(minutes=30)
-"""How long processes wait for each other while they work: torch's default."""
+"""How long processes wait for each other during training: torch's default."""
 
 
 def world_size() -> int:
-    """How many processes torchrun started; 1 without it."""
+    """Return the number of processes that torchrun started; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -96,11 +96,11 @@ class Ranks:
         return self.rank == 0
 
     def part(self, picked: Tensor) -> Tensor:
-        """This process's part of a batch, [b]; the parts are in order and differ by one sample at most."""
+        """Return this process's part of a batch, [b]. The parts are in order and differ by at most one sample."""
         return picked if self.size == 1 else torch.tensor_split(picked, self.size)[self.rank]
 
     def whole(self, outputs: Outputs, n: int) -> Outputs:
-        """The outputs of all parts of a batch of n samples, in order, with gradient."""
+        """Gather the outputs of all parts of a batch of n samples, in order, with gradient."""
         if self.size == 1:
             return outputs
         return Outputs(
@@ -111,7 +111,7 @@ class Ranks:
         )
 
     def whole_tensor(self, part: Tensor, n: int) -> Tensor:
-        """A tensor [n, ...] of its parts, without gradient."""
+        """Gather a tensor [n, ...] from its parts, without gradient."""
         return part if self.size == 1 else self._gather(part.detach(), n)
 
     def _gather(self, part: Tensor, n: int) -> Tensor:
@@ -127,7 +127,7 @@ class Ranks:
         return torch.cat([every[rank, :size] for rank, size in enumerate(sizes)])
 
     def mean_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its mean over the processes: one message for all."""
+        """Replace each gradient by its mean over the processes, in one message."""
         if self.size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -140,7 +140,7 @@ class Ranks:
             gradient.copy_(part.view_as(gradient))
 
     def agree(self, mine: bool) -> bool:
-        """What the first process says."""
+        """Return the value of the first process."""
         if self.size == 1:
             return mine
         said = torch.tensor([mine], dtype=torch.int32, device=self._fabric.device)
@@ -152,7 +152,7 @@ class Ranks:
             self._fabric.barrier()
 
     def leave(self) -> None:
-        """The end of the work together; nothing can be gathered afterwards."""
+        """End the process group. Nothing can be gathered afterwards."""
         if self.size > 1:
             self._fabric.barrier()
             dist.destroy_process_group()

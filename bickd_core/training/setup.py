@@ -1,4 +1,4 @@
-"""From a config to everything a run needs in memory: data, models, objective, optimiser."""
+"""Build everything that a run needs in memory from its config: data, models, objective and optimiser."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class Job:
     student: nn.Module
     teacher: nn.Module | None
     teacher_logits: np.ndarray | None
-    """The teacher's logits on the validation split, for agreement."""
+    """The teacher's logits on validation, for agreement."""
     objective: Objective
     optimizer: torch.optim.Optimizer
     first_view: int = 0
-    """Epochs that the runs before this one had, where it extends another: its views and orders go on from there."""
+    """Number of epochs of the runs that this one extends. Its views and orders continue from there."""
     draws: bool = False
     """Whether the student draws random numbers in training (dropout)."""
     compiled: Callable[..., Outputs] | None = None
-    """The student's `outputs` by torch.compile, where the config asks for it."""
+    """The student's `outputs` compiled by torch.compile, if the config requests it."""
 
     def outputs(self, inputs: Tensor, *, features: bool, maps: bool) -> Outputs:
-        """The student's Outputs on a batch."""
+        """Return the student's Outputs on a batch."""
         if self.compiled is None:
             return self.student.outputs(inputs, features=features, maps=maps)  # type: ignore[operator]
         torch.compiler.cudagraph_mark_step_begin()  # what the last step's graph put out is no longer needed
@@ -69,7 +69,7 @@ class Job:
 
     @property
     def trained(self) -> list[nn.Parameter]:
-        """What the optimiser changes: the student's parameters and those of the objective."""
+        """The parameters of the student and of the objective."""
         return [*self.student.parameters(), *self.objective.parameters()]
 
     @property
@@ -78,15 +78,15 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Steps an epoch. The last short batch is dropped: column losses change with the batch."""
+        """Steps in an epoch. The last short batch is dropped, because column losses depend on the batch size."""
         return len(self.train) // self.batch_size
 
 
 def build_job(config: TrainConfig, library: Library) -> Job:
-    """Load and build all of it.
+    """Load and build everything for one run.
 
     Raises:
-        ValueError: the teacher does not fit the data, a name is unknown, ...; one sentence each.
+        ValueError: for example, the teacher does not fit the data or a name is unknown.
     """
     return build_race([config], library)[0]
 
@@ -94,12 +94,13 @@ def build_job(config: TrainConfig, library: Library) -> Job:
 def build_race(
     configs: Sequence[TrainConfig], library: Library, say: Callable[[str], None] = print
 ) -> list[Job]:
-    """Jobs that share data, teacher and batches: every batch is augmented, and seen by the teacher, once.
+    """Build jobs that share data, teacher and batches. Each batch is augmented once, and the teacher sees it once.
 
-    `say` is told what takes long.
+    Args:
+        say: called with a message before a step that takes long.
 
     Raises:
-        ValueError: as `build_job`, or the configs do not agree in what they share.
+        ValueError: as for `build_job`, or the configs differ in a shared field.
     """
     config = configs[0]
     check_alike(configs)
@@ -178,7 +179,7 @@ def _student(
     teacher: nn.Module | None,
     ranks: Ranks,
 ) -> tuple[nn.Module, Objective]:
-    """The student with its first weights, and its objective with what that trains or remembers besides."""
+    """Return the student with its initial weights, and the objective with its own parameters and memory."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seeds.weights)
         if config.extends is None:
@@ -204,7 +205,7 @@ def _draws(model: nn.Module) -> bool:
 
 
 def _live(config: TrainConfig, names: frozenset[str]) -> bool:
-    """Auto: live where maps are needed, too large to store, and where several processes share each pass."""
+    """Choose "live" or "stored" for auto: live if maps are needed, which are too large, or with several processes."""
     if config.teacher_outputs != "auto":
         return config.teacher_outputs == "live"
     return "maps" in names or world_size() > 1
@@ -213,7 +214,7 @@ def _live(config: TrainConfig, names: frozenset[str]) -> bool:
 def view_key(
     config: TrainConfig, teacher: RunFolder, dataset: Dataset, hardware: Hardware, names: frozenset[str]
 ) -> ViewKey:
-    """All that decides the teacher's outputs on the training views of this config."""
+    """Return everything that determines the teacher's outputs on the training views of this config."""
     info = teacher.info()
     own = info.preprocessing
     how = dataset.augmentation if config.augment else Augmentation(pad=0, flip=False)
@@ -236,7 +237,7 @@ def view_key(
 
 
 def validation_logits(teacher: nn.Module, run: RunFolder, dataset: Dataset, hardware: Hardware) -> np.ndarray:
-    """The teacher's logits on the validation split: out of its run folder where it saw these samples."""
+    """Return the teacher's logits on validation, from its run folder if it has these samples."""
     if run.has_predictions("validation"):
         stored = run.predictions("validation")
         if np.array_equal(stored.ids, dataset.validation.ids):
@@ -245,10 +246,10 @@ def validation_logits(teacher: nn.Module, run: RunFolder, dataset: Dataset, hard
 
 
 def epochs_before(config: TrainConfig, library: Library) -> int:
-    """Epochs of the runs that this one goes on from, one after the other.
+    """Return the total number of epochs of the runs that this one extends.
 
     Raises:
-        RunError: one of them is not there.
+        RunError: one of them does not exist.
     """
     epochs = 0
     while config.extends is not None:
@@ -260,10 +261,10 @@ def epochs_before(config: TrainConfig, library: Library) -> int:
 
 
 def load_run_data(info: RunInfo) -> Dataset:
-    """The data of a run as it saw them: size, order of the classes, how images became square.
+    """Load the data of a run with the same size, class order and resizing.
 
     Raises:
-        ValueError: they are not there, or cannot be used.
+        ValueError: the data does not exist or cannot be used.
     """
     return load_dataset(
         info.dataset,
@@ -274,13 +275,13 @@ def load_run_data(info: RunInfo) -> Dataset:
 
 
 def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
-    """The model of a finished run with its last weights, checked against the data it is to be used on.
+    """Load the model of a finished run with its last weights, and check that it fits the data.
 
-    Its inputs are to be normalised by the data's own statistics, as those of every model here; where the run
-    recorded another preprocessing, the model changes them itself.
+    The model takes inputs that are normalised with the data's own statistics. If the run recorded another
+    preprocessing, the model converts them itself.
 
     Raises:
-        RunError: the run has no weights yet, or its classes or channels are not those of the data.
+        RunError: the run has no weights yet, or its classes or channels differ from the data's.
     """
     info = run.info()
     if not run.weights_path.exists():
@@ -300,7 +301,7 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
 
 
 def renormalised(model: nn.Module, own: Preprocessing | None, dataset: Dataset) -> nn.Module:
-    """The model behind its own preprocessing, for inputs that are normalised by the data's statistics."""
+    """Wrap the model with its own preprocessing, for inputs that are normalised with the data's statistics."""
     if own is None:
         return model
     bgr = own.channel_order == "bgr"
@@ -319,5 +320,5 @@ def renormalised(model: nn.Module, own: Preprocessing | None, dataset: Dataset) 
 
 
 def freeze(model: nn.Module) -> nn.Module:
-    """Evaluation mode and no gradients: a teacher's batch-norm statistics must not drift."""
+    """Set evaluation mode without gradients, so that the teacher's batch norm statistics do not change."""
     return model.eval().requires_grad_(False)

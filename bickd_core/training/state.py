@@ -1,4 +1,4 @@
-"""Where a run stands, and the file that a resume starts from."""
+"""The position of a run in its training, and the file for a resume."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bickd_core.training.setup import Job
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why in one sentence."""
+    """Training cannot continue. The message is one sentence."""
 
 
 @dataclass
 class Position:
-    """Where in a run we are, with what was summed up in the unfinished epoch; part of resume."""
+    """The position in a run, with the sums of the unfinished epoch. Part of the resume state."""
 
     epoch: int = 0
     step: int = 0
@@ -32,7 +32,7 @@ class Position:
 
 
 def save_state(job: Job, run: RunFolder, at: Position) -> None:
-    """Everything a resume needs, in one file, written atomically."""
+    """Write everything that a resume needs to one file, atomically."""
     state = {
         "position": dict(vars(at)),
         "student": job.student.state_dict(),
@@ -47,10 +47,10 @@ def save_state(job: Job, run: RunFolder, at: Position) -> None:
 
 
 def load_state(job: Job, run: RunFolder) -> Position:
-    """Put the job where the run stands; at the start when nothing was saved.
+    """Restore the job from the saved state; without one, it starts at the beginning.
 
     Raises:
-        TrainingError: what was saved cannot be read.
+        TrainingError: the saved state cannot be read.
     """
     if not run.resume_path.exists():
         return Position()

@@ -1,4 +1,4 @@
-"""What steps measured, summed up: read at once on a CPU, and now and then on a GPU, where reading waits for the step."""
+"""Sum the figures of training steps. On a GPU they are read only now and then, because reading waits for the step."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bickd_core.training.divergence import diverged_sentence
 from bickd_core.training.state import Position, TrainingError
 
 STEPS_ON_GPU = 50
-"""Steps between two readings on a GPU: so many may follow one whose loss is not finite, and none of them is saved."""
+"""Steps between two readings on a GPU. This many may follow a step with a loss that is not finite; none is saved."""
 TERM = "loss_"
 
 
 @dataclass(frozen=True)
 class StepValues:
-    """Figures of one step, on the device that made them. values: [len(names)]."""
+    """The figures of one step, on its device. values: [len(names)]."""
 
     names: tuple[str, ...]
     values: Tensor
@@ -31,13 +31,13 @@ class StepValues:
         return cls(names, torch.stack([part.detach().double() for part in parts]), learning_rate)
 
     def figures(self) -> dict[str, float]:
-        """Name -> figure; waits until the step is done."""
+        """Return the figures by name. This waits until the step is done."""
         found = dict(zip(self.names, self.values.tolist(), strict=True))
         return {**found, "learning_rate": self.learning_rate}
 
 
 class Tally:
-    """Sums over an epoch's steps, in `at.sums`, of what `add` is given; up to date after `settle`."""
+    """Sums the figures of an epoch's steps in `at.sums`. They are up to date after `settle`."""
 
     def __init__(self, at: Position, device: torch.device) -> None:
         self._at = at
@@ -45,17 +45,17 @@ class Tally:
         self._waiting: list[tuple[int, StepValues]] = []
 
     def add(self, values: StepValues) -> None:
-        """Figures of the step at `at`.
+        """Add the figures of the step at `at`.
 
         Raises:
-            TrainingError: as `settle`.
+            TrainingError: as for `settle`.
         """
         self._waiting.append((self._at.step, values))
         if len(self._waiting) == self._every:
             self.settle()
 
     def settle(self) -> None:
-        """Read what waits.
+        """Read the waiting figures.
 
         Raises:
             TrainingError: the loss of one of these steps is not finite; the message names it and its terms.

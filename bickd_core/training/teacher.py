@@ -1,4 +1,4 @@
-"""The teacher's side of a step: outputs by a live forward pass, or out of the store of views."""
+"""The teacher's outputs for a step, from a live forward pass or from stored views."""
 
 from __future__ import annotations
 
@@ -15,34 +15,38 @@ from bickd_core.models.outputs import Outputs
 from bickd_core.training.view_store import ViewStore
 
 PASS_BATCH = 128
-"""Images in a batch of the pass that fills the store, on a CPU: larger ones leave the cache and are slower."""
+"""Batch size for filling the store on a CPU. Larger batches do not fit into the cache and are slower."""
 PASS_PIXELS_ON_GPU = 2**22
-"""Pixels in such a batch on a GPU, where small ones leave most of it idle; 64 to 2,048 images."""
+"""Pixels in such a batch on a GPU, which small batches leave mostly idle; 64 to 2,048 images."""
 
 MakeInputs = Callable[[Tensor, int], Tensor]
 """(positions [B], view) -> normalised inputs [B, ch, H, W] of that view."""
 
 
 def pass_batch(device: torch.device, pixels: int) -> int:
-    """How many images of so many pixels the pass that fills the store takes at once on a device."""
+    """Return the batch size for filling the store on a device."""
     return PASS_BATCH if device.type == "cpu" else max(64, min(2048, PASS_PIXELS_ON_GPU // pixels))
 
 
 class TeacherOutputs(Protocol):
-    """Where a batch's teacher outputs come from. live: the teacher's own forward pass."""
+    """The source of a batch's teacher outputs.
+
+    Attributes:
+        live: the forward pass of the teacher.
+    """
 
     live: LiveTeacher
 
     def missing(self, views: Collection[int]) -> float:
-        """Which share of these views costs a pass of the teacher, in [0, 1]."""
+        """Return the share of these views that need a forward pass of the teacher, in [0, 1]."""
         ...
 
     def prepare(self, view: int) -> Iterator[None]:
-        """Make what is needed for this view, in pieces; between them the caller may stop."""
+        """Prepare this view in pieces. The caller may stop between them."""
         ...
 
     def outputs(self, picked: Tensor, inputs: Tensor) -> Outputs:
-        """The teacher's Outputs on the samples at these positions, whose inputs are given."""
+        """Return the teacher's Outputs on the samples at these positions with these inputs."""
         ...
 
 
@@ -72,10 +76,10 @@ class LiveTeacher:
 
 
 class StoredTeacher:
-    """One pass a view over the whole training split, kept in the store; a step only looks rows up.
+    """Stores one forward pass for each view over the whole training split. A step only looks up rows.
 
-    What a run reads is always what the store holds, in the precision of the pass, so that the run that fills
-    the store and the ones that find it filled learn from the same bits.
+    A run always reads the stored values, in the precision of the pass. So the run that fills the store and later
+    runs learn from identical values.
     """
 
     def __init__(self, live: LiveTeacher, store: ViewStore, train: DeviceSplit, inputs: MakeInputs) -> None:

@@ -1,8 +1,8 @@
-"""One run by several processes: `torchrun ... -m bickd_cli.main train --name NAME ...`.
+"""Train one run with several processes: `torchrun ... -m bickd_cli.main train --name NAME ...`.
 
-The first process is the run's worker: it holds the lock, writes every file and decides on a stop. The others take
-their part of each batch. When one is lost, torchrun ends the rest and starts all again (`--max-restarts`), and the
-same command finds the run by its name and goes on from its last saved step.
+The first process is the run's worker: it holds the lock, writes all files and decides when to stop. The others compute
+their part of each batch. If a process is lost, torchrun ends the others and restarts all (`--max-restarts`). The same
+command then finds the run by its name and continues from its last saved step.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from bickd_core.runs.create import check_run, create_run
 from bickd_core.runs.library import Library, RunError, RunFolder
 
 WAIT_SECONDS = 60.0
-"""How long a process waits for the first one to make the run folder; a network's file system may be slow."""
+"""How long a process waits for the first one to create the run folder. A network file system may be slow."""
 
 
 def train_together(config: TrainConfig, library: Library, name: str | None) -> int:
-    """This process's share of the run: 0 when it finished or was stopped as asked.
+    """Do this process's share of the run; returns 0 if it finished or was stopped on request.
 
     Raises:
-        ValueError: there is no name, or a run of that name has another config.
+        ValueError: there is no name, or a run with this name has another config.
     """
     if name is None:
         raise ValueError(
@@ -62,7 +62,7 @@ def _wait_for(run: RunFolder) -> None:
 
 
 def _follow(run: RunFolder, library: Library) -> int:
-    """What every process but the first does: the same steps, and no file."""
+    """Do the same steps as the first process, without writing files."""
     from bickd_core.training.engine import fit
     from bickd_core.training.setup import build_job
 

@@ -1,9 +1,9 @@
-"""The teacher's outputs on augmented training images, kept on disk: one file a view, shared by every run.
+"""Store the teacher's outputs on augmented training images on disk, with one file for each view, shared by all runs.
 
-A view is a pure function of (sample id, view number, augmentation seed), so what a teacher says about it is
-the same for every student, seed of the student, loss and resumed run. Files are keyed by all that decides
-them, carry a checksum, and are thrown out least recently used first when they pass a budget of bytes.
-Importing this module imports no torch, so that `bickd cache` is quick.
+A view is a pure function of (sample id, view number, augmentation seed), so the teacher's outputs on it are the same
+for every student, seed, loss and resumed run. Files have keys over everything that determines them, and a checksum. The
+least recently used files are deleted when the store exceeds its budget. This module does not import torch, so that
+`bickd cache` is quick.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_GB = 10.0
-"""Budget in GB where BICKD_VIEWS_GB says nothing; never more than half of what the disk has free."""
+"""Default budget in GB; BICKD_VIEWS_GB changes it. It is at most half of the free disk space."""
 ABOUT = "about.json"
 
 
@@ -67,7 +67,7 @@ class ViewKey:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What `bickd cache` says about one key: folder, teacher, data, outputs, number of views and bytes."""
+    """The entry of one key in `bickd cache`: folder, teacher, data, outputs, number of views and bytes."""
 
     path: Path
     teacher: str
@@ -82,10 +82,10 @@ def views_folder() -> Path:
 
 
 def budget_bytes() -> int:
-    """How much all views may take together.
+    """Return the budget of all views in bytes.
 
     Raises:
-        ValueError: BICKD_VIEWS_GB is no number from 0 on.
+        ValueError: BICKD_VIEWS_GB is not a number of at least 0.
     """
     wanted = os.environ.get("BICKD_VIEWS_GB")
     if wanted:
@@ -110,7 +110,7 @@ def budget_bytes() -> int:
 
 
 class ViewStore:
-    """The views of one key. Several processes may use it at once: each view is made by one of them."""
+    """The views of one key. Several processes may use it at once; each view is made by one of them."""
 
     def __init__(self, key: ViewKey, *, folder: Path | None = None) -> None:
         self.key = key
@@ -120,7 +120,7 @@ class ViewStore:
         return self.path / f"view-{view:06d}.safetensors"
 
     def load(self, view: int) -> dict[str, Tensor] | None:
-        """The outputs of this view by name, or None where they are not there or damaged (logged)."""
+        """Return the outputs of this view by name, or None if they are missing or damaged (which is logged)."""
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -146,7 +146,7 @@ class ViewStore:
         return tensors
 
     def save(self, view: int, tensors: dict[str, Tensor]) -> bool:
-        """Keep the outputs of a view; False, with a warning, where the disk does not take it."""
+        """Store the outputs of a view; returns False with a warning if the disk refuses."""
         from safetensors.torch import save
 
         body = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
@@ -176,7 +176,7 @@ class ViewStore:
 
     @contextlib.contextmanager
     def making(self, view: int) -> Iterator[None]:
-        """Hold the right to make this view; a second process waits here, and then finds it made."""
+        """Hold the lock for making this view. A second process waits here and then finds it made."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / f".view-{view:06d}.lock")
@@ -192,7 +192,7 @@ class ViewStore:
 
 
 def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
-    """Remove the least recently used views until `wanted` bytes more fit within `limit`."""
+    """Remove the least recently used views until `wanted` more bytes fit within `limit`."""
     files = _stored(views_folder() if folder is None else folder)
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files, key=lambda entry: (entry[0], entry[2])):
@@ -204,7 +204,7 @@ def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
 
 
 def shelves() -> list[Shelf]:
-    """What is stored, by teacher and data."""
+    """Return the stored entries, by teacher and data."""
     found = []
     for about in sorted(views_folder().glob(f"*/{ABOUT}")):
         try:
@@ -226,9 +226,9 @@ def shelves() -> list[Shelf]:
 
 
 def clear(folder: Path | None = None) -> int:
-    """Remove all views, or those of one key's folder; the bytes that were freed.
+    """Remove all views, or those in one key's folder; returns the freed bytes.
 
-    A run that uses them at this moment makes them again.
+    A run that is using them makes them again.
     """
     targets = [folder] if folder is not None else [path for path in views_folder().glob("*") if path.is_dir()]
     freed = 0
@@ -239,7 +239,7 @@ def clear(folder: Path | None = None) -> int:
 
 
 def _stored(folder: Path) -> list[tuple[float, int, Path]]:
-    """Time of the last use, bytes and path of every view; one that disappears meanwhile is left out."""
+    """Return last use, bytes and path of every view. Views that disappear in the meantime are left out."""
     found = []
     for file in folder.glob("*/view-*.safetensors"):
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""The process behind a run: `python -m bickd_core.training.worker RUN_FOLDER... --shelf DIR --own DIR`.
+"""The worker process of a run: `python -m bickd_core.training.worker RUN_FOLDER... --shelf DIR --own DIR`.
 
-It takes the lock of the run, or of all runs of a race, waits in the queue, trains (from where the run stands), evaluates, lays out the map
-and writes the card. Everything it knows goes into the run folder; nobody needs to be there to read it.
+It locks the run, or all runs of a race, waits for a slot, trains from the saved state, evaluates, makes the map and writes
+the card. It writes everything to the run folder, so no other process needs to be running.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Writes status.json: at once when the state changes, once a second on progress, and as a heartbeat."""
+    """Writes status.json: when the state changes, once a second for progress, and as a heartbeat."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
@@ -45,7 +45,7 @@ class Reporter:
         self._cpu_spent = before.cpu_seconds
         self._cpu_since = 0.0
         self.shared_by = 1
-        """How many runs of a race this process works on: each is charged its part of the process's time."""
+        """The number of runs that this process trains. Each gets its share of the process's time."""
         self._status = replace(
             Status("queued", worker=Worker.this()),
             progress=before.progress,
@@ -77,7 +77,7 @@ class Reporter:
             self._set()
 
     def end(self, state: State, *, error: str = "") -> None:
-        """The last word. On a disk that is full it may not be written: the run then reads as lost."""
+        """Write the final status. If the disk is full, it may not be written, and the run then counts as lost."""
         self._end.set()
         self._thread.join()
         try:
@@ -115,9 +115,9 @@ def _status_before(run: RunFolder) -> Status:
 
 
 def work(run: RunFolder, library: Library, *, slots: int | None = None) -> State:
-    """Take the run to its end; the state it ends in: finished, stopped or failed.
+    """Train the run to its end; returns its final state: finished, stopped or failed.
 
-    A finished run, and one that another worker holds, is left alone; its state is returned.
+    A finished run, or one that another worker holds, is not changed; its state is returned.
     """
     return work_race([run], library, slots=slots)[0]
 
@@ -129,11 +129,12 @@ def work_race(
     slots: int | None = None,
     leave: Callable[[], bool] = lambda: False,
 ) -> list[State]:
-    """Take runs that share their batches to their ends, step by step side by side; the state of each.
+    """Train runs that share their batches side by side; returns the final state of each.
 
-    What stops or fails one of them leaves the others at work. They hold one place in the queue.
+    If one run stops or fails, the others continue. Together they use one slot.
 
-    leave: asked before every step; all runs are saved and stopped when it says so.
+    Args:
+        leave: called before every step. If it returns true, all runs are saved and stopped.
     """
     with ExitStack() as stack:
         entrants = [entrant for run in runs if (entrant := _enter(run, stack, leave)) is not None]
@@ -157,7 +158,11 @@ def work_race(
 
 @dataclass
 class Entrant:
-    """A run whose lock this worker holds until its end, though others of its race go on. state: how it ended, or None."""
+    """A run whose lock this worker holds until its end, even if others of its race continue.
+
+    Attributes:
+        state: the final state, or None.
+    """
 
     run: RunFolder
     reporter: Reporter
@@ -177,7 +182,7 @@ class Entrant:
 
 
 def _enter(run: RunFolder, stack: ExitStack, leave: Callable[[], bool]) -> Entrant | None:
-    """Take the run's lock; None where there is nothing to do for this worker."""
+    """Lock the run; returns None if this worker has nothing to do."""
     try:
         lock = stack.enter_context(FileLock(run.lock_path, timeout=0, thread_local=False))
     except Timeout:
@@ -254,7 +259,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
 
 def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
-    """The run's config, if it was trained here and its teacher is still the one it started with."""
+    """Return the run's config, after checking that it was trained here and that its teacher has not changed."""
     info = run.info()
     if info.config is None:
         raise RunError(f"run '{run.key}' was imported, not trained here, so it cannot be resumed.")
@@ -268,11 +273,11 @@ def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
 
 
 def explain(error: BaseException, then: str = "resume the run", *, logged: bool = False) -> str:
-    """What went wrong, in one sentence for a person.
+    """Describe an error in one sentence for the user.
 
     Args:
-        then: what to do once a disk that refused is mended.
-        logged: whether the run's log holds the whole message; the sentence then says so.
+        then: what to do after a disk problem is fixed.
+        logged: whether the run's log has the whole message. The sentence then says so.
     """
     if isinstance(error, ValidationError):
         return one_sentence(error)
@@ -281,12 +286,14 @@ def explain(error: BaseException, then: str = "resume the run", *, logged: bool 
     if out_of_memory(error):
         return "out of memory; lower the batch size or choose a smaller model, then resume."
     if isinstance(error, KeyboardInterrupt | SystemExit):
-        return "the worker was interrupted; resume the run to go on."
+        return "the worker was interrupted; resume the run to continue."
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     known = isinstance(error, ValueError) or type(error).__name__ == "TrainingError"
     if known:
         return first
-    where = "the whole message is in the run's log" if logged else "this was not expected; please report it"
+    where = (
+        "the whole message is in the run's log" if logged else "this error is unexpected; please report it"
+    )
     return f"{type(error).__name__}: {first} ({where})."
 
 
@@ -306,7 +313,7 @@ def main() -> None:
     terminated = threading.Event()
 
     def terminate(*_: object) -> None:
-        """Save and leave, as a machine that shuts down asks for; a second signal ends the process at once."""
+        """Save and stop, for example when the machine shuts down. A second signal ends the process at once."""
         terminated.set()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

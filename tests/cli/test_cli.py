@@ -336,7 +336,7 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     assert re.search(r"[\d.]+ MB of at most [\d,]+ MB \(BICKD_VIEWS_GB\)", out)
     code, out, _ = bickd("cache", "clear")
     assert "MB freed" in out
-    assert bickd("cache")[1].startswith("0.0 MB of")
+    assert bickd("cache")[1].startswith("teachers' views: 0.0 MB of")
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ def test_a_kill_in_the_finish_is_made_up_for(student, library, monkeypatch):
     with pytest.raises(SystemExit):
         work(run, library, slots=1)
     assert run.status().state == "failed"
-    assert run.status().error == "the worker was interrupted; resume the run to go on."
+    assert run.status().error == "the worker was interrupted; resume the run to continue."
     before = run.weights_path.read_bytes()
     monkeypatch.setattr(finish, "write_card", real)
     monkeypatch.setattr(engine, "train_step", None)
@@ -361,7 +361,7 @@ def validation_error():
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
             "out of memory; lower the batch",
         ),
-        (KeyboardInterrupt(), "the worker was interrupted; resume the run to go on."),
+        (KeyboardInterrupt(), "the worker was interrupted; resume the run to continue."),
         (
             RunError("run 'a' has no weights yet; finish it first."),
             "run 'a' has no weights yet; finish it first.",
