@@ -326,10 +326,6 @@ def _logits(s: Sample, measure: Callable[..., Replicated | None], model: int) ->
     return s.once((measure, model), lambda: measure(s.logits[TEACHER], s.logits[model], s.shard))
 
 
-def _of_means(s: Sample, values: Callable[[Sample, int], np.ndarray], model: int) -> Interval:
-    return mean_interval(values(s, model), s.labels)
-
-
 FIGURES: dict[str, Callable[[Sample], Found]] = {
     "accuracy": lambda s: proportion_interval(s.right(BICKD), s.labels),
     "agreement": lambda s: proportion_interval(

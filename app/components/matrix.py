@@ -138,7 +138,7 @@ def _offer(
 
         return matrix_figure(
             values, names, order=order, zmin=low, zmax=high, scale=scale, theme=theme,
-            x_title=x_title, y_title=y_title, value_name=what, clickable=False, blocks=blocks,
+            x_title=x_title, y_title=y_title, value_name=what, blocks=blocks,
         )  # fmt: skip
 
     def table() -> pd.DataFrame:

@@ -115,11 +115,6 @@ class KeptSelections:
             ranked=bool(stored.get("ranked", False)),
         )
 
-    def forget(self, name: str) -> None:
-        """Delete one; nothing happens where there is none."""
-        if _NAME.fullmatch(name):
-            self._path(name).unlink(missing_ok=True)
-
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 

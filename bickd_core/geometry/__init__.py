@@ -10,8 +10,6 @@ from bickd_core.geometry.agreement import (
     hellinger,
     kl_divergence,
     nearest_neighbours,
-    neighbour_overlap,
-    row_cosine,
 )
 from bickd_core.geometry.calibration import (
     BINS,
@@ -240,7 +238,6 @@ __all__ = [
     "mean_overlap_difference",
     "mean_replicated",
     "nearest_neighbours",
-    "neighbour_overlap",
     "nll",
     "orthogonality_score",
     "outcomes",
@@ -260,7 +257,6 @@ __all__ = [
     "replicated_cka",
     "replicated_difference",
     "replicated_overlap",
-    "row_cosine",
     "row_cosines",
     "row_shares",
     "row_similarity",

@@ -74,42 +74,6 @@ def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
     return np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
 
 
-def row_cosine(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
-    """Cosine between the two models' probabilities of each sample, R_ii [N], 0 to 1."""
-    P, Q = checks.probabilities(P), checks.probabilities(Q, "Q")
-    checks.same_shape(P, Q, "P and Q")
-    lengths = np.sqrt(np.einsum("ij,ij->i", P, P) * np.einsum("ij,ij->i", Q, Q))
-    return np.clip(np.einsum("ij,ij->i", P, Q) / np.where(lengths > 0, lengths, 1.0), 0.0, 1.0)
-
-
-def neighbour_overlap(
-    P_teacher: np.ndarray, P_student: np.ndarray, *, k: int = 10, chunk: int = 1024
-) -> np.ndarray:
-    """Share of each sample's k nearest neighbours that both models name: [N], 0 to 1; by chance k / (N - 1).
-
-    Euclidean distance between square-rooted probabilities (Hellinger's, up to a constant), exact, in the full
-    space, `chunk` rows at a time. A saturated softmax makes ties, which fall as the sort leaves them.
-
-    Raises:
-        ValueError: k not between 1 and N - 1.
-    """
-    a, b = (
-        np.sqrt(checks.probabilities(P_teacher, "P_teacher")),
-        np.sqrt(checks.probabilities(P_student, "P_student")),
-    )
-    checks.same_shape(a, b, "P_teacher and P_student")
-    n = len(a)
-    if not 1 <= k < n:
-        raise ValueError(
-            f"k must be between 1 and {n - 1} for {n} samples, got {k!r}: ask for fewer neighbours."
-        )
-    shared = np.empty(n)
-    for start in range(0, n, chunk):
-        rows = slice(start, min(start + chunk, n))
-        shared[rows] = (_nearest(a, rows, k) & _nearest(b, rows, k)).sum(axis=1) / k
-    return shared
-
-
 def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k samples nearest to the one at `position`, the nearest first, and their Hellinger distances: [k] each.
 
@@ -123,13 +87,3 @@ def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray
     order = np.argsort(distances, kind="stable")
     order = order[order != position][:k]
     return order, distances[order]
-
-
-def _nearest(points: np.ndarray, rows: slice, k: int) -> np.ndarray:
-    squares = np.einsum("ij,ij->i", points, points)
-    distances = squares - 2.0 * (points[rows] @ points.T)  # up to a constant a row
-    here = np.arange(rows.start, rows.stop)
-    distances[np.arange(len(here)), here] = np.inf
-    chosen = np.zeros(distances.shape, dtype=bool)
-    np.put_along_axis(chosen, np.argpartition(distances, k - 1, axis=1)[:, :k], True, axis=1)
-    return chosen

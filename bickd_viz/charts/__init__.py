@@ -12,7 +12,7 @@ from bickd_viz.charts.histogram import (
 )
 from bickd_viz.charts.layers import layer_html, layer_matrix
 from bickd_viz.charts.map import prediction_map, shared_frame
-from bickd_viz.charts.matrix import matrix_figure, pair_code, pair_from_code
+from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
 from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
 from bickd_viz.charts.plot import Plot
@@ -42,8 +42,6 @@ __all__ = [
     "metric_lines",
     "outcome_colours",
     "outcome_names",
-    "pair_code",
-    "pair_from_code",
     "paired_bars",
     "paired_html",
     "prediction_map",

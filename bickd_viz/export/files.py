@@ -93,16 +93,6 @@ def png(figure: go.Figure, *, dpi: int = DPI) -> bytes:
     return images([(figure, "png")], dpi=dpi)[0]
 
 
-def svg(figure: go.Figure) -> bytes:
-    """One figure as SVG; see `images`."""
-    return images([(figure, "svg")])[0]
-
-
-def pdf(figure: go.Figure) -> bytes:
-    """One figure as PDF; see `images`."""
-    return images([(figure, "pdf")])[0]
-
-
 def csv(table: pd.DataFrame) -> bytes:
     """A table as UTF-8 CSV: one header row, numbers in full precision, empty cells for missing values."""
     return table.to_csv(index=False).encode("utf-8")

@@ -136,7 +136,6 @@ def _matrix(
             scale="diverging" if low < 0 else "sequential",
             theme=theme,
             value_name=what,
-            clickable=False,
             height=height,
             width=width,
         ),

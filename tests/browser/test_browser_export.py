@@ -74,7 +74,7 @@ def test_many_points_are_drawn_without_a_graphics_card(browser):
     points = np.random.default_rng(0).random((1500, 2))
     figure = prediction_map(points, ids=np.arange(1500))
     assert figure.data[0].type == "scattergl"
-    svg = export.svg(paper(figure)).decode()
+    svg = export.images([(paper(figure), "svg")])[0].decode()
     assert svg.count('class="point ') == 1500
     assert figure.data[0].type == "scattergl"  # the page's own figure stays
 

@@ -166,7 +166,7 @@ def test_a_report_is_one_file_without_a_link_to_the_app(compared, tmp_path):
 
 
 def test_panels_of_a_grid_do_not_overlap():
-    matrix = matrix_figure(np.eye(3), ["a", "b", "c"], clickable=False)
+    matrix = matrix_figure(np.eye(3), ["a", "b", "c"])
     panels = [Panel("one", "a note that is longer than its panel is wide " * 2, matrix)] * 3
     figure = grid_figure([*panels, Panel("dots", "", whisker_rows([]))], columns=2, width=600)
     x, y = [], []

@@ -28,7 +28,7 @@ def charts(theme: Theme) -> dict[str, go.Figure]:
     names = [f"class {i}" for i in range(30)]
     return {
         "whiskers": whisker_rows([Row(s, 0.5, 0.4, 0.6) for s in styles], theme=theme),
-        "matrix": matrix_figure(rng.random((30, 30)), names, theme=theme, clickable=False),
+        "matrix": matrix_figure(rng.random((30, 30)), names, theme=theme),
         "difference": matrix_figure(rng.random((30, 30)), names, scale="diverging", zmin=-1, theme=theme),
         "map": prediction_map(
             rng.random((50, 2)), ids=np.arange(50), labels=np.arange(50) % 30, class_names=names,

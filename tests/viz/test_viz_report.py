@@ -24,7 +24,7 @@ def exhibit(name: str = "gram", theme=DARK) -> Exhibit:
     return Exhibit(
         name,
         f"Class Gram of {NAMES[0]}",
-        lambda: matrix_figure(matrix, NAMES, theme=theme, clickable=False),
+        lambda: matrix_figure(matrix, NAMES, theme=theme),
         lambda: tables.matrix_table(matrix, NAMES),
         sentence="They <overlap>.",
     )
