@@ -1,7 +1,7 @@
 """The order of classes whose names are whole numbers: by value, or as text (0, 1, 10, 11, 2).
 
-Rows, ids and splits of a source do not depend on it: the classes are put in order when a data set is loaded. A
-run notes its order in run.yaml (`class_order`), so that a run from before keeps its own.
+Rows, ids and splits of a source do not depend on it, because classes are sorted when a data set is loaded. A run stores
+its order in run.yaml (`class_order`), so that older runs keep theirs.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ ClassOrder = Literal["natural", "text"]
 
 
 LISTED = 12
-"""How many classes a sentence names."""
+"""Number of classes that a sentence names."""
 
 
 def natural_order(names: Sequence[str]) -> tuple[int, ...] | None:
-    """Positions that sort names by value; None unless all are whole numbers and the order differs from theirs.
+    """Return the positions that sort names by value; None unless all are whole numbers and the order changes.
 
     >>> natural_order(("0", "1", "10", "2"))
     (0, 1, 3, 2)
@@ -37,19 +37,19 @@ def natural_order(names: Sequence[str]) -> tuple[int, ...] | None:
 
 
 def in_order(names: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:
-    """The names at the positions of `order`."""
+    """Return the names in this order."""
     return tuple(names[i] for i in order)
 
 
 def relabelled(split: Split, order: Sequence[int]) -> Split:
-    """The split with its labels as positions in `order`."""
+    """Return the split with labels for this order."""
     places = np.empty(len(order), dtype=np.int64)
     places[np.array(order)] = np.arange(len(order))
     return replace(split, labels=places[split.labels])
 
 
 def listed(names: Sequence[str]) -> str:
-    r"""The first names, and that there are more.
+    r"""List the first names, and how many more there are.
 
     >>> listed(("cat", "a\\nb"))
     'cat, a\\\\nb'
@@ -59,7 +59,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def classes_sentence(dataset: Dataset, order: ClassOrder | None) -> str:
-    """The classes found and how they are sorted, and which of them have no test image."""
+    """Describe the classes, their order, and which of them have no test image."""
     names = dataset.class_names
     sentence = f"{len(names)} classes: {listed(names)}"
     if order is not None:

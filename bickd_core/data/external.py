@@ -1,4 +1,4 @@
-"""Data sets of one's own, named `kind:PATH`, and the CIFARs: listed, checked, decoded once into the cache."""
+"""The user's own data sets, named `kind:PATH`, and the CIFARs: list, check and decode them once into the cache."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import Stored, any_store, folder_of, make_store, read_store, store_key
 
 SMALLEST, LARGEST = 8, 512
-"""Sides in pixels that images may be scaled to."""
+"""Smallest and largest side in pixels that images can be scaled to."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source: what it is called, which files it reads, how it lists them, and whether a process of its own
-    looks at it first."""
+    """A kind of source: its title, its files, its listing, and whether a separate process reads it first."""
 
     words: str
     files: Callable[[Path], list[Path]]
@@ -56,7 +55,7 @@ def _cifar(name: str) -> Kind:
 
 
 ALL_TEST = "all-test"
-"""The kind of a folder whose images are all test: it can be evaluated on, and not trained on."""
+"""The kind of a folder whose images are all test. Models can be evaluated on it, but not trained."""
 
 KINDS: dict[str, Kind] = {
     "folder": Kind("image folder", image_folder.files, image_folder.listing),
@@ -70,14 +69,15 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Summary:
-    """What a listing comes to, kept beside the store so that a source is not listed twice.
+    """The summary of a listing, stored so that a source is not listed twice.
 
-    carved: whether test is a fifth of the only part.
+    Attributes:
+        carved: whether test is a fifth of the only part.
     """
 
     fingerprint: str
     class_names: tuple[str, ...]
-    """Sorted as text where the source has no order of its own; see `sorted_names` of `Listing`."""
+    """Whether classes are sorted as text; see `sorted_names` of `Listing`."""
     sorted_names: bool
     absent: tuple[str, ...]
     """Classes without an image in the test part."""
@@ -90,16 +90,16 @@ class Summary:
 
 
 def is_external(name: str) -> bool:
-    """Whether a data set's name is `kind:PATH` with a known kind."""
+    """Return whether a data set's name is `kind:PATH` with a known kind."""
     kind, colon, path = name.partition(":")
     return bool(colon and path.strip()) and kind in KINDS
 
 
 def named(text: str) -> str:
-    """The name of a data set for what a person typed: a name as it is, a path with the kind that lies there.
+    """Return the name of a data set from typed text. A path gets the kind that is found there.
 
     Raises:
-        DataError: it cannot be a path.
+        DataError: the text cannot be a path.
 
     >>> named("/data/med.npz"), named("folder:/data/pets")
     ('npz:/data/med.npz', 'folder:/data/pets')
@@ -121,10 +121,10 @@ def named(text: str) -> str:
 
 
 def all_test(name: str) -> str:
-    """The name of a folder's data with all images as test.
+    """Return the name of a folder's data with all images as test.
 
     Raises:
-        DataError: it is no image folder.
+        DataError: it is not an image folder.
 
     >>> all_test("folder:/data/val"), all_test("/data/val")
     ('all-test:/data/val', 'all-test:/data/val')
@@ -136,15 +136,15 @@ def all_test(name: str) -> str:
 
 
 def words(name: str) -> str:
-    """The kind of a source in words: "image folder"."""
+    """Return the kind of a source in words, such as "image folder"."""
     return KINDS[name.partition(":")[0]].words
 
 
 def canonical(name: str) -> str:
-    """The name with its path made absolute, so that it means the same in any working folder.
+    """Return the name with an absolute path.
 
     Raises:
-        DataError: it cannot be a path, or is none that run.yaml can hold.
+        DataError: it cannot be a path, or run.yaml cannot store it.
     """
     kind, _, path = name.partition(":")
     return f"{kind}:{_absolute(path.strip())}"
@@ -161,13 +161,13 @@ def _absolute(path: str) -> str:
 
 
 def _source(name: str) -> tuple[Kind, Path]:
-    """Kind and path behind a name; `cifar10` and `cifar100` alone mean the download."""
+    """Return kind and path of a name. `cifar10` and `cifar100` without a path mean the download."""
     kind, colon, path = name.partition(":")
     return KINDS[kind], Path(path) if colon else cifar.fetch(cifar.VARIANTS[kind])
 
 
 def _fingerprint(kind: Kind, path: Path) -> str:
-    """sha256 over name, size and time of every file that is read."""
+    """Return a sha256 over name, size and time of every file that is read."""
     digest = hashlib.sha256(f"{_LISTING}\n".encode())
     try:
         for file in kind.files(path):
@@ -181,10 +181,10 @@ def _fingerprint(kind: Kind, path: Path) -> str:
 
 
 def listed(kind: Kind, path: Path, name: str) -> Listing:
-    """The listing of a source, checked.
+    """List and check a source.
 
     Raises:
-        DataError: what is wrong with it, in one sentence.
+        DataError: the source cannot be used.
     """
     try:
         listing = kind.listing(path)
@@ -195,16 +195,16 @@ def listed(kind: Kind, path: Path, name: str) -> Listing:
 
 
 _LISTING = 4
-"""Raised when a source may be listed in another way than before, so that it is listed and decoded again."""
+"""Version of the listing. A higher number makes every source be listed and decoded again."""
 _AGAIN_SECONDS = 10.0
 _recent: dict[str, tuple[float, Summary]] = {}
 
 
 def summarise(name: str) -> Summary:
-    """Classes, channels and sizes of a source, without decoding its images; within 10 s it is not looked at again.
+    """Return classes, channels and sizes of a source without decoding its images. The result is cached for 10 s.
 
     Raises:
-        DataError: what is wrong with it, in one sentence.
+        DataError: the source cannot be used.
     """
     seen = _recent.get(name)
     if seen is not None and time.monotonic() - seen[0] < _AGAIN_SECONDS:
@@ -225,7 +225,7 @@ def summarise(name: str) -> Summary:
 
 
 def summary(listing: Listing, fingerprint: str) -> Summary:
-    """What a listing comes to."""
+    """Summarise a listing."""
     where = split_positions(listing.labels)
     part, positions = where["train"]
     validation = validation_size(listing.labels[part][positions])
@@ -249,10 +249,10 @@ def _from_stored(fields: dict[str, Any]) -> Summary:
 
 
 def held_out(name: str) -> list[tuple[int, str]] | None:
-    """Ids and file names of the images that are put aside as test; None where the source has a test part.
+    """Return ids and file names of the held-out test images; None if the source has a test part.
 
     Raises:
-        DataError: what is wrong with the source, in one sentence.
+        DataError: the source cannot be used.
     """
     if not summarise(name).carved:
         return None
@@ -286,10 +286,10 @@ def _keep(path: Path, value: dict[str, Any]) -> None:
 
 
 def load(name: str, size: int, resizing: Resizing = DEFAULT) -> Source:
-    """The two original files as rows of decoded images in the cache, made where they are not there.
+    """Return the train and test files as rows of decoded images, decoding them into the cache if needed.
 
     Raises:
-        DataError: what is wrong with it, in one sentence; nothing half-made is left.
+        DataError: the source cannot be used. Nothing incomplete is left behind.
     """
     kind, path = _source(name)
     fingerprint = _fingerprint(kind, path)

@@ -1,4 +1,4 @@
-"""What a source says of itself before its images are decoded, and what is checked of it."""
+"""The listing of a source before its images are decoded, and the checks on it."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from bickd_core.data.pixels import Header
 from bickd_core.data.resizing import Resizing
 
 TEST_SHARE = 0.2
-"""Of the images, to test, where the source has no test part."""
+"""Share of the images that becomes test if the source has no test part."""
 VALIDATION_SHARE = 0.1
-"""Of the train part, to validation."""
+"""Share of the train part that becomes validation."""
 TEST_SEED = 0
 MAX_IMAGES = 5_000_000
-"""In one part of a data set; a file that claims more is refused before its labels are read."""
+"""Largest number of images in one part. A file that claims more is refused before its labels are read."""
 LARGEST_SIDE = 64
-"""The side that images are scaled to by default is their own, but not more than this."""
+"""By default, images keep their side up to this limit."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A source's contents.
+    """The content of a source.
 
     Attributes:
         class_names: C names.
-        labels: int64 [N] for each original part: "train" and "test", "all" where test must be carved out, or "test"
-            alone where all images are test.
+        labels: int64 [N] for each original part: "train" and "test", "all" if test must be held out, or only "test" if
+            all images are test.
         channels: 1 or 3.
-        side: pixels a side to scale to by default.
-        read: (part, size, resizing) -> the images of that part in order, uint8 [B, channels, size, size] after another.
-        paths: for each part, the name of each image's own file; empty where images have no files.
-        digests: sha256 of what the source was unpacked from, by name.
-        sorted_names: whether the order of the classes is that of their names as text, and not the source's own.
+        side: default pixels per side.
+        read: (part, size, resizing) -> batches of the part's images in order, uint8 [B, channels, size, size].
+        paths: for each part, the file name of each image; empty if images have no separate files.
+        digests: sha256 of the files that the source was unpacked from, by name.
+        sorted_names: whether classes are sorted by their names as text, and not in an order of the source.
     """
 
     class_names: tuple[str, ...]
@@ -51,14 +51,14 @@ class Listing:
 
     @property
     def carved(self) -> bool:
-        """Whether test has to be carved out of the only part."""
+        """Whether test must be held out from the only part."""
         return "all" in self.labels
 
 
 def split_positions(labels: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
-    """For "train" and "test": in which original part they lie, and at which of its positions.
+    """Return the original part and positions of "train" and "test".
 
-    Where all images are test, "train" is the same images: they give mean and deviation, and nothing is trained on them.
+    If all images are test, "train" has the same images. They give mean and std, but no model is trained on them.
     """
     if set(labels) == {"test"}:
         return {split: ("test", np.arange(len(labels["test"]))) for split in ("train", "test")}
@@ -71,7 +71,7 @@ def split_positions(labels: dict[str, np.ndarray]) -> dict[str, tuple[str, np.nd
 
 
 def validation_size(train_labels: np.ndarray) -> int:
-    """A tenth of train, and at least one image a class."""
+    """Return the size of validation: a tenth of train, and at least one image for each class."""
     return max(round(VALIDATION_SHARE * len(train_labels)), len(np.unique(train_labels)))
 
 
@@ -84,10 +84,10 @@ def absent_classes(listing: Listing) -> tuple[str, ...]:
 
 
 def check_names(names: Sequence[str], where: str) -> None:
-    """Refuse class names that are empty or equal, as Unicode's NFC without white space at the ends.
+    """Check that class names are not empty and are unique, in Unicode's NFC without surrounding white space.
 
     Raises:
-        DataError: both classes of one name, by number and name.
+        DataError: a name is empty, or two classes have the same name.
     """
     seen: dict[str, int] = {}
     for i, name in enumerate(names):
@@ -104,11 +104,11 @@ def check_names(names: Sequence[str], where: str) -> None:
 
 
 def check(listing: Listing, where: str) -> None:
-    """What must hold before anything is decoded.
+    """Check a listing before its images are decoded.
 
     Raises:
-        DataError: no images, fewer than two classes, two classes of one name, labels out of range, a class too
-            small to part.
+        DataError: no images, fewer than two classes, two classes with the same name, labels out of range, or a class
+            that is too small to split.
     """
     names = listing.class_names
     if len(names) < 2:
@@ -139,19 +139,19 @@ def check(listing: Listing, where: str) -> None:
 
 
 def side_and_channels(headers: Sequence[Header]) -> tuple[int, int]:
-    """The default side (the median of the images' shorter sides, at most 64), and 1 channel if all are grey, else 3."""
+    """Return the default side (the median of the shorter sides, at most 64), and 1 channel if all are grey, else 3."""
     shorter = np.sort([min(header.width, header.height) for header in headers])
     side = min(LARGEST_SIDE, int(shorter[len(shorter) // 2]))
     return side, 1 if all(header.grey for header in headers) else 3
 
 
 def augmentation(size: int) -> Augmentation:
-    """An eighth of padding, as for CIFAR; mirrored, as photographs may be."""
+    """Return the default augmentation: padding by an eighth of the side, as for CIFAR, and flips, as for photographs."""
     return Augmentation(pad=size // 8, flip=True)
 
 
 def numbered_classes(highest: int, images: int, where: str) -> tuple[str, ...]:
-    """Names for classes that are only numbers: "0" to `highest`.
+    """Return names for numbered classes: "0" to `highest`.
 
     Raises:
         DataError: there would be more classes than images.

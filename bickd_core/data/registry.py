@@ -1,4 +1,4 @@
-"""The known data sets: a table that costs nothing to read, and `load_dataset`."""
+"""The table of known data sets, which is cheap to read, and `load_dataset`."""
 
 import csv
 import importlib
@@ -22,23 +22,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What can be said about a data set without loading it.
+    """The description of a data set, known without loading it.
 
     Attributes:
-        name: for `load_dataset` and run folders; of one's own data `kind:PATH` with the absolute path.
-        title: for people.
+        name: for `load_dataset` and run folders; `kind:PATH` with an absolute path for the user's own data.
+        title: shown to the user.
         num_classes, in_channels: C and ch.
-        default_image_size, image_sizes: pixels a side; the sizes that `load_dataset` accepts.
+        default_image_size, image_sizes: pixels per side; the sizes that `load_dataset` accepts.
         train_size, validation_size, test_size: samples.
-        licence, credit: to be shown wherever the images are.
+        licence, credit: must be shown with the images.
         module: the source module in this package; "external" for data that is decoded into the cache; of a package
             that offers the set, `MODULE:FUNCTION`, whose function takes a side in pixels and returns a `Source`.
-        any_size: whether any size from 8 to 512 will do, `image_sizes` being suggestions.
-        class_names: of one's own data, as `load_dataset` gives them unless told otherwise.
-        natural: whether that is the natural order of whole numbers, and the order as text is another.
+        any_size: whether any size from 8 to 512 is possible; `image_sizes` are then suggestions.
+        class_names: of the user's own data, in the default order.
+        natural: whether classes are whole numbers in natural order, and sorting them as text gives another order.
         absent: the classes without an image in the test part.
-        carved: whether test is put aside here, out of the only part that the source has.
-        all_test: whether all images are test, so that nothing can be trained on them.
+        carved: whether test is held out from the only part of the source.
+        all_test: whether all images are test, so that no model can be trained on them.
     """
 
     name: str
@@ -126,7 +126,7 @@ DATASETS: dict[str, DatasetInfo] = {
     )
 }
 SIZES = (32, 64, 96)
-"""Sides that are suggested for one's own images, besides their own."""
+"""Suggested sides for the user's own images, besides their original size."""
 
 
 def image_credit(name: str) -> str:
@@ -136,11 +136,11 @@ def image_credit(name: str) -> str:
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """The entry called `name`; for data of one's own (`kind:PATH`) what looking at it says.
+    """Return the description of a data set. The user's own data (`kind:PATH`) is inspected for it.
 
     Raises:
-        ValueError: for an unknown name, with the known ones and the nearest.
-        DataError: the data cannot be used, with what is wrong.
+        ValueError: the name is unknown; the message lists the known names and the nearest.
+        DataError: the data cannot be used.
     """
     if name in DATASETS:
         return DATASETS[name]
@@ -183,7 +183,7 @@ def _own_info(name: str) -> DatasetInfo:
 
 
 def dataset_title(name: str) -> str:
-    """What to call a data set in text, without looking at it: "CIFAR-10", or "pets (image folder)".
+    """Return the title of a data set without reading it: "CIFAR-10", or "pets (image folder)".
 
     >>> dataset_title("folder:/data/pets"), dataset_title("digits"), dataset_title("elsewhere")
     ('pets (image folder)', 'Handwritten digits, 8 x 8', 'elsewhere')
@@ -196,7 +196,7 @@ def dataset_title(name: str) -> str:
 
 
 def made_square(name: str) -> bool:
-    """Whether the images of a data set are made square here, as those of one's own are.
+    """Return whether the images of a data set are made square here, like the user's own images.
 
     >>> made_square("folder:/data/pets"), made_square("cifar10:/data/c.tar.gz"), made_square("digits")
     (True, False, False)
@@ -205,7 +205,7 @@ def made_square(name: str) -> bool:
 
 
 def tried_split(name: str) -> str:
-    """The split of which images an import tries things on: validation, or test where all images are test.
+    """Return the split on which an import tries inputs: validation, or test if all images are test.
 
     >>> tried_split("digits"), tried_split("all-test:/data/val")
     ('validation', 'test')
@@ -214,7 +214,7 @@ def tried_split(name: str) -> str:
 
 
 def called(name: str) -> str:
-    """A data set inside a sentence: by its name, and data of one's own by their title.
+    """Return a data set's name for a sentence; for the user's own data, its title.
 
     >>> called("folder:/data/pets"), called("digits")
     ('pets (image folder)', 'digits')
@@ -223,7 +223,7 @@ def called(name: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """A data set's name as part of a file's or a run's name: letters, digits, `.`, `_` and `-`.
+    """Return a data set's name as part of a file or run name: letters, digits, `.`, `_` and `-`.
 
     >>> short_name("folder:/data/My pets"), short_name("digits"), short_name("parquet:/data/train.parquet")
     ('My-pets', 'digits', 'train')
@@ -240,10 +240,10 @@ def short_name(name: str) -> str:
 
 
 def checked_size(info: DatasetInfo, image_size: int | None) -> int:
-    """Pixels a side: the data set's default for None.
+    """Return pixels per side: the data set's default for None.
 
     Raises:
-        ValueError: a size that the data set does not come in.
+        ValueError: the data set does not have this size.
     """
     size = info.default_image_size if image_size is None else image_size
     if info.any_size and external.SMALLEST <= size <= external.LARGEST:
@@ -259,10 +259,10 @@ def checked_size(info: DatasetInfo, image_size: int | None) -> int:
 
 
 def check_resizing(info: DatasetInfo, resizing: Resizing) -> None:
-    """Refuse another way of resizing than the usual one for images that come in one size.
+    """Check the resizing: data sets with square images accept only the default.
 
     Raises:
-        ValueError: the data set has such images.
+        ValueError: the data set has square images and the resizing is not the default.
     """
     if not info.any_size and resizing != DEFAULT:
         raise ValueError(
@@ -276,7 +276,7 @@ GROUP = "bickd.datasets"
 
 
 def add_offered() -> None:
-    """Add the data sets that installed packages offer to `DATASETS`; one that cannot be used is left out, with a warning."""
+    """Add the data sets of installed packages to `DATASETS`. Unusable ones are left out with a warning."""
     for point in importlib.metadata.entry_points(group=GROUP):
         try:
             info = point.load()
@@ -319,24 +319,24 @@ def load_dataset(
     class_order: ClassOrder = "natural",
     resizing: Resizing = DEFAULT,
 ) -> Dataset:
-    """Load a data set: those that come with the library whole into memory, others as rows of a file in the cache.
+    """Load a data set: bundled ones into memory, others as rows of a file in the cache.
 
     Args:
         name: a key of `DATASETS`, or `folder:PATH`, `parquet:PATH`, `npz:PATH`, `csv:PATH`, `all-test:PATH`,
             `cifar10:PATH`, `cifar100:PATH`.
-        image_size: pixels a side; None for the data set's default.
-        validation_seed: which samples of the train file are for validation (stratified, always as many).
-        train_limit: keep at most so many train samples (a stratified subset, ids kept; at least one a class):
-            for short runs. Validation, test, mean and std are not touched by it.
-        class_order: of classes that are sorted by their names, all of them whole numbers: by value, or as text. It
-            changes labels and their names alone, not which images are in which split.
-        resizing: how images of one's own become square; others have their own size.
+        image_size: pixels per side; None for the data set's default.
+        validation_seed: chooses which samples of the train file become validation (stratified, always the same number).
+        train_limit: keep at most this many train samples (a stratified subset with the same ids, at least one for each
+            class), for short runs. Validation, test, mean and std do not change.
+        class_order: how to sort classes that are named by whole numbers: by value or as text. It changes labels and
+            names only, not which images are in which split.
+        resizing: how the user's own images become square; other images already are.
 
     Raises:
-        ValueError: for an unknown name or size, another way of resizing than the data allow, or a limit below one
-            sample a class.
-        DataUnavailableError: when it is neither installed nor can be downloaded.
-        DataError: when one's own data cannot be used.
+        ValueError: unknown name or size, a resizing that the data does not allow, or a limit below one sample for each
+            class.
+        DataUnavailableError: the data set is not installed and cannot be downloaded.
+        DataError: the user's own data cannot be used.
     """
     info = dataset_info(name)
     size = checked_size(info, image_size)
@@ -365,9 +365,9 @@ def load_dataset(
 
 
 def held_out(name: str) -> list[tuple[int, str]] | None:
-    """Ids and file names of the images that are put aside as test; None where the source has a test part.
+    """Return ids and file names of the held-out test images; None if the source has a test part.
 
-    Names are "" where a source has rows and no files.
+    Names are "" if the source has rows instead of files.
 
     Raises:
         DataError: the data cannot be used.
@@ -376,7 +376,7 @@ def held_out(name: str) -> list[tuple[int, str]] | None:
 
 
 def held_out_table(rows: Sequence[tuple[int, str]]) -> str:
-    """What `held_out` gives as CSV.
+    """Return the result of `held_out` as CSV.
 
     >>> print(held_out_table([(3, "cat/a.png"), (7, "dog/b, c.png")]), end="")
     id,file
@@ -389,7 +389,7 @@ def held_out_table(rows: Sequence[tuple[int, str]]) -> str:
 
 
 def sample_paths(name: str, split: str) -> dict[int, str] | None:
-    """Sample id -> its file in the data set's original release; None where the source has no files of its own."""
+    """Return the file of each sample id in the original release; None if the source has no separate files."""
     if name != "caltech95":
         stored = any_store(name) if external.is_external(name) else None
         return (dict(enumerate(stored.paths[stored.part(split)])) or None) if stored else None

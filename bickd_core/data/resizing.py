@@ -1,4 +1,4 @@
-"""How an image of any shape becomes a square of pixels."""
+"""Settings for turning an image of any shape into a square."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ RESIZE_TITLES: dict[Resize, str] = {
 
 
 class Resizing(BaseModel):
-    """How an image is made square and scaled; part of what a data set's images are.
+    """How an image is made square and scaled.
 
-    resize: "crop" keeps the central square, "stretch" all of it in another shape, "pad" all of it between black borders.
-    interpolation: Pillow's, antialiased when an image gets smaller. crop_share: of the side, what is kept before it is
-    scaled, as timm's `crop_pct`; in (0, 1].
+    Attributes:
+        resize: "crop" keeps the central square, "stretch" changes the shape, "pad" adds black borders.
+        interpolation: Pillow's, antialiased if an image gets smaller.
+        crop_share: share of the side to keep before scaling, in (0, 1], like timm's `crop_pct`.
 
     >>> Resizing().key, Resizing(resize="stretch").key, Resizing(crop_share=0.875).key
     ('', 'stretch_bicubic', 'crop_bicubic_0.875')
@@ -42,7 +43,7 @@ class Resizing(BaseModel):
 
     @property
     def key(self) -> str:
-        """Part of a file's name; "" for the default."""
+        """The settings as part of a file name; "" for the default."""
         if self == DEFAULT:
             return ""
         share = "" if self.crop_share == 1 else f"_{self.crop_share:g}"
@@ -50,10 +51,10 @@ class Resizing(BaseModel):
 
     @property
     def words(self) -> str:
-        """As the end of a sentence on images: "cut to the central square (bicubic)"."""
+        """The settings as the end of a sentence: "cut to the central square (bicubic)"."""
         share = "" if self.crop_share == 1 else f", {self.crop_share:.1%} of its side"
         return f"{RESIZE_TITLES[self.resize]}{share} ({self.interpolation})"
 
 
 DEFAULT = Resizing()
-"""What all images were made with before there was a choice."""
+"""The default, which older runs used too."""
