@@ -20,14 +20,14 @@ Groups = dict[str, list[tuple[str, str]]]
 def guess_models(
     table: Table, scores: Sequence[str], known: tuple[str, ...], least: int, label: str, stem: str
 ) -> tuple[ScoreColumns, ...]:
-    """The models whose scores these columns hold.
+    """Return the models whose scores these columns hold.
 
     Args:
         scores: columns of numbers, or of lists of numbers.
-        known: names of classes in the label column; empty where labels are numbers.
-        least: how many classes there are at least, by the labels.
+        known: class names in the label column; empty if labels are numbers.
+        least: smallest number of classes that fits the labels.
         label: column of true classes; "" for none.
-        stem: what to call a model that the columns do not name.
+        stem: name for a model that the columns do not name.
     """
     lists = [name for name in scores if table.columns[name].ndim == 2]
     flat = [name for name in scores if table.columns[name].ndim == 1]
@@ -87,7 +87,7 @@ def _ends(name: str, words: Iterable[str]) -> bool:
 
 
 def _ends_with_same(name: str, features: set[str]) -> tuple[str, ...]:
-    """The features that carry the same model's name: `teacher_logits` and `teacher_features`."""
+    """Return the features of the same model, such as `teacher_features` for `teacher_logits`."""
     own = model_word(name)
     whole = rf"(?:^|[ _:./|]){re.escape(own)}(?:[ _:./|]|$)"
     match = [one for one in features if own and re.search(whole, one)]
@@ -100,7 +100,7 @@ def _only(features: set[str]) -> tuple[str, ...]:
 
 
 def _one_each(found: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
-    """One group a model: logits where a file has both logits and probabilities of it."""
+    """Return one group for each model: logits, if a file has both logits and probabilities."""
     best: dict[str, ScoreColumns] = {}
     for one in found:
         before = best.get(one.name)
@@ -110,7 +110,7 @@ def _one_each(found: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
 
 
 def _by_names(flat: Sequence[str], known: tuple[str, ...]) -> Groups | None:
-    """Columns whose names end with the names in the label column."""
+    """Return columns whose names end with a class name from the label column."""
     if not known:
         return None
     prefixes: dict[str, int] = {}
@@ -139,7 +139,7 @@ def _numbered(flat: Sequence[str]) -> Groups:
 
 
 def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | None:
-    """Columns that count the classes: `logit_0`, `logit_1`, ..."""
+    """Return columns with numbered classes: `logit_0`, `logit_1`, ..."""
     counted = {}
     for prefix, pairs in numbered.items():
         pairs = [(column, number) for column, number in pairs if column in flat]
@@ -156,7 +156,7 @@ def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | N
 
 
 def _by_marks(flat: Sequence[str], least: int) -> Groups | None:
-    """Columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
+    """Return columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
     flat = [name for name in flat if normal(name) not in UNUSED]
     for mark in SEPARATORS:
         for prefix_first in (True, False):
@@ -191,7 +191,7 @@ def _last(column: str, mark: str) -> tuple[str, str] | None:
 
 
 def _alike(groups: Groups, least: int) -> Groups | None:
-    """The groups, if all have the same classes and enough of them."""
+    """Return the groups if all have the same classes, and enough of them."""
     sets = {frozenset(name for _, name in pairs) for pairs in groups.values()}
     if len(sets) != 1 or len(next(iter(sets))) < least:
         return None

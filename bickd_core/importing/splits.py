@@ -1,4 +1,4 @@
-"""Which split a row or a file is of: train, validation or test."""
+"""Detect the split of a row or a file: train, validation or test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _END = re.compile(
 
 
 def is_split_column(table: Table, name: str) -> bool:
-    """Whether a column has such a name, and words for splits in most of its first cells."""
+    """Return whether a column is named like a split and has names of splits in most of its first cells."""
     column = table.columns[name]
     if normal(name) not in COLUMNS or column.ndim != 1 or column.dtype != object:
         return False
@@ -40,10 +40,10 @@ def is_split_column(table: Table, name: str) -> bool:
 
 
 def splits_of(table: Table, name: str) -> np.ndarray:
-    """The split of each row, as objects [N].
+    """Return the split of each row, as objects [N].
 
     Raises:
-        PredictionsError: a row names no split.
+        PredictionsError: a row does not name a split.
     """
     cells = [str(value or "").strip() for value in table.columns[name]]
     found = [_WORDS.get(cell.lower(), "") for cell in cells]
@@ -59,7 +59,7 @@ def splits_of(table: Table, name: str) -> np.ndarray:
 
 
 def without_split(name: str) -> str:
-    """A model's name from a file's, so that both splits of a model are called alike.
+    """Remove a split from a file name, so that both splits of a model have the same name.
 
     >>> [without_split(name) for name in ("bert_test", "bert-val", "val.bert", "test", "contest")]
     ['bert', 'bert', 'bert', 'test', 'contest']
@@ -68,15 +68,15 @@ def without_split(name: str) -> str:
 
 
 def split_counts(splits: Sequence[str]) -> str:
-    """How many rows each split has, in words: "300 of test, 100 of validation"."""
+    """Describe how many rows each split has: "300 of test, 100 of validation"."""
     return ", ".join(f"{splits.count(split):,} of {split}" for split in dict.fromkeys(splits))
 
 
 def by_split(table: Table, layout: Layout) -> list[tuple[Table, Layout]]:
-    """The rows of test and of validation, each with the layout for them; those of train are left out.
+    """Return the rows of test and of validation, each with its layout. Rows of train are left out.
 
     Raises:
-        PredictionsError: a row names no split, or all are of train.
+        PredictionsError: a row does not name a split, or all rows are train.
     """
     splits = splits_of(table, layout.split)
     note = f"Column '{layout.split}' tells splits apart: {split_counts(splits.tolist())}."

@@ -1,4 +1,4 @@
-"""Named columns of equal length: what every file of predictions is read into."""
+"""A table of named columns of equal length, which every prediction file is read into."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Table:
         columns: arrays of N rows by name: numbers [N], text as objects (str or None) [N], or [N, K]
             for a column that holds a list in each row.
         extras: arrays of another length, such as class names.
-        names: class names that the file declares for a label column (Hugging Face `datasets`).
-        first_line: number of the line that holds the first row; 0 where a file has no lines.
-        notes: what was noticed while reading, a sentence each.
-        called: what messages call each row, for rows that are none of the file; empty to count them.
-        places: of the rows in the file, for some of its rows; None for all.
+        names: class names that the file gives for a label column (Hugging Face `datasets`).
+        first_line: line number of the first row; 0 if the file has no lines.
+        notes: one sentence for each thing that was noticed while reading.
+        called: the name of each row in messages, if rows are not those of the file; empty to number them.
+        places: positions of the rows in the file, if only some are left; None for all.
     """
 
     columns: dict[str, np.ndarray]
@@ -41,13 +41,13 @@ class Table:
         return len(next(iter(self.columns.values()), ()))
 
     def take(self, rows: np.ndarray) -> Table:
-        """The rows at these positions; messages go on to call them as they are in the file."""
+        """Return the rows at these positions. In messages they keep their names from the file."""
         columns = {name: column[rows] for name, column in self.columns.items()}
         places = rows if self.places is None else self.places[rows]
         return replace(self, columns=columns, places=places)
 
     def row(self, position: int) -> str:
-        """What messages call a row: its number from 1, and its line in the file."""
+        """Return the name of a row for messages: its number from 1 and its line in the file."""
         if self.places is not None:
             position = int(self.places[position])
         if self.called:
@@ -57,10 +57,10 @@ class Table:
 
 
 def check_filled(table: Table, name: str, expected: str) -> None:
-    """Refuse a column of text with empty cells.
+    """Check that a column of text has no empty cells.
 
     Args:
-        expected: what a cell holds, in words.
+        expected: what a cell should hold, for the message.
     """
     column = table.columns[name]
     empty = [] if column.dtype != object else [row for row, value in enumerate(column) if not value]
@@ -74,7 +74,7 @@ def check_filled(table: Table, name: str, expected: str) -> None:
 
 
 def parsed_numbers(column: np.ndarray) -> np.ndarray:
-    """Cells as float64; NaN where a cell of text holds no number."""
+    """Return cells as float64, with NaN for text that is not a number."""
     if column.dtype != object:
         return column.astype(np.float64)
 

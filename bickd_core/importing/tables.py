@@ -1,7 +1,7 @@
 """Read npz, npy, csv, tsv, parquet, feather, json, jsonl and txt files into one form: named columns of equal length.
 
-Call this in a limited process only (`bickd_core.importing.read_process`): pyarrow can end the
-whole process on a damaged file, and a file may ask for more memory than there is.
+Call this only in a process with limits (`bickd_core.importing.read_process`): pyarrow can crash on a
+damaged file, and a file may need more memory than the machine has.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["Table", "read_table"]
 
 
 def read_table(path: Path) -> Table:
-    """Read one file; the suffix says how.
+    """Read one file, by its suffix.
 
     Raises:
-        PredictionsError: what was expected and what came, without the file's name.
-        FileNotFoundError: there is no such file.
+        PredictionsError: the file cannot be used; the message does not name it.
+        FileNotFoundError: the file does not exist.
     """
     suffix = path.suffix.lower()
     readers = {

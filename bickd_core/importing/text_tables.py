@@ -93,7 +93,7 @@ def read_csv(path: Path) -> Table:
 
 
 def _check_lines(path: Path, separator: str, count: int) -> None:
-    """Refuse lines with more or fewer cells than the first: pandas would fill a short one with empty cells."""
+    """Check that all lines have as many cells as the first, because pandas would fill short lines with empty cells."""
     other: dict[int, int] = {}
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter=separator)
@@ -123,7 +123,7 @@ def _separator(first: str, suffix: str) -> str:
 
 
 def _is_row(header: list[str]) -> bool:
-    """Whether the first line is a row of numbers; numbers that count the columns are names."""
+    """Return whether the first line is a row of numbers. Numbers that count the columns are names."""
     try:
         values = [float(cell) for cell in header]
     except ValueError:
@@ -149,7 +149,7 @@ def _decimal_commas(line: bytes, separator: str) -> bool:
 
 
 def _from_pandas(values: Any) -> np.ndarray:
-    """Numbers as they are; text as str with None where a cell is empty; written lists as [N, K]."""
+    """Convert a column: numbers stay, text becomes str or None for empty cells, and lists in text become [N, K]."""
     if values.dtype.kind in "biuf":
         return values.to_numpy()
     array = values.to_numpy(dtype=object)
@@ -166,7 +166,7 @@ _PERCENT = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*")
 
 
 def _percentages(array: np.ndarray) -> np.ndarray | None:
-    """Numbers [N] of a column that holds percentages alone ("63.5%"), empty cells as NaN."""
+    """Return the numbers [N] of a column with only percentages ("63.5%"), with NaN for empty cells."""
     matches = [_PERCENT.fullmatch(value) if value else None for value in array]
     if not any(matches) or any(value and not found for value, found in zip(array, matches, strict=True)):
         return None
@@ -174,11 +174,11 @@ def _percentages(array: np.ndarray) -> np.ndarray | None:
 
 
 _WRAPPED = re.compile(r"np\.float\d+\(|tensor\(|array\(|\)")
-"""What Python writes around the numbers of a list."""
+"""Characters around the numbers of a list in text."""
 
 
 def _written_lists(array: np.ndarray) -> np.ndarray | None:
-    """Lists written as text ("[0.1, 0.2]", or "[0.1 0.2]" by numpy) as [N, K]; None for other text."""
+    """Return lists in text ("[0.1, 0.2]", or "[0.1 0.2]" by numpy) as [N, K]; None for other text."""
     first = _WRAPPED.sub("", next((value for value in array if value), "")[:MAX_LINE])
     if not (first.startswith("[") and first.endswith("]")):
         return None

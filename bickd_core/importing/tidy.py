@@ -1,4 +1,4 @@
-"""Tables with a row for each sample and class (`id, class, probability`), turned to a row for each sample."""
+"""Convert tables with a row for each sample and class (`id, class, probability`) to a row for each sample."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAMPLE = 1000
 
 @dataclass(frozen=True)
 class Tidy:
-    """The columns of a table with a row for each sample and class; `model` is "" where there is one model."""
+    """The columns of a table with a row for each sample and class; `model` is "" if there is only one."""
 
     id: str
     classes: str
@@ -31,7 +31,7 @@ class Tidy:
 
 
 def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
-    """Recognise such a table: ids repeat, and with the class they name each row once."""
+    """Detect such a table: ids repeat, and each pair of id and class occurs once."""
     hints = hints or Hints()
     names = [n for n, column in table.columns.items() if column.ndim == 1 and n not in hints.ignore]
     id = hints.id if hints.id is not None else _first(names, (*IDS, *PATHS))
@@ -63,19 +63,19 @@ def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
 
 
 def tidy_of(layout: Layout) -> Tidy | None:
-    """The columns that a layout names, if it is of such a table."""
+    """Return the columns of a layout of such a table, or None."""
     if not layout.tidy or not layout.models:
         return None
     return Tidy(layout.id or layout.path, layout.tidy, layout.models[0].columns[0], layout.model)
 
 
 def widened(table: Table, tidy: Tidy) -> Table:
-    """The table with a row for each sample (and model), whose scores are a column of lists.
+    """Return the table with a row for each sample (and model), with the scores as a column of lists.
 
-    Other columns stay if they hold one value for each sample.
+    Other columns are kept if they have one value for each sample.
 
     Raises:
-        PredictionsError: a sample lacks a class or has one twice; the message names the sample.
+        PredictionsError: a sample lacks a class or has it twice; the message names the sample.
     """
     for name in (tidy.id, tidy.classes, *([tidy.model] if tidy.model else [])):
         check_filled(table, name, "a value")
@@ -119,7 +119,7 @@ def widened(table: Table, tidy: Tidy) -> Table:
 
 
 def _holds_fractions(column: np.ndarray) -> bool:
-    """Whether most cells are numbers, and some no whole ones."""
+    """Return whether most cells are numbers, and some are not whole."""
     values = parsed_numbers(column[:_SAMPLE])
     known = values[np.isfinite(values)]
     return 2 * len(known) > len(values) and bool((known != np.round(known)).any())
@@ -142,7 +142,7 @@ def _check_complete(counts: np.ndarray, names: Sequence[str], called: Sequence[s
 
 
 def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Names of the classes, in the order of the numbers or of the alphabet, and the class of each row."""
+    """Return the class names, in numerical or alphabetical order, and the class of each row."""
     if column.dtype != object:
         values, classes = np.unique(column, return_inverse=True)
         return [str(value) for value in values.tolist()], classes.ravel()
@@ -158,7 +158,7 @@ def _first(names: Sequence[str], words: Sequence[str]) -> str:
 
 
 def _codes(table: Table, name: str) -> np.ndarray:
-    """int64 [N]: alike where the cells are."""
+    """Return int64 [N]: equal codes for equal cells."""
     column = table.columns[name]
     if column.dtype != object:
         return np.unique(column, return_inverse=True)[1].ravel()
@@ -174,7 +174,7 @@ def _joint(codes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _constant(column: np.ndarray, first: np.ndarray, samples: np.ndarray) -> bool:
-    """Whether every row of a sample holds what its first row holds."""
+    """Return whether all rows of a sample have the same value."""
     own = column[first][samples]
     same = own == column
     if column.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Predictions of any PyTorch model over any loader of batches."""
+"""Predict with any PyTorch model over any loader of batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bickd_core.runs.predictions import Predictions, PredictionsError
 
 LABELS = ("labels", "label", "targets", "target", "y")
 IDS = ("ids", "id", "idx", "index")
-"""Keys of a dictionary batch that hold labels and ids; the first that is there is taken."""
+"""Keys for labels and ids in a dictionary batch. The first existing one is used."""
 _MORE = "pass `call=lambda model, batch: ...`, which returns the logits."
 _SHUFFLES = (
     "`loader` must keep its order, but it shuffles, so that ids 0 to N - 1 would be other samples for "

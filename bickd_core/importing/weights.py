@@ -1,8 +1,9 @@
-"""From a weights file to a run folder: checked, evaluated, laid out; or one sentence and nothing left behind.
+"""Turn a weights file into a run folder: check it and evaluate it, or fail with one sentence and leave nothing behind.
 
-`python -m bickd_core.importing.weights FOLDER` is the process behind the page's form: FOLDER holds `request.json` and
-the uploaded file, and gets `progress.json`. The run is made inside FOLDER and appears in the library by one rename,
-when its figures are there (`afterwards.py` adds latency and maps); whoever reads the outcome removes FOLDER, and with it whatever a killed process left.
+`python -m bickd_core.importing.weights FOLDER` is the process behind the page's form. FOLDER has `request.json` and the
+uploaded file, and gets `progress.json`. The run is made inside FOLDER and renamed into the library when its figures are
+done (`afterwards.py` adds latency and maps). The page that reads the result removes FOLDER, with anything that a killed
+process left.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from bickd_core.runs.status import Status, Worker
 Say = Callable[[str, float], None]
 
 TRIED_ON = 500
-"""Validation images on which the usual normalisations are compared."""
+"""Number of validation images on which the usual normalisations are compared."""
 HELD_OUT = (
     "The data has no test part, so one fifth was held out as test. If the network was trained on all images, it has seen "
     "these too, and its test figures are too high."
@@ -48,15 +49,18 @@ HELD_OUT = (
 
 
 class ImportRequest(BaseModel):
-    """What the person says about the file: architecture, data, role, and for a student its teacher's key.
+    """The user's choices for an import: architecture, data, role, and a student's teacher.
 
-    arch: "" for an ONNX or torch.export program, which is a network of its own.
-    part: which of several networks in the file to take, as `Part.label` calls it.
-    normalisation: of the network's inputs. None tries the usual ones: the data's own is taken where none of them is
-    clearly better (ImageNet's, where the network is of timm or torchvision), and where one is, the import ends with a
-    sentence that names it. mean, std: numbers in place of a preset's, for red, green and blue.
-    image_size: pixels a side of the images. input_size: of what the network gets, where it differs; images of one's own
-    get that size if image_size is not given. resize, interpolation, crop_share: how images of one's own become square.
+    Attributes:
+        arch: "" for an ONNX or torch.export program, which contains its network.
+        part: which of several networks in the file to load, as in `Part.label`.
+        normalisation: of the network's inputs. None uses the data's own (ImageNet's for networks of timm and
+            torchvision); if another usual one is clearly better, the import ends with a sentence that names it.
+        mean, std: numbers instead of a preset, for red, green and blue.
+        image_size: pixels per side of the images.
+        input_size: pixels per side of the network's input, if different. The user's own images get this size if
+            image_size is not given.
+        resize, interpolation, crop_share: how the user's own images become square.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,7 +94,7 @@ class ImportRequest(BaseModel):
 
     @property
     def resizing(self) -> Resizing:
-        """How images of one's own become square."""
+        """How the user's own images become square."""
         return Resizing(resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share)
 
 
@@ -103,16 +107,15 @@ def import_weights(
     inside: Path | None = None,
     afterwards: Callable[[RunFolder, Library], None] = complete_in_background,
 ) -> RunFolder:
-    """Check the file against architecture and data, evaluate it, and put the run folder among one's own runs.
+    """Check the file against architecture and data, evaluate it, and add the run folder to the user's runs.
 
     Args:
-        afterwards: what measures latency and makes maps once the run is there; a process of its own if not given.
-        inside: where the run is made before it is moved, on the same disk; a hidden folder of one's own runs if
-            not given.
+        afterwards: measures latency and makes maps once the run exists; by default in a separate process.
+        inside: folder on the same disk in which the run is made; by default a hidden folder among the user's runs.
 
     Raises:
-        ValueError: what was expected and what came, in one sentence; nothing is left behind.
-        OtherNormalisation: another normalisation is clearly better and none was chosen.
+        ValueError: the file does not fit or cannot be used. Nothing is left behind.
+        OtherNormalisation: no normalisation was chosen, and another one is clearly better.
     """
     check_name(request.name)
     arch = _arch(file, request.arch)
@@ -139,7 +142,7 @@ def import_weights(
 
 
 def _arch(file: Path, arch: str) -> str:
-    """The network's name; "" for a program, which is one."""
+    """Return the network's name; "" for a program, which contains its network."""
     kind = program_kind(file)
     if kind is None:
         return resolve(arch).name
@@ -171,7 +174,7 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
 def _evaluate(
     folder: Path, file: Path, network: LoadedNetwork, request: ImportRequest, library: Library, say: Say
 ) -> None:
-    """Write the run of a network that fits the data, as far as names, shapes and sizes tell."""
+    """Evaluate a network whose names, shapes and sizes fit the data, and write its run."""
     # What follows takes seconds to import, and a file that is refused needs none of it.
     from bickd_core.data import held_out, load_dataset
     from bickd_core.importing.chance import chance_note
@@ -285,7 +288,7 @@ def _evaluate(
 
 
 def _image_size(request: ImportRequest) -> int | None:
-    """Pixels a side of the images: as requested, else what the network gets where the images can have that size."""
+    """Return pixels per side of the images: as requested, else the network's input size if the images can have it."""
     wanted = request.input_size
     if request.image_size is None and wanted is not None and dataset_info(request.dataset).any_size:
         return wanted
@@ -293,7 +296,7 @@ def _image_size(request: ImportRequest) -> int | None:
 
 
 def explain(error: Exception) -> str:
-    """Why an import ended, in one sentence for a person."""
+    """Describe in one sentence why an import failed."""
     from bickd_core.training.worker import explain as explain_known
 
     if out_of_memory(error):

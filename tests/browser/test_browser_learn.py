@@ -151,10 +151,10 @@ def test_the_temperature_of_the_triangle_is_the_temperature_of_the_page(app: App
 
 def test_the_temperature_acts_on_the_bars_and_the_sentence(app: AppPage):
     app.open("learn")
-    assert "at T = 4" in app.key("learn-finding").inner_text()
+    assert "At T = 4" in app.key("learn-finding").inner_text()
     with app.rerun():
         app.key("learn-temperature").get_by_role("slider").press("ArrowLeft")
-    assert "at T = 3" in app.key("learn-finding").inner_text()
+    assert "At T = 3" in app.key("learn-finding").inner_text()
     assert app.query()["temperature"] == "3"
 
 

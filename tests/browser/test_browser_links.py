@@ -116,7 +116,7 @@ def test_other_samples_and_another_class_order_are_aligned_by_id(app: AppPage, s
     copy_with(server, "fewer", change)
     app.open("", {"teacher": TEACHER, "students": "caltech95/kd-s0~fewer"})
     words = app.page.get_by_test_id("stMain").inner_text()
-    assert "700 samples that all models have, of 1,208" in words
+    assert "the 700 samples that all models share, out of 1,208" in words
 
 
 def test_predictions_on_other_samples_are_refused_with_a_sentence(app: AppPage, server: AppServer):
