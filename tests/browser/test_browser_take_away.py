@@ -43,13 +43,13 @@ def test_a_card_gives_its_numbers_and_a_picture_of_the_size_asked_for(app: AppPa
     before = app.key("overview-card-overlap").bounding_box()
     open_menu(app, "overview-overlap")
     name, content = download(app, "CSV")
-    assert name == "overlap-as-it-is.csv"
+    assert name == "overlap-unmatched.csv"
     table = pd.read_csv(io.BytesIO(content)).set_index("model")
     assert list(table) == ["estimate", "low", "high", "seeds", "deviation"]
     shown = app.key("overview-card-overlap").inner_text().split()
     assert f"{table.loc['BicKD', 'estimate']:.3f}" in shown
     name, content = download(app, "PNG")
-    assert name == "overlap-as-it-is.png"
+    assert name == "overlap-unmatched.png"
     picture = Image.open(io.BytesIO(content))
     assert picture.width == pytest.approx(85 / 25.4 * 300, abs=1.5)
     assert app.key("overview-card-overlap").bounding_box() == before
