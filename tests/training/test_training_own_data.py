@@ -139,7 +139,7 @@ def test_a_student_on_other_images_than_its_teachers_is_refused(flags, library, 
     request = ImportRequest(
         arch="convnet-small", dataset=f"folder:{flags}", teacher="master", role="student", name="brought"
     )
-    with pytest.raises(RunError, match="others than those of teacher 'master'"):
+    with pytest.raises(RunError, match="differ from those of teacher 'master'"):
         import_weights(same.weights_path, request, library)
     longer = create_run(extension(same, 1), library, name="longer")
     assert work(longer, library) == "failed"
@@ -195,7 +195,7 @@ def test_the_order_of_numbered_classes_is_noted_and_followed_by_students(numbere
         longer = create_run(extension(library.locate(teacher), 2), library)
         assert longer.info().class_order == longer.info().config.class_order == order
     with pytest.raises(
-        RunError, match="'teacher-text' has its classes in the order 'text', and 'natural' was asked"
+        RunError, match="'teacher-text' has its classes in the order 'text', but 'natural' was requested"
     ):
         create_run(small_config(**kd, teacher="teacher-text", class_order="natural"), library)
 
