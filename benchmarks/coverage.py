@@ -40,49 +40,30 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from bickd_core.geometry import (
+from bickd_core.geometry.agreement import correct, hellinger, kl_divergence
+from bickd_core.geometry.calibration import calibration_difference, calibration_interval
+from bickd_core.geometry.gram_figures import (
     ClassFigures,
-    Interval,
-    Matching,
-    Replicated,
-    ShardGrams,
-    TwoWay,
-    brier,
-    calibration_difference,
-    calibration_interval,
     class_figures,
-    column_cosine,
-    correct,
     corrected_overlap,
     cross_figures,
-    entropies_at,
-    fit_temperature,
-    hellinger,
-    kl_divergence,
-    layer_cka,
-    logit_grams,
-    match,
-    mean_interval,
-    mean_replicated,
-    nll,
     overlap_interval,
-    paired_mean_difference,
     paired_overlap_difference,
-    procrustes,
-    proportion_interval,
-    ranked_distances,
-    rematched,
-    replicated_cka,
-    replicated_difference,
     replicated_overlap,
-    rsa,
-    rsa_sample,
-    shard_grams,
-    softmax,
-    stratified_shards,
-    two_way_difference,
-    two_way_mean_difference,
 )
+from bickd_core.geometry.gram_streams import column_cosine, logit_grams, shard_grams
+from bickd_core.geometry.gram_sums import ShardGrams
+from bickd_core.geometry.intervals import Interval, mean_interval, paired_mean_difference, proportion_interval
+from bickd_core.geometry.jackknife import Replicated, mean_replicated, replicated_cka, replicated_difference
+from bickd_core.geometry.layers import layer_cka
+from bickd_core.geometry.matching import Matching, entropies_at, match
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.procrustes import procrustes
+from bickd_core.geometry.proper_scores import brier, fit_temperature, nll
+from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.rsa import ranked_distances, rsa, rsa_sample
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.two_way import TwoWay, two_way_difference, two_way_mean_difference
 from bickd_core.runs.library import Library
 
 SHELF = Path(__file__).resolve().parents[1] / "pretrained"

@@ -26,18 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bickd_core.geometry import (
-    class_figures,
-    class_geometry,
-    cross_figures,
-    kept_cross,
-    kept_geometry,
-    logit_grams,
-    softmax,
-    stratified_shards,
-    summarise,
-    teacher_side,
-)
+from bickd_core.geometry.gram_figures import class_figures, cross_figures, kept_cross, kept_geometry
+from bickd_core.geometry.gram_streams import logit_grams
+from bickd_core.geometry.orthogonality import class_geometry
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.summary import summarise, teacher_side
 from bickd_core.runs.predictions import Predictions
 
 T = 4.0

@@ -23,7 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from bickd_core.geometry import class_figures, cross_figures, softmax, stratified_shards, stream_grams
+from bickd_core.geometry.gram_figures import class_figures, cross_figures
+from bickd_core.geometry.gram_streams import stream_grams
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 
 BLOCK, T = 4096, 4.0
 

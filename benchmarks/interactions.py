@@ -24,7 +24,7 @@ from browser_harness import AppPage, launch, serving, tab
 from playwright.sync_api import Locator, sync_playwright
 
 from app.registry import PAGES
-from bickd_core.geometry import pca_layout
+from bickd_core.geometry.layout import pca_layout
 from bickd_core.maps.store import TEMPERATURE, layout_key, store_layout
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.runs.predictions import Predictions

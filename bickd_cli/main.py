@@ -97,7 +97,8 @@ class Evaluate:
     """Temperature T of the softmax."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.geometry import Interval, summarise
+        from bickd_core.geometry.intervals import Interval
+        from bickd_core.geometry.summary import summarise
         from bickd_core.runs.predictions import align
 
         run = library.locate(self.run_key)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.report_data import ReportData
-from bickd_core.geometry import reliability
+from bickd_core.geometry.calibration import reliability
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.charts.reliability import reliability_diagram
 from bickd_viz.report import charts as comparison_charts

@@ -15,7 +15,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bickd_core.geometry import umap_layout
+from bickd_core.geometry.umap_maps import umap_layout
 from bickd_core.maps.store import TEMPERATURE, content_key
 from bickd_core.runs.predictions import Predictions
 

@@ -16,16 +16,12 @@ from PIL import Image
 from bickd_core.atomic import write_bytes
 from bickd_core.comparing.names import SHORT
 from bickd_core.data import image_credit
-from bickd_core.geometry import (
-    calibration_interval,
-    chance_error,
-    class_geometry,
-    fit_temperature,
-    kept_geometry,
-    outcomes,
-    pair_contributions,
-    stratified_shards,
-)
+from bickd_core.geometry.calibration import calibration_interval, chance_error
+from bickd_core.geometry.disagreement import outcomes
+from bickd_core.geometry.gram_figures import kept_geometry
+from bickd_core.geometry.orthogonality import class_geometry, pair_contributions
+from bickd_core.geometry.proper_scores import fit_temperature
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import Library, Split
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.runs.thumbnails import Thumbnails

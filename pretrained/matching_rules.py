@@ -12,21 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import write_text
-from bickd_core.geometry import (
-    Interval,
-    Matching,
-    Replicated,
-    ShardGrams,
-    entropies_at,
-    kept_geometry,
-    logit_grams,
-    match,
-    overlap_interval,
-    rematched,
-    replicated_overlap,
-    stratified_shards,
-    two_way_difference,
-)
+from bickd_core.geometry.gram_figures import kept_geometry, overlap_interval, replicated_overlap
+from bickd_core.geometry.gram_streams import logit_grams
+from bickd_core.geometry.gram_sums import ShardGrams
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.jackknife import Replicated
+from bickd_core.geometry.matching import Matching, entropies_at, match
+from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.two_way import two_way_difference
 from bickd_core.runs.predictions import Predictions
 from bickd_viz.text import numbers
 

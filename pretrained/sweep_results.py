@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.geometry import Interval, holm, two_way_mean_difference
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.two_way import holm, two_way_mean_difference
 from bickd_core.presets import PRESETS, VARIANTS
 from bickd_core.runs.library import Library
 from bickd_core.runs.predictions import Predictions

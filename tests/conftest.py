@@ -69,7 +69,7 @@ def quick_umap(monkeypatch):
 @pytest.fixture(scope="session")
 def _trained(tmp_path_factory):
     """A teacher trained once a session, evaluated on both splits, with a card and a map by PCA."""
-    from bickd_core.geometry import pca_layout
+    from bickd_core.geometry.layout import pca_layout
     from bickd_core.maps.store import TEMPERATURE, layout_key
     from bickd_core.runs.card import write_card
     from bickd_core.runs.create import create_run

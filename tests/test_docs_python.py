@@ -30,7 +30,7 @@ def test_the_readme():
     given = {"large": classifier(0), "small": classifier(1), "X": None, "y": np.arange(N) % 3}
     (code,) = blocks("README.md")
     exec(code, given)
-    assert len(given["comparison"].figures()) == 9 + 6
+    assert len(given["comparison"].figures()) == 10 + 6
 
 
 def test_the_figures_for_print(monkeypatch):

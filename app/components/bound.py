@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app import data, state
 from app.plain import Markdown, st
-from bickd_core.geometry import MATCHINGS, Matching
+from bickd_core.geometry.matching import MATCHINGS, Matching
 from bickd_core.wording import worded
 from bickd_viz.text.class_geometry import MATCHING_HELP
 

@@ -9,7 +9,8 @@ import streamlit as st
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint
 from bickd_core.comparing.comparison import Model
-from bickd_core.geometry import FittedTemperature, fit_temperature, stratified_shards
+from bickd_core.geometry.proper_scores import FittedTemperature, fit_temperature
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import Split
 
 

@@ -16,7 +16,7 @@ from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.measures import ORDER_TEMPERATURE, class_order, geometry
 from bickd_core.data import short_name
 from bickd_core.data.hierarchy import Hierarchy, HierarchyError, bundled_hierarchy, read_hierarchy, to_csv
-from bickd_core.geometry import cluster_groups, superclass_order
+from bickd_core.geometry.ordering import cluster_groups, superclass_order
 
 
 @dataclass(frozen=True)

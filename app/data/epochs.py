@@ -11,24 +11,17 @@ from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry import (
-    EpochFigures,
-    Interval,
-    Matching,
-    ShardGrams,
-    agrees,
-    correct,
-    entropies_at,
-    epoch_figures,
-    group_means,
-    overlap_interval,
-    paired_overlap_difference,
-    proportion_interval,
-    rematched,
-    shard_grams,
-    softmax,
-    stratified_shards,
-)
+from bickd_core.geometry.agreement import agrees, correct
+from bickd_core.geometry.epochs import EpochFigures, epoch_figures
+from bickd_core.geometry.gram_figures import overlap_interval, paired_overlap_difference
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.gram_sums import ShardGrams
+from bickd_core.geometry.intervals import Interval, proportion_interval
+from bickd_core.geometry.matching import Matching, entropies_at
+from bickd_core.geometry.orthogonality import group_means
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.predictions import PredictionsError
 
 MOST_CLASSES = 100

@@ -10,14 +10,10 @@ import streamlit as st
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry import (
-    Interval,
-    LayerCKA,
-    Replicated,
-    layer_cka,
-    replicated_difference,
-    stratified_shards,
-)
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.jackknife import Replicated, replicated_difference
+from bickd_core.geometry.layers import LayerCKA, layer_cka
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.stages import PROBE_SPLIT, Stages
 

@@ -17,7 +17,8 @@ from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.gradients import Pull
 from bickd_core.comparing.measures import geometry, probabilities
-from bickd_core.geometry import align_to, entropy
+from bickd_core.geometry.layout import align_to
+from bickd_core.geometry.probabilities import entropy
 from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"

@@ -12,7 +12,8 @@ from app.data.runs import Fingerprint, fingerprint, library
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
-from bickd_core.geometry import Layout, Simplex, align_to, simplex_view
+from bickd_core.geometry.layout import Layout, align_to
+from bickd_core.geometry.simplex import Simplex, simplex_view
 from bickd_core.maps import jobs
 from bickd_core.maps.jobs import JobStatus
 from bickd_core.maps.make import Maps

@@ -8,7 +8,7 @@ from app.data.pictures import pictures
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
 from bickd_core.data import image_credit as credit_of
-from bickd_core.geometry import pair_contributions
+from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_core.runs.sample_file import SampleFile
 from bickd_core.runs.thumbnails import Thumbnails
 

@@ -12,7 +12,9 @@ import streamlit as st
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint, info, library
 from bickd_core.comparing.seeds import one_a_seed, recipe, recipe_on_any_data
-from bickd_core.geometry import corrected_overlap, softmax, stratified_shards
+from bickd_core.geometry.gram_figures import corrected_overlap
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import PredictionsError, align
 

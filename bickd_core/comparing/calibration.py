@@ -9,21 +9,19 @@ import numpy as np
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
-from bickd_core.geometry import (
-    CalibrationSummary,
+from bickd_core.geometry.agreement import nearest_neighbours
+from bickd_core.geometry.calibration import calibration_difference
+from bickd_core.geometry.calibration_summary import CalibrationSummary, summarise_calibration
+from bickd_core.geometry.disagreement import (
     ConfusionDifference,
-    Interval,
     Outcomes,
-    calibration_difference,
     class_accuracy_differences,
     confusion_difference,
-    nearest_neighbours,
-    nll,
     outcomes,
-    paired_mean_difference,
-    stratified_shards,
-    summarise_calibration,
 )
+from bickd_core.geometry.intervals import Interval, paired_mean_difference
+from bickd_core.geometry.proper_scores import nll
+from bickd_core.geometry.shards import stratified_shards
 
 
 @cached

@@ -13,29 +13,22 @@ import numpy as np
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import geometry, is_large, matched, teacher_entropies
-from bickd_core.geometry import (
+from bickd_core.geometry.gram_figures import (
     ClassFigures,
-    ClassGeometry,
     CrossFigures,
-    CrossGeometry,
-    Interval,
-    Matched,
-    Matching,
-    TemperatureCurve,
     class_figures,
-    class_probabilities,
-    column_cosine,
     cross_figures,
-    eigenvalues,
-    entropies_at,
     kept_cross,
     kept_geometry,
-    logit_grams,
-    pair_contributions,
-    rematched,
-    stratified_shards,
-    temperature_curve,
 )
+from bickd_core.geometry.gram_streams import column_cosine, logit_grams
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.matching import Matched, Matching, entropies_at
+from bickd_core.geometry.orthogonality import ClassGeometry, CrossGeometry, eigenvalues, pair_contributions
+from bickd_core.geometry.probabilities import class_probabilities
+from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 
 
 @dataclass(frozen=True)

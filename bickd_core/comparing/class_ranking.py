@@ -9,7 +9,7 @@ import numpy as np
 
 from bickd_core.comparing.class_geometry import Lens, gram
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry import highest_pairs
+from bickd_core.geometry.pairs import highest_pairs
 
 By = Literal["own", "difference"]
 

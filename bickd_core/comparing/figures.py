@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bickd_core.geometry import Interval, Summary
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bickd_core.comparing import gradients
 from bickd_core.comparing.gradients import Pull
-from bickd_core.geometry import hellinger
+from bickd_core.geometry.agreement import hellinger
 from bickd_core.presets import BicKDOptions, DISTOptions, KDOptions
 
 BATCH = 64

@@ -9,35 +9,18 @@ import numpy as np
 
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry import (
-    ClassGeometry,
-    CrossGeometry,
-    Interval,
-    Matched,
-    Matching,
-    RowSimilarity,
-    Summary,
-    TeacherSide,
-    class_geometry,
-    cluster_order,
-    cross_gram,
-    entropies_at,
-    falls,
-    fixed_figures,
-    greatest_fall,
-    hellinger,
-    logit_grams,
-    match,
-    mean_interval,
-    paired_mean_difference,
-    paired_overlap_difference,
-    rematched,
-    row_similarity,
-    stratified_shards,
-    summarise,
-    teacher_side,
-)
-from bickd_core.geometry import row_cosines as cosines
+from bickd_core.geometry.agreement import hellinger
+from bickd_core.geometry.gram_figures import falls, greatest_fall, paired_overlap_difference
+from bickd_core.geometry.gram_streams import logit_grams
+from bickd_core.geometry.intervals import Interval, mean_interval, paired_mean_difference
+from bickd_core.geometry.matching import Matched, Matching, entropies_at, match
+from bickd_core.geometry.ordering import cluster_order
+from bickd_core.geometry.orthogonality import ClassGeometry, CrossGeometry, class_geometry, cross_gram
+from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import RowSimilarity, row_similarity
+from bickd_core.geometry.similarity import row_cosines as cosines
+from bickd_core.geometry.summary import Summary, TeacherSide, fixed_figures, summarise, teacher_side
 
 LARGE = 2_000_000
 """Probabilities (N x C) above which products are float32 and no matrix of them is kept."""

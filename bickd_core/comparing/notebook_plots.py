@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Model
-from bickd_core.geometry import Matching
+from bickd_core.geometry.matching import Matching
 from bickd_core.naming import not_known
 from bickd_core.runs.predictions import PredictionsError
 

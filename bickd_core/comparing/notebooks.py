@@ -18,7 +18,8 @@ from bickd_core.comparing.measures import summary
 from bickd_core.comparing.notebook_plots import NO_LABELS, Plots, charts
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.comparing.seeds import Recipes, score
-from bickd_core.geometry import Interval, Summary
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.summary import Summary
 from bickd_core.naming import not_known
 from bickd_core.presets import PRESETS
 from bickd_core.runs.info import Source

@@ -10,7 +10,7 @@ import numpy as np
 from bickd_core.comparing.comparison import Comparison, assemble
 from bickd_core.comparing.finding import Finding, finding
 from bickd_core.comparing.seeds import Recipes, score, siblings
-from bickd_core.geometry import Layout
+from bickd_core.geometry.layout import Layout
 from bickd_core.maps.store import stored_layout
 from bickd_core.runs.library import Library, RunError, RunFolder, Split
 from bickd_core.runs.thumbnails import Thumbnails

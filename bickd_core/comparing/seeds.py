@@ -9,25 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bickd_core.geometry import (
-    Interval,
-    Matched,
-    Matching,
-    Replicated,
-    TwoWay,
-    entropies_at,
-    holm,
-    logit_grams,
-    match,
-    mean_interval,
-    mean_replicated,
-    proportion_interval,
-    rematched,
-    replicated_overlap,
-    stratified_shards,
-    two_way_difference,
-    two_way_mean_difference,
-)
+from bickd_core.geometry.gram_figures import replicated_overlap
+from bickd_core.geometry.gram_streams import logit_grams
+from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
+from bickd_core.geometry.jackknife import Replicated, mean_replicated
+from bickd_core.geometry.matching import Matched, Matching, entropies_at, match
+from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.two_way import TwoWay, holm, two_way_difference, two_way_mean_difference
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 

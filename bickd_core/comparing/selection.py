@@ -18,15 +18,10 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from bickd_core.comparing.saved_selections import Kept
-from bickd_core.geometry import (
-    Matching,
-    confidence_bins,
-    cross_contributions,
-    entropies_at,
-    hellinger,
-    match,
-    pair_contributions,
-)
+from bickd_core.geometry.agreement import hellinger
+from bickd_core.geometry.calibration import confidence_bins
+from bickd_core.geometry.matching import Matching, entropies_at, match
+from bickd_core.geometry.orthogonality import cross_contributions, pair_contributions
 from bickd_core.naming import nearest
 from bickd_core.runs.predictions import Predictions
 

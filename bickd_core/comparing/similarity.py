@@ -9,22 +9,12 @@ import numpy as np
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
-from bickd_core.geometry import (
-    Interval,
-    PermutedNull,
-    RankedDistances,
-    Replicated,
-    cka_null,
-    procrustes,
-    procrustes_null,
-    ranked_distances,
-    replicated_cka,
-    replicated_difference,
-    rsa,
-    rsa_null,
-    rsa_sample,
-    stratified_shards,
-)
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.jackknife import Replicated, replicated_cka, replicated_difference
+from bickd_core.geometry.procrustes import procrustes, procrustes_null
+from bickd_core.geometry.rsa import RankedDistances, ranked_distances, rsa, rsa_null, rsa_sample
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import PermutedNull, cka_null
 
 MEASURES = ("cka", "rsa", "procrustes")
 BASES = ("outputs", "features")

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bickd_core.geometry import (
-    Layout,
+from bickd_core.geometry.layout import Layout, displaced_share
+from bickd_core.geometry.umap_maps import (
+    aligned_coordinates,
     aligned_layouts,
-    displaced_share,
+    transform_coordinates,
     transform_layout,
+    umap_coordinates,
 )
-from bickd_core.geometry.umap_maps import aligned_coordinates, transform_coordinates, umap_coordinates
 from bickd_core.maps.store import (
     SEED,
     TEMPERATURE,

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import atomic_write
-from bickd_core.geometry import Layout, align_to, pca_layout, umap_layout
+from bickd_core.geometry.layout import Layout, align_to, pca_layout
+from bickd_core.geometry.umap_maps import umap_layout
 from bickd_core.reading import ReadError
 from bickd_core.runs.library import Library, RunFolder, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align, to_half

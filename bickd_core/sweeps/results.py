@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bickd_core.atomic import write_text
 from bickd_core.config import one_sentence
-from bickd_core.geometry import Interval, summarise
+from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.proper_scores import nll
+from bickd_core.geometry.summary import summarise
 from bickd_core.runs.create import check_run
 from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder

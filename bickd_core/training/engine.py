@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from bickd_core.data.base import mix64
-from bickd_core.geometry import overlap, softmax
+from bickd_core.geometry.orthogonality import overlap
+from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.checkpoints import save_weights
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import NotFiniteError, to_half

@@ -10,7 +10,7 @@ from bickd_core.comparing.comparison import Model
 from bickd_core.comparing.finding import separated_pair
 from bickd_core.comparing.measures import displacement, probabilities
 from bickd_core.comparing.report_data import ReportData
-from bickd_core.geometry import pair_contributions
+from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_viz import tables
 from bickd_viz.charts import prediction_map, shared_frame
 from bickd_viz.export.chart_export import Exhibit, file_name

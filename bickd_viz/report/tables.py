@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bickd_core.comparing.figures import FIGURES
-from bickd_core.geometry import Summary
+from bickd_core.geometry.summary import Summary
 from bickd_core.runs.library import RunInfo
 from bickd_core.wording import worded
 from bickd_viz.text import numbers

@@ -14,16 +14,11 @@ from streamlit.testing.v1 import AppTest
 from app import data
 from app.pages.by_epoch import player
 from app.state import ViewState
-from bickd_core.geometry import (
-    class_geometry,
-    corrected_overlap,
-    entropy,
-    gram_figures,
-    jackknife,
-    mean_entropy,
-    softmax,
-    stratified_shards,
-)
+from bickd_core.geometry import gram_figures, jackknife
+from bickd_core.geometry.gram_figures import corrected_overlap
+from bickd_core.geometry.orthogonality import class_geometry
+from bickd_core.geometry.probabilities import entropy, mean_entropy, softmax
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_viz.theme import ModelStyle
 

@@ -13,16 +13,9 @@ from app import data
 from app.pages.class_geometry import matrices, pairs
 from app.state import ViewState
 from bickd_core.comparing.cache import MemoryCache
-from bickd_core.geometry import (
-    class_geometry,
-    cross_gram,
-    entropy,
-    matched_temperature,
-    matched_temperatures,
-    mean_entropy,
-    overlap,
-    softmax,
-)
+from bickd_core.geometry.matching import matched_temperatures
+from bickd_core.geometry.orthogonality import class_geometry, cross_gram, overlap
+from bickd_core.geometry.probabilities import entropy, matched_temperature, mean_entropy, softmax
 from bickd_core.runs.predictions import Predictions
 from bickd_viz.text import numbers
 

@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from app import data
 from app.state import ViewState
-from bickd_core.geometry import expected_calibration_error, hellinger, softmax
+from bickd_core.geometry.agreement import hellinger
+from bickd_core.geometry.calibration import expected_calibration_error
+from bickd_core.geometry.probabilities import softmax
 
 SECONDS = 60.0
 

@@ -12,7 +12,7 @@ from app import data
 from app.pages.runs.seed_table import seed_row
 from bickd_core.comparing.seeds import one_a_seed, recipe
 from bickd_core.config import Seeds
-from bickd_core.geometry import stratified_shards
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import Library
 
 SHELF = Path(__file__).parents[2] / "pretrained"

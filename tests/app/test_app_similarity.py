@@ -8,15 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from app import data
 from app.state import ViewState
-from bickd_core.geometry import (
-    cka,
-    procrustes,
-    ranked_distances,
-    row_cosines,
-    rsa,
-    softmax,
-    stratified_shards,
-)
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.procrustes import procrustes
+from bickd_core.geometry.rsa import ranked_distances, rsa
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import cka, row_cosines
 from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import Stages
 

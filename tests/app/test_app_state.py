@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.components.bound import MATCHED, ORDERS
 from app.pages.prediction_map.controls import COLOURS, METHODS
 from app.state import CHOICES, DEFAULT_TEMPERATURE, MAX_STUDENTS, TEMPERATURES, ViewState
-from bickd_core.geometry import MATCHINGS
+from bickd_core.geometry.matching import MATCHINGS
 
 KEY = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}(/[a-z0-9][a-z0-9._-]{0,12})?", fullmatch=True)
 CLASS = st.text(st.characters(exclude_characters="~", categories=("L", "N", "Zs")), min_size=1, max_size=12)

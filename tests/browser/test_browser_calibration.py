@@ -8,7 +8,8 @@ import numpy as np
 from browser_harness import AppPage
 from playwright.sync_api import expect
 
-from bickd_core.geometry import reliability, softmax
+from bickd_core.geometry.calibration import reliability
+from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.library import Library
 
 TEACHER, BICKD = "caltech95/teacher", "caltech95/bickd-s0"

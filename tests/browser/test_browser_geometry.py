@@ -8,7 +8,8 @@ import numpy as np
 from browser_harness import AppPage
 from playwright.sync_api import expect
 
-from bickd_core.geometry import entropies_at, matched_temperatures, summarise
+from bickd_core.geometry.matching import entropies_at, matched_temperatures
+from bickd_core.geometry.summary import summarise
 from bickd_core.runs.library import Library
 
 VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}

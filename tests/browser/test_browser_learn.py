@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from app.pages.learn.page import LESSONS
 from bickd_core.comparing import gradients
 from bickd_core.comparing.lessons import closest_three, furthest_of_each
-from bickd_core.geometry import class_geometry
+from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.runs.library import Library
 
 LEAST_PX = 20

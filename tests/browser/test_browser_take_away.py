@@ -12,7 +12,7 @@ from browser_harness import AppPage, find_chromium
 from PIL import Image
 from playwright.sync_api import expect
 
-from bickd_core.geometry import class_geometry
+from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.runs.library import Library
 
 CELL = "cell:caltech95/kd-s0~cannon~octopus"

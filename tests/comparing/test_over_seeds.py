@@ -17,7 +17,8 @@ from bickd_core.comparing.seeds import (
     siblings,
     with_holm,
 )
-from bickd_core.geometry import holm, summarise, two_way_mean_difference
+from bickd_core.geometry.summary import summarise
+from bickd_core.geometry.two_way import holm, two_way_mean_difference
 from bickd_core.runs.library import Library
 from bickd_core.runs.predictions import Predictions
 from bickd_viz.text import seeds

@@ -10,7 +10,7 @@ from mutations import COUNT, from_file, mutate_bytes, mutate_text, mutate_zip, o
 from run_helpers import random_predictions, small_config
 
 from bickd_core.comparing.saved_selections import KeptSelections
-from bickd_core.geometry import Layout, pca_layout
+from bickd_core.geometry.layout import Layout, pca_layout
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import Stages

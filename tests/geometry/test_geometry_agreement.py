@@ -5,17 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from bickd_core.geometry import (
-    accuracy,
-    agreement_rate,
-    agrees,
-    correct,
-    expected_calibration_error,
-    hellinger,
-    kl_divergence,
-    reliability,
-    softmax,
-)
+from bickd_core.geometry.agreement import accuracy, agreement_rate, agrees, correct, hellinger, kl_divergence
+from bickd_core.geometry.calibration import expected_calibration_error, reliability
+from bickd_core.geometry.probabilities import softmax
 
 
 def logits(seed, n=40, c=5):

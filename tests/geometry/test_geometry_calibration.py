@@ -7,19 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import (
-    brier,
+from bickd_core.geometry.calibration import (
     calibration_difference,
     calibration_interval,
     chance_error,
     class_calibration,
     expected_calibration_error,
-    fit_temperature,
-    nll,
     reliability,
-    softmax,
-    stratified_shards,
 )
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.proper_scores import brier, fit_temperature, nll
+from bickd_core.geometry.shards import stratified_shards
 
 
 def draw(seed, n=120, c=5, sharp=2.0):

@@ -3,14 +3,10 @@
 import numpy as np
 import pytest
 
-from bickd_core.geometry import (
-    brier,
-    class_calibration,
-    expected_calibration_error,
-    nll,
-    softmax,
-    summarise_calibration,
-)
+from bickd_core.geometry.calibration import class_calibration, expected_calibration_error
+from bickd_core.geometry.calibration_summary import summarise_calibration
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.proper_scores import brier, nll
 
 
 @pytest.mark.parametrize("T", [1.0, 2.5])

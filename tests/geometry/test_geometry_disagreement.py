@@ -8,17 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from bickd_core.geometry import (
+from bickd_core.geometry.agreement import hellinger, nearest_neighbours
+from bickd_core.geometry.disagreement import (
     class_accuracy_differences,
     confusion,
     confusion_difference,
-    hellinger,
     mcnemar_exact,
-    nearest_neighbours,
     outcomes,
     row_shares,
-    softmax,
 )
+from bickd_core.geometry.probabilities import softmax
 
 
 def draw(seed, n=80, c=4):

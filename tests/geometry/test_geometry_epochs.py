@@ -7,26 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import (
-    class_figures,
-    class_geometry,
+from bickd_core.geometry.epochs import epoch_figures
+from bickd_core.geometry.gram_figures import class_figures, corrected_overlap, overlap_interval
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.ordering import cluster_groups, cluster_order
+from bickd_core.geometry.orthogonality import class_geometry, eigenvalues, group_means
+from bickd_core.geometry.probabilities import (
     class_probabilities,
-    cluster_groups,
-    cluster_order,
-    corrected_overlap,
-    eigenvalues,
     entropy,
-    epoch_figures,
-    group_means,
     matched_temperature,
     mean_entropy,
     mean_entropy_at,
-    overlap_interval,
-    shard_grams,
     softmax,
-    stratified_shards,
-    temperature_curve,
 )
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.sharpness import temperature_curve
 
 
 def draw(seed, epochs=5, n=40, c=5):

@@ -7,23 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import (
+from bickd_core.geometry.gram_figures import (
+    falls,
+    greatest_fall,
+    overlap_interval,
+    paired_overlap_difference,
+    replicated_overlap,
+)
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.orthogonality import (
     class_geometry,
     class_gram,
     cross_contributions,
     cross_gram,
-    falls,
-    greatest_fall,
+    geometry_of,
     overlap,
-    overlap_interval,
     pair_contributions,
-    paired_overlap_difference,
-    replicated_overlap,
-    shard_grams,
-    softmax,
-    stratified_shards,
 )
-from bickd_core.geometry.orthogonality import geometry_of
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 
 MODES = [
     {},

@@ -5,22 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import (
-    GramPass,
-    class_figures,
-    class_geometry,
-    column_cosine,
-    cross_figures,
-    cross_gram,
-    kept_cross,
-    kept_geometry,
-    logit_grams,
-    shard_grams,
-    softmax,
-    stratified_shards,
-    stream_grams,
-)
 from bickd_core.geometry import gram_figures as module
+from bickd_core.geometry.gram_figures import class_figures, cross_figures, kept_cross, kept_geometry
+from bickd_core.geometry.gram_streams import column_cosine, logit_grams, shard_grams, stream_grams
+from bickd_core.geometry.gram_sums import GramPass
+from bickd_core.geometry.orthogonality import class_geometry, cross_gram
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 
 
 def draw(seed, n=120, c=6, T=2.0):

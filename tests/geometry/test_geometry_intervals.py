@@ -8,24 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from bickd_core.geometry import (
+from bickd_core.geometry.calibration import calibration_interval
+from bickd_core.geometry.disagreement import mcnemar_exact
+from bickd_core.geometry.gram_figures import class_figures, overlap_interval, paired_overlap_difference
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.intervals import (
     Interval,
-    calibration_interval,
-    class_figures,
-    class_geometry,
-    mcnemar_exact,
     mean_interval,
-    overlap,
-    overlap_interval,
     paired_mean_difference,
-    paired_overlap_difference,
     paired_share_difference,
     proportion_interval,
-    shard_grams,
-    softmax,
-    stratified_shards,
+    stratified_variance,
 )
-from bickd_core.geometry.intervals import stratified_variance
+from bickd_core.geometry.orthogonality import class_geometry, overlap
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 
 
 def draw(seed, n=160, c=8, T=2.0):

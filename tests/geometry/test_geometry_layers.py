@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 
-from bickd_core.geometry import (
-    cka,
-    jackknife,
-    layer_cka,
-    replicated_cka,
-    replicated_difference,
-    stratified_shards,
-)
+from bickd_core.geometry import jackknife
+from bickd_core.geometry.jackknife import replicated_cka, replicated_difference
+from bickd_core.geometry.layers import layer_cka
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import cka
 
 
 def stages(n=40, widths=(3, 6, 50), seed=0, like=None):

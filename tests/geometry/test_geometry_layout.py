@@ -5,19 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import (
-    Layout,
-    align_to,
-    class_gram,
-    cluster_order,
-    duplicate_fraction,
-    index_order,
-    layout_quality,
-    pca_layout,
-    softmax,
-    superclass_order,
-    umap_layout,
-)
+from bickd_core.geometry.layout import Layout, align_to, duplicate_fraction, layout_quality, pca_layout
+from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
+from bickd_core.geometry.orthogonality import class_gram
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.umap_maps import umap_layout
 
 
 def probabilities(n=60, c=5, seed=0):

@@ -8,19 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import (
-    class_geometry,
-    class_probabilities,
-    entropies_at,
-    entropy,
-    logit_grams,
-    match,
-    matched_temperature,
-    matched_temperatures,
-    overlap,
-    softmax,
-)
 from bickd_core.geometry.gram_figures import overlap_interval
+from bickd_core.geometry.gram_streams import logit_grams
+from bickd_core.geometry.matching import entropies_at, match, matched_temperatures
+from bickd_core.geometry.orthogonality import class_geometry, overlap
+from bickd_core.geometry.probabilities import class_probabilities, entropy, matched_temperature, softmax
 
 
 def slow_entropy(row, T):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bickd_core.geometry import highest_pairs
+from bickd_core.geometry.pairs import highest_pairs
 
 
 def symmetric(c: int, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import entropy, log_softmax, matched_temperature, mean_entropy, softmax
+from bickd_core.geometry.probabilities import entropy, log_softmax, matched_temperature, mean_entropy, softmax
 
 
 def naive_softmax(logits, T):

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
-from bickd_core.geometry import procrustes, procrustes_null, replicated_difference, stratified_shards
+from bickd_core.geometry.jackknife import replicated_difference
+from bickd_core.geometry.procrustes import procrustes, procrustes_null
+from bickd_core.geometry.shards import stratified_shards
 
 
 def by_rotation(X, Y):

@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bickd_core.geometry import (
-    class_gram,
-    entropies_at,
-    matched_temperature,
-    overlap_interval,
-    rematched,
-    shard_grams,
-    softmax,
-    stratified_shards,
-)
+from bickd_core.geometry.gram_figures import overlap_interval
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.matching import entropies_at
+from bickd_core.geometry.orthogonality import class_gram
+from bickd_core.geometry.probabilities import matched_temperature, softmax
+from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.replicates import cell_sums, side_of
+from bickd_core.geometry.shards import stratified_shards
 
 N = 2_000
 

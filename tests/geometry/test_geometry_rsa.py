@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from bickd_core.geometry import ranked_distances, rsa, rsa_null, rsa_sample, softmax, stratified_shards
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.rsa import ranked_distances, rsa, rsa_null, rsa_sample
+from bickd_core.geometry.shards import stratified_shards
 
 
 def pairs_of(n):

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 
-from bickd_core.geometry import (
-    mean_overlap_difference,
-    overlap,
-    paired_overlap_difference,
-    shard_grams,
-    softmax,
-    stratified_shards,
-)
+from bickd_core.geometry.gram_figures import mean_overlap_difference, paired_overlap_difference
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.orthogonality import overlap
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 
 N, C = 300, 6
 LABELS = np.arange(N) % C

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import cka, cka_null, replicated_cka, row_similarity, softmax, stratified_shards
+from bickd_core.geometry.jackknife import replicated_cka
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import cka, cka_null, row_similarity
 
 
 def tuple_hsic(X, Y):

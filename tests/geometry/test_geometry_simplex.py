@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bickd_core.geometry import simplex as module
-from bickd_core.geometry import softmax
+from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.simplex import CORNERS, simplex_view
 
 

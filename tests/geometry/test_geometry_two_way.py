@@ -10,18 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bickd_core.geometry import (
-    Replicated,
-    holm,
-    mcnemar_exact,
-    paired_share_difference,
-    replicated_overlap,
-    shard_grams,
-    softmax,
-    stratified_shards,
-    two_way_difference,
-    two_way_mean_difference,
-)
+from bickd_core.geometry.disagreement import mcnemar_exact
+from bickd_core.geometry.gram_figures import replicated_overlap
+from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.intervals import paired_share_difference
+from bickd_core.geometry.jackknife import Replicated
+from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.two_way import holm, two_way_difference, two_way_mean_difference
 
 
 def slow(first: list[list[float]], second: list[list[float]]) -> tuple[float, float, float]:

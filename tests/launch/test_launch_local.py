@@ -12,7 +12,7 @@ import pytest
 import torch
 from run_helpers import small_config, wait_for
 
-from bickd_core.geometry import Layout
+from bickd_core.geometry.layout import Layout
 from bickd_core.launch import local
 from bickd_core.maps.store import layout_key
 from bickd_core.runs.create import create_run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from run_helpers import random_predictions
 
-from bickd_core.geometry import Layout, pca_layout
+from bickd_core.geometry.layout import Layout, pca_layout
 from bickd_core.maps import store
 from bickd_core.maps.store import TEMPERATURE, compute_layout, content_key, layout_key, stored_layout
 from bickd_core.runs.library import RunError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from run_helpers import random_predictions
 
-from bickd_core.geometry import Layout
+from bickd_core.geometry.layout import Layout
 from bickd_core.maps.make import Maps, expected_seconds, make, unmeasured
 from bickd_core.maps.store import TEMPERATURE
 from bickd_core.runs.predictions import PredictionsError

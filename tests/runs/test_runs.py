@@ -16,7 +16,7 @@ import yaml
 from filelock import FileLock
 from run_helpers import long_silent, random_predictions, small_config
 
-from bickd_core.geometry import Layout
+from bickd_core.geometry.layout import Layout
 from bickd_core.runs import migrations
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, NameTaken, RunError, RunFolder, RunInfo, TeacherRef, check_name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from run_helpers import random_predictions
 
-from bickd_core.geometry import summarise
+from bickd_core.geometry.summary import summarise
 from bickd_core.runs.create import check_run
 from bickd_core.runs.library import RunError, TeacherRef
 from bickd_core.runs.predictions import align

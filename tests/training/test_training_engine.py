@@ -9,7 +9,8 @@ from run_helpers import small_config
 from safetensors.torch import load_file
 
 from bickd_core.data import load_dataset
-from bickd_core.geometry import overlap, softmax
+from bickd_core.geometry.orthogonality import overlap
+from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from bickd_core.geometry import class_geometry
+from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import softmax
 from bickd_viz.charts import (
     Line,

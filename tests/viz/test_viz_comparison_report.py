@@ -17,7 +17,9 @@ from bickd_core.comparing.finding import separated_pair
 from bickd_core.comparing.measures import geometry
 from bickd_core.comparing.names import shown_names
 from bickd_core.comparing.report_data import read_report_data
-from bickd_core.geometry import class_geometry, hellinger, summarise
+from bickd_core.geometry.agreement import hellinger
+from bickd_core.geometry.orthogonality import class_geometry
+from bickd_core.geometry.summary import summarise
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.export.chart_export import Exhibit, file_name

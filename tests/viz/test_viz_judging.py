@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import outcomes
+from bickd_core.geometry.disagreement import outcomes
 from bickd_viz import tables
 from bickd_viz.charts import (
     bin_from_code,

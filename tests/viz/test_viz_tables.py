@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry import reliability
+from bickd_core.geometry.calibration import reliability
 from bickd_viz import tables
 from bickd_viz.charts import (
     Curve,

@@ -6,7 +6,8 @@ from app import data, page_export, state
 from app.components import bound, export_menu, frame, selection_bar, style
 from app.pages.by_epoch import player
 from app.plain import st
-from bickd_core.geometry import Interval, Matching
+from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.matching import Matching
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz import ModelStyle, tables
 from bickd_viz.charts import Line, metric_lines

@@ -11,7 +11,7 @@ from app.components import chart, frame, selection_bar, style, thumbs
 from app.pages.calibration import panels
 from app.plain import st
 from bickd_core.comparing.selection import Rule, SelectionError
-from bickd_core.geometry import BINS
+from bickd_core.geometry.calibration import BINS
 from bickd_viz import tables
 from bickd_viz.charts import bin_from_code, reliability_diagram
 from bickd_viz.charts.reliability import RARE

@@ -10,7 +10,9 @@ import pandas as pd
 from app import data, selection
 from app.components import export_menu, frame, ranking, style
 from app.plain import st
-from bickd_core.geometry import BINS, CalibrationSummary, ClassCalibration, Interval
+from bickd_core.geometry.calibration import BINS, ClassCalibration
+from bickd_core.geometry.calibration_summary import CalibrationSummary
+from bickd_core.geometry.intervals import Interval
 from bickd_viz.charts import Row, whisker_html
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers

@@ -10,7 +10,7 @@ import numpy as np
 from app import data
 from app.components import frame, matrix, style
 from app.plain import st
-from bickd_core.geometry import group_means
+from bickd_core.geometry.orthogonality import group_means
 from bickd_viz import ModelStyle
 from bickd_viz.scales import overlap_ends, said_ends
 from bickd_viz.text import class_geometry as words

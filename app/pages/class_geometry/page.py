@@ -9,7 +9,8 @@ from app.components import bound, frame, selection_bar
 from app.pages.class_geometry import cell as geometry_cell
 from app.pages.class_geometry import hierarchy, matrices, pairs, panels
 from app.plain import st
-from bickd_core.geometry import ClassGeometry, highest_pairs
+from bickd_core.geometry.orthogonality import ClassGeometry
+from bickd_core.geometry.pairs import highest_pairs
 from bickd_viz.text import class_geometry as words
 from bickd_viz.text import numbers
 

@@ -11,7 +11,7 @@ from app import data, selection, state
 from app.components import plot, ranking, style
 from app.components.chart import Take
 from app.plain import st
-from bickd_core.geometry import Band
+from bickd_core.geometry.gram_figures import Band
 from bickd_viz import tables
 from bickd_viz.charts import (
     Curve,

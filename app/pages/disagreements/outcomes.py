@@ -8,7 +8,7 @@ from app import data, selection, state
 from app.components import chart, style, thumbs
 from app.plain import md, st
 from bickd_core.comparing.selection import Rule
-from bickd_core.geometry import Outcomes
+from bickd_core.geometry.disagreement import Outcomes
 from bickd_viz import tables
 from bickd_viz.charts import outcome_colours, outcome_names, who_is_right
 from bickd_viz.text import calibration as words

@@ -10,7 +10,9 @@ import numpy as np
 from app import data
 from app.components import chart, style
 from app.plain import st
-from bickd_core.geometry import align_to, overlap, softmax
+from bickd_core.geometry.layout import align_to
+from bickd_core.geometry.orthogonality import overlap
+from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_viz import ModelStyle, Theme, model_style

@@ -10,7 +10,7 @@ from app.pages.learn import presenter
 from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
 from app.pages.learn.temperature import temperature_slider
 from app.plain import st
-from bickd_core.geometry import Interval
+from bickd_core.geometry.intervals import Interval
 from bickd_viz import tables
 from bickd_viz.charts import Curve, class_vectors, sharpness_curves, with_point
 from bickd_viz.text import lessons

@@ -9,7 +9,8 @@ from app import data, page_export, selection, state
 from app.components import frame, maps, picture_feed, scatter, selection_bar, style, thumbs
 from app.pages.prediction_map import controls, job
 from app.plain import st
-from bickd_core.geometry import CORNERS, Layout
+from bickd_core.geometry.layout import Layout
+from bickd_core.geometry.simplex import CORNERS
 from bickd_core.maps.make import unmeasured
 from bickd_viz import colouring
 from bickd_viz.text import class_geometry as words
