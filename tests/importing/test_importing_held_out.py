@@ -1,4 +1,4 @@
-"""A source without a test part: what was put aside is said and listed when weights are imported."""
+"""A source without a test part: the held-out images are reported and listed when weights are imported."""
 
 import csv
 

@@ -381,7 +381,7 @@ def test_imagenets_val_as_it_lies_is_evaluated(tmp_path, weights, library, monke
     assert not run.has_predictions("validation")
     said = capsys.readouterr().out
     assert "of 9 test images are right (" in said
-    assert "put aside" not in said
+    assert "held out" not in said
     assert "of 9 test images are right (" in (run.path / "README.md").read_text()
 
 
