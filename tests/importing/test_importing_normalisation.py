@@ -170,7 +170,7 @@ def test_the_presets_for_grey_and_for_colour(channels):
 
 def test_what_was_applied_is_said_with_what_the_others_give():
     tried = {"data": 0.444, "half": 0.926}
-    assert "It does better" not in applied(HALF, tried, 500)
+    assert "The accuracy is higher" not in applied(HALF, tried, 500)
     own = usual((0.3,), (0.2,))["data"]
     assert applied(own, tried, 500).endswith(
         "The accuracy is higher with mean 0.5 and std 0.5. To use it, import the file again under another name with the "
