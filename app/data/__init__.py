@@ -4,7 +4,7 @@ Caches are keyed by the content of files (path, size, time of change) and by pla
 they hold is shared by all sessions and frozen; nobody changes it.
 """
 
-from app.data.calibration import BestTemperature, best_temperature
+from app.data.best_temperature import BestTemperature, best_temperature
 from app.data.class_groups import (
     Group,
     class_groups,
