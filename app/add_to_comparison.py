@@ -9,7 +9,7 @@ from bickd_core.runs.library import RunInfo
 from bickd_viz.text.numbers import listed
 
 
-def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
+def opened(view: ViewState, key: str, info: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
     """Return the view with this run in its comparison.
 
     A student is added to the shown students of its teacher; if there are already four, `giving_way` picks the one that
@@ -22,9 +22,9 @@ def opened(view: ViewState, key: str, about: RunInfo, others: Iterable[tuple[str
     known = dict(others)
     shown = known.get(view.teacher)
     fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
-    if about.role == "student":
-        teacher = about.teacher.key if about.teacher is not None else ""
-        if not teacher and shown is not None and shown.dataset == about.dataset:
+    if info.role == "student":
+        teacher = info.teacher.key if info.teacher is not None else ""
+        if not teacher and shown is not None and shown.dataset == info.dataset:
             teacher = view.teacher
         if teacher and teacher != key and teacher in known:
             kept = [s for s in view.students if s != key] if teacher == view.teacher else []

@@ -11,8 +11,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from app import data, state
+from app import state
+from app.data import comparison as comparisons
+from app.data import over_seeds, samples
+from app.data.runs import library
 from app.plain import Markdown, plain, st
+from bickd_core.comparing import measures
+from bickd_core.comparing.comparison import Comparison
 
 if TYPE_CHECKING:
     from bickd_viz.export.chart_export import Exhibit
@@ -29,7 +34,7 @@ class Taken:
     title: str = ""
     note: str = ""
     link: str = ""
-    of: data.Comparison | None = None
+    of: Comparison | None = None
     temperature: float = 4.0
     parts: dict[str, Part] = field(default_factory=dict)
 
@@ -50,7 +55,7 @@ def link() -> str:
     return f"{base}?{query}" if query else base
 
 
-def comparison(of: data.Comparison) -> None:
+def comparison(of: Comparison) -> None:
     now().of = of
 
 
@@ -89,18 +94,25 @@ def page_report(taken: Taken) -> bytes:
     from bickd_viz.report.tables import compared_table, figures_table
 
     sections = [Section("", list(taken.parts.values()))]
-    of, compared, note = taken.of, None, taken.note
-    if of is not None:
-        summaries = [(m.name, m.is_teacher, data.summary(of, m, taken.temperature)) for m in of.models]
+    comparison, compared, note = taken.of, None, taken.note
+    if comparison is not None:
+        summaries = [
+            (m.name, m.is_teacher, measures.summary(comparison, m, taken.temperature))
+            for m in comparison.models
+        ]
         scope = (
-            f"{of.n:,} of {max(of.n_each):,} {of.split} {of.nouns} of {of.data_title}. Probabilities are at "
-            f"T = {taken.temperature:g}. The 95% intervals are over {of.nouns}."
+            f"{comparison.n:,} of {max(comparison.n_each):,} {comparison.split} {comparison.nouns} of {comparison.data_title}. Probabilities are at "
+            f"T = {taken.temperature:g}. The 95% intervals are over {comparison.nouns}."
         )
         sections.append(
-            Section("Every figure with its interval", [Figures("", figures_table(summaries, of.noun))], scope)
+            Section(
+                "Every figure with its interval",
+                [Figures("", figures_table(summaries, comparison.noun))],
+                scope,
+            )
         )
-        runs = [(m.name, m.key, m.info, n) for m, n in zip(of.models, of.n_each, strict=True)]
-        compared = compared_table(runs, split=of.split, n=of.n, noun=of.noun)
+        runs = [(m.name, m.key, m.info, n) for m, n in zip(comparison.models, comparison.n_each, strict=True)]
+        compared = compared_table(runs, split=comparison.split, n=comparison.n, noun=comparison.noun)
     return html(
         Report(
             title=taken.title or taken.page,
@@ -110,25 +122,25 @@ def page_report(taken: Taken) -> bytes:
             link=taken.link,
             versions=versions("streamlit"),
             made=datetime.now().strftime("%Y-%m-%d %H:%M"),
-            credit="" if of is None else data.image_credit(of),
+            credit="" if comparison is None else samples.image_credit(comparison),
         )
     )
 
 
-def comparison_report(of: data.Comparison, temperature: float, address: str) -> bytes:
+def comparison_report(of: Comparison, temperature: float, address: str) -> bytes:
     """The report on the whole comparison as one HTML file."""
     from bickd_core.comparing.report_data import report_data
     from bickd_viz.report import comparison as whole
     from bickd_viz.report.build import html
 
     report = report_data(
-        data.library(),
+        library(),
         of,
         temperature,
-        data.recipes(of, temperature),
-        data.thumbnails(of),
-        teacher_ids=data.predictions_at(data.file_of(of, of.teacher)).ids,
-        left_out=data.left_out(of, temperature),
+        over_seeds.recipes(of, temperature),
+        samples.thumbnails(of),
+        teacher_ids=comparisons.predictions_at(comparisons.file_of(of, of.teacher)).ids,
+        left_out=over_seeds.left_out(of, temperature),
     )
     return html(
         whole.comparison_report(report, address=address, made=datetime.now().strftime("%Y-%m-%d %H:%M"))

@@ -42,7 +42,7 @@ class Figures:
     """One sentence for each file of the run that cannot be read."""
 
 
-def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = None) -> dict[str, Any]:
+def row(run: RunFolder, info: RunInfo, figures: Figures, now: float | None = None) -> dict[str, Any]:
     """Return one row, by the names in `COLUMNS`; accuracies are in per cent."""
     try:
         status = run.status()
@@ -60,14 +60,14 @@ def row(run: RunFolder, about: RunInfo, figures: Figures, now: float | None = No
         "Test": _percent(figures.test),
         "Validation": _percent(figures.validation),
         "Best": _percent(figures.best),
-        "Role": about.role,
-        "Objective": objective(about),
-        "Model": model_title(about.arch),
-        "Data": dataset_title(about.dataset),
-        "Seed": about.seed,
-        "Parameters": parameters(about),
+        "Role": info.role,
+        "Objective": objective(info),
+        "Model": model_title(info.arch),
+        "Data": dataset_title(info.dataset),
+        "Seed": info.seed,
+        "Parameters": parameters(info),
         "Minutes": minutes,
-        "Created": about.created[:16].replace("T", " "),
+        "Created": info.created[:16].replace("T", " "),
     }
 
 
@@ -75,34 +75,34 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def objective(about: RunInfo) -> str:
+def objective(info: RunInfo) -> str:
     """Return the title of the objective, as the table shows it."""
-    if about.objective not in PRESETS:
-        return about.objective
+    if info.objective not in PRESETS:
+        return info.objective
     return (
         "labels"
-        if about.objective == "ce"
-        else PRESETS[about.objective].title.removesuffix(" (reconstruction)")
+        if info.objective == "ce"
+        else PRESETS[info.objective].title.removesuffix(" (reconstruction)")
     )
 
 
-def parameters(about: RunInfo) -> int | None:
-    if about.cost is not None:
-        return about.cost.parameters
-    model = MODELS.get(about.arch)
-    if model is None or about.in_channels is None:
+def parameters(info: RunInfo) -> int | None:
+    if info.cost is not None:
+        return info.cost.parameters
+    model = MODELS.get(info.arch)
+    if model is None or info.in_channels is None:
         return None
-    return model.parameters(about.num_classes, about.in_channels)
+    return model.parameters(info.num_classes, info.in_channels)
 
 
-def size(about: RunInfo) -> Size | None:
+def size(info: RunInfo) -> Size | None:
     """Return the parameters and multiply-adds of a run's model, or None if unknown."""
-    if about.cost is not None:
-        return Size(about.cost.parameters, about.cost.macs)
-    model, size = MODELS.get(about.arch), about.image_size
-    if model is None or size is None or about.in_channels is None:
+    if info.cost is not None:
+        return Size(info.cost.parameters, info.cost.macs)
+    model, size = MODELS.get(info.arch), info.image_size
+    if model is None or size is None or info.in_channels is None:
         return None
-    shape = (about.num_classes, about.in_channels)
+    shape = (info.num_classes, info.in_channels)
     return Size(model.parameters(*shape), model.macs(*shape, size))
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import data, state
+from app import state
+from app.data import runs
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.saved_selections import Kept, KeptError, KeptSelections
 from bickd_core.comparing.selection import Rule, Scene, Selection, SelectionError, resolve
 
@@ -20,26 +22,26 @@ def clear() -> None:
     state.update(selection="")
 
 
-def select_ids(of: data.Comparison, ids: Sequence[int] | Sequence[str]) -> None:
+def select_ids(comparison: Comparison, ids: Sequence[int] | Sequence[str]) -> None:
     """Make these samples the selection, as a lasso does. A few are in the link, more are saved under a hash."""
     if len(ids) == 0:
         clear()
     elif len(ids) <= 8:
         select("samples", *map(str, ids))
     else:
-        select("kept", kept().keep(ids, dataset=of.dataset, split=of.split))
+        select("kept", kept().keep(ids, dataset=comparison.dataset, split=comparison.split))
 
 
 def kept() -> KeptSelections:
-    return KeptSelections(data.library().own / ".selections")
+    return KeptSelections(runs.library().own / ".selections")
 
 
-def selected(of: data.Comparison) -> Selection | None:
+def selected(comparison: Comparison) -> Selection | None:
     """The samples of the current selection; None if there is none or it does not fit this comparison."""
-    return read(of)[0]
+    return read(comparison)[0]
 
 
-def read(of: data.Comparison) -> tuple[Selection | None, str]:
+def read(comparison: Comparison) -> tuple[Selection | None, str]:
     """The selection, or one sentence on why the link's selection cannot be shown here."""
     view = state.current()
     if not view.selection:
@@ -48,16 +50,18 @@ def read(of: data.Comparison) -> tuple[Selection | None, str]:
         rule = Rule.parse(view.selection)
         stored: dict[str, Kept] = {}
         if rule.kind == "kept" and rule.words:
-            stored[rule.words[0]] = kept().find(rule.words[0], dataset=of.dataset, split=of.split)
+            stored[rule.words[0]] = kept().find(
+                rule.words[0], dataset=comparison.dataset, split=comparison.split
+            )
         mark = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
-        return _resolved(of.key, str(rule), view.temperature, mark, of, stored), ""
+        return _resolved(comparison.key, str(rule), view.temperature, mark, comparison, stored), ""
     except (SelectionError, KeptError) as error:
         return None, str(error)
 
 
-def picked(of: data.Comparison, kind: str, *words: str) -> Selection:
+def picked(comparison: Comparison, kind: str, *words: str) -> Selection:
     """The samples of a rule, without making them the selection: for what a page shows by default."""
-    return _resolved(of.key, str(Rule(kind, words)), state.current().temperature, (), of, {})
+    return _resolved(comparison.key, str(Rule(kind, words)), state.current().temperature, (), comparison, {})
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -66,7 +70,7 @@ def _resolved(
     rule: str,
     temperature: float,
     mark: tuple[tuple[bytes, bool, str, bool], ...],
-    _of: data.Comparison,
+    _of: Comparison,
     _kept: dict[str, Kept],
 ) -> Selection:
     scene = Scene(

@@ -110,10 +110,10 @@ class Evaluate:
         else:
             both = align([library.locate(teacher).predictions(self.split), own], [teacher, run.key])
             summary = summarise(*both.predictions, T=self.temperature)
-        of = f" of {len(own):,}" if summary.n < len(own) else ""
+        comparison = f" of {len(own):,}" if summary.n < len(own) else ""
         versus = f" against {teacher}" if teacher else ""
         table = Table(
-            title=f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}{of}"
+            title=f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}{comparison}"
         )
         table.add_column("figure")
         table.add_column("estimate", justify="right")

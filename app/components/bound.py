@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from app import data, state
+from app import state
+from app.data import class_groups
 from app.plain import Markdown, st
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry.matching import MATCHINGS, Matching
 from bickd_core.wording import worded
 from bickd_viz.text.class_geometry import MATCHING_HELP
@@ -65,7 +67,7 @@ def matching(key: str, noun: str = "image") -> Matching:
     return state.current().matching
 
 
-def class_order(of: data.Comparison, key: str) -> str:
+def class_order(comparison: Comparison, key: str) -> str:
     """Choose the order of classes. All pages share the value."""
-    orders = [how for how in ORDERS if how != "hierarchy" or data.hierarchy(of) is not None]
+    orders = [how for how in ORDERS if how != "hierarchy" or class_groups.hierarchy(comparison) is not None]
     return one_of("order", "Order of classes", orders, key, names=ORDERS, otherwise="cluster")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app import data
 from app.components.fields import Fields
+from app.data import runs
 from app.distill.form_values import data_sentences, order_labels, sentence
 from app.plain import st
 from bickd_core.data import DATASETS, DatasetInfo, dataset_info, dataset_title, named
@@ -50,12 +50,12 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
     return about
 
 
-def class_order(fields: Fields, about: DatasetInfo) -> ClassOrder | None:
+def class_order(fields: Fields, info: DatasetInfo) -> ClassOrder | None:
     """Ask how to sort classes that are named by whole numbers; None if there is no choice."""
-    if not about.natural:
+    if not info.natural:
         return None
-    labels = order_labels(about)
-    name = fields.scoped("class_order", about.name)
+    labels = order_labels(info)
+    name = fields.scoped("class_order", info.name)
     chosen = st.segmented_control(
         "Order of the classes",
         list(labels),
@@ -68,12 +68,12 @@ def class_order(fields: Fields, about: DatasetInfo) -> ClassOrder | None:
     return fields.keep(name, chosen)
 
 
-def resize(fields: Fields, about: DatasetInfo) -> Resize | None:
+def resize(fields: Fields, info: DatasetInfo) -> Resize | None:
     """Ask how the user's own images become square; None if there is no choice."""
-    if not about.any_size:
+    if not info.any_size:
         return None
     labels: dict[Resize, str] = {"crop": "Crop", "stretch": "Stretch", "pad": "Pad"}
-    name = fields.scoped("resize", about.name)
+    name = fields.scoped("resize", info.name)
     chosen = st.segmented_control(
         "Non-square images",
         list(labels),
@@ -89,7 +89,7 @@ def resize(fields: Fields, about: DatasetInfo) -> Resize | None:
 
 def known_sets() -> list[str]:
     """Return the names of the user's own data sets that runs exist for, the newest run's first."""
-    infos = [data.info(run) for run in data.readable_runs()[0]]
+    infos = [runs.info(run) for run in runs.readable_runs()[0]]
     infos = [about for about in infos if is_external(about.dataset)]
     infos.sort(key=lambda about: about.created, reverse=True)
     return list(dict.fromkeys(about.dataset for about in infos if about.dataset not in DATASETS))

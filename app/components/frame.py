@@ -4,65 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app import data, page_export, selection, state
+from app import page_export, selection, state
 from app.components import notice, selection_bar
+from app.data import comparison as comparisons
+from app.data import runs
 from app.plain import st
-from bickd_core.comparing.comparison import preparation_sentence
+from bickd_core.comparing import finding
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison, Model, preparation_sentence
 from bickd_core.comparing.selection import lens_words
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.text import numbers
 
 
-def load_comparison() -> data.Comparison:
+def load_comparison() -> Comparison:
     """Load the comparison of the view. If this fails, show the reason and a way on, and end the page."""
     try:
-        of = data.comparison(state.current())
+        comparison = comparisons.comparison(state.current())
     except (RunError, PredictionsError) as error:
         st.title("This comparison cannot be shown")
         st.error(_sentence(str(error)))
         st.caption("Choose other runs in the sidebar, or go back to the bundled comparison.")
         if st.button("Show the bundled comparison", key="frame-default"):
-            fresh = data.default_view()
+            fresh = runs.default_view()
             state.update(teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None)
             st.rerun()
         st.stop()
-    page_export.comparison(of)
+    page_export.comparison(comparison)
     notice.show()
-    if not of.complete:
+    if not comparison.complete:
         each = ", ".join(
-            f"{model.name} {numbers.count(n)}" for model, n in zip(of.models, of.n_each, strict=True)
+            f"{model.name} {numbers.count(n)}"
+            for model, n in zip(comparison.models, comparison.n_each, strict=True)
         )
         st.info(
-            f"This page shows the {numbers.counted(of.n, 'sample')} that all models share, out of "
-            f"{numbers.count(max(of.n_each))} ({each}). Samples are matched by id.",
+            f"This page shows the {numbers.counted(comparison.n, 'sample')} that all models share, out of "
+            f"{numbers.count(max(comparison.n_each))} ({each}). Samples are matched by id.",
             icon=":material/join_inner:",
         )
-    if different := preparation_sentence([model.name for model in of.models], [m.info for m in of.models]):
+    if different := preparation_sentence(
+        [model.name for model in comparison.models], [m.info for m in comparison.models]
+    ):
         st.info(different, icon=":material/aspect_ratio:")
-    selection_bar.kept_list(of)
-    return of
+    selection_bar.kept_list(comparison)
+    return comparison
 
 
-def need_students(of: data.Comparison) -> None:
+def need_students(comparison: Comparison) -> None:
     """End the page if there is no student."""
-    if not of.students:
+    if not comparison.students:
         st.info("Choose one to four students in the sidebar to compare them with the teacher.")
         st.stop()
 
 
-def focused(of: data.Comparison) -> data.Model:
+def focused(comparison: Comparison) -> Model:
     """The focused student. Default: BicKD, else the last student."""
-    return of.focus(state.current().student)
+    return comparison.focus(state.current().student)
 
 
-def choose_student(of: data.Comparison, key: str) -> data.Model:
+def choose_student(comparison: Comparison, key: str) -> Model:
     """Show a row of buttons for the focused student."""
-    chosen = focused(of)
-    if len(of.students) < 2:
+    chosen = focused(comparison)
+    if len(comparison.students) < 2:
         return chosen
     st.session_state[key] = chosen.key
-    names = {model.key: model.name for model in of.students}
+    names = {model.key: model.name for model in comparison.students}
 
     def changed() -> None:
         state.update(student=st.session_state[key] or chosen.key)
@@ -77,62 +84,66 @@ def choose_student(of: data.Comparison, key: str) -> data.Model:
     return chosen
 
 
-def baseline(of: data.Comparison, student: data.Model) -> data.Model | None:
+def baseline(comparison: Comparison, student: Model) -> Model | None:
     """The student that the focused student is compared with; None if there is no other."""
-    other = of.baseline(student)
+    other = comparison.baseline(student)
     return None if other.is_teacher else other
 
 
 def focused_pair(
-    of: data.Comparison, student: data.Model, temperature: float, otherwise: tuple[int, int] | None = None
+    comparison: Comparison, student: Model, temperature: float, otherwise: tuple[int, int] | None = None
 ) -> tuple[int, int]:
     """The focused pair, as class positions. Default: `otherwise`, else the pair that differs most."""
     pair = state.current().pair
-    names = of.class_names
+    names = comparison.class_names
     if pair is not None and pair[0] in names and pair[1] in names:
         return names.index(pair[0]), names.index(pair[1])
     if otherwise is not None:
         return otherwise
-    return data.separated_pair(of, temperature, student).classes
+    return finding.separated_pair(comparison, temperature, student).classes
 
 
 def choose_pair(
-    of: data.Comparison,
-    student: data.Model,
+    comparison: Comparison,
+    student: Model,
     temperature: float,
     key: str,
     otherwise: tuple[int, int] | None = None,
-    lens: data.Lens | None = None,
+    lens: Lens | None = None,
 ) -> tuple[int, int]:
     """Show two select boxes for the focused pair, as an alternative to clicking a cell.
 
     Args:
         lens: How the matrices are made; None for the plain ones at T.
     """
-    pair = focused_pair(of, student, temperature, otherwise)
+    pair = focused_pair(comparison, student, temperature, otherwise)
     columns = st.columns(2)
     for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
         # Another pair is another widget, so that a value still under way for an earlier one cannot count for this one.
         widget = f"{key}-{place}-of-{pair[0]}-{pair[1]}"
-        names = sorted(of.class_names)
+        names = sorted(comparison.class_names)
 
         def chosen(place: int = place, widget: str = widget) -> None:
             cell = list(pair)
-            cell[place] = of.class_names.index(st.session_state[widget])
+            cell[place] = comparison.class_names.index(st.session_state[widget])
             if (
                 tuple(cell) != pair
             ):  # the box's own value is sent again when a box comes back: nobody chose it
-                on_cell(of, student, lens=lens)(*cell)
+                on_cell(comparison, student, lens=lens)(*cell)
 
         with column.container(key=f"{key}-{place}"):
             st.selectbox(
-                label, names, index=names.index(of.class_names[pair[place]]), key=widget, on_change=chosen
+                label,
+                names,
+                index=names.index(comparison.class_names[pair[place]]),
+                key=widget,
+                on_change=chosen,
             )
     return pair
 
 
 def on_cell(
-    of: data.Comparison, model: data.Model, kind: str = "cell", lens: data.Lens | None = None
+    comparison: Comparison, model: Model, kind: str = "cell", lens: Lens | None = None
 ) -> Callable[[int, int], None]:
     """Returns the click handler of a matrix: the cell becomes the focused pair, its samples become the selection.
 
@@ -144,9 +155,9 @@ def on_cell(
     seen = () if lens is None else lens_words(lens.matching, lens.centred)
 
     def clicked(row: int, column: int) -> None:
-        pair = (of.class_names[row], of.class_names[column])
+        pair = (comparison.class_names[row], comparison.class_names[column])
         state.update(pair=pair)
-        if row == column and of.labels is not None:
+        if row == column and comparison.labels is not None:
             selection.select("class", pair[0])
         else:
             selection.select(kind, model.key, *pair, *seen)

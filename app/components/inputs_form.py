@@ -15,9 +15,9 @@ _TRY: Literal["try"] = "try"
 _ORDERS = {"rgb": "RGB", "bgr": "BGR"}
 
 
-def ask(fields: Fields, about: DatasetInfo | None) -> dict[str, Any]:
+def ask(fields: Fields, info: DatasetInfo | None) -> dict[str, Any]:
     """Ask for the network's inputs; returns fields of an `ImportRequest`."""
-    channels = 3 if about is None else about.in_channels
+    channels = 3 if info is None else info.in_channels
     found: dict[str, Any] = {"normalisation": _normalisation(fields, channels)}
     left, right = st.columns(2)
     with left:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app import data, page_export, state
+from app import page_export, state
 from app.add_to_comparison import change_sentence
+from app.data import comparison as comparisons
 from app.plain import md, st
 from app.state import ViewState
 from bickd_core.runs.library import RunError
@@ -64,6 +65,6 @@ def _close() -> None:
 
 def _names(view: ViewState) -> dict[str, str]:
     try:
-        return {model.key: model.name for model in data.comparison(view).models}
+        return {model.key: model.name for model in comparisons.comparison(view).models}
     except (RunError, PredictionsError):
         return {}

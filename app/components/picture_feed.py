@@ -11,10 +11,11 @@ import io
 
 import numpy as np
 
-from app import data
 from app.components.browser_part import part
 from app.components.scatter import packed
+from app.data import samples
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 
 COLUMNS, ROWS = 16, 8
 _LARGEST = 64
@@ -23,28 +24,28 @@ _LARGEST = 64
 _component = part("pictures", "pictures.js")
 
 
-def name(of: data.Comparison) -> str:
+def name(comparison: Comparison) -> str:
     """The feed's name for `scatter.show(pictures=...)`; "" if there are no images."""
-    if not data.thumbnails(of).any:
+    if not samples.thumbnails(comparison).any:
         return ""
-    return hashlib.sha256(repr((of.key, of.split)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((comparison.key, comparison.split)).encode()).hexdigest()[:12]
 
 
-def put(of: data.Comparison) -> None:
+def put(comparison: Comparison) -> None:
     """Put the feed at the end of the page. It is invisible but takes a gap."""
-    if called := name(of):
-        _feed(of, called)
+    if called := name(comparison):
+        _feed(comparison, called)
 
 
 @st.fragment
-def _feed(of: data.Comparison, called: str) -> None:
+def _feed(comparison: Comparison, called: str) -> None:
     wanted = f"pictures-{called}-sheet"
 
     def asked() -> None:
         st.session_state[wanted] = st.session_state[f"pictures-{called}"].get("want")
 
     number = st.session_state.get(wanted)
-    image = b"" if number is None else _sheet(of.key, of.split, int(number), of)
+    image = b"" if number is None else _sheet(comparison.key, comparison.split, int(number), comparison)
     head = {"name": called, "sheet": number, "columns": COLUMNS, "rows": ROWS}
     with st.container(key="picture-feed"):
         _component(
@@ -55,10 +56,10 @@ def _feed(of: data.Comparison, called: str) -> None:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _sheet(key: str, split: str, number: int, _of: data.Comparison) -> bytes:
+def _sheet(key: str, split: str, number: int, _of: Comparison) -> bytes:
     each = COLUMNS * ROWS
     ids = _of.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
-    return sheet(data.thumbnails(_of).many(ids))
+    return sheet(samples.thumbnails(_of).many(ids))
 
 
 def sheet(pictures: list[bytes | None]) -> bytes:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import data
 from app.components import plot, style
 from app.components.chart import Take
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
 from bickd_viz.charts import leakage_ranking, ranking_plot
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def show(
-    of: data.Comparison,
-    models: Sequence[tuple[data.Model, np.ndarray]],
+    comparison: Comparison,
+    models: Sequence[tuple[Model, np.ndarray]],
     key: str,
     *,
     title: str,
-    order_by: data.Model,
+    order_by: Model,
     what: str,
     column: str,
     top: int,
@@ -47,14 +47,14 @@ def show(
         limits: Low and high ends [C] of the intervals of each model, or None.
         sentence: The finding, for the export.
     """
-    looks, theme = style.styles(of), style.theme()
+    looks, theme = style.styles(comparison), style.theme()
     drawn = [(looks[model.key], values) for model, values in models]
     place = [model.key for model, _ in models].index(order_by.key)
 
     def figure() -> go.Figure:
         return leakage_ranking(
             drawn,
-            of.class_names,
+            comparison.class_names,
             top=top,
             order_by=place,
             x_title=what,
@@ -65,12 +65,15 @@ def show(
 
     plot.show(
         ranking_plot(
-            drawn, of.class_names, top=top, order_by=place, x_title=what, height=height, limits=limits
+            drawn, comparison.class_names, top=top, order_by=place, x_title=what, height=height, limits=limits
         ),
         key,
         theme=theme,
         take=Take(
-            title, lambda: tables.ranking_table(drawn, of.class_names, column), sentence, figure=figure
+            title,
+            lambda: tables.ranking_table(drawn, comparison.class_names, column),
+            sentence,
+            figure=figure,
         ),
         on_pick=on_class,
     )

@@ -28,9 +28,13 @@ def show() -> None:
                 "This page", lambda: page_export.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
-            of, T, address = taken.of, taken.temperature, taken.link.split("?")[0].rsplit("/", 1)[0] + "/"
+            comparison, T, address = (
+                taken.of,
+                taken.temperature,
+                taken.link.split("?")[0].rsplit("/", 1)[0] + "/",
+            )
             st.download_button(
-                "The whole comparison", lambda: page_export.comparison_report(of, T, address), "bickd-comparison.html",
+                "The whole comparison", lambda: page_export.comparison_report(comparison, T, address), "bickd-comparison.html",
                 "text/html", key="report-comparison", on_click="ignore", icon=":material/library_books:",
             )  # fmt: skip
 

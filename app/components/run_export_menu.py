@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import data
+from app.data import runs
 from app.distill.form_values import sentence
 from app.plain import md, st
 from app.run_export import exported
@@ -46,7 +46,7 @@ def _make(run: RunFolder, kind: Kind, best: bool) -> None:
     st.session_state.pop(_MADE, None)
     try:
         with st.spinner("Writing and checking the export. This takes up to a minute."):
-            content = exported(run, kind, data.library(), best=best)
+            content = exported(run, kind, runs.library(), best=best)
     except RunError as error:
         st.error(sentence(error))
         return

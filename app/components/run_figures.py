@@ -9,10 +9,10 @@ from bickd_core.runs.library import RunFolder, RunInfo
 from bickd_viz.text import numbers
 
 
-def show(run: RunFolder, about: RunInfo, reached: Figures, prefix: str) -> None:
+def show(run: RunFolder, info: RunInfo, reached: Figures, prefix: str) -> None:
     """Show the known figures; each names its split."""
-    size = parameters(about)
-    cost = about.cost
+    size = parameters(info)
+    cost = info.cost
     company = ", busy machine" if cost and cost.latency_busy else ""
     shown = [
         ("Test accuracy", numbers.percent(reached.test) if reached.test is not None else None),

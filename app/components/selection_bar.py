@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from app import data, selection, state
+from app import selection, state
 from app.components import thumbs
+from app.data import taken
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.saved_selections import KeptError
 from bickd_core.comparing.selection import Rule, Selection
 from bickd_viz.text import numbers
@@ -15,11 +17,11 @@ MOST_IMAGES = 24
 _SAID = "selection-said"
 
 
-def show(of: data.Comparison) -> None:
+def show(comparison: Comparison) -> None:
     """Draw the bar if there is a selection. Call it once per page, in the fragment whose charts select."""
     if said := st.session_state.pop(_SAID, ""):
         st.toast(said, icon=":material/bookmark_added:")
-    found, problem = selection.read(of)
+    found, problem = selection.read(comparison)
     if found is None and not problem:
         return
     with st.container(
@@ -30,12 +32,12 @@ def show(of: data.Comparison) -> None:
         else:
             st.html(
                 f'<div class="bk-chip" data-count="{len(found)}"><b>{numbers.counted(len(found), "sample")}</b>'
-                f" of {numbers.count(of.n)}: {escape(_called(found))}</div>"
+                f" of {numbers.count(comparison.n)}: {escape(_called(found))}</div>"
             )
             if len(found):
-                _images(of, found)
-                _keep(of, found)
-            _take(of, found)
+                _images(comparison, found)
+                _keep(comparison, found)
+            _take(comparison, found)
         st.button(
             "Clear", key="selection-clear", icon=":material/close:", on_click=selection.clear, type="tertiary"
         )
@@ -45,34 +47,36 @@ def _called(found: Selection) -> str:
     return f"{found.title} (from {found.origin})" if found.origin else found.title
 
 
-def file_stem(of: data.Comparison, found: Selection) -> str:
+def file_stem(comparison: Comparison, found: Selection) -> str:
     """ "caltech95-test-hard-crabs" for a selection with a name, else "caltech95-test-selection"."""
     kept = found.rule.kind == "kept" and found.title == found.rule.words[0]
-    return f"{of.data_word}-{of.split}-{'-'.join(found.title.split()) if kept else 'selection'}"
+    return (
+        f"{comparison.data_word}-{comparison.split}-{'-'.join(found.title.split()) if kept else 'selection'}"
+    )
 
 
-def _images(of: data.Comparison, found: Selection) -> None:
-    icon = ":material/image:" if of.noun == "image" else ":material/list:"
-    with st.popover(of.nouns.capitalize(), icon=icon, type="tertiary"):
+def _images(comparison: Comparison, found: Selection) -> None:
+    icon = ":material/image:" if comparison.noun == "image" else ":material/list:"
+    with st.popover(comparison.nouns.capitalize(), icon=icon, type="tertiary"):
         shown = found.positions[:MOST_IMAGES]
         st.caption(
             f"{numbers.count(len(shown))} of {numbers.counted(len(found), 'sample')}"
             f"{', the strongest first' if found.ranked else ''}. Below each: true class, then the predictions of "
-            f"{' | '.join(model.called for model in of.models)}."
+            f"{' | '.join(model.called for model in comparison.models)}."
         )
-        said = [model.predictions.predicted for model in of.models]
+        said = [model.predictions.predicted for model in comparison.models]
         captions = [
             (
-                thumbs.true_class(of, position),
-                " | ".join(of.class_names[who[position]] for who in said),
+                thumbs.true_class(comparison, position),
+                " | ".join(comparison.class_names[who[position]] for who in said),
             )
             for position in shown
         ]
         with st.container(key="selection-images"):
-            thumbs.show(of, shown, captions, say_why=False)
+            thumbs.show(comparison, shown, captions, say_why=False)
 
 
-def _keep(of: data.Comparison, found: Selection) -> None:
+def _keep(comparison: Comparison, found: Selection) -> None:
     with st.popover("Save", icon=":material/bookmark_add:", type="tertiary"):
         with st.form(
             "selection-keep-form", border=False
@@ -82,10 +86,10 @@ def _keep(of: data.Comparison, found: Selection) -> None:
         if asked and not name.strip():
             st.error("Give the selection a name first.")
         elif asked:
-            ids = of.teacher.predictions.ids[found.positions].tolist()
+            ids = comparison.teacher.predictions.ids[found.positions].tolist()
             try:
                 kept = selection.kept().keep(
-                    ids, dataset=of.dataset, split=of.split, name=name,
+                    ids, dataset=comparison.dataset, split=comparison.split, name=name,
                     origin=found.made_from(state.current().temperature), ranked=found.ranked,
                 )  # fmt: skip
             except KeptError as error:
@@ -98,34 +102,34 @@ def _keep(of: data.Comparison, found: Selection) -> None:
                 st.rerun()
 
 
-def _take(of: data.Comparison, found: Selection) -> None:
+def _take(comparison: Comparison, found: Selection) -> None:
     """Offer the samples as files. A file is made only on request."""
-    T, stem = state.current().temperature, file_stem(of, found)
+    T, stem = state.current().temperature, file_stem(comparison, found)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
             f"{numbers.counted(len(found), 'sample')}: ids, true classes, and each model's predictions at T = {T:g}."
         )
         st.download_button(
             "Table (CSV)",
-            lambda: data.selection_table(of, found, T).to_csv(index=False).encode(),
+            lambda: taken.selection_table(comparison, found, T).to_csv(index=False).encode(),
             f"{stem}.csv",
             "text/csv",
             key="selection-csv",
             on_click="ignore",
         )
         st.download_button(
-            f"All {numbers.count(len(of.class_names))} probabilities (npz)",
-            lambda: data.selection_probabilities(of, found, T),
+            f"All {numbers.count(len(comparison.class_names))} probabilities (npz)",
+            lambda: taken.selection_probabilities(comparison, found, T),
             f"{stem}.npz",
             key="selection-npz",
             on_click="ignore",
         )
 
 
-def kept_list(of: data.Comparison) -> None:
+def kept_list(comparison: Comparison) -> None:
     """Show the sidebar's list of saved selections for this data and split."""
     try:
-        names = selection.kept().names(dataset=of.dataset, split=of.split)
+        names = selection.kept().names(dataset=comparison.dataset, split=comparison.split)
     except KeptError as error:
         with st.sidebar:
             st.warning(str(error))

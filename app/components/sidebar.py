@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app import data, state
+from app import state
+from app.data.runs import default_view, described, info, library, with_predictions
 from app.plain import md, st
 from bickd_core.data import DATASETS
 from bickd_core.runs.library import RunError, Split
@@ -34,7 +35,7 @@ def idle(page: str, lesson: int) -> dict[str, str]:
 def lacking(page: str, view: state.ViewState) -> dict[str, str]:
     """Return the controls that have no effect for the compared runs, each with the reason."""
     try:
-        runs = [data.library().find(key) for key in (view.teacher, *view.students) if key]
+        runs = [library().find(key) for key in (view.teacher, *view.students) if key]
     except RunError:
         return {}
     found = {}
@@ -55,9 +56,9 @@ def show(page: str = "") -> None:
     """
     view = state.current()
     if not view.teacher:
-        view = state.update(**{name: getattr(data.default_view(), name) for name in ("teacher", "students")})
+        view = state.update(**{name: getattr(default_view(), name) for name in ("teacher", "students")})
     without = {**lacking(page, view), **idle(page, view.lesson)}
-    runs = data.with_predictions(view.split)
+    runs = with_predictions(view.split)
     keys = [run.key for run in runs]
     with st.sidebar:
         st.markdown(md("#### Comparison"))
@@ -72,7 +73,7 @@ def show(page: str = "") -> None:
             "Students",
             options,
             key="side-students",
-            format_func=data.described,
+            format_func=described,
             max_selections=state.MAX_STUDENTS,
             on_change=_write("students", lambda chosen: tuple(chosen)),
             placeholder="Choose up to four",
@@ -114,7 +115,7 @@ def _bundled(view: state.ViewState, keys: list[str]) -> None:
     def chosen() -> None:
         name = st.session_state["side-bundled"]
         if name:
-            fresh = data.default_view(name)
+            fresh = default_view(name)
             state.update(teacher=fresh.teacher, students=fresh.students, student="", pair=None)
 
     st.segmented_control("Bundled", shelves, key="side-bundled", on_change=chosen, width="stretch")
@@ -129,11 +130,11 @@ def _select(label: str, options: list[str], field: str, value: str) -> None:
             return
         changes: dict[str, object] = {field: key, "pair": None}
         if _dataset(key) != _dataset(state.current().teacher):
-            fresh = data.default_view(_dataset(key))
+            fresh = default_view(_dataset(key))
             changes["students"] = fresh.students if fresh.teacher == key else ()
         state.update(**changes)
 
-    st.selectbox(label, options, key=f"side-{field}", format_func=data.described, on_change=chosen)
+    st.selectbox(label, options, key=f"side-{field}", format_func=described, on_change=chosen)
 
 
 def _write(field: str, convert=lambda value: value):
@@ -149,11 +150,11 @@ def _with(options: list[str], *wanted: str) -> list[str]:
 
 
 def _role(key: str) -> str:
-    return data.info(data.library().find(key)).role
+    return info(library().find(key)).role
 
 
 def _dataset(key: str) -> str:
     try:
-        return data.info(data.library().find(key)).dataset
+        return info(library().find(key)).dataset
     except RunError:
         return ""

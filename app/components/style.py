@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.data import Comparison
 from app.plain import Markdown, st
+from bickd_core.comparing.comparison import Comparison
 from bickd_viz import ModelStyle, Theme, model_styles, theme_named
 
 _CSS = """
@@ -142,10 +142,10 @@ def theme() -> Theme:
     return theme_named("dark" if st.context.theme.type == "dark" else "light")
 
 
-def styles(of: Comparison) -> dict[str, ModelStyle]:
+def styles(comparison: Comparison) -> dict[str, ModelStyle]:
     """Colour and symbol of each model by its key, the same on every page."""
-    found = model_styles([(model.name, model.kind) for model in of.models], theme())
-    return {model.key: style for model, style in zip(of.models, found, strict=True)}
+    found = model_styles([(model.name, model.kind) for model in comparison.models], theme())
+    return {model.key: style for model, style in zip(comparison.models, found, strict=True)}
 
 
 def card_title(title: str, note: str = "", help: str = "") -> None:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app import data, page_export
+from app import page_export
 from app.components import opener
+from app.data import samples
 from app.plain import st
+from bickd_core.comparing import measures
+from bickd_core.comparing.comparison import Comparison, Model
 
 
 class InReport(NamedTuple):
@@ -22,7 +25,7 @@ class InReport(NamedTuple):
 
 
 def show(
-    of: data.Comparison,
+    comparison: Comparison,
     positions: np.ndarray,
     captions: Sequence[tuple[str, str]],
     *,
@@ -42,9 +45,9 @@ def show(
         say_why: Explain why there are no images. Once per page is enough.
     """
     if report is not None:
-        _keep(of, positions, captions, report)
-    pictures = data.thumbnails(of)
-    ids = [of.teacher.predictions.ids[position].item() for position in positions]
+        _keep(comparison, positions, captions, report)
+    pictures = samples.thumbnails(comparison)
+    ids = [comparison.teacher.predictions.ids[position].item() for position in positions]
     bare = not any(pictures.data_uri(id) or id in pictures.texts for id in ids)
     if pictures.reason and say_why:
         st.caption(pictures.reason)
@@ -52,7 +55,7 @@ def show(
         st.html(f'<ul class="bk-ids">{"".join(map(_line, ids, captions))}</ul>')
         return
     figures = [
-        f"<figure>{picture(of, int(position), line)}<figcaption>{escape(line)}<br>"
+        f"<figure>{picture(comparison, int(position), line)}<figcaption>{escape(line)}<br>"
         f"<span>{escape(quiet)}</span></figcaption></figure>"
         for position, (line, quiet) in zip(positions, captions, strict=True)
     ]
@@ -73,21 +76,21 @@ def _line(id: int | str, caption: tuple[str, str]) -> str:
 
 
 def _keep(
-    of: data.Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], report: InReport
+    comparison: Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], report: InReport
 ) -> None:
     from bickd_viz.report.build import Strip
 
-    pictures = data.thumbnails(of)
-    ids = of.teacher.predictions.ids[positions].tolist()
+    pictures = samples.thumbnails(comparison)
+    ids = comparison.teacher.predictions.ids[positions].tolist()
     shown = [(pictures.data_uri(id), *words) for id, words in zip(ids, captions, strict=True)]
     strip = Strip(report.title, shown, report.sentence, [pictures.words(id) for id in ids])
     page_export.part(f"images-{report.place}", strip)
 
 
-def picture(of: data.Comparison, position: int, alt: str) -> str:
+def picture(comparison: Comparison, position: int, alt: str) -> str:
     """HTML of a sample's image, text or id, as a link to its page."""
-    id = of.teacher.predictions.ids[position].item()
-    pictures = data.thumbnails(of)
+    id = comparison.teacher.predictions.ids[position].item()
+    pictures = samples.thumbnails(comparison)
     if uri := pictures.data_uri(id):
         image = f'<img src="{uri}" alt="{escape(alt)}" loading="lazy">'
     else:
@@ -96,27 +99,32 @@ def picture(of: data.Comparison, position: int, alt: str) -> str:
     return f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'
 
 
-def true_class(of: data.Comparison, position: int) -> str:
+def true_class(comparison: Comparison, position: int) -> str:
     """The name of a sample's true class, or its id if the class is not known."""
-    if of.labels is None:
-        return f"sample {of.teacher.predictions.ids[position]}"
-    return of.class_names[of.labels[position]]
+    if comparison.labels is None:
+        return f"sample {comparison.teacher.predictions.ids[position]}"
+    return comparison.class_names[comparison.labels[position]]
 
 
-def who_says_what(of: data.Comparison, student: data.Model, positions: np.ndarray) -> list[tuple[str, str]]:
+def who_says_what(comparison: Comparison, student: Model, positions: np.ndarray) -> list[tuple[str, str]]:
     """Captions: the true class, then the top-1 class of the teacher and, if there is one, of the student."""
-    return says(of, (of.teacher, student) if of.students else (of.teacher,), positions)
+    return says(
+        comparison, (comparison.teacher, student) if comparison.students else (comparison.teacher,), positions
+    )
 
 
-def says(of: data.Comparison, models: Sequence[data.Model], positions: np.ndarray) -> list[tuple[str, str]]:
+def says(comparison: Comparison, models: Sequence[Model], positions: np.ndarray) -> list[tuple[str, str]]:
     """Captions: the true class, then each model's top-1 class."""
     said = [model.predictions.predicted for model in models]
-    return [(true_class(of, p), " | ".join(of.class_names[who[p]] for who in said)) for p in positions]
+    return [
+        (true_class(comparison, p), " | ".join(comparison.class_names[who[p]] for who in said))
+        for p in positions
+    ]
 
 
 def pair_strip(
-    of: data.Comparison,
-    model: data.Model,
+    comparison: Comparison,
+    model: Model,
     pair: tuple[int, int],
     temperature: float,
     *,
@@ -125,10 +133,10 @@ def pair_strip(
     report: InReport | None = None,
 ) -> None:
     """Show the samples that add most to the cosine of two classes, with the model's probabilities of both."""
-    positions = data.pair_samples(of, model, pair, temperature, most)
-    probabilities = data.probabilities(of, model, temperature)[positions]
+    positions = samples.pair_samples(comparison, model, pair, temperature, most)
+    probabilities = measures.probabilities(comparison, model, temperature)[positions]
     captions = [
-        (true_class(of, position), f"{row[pair[0]]:.0%} | {row[pair[1]]:.0%}")
+        (true_class(comparison, position), f"{row[pair[0]]:.0%} | {row[pair[1]]:.0%}")
         for position, row in zip(positions, probabilities, strict=True)
     ]
-    show(of, positions, captions, one_row=one_row, report=report)
+    show(comparison, positions, captions, one_row=one_row, report=report)

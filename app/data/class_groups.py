@@ -27,9 +27,11 @@ class Group:
     members: tuple[int, ...]
 
 
-def hierarchy(of: Comparison) -> Hierarchy | None:
+def hierarchy(comparison: Comparison) -> Hierarchy | None:
     """The uploaded hierarchy of this data set where it fits these classes, else the bundled one, else None."""
-    return _hierarchy(of.dataset, of.class_names, fingerprint(_hierarchy_path(of.dataset)))
+    return _hierarchy(
+        comparison.dataset, comparison.class_names, fingerprint(_hierarchy_path(comparison.dataset))
+    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -53,44 +55,44 @@ def _hierarchy_path(dataset: str) -> Path:
     return library().own / ".hierarchies" / f"{plain}.csv"
 
 
-def keep_hierarchy(of: Comparison, content: bytes, filename: str) -> Hierarchy:
+def keep_hierarchy(comparison: Comparison, content: bytes, filename: str) -> Hierarchy:
     """Check an uploaded hierarchy and keep it for this data set.
 
     Raises:
         HierarchyError: what is wrong with it, row by row.
     """
-    found = read_hierarchy(content, filename, of.class_names)
-    path = _hierarchy_path(of.dataset)
+    found = read_hierarchy(content, filename, comparison.class_names)
+    path = _hierarchy_path(comparison.dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, to_csv(of.class_names, found.superclass).encode())
+    write_bytes(path, to_csv(comparison.class_names, found.superclass).encode())
     return found
 
 
-def forget_hierarchy(of: Comparison) -> None:
+def forget_hierarchy(comparison: Comparison) -> None:
     """Go back to the bundled hierarchy."""
-    _hierarchy_path(of.dataset).unlink(missing_ok=True)
+    _hierarchy_path(comparison.dataset).unlink(missing_ok=True)
 
 
-def has_own_hierarchy(of: Comparison) -> bool:
-    return _hierarchy_path(of.dataset).exists()
+def has_own_hierarchy(comparison: Comparison) -> bool:
+    return _hierarchy_path(comparison.dataset).exists()
 
 
-def order_of_classes(of: Comparison, how: str) -> np.ndarray:
+def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
     """ "cluster", "index", "name" as `class_order`; "hierarchy": by superclass, inside by the teacher's clusters."""
-    found = hierarchy(of) if how == "hierarchy" else None
+    found = hierarchy(comparison) if how == "hierarchy" else None
     if found is None:
-        return class_order(of, "cluster" if how == "hierarchy" else how)
-    return superclass_order(found.superclass, within=class_order(of, "cluster"))
+        return class_order(comparison, "cluster" if how == "hierarchy" else how)
+    return superclass_order(found.superclass, within=class_order(comparison, "cluster"))
 
 
-def class_groups(of: Comparison, how: str) -> tuple[Group, ...]:
+def class_groups(comparison: Comparison, how: str) -> tuple[Group, ...]:
     """Groups of neighbouring classes in this order: superclasses, branches of the teacher's dendrogram, or runs."""
-    order = order_of_classes(of, how)
-    found = hierarchy(of) if how == "hierarchy" else None
+    order = order_of_classes(comparison, how)
+    found = hierarchy(comparison) if how == "hierarchy" else None
     if found is not None:
         labels: list[str] | np.ndarray = list(found.superclass)
     elif how in ("cluster", "hierarchy"):
-        labels = _branches(of)
+        labels = _branches(comparison)
     else:
         size = max(2, round(len(order) ** 0.5))
         labels = np.argsort(order) // size
@@ -98,19 +100,19 @@ def class_groups(of: Comparison, how: str) -> tuple[Group, ...]:
     for c in order.tolist():
         members.setdefault(labels[c], []).append(c)
     return tuple(
-        Group(str(label) if found is not None else _span(of, classes), tuple(classes))
+        Group(str(label) if found is not None else _span(comparison, classes), tuple(classes))
         for label, classes in members.items()
     )
 
 
-def _span(of: Comparison, classes: list[int]) -> str:
-    names = of.class_names
+def _span(comparison: Comparison, classes: list[int]) -> str:
+    names = comparison.class_names
     if len(classes) == 1:
         return names[classes[0]]
     return f"{names[classes[0]]} to {names[classes[-1]]} ({len(classes)})"
 
 
 @cached
-def _branches(of: Comparison) -> np.ndarray:
-    teacher = geometry(of, of.teacher, ORDER_TEMPERATURE)
-    return cluster_groups(teacher.gram, max(2, round(len(of.class_names) ** 0.5)), teacher.empty)
+def _branches(comparison: Comparison) -> np.ndarray:
+    teacher = geometry(comparison, comparison.teacher, ORDER_TEMPERATURE)
+    return cluster_groups(teacher.gram, max(2, round(len(comparison.class_names) ** 0.5)), teacher.empty)

@@ -54,9 +54,9 @@ def _comparison(
     )
 
 
-def file_of(of: Comparison, model: Model) -> Fingerprint:
+def file_of(comparison: Comparison, model: Model) -> Fingerprint:
     """The file that holds the predictions of one model."""
-    return fingerprint(model.run.predictions_path(of.split))
+    return fingerprint(model.run.predictions_path(comparison.split))
 
 
 def predictions_at(mark: Fingerprint) -> Predictions:

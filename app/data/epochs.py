@@ -86,13 +86,18 @@ class _Trajectory:
     epochs: np.ndarray
 
 
-def has_courses(of: Comparison) -> bool:
+def has_courses(comparison: Comparison) -> bool:
     """Whether a student may have stored its logits while it learned, without reading them."""
-    return any(model.run.trajectory_path.exists() for model in of.students)
+    return any(model.run.trajectory_path.exists() for model in comparison.students)
 
 
 def courses(
-    of: Comparison, temperature: float, how: str, *, teacher_learns: bool = False, matching: Matching = "none"
+    comparison: Comparison,
+    temperature: float,
+    how: str,
+    *,
+    teacher_learns: bool = False,
+    matching: Matching = "none",
 ) -> Courses | None:
     """The courses of teacher and students; None where no student has stored one.
 
@@ -104,37 +109,37 @@ def courses(
     """
     marks = tuple(
         fingerprint(path)
-        for model in of.models
+        for model in comparison.models
         for path in (model.run.trajectory_path, model.run.predictions_path("validation"))
     )
-    return _courses(of, marks, temperature, how, teacher_learns, matching)
+    return _courses(comparison, marks, temperature, how, teacher_learns, matching)
 
 
 @cached
 def _courses(
-    of: Comparison,
+    comparison: Comparison,
     marks: tuple[Fingerprint, ...],
     T: float,
     how: str,
     teacher_learns: bool,
     matching: Matching,
 ) -> Courses | None:
-    found = {model.key: _trajectory(of, model) for model in of.models}
-    students = [model for model in of.students if found[model.key] is not None]
+    found = {model.key: _trajectory(comparison, model) for model in comparison.models}
+    students = [model for model in comparison.students if found[model.key] is not None]
     if not students:
         return None
-    finished = _finished(of)
+    finished = _finished(comparison)
     parts = [one for model in students if (one := found[model.key]) is not None]
     ids = parts[0].ids
     for ids_of in [part.ids for part in parts[1:]] + ([] if finished is None else [finished.ids]):
         ids = ids[np.isin(ids, ids_of)]
     if not len(ids):
         raise PredictionsError("the stored probe sets of these runs have no sample in common.")
-    names, groups = _rows(of, how)
+    names, groups = _rows(comparison, how)
     reference = None if finished is None else _taken(finished, ids).logits[-1]
     targets = None if reference is None else entropies_at(reference, T)
     made, missing = [], []
-    for model in of.models:
+    for model in comparison.models:
         own = finished if model.is_teacher and not teacher_learns else found[model.key]
         if own is None:
             missing.append(model)
@@ -148,7 +153,7 @@ def _courses(
             targets=targets,
             labels=own.labels,
             reference=None if model.is_teacher else reference,
-            reduce=_reducer(of, how, groups),
+            reduce=_reducer(comparison, how, groups),
         )
         made.append(Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits))
     return Courses(
@@ -157,7 +162,7 @@ def _courses(
         names=names,
         grouped=groups is not None,
         n=len(ids),
-        n_validation=_validation_size(of),
+        n_validation=_validation_size(comparison),
         last=max(int(course.figures.epochs[-1]) for course in made if course.learns),
         temperature=T,
         mean_targets=targets if matching == "mean" else None,
@@ -166,13 +171,13 @@ def _courses(
     )
 
 
-def _trajectory(of: Comparison, model: Model) -> _Trajectory | None:
+def _trajectory(comparison: Comparison, model: Model) -> _Trajectory | None:
     """What the run stored, in the comparison's order of classes; epochs count from 1."""
     stored = model.run.trajectory()
     if stored is None or not len(stored["epochs"]):
         return None
-    own = predictions_at(file_of(of, model)).class_names
-    columns = np.array([own.index(name) for name in of.class_names])
+    own = predictions_at(file_of(comparison, model)).class_names
+    columns = np.array([own.index(name) for name in comparison.class_names])
     labels = stored.get("labels")
     place = np.argsort(columns)
     return _Trajectory(
@@ -183,15 +188,15 @@ def _trajectory(of: Comparison, model: Model) -> _Trajectory | None:
     )
 
 
-def _finished(of: Comparison) -> _Trajectory | None:
+def _finished(comparison: Comparison) -> _Trajectory | None:
     """The finished teacher as a course of one epoch: its validation predictions, else its last stored epoch."""
-    run = of.teacher.run
+    run = comparison.teacher.run
     if run.has_predictions("validation"):
         final = predictions_at(fingerprint(run.predictions_path("validation"))).with_class_order(
-            of.class_names
+            comparison.class_names
         )
         return _Trajectory(final.logits[None], final.ids, final.labels, np.array([1]))
-    stored = _trajectory(of, of.teacher)
+    stored = _trajectory(comparison, comparison.teacher)
     return None if stored is None else replace(stored, logits=stored.logits[-1:], epochs=np.array([1]))
 
 
@@ -201,30 +206,30 @@ def _taken(one: _Trajectory, ids: np.ndarray) -> _Trajectory:
     return _Trajectory(one.logits[:, rows], ids, None if one.labels is None else one.labels[rows], one.epochs)
 
 
-def _validation_size(of: Comparison) -> int | None:
-    run = of.teacher.run
+def _validation_size(comparison: Comparison) -> int | None:
+    run = comparison.teacher.run
     if not run.has_predictions("validation"):
         return None
     return len(predictions_at(fingerprint(run.predictions_path("validation"))))
 
 
-def _rows(of: Comparison, how: str) -> tuple[tuple[str, ...], list[str] | None]:
+def _rows(comparison: Comparison, how: str) -> tuple[tuple[str, ...], list[str] | None]:
     """Names along the Grams, and the group of each class where they show groups."""
-    if len(of.class_names) <= MOST_CLASSES:
-        return tuple(of.class_names[c] for c in order_of_classes(of, how)), None
-    groups = class_groups(of, how)
-    label = [""] * len(of.class_names)
+    if len(comparison.class_names) <= MOST_CLASSES:
+        return tuple(comparison.class_names[c] for c in order_of_classes(comparison, how)), None
+    groups = class_groups(comparison, how)
+    label = [""] * len(comparison.class_names)
     for group in groups:
         for c in group.members:
             label[c] = group.name
     return tuple(group.name for group in groups), label
 
 
-def _reducer(of: Comparison, how: str, groups: list[str] | None):
+def _reducer(comparison: Comparison, how: str, groups: list[str] | None):
     if groups is None:
-        order = order_of_classes(of, how)
+        order = order_of_classes(comparison, how)
         return lambda gram, empty: gram[np.ix_(order, order)]
-    wanted = [group.name for group in class_groups(of, how)]
+    wanted = [group.name for group in class_groups(comparison, how)]
 
     def means(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
         found, names = group_means(gram, empty, groups)
@@ -243,28 +248,28 @@ class EpochIntervals:
     agreement: Interval | None
 
 
-def epoch_intervals(of: Courses, course: Course, epoch: int) -> EpochIntervals:
+def epoch_intervals(courses: Courses, course: Course, epoch: int) -> EpochIntervals:
     """Overlap, accuracy and agreement of one model after an epoch, with their intervals."""
-    at, labels = course.at(epoch), of.labels
+    at, labels = course.at(epoch), courses.labels
     logits = course.logits[at]
-    shard = stratified_shards(of.n, labels)
+    shard = stratified_shards(courses.n, labels)
     right = None if labels is None else proportion_interval(correct(logits, labels), labels)
     same = None
-    if of.reference is not None and not course.model.is_teacher:
-        same = proportion_interval(agrees(of.reference, logits), labels)
-    return EpochIntervals(overlap_interval(_grams(of, course, at, shard)), right, same)
+    if courses.reference is not None and not course.model.is_teacher:
+        same = proportion_interval(agrees(courses.reference, logits), labels)
+    return EpochIntervals(overlap_interval(_grams(courses, course, at, shard)), right, same)
 
 
-def end_gap(of: Courses, first: Course, second: Course) -> Interval | None:
+def end_gap(courses: Courses, first: Course, second: Course) -> Interval | None:
     """Overlap of the first model at its end less that of the second, paired on the probe samples."""
-    shard = stratified_shards(of.n, of.labels)
-    return paired_overlap_difference(*(_grams(of, course, -1, shard) for course in (first, second)))
+    shard = stratified_shards(courses.n, courses.labels)
+    return paired_overlap_difference(*(_grams(courses, course, -1, shard) for course in (first, second)))
 
 
-def _grams(of: Courses, course: Course, at: int, shard: np.ndarray) -> ShardGrams:
+def _grams(courses: Courses, course: Course, at: int, shard: np.ndarray) -> ShardGrams:
     """The sums of one Gram of a course."""
     logits, T = course.logits[at], course.figures.temperatures[at]
     grams = shard_grams(softmax(logits, T), shard)
-    if of.mean_targets is None or course.figures.unreached[at]:
+    if courses.mean_targets is None or course.figures.unreached[at]:
         return grams
-    return rematched(grams, logits, float(T), of.mean_targets)
+    return rematched(grams, logits, float(T), courses.mean_targets)

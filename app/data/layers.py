@@ -48,15 +48,15 @@ LEAST_SHARED = 4
 """Probe images that two runs must share for CKA to be defined."""
 
 
-def why_no_layers(of: Comparison, student: Model) -> str:
+def why_no_layers(comparison: Comparison, student: Model) -> str:
     """One sentence on why the layers of teacher and student cannot be compared."""
-    pair = (of.teacher, student)
+    pair = (comparison.teacher, student)
     alone = [model.called for model in pair if model.info.source.predictions_only]
     if alone:
         have = "have" if len(alone) > 1 else "has"
         names = " and ".join(alone)
         return f"Layers need the weights of both models, but {names} {have} only predictions."
-    lacking = [model.key for model in of.models if not model.run.stages_path.exists()]
+    lacking = [model.key for model in comparison.models if not model.run.stages_path.exists()]
     if {model.key for model in pair} & set(lacking):
         return (
             f"No layers are stored for {' and '.join(lacking)}. Add them with "
@@ -76,12 +76,12 @@ def why_no_layers(of: Comparison, student: Model) -> str:
     return f"These two runs share {shared} of their stored probe images ({counts}). Layers need at least {LEAST_SHARED}."
 
 
-def layers(of: Comparison, student: Model) -> LayerView | None:
+def layers(comparison: Comparison, student: Model) -> LayerView | None:
     """Returns None if the layers cannot be compared; `why_no_layers` gives the reason."""
-    if not all(model.run.stages_path.exists() for model in (of.teacher, student)):
+    if not all(model.run.stages_path.exists() for model in (comparison.teacher, student)):
         return None
     try:
-        return _layers(_layer_marks(of.teacher), _layer_marks(student))
+        return _layers(_layer_marks(comparison.teacher), _layer_marks(student))
     except PredictionsError:
         return None
 
@@ -90,9 +90,9 @@ def _layer_marks(model: Model) -> tuple[Fingerprint, Fingerprint]:
     return fingerprint(model.run.stages_path), fingerprint(model.run.predictions_path(PROBE_SPLIT))
 
 
-def layer_difference(of: Comparison, a: Model, b: Model, name: str) -> Interval | None:
+def layer_difference(comparison: Comparison, a: Model, b: Model, name: str) -> Interval | None:
     """CKA of one layer with the teacher's layer of that name: a minus b, paired on the same images."""
-    first, second = layers(of, a), layers(of, b)
+    first, second = layers(comparison, a), layers(comparison, b)
     if first is None or second is None or not np.array_equal(first.ids, second.ids):
         return None
     return replicated_difference(first.at(name), second.at(name))

@@ -28,21 +28,22 @@ SHOWN = 10  # rows and columns of a pull matrix
 PRESENTED_EACH, PRESENTED_SHOWN = 1, 5  # the same two in the presenter's view, whose text is large
 
 
-def start_student(of: Comparison, chosen: str) -> Model:
+def start_student(comparison: Comparison, chosen: str) -> Model:
     """The student in focus where one was chosen, else the first, which has most left to learn."""
     return next(
-        (model for model in of.students if model.key == chosen), of.models[min(1, len(of.models) - 1)]
+        (model for model in comparison.students if model.key == chosen),
+        comparison.models[min(1, len(comparison.models) - 1)],
     )
 
 
 # -- temperature -----------------------------------------------------------------------------------
 @cached
-def images_by_entropy(of: Comparison) -> np.ndarray:
+def images_by_entropy(comparison: Comparison) -> np.ndarray:
     """Positions of some samples, the one of which the teacher is surest (at T = 1) first."""
-    return lessons.from_sure_to_unsure(entropy(probabilities(of, of.teacher, 1.0)), IMAGES)
+    return lessons.from_sure_to_unsure(entropy(probabilities(comparison, comparison.teacher, 1.0)), IMAGES)
 
 
-def sample_entropy(of: Comparison, model: Model, position: int, temperature: float) -> float:
+def sample_entropy(comparison: Comparison, model: Model, position: int, temperature: float) -> float:
     """Entropy of one sample as a share of the most possible, log C."""
     row = model.predictions.take(np.array([position])).probabilities(temperature)
     return float(entropy(row)[0] / np.log(row.shape[1]))
@@ -66,19 +67,19 @@ class Triangle:
 
 
 @cached
-def triangle(of: Comparison, student: Model, each: int = EACH) -> Triangle | None:
+def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triangle | None:
     """The three classes that the teacher mixes most at T = 4, and of each the images on which the student differs most.
 
     None where there are not three classes with a column.
     """
-    found = geometry(of, of.teacher, 4.0)
+    found = geometry(comparison, comparison.teacher, 4.0)
     classes = lessons.closest_three(found.gram, found.empty)
     if len(classes) < 3:
         return None
-    teacher = of.teacher
+    teacher = comparison.teacher
     columns = np.array(classes)
-    truth = teacher.predictions.predicted if of.labels is None else of.labels
-    P, Q = probabilities(of, teacher, 4.0), probabilities(of, student, 4.0)
+    truth = teacher.predictions.predicted if comparison.labels is None else comparison.labels
+    P, Q = probabilities(comparison, teacher, 4.0), probabilities(comparison, student, 4.0)
     own, other = (inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q))
     at = lessons.furthest_of_each(own, other, truth, classes, each)
     return Triangle(
@@ -112,14 +113,14 @@ class BatchPulls:
     on_differing: dict[str, float]
 
 
-def batch_count(of: Comparison) -> int:
-    return max(of.n // lessons.BATCH, 1)
+def batch_count(comparison: Comparison) -> int:
+    return max(comparison.n // lessons.BATCH, 1)
 
 
 @cached
-def batch_pulls(of: Comparison, student: Model, number: int, shown: int = SHOWN) -> BatchPulls:
-    at = lessons.batch(of.n, number)
-    s, t = (model.predictions.take(at) for model in (student, of.teacher))
+def batch_pulls(comparison: Comparison, student: Model, number: int, shown: int = SHOWN) -> BatchPulls:
+    at = lessons.batch(comparison.n, number)
+    s, t = (model.predictions.take(at) for model in (student, comparison.teacher))
     pulls = lessons.preset_pulls(s.logits, t.logits)
     differs = s.predicted != t.predicted
     rows, columns = lessons.strongest([pulls[k].gradient for k in ("kd", "dist", "bickd")], shown, shown)

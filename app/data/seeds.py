@@ -103,11 +103,11 @@ def _minutes(run: RunFolder) -> float | None:
         return None
 
 
-def _teacher_mark(about: RunInfo) -> Fingerprint | None:
-    if about.teacher is None:
+def _teacher_mark(info: RunInfo) -> Fingerprint | None:
+    if info.teacher is None:
         return None
     try:
-        path = library().find(about.teacher.key).predictions_path("test")
+        path = library().find(info.teacher.key).predictions_path("test")
     except RunError:
         return None
     return fingerprint(path) if path.exists() else None

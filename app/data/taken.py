@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def selection_table(of: Comparison, selection: Selection, temperature: float) -> pd.DataFrame:
+def selection_table(comparison: Comparison, selection: Selection, temperature: float) -> pd.DataFrame:
     """A row a sample: id, path where the data set knows it, true class, and what each model says at T."""
-    models = {model.name: model.predictions for model in of.models}
-    samples = sample_file(of)
+    models = {model.name: model.predictions for model in comparison.models}
+    samples = sample_file(comparison)
     return table_of(
         models,
         selection.positions,
         temperature=temperature,
-        paths=samples.paths or sample_paths(of.dataset, of.split),
+        paths=samples.paths or sample_paths(comparison.dataset, comparison.split),
         texts=samples.texts,
     )
 
 
-def selection_probabilities(of: Comparison, selection: Selection, temperature: float) -> bytes:
+def selection_probabilities(comparison: Comparison, selection: Selection, temperature: float) -> bytes:
     """All C probabilities of each model on the selected samples, as an npz file."""
-    models = {model.name: model.predictions for model in of.models}
-    keys = [model.key for model in of.models]
+    models = {model.name: model.predictions for model in comparison.models}
+    keys = [model.key for model in comparison.models]
     return selection_arrays(models, selection.positions, temperature=temperature, keys=keys)

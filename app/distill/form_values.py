@@ -172,36 +172,34 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
         raise ValueError(sentence(error)) from error
 
 
-def data_sentences(about: DatasetInfo) -> list[str]:
+def data_sentences(info: DatasetInfo) -> list[str]:
     """Describe the user's own data: sizes, classes, their order, and classes without a test image."""
     parts = (
-        f"{numbers.count(about.train_size)} training, {numbers.count(about.validation_size)} validation and "
-        f"{numbers.counted(about.test_size, 'test image')}."
+        f"{numbers.count(info.train_size)} training, {numbers.count(info.validation_size)} validation and "
+        f"{numbers.counted(info.test_size, 'test image')}."
     )
-    if about.all_test:
-        parts = (
-            f"{numbers.counted(about.test_size, 'image')}, all for test, so you cannot train on this data."
-        )
-    colours = "grey" if about.in_channels == 1 else "RGB"
-    sizes = f"{numbers.counted(about.num_classes, 'class', 'classes')}, {colours}: {parts}"
+    if info.all_test:
+        parts = f"{numbers.counted(info.test_size, 'image')}, all for test, so you cannot train on this data."
+    colours = "grey" if info.in_channels == 1 else "RGB"
+    sizes = f"{numbers.counted(info.num_classes, 'class', 'classes')}, {colours}: {parts}"
     order = (
         " The names are whole numbers. New runs sort them by value, and students keep their teacher's order."
-        if about.natural
+        if info.natural
         else ""
     )
-    found = [sizes, f"Classes: {listed(about.class_names)}.{order}"]
-    if about.absent:
-        found.append(f"Classes without test images: {listed(about.absent)}. Test figures do not cover them.")
+    found = [sizes, f"Classes: {listed(info.class_names)}.{order}"]
+    if info.absent:
+        found.append(f"Classes without test images: {listed(info.absent)}. Test figures do not cover them.")
     return found
 
 
-def order_labels(about: DatasetInfo) -> dict[ClassOrder, str]:
+def order_labels(info: DatasetInfo) -> dict[ClassOrder, str]:
     """Return labels for the two orders of classes named by numbers, with the first classes that differ."""
-    text_order = sorted(about.class_names)
-    pairs = zip(about.class_names, text_order, strict=True)
+    text_order = sorted(info.class_names)
+    pairs = zip(info.class_names, text_order, strict=True)
     shown = next(i for i, (one, other) in enumerate(pairs) if one != other) + 1
     return {
-        "natural": f"by value ({', '.join(about.class_names[:shown][-3:])})",
+        "natural": f"by value ({', '.join(info.class_names[:shown][-3:])})",
         "text": f"as text ({', '.join(text_order[:shown][-3:])})",
     }
 

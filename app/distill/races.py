@@ -39,12 +39,12 @@ def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
     }
 
 
-def method_name(about: RunInfo) -> str:
+def method_name(info: RunInfo) -> str:
     """Return the short name of a run's method or of its published variant."""
-    if about.config is None:
-        return about.name
-    method = method_of(about.config.objective)
-    return METHODS[method].title if method in METHODS and method not in SHORT else SHORT[about.objective]
+    if info.config is None:
+        return info.name
+    method = method_of(info.config.objective)
+    return METHODS[method].title if method in METHODS and method not in SHORT else SHORT[info.objective]
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,9 @@ def _place(where: str, network: Recognised) -> str:
     return place
 
 
-def unfit(network: Recognised, about: DatasetInfo) -> str:
+def unfit(network: Recognised, info: DatasetInfo) -> str:
     """Return the error message for data with other classes or channels than the network's, or ""."""
-    shapes = (network.num_classes, network.in_channels), (about.num_classes, about.in_channels)
+    shapes = (network.num_classes, network.in_channels), (info.num_classes, info.in_channels)
     if shapes[0] == shapes[1]:
         return ""
     expected, got = (
@@ -111,7 +111,7 @@ def unfit(network: Recognised, about: DatasetInfo) -> str:
         for classes, channels in shapes
     )
     return (
-        f"The network expects {expected}, but {dataset_title(about.name)} has {got}; choose the data that "
+        f"The network expects {expected}, but {dataset_title(info.name)} has {got}; choose the data that "
         "the network was trained on."
     )
 

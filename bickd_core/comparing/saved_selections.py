@@ -80,8 +80,8 @@ class KeptSelections:
                 f"first; got '{name:.70}'."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        of = {"dataset": dataset, "split": split, "named": named, "origin": origin, "ranked": ranked}
-        write_json(self._path(name), {"format": 1, **of, "ids": list(ids)})
+        comparison = {"dataset": dataset, "split": split, "named": named, "origin": origin, "ranked": ranked}
+        write_json(self._path(name), {"format": 1, **comparison, "ids": list(ids)})
         return name
 
     def names(self, *, dataset: str, split: str) -> list[str]:

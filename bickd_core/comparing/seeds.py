@@ -23,33 +23,33 @@ from bickd_core.runs.predictions import Predictions, PredictionsError, align
 About = Callable[[RunFolder], RunInfo]
 
 
-def recipe(about: RunInfo) -> tuple[object, ...]:
+def recipe(info: RunInfo) -> tuple[object, ...]:
     """What two runs share when they differ in their seeds alone; a run that was not trained here is alone.
 
     The content of the data is part of it: runs on a folder whose images changed in between are not seeds of one recipe.
     """
-    if about.config is None:
-        return (about.name, about.created)
-    return (*recipe_on_any_data(about), about.data_content)
+    if info.config is None:
+        return (info.name, info.created)
+    return (*recipe_on_any_data(info), info.data_content)
 
 
-def recipe_on_any_data(about: RunInfo) -> tuple[object, ...]:
+def recipe_on_any_data(info: RunInfo) -> tuple[object, ...]:
     """A trained run's recipe without the content of its data: alike for runs on a folder whose images changed."""
-    assert about.config is not None
-    config = about.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
-    return (None if about.teacher is None else about.teacher.weights_sha256, repr(config))
+    assert info.config is not None
+    config = info.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
+    return (None if info.teacher is None else info.teacher.weights_sha256, repr(config))
 
 
-def on_other_data(about: RunInfo, others: Iterable[RunInfo]) -> list[str]:
+def on_other_data(info: RunInfo, others: Iterable[RunInfo]) -> list[str]:
     """Names of runs that differ from this one in seeds and in the images they saw, so that they are not its seeds."""
-    if about.config is None:
+    if info.config is None:
         return []
-    own = recipe_on_any_data(about)
+    own = recipe_on_any_data(info)
     return [
         other.name
         for other in others
         if other.config is not None
-        and other.data_content != about.data_content
+        and other.data_content != info.data_content
         and recipe_on_any_data(other) == own
     ]
 

@@ -93,14 +93,14 @@ def _finding(data: ReportData) -> tuple[str, str]:
 
 
 def _scope(data: ReportData) -> str:
-    of = data.comparison
-    most = max(of.n_each)
-    shared = "" if of.n == most else f" that all models share, out of {numbers.count(most)}"
+    comparison = data.comparison
+    most = max(comparison.n_each)
+    shared = "" if comparison.n == most else f" that all models share, out of {numbers.count(most)}"
     return (
-        f"{numbers.counted(of.n, f'{of.split} {of.noun}')} of {of.data_title}{shared}. Probabilities are at T = {data.temperature:g}. "
-        f"The 95% intervals are over {of.nouns}, not over seeds. If a method has several runs, its dot is the mean over its "
+        f"{numbers.counted(comparison.n, f'{comparison.split} {comparison.noun}')} of {comparison.data_title}{shared}. Probabilities are at T = {data.temperature:g}. "
+        f"The 95% intervals are over {comparison.nouns}, not over seeds. If a method has several runs, its dot is the mean over its "
         "seeds and the thick bar is ± their standard deviation. The table shows the runs named above."
-        f" {preparation_sentence([m.name for m in of.models], [m.info for m in of.models])}".rstrip()
+        f" {preparation_sentence([m.name for m in comparison.models], [m.info for m in comparison.models])}".rstrip()
     )
 
 

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app.data import class_groups
+from app.data import comparison as comparisons
+from app.data.epochs import courses, end_gap, epoch_intervals
 from app.pages.by_epoch import player
 from app.state import ViewState
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry import gram_figures, jackknife
 from bickd_core.geometry.gram_figures import corrected_overlap
 from bickd_core.geometry.orthogonality import class_geometry
@@ -40,7 +43,7 @@ def compare(make_run, library, monkeypatch):
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
 
-    def make(*epochs: int, ids=None, names=NAMES) -> tuple[ViewState, data.Comparison]:
+    def make(*epochs: int, ids=None, names=NAMES) -> tuple[ViewState, Comparison]:
         probe = np.arange(P) if ids is None else ids
         for k, (name, count) in enumerate(
             zip(("teacher-x", "student-a", "student-b"), (3, *epochs), strict=False)
@@ -65,20 +68,20 @@ def compare(make_run, library, monkeypatch):
                 made["labels"] = np.array([order.index(NAMES[c]) for c in made["labels"]])
                 run.write_trajectory(made)
         view = ViewState(teacher="teacher-x", students=("student-a", "student-b")[: len(epochs)])
-        return view, data.comparison(view)
+        return view, comparisons.comparison(view)
 
     return make
 
 
 def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare):
-    _, of = compare(4, 5, names=NAMES[::-1])
-    found = data.courses(of, 2.0, "index")
+    _, comparison = compare(4, 5, names=NAMES[::-1])
+    found = courses(comparison, 2.0, "index")
     assert found is not None
     assert (found.n, found.n_validation, found.last, found.names) == (P, N, 5, NAMES)
     teacher, first, second = found.courses
     assert (teacher.learns, first.learns) == (False, True)
     assert first.figures.epochs.tolist() == [1, 2, 3, 4]
-    final = of.teacher.run.predictions("validation").logits[:P]
+    final = comparison.teacher.run.predictions("validation").logits[:P]
     assert teacher.figures.grams[0] == pytest.approx(class_geometry(softmax(final, 2.0)).gram, abs=1e-6)
     for k, course in ((1, first), (2, second)):
         stored = trajectory(k, 3 + k, np.arange(P))
@@ -87,7 +90,7 @@ def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare)
             assert course.figures.grams[e] == pytest.approx(plain.gram, abs=1e-6)
             assert course.figures.accuracy[e] == pytest.approx((logits.argmax(1) == stored["labels"]).mean())
             assert course.figures.agreement[e] == pytest.approx((logits.argmax(1) == final.argmax(1)).mean())
-            told = data.epoch_intervals(found, course, e + 1)
+            told = epoch_intervals(found, course, e + 1)
             assert told.overlap.estimate == pytest.approx(course.figures.overlap[e])
             assert told.overlap.raw == pytest.approx(plain.overlap)
             assert told.accuracy.estimate == pytest.approx(course.figures.accuracy[e])
@@ -96,8 +99,8 @@ def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare)
 
 
 def test_each_image_has_the_entropy_of_the_finished_teacher_for_it(compare):
-    _, of = compare(3)
-    found = data.courses(of, 4.0, "index", matching="image")
+    _, comparison = compare(3)
+    found = courses(comparison, 4.0, "index", matching="image")
     teacher, student = found.courses
     target = entropy(softmax(teacher.logits[0], 4.0))
     assert student.figures.unreached.tolist() == [0, 0, 0]
@@ -107,14 +110,14 @@ def test_each_image_has_the_entropy_of_the_finished_teacher_for_it(compare):
         assert student.figures.overlap[e] == pytest.approx(
             corrected_overlap(P, stratified_shards(found.n, found.labels))
         )
-        assert data.epoch_intervals(found, student, e + 1).overlap.estimate == pytest.approx(
+        assert epoch_intervals(found, student, e + 1).overlap.estimate == pytest.approx(
             corrected_overlap(P, stratified_shards(found.n, found.labels))
         )
 
 
 def test_matched_entropy_is_that_of_the_finished_teacher(compare):
-    _, of = compare(3)
-    found = data.courses(of, 4.0, "index", matching="mean")
+    _, comparison = compare(3)
+    found = courses(comparison, 4.0, "index", matching="mean")
     teacher, student = found.courses
     target = mean_entropy(softmax(teacher.logits[0], 4.0))
     assert teacher.figures.temperatures[0] == pytest.approx(4.0)
@@ -123,51 +126,51 @@ def test_matched_entropy_is_that_of_the_finished_teacher(compare):
         assert mean_entropy(P) == pytest.approx(target)
         fixed = corrected_overlap(P, stratified_shards(found.n, found.labels))
         assert student.figures.overlap[e] == pytest.approx(fixed)
-        estimate = data.epoch_intervals(found, student, e + 1).overlap.estimate
+        estimate = epoch_intervals(found, student, e + 1).overlap.estimate
         assert estimate == pytest.approx(fixed, abs=5e-4)  # matched anew in each replicate, on few samples
 
 
 def test_the_teacher_as_it_learned_has_its_own_epochs(compare):
-    _, of = compare(2)
-    found = data.courses(of, 4.0, "index", teacher_learns=True)
+    _, comparison = compare(2)
+    found = courses(comparison, 4.0, "index", teacher_learns=True)
     assert found.courses[0].figures.epochs.tolist() == [1, 2, 3]
     assert found.courses[0].learns
     assert found.last == 3
-    assert data.epoch_intervals(found, found.courses[0], 1).agreement is None
+    assert epoch_intervals(found, found.courses[0], 1).agreement is None
 
 
 def test_probe_sets_are_matched_by_id(compare):
-    _, of = compare(2, 2, ids=np.arange(10, 40))
-    assert data.courses(of, 4.0, "index").n == P - 10
+    _, comparison = compare(2, 2, ids=np.arange(10, 40))
+    assert courses(comparison, 4.0, "index").n == P - 10
 
 
 def test_other_probe_sets_altogether_are_refused(compare):
-    _, of = compare(2, 2, ids=np.arange(30, 50))
+    _, comparison = compare(2, 2, ids=np.arange(30, 50))
     with pytest.raises(PredictionsError, match="no sample in common"):
-        data.courses(of, 4.0, "index")
+        courses(comparison, 4.0, "index")
 
 
 def test_models_without_a_trajectory_are_named_and_none_at_all_is_none(compare):
-    _, of = compare(2, 0)
-    assert [model.key for model in data.courses(of, 4.0, "index").missing] == ["student-b"]
+    _, comparison = compare(2, 0)
+    assert [model.key for model in courses(comparison, 4.0, "index").missing] == ["student-b"]
 
 
 def test_no_trajectory_at_all(compare):
-    view, of = compare(0)
-    assert data.courses(of, 4.0, "index") is None
+    view, comparison = compare(0)
+    assert courses(comparison, 4.0, "index") is None
     app = opened(view)
     assert app.title[0].value == "No epochs to show"
 
 
 def test_many_classes_travel_as_groups(compare, monkeypatch):
-    _, of = compare(2)
+    _, comparison = compare(2)
     monkeypatch.setattr("app.data.epochs.MOST_CLASSES", 4)
-    found = data.courses(of, 4.0, "name")
+    found = courses(comparison, 4.0, "name")
     assert found.grouped
     assert found.courses[1].figures.grams.shape == (2, len(found.names), len(found.names))
     stored = trajectory(1, 2, np.arange(P))["logits"][1].astype(float)
     gram = class_geometry(softmax(stored, 4.0)).gram
-    rows = data.class_groups(of, "name")[0].members
+    rows = class_groups.class_groups(comparison, "name")[0].members
     pairs = [gram[a, b] for a in rows for b in rows if a != b]
     assert found.courses[1].figures.grams[1, 0, 0] == pytest.approx(np.mean(pairs), abs=1e-6)
 
@@ -184,8 +187,8 @@ def test_subsampled_epochs_keep_the_first_and_the_last(count, step):
 
 
 def test_codes_come_back_within_half_a_step(compare):
-    _, of = compare(2)
-    found = data.courses(of, 1.0, "index")
+    _, comparison = compare(2)
+    found = courses(comparison, 1.0, "index")
     sent = player._encoded(found.courses[1], ModelStyle("A", "#000000"), 1)
     raw = np.frombuffer(base64.b64decode(sent["grams"]), dtype=np.uint8).reshape(2, -1)
     rows, columns = np.triu_indices(C)
@@ -196,8 +199,8 @@ def test_codes_come_back_within_half_a_step(compare):
 
 
 def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):
-    _, of = compare(40)
-    found = data.courses(of, 4.0, "index")
+    _, comparison = compare(40)
+    found = courses(comparison, 4.0, "index")
     assert player.stride(found) == 1
     monkeypatch.setattr(player, "MOST_BYTES", 400)
     step = player.stride(found)
@@ -212,15 +215,15 @@ def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):
 def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compare, monkeypatch):
     monkeypatch.setattr(jackknife, "FEWEST", P)
     monkeypatch.setattr(gram_figures, "SAMPLES_A_CLASS", 1)
-    view, of = compare(4, 4)
-    found = data.courses(of, 4.0, "index")
+    view, comparison = compare(4, 4)
+    found = courses(comparison, 4.0, "index")
     _, first, second = found.courses
-    gap = data.end_gap(found, first, second)
+    gap = end_gap(found, first, second)
     assert gap.estimate == pytest.approx(first.figures.overlap[-1] - second.figures.overlap[-1])
     seen = gap.low > 0 or gap.high < 0
     title = opened(view).title[0].value
     assert title.startswith("No difference seen") != seen
-    assert data.end_gap(found, first, first).estimate == 0.0
+    assert end_gap(found, first, first).estimate == 0.0
 
 
 def page(view) -> None:

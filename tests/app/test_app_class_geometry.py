@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app.data import class_groups
+from app.data import comparison as comparisons
 from app.pages.class_geometry import matrices, pairs
 from app.state import ViewState
+from bickd_core.comparing import class_geometry as class_geometry_figures
+from bickd_core.comparing import class_ranking, measures
 from bickd_core.comparing.cache import MemoryCache
+from bickd_core.comparing.class_geometry import Lens, cell_parts, entropy_at, gram_figures
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry.matching import matched_temperatures
 from bickd_core.geometry.orthogonality import class_geometry, cross_gram, overlap
 from bickd_core.geometry.probabilities import entropy, matched_temperature, mean_entropy, softmax
@@ -44,70 +49,84 @@ def compare(make_run, library, monkeypatch):
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
 
-    def make(n: int = 120, c: int = 8) -> tuple[ViewState, data.Comparison]:
+    def make(n: int = 120, c: int = 8) -> tuple[ViewState, Comparison]:
         info = {"num_classes": c, "dataset": "made up", "config": None}
         for seed, name in enumerate(("teacher-x", "student-a", "student-b")):
             role = "teacher" if seed == 0 else "student"
             make_run(name, predictions=predictions(seed, n, c, 1 + seed / 2), info={**info, "role": role})
         view = ViewState(teacher="teacher-x", students=("student-a", "student-b"))
-        return view, data.comparison(view)
+        return view, comparisons.comparison(view)
 
     return make
 
 
 def test_a_lens_is_what_it_says(compare):
-    _, of = compare()
-    student = of.students[1]
-    P_t = softmax(of.teacher.predictions.logits, 4.0)
+    _, comparison = compare()
+    student = comparison.students[1]
+    P_t = softmax(comparison.teacher.predictions.logits, 4.0)
     found = matched_temperature(student.predictions.logits, mean_entropy(P_t)).temperature
-    lens = data.Lens(4.0, "mean")
-    assert lens.at(of, of.teacher) == 4.0
-    assert lens.at(of, student) == pytest.approx(found)
+    lens = Lens(4.0, "mean")
+    assert lens.at(comparison, comparison.teacher) == 4.0
+    assert lens.at(comparison, student) == pytest.approx(found)
     P_s = softmax(student.predictions.logits, found)
-    assert data.gram(of, student, lens).gram == pytest.approx(class_geometry(P_s).gram)
-    figures = data.gram_figures(of, student, lens)
+    assert class_geometry_figures.gram(comparison, student, lens).gram == pytest.approx(
+        class_geometry(P_s).gram
+    )
+    figures = gram_figures(comparison, student, lens)
     assert figures.overlap.raw == pytest.approx(overlap(P_s))
-    assert data.overlap(of, student, lens) == figures.overlap.estimate
-    assert data.cross_gram(of, student, lens).gram == pytest.approx(cross_gram(P_t, P_s).gram)
+    assert class_geometry_figures.overlap(comparison, student, lens) == figures.overlap.estimate
+    assert class_geometry_figures.cross_gram(comparison, student, lens).gram == pytest.approx(
+        cross_gram(P_t, P_s).gram
+    )
     each = matched_temperatures(student.predictions.logits, entropy(P_t), start=4.0).temperatures
-    lens = data.Lens(4.0, "image")
-    assert lens.at(of, of.teacher) == 4.0
-    assert lens.at(of, student) == pytest.approx(each)
-    assert lens.match(of, student).unreached == 0
-    assert data.entropy_at(of, student, lens) == pytest.approx(mean_entropy(P_t))
+    lens = Lens(4.0, "image")
+    assert lens.at(comparison, comparison.teacher) == 4.0
+    assert lens.at(comparison, student) == pytest.approx(each)
+    assert lens.match(comparison, student).unreached == 0
+    assert entropy_at(comparison, student, lens) == pytest.approx(mean_entropy(P_t))
     P_i = softmax(student.predictions.logits, each)
-    assert data.gram(of, student, lens).gram == pytest.approx(class_geometry(P_i).gram)
-    assert data.gram_figures(of, student, lens).overlap.raw == pytest.approx(overlap(P_i))
-    assert data.cross_gram(of, student, lens).gram == pytest.approx(cross_gram(P_t, P_i).gram)
-    assert data.cell_parts(of, student, (2, 5), lens).probabilities == pytest.approx(P_i[:, [2, 5]])
-    centred = data.Lens(4.0, centred=True)
+    assert class_geometry_figures.gram(comparison, student, lens).gram == pytest.approx(
+        class_geometry(P_i).gram
+    )
+    assert gram_figures(comparison, student, lens).overlap.raw == pytest.approx(overlap(P_i))
+    assert class_geometry_figures.cross_gram(comparison, student, lens).gram == pytest.approx(
+        cross_gram(P_t, P_i).gram
+    )
+    assert cell_parts(comparison, student, (2, 5), lens).probabilities == pytest.approx(P_i[:, [2, 5]])
+    centred = Lens(4.0, centred=True)
     P = softmax(student.predictions.logits, 4.0)
-    assert data.gram(of, student, centred).gram == pytest.approx(class_geometry(P, centred=True).gram)
+    assert class_geometry_figures.gram(comparison, student, centred).gram == pytest.approx(
+        class_geometry(P, centred=True).gram
+    )
 
 
 def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, monkeypatch):
-    _, of = compare()
-    lens = data.Lens(2.0)
-    exact = data.gram(of, of.students[0], lens)
+    _, comparison = compare()
+    lens = Lens(2.0)
+    exact = class_geometry_figures.gram(comparison, comparison.students[0], lens)
     monkeypatch.setattr("bickd_core.comparing.measures.LARGE", 0)
-    assert data.is_large(of)
-    of = replace(of, cache=MemoryCache())
-    assert data.gram(of, of.students[0], lens).gram == pytest.approx(exact.gram, abs=2e-6)
+    assert measures.is_large(comparison)
+    comparison = replace(comparison, cache=MemoryCache())
+    assert class_geometry_figures.gram(comparison, comparison.students[0], lens).gram == pytest.approx(
+        exact.gram, abs=2e-6
+    )
 
 
 def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
-    _, of = compare()
-    for model in of.models:
+    _, comparison = compare()
+    for model in comparison.models:
         for lens in (
-            data.Lens(4.0),
-            data.Lens(4.0, "mean"),
-            data.Lens(4.0, "image"),
-            data.Lens(1.0, centred=True),
+            Lens(4.0),
+            Lens(4.0, "mean"),
+            Lens(4.0, "image"),
+            Lens(1.0, centred=True),
         ):
-            found = data.cell_parts(of, model, (2, 5), lens)
-            assert found.parts.sum() == pytest.approx(data.gram(of, model, lens).gram[2, 5])
+            found = cell_parts(comparison, model, (2, 5), lens)
+            assert found.parts.sum() == pytest.approx(
+                class_geometry_figures.gram(comparison, model, lens).gram[2, 5]
+            )
             assert (np.diff(found.parts) <= 0).all()
-            assert sorted(found.positions.tolist()) == list(range(of.n))
+            assert sorted(found.positions.tolist()) == list(range(comparison.n))
             count = found.carriers()
             positive = found.parts.clip(0)
             assert positive[:count].sum() >= 0.8 * positive.sum() > positive[: count - 1].sum()
@@ -119,25 +138,25 @@ def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
 
 @pytest.mark.parametrize("how", ["cluster", "index", "name", "hierarchy"])
 def test_groups_hold_each_class_once_in_the_order_shown(compare, how):
-    _, of = compare(c=30)
-    groups = data.class_groups(of, how)
+    _, comparison = compare(c=30)
+    groups = class_groups.class_groups(comparison, how)
     members = [c for group in groups for c in group.members]
-    assert members == data.order_of_classes(of, how).tolist()
+    assert members == class_groups.order_of_classes(comparison, how).tolist()
     assert sorted(members) == list(range(30))
     assert len({group.name for group in groups}) == len(groups)
 
 
 def test_an_uploaded_hierarchy_orders_the_classes_and_can_be_forgotten(compare):
-    _, of = compare()
-    assert data.hierarchy(of) is None
+    _, comparison = compare()
+    assert class_groups.hierarchy(comparison) is None
     rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
-    data.keep_hierarchy(of, b"class,superclass\n" + rows.encode(), "mine.csv")
-    assert data.hierarchy(of).groups == ("even", "odd")
-    order = data.order_of_classes(of, "hierarchy")
+    class_groups.keep_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
+    assert class_groups.hierarchy(comparison).groups == ("even", "odd")
+    order = class_groups.order_of_classes(comparison, "hierarchy")
     assert len({c % 2 for c in order[:4].tolist()}) == 1
-    assert {group.name for group in data.class_groups(of, "hierarchy")} == {"even", "odd"}
-    data.forget_hierarchy(of)
-    assert data.hierarchy(of) is None
+    assert {group.name for group in class_groups.class_groups(comparison, "hierarchy")} == {"even", "odd"}
+    class_groups.forget_hierarchy(comparison)
+    assert class_groups.hierarchy(comparison) is None
 
 
 def page(view) -> None:
@@ -156,10 +175,10 @@ def opened(view: ViewState) -> AppTest:
 
 
 def test_the_page_says_its_finding_with_n_and_interval(compare):
-    view, of = compare()
+    view, comparison = compare()
     app = opened(view)
     assert "mix" in app.title[0].value
-    assert f"{of.n} test images" in app.caption[0].value
+    assert f"{comparison.n} test images" in app.caption[0].value
     assert "overlap 0." in app.caption[0].value
     for rule, said in (
         ("mean", "the teacher's mean entropy at T = 4"),
@@ -180,25 +199,28 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
 
 
 def test_the_title_speaks_of_the_pair_that_a_link_names(compare):
-    view, of = compare()
-    gram = data.gram(of, of.students[-1], data.Lens(4.0)).gram
+    view, comparison = compare()
+    gram = class_geometry_figures.gram(comparison, comparison.students[-1], Lens(4.0)).gram
     app = AppTest.from_function(page, args=(view,), default_timeout=SECONDS)
     app.query_params["pair"] = "class 2~class 5"
     app.run()
     assert not app.exception, app.exception
     assert app.title[0].value.startswith(
-        f"class 2 and class 5: cosine {gram[2, 5]:.2f} in {of.students[-1].name}"
+        f"class 2 and class 5: cosine {gram[2, 5]:.2f} in {comparison.students[-1].name}"
     )
     assert not [element for element in app.caption if "You chose this pair" in element.value]
 
 
 def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compare, monkeypatch):
-    view, of = compare()
-    student, lens = of.students[-1], data.Lens(4.0)
-    found = data.mixed_pairs(of, student, lens, "own", 10)
+    view, comparison = compare()
+    student, lens = comparison.students[-1], Lens(4.0)
+    found = class_ranking.mixed_pairs(comparison, student, lens, "own", 10)
     assert [one.own for one in found] == sorted((one.own for one in found), reverse=True)
-    far = data.mixed_pairs(of, student, lens, "difference", 10)
-    gap = np.abs(data.gram(of, student, lens).gram - data.gram(of, of.teacher, lens).gram)
+    far = class_ranking.mixed_pairs(comparison, student, lens, "difference", 10)
+    gap = np.abs(
+        class_geometry_figures.gram(comparison, student, lens).gram
+        - class_geometry_figures.gram(comparison, comparison.teacher, lens).gram
+    )
     assert abs(far[0].difference) == pytest.approx(gap.max())
     drawn = []
     monkeypatch.setattr(
@@ -220,9 +242,9 @@ def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compar
 
 
 def test_superclasses_are_parted_where_classes_stand_in_their_order(compare, monkeypatch):
-    view, of = compare(c=8)
+    view, comparison = compare(c=8)
     rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
-    data.keep_hierarchy(of, b"class,superclass\n" + rows.encode(), "mine.csv")
+    class_groups.keep_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
     drawn = []
     monkeypatch.setattr(matrices.matrix, "show", lambda *a, **more: drawn.append(more["blocks"]))
     app = opened(view)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data
 from app.components.notice import _KEY, Notice
+from app.data import comparison as comparisons
 from app.plain import JOINER
 from app.state import _KEY as _VIEW
 from app.state import ViewState
@@ -58,7 +58,7 @@ def view(request, tmp_path, library, monkeypatch) -> ViewState:
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
     more = {"text": [f"words of sentence {i}" for i in range(40)]} if request.param == "text" else {}
     found = imported(tmp_path, library, **more)
-    assert data.comparison(found).noun == request.param
+    assert comparisons.comparison(found).noun == request.param
     return found
 
 
@@ -114,7 +114,7 @@ def test_samples_without_images_are_a_list_of_ids_with_one_apology(view):
     texts = words(opened(view, "overview"))
     apologies = [text for text in texts if "imported without image paths or texts" in text]
     lists = [text for text in texts if text.startswith("<ul")]
-    if data.comparison(view).noun == "sample":
+    if comparisons.comparison(view).noun == "sample":
         assert len(apologies) == len(lists) == 1
         assert ">img0" in lists[0]
     else:
@@ -146,7 +146,7 @@ def test_report_holds_texts_or_ids(view, library):
         comparison_report(read_report_data(library, "teacher", ["student"], temperature=1.0))
     ).decode()
     body = page[: page.index("<script")]
-    noun = data.comparison(view).noun
+    noun = comparisons.comparison(view).noun
     assert f"40 test {noun}s" in body
     assert ("words of sentence" in body) == (noun == "text")
     assert re.findall(r".{60}(?<!per-)\bimages?\b", re.sub(r"data:\S+", "", body)) == []

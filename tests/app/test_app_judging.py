@@ -9,8 +9,10 @@ import pytest
 from run_helpers import random_predictions
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app.data import best_temperature
+from app.data import comparison as comparisons
 from app.state import ViewState
+from bickd_core.comparing import calibration, measures
 from bickd_core.geometry.agreement import hellinger
 from bickd_core.geometry.calibration import expected_calibration_error
 from bickd_core.geometry.probabilities import softmax
@@ -41,29 +43,29 @@ def compare(make_run, library, monkeypatch):
 
 
 def test_cached_figures_are_the_plain_ones(compare):
-    of = data.comparison(compare())
-    first, second = of.students
+    comparison = comparisons.comparison(compare())
+    first, second = comparison.students
     said = [model.predictions.predicted for model in (first, second)]
-    found = data.judged(of, first, second)
-    assert found.outcomes.first == ((said[0] == of.labels) & (said[1] != of.labels)).sum()
-    assert found.confusion.first.sum() == of.n
+    found = calibration.judged(comparison, first, second)
+    assert found.outcomes.first == ((said[0] == comparison.labels) & (said[1] != comparison.labels)).sum()
+    assert found.confusion.first.sum() == comparison.n
     P, Q = (softmax(model.predictions.logits, 2.0) for model in (first, second))
-    np.testing.assert_allclose(data.distance(of, first, second, 2.0), hellinger(P, Q))
-    calibrated = data.calibration(of, first, 2.0)
-    assert calibrated.ece_width.raw == pytest.approx(expected_calibration_error(P, of.labels))
-    gap = data.calibration_gap(of, first, second, (2.0, 2.0))
-    other = data.calibration(of, second, 2.0)
+    np.testing.assert_allclose(measures.distance(comparison, first, second, 2.0), hellinger(P, Q))
+    calibrated = calibration.calibration(comparison, first, 2.0)
+    assert calibrated.ece_width.raw == pytest.approx(expected_calibration_error(P, comparison.labels))
+    gap = calibration.calibration_gap(comparison, first, second, (2.0, 2.0))
+    other = calibration.calibration(comparison, second, 2.0)
     assert gap.nll.estimate == pytest.approx(calibrated.nll.estimate - other.nll.estimate)
     assert gap.ece_mass.estimate == pytest.approx(calibrated.ece_mass.estimate - other.ece_mass.estimate)
 
 
 def test_a_best_temperature_needs_predictions_on_validation(compare):
-    of = data.comparison(compare())
-    fitted = data.best_temperature(of.students[0])
+    comparison = comparisons.comparison(compare())
+    fitted = best_temperature.best_temperature(comparison.students[0])
     assert fitted is not None
     assert (fitted.split, fitted.n) == ("validation", 60)
     assert fitted.shown == round(fitted.fitted.temperature.estimate, 3)
-    assert data.best_temperature(of.teacher) is None
+    assert best_temperature.best_temperature(comparison.teacher) is None
 
 
 def page(name: str, view) -> None:
@@ -124,8 +126,8 @@ def test_a_count_is_a_button_that_selects(compare):
 
 def test_the_sample_page_walks_through_the_selection(compare):
     view = replace(compare(), selection="class:class 1")
-    of = data.comparison(view)
-    members = of.teacher.predictions.ids[of.labels == 1].tolist()
+    comparison = comparisons.comparison(view)
+    members = comparison.teacher.predictions.ids[comparison.labels == 1].tolist()
     app = opened("sample", view)
     assert app.button(key="sample-previous").disabled
     app.button(key="sample-next").click().run()

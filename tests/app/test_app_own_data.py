@@ -6,9 +6,11 @@ import pytest
 from run_helpers import random_predictions
 from streamlit.testing.v1 import AppTest
 
-from app import data
 from app import page_export as taking
+from app.data import class_groups
+from app.data import comparison as comparisons
 from app.state import ViewState
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.names import run_word
 from bickd_core.comparing.report_data import read_report_data
 from bickd_core.runs.library import Library
@@ -21,14 +23,14 @@ VIEW = ViewState(teacher="mine", students=("small",))
 
 
 @pytest.fixture
-def of(make_run, library: Library, monkeypatch: pytest.MonkeyPatch) -> data.Comparison:
+def of(make_run, library: Library, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
     about = {"dataset": f"folder:{PATH}", "num_classes": 4}
     predictions = random_predictions(60, 4, seed=1)
     make_run("mine", predictions=predictions, info={**about, "role": "teacher"})
     make_run("small", predictions=predictions, info=about)
-    return data.comparison(VIEW)
+    return comparisons.comparison(VIEW)
 
 
 def test_runs_on_images_that_changed_in_between_are_not_compared(make_run, of, library):
@@ -37,11 +39,11 @@ def test_runs_on_images_that_changed_in_between_are_not_compared(make_run, of, l
         make_run(name, predictions=random_predictions(60, 4, seed=1), info={**about, "data_content": content})
     words = r"the images of My pets \(image folder\) changed between runs 'before' and 'after'"
     with pytest.raises(PredictionsError, match=words):
-        data.comparison(ViewState(teacher="before", students=("after",)))
+        comparisons.comparison(ViewState(teacher="before", students=("after",)))
     with pytest.raises(PredictionsError, match=words):
         read_report_data(library, "before", ["after"])
     assert (
-        data.comparison(ViewState(teacher="mine", students=("after",))).n == 60
+        comparisons.comparison(ViewState(teacher="mine", students=("after",))).n == 60
     )  # an older run does not tell
 
 
@@ -90,14 +92,14 @@ def test_the_command_lines_report_does_not_write_it_either(of, library):
 
 
 def test_a_hierarchy_is_kept_for_a_path_of_any_length(of):
-    assert data.hierarchy(of) is None
+    assert class_groups.hierarchy(of) is None
     lines = "".join(f"{name},{'ab'[i % 2]}\n" for i, name in enumerate(of.class_names))
-    data.keep_hierarchy(of, f"class,superclass\n{lines}".encode(), "mine.csv")
-    found = data.hierarchy(of)
+    class_groups.keep_hierarchy(of, f"class,superclass\n{lines}".encode(), "mine.csv")
+    found = class_groups.hierarchy(of)
     assert found is not None
     assert len(found.groups) == 2
-    data.forget_hierarchy(of)
-    assert not data.has_own_hierarchy(of)
+    class_groups.forget_hierarchy(of)
+    assert not class_groups.has_own_hierarchy(of)
 
 
 def test_the_name_of_a_run_is_told_without_its_data(of):

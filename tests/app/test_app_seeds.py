@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import data
+from app.data.seeds import changed_between, seed_groups
 from app.pages.runs.seed_table import seed_row
 from bickd_core.comparing.seeds import one_a_seed, recipe
 from bickd_core.config import Seeds
@@ -32,7 +32,7 @@ def plain_overlap(P):
 
 
 def test_the_bundled_seeds_stand_a_line_a_method_with_figures_of_plain_numpy(library):
-    groups = {group.first.objective: group for group in data.seed_groups(library.runs())}
+    groups = {group.first.objective: group for group in seed_groups(library.runs())}
     assert set(groups) == {"ce", "kd", "dist", "bickd"}
     kd = groups["kd"]
     assert (kd.keys, kd.seeds) == (tuple(f"caltech95/kd-s{s}" for s in (0, 1, 2)), (0, 1, 2))
@@ -73,8 +73,8 @@ def test_a_repeated_seed_counts_once_and_a_shared_stream_is_said(library):
     again = copy(library, "b", weights=0, order=0, augmentation=0)
     shared = copy(library, "c", weights=5, order=5, augmentation=0)
     assert one_a_seed([a, again, shared]) == [a, shared]
-    assert data.seed_groups([a, again]) == []
-    (group,) = data.seed_groups([a, again, shared])
+    assert seed_groups([a, again]) == []
+    (group,) = seed_groups([a, again, shared])
     assert group.seeds == (0, 5)
     assert group.shared_augmentation
     assert seed_row(group)["Seeds"] == "2: 0, 5 (shared views)"
@@ -85,12 +85,12 @@ def test_runs_whose_images_changed_in_between_are_not_averaged_and_are_named(lib
         copy(library, "a", weights=0, order=0, augmentation=0),
         copy(library, "b", weights=1, order=1, augmentation=1),
     )
-    assert len(data.seed_groups([one, other])) == 1
-    assert data.changed_between([one, other]) == []
+    assert len(seed_groups([one, other])) == 1
+    assert changed_between([one, other]) == []
     for run, content in ((one, "a" * 16), (other, "b" * 16)):
         run.write_info(run.info().model_copy(update={"data_content": content}))
-    assert data.seed_groups([one, other]) == []
-    assert data.changed_between([one, other]) == ["a", "b"]
+    assert seed_groups([one, other]) == []
+    assert changed_between([one, other]) == ["a", "b"]
 
 
 def test_another_option_is_another_recipe(library):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data
 from app.components.selection_bar import file_stem
+from app.data import comparison as comparisons
 from app.state import ViewState
 from bickd_core.comparing.saved_selections import KeptSelections
 from bickd_core.comparing.selection import Rule, Scene, resolve
@@ -60,11 +60,11 @@ def test_a_lasso_is_not_listed_beside_what_a_person_named(own):
 
 
 def test_a_download_has_the_name_of_the_selection(own):
-    of = data.comparison(VIEW)
-    models = {model.key: model.predictions for model in of.models}
+    comparison = comparisons.comparison(VIEW)
+    models = {model.key: model.predictions for model in comparison.models}
     kept = KeptSelections(own / ".selections")
     stems = []
     for name in (kept.keep([1, 2], name="hard crabs", **WHERE), kept.keep([3], **WHERE)):
         scene = Scene(models, {}, 4.0, kept={name: kept.find(name, **WHERE)})
-        stems.append(file_stem(of, resolve(Rule("kept", (name,)), scene)))
+        stems.append(file_stem(comparison, resolve(Rule("kept", (name,)), scene)))
     assert stems == ["caltech95-test-hard-crabs", "caltech95-test-selection"]

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app.data import comparison as comparisons
+from app.data import layers
 from app.state import ViewState
+from bickd_core.comparing import measures
+from bickd_core.comparing import similarity as similarity_figures
+from bickd_core.comparing.comparison import Comparison
+from bickd_core.comparing.similarity import MEASURES, chance, sampled, similarity_difference
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.procrustes import procrustes
 from bickd_core.geometry.rsa import ranked_distances, rsa
@@ -43,7 +48,7 @@ def compare(make_run, library, monkeypatch):
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
 
-    def make(n: int = 60, c: int = 5, *, with_stages: bool = True, **options) -> data.Comparison:
+    def make(n: int = 60, c: int = 5, *, with_stages: bool = True, **options) -> Comparison:
         info = {"num_classes": c, "dataset": "made up", "config": None}
         for seed, name in enumerate(("teacher-x", "student-a", "student-b")):
             role = "teacher" if seed == 0 else "student"
@@ -51,7 +56,7 @@ def compare(make_run, library, monkeypatch):
             run = make_run(name, predictions=said, info={**info, "role": role})
             if with_stages:
                 run.write_stages(stages(said, seed))
-        return data.comparison(ViewState(teacher="teacher-x", students=("student-a", "student-b")))
+        return comparisons.comparison(ViewState(teacher="teacher-x", students=("student-a", "student-b")))
 
     return make
 
@@ -69,60 +74,71 @@ def page() -> AppTest:
 
 
 def test_measures_are_those_of_the_core(compare):
-    of = compare()
-    a = of.students[0]
-    teacher, student = of.teacher.predictions, a.predictions
-    shard = stratified_shards(of.n, of.labels)
-    found = data.similarity(of, a, "cka", "outputs", 4.0)
+    comparison = compare()
+    a = comparison.students[0]
+    teacher, student = comparison.teacher.predictions, a.predictions
+    shard = stratified_shards(comparison.n, comparison.labels)
+    found = similarity_figures.similarity(comparison, a, "cka", "outputs", 4.0)
     assert found.value == pytest.approx(cka(teacher.logits, student.logits))
-    found = data.similarity(of, a, "procrustes", "features", 4.0)
+    found = similarity_figures.similarity(comparison, a, "procrustes", "features", 4.0)
     assert found.estimate == pytest.approx(procrustes(teacher.features, student.features, shard).estimate)
     ranks = [ranked_distances(softmax(p.logits, 2.0)) for p in (teacher, student)]
-    found = data.similarity(of, a, "rsa", "outputs", 2.0)
+    found = similarity_figures.similarity(comparison, a, "rsa", "outputs", 2.0)
     assert found.estimate == pytest.approx(rsa(*ranks, shard).estimate)
-    difference = data.similarity_difference(of, *of.students, "rsa", "outputs", 2.0)
-    other = data.similarity(of, of.students[1], "rsa", "outputs", 2.0)
+    difference = similarity_difference(comparison, *comparison.students, "rsa", "outputs", 2.0)
+    other = similarity_figures.similarity(comparison, comparison.students[1], "rsa", "outputs", 2.0)
     assert difference.estimate == pytest.approx(found.estimate - other.estimate)
-    assert data.row_cosines(of, a, 2.0) == pytest.approx(
+    assert measures.row_cosines(comparison, a, 2.0) == pytest.approx(
         row_cosines(softmax(teacher.logits, 2.0), softmax(student.logits, 2.0))
     )
 
 
-@pytest.mark.parametrize("measure", data.MEASURES)
+@pytest.mark.parametrize("measure", MEASURES)
 def test_chance_is_that_of_the_least_similar_student(compare, measure):
-    of = compare()
-    values = {s.key: data.similarity(of, s, measure, "outputs", 4.0).estimate for s in of.students}
+    comparison = compare()
+    values = {
+        s.key: similarity_figures.similarity(comparison, s, measure, "outputs", 4.0).estimate
+        for s in comparison.students
+    }
     worst = (max if measure == "procrustes" else min)(values, key=values.get)
-    found = data.chance(of, measure, "outputs", 4.0)
+    found = chance(comparison, measure, "outputs", 4.0)
     assert found.student.key == worst
     assert found.estimate == values[worst]
-    plain = data.similarity(of, found.student, measure, "outputs", 4.0).value
+    plain = similarity_figures.similarity(comparison, found.student, measure, "outputs", 4.0).value
     assert found.null.observed == pytest.approx(plain, abs=1e-6)
     assert found.null.p_value == pytest.approx(1 / 51)
 
 
 def test_only_what_depends_on_the_temperature_is_worked_out_again(compare):
-    of = compare()
-    a = of.students[0]
-    assert data.similarity(of, a, "cka", "outputs", 1.0) is data.similarity(of, a, "cka", "outputs", 8.0)
-    assert data.similarity(of, a, "rsa", "features", 1.0) is data.similarity(of, a, "rsa", "features", 8.0)
-    assert data.similarity(of, a, "rsa", "outputs", 1.0) is not data.similarity(of, a, "rsa", "outputs", 8.0)
+    comparison = compare()
+    a = comparison.students[0]
+    assert similarity_figures.similarity(
+        comparison, a, "cka", "outputs", 1.0
+    ) is similarity_figures.similarity(comparison, a, "cka", "outputs", 8.0)
+    assert similarity_figures.similarity(
+        comparison, a, "rsa", "features", 1.0
+    ) is similarity_figures.similarity(comparison, a, "rsa", "features", 8.0)
+    assert similarity_figures.similarity(
+        comparison, a, "rsa", "outputs", 1.0
+    ) is not similarity_figures.similarity(comparison, a, "rsa", "outputs", 8.0)
 
 
 def test_many_images_are_drawn_by_class_and_few_are_all_taken(compare):
-    of = compare(n=1000)
-    positions = data.sampled(of)
+    comparison = compare(n=1000)
+    positions = sampled(comparison)
     assert len(positions) == 800
-    assert np.bincount(of.labels[positions]).tolist() == [160] * 5
-    assert data.similarity(of, of.students[0], "rsa", "outputs", 4.0).n == 800
+    assert np.bincount(comparison.labels[positions]).tolist() == [160] * 5
+    assert similarity_figures.similarity(comparison, comparison.students[0], "rsa", "outputs", 4.0).n == 800
 
 
 def test_runs_without_features_or_stages_say_so(compare):
-    of = compare(features=False, with_stages=False)
-    assert data.similarity(of, of.students[0], "cka", "features", 4.0) is None
-    assert data.chance(of, "cka", "features", 4.0) is None
-    assert data.layers(of, of.students[0]) is None
-    assert "“bickd stages teacher-x student-a student-b”" in data.why_no_layers(of, of.students[0])
+    comparison = compare(features=False, with_stages=False)
+    assert similarity_figures.similarity(comparison, comparison.students[0], "cka", "features", 4.0) is None
+    assert chance(comparison, "cka", "features", 4.0) is None
+    assert layers.layers(comparison, comparison.students[0]) is None
+    assert "“bickd stages teacher-x student-a student-b”" in layers.why_no_layers(
+        comparison, comparison.students[0]
+    )
     app = page().run()
     assert not app.exception
     assert "“bickd stages teacher-x student-a student-b”" in app.info[0].value
@@ -131,8 +147,8 @@ def test_runs_without_features_or_stages_say_so(compare):
 
 
 def test_layers_are_matched_by_id_and_end_with_the_logits(compare):
-    of = compare()
-    a, b = of.students
+    comparison = compare()
+    a, b = comparison.students
     run = a.run
     whole = run.stages()
     run.write_stages(
@@ -143,31 +159,31 @@ def test_layers_are_matched_by_id_and_end_with_the_logits(compare):
             whole.labels[::-1][:30],
         )
     )
-    view = data.layers(of, a)
+    view = layers.layers(comparison, a)
     assert (view.teacher, view.student) == (("stem", "stage 1", "logits"),) * 2
     assert view.n == 30
-    mine, theirs = run.stages(), of.teacher.run.stages()
+    mine, theirs = run.stages(), comparison.teacher.run.stages()
     rows = np.argsort(mine.ids)
     expected = cka(theirs.features[0][10:40], mine.features[1][rows])
     assert view.cka.values[0, 1] == pytest.approx(expected, abs=1e-6)
     assert view.cka.values[2, 2] == pytest.approx(
-        cka(of.teacher.predictions.logits[10:40], a.predictions.logits[10:40]), abs=1e-6
+        cka(comparison.teacher.predictions.logits[10:40], a.predictions.logits[10:40]), abs=1e-6
     )
-    assert data.layer_difference(of, a, b, "stem") is None  # other images
+    assert layers.layer_difference(comparison, a, b, "stem") is None  # other images
     run.write_stages(whole)
-    difference = data.layer_difference(of, a, b, "stem")
+    difference = layers.layer_difference(comparison, a, b, "stem")
     assert difference.estimate == pytest.approx(
-        data.layers(of, a).cka.estimates[0, 0] - data.layers(of, b).cka.estimates[0, 0]
+        layers.layers(comparison, a).cka.estimates[0, 0] - layers.layers(comparison, b).cka.estimates[0, 0]
     )
-    assert data.layer_difference(of, a, b, "stage 9") is None
+    assert layers.layer_difference(comparison, a, b, "stage 9") is None
 
 
 def test_networks_of_no_common_images_are_not_compared(compare):
-    of = compare()
-    run = of.students[0].run
+    comparison = compare()
+    run = comparison.students[0].run
     whole = run.stages()
     run.write_stages(Stages(whole.names, whole.features, whole.ids + 1, whole.labels))
-    assert data.layers(of, of.students[0]) is None
+    assert layers.layers(comparison, comparison.students[0]) is None
     app = page()
     app.query_params["student"] = "student-a"
     app.run()
@@ -208,19 +224,19 @@ def test_a_teacher_alone_asks_for_a_student(compare):
 
 
 def test_why_layers_cannot_be_compared_is_true(compare, library):
-    of = compare(with_stages=True)
-    student = of.students[0]
+    comparison = compare(with_stages=True)
+    student = comparison.students[0]
     own = predictions(1, 60, 5)
     stored = stages(own, 1)
     for shared, said in ((3, "share 3 of their stored probe images (40 and 40)"), (0, "have none in common")):
         ids = np.concatenate([stored.ids[:shared], 1001 + np.arange(40 - shared)])
         student.run.write_stages(Stages(stored.names, stored.features, ids, stored.labels))
-        assert data.layers(of, student) is None
-        assert said in data.why_no_layers(of, student)
+        assert layers.layers(comparison, student) is None
+        assert said in layers.why_no_layers(comparison, student)
     texts = np.array([str(id) for id in stored.ids])
     student.run.write_stages(Stages(stored.names, stored.features, texts, stored.labels))
-    assert "ids of different types" in data.why_no_layers(of, student)
+    assert "ids of different types" in layers.why_no_layers(comparison, student)
     student.run.stages_path.write_bytes(b"PK")
-    assert "student-a/stages.npz: expected a whole npz file" in data.why_no_layers(of, student)
+    assert "student-a/stages.npz: expected a whole npz file" in layers.why_no_layers(comparison, student)
     student.run.stages_path.unlink()
-    assert data.why_no_layers(of, student).startswith("No layers are stored for student-a.")
+    assert layers.why_no_layers(comparison, student).startswith("No layers are stored for student-a.")

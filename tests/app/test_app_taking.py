@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data, page_export
+from app import page_export
+from app.data import comparison as comparisons
 from app.state import ViewState
 from bickd_viz.export.chart_export import Exhibit
 from bickd_viz.report.build import Strip
@@ -73,8 +74,8 @@ def test_the_report_holds_the_page_with_its_title_and_images(page):
 
 def test_the_whole_comparison_is_the_command_lines_report(monkeypatch):
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
-    of = data.comparison(VIEW)
-    html = page_export.comparison_report(of, 2.0, "http://host:8501/").decode()
+    comparison = comparisons.comparison(VIEW)
+    html = page_export.comparison_report(comparison, 2.0, "http://host:8501/").decode()
     assert "http://host:8501/?teacher=caltech95/teacher&amp;students=" in html
     assert "temperature=2" in html
     assert html.count("CC BY 4.0") == 1

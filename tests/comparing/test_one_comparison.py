@@ -11,7 +11,8 @@ import pytest
 from run_helpers import small_config
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app.data import comparison as comparisons
+from app.data import over_seeds
 from app.state import ViewState
 from bickd_cli.main import main
 from bickd_core import Predictions, compare
@@ -88,12 +89,14 @@ def check(drawn: Drawn, monkeypatch) -> None:
     monkeypatch.setenv("BICKD_RUNS", str(drawn.library.own))
     teacher, *students = drawn.keys
     report = read_report_data(drawn.library, teacher, students, temperature=TEMPERATURE)
-    page = data.comparison(ViewState(teacher=teacher, students=tuple(students), temperature=TEMPERATURE))
-    on_page = finding(page, data.recipes(page, TEMPERATURE))
+    page = comparisons.comparison(
+        ViewState(teacher=teacher, students=tuple(students), temperature=TEMPERATURE)
+    )
+    on_page = finding(page, over_seeds.recipes(page, TEMPERATURE))
     assert shown(on_page) == shown(report.finding)
     assert page.focus().name == report.comparison.focus().name
     assert page.baseline().name == report.comparison.baseline().name
-    assert data.left_out(page, TEMPERATURE) == list(report.left_out)
+    assert over_seeds.left_out(page, TEMPERATURE) == list(report.left_out)
     pairs = [separated_pair(one, TEMPERATURE) for one in (page, report.comparison) if students]
     assert len(set(pairs)) <= 1
     if on_page is not None:

@@ -61,12 +61,12 @@ def test_several_classes_are_picked_together():
 
 
 def test_a_cross_cell_picks_the_carriers_of_teacher_against_student():
-    of = scene()
-    found = resolve(Rule("cross", ("mine", "crab", "lobster")), of)
+    comparison = scene()
+    found = resolve(Rule("cross", ("mine", "crab", "lobster")), comparison)
     p, q = (
         [
             [math.exp(z / 4) / sum(math.exp(v / 4) for v in row) for z in row]
-            for row in of.models[key].logits.astype(float)
+            for row in comparison.models[key].logits.astype(float)
         ]
         for key in ("shelf/teacher", "mine")
     )
@@ -75,14 +75,14 @@ def test_a_cross_cell_picks_the_carriers_of_teacher_against_student():
     carried = np.cumsum([parts[i] for i in order])
     assert found.positions.tolist() == order[: int((carried < 0.8 * carried[-1]).sum()) + 1]
     assert found.title == "the teacher's crab × lobster in mine"
-    swapped = resolve(Rule("cross", ("mine", "lobster", "crab")), of)
+    swapped = resolve(Rule("cross", ("mine", "lobster", "crab")), comparison)
     assert swapped.positions.tolist() != found.positions.tolist()
 
 
 def test_a_cell_picks_the_fewest_samples_that_carry_80_percent_of_the_cosine():
-    of = scene()
-    found = resolve(Rule("cell", ("mine", "crab", "lobster")), of)
-    logits = of.models["mine"].logits.astype(float)
+    comparison = scene()
+    found = resolve(Rule("cell", ("mine", "crab", "lobster")), comparison)
+    logits = comparison.models["mine"].logits.astype(float)
     p = [[math.exp(z / 4) / sum(math.exp(v / 4) for v in row) for z in row] for row in logits]
     norms = [math.sqrt(sum(row[c] ** 2 for row in p)) for c in (0, 1)]
     parts = [row[0] * row[1] / norms[0] / norms[1] for row in p]
@@ -102,14 +102,14 @@ def test_a_cell_picks_the_fewest_samples_that_carry_80_percent_of_the_cosine():
 )
 @pytest.mark.parametrize("kind", ["cell", "cross"])
 def test_a_cells_rule_carries_how_its_matrix_was_made(kind, lens):
-    of = scene()
-    found = resolve(Rule.parse(str(Rule(kind, ("mine", "crab", "lobster", *lens)))), of)
+    comparison = scene()
+    found = resolve(Rule.parse(str(Rule(kind, ("mine", "crab", "lobster", *lens)))), comparison)
 
     def entropy(logits: np.ndarray, T: float | np.ndarray) -> np.ndarray:
         p = np.exp(logits / T) / np.exp(logits / T).sum(axis=1, keepdims=True)
         return -(p * np.log(p)).sum(axis=1)
 
-    logits = [of.models[key].logits.astype(float) for key in ("shelf/teacher", "mine")]
+    logits = [comparison.models[key].logits.astype(float) for key in ("shelf/teacher", "mine")]
     T = np.full((60, 1), 4.0)
     if "matched" in lens or "image" in lens:  # by bisection
         low, high = np.full((60, 1), 0.01), np.full((60, 1), 1000.0)
@@ -140,9 +140,15 @@ def test_a_cells_rule_carries_how_its_matrix_was_made(kind, lens):
 
 
 def test_the_four_outcomes_share_out_all_samples():
-    of = scene()
-    found = {who: resolve(Rule("outcome", ("shelf/kd", "mine", who)), of).positions for who in OUTCOMES}
-    labels, kd, mine = (of.teacher.labels, of.models["shelf/kd"].predicted, of.models["mine"].predicted)
+    comparison = scene()
+    found = {
+        who: resolve(Rule("outcome", ("shelf/kd", "mine", who)), comparison).positions for who in OUTCOMES
+    }
+    labels, kd, mine = (
+        comparison.teacher.labels,
+        comparison.models["shelf/kd"].predicted,
+        comparison.models["mine"].predicted,
+    )
     right = [(bool(kd[i] == labels[i]), bool(mine[i] == labels[i])) for i in range(60)]
     for who, pattern in zip(
         OUTCOMES, [(True, True), (True, False), (False, True), (False, False)], strict=True
@@ -151,25 +157,29 @@ def test_the_four_outcomes_share_out_all_samples():
 
 
 def test_confusion_and_disagreement_pick_what_they_say():
-    of = scene()
-    said, truth, teacher = of.models["mine"].predicted, of.teacher.labels, of.teacher.predicted
-    found = resolve(Rule("confusion", ("mine", "crab", "lobster")), of)
+    comparison = scene()
+    said, truth, teacher = (
+        comparison.models["mine"].predicted,
+        comparison.teacher.labels,
+        comparison.teacher.predicted,
+    )
+    found = resolve(Rule("confusion", ("mine", "crab", "lobster")), comparison)
     assert found.positions.tolist() == [i for i in range(60) if truth[i] == 0 and said[i] == 1]
-    found = resolve(Rule("disagree", ("mine",)), of)
+    found = resolve(Rule("disagree", ("mine",)), comparison)
     assert sorted(found.positions.tolist()) == [i for i in range(60) if teacher[i] != said[i]]
 
 
 def test_the_most_displaced_come_first():
-    of = scene()
-    p, q = of.teacher.probabilities(4.0), of.models["mine"].probabilities(4.0)
+    comparison = scene()
+    p, q = comparison.teacher.probabilities(4.0), comparison.models["mine"].probabilities(4.0)
     far = [
         math.sqrt(sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in zip(x, y, strict=True)))
         for x, y in zip(p, q, strict=True)
     ]
-    found = resolve(Rule("displaced", ("mine", "5")), of)
+    found = resolve(Rule("displaced", ("mine", "5")), comparison)
     assert found.positions.tolist() == sorted(range(60), key=lambda i: -far[i])[:5]
     with pytest.raises(SelectionError, match="whole number above 0"):
-        resolve(Rule("displaced", ("mine", "-1")), of)
+        resolve(Rule("displaced", ("mine", "-1")), comparison)
 
 
 def test_samples_are_found_by_id():
@@ -260,15 +270,15 @@ def test_a_damaged_file_is_named(tmp_path):
 
 
 def test_a_bin_picks_the_samples_of_the_reliability_diagrams_bin():
-    of = scene()
-    logits = of.models["mine"].logits.astype(float)
+    comparison = scene()
+    logits = comparison.models["mine"].logits.astype(float)
     p = [[math.exp(z / 2) / sum(math.exp(v / 2) for v in row) for z in row] for row in logits]
-    wrong = [row.index(max(row)) != truth for row, truth in zip(p, of.teacher.labels, strict=True)]
+    wrong = [row.index(max(row)) != truth for row, truth in zip(p, comparison.teacher.labels, strict=True)]
     inside = [i for i in range(60) if 0.6 < max(p[i]) <= 0.8]
-    found = resolve(Rule("bin", ("mine", "width", "5", "4", "2")), of)
+    found = resolve(Rule("bin", ("mine", "width", "5", "4", "2")), comparison)
     assert found.positions.tolist() == sorted(inside, key=lambda i: (not wrong[i], -max(p[i])))
     assert found.title == "mine with confidence 60% to 80%"
-    counts = [len(resolve(Rule("bin", ("mine", "mass", "6", str(b), "1")), of)) for b in range(1, 7)]
+    counts = [len(resolve(Rule("bin", ("mine", "mass", "6", str(b), "1")), comparison)) for b in range(1, 7)]
     assert counts == [10] * 6
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import data, state
+from app import state
 from app.components import notice
 from app.components.fields import Fields
+from app.data.runs import described, info, library, with_predictions
 from app.distill.form_values import sentence
 from app.pages.bring_your_own.files import likely_teacher
 from app.plain import st
@@ -27,7 +28,7 @@ def show(fields: Fields, imported: Imported) -> None:
     for note in imported.notes[:8]:
         st.caption(note)
     models = [one.name for one in imported.models]
-    of = "-".join(models)
+    comparison = "-".join(models)
     alone = imported.split == "validation"
     if alone:
         teacher, label = "", ""
@@ -37,8 +38,8 @@ def show(fields: Fields, imported: Imported) -> None:
             "whose test predictions you imported earlier."
         )
     else:
-        teacher, label, images = _choices(fields, imported, of)
-    names = _names(fields, models, of, teacher)
+        teacher, label, images = _choices(fields, imported, comparison)
+    names = _names(fields, models, comparison, teacher)
     table = _table(imported)
     if table:
         import pandas as pd
@@ -69,7 +70,7 @@ def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str
             choices,
             index=choices.index(start),
             key=fields.key(name),
-            format_func=lambda one: one if one in models else f"run {data.described(one)}",
+            format_func=lambda one: one if one in models else f"run {described(one)}",
             help="The other models are compared with this one. It is a model in the files, or an existing "
             "run on the same samples.",
         )
@@ -120,7 +121,7 @@ def _names(fields: Fields, models: Sequence[str], of: str, teacher: str) -> dict
 def _teachers(imported: Imported, models: Sequence[str]) -> list[str]:
     """Return the teachers' runs with the same number of classes."""
     classes = imported.models[0].predictions.num_classes
-    pairs = ((run.key, data.info(run)) for run in data.with_predictions("test"))
+    pairs = ((run.key, info(run)) for run in with_predictions("test"))
     return [
         key
         for key, about in pairs
@@ -165,7 +166,7 @@ def _add(imported: Imported, names: dict[str, str], images: str) -> None:
 
     folder = Path(images) if images else None
     try:
-        runs = add_validation(imported, data.library(), names=names, images=folder)
+        runs = add_validation(imported, library(), names=names, images=folder)
     except (PredictionsError, RunError, OSError) as error:
         st.error(sentence(error))
         return
@@ -180,7 +181,7 @@ def _create(imported: Imported, teacher: str, names: dict[str, str], label: str,
         with st.spinner("Creating the runs"):
             runs = create_runs(
                 imported,
-                data.library(),
+                library(),
                 teacher=teacher,
                 names=names,
                 dataset=label or None,
@@ -190,7 +191,7 @@ def _create(imported: Imported, teacher: str, names: dict[str, str], label: str,
         st.error(sentence(error))
         return
     keys = [run.key for run in runs]
-    first = keys.pop(0) if data.info(runs[0]).role == "teacher" else teacher
+    first = keys.pop(0) if info(runs[0]).role == "teacher" else teacher
     before = state.current()
     after = state.update(
         teacher=first,

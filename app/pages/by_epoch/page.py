@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from app import data, page_export, state
+from app import page_export, state
 from app.components import bound, export_menu, frame, selection_bar, style
+from app.data import epochs
+from app.data.epochs import Course, Courses
 from app.pages.by_epoch import player
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.matching import Matching
 from bickd_core.runs.predictions import PredictionsError
@@ -17,16 +20,16 @@ from bickd_viz.text import numbers
 
 
 def show() -> None:
-    of = frame.load_comparison()
+    comparison = frame.load_comparison()
     view = state.current()
-    if not data.has_courses(of):
+    if not epochs.has_courses(comparison):
         page_export.title("No epochs to show")
-        st.caption(_why_none(of))
-        selection_bar.show(of)
+        st.caption(_why_none(comparison))
+        selection_bar.show(comparison)
         return
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        how = bound.class_order(of, "epoch-order")
+        how = bound.class_order(comparison, "epoch-order")
         learns = st.toggle(
             "Teacher during training",
             key="epoch-teacher",
@@ -35,35 +38,37 @@ def show() -> None:
         matching = bound.matching("epoch-matching")
     try:
         with st.spinner("Reading the epochs of these runs"):
-            found = data.courses(of, view.temperature, how, teacher_learns=learns, matching=matching)
+            found = epochs.courses(
+                comparison, view.temperature, how, teacher_learns=learns, matching=matching
+            )
     except PredictionsError as error:
         found = None
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")
     if found is None:
         with head:
             page_export.title("No epochs to show")
-            st.caption(_why_none(of))
+            st.caption(_why_none(comparison))
         return
     start = min(max(view.epoch or found.last, 1), found.last)
     with head:
         page_export.title(_finding(found))
         st.caption(_probe(found, matching), help=_probe_details(found, matching))
-    _player(of, found, start)
-    selection_bar.show(of)
+    _player(comparison, found, start)
+    selection_bar.show(comparison)
 
 
-def _why_none(of: data.Comparison) -> str:
-    if not of.students:
+def _why_none(comparison: Comparison) -> str:
+    if not comparison.students:
         return "Choose one to four students in the sidebar to see how they learned."
-    if all(model.info.source.predictions_only for model in of.students):
+    if all(model.info.source.predictions_only for model in comparison.students):
         return "Only runs trained in this app have epochs. These students were imported with their final predictions only."
     return "These students have no stored predictions from training. Runs trained in this app have them."
 
 
 @st.fragment
-def _player(of: data.Comparison, found: data.Courses, start: int) -> None:
+def _player(comparison: Comparison, found: Courses, start: int) -> None:
     """Draw the player, and the figures of its epoch. `start` stays the same, so that the Grams are sent once."""
-    looks = style.styles(of)
+    looks = style.styles(comparison)
 
     def rested(epoch: int) -> None:
         state.update(epoch=epoch if epoch < found.last else None)
@@ -74,21 +79,21 @@ def _player(of: data.Comparison, found: data.Courses, start: int) -> None:
         key="epoch-player",
         theme=style.theme(),
         start=start,
-        top=_top(found, len(of.class_names)),
+        top=_top(found, len(comparison.class_names)),
         on_rest=rested,
     )
     _figures(found, looks, min(max(state.current().epoch or found.last, 1), found.last))
     state.show_in_url()
 
 
-def _top(found: data.Courses, classes: int) -> float:
+def _top(found: Courses, classes: int) -> float:
     """The end of the colour scale: 0.6 for many classes, or 1 if the final overlap is too high for that."""
     lasts = [course.figures.overlap[-1] for course in found.courses]
     saturated = any(last is not None and last >= 0.95 * 0.6 for last in lasts)
     return 0.6 if classes > MANY_CLASSES and not saturated else 1.0
 
 
-def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> None:
+def _figures(found: Courses, looks: dict[str, ModelStyle], epoch: int) -> None:
     """Show the figures of the epoch as a table with intervals."""
     rows, ended = [], []
     for course in found.courses:
@@ -96,7 +101,7 @@ def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> N
         name = course.model.called
         if course.learns and int(figures.epochs[-1]) < epoch:
             ended.append(name)
-        intervals = data.epoch_intervals(found, course, epoch)
+        intervals = epochs.epoch_intervals(found, course, epoch)
         rows.append(
             {
                 "model": course.model.name,
@@ -118,7 +123,7 @@ def _figures(found: data.Courses, looks: dict[str, ModelStyle], epoch: int) -> N
         _offer(found, looks)
 
 
-def _offer(found: data.Courses, looks: dict[str, ModelStyle]) -> None:
+def _offer(found: Courses, looks: dict[str, ModelStyle]) -> None:
     """Offer the figures of all epochs as an export."""
 
     def lines(figure: str) -> list[Line]:
@@ -143,13 +148,13 @@ def _text(interval: Interval | None, *, percent: bool = False) -> str:
     return f"{interval.text(0, 100)} %" if percent else interval.text(3)
 
 
-def _finding(found: data.Courses) -> str:
+def _finding(found: Courses) -> str:
     """Who ends with the lowest overlap, or that no difference is seen between the two lowest."""
     best, *others = _lowest_last(found)
     first, last = (numbers.number(float(best.figures.overlap[k])) for k in (0, -1))
     if not others:
         return f"The overlap of {best.model.name} went from {first} to {last} in {len(best.figures.epochs)} epochs"
-    gap = data.end_gap(found, best, others[0])
+    gap = epochs.end_gap(found, best, others[0])
     other = numbers.number(float(others[0].figures.overlap[-1]))
     both = f"{best.model.name} {last}, {others[0].model.name} {other}"
     if not numbers.has_limits(gap):
@@ -159,22 +164,22 @@ def _finding(found: data.Courses) -> str:
     return f"Of these runs, {best.model.name} ends with the lowest overlap: {last} (first epoch {first})"
 
 
-def _lowest_last(found: data.Courses) -> list[data.Course]:
+def _lowest_last(found: Courses) -> list[Course]:
     """The students by their final overlap, the lowest first."""
     students = [course for course in found.courses if not course.model.is_teacher]
     return sorted(students, key=lambda course: float(course.figures.overlap[-1]))
 
 
-def _gap(found: data.Courses) -> str:
+def _gap(found: Courses) -> str:
     """The difference of the two lowest final overlaps, with its interval; "" without an interval."""
     best, *others = _lowest_last(found)
-    gap = data.end_gap(found, best, others[0]) if others else None
+    gap = epochs.end_gap(found, best, others[0]) if others else None
     if gap is None or gap.low is None:
         return ""
     return f"Final overlap, {best.model.name} minus {others[0].model.name}: {numbers.with_interval(gap)} (95% interval, paired)."
 
 
-def _probe(found: data.Courses, matching: Matching) -> str:
+def _probe(found: Courses, matching: Matching) -> str:
     whole = "" if found.n_validation is None else f" of {numbers.count(found.n_validation)}"
     T = f"T = {found.temperature:g}"
     images = f"Probe set: {numbers.count(found.n)}{whole} validation images"
@@ -189,7 +194,7 @@ def _probe(found: data.Courses, matching: Matching) -> str:
     else:
         parts = [f"{images}, {T}."]
     best, *others = _lowest_last(found)
-    if others and not numbers.has_limits(data.end_gap(found, best, others[0])):
+    if others and not numbers.has_limits(epochs.end_gap(found, best, others[0])):
         parts.append("These are too few images for an interval of the overlap.")
     unreached = [course.model.called for course in found.courses if course.figures.unreached.any()]
     if unreached:
@@ -204,7 +209,7 @@ def _probe(found: data.Courses, matching: Matching) -> str:
     return " ".join(parts)
 
 
-def _probe_details(found: data.Courses, matching: Matching) -> str:
+def _probe_details(found: Courses, matching: Matching) -> str:
     step = player.stride(found)
     parts = [
         "All models and epochs use the same images, with the same number for each class.",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import streamlit as st
 
-from app import data
 from app.components.browser_part import part
+from app.data.epochs import Course, Courses
 from bickd_viz import ModelStyle, Theme
 
 MOST_BYTES = 1_300_000
@@ -23,7 +23,7 @@ _component = part("epochs", "epochs.js", style="epochs.css")
 
 
 def show(
-    of: data.Courses,
+    courses: Courses,
     looks: Mapping[str, ModelStyle],
     *,
     key: str,
@@ -47,16 +47,16 @@ def show(
         if epoch is not None:
             on_rest(int(epoch))
 
-    step = stride(of)
+    step = stride(courses)
     _component(
         key=key,
         data={
-            "last": of.last,
+            "last": courses.last,
             "start": start,
-            "names": list(of.names),
-            "models": [_encoded(course, looks[course.model.key], step) for course in of.courses],
+            "names": list(courses.names),
+            "models": [_encoded(course, looks[course.model.key], step) for course in courses.courses],
             "top": top,
-            "what": "mean cosine" if of.grouped else "cosine",
+            "what": "mean cosine" if courses.grouped else "cosine",
             "stops": [list(stop) for stop in theme.sequential],
             "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted", "grid")},
         },
@@ -64,10 +64,10 @@ def show(
     )
 
 
-def stride(of: data.Courses) -> int:
+def stride(courses: Courses) -> int:
     """The step between epochs whose Grams are sent, so that all stay within MOST_BYTES; 1 sends all."""
-    rows = len(of.names)
-    total = sum(len(course.figures.epochs) for course in of.courses) * rows * (rows + 1) // 2
+    rows = len(courses.names)
+    total = sum(len(course.figures.epochs) for course in courses.courses) * rows * (rows + 1) // 2
     return max(1, -(-total // MOST_BYTES))
 
 
@@ -82,7 +82,7 @@ def codes(gram: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(np.nan_to_num(gram[rows, columns]), 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def _encoded(course: data.Course, style: ModelStyle, step: int) -> dict[str, object]:
+def _encoded(course: Course, style: ModelStyle, step: int) -> dict[str, object]:
     figures = course.figures
     kept = kept_epochs(len(figures.epochs), step)
     packed = np.concatenate([codes(figures.grams[e]) for e in kept])

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app import data, page_export, selection, state
+from app import page_export, selection, state
 from app.components import chart, frame, selection_bar, style, thumbs
+from app.data import best_temperature, samples
 from app.pages.calibration import panels
 from app.plain import st
+from bickd_core.comparing import calibration
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.calibration import BINS
 from bickd_viz import tables
@@ -29,34 +32,34 @@ class Asked:
     scheme: str
     best: bool
 
-    def at(self, model: data.Model) -> float:
+    def at(self, model: Model) -> float:
         """The temperature of this model."""
-        found = data.best_temperature(model) if self.best else None
+        found = best_temperature.best_temperature(model) if self.best else None
         return 1.0 if found is None else found.shown
 
 
 def show() -> None:
-    of = frame.load_comparison()
-    if of.labels is None:
+    comparison = frame.load_comparison()
+    if comparison.labels is None:
         page_export.title("Calibration needs true labels")
         st.info("These predictions have no labels, so their accuracy is unknown.")
         st.stop()
-    student = frame.focused(of)
+    student = frame.focused(comparison)
     head = st.container()
-    if of.students:
-        student = frame.choose_student(of, "calibration-student")
-    asked = _controls(of)
+    if comparison.students:
+        student = frame.choose_student(comparison, "calibration-student")
+    asked = _controls(comparison)
     with head:
-        _title(of, student, asked)
-    _linked(of, student, asked)
-    panels.cards(of, asked.at)
-    panels.temperatures(of)
-    panels.by_class(of, student, asked.at)
+        _title(comparison, student, asked)
+    _linked(comparison, student, asked)
+    panels.cards(comparison, asked.at)
+    panels.temperatures(comparison)
+    panels.by_class(comparison, student, asked.at)
 
 
-def _controls(of: data.Comparison) -> Asked:
+def _controls(comparison: Comparison) -> Asked:
     """Show the controls: the bins and, if some model has a best temperature, the temperature."""
-    fitted = any(data.best_temperature(model) is not None for model in of.models)
+    fitted = any(best_temperature.best_temperature(model) is not None for model in comparison.models)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         best = fitted and st.segmented_control(
             "Temperature",
@@ -77,11 +80,11 @@ def _controls(of: data.Comparison) -> Asked:
     return Asked(scheme or "width", bool(best))
 
 
-def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
-    assert of.labels is not None
+def _title(comparison: Comparison, student: Model, asked: Asked) -> None:
+    assert comparison.labels is not None
     T = asked.at(student)
-    found = data.calibration(of, student, T)
-    accuracy = float((student.predictions.predicted == of.labels).mean())
+    found = calibration.calibration(comparison, student, T)
+    accuracy = float((student.predictions.predicted == comparison.labels).mean())
     page_export.title(
         words.sureness_title(student.called, found.excess, accuracy + found.excess.estimate, accuracy)
     )
@@ -89,48 +92,52 @@ def _title(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     error, chance = (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
     note = words.error_note(error, found.excess)
     details = [words.error_detail(error.plain, chance)]
-    other = frame.baseline(of, student) or of.teacher
+    other = frame.baseline(comparison, student) or comparison.teacher
     if other.key != student.key:
-        gap = data.calibration_gap(of, student, other, (T, asked.at(other)))
+        gap = calibration.calibration_gap(comparison, student, other, (T, asked.at(other)))
         difference = gap.ece_mass if mass else gap.ece_width
         details.append(
-            words.gap_sentence("ECE", student.name, other.called, difference, fmt="percent", noun=of.noun)
+            words.gap_sentence(
+                "ECE", student.name, other.called, difference, fmt="percent", noun=comparison.noun
+            )
         )
     page_export.note(
-        f"{note} {numbers.count(of.n)} {of.split} {of.nouns}, T = {T:.4g}.",
+        f"{note} {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, T = {T:.4g}.",
         *details,
-        f"{BINS} bins of {SCHEMES[asked.scheme]}. Intervals are at 95%, over {of.nouns}.",
+        f"{BINS} bins of {SCHEMES[asked.scheme]}. Intervals are at 95%, over {comparison.nouns}.",
     )
 
 
 @st.fragment
-def _linked(of: data.Comparison, student: data.Model, asked: Asked) -> None:
+def _linked(comparison: Comparison, student: Model, asked: Asked) -> None:
     """Draw the diagram and the images of a bin. A click redraws only these."""
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True, height="stretch"):
-        _diagram(of, student, asked)
+        _diagram(comparison, student, asked)
     with right, st.container(border=True, height="stretch"):
-        _images(of, student, asked)
-    selection_bar.show(of)
+        _images(comparison, student, asked)
+    selection_bar.show(comparison)
     state.show_in_url()
 
 
-def _diagram(of: data.Comparison, student: data.Model, asked: Asked) -> None:
-    looks = style.styles(of)
+def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
+    looks = style.styles(comparison)
     style.card_title(
         "Accuracy by confidence",
-        f"Below the dotted line, a model is overconfident. Click a point to select its {of.nouns}.",
+        f"Below the dotted line, a model is overconfident. Click a point to select its {comparison.nouns}.",
     )
     drawn = []
-    for model in of.models:
-        found = data.calibration(of, model, asked.at(model))
+    for model in comparison.models:
+        found = calibration.calibration(comparison, model, asked.at(model))
         drawn.append((looks[model.key], found.mass if asked.scheme == "mass" else found.width))
-    focus = of.models.index(student)
-    figure = reliability_diagram(drawn, focus=focus, selected=_selected(of, asked), theme=style.theme())
+    focus = comparison.models.index(student)
+    figure = reliability_diagram(
+        drawn, focus=focus, selected=_selected(comparison, asked), theme=style.theme()
+    )
 
     def clicked(code: str) -> None:
         model, place = bin_from_code(code)
-        chosen = of.models[model]
+        chosen = comparison.models[model]
         at = f"{asked.at(chosen):g}"
         selection.select("bin", chosen.key, asked.scheme, str(BINS), str(place + 1), at)
 
@@ -139,42 +146,45 @@ def _diagram(of: data.Comparison, student: data.Model, asked: Asked) -> None:
     )
     chart.show_clickable(figure, "calibration-diagram", clicked, take=take)
     st.caption(
-        f"Band: 95% interval of {student.called}'s accuracy. Below: {of.nouns} per bin. Hollow: fewer than {RARE} {of.nouns}.",
+        f"Band: 95% interval of {student.called}'s accuracy. Below: {comparison.nouns} per bin. Hollow: fewer than {RARE} {comparison.nouns}.",
         help="To see the band of another student, choose it above. The lines skip hollow points.",
     )
 
 
-def _selected(of: data.Comparison, asked: Asked) -> tuple[int, int] | None:
+def _selected(comparison: Comparison, asked: Asked) -> tuple[int, int] | None:
     """The selected bin on this diagram: (model, bin), or None."""
     try:
         rule = Rule.parse(state.current().selection)
     except SelectionError:
         return None
-    for i, model in enumerate(of.models):
+    for i, model in enumerate(comparison.models):
         head = (model.key, asked.scheme, str(BINS))
         if rule.kind == "bin" and rule.words[:3] == head and rule.words[4:] == (f"{asked.at(model):g}",):
             return (i, int(rule.words[3]) - 1) if rule.words[3].isdigit() else None
     return None
 
 
-def _images(of: data.Comparison, student: data.Model, asked: Asked) -> None:
-    found = selection.selected(of)
+def _images(comparison: Comparison, student: Model, asked: Asked) -> None:
+    found = selection.selected(comparison)
     if found is None or found.rule.kind != "bin":
-        counts = data.calibration(of, student, asked.at(student)).width.counts
+        counts = calibration.calibration(comparison, student, asked.at(student)).width.counts
         surest = int(np.flatnonzero(counts).max()) + 1
         at = f"{asked.at(student):g}"
-        found = selection.picked(of, "bin", student.key, "width", str(BINS), str(surest), at)
+        found = selection.picked(comparison, "bin", student.key, "width", str(BINS), str(surest), at)
     shown = found.positions[:MOST_IMAGES]
-    model = of.model(found.rule.words[0])
+    model = comparison.model(found.rule.words[0])
     sure = model.predictions.take(shown).probabilities(float(found.rule.words[4])).max(axis=1)
     style.card_title(
-        f"{numbers.count(len(shown))} of {numbers.counted(len(found), of.noun)}: {found.title}",
+        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}: {found.title}",
         "Wrong and most confident first. Below each: true class, then predicted class and confidence.",
     )
     captions = [
-        (thumbs.true_class(of, p), f"{of.class_names[model.predictions.predicted[p]]} {s:.0%}")
+        (
+            thumbs.true_class(comparison, p),
+            f"{comparison.class_names[model.predictions.predicted[p]]} {s:.0%}",
+        )
         for p, s in zip(shown, sure, strict=True)
     ]
     with st.container(key="calibration-images"):
-        thumbs.show(of, shown, captions)
-    st.caption(data.image_credit(of))
+        thumbs.show(comparison, shown, captions)
+    st.caption(samples.image_credit(comparison))

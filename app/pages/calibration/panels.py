@@ -7,9 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from app import data, selection
+from app import selection
 from app.components import export_menu, frame, ranking, style
+from app.data import best_temperature
 from app.plain import st
+from bickd_core.comparing import calibration
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.calibration import BINS, ClassCalibration
 from bickd_core.geometry.calibration_summary import CalibrationSummary
 from bickd_core.geometry.intervals import Interval
@@ -17,7 +20,7 @@ from bickd_viz.charts import Row, whisker_html
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 
-At = Callable[[data.Model], float]
+At = Callable[[Model], float]
 
 FIGURES: tuple[tuple[str, str, str, Callable[[CalibrationSummary], Interval]], ...] = (
     ("ECE, equal width", "lower is better", "percent", lambda found: found.ece_width),
@@ -27,19 +30,19 @@ FIGURES: tuple[tuple[str, str, str, Callable[[CalibrationSummary], Interval]], .
 )
 
 
-def cards(of: data.Comparison, at: At) -> None:
+def cards(comparison: Comparison, at: At) -> None:
     """Show the four headline figures of every model."""
-    looks = style.styles(of)
-    found = {model.key: data.calibration(of, model, at(model)) for model in of.models}
+    looks = style.styles(comparison)
+    found = {model.key: calibration.calibration(comparison, model, at(model)) for model in comparison.models}
     st.subheader("Calibration of every model")
     for column, (title, note, fmt, figure) in zip(st.columns(4, gap="small"), FIGURES, strict=True):
         with column, st.container(border=True, height="stretch"):
             style.card_title(title, note)
             rows = []
-            for model in of.models:
+            for model in comparison.models:
                 interval = figure(found[model.key])
                 rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
-            st.html(whisker_html(rows, fmt=fmt, theme=style.theme(), slots=len(of.models)))
+            st.html(whisker_html(rows, fmt=fmt, theme=style.theme(), slots=len(comparison.models)))
             export_menu.offer_whiskers(
                 f"calibration-{title}",
                 title,
@@ -51,26 +54,29 @@ def cards(of: data.Comparison, at: At) -> None:
             )
     chances = ", ".join(
         f"{model.name} {numbers.percent(one.ece_width.plain)} ({numbers.percent(one.chance_width)})"
-        for model in of.models
+        for model in comparison.models
         for one in (found[model.key],)
     )
     st.caption(
-        f"95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}. ECE is corrected for chance.",
+        f"95% intervals over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}. ECE is corrected for chance.",
         help="With few samples, even a perfectly calibrated model has an ECE above 0. This chance level is subtracted. Plain "
         f"ECE in {BINS} bins of equal width, with the chance level in brackets: {chances}.",
     )
 
 
-def temperatures(of: data.Comparison) -> None:
+def temperatures(comparison: Comparison) -> None:
     """Show the best temperature of each model, with its figures before and after on the split shown."""
     st.subheader("Temperature scaling")
     rows, missing = [], []
-    for model in of.models:
-        best = data.best_temperature(model)
+    for model in comparison.models:
+        best = best_temperature.best_temperature(model)
         if best is None:
             missing.append(model.called)
             continue
-        before, after = data.calibration(of, model, 1.0), data.calibration(of, model, best.shown)
+        before, after = (
+            calibration.calibration(comparison, model, 1.0),
+            calibration.calibration(comparison, model, best.shown),
+        )
         fitted = best.fitted.temperature
         rows.append(
             {
@@ -89,8 +95,8 @@ def temperatures(of: data.Comparison) -> None:
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="calibration-temperatures")
     notes = []
-    focus = frame.focused(of) if of.students else of.teacher
-    best = data.best_temperature(focus)
+    focus = frame.focused(comparison) if comparison.students else comparison.teacher
+    best = best_temperature.best_temperature(focus)
     if best is not None:
         notes.append(
             words.temperature_sentence(
@@ -98,20 +104,20 @@ def temperatures(of: data.Comparison) -> None:
                 best.fitted.temperature,
                 split=best.split,
                 n=best.n,
-                shown=of.split,
+                shown=comparison.split,
                 reached=best.fitted.reached,
-                noun=of.noun,
+                noun=comparison.noun,
             )
         )
     if missing:
         notes.append(f"No labelled validation predictions to fit on: {', '.join(missing)}.")
-        if all(model.info.source.kind == "predictions" for model in of.models):
+        if all(model.info.source.kind == "predictions" for model in comparison.models):
             notes.append("You can add them on the page Bring your own.")
     notes.append("Accuracy does not change.")
     st.caption(
         " ".join(notes),
         help="One temperature for all samples never changes the top-1 class. ECE is corrected for chance. Compare the plain "
-        f"ECE with the chance level beside it. Intervals are at 95%, over {of.nouns}.",
+        f"ECE with the chance level beside it. Intervals are at 95%, over {comparison.nouns}.",
     )
 
 
@@ -120,30 +126,30 @@ def _figure(interval: Interval, fmt: str = "number") -> str:
     return f"{shape(interval.estimate)} {numbers.interval_text(interval, fmt)}"
 
 
-def by_class(of: data.Comparison, student: data.Model, at: At) -> None:
+def by_class(comparison: Comparison, student: Model, at: At) -> None:
     """Show the class-wise error: a ranking over all models, and the focused student's table."""
-    found = data.calibration(of, student, at(student)).by_class
+    found = calibration.calibration(comparison, student, at(student)).by_class
     mean, chance = (numbers.percent(float(values.mean()), 2) for values in (found.error, found.chance))
     st.subheader("Class by class")
     st.caption(
         f"Mean class-wise error of {student.called}: {mean}. A perfectly calibrated model would show {chance} by chance.",
         help="The class-wise error is the gap between a class's probability and the frequency of that class. It is summed "
-        f"over {BINS} bins of equal width, as a share of all {of.nouns}. The mean is over {len(of.class_names)} classes.",
+        f"over {BINS} bins of equal width, as a share of all {comparison.nouns}. The mean is over {len(comparison.class_names)} classes.",
     )
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
-        _ranking(of, student, at)
+        _ranking(comparison, student, at)
     with right, st.container(border=True):
-        _table(of, student, found)
+        _table(comparison, student, found)
 
 
-def _ranking(of: data.Comparison, student: data.Model, at: At) -> None:
+def _ranking(comparison: Comparison, student: Model, at: At) -> None:
     style.card_title(
         "Classes with the largest error", f"Ordered by {student.called}. Click a class to select it."
     )
     ranking.show(
-        of,
-        [(m, data.calibration(of, m, at(m)).by_class.error * 100) for m in of.models],
+        comparison,
+        [(m, calibration.calibration(comparison, m, at(m)).by_class.error * 100) for m in comparison.models],
         "calibration-classes",
         title="Classes with the largest calibration error",
         order_by=student,
@@ -151,20 +157,20 @@ def _ranking(of: data.Comparison, student: data.Model, at: At) -> None:
         column="class-wise error percent",
         top=10,
         height=390,
-        on_class=lambda c: selection.select("class", of.class_names[c]),
+        on_class=lambda c: selection.select("class", comparison.class_names[c]),
     )
 
 
-def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) -> None:
-    assert of.labels is not None
+def _table(comparison: Comparison, student: Model, found: ClassCalibration) -> None:
+    assert comparison.labels is not None
     style.card_title(f"{student.name}, all classes", "Choose a row to select its class.")
     order = np.argsort(-found.error, kind="stable")
-    counts = np.bincount(of.labels, minlength=len(of.class_names))
+    counts = np.bincount(comparison.labels, minlength=len(comparison.class_names))
     rows = [
         {
-            "class": of.class_names[c],
-            of.nouns: int(counts[c]),
-            "predicted count": round(float(of.n * found.bias[c] + counts[c]), 1),
+            "class": comparison.class_names[c],
+            comparison.nouns: int(counts[c]),
+            "predicted count": round(float(comparison.n * found.bias[c] + counts[c]), 1),
             "error": numbers.percent(float(found.error[c]), 2),
             "chance": numbers.percent(float(found.chance[c]), 2),
         }
@@ -174,7 +180,7 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
     def chosen() -> None:
         picked = st.session_state["calibration-table"]["selection"]["rows"]
         if picked:
-            selection.select("class", of.class_names[int(order[picked[0]])])
+            selection.select("class", comparison.class_names[int(order[picked[0]])])
 
     st.dataframe(
         pd.DataFrame(rows),
@@ -185,6 +191,6 @@ def _table(of: data.Comparison, student: data.Model, found: ClassCalibration) ->
         selection_mode="single-row",
     )
     st.caption(
-        f"Predicted count: the sum of the class's probability over all {of.nouns}. If it is higher than the number of "
-        f"{of.nouns}, the model predicts this class too often."
+        f"Predicted count: the sum of the class's probability over all {comparison.nouns}. If it is higher than the number of "
+        f"{comparison.nouns}, the model predicts this class too often."
     )

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from app import data
+from app.data import class_groups
 from app.plain import lines, md, st
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.data.hierarchy import MAX_BYTES, HierarchyError, to_csv
 
 
-def show(of: data.Comparison) -> None:
+def show(comparison: Comparison) -> None:
     """Show a button that opens the form."""
     with st.popover("Superclasses", icon=":material/account_tree:", key="geometry-hierarchy"):
-        found = data.hierarchy(of)
+        found = class_groups.hierarchy(comparison)
         if found is None:
             st.markdown(
-                f"There are no superclasses for {of.data_title or 'these classes'} yet. Upload a file to order by superclass."
+                f"There are no superclasses for {comparison.data_title or 'these classes'} yet. Upload a file to order by superclass."
             )
         else:
             st.markdown(
-                f"“{found.name}” groups {len(of.class_names):,} classes into {len(found.groups)} superclasses."
+                f"“{found.name}” groups {len(comparison.class_names):,} classes into {len(found.groups)} superclasses."
             )
         st.caption(
             "Use a CSV with the columns class and superclass, or a JSON or YAML mapping. Every class needs a superclass."
         )
         st.download_button(
             "Template with these classes",
-            to_csv(of.class_names, None if found is None else found.superclass),
-            file_name=f"{of.data_word or 'classes'}-hierarchy.csv",
+            to_csv(comparison.class_names, None if found is None else found.superclass),
+            file_name=f"{comparison.data_word or 'classes'}-hierarchy.csv",
             mime="text/csv",
             icon=":material/download:",
             on_click="ignore",
@@ -37,18 +38,20 @@ def show(of: data.Comparison) -> None:
             max_upload_size=MAX_BYTES // 2**20,
         )
         if uploaded is not None:
-            _take(of, uploaded.name, uploaded.getvalue())
-        if data.has_own_hierarchy(of) and st.button("Remove my file", key="geometry-hierarchy-forget"):
-            data.forget_hierarchy(of)
+            _take(comparison, uploaded.name, uploaded.getvalue())
+        if class_groups.has_own_hierarchy(comparison) and st.button(
+            "Remove my file", key="geometry-hierarchy-forget"
+        ):
+            class_groups.forget_hierarchy(comparison)
             st.rerun()
 
 
-def _take(of: data.Comparison, name: str, content: bytes) -> None:
+def _take(comparison: Comparison, name: str, content: bytes) -> None:
     mark = (name, hash(content))
     if st.session_state.get("geometry-hierarchy-taken") == mark:
         return
     try:
-        data.keep_hierarchy(of, content, name)
+        class_groups.keep_hierarchy(comparison, content, name)
     except HierarchyError as error:
         st.error("This file cannot be used.")
         sentences = [f"{problem[:1].upper()}{problem[1:]}" for problem in error.problems[:20]]

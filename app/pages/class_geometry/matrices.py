@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app import data
 from app.components import frame, matrix, style
+from app.data import class_groups
+from app.data.class_groups import Group
 from app.plain import st
+from bickd_core.comparing import class_geometry
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.orthogonality import group_means
 from bickd_viz import ModelStyle
 from bickd_viz.scales import overlap_ends, said_ends
@@ -32,16 +36,16 @@ class Tile:
     name: str
     note: str
     style: ModelStyle
-    model: data.Model
+    model: Model
     values: np.ndarray
     empty: np.ndarray
     difference: bool = False
 
 
 def show(
-    of: data.Comparison,
-    student: data.Model,
-    lens: data.Lens,
+    comparison: Comparison,
+    student: Model,
+    lens: Lens,
     how: str,
     most: tuple[int, int] | None = None,
 ) -> None:
@@ -50,36 +54,43 @@ def show(
     Args:
         most: The pair in the title. It is outlined if no pair was chosen.
     """
-    part = _choose_part(of, how)
-    tiles = _tiles(of, student, lens)
+    part = _choose_part(comparison, how)
+    tiles = _tiles(comparison, student, lens)
     ends = overlap_ends([tile.values for tile in tiles if not tile.difference])
-    pair = frame.focused_pair(of, student, lens.temperature, most) if len(of.class_names) > 1 else None
+    pair = (
+        frame.focused_pair(comparison, student, lens.temperature, most)
+        if len(comparison.class_names) > 1
+        else None
+    )
     for start in range(0, len(tiles), 2):
         for place, tile in zip(st.columns(2, gap="small"), tiles[start : start + 2], strict=False):
             with place, st.container(border=True):
                 style.model_title(tile.style, tile.note, tile.name)
-                _draw(of, student, lens, how, tile, part, ends, pair)
-    _how_to(of, part, ends, lens)
+                _draw(comparison, student, lens, how, tile, part, ends, pair)
+    _how_to(comparison, part, ends, lens)
 
 
-def _tiles(of: data.Comparison, student: data.Model, lens: data.Lens) -> list[Tile]:
-    looks = style.styles(of)
-    teacher = data.gram(of, of.teacher, lens)
+def _tiles(comparison: Comparison, student: Model, lens: Lens) -> list[Tile]:
+    looks = style.styles(comparison)
+    teacher = class_geometry.gram(comparison, comparison.teacher, lens)
     tiles = [
         Tile(
-            "teacher", "Teacher", f"class Gram, {words.at_temperature(lens.at(of, of.teacher))}",
-            looks[of.teacher.key], of.teacher, teacher.gram, teacher.empty,
+            "teacher", "Teacher", f"class Gram, {words.at_temperature(lens.at(comparison, comparison.teacher))}",
+            looks[comparison.teacher.key], comparison.teacher, teacher.gram, teacher.empty,
         )
     ]  # fmt: skip
-    if not of.students:
+    if not comparison.students:
         return tiles
-    own, across = data.gram(of, student, lens), data.cross_gram(of, student, lens)
-    consistency = data.cross_gram_figures(of, student, lens).consistency
+    own, across = (
+        class_geometry.gram(comparison, student, lens),
+        class_geometry.cross_gram(comparison, student, lens),
+    )
+    consistency = class_geometry.cross_gram_figures(comparison, student, lens).consistency
     look, either = looks[student.key], teacher.empty | own.empty
     return [
         *tiles,
         Tile(
-            "student", student.name, f"class Gram, {words.at_temperature(lens.at(of, student))}",
+            "student", student.name, f"class Gram, {words.at_temperature(lens.at(comparison, student))}",
             look, student, own.gram, own.empty,
         ),
         Tile(
@@ -95,31 +106,31 @@ def _tiles(of: data.Comparison, student: data.Model, lens: data.Lens) -> list[Ti
 
 
 def _draw(
-    of: data.Comparison,
-    student: data.Model,
-    lens: data.Lens,
+    comparison: Comparison,
+    student: Model,
+    lens: Lens,
     how: str,
     tile: Tile,
     part: str,
     ends: tuple[float, float],
     pair: tuple[int, int] | None,
 ) -> None:
-    groups = data.class_groups(of, how)
+    groups = class_groups.class_groups(comparison, how)
     blocks: list[tuple[str, int]] = []
     if part == GROUPS:
-        values, names = _by_group(tile, groups, len(of.class_names))
+        values, names = _by_group(tile, groups, len(comparison.class_names))
         order, selected, on_cell = None, None, _zoom_into(groups)
     else:
-        members = _members(of, how, part, groups)
+        members = _members(comparison, how, part, groups)
         place = {c: i for i, c in enumerate(members)}
         if how == "hierarchy" and len(groups) <= MOST_BLOCKS:
             blocks = [(g.name, len(g.members)) for g in groups if place.keys() >= set(g.members)]
         values = tile.values[np.ix_(members, members)]
-        names, order = [of.class_names[c] for c in members], None
+        names, order = [comparison.class_names[c] for c in members], None
         inside = pair is not None and pair[0] in place and pair[1] in place
         selected = (place[pair[0]], place[pair[1]]) if pair is not None and inside else None
         on_cell = _choose_cell(
-            frame.on_cell(of, tile.model, "cross" if tile.key == "cross" else "cell", lens), members
+            frame.on_cell(comparison, tile.model, "cross" if tile.key == "cross" else "cell", lens), members
         )
     low, high, scale = *ends, "sequential"
     if tile.difference:
@@ -150,7 +161,7 @@ def _draw(
     )
 
 
-def _by_group(tile: Tile, groups: tuple[data.Group, ...], count: int) -> tuple[np.ndarray, list[str]]:
+def _by_group(tile: Tile, groups: tuple[Group, ...], count: int) -> tuple[np.ndarray, list[str]]:
     """Mean over all pairs of classes from two groups; 0 if there is no pair."""
     label = [""] * count
     for i, group in enumerate(groups):
@@ -161,19 +172,19 @@ def _by_group(tile: Tile, groups: tuple[data.Group, ...], count: int) -> tuple[n
     return np.nan_to_num(means[np.ix_(back, back)]), [group.name for group in groups]
 
 
-def _members(of: data.Comparison, how: str, part: str, groups: tuple[data.Group, ...]) -> list[int]:
+def _members(comparison: Comparison, how: str, part: str, groups: tuple[Group, ...]) -> list[int]:
     if part == EVERYTHING:
-        return data.order_of_classes(of, how).tolist()
+        return class_groups.order_of_classes(comparison, how).tolist()
     wanted = part.split(" with ")
     return [c for group in groups if group.name in wanted or group.name == part for c in group.members]
 
 
-def _choose_part(of: data.Comparison, how: str) -> str:
+def _choose_part(comparison: Comparison, how: str) -> str:
     """Choose the classes that all four matrices show."""
-    count = len(of.class_names)
+    count = len(comparison.class_names)
     if count <= FEW:
         return EVERYTHING
-    names = [group.name for group in data.class_groups(of, how)]
+    names = [group.name for group in class_groups.class_groups(comparison, how)]
     options = [*([EVERYTHING] if count <= MOST_CLASSES else []), GROUPS, *names]
     key = "geometry-part"
     now = str(st.session_state.get(key, ""))
@@ -194,7 +205,7 @@ def _choose_part(of: data.Comparison, how: str) -> str:
     )
 
 
-def _zoom_into(groups: tuple[data.Group, ...]) -> Callable[[int, int], None]:
+def _zoom_into(groups: tuple[Group, ...]) -> Callable[[int, int], None]:
     def clicked(row: int, column: int) -> None:
         names = dict.fromkeys((groups[row].name, groups[column].name))
         st.session_state["geometry-part"] = " with ".join(names)
@@ -206,8 +217,8 @@ def _choose_cell(chosen: Callable[[int, int], None], members: list[int]) -> Call
     return lambda row, column: chosen(members[row], members[column])
 
 
-def _how_to(of: data.Comparison, part: str, ends: tuple[float, float], lens: data.Lens) -> None:
-    count = len(of.class_names)
+def _how_to(comparison: Comparison, part: str, ends: tuple[float, float], lens: Lens) -> None:
+    count = len(comparison.class_names)
     if part == GROUPS:
         st.caption(
             f"Each cell is the mean over all pairs of classes from two groups. Click a cell to see its classes one by one. "
@@ -216,4 +227,4 @@ def _how_to(of: data.Comparison, part: str, ends: tuple[float, float], lens: dat
         )
         return
     said = f"{said_ends(ends)}; the diagonal is 1." if ends != (0.0, 1.0) and not lens.centred else ""
-    st.caption(f"Click a cell to see its {of.nouns}. Drag to zoom, double-click to zoom out. {said}")
+    st.caption(f"Click a cell to see its {comparison.nouns}. Drag to zoom, double-click to zoom out. {said}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from app import data, page_export, state
+from app import page_export, state
 from app.components import bound, frame, selection_bar
 from app.pages.class_geometry import cell as geometry_cell
 from app.pages.class_geometry import hierarchy, matrices, pairs, panels
 from app.plain import st
+from bickd_core.comparing import class_geometry, measures
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.orthogonality import ClassGeometry
 from bickd_core.geometry.pairs import highest_pairs
 from bickd_viz.text import class_geometry as words
@@ -16,25 +19,25 @@ from bickd_viz.text import numbers
 
 
 def show() -> None:
-    of = frame.load_comparison()
-    student = frame.focused(of)
+    comparison = frame.load_comparison()
+    student = frame.focused(comparison)
     head = st.container()
-    if of.students:
-        student = frame.choose_student(of, "geometry-student")
-    how, lens = _controls(of)
+    if comparison.students:
+        student = frame.choose_student(comparison, "geometry-student")
+    how, lens = _controls(comparison)
     with head:
-        _title(of, student, lens)
-    found = data.gram(of, student, lens)
-    _linked(of, student, lens, how, None if found.overlap is None else title_pair(of, found))
-    panels.show(of, student, lens)
+        _title(comparison, student, lens)
+    found = class_geometry.gram(comparison, student, lens)
+    _linked(comparison, student, lens, how, None if found.overlap is None else title_pair(comparison, found))
+    panels.show(comparison, student, lens)
 
 
-def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
+def _controls(comparison: Comparison) -> tuple[str, Lens]:
     """Show the controls: the order of classes, and how the columns are made."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="geometry-controls"):
-        how = bound.class_order(of, "geometry-order")
-        hierarchy.show(of)
-        matching = bound.matching("geometry-matching", of.noun)
+        how = bound.class_order(comparison, "geometry-order")
+        hierarchy.show(comparison)
+        matching = bound.matching("geometry-matching", comparison.noun)
         centred = bound.toggle(
             "centred",
             "Centred columns (Pearson)",
@@ -42,32 +45,37 @@ def _controls(of: data.Comparison) -> tuple[str, data.Lens]:
             help="Subtract each column's mean before comparing. Otherwise any two classes with a base level of probability "
             "have a high cosine.",
         )
-    return how, data.Lens(state.current().temperature, matching, centred)
+    return how, Lens(state.current().temperature, matching, centred)
 
 
-def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
-    found = data.gram(of, student, lens)
+def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
+    found = class_geometry.gram(comparison, student, lens)
     if found.overlap is None:
         page_export.title("Fewer than two classes are ever predicted")
         return
-    cell = title_pair(of, found)
+    cell = title_pair(comparison, found)
     row, column = cell
-    pair = f"{of.class_names[row]} and {of.class_names[column]}"
+    pair = f"{comparison.class_names[row]} and {comparison.class_names[column]}"
     figure = f"{lens.what} {found.gram[row, column]:.2f}"
     if cell != closest(found.gram, found.empty):
         others = [
-            model for model in (frame.baseline(of, student), of.teacher) if model not in (None, student)
+            model
+            for model in (frame.baseline(comparison, student), comparison.teacher)
+            if model not in (None, student)
         ]
-        each = [f"{data.gram(of, model, lens).gram[row, column]:.2f} in {model.called}" for model in others]
+        each = [
+            f"{class_geometry.gram(comparison, model, lens).gram[row, column]:.2f} in {model.called}"
+            for model in others
+        ]
         page_export.title(f"{pair}: {', '.join([f'{figure} in {student.called}', *each])}")
-    elif of.students:
-        theirs = data.gram(of, of.teacher, lens).gram[row, column]
+    elif comparison.students:
+        theirs = class_geometry.gram(comparison, comparison.teacher, lens).gram[row, column]
         page_export.title(f"{student.name} mixes {pair} most: {figure} (teacher {theirs:.2f})")
     else:
         page_export.title(f"The teacher mixes {pair} most: {figure}")
-    figures = data.gram_figures(of, student, lens)
+    figures = class_geometry.gram_figures(comparison, student, lens)
     pair_text = words.figure_with_interval(
-        f"{lens.what} of the two classes", data.cell_interval(of, student, cell, lens)
+        f"{lens.what} of the two classes", class_geometry.cell_interval(comparison, student, cell, lens)
     )
     overlap = words.figure_with_interval("overlap", figures.overlap)
     left_out = int(found.empty.sum())
@@ -77,44 +85,51 @@ def _title(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
     score = words.figure_with_interval("orthogonality score", figures.score)
     rank = words.figure_with_interval("effective rank", figures.effective_rank)
     details = [
-        f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over {of.nouns}.",
+        f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over {comparison.nouns}.",
         f"Further figures of {student.name}: {score}, {rank} out of {found.n_classes_used}.",
         f"Classes that {student.name} never predicts are left out." if left_out else "",
-        _gaps(of, student, lens),
-        words.matching_note(lens.matching, of.noun),
+        _gaps(comparison, student, lens),
+        words.matching_note(lens.matching, comparison.noun),
     ]
     page_export.note(
-        f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(of.n)} {of.split} {of.nouns}, "
-        f"{lens.words(of.noun)}. {_unreached(of, student, lens)}".strip(),
+        f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, "
+        f"{lens.words(comparison.noun)}. {_unreached(comparison, student, lens)}".strip(),
         *details,
     )
 
 
-def _gaps(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
+def _gaps(comparison: Comparison, student: Model, lens: Lens) -> str:
     """The student's overlap compared with the baseline's and with the teacher's, paired."""
     said = []
-    for other in (frame.baseline(of, student), of.teacher):
+    for other in (frame.baseline(comparison, student), comparison.teacher):
         if other is not None and student is not other:
-            gap = data.overlap_difference(
-                of, student, other, lens.temperature, matching=lens.matching, centred=lens.centred
+            gap = measures.overlap_difference(
+                comparison, student, other, lens.temperature, matching=lens.matching, centred=lens.centred
             )
             said.append(
-                words.sentence_for_gap(student.name, other.called, gap, matching=lens.matching, noun=of.noun)
+                words.sentence_for_gap(
+                    student.name, other.called, gap, matching=lens.matching, noun=comparison.noun
+                )
             )
     return " ".join(filter(None, said))
 
 
-def _unreached(of: data.Comparison, student: data.Model, lens: data.Lens) -> str:
+def _unreached(comparison: Comparison, student: Model, lens: Lens) -> str:
     """A warning if some images of the student cannot be matched to the teacher's entropy, else ""."""
-    unreached = lens.match(of, student).unreached
+    unreached = lens.match(comparison, student).unreached
     return words.sentence_for_unmatched(
-        student.name, unreached, of.n, matching=lens.matching, temperature=lens.temperature, noun=of.noun
+        student.name,
+        unreached,
+        comparison.n,
+        matching=lens.matching,
+        temperature=lens.temperature,
+        noun=comparison.noun,
     )
 
 
-def title_pair(of: data.Comparison, found: ClassGeometry) -> tuple[int, int]:
+def title_pair(comparison: Comparison, found: ClassGeometry) -> tuple[int, int]:
     """The pair in the title: the chosen one, for example from a link, else the two closest classes."""
-    pair, names = state.current().pair, of.class_names
+    pair, names = state.current().pair, comparison.class_names
     if pair is not None and pair[0] != pair[1] and pair[0] in names and pair[1] in names:
         return names.index(pair[0]), names.index(pair[1])
     return closest(found.gram, found.empty)
@@ -127,16 +142,16 @@ def closest(gram: np.ndarray, empty: np.ndarray) -> tuple[int, int]:
 
 @st.fragment
 def _linked(
-    of: data.Comparison, student: data.Model, lens: data.Lens, how: str, told: tuple[int, int] | None
+    comparison: Comparison, student: Model, lens: Lens, how: str, told: tuple[int, int] | None
 ) -> None:
     """Draw the matrices and the images of the focused pair. A click redraws only these.
 
     Args:
         told: The pair in the title. A click does not change it.
     """
-    matrices.show(of, student, lens, how, told)
-    pairs.show(of, student, lens, told)
-    geometry_cell.show(of, student, lens, told)
-    panels.linked(of, student, lens)
-    selection_bar.show(of)
+    matrices.show(comparison, student, lens, how, told)
+    pairs.show(comparison, student, lens, told)
+    geometry_cell.show(comparison, student, lens, told)
+    panels.linked(comparison, student, lens)
+    selection_bar.show(comparison)
     state.show_in_url()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from app import data, page_export
+from app import page_export
 from app.components import frame, rows, style
 from app.plain import st
+from bickd_core.comparing import class_ranking
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.class_ranking import By, MixedPair
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz.text import numbers as text
 
 MOST = 10
@@ -12,9 +16,7 @@ KEY = "geometry-pairs"
 _BY = {"own": "by {what}", "difference": "by difference from the teacher"}
 
 
-def show(
-    of: data.Comparison, student: data.Model, lens: data.Lens, most: tuple[int, int] | None = None
-) -> None:
+def show(comparison: Comparison, student: Model, lens: Lens, most: tuple[int, int] | None = None) -> None:
     """Show the table.
 
     Args:
@@ -25,19 +27,26 @@ def show(
     with st.container(border=True, key="geometry-mixed"):
         left, right = st.columns([3, 2], vertical_alignment="center")
         with right:
-            by = _choose(lens) if of.students else "own"
-        found = data.mixed_pairs(of, student, lens, by, MOST)
+            by = _choose(lens) if comparison.students else "own"
+        found = class_ranking.mixed_pairs(comparison, student, lens, by, MOST)
         said = (
             f"The {len(found)} pairs with the highest {lens.what} in {student.called}. "
             if by == "own"
             else f"The {len(found)} pairs where {student.called} differs most from the teacher, in either direction. "
-        ) + f"Choose a row to see its {of.nouns}."
+        ) + f"Choose a row to see its {comparison.nouns}."
         with left:
             style.card_title("Most mixed pairs", said)
-        _table(of, student, lens, found, frame.focused_pair(of, student, lens.temperature, most), said)
+        _table(
+            comparison,
+            student,
+            lens,
+            found,
+            frame.focused_pair(comparison, student, lens.temperature, most),
+            said,
+        )
 
 
-def _choose(lens: data.Lens) -> data.By:
+def _choose(lens: Lens) -> By:
     chosen = st.segmented_control(
         "Order of pairs",
         list(_BY),
@@ -50,17 +59,17 @@ def _choose(lens: data.Lens) -> data.By:
 
 
 def _table(
-    of: data.Comparison,
-    student: data.Model,
-    lens: data.Lens,
-    found: tuple[data.MixedPair, ...],
+    comparison: Comparison,
+    student: Model,
+    lens: Lens,
+    found: tuple[MixedPair, ...],
     pair: tuple[int, int],
     said: str,
 ) -> None:
     columns = ["row class", "column class", student.name]
-    columns += ["teacher", "difference"] if of.students else []
-    numbers = [[one.own, *([one.teacher, one.difference] if of.students else [])] for one in found]
-    classes = [[of.class_names[c] for c in one.classes] for one in found]
+    columns += ["teacher", "difference"] if comparison.students else []
+    numbers = [[one.own, *([one.teacher, one.difference] if comparison.students else [])] for one in found]
+    classes = [[comparison.class_names[c] for c in one.classes] for one in found]
     pairs = [set(one.classes) for one in found]
     rows.show(
         columns,
@@ -69,7 +78,7 @@ def _table(
             for names, values in zip(classes, numbers, strict=True)
         ],
         key=KEY,
-        on_row=lambda place: frame.on_cell(of, student, lens=lens)(*found[place].classes),
+        on_row=lambda place: frame.on_cell(comparison, student, lens=lens)(*found[place].classes),
         label="Most mixed pairs",
         numbers=2,
         selected=pairs.index(set(pair)) if set(pair) in pairs else None,

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import data, selection, state
+from app import selection, state
 from app.components import plot, ranking, style
 from app.components.chart import Take
 from app.plain import st
+from bickd_core.comparing import class_geometry, measures
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import Band
 from bickd_viz import tables
 from bickd_viz.charts import (
@@ -32,39 +35,39 @@ HEIGHT = 300
 RANKED = 10
 
 
-def linked(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
+def linked(comparison: Comparison, student: Model, lens: Lens) -> None:
     """Draw the angles and the ranking of classes. A click in the ranking selects, so both are in the selection's fragment."""
-    shown = _shown(of, student)
-    if len(shown) < len(of.models):
+    shown = _shown(comparison, student)
+    if len(shown) < len(comparison.models):
         st.caption(
             "The panels below show only the teacher and the student in focus.",
-            help=f"Each model has {of.n:,} × {len(of.class_names):,} probabilities. All students at once would take too long.",
+            help=f"Each model has {comparison.n:,} × {len(comparison.class_names):,} probabilities. All students at once would take too long.",
         )
     left, right = st.columns(2, gap="small")
     with left:
-        _angles(of, shown, lens)
+        _angles(comparison, shown, lens)
     with right:
-        _leakage(of, shown, student, lens)
+        _leakage(comparison, shown, student, lens)
 
 
-def show(of: data.Comparison, student: data.Model, lens: data.Lens) -> None:
+def show(comparison: Comparison, student: Model, lens: Lens) -> None:
     """Draw the eigenvalues and the effect of temperature alone."""
-    shown = _shown(of, student)
-    _spectrum(of, shown, lens)
-    _sharpness(of, shown, lens)
+    shown = _shown(comparison, student)
+    _spectrum(comparison, shown, lens)
+    _sharpness(comparison, shown, lens)
 
 
-def _shown(of: data.Comparison, student: data.Model) -> tuple[data.Model, ...]:
-    if not data.is_large(of):
-        return of.models
-    return (of.teacher, student) if of.students else (of.teacher,)
+def _shown(comparison: Comparison, student: Model) -> tuple[Model, ...]:
+    if not measures.is_large(comparison):
+        return comparison.models
+    return (comparison.teacher, student) if comparison.students else (comparison.teacher,)
 
 
-def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
-    looks = style.styles(of)
+def _angles(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> None:
+    looks = style.styles(comparison)
     found = []
     for model in shown:
-        geometry = data.gram(of, model, lens)
+        geometry = class_geometry.gram(comparison, model, lens)
         used = np.flatnonzero(~geometry.empty)
         gram = geometry.gram[np.ix_(used, used)]
         cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
@@ -91,9 +94,7 @@ def _angles(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens)
         st.caption(said)
 
 
-def _leakage(
-    of: data.Comparison, shown: tuple[data.Model, ...], student: data.Model, lens: data.Lens
-) -> None:
+def _leakage(comparison: Comparison, shown: tuple[Model, ...], student: Model, lens: Lens) -> None:
     with st.container(border=True):
         style.card_title(
             "Classes that leak most",
@@ -102,13 +103,13 @@ def _leakage(
         )
         models, limits = [], []
         for model in shown:
-            empty = data.gram(of, model, lens).empty
-            band = data.gram_figures(of, model, lens).leakage
+            empty = class_geometry.gram(comparison, model, lens).empty
+            band = class_geometry.gram_figures(comparison, model, lens).leakage
             leaks = np.full(len(empty), np.nan) if band is None else np.where(empty, np.nan, band.estimate)
             models.append((model, leaks))
             limits.append(_limits(band) if model is student else None)  # on all models they would cross
         ranking.show(
-            of,
+            comparison,
             models,
             "geometry-leakage",
             title="Classes that leak most",
@@ -117,7 +118,7 @@ def _leakage(
             column="leakage",
             top=RANKED,
             height=HEIGHT,
-            on_class=_choose_class(of, student, lens),
+            on_class=_choose_class(comparison, student, lens),
             limits=limits,
             sentence=f"Leakage: mean {lens.what} of a class with all others. Classes are ordered by {student.called}.",
         )
@@ -128,7 +129,7 @@ def _leakage(
             st.caption(
                 words.sentence_for_leakage(
                     student.called,
-                    of.class_names[worst],
+                    comparison.class_names[worst],
                     float(own[worst]),
                     None if ends is None else (float(ends[0][worst]), float(ends[1][worst])),
                     float(np.nanmedian(own)),
@@ -140,30 +141,35 @@ def _limits(band: Band | None) -> tuple[np.ndarray, np.ndarray] | None:
     return None if band is None or not np.isfinite(band.low).all() else (band.low, band.high)
 
 
-def _choose_class(of: data.Comparison, student: data.Model, lens: data.Lens):
+def _choose_class(comparison: Comparison, student: Model, lens: Lens):
     """A click on a class selects it. The focused pair becomes this class and its closest class."""
 
     def clicked(index: int) -> None:
-        row = data.gram(of, student, lens).gram[int(index)].copy()
+        row = class_geometry.gram(comparison, student, lens).gram[int(index)].copy()
         row[int(index)] = -np.inf
-        state.update(pair=(of.class_names[int(index)], of.class_names[int(row.argmax())]))
-        if of.labels is not None:
-            selection.select("class", of.class_names[int(index)])
+        state.update(pair=(comparison.class_names[int(index)], comparison.class_names[int(row.argmax())]))
+        if comparison.labels is not None:
+            selection.select("class", comparison.class_names[int(index)])
 
     return clicked
 
 
-def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
-    looks = style.styles(of)
+def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> None:
+    looks = style.styles(comparison)
     with st.container(border=True):
         style.card_title(
             "Eigenvalues of the class Gram",
             f"If all classes are {lens.apart}, all eigenvalues are 1. A steep fall means that a few directions dominate.",
         )
-        values = [(looks[model.key], data.spectrum(of, model, lens)) for model in shown]
-        figures = [(model.called, data.gram_figures(of, model, lens).effective_rank) for model in shown]
+        values = [(looks[model.key], class_geometry.spectrum(comparison, model, lens)) for model in shown]
+        figures = [
+            (model.called, class_geometry.gram_figures(comparison, model, lens).effective_rank)
+            for model in shown
+        ]
         ranks = [(name, 0.0 if rank is None else rank.estimate) for name, rank in figures]
-        said = words.sentence_for_spectrum(ranks, data.gram(of, of.teacher, lens).n_classes_used)
+        said = words.sentence_for_spectrum(
+            ranks, class_geometry.gram(comparison, comparison.teacher, lens).n_classes_used
+        )
         theme = style.theme()
         take = Take(
             "Eigenvalues of the class Gram",
@@ -176,46 +182,46 @@ def _spectrum(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Len
         st.caption(said)
 
 
-def _sharpness(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
+def _sharpness(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> None:
     with st.container(border=True):
         style.card_title(
             "The effect of temperature alone",
             "Overlap against temperature, and against mean entropy. Dots: the sidebar's T.",
             f"{'' if lens.centred else 'A higher temperature alone raises overlap. '}"
             "The second chart compares the models at equal mean entropy. "
-            f"{numbers.count(of.n)} {of.split} {of.nouns}{', columns centred' if lens.centred else ''}.",
+            f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}{', columns centred' if lens.centred else ''}.",
         )
-        if data.is_large(of) and not st.session_state.get("geometry-sharpness-asked"):
+        if measures.is_large(comparison) and not st.session_state.get("geometry-sharpness-asked"):
             st.button(
                 "Compute (takes some seconds for this many samples)",
                 key="geometry-sharpness-ask",
                 on_click=lambda: st.session_state.update({"geometry-sharpness-asked": True}),
             )
             return
-        _sharpness_charts(of, shown, lens)
+        _sharpness_charts(comparison, shown, lens)
 
 
-def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: data.Lens) -> None:
-    looks, T = style.styles(of), lens.temperature
-    plain = data.Lens(T, "none", lens.centred)
-    target = data.entropy_at(of, of.teacher, plain)
+def _sharpness_charts(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> None:
+    looks, T = style.styles(comparison), lens.temperature
+    plain = Lens(T, "none", lens.centred)
+    target = class_geometry.entropy_at(comparison, comparison.teacher, plain)
     against_t, against_entropy, said = [], [], []
     for model in shown:
-        curve = data.sharpness(of, model, centred=lens.centred)
-        now = data.overlap(of, model, plain)
+        curve = class_geometry.sharpness(comparison, model, centred=lens.centred)
+        now = class_geometry.overlap(comparison, model, plain)
         if now is None:
             continue
         rows = zip(curve.temperatures, curve.entropy, curve.score, strict=True)
         note = [f"T = {t:g}, entropy {h:.2f} nats, score {s:.3f}" for t, h, s in rows]
         look = looks[model.key]
         against_t.append(Curve(look, curve.temperatures, curve.overlap, note, (T, now)))
-        there = (data.entropy_at(of, model, plain), now)
+        there = (class_geometry.entropy_at(comparison, model, plain), now)
         against_entropy.append(Curve(look, curve.entropy, curve.overlap, note, there))
         mean, image = (
-            _matched_overlap(of, model, replace(plain, matching=rule)) for rule in ("mean", "image")
+            _matched_overlap(comparison, model, replace(plain, matching=rule)) for rule in ("mean", "image")
         )
         said.append((model.called, now, mean, image))
-    at_once = words.sentence_for_sharpness(said, temperature=T, entropy=target, noun=of.noun)
+    at_once = words.sentence_for_sharpness(said, temperature=T, entropy=target, noun=comparison.noun)
     left, right = st.columns(2, gap="medium")
     with left:
         _curves(
@@ -227,14 +233,18 @@ def _sharpness_charts(of: data.Comparison, shown: tuple[data.Model, ...], lens: 
             against_entropy, "entropy", "Overlap by mean entropy", at_once, x_title="mean entropy (nats)",
             mark=target, mark_name="teacher now", log_x=False, log_y=not lens.centred,
         )  # fmt: skip
-    if table := words.sharpness_rows(said, temperature=T, entropy=target, noun=of.noun):
+    if table := words.sharpness_rows(said, temperature=T, entropy=target, noun=comparison.noun):
         with st.expander("Overlap as a table"):
             st.dataframe(table, hide_index=True, key="geometry-sharpness-table")
 
 
-def _matched_overlap(of: data.Comparison, model: data.Model, lens: data.Lens) -> float | None:
+def _matched_overlap(comparison: Comparison, model: Model, lens: Lens) -> float | None:
     """Overlap through this lens; None if no image can be matched to the teacher's entropy."""
-    return data.overlap(of, model, lens) if lens.match(of, model).unreached < of.n else None
+    return (
+        class_geometry.overlap(comparison, model, lens)
+        if lens.match(comparison, model).unreached < comparison.n
+        else None
+    )
 
 
 def _curves(

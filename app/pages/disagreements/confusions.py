@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from app import data, selection, state
+from app import selection, state
 from app.components import matrix, style
 from app.plain import st
+from bickd_core.comparing import calibration, measures
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule, SelectionError
 
 FEW = 10
@@ -16,24 +18,24 @@ LARGEST = 12
 """Rows of the table beside the matrix."""
 
 
-def show(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+def show(comparison: Comparison, first: Model, second: Model) -> None:
     """Show the matrix and the table. A cell or a row selects the samples of the model that has more of them there."""
     shares = st.segmented_control(
         "Cells show",
         [False, True],
         default=False,
-        format_func=lambda shares: "share of the true class" if shares else of.nouns,
+        format_func=lambda shares: "share of the true class" if shares else comparison.nouns,
         key="confusion-shares",
     )
     left, right = st.columns([4, 3], gap="small")
     with left, st.container(border=True):
-        _matrix(of, first, second, bool(shares))
+        _matrix(comparison, first, second, bool(shares))
     with right, st.container(border=True):
-        _largest(of, first, second)
+        _largest(comparison, first, second)
 
 
-def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: bool) -> None:
-    found = data.judged(of, first, second).confusion
+def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -> None:
+    found = calibration.judged(comparison, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
         f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The diagonal shows correct answers.",
@@ -43,18 +45,18 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
     limit = 0.5 if shares else max(float(off.max()), 1.0)
 
     def clicked(row: int, column: int) -> None:
-        _select(of, first, second, row, column)
+        _select(comparison, first, second, row, column)
 
     matrix.show(
         values,
-        of.class_names,
+        comparison.class_names,
         key="confusion-matrix",
         theme=style.theme(),
-        order=data.class_order(of, "cluster"),
+        order=measures.class_order(comparison, "cluster"),
         zmin=-limit,
         zmax=limit,
         scale="diverging",
-        selected=_selected(of),
+        selected=_selected(comparison),
         x_title="predicted class",
         y_title="true class",
         value_name="difference of shares" if shares else "difference",
@@ -65,43 +67,43 @@ def _matrix(of: data.Comparison, first: data.Model, second: data.Model, shares: 
         height=470,
     )
     st.caption(
-        f"Click a cell to select its {of.nouns}. Drag to zoom, double-click to zoom out.",
-        help=f"A cell selects the {of.nouns} of the model that makes this confusion more often.",
+        f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom out.",
+        help=f"A cell selects the {comparison.nouns} of the model that makes this confusion more often.",
     )
 
 
-def _select(of: data.Comparison, first: data.Model, second: data.Model, row: int, column: int) -> None:
-    found = data.judged(of, first, second).confusion
+def _select(comparison: Comparison, first: Model, second: Model, row: int, column: int) -> None:
+    found = calibration.judged(comparison, first, second).confusion
     more = first if found.first[row, column] >= found.second[row, column] else second
-    selection.select("confusion", more.key, of.class_names[row], of.class_names[column])
+    selection.select("confusion", more.key, comparison.class_names[row], comparison.class_names[column])
 
 
-def _selected(of: data.Comparison) -> tuple[int, int] | None:
+def _selected(comparison: Comparison) -> tuple[int, int] | None:
     """The cell of the current selection, or None if the selection is not a cell."""
     try:
         rule = Rule.parse(state.current().selection)
     except SelectionError:
         return None
-    names = of.class_names
+    names = comparison.class_names
     if rule.kind != "confusion" or len(rule.words) != 3 or not set(rule.words[1:]) <= set(names):
         return None
     return names.index(rule.words[1]), names.index(rule.words[2])
 
 
-def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None:
-    found = data.judged(of, first, second).confusion
-    style.card_title("Confusions that differ most", f"Choose a row to select its {of.nouns}.")
+def _largest(comparison: Comparison, first: Model, second: Model) -> None:
+    found = calibration.judged(comparison, first, second).confusion
+    style.card_title("Confusions that differ most", f"Choose a row to select its {comparison.nouns}.")
     off = np.abs(off_diagonal(found.counts))
     order = np.argsort(-off, axis=None, kind="stable")[:LARGEST]
-    cells = [divmod(int(cell), len(of.class_names)) for cell in order]
+    cells = [divmod(int(cell), len(comparison.class_names)) for cell in order]
     cells = [(row, column) for row, column in cells if off[row, column]]
     if not cells:
         st.caption(f"{first.name} and {second.name} confuse the same classes equally often.")
         return
     rows = [
         {
-            "true": of.class_names[row],
-            "predicted": of.class_names[column],
+            "true": comparison.class_names[row],
+            "predicted": comparison.class_names[column],
             first.name: int(found.first[row, column]),
             second.name: int(found.second[row, column]),
         }
@@ -111,7 +113,7 @@ def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None
     def chosen() -> None:
         picked = st.session_state["confusion-largest"]["selection"]["rows"]
         if picked:
-            _select(of, first, second, *cells[picked[0]])
+            _select(comparison, first, second, *cells[picked[0]])
 
     st.dataframe(
         pd.DataFrame(rows),
@@ -125,10 +127,10 @@ def _largest(of: data.Comparison, first: data.Model, second: data.Model) -> None
         max((off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)), default=0)
     )
     st.caption(
-        f"Counts of {of.nouns}. No cell has more than {most}, so single cells are weak evidence. McNemar's test above uses all "
+        f"Counts of {comparison.nouns}. No cell has more than {most}, so single cells are weak evidence. McNemar's test above uses all "
         "answers."
         if most < FEW
-        else f"Counts of {of.nouns}."
+        else f"Counts of {comparison.nouns}."
     )
 
 

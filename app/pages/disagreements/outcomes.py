@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from app import data, selection, state
+from app import selection, state
 from app.components import chart, style, thumbs
+from app.data import samples
 from app.plain import md, st
+from bickd_core.comparing import calibration
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule
 from bickd_core.geometry.disagreement import Outcomes
 from bickd_viz import tables
@@ -24,7 +27,7 @@ def counts(found: Outcomes) -> dict[str, int]:
     return {"both": found.both, "first": found.first, "second": found.second, "neither": found.neither}
 
 
-def chosen(first: data.Model, second: data.Model) -> str:
+def chosen(first: Model, second: Model) -> str:
     """The selected part of this table, or ""."""
     rule = state.current().selection
     for part in ("both", "first", "second", "neither"):
@@ -33,10 +36,10 @@ def chosen(first: data.Model, second: data.Model) -> str:
     return ""
 
 
-def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+def table(comparison: Comparison, first: Model, second: Model) -> None:
     """Show the four counts as buttons, and one bar with their shares."""
-    looks = style.styles(of)
-    judged = data.judged(of, first, second).outcomes
+    looks = style.styles(comparison)
+    judged = calibration.judged(comparison, first, second).outcomes
     found = counts(judged)
     now = chosen(first, second)
     names = outcome_names(first.called, second.called)
@@ -56,7 +59,7 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
                     wrap=True,
                     on_click=selection.select,
                     args=("outcome", first.key, second.key, part),
-                    help=f"{numbers.percent(found[part] / of.n)} of {numbers.count(of.n)} {of.split} {of.nouns}. Click to select them.",
+                    help=f"{numbers.percent(found[part] / comparison.n)} of {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}. Click to select them.",
                 )
     drawn = who_is_right(found, looks[first.key], looks[second.key], selected=now, theme=style.theme())
     rows = [(names[part], int(found[part])) for part in found]
@@ -67,22 +70,24 @@ def table(of: data.Comparison, first: data.Model, second: data.Model) -> None:
     alone = partial(
         who_is_right, found, looks[first.key], looks[second.key], theme=style.theme(), show_legend=True
     )
-    take = chart.Take(title, lambda: tables.counts_table(rows, "who_is_right", of.nouns), said, figure=alone)
+    take = chart.Take(
+        title, lambda: tables.counts_table(rows, "who_is_right", comparison.nouns), said, figure=alone
+    )
     chart.show(drawn, "outcome-bar", take=take)
     st.caption(said)
 
 
-def images(of: data.Comparison, first: data.Model, second: data.Model) -> None:
+def images(comparison: Comparison, first: Model, second: Model) -> None:
     """Show the images of a selection made on this page. Default: only the second model is right."""
     of_this_page = state.current().selection.partition(":")[0] in KINDS
-    found = selection.selected(of) if of_this_page else None
+    found = selection.selected(comparison) if of_this_page else None
     if found is None:
-        found = selection.picked(of, "outcome", first.key, second.key, "second")
+        found = selection.picked(comparison, "outcome", first.key, second.key, "second")
     shown = found.positions[:MOST_IMAGES]
     style.card_title(
-        f"{numbers.count(len(shown))} of {numbers.counted(len(found), of.noun)}: {found.title}",
+        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}: {found.title}",
         f"Below each: true class, then the predictions of {first.called} | {second.called}.",
     )
     with st.container(key="outcome-images"):
-        thumbs.show(of, shown, thumbs.says(of, (first, second), shown))
-    st.caption(data.image_credit(of))
+        thumbs.show(comparison, shown, thumbs.says(comparison, (first, second), shown))
+    st.caption(samples.image_credit(comparison))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from app import data, page_export, selection, state
+from app import page_export, selection, state
 from app.components import frame, selection_bar, style, thumbs
+from app.data import samples
 from app.pages.disagreements import confusions, outcomes
 from app.plain import st
+from bickd_core.comparing import calibration, measures
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz.charts import paired_html
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
@@ -18,36 +21,36 @@ _DIFFERENCE = "difference, points"
 
 
 def show() -> None:
-    of = frame.load_comparison()
-    if not of.students:
+    comparison = frame.load_comparison()
+    if not comparison.students:
         page_export.title("Disagreements need two models")
-        frame.need_students(of)
+        frame.need_students(comparison)
     head = st.container()
-    student, other = _two(of)
+    student, other = _two(comparison)
     with head:
-        _title(of, student, other)
-    if of.labels is not None:
-        _linked(of, student, other)
-        _by_class(of, student, other)
+        _title(comparison, student, other)
+    if comparison.labels is not None:
+        _linked(comparison, student, other)
+        _by_class(comparison, student, other)
     else:
-        selection_bar.show(of)
-    _displaced(of, student, other, state.current().temperature)
+        selection_bar.show(comparison)
+    _displaced(comparison, student, other, state.current().temperature)
 
 
-def _two(of: data.Comparison) -> tuple[data.Model, data.Model]:
+def _two(comparison: Comparison) -> tuple[Model, Model]:
     """Choose the focused student and the model it is compared with: the teacher or another student."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        student = frame.choose_student(of, "disagreements-student")
-        others = [model for model in of.models if model.key != student.key]
+        student = frame.choose_student(comparison, "disagreements-student")
+        others = [model for model in comparison.models if model.key != student.key]
         wanted = state.current().against
-        other = next((model for model in others if model.key == wanted), of.teacher)
+        other = next((model for model in others if model.key == wanted), comparison.teacher)
         if len(others) > 1:
             names = {model.key: model.name for model in others}
             st.session_state["disagreements-against"] = other.key
 
             def changed() -> None:
                 key = st.session_state["disagreements-against"]
-                state.update(against="" if key in (None, of.teacher.key) else key)
+                state.update(against="" if key in (None, comparison.teacher.key) else key)
 
             st.segmented_control(
                 "Compared with",
@@ -59,46 +62,46 @@ def _two(of: data.Comparison) -> tuple[data.Model, data.Model]:
     return student, other
 
 
-def _title(of: data.Comparison, student: data.Model, other: data.Model) -> None:
-    if of.labels is None:
+def _title(comparison: Comparison, student: Model, other: Model) -> None:
+    if comparison.labels is None:
         differ = int((student.predictions.predicted != other.predictions.predicted).sum())
         page_export.title(
-            f"{student.name} and {other.called} disagree on {numbers.count(differ)} of {numbers.count(of.n)} {of.nouns}"
+            f"{student.name} and {other.called} disagree on {numbers.count(differ)} of {numbers.count(comparison.n)} {comparison.nouns}"
         )
         st.caption("These predictions have no true labels, so it is unknown which model is right.")
         return
-    found = data.judged(of, student, other).outcomes
+    found = calibration.judged(comparison, student, other).outcomes
     only = (found.first, found.second, found.p_value)
     page_export.title(words.outcome_title(student.name, other.called, *only))
     ours, theirs = found.accuracies
     page_export.note(
-        words.outcome_note(student.name, other.called, found.first, found.second, of.noun)
+        words.outcome_note(student.name, other.called, found.first, found.second, comparison.noun)
         + " "
         + numbers.comparison_sentence(
             "Accuracy of these two models", student.name, other.called, ours, theirs, found.difference
         ),
-        f"{numbers.count(of.n)} {of.split} {of.nouns}, one run of each model. The 95% interval is over {of.nouns}, paired.",
+        f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, one run of each model. The 95% interval is over {comparison.nouns}, paired.",
     )
 
 
 @st.fragment
-def _linked(of: data.Comparison, student: data.Model, other: data.Model) -> None:
+def _linked(comparison: Comparison, student: Model, other: Model) -> None:
     """Draw the counts, the confusions and the images they select. A click redraws only these."""
     left, right = st.columns([2, 3], gap="small")
     with left, st.container(border=True, height="stretch"):
-        style.card_title("Who is right", f"Click a count to select its {of.nouns}.")
-        outcomes.table(of, student, other)
+        style.card_title("Who is right", f"Click a count to select its {comparison.nouns}.")
+        outcomes.table(comparison, student, other)
     with right, st.container(border=True, height="stretch"):
-        outcomes.images(of, student, other)
+        outcomes.images(comparison, student, other)
     st.subheader("Which confusions differ")
-    confusions.show(of, student, other)
-    selection_bar.show(of)
+    confusions.show(comparison, student, other)
+    selection_bar.show(comparison)
     state.show_in_url()
 
 
-def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> None:
-    assert of.labels is not None
-    found = data.judged(of, student, other)
+def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
+    assert comparison.labels is not None
+    found = calibration.judged(comparison, student, other)
     known = [(c, interval) for c, interval in enumerate(found.by_class) if interval is not None]
     known.sort(key=lambda item: (-abs(item[1].estimate), item[0]))
     up = sum(numbers.excludes_zero(i) and i.estimate > 0 for _, i in known)
@@ -109,8 +112,8 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
     digits = 0 if min((interval.n for _, interval in known), default=0) < 200 else 1
     rows = [
         {
-            "class": of.class_names[c],
-            of.nouns: interval.n,
+            "class": comparison.class_names[c],
+            comparison.nouns: interval.n,
             student.name: 100 * right[0][c] / interval.n,
             other.name: 100 * right[1][c] / interval.n,
             _DIFFERENCE: 100 * interval.estimate,
@@ -122,7 +125,7 @@ def _by_class(of: data.Comparison, student: data.Model, other: data.Model) -> No
     def chosen() -> None:
         picked = st.session_state["disagreements-classes"]["selection"]["rows"]
         if picked:
-            selection.select("class", of.class_names[known[picked[0]][0]])
+            selection.select("class", comparison.class_names[known[picked[0]][0]])
 
     share = st.column_config.NumberColumn(format=f"%.{digits}f%%")
     st.dataframe(
@@ -146,42 +149,42 @@ def _signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", numbers.MINUS)
 
 
-def _displaced(of: data.Comparison, student: data.Model, other: data.Model, T: float) -> None:
-    moved = data.distance(of, student, other, T)
+def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -> None:
+    moved = measures.distance(comparison, student, other, T)
     positions = np.argsort(-moved, kind="stable")[:MOST_DISPLACED]
     st.subheader(f"Where {student.name} and {other.called} differ most")
     st.caption(
-        f"The {len(positions)} of {numbers.count(of.n)} {of.nouns} with the largest Hellinger distance at T = {T:g}. "
+        f"The {len(positions)} of {numbers.count(comparison.n)} {comparison.nouns} with the largest Hellinger distance at T = {T:g}. "
         f"Bars: {other.name} above, {student.name} below.",
-        help=f"The distance is computed over all classes. The true class is bold. Click an {of.noun} to open its page."
-        if of.noun == "image"
-        else f"The distance is computed over all classes. The true class is bold. Click a {of.noun} to open its page.",
+        help=f"The distance is computed over all classes. The true class is bold. Click an {comparison.noun} to open its page."
+        if comparison.noun == "image"
+        else f"The distance is computed over all classes. The true class is bold. Click a {comparison.noun} to open its page.",
     )
-    looks, theme = style.styles(of), style.theme()
-    pair = [(looks[model.key], data.probabilities(of, model, T)) for model in (other, student)]
+    looks, theme = style.styles(comparison), style.theme()
+    pair = [(looks[model.key], measures.probabilities(comparison, model, T)) for model in (other, student)]
     cards = []
     for p in positions.tolist():
         bars = paired_html(
             [(look, values[p]) for look, values in pair],
-            of.class_names,
-            true_class=None if of.labels is None else int(of.labels[p]),
+            comparison.class_names,
+            true_class=None if comparison.labels is None else int(comparison.labels[p]),
             theme=theme,
         )
-        image = thumbs.picture(of, p, thumbs.true_class(of, p))
+        image = thumbs.picture(comparison, p, thumbs.true_class(comparison, p))
         cards.append(f'<div class="bk-pair"><div>{image}<p>distance {moved[p]:.2f}</p></div>{bars}</div>')
     st.button(
         f"Select these {len(positions)}",
         key="displaced-select",
         on_click=_select,
-        args=(of, student, other, positions),
+        args=(comparison, student, other, positions),
     )
     with st.container(key="disagreements-displaced"):
         st.html(f'<div class="bk-pairs">{"".join(cards)}</div>')
-    st.caption(data.image_credit(of))
+    st.caption(samples.image_credit(comparison))
 
 
-def _select(of: data.Comparison, student: data.Model, other: data.Model, positions: np.ndarray) -> None:
+def _select(comparison: Comparison, student: Model, other: Model, positions: np.ndarray) -> None:
     if other.is_teacher:
         selection.select("displaced", student.key, str(len(positions)))
     else:
-        selection.select_ids(of, of.teacher.predictions.ids[positions].tolist())
+        selection.select_ids(comparison, comparison.teacher.predictions.ids[positions].tolist())

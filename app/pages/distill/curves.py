@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from app import data
 from app.components import chart, style
+from app.data import runs
+from app.data.runs import Fingerprint
 from app.plain import st
 from bickd_core.geometry.layout import align_to
 from bickd_core.geometry.orthogonality import overlap
@@ -33,17 +34,17 @@ class Reference:
     overlap: float | None
 
 
-def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) -> None:
+def show(run: RunFolder, info: RunInfo, key: str, *, small_map: bool = True) -> None:
     """Draw all charts that the run has records for; nothing before its first epoch."""
     own = run.metrics()
     if not own:
         return
-    earlier = earlier_records(about)
+    earlier = earlier_records(info)
     records = continued(earlier, own)
     theme = style.theme()
-    kind = "teacher" if about.role == "teacher" else about.objective
+    kind = "teacher" if info.role == "teacher" else info.objective
     looks = model_style("validation", kind, 0, theme)
-    level = reference(about)
+    level = reference(info)
     charts = _metric_charts(records, looks, level, theme)
     for row in range(0, len(charts), 2):
         for column, (name, figure) in zip(st.columns(2), charts[row : row + 2], strict=False):
@@ -56,21 +57,21 @@ def show(run: RunFolder, about: RunInfo, key: str, *, small_map: bool = True) ->
                 chart.show(figure, f"{key}-{name}")
     if earlier:
         st.caption(
-            f"Left of the dashed line: {numbers.counted(len(earlier), 'epoch')} of {about.extends}, which this run extends."
+            f"Left of the dashed line: {numbers.counted(len(earlier), 'epoch')} of {info.extends}, which this run extends."
         )
     if small_map:
-        _small_map(run, about, key, theme)
+        _small_map(run, info, key, theme)
 
 
-def earlier_records(about: RunInfo) -> list[dict[str, Any]]:
+def earlier_records(info: RunInfo) -> list[dict[str, Any]]:
     """Return the records of the runs that this one extends, the oldest first; missing runs are left out."""
     found: list[dict[str, Any]] = []
     seen = set()
-    while about.extends is not None and about.extends not in seen:
-        seen.add(about.extends)
+    while info.extends is not None and info.extends not in seen:
+        seen.add(info.extends)
         try:
-            before = data.library().find(about.extends)
-            about = data.info(before)
+            before = runs.library().find(info.extends)
+            info = runs.info(before)
         except RunError:
             break
         found = continued(before.metrics(), found)
@@ -122,25 +123,25 @@ def _metric_charts(
     return [*charts, ("overlap", spread)]
 
 
-def teacher_run(about: RunInfo) -> RunFolder | None:
-    if about.teacher is None:
+def teacher_run(info: RunInfo) -> RunFolder | None:
+    if info.teacher is None:
         return None
     try:
-        return data.library().find(about.teacher.key)
+        return runs.library().find(info.teacher.key)
     except RunError:
         return None
 
 
-def reference(about: RunInfo) -> Reference | None:
+def reference(info: RunInfo) -> Reference | None:
     """Return the teacher's figures, or None if it has no predictions on validation."""
-    teacher = teacher_run(about)
+    teacher = teacher_run(info)
     if teacher is None or not teacher.has_predictions("validation"):
         return None
-    return _measured(data.fingerprint(teacher.predictions_path("validation")))
+    return _measured(runs.fingerprint(teacher.predictions_path("validation")))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _measured(mark: data.Fingerprint) -> Reference | None:
+def _measured(mark: Fingerprint) -> Reference | None:
     try:
         found = Predictions.load(mark[0])
     except PredictionsError:
@@ -150,22 +151,22 @@ def _measured(mark: data.Fingerprint) -> Reference | None:
 
 
 # -- the small map ---------------------------------------------------------------------------------
-def _small_map(run: RunFolder, about: RunInfo, key: str, theme: Theme) -> None:
-    teacher = teacher_run(about)
-    marks = [data.fingerprint(run.path / "trajectory.npz")]
+def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
+    teacher = teacher_run(info)
+    marks = [runs.fingerprint(run.path / "trajectory.npz")]
     if teacher is not None and teacher.has_predictions("validation"):
-        marks.append(data.fingerprint(teacher.predictions_path("validation")))
+        marks.append(runs.fingerprint(teacher.predictions_path("validation")))
     views = _probe_maps(tuple(marks), run)
     if views is None:
         return
-    names = _class_names(about, teacher)
-    few = about.num_classes <= _COLOURED_CLASSES
+    names = _class_names(info, teacher)
+    few = info.num_classes <= _COLOURED_CLASSES
     columns = st.columns(2)
     frame = shared_frame([view.coordinates for view in views.values()])
     for column, (name, view) in zip(columns, views.items(), strict=False):
         with column:
             student = name == "student"
-            who = f"{'This student' if about.role == 'student' else 'This teacher'} after epoch {view.epoch}"
+            who = f"{'This student' if info.role == 'student' else 'This teacher'} after epoch {view.epoch}"
             st.caption(
                 f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P at T = 4"
             )
@@ -202,7 +203,7 @@ class ProbeMap:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _probe_maps(marks: tuple[data.Fingerprint, ...], _run: RunFolder) -> dict[str, ProbeMap] | None:
+def _probe_maps(marks: tuple[Fingerprint, ...], _run: RunFolder) -> dict[str, ProbeMap] | None:
     try:
         stored = _run.trajectory()
         teacher = Predictions.load(marks[1][0]) if len(marks) > 1 else None
@@ -244,16 +245,16 @@ def pca_plane(P: np.ndarray) -> np.ndarray:
     return (space @ directions).astype(np.float32)
 
 
-def _class_names(about: RunInfo, teacher: RunFolder | None) -> tuple[str, ...]:
+def _class_names(info: RunInfo, teacher: RunFolder | None) -> tuple[str, ...]:
     if teacher is not None and teacher.has_predictions("validation"):
-        names = _names(data.fingerprint(teacher.predictions_path("validation")))
-        if len(names) == about.num_classes:
+        names = _names(runs.fingerprint(teacher.predictions_path("validation")))
+        if len(names) == info.num_classes:
             return names
-    return tuple(str(c) for c in range(about.num_classes))
+    return tuple(str(c) for c in range(info.num_classes))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _names(mark: data.Fingerprint) -> tuple[str, ...]:
+def _names(mark: Fingerprint) -> tuple[str, ...]:
     try:
         return Predictions.load(mark[0]).class_names
     except PredictionsError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from app import data, state
+from app import state
 from app.components import data_form
 from app.components.fields import Fields
+from app.data.runs import DEFAULT_DATASET, described, info, library, readable_runs
 from app.distill.form_values import (
     BUDGETS,
     OPTIMIZERS,
@@ -119,14 +120,14 @@ def _role(fields: Fields) -> str:
     return fields.keep("role", chosen)
 
 
-def _image_size(fields: Fields, about: DatasetInfo) -> int:
-    if len(about.image_sizes) == 1:
-        return about.default_image_size
-    name, sizes = fields.scoped("image_size", about.name), list(about.image_sizes)
+def _image_size(fields: Fields, info: DatasetInfo) -> int:
+    if len(info.image_sizes) == 1:
+        return info.default_image_size
+    name, sizes = fields.scoped("image_size", info.name), list(info.image_sizes)
     chosen = st.segmented_control(
         "Image size",
         sizes,
-        default=fields.start(name, about.default_image_size, sizes),
+        default=fields.start(name, info.default_image_size, sizes),
         key=fields.key(name),
         format_func=lambda side: f"{side} × {side}",
         required=True,
@@ -135,7 +136,7 @@ def _image_size(fields: Fields, about: DatasetInfo) -> int:
 
 
 def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
-    runs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+    runs = [(run, info(run)) for run in readable_runs()[0]]
     keys = teachers_for(runs, form["dataset"], form["image_size"])
     if form["methods"] == ["ce"]:
         keys = [*keys, _FROM_LABELS]
@@ -148,14 +149,14 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
         keys,
         index=keys.index(begin),
         key=fields.key(name),
-        format_func=lambda key: "none" if key == _FROM_LABELS else data.described(key),
+        format_func=lambda key: "none" if key == _FROM_LABELS else described(key),
         help="Finished runs on this data. With “Labels only” the student does not learn from the teacher, but its "
         "agreement with the teacher is measured.",
     )
     fields.keep(name, chosen)
     form["teacher"] = None if chosen == _FROM_LABELS else chosen
     try:
-        return None if form["teacher"] is None else data.info(data.library().find(chosen))
+        return None if form["teacher"] is None else info(library().find(chosen))
     except RunError:
         return None
 
@@ -170,12 +171,12 @@ def _no_teacher(fields: Fields) -> None:
     )
 
 
-def _architecture(fields: Fields, form: dict[str, Any], about: DatasetInfo, teacher: RunInfo | None) -> None:
+def _architecture(fields: Fields, form: dict[str, Any], info: DatasetInfo, teacher: RunInfo | None) -> None:
     most = None if teacher is None else size(teacher)
-    found = choices(about.num_classes, about.in_channels, form["image_size"], most=most)
-    wanted = "resnet8" if form["role"] == "student" else _start_on(about).teacher
+    found = choices(info.num_classes, info.in_channels, form["image_size"], most=most)
+    wanted = "resnet8" if form["role"] == "student" else _start_on(info).teacher
     default = wanted if wanted in found else min(found, key=lambda name: found[name].parameters or math.inf)
-    name = fields.scoped("arch", form["role"], about.name)
+    name = fields.scoped("arch", form["role"], info.name)
     begin = fields.start(name, default, list(found))
     form["arch"] = st.selectbox(
         "Student" if form["role"] == "student" else "Model",
@@ -191,11 +192,11 @@ def _architecture(fields: Fields, form: dict[str, Any], about: DatasetInfo, teac
     model_costs.show(found, form["arch"], form["image_size"])
 
 
-def _budget(fields: Fields, form: dict[str, Any], about: DatasetInfo) -> None:
-    begin = _start_on(about)
+def _budget(fields: Fields, form: dict[str, Any], info: DatasetInfo) -> None:
+    begin = _start_on(info)
     columns = st.columns(3)
     with columns[0]:
-        name = fields.scoped("epochs", about.name)
+        name = fields.scoped("epochs", info.name)
         form["epochs"] = _whole(fields, name, "Epochs", begin.epochs, help="Passes over the training images.")
     with columns[1]:
         typed = st.text_input(
@@ -207,13 +208,13 @@ def _budget(fields: Fields, form: dict[str, Any], about: DatasetInfo) -> None:
         )
         form["seeds"] = fields.keep("seeds", typed)
     with columns[2]:
-        name = fields.scoped("train_limit", about.name)
+        name = fields.scoped("train_limit", info.name)
         limit = st.number_input(
             "Training images",
             value=fields.start(name, begin.train_limit),
             step=100,
             key=fields.key(name),
-            placeholder=f"all {numbers.count(about.train_size)}",
+            placeholder=f"all {numbers.count(info.train_size)}",
             help="Train on a stratified subset of this size. This is faster, but less accurate.",
         )
         form["train_limit"] = fields.keep(name, limit)
@@ -290,8 +291,8 @@ def _rates(fields: Fields, form: dict[str, Any]) -> None:
     form["lr"] = default if rate is None else rate
 
 
-def _start_on(about: DatasetInfo) -> Budget:
-    return BUDGETS.get(about.name, Budget())
+def _start_on(info: DatasetInfo) -> Budget:
+    return BUDGETS.get(info.name, Budget())
 
 
 def _whole(fields: Fields, name: str, label: str, default: int, *, help: str | None = None) -> int:
@@ -316,6 +317,6 @@ def _dataset_of_view() -> str:
     """Return the data set of the comparison, so that the form starts with its teacher."""
     view = state.current()
     try:
-        return data.info(data.library().find(view.teacher)).dataset if view.teacher else data.DEFAULT_DATASET
+        return info(library().find(view.teacher)).dataset if view.teacher else DEFAULT_DATASET
     except RunError:
-        return data.DEFAULT_DATASET
+        return DEFAULT_DATASET

@@ -6,9 +6,10 @@ import html
 import time
 from collections.abc import Callable
 
-from app import data, state
+from app import state
 from app.add_to_comparison import opened
 from app.components import notice, run_figures
+from app.data import reached, runs
 from app.distill.form_values import Phase, phase, progress_text, sentence
 from app.pages.distill import curves, form
 from app.pages.runs import lineage
@@ -30,14 +31,14 @@ HALTED = ("stopped", "failed", "lost")
 """Phases in which a run can be stopped, and those from which it can be resumed."""
 
 
-def panel(run: RunFolder, about: RunInfo, more: Callable[[], None]) -> None:
+def panel(run: RunFolder, info: RunInfo, more: Callable[[], None]) -> None:
     """Show the run's state and charts, and refresh them while the run works.
 
     Args:
         more: draws further buttons after those for the run's state.
     """
     now = current_phase(run)
-    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, about, now.live, more)
+    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, info, now.live, more)
 
 
 def current_phase(run: RunFolder) -> Phase:
@@ -50,7 +51,7 @@ def mark_started(key: str) -> None:
     st.session_state.setdefault(_STARTED, {})[key] = time.time()
 
 
-def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], None]) -> None:
+def _panel(run: RunFolder, info: RunInfo, was_live: bool, more: Callable[[], None]) -> None:
     try:
         status, now = run.status(), current_phase(run)
     except RunError as error:
@@ -58,19 +59,19 @@ def _panel(run: RunFolder, about: RunInfo, was_live: bool, more: Callable[[], No
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(now.word, icon=now.icon, color=now.colour)
-        buttons(run, about, now, "distill")
+        buttons(run, info, now, "distill")
         more()
-    lineage.show(run, about, finished=now.name == "finished", prefix="distill")
+    lineage.show(run, info, finished=now.name == "finished", prefix="distill")
     if now.live != was_live:
         st.rerun()  # the whole page, as the refresh begins or ends; a click that came with it is done by now
     _words(run, status, now)
     if now.name == "finished":
-        run_figures.show(run, about, data.reached(run), "distill")
+        run_figures.show(run, info, reached.reached(run), "distill")
     if not run.metrics():
         if now.live:
             st.caption("The charts appear after the first epoch.")
         return
-    curves.show(run, about, f"live-{run.key}")
+    curves.show(run, info, f"live-{run.key}")
 
 
 def _words(run: RunFolder, status: Status, now: Phase) -> None:
@@ -118,19 +119,19 @@ def _log(run: RunFolder) -> None:
 
 
 # -- what can be done with it ----------------------------------------------------------------------
-def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
+def buttons(run: RunFolder, info: RunInfo, now: Phase, prefix: str) -> None:
     """Draw the buttons that the run's state allows: stop, resume, use as teacher, show in the comparison."""
     may_stop = now.name in STOPPABLE and not run.read_only
     if may_stop and st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
         _do(run, local.stop)
     halted = now.name in HALTED and not run.read_only
-    may_resume = halted and about.config is not None and not has_diverged(run.status())
+    may_resume = halted and info.config is not None and not has_diverged(run.status())
     if may_resume and st.button(
         "Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"
     ):
-        _do(run, lambda chosen: local.resume(chosen, data.library()), started=True)
+        _do(run, lambda chosen: local.resume(chosen, runs.library()), started=True)
     teaches = (
-        about.role == "teacher"
+        info.role == "teacher"
         and now.name == "finished"
         and run.weights_path.exists()
         and run.has_predictions("validation")
@@ -142,7 +143,7 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
         type="primary",
         help="Opens the Distill form with this teacher and its data.",
     ):
-        form.distil_from(run.key, about.dataset, about.image_shape[1])
+        form.distil_from(run.key, info.dataset, info.image_shape[1])
         state.update(run="", race=())
         open_page("distill")
     if run.has_predictions("test") and now.name == "finished":
@@ -154,7 +155,7 @@ def buttons(run: RunFolder, about: RunInfo, now: Phase, prefix: str) -> None:
             type="secondary" if teaches else "primary",
         )
         if shown:
-            open_in_comparison(run, about)
+            open_in_comparison(run, info)
 
 
 def _do(run: RunFolder, action: Callable[[RunFolder], None], *, started: bool = False) -> None:
@@ -168,34 +169,34 @@ def _do(run: RunFolder, action: Callable[[RunFolder], None], *, started: bool = 
     st.rerun()
 
 
-def open_in_comparison(run: RunFolder, about: RunInfo) -> None:
-    others = [(other.key, data.info(other)) for other in data.with_predictions("test")]
+def open_in_comparison(run: RunFolder, info: RunInfo) -> None:
+    others = [(other.key, runs.info(other)) for other in runs.with_predictions("test")]
     before = state.current()
-    after = state.update(**vars(opened(before, run.key, about, others)))
+    after = state.update(**vars(opened(before, run.key, info, others)))
     notice.leave(before, after, run.key)
     open_page("overview")
 
 
 # -- what it is ------------------------------------------------------------------------------------
-def heading(about: RunInfo) -> str:
+def heading(info: RunInfo) -> str:
     """Describe a run in one line."""
-    model = model_title(about.arch)
-    on = dataset_title(about.dataset)
-    if about.source.predictions_only:
-        return f"Predictions of a {about.role} on {on}"
-    if about.role == "teacher":
+    model = model_title(info.arch)
+    on = dataset_title(info.dataset)
+    if info.source.predictions_only:
+        return f"Predictions of a {info.role} on {on}"
+    if info.role == "teacher":
         return f"{model} as a teacher on {on}"
-    how = PRESETS[about.objective].title if about.objective in PRESETS else "Imported weights"
+    how = PRESETS[info.objective].title if info.objective in PRESETS else "Imported weights"
     return f"{how}: {model} on {on}"
 
 
-def facts(about: RunInfo) -> str:
+def facts(info: RunInfo) -> str:
     """Return the line under the heading: name, teacher, epochs, images and seed."""
-    parts = [about.name]
-    if about.teacher is not None:
-        parts.append(f"teacher {about.teacher.key}")
-    if about.config is not None:
-        config = about.config
+    parts = [info.name]
+    if info.teacher is not None:
+        parts.append(f"teacher {info.teacher.key}")
+    if info.config is not None:
+        config = info.config
         if config.extends is None:
             parts.append(numbers.counted(config.epochs, "epoch"))
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app import data, state
+from app import state
+from app.data.runs import info, library, readable_runs
 from app.distill import queue as queueing
 from app.distill.form_values import sentence
 from app.distill.plan import Plan, build_plan, start, told
@@ -47,8 +48,8 @@ def _open_run() -> tuple[RunFolder, RunInfo] | None:
     if not key:
         return None
     try:
-        run = data.library().find(key)
-        about = data.info(run)
+        run = library().find(key)
+        about = info(run)
         run.status()
     except RunError as error:
         st.warning(f"The run in this link cannot be opened: {sentence(error)}")
@@ -61,8 +62,8 @@ def _open_race() -> list[tuple[RunFolder, RunInfo]]:
     found = []
     for key in state.current().race:
         try:
-            run = data.library().find(key)
-            about = data.info(run)
+            run = library().find(key)
+            about = info(run)
             run.status()
         except RunError:
             continue
@@ -115,7 +116,7 @@ def _plan(form: dict[str, Any]) -> None:
         return
     st.write(told(plan, _teacher_of(plan.configs[0])))
     known = _speeds()
-    meter = st.session_state.setdefault("distill-meter", SpeedMeter(data.library(), known))
+    meter = st.session_state.setdefault("distill-meter", SpeedMeter(library(), known))
     waiting = meter.ask(plan.configs) is None
     st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
     busy = queueing.until_free(queue.entries()) != 0
@@ -163,13 +164,13 @@ def _start(plan: Plan, turn: int, sweep: str) -> None:
         return
     try:
         if sweep:
-            name = start_on_ray(plan, sweep, data.library())
+            name = start_on_ray(plan, sweep, library())
             st.session_state[_TURN] = turn + 1
             st.session_state[_SENT] = (
                 f"The sweep {name} was submitted to Ray. Its runs appear on Runs when they start."
             )
             return
-        started = start(plan, data.library())
+        started = start(plan, library())
     except (ValueError, OSError) as error:
         st.session_state[_ERROR] = sentence(error)
         return
@@ -259,7 +260,7 @@ def _turn_of() -> None:
 
 
 def _runs() -> list[tuple[RunFolder, RunInfo]]:
-    return [(run, data.info(run)) for run in data.readable_runs()[0]]
+    return [(run, info(run)) for run in readable_runs()[0]]
 
 
 def _spoken(seconds: float) -> str:
@@ -269,6 +270,6 @@ def _spoken(seconds: float) -> str:
 
 def _teacher_of(config: TrainConfig) -> RunInfo | None:
     try:
-        return None if config.teacher is None else data.info(data.library().find(config.teacher))
+        return None if config.teacher is None else info(library().find(config.teacher))
     except RunError:
         return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app import data, state
+from app import state
+from app.data.runs import info, readable_runs
 from app.distill import queue
 from app.distill.form_values import sentence
 from app.distill.queue import Entry
@@ -33,7 +34,7 @@ def show(but: Sequence[str] = ()) -> None:
 
 def entries() -> list[Entry]:
     """Return all working and waiting runs."""
-    return queue.entries([(run, data.info(run)) for run in data.readable_runs()[0]], _expected)
+    return queue.entries([(run, info(run)) for run in readable_runs()[0]], _expected)
 
 
 def _without(found: list[Entry], but: Sequence[str]) -> list[Entry]:
@@ -46,7 +47,7 @@ def _expected(configs: Sequence[TrainConfig]) -> float | None:
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def _guessed(configs: tuple[str, ...]) -> float | None:
-    runs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+    runs = [(run, info(run)) for run in readable_runs()[0]]
     return guess_seconds([TrainConfig.model_validate_json(config) for config in configs], runs)
 
 

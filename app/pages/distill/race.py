@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from app import data, state
+from app import state
 from app.add_to_comparison import together
 from app.components import chart, notice, style
+from app.data import runs as runs_data
+from app.data.runs import library, with_predictions
 from app.distill import races
 from app.distill.form_values import Phase, sentence
 from app.pages.distill import curves, live
@@ -52,9 +54,9 @@ def show(racers: list[Racer], more: Callable[[], None]) -> None:
     st.fragment(_panel, run_every=live.REFRESH_SECONDS if busy else None)(racers, busy, more)
 
 
-def _facts(about: RunInfo) -> str:
-    config = about.config
-    parts = [] if about.teacher is None else [f"teacher {about.teacher.key}"]
+def _facts(info: RunInfo) -> str:
+    config = info.config
+    parts = [] if info.teacher is None else [f"teacher {info.teacher.key}"]
     if config is not None:
         parts += [numbers.counted(config.epochs, "epoch"), f"seed {config.seeds.weights}"]
     parts.append("same batches for all students")
@@ -130,7 +132,7 @@ def _comparable(key: str, racers: list[Racer], phases: list[Phase]) -> bool:
 
 def _resume(runs: list[RunFolder]) -> None:
     try:
-        local.resume(runs[0], data.library(), *runs[1:])
+        local.resume(runs[0], library(), *runs[1:])
     except (ValueError, OSError) as error:
         st.error(sentence(error))
         return
@@ -153,14 +155,14 @@ def _each(runs: list[RunFolder], action: Callable[[RunFolder], None]) -> None:
 
 
 def _compare(keys: list[str]) -> None:
-    infos = {run.key: data.info(run) for run in data.with_predictions("test")}
+    infos = {run.key: runs_data.info(run) for run in with_predictions("test")}
     before = state.current()
     after = state.update(**vars(together(before, keys, infos)))
     notice.leave(before, after, after.student)
     open_page("overview")
 
 
-def _student(run: RunFolder, about: RunInfo, phase: Phase, look: ModelStyle) -> None:
+def _student(run: RunFolder, info: RunInfo, phase: Phase, look: ModelStyle) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"race-row-{run.key}"):
         st.html(
             f'<span class="bk-dot" style="background:{look.colour}"></span>'

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from app import state
 from app.components import chart
-from app.data import Comparison
 from app.pages.learn import presenter
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 
 ROOMY, TIGHT = 370, 262
 """Height of a lesson's chart in px, on the page and in the presenter's view."""
@@ -50,9 +50,9 @@ def draw(figure: go.Figure, key: str, take: chart.Take) -> None:
     chart.show(presenter.fitted(figure), key, take=None if present else alone)
 
 
-def needs_a_student(of: Comparison) -> bool:
+def needs_a_student(comparison: Comparison) -> bool:
     """Return whether the comparison has no student, after showing a message if so."""
-    if of.students:
+    if comparison.students:
         return False
     st.info("This lesson needs a student. Choose one in the sidebar.")
     return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from app import data, state
+from app import state
 from app.components import scatter, style
 from app.data import lessons as facts
 from app.pages.learn.lesson import Lesson, finding
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.runs.library import RunError
 from bickd_viz import ModelStyle
 from bickd_viz.colouring import by_class, highlighted
@@ -17,7 +18,7 @@ from bickd_viz.text import lessons
 STARTS = {"random": "random", "pca": "PCA"}
 
 
-def show(of: data.Comparison, height: int) -> None:
+def show(comparison: Comparison, height: int) -> None:
     _maps(height)
 
 

@@ -4,50 +4,56 @@ from __future__ import annotations
 
 import pandas as pd
 
-from app import data, state
+from app import state
 from app.components import bound, chart, frame, style
 from app.pages.learn import presenter
 from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
 from app.pages.learn.temperature import temperature_slider
 from app.plain import st
+from bickd_core.comparing import class_geometry, measures
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.intervals import Interval
 from bickd_viz import tables
 from bickd_viz.charts import Curve, class_vectors, sharpness_curves, with_point
 from bickd_viz.text import lessons
 
 
-def show(of: data.Comparison, height: int) -> None:
-    if needs_a_student(of) or len(of.class_names) < 2:
+def show(comparison: Comparison, height: int) -> None:
+    if needs_a_student(comparison) or len(comparison.class_names) < 2:
         return
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         T = temperature_slider("learn-sharpness")
-        matching = bound.matching("learn-matching", of.noun)
-        student = frame.choose_student(of, "learn-student")
-    lens = data.Lens(T, matching)
+        matching = bound.matching("learn-matching", comparison.noun)
+        student = frame.choose_student(comparison, "learn-student")
+    lens = Lens(T, matching)
     left, right = st.columns([4, 7], gap="medium")
     with left:
-        _vectors(of, student, lens, height)
+        _vectors(comparison, student, lens, height)
     with right:
-        _paths(of, lens, height)
-    _finding(of, student, T)
+        _paths(comparison, lens, height)
+    _finding(comparison, student, T)
 
 
-def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: int) -> None:
-    row, column = frame.focused_pair(of, student, lens.temperature)
-    cosine, at_teacher = (float(data.gram(of, m, lens).gram[row, column]) for m in (student, of.teacher))
+def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) -> None:
+    row, column = frame.focused_pair(comparison, student, lens.temperature)
+    cosine, at_teacher = (
+        float(class_geometry.gram(comparison, m, lens).gram[row, column])
+        for m in (student, comparison.teacher)
+    )
     style.card_title(
         f"Gram cell {cosine:.2f}: the cosine of two columns",
-        f"{of.class_names[row]} and {of.class_names[column]} in {student.name}",
+        f"{comparison.class_names[row]} and {comparison.class_names[column]} in {student.name}",
     )
     drawn = class_vectors(
         cosine,
-        (of.class_names[row], of.class_names[column]),
-        colour=style.styles(of)[student.key].colour,
+        (comparison.class_names[row], comparison.class_names[column]),
+        colour=style.styles(comparison)[student.key].colour,
         reference=("teacher", at_teacher),
         theme=style.theme(),
         height=presenter.room(height - (10 if state.current().present else 50)),
     )
-    pair = f"{of.class_names[row]} and {of.class_names[column]}"
+    pair = f"{comparison.class_names[row]} and {comparison.class_names[column]}"
     rows = [
         (f"{pair} in {who}", round(value, 4))
         for who, value in ((student.name, cosine), ("the teacher", at_teacher))
@@ -58,27 +64,27 @@ def _vectors(of: data.Comparison, student: data.Model, lens: data.Lens, height: 
     draw(drawn, "learn-vectors", take)
 
 
-def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
+def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
     zoomed = lens.matching != "none"  # matched, the marks are close together
     style.card_title(
         "Overlap and entropy of each model, for all temperatures",
-        f"marks: {lens.words(of.noun)}{', zoomed in' if zoomed else ''}",
+        f"marks: {lens.words(comparison.noun)}{', zoomed in' if zoomed else ''}",
     )
-    looks, curves = style.styles(of), []
-    for model in of.models:
-        curve = data.sharpness(of, model)
-        now = data.overlap(of, model, lens)
-        at = (data.entropy_at(of, model, lens), now) if now is not None else None
+    looks, curves = style.styles(comparison), []
+    for model in comparison.models:
+        curve = class_geometry.sharpness(comparison, model)
+        now = class_geometry.overlap(comparison, model, lens)
+        at = (class_geometry.entropy_at(comparison, model, lens), now) if now is not None else None
         note = [f"T = {t:g}" for t in curve.temperatures]
         found = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
         if lens.matching == "mean":  # matched per image, a model has no single temperature
-            found = with_point(found, at and at[0], data.gram(of, model, lens).overlap)
+            found = with_point(found, at and at[0], class_geometry.gram(comparison, model, lens).overlap)
         curves.append(found)
     drawn = sharpness_curves(
         curves,
         x_title="mean entropy (nats), from sharp to soft",
         y_title="class overlap",
-        mark=data.entropy_at(of, of.teacher, lens),
+        mark=class_geometry.entropy_at(comparison, comparison.teacher, lens),
         mark_name="teacher's entropy",
         zoomed=zoomed,
         theme=style.theme(),
@@ -88,18 +94,18 @@ def _paths(of: data.Comparison, lens: data.Lens, height: int) -> None:
     draw(drawn, "learn-paths", take)
 
 
-def _finding(of: data.Comparison, student: data.Model, T: float) -> None:
-    other = frame.baseline(of, student) or of.teacher
-    now = [data.overlap(of, m, data.Lens(T)) for m in (student, other)]
+def _finding(comparison: Comparison, student: Model, T: float) -> None:
+    other = frame.baseline(comparison, student) or comparison.teacher
+    now = [class_geometry.overlap(comparison, m, Lens(T)) for m in (student, other)]
     if now[0] is None or now[1] is None:
         return
     matched, left = [], None
     for lens, called in (
-        (data.Lens(T, "mean"), "at matched mean entropy"),
-        (data.Lens(T, "image"), f"matched per {of.noun}"),
+        (Lens(T, "mean"), "at matched mean entropy"),
+        (Lens(T, "image"), f"matched per {comparison.noun}"),
     ):
-        even = [data.overlap(of, m, lens) for m in (student, other)]
-        left = data.overlap_difference(of, student, other, T, matching=lens.matching)
+        even = [class_geometry.overlap(comparison, m, lens) for m in (student, other)]
+        left = measures.overlap_difference(comparison, student, other, T, matching=lens.matching)
         both = (
             (even[0], even[1]) if left is not None and even[0] is not None and even[1] is not None else None
         )
@@ -110,26 +116,24 @@ def _finding(of: data.Comparison, student: data.Model, T: float) -> None:
         (now[0], now[1]),
         matched,
         temperature=T,
-        n=of.n,
-        split=of.split,
-        noun=of.noun,
+        n=comparison.n,
+        split=comparison.split,
+        noun=comparison.noun,
     )
     finding(said)
     if not state.current().present:
-        st.caption(_cost(of, student, other, T, left))
+        st.caption(_cost(comparison, student, other, T, left))
 
 
-def _cost(
-    of: data.Comparison, student: data.Model, other: data.Model, T: float, left: Interval | None
-) -> str:
-    gap = data.accuracy_difference(of, student, other)
-    ours, theirs = data.summary(of, student, T), data.summary(of, other, T)
+def _cost(comparison: Comparison, student: Model, other: Model, T: float, left: Interval | None) -> str:
+    gap = measures.accuracy_difference(comparison, student, other)
+    ours, theirs = measures.summary(comparison, student, T), measures.summary(comparison, other, T)
     kl = (ours.kl.estimate, theirs.kl.estimate) if ours.kl and theirs.kl else None
     error = None
     if ours.calibration_error and theirs.calibration_error:
         error = (ours.calibration_error.estimate, theirs.calibration_error.estimate)
     ends = None if gap is None or gap.low is None or gap.high is None else (gap.estimate, gap.low, gap.high)
-    return lessons.sentence_for_cost(student.name, other.called, ends, kl, error, left, of.noun)
+    return lessons.sentence_for_cost(student.name, other.called, ends, kl, error, left, comparison.noun)
 
 
 LESSON = Lesson(

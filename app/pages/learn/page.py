@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app import data, state
+from app import state
 from app.components import frame
 from app.pages.learn import maps, orthogonality, presenter, rows_columns, temperature, three_losses
 from app.pages.learn.lesson import ROOMY, TIGHT, Lesson
 from app.plain import md, st
+from bickd_core.comparing.comparison import Comparison
 from bickd_core.wording import worded
 
 LESSONS: tuple[Lesson, ...] = (
@@ -30,7 +31,7 @@ _CSS = """
 
 
 def show() -> None:
-    of = frame.load_comparison()
+    comparison = frame.load_comparison()
     view = state.current()
     lesson = LESSONS[view.lesson - 1]
     st.html(_CSS)
@@ -39,8 +40,8 @@ def show() -> None:
     with st.container(key="learn-head", gap="small"):
         _steps(view)
         st.title(lesson.question)
-    lesson.show(of, TIGHT if view.present else ROOMY)
-    _foot(of, lesson, view)
+    lesson.show(comparison, TIGHT if view.present else ROOMY)
+    _foot(comparison, lesson, view)
 
 
 def _go(where: str) -> None:
@@ -81,8 +82,8 @@ def _steps(view: state.ViewState) -> None:
             )
 
 
-def _foot(of: data.Comparison, lesson: Lesson, view: state.ViewState) -> None:
-    noun = "image" if lesson.of_images else of.noun
+def _foot(comparison: Comparison, lesson: Lesson, view: state.ViewState) -> None:
+    noun = "image" if lesson.of_images else comparison.noun
     with st.container(
         key="learn-check", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from app import data, state
+from app import state
 from app.components import style
 from app.data import lessons as facts
+from app.data import samples
 from app.pages.learn import simplex
 from app.pages.learn.lesson import Lesson, needs_a_student
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 
 
-def show(of: data.Comparison, height: int) -> None:
-    if needs_a_student(of):
+def show(comparison: Comparison, height: int) -> None:
+    if needs_a_student(comparison):
         return
     view = state.current()
-    student = facts.start_student(of, view.student)
-    found = facts.triangle(of, student, facts.PRESENTED_EACH if view.present else facts.EACH)
+    student = facts.start_student(comparison, view.student)
+    found = facts.triangle(comparison, student, facts.PRESENTED_EACH if view.present else facts.EACH)
     if found is None:
         st.info("This lesson needs three classes that the teacher predicts.")
         return
-    names = [of.class_names[c] for c in found.classes]
-    pictures, ids = data.thumbnails(of), of.teacher.predictions.ids[found.positions].tolist()
-    looks = style.styles(of)
+    names = [comparison.class_names[c] for c in found.classes]
+    pictures, ids = (
+        samples.thumbnails(comparison),
+        comparison.teacher.predictions.ids[found.positions].tolist(),
+    )
+    looks = style.styles(comparison)
     simplex.show(
         found.student,
         found.teacher,
@@ -29,7 +34,7 @@ def show(of: data.Comparison, height: int) -> None:
         truth=found.truth.tolist(),
         pictures=[pictures.data_uri(id) for id in ids],
         look=looks[student.key],
-        teacher_look=looks[of.teacher.key],
+        teacher_look=looks[comparison.teacher.key],
         theme=style.theme(),
         temperature=view.temperature,
         temperatures=state.TEMPERATURES,
@@ -41,8 +46,8 @@ def show(of: data.Comparison, height: int) -> None:
         st.caption(
             f"These are real logits of {student.name} and the teacher, for the three classes that the teacher mixes most. "
             "The two contrasts are our reconstruction of BicKD.",
-            help=f"For each class you see the {of.split} {of.nouns} on which the two models differ most. The other "
-            f"{len(of.class_names) - 3} classes are left out. BicKD is reconstructed from its abstract (arXiv 2602.01265), "
+            help=f"For each class you see the {comparison.split} {comparison.nouns} on which the two models differ most. The other "
+            f"{len(comparison.class_names) - 3} classes are left out. BicKD is reconstructed from its abstract (arXiv 2602.01265), "
             "with the loss weights of the bundled runs.",
         )
 

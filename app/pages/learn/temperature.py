@@ -6,12 +6,16 @@ from html import escape
 
 import numpy as np
 
-from app import data, state
+from app import state
 from app.components import chart, style
 from app.data import lessons as facts
+from app.data import samples
 from app.pages.learn import presenter
 from app.pages.learn.lesson import Lesson, draw, finding
 from app.plain import st
+from bickd_core.comparing import class_geometry, measures
+from bickd_core.comparing.class_geometry import Lens
+from bickd_core.comparing.comparison import Comparison
 from bickd_viz import ModelStyle, tables
 from bickd_viz.charts import Curve, sharpness_curves, soft_targets
 from bickd_viz.text import lessons
@@ -35,17 +39,17 @@ def temperature_slider(key: str) -> float:
     return T
 
 
-def show(of: data.Comparison, height: int) -> None:
-    positions = facts.images_by_entropy(of)
-    names, labels = of.class_names, of.labels
-    said = of.teacher.predictions.predicted
+def show(comparison: Comparison, height: int) -> None:
+    positions = facts.images_by_entropy(comparison)
+    names, labels = comparison.class_names, comparison.labels
+    said = comparison.teacher.predictions.predicted
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         T = temperature_slider("learn-temperature")
         place = (
             st.segmented_control(
-                f"{of.noun.capitalize()}, from certain to uncertain",
+                f"{comparison.noun.capitalize()}, from certain to uncertain",
                 range(len(positions)),
-                default=_first_right(of, positions),
+                default=_first_right(comparison, positions),
                 key="learn-image",
                 format_func=lambda k: names[(said if labels is None else labels)[positions[k]]],
             )
@@ -53,16 +57,20 @@ def show(of: data.Comparison, height: int) -> None:
         )
     at = int(positions[place])
     st.caption(
-        f"Overlap is the mean cosine between the probabilities of two classes over all {of.nouns}.",
-        help=f"It is 0 if no {of.noun} gives both classes any probability, and 1 if both get the same probability "
-        f"in every {of.noun}, up to a factor.",
+        f"Overlap is the mean cosine between the probabilities of two classes over all {comparison.nouns}.",
+        help=f"It is 0 if no {comparison.noun} gives both classes any probability, and 1 if both get the same probability "
+        f"in every {comparison.noun}, up to a factor.",
     )
     picture, bars, curves = st.columns([2, 5, 5], gap="medium")
     with picture:
-        _picture(of, at)
-    p = data.probabilities(of, of.teacher, T)[at]
+        _picture(comparison, at)
+    p = measures.probabilities(comparison, comparison.teacher, T)[at]
     truth = None if labels is None else int(labels[at])
-    colour = style.styles(of)[of.students[-1].key].colour if of.students else style.theme().accent
+    colour = (
+        style.styles(comparison)[comparison.students[-1].key].colour
+        if comparison.students
+        else style.theme().accent
+    )
     with bars:
         drawn = soft_targets(
             p,
@@ -72,12 +80,12 @@ def show(of: data.Comparison, height: int) -> None:
             theme=style.theme(),
             height=presenter.room(height),
         )
-        look = style.styles(of)[of.teacher.key]
-        who = f"the teacher on sample {of.teacher.predictions.ids[at]} at T = {T:g}"
+        look = style.styles(comparison)[comparison.teacher.key]
+        who = f"the teacher on sample {comparison.teacher.predictions.ids[at]} at T = {T:g}"
         take = chart.Take(f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names))
         draw(drawn, "learn-bars", take)
     with curves:
-        lines = _curves(of, at, T, colour)
+        lines = _curves(comparison, at, T, colour)
         drawn = sharpness_curves(
             lines,
             x_title="temperature T",
@@ -98,39 +106,41 @@ def show(of: data.Comparison, height: int) -> None:
             truth="" if truth is None else names[truth],
             first=names[first],
             probability=float(p[first]),
-            entropy=facts.sample_entropy(of, of.teacher, at, T),
-            overlap=data.overlap(of, of.teacher, data.Lens(T)),
+            entropy=facts.sample_entropy(comparison, comparison.teacher, at, T),
+            overlap=class_geometry.overlap(comparison, comparison.teacher, Lens(T)),
             temperature=T,
-            n=of.n,
-            split=of.split,
-            noun=of.noun,
+            n=comparison.n,
+            split=comparison.split,
+            noun=comparison.noun,
         )
     )
 
 
-def _first_right(of: data.Comparison, positions: np.ndarray) -> int:
+def _first_right(comparison: Comparison, positions: np.ndarray) -> int:
     """Return the place of the initial image: the one nearest the middle that the teacher gets right."""
     middle = (len(positions) - 1) / 2
     places = sorted(range(len(positions)), key=lambda k: (abs(k - middle), k))
-    if of.labels is None:
+    if comparison.labels is None:
         return places[0]
-    right = of.teacher.predictions.predicted[positions] == of.labels[positions]
+    right = comparison.teacher.predictions.predicted[positions] == comparison.labels[positions]
     return next((k for k in places if right[k]), places[0])
 
 
-def _curves(of: data.Comparison, at: int, T: float, colour: str) -> list[Curve]:
-    curve = data.sharpness(of, of.teacher)
+def _curves(comparison: Comparison, at: int, T: float, colour: str) -> list[Curve]:
+    curve = class_geometry.sharpness(comparison, comparison.teacher)
     theme = style.theme()
-    share = np.array([facts.sample_entropy(of, of.teacher, at, float(t)) for t in curve.temperatures])
+    share = np.array(
+        [facts.sample_entropy(comparison, comparison.teacher, at, float(t)) for t in curve.temperatures]
+    )
     note = [f"T = {t:g}" for t in curve.temperatures]
-    overlap = data.overlap(of, of.teacher, data.Lens(T))
+    overlap = class_geometry.overlap(comparison, comparison.teacher, Lens(T))
     return [
         Curve(
             ModelStyle("entropy", theme.accent),
             curve.temperatures,
             share,
             note,
-            (T, facts.sample_entropy(of, of.teacher, at, T)),
+            (T, facts.sample_entropy(comparison, comparison.teacher, at, T)),
         ),
         Curve(
             ModelStyle("overlap", colour, "diamond"),
@@ -142,9 +152,9 @@ def _curves(of: data.Comparison, at: int, T: float, colour: str) -> list[Curve]:
     ]
 
 
-def _picture(of: data.Comparison, at: int) -> None:
-    uri = data.thumbnails(of).data_uri(of.teacher.predictions.ids[at].item())
-    name = "" if of.labels is None else of.class_names[of.labels[at]]
+def _picture(comparison: Comparison, at: int) -> None:
+    uri = samples.thumbnails(comparison).data_uri(comparison.teacher.predictions.ids[at].item())
+    name = "" if comparison.labels is None else comparison.class_names[comparison.labels[at]]
     if uri:
         st.html(
             f'<figure class="bk-learn-picture"><img src="{uri}" alt="{escape(name)}">'

@@ -6,28 +6,29 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app import data, state
+from app import state
 from app.components import chart, style
 from app.data import lessons as facts
 from app.pages.learn import presenter
 from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison
 from bickd_viz.charts import pull_matrix
 from bickd_viz.text import lessons, numbers
 
 PARTS = {"bickd": "whole loss", "sample": "rows only", "class": "columns only"}
 
 
-def show(of: data.Comparison, height: int) -> None:
-    if needs_a_student(of):
+def show(comparison: Comparison, height: int) -> None:
+    if needs_a_student(comparison):
         return
-    _batch(of, height)
+    _batch(comparison, height)
 
 
 @st.fragment
-def _batch(of: data.Comparison, height: int) -> None:
-    chosen = facts.start_student(of, state.current().student)
-    models = {model.key: model.name for model in of.students}
+def _batch(comparison: Comparison, height: int) -> None:
+    chosen = facts.start_student(comparison, state.current().student)
+    models = {model.key: model.name for model in comparison.students}
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         key = (
             st.segmented_control(
@@ -35,7 +36,7 @@ def _batch(of: data.Comparison, height: int) -> None:
             )
             or chosen.key
         )  # fmt: skip
-        number = st.number_input("Batch", 1, facts.batch_count(of), key="learn-batch", width=130)
+        number = st.number_input("Batch", 1, facts.batch_count(comparison), key="learn-batch", width=130)
         part = (
             st.segmented_control(
                 "Part of BicKD",
@@ -48,9 +49,9 @@ def _batch(of: data.Comparison, height: int) -> None:
         )
         present = state.current().present
         shown = facts.PRESENTED_SHOWN if present else facts.SHOWN
-        found = facts.batch_pulls(of, of.model(key), int(number) - 1, shown)
+        found = facts.batch_pulls(comparison, comparison.model(key), int(number) - 1, shown)
         if not present:
-            _how_to_read(of, found)
+            _how_to_read(comparison, found)
     tiles = {
         "kd": "KD: the teacher's probabilities",
         "dist": "DIST: correlation of rows and columns",
@@ -63,7 +64,9 @@ def _batch(of: data.Comparison, height: int) -> None:
             style.card_title(
                 title, f"loss {numbers.number(pull.value)}, gradient norm {numbers.number(size)}"
             )
-            drawn = _matrix(of, found, pull.gradient, presenter.room(height - (52 if present else 40)))
+            drawn = _matrix(
+                comparison, found, pull.gradient, presenter.room(height - (52 if present else 40))
+            )
             take = chart.Take(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
             draw(drawn, f"learn-pull-{name}", take)
     said = lessons.sentence_for_pulls(
@@ -71,27 +74,29 @@ def _batch(of: data.Comparison, height: int) -> None:
         found.on_differing,
         float(found.differs.mean()),
         n=len(found.positions),
-        split=of.split,
-        noun=of.noun,
+        split=comparison.split,
+        noun=comparison.noun,
     )
     finding(said)
 
 
-def _how_to_read(of: data.Comparison, found: facts.BatchPulls) -> None:
+def _how_to_read(comparison: Comparison, found: facts.BatchPulls) -> None:
     with st.popover("How to read this", icon=":material/help:", key="learn-how"):
         st.markdown(
             "The pull is the negative gradient on the student's logits. A dot marks the true class. Each row sums to 0 over "
-            f"all classes. You see the {len(found.rows)} of {len(found.positions)} {of.nouns} and {len(found.columns)} of "
-            f"{len(of.class_names)} classes with the largest pull. Each loss has its own colour scale. The loss weights are those of "
+            f"all classes. You see the {len(found.rows)} of {len(found.positions)} {comparison.nouns} and {len(found.columns)} of "
+            f"{len(comparison.class_names)} classes with the largest pull. Each loss has its own colour scale. The loss weights are those of "
             "the presets. The cross-entropy with the labels, which all three methods add, is left out."
         )
 
 
-def _matrix(of: data.Comparison, found: facts.BatchPulls, gradient: np.ndarray, height: int):
+def _matrix(comparison: Comparison, found: facts.BatchPulls, gradient: np.ndarray, height: int):
     at = found.positions[found.rows]
-    truth = None if of.labels is None else of.labels[at]
+    truth = None if comparison.labels is None else comparison.labels[at]
     names = [
-        of.class_names[truth[k]] if truth is not None else f"sample {of.teacher.predictions.ids[p]}"
+        comparison.class_names[truth[k]]
+        if truth is not None
+        else f"sample {comparison.teacher.predictions.ids[p]}"
         for k, p in enumerate(at)
     ]
     place = {int(c): k for k, c in enumerate(found.columns)}
@@ -99,7 +104,7 @@ def _matrix(of: data.Comparison, found: facts.BatchPulls, gradient: np.ndarray, 
     return pull_matrix(
         shown,
         names,
-        [of.class_names[c] for c in found.columns],
+        [comparison.class_names[c] for c in found.columns],
         largest=float(np.abs(shown).max()) or 1.0,
         truths=[] if truth is None else [place.get(int(c)) for c in truth],
         theme=style.theme(),

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from app import data, state
+from app import state
+from app.data.over_seeds import left_out
 from app.plain import st
+from bickd_core.comparing import measures
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.figures import FIGURES, OVER_SEEDS
 from bickd_core.comparing.seeds import Recipes, RecipesCompared
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text
 
 
-def every_figure(of: data.Comparison, T: float) -> None:
+def every_figure(comparison: Comparison, T: float) -> None:
     """Show a row for each model. Choosing a row puts that student in focus."""
     import pandas as pd  # takes a third of a second: the charts above are drawn first
 
     st.subheader("Every figure with its interval")
     st.caption(
-        f"One run of each model on {numbers.count(of.n)} {of.split} {of.nouns} of {of.data_title}, with 95% intervals. "
+        f"One run of each model on {numbers.count(comparison.n)} {comparison.split} {comparison.nouns} of {comparison.data_title}, with 95% intervals. "
         "Choose a row to focus on that student.",
-        help=f"Overlap, KL, displacement and orthogonality score are at T = {T:g}. {of.data_path or ''}".strip(),
+        help=f"Overlap, KL, displacement and orthogonality score are at T = {T:g}. {comparison.data_path or ''}".strip(),
     )
     rows = []
-    for model in of.models:
-        found = data.summary(of, model, T)
+    for model in comparison.models:
+        found = measures.summary(comparison, model, T)
         row = {"model": model.name, "architecture": model.info.arch or "not known"}
         for figure in FIGURES:
             interval = figure.interval(found, is_teacher=model.is_teacher)
@@ -38,7 +41,7 @@ def every_figure(of: data.Comparison, T: float) -> None:
     def chosen() -> None:
         picked = st.session_state["overview-table"]["selection"]["rows"]
         if picked and picked[0] > 0:
-            state.update(student=of.models[picked[0]].key, pair=None)
+            state.update(student=comparison.models[picked[0]].key, pair=None)
 
     st.dataframe(
         pd.DataFrame(rows),
@@ -50,15 +53,15 @@ def every_figure(of: data.Comparison, T: float) -> None:
 
 
 def over_seeds(
-    of: data.Comparison, recipes: Recipes, student: data.Model, compared: dict[str, RecipesCompared], T: float
+    comparison: Comparison, recipes: Recipes, student: Model, compared: dict[str, RecipesCompared], T: float
 ) -> None:
     """Show the mean and deviation of each method over its seeds, and the student's differences from the others."""
-    if not of.students:
+    if not comparison.students:
         return
     import pandas as pd
 
     rows = []
-    for model in of.students:
+    for model in comparison.students:
         seeds = recipes.seeds(model.key)
         row = {"method": model.name, "runs": seeds}
         for figure in OVER_SEEDS:
@@ -73,25 +76,25 @@ def over_seeds(
         help="These runs differ only in their seeds: initial weights, order of the data and augmentation.",
     )
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="overview-seeds")
-    for reason in data.left_out(of, T):
+    for reason in left_out(comparison, T):
         st.warning(f"Left out of the seeds: {reason}", icon=":material/warning:")
     networks = [name for name, one in compared.items() if one.networks]
     if len(networks) < len(compared):
-        said = f"{student.name} minus each other model, with 95% intervals over seeds and {of.nouns}."
+        said = f"{student.name} minus each other model, with 95% intervals over seeds and {comparison.nouns}."
         details = seeds_text.rule(len(compared))
         if networks:
             details += (
-                f" One run only: {numbers.listed(networks)}. There the intervals are over {of.nouns} and hold for the two "
+                f" One run only: {numbers.listed(networks)}. There the intervals are over {comparison.nouns} and hold for the two "
                 "models compared."
             )
     else:
-        said = f"{student.name} minus each other model, one run each, with 95% intervals over {of.nouns}."
+        said = f"{student.name} minus each other model, one run each, with 95% intervals over {comparison.nouns}."
         details = "The intervals hold for these models. Other seeds may give other results."
-        if any(model.info.source.kind == "trained" for model in of.students):
+        if any(model.info.source.kind == "trained" for model in comparison.students):
             details += " The Distill page can train several seeds at once."
     st.caption(said, help=details)
     st.dataframe(
-        pd.DataFrame(seeds_text.difference_rows(student.name, compared, of.noun)),
+        pd.DataFrame(seeds_text.difference_rows(student.name, compared, comparison.noun)),
         hide_index=True,
         key="overview-differences",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app import data, state
+from app import state
+from app.data import comparison as comparisons
 from app.plain import md, st
 from app.registry import open_page
 from bickd_core.runs.library import RunError
@@ -110,7 +111,7 @@ def show() -> None:
 def _noun() -> str:
     """What a sample of the comparison is called. The page itself explains a comparison that cannot be shown."""
     try:
-        return data.comparison(state.current()).noun
+        return comparisons.comparison(state.current()).noun
     except (RunError, PredictionsError):
         return "image"
 

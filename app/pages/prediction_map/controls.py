@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app import data
 from app.components import bound, frame
 from app.components.fields import Fields
+from app.data.maps import third_class
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import colouring
 from bickd_viz.text import maps
 
@@ -40,36 +41,36 @@ class Asked:
     least: float = 0.0
 
 
-def ask(of: data.Comparison, student: data.Model, T: float) -> Asked:
+def ask(comparison: Comparison, student: Model, T: float) -> Asked:
     """Draw the controls and read them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        methods = [m for m in METHODS if m != "simplex" or len(of.class_names) >= 3]
-        if not of.students:
+        methods = [m for m in METHODS if m != "simplex" or len(comparison.class_names) >= 3]
+        if not comparison.students:
             methods = [m for m in methods if m not in ("transform", "aligned")]
         method = bound.one_of(
             "layout", "Layout", methods, "map-method", names=maps.METHODS, otherwise="umap", as_pills=True
         )
-        few = len(of.class_names) <= colouring.MAX_COLOURED
+        few = len(comparison.class_names) <= colouring.MAX_COLOURED
         choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
-        if of.labels is None and "true" in choices:
+        if comparison.labels is None and "true" in choices:
             choices.remove("true")
-        if not of.students:
+        if not comparison.students:
             choices = [c for c in choices if c not in ("disagreement", "displacement")]
         default = "true" if "true" in choices else "highlight"
         colour = bound.one_of(
             "colour", "Colour by", choices, "map-colour", names=COLOURS, otherwise=default, as_pills=True
         )
     if method == "simplex":
-        return _choose_three(of, student, T, colour)
-    classes = _choose_classes(of, student, T) if colour == "highlight" else ()
+        return _choose_three(comparison, student, T, colour)
+    classes = _choose_classes(comparison, student, T) if colour == "highlight" else ()
     return Asked(method, colour, classes)
 
 
-def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple[int, ...]:
+def _choose_classes(comparison: Comparison, student: Model, T: float) -> tuple[int, ...]:
     """Choose up to six coloured classes. The default is the focused pair."""
-    names = of.class_names
+    names = comparison.class_names
     fields = Fields("map")
-    focus = [names[c] for c in dict.fromkeys(frame.focused_pair(of, student, T))]
+    focus = [names[c] for c in dict.fromkeys(frame.focused_pair(comparison, student, T))]
     chosen = st.multiselect(
         "Classes in colour",
         sorted(names),
@@ -82,15 +83,15 @@ def _choose_classes(of: data.Comparison, student: data.Model, T: float) -> tuple
     return tuple(names.index(name) for name in chosen)
 
 
-def _choose_three(of: data.Comparison, student: data.Model, T: float, colour: str) -> Asked:
+def _choose_three(comparison: Comparison, student: Model, T: float, colour: str) -> Asked:
     """Choose the corners of the triangle.
 
     The default is the focused pair and the class that gets most of the remaining probability of their samples.
     """
-    names = of.class_names
-    pair = tuple(dict.fromkeys(frame.focused_pair(of, student, T)))
+    names = comparison.class_names
+    pair = tuple(dict.fromkeys(frame.focused_pair(comparison, student, T)))
     fields = Fields("map")
-    begin = _following(fields, "three", [names[c] for c in data.third_class(of, pair, T)], names)
+    begin = _following(fields, "three", [names[c] for c in third_class(comparison, pair, T)], names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
             "Classes at the corners",

@@ -4,57 +4,62 @@ from __future__ import annotations
 
 import time
 
-from app import data
+from app.data.maps import map_job, map_view, start_maps, stop_maps
 from app.plain import st
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.maps.make import expected_seconds
 from bickd_viz.text import maps, numbers
 
 
-def offer(of: data.Comparison, method: str, missing: list[data.Model]) -> None:
+def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
     """Show, instead of missing maps, the reason and a button that makes them."""
-    lacking = [model.name for model, n in zip(of.models, of.n_each, strict=True) if n < of.n_each[0]]
-    if of.n < of.n_each[0]:
+    lacking = [
+        model.name
+        for model, n in zip(comparison.models, comparison.n_each, strict=True)
+        if n < comparison.n_each[0]
+    ]
+    if comparison.n < comparison.n_each[0]:
         who = ", ".join(lacking) or "the comparison"
         st.info(
-            f"This map needs all {numbers.count(of.n_each[0])} samples of the teacher. Some are missing in {who}. Remove it "
+            f"This map needs all {numbers.count(comparison.n_each[0])} samples of the teacher. Some are missing in {who}. Remove it "
             "from the comparison, or choose the layout “Three classes”."
         )
         return
-    now = data.map_job(of, method)
+    now = map_job(comparison, method)
     if now is not None and now.state == "running":
-        _watch(of, method)
+        _watch(comparison, method)
         return
     names = ", ".join(model.name for model in missing)
-    took = numbers.duration(expected_seconds(method, of.n, len(of.models)))
+    took = numbers.duration(expected_seconds(method, comparison.n, len(comparison.models)))
     if now is not None and now.state == "failed":
         st.error(f"The maps could not be made: {now.error}")
     elif now is not None and now.state == "stopped":
         st.info("Stopped. Finished maps are kept, unfinished ones are discarded.")
     st.info(
-        f"There is no {maps.METHODS[method]} map of {names} on {of.split} yet. Making it takes {took} here. You can use the "
+        f"There is no {maps.METHODS[method]} map of {names} on {comparison.split} yet. Making it takes {took} here. You can use the "
         "app meanwhile."
     )
-    st.button("Make the maps", type="primary", key="map-make", on_click=data.start_maps, args=(of, method))
+    st.button("Make the maps", type="primary", key="map-make", on_click=start_maps, args=(comparison, method))
 
 
-def measure(of: data.Comparison, method: str) -> None:
+def measure(comparison: Comparison, method: str) -> None:
     """Offer, under the maps, to measure how much another seed would move them."""
-    now = data.map_job(of, method)
+    now = map_job(comparison, method)
     if now is not None and now.state == "running":
-        _watch(of, method)
+        _watch(comparison, method)
         return
     if now is not None and now.state == "failed":
         st.error(f"The measurement failed: {now.error}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("The effect of another seed on these maps has not been measured.", width="content")
-        st.button("Measure it", key="map-measure", on_click=data.start_maps, args=(of, method))
+        st.button("Measure it", key="map-measure", on_click=start_maps, args=(comparison, method))
 
 
 @st.fragment(run_every=0.7)
-def _watch(of: data.Comparison, method: str) -> None:
+def _watch(comparison: Comparison, method: str) -> None:
     """Show the progress of a running job. Redraw the page when the job ends or its maps are ready."""
-    now = data.map_job(of, method)
-    ready = all(data.map_view(of, model, method) is not None for model in of.models)
+    now = map_job(comparison, method)
+    ready = all(map_view(comparison, model, method) is not None for model in comparison.models)
     seen = st.session_state.setdefault(f"map-ready-{method}", ready)
     if now is None or now.state != "running" or ready != seen:
         del st.session_state[f"map-ready-{method}"]
@@ -65,5 +70,5 @@ def _watch(of: data.Comparison, method: str) -> None:
         step = f"step {now.done + 1} of {now.steps}, " if now.steps else ""
         st.progress(share, f"{now.words[:1].upper()}{now.words[1:]}: {step}{spent} s so far")
         if st.button("Stop", key="map-stop", icon=":material/stop:"):
-            data.stop_maps(of, method)
+            stop_maps(comparison, method)
             st.rerun()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from app import data, page_export, selection, state
+from app import page_export, selection, state
 from app.components import frame, maps, picture_feed, scatter, selection_bar, style, thumbs
+from app.data import samples
+from app.data.maps import MapView, map_view, simplex
 from app.pages.prediction_map import controls, job
 from app.plain import st
+from bickd_core.comparing import measures
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.layout import Layout
 from bickd_core.geometry.simplex import CORNERS
 from bickd_core.maps.make import unmeasured
@@ -21,69 +25,71 @@ MOST_IMAGES = 24
 
 
 def show() -> None:
-    of = frame.load_comparison()
+    comparison = frame.load_comparison()
     T = state.current().temperature
-    student = frame.focused(of)
-    _title(of, student, T)
-    if of.students:
-        student = frame.choose_student(of, "map-student")
-    _linked(of, student, T)
+    student = frame.focused(comparison)
+    _title(comparison, student, T)
+    if comparison.students:
+        student = frame.choose_student(comparison, "map-student")
+    _linked(comparison, student, T)
 
 
 @st.fragment
-def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
+def _linked(comparison: Comparison, student: Model, T: float) -> None:
     """Draw controls, maps and images. A lasso redraws only these."""
-    asked = controls.ask(of, student, T)
+    asked = controls.ask(comparison, student, T)
     if asked.method == "simplex":
-        _triangle(of, student, T, asked)
+        _triangle(comparison, student, T, asked)
     else:
-        _maps(of, student, T, asked)
-    picture_feed.put(of)
-    selection_bar.show(of)
+        _maps(comparison, student, T, asked)
+    picture_feed.put(comparison)
+    selection_bar.show(comparison)
     state.show_in_url()
 
 
-def _title(of: data.Comparison, student: data.Model, T: float) -> None:
-    if not of.students:
-        page_export.title(f"The teacher's predictions on {numbers.count(of.n)} {of.split} {of.nouns}")
+def _title(comparison: Comparison, student: Model, T: float) -> None:
+    if not comparison.students:
+        page_export.title(
+            f"The teacher's predictions on {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}"
+        )
         page_export.note("Choose a student in the sidebar to see where it disagrees with the teacher.")
         return
-    differs = of.teacher.predictions.predicted != student.predictions.predicted
-    agreement = data.summary(of, student, T).agreement
+    differs = comparison.teacher.predictions.predicted != student.predictions.predicted
+    agreement = measures.summary(comparison, student, T).agreement
     page_export.title(
         f"{student.name} and the teacher disagree on {numbers.count(int(differs.sum()))} of "
-        f"{numbers.count(of.n)} {of.nouns}"
+        f"{numbers.count(comparison.n)} {comparison.nouns}"
     )
     where = ("where they disagree", "where they agree")
-    means = zip(data.displacement_by_agreement(of, student, T), where, strict=True)
+    means = zip(measures.displacement_by_agreement(comparison, student, T), where, strict=True)
     found = [f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean]
     same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
     page_export.note(
         f"{same}Mean displacement: {', '.join(found)}.",
         "Displacement is the Hellinger distance between the two models' probabilities of a sample at "
-        f"T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%, over {numbers.count(of.n)} "
-        f"{of.split} {of.nouns}.",
+        f"T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%, over {numbers.count(comparison.n)} "
+        f"{comparison.split} {comparison.nouns}.",
     )
 
 
 # -- maps -------------------------------------------------------------------------------------------------
-def _maps(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
-    found = [data.map_view(of, model, asked.method) for model in of.models]
-    missing = [model for model, view in zip(of.models, found, strict=True) if view is None]
+def _maps(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
+    found = [map_view(comparison, model, asked.method) for model in comparison.models]
+    missing = [model for model, view in zip(comparison.models, found, strict=True) if view is None]
     if missing:
-        job.offer(of, asked.method, missing)
+        job.offer(comparison, asked.method, missing)
         return
     views = [view for view in found if view is not None]
-    _draw(of, T, asked, [view.coordinates for view in views])
-    st.caption(map_text.how_made(asked.method, bool(of.students)))
-    _quality(of, asked.method, views)
+    _draw(comparison, T, asked, [view.coordinates for view in views])
+    st.caption(map_text.how_made(asked.method, bool(comparison.students)))
+    _quality(comparison, asked.method, views)
     moved = _mean_move([view.coordinates for view in views])
     _limits(asked.method, moved)
-    _images(of, student, T, asked)
+    _images(comparison, student, T, asked)
 
 
 def _draw(
-    of: data.Comparison,
+    comparison: Comparison,
     T: float,
     asked: controls.Asked,
     coordinates: list[np.ndarray],
@@ -92,58 +98,58 @@ def _draw(
     background: scatter.Background | None = None,
 ) -> None:
     scatter.show(
-        maps.panels(of, of.models, coordinates, T),
-        of.teacher.predictions.ids,
+        maps.panels(comparison, comparison.models, coordinates, T),
+        comparison.teacher.predictions.ids,
         key="map-panels",
         theme=style.theme(),
-        colouring=_colours(of, T, asked),
-        class_names=of.class_names,
-        labels=of.labels,
-        selected=maps.selected(of),
+        colouring=_colours(comparison, T, asked),
+        class_names=comparison.class_names,
+        labels=comparison.labels,
+        selected=maps.selected(comparison),
         frame=limits,
         background=background,
         height=520,
-        pictures=picture_feed.name(of),
-        on_select=maps.on_select(of),
-        label=f"{map_text.METHODS[asked.method]} of {numbers.count(of.n)} samples in {len(of.models)} models",
+        pictures=picture_feed.name(comparison),
+        on_select=maps.on_select(comparison),
+        label=f"{map_text.METHODS[asked.method]} of {numbers.count(comparison.n)} samples in {len(comparison.models)} models",
     )
-    _with_selection(of, asked)
+    _with_selection(comparison, asked)
 
 
-def _with_selection(of: data.Comparison, asked: controls.Asked) -> None:
+def _with_selection(comparison: Comparison, asked: controls.Asked) -> None:
     """Explain the colours while there is a selection."""
-    chosen = selection.selected(of)
+    chosen = selection.selected(comparison)
     if chosen is None or not len(chosen):
         return
-    first = of.teacher.predictions.predicted[chosen.positions]
+    first = comparison.teacher.predictions.predicted[chosen.positions]
     differing = [
         (model.name, int((model.predictions.predicted[chosen.positions] != first).sum()))
-        for model in of.students
+        for model in comparison.students
     ]
     st.caption(map_text.with_selection(asked.colour, len(chosen), differing))
 
 
-def _colours(of: data.Comparison, T: float, asked: controls.Asked) -> colouring.Colouring:
-    theme, said = style.theme(), [model.predictions.predicted for model in of.models]
-    true = said if of.labels is None else [of.labels] * len(said)
+def _colours(comparison: Comparison, T: float, asked: controls.Asked) -> colouring.Colouring:
+    theme, said = style.theme(), [model.predictions.predicted for model in comparison.models]
+    true = said if comparison.labels is None else [comparison.labels] * len(said)
     match asked.colour:
         case "true":
-            return colouring.by_class(true, of.class_names, theme)
+            return colouring.by_class(true, comparison.class_names, theme)
         case "predicted":
-            return colouring.by_class(said, of.class_names, theme)
+            return colouring.by_class(said, comparison.class_names, theme)
         case "disagreement":
             return colouring.by_disagreement(said, said[0], theme)
         case "displacement":
-            moved = [data.displacement(of, model, T) for model in of.models]
+            moved = [measures.displacement(comparison, model, T) for model in comparison.models]
             top = max(0.1, np.ceil(10 * max(float(values.max()) for values in moved)) / 10)
-            moved[0] = np.full(of.n, np.nan)  # displacement is measured from the teacher
+            moved[0] = np.full(comparison.n, np.nan)  # displacement is measured from the teacher
             return colouring.by_value(moved, f"displacement at T = {T:g}", float(top), theme)
-    return colouring.highlighted(true, asked.classes, of.class_names, theme)
+    return colouring.highlighted(true, asked.classes, comparison.class_names, theme)
 
 
-def _quality(of: data.Comparison, method: str, views: list[data.MapView]) -> None:
+def _quality(comparison: Comparison, method: str, views: list[MapView]) -> None:
     rows = []
-    for model, view in zip(of.models, views, strict=True):
+    for model, view in zip(comparison.models, views, strict=True):
         layout = view.layout
         rows.append(
             {
@@ -153,7 +159,7 @@ def _quality(of: data.Comparison, method: str, views: list[data.MapView]) -> Non
                 "moved by another seed": _moved_by_seed(layout),
                 "duplicates": numbers.percent(layout.duplicate_fraction),
                 "seed": "none" if layout.seed is None else str(layout.seed),
-                "samples": f"{numbers.count(of.n)} of {numbers.count(layout.n)}",
+                "samples": f"{numbers.count(comparison.n)} of {numbers.count(layout.n)}",
             }
         )
     st.subheader("How reliable are these maps?")
@@ -164,7 +170,7 @@ def _quality(of: data.Comparison, method: str, views: list[data.MapView]) -> Non
         help=map_text.quality_note(first.displaced_beyond, first.quality_n, first.n),
     )
     if any(unmeasured(view.layout) for view in views):
-        job.measure(of, method)
+        job.measure(comparison, method)
 
 
 def _moved_by_seed(layout: Layout) -> str:
@@ -192,11 +198,11 @@ def _limits(method: str, moved: float | None = None) -> None:
 
 
 # -- three classes ----------------------------------------------------------------------------------------
-def _triangle(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
+def _triangle(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
     if len(asked.classes) != 3:
         st.info("Choose three classes for the corners of the triangle.")
         return
-    found = [data.simplex(of, model, T, asked.classes) for model in of.models]
+    found = [simplex(comparison, model, T, asked.classes) for model in comparison.models]
     shown = []
     for view in found:
         xy = view.coordinates.copy()
@@ -205,47 +211,61 @@ def _triangle(of: data.Comparison, student: data.Model, T: float, asked: control
     corners = [tuple(corner) for corner in CORNERS]
     offsets = ((0.0, -0.06), (0.0, -0.06), (0.0, 0.06))
     labels = [
-        (x + dx, y + dy, of.class_names[c])
+        (x + dx, y + dy, comparison.class_names[c])
         for (x, y), (dx, dy), c in zip(corners, offsets, asked.classes, strict=True)
     ]
     background = scatter.Background(lines=[[*corners, corners[0]]], labels=labels)
-    _draw(of, T, asked, shown, limits=(-0.12, 1.12, -0.12, 0.99), background=background)
-    theirs = np.isin(of.labels, asked.classes) if of.labels is not None else np.zeros(of.n, dtype=bool)
+    _draw(comparison, T, asked, shown, limits=(-0.12, 1.12, -0.12, 0.99), background=background)
+    theirs = (
+        np.isin(comparison.labels, asked.classes)
+        if comparison.labels is not None
+        else np.zeros(comparison.n, dtype=bool)
+    )
     st.caption(f"{map_text.how_made('simplex')} Probabilities are at T = {T:g}.")
     st.caption(
         map_text.simplex_note(
-            [model.name for model in of.models],
+            [model.name for model in comparison.models],
             [1 - float(view.mass.mean()) for view in found],
             [1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan") for view in found],
             asked.least,
         )
     )
     _limits("simplex")
-    _images(of, student, T, asked)
+    _images(comparison, student, T, asked)
 
 
 # -- images -----------------------------------------------------------------------------------------------
-def _images(of: data.Comparison, student: data.Model, T: float, asked: controls.Asked) -> None:
+def _images(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
     """Show images of the selection, else of the coloured classes, the most displaced first."""
-    chosen = selection.selected(of)
-    moved = data.displacement(of, student, T)
+    chosen = selection.selected(comparison)
+    moved = measures.displacement(comparison, student, T)
     if chosen is not None and len(chosen):
         candidates, lead = chosen.positions, f"The selection: {chosen.title}"
-    elif asked.classes and of.labels is not None:
-        candidates = np.flatnonzero(np.isin(of.labels, asked.classes))
-        lead = f"{of.nouns.capitalize()} of {', '.join(of.class_names[c] for c in asked.classes)}"
+    elif asked.classes and comparison.labels is not None:
+        candidates = np.flatnonzero(np.isin(comparison.labels, asked.classes))
+        lead = f"{comparison.nouns.capitalize()} of {', '.join(comparison.class_names[c] for c in asked.classes)}"
     else:
-        candidates = np.arange(of.n)
-        lead = f"The most displaced {of.nouns}" if of.students else f"The first {of.nouns}"
+        candidates = np.arange(comparison.n)
+        lead = (
+            f"The most displaced {comparison.nouns}"
+            if comparison.students
+            else f"The first {comparison.nouns}"
+        )
     st.subheader(lead)
     positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
-    who = f"the top-1 classes of the teacher | {student.name}" if of.students else "the teacher's top-1 class"
+    who = (
+        f"the top-1 classes of the teacher | {student.name}"
+        if comparison.students
+        else "the teacher's top-1 class"
+    )
     said = (
-        f"{numbers.count(len(positions))} of {numbers.counted(len(candidates), of.noun)}"
-        f"{', the most displaced first' if of.students else ''}. Under each: its true class, then {who}."
+        f"{numbers.count(len(positions))} of {numbers.counted(len(candidates), comparison.noun)}"
+        f"{', the most displaced first' if comparison.students else ''}. Under each: its true class, then {who}."
     )
     st.caption(said)
     with st.container(key="map-images"):
         report = thumbs.InReport("map-images", lead, said)
-        thumbs.show(of, positions, thumbs.who_says_what(of, student, positions), report=report)
-    st.caption(data.image_credit(of))
+        thumbs.show(
+            comparison, positions, thumbs.who_says_what(comparison, student, positions), report=report
+        )
+    st.caption(samples.image_credit(comparison))

@@ -27,10 +27,10 @@ from bickd_viz.text import numbers
 _SAID = "runs-said"
 
 
-def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo]], reached: Figures) -> None:
+def show(run: RunFolder, info: RunInfo, everyone: list[tuple[RunFolder, RunInfo]], reached: Figures) -> None:
     with st.container(border=True, key="runs-details"):
-        st.subheader(live.heading(about))
-        st.caption(live.facts(about))
+        st.subheader(live.heading(info))
+        st.caption(live.facts(info))
         try:
             now = live.current_phase(run)
         except RunError as error:
@@ -39,15 +39,15 @@ def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo
             return
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(now.word, icon=now.icon, color=now.colour)
-            live.buttons(run, about, now, "runs")
-            if not run.read_only and about.config is not None:
+            live.buttons(run, info, now, "runs")
+            if not run.read_only and info.config is not None:
                 words = "Watch on Distill" if now.live else "Open on Distill"
                 if st.button(words, key="runs-distill", icon=":material/science:"):
                     open_page("distill")
             run_export_menu.show(run)
             if not run.read_only and not now.live:
                 _change(run, students_of(run.key, everyone))
-        lineage.show(run, about, finished=now.name == "finished", prefix="runs")
+        lineage.show(run, info, finished=now.name == "finished", prefix="runs")
         if problem := st.session_state.pop(_SAID, None):
             st.error(problem)
         if run.read_only:
@@ -56,48 +56,48 @@ def show(run: RunFolder, about: RunInfo, everyone: list[tuple[RunFolder, RunInfo
             st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
         for problem in reached.problems:
             st.warning(problem, icon=":material/warning:")
-        run_figures.show(run, about, reached, "runs")
-        if about.source.kind == "predictions":
+        run_figures.show(run, info, reached, "runs")
+        if info.source.kind == "predictions":
             st.caption(
-                f"The predictions were imported from {about.source.file}. There are no weights, so "
+                f"The predictions were imported from {info.source.file}. There are no weights, so "
                 "parameters and latency are unknown."
             )
-        if about.source.kind == "program":
+        if info.source.kind == "program":
             st.caption(
                 md(
                     "The program {file} made these predictions. The run has no weights: you can compare it, "
                     "but it cannot be a teacher for training.",
-                    file=str(about.source.file),
+                    file=str(info.source.file),
                 )
             )
-        if about.source.kind in ("imported", "program"):
-            if about.source.part:
-                st.caption(md("The weights are {part} in the file.", part=about.source.part))
-            st.caption(_inputs(about))
-            for note in about.source.notes:
+        if info.source.kind in ("imported", "program"):
+            if info.source.part:
+                st.caption(md("The weights are {part} in the file.", part=info.source.part))
+            st.caption(_inputs(info))
+            for note in info.source.notes:
                 st.warning(md("{note}", note=note), icon=":material/warning:")
-            for hint in about.source.hints:
+            for hint in info.source.hints:
                 st.caption(md(":material/lightbulb: {hint}", hint=hint))
             if run.held_out_path.exists():
                 st.caption(
                     md(":material/info: {words} The list of images is under Download.", words=HELD_OUT)
                 )
-        _tabs(run, about)
+        _tabs(run, info)
 
 
-def _inputs(about: RunInfo) -> str:
+def _inputs(info: RunInfo) -> str:
     """Describe how an imported network's inputs were prepared."""
-    own = about.preprocessing
+    own = info.preprocessing
     if own is None:
         return (
             f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. "
             "If the figures are lower than you expect, load the file again: the import now tries four."
         )
-    tried = applied(own, about.source.tried, about.source.tried_on, tried_split(about.dataset))
-    return f"{tried} {own.sentence(made_square(about.dataset))}"
+    tried = applied(own, info.source.tried, info.source.tried_on, tried_split(info.dataset))
+    return f"{tried} {own.sentence(made_square(info.dataset))}"
 
 
-def _tabs(run: RunFolder, about: RunInfo) -> None:
+def _tabs(run: RunFolder, info: RunInfo) -> None:
     card = _read(run, "README.md")
     names = [*(["Card"] if card else []), "Training", "Settings", "Download"]
     tabs = dict(zip(names, st.tabs(names, key=f"runs-tabs-{run.key}"), strict=True))
@@ -106,21 +106,21 @@ def _tabs(run: RunFolder, about: RunInfo) -> None:
             st.markdown(card_markdown(card_body(card)))
     with tabs["Training"]:
         if run.metrics():
-            curves.show(run, about, f"runs-{run.key}", small_map=False)
+            curves.show(run, info, f"runs-{run.key}", small_map=False)
         else:
-            st.caption(_untrained(about))
+            st.caption(_untrained(info))
     with tabs["Settings"]:
-        kept = about.model_dump(mode="json", exclude={"cost"}, exclude_none=True)
+        kept = info.model_dump(mode="json", exclude={"cost"}, exclude_none=True)
         st.code(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), language="yaml")
     with tabs["Download"]:
         _downloads(run)
 
 
-def _untrained(about: RunInfo) -> str:
+def _untrained(info: RunInfo) -> str:
     """Explain why there are no training curves."""
-    if about.source.predictions_only:
+    if info.source.predictions_only:
         return "There are no training curves, because the predictions were imported."
-    if about.config is None:
+    if info.config is None:
         return "There are no training curves, because the weights were imported."
     return "The first epoch is not finished yet."
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app import data, state
+from app import state
 from app.components import data_form, inputs_form
 from app.components.fields import Fields
+from app.data import runs
+from app.data.runs import DEFAULT_DATASET
 from app.distill.form_values import sentence, teachers_for
 from app.distill.model_choice import choices
 from app.imports import process
@@ -42,7 +44,7 @@ _NO_TEACHER = "none"
 
 def sweep() -> None:
     """Remove what interrupted imports of earlier sessions left behind."""
-    library = data.library()
+    library = runs.library()
     library.sweep_unfinished()
     process.sweep(library, keep=_folder())
 
@@ -96,8 +98,8 @@ def _outcome() -> None:
         ):
             st.session_state.pop(_OUTCOME)
             try:
-                run = data.library().find(found.run)
-                live.open_in_comparison(run, data.info(run))
+                run = runs.library().find(found.run)
+                live.open_in_comparison(run, runs.info(run))
             except RunError as error:
                 st.error(sentence(error))
 
@@ -105,7 +107,7 @@ def _outcome() -> None:
 def _applied(key: str) -> None:
     """Show how the run's inputs were prepared, with its notes and hints."""
     try:
-        about = data.info(data.library().find(key))
+        about = runs.info(runs.library().find(key))
     except RunError as error:
         st.error(sentence(error))
         return
@@ -141,7 +143,7 @@ def _form(busy: bool) -> None:
     part = _part(fields) if upload is not None and not problem else None
     left, right = st.columns(2)
     with left:
-        about = data_form.choose(fields, data.DEFAULT_DATASET)
+        about = data_form.choose(fields, DEFAULT_DATASET)
         size = _size(fields, about)
         resize = None if about is None else data_form.resize(fields, about)
         arch = _architecture(fields, about, size)
@@ -158,18 +160,18 @@ def _form(busy: bool) -> None:
         fields.keep("role", role)
         teacher = _NO_TEACHER
         if role == "student":
-            pairs = [(run, data.info(run)) for run in data.readable_runs()[0]]
+            pairs = [(run, runs.info(run)) for run in runs.readable_runs()[0]]
             keys = [*([] if about is None else teachers_for(pairs, about.name, size)), _NO_TEACHER]
-            of = fields.scoped("teacher", "" if about is None else about.name)
+            comparison = fields.scoped("teacher", "" if about is None else about.name)
             teacher = st.selectbox(
                 "Teacher",
                 keys,
-                index=keys.index(fields.start(of, keys[0], keys)),
-                key=fields.key(of),
+                index=keys.index(fields.start(comparison, keys[0], keys)),
+                key=fields.key(comparison),
                 help="The run that this student is compared with.",
-                format_func=lambda key: "none" if key == _NO_TEACHER else data.described(key),
+                format_func=lambda key: "none" if key == _NO_TEACHER else runs.described(key),
             )
-            fields.keep(of, teacher)
+            fields.keep(comparison, teacher)
         order = None if about is None or teacher != _NO_TEACHER else data_form.class_order(fields, about)
         name = st.text_input(
             "Run name",
@@ -205,45 +207,45 @@ def _form(busy: bool) -> None:
             class_order=order,
             role=role,
             teacher=None if teacher == _NO_TEACHER else teacher,
-            name=name.strip() or data.library().free_name(process.name_for(upload.name)),
+            name=name.strip() or runs.library().free_name(process.name_for(upload.name)),
             part=part,
             **inputs,
             **({} if resize is None else {"resize": resize}),
         )
-        st.session_state[_FOLDER] = process.start(upload.getbuffer(), upload.name, request, data.library())
+        st.session_state[_FOLDER] = process.start(upload.getbuffer(), upload.name, request, runs.library())
     except (RunError, OSError, ValidationError) as error:
         st.error(sentence(error))
         return
     st.rerun()
 
 
-def _held_out(about: DatasetInfo) -> None:
+def _held_out(info: DatasetInfo) -> None:
     """Explain that the app held out the test images, and offer the list of them."""
     st.caption(md(":material/info: {words}", words=HELD_OUT))
-    if not about.name.startswith("folder:"):
+    if not info.name.startswith("folder:"):
         return  # rows have no names; their numbers are listed once they are decoded
     st.download_button(
-        f"Held-out images ({numbers.count(about.test_size)})",
-        data=lambda: held_out_table(held_out(about.name) or []).encode(),
-        file_name=f"{short_name(about.name)}-held-out.csv",
+        f"Held-out images ({numbers.count(info.test_size)})",
+        data=lambda: held_out_table(held_out(info.name) or []).encode(),
+        file_name=f"{short_name(info.name)}-held-out.csv",
         key="runs-held-out",
         icon=":material/download:",
         on_click="ignore",
     )
 
 
-def _size(fields: Fields, about: DatasetInfo | None) -> int:
+def _size(fields: Fields, info: DatasetInfo | None) -> int:
     """Return the pixels per side, from a control if there is a choice."""
-    if about is None:
-        return DATASETS[data.DEFAULT_DATASET].default_image_size
-    if len(about.image_sizes) == 1:
-        return about.default_image_size
-    name, own = fields.scoped("size", about.name), fields.get("input_size") if about.any_size else None
-    sizes = sorted({*about.image_sizes, *([] if own is None else [own])})
+    if info is None:
+        return DATASETS[DEFAULT_DATASET].default_image_size
+    if len(info.image_sizes) == 1:
+        return info.default_image_size
+    name, own = fields.scoped("size", info.name), fields.get("input_size") if info.any_size else None
+    sizes = sorted({*info.image_sizes, *([] if own is None else [own])})
     chosen = st.segmented_control(
         "Image size",
         sizes,
-        default=fields.start(name, about.default_image_size, sizes),
+        default=fields.start(name, info.default_image_size, sizes),
         key=fields.key(name),
         required=True,
         format_func=lambda side: f"{side} × {side}",
@@ -251,9 +253,9 @@ def _size(fields: Fields, about: DatasetInfo | None) -> int:
     return fields.keep(name, chosen)
 
 
-def _architecture(fields: Fields, about: DatasetInfo | None, size: int) -> str:
+def _architecture(fields: Fields, info: DatasetInfo | None, size: int) -> str:
     """Ask for one of all networks, listed by family and size with their cost on this data."""
-    shape = about or DATASETS[data.DEFAULT_DATASET]
+    shape = info or DATASETS[DEFAULT_DATASET]
     found = choices(shape.num_classes, shape.in_channels, size)
     names = list(found)
     chosen = st.selectbox(
@@ -299,10 +301,10 @@ def _network(fields: Fields) -> Recognised | None:
     return look.parts.get(chosen, look.network)
 
 
-def _unfit(fields: Fields, about: DatasetInfo | None) -> str:
+def _unfit(fields: Fields, info: DatasetInfo | None) -> str:
     """Show and return the error if the data does not fit the file's network; otherwise ""."""
     network = _network(fields)
-    problem = "" if about is None or network is None else unfit(network, about)
+    problem = "" if info is None or network is None else unfit(network, info)
     if problem:
         st.error(problem)
     return problem
@@ -347,7 +349,7 @@ def _choose(fields: Fields, found: Look, before: Look | None) -> None:
         fields.set(arch=found.network.name)
         _choose_data(fields, found.network, found.datasets)
     if fields.get("name", "") in ("", "" if before is None else st.session_state.get(_NAMED, "")):
-        st.session_state[_NAMED] = data.library().free_name(found.name)
+        st.session_state[_NAMED] = runs.library().free_name(found.name)
         fields.set(name=st.session_state[_NAMED])
 
 
@@ -363,7 +365,7 @@ def _choose_data(fields: Fields, network: Recognised, fitting: tuple[str, ...]) 
     if fitting:
         data_form.write(fields, fitting[0])
         return
-    known = (data.info(run) for run in data.readable_runs()[0])
+    known = (runs.info(run) for run in runs.readable_runs()[0])
     shape = (network.num_classes, network.in_channels)
     own = (a.dataset for a in known if a.dataset not in DATASETS and (a.num_classes, a.in_channels) == shape)
     data_form.write(fields, next(own, ""))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app import data, state
+from app import state
+from app.data import runs
 from app.distill.form_values import sentence, train_images
 from app.distill.speed import BESIDE_SECONDS
 from app.pages.distill import form
@@ -15,23 +16,23 @@ from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers
 
 
-def show(run: RunFolder, about: RunInfo, *, finished: bool, prefix: str) -> None:
+def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
     """Draw the row of links and buttons.
 
     Args:
         prefix: the page that shows it, "distill" or "runs".
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"):
-        if about.teacher is not None:
-            _link("Teacher", about.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
-        if about.extends is not None:
-            page = prefix if "/" not in about.extends else "runs"
-            _link("Extends", about.extends, f"{prefix}-parent", ":material/history:", page)
-        if about.config is None:
+        if info.teacher is not None:
+            _link("Teacher", info.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
+        if info.extends is not None:
+            page = prefix if "/" not in info.extends else "runs"
+            _link("Extends", info.extends, f"{prefix}-parent", ":material/history:", page)
+        if info.config is None:
             return
         if finished and run.weights_path.exists():
             with st.popover("Extend", icon=":material/more_time:", key=f"{prefix}-extend-open"):
-                _extend(run, about, prefix)
+                _extend(run, info, prefix)
         if st.button(
             "Reuse these settings",
             key=f"{prefix}-again",
@@ -39,24 +40,24 @@ def show(run: RunFolder, about: RunInfo, *, finished: bool, prefix: str) -> None
             icon=":material/content_copy:",
             help="Opens the Distill form with these settings, so that you can change some and start a new run.",
         ):
-            form.fill(about.config)
+            form.fill(info.config)
             state.update(run="", race=())
             open_page("distill")
 
 
 def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
     try:
-        data.library().find(key)
+        runs.library().find(key)
     except RunError:
         st.caption(f"{label} {key} no longer exists", width="content")
         return
-    if st.button(f"{label}: {data.described(key)}", key=widget, type="tertiary", icon=icon):
+    if st.button(f"{label}: {runs.described(key)}", key=widget, type="tertiary", icon=icon):
         state.update(run=key)
         open_page(page)
 
 
-def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
-    assert about.config is not None
+def _extend(run: RunFolder, info: RunInfo, prefix: str) -> None:
+    assert info.config is not None
     st.caption(
         "Starts a new run from the last weights, with the same settings. The learning-rate schedule "
         "restarts over the new epochs. Image order and augmentation continue."
@@ -66,16 +67,16 @@ def _extend(run: RunFolder, about: RunInfo, prefix: str) -> None:
         min_value=1,
         max_value=2000,
         step=1,
-        value=max(1, about.config.epochs // 2),
+        value=max(1, info.config.epochs // 2),
         key=f"{prefix}-extend-epochs",
     )
-    seconds = _expected(run, about.config, epochs)
+    seconds = _expected(run, info.config, epochs)
     if seconds is not None:
         st.caption(f"{numbers.duration(seconds).capitalize()} at the speed of its last epoch.")
     if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
         return
     try:
-        longer = local.submit(extension(run, epochs), data.library())
+        longer = local.submit(extension(run, epochs), runs.library())
     except (ValueError, OSError) as error:
         st.error(sentence(error))
         return

@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from app import data, state
+from app import state
+from app.data import reached
+from app.data.runs import info, readable_runs
 from app.pages.distill import live
 from app.pages.runs import details, import_form, seed_table
 from app.plain import st
@@ -24,8 +26,8 @@ _ROW_PX = 36
 
 def show() -> None:
     import_form.sweep()
-    runs, problems = data.readable_runs()
-    pairs = [(run, data.info(run)) for run in runs]
+    runs, problems = readable_runs()
+    pairs = [(run, info(run)) for run in runs]
     mine = sum(not run.read_only for run in runs)
     st.title(_title(len(runs), mine))
     import_form.show(first=not mine)
@@ -82,7 +84,7 @@ def _broken(problems: list[str]) -> None:
 def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
     if was_busy and not any(_live(run) for run, _ in shown):
         st.rerun()
-    rows = [row(run, about, data.reached(run)) for run, about in shown]
+    rows = [row(run, about, reached.reached(run)) for run, about in shown]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["Seed"] = frame["Seed"].astype("Int64")
     frame["Parameters"] = frame["Parameters"].astype("Int64")
@@ -157,4 +159,4 @@ def _chosen(pairs: list[tuple[RunFolder, RunInfo]]) -> None:
     )
     found = dict((run.key, (run, about)) for run, about in pairs).get(key)
     if found is not None:
-        details.show(*found, pairs, data.reached(found[0]))
+        details.show(*found, pairs, reached.reached(found[0]))

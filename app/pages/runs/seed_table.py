@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from app import data
+from app.data.seeds import TEMPERATURE, SeedGroup, changed_between, seed_groups
 from app.distill.races import method_name
 from app.plain import st
 from bickd_core.data import dataset_title
@@ -17,13 +17,13 @@ from bickd_viz.text import numbers
 
 def show(runs: list[RunFolder]) -> None:
     """Show the table, or how to get one."""
-    changed = data.changed_between(runs)
+    changed = changed_between(runs)
     if changed:
         st.warning(
             f"These runs are not averaged together, because their images changed in between: {', '.join(changed)}.",
             icon=":material/warning:",
         )
-    groups = data.seed_groups(runs)
+    groups = seed_groups(runs)
     if not groups:
         st.info(
             "No two of these runs differ only in their seed. On Distill you can start several seeds at once: 0 1 2."
@@ -38,7 +38,7 @@ def show(runs: list[RunFolder]) -> None:
     st.caption(
         "Mean ± standard deviation over seeds, on test, with the last weights.",
         help="A row holds runs with the same data, teacher, model, method and settings. "
-        f"Overlap is at T = {data.SEEDS_TEMPERATURE:g}. For a race, the minutes are those of the whole race. "
+        f"Overlap is at T = {TEMPERATURE:g}. For a race, the minutes are those of the whole race. "
         "Overview compares students pair by pair on the same images.",
     )
     if any(group.shared_augmentation for group in groups):
@@ -47,7 +47,7 @@ def show(runs: list[RunFolder]) -> None:
         )
 
 
-def seed_row(group: data.SeedGroup) -> dict[str, Any]:
+def seed_row(group: SeedGroup) -> dict[str, Any]:
     """Return a row by column. Figures are text, because each is two numbers."""
     about, count = group.first, len(group.seeds)
 

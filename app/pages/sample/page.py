@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from app import data, selection, state
+from app import selection, state
 from app.components import chart, frame, maps, picture_feed, scatter, selection_bar, style, thumbs
+from app.data import samples
+from app.data.maps import map_view
 from app.plain import st
+from bickd_core.comparing import calibration, measures
+from bickd_core.comparing.comparison import Comparison
 from bickd_viz import colouring, tables
 from bickd_viz.charts import paired_bars
 from bickd_viz.text import numbers
@@ -19,54 +23,54 @@ NEIGHBOURS = 9
 
 
 def show() -> None:
-    of = frame.load_comparison()
+    comparison = frame.load_comparison()
     T = state.current().temperature
-    around, where = _around(of)
-    position = _position(of, around)
+    around, where = _around(comparison)
+    position = _position(comparison, around)
     if position is None:
-        _not_here(of, around)
+        _not_here(comparison, around)
         return
-    _way(of, position, around, where)
-    _title(of, position)
+    _way(comparison, position, around, where)
+    _title(comparison, position)
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        _image(of, position)
+        _image(comparison, position)
     with right, st.container(border=True):
-        _bars(of, position, T)
-    _neighbours(of, position, T)
-    _place(of, position, T)
-    picture_feed.put(of)
-    selection_bar.show(of)
+        _bars(comparison, position, T)
+    _neighbours(comparison, position, T)
+    _place(comparison, position, T)
+    picture_feed.put(comparison)
+    selection_bar.show(comparison)
 
 
-def _around(of: data.Comparison) -> tuple[np.ndarray, str]:
+def _around(comparison: Comparison) -> tuple[np.ndarray, str]:
     """The samples that Previous and Next go through, and their description."""
-    chosen = selection.selected(of)
+    chosen = selection.selected(comparison)
     if chosen is not None and len(chosen):
         return chosen.positions, f"in the selection: {chosen.title}"
-    return np.arange(of.n), f"in {of.split}"
+    return np.arange(comparison.n), f"in {comparison.split}"
 
 
-def _position(of: data.Comparison, around: np.ndarray) -> int | None:
+def _position(comparison: Comparison, around: np.ndarray) -> int | None:
     """Row of the sample in the link, or of the first one if the link names none; None if it is not in the comparison."""
     wanted = state.current().sample
     if not wanted:
         return int(around[0])
-    found = np.flatnonzero(of.teacher.predictions.ids.astype(str) == wanted)
+    found = np.flatnonzero(comparison.teacher.predictions.ids.astype(str) == wanted)
     return int(found[0]) if len(found) else None
 
 
-def _not_here(of: data.Comparison, around: np.ndarray) -> None:
+def _not_here(comparison: Comparison, around: np.ndarray) -> None:
     st.title("This sample is not in the comparison")
     st.info(
-        f"Sample {state.current().sample[:40]} is not among the {numbers.counted(of.n, 'sample')} that these models share "
-        f"({of.data_title}, {of.split}). Choose the other split or other runs in the sidebar."
+        f"Sample {state.current().sample[:40]} is not among the {numbers.counted(comparison.n, 'sample')} that these models share "
+        f"({comparison.data_title}, {comparison.split}). Choose the other split or other runs in the sidebar."
     )
-    st.button("Show the first sample", key="sample-first", on_click=_go, args=(of, int(around[0])))
+    st.button("Show the first sample", key="sample-first", on_click=_go, args=(comparison, int(around[0])))
 
 
-def _go(of: data.Comparison, position: int) -> None:
-    state.update(sample=str(of.teacher.predictions.ids[position]))
+def _go(comparison: Comparison, position: int) -> None:
+    state.update(sample=str(comparison.teacher.predictions.ids[position]))
 
 
 def _open(ids: list[Any]) -> None:
@@ -74,7 +78,7 @@ def _open(ids: list[Any]) -> None:
         state.update(sample=str(ids[0]))
 
 
-def _way(of: data.Comparison, position: int, around: np.ndarray, where: str) -> None:
+def _way(comparison: Comparison, position: int, around: np.ndarray, where: str) -> None:
     """Show Previous and Next, through the selection or through all samples."""
     at = np.flatnonzero(around == position)
     place = int(at[0]) if len(at) else None
@@ -93,111 +97,126 @@ def _way(of: data.Comparison, position: int, around: np.ndarray, where: str) -> 
                 icon=icon,
                 disabled=other is None,
                 on_click=_go,
-                args=(of, 0 if other is None else int(other)),
+                args=(comparison, 0 if other is None else int(other)),
             )
         stands = (
-            f"This {of.noun} is not {where}"
+            f"This {comparison.noun} is not {where}"
             if place is None
-            else f"{of.noun.capitalize()} {numbers.count(place + 1)} of {numbers.count(len(around))} {where}"
+            else f"{comparison.noun.capitalize()} {numbers.count(place + 1)} of {numbers.count(len(around))} {where}"
         )
-        st.caption(f"{stands}. Its id is {of.teacher.predictions.ids[position]}.")
+        st.caption(f"{stands}. Its id is {comparison.teacher.predictions.ids[position]}.")
 
 
-def _title(of: data.Comparison, position: int) -> None:
-    true = None if of.labels is None else of.class_names[of.labels[position]]
-    said = [(model.called, of.class_names[model.predictions.predicted[position]]) for model in of.models]
+def _title(comparison: Comparison, position: int) -> None:
+    true = None if comparison.labels is None else comparison.class_names[comparison.labels[position]]
+    said = [
+        (model.called, comparison.class_names[model.predictions.predicted[position]])
+        for model in comparison.models
+    ]
     st.title(sample_title(true, said))
 
 
-def _image(of: data.Comparison, position: int) -> None:
-    id = of.teacher.predictions.ids[position].item()
-    pictures = data.thumbnails(of)
+def _image(comparison: Comparison, position: int) -> None:
+    id = comparison.teacher.predictions.ids[position].item()
+    pictures = samples.thumbnails(comparison)
     if words := pictures.texts.get(id):
         with st.container(border=True, key="sample-text"):
             st.text(words)
     if uri := pictures.data_uri(id):
-        name = thumbs.true_class(of, position)
+        name = thumbs.true_class(comparison, position)
         st.html(f'<div class="bk-large"><img src="{uri}" alt="{escape(name)}" width="320"></div>')
     elif not words:
-        st.info(pictures.reason or f"There is no {of.noun} of this sample.")
-    said = of.data_title if of.labels is None else f"{of.class_names[of.labels[position]]} in {of.data_title}"
-    st.caption(f"Id {id}, {said}, {of.split}. {data.image_credit(of)}", help=of.data_path)
+        st.info(pictures.reason or f"There is no {comparison.noun} of this sample.")
+    said = (
+        comparison.data_title
+        if comparison.labels is None
+        else f"{comparison.class_names[comparison.labels[position]]} in {comparison.data_title}"
+    )
+    st.caption(
+        f"Id {id}, {said}, {comparison.split}. {samples.image_credit(comparison)}", help=comparison.data_path
+    )
 
 
-def _bars(of: data.Comparison, position: int, T: float) -> None:
+def _bars(comparison: Comparison, position: int, T: float) -> None:
     style.card_title(
         "Predictions of each model",
         f"Each model's most probable classes at T = {T:g}."
-        + (" The true class is bold." if of.labels is not None else ""),
+        + (" The true class is bold." if comparison.labels is not None else ""),
     )
-    looks = style.styles(of)
-    models = [(looks[model.key], data.probabilities(of, model, T)[position]) for model in of.models]
-    true = None if of.labels is None else int(of.labels[position])
-    drawn = paired_bars(models, of.class_names, most=6, true_class=true, theme=style.theme())
+    looks = style.styles(comparison)
+    models = [
+        (looks[model.key], measures.probabilities(comparison, model, T)[position])
+        for model in comparison.models
+    ]
+    true = None if comparison.labels is None else int(comparison.labels[position])
+    drawn = paired_bars(models, comparison.class_names, most=6, true_class=true, theme=style.theme())
     take = chart.Take(
-        f"Predictions of each model for sample {of.teacher.predictions.ids[position]}",
-        lambda: tables.classes_table(models, of.class_names),
+        f"Predictions of each model for sample {comparison.teacher.predictions.ids[position]}",
+        lambda: tables.classes_table(models, comparison.class_names),
     )
     chart.show(drawn, "sample-bars", take=take)
-    if len(of.models) > 1:
-        moved = [f"{m.name} {data.displacement(of, m, T)[position]:.2f}" for m in of.students]
+    if len(comparison.models) > 1:
+        moved = [
+            f"{m.name} {measures.displacement(comparison, m, T)[position]:.2f}" for m in comparison.students
+        ]
         st.caption(f"Displacement from the teacher (Hellinger distance, 0 to 1): {', '.join(moved)}.")
 
 
-def _neighbours(of: data.Comparison, position: int, T: float) -> None:
+def _neighbours(comparison: Comparison, position: int, T: float) -> None:
     st.subheader("Nearest neighbours in each model")
     st.caption(
-        f"{of.nouns.capitalize()} with the most similar predictions at T = {T:g}. Under each: its true class, then the "
+        f"{comparison.nouns.capitalize()} with the most similar predictions at T = {T:g}. Under each: its true class, then the "
         "Hellinger distance.",
-        help=f"The distance is computed over all {len(of.class_names)} classes, not on a map.",
+        help=f"The distance is computed over all {len(comparison.class_names)} classes, not on a map.",
     )
-    looks = style.styles(of)
-    for model in of.models:
-        positions, distances = data.neighbours(of, model, position, T, NEIGHBOURS)
+    looks = style.styles(comparison)
+    for model in comparison.models:
+        positions, distances = calibration.neighbours(comparison, model, position, T, NEIGHBOURS)
         with st.container(border=True, key=f"sample-near-{model.key.replace('/', '-')}"):
-            style.model_title(looks[model.key], _company(of, position, positions))
+            style.model_title(looks[model.key], _company(comparison, position, positions))
             captions = [
-                (thumbs.true_class(of, p), f"{d:.3f}") for p, d in zip(positions, distances, strict=True)
+                (thumbs.true_class(comparison, p), f"{d:.3f}")
+                for p, d in zip(positions, distances, strict=True)
             ]
-            thumbs.show(of, positions, captions, one_row=True, say_why=False)
+            thumbs.show(comparison, positions, captions, one_row=True, say_why=False)
 
 
-def _company(of: data.Comparison, position: int, positions: np.ndarray) -> str:
-    if of.labels is None or not len(positions):
+def _company(comparison: Comparison, position: int, positions: np.ndarray) -> str:
+    if comparison.labels is None or not len(positions):
         return ""
-    same = int((of.labels[positions] == of.labels[position]).sum())
+    same = int((comparison.labels[positions] == comparison.labels[position]).sum())
     return f"{same} of {len(positions)} have its class"
 
 
-def _place(of: data.Comparison, position: int, T: float) -> None:
-    found = [(model, data.map_view(of, model, "umap")) for model in of.models]
+def _place(comparison: Comparison, position: int, T: float) -> None:
+    found = [(model, map_view(comparison, model, "umap")) for model in comparison.models]
     shown = [(model, view) for model, view in found if view is not None]
     if not shown:
         return
     st.subheader("Position on the maps")
     models = [model for model, _ in shown]
     scatter.show(
-        maps.panels(of, models, [view.coordinates for _, view in shown], T),
-        of.teacher.predictions.ids,
+        maps.panels(comparison, models, [view.coordinates for _, view in shown], T),
+        comparison.teacher.predictions.ids,
         key="sample-maps",
         theme=style.theme(),
-        colouring=_colours(of, position, len(models)),
-        class_names=of.class_names,
-        labels=of.labels,
+        colouring=_colours(comparison, position, len(models)),
+        class_names=comparison.class_names,
+        labels=comparison.labels,
         selected=np.array([position]),
         height=340,
-        pictures=picture_feed.name(of),
+        pictures=picture_feed.name(comparison),
         on_select=_open,
         label="Position of this sample on each map; click a point to open that sample",
     )
     st.caption(
-        f"Click a point to open its {of.noun}. Maps distort distances, so rely on the neighbours above.",
+        f"Click a point to open its {comparison.noun}. Maps distort distances, so rely on the neighbours above.",
         help="UMAP at T = 4.",
     )
 
 
-def _colours(of: data.Comparison, position: int, count: int) -> colouring.Colouring:
-    if of.labels is None:
-        return colouring.quiet(count, of.n)
-    own = (int(of.labels[position]),)
-    return colouring.highlighted([of.labels] * count, own, of.class_names, style.theme())
+def _colours(comparison: Comparison, position: int, count: int) -> colouring.Colouring:
+    if comparison.labels is None:
+        return colouring.quiet(count, comparison.n)
+    own = (int(comparison.labels[position]),)
+    return colouring.highlighted([comparison.labels] * count, own, comparison.class_names, style.theme())

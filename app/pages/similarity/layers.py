@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import data
 from app.components import export_menu, frame, style
+from app.data import layers
+from app.data.layers import LayerView
 from app.plain import Markdown, lines, md, st
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.runs.stages import PROBE_SPLIT
 from bickd_viz import tables
 from bickd_viz.charts import layer_html, layer_matrix
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
 
 
 @st.fragment
-def show(of: data.Comparison, student: data.Model) -> None:
+def show(comparison: Comparison, student: Model) -> None:
     st.subheader("Layer by layer")
-    view = data.layers(of, student)
+    view = layers.layers(comparison, student)
     if view is None:
-        st.info(data.why_no_layers(of, student))
+        st.info(layers.why_no_layers(comparison, student))
         return
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True):
         style.model_title(
-            style.styles(of)[student.key], f"teacher's layers × {student.name}'s", "Debiased CKA"
+            style.styles(comparison)[student.key], f"teacher's layers × {student.name}'s", "Debiased CKA"
         )
         _matrix(student, view)
     with right:
@@ -43,7 +45,7 @@ def show(of: data.Comparison, student: data.Model) -> None:
                 shuffles=len(view.cka.null),
             )
         )
-        _against_baseline(of, student, view)
+        _against_baseline(comparison, student, view)
         st.caption(
             "Outlined: the student's layer that is most similar to this layer of the teacher.",
             help="Each feature map is averaged over its positions. The last stage holds the penultimate features. "
@@ -53,7 +55,7 @@ def show(of: data.Comparison, student: data.Model) -> None:
             st.markdown(_table(view))
 
 
-def _matrix(student: data.Model, view: data.LayerView) -> None:
+def _matrix(student: Model, view: LayerView) -> None:
     """Draw the matrix as an HTML table. The Plotly version is drawn only for an export."""
     theme, hover = style.theme(), _hover(view)
     cells, across, down = (
@@ -71,7 +73,7 @@ def _matrix(student: data.Model, view: data.LayerView) -> None:
     )
 
 
-def _hover(view: data.LayerView) -> list[list[str]]:
+def _hover(view: LayerView) -> list[list[str]]:
     said = []
     for i in range(len(view.teacher)):
         line = []
@@ -89,20 +91,20 @@ def _hover(view: data.LayerView) -> list[list[str]]:
     return said
 
 
-def _against_baseline(of: data.Comparison, student: data.Model, view: data.LayerView) -> None:
-    other = frame.baseline(of, student)
+def _against_baseline(comparison: Comparison, student: Model, view: LayerView) -> None:
+    other = frame.baseline(comparison, student)
     if other is None:
         return
     said = []
     for _, _, name in view.shared:
-        difference = data.layer_difference(of, student, other, name)
+        difference = layers.layer_difference(comparison, student, other, name)
         if difference is not None and difference.low is not None:
             said.append((name, difference))
     if said:
         st.write(words.layer_differences(student.name, other.name, said))
 
 
-def _data(view: data.LayerView) -> pd.DataFrame:
+def _data(view: LayerView) -> pd.DataFrame:
     cells = [[view.cka.cell(i, j) for j in range(len(view.student))] for i in range(len(view.teacher))]
     ends = [[None if cell is None else cell.interval() for cell in line] for line in cells]
     chance = np.quantile(view.cka.null, 0.95, axis=0)
@@ -116,7 +118,7 @@ def _data(view: data.LayerView) -> pd.DataFrame:
     )
 
 
-def _table(view: data.LayerView) -> Markdown:
+def _table(view: LayerView) -> Markdown:
     rows = [
         md("| teacher | student | CKA | 95% interval | chance (95%) | p |"),
         md("|---|---|---|---|---|---|"),

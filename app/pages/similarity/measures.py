@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from app import data
 from app.components import export_menu, frame, style
 from app.plain import st
+from bickd_core.comparing import similarity
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.similarity import BASES, MEASURES, Chance
 from bickd_core.wording import worded
 from bickd_viz.charts import Row, whisker_html
 from bickd_viz.text import numbers
@@ -35,7 +37,7 @@ WHAT = {
 def _choose_basis() -> str | None:
     return st.segmented_control(
         "What is compared",
-        data.BASES,
+        BASES,
         default="outputs",
         key="similarity-basis",
         format_func=lambda basis: {"outputs": "outputs", "features": "penultimate features"}[basis],
@@ -43,61 +45,67 @@ def _choose_basis() -> str | None:
 
 
 @st.fragment
-def show(of: data.Comparison, student: data.Model, T: float) -> None:
+def show(comparison: Comparison, student: Model, T: float) -> None:
     st.subheader("Similarity of representations")
-    basis = (_choose_basis() if _has_features(of) else None) or "outputs"
-    for place, measure in zip(st.columns(3, gap="small"), data.MEASURES, strict=True):
+    basis = (_choose_basis() if _has_features(comparison) else None) or "outputs"
+    for place, measure in zip(st.columns(3, gap="small"), MEASURES, strict=True):
         with place, st.container(border=True, height="stretch", key=f"similarity-{measure}"):
-            _measure(of, student, measure, basis, T)
-    ranked = len(data.sampled(of))
+            _measure(comparison, student, measure, basis, T)
+    ranked = len(similarity.sampled(comparison))
     at = f" at T = {T:g}" if basis == "outputs" else ""
-    drawn = ", drawn by class with seed 0" if ranked < of.n else ""
+    drawn = ", drawn by class with seed 0" if ranked < comparison.n else ""
     st.caption(
-        f"95% intervals over {numbers.count(of.n)} {of.split} {of.nouns}."
-        + ("" if _has_features(of) else " These runs have no stored features, so only outputs are compared."),
-        help=f"The intervals come from a jackknife over shards of {of.nouns}. RSA ranks all pairs of {numbers.count(ranked)} of "
-        f"{numbers.count(of.n)} {of.nouns}{at}{drawn}.",
+        f"95% intervals over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}."
+        + (
+            ""
+            if _has_features(comparison)
+            else " These runs have no stored features, so only outputs are compared."
+        ),
+        help=f"The intervals come from a jackknife over shards of {comparison.nouns}. RSA ranks all pairs of {numbers.count(ranked)} of "
+        f"{numbers.count(comparison.n)} {comparison.nouns}{at}{drawn}.",
     )
 
 
-def _has_features(of: data.Comparison) -> bool:
+def _has_features(comparison: Comparison) -> bool:
     """Whether the features of a student can be compared with the teacher's."""
-    stored = [model.predictions.features is not None for model in of.models]
+    stored = [model.predictions.features is not None for model in comparison.models]
     return stored[0] and any(stored[1:])
 
 
-def _measure(of: data.Comparison, student: data.Model, measure: str, basis: str, T: float) -> None:
-    looks = style.styles(of)
+def _measure(comparison: Comparison, student: Model, measure: str, basis: str, T: float) -> None:
+    looks = style.styles(comparison)
     note, help = (text[measure].format(**WHAT[basis]) for text in (NOTES, HELP))
-    style.card_title(TITLES[measure], note, worded(help, of.noun))
+    style.card_title(TITLES[measure], note, worded(help, comparison.noun))
     rows = []
-    for model in of.students:
-        found = data.similarity(of, model, measure, basis, T)
+    for model in comparison.students:
+        found = similarity.similarity(comparison, model, measure, basis, T)
         interval = None if found is None else found.interval()
         rows.append(
             Row(looks[model.key], None)
             if interval is None
             else Row(looks[model.key], interval.estimate, interval.low, interval.high)
         )
-    null = data.chance(of, measure, basis, T)
+    null = similarity.chance(comparison, measure, basis, T)
     st.html(whisker_html(rows, theme=style.theme(), slots=4))
     title = f"{TITLES[measure]} of {WHAT[basis]['what']} with the teacher"
     export_menu.offer_whiskers(f"similarity-{measure}", title, rows, theme=style.theme(), x_title=title)
-    st.caption(_finding(of, student, measure, basis, T, null))
+    st.caption(_finding(comparison, student, measure, basis, T, null))
 
 
 def _finding(
-    of: data.Comparison, student: data.Model, measure: str, basis: str, T: float, null: data.Chance | None
+    comparison: Comparison, student: Model, measure: str, basis: str, T: float, null: Chance | None
 ) -> str:
     if null is None:
         if basis == "features":
             return "These runs have no stored features."
         return "This measure is not defined for these runs."
     said = []
-    other = frame.baseline(of, student)
+    other = frame.baseline(comparison, student)
     if other is not None:
-        difference = data.similarity_difference(of, student, other, measure, basis, T)
-        said.append(words.difference_words(measure, student.name, other.name, difference, noun=of.noun))
+        difference = similarity.similarity_difference(comparison, student, other, measure, basis, T)
+        said.append(
+            words.difference_words(measure, student.name, other.name, difference, noun=comparison.noun)
+        )
     shuffled = null.null
     said.append(
         words.chance_words(
@@ -106,8 +114,8 @@ def _finding(
             null.estimate,
             shuffled.values,
             shuffled.p_value,
-            alone=len(of.students) == 1,
-            noun=of.noun,
+            alone=len(comparison.students) == 1,
+            noun=comparison.noun,
         )
     )
     return " ".join(filter(None, said))

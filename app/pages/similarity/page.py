@@ -4,54 +4,61 @@ from __future__ import annotations
 
 import numpy as np
 
-from app import data, page_export, state
+from app import page_export, state
 from app.components import frame, selection_bar
 from app.pages.similarity import layers, matrices, measures
 from app.plain import st
+from bickd_core.comparing import class_geometry
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.measures import cross, summary
 from bickd_viz.text import class_geometry as words
 from bickd_viz.text import numbers
 
 
 def show() -> None:
-    of = frame.load_comparison()
+    comparison = frame.load_comparison()
     T = state.current().temperature
-    if not of.students:
+    if not comparison.students:
         page_export.title("Similarity needs a student")
-        frame.need_students(of)
+        frame.need_students(comparison)
     head = st.container()
-    student = frame.choose_student(of, "similarity-student")
+    student = frame.choose_student(comparison, "similarity-student")
     with head:
-        _title(of, student, T)
-    _linked(of, student, T)
-    measures.show(of, student, T)
-    layers.show(of, student)
+        _title(comparison, student, T)
+    _linked(comparison, student, T)
+    measures.show(comparison, student, T)
+    layers.show(comparison, student)
 
 
 @st.fragment
-def _linked(of: data.Comparison, student: data.Model, T: float) -> None:
+def _linked(comparison: Comparison, student: Model, T: float) -> None:
     """Draw the matrices, the images of the selection and its chip. A click redraws only these."""
-    matrices.show(of, student, T)
-    selection_bar.show(of)
+    matrices.show(comparison, student, T)
+    selection_bar.show(comparison)
     state.show_in_url()
 
 
-def _title(of: data.Comparison, student: data.Model, T: float) -> None:
-    across = data.cross(of, student, T)
+def _title(comparison: Comparison, student: Model, T: float) -> None:
+    across = cross(comparison, student, T)
     diagonal = np.diag(across.gram)
     usable = ~(across.empty_teacher | across.empty_student)
     if usable.any():
         worst = int(np.where(usable, diagonal, np.inf).argmin())
         page_export.title(
-            f"{student.name} differs most from its teacher on {of.class_names[worst]}: cosine {diagonal[worst]:.2f} "
+            f"{student.name} differs most from its teacher on {comparison.class_names[worst]}: cosine {diagonal[worst]:.2f} "
             f"(mean {diagonal[usable].mean():.2f})"
         )
     else:
         page_export.title(f"{student.name} and its teacher predict no class in common")
-    found = data.summary(of, student, T)
+    found = summary(comparison, student, T)
     parts = []
     if usable.any():
-        name = f"cosine on {of.class_names[worst]}"
-        parts.append(words.figure_with_interval(name, data.same_class_interval(of, student, worst, T)))
+        name = f"cosine on {comparison.class_names[worst]}"
+        parts.append(
+            words.figure_with_interval(
+                name, class_geometry.same_class_interval(comparison, student, worst, T)
+            )
+        )
     if found.agreement is not None:
         parts.append(words.same_class(found.agreement))
     said = f"{', '.join(parts)}. " if parts else ""
@@ -66,7 +73,7 @@ def _title(of: data.Comparison, student: data.Model, T: float) -> None:
             f"KL from the teacher: {numbers.number(found.kl.estimate)} {numbers.interval_text(found.kl)} nats."
         )
     page_export.note(
-        f"{said[:1].upper()}{said[1:]}{numbers.count(of.n)} {of.split} {of.nouns}, T = {T:g}.",
+        f"{said[:1].upper()}{said[1:]}{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, T = {T:g}.",
         *more,
-        f"Intervals are at 95%, over {of.nouns}.",
+        f"Intervals are at 95%, over {comparison.nouns}.",
     )
