@@ -20,14 +20,14 @@ from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison
 
 if TYPE_CHECKING:
-    from bickd_viz.export.chart_export import Exhibit
+    from bickd_viz.export.chart_export import ChartExport
     from bickd_viz.report.build import Part
 
 _KEY = "taken"
 
 
 @dataclass
-class Taken:
+class PageContent:
     """The content of one page. `parts` has keys, so that a redrawn chart replaces its old version."""
 
     page: str = ""
@@ -41,11 +41,11 @@ class Taken:
 
 def begin(page: str) -> None:
     """Forget the previous page. Call it before a page is drawn."""
-    st.session_state[_KEY] = Taken(page=page, link=link(), temperature=state.current().temperature)
+    st.session_state[_KEY] = PageContent(page=page, link=link(), temperature=state.current().temperature)
 
 
-def now() -> Taken:
-    return st.session_state.setdefault(_KEY, Taken())
+def now() -> PageContent:
+    return st.session_state.setdefault(_KEY, PageContent())
 
 
 def link() -> str:
@@ -77,10 +77,10 @@ def note(sentence: str, *details: str) -> None:
     st.caption(sentence, help=Markdown("\n\n".join(map(plain, paragraphs))) if paragraphs else None)
 
 
-def exhibit(key: str, found: Exhibit) -> None:
-    taken = now()
-    taken.parts[key] = found
-    taken.link = link()
+def add_chart(key: str, found: ChartExport) -> None:
+    content = now()
+    content.parts[key] = found
+    content.link = link()
 
 
 def part(key: str, found: Part) -> None:
@@ -88,21 +88,21 @@ def part(key: str, found: Part) -> None:
     now().parts[key] = found
 
 
-def page_report(taken: Taken) -> bytes:
+def page_report(content: PageContent) -> bytes:
     """The page's content as one HTML file."""
     from bickd_viz.report.build import Figures, Report, Section, html, versions
     from bickd_viz.report.tables import compared_table, figures_table
 
-    sections = [Section("", list(taken.parts.values()))]
-    comparison, compared, note = taken.of, None, taken.note
+    sections = [Section("", list(content.parts.values()))]
+    comparison, compared, note = content.of, None, content.note
     if comparison is not None:
         summaries = [
-            (m.name, m.is_teacher, measures.summary(comparison, m, taken.temperature))
+            (m.name, m.is_teacher, measures.summary(comparison, m, content.temperature))
             for m in comparison.models
         ]
         scope = (
             f"{comparison.n:,} of {max(comparison.n_each):,} {comparison.split} {comparison.nouns} of {comparison.data_title}. Probabilities are at "
-            f"T = {taken.temperature:g}. The 95% intervals are over {comparison.nouns}."
+            f"T = {content.temperature:g}. The 95% intervals are over {comparison.nouns}."
         )
         sections.append(
             Section(
@@ -115,11 +115,11 @@ def page_report(taken: Taken) -> bytes:
         compared = compared_table(runs, split=comparison.split, n=comparison.n, noun=comparison.noun)
     return html(
         Report(
-            title=taken.title or taken.page,
+            title=content.title or content.page,
             note=note,
             sections=sections,
             compared=compared,
-            link=taken.link,
+            link=content.link,
             versions=versions("streamlit"),
             made=datetime.now().strftime("%Y-%m-%d %H:%M"),
             credit="" if comparison is None else samples.image_credit(comparison),

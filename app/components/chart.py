@@ -23,7 +23,7 @@ _BAR = {
 
 
 @dataclass(frozen=True)
-class Take:
+class Export:
     """How a chart is exported.
 
     Attributes:
@@ -43,14 +43,14 @@ class Take:
     figure: Callable[[], go.Figure] | None = None
 
 
-def show(figure: go.Figure, key: str, *, bar: bool = False, take: Take | None = None) -> None:
-    """Show a static chart. Pass `take` to add a download menu."""
+def show(figure: go.Figure, key: str, *, bar: bool = False, export: Export | None = None) -> None:
+    """Show a static chart. Pass `export` to add a download menu."""
     st.plotly_chart(figure, key=key, theme=None, config=_BAR if bar else _STILL)
-    _offer(figure, key, take)
+    _offer(figure, key, export)
 
 
 def show_clickable(
-    figure: go.Figure, key: str, on_click: Callable[[Any], None], *, take: Take | None = None
+    figure: go.Figure, key: str, on_click: Callable[[Any], None], *, export: Export | None = None
 ) -> None:
     """Show a chart with clickable points. `on_click` gets the customdata of the point, a scalar."""
 
@@ -60,19 +60,19 @@ def show_clickable(
             on_click(scalar(points[0].get("customdata")))
 
     st.plotly_chart(figure, key=key, theme=None, config=_STILL, on_select=clicked, selection_mode="points")
-    _offer(figure, key, take)
+    _offer(figure, key, export)
 
 
-def _offer(figure: go.Figure, key: str, take: Take | None) -> None:
-    if take is not None:
+def _offer(figure: go.Figure, key: str, export: Export | None) -> None:
+    if export is not None:
         export_menu.offer(
             key,
-            take.title,
-            take.figure or (lambda: figure),
-            take.table,
-            sentence=take.sentence,
-            x_title=take.x_title,
-            y_title=take.y_title,
+            export.title,
+            export.figure or (lambda: figure),
+            export.table,
+            sentence=export.sentence,
+            x_title=export.x_title,
+            y_title=export.y_title,
         )
 
 

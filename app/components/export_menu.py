@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bickd_viz import Theme
     from bickd_viz.charts import Row
-    from bickd_viz.export.chart_export import Exhibit
+    from bickd_viz.export.chart_export import ChartExport
     from bickd_viz.export.paper import Palette
 
 _SIZE = "paper-size"
@@ -51,12 +51,12 @@ def offer(
         title: See `bickd_viz.export.chart_export.Exhibit`, also for the arguments below.
         parquet: Whether to offer the data as parquet too.
     """
-    from bickd_viz.export.chart_export import Exhibit, file_name
+    from bickd_viz.export.chart_export import ChartExport, file_name
 
-    exhibit = Exhibit(file_name(title), title, figure, table, sentence, x_title, y_title)
-    page_export.exhibit(key, exhibit)
+    chart_export = ChartExport(file_name(title), title, figure, table, sentence, x_title, y_title)
+    page_export.add_chart(key, chart_export)
     with st.container(key=f"export-{key}"):
-        _menu(key, exhibit, parquet)
+        _menu(key, chart_export, parquet)
 
 
 def offer_whiskers(
@@ -89,20 +89,20 @@ def offer_whiskers(
 
 
 @st.fragment
-def _menu(key: str, exhibit: Exhibit, parquet: bool) -> None:
+def _menu(key: str, chart_export: ChartExport, parquet: bool) -> None:
     menu = st.popover(
         "", icon=":material/download:", type="tertiary", key=f"exportmenu-{key}", on_change="rerun",
         help="Download this chart",
     )  # fmt: skip
     if menu.open:
         with menu:
-            _choices(key, exhibit, parquet)
+            _choices(key, chart_export, parquet)
 
 
-def _choices(key: str, exhibit: Exhibit, parquet: bool) -> None:
+def _choices(key: str, chart_export: ChartExport, parquet: bool) -> None:
     from bickd_viz.export import files as export
 
-    st.markdown(md("**{title}**", title=exhibit.title))
+    st.markdown(md("**{title}**", title=chart_export.title))
     size = {**_DEFAULT, **st.session_state.get(_SIZE, {})}
     drawable = export.browser() is not None
     if drawable:
@@ -115,8 +115,8 @@ def _choices(key: str, exhibit: Exhibit, parquet: bool) -> None:
         for kind, mime in _KINDS.items():
             st.download_button(
                 kind.upper(),
-                _image(exhibit, kind, width, points, palette),
-                f"{exhibit.name}.{kind}",
+                _image(chart_export, kind, width, points, palette),
+                f"{chart_export.name}.{kind}",
                 mime,
                 key=f"take-{kind}-{key}",
                 on_click="ignore",
@@ -128,22 +128,22 @@ def _choices(key: str, exhibit: Exhibit, parquet: bool) -> None:
         for label, write, suffix, mime in _TABLES[: None if parquet else -1]:
             st.download_button(
                 label,
-                partial(_table, exhibit, write),
-                f"{exhibit.name}.{suffix}",
+                partial(_table, chart_export, write),
+                f"{chart_export.name}.{suffix}",
                 mime,
                 key=f"take-{suffix}-{key}",
                 on_click="ignore",
             )
         st.download_button(
-            "HTML", _page(exhibit, link), f"{exhibit.name}.html", "text/html",
+            "HTML", _page(chart_export, link), f"{chart_export.name}.html", "text/html",
             key=f"take-html-{key}", on_click="ignore",
         )  # fmt: skip
 
 
-def _table(exhibit: Exhibit, write: str) -> bytes:
+def _table(chart_export: ChartExport, write: str) -> bytes:
     from bickd_viz.export import files as export
 
-    content: bytes = getattr(export, write)(exhibit.table())
+    content: bytes = getattr(export, write)(chart_export.table())
     return content
 
 
@@ -162,19 +162,21 @@ def _size_of(key: str, size: dict) -> tuple[float, float, Palette]:
     return float(width), float(points), chosen
 
 
-def _image(exhibit: Exhibit, kind: str, width: float, points: float, palette: Palette) -> Callable[[], bytes]:
+def _image(
+    chart_export: ChartExport, kind: str, width: float, points: float, palette: Palette
+) -> Callable[[], bytes]:
     def draw() -> bytes:
         from bickd_viz.export import files as export
 
-        return export.images([(exhibit.paper(width, None, points, palette), kind)])[0]
+        return export.images([(chart_export.paper(width, None, points, palette), kind)])[0]
 
     return draw
 
 
-def _page(exhibit: Exhibit, link: str) -> Callable[[], bytes]:
+def _page(chart_export: ChartExport, link: str) -> Callable[[], bytes]:
     def write() -> bytes:
         from bickd_viz.report.build import chart_html
 
-        return chart_html(exhibit, link=link)
+        return chart_html(chart_export, link=link)
 
     return write

@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.components import export_menu
 from app.components.browser_part import part
-from app.components.chart import Take
+from app.components.chart import Export
 from bickd_viz import Theme
 from bickd_viz.charts import Plot
 
@@ -20,12 +20,12 @@ _component = part("plot", "plot.js", style="plot.css")
 
 
 def show(
-    plot: Plot, key: str, *, theme: Theme, take: Take, on_pick: Callable[[int], None] | None = None
+    plot: Plot, key: str, *, theme: Theme, export: Export, on_pick: Callable[[int], None] | None = None
 ) -> None:
     """Draw the chart.
 
     Args:
-        take: How to export it.
+        export: How to export it.
         on_pick: Called with the id of the mark that was clicked or chosen by keyboard.
     """
 
@@ -34,9 +34,9 @@ def show(
         if id is not None and on_pick is not None:
             on_pick(int(id))
 
-    data = {**plot.data(theme), "label": take.title, "clickable": on_pick is not None}
+    data = {**plot.data(theme), "label": export.title, "clickable": on_pick is not None}
     _component(key=key, data=data, on_picked_change=picked)
-    assert take.figure is not None, "a light chart has a Plotly twin"
+    assert export.figure is not None, "a light chart has a Plotly twin"
     export_menu.offer(
-        key, take.title, take.figure, take.table, sentence=take.sentence, x_title=take.x_title, y_title=take.y_title,
+        key, export.title, export.figure, export.table, sentence=export.sentence, x_title=export.x_title, y_title=export.y_title,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.components import plot, style
-from app.components.chart import Take
+from app.components.chart import Export
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
 from bickd_viz.charts import leakage_ranking, ranking_plot
@@ -69,7 +69,7 @@ def show(
         ),
         key,
         theme=theme,
-        take=Take(
+        export=Export(
             title,
             lambda: tables.ranking_table(drawn, comparison.class_names, column),
             sentence,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app import page_export
 from app.components.browser_part import part
-from app.page_export import Taken
+from app.page_export import PageContent
 from app.plain import st
 
 _copy = part(
@@ -17,21 +17,21 @@ _copy = part(
 
 def show() -> None:
     """Draw it. Call it after the page is drawn, when its exports are known."""
-    taken = page_export.now()
+    content = page_export.now()
     with st.sidebar, st.container(key="report-bar"):
         _copy(key="copy-link", data={"label": "Copy link", "done": "Copied"})
-        if taken.of is None or not taken.parts:
+        if content.of is None or not content.parts:
             return
         with st.popover("Report", icon=":material/description:", type="tertiary", key="report-menu"):
             st.caption("One HTML file that works offline. Making it takes a few seconds.")
             st.download_button(
-                "This page", lambda: page_export.page_report(taken), f"bickd-{_stem(taken)}.html", "text/html",
+                "This page", lambda: page_export.page_report(content), f"bickd-{_stem(content)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
             comparison, T, address = (
-                taken.of,
-                taken.temperature,
-                taken.link.split("?")[0].rsplit("/", 1)[0] + "/",
+                content.of,
+                content.temperature,
+                content.link.split("?")[0].rsplit("/", 1)[0] + "/",
             )
             st.download_button(
                 "The whole comparison", lambda: page_export.comparison_report(comparison, T, address), "bickd-comparison.html",
@@ -39,7 +39,7 @@ def show() -> None:
             )  # fmt: skip
 
 
-def _stem(taken: Taken) -> str:
+def _stem(content: PageContent) -> str:
     from bickd_viz.export.chart_export import file_name
 
-    return file_name(taken.page)
+    return file_name(content.page)

@@ -6,7 +6,7 @@ from html import escape
 
 from app import selection, state
 from app.components import thumbs
-from app.data import taken
+from app.data import selection_files
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.saved_selections import KeptError
@@ -111,7 +111,7 @@ def _take(comparison: Comparison, found: Selection) -> None:
         )
         st.download_button(
             "Table (CSV)",
-            lambda: taken.selection_table(comparison, found, T).to_csv(index=False).encode(),
+            lambda: selection_files.selection_table(comparison, found, T).to_csv(index=False).encode(),
             f"{stem}.csv",
             "text/csv",
             key="selection-csv",
@@ -119,7 +119,7 @@ def _take(comparison: Comparison, found: Selection) -> None:
         )
         st.download_button(
             f"All {numbers.count(len(comparison.class_names))} probabilities (npz)",
-            lambda: taken.selection_probabilities(comparison, found, T),
+            lambda: selection_files.selection_probabilities(comparison, found, T),
             f"{stem}.npz",
             key="selection-npz",
             on_click="ignore",

@@ -1,4 +1,4 @@
-"""Runs that differ in their seeds alone, and what two recipes reach over theirs."""
+"""Runs that differ in their seeds alone, and what two recipes reach over their seeds."""
 
 from __future__ import annotations
 
@@ -211,13 +211,13 @@ class Difference:
     """One figure of two recipes, or of two networks.
 
     Attributes:
-        ours, theirs: the figures. interval: ours less theirs.
+        student, baseline: the figures. interval: student minus baseline.
         p_value: of no difference.
         adjusted: p_value with Holm's correction for the comparisons that it was made with.
     """
 
-    ours: float
-    theirs: float
+    student: float
+    baseline: float
     interval: Interval
     p_value: float
     adjusted: float
@@ -277,8 +277,8 @@ class Recipes:
 
 
 def compare(
-    ours: Sequence[Scored],
-    theirs: Sequence[Scored],
+    student: Sequence[Scored],
+    baseline: Sequence[Scored],
     labels: np.ndarray | None,
     *,
     against_network: bool = False,
@@ -288,29 +288,31 @@ def compare(
     Where a recipe has one run, the first run of each is compared, with intervals over images alone.
 
     Args:
-        ours, theirs: the runs of each recipe, the one that is shown first.
+        student, baseline: the runs of each recipe, the one that is shown first.
         labels: [N] true classes, the strata; None where they are not known.
-        against_network: theirs is one network that is meant itself, such as the teacher, not a sample of seeds.
+        against_network: baseline is one network that is meant itself, such as the teacher, not a sample of seeds.
     """
-    seeds = len(ours), len(theirs)
-    networks = len(ours) < 2 or (len(theirs) < 2 and not against_network)
+    seeds = len(student), len(baseline)
+    networks = len(student) < 2 or (len(baseline) < 2 and not against_network)
     if networks:
-        ours, theirs = ours[:1], theirs[:1]
+        student, baseline = student[:1], baseline[:1]
     drawn = not networks, not networks and not against_network
     figures = {}
-    for field in _common([*ours, *theirs], lambda run: run.shares):
-        scores = [np.array([run.shares[field] for run in side], dtype=np.float64) for side in (ours, theirs)]
+    for field in _common([*student, *baseline], lambda run: run.shares):
+        scores = [
+            np.array([run.shares[field] for run in side], dtype=np.float64) for side in (student, baseline)
+        ]
         found = two_way_mean_difference(scores[0], scores[1], labels, drawn=drawn)
         figures[field] = _difference(float(scores[0].mean()), float(scores[1].mean()), found)
-    for field in _common([*ours, *theirs], lambda run: run.overlaps):
-        sides = [[run.overlaps[field] for run in side] for side in (ours, theirs)]
+    for field in _common([*student, *baseline], lambda run: run.overlaps):
+        sides = [[run.overlaps[field] for run in side] for side in (student, baseline)]
         first, second = (float(np.mean([one.interval().estimate for one in side])) for side in sides)
         figures[field] = _difference(first, second, two_way_difference(*sides, drawn=drawn))
     return RecipesCompared(seeds, networks, figures)
 
 
-def _difference(ours: float, theirs: float, found: TwoWay) -> Difference:
-    return Difference(ours, theirs, found.interval, found.p_value, found.p_value)
+def _difference(student: float, baseline: float, found: TwoWay) -> Difference:
+    return Difference(student, baseline, found.interval, found.p_value, found.p_value)
 
 
 def with_holm(compared: Sequence[RecipesCompared]) -> list[RecipesCompared]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class ChartExport:
     """A chart that is drawn only on request.
 
     Attributes:

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from bickd_viz.export import files
-from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.export.recolour import recoloured
 from bickd_viz.report.page import PAGE, SCRIPT, STYLE
 from bickd_viz.theme import DARK, LIGHT
@@ -53,7 +53,7 @@ class Figures:
     sentence: str = ""
 
 
-Part = Exhibit | Strip | Figures
+Part = ChartExport | Strip | Figures
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def html(report: Report) -> bytes:
     return re.sub(r"\[\[(\w+)\]\]", lambda mark: filled[mark[1]], PAGE).encode("utf-8")
 
 
-def chart_html(exhibit: Exhibit, *, link: str = "") -> bytes:
+def chart_html(chart_export: ChartExport, *, link: str = "") -> bytes:
     """One chart with its sentence and its data, as one file."""
-    return html(Report(exhibit.title, [Section("", [exhibit])], link=link, versions=versions()))
+    return html(Report(chart_export.title, [Section("", [chart_export])], link=link, versions=versions()))
 
 
 def versions(*more: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from bickd_core.wording import worded
 from bickd_viz import tables
 from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
 from bickd_viz.charts import angles as angles_figure
-from bickd_viz.export.chart_export import Exhibit, file_name
+from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.scales import overlap_ends
 from bickd_viz.text import numbers
 from bickd_viz.theme import LIGHT, ModelStyle, Theme
@@ -24,7 +24,7 @@ Looks = Mapping[str, ModelStyle]
 """Key of a model -> its colour and symbol."""
 
 
-def overview(data: ReportData, looks: Looks, theme: Theme = LIGHT) -> list[Exhibit]:
+def overview(data: ReportData, looks: Looks, theme: Theme = LIGHT) -> list[ChartExport]:
     """Return one chart for each headline figure: a dot with its 95% interval for each model."""
     charts = []
     for figure in OVER_SEEDS:
@@ -48,8 +48,8 @@ def overview(data: ReportData, looks: Looks, theme: Theme = LIGHT) -> list[Exhib
 
 def _dots(
     name: str, rows: Sequence[Row], fmt: str, title: str, sentence: str, x_title: str, theme: Theme
-) -> Exhibit:
-    return Exhibit(
+) -> ChartExport:
+    return ChartExport(
         name,
         title,
         lambda: whisker_rows(rows, fmt=fmt, theme=theme),
@@ -68,7 +68,7 @@ def grams(
     *,
     height: int = 360,
     width: int = 340,
-) -> list[Exhibit]:
+) -> list[ChartExport]:
     """Return the class Grams, the student's minus the teacher's, and the cross Gram of the two.
 
     Args:
@@ -122,9 +122,9 @@ def _matrix(
     theme: Theme,
     height: int,
     width: int,
-) -> Exhibit:
+) -> ChartExport:
     order = measures.class_order(comparison, "cluster")
-    return Exhibit(
+    return ChartExport(
         file_name(f"gram-{name}"),
         title,
         lambda: matrix_figure(
@@ -145,7 +145,7 @@ def _matrix(
     )
 
 
-def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> Exhibit:
+def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> ChartExport:
     """Return the distribution of the angles between classes, for each model."""
     pairs = []
     for model in comparison.models:
@@ -153,7 +153,7 @@ def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGH
         used = np.flatnonzero(~own.empty)
         cosines = own.gram[np.ix_(used, used)][np.triu_indices(len(used), k=1)].clip(-1, 1)
         pairs.append((looks[model.key], np.degrees(np.arccos(cosines))))
-    return Exhibit(
+    return ChartExport(
         "angles",
         "Angles between classes",
         lambda: angles_figure(pairs, height=300, theme=theme),
@@ -163,11 +163,11 @@ def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGH
     )
 
 
-def leakage(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> Exhibit:
+def leakage(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> ChartExport:
     """Return the classes with the most leakage, for each model."""
     leaks = [(looks[model.key], _leakage(comparison, model, lens)) for model in comparison.models]
     names = comparison.class_names
-    return Exhibit(
+    return ChartExport(
         "leakage",
         "Classes that leak most",
         lambda: leakage_ranking(leaks, names, top=10, x_title="leakage (mean cosine)", theme=theme),

@@ -11,7 +11,7 @@ from bickd_core.comparing.report_data import ReportData
 from bickd_core.data import image_credit
 from bickd_viz import tables
 from bickd_viz.charts import Line, metric_lines
-from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import charts, pictures
 from bickd_viz.report.build import Figures, Part, Report, Section, versions
 from bickd_viz.report.tables import compared_table, figures_table
@@ -124,7 +124,7 @@ def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) ->
         lines += [Line(looks[model.key], epochs, overlaps)] if epochs else []
     if lines:
         parts.append(
-            Exhibit(
+            ChartExport(
                 "overlap-by-epoch", "Overlap by epoch",
                 lambda: metric_lines(lines, "class overlap (mean cosine)", height=280),
                 lambda: tables.lines_table(lines, value_name="overlap"),

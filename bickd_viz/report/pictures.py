@@ -13,7 +13,7 @@ from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_viz import tables
 from bickd_viz.charts import prediction_map, shared_frame
-from bickd_viz.export.chart_export import Exhibit, file_name
+from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.report.build import Part, Section, Strip
 from bickd_viz.text import numbers
 from bickd_viz.text.class_geometry import separated_pair_title
@@ -45,11 +45,11 @@ def maps(data: ReportData) -> list[Section]:
     ]
 
 
-def _map(data: ReportData, model: Model, pair: tuple[int, int], limits) -> Exhibit:
+def _map(data: ReportData, model: Model, pair: tuple[int, int], limits) -> ChartExport:
     comparison, xy = data.comparison, data.maps[model.key].coordinates
     ids, labels, names = comparison.teacher.predictions.ids, comparison.labels, comparison.class_names
     predicted = model.predictions.predicted
-    return Exhibit(
+    return ChartExport(
         file_name(f"map-{model.name}"),
         model.name,
         lambda: prediction_map(

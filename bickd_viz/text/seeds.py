@@ -78,9 +78,9 @@ def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "im
         one = compared.figures.get(field)
         if one is not None:
             show = (
-                together(one.ours, one.theirs)
+                together(one.student, one.baseline)
                 if _is_overlap(field)
-                else [*map(percent, (one.ours, one.theirs))]
+                else [*map(percent, (one.student, one.baseline))]
             )
             parts.append(f"{worded(name, noun)} {show[0]} against {show[1]}")
     if not parts:

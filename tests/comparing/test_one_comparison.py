@@ -77,7 +77,8 @@ def shown(own: Finding | None) -> object:
         return None
     numbers = {
         other: [
-            (field, one.ours, one.theirs, one.interval, one.adjusted) for field, one in each.figures.items()
+            (field, one.student, one.baseline, one.interval, one.adjusted)
+            for field, one in each.figures.items()
         ]
         for other, each in own.compared.items()
     }

@@ -90,7 +90,7 @@ def test_recipes_are_compared_over_seeds_and_images_and_the_teacher_is_one_netwo
     slow = two_way_mean_difference(*rows, TEACHER.labels)
     found = both.figures["accuracy"]
     assert (found.interval, found.p_value) == (slow.interval, slow.p_value)
-    assert (found.ours, found.theirs) == pytest.approx((rows[0].mean(), rows[1].mean()))
+    assert (found.student, found.baseline) == pytest.approx((rows[0].mean(), rows[1].mean()))
     assert found.seen
     teacher = compare(ours, scored(TEACHER), TEACHER.labels, against_network=True)
     assert not teacher.networks
@@ -102,7 +102,7 @@ def test_with_one_seed_the_first_runs_are_compared_as_two_networks():
     ours, theirs = scored(run(0.8, 0)), scored(run(0.6, 10), run(0.95, 11))
     both = compare(ours, theirs, TEACHER.labels)
     assert both.networks
-    assert both.figures["accuracy"].theirs == pytest.approx(theirs[0].shares["accuracy"].mean())
+    assert both.figures["accuracy"].baseline == pytest.approx(theirs[0].shares["accuracy"].mean())
     assert both.figures["accuracy"].seen
     text = seeds.headline("BicKD", "KD", both)
     assert text.startswith("One run each: BicKD is more accurate than KD")

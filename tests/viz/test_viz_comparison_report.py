@@ -22,7 +22,7 @@ from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.summary import summarise
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
-from bickd_viz.export.chart_export import Exhibit, file_name
+from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.report.build import Figures, Report, Strip, html
 from bickd_viz.report.comparison import comparison_report, view_query
 
@@ -45,14 +45,14 @@ def made(measured) -> Report:
     return comparison_report(measured, address="http://localhost:8501/", made="2026-01-01")
 
 
-def exhibits(report: Report) -> dict[str, Exhibit]:
-    return {p.name: p for section in report.sections for p in section.parts if isinstance(p, Exhibit)}
+def chart_exports(report: Report) -> dict[str, ChartExport]:
+    return {p.name: p for section in report.sections for p in section.parts if isinstance(p, ChartExport)}
 
 
 def test_it_holds_every_chart_with_a_name_of_its_own(made):
-    parts = [part for section in made.sections for part in section.parts if isinstance(part, Exhibit)]
-    assert len(exhibits(made)) == len(parts)
-    assert set(exhibits(made)) == {
+    parts = [part for section in made.sections for part in section.parts if isinstance(part, ChartExport)]
+    assert len(chart_exports(made)) == len(parts)
+    assert set(chart_exports(made)) == {
         "accuracy", "agreement", "overlap-per-image", "overlap", "overlap-matched", "gram-teacher", "gram-kd", "gram-bickd",
         "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "leakage", "overlap-by-epoch", "map-teacher",
         "map-kd", "map-bickd",
@@ -67,17 +67,17 @@ def test_its_tables_are_the_librarys_numbers(made, measured, bundled):
     teacher, student = (bundled.find(key).predictions("test") for key in (TEACHER, STUDENTS[1]))
     seeds = [bundled.find(f"caltech95/bickd-s{seed}").predictions("test") for seed in range(3)]
     values = [summarise(teacher, one, T=2.0).overlap.estimate for one in seeds]
-    row = exhibits(made)["overlap"].table().set_index("model").loc["BicKD"]
+    row = chart_exports(made)["overlap"].table().set_index("model").loc["BicKD"]
     assert row["estimate"] == pytest.approx(np.mean(values), abs=1e-6)
     assert row["deviation"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
     assert row["low"] < row["estimate"] < row["high"]
     assert row["seeds"] == 3
     gram = class_geometry(student.probabilities(2.0)).gram
-    table = exhibits(made)["gram-bickd"].table()
+    table = chart_exports(made)["gram-bickd"].table()
     place = {name: i for i, name in enumerate(teacher.class_names)}
     rows, columns = table["row_class"].map(place), table["column_class"].map(place)
     np.testing.assert_array_equal(table["cosine"], gram[rows, columns])
-    points = exhibits(made)["map-bickd"].table()
+    points = chart_exports(made)["map-bickd"].table()
     assert points["id"].tolist() == teacher.ids.tolist()
     far = hellinger(teacher.probabilities(2.0), student.probabilities(2.0))
     np.testing.assert_array_equal(points["displacement"], far)
@@ -87,7 +87,7 @@ def test_csv_in_the_file_is_the_table(made):
     page = html(made).decode()
     text = re.search(r'download="leakage.csv" href="data:text/csv;base64,([^"]+)"', page).group(1)
     stored = pd.read_csv(io.BytesIO(base64.b64decode(text)))
-    wanted = exhibits(made)["leakage"].table()
+    wanted = chart_exports(made)["leakage"].table()
     assert stored["class"].tolist() == wanted["class"].tolist()
     np.testing.assert_array_equal(stored["leakage"], wanted["leakage"])
 
@@ -131,9 +131,9 @@ def test_the_most_separated_pair_is_the_one_that_falls_most(measured):
 def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
     alone = comparison_report(read_report_data(bundled, TEACHER))
     assert alone.title == "resnet14x2 on caltech95"
-    assert "gram-teacher" in exhibits(alone)
+    assert "gram-teacher" in chart_exports(alone)
     on_validation = comparison_report(read_report_data(bundled, TEACHER, STUDENTS, split="validation"))
-    assert not [name for name in exhibits(on_validation) if name.startswith("map-")]
+    assert not [name for name in chart_exports(on_validation) if name.startswith("map-")]
     assert html(alone)
 
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from bickd_viz import tables
 from bickd_viz.charts import matrix_figure, prediction_map
-from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import build
 from bickd_viz.report.build import Figures, Report, Section, Strip
 from bickd_viz.theme import DARK, LIGHT
@@ -19,9 +19,9 @@ NAMES = ["<b>cat</b>", 'dog & "wolf"', "</script>"]
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
-def exhibit(name: str = "gram", theme=DARK) -> Exhibit:
+def chart_export(name: str = "gram", theme=DARK) -> ChartExport:
     matrix = np.arange(9.0).reshape(3, 3)
-    return Exhibit(
+    return ChartExport(
         name,
         f"Class Gram of {NAMES[0]}",
         lambda: matrix_figure(matrix, NAMES, theme=theme),
@@ -47,7 +47,9 @@ def without_plotly(page: str) -> str:
 
 
 def test_plotly_is_inlined_once_and_no_address_is_loaded():
-    page = made(Section("Grams", [exhibit("a"), exhibit("b")]), link="http://127.0.0.1:8501/?teacher=a")
+    page = made(
+        Section("Grams", [chart_export("a"), chart_export("b")]), link="http://127.0.0.1:8501/?teacher=a"
+    )
     scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
     assert sorted(len(script) > 1_000_000 for script in scripts) == [False, True]
     own = without_plotly(page)
@@ -58,7 +60,9 @@ def test_plotly_is_inlined_once_and_no_address_is_loaded():
 
 
 def test_every_chart_its_sentence_and_its_data_are_there():
-    page = made(Section("First", [exhibit("a")]), Section("Second", [exhibit("b"), exhibit("c")]))
+    page = made(
+        Section("First", [chart_export("a")]), Section("Second", [chart_export("b"), chart_export("c")])
+    )
     assert [chart["id"] for chart in charts_of(page)] == ["chart-0", "chart-1", "chart-2"]
     assert page.count("They &lt;overlap&gt;.") == 3
     found = re.findall(r'download="(\w+)\.csv" href="data:text/csv;base64,([^"]+)"', page)
@@ -71,7 +75,7 @@ def test_every_chart_its_sentence_and_its_data_are_there():
 def test_words_of_people_are_text_and_never_markup():
     table = pd.DataFrame({"<i>model</i>": ["<script>alert(1)</script>"]})
     strip = Strip("Images", [(PIXEL, "<u>x</u>", "y"), (None, "z", "")])
-    own = without_plotly(made(Section("<h1>", [exhibit(), Figures("T", table), strip]), note="<em>"))
+    own = without_plotly(made(Section("<h1>", [chart_export(), Figures("T", table), strip]), note="<em>"))
     for markup in ("<keep>", "<em>", "<i>model", "<script>alert", "<u>x", "<b>cat"):
         assert markup not in own
     assert own.count("<h1>") == 1
@@ -81,7 +85,7 @@ def test_words_of_people_are_text_and_never_markup():
 
 def test_dark_is_a_list_of_changed_colours_that_gives_the_dark_figure():
     for theme in (LIGHT, DARK):  # in whatever theme the page stood
-        chart = charts_of(made(Section("", [exhibit(theme=theme)])))[0]
+        chart = charts_of(made(Section("", [chart_export(theme=theme)])))[0]
         figure = chart["figure"]
         assert figure["layout"]["font"]["color"] == LIGHT.text
         for path, value in chart["dark"]:
@@ -94,9 +98,9 @@ def test_dark_is_a_list_of_changed_colours_that_gives_the_dark_figure():
 
 
 def test_points_are_vectors_up_to_a_limit():
-    def points(count: int) -> Exhibit:
+    def points(count: int) -> ChartExport:
         xy = np.random.default_rng(0).random((count, 2))
-        return Exhibit(
+        return ChartExport(
             "map",
             "Map",
             lambda: prediction_map(xy, ids=np.arange(count)),
@@ -111,7 +115,7 @@ def test_points_are_vectors_up_to_a_limit():
 
 
 def test_one_chart_alone_is_a_page_of_its_own():
-    page = build.chart_html(exhibit(), link="?teacher=a").decode()
+    page = build.chart_html(chart_export(), link="?teacher=a").decode()
     assert len(charts_of(page)) == 1
     assert "<code>?teacher=a</code>" in page
     assert "plotly 7" in page
@@ -119,6 +123,6 @@ def test_one_chart_alone_is_a_page_of_its_own():
 
 def test_marks_of_the_page_in_a_title_do_not_matter():
     words = "[[script]] [[plotly]] [[charts]] [[body]]"
-    page = made(Section(words, [Exhibit("x", words, go.Figure, pd.DataFrame)]))
+    page = made(Section(words, [ChartExport("x", words, go.Figure, pd.DataFrame)]))
     assert len(charts_of(page)) == 1
     assert f"<h3>{words}</h3>" in page

@@ -141,10 +141,10 @@ def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
         at = f"{asked.at(chosen):g}"
         selection.select("bin", chosen.key, asked.scheme, str(BINS), str(place + 1), at)
 
-    take = chart.Take(
+    export = chart.Export(
         f"Reliability in {BINS} bins of {SCHEMES[asked.scheme]}", lambda: tables.reliability_table(drawn)
     )
-    chart.show_clickable(figure, "calibration-diagram", clicked, take=take)
+    chart.show_clickable(figure, "calibration-diagram", clicked, export=export)
     st.caption(
         f"Band: 95% interval of {student.called}'s accuracy. Below: {comparison.nouns} per bin. Hollow: fewer than {RARE} {comparison.nouns}.",
         help="To see the band of another student, choose it above. The lines skip hollow points.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.components import frame, plot, style, thumbs
-from app.components.chart import Take
+from app.components.chart import Export
 from app.data.samples import image_credit
 from app.plain import st
 from bickd_core.comparing import class_geometry
@@ -99,14 +99,14 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
             for i, c in enumerate(dict.fromkeys(pair))
         ]
         below = f"probability at {words.at_temperature(lens.at(comparison, model))}, all {comparison.nouns}"
-        take = Take(
+        export = Export(
             f"Probabilities of {row} and {column} in {model.called}",
             lambda: tables.probability_table(samples),
             y_title=comparison.nouns,
             figure=lambda: probability_histogram(samples, x_title=below, theme=theme),
         )
         drawn = probability_plot(samples, x_title=below, nouns=comparison.nouns)
-        plot.show(drawn, f"geometry-histogram-{model.key}", theme=theme, take=take)
+        plot.show(drawn, f"geometry-histogram-{model.key}", theme=theme, export=export)
 
 
 def _share(value: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from app import selection, state
 from app.components import plot, ranking, style
-from app.components.chart import Take
+from app.components.chart import Export
 from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
@@ -83,7 +83,7 @@ def _angles(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> Non
             angles_plot(found, height=HEIGHT),
             "geometry-angles",
             theme=theme,
-            take=Take(
+            export=Export(
                 "Angles between classes",
                 lambda: tables.angles_table(found),
                 f"Over all pairs of classes. 90° is {lens.apart}. {said}",
@@ -171,14 +171,14 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
             ranks, class_geometry.gram(comparison, comparison.teacher, lens).n_classes_used
         )
         theme = style.theme()
-        take = Take(
+        export = Export(
             "Eigenvalues of the class Gram",
             lambda: tables.spectrum_table(values),
             said,
             y_title="eigenvalue",
             figure=lambda: spectrum(values, theme=theme, height=HEIGHT),
         )
-        plot.show(spectrum_plot(values, height=HEIGHT), "geometry-spectrum", theme=theme, take=take)
+        plot.show(spectrum_plot(values, height=HEIGHT), "geometry-spectrum", theme=theme, export=export)
         st.caption(said)
 
 
@@ -271,5 +271,5 @@ def _curves(
     drawn = sharpness_plot(
         curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y, height=HEIGHT
     )
-    take = Take(title, lambda: tables.curves_table(curves, column), sentence, figure=figure)
-    plot.show(drawn, f"geometry-sharpness-{what}", theme=theme, take=take)
+    export = Export(title, lambda: tables.curves_table(curves, column), sentence, figure=figure)
+    plot.show(drawn, f"geometry-sharpness-{what}", theme=theme, export=export)

@@ -70,10 +70,10 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
     alone = partial(
         who_is_right, found, looks[first.key], looks[second.key], theme=style.theme(), show_legend=True
     )
-    take = chart.Take(
+    export = chart.Export(
         title, lambda: tables.counts_table(rows, "who_is_right", comparison.nouns), said, figure=alone
     )
-    chart.show(drawn, "outcome-bar", take=take)
+    chart.show(drawn, "outcome-bar", export=export)
     st.caption(said)
 
 

@@ -43,11 +43,11 @@ def finding(sentence: str) -> None:
         st.markdown(sentence)
 
 
-def draw(figure: go.Figure, key: str, take: chart.Take) -> None:
+def draw(figure: go.Figure, key: str, export: chart.Export) -> None:
     """Draw the lesson's chart with its export menu. In the presenter's view it is larger and has no menu."""
     present = state.current().present
-    alone = replace(take, figure=take.figure or (lambda: figure))
-    chart.show(presenter.fitted(figure), key, take=None if present else alone)
+    alone = replace(export, figure=export.figure or (lambda: figure))
+    chart.show(presenter.fitted(figure), key, export=None if present else alone)
 
 
 def needs_a_student(comparison: Comparison) -> bool:

@@ -58,10 +58,10 @@ def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) ->
         (f"{pair} in {who}", round(value, 4))
         for who, value in ((student.name, cosine), ("the teacher", at_teacher))
     ]
-    take = chart.Take(
+    export = chart.Export(
         f"Two columns and their angle: {pair}", lambda: pd.DataFrame(rows, columns=["columns", "cosine"])
     )
-    draw(drawn, "learn-vectors", take)
+    draw(drawn, "learn-vectors", export)
 
 
 def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
@@ -90,8 +90,8 @@ def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
         theme=style.theme(),
         height=presenter.room(height - (10 if state.current().present else 50)),
     )
-    take = chart.Take("Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats"))
-    draw(drawn, "learn-paths", take)
+    export = chart.Export("Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats"))
+    draw(drawn, "learn-paths", export)
 
 
 def _finding(comparison: Comparison, student: Model, T: float) -> None:

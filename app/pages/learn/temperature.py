@@ -82,8 +82,8 @@ def show(comparison: Comparison, height: int) -> None:
         )
         look = style.styles(comparison)[comparison.teacher.key]
         who = f"the teacher on sample {comparison.teacher.predictions.ids[at]} at T = {T:g}"
-        take = chart.Take(f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names))
-        draw(drawn, "learn-bars", take)
+        export = chart.Export(f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names))
+        draw(drawn, "learn-bars", export)
     with curves:
         lines = _curves(comparison, at, T, colour)
         drawn = sharpness_curves(
@@ -95,11 +95,11 @@ def show(comparison: Comparison, height: int) -> None:
             theme=style.theme(),
             height=presenter.room(height),
         )
-        take = chart.Take(
+        export = chart.Export(
             f"Entropy and overlap by temperature, {who}",
             lambda: tables.curves_table(lines, "temperature", "value"),
         )
-        draw(drawn, "learn-curves", take)
+        draw(drawn, "learn-curves", export)
     first = int(said[at])
     finding(
         lessons.sentence_for_temperature(

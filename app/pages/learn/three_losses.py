@@ -67,8 +67,8 @@ def _batch(comparison: Comparison, height: int) -> None:
             drawn = _matrix(
                 comparison, found, pull.gradient, presenter.room(height - (52 if present else 40))
             )
-            take = chart.Take(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
-            draw(drawn, f"learn-pull-{name}", take)
+            export = chart.Export(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
+            draw(drawn, f"learn-pull-{name}", export)
     said = lessons.sentence_for_pulls(
         found.same_way,
         found.on_differing,

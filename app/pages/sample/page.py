@@ -150,11 +150,11 @@ def _bars(comparison: Comparison, position: int, T: float) -> None:
     ]
     true = None if comparison.labels is None else int(comparison.labels[position])
     drawn = paired_bars(models, comparison.class_names, most=6, true_class=true, theme=style.theme())
-    take = chart.Take(
+    export = chart.Export(
         f"Predictions of each model for sample {comparison.teacher.predictions.ids[position]}",
         lambda: tables.classes_table(models, comparison.class_names),
     )
-    chart.show(drawn, "sample-bars", take=take)
+    chart.show(drawn, "sample-bars", export=export)
     if len(comparison.models) > 1:
         moved = [
             f"{m.name} {measures.displacement(comparison, m, T)[position]:.2f}" for m in comparison.students

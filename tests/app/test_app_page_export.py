@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app import page_export
 from app.data import comparison as comparisons
 from app.state import ViewState
-from bickd_viz.export.chart_export import Exhibit
+from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report.build import Strip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ VIEW = ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0", "calt
 
 
 @pytest.fixture(params=PAGES)
-def page(request, monkeypatch) -> tuple[str, page_export.Taken]:
+def page(request, monkeypatch) -> tuple[str, page_export.PageContent]:
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     script = (
         f"from app import page_export\nfrom app.pages.{request.param} import page\n"
@@ -44,30 +44,30 @@ def page(request, monkeypatch) -> tuple[str, page_export.Taken]:
 
 
 def test_every_chart_of_the_page_gives_figure_paper_and_numbers(page):
-    name, taken = page
-    exhibits = {key: part for key, part in taken.parts.items() if isinstance(part, Exhibit)}
-    assert set(exhibits) >= PAGES[name]
-    stems = [exhibit.name for exhibit in exhibits.values()]
+    name, content = page
+    chart_exports = {key: part for key, part in content.parts.items() if isinstance(part, ChartExport)}
+    assert set(chart_exports) >= PAGES[name]
+    stems = [chart_export.name for chart_export in chart_exports.values()]
     assert len(set(stems)) == len(stems), "two charts of a page would overwrite each other's files"
-    for key, exhibit in exhibits.items():
-        figure, table = exhibit.figure(), exhibit.table()
+    for key, chart_export in chart_exports.items():
+        figure, table = chart_export.figure(), chart_export.table()
         assert figure.data, key
         assert len(table), key
         assert not [c for c in table.columns if " " in str(c)], key
-        assert exhibit.paper(85).layout.width == pytest.approx(85 / 25.4 * 96), key
-        assert exhibit.paper(85, palette="grey").data, key
+        assert chart_export.paper(85).layout.width == pytest.approx(85 / 25.4 * 96), key
+        assert chart_export.paper(85, palette="grey").data, key
 
 
 def test_the_report_holds_the_page_with_its_title_and_images(page):
-    name, taken = page
-    html = page_export.page_report(taken).decode()
-    assert taken.title in html.replace("&#x27;", "'").replace("&amp;", "&")
-    assert html.count('class="chart"') == sum(isinstance(p, Exhibit) for p in taken.parts.values())
+    name, content = page
+    html = page_export.page_report(content).decode()
+    assert content.title in html.replace("&#x27;", "'").replace("&amp;", "&")
+    assert html.count('class="chart"') == sum(isinstance(p, ChartExport) for p in content.parts.values())
     assert "caltech95/bickd-s0" in html
     assert "1,208 of 1,208 test images of caltech95" in html
     assert html.count("CC BY 4.0") == 1
     if name in ("overview", "class_geometry", "prediction_map"):
-        strips = [part for part in taken.parts.values() if isinstance(part, Strip)]
+        strips = [part for part in content.parts.values() if isinstance(part, Strip)]
         assert strips
         assert html.count("<img src=") == sum(len(strip.pictures) for strip in strips)
 
