@@ -16,7 +16,7 @@ import pytest
 
 from app.components import export_menu, matrix, plot, rows, scatter
 from app.components.browser_part import FRONTEND, module, source
-from app.components.chart import Take
+from app.components.chart import Export
 from app.pages.by_epoch import player
 from app.pages.learn import simplex
 from bickd_viz import LIGHT, ModelStyle, colouring
@@ -108,8 +108,8 @@ def test_the_table_of_rows_sends_what_its_type_names(sent):
 def test_the_plot_sends_what_its_types_name(sent):
     axis = Axis(0, 1, [0.0], ["0"])
     series = Series("KD", "#E69F00", "dots", np.zeros(1), np.zeros(1), ["0"])
-    take = Take("a chart", pd.DataFrame, figure=go.Figure)
-    plot.show(Plot(axis, axis, [series], 100), "p", theme=LIGHT, take=take)
+    take = Export("a chart", pd.DataFrame, figure=go.Figure)
+    plot.show(Plot(axis, axis, [series], 100), "p", theme=LIGHT, export=take)
     (data,) = sent
     assert set(data) == properties("plot.js", "PlotData")
     assert set(data["x"]) == properties("plot.js", "PlotAxis")
