@@ -35,7 +35,7 @@ function draw(inDark, width) {
 }
 
 /**
- * Set a value somewhere in a figure.
+ * Set a value at a path in a figure.
  * @param {object} figure
  * @param {(string | number)[]} path
  * @param {unknown} value

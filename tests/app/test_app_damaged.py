@@ -249,7 +249,7 @@ def test_a_link_is_neither_shown_nor_downloaded(shown):
     app = opened("runs", ViewState(teacher="teacher", students=("one",), run="one"))
     everything = "\n".join(str(element.value) for element in [*app.markdown, *app.code, *app.caption])
     assert "the content of another file" not in everything
-    assert "README.md, best/model.safetensors: links in a run folder are not followed" in said(app)
+    assert "README.md, best/model.safetensors: symbolic links in a run folder are not followed" in said(app)
     assert not run.holds("README.md")
     assert not run.holds("best/model.safetensors")
     assert run.holds("predictions-test.npz")

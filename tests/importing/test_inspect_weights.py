@@ -125,7 +125,7 @@ def test_a_file_waits_for_its_turn_and_says_so_when_none_comes(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(14, "took more than 9 s"), (9, "memory was exhausted"), (11, "SIGSEGV")]
+    ("number", "words"), [(14, "took more than 9 s"), (9, "ran out of memory"), (11, "SIGSEGV")]
 )
 def test_how_a_reader_ended_is_told_truly(number, words):
     assert words in inspect_weights._ended_by(number, 9)

@@ -285,7 +285,7 @@ def test_a_teacher_of_other_classes_is_refused(teacher, library):
     data = load_dataset("digits")
     teacher.write_info(teacher.info().model_copy(update={"num_classes": 7}))
     with pytest.raises(
-        RunError, match="run 'teacher' was made for 7 classes and 1 channels, and digits has 10 and 1; choose"
+        RunError, match="run 'teacher' was made for 7 classes and 1 channels, but digits has 10 and 1; choose"
     ):
         load_run_model(teacher, data)
     teacher.write_info(teacher.info().model_copy(update={"num_classes": 10, "arch": "resnet8"}))
