@@ -9,12 +9,15 @@ from bickd_core.runs.library import RunInfo
 from bickd_viz.text.numbers import listed
 
 
-def opened(view: ViewState, key: str, info: RunInfo, others: Iterable[tuple[str, RunInfo]]) -> ViewState:
+def opened(
+    view: ViewState, key: str, info: RunInfo, others: Iterable[tuple[str, RunInfo]]
+) -> ViewState:
     """Return the view with this run in its comparison.
 
-    A student is added to the shown students of its teacher; if there are already four, `giving_way` picks the one that
-    is removed. If another teacher is shown, the comparison becomes the student and its teacher. A teacher is shown
-    with its students. A run without a teacher is added to a comparison on the same data, or shown alone as the teacher.
+    A student is added to the shown students of its teacher; if there are already four, `giving_way`
+    picks the one that is removed. If another teacher is shown, the comparison becomes the student
+    and its teacher. A teacher is shown with its students. A run without a teacher is added to a
+    comparison on the same data, or shown alone as the teacher.
 
     Args:
         others: (key, info) of the runs that can be shown.
@@ -30,8 +33,12 @@ def opened(view: ViewState, key: str, info: RunInfo, others: Iterable[tuple[str,
             kept = [s for s in view.students if s != key] if teacher == view.teacher else []
             if len(kept) == MAX_STUDENTS:
                 kept.remove(giving_way(kept, known))
-            return ViewState(**{**vars(fresh), "teacher": teacher, "students": (*kept, key), "student": key})
-    own = [other for other, its in known.items() if its.teacher is not None and its.teacher.key == key]
+            return ViewState(
+                **{**vars(fresh), "teacher": teacher, "students": (*kept, key), "student": key}
+            )
+    own = [
+        other for other, its in known.items() if its.teacher is not None and its.teacher.key == key
+    ]
     return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
 
 
@@ -46,12 +53,17 @@ def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo])
     fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
     if not teachers or teachers[0] not in known:
         return view
-    return ViewState(**{**vars(fresh), "teacher": teachers[0], "students": students, "student": students[-1]})
+    return ViewState(
+        **{**vars(fresh), "teacher": teachers[0], "students": students, "student": students[-1]}
+    )
 
 
 def giving_way(students: Sequence[str], known: Mapping[str, RunInfo]) -> str:
-    """Return which of four students a new one replaces: the one trained with labels only, else the first."""
-    return next((key for key in students if key in known and known[key].objective == "ce"), students[0])
+    """Return which of four students a new one replaces: the one trained with labels only, else the
+    first."""
+    return next(
+        (key for key in students if key in known and known[key].objective == "ce"), students[0]
+    )
 
 
 def change_sentence(
@@ -72,7 +84,9 @@ def change_sentence(
     if before.teacher != after.teacher:
         students = [names_after.get(k, k) for k in after.students]
         if after.teacher == key or not students:
-            return f"The comparison now shows {name}{f' with {listed(students)}' if students else ''}."
+            return (
+                f"The comparison now shows {name}{f' with {listed(students)}' if students else ''}."
+            )
         whose = "its teacher" if len(students) == 1 else "their teacher"
         return f"The comparison now shows {', '.join(students)} and {whose}."
     gone = [names_before.get(k, k) for k in before.students if k not in after.students]

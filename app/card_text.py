@@ -1,4 +1,5 @@
-"""A model card as Markdown that loads nothing and links nowhere: a run folder may come from anybody."""
+"""A model card as Markdown that loads nothing and links nowhere: a run folder may come from
+anybody."""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ import re
 
 from app.plain import Markdown, lines, plain
 
-_BLOCK = re.compile(r"^(?P<indent>\s*)(?P<mark>#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s+|\|)?(?P<text>.*)$")
+_BLOCK = re.compile(
+    r"^(?P<indent>\s*)(?P<mark>#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s+|\|)?(?P<text>.*)$"
+)
 _LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<address>https?://[^\s()]+)\)")
 _BOLD = re.compile(r"\\\*\\\*(?P<text>.+?)\\\*\\\*")
 
@@ -14,7 +17,8 @@ _BOLD = re.compile(r"\\\*\\\*(?P<text>.+?)\\\*\\\*")
 def card_markdown(card: str) -> Markdown:
     """Keep a card's headings, lists, tables and bold words; show everything else as it is typed.
 
-    A link to http or https becomes its text and its address. Pictures, HTML and other links stay text.
+    A link to http or https becomes its text and its address. Pictures, HTML and other links stay
+    text.
 
     Args:
         card: the card's Markdown, without its metadata block.

@@ -1,7 +1,8 @@
 """Refuse requests for unknown hosts, and add security headers to every response.
 
-Without a check of the Host header, a web site whose name resolves to 127.0.0.1 could open a session, start trainings and
-delete runs (DNS rebinding). Streamlit checks `server.allowedHosts` only for its websocket; this checks every request.
+Without a check of the Host header, a web site whose name resolves to 127.0.0.1 could open a
+session, start trainings and delete runs (DNS rebinding). Streamlit checks `server.allowedHosts`
+only for its websocket; this checks every request.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def _inline_scripts() -> list[str]:
 
 
 def framing_sites() -> list[str]:
-    """Return the sites that may show the app in a frame: those in BICKD_FRAMES, such as `https://huggingface.co`.
+    """Return the sites that may show the app in a frame: those in BICKD_FRAMES, such as
+    `https://huggingface.co`.
 
     Raises:
         ValueError: part of the variable is not the address of a site.
@@ -45,17 +47,18 @@ def framing_sites() -> list[str]:
     for site in sites:
         if not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d+)?", site):
             raise ValueError(
-                "BICKD_FRAMES must name sites such as https://huggingface.co, separated by spaces, got "
-                f"'{site[:200]}'."
+                "BICKD_FRAMES must name sites such as https://huggingface.co, separated by spaces,"
+                f" got '{site[:200]}'."
             )
     return sites
 
 
 def content_policy() -> str:
-    """Return the content security policy: scripts, styles, images and connections only from this server.
+    """Return the content security policy: scripts, styles, images and connections only from this
+    server.
 
-    Streamlit loads components' scripts from blob URLs, compiles WebAssembly and sets inline styles, so these three are
-    allowed. Text is never run as a script.
+    Streamlit loads components' scripts from blob URLs, compiles WebAssembly and sets inline styles,
+    so these three are allowed. Text is never run as a script.
     """
     rules = {
         "default-src": "'self'",
@@ -74,7 +77,8 @@ def content_policy() -> str:
 
 
 class Guard:
-    """ASGI middleware that refuses unknown hosts with 403 and adds the headers to every response."""
+    """ASGI middleware that refuses unknown hosts with 403 and adds the headers to every
+    response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -107,13 +111,15 @@ class Guard:
 
 
 def answer_own_names() -> None:
-    """Add this machine's names to `server.allowedHosts`, which Streamlit checks for its websocket."""
+    """Add this machine's names to `server.allowedHosts`, which Streamlit checks for its
+    websocket."""
     named = config.get_option("server.allowedHosts")
     config.set_option("server.allowedHosts", list(dict.fromkeys([*named, *OWN_HOSTS])))
 
 
 def is_known(host: str | None) -> bool:
-    """Return whether this Host header is one of this machine's names or in `server.allowedHosts`."""
+    """Return whether this Host header is one of this machine's names or in
+    `server.allowedHosts`."""
     if config.get_option("server.allowedHosts") and is_host_allowed(host):
         return True
     name = re.sub(r":\d+$", "", (host or "").strip().lower()).strip("[]")
@@ -124,8 +130,9 @@ def refusal(host: str | None) -> PlainTextResponse:
     """Return the response to a request for an unknown host."""
     known = ", ".join(dict.fromkeys([*OWN_HOSTS, *config.get_option("server.allowedHosts")]))
     return PlainTextResponse(
-        f"This app only answers requests for {known}, but this request was for {(host or 'no host')[:200]}. If that is "
-        "the app's own name, start the app with --server.allowedHosts and this name.\n",
+        f"This app only answers requests for {known}, but this request was for"
+        f" {(host or 'no host')[:200]}. If that is the app's own name, start the app with"
+        " --server.allowedHosts and this name.\n",
         status_code=403,
         headers={"X-Content-Type-Options": "nosniff"},
     )

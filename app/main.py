@@ -1,6 +1,7 @@
 """Start the app's server: `streamlit run app/main.py`. Each session runs `shell.py`.
 
-A thread imports the modules of the first page while the browser loads Streamlit's front end. This saves half a second.
+A thread imports the modules of the first page while the browser loads Streamlit's front end. This
+saves half a second.
 """
 
 import importlib
@@ -19,11 +20,16 @@ sys.path.insert(0, str(ROOT))  # streamlit puts only this folder on the path
 
 from app.guard import Guard, answer_own_names
 
-FIRST_PAGE = ("app.pages.overview.page", "app.components.sidebar", "app.components.report_bar", "app.threads")
+FIRST_PAGE = (
+    "app.pages.overview.page",
+    "app.components.sidebar",
+    "app.components.report_bar",
+    "app.threads",
+)
 
 PagesManager.uses_pages_directory = False
-"""`st.navigation` sets this too, but only in the first session. That session would then look for a link's page in
-`pages/` and report that it does not exist."""
+"""`st.navigation` sets this too, but only in the first session. That session would then look for a
+link's page in `pages/` and report that it does not exist."""
 
 
 def warm() -> None:

@@ -1,7 +1,8 @@
 """The exportable content of the current page: title, charts, images and tables, in order.
 
-Charts register here while the page is drawn. Export menus and reports read it on request, in a thread without a
-session. So it holds functions that draw, not drawings. It is replaced when a new page begins.
+Charts register here while the page is drawn. Export menus and reports read it on request, in a
+thread without a session. So it holds functions that draw, not drawings. It is replaced when a new
+page begins.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _KEY = "taken"
 
 @dataclass
 class PageContent:
-    """The content of one page. `parts` has keys, so that a redrawn chart replaces its old version."""
+    """The content of one page. `parts` has keys, so that a redrawn chart replaces its old
+    version."""
 
     page: str = ""
     title: str = ""
@@ -41,7 +43,9 @@ class PageContent:
 
 def begin(page: str) -> None:
     """Forget the previous page. Call it before a page is drawn."""
-    st.session_state[_KEY] = PageContent(page=page, link=link(), temperature=state.current().temperature)
+    st.session_state[_KEY] = PageContent(
+        page=page, link=link(), temperature=state.current().temperature
+    )
 
 
 def now() -> PageContent:
@@ -101,8 +105,9 @@ def page_report(content: PageContent) -> bytes:
             for m in comparison.models
         ]
         scope = (
-            f"{comparison.n:,} of {max(comparison.n_each):,} {comparison.split} {comparison.nouns} of {comparison.data_title}. Probabilities are at "
-            f"T = {content.temperature:g}. The 95% intervals are over {comparison.nouns}."
+            f"{comparison.n:,} of {max(comparison.n_each):,} {comparison.split} {comparison.nouns}"
+            f" of {comparison.data_title}. Probabilities are at T = {content.temperature:g}. The"
+            f" 95% intervals are over {comparison.nouns}."
         )
         sections.append(
             Section(
@@ -111,8 +116,13 @@ def page_report(content: PageContent) -> bytes:
                 scope,
             )
         )
-        runs = [(m.name, m.key, m.info, n) for m, n in zip(comparison.models, comparison.n_each, strict=True)]
-        compared = compared_table(runs, split=comparison.split, n=comparison.n, noun=comparison.noun)
+        runs = [
+            (m.name, m.key, m.info, n)
+            for m, n in zip(comparison.models, comparison.n_each, strict=True)
+        ]
+        compared = compared_table(
+            runs, split=comparison.split, n=comparison.n, noun=comparison.noun
+        )
     return html(
         Report(
             title=content.title or content.page,
@@ -143,5 +153,7 @@ def comparison_report(of: Comparison, temperature: float, address: str) -> bytes
         left_out=over_seeds.left_out(of, temperature),
     )
     return html(
-        whole.comparison_report(report, address=address, made=datetime.now().strftime("%Y-%m-%d %H:%M"))
+        whole.comparison_report(
+            report, address=address, made=datetime.now().strftime("%Y-%m-%d %H:%M")
+        )
     )

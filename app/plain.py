@@ -1,9 +1,10 @@
 """Streamlit, with text shown as it is typed.
 
-Streamlit reads Markdown in titles, captions, messages, labels, options and tooltips. Class names, run names and errors are
-free text: `*any*` would lose its stars, `![](http://...)` would load a picture. Pages therefore import `st` from here. It
-escapes every text, so that nobody has to remember which sentence holds a name. Markup is asked for with `md`, which escapes
-the values that it fills in.
+Streamlit reads Markdown in titles, captions, messages, labels, options and tooltips. Class names,
+run names and errors are free text: `*any*` would lose its stars, `![](http://...)` would load a
+picture. Pages therefore import `st` from here. It escapes every text, so that nobody has to
+remember which sentence holds a name. Markup is asked for with `md`, which escapes the values that
+it fills in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit
 
 JOINER = "\u2060"
-"""Has no width. It keeps Streamlit from turning plain text into links, emoji, icons and arrows after the Markdown is read."""
+"""Has no width. It keeps Streamlit from turning plain text into links, emoji, icons and arrows
+after the Markdown is read."""
 
 _ALWAYS = re.compile(r"[\\`*_\[\]~$]")
 _TAG = re.compile(r"[<&](?=[A-Za-z/!?#])")
@@ -32,7 +34,8 @@ _LATER = (
 
 
 class Markdown(str):
-    """Text whose marks are meant: what `md` returns, and HTML or Markdown that is already escaped."""
+    """Text whose marks are meant: what `md` returns, and HTML or Markdown that is already
+    escaped."""
 
     __slots__ = ()
 
@@ -119,7 +122,8 @@ _TEXTS = {
     "tabs": ("tabs",),
     "dialog": ("title",),
 }
-"""Streamlit's functions that read Markdown, and their texts in the order in which they may be given by position."""
+"""Streamlit's functions that read Markdown, and their texts in the order in which they may be given
+by position."""
 _MARKDOWN_OPTIONS = ("radio", "segmented_control", "pills", "select_slider")
 """Those that read Markdown in what their options are called, too."""
 

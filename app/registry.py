@@ -14,7 +14,8 @@ from streamlit.navigation.page import StreamlitPage
 class Page:
     """A page of the app. Its module, `app.pages.PATH.page`, has a function `show`.
 
-    The module is imported when the page is first opened. A hidden page is not in the sidebar; links lead to it.
+    The module is imported when the page is first opened. A hidden page is not in the sidebar; links
+    lead to it.
     """
 
     path: str
@@ -60,5 +61,6 @@ PAGES = (
 
 
 def open_page(path: str) -> None:
-    """Go to another page. The session keeps the view's state and writes it to the new page's URL."""
+    """Go to another page. The session keeps the view's state and writes it to the new page's
+    URL."""
     st.switch_page(next(page for page in PAGES if page.path == path).entry())

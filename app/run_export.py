@@ -40,7 +40,10 @@ def exported(run: RunFolder, kind: Kind, library: Library, *, best: bool = False
             "--out",
             str(folder),
         ]
-        folders = {"BICKD_SHELF": str(library.shelf.resolve()), "BICKD_RUNS": str(library.own.resolve())}
+        folders = {
+            "BICKD_SHELF": str(library.shelf.resolve()),
+            "BICKD_RUNS": str(library.own.resolve()),
+        }
         try:
             done = subprocess.run(
                 [*command, *(["--best"] if best else [])],
@@ -52,10 +55,13 @@ def exported(run: RunFolder, kind: Kind, library: Library, *, best: bool = False
             )
         except subprocess.TimeoutExpired as error:
             raise RunError(
-                f"the export took more than {MOST_SECONDS // 60} minutes and was stopped; run bickd export in a shell instead."
+                f"the export took more than {MOST_SECONDS // 60} minutes and was stopped; run bickd"
+                " export in a shell instead."
             ) from error
         if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-1:] or ["the export ended without an error message."]
+            last = done.stderr.strip().splitlines()[-1:] or [
+                "the export ended without an error message."
+            ]
             raise RunError(last[0].removeprefix("bickd: "))
         return _zipped(folder)
 

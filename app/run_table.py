@@ -42,11 +42,15 @@ class Figures:
     """One sentence for each file of the run that cannot be read."""
 
 
-def row(run: RunFolder, info: RunInfo, figures: Figures, now: float | None = None) -> dict[str, Any]:
+def row(
+    run: RunFolder, info: RunInfo, figures: Figures, now: float | None = None
+) -> dict[str, Any]:
     """Return one row, by the names in `COLUMNS`; accuracies are in per cent."""
     try:
         status = run.status()
-        state = phase(status, stopping=run.stop_requested(), now=time.time() if now is None else now).word
+        state = phase(
+            status, stopping=run.stop_requested(), now=time.time() if now is None else now
+        ).word
         if status.active and state == "running":
             state = f"running, {status.progress.fraction:.0%}"
         minutes = status.seconds / 60 if status.seconds else None
@@ -112,7 +116,9 @@ def accuracies(records: Sequence[dict[str, Any]]) -> tuple[float | None, float |
     return (found[-1], max(found)) if found else (None, None)
 
 
-def ordered(runs: Sequence[tuple[RunFolder, RunInfo]], which: str) -> list[tuple[RunFolder, RunInfo]]:
+def ordered(
+    runs: Sequence[tuple[RunFolder, RunInfo]], which: str
+) -> list[tuple[RunFolder, RunInfo]]:
     """Sort the user's own runs first, the newest at the top, then the bundled runs by key.
 
     Args:
@@ -125,14 +131,18 @@ def ordered(runs: Sequence[tuple[RunFolder, RunInfo]], which: str) -> list[tuple
     }
     kept = [pair for pair in runs if keep[which](pair[0])]
     own = sorted(
-        (pair for pair in kept if not pair[0].read_only), key=lambda pair: pair[1].created, reverse=True
+        (pair for pair in kept if not pair[0].read_only),
+        key=lambda pair: pair[1].created,
+        reverse=True,
     )
     return own + [pair for pair in kept if pair[0].read_only]
 
 
 def students_of(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str]:
     """Return the keys of the runs whose teacher is this one."""
-    return [run.key for run, about in runs if about.teacher is not None and about.teacher.key == key]
+    return [
+        run.key for run, about in runs if about.teacher is not None and about.teacher.key == key
+    ]
 
 
 def card_body(card: str) -> str:
@@ -141,6 +151,8 @@ def card_body(card: str) -> str:
     if lines and lines[0] == "---" and "---" in lines[1:]:
         lines = lines[lines.index("---", 1) + 1 :]
     body = [
-        f"#### {line.lstrip('# ')}" if line.startswith("#") else line for line in lines if line[:2] != "# "
+        f"#### {line.lstrip('# ')}" if line.startswith("#") else line
+        for line in lines
+        if line[:2] != "# "
     ]
     return "\n".join(body).strip()

@@ -23,7 +23,8 @@ def clear() -> None:
 
 
 def select_ids(comparison: Comparison, ids: Sequence[int] | Sequence[str]) -> None:
-    """Make these samples the selection, as a lasso does. A few are in the link, more are saved under a hash."""
+    """Make these samples the selection, as a lasso does. A few are in the link, more are saved
+    under a hash."""
     if len(ids) == 0:
         clear()
     elif len(ids) <= 8:
@@ -37,7 +38,8 @@ def kept() -> KeptSelections:
 
 
 def selected(comparison: Comparison) -> Selection | None:
-    """The samples of the current selection; None if there is none or it does not fit this comparison."""
+    """The samples of the current selection; None if there is none or it does not fit this
+    comparison."""
     return read(comparison)[0]
 
 
@@ -60,8 +62,11 @@ def read(comparison: Comparison) -> tuple[Selection | None, str]:
 
 
 def picked(comparison: Comparison, kind: str, *words: str) -> Selection:
-    """The samples of a rule, without making them the selection: for what a page shows by default."""
-    return _resolved(comparison.key, str(Rule(kind, words)), state.current().temperature, (), comparison, {})
+    """The samples of a rule, without making them the selection: for what a page shows by
+    default."""
+    return _resolved(
+        comparison.key, str(Rule(kind, words)), state.current().temperature, (), comparison, {}
+    )
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)

@@ -1,9 +1,12 @@
-"""The script that every session runs: page navigation, sidebar and the current page. `main.py` starts it."""
+"""The script that every session runs: page navigation, sidebar and the current page. `main.py`
+starts it."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # streamlit puts only this folder on the path
+sys.path.insert(
+    0, str(Path(__file__).resolve().parent.parent)
+)  # streamlit puts only this folder on the path
 
 from app import login, page_export, state, threads
 from app.components import history, opener, report_bar, sidebar, style
@@ -12,7 +15,9 @@ from app.plain import st
 from app.registry import PAGES
 
 st.set_page_config(
-    page_title="BicKD Explorer", page_icon=str(Path(__file__).with_name("assets") / "icon.png"), layout="wide"
+    page_title="BicKD Explorer",
+    page_icon=str(Path(__file__).with_name("assets") / "icon.png"),
+    layout="wide",
 )
 threads.settle()
 style.inject()

@@ -1,9 +1,9 @@
 """What the person is looking at: one frozen ViewState, kept in the session and in the URL.
 
-Every widget and chart writes it through `update`, every page reads it through `current`, and nothing else
-holds such state. A new session starts from the URL; after that the session leads and the URL follows, because
-Streamlit drops the query on its own page links. Only the browser's Back and Forward make the URL lead again
-(`components/history.py`).
+Every widget and chart writes it through `update`, every page reads it through `current`, and
+nothing else holds such state. A new session starts from the URL; after that the session leads and
+the URL follows, because Streamlit drops the query on its own page links. Only the browser's Back
+and Forward make the URL lead again (`components/history.py`).
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ class ViewState:
         epoch: focused epoch, 1 for the first, or None for the end.
         selection: rule of the selected samples, for example "class:crab".
         sample: id of the sample whose own page is open, as text.
-        against: key of the model that the focused student is held against on Disagreements; "" for the teacher.
+        against: key of the model that the focused student is held against on Disagreements; "" for
+            the teacher.
         order: how classes are ordered in matrices.
-        matching: how the students' entropy follows the teacher's in Grams: "none", "mean" (one temperature a model) or
-            "image" (a temperature an image).
+        matching: how the students' entropy follows the teacher's in Grams: "none", "mean" (one
+            temperature a model) or "image" (a temperature an image).
         centred: whether their columns are centred (Pearson).
         layout: method of the prediction map.
         colour: what its points are coloured by; "" for what suits the data.
@@ -83,14 +84,17 @@ class ViewState:
     present: bool = False
 
     def __post_init__(self) -> None:
-        """A run is compared once: no student twice, none that is the teacher, no race with a run twice."""
+        """A run is compared once: no student twice, none that is the teacher, no race with a run
+        twice."""
         students = tuple(key for key in dict.fromkeys(self.students) if key != self.teacher)
         object.__setattr__(self, "students", students)
         object.__setattr__(self, "race", tuple(dict.fromkeys(self.race)))
 
     def to_query(self) -> dict[str, str]:
         """Only what differs from a fresh start, as text; the inverse of `from_query`."""
-        changed = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        changed = [
+            field.name for field in fields(self) if getattr(self, field.name) != field.default
+        ]
         return {name: self._text(name) for name in changed}
 
     def _text(self, name: str) -> str:
@@ -102,7 +106,8 @@ class ViewState:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def unread(self, query: Mapping[str, str]) -> list[str]:
-        """Return one sentence for each field of a link that `from_query` could not use, with its replacement."""
+        """Return one sentence for each field of a link that `from_query` could not use, with its
+        replacement."""
         said = []
         for field in fields(self):
             given, taken = query.get(field.name, ""), self._text(field.name)
@@ -112,9 +117,14 @@ class ViewState:
                 if field.name in ("students", "race") and self._repeats(field.name, given):
                     said.append("The link names a run twice. Each run is compared once.")
                     continue
-                known = f" The choices are {', '.join(CHOICES[field.name])}." if field.name in CHOICES else ""
+                known = (
+                    f" The choices are {', '.join(CHOICES[field.name])}."
+                    if field.name in CHOICES
+                    else ""
+                )
                 said.append(
-                    f"The link's {field.name} “{given:.60}” cannot be shown, so {taken or 'none'} is used instead.{known}"
+                    f"The link's {field.name} “{given:.60}” cannot be shown, so {taken or 'none'}"
+                    f" is used instead.{known}"
                 )
         return said
 
@@ -158,7 +168,8 @@ class ViewState:
 
 
 def _word(word: str) -> str:
-    """One of several words in a link, which `unquote` reads: "~" stands between them, so that "%" marks one inside."""
+    """One of several words in a link, which `unquote` reads: "~" stands between them, so that "%"
+    marks one inside."""
     return word.replace("%", "%25").replace("~", "%7E")
 
 
@@ -197,7 +208,8 @@ def go(query: str) -> None:
 
 
 def unread() -> list[str]:
-    """What the link said that cannot be shown, until the person changes something; called once a run of the script."""
+    """What the link said that cannot be shown, until the person changes something; called once a
+    run of the script."""
     view = current()
     said, at = st.session_state[_UNREAD]
     if at not in (None, view):
@@ -214,8 +226,10 @@ def update(**changes: Any) -> ViewState:
 
 
 def show_in_url() -> None:
-    """Bring the address bar in line with the state; called at the end of a script run and of a fragment that writes the state."""
+    """Bring the address bar in line with the state; called at the end of a script run and of a
+    fragment that writes the state."""
     query = current().to_query()
-    # The run that Back began with may have written what was there before over the address that it was told.
+    # The run that Back began with may have written what was there before over the address that it
+    # was told.
     if st.session_state.pop(_BEHIND, False) or st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

@@ -1,8 +1,8 @@
 """One thread for the app's matrix products.
 
-They are small (a Gram of 95 classes takes a millisecond), so a second thread gains nothing on an idle machine, and where
-trainings run beside the app OpenBLAS's threads wait for each other: five summaries of 10,000 x 100 then took 21 to 52 s
-with two threads, and 1 to 3 s with one.
+They are small (a Gram of 95 classes takes a millisecond), so a second thread gains nothing on an
+idle machine, and where trainings run beside the app OpenBLAS's threads wait for each other: five
+summaries of 10,000 x 100 then took 21 to 52 s with two threads, and 1 to 3 s with one.
 """
 
 from __future__ import annotations

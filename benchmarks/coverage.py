@@ -1,27 +1,30 @@
 """Simulate how often the 95 % intervals of the product hold the right value.
 
-Usage: coverage.py [--repetitions 300] [--size caltech95 95x2 10x20 10x10 10x5 4x5] [--only WORD ...] [--markdown]
+Usage: coverage.py [--repetitions 300] [--size caltech95 95x2 10x20 10x10 10x5 4x5] [--only WORD
+...] [--markdown]
 
-The population. The logits and penultimate features of three bundled models (the teacher, a KD student and a BicKD student
-of caltech95) on their 1,208 test images become an endless population. A new image of a class takes its place from one test
-image of that class, and noise from the difference of two others. So every class keeps its mean and its covariance, within
-and between the models.
+The population. The logits and penultimate features of three bundled models (the teacher, a KD
+student and a BicKD student of caltech95) on their 1,208 test images become an endless population. A
+new image of a class takes its place from one test image of that class, and noise from the
+difference of two others. So every class keeps its mean and its covariance, within and between the
+models.
 
-The right value of a figure is its mean over two draws of 60,000 or more images of the population. An interval is made, as
-on the pages, from a sample with a fixed number of images of each class: `caltech95` has the test set's own numbers
-(n = 1,208), `10x5` has five images of each of ten classes. "Best T" in the name of a figure means a fixed temperature near
-the best one.
+The right value of a figure is its mean over two draws of 60,000 or more images of the population.
+An interval is made, as on the pages, from a sample with a fixed number of images of each class:
+`caltech95` has the test set's own numbers (n = 1,208), `10x5` has five images of each of ten
+classes. "Best T" in the name of a figure means a fixed temperature near the best one.
 
-Figures "over seeds" have new seeds in every sample, three for each method: the mean of the logits of the three bundled
-runs plus their deviations, turned at random, which keeps their covariance. The right value is the mean over 120 such seeds,
-in pairs of opposite deviations.
+Figures "over seeds" have new seeds in every sample, three for each method: the mean of the logits
+of the three bundled runs plus their deviations, turned at random, which keeps their covariance. The
+right value is the mean over 120 such seeds, in pairs of opposite deviations.
 
-A row says: in what percentage of the samples the interval held the right value; on which side it missed (the whole
-interval too low, too high); in how many samples there was an interval; and how far the means of the estimate and of the
-plain formula are from the right value. Slow figures (SLOW) use a third of the repetitions. A figure without an interval in
-the first 30 samples stops there; the column "samples" says how many there were. With 300 repetitions, a coverage of 95 is
-known to within 2.5 points. Ctrl-C ends a size early and prints the results so far. It runs on one thread. All random numbers
-follow from the seed.
+A row says: in what percentage of the samples the interval held the right value; on which side it
+missed (the whole interval too low, too high); in how many samples there was an interval; and how
+far the means of the estimate and of the plain formula are from the right value. Slow figures (SLOW)
+use a third of the repetitions. A figure without an interval in the first 30 samples stops there;
+the column "samples" says how many there were. With 300 repetitions, a coverage of 95 is known to
+within 2.5 points. Ctrl-C ends a size early and prints the results so far. It runs on one thread.
+All random numbers follow from the seed.
 """
 
 from __future__ import annotations
@@ -53,8 +56,18 @@ from bickd_core.geometry.gram_figures import (
 )
 from bickd_core.geometry.gram_streams import column_cosine, logit_grams, shard_grams
 from bickd_core.geometry.gram_sums import ShardGrams
-from bickd_core.geometry.intervals import Interval, mean_interval, paired_mean_difference, proportion_interval
-from bickd_core.geometry.jackknife import Replicated, mean_replicated, replicated_cka, replicated_difference
+from bickd_core.geometry.intervals import (
+    Interval,
+    mean_interval,
+    paired_mean_difference,
+    proportion_interval,
+)
+from bickd_core.geometry.jackknife import (
+    Replicated,
+    mean_replicated,
+    replicated_cka,
+    replicated_difference,
+)
 from bickd_core.geometry.layers import layer_cka
 from bickd_core.geometry.matching import Matching, entropies_at, match
 from bickd_core.geometry.probabilities import softmax
@@ -106,7 +119,8 @@ class Sample:
     Attributes:
         logits: of each of MODELS [N, C].
         features: of some of them [N, D]. labels, shard: [N].
-        seeds: [2, S, SEEDS] for KD and BicKD the weights of the bundled runs' deviations in each new seed.
+        seeds: [2, S, SEEDS] for KD and BicKD the weights of the bundled runs' deviations in each
+            new seed.
     """
 
     logits: tuple[np.ndarray, ...]
@@ -123,7 +137,9 @@ class Sample:
         return self._made[key]  # type: ignore[return-value]
 
     def probabilities(self, model: int, temperature: float = T) -> np.ndarray:
-        return self.once(("P", model, temperature), lambda: softmax(self.logits[model], temperature))
+        return self.once(
+            ("P", model, temperature), lambda: softmax(self.logits[model], temperature)
+        )
 
     def targets(self) -> np.ndarray:
         return self.once("targets", lambda: entropies_at(self.logits[TEACHER], T))
@@ -180,7 +196,9 @@ class Population:
         count, _, each = (f"{labels.max() + 1}x" if size == DATASET else size).partition("x")
         classes = np.linspace(0, labels.max(), int(count)).astype(int)
         self.sizes = np.full(len(classes), int(each)) if each else np.bincount(labels)
-        blocks = [run.logits[:, classes] for run in runs] + [runs[model].features for model in FEATURES]
+        blocks = [run.logits[:, classes] for run in runs] + [
+            runs[model].features for model in FEATURES
+        ]
         self._ends = np.cumsum([block.shape[1] for block in blocks])
         rows = np.concatenate([np.asarray(block, dtype=np.float32) for block in blocks], axis=1)
         self._members = [rows[labels == c] for c in classes]
@@ -202,22 +220,28 @@ class Population:
         blocks = np.split(np.concatenate(parts), self._ends[:-1], axis=1)
         features = dict(zip(FEATURES, blocks[len(MODELS) :], strict=True))
         shard = stratified_shards(len(labels), labels)
-        return Sample(tuple(blocks[: len(MODELS)]), features, labels, shard, new_weights(random, SEEDS))
+        return Sample(
+            tuple(blocks[: len(MODELS)]), features, labels, shard, new_weights(random, SEEDS)
+        )
 
 
 def new_weights(random: np.random.Generator, count: int) -> np.ndarray:
     """Weights of the deviations of `count` new seeds of both methods, as `Sample.seeds`.
 
-    They are turned at random and of one length, so that every new seed is as far from the mean of the runs as these
-    are on average. Near the mean it would be an ensemble of them, and more accurate than any.
+    They are turned at random and of one length, so that every new seed is as far from the mean of
+    the runs as these are on average. Near the mean it would be an ensemble of them, and more
+    accurate than any.
     """
     weights = random.normal(size=(2, count, SEEDS))
     weights -= weights.mean(axis=2, keepdims=True)
     return weights / np.linalg.norm(weights, axis=2, keepdims=True)
 
 
-# -- the figures of the product ----------------------------------------------------------------------
-def placed(logits: np.ndarray, targets: np.ndarray, shard: np.ndarray, matching: Matching) -> ShardGrams:
+# -- the figures of the product
+# ----------------------------------------------------------------------
+def placed(
+    logits: np.ndarray, targets: np.ndarray, shard: np.ndarray, matching: Matching
+) -> ShardGrams:
     """The sums of a model whose entropy follows the teacher's by a rule."""
     at = match(logits, targets, T, matching)
     grams = shard_grams(softmax(logits, at.T), shard)
@@ -247,7 +271,9 @@ def _wanted(s: Sample, against: str) -> np.ndarray:
 def _hits(s: Sample, method: int, against: str) -> np.ndarray:
     """[S, N] whether each new seed is right, or says what the teacher says."""
     wanted = _wanted(s, against)
-    return np.array([logits.argmax(axis=1) == wanted for logits in s.new_seeds(method)], dtype=np.float64)
+    return np.array(
+        [logits.argmax(axis=1) == wanted for logits in s.new_seeds(method)], dtype=np.float64
+    )
 
 
 def _two_way_share(s: Sample, against: str) -> TwoWay:
@@ -256,7 +282,9 @@ def _two_way_share(s: Sample, against: str) -> TwoWay:
 
 def _two_way_teacher(s: Sample) -> TwoWay:
     teacher = s.right(TEACHER)[None].astype(np.float64)
-    return two_way_mean_difference(_hits(s, BICKD, "accuracy"), teacher, s.labels, drawn=(True, False))
+    return two_way_mean_difference(
+        _hits(s, BICKD, "accuracy"), teacher, s.labels, drawn=(True, False)
+    )
 
 
 def _two_way_overlap(s: Sample, matching: Matching) -> TwoWay:
@@ -312,7 +340,9 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "agreement": lambda s: proportion_interval(
         s.logits[BICKD].argmax(axis=1) == s.logits[TEACHER].argmax(axis=1), s.labels
     ),
-    "difference in accuracy": lambda s: paired_mean_difference(s.right(BICKD), s.right(KD), s.labels),
+    "difference in accuracy": lambda s: paired_mean_difference(
+        s.right(BICKD), s.right(KD), s.labels
+    ),
     "KL": lambda s: mean_interval(
         kl_divergence(s.logits[TEACHER], s.logits[BICKD], T), s.labels, bounds=(0.0, np.inf)
     ),
@@ -366,7 +396,9 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "CKA of a layer, 200 images": _layer,
     "RSA, 400 images": _rsa,
     "Procrustes distance of logits": lambda s: _logits(s, procrustes, BICKD),
-    "Procrustes distance of features": lambda s: procrustes(s.features[TEACHER], s.features[BICKD], s.shard),
+    "Procrustes distance of features": lambda s: procrustes(
+        s.features[TEACHER], s.features[BICKD], s.shard
+    ),
     "difference in Procrustes distance": lambda s: _pair(s, procrustes),
     "accuracy, mean of three runs": lambda s: mean_interval(
         np.mean([s.right(KD + k) for k in range(SEEDS)], axis=0), s.labels, bounds=(0.0, 1.0)
@@ -376,8 +408,12 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "over seeds: difference in agreement": lambda s: _two_way_share(s, "agreement").interval,
     "over seeds: accuracy less the teacher's": lambda s: _two_way_teacher(s).interval,
     "over seeds: difference in overlap": lambda s: _two_way_overlap(s, "none").interval,
-    "over seeds: difference in overlap, matched mean entropy": lambda s: _two_way_overlap(s, "mean").interval,
-    "over seeds: difference in overlap, matched per image": lambda s: _two_way_overlap(s, "image").interval,
+    "over seeds: difference in overlap, matched mean entropy": lambda s: (
+        _two_way_overlap(s, "mean").interval
+    ),
+    "over seeds: difference in overlap, matched per image": lambda s: (
+        _two_way_overlap(s, "image").interval
+    ),
 }
 """Name -> the interval that the product shows for it, made from one sample."""
 
@@ -397,7 +433,8 @@ def right_value(name: str, big: Sample, seeds: Sample) -> float:
         each = min(1500, len(big.labels) // RSA_PARTS)
         rows = random.permutation(len(big.labels))[: RSA_PARTS * each].reshape(RSA_PARTS, each)
         parts = [
-            [ranked_distances(softmax(big.logits[model][r], T)) for model in (TEACHER, BICKD)] for r in rows
+            [ranked_distances(softmax(big.logits[model][r], T)) for model in (TEACHER, BICKD)]
+            for r in rows
         ]
         return float(np.mean([rsa(*two, np.arange(each) % 20).value for two in parts]))  # type: ignore[union-attr]
     if name.startswith("CKA of a layer"):
@@ -410,7 +447,9 @@ def right_value(name: str, big: Sample, seeds: Sample) -> float:
 def _overlap_of_many_seeds(name: str, s: Sample) -> float:
     """Mean overlap over many seeds of BicKD less that of KD."""
     rule: Matching = "mean" if "mean" in name else "image" if "image" in name else "none"
-    means = [np.mean([_corrected(z, s, rule) for z in s.new_seeds(method)]) for method in (BICKD, KD)]
+    means = [
+        np.mean([_corrected(z, s, rule) for z in s.new_seeds(method)]) for method in (BICKD, KD)
+    ]
     return float(means[0] - means[1])
 
 
@@ -488,7 +527,9 @@ def coverage(
     try:
         for done in range(1, repetitions + 1):
             sample = population.draw(random)
-            asked = [name for name in names if done <= most[name] and (found[name] or done <= NEVER)]
+            asked = [
+                name for name in names if done <= most[name] and (found[name] or done <= NEVER)
+            ]
             made = {name: _limits(FIGURES[name](sample)) for name in asked}
             for name, limits in made.items():
                 found[name] += [limits] if limits is not None else []
@@ -500,7 +541,10 @@ def coverage(
         said(f"{size}: stopped after {done} samples")
     right = _right_values(population, [name for name in names if found[name]], truth, seed)
     said(f"{size}: right values of {len(right)} figures, {time.monotonic() - begin:.0f} s")
-    return [_row(name, right.get(name, float("nan")), found[name], max(samples[name], 1)) for name in names]
+    return [
+        _row(name, right.get(name, float("nan")), found[name], max(samples[name], 1))
+        for name in names
+    ]
 
 
 def _repetitions(name: str, repetitions: int) -> int:
@@ -508,7 +552,9 @@ def _repetitions(name: str, repetitions: int) -> int:
     return -(-repetitions // 3) if slow else repetitions
 
 
-def _right_values(population: Population, names: Sequence[str], truth: int, seed: int) -> dict[str, float]:
+def _right_values(
+    population: Population, names: Sequence[str], truth: int, seed: int
+) -> dict[str, float]:
     """The right values of figures that are shown: the mean over a few draws, or over many seeds."""
     draws: dict[str, list[float]] = {name: [] for name in names}
     images = min(SEED_TRUTH[1], truth)
@@ -575,7 +621,9 @@ def table(rows: Sequence[Row], markdown: bool) -> str:
     lines = [tuple("–" if cell in ("nan", "+nan") else cell for cell in line) for line in lines]
     if markdown:
         rule = "|".join(["---"] * len(titles))
-        return "\n".join([f"| {' | '.join(titles)} |", f"|{rule}|", *(f"| {' | '.join(x)} |" for x in lines)])
+        return "\n".join(
+            [f"| {' | '.join(titles)} |", f"|{rule}|", *(f"| {' | '.join(x)} |" for x in lines)]
+        )
     widths = [max(len(line[i]) for line in [titles, *lines]) for i in range(len(titles))]
     return "\n".join(
         "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(x, widths, strict=True)))
@@ -584,7 +632,8 @@ def table(rows: Sequence[Row], markdown: bool) -> str:
 
 
 def overview(rows: Mapping[str, Sequence[Row]]) -> str:
-    """One markdown table of several sizes: in each cell the held percentage, and in brackets the number of samples.
+    """One markdown table of several sizes: in each cell the held percentage, and in brackets the
+    number of samples.
 
     Args:
         rows: size -> its rows.
@@ -621,7 +670,8 @@ def chosen(words: Sequence[str]) -> tuple[str, ...]:
     )
     if not names:
         raise ValueError(
-            f"--only must be part of a figure's name, got {' '.join(words)!r}: {', '.join(FIGURES)}."
+            f"--only must be part of a figure's name, got {' '.join(words)!r}:"
+            f" {', '.join(FIGURES)}."
         )
     return names
 

@@ -1,11 +1,13 @@
-"""Compare the time of the class geometry with the plain matrix products that it needs, and print tables.
+"""Compare the time of the class geometry with the plain matrix products that it needs, and print
+tables.
 
     python benchmarks/geometry.py            50,000 x 1,000, teacher and student
     python benchmarks/geometry.py --quick    5,000 x 200
 
-The reference is P_t'P_t, P_s'P_s and P_t'P_s, each once, with numpy in float32, from probabilities in memory. The tested pass
-starts from logits. It ends with all class and cross Grams of all samples, and with the intervals of overlap, score and
-leakage of each model and of the cross Gram's overlap and consistency.
+The reference is P_t'P_t, P_s'P_s and P_t'P_s, each once, with numpy in float32, from probabilities
+in memory. The tested pass starts from logits. It ends with all class and cross Grams of all
+samples, and with the intervals of overlap, score and leakage of each model and of the cross Gram's
+overlap and consistency.
 """
 
 from __future__ import annotations
@@ -73,7 +75,8 @@ def peak() -> float:
 
 
 def large(n: int, n_classes: int, repeats: int) -> None:
-    """The Grams and intervals of a teacher and a student beside the plain products, in turn, in one run."""
+    """The Grams and intervals of a teacher and a student beside the plain products, in turn, in one
+    run."""
     teacher, student = models(n, n_classes, 2)
     logits = [teacher.logits, student.logits]
     shard = stratified_shards(n, teacher.labels)
@@ -102,7 +105,9 @@ def large(n: int, n_classes: int, repeats: int) -> None:
     ratio = statistics.median(ours) / statistics.median(theirs)
     held = sum(z.nbytes for z in logits) / 1e9
     kept = logit_grams(logits, (T, T), shard)
-    gap = np.abs(kept_geometry(kept.models[0]).gram - class_geometry(softmax(logits[0], T)).gram).max()
+    gap = np.abs(
+        kept_geometry(kept.models[0]).gram - class_geometry(softmax(logits[0], T)).gram
+    ).max()
     print(f"\n### {n:,} x {n_classes:,}, teacher and student\n")
     print("| what | median s | min | max | |\n|---|---|---|---|---|")
     print(row("three plain products, float32, from probabilities", theirs))
@@ -124,11 +129,16 @@ def small(n: int, n_classes: int, repeats: int) -> None:
             summarise(teacher, model, T=T, side=side)
 
     parts: list[tuple[str, Callable[[], object]]] = [
-        ("class_geometry of five models", lambda: [class_geometry(m.probabilities(T)) for m in every]),
+        (
+            "class_geometry of five models",
+            lambda: [class_geometry(m.probabilities(T)) for m in every],
+        ),
         ("summarise of one model beside the teacher", lambda: summarise(teacher, every[1], T=T)),
         ("summarise of five models", five),
     ]
-    print(f"\n### {n:,} x {n_classes:,}, teacher and four students, one BLAS thread as in the app\n")
+    print(
+        f"\n### {n:,} x {n_classes:,}, teacher and four students, one BLAS thread as in the app\n"
+    )
     print("| what | median s | min | max | processor s |\n|---|---|---|---|---|")
     with threadpool_limits(1, user_api="blas"):
         for what, work in parts:
@@ -140,20 +150,26 @@ def small(n: int, n_classes: int, repeats: int) -> None:
 
 def threads() -> str:
     wanted = next(
-        (os.environ[v] for v in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if v in os.environ), None
+        (os.environ[v] for v in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if v in os.environ),
+        None,
     )
-    return f"{wanted} BLAS thread(s)" if wanted else f"one BLAS thread a core, {os.cpu_count()} cores"
+    return (
+        f"{wanted} BLAS thread(s)" if wanted else f"one BLAS thread a core, {os.cpu_count()} cores"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", "--repeats", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="5,000 x 200 in place of 50,000 x 1,000")
+    parser.add_argument(
+        "--quick", action="store_true", help="5,000 x 200 in place of 50,000 x 1,000"
+    )
     parser.add_argument("--part", choices=("large", "pages", "both"), default="both")
     asked = parser.parse_args()
     load = os.getloadavg()[0]
     print(
-        f"{date.today()}, {platform.machine()}, numpy {np.__version__}, {threads()}, load {load:.1f} at the start."
+        f"{date.today()}, {platform.machine()}, numpy {np.__version__}, {threads()}, load"
+        f" {load:.1f} at the start."
     )
     if asked.part in ("large", "both"):
         large(*((5_000, 200) if asked.quick else (50_000, 1_000)), asked.repeats)

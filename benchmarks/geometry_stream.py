@@ -1,11 +1,13 @@
-"""Compute the class geometry of more samples than memory holds, in one streaming pass, and print a table.
+"""Compute the class geometry of more samples than memory holds, in one streaming pass, and print a
+table.
 
-    python benchmarks/geometry_stream.py                   1,281,167 x 1,000, teacher and student (ImageNet's training set)
-    python benchmarks/geometry_stream.py --samples 50000   less
+    python benchmarks/geometry_stream.py                   1,281,167 x 1,000, teacher and student
+    (ImageNet's training set) python benchmarks/geometry_stream.py --samples 50000   less
 
-Random logits are made one block at a time and seen once. The pass ends with both class Grams and the cross Gram of all
-samples, and with intervals over samples. Its time does not include the time to make the logits. The reference is the three
-plain matrix products on one block, times the number of blocks.
+Random logits are made one block at a time and seen once. The pass ends with both class Grams and
+the cross Gram of all samples, and with intervals over samples. Its time does not include the time
+to make the logits. The reference is the three plain matrix products on one block, times the number
+of blocks.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ def main() -> None:
     last = time.perf_counter() - began
     plain = products(n_classes) * n / BLOCK
     print(
-        f"{n:,} x {n_classes:,}, two models, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {date.today()}\n"
+        f"{n:,} x {n_classes:,}, two models, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f},"
+        f" {date.today()}\n"
     )
     print("| what | seconds |\n|---|---|")
     print(f"| the pass: softmax, three Grams by shard | {streamed:.1f} |")

@@ -1,6 +1,8 @@
-"""Check the GPU path in at most eight minutes: `make gpu-check`, or `python benchmarks/gpu_check.py`.
+"""Check the GPU path in at most eight minutes: `make gpu-check`, or `python
+benchmarks/gpu_check.py`.
 
-Run it on a machine with a CUDA GPU and commit the Markdown block that it prints to docs/performance.md. It
+Run it on a machine with a CUDA GPU and commit the Markdown block that it prints to
+docs/performance.md. It
 
     1. runs the tests that need a CUDA device,
     2. distils one student from the bundled teacher in the worker that the Distill page starts,
@@ -8,8 +10,9 @@ Run it on a machine with a CUDA GPU and commit the Markdown block that it prints
        bit for bit; on a GPU it reports the largest difference,
     4. measures throughput with compiled students, and peak memory: benchmarks/throughput.py.
 
-Without a GPU it says so and ends with exit code 0: nothing was checked. `--dry-run` does all four on a CPU, with less work.
-If a check fails or runs out of time, its line of the block says so, and the exit code is 1.
+Without a GPU it says so and ends with exit code 0: nothing was checked. `--dry-run` does all four
+on a CPU, with less work. If a check fails or runs out of time, its line of the block says so, and
+the exit code is 1.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ STOPS = ((0, 1), (0, 3), (1, 0))
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a check: whether it passed, in one sentence; `table` follows the list of checks."""
+    """What came of a check: whether it passed, in one sentence; `table` follows the list of
+    checks."""
 
     name: str
     passed: bool
@@ -54,7 +58,8 @@ Check = Callable[["Setup", float], Outcome]
 
 @dataclass(frozen=True)
 class Setup:
-    """device: "cuda" or "cpu". small: a dry run. folder: for run folders and caches, emptied afterwards."""
+    """device: "cuda" or "cpu". small: a dry run. folder: for run folders and caches, emptied
+    afterwards."""
 
     device: str
     small: bool
@@ -68,7 +73,9 @@ class OutOfTime(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--dry-run", action="store_true", help="all checks on a CPU, small")
-    parser.add_argument("--seconds", type=float, default=LIMIT_SECONDS, help="for all checks together")
+    parser.add_argument(
+        "--seconds", type=float, default=LIMIT_SECONDS, help="for all checks together"
+    )
     parser.add_argument("--resumes", nargs=2, metavar=("DEVICE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.resumes:  # the third check, in a process that can be ended
@@ -79,7 +86,8 @@ def main() -> int:
 
     if not torch.cuda.is_available() and not asked.dry_run:
         print(
-            "torch sees no CUDA device here, so nothing was checked. `--dry-run` tries the checks on a CPU."
+            "torch sees no CUDA device here, so nothing was checked. `--dry-run` tries the checks"
+            " on a CPU."
         )
         return 0
     from bickd_core.kernels.building import folder as kernels
@@ -94,11 +102,15 @@ def main() -> int:
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
-def run_all(checks: Sequence[tuple[str, Check, float]], setup: Setup, seconds: float) -> list[Outcome]:
-    """Every check in turn, within `seconds` together; what fails or is late does not stop the others.
+def run_all(
+    checks: Sequence[tuple[str, Check, float]], setup: Setup, seconds: float
+) -> list[Outcome]:
+    """Every check in turn, within `seconds` together; what fails or is late does not stop the
+    others.
 
     Args:
-        checks: name, function, and its share of the time; a check also gets what those before it left over.
+        checks: name, function, and its share of the time; a check also gets what those before it
+            left over.
     """
     end, outcomes = time.monotonic() + seconds, []
     for number, (name, check, _) in enumerate(checks):
@@ -125,7 +137,8 @@ def block(outcomes: Sequence[Outcome], where: str, *, dry: bool = False) -> str:
     title = "### A dry run of `make gpu-check` on a CPU" if dry else "### `make gpu-check`"
     lines = [title, "", where, "", "| check | passed | what came | seconds |", "|---|---|---|---|"]
     lines += [
-        f"| {one.name} | {'yes' if one.passed else '**no**'} | {one.words.replace('|', '/')} | {one.seconds:.0f} |"
+        f"| {one.name} | {'yes' if one.passed else '**no**'} | {one.words.replace('|', '/')} |"
+        f" {one.seconds:.0f} |"
         for one in outcomes
     ]
     for one in outcomes:
@@ -143,34 +156,56 @@ def machine(device: str) -> str:
     parts = []
     if device == "cuda":
         about = torch.cuda.get_device_properties(0)
-        parts.append(f"{about.name}, {about.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}")
+        parts.append(
+            f"{about.name}, {about.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
+        )
     parts += [cpu_name(), f"torch {torch.__version__}", f"Python {sys.version.split()[0]}"]
     return f"{'; '.join(parts)}; {time.strftime('%Y-%m-%d')}."
 
 
-# -- 1: tests ------------------------------------------------------------------------------------------
+# -- 1: tests
+# ------------------------------------------------------------------------------------------
 def cuda_tests(setup: Setup, seconds: float) -> Outcome:
     """The tests that need a device; in a dry run they are found, and skipped for want of one."""
     said = command(
-        [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-m", "cuda", *CUDA_TESTS],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "cuda",
+            *CUDA_TESTS,
+        ],
         seconds,
     )
     return judge_tests(said, need_device=setup.device == "cuda")
 
 
 def judge_tests(said: str, *, need_device: bool) -> Outcome:
-    """What pytest's last lines mean. need_device: a test skipped for want of a device is a failure."""
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)\b", said)}
+    """What pytest's last lines mean. need_device: a test skipped for want of a device is a
+    failure."""
+    counts = {
+        word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)\b", said)
+    }
     skipped = sum(int(n) for n in re.findall(rf"SKIPPED \[(\d+)\].*{NO_DEVICE}", said))
     bad = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
-    words = f"{counts.get('passed', 0)} passed, {bad} failed, {skipped} skipped for want of a CUDA device."
+    words = (
+        f"{counts.get('passed', 0)} passed, {bad} failed, {skipped} skipped for want of a CUDA"
+        " device."
+    )
     ran = "passed" in counts if need_device else bool({"passed", "skipped"} & counts.keys())
     return Outcome("", ran and not bad and not (need_device and skipped), words)
 
 
-# -- 2: the worker ---------------------------------------------------------------------------------------
+# -- 2: the worker
+# ---------------------------------------------------------------------------------------
 def worker_run(setup: Setup, seconds: float) -> Outcome:
-    """A distillation in a worker process of its own, as the page starts it, to the end: evaluation and map."""
+    """A distillation in a worker process of its own, as the page starts it, to the end: evaluation
+    and map."""
     from bickd_core.config import TrainConfig
     from bickd_core.launch.local import start_worker
     from bickd_core.runs.create import create_run
@@ -193,14 +228,17 @@ def worker_run(setup: Setup, seconds: float) -> Outcome:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise OutOfTime(f"the worker had not ended after {seconds:.0f} s: {run.status().message}") from None
+        raise OutOfTime(
+            f"the worker had not ended after {seconds:.0f} s: {run.status().message}"
+        ) from None
     status = run.status()
     if status.state != "finished":
         return Outcome("", False, f"{status.state}: {status.error or 'no reason given'}")
     last = run.metrics()[-1]
     words = (
-        f"bickd, {asked['epochs']} epoch{'s' if asked['epochs'] > 1 else ''} on {status.device}: "
-        f"{last['images_per_second']:,.0f} images/s, {last['validation_accuracy']:.1%} on validation."
+        f"bickd, {asked['epochs']} epoch{'s' if asked['epochs'] > 1 else ''} on {status.device}:"
+        f" {last['images_per_second']:,.0f} images/s, {last['validation_accuracy']:.1%} on"
+        " validation."
     )
     named = "GPU" if setup.device == "cuda" else "CPU"
     return Outcome("", status.device.startswith(named), words)
@@ -212,9 +250,11 @@ def library_of(setup: Setup) -> Any:
     return Library(shelf=BASE / "pretrained", own=setup.folder / "runs")
 
 
-# -- 3: resume -------------------------------------------------------------------------------------------
+# -- 3: resume
+# -------------------------------------------------------------------------------------------
 def resumes(setup: Setup, seconds: float) -> Outcome:
-    """Weights after stops and resumes, less an unbroken run's: 0 is promised on a CPU, and measured on a GPU."""
+    """Weights after stops and resumes, less an unbroken run's: 0 is promised on a CPU, and measured
+    on a GPU."""
     end, found = time.monotonic() + seconds, {}
     for device in dict.fromkeys(("cpu", setup.device)):
         asked = [sys.executable, __file__, "--resumes", device, str(setup.folder)]
@@ -234,7 +274,8 @@ def difference_in_words(difference: float) -> str:
 
 
 def resume_difference(setup: Setup, device: str) -> float:
-    """The largest difference between weights of an unbroken run and of one that was stopped at `STOPS`."""
+    """The largest difference between weights of an unbroken run and of one that was stopped at
+    `STOPS`."""
     import torch
 
     from bickd_core.config import Seeds, TrainConfig
@@ -263,13 +304,17 @@ def resume_difference(setup: Setup, device: str) -> float:
     first, second = weights
     assert first.keys() == second.keys()
     differences = [
-        (torch.as_tensor(first[name]).double() - torch.as_tensor(second[name]).double()).abs().max().item()
+        (torch.as_tensor(first[name]).double() - torch.as_tensor(second[name]).double())
+        .abs()
+        .max()
+        .item()
         for name in first
     ]
     return max(differences)
 
 
-# -- 4: throughput ---------------------------------------------------------------------------------------
+# -- 4: throughput
+# ---------------------------------------------------------------------------------------
 def throughput(setup: Setup, seconds: float) -> Outcome:
     """The table of benchmarks/throughput.py on one pair; on a GPU its students are compiled."""
     pair = "resnet8:resnet8" if setup.small else "resnet56:resnet20"
@@ -279,10 +324,15 @@ def throughput(setup: Setup, seconds: float) -> Outcome:
     rows = [line for line in said.splitlines() if line.startswith("| ")]
     if len(rows) < 2:
         return Outcome(
-            "", False, f"no table came: {said.strip().splitlines()[-1] if said.strip() else 'no output'}"
+            "",
+            False,
+            f"no table came: {said.strip().splitlines()[-1] if said.strip() else 'no output'}",
         )
     best = max(rows[1:], key=lambda row: float(row.split("|")[3].replace(",", "")))
-    words = f"{len(rows) - 1} ways, the fastest {best.split('|')[3].strip()} images/s; the table is below."
+    words = (
+        f"{len(rows) - 1} ways, the fastest {best.split('|')[3].strip()} images/s; the table is"
+        " below."
+    )
     return Outcome("", True, words, table=said)
 
 
@@ -290,7 +340,12 @@ def command(arguments: Sequence[str], seconds: float) -> str:
     """What a command printed, errors included, whatever its exit code."""
     try:
         done = subprocess.run(
-            arguments, cwd=BASE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds
+            arguments,
+            cwd=BASE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         raise OutOfTime(f"not done after {seconds:.0f} s") from None

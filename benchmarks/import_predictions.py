@@ -1,4 +1,5 @@
-"""Measure the CPU time to import 50,000 x 1,000 predictions of two models: `python benchmarks/import_predictions.py`."""
+"""Measure the CPU time to import 50,000 x 1,000 predictions of two models: `python
+benchmarks/import_predictions.py`."""
 
 from __future__ import annotations
 
@@ -68,7 +69,10 @@ def main() -> None:
                 scores /= scores.sum(axis=1, keepdims=True)
             write(folder / f"{model}.{asked.format}", scores, labels)
         del scores
-        print(f"two models, {asked.samples:,} x {asked.classes:,} {asked.scale} in {asked.format} files\n")
+        print(
+            f"two models, {asked.samples:,} x {asked.classes:,} {asked.scale} in {asked.format}"
+            " files\n"
+        )
         print("| step | CPU s | wall s |\n|---|---|---|")
         files = [folder / f"{model}.{asked.format}" for model in ("teacher", "student")]
         contents = measured("read both files, each in its process", lambda: read_files(files))

@@ -1,8 +1,9 @@
 """Measure how long a person waits in a real Chromium: `python benchmarks/interactions.py`.
 
-The data are the bundled runs, and random predictions of 10,000 x 100. A time runs from the action to the moment when the
-script has ended, nothing is stale and every chart is drawn. Each action is done `-n` times, on different cells or values.
-The first time is reported separately, because it fills caches.
+The data are the bundled runs, and random predictions of 10,000 x 100. A time runs from the action
+to the moment when the script has ended, nothing is stale and every chart is drawn. Each action is
+done `-n` times, on different cells or values. The first time is reported separately, because it
+fills caches.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ Action = tuple[str, str, Callable[[AppPage, int], None]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=5, help="times that each action is done after its first")
+    parser.add_argument(
+        "-n", type=int, default=5, help="times that each action is done after its first"
+    )
     parser.add_argument("--only", choices=("caltech95", "large"), help="one of the two comparisons")
     arguments = parser.parse_args()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
@@ -57,7 +60,9 @@ def main() -> None:
                 for page in PAGES:
                     received.clear()
                     seconds = opening(opened, "" if page.default else page.path, query)
-                    print(f"| {page.title} | {seconds:.2f} | {sum(received) / 1000:.0f} |", flush=True)
+                    print(
+                        f"| {page.title} | {seconds:.2f} | {sum(received) / 1000:.0f} |", flush=True
+                    )
                 print("\n| action | first s | median s | max s |\n|---|---|---|---|")
                 for page, what, act in actions():
                     if name == "large" and page == "by_epoch":
@@ -66,7 +71,8 @@ def main() -> None:
                     times = [timed(opened, act, turn) for turn in range(arguments.n + 1)]
                     later = times[1:]
                     print(
-                        f"| {what} | {times[0]:.2f} | {statistics.median(later):.2f} | {max(later):.2f} |",
+                        f"| {what} | {times[0]:.2f} | {statistics.median(later):.2f} |"
+                        f" {max(later):.2f} |",
                         flush=True,
                     )
                 opened.check()
@@ -132,10 +138,15 @@ def actions() -> Iterator[Action]:
         "Calibration: bins of equal counts",
         lambda app, turn: button(app, "calibration-bins", turn),
     )
-    yield "sample", "Sample: next", lambda app, turn: app.key("sample-next").get_by_role("button").click()
+    yield (
+        "sample",
+        "Sample: next",
+        lambda app, turn: app.key("sample-next").get_by_role("button").click(),
+    )
 
 
-# -- time and bytes ----------------------------------------------------------------------------------
+# -- time and bytes
+# ----------------------------------------------------------------------------------
 def timed(app: AppPage, act: Callable[[AppPage, int], None], turn: int) -> float:
     app.page.evaluate("window.__from = performance.now()")
     with app.rerun():
@@ -153,12 +164,14 @@ def payload(app: AppPage) -> list[int]:
     """Grows by the bytes of each message that the app sends to the page."""
     sizes: list[int] = []
     app.page.on(
-        "websocket", lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame)))
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame))),
     )
     return sizes
 
 
-# -- what a person does ------------------------------------------------------------------------------
+# -- what a person does
+# ------------------------------------------------------------------------------
 def gram(app: AppPage, prefix: str) -> Locator:
     return app.page.locator(f'[class*="st-key-{prefix}"] canvas').first
 
@@ -202,9 +215,11 @@ def lasso(app: AppPage, turn: int) -> None:
     app.page.mouse.up()
 
 
-# -- a large comparison ------------------------------------------------------------------------------
+# -- a large comparison
+# ------------------------------------------------------------------------------
 def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
-    """Runs whose logits are drawn at random about a shared mean; returns the query that compares them.
+    """Runs whose logits are drawn at random about a shared mean; returns the query that compares
+    them.
 
     A PCA stands in for their UMAP, which would take minutes to make and draws alike.
     """
@@ -235,7 +250,10 @@ def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
         teacher = library.find("large-teacher")
         key = layout_key(run, "test", "umap", None if name == "teacher" else teacher)
         store_layout(library, run, key, pca_layout(predictions.probabilities(TEMPERATURE)))
-    return {"teacher": "large-teacher", "students": "~".join(f"large-{method}" for method in METHODS)}
+    return {
+        "teacher": "large-teacher",
+        "students": "~".join(f"large-{method}" for method in METHODS),
+    }
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""Measure the forward pass of every network of the catalogue on this machine's CPU, and print a table.
+"""Measure the forward pass of every network of the catalogue on this machine's CPU, and print a
+table.
 
     python benchmarks/latency.py                  one thread, float32, three channels, 100 classes
     python benchmarks/latency.py resnet20 vgg8    only these
-    python benchmarks/latency.py --write          also store it for the list of networks on the Distill page
+    python benchmarks/latency.py --write          also store it for the list of networks on the
+    Distill page
 
-A figure is the lowest of up to three medians of the thread's own CPU time, as many as fit into a second, because other work
-on the machine can only make a pass slower. `--write` stores nothing while other programs are busy.
+A figure is the lowest of up to three medians of the thread's own CPU time, as many as fit into a
+second, because other work on the machine can only make a pass slower. `--write` stores nothing
+while other programs are busy.
 """
 
 from __future__ import annotations
@@ -65,11 +68,16 @@ def main() -> None:
     load = os.getloadavg()[0]
     if asked.write and load > QUIET_LOAD:
         sys.exit(
-            f"the machine is busy (load {load:.1f}), so nothing is stored; wait until it is below {QUIET_LOAD:g}."
+            f"the machine is busy (load {load:.1f}), so nothing is stored; wait until it is below"
+            f" {QUIET_LOAD:g}."
         )
     names = [resolve(name).name for name in asked.models] or list(MODELS)
     torch.set_num_threads(1)
-    table = {"cpu": f"{cpu_name()}, 1 thread", "date": str(date.today()), "torch": torch.__version__}
+    table = {
+        "cpu": f"{cpu_name()}, 1 thread",
+        "date": str(date.today()),
+        "torch": torch.__version__,
+    }
     print(*table.values(), f"ms for one image / for {BATCH}", sep="; ")
     found = json.loads(PATH.read_text())["milliseconds"] if asked.models else {}
     for name in names:
@@ -77,9 +85,15 @@ def main() -> None:
         found[name] = {
             str(size): [lowest(model, size, 1, 9), lowest(model, size, BATCH, 3)] for size in SIZES
         }
-        print(f"{name:16}", *(f"{size}: {a:g} / {b:g}" for size, (a, b) in found[name].items()), flush=True)
+        print(
+            f"{name:16}",
+            *(f"{size}: {a:g} / {b:g}" for size, (a, b) in found[name].items()),
+            flush=True,
+        )
     if asked.write:
-        lines = [f"  {json.dumps(name)}: {json.dumps(found[name])}" for name in MODELS if name in found]
+        lines = [
+            f"  {json.dumps(name)}: {json.dumps(found[name])}" for name in MODELS if name in found
+        ]
         head = json.dumps(table, indent=1)[:-2]
         PATH.write_text(f'{head},\n "milliseconds": {{\n' + ",\n".join(lines) + "\n }\n}\n")
 

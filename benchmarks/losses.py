@@ -1,13 +1,16 @@
-"""Measure the objectives, forward and backward, and compare them with a training step and with plain matrix products.
+"""Measure the objectives, forward and backward, and compare them with a training step and with
+plain matrix products.
 
-    python benchmarks/losses.py                  on one thread of this machine's CPU, in processor time
-    python benchmarks/losses.py --threads 2      in wall-clock time, for which the machine must be idle
-    python benchmarks/losses.py --device cuda
+    python benchmarks/losses.py                  on one thread of this machine's CPU, in processor
+    time python benchmarks/losses.py --threads 2      in wall-clock time, for which the machine must
+    be idle python benchmarks/losses.py --device cuda
 
-The first table compares every objective, at 100 classes and batch 64 from bfloat16 logits, with the rest of a step of two CIFAR
-pairs: the teacher's forward pass (live or stored), the student's forward and backward pass, and the optimiser; channels last,
-autocast. The second table compares BicKD at 1,000 classes and batch 1,024 with the products that it needs: R = S T' and
-K = S' T, and for each the one product of its backward pass (the teacher gets no gradient), in float32.
+The first table compares every objective, at 100 classes and batch 64 from bfloat16 logits, with the
+rest of a step of two CIFAR
+pairs: the teacher's forward pass (live or stored), the student's forward and backward pass, and the
+optimiser; channels last, autocast. The second table compares BicKD at 1,000 classes and batch 1,024
+with the products that it needs: R = S T' and K = S' T, and for each the one product of its backward
+pass (the teacher gets no gradient), in float32.
 """
 
 from __future__ import annotations
@@ -41,17 +44,23 @@ WIDTHS = SimpleNamespace(student=64, teacher=64, samples=50_000, map_side=8)
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    arguments.add_argument("--seconds", type=float, default=3.0, help="how long each figure is measured")
+    arguments.add_argument(
+        "--seconds", type=float, default=3.0, help="how long each figure is measured"
+    )
     chosen = arguments.parse_args()
     torch.set_num_threads(chosen.threads)
-    clock = time.process_time if chosen.threads == 1 and chosen.device == "cpu" else time.perf_counter
+    clock = (
+        time.process_time if chosen.threads == 1 and chosen.device == "cpu" else time.perf_counter
+    )
     torch.manual_seed(0)
     print(
-        f"{chosen.device}, {chosen.threads} threads, {clock.__name__}, {torch.backends.cpu.get_cpu_capability()}, "
-        f"torch {torch.__version__}, {date.today()}\n"
+        f"{chosen.device}, {chosen.threads} threads, {clock.__name__},"
+        f" {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}, {date.today()}\n"
     )
     small(chosen.device, chosen.seconds, clock)
     large(chosen.device, chosen.seconds, clock)
@@ -60,16 +69,22 @@ def main() -> None:
 def small(device: str, seconds: float, clock: Callable[[], float]) -> None:
     """Objectives at 100 classes and batch 64, and what share of a step each is."""
     steps = {
-        f"{teacher or 'stored'} to {student}": step(teacher, student, device) for teacher, student in PAIRS
+        f"{teacher or 'stored'} to {student}": step(teacher, student, device)
+        for teacher, student in PAIRS
     }
     objectives = {kind: one_call(kind, 64, 100, device) for kind in OBJECTIVES}
     found = measure(steps | objectives, device, seconds, clock)
-    print("100 classes, batch 64, milliseconds (median); share: of the step with that objective in it\n")
+    print(
+        "100 classes, batch 64, milliseconds (median); share: of the step with that objective in"
+        " it\n"
+    )
     print("| | ms | " + " | ".join(f"share, {name}" for name in steps) + " |")
     print("|---|---|" + "---|" * len(steps))
     for name in steps:
         print(
-            f"| step without objective, {name} | {found[name]:.2f} | " + " | ".join("" for _ in steps) + " |"
+            f"| step without objective, {name} | {found[name]:.2f} | "
+            + " | ".join("" for _ in steps)
+            + " |"
         )
     for kind in objectives:
         shares = (f"{found[kind] / (found[kind] + found[name]):.1%}" for name in steps)
@@ -93,9 +108,11 @@ def large(device: str, seconds: float, clock: Callable[[], float]) -> None:
 def step(teacher_name: str | None, student_name: str, device: str) -> Callable[[], None]:
     """All of a distillation step but the objective, whose gradient is given."""
     teacher, student = (
-        None
-        if name is None
-        else create_model(name, num_classes=100).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        (
+            None
+            if name is None
+            else create_model(name, num_classes=100).to(device, memory_format=torch.channels_last)
+        )  # type: ignore[call-overload]
         for name in (teacher_name, student_name)
     )
     if teacher is not None:
@@ -119,7 +136,9 @@ def step(teacher_name: str | None, student_name: str, device: str) -> Callable[[
     return run
 
 
-def one_call(kind: str, samples: int, classes: int, device: str, **options: object) -> Callable[[], None]:
+def one_call(
+    kind: str, samples: int, classes: int, device: str, **options: object
+) -> Callable[[], None]:
     """Forward and backward pass of an objective, from bfloat16 outputs of both models."""
     objective = create_objective(kind, **options)
     side = WIDTHS.map_side
@@ -127,9 +146,11 @@ def one_call(kind: str, samples: int, classes: int, device: str, **options: obje
         Outputs(
             logits=3 * torch.randn(samples, classes, device=device, dtype=torch.bfloat16),
             features=torch.randn(samples, width, device=device, dtype=torch.bfloat16).relu(),
-            maps=torch.randn(samples, width, side, side, device=device, dtype=torch.bfloat16).relu()
-            if "maps" in objective.needs
-            else None,
+            maps=(
+                torch.randn(samples, width, side, side, device=device, dtype=torch.bfloat16).relu()
+                if "maps" in objective.needs
+                else None
+            ),
             ids=torch.randperm(WIDTHS.samples, device=device)[:samples],
         )
         for width in (WIDTHS.student, WIDTHS.teacher)
@@ -155,14 +176,17 @@ def one_call(kind: str, samples: int, classes: int, device: str, **options: obje
 def set_up(objective: Objective, classes: int, device: str) -> None:
     ids = np.arange(WIDTHS.samples)
     dataset = SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % classes))
-    models = [torch.nn.Linear(width, classes).to(device) for width in (WIDTHS.student, WIDTHS.teacher)]
+    models = [
+        torch.nn.Linear(width, classes).to(device) for width in (WIDTHS.student, WIDTHS.teacher)
+    ]
     for model in models:
         model.feature_size = model.in_features  # type: ignore[assignment]
     objective.setup(*models, dataset)
 
 
 def products(samples: int, classes: int, device: str) -> Callable[[], None]:
-    """R = S T', K = S' T and the gradient's products dR T and T dK', on unit rows and columns that are at hand."""
+    """R = S T', K = S' T and the gradient's products dR T and T dK', on unit rows and columns that
+    are at hand."""
     p = [torch.randn(samples, classes, device=device).softmax(1) for _ in range(2)]
     (s, t), (s_c, t_c) = (F.normalize(x, dim=1) for x in p), (F.normalize(x, dim=0) for x in p)
 
@@ -176,8 +200,8 @@ def products(samples: int, classes: int, device: str) -> Callable[[], None]:
 def measure(
     cases: dict[str, Callable[[], None]], device: str, seconds: float, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Milliseconds a call, the median over calls, each right after one that is not timed; the cases take turns, so that
-    a busy moment hits them all."""
+    """Milliseconds a call, the median over calls, each right after one that is not timed; the cases
+    take turns, so that a busy moment hits them all."""
     taken: dict[str, list[float]] = {name: [] for name in cases}
     for call in cases.values():
         for _ in range(3):

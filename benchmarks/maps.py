@@ -1,8 +1,9 @@
-"""Measure how fast the linked maps move in a real Chromium with software rendering: `python benchmarks/maps.py`.
+"""Measure how fast the linked maps move in a real Chromium with software rendering: `python
+benchmarks/maps.py`.
 
-It opens the prediction map on the bundled comparisons (1,208 and 10,000 samples, teacher and four students), moves and zooms
-it, hovers, and draws a lasso. A frame's time is from one animation frame to the next while the map moves. Painting is the
-part of the script in it, for all panels together.
+It opens the prediction map on the bundled comparisons (1,208 and 10,000 samples, teacher and four
+students), moves and zooms it, hovers, and draws a lasso. A frame's time is from one animation frame
+to the next while the map moves. Painting is the part of the script in it, for all panels together.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ async ([root, moves]) => {
 
 
 def quantiles(values: list[float]) -> str:
-    """Fastest tenth, median, slowest twentieth: on a shared machine the first is nearest to an idle one."""
+    """Fastest tenth, median, slowest twentieth: on a shared machine the first is nearest to an idle
+    one."""
     ordered = sorted(values)
     return " ".join(f"{ordered[int(at * len(ordered))]:5.1f}" for at in (0.1, 0.5, 0.95))
 
@@ -81,7 +83,10 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60)
     frames = parser.parse_args().frames
     print("                           fastest tenth, median, slowest twentieth")
-    print("data          dpr samples  paint ms             frame ms             hover ms     lasso to chip s")
+    print(
+        "data          dpr samples  paint ms             frame ms             hover ms     lasso to"
+        " chip s"
+    )
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
         with serving(Path(folder) / "runs") as server:
@@ -89,7 +94,10 @@ def main() -> None:
                 for density in (1, 2):
                     students = "~".join(f"{dataset}/{name}" for name in STUDENTS)
                     with tab(browser, server, scale=density) as app:
-                        app.open("prediction_map", {"teacher": f"{dataset}/teacher", "students": students})
+                        app.open(
+                            "prediction_map",
+                            {"teacher": f"{dataset}/teacher", "students": students},
+                        )
                         place = app.key("map-panels")
                         place.scroll_into_view_if_needed()
                         root = place.locator(".bks").element_handle()

@@ -1,7 +1,9 @@
-"""Measure the time to the first chart in a real Chromium, and page switches: `python benchmarks/startup.py`.
+"""Measure the time to the first chart in a real Chromium, and page switches: `python
+benchmarks/startup.py`.
 
-It starts the app several times with warm caches of compiled Python. The shared libraries of the server process say whether
-torch or umap was imported (libtorch; llvmlite, which umap loads through numba).
+It starts the app several times with warm caches of compiled Python. The shared libraries of the
+server process say whether torch or umap was imported (libtorch; llvmlite, which umap loads through
+numba).
 """
 
 from __future__ import annotations
@@ -30,11 +32,14 @@ def mapped(pid: int, library: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=5, help="starts of the app, and rounds through its pages")
+    parser.add_argument(
+        "-n", type=int, default=5, help="starts of the app, and rounds through its pages"
+    )
     repeats = parser.parse_args().n
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
-        # The first start warms the caches; none begins while pages of the one before are still being taken down.
+        # The first start warms the caches; none begins while pages of the one before are still
+        # being taken down.
         starts = [start(browser, Path(folder) / f"runs-{turn}") for turn in range(repeats + 1)][1:]
         switches = rounds(browser, Path(folder) / "runs", repeats)
         browser.close()
@@ -43,7 +48,9 @@ def main() -> None:
     for title, values in switches.items():
         row(f"switch to {title}", values)
     imported = set().union(*(libraries for _, libraries in starts))
-    print(f"\nimported by the first chart: {', '.join(sorted(imported)) or 'neither torch nor umap'}")
+    print(
+        f"\nimported by the first chart: {', '.join(sorted(imported)) or 'neither torch nor umap'}"
+    )
 
 
 def start(browser: Browser, runs: Path) -> tuple[float, set[str]]:
@@ -89,7 +96,10 @@ NEW_TITLE = """before => {
 
 
 def row(what: str, values: list[float]) -> None:
-    print(f"| {what} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |", flush=True)
+    print(
+        f"| {what} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

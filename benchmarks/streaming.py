@@ -1,14 +1,16 @@
-"""Measure the memory of training on 100,000 images of 64 x 64: held in memory, streamed, and from each kind of source.
+"""Measure the memory of training on 100,000 images of 64 x 64: held in memory, streamed, and from
+each kind of source.
 
-It makes the images (random, with a hint of their class), trains `convnet-small` with `bickd train` in a separate process, and
-prints the most memory that this process used, decoding included:
+It makes the images (random, with a hint of their class), trains `convnet-small` with `bickd train`
+in a separate process, and prints the most memory that this process used, decoding included:
 
     peak RSS     pages of its own and of mapped files, as the kernel counts them (VmHWM)
     peak private anonymous pages, which nobody else can have (USS)
 
-The process may use at most `--limit` megabytes of private memory, mapped or not (RLIMIT_DATA): a run that needs more
-fails. The first two runs are stopped after `--steps` steps. The last one, on part of the training images, runs to the end, with
-10,000 validation and 2,000 test images streamed through the model.
+The process may use at most `--limit` megabytes of private memory, mapped or not (RLIMIT_DATA): a
+run that needs more fails. The first two runs are stopped after `--steps` steps. The last one, on
+part of the training images, runs to the end, with 10,000 validation and 2,000 test images streamed
+through the model.
 
     python benchmarks/streaming.py [--count 100000] [--steps 300] [--source npy] [--limit 2000]
 """
@@ -38,7 +40,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def images(count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Noise whose mean depends on the class: uint8 [B, 64, 64, 3] and labels [B], up to 1,000 at a time."""
+    """Noise whose mean depends on the class: uint8 [B, 64, 64, 3] and labels [B], up to 1,000 at a
+    time."""
     rng = np.random.default_rng(seed)
     for start in range(0, count, PART):
         labels = np.arange(start, min(start + PART, count)) % CLASSES
@@ -76,7 +79,14 @@ def make_parquet(folder: Path, count: int) -> str:
 
 
 def train(
-    dataset: str, home: Path, *, name: str, steps: int | None, limit: int, resident: str, more: list[str]
+    dataset: str,
+    home: Path,
+    *,
+    name: str,
+    steps: int | None,
+    limit: int,
+    resident: str,
+    more: list[str],
 ):
     """One run; peak RSS and private MB, seconds, steps done, and how it ended."""
     environment = {
@@ -86,7 +96,16 @@ def train(
         "BICKD_RUNS": str(home / "runs"),
         "BICKD_RESIDENT_MB": resident,
     }
-    command = [sys.executable, "-m", "bickd_cli.main", "train", "--dataset", dataset, "--name", name]
+    command = [
+        sys.executable,
+        "-m",
+        "bickd_cli.main",
+        "train",
+        "--dataset",
+        dataset,
+        "--name",
+        name,
+    ]
     command += ["--arch", "convnet-small", "--epochs", "1", "--threads", "1", *more]
 
     def limited() -> None:
@@ -94,7 +113,9 @@ def train(
 
     began, private, rss, done = time.monotonic(), 0, 0, 0
     with open(home / f"{name}.log", "w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, preexec_fn=limited)
+        process = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, preexec_fn=limited
+        )
         seen, run = psutil.Process(process.pid), home / "runs" / name
         while process.poll() is None:
             try:
@@ -129,7 +150,8 @@ def main() -> None:
         dataset = made(home / "source", asked.count)
         decoded = asked.count * 3 * SIDE * SIDE / 1e6
         print(
-            f"{asked.count:,} images of {SIDE} x {SIDE} ({decoded:,.0f} MB), {asked.source}, limit {asked.limit} MB"
+            f"{asked.count:,} images of {SIDE} x {SIDE} ({decoded:,.0f} MB), {asked.source}, limit"
+            f" {asked.limit} MB"
         )
         print(f"{'run':34} {'peak RSS':>9} {'private':>9} {'seconds':>8} {'steps':>6}  ended")
         runs = (
@@ -139,10 +161,17 @@ def main() -> None:
         )
         for i, (words, resident, steps, more) in enumerate(runs):
             found = train(
-                dataset, home, name=f"run-{i}", steps=steps, limit=asked.limit, resident=resident, more=more
+                dataset,
+                home,
+                name=f"run-{i}",
+                steps=steps,
+                limit=asked.limit,
+                resident=resident,
+                more=more,
             )
             print(
-                f"{words:34} {found[0]:6,.0f} MB {found[1]:6,.0f} MB {found[2]:8.0f} {found[3]:6}  {found[4]}",
+                f"{words:34} {found[0]:6,.0f} MB {found[1]:6,.0f} MB {found[2]:8.0f} {found[3]:6} "
+                f" {found[4]}",
                 flush=True,
             )
     finally:

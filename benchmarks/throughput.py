@@ -1,16 +1,19 @@
 """Compare the speed of distillation with the usual loop: `python benchmarks/throughput.py`.
 
-For each pair of networks (CIFAR shape, 100 classes, batch 64, random images, all cores), in one run:
+For each pair of networks (CIFAR shape, 100 classes, batch 64, random images, all cores), in one
+run:
 
     a   the usual loop: DataLoader with PIL transforms image by image, fp32, live teacher, kd
     b   this engine, live teacher
     c   this engine, the teacher's stored views
-    d   a race of four students (kd, dist, bickd, dkd) on one live teacher, side by side in threads; d' the same with stored views
-    e   two workers of one thread each, stored views (e' with one: what a single thread does)
+    d   a race of four students (kd, dist, bickd, dkd) on one live teacher, side by side in threads;
+    d' the same with stored views e   two workers of one thread each, stored views (e' with one:
+    what a single thread does)
 
-Every variant is a separate process that waits while another works. They take turns, so a busy machine slows all of them
-equally. Figures are medians over rounds, and ratios are within a round. On a GPU, b to d' compile their students.
-`--what-pays` prints a second table: what each choice of the engine does to c, not compiled.
+Every variant is a separate process that waits while another works. They take turns, so a busy
+machine slows all of them equally. Figures are medians over rounds, and ratios are within a round.
+On a GPU, b to d' compile their students. `--what-pays` prints a second table: what each choice of
+the engine does to c, not compiled.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ RACE = ("kd", "dist", "bickd", "dkd")
 
 @dataclass(frozen=True)
 class Variant:
-    """name, what it is, students it trains at once, threads, and what it changes in the engine's way."""
+    """name, what it is, students it trains at once, threads, and what it changes in the engine's
+    way."""
 
     name: str
     words: str
@@ -65,21 +69,41 @@ USUAL = (
     Variant("a2", "usual loop, 2 loader processes"),
 )
 SINGLE = (
-    Variant("e1", "one worker of 1 thread, stored", threads=1, config=(("teacher_outputs", "stored"),)),
+    Variant(
+        "e1", "one worker of 1 thread, stored", threads=1, config=(("teacher_outputs", "stored"),)
+    ),
     Variant("e2", "its twin", threads=1, config=(("teacher_outputs", "stored"),)),
 )
 PAYS = (
     Variant("c", "the engine's way", config=(("teacher_outputs", "stored"),)),
-    Variant("fp32", "fp32 instead of bf16", config=(("teacher_outputs", "stored"), ("precision", "fp32"))),
-    Variant("nchw", "channels first", config=(("teacher_outputs", "stored"),), change="nchw"),
-    Variant("kernels", "torch's own kernels", config=(("teacher_outputs", "stored"), ("kernels", "torch"))),
-    Variant("waits", "GNU's own waits of threads", config=(("teacher_outputs", "stored"),), change="waits"),
-    Variant("fused", "fused SGD", config=(("teacher_outputs", "stored"),), change="fused"),
     Variant(
-        "foreach", "SGD over lists of tensors", config=(("teacher_outputs", "stored"),), change="foreach"
+        "fp32",
+        "fp32 instead of bf16",
+        config=(("teacher_outputs", "stored"), ("precision", "fp32")),
+    ),
+    Variant("nchw", "channels first", config=(("teacher_outputs", "stored"),), change="nchw"),
+    Variant(
+        "kernels",
+        "torch's own kernels",
+        config=(("teacher_outputs", "stored"), ("kernels", "torch")),
     ),
     Variant(
-        "compile", "torch.compile of the student", config=(("teacher_outputs", "stored"), ("compile", True))
+        "waits",
+        "GNU's own waits of threads",
+        config=(("teacher_outputs", "stored"),),
+        change="waits",
+    ),
+    Variant("fused", "fused SGD", config=(("teacher_outputs", "stored"),), change="fused"),
+    Variant(
+        "foreach",
+        "SGD over lists of tensors",
+        config=(("teacher_outputs", "stored"),),
+        change="foreach",
+    ),
+    Variant(
+        "compile",
+        "torch.compile of the student",
+        config=(("teacher_outputs", "stored"), ("compile", True)),
     ),
 )
 
@@ -88,9 +112,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--pairs", nargs="+", default=list(PAIRS), metavar="TEACHER:STUDENT")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each variant in each round, about")
-    parser.add_argument("--what-pays", action="store_true", help="single choices of the engine instead")
-    parser.add_argument("--serve", nargs=3, metavar=("VARIANT", "PAIR", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="of each variant in each round, about"
+    )
+    parser.add_argument(
+        "--what-pays", action="store_true", help="single choices of the engine instead"
+    )
+    parser.add_argument(
+        "--serve", nargs=3, metavar=("VARIANT", "PAIR", "FOLDER"), help=argparse.SUPPRESS
+    )
     asked = parser.parse_args()
     if asked.serve:
         serve(*asked.serve)
@@ -117,12 +147,14 @@ def machine() -> str:
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     units = "with" if cpu_has_bf16() else "without"
     return (
-        f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores, {units} bf16 units{gpu}; torch {torch.__version__}, "
-        f"Python {platform.python_version()}; load {os.getloadavg()[0]:.1f}; {time.strftime('%Y-%m-%d')}"
+        f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores, {units} bf16 units{gpu}; torch"
+        f" {torch.__version__}, Python {platform.python_version()}; load {os.getloadavg()[0]:.1f};"
+        f" {time.strftime('%Y-%m-%d')}"
     )
 
 
-# -- the parent: takes turns ---------------------------------------------------------------------------
+# -- the parent: takes turns
+# ---------------------------------------------------------------------------
 class Served:
     """A variant in a process of its own."""
 
@@ -133,9 +165,11 @@ class Served:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ
-            if variant in USUAL or variant.change == "waits"
-            else {**os.environ, **brief_waits()},
+            env=(
+                os.environ
+                if variant in USUAL or variant.change == "waits"
+                else {**os.environ, **brief_waits()}
+            ),
         )
         self.about = self._read()
 
@@ -160,7 +194,9 @@ class Served:
         self._process.wait()
 
 
-def rounds_of(served: list[list[Served]], rounds: int, seconds: float) -> Iterator[dict[str, list[Any]]]:
+def rounds_of(
+    served: list[list[Served]], rounds: int, seconds: float
+) -> Iterator[dict[str, list[Any]]]:
     """Each round every group once, the members of a group at the same time; name -> answers."""
     for number in range(rounds + 1):
         found: dict[str, list[Any]] = {}
@@ -183,12 +219,17 @@ def compare(pair: str, folder: Path, rounds: int, seconds: float) -> None:
     on_gpu: dict[str, float] = {}
     for found in rounds_of(groups, rounds, seconds):
         for name, answers in found.items():
-            speeds.setdefault(name, []).append(sum(answer["images_per_second"] for answer in answers))
+            speeds.setdefault(name, []).append(
+                sum(answer["images_per_second"] for answer in answers)
+            )
             shares.setdefault(name, []).append(answers[0]["teacher_share"])
             memory[name] = sum(answer["peak_mb"] for answer in answers)
             on_gpu[name] = sum(answer["peak_gpu_mb"] for answer in answers)
     usual = max(("a", "a2"), key=lambda name: statistics.median(speeds[name]))
-    print(f"\n{pair.replace(':', ' to ')}, batch {BATCH}, {CLASSES} classes, 32 x 32; 'a' is {usual}\n")
+    print(
+        f"\n{pair.replace(':', ' to ')}, batch {BATCH}, {CLASSES} classes, 32 x 32; 'a' is"
+        f" {usual}\n"
+    )
     gpu = any(on_gpu.values())
     heads = [
         "",
@@ -205,14 +246,16 @@ def compare(pair: str, folder: Path, rounds: int, seconds: float) -> None:
     for name, found in speeds.items():
         ratios = [speed / base for speed, base in zip(found, speeds[usual], strict=True)]
         print(
-            f"| {name} | {words[name]} | {statistics.median(found):,.0f} | {statistics.median(ratios):.2f} "
-            f"[{min(ratios):.2f}, {max(ratios):.2f}] | {statistics.median(shares[name]):.0%} | {memory[name]:,.0f} |"
-            f"{f' {on_gpu[name]:,.0f} |' if gpu else ''}"
+            f"| {name} | {words[name]} | {statistics.median(found):,.0f} |"
+            f" {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] |"
+            f" {statistics.median(shares[name]):.0%} | {memory[name]:,.0f}"
+            f" |{f' {on_gpu[name]:,.0f} |' if gpu else ''}"
         )
     stored = next(one for one in variants if one.variant.name == "c").about
     print(
-        f"\nFilling the store: {stored['fill']:,.0f} images/s, once for each view and teacher "
-        f"({50_000 / stored['fill']:.0f} s for 50,000 images; {stored['view_bytes'] / IMAGES * 50_000 / 1e6:.0f} MB)."
+        f"\nFilling the store: {stored['fill']:,.0f} images/s, once for each view and teacher"
+        f" ({50_000 / stored['fill']:.0f} s for 50,000 images;"
+        f" {stored['view_bytes'] / IMAGES * 50_000 / 1e6:.0f} MB)."
     )
     for one in (*variants, *twins):
         one.close()
@@ -230,8 +273,8 @@ def what_pays(pair: str, folder: Path, rounds: int, seconds: float) -> None:
         found_speeds = speeds[one.variant.name]
         ratios = [speed / base for speed, base in zip(found_speeds, speeds["c"], strict=True)]
         print(
-            f"| {one.variant.words} | {statistics.median(found_speeds):,.0f} | {statistics.median(ratios):.2f} "
-            f"[{min(ratios):.2f}, {max(ratios):.2f}] |"
+            f"| {one.variant.words} | {statistics.median(found_speeds):,.0f} |"
+            f" {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] |"
         )
     print("\n| images in a batch of the teacher's pass | images/s |\n|---|---|")
     for batch, speed in served[0].about["fills"].items():
@@ -240,9 +283,11 @@ def what_pays(pair: str, folder: Path, rounds: int, seconds: float) -> None:
         one.close()
 
 
-# -- the child: one variant ------------------------------------------------------------------------------
+# -- the child: one variant
+# ------------------------------------------------------------------------------
 def prepare(pair: str, folder: Path) -> None:
-    """Made-up CIFAR-shaped data and a teacher run with untrained weights: speed does not depend on them."""
+    """Made-up CIFAR-shaped data and a teacher run with untrained weights: speed does not depend on
+    them."""
     import torch
 
     from bickd_core.models.factory import create_model
@@ -313,7 +358,9 @@ def serve(name: str, pair: str, where: str) -> None:
             "images_per_second": done * BATCH * students / spent,
             "teacher_share": share(),
             "peak_mb": peak / 2**20,
-            "peak_gpu_mb": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0,
+            "peak_gpu_mb": (
+                torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+            ),
         }
         print(json.dumps(answer), flush=True)
 
@@ -335,7 +382,10 @@ def engine_loop(
             teacher="teacher",
             objective={"kind": kind},
             threads=variant.threads,
-            **{"compile": torch.cuda.is_available() and variant not in PAYS, **dict(variant.config)},
+            **{
+                "compile": torch.cuda.is_available() and variant not in PAYS,
+                **dict(variant.config),
+            },
         )
         for kind in kinds
     ]
@@ -388,7 +438,9 @@ def fill(job: Any) -> dict[str, Any]:
         picked, passes = torch.arange(size), max(1, 1024 // size)
         began = time.perf_counter()
         for _ in range(passes):
-            job.batches.teacher.live.outputs(picked, job.batches.views.inputs(picked, 0)).logits.cpu()
+            job.batches.teacher.live.outputs(
+                picked, job.batches.views.inputs(picked, 0)
+            ).logits.cpu()
         fills[size] = passes * size / (time.perf_counter() - began)
     began = time.perf_counter()
     for _ in job.batches.prepare(0):
@@ -410,8 +462,11 @@ def change(job: Any, what: str) -> None:
         job.optimizer = torch.optim.SGD(job.student.parameters(), **options)
 
 
-def usual_loop(folder: Path, pair: str, *, loaders: int) -> tuple[Callable[[], None], Callable[[], float]]:
-    """The loop of the usual frameworks, written plainly: nothing of this project but the networks and `kd`."""
+def usual_loop(
+    folder: Path, pair: str, *, loaders: int
+) -> tuple[Callable[[], None], Callable[[], float]]:
+    """The loop of the usual frameworks, written plainly: nothing of this project but the networks
+    and `kd`."""
     import torch
     import torch.nn.functional as F
     from PIL import Image, ImageOps
@@ -423,7 +478,10 @@ def usual_loop(folder: Path, pair: str, *, loaders: int) -> tuple[Callable[[], N
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with np.load(folder / "data.npz") as stored:
         images, labels = stored["train_images"][:IMAGES], stored["train_labels"][:IMAGES]
-    mean, std = torch.tensor([0.5, 0.5, 0.5]).view(3, 1, 1), torch.tensor([0.25, 0.25, 0.25]).view(3, 1, 1)
+    mean, std = (
+        torch.tensor([0.5, 0.5, 0.5]).view(3, 1, 1),
+        torch.tensor([0.25, 0.25, 0.25]).view(3, 1, 1),
+    )
 
     class Images(Dataset):  # type: ignore[type-arg]
         def __len__(self) -> int:

@@ -15,7 +15,8 @@ from bickd_core.runs.library import Library
 
 @dataclass
 class Export:
-    """Export a run as safetensors, Hugging Face folder, ONNX, torch.export or TensorBoard events, with a README.
+    """Export a run as safetensors, Hugging Face folder, ONNX, torch.export or TensorBoard events,
+    with a README.
 
     Example: `bickd export caltech95/kd-s0 --to onnx`.
     """
@@ -30,7 +31,8 @@ class Export:
     best: bool = False
     """Use the weights of the best epoch on validation instead of the last."""
     upload: str | None = None
-    """With --to hub: upload to this repository on Hugging Face, such as `alice/kd-s0`. A new repository is private."""
+    """With --to hub: upload to this repository on Hugging Face, such as `alice/kd-s0`. A new
+    repository is private."""
     public: bool = False
     """Make a new repository public."""
 
@@ -44,7 +46,9 @@ class Export:
                 raise ExportError(f"--upload needs --to hub, got --to {self.to}.")
             check_signed_in()
         run = library.locate(self.run_key)
-        folder = export(run, self.to, self.out or Path(f"{run.path.name}-{self.to}"), library, best=self.best)
+        folder = export(
+            run, self.to, self.out or Path(f"{run.path.name}-{self.to}"), library, best=self.best
+        )
         print(f"export: {folder}")
         if self.upload is not None:
             print(f"uploaded: {upload(folder, self.upload, public=self.public)}")

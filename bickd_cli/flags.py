@@ -14,28 +14,36 @@ from bickd_core.models.own import is_own
 Modules = Annotated[
     tuple[str, ...],
     tyro.conf.arg(
-        help="Python modules that may be imported to build the runs' networks, such as my_module for "
-        "my_module:make_net. Their code is run, so name only modules that you trust. --arch my_module:make_net allows "
-        "its module too."
+        help=(
+            "Python modules that may be imported to build the runs' networks, such as my_module for"
+            " my_module:make_net. Their code is run, so name only modules that you trust. --arch"
+            " my_module:make_net allows its module too."
+        )
     ),
 ]
 
 
 def modules_of(command: Any) -> list[str]:
-    """Return the modules that a command allows: those of `--modules`, and those of the networks that it names."""
-    archs = [getattr(command, "arch", "") or "", getattr(getattr(command, "options", None), "arch", "")]
+    """Return the modules that a command allows: those of `--modules`, and those of the networks
+    that it names."""
+    archs = [
+        getattr(command, "arch", "") or "",
+        getattr(getattr(command, "options", None), "arch", ""),
+    ]
     archs += [":".join(pair.rsplit(":", 2)[-2:]) for pair in getattr(command, "pairs", ())]
     return [*getattr(command, "modules", ()), *filter(is_own, archs)]
 
 
 def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
-    """Make a dataclass with the fields, defaults and descriptions of a pydantic model, without validation.
+    """Make a dataclass with the fields, defaults and descriptions of a pydantic model, without
+    validation.
 
-    The parser fills it, and the model then validates the values, so that all error messages come from the model. A
-    union of models becomes subcommands, named by `kind`.
+    The parser fills it, and the model then validates the values, so that all error messages come
+    from the model. A union of models becomes subcommands, named by `kind`.
 
     Args:
-        unset: fields, also of nested models, that are None unless given. `values` then leaves them out.
+        unset: fields, also of nested models, that are None unless given. `values` then leaves them
+            out.
     """
     fields: list[tuple[str, Any, Any]] = []
     for name, about in model.model_fields.items():

@@ -18,28 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass
 class ImportPredictions:
-    """Import predictions of models trained elsewhere from npz, npy, csv, tsv, parquet, feather, json or jsonl.
+    """Import predictions of models trained elsewhere from npz, npy, csv, tsv, parquet, feather,
+    json or jsonl.
 
-    Example: `bickd import-predictions models.csv --teacher teacher`. Give one file for each model, or one file with
-    several models. A file of labels or of class names (txt) adds these to the other files. The meaning of the columns is
-    detected; `--dry-run` shows it without importing. See docs/bring-your-own.md.
+    Example: `bickd import-predictions models.csv --teacher teacher`. Give one file for each model,
+    or one file with several models. A file of labels or of class names (txt) adds these to the
+    other files. The meaning of the columns is detected; `--dry-run` shows it without importing. See
+    docs/bring-your-own.md.
     """
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """The prediction files."""
     teacher: str | None = None
-    """The teacher: a model in the files, or the key of an existing run. Not needed for one model or with `--dry-run`."""
+    """The teacher: a model in the files, or the key of an existing run. Not needed for one model or
+    with `--dry-run`."""
     names: tuple[str, ...] = ()
-    """Names for the models, one for each in the order of `--dry-run`. Run keys are derived from them."""
+    """Names for the models, one for each in the order of `--dry-run`. Run keys are derived from
+    them."""
     classes: str | None = None
-    """Class names in the order of the columns, for files without them: a,b,c or a txt file with one name in each
-    line."""
+    """Class names in the order of the columns, for files without them: a,b,c or a txt file with one
+    name in each line."""
     data: str | None = None
-    """A label for the data. Runs with the same label can be compared. If not set: derived from ids, labels and
-    classes."""
+    """A label for the data. Runs with the same label can be compared. If not set: derived from ids,
+    labels and classes."""
     split: Literal["test", "validation"] = "test"
-    """The split of the rows, if the file has no column `split`. Validation predictions are added to runs that already
-    have test predictions; Calibration fits its temperature on them."""
+    """The split of the rows, if the file has no column `split`. Validation predictions are added to
+    runs that already have test predictions; Calibration fits its temperature on them."""
     images: Path | None = None
     """A folder with the samples' images, found by path or by id."""
     label: str | None = None
@@ -81,8 +85,8 @@ class ImportPredictions:
         models = [one.name for one in imported.models]
         if self.names and len(self.names) != len(models):
             raise PredictionsError(
-                f"--names must hold one name for each of the {len(models)} models ({', '.join(models)}), "
-                f"got {len(self.names)}."
+                f"--names must hold one name for each of the {len(models)} models"
+                f" ({', '.join(models)}), got {len(self.names)}."
             )
         if self.dry_run:
             print("Nothing was imported (--dry-run).")
@@ -120,7 +124,9 @@ def _class_names(given: str | None) -> tuple[str, ...]:
     if given is None:
         return ()
     if Path(given).is_file():
-        names = next((part.class_names for part in read_file(Path(given)).parts if part.class_names), ())
+        names = next(
+            (part.class_names for part in read_file(Path(given)).parts if part.class_names), ()
+        )
         if not names:
             raise PredictionsError(
                 f"--classes: expected class names in '{given}', got a file without class names."
@@ -128,7 +134,9 @@ def _class_names(given: str | None) -> tuple[str, ...]:
         return names
     names = split_names(given)
     if len(names) < 2:
-        raise PredictionsError(f"--classes must be a file or names such as a,b,c, got '{given[:80]}'.")
+        raise PredictionsError(
+            f"--classes must be a file or names such as a,b,c, got '{given[:80]}'."
+        )
     return names
 
 

@@ -1,4 +1,5 @@
-"""The command line `bickd`, with a subcommand for each task. Its options come from the config types.
+"""The command line `bickd`, with a subcommand for each task. Its options come from the config
+types.
 
 This package uses all other parts, and imports them only when a command needs them.
 """
@@ -38,11 +39,14 @@ Options = plain(TrainConfig)
 
 @dataclass
 class Train:
-    """Train a teacher or distil a student in the foreground. Ctrl-C saves the run; `--resume` continues it.
+    """Train a teacher or distil a student in the foreground. Ctrl-C saves the run; `--resume`
+    continues it.
 
-    Example: `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr 0.05`. The defaults of an
-    objective are its published CIFAR-100 setting; docs/losses.md has other settings and the sources. On several GPUs or
-    machines: `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME ...`.
+    Example: `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr
+    0.05`. The defaults of an objective are its published CIFAR-100 setting; docs/losses.md has
+    other settings and the sources. On several GPUs or
+    machines: `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME
+    ...`.
     """
 
     options: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)  # type: ignore[valid-type]
@@ -51,7 +55,8 @@ class Train:
     name: str | None = None
     """Name of the run. If not set: derived from data, model, objective and seed."""
     resume: str | None = None
-    """Continue this stopped, failed or lost run with its own settings. Other training options are ignored."""
+    """Continue this stopped, failed or lost run with its own settings. Other training options are
+    ignored."""
     background: bool = False
     """Start a worker process and return at once."""
     modules: Modules = ()
@@ -85,7 +90,8 @@ class Train:
 
 @dataclass
 class Evaluate:
-    """Print accuracy, agreement, overlap and the other figures of one run, with intervals over samples."""
+    """Print accuracy, agreement, overlap and the other figures of one run, with intervals over
+    samples."""
 
     run_key: Annotated[str, tyro.conf.Positional]
     """Key or folder of a run."""
@@ -113,7 +119,10 @@ class Evaluate:
         comparison = f" of {len(own):,}" if summary.n < len(own) else ""
         versus = f" against {teacher}" if teacher else ""
         table = Table(
-            title=f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n = {summary.n:,}{comparison}"
+            title=(
+                f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n ="
+                f" {summary.n:,}{comparison}"
+            )
         )
         table.add_column("figure")
         table.add_column("estimate", justify="right")
@@ -122,7 +131,9 @@ class Evaluate:
             interval = getattr(summary, figure.name)
             if isinstance(interval, Interval):
                 known = interval.low is not None and interval.high is not None
-                low_high = f"{interval.low:.4f} to {interval.high:.4f}" if known else "too few images"
+                low_high = (
+                    f"{interval.low:.4f} to {interval.high:.4f}" if known else "too few images"
+                )
                 table.add_row(figure.name.replace("_", " "), f"{interval.estimate:.4f}", low_high)
         print_table(table)
         return 0
@@ -132,8 +143,9 @@ class Evaluate:
 class Explore:
     """Start the app on this machine and print its address.
 
-    Runs are stored in `runs/` in the current folder, or in the folder named by BICKD_RUNS. Set Streamlit's options with its
-    environment variables, such as STREAMLIT_SERVER_ALLOWED_HOSTS; see docs/deploy.md.
+    Runs are stored in `runs/` in the current folder, or in the folder named by BICKD_RUNS. Set
+    Streamlit's options with its environment variables, such as STREAMLIT_SERVER_ALLOWED_HOSTS; see
+    docs/deploy.md.
     """
 
     port: int = 8501
@@ -141,9 +153,19 @@ class Explore:
 
     def run(self, library: Library) -> int:
         main = bundle_folder() / "app" / "main.py"
-        command = [sys.executable, "-P", "-m", "streamlit", "run", str(main)]  # -P: no module of this folder
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "streamlit",
+            "run",
+            str(main),
+        ]  # -P: no module of this folder
         command += ["--server.port", str(self.port)]
-        folders = {"BICKD_SHELF": str(library.shelf.resolve()), "BICKD_RUNS": str(library.own.resolve())}
+        folders = {
+            "BICKD_SHELF": str(library.shelf.resolve()),
+            "BICKD_RUNS": str(library.own.resolve()),
+        }
         os.execve(
             sys.executable, command, {**os.environ, **folders}
         )  # whoever ends this process ends the app
@@ -153,25 +175,27 @@ class Explore:
 class Import:
     """Import a weights file as a run: check it and evaluate it on the data's test split.
 
-    An ONNX or torch.export file (.onnx, .pt2) becomes a run with predictions only. It cannot be a teacher for training.
+    An ONNX or torch.export file (.onnx, .pt2) becomes a run with predictions only. It cannot be a
+    teacher for training.
     """
 
     dataset: str
     """The data to evaluate on: the name of a data set, or your own images, such as folder:PATH."""
     file: Annotated[Path | None, tyro.conf.Positional] = None
-    """A weights file with any name, an ONNX or torch.export file, or a Hugging Face folder with config.json and
-    model.safetensors. Leave it out with --pretrained."""
+    """A weights file with any name, an ONNX or torch.export file, or a Hugging Face folder with
+    config.json and model.safetensors. Leave it out with --pretrained."""
     arch: str | None = None
     """The network. If not set: recognised from its tensors or from config.json."""
     pretrained: bool = False
     """Download timm's own weights for --arch timm:NAME instead of reading a file."""
     all_test: bool = False
-    """Use all images of the folder as test images, for example ImageNet's val folder. The same as --dataset all-test:PATH."""
+    """Use all images of the folder as test images, for example ImageNet's val folder. The same as
+    --dataset all-test:PATH."""
     image_size: int | None = None
     """Pixels per side of the images."""
     class_order: Literal["natural", "text"] | None = None
-    """Order of classes that are named by whole numbers: natural (by value), or text (0, 1, 10, 2) as in torchvision's
-    ImageFolder. If not set: that of the teacher, else natural."""
+    """Order of classes that are named by whole numbers: natural (by value), or text (0, 1, 10, 2)
+    as in torchvision's ImageFolder. If not set: that of the teacher, else natural."""
     role: Literal["teacher", "student"] = "student"
     """The role of the run in comparisons."""
     teacher: str | None = None
@@ -179,25 +203,30 @@ class Import:
     name: str | None = None
     """Name of the run. If not set: the name of the file."""
     part: str | None = None
-    """Which network to load from a file with several, by its key and prefix, such as model/student. If the choice is not
-    clear, the command lists them."""
+    """Which network to load from a file with several, by its key and prefix, such as model/student.
+    If the choice is not clear, the command lists them."""
     normalisation: Preset | None = None
-    """Mean and std of the network's inputs (red, green, blue). data: the data's own. imagenet: 0.485 0.456 0.406, 0.229
-    0.224 0.225. cifar10: 0.4914 0.4822 0.4465, 0.247 0.2435 0.2616. cifar100: 0.5071 0.4865 0.4409, 0.2673 0.2564 0.2762.
+    """Mean and std of the network's inputs (red, green, blue). data: the data's own. imagenet:
+    0.485 0.456 0.406, 0.229 0.224 0.225. cifar10: 0.4914 0.4822 0.4465, 0.247 0.2435 0.2616.
+    cifar100: 0.5071 0.4865 0.4409, 0.2673 0.2564 0.2762.
     half: 0.5, 0.5. none: values from 0 to 1.
 
-    If not set: the data's own, or ImageNet's for networks of timm and torchvision. Four of these are also tried on 500
-    validation images. If another one is clearly better, the command ends and names it."""
+    If not set: the data's own, or ImageNet's for networks of timm and torchvision. Four of these
+    are also tried on 500 validation images. If another one is clearly better, the command ends and
+    names it."""
     mean: tuple[float, ...] | None = None
     """The mean of each channel, for values from 0 to 1, instead of --normalisation."""
     std: tuple[float, ...] | None = None
     """The standard deviation of each channel; use it with --mean."""
     channel_order: ChannelOrder | None = None
-    """Channel order of the network's inputs: rgb, or bgr as for many networks from Caffe and OpenCV."""
+    """Channel order of the network's inputs: rgb, or bgr as for many networks from Caffe and
+    OpenCV."""
     input_size: int | None = None
-    """Pixels per side of the network's inputs, if it differs from the images. Images are scaled to it."""
+    """Pixels per side of the network's inputs, if it differs from the images. Images are scaled to
+    it."""
     resize: Resize | None = None
-    """How your own images become square: crop (the central square), stretch, or pad (black borders)."""
+    """How your own images become square: crop (the central square), stretch, or pad (black
+    borders)."""
     interpolation: Interpolation | None = None
     """Interpolation for scaling your own images. If not set: bicubic."""
     crop_share: float | None = None
@@ -210,7 +239,9 @@ class Import:
 
         if (self.file is None) != self.pretrained:
             came = "neither" if self.file is None else "both"
-            raise ValueError(f"expected a weights file or --arch timm:NAME --pretrained, got {came}.")
+            raise ValueError(
+                f"expected a weights file or --arch timm:NAME --pretrained, got {came}."
+            )
         if self.file is None:
             from bickd_core.importing.pretrained import fetch_pretrained
 
@@ -264,13 +295,15 @@ class Import:
         if run.held_out_path.exists():
             print(f"{HELD_OUT} {run.held_out_path.name} in the run folder lists them.")
         print(
-            f"{'Maps follow' if info.source.predictions_only else 'Latency and maps follow'} in the background."
+            f"{'Maps follow' if info.source.predictions_only else 'Latency and maps follow'} in the"
+            " background."
         )
         print(f"run folder: {run.path}")
         return 0
 
     def _inputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request's fields about the network's inputs: from the options, else from its folder."""
+        """Return the request's fields about the network's inputs: from the options, else from its
+        folder."""
         from bickd_core.config import RESIZING
         from bickd_core.data import dataset_info
 
@@ -281,19 +314,28 @@ class Import:
         numbers = self.mean is not None or self.std is not None
         if numbers and self.normalisation is not None:
             raise ValueError(
-                "`--mean` and `--std` replace `--normalisation`, but all were given; leave out `--normalisation`."
+                "`--mean` and `--std` replace `--normalisation`, but all were given; leave out"
+                " `--normalisation`."
             )
         if numbers or self.normalisation is not None:
-            fields |= {"normalisation": self.normalisation or "given", "mean": self.mean, "std": self.std}
+            fields |= {
+                "normalisation": self.normalisation or "given",
+                "mean": self.mean,
+                "std": self.std,
+            }
         names = ("channel_order", "input_size", *RESIZING)
-        return fields | {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return fields | {
+            name: getattr(self, name) for name in names if getattr(self, name) is not None
+        }
 
 
 @dataclass
 class Report:
-    """Write a comparison as one HTML file: figures with intervals, charts with their data, and images.
+    """Write a comparison as one HTML file: figures with intervals, charts with their data, and
+    images.
 
-    Example: `bickd report --teacher caltech95/teacher --students caltech95/kd-s0 caltech95/bickd-s0`.
+    Example: `bickd report --teacher caltech95/teacher --students caltech95/kd-s0
+    caltech95/bickd-s0`.
     """
 
     teacher: str
@@ -329,7 +371,8 @@ class Report:
 
 @dataclass
 class Stages:
-    """Add the layer outputs (stages.npz) to older runs, for the comparison of layers on Similarity."""
+    """Add the layer outputs (stages.npz) to older runs, for the comparison of layers on
+    Similarity."""
 
     run_keys: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Keys or folders of runs. If not set: every finished run without this file."""
@@ -339,7 +382,9 @@ class Stages:
         from bickd_core.training.finish import add_stages
 
         lacking = [
-            run for run in library.runs() if run.weights_path.exists() and not run.stages_path.exists()
+            run
+            for run in library.runs()
+            if run.weights_path.exists() and not run.stages_path.exists()
         ]
         for run in [library.locate(key) for key in self.run_keys] or lacking:
             add_stages(run)
@@ -362,12 +407,15 @@ class Runs:
                 problems.append(str(error))
                 continue
             state = "lost (resume it)" if status.stale() else status.state
-            table.add_row(run.key, state, info.role, info.arch or "none", info.dataset, info.objective)
+            table.add_row(
+                run.key, state, info.role, info.arch or "none", info.dataset, info.objective
+            )
         if table.row_count:
             print_table(table)
         if not own:
             print(
-                f"There are no runs in {library.own} yet. `bickd train` creates one; BICKD_RUNS sets the folder."
+                f"There are no runs in {library.own} yet. `bickd train` creates one; BICKD_RUNS"
+                " sets the folder."
             )
         for problem in problems:
             print(f"bickd: {problem}", file=sys.stderr)
@@ -392,9 +440,13 @@ Command = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the `bickd` command. An error of the user is printed as one sentence, with exit code 2."""
+    """Run the `bickd` command. An error of the user is printed as one sentence, with exit code
+    2."""
     command = tyro.cli(
-        Command, prog="bickd", description="Distil neural networks and explore the results.", args=arguments
+        Command,
+        prog="bickd",
+        description="Distil neural networks and explore the results.",
+        args=arguments,
     )
     os.environ.update(brief_waits())
     allow(modules_of(command))

@@ -15,7 +15,13 @@ from bickd_core.models.catalogue import TIMM, TORCHVISION
 from bickd_core.models.own import is_own
 from bickd_core.presets import methods_text
 from bickd_core.runs.library import Library
-from bickd_core.sweeps.definition import PlannedRun, Shared, planned_runs, rates_of_flags, read_sweep
+from bickd_core.sweeps.definition import (
+    PlannedRun,
+    Shared,
+    planned_runs,
+    rates_of_flags,
+    read_sweep,
+)
 from bickd_core.sweeps.definition import Sweep as Definition
 
 SharedOptions = plain(Shared, unset=("lr",))
@@ -25,9 +31,9 @@ SharedOptions = plain(Shared, unset=("lr",))
 class Sweep:
     """Train many students: methods x seeds x pairs, from flags or a YAML file.
 
-    Example: `bickd sweep --name first --methods ce kd bickd --seeds 0 1 2 --pairs caltech95/teacher:resnet8 --epochs 40`.
-    Ctrl-C saves all runs. Run the same command again to continue: finished runs are skipped, stopped and lost runs are
-    resumed.
+    Example: `bickd sweep --name first --methods ce kd bickd --seeds 0 1 2 --pairs
+    caltech95/teacher:resnet8 --epochs 40`. Ctrl-C saves all runs. Run the same command again to
+    continue: finished runs are skipped, stopped and lost runs are resumed.
     """
 
     file: Annotated[Path | None, tyro.conf.Positional] = None
@@ -35,28 +41,35 @@ class Sweep:
     name: str | None = None
     """Name of the sweep, and prefix of its runs' names."""
     methods: Annotated[
-        tuple[str, ...], tyro.conf.arg(help=f"{methods_text()} To set other options, use a YAML file.")
+        tuple[str, ...],
+        tyro.conf.arg(help=f"{methods_text()} To set other options, use a YAML file."),
     ] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds; each gives one run for every method and pair. A seed sets weights, order and augmentation."""
+    """Seeds; each gives one run for every method and pair. A seed sets weights, order and
+    augmentation."""
     pairs: tuple[str, ...] = ()
     """TEACHER:MODEL, a finished teacher run and the model of its students."""
     shared_augmentation: bool = False
-    """Use the first seed's augmentation for all seeds. This is for exploring: the deviation over seeds is then too small."""
+    """Use the first seed's augmentation for all seeds. This is for exploring: the deviation over
+    seeds is then too small."""
     one_rate: float | None = None
-    """One learning rate for all methods. If not set: the best rate of each method on caltech95 (docs/results.md)."""
+    """One learning rate for all methods. If not set: the best rate of each method on caltech95
+    (docs/results.md)."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     results: Path | None = None
-    """JSONL file to which each finished run adds a line of figures. A run with a line in this file, the same settings
-    and no run folder here is not trained again."""
+    """JSONL file to which each finished run adds a line of figures. A run with a line in this file,
+    the same settings and no run folder here is not trained again."""
     retries: int = 0
     """How often to restart a failed run."""
     at_once: int | None = None
-    """How many runs train at once. If not set: as many as cores, threads for each run and memory allow."""
+    """How many runs train at once. If not set: as many as cores, threads for each run and memory
+    allow."""
     launcher: Literal["local", "ray"] = "local"
-    """Where to train: on this machine, or as Ray Jobs on a cluster that sees the run folders under the same paths."""
+    """Where to train: on this machine, or as Ray Jobs on a cluster that sees the run folders under
+    the same paths."""
     address: str | None = None
-    """Address of the Ray cluster's dashboard, http://HOST:8265. If not set: RAY_API_SERVER_ADDRESS."""
+    """Address of the Ray cluster's dashboard, http://HOST:8265. If not set:
+    RAY_API_SERVER_ADDRESS."""
     ray_cpus: float | None = None
     """Cores that Ray reserves for each run. If not set: its threads."""
     ray_gpus: float = 0.0
@@ -81,7 +94,9 @@ class Sweep:
         if self.list_only:
             print("\n".join(each.name for each in planned))
             return 0
-        sweeping = Sweeping(planned, library, self._launcher(sweep, library, whole), retries=self.retries)
+        sweeping = Sweeping(
+            planned, library, self._launcher(sweep, library, whole), retries=self.retries
+        )
         print(f"sweep: {write_sweep(sweep, library.own)}", flush=True)
 
         def keep(ended: Ended) -> None:
@@ -100,11 +115,15 @@ class Sweep:
             given += [name for name, value in shared.items() if value != values(unset.train)[name]]
             if given:
                 flag = f"--{given[0].replace('_', '-')}"
-                raise ValueError(f"{flag} cannot be combined with a sweep file; write it into {self.file}.")
+                raise ValueError(
+                    f"{flag} cannot be combined with a sweep file; write it into {self.file}."
+                )
             return read_sweep(self.file)
         for name in ("name", "methods", "pairs"):
             if not typed[name]:
-                raise ValueError(f"a sweep needs --{name} or a YAML file, got neither; add one of them.")
+                raise ValueError(
+                    f"a sweep needs --{name} or a YAML file, got neither; add one of them."
+                )
         return Definition.model_validate(
             {
                 **typed,
@@ -142,12 +161,15 @@ def _pair(text: str) -> dict[str, Any]:
     else:
         teacher, _, student = text.rpartition(":")
     if not (teacher and student):
-        raise ValueError(f"--pairs must be TEACHER:MODEL, such as caltech95/teacher:resnet8, got '{text}'.")
+        raise ValueError(
+            f"--pairs must be TEACHER:MODEL, such as caltech95/teacher:resnet8, got '{text}'."
+        )
     return {"teacher": teacher, "student": student}
 
 
 def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -> list[PlannedRun]:
-    """Return the runs with a folder here or without a line of results, and report the others on stderr."""
+    """Return the runs with a folder here or without a line of results, and report the others on
+    stderr."""
     from bickd_core.sweeps.results import measured, read_results
 
     results = read_results(path)

@@ -20,11 +20,12 @@ SharedOptions = plain(Shared, unset=("lr",))
 
 @dataclass
 class Race:
-    """Train several students side by side on the same batches, with one forward pass of the teacher.
+    """Train several students side by side on the same batches, with one forward pass of the
+    teacher.
 
-    Example: `bickd race --teacher caltech95/teacher --methods kd dist bickd --epochs 40`. Each student ends with the same
-    weights as in a run of its own on as many threads. `bickd race --resume NAME NAME ...` continues stopped, failed or
-    killed runs.
+    Example: `bickd race --teacher caltech95/teacher --methods kd dist bickd --epochs 40`. Each
+    student ends with the same weights as in a run of its own on as many threads. `bickd race
+    --resume NAME NAME ...` continues stopped, failed or killed runs.
     """
 
     teacher: str = ""
@@ -37,12 +38,14 @@ class Race:
     name: str = "race"
     """Prefix of the runs' names."""
     one_rate: float | None = None
-    """One learning rate for all methods. If not set: the best rate of each method on caltech95 (docs/results.md)."""
+    """One learning rate for all methods. If not set: the best rate of each method on caltech95
+    (docs/results.md)."""
     train: Annotated[SharedOptions, tyro.conf.arg(name="")] = field(default_factory=SharedOptions)  # type: ignore[valid-type]
     background: bool = False
     """Start a worker process and return at once."""
     resume: tuple[str, ...] = ()
-    """Continue these runs side by side, with their own settings. Only --background and --modules can be added."""
+    """Continue these runs side by side, with their own settings. Only --background and --modules
+    can be added."""
     modules: Modules = ()
 
     def run(self, library: Library) -> int:
@@ -52,8 +55,8 @@ class Race:
         if self.resume:
             if replace(self, resume=(), background=False, modules=()) != Race():
                 raise ValueError(
-                    "--resume takes only names of runs and keeps their settings, but other options were given; leave "
-                    "them out."
+                    "--resume takes only names of runs and keeps their settings, but other options"
+                    " were given; leave them out."
                 )
             again = [library.locate(key) for key in self.resume]
             if self.background:
@@ -62,7 +65,9 @@ class Race:
             check_resumable(again)
             return follow_race(again, library)
         if not (self.teacher and self.methods):
-            raise ValueError("a race needs --teacher and --methods, or --resume with the names of its runs.")
+            raise ValueError(
+                "a race needs --teacher and --methods, or --resume with the names of its runs."
+            )
         sweep = Sweep.model_validate(
             {
                 "name": self.name,
@@ -88,7 +93,8 @@ class Race:
 
 @dataclass
 class Extend:
-    """Train a finished run for more epochs, as a new run that starts from its last weights with the same settings.
+    """Train a finished run for more epochs, as a new run that starts from its last weights with the
+    same settings.
 
     The learning-rate schedule restarts over the new epochs. Augmentation and image order continue.
     """
@@ -116,16 +122,20 @@ class Extend:
 
 @dataclass
 class Cache:
-    """List or clear the caches: stored teacher outputs (views), decoded images of your own, and CPU kernels.
+    """List or clear the caches: stored teacher outputs (views), decoded images of your own, and CPU
+    kernels.
 
     Runs with the same teacher and data share the first two. All runs on a CPU share the kernels.
     """
 
     what: Annotated[Literal["list", "clear"], tyro.conf.Positional] = "list"
     """`clear` deletes the parts that are named after it."""
-    parts: Annotated[tuple[Literal["views", "images", "kernels"], ...], tyro.conf.Positional] = ("views",)
-    """views: computed again by the next run that needs them. images: decoded again from their source; if the source is
-    gone, the pages lose their pictures. Images in use by a run are not deleted. kernels: compiled again."""
+    parts: Annotated[tuple[Literal["views", "images", "kernels"], ...], tyro.conf.Positional] = (
+        "views",
+    )
+    """views: computed again by the next run that needs them. images: decoded again from their
+    source; if the source is gone, the pages lose their pictures. Images in use by a run are not
+    deleted. kernels: compiled again."""
 
     def run(self, library: Library) -> int:
         if self.what == "list":
@@ -188,8 +198,8 @@ def _list_views() -> None:
         print_table(table)
     total = sum(shelf.bytes for shelf in found)
     print(
-        f"teachers' views: {total / 1e6:,.1f} MB of at most {budget_bytes() / 1e6:,.0f} MB (BICKD_VIEWS_GB) in "
-        f"{views_folder()}"
+        f"teachers' views: {total / 1e6:,.1f} MB of at most {budget_bytes() / 1e6:,.0f} MB"
+        f" (BICKD_VIEWS_GB) in {views_folder()}"
     )
 
 
@@ -213,6 +223,7 @@ def _list_images() -> None:
 
 
 def print_table(table: Table) -> None:
-    """Print a table. Without a terminal it is 200 columns wide, because rich would cut names to fit 80 columns."""
+    """Print a table. Without a terminal it is 200 columns wide, because rich would cut names to fit
+    80 columns."""
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(table)

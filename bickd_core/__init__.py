@@ -1,4 +1,5 @@
-"""BicKD Explorer's library. Importing it loads no torch; `compare` and `log_predictions` load what they need."""
+"""BicKD Explorer's library. Importing it loads no torch; `compare` and `log_predictions` load what
+they need."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,10 @@ __all__ = [
     "compare",
     "log_predictions",
 ]
-_LAZY = {"compare": "bickd_core.comparing.notebooks", "log_predictions": "bickd_core.importing.torch_loop"}
+_LAZY = {
+    "compare": "bickd_core.comparing.notebooks",
+    "log_predictions": "bickd_core.importing.torch_loop",
+}
 
 
 def __getattr__(name: str) -> Any:

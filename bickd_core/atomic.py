@@ -1,4 +1,5 @@
-"""Write a file whole or not at all: temporary file beside it, flush, fsync, rename, fsync of the folder."""
+"""Write a file whole or not at all: temporary file beside it, flush, fsync, rename, fsync of the
+folder."""
 
 import contextlib
 import json
@@ -12,11 +13,13 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 def boundary(moment: str, path: Path) -> None:
-    """Called between the steps of every write, for tests that kill a process there; does nothing."""
+    """Called between the steps of every write, for tests that kill a process there; does
+    nothing."""
 
 
 def fsync_folder(folder: str | os.PathLike[str]) -> None:
-    """Make a rename in `folder` survive a power cut. Windows cannot open a folder, and needs no such call."""
+    """Make a rename in `folder` survive a power cut. Windows cannot open a folder, and needs no
+    such call."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -28,18 +31,22 @@ def fsync_folder(folder: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty temporary file in the folder of `path`; it becomes `path` when the block ends well.
+    """Yield an empty temporary file in the folder of `path`; it becomes `path` when the block ends
+    well.
 
-    When the block raises, the temporary file is removed and `path` stays as it was. A writer that adds a
-    suffix of its own (`numpy.savez`) should be given an open file, not the yielded path. The folder must
-    exist. The temporary file's name starts with a dot and ends with `.tmp`.
+    When the block raises, the temporary file is removed and `path` stays as it was. A writer that
+    adds a suffix of its own (`numpy.savez`) should be given an open file, not the yielded path. The
+    folder must exist. The temporary file's name starts with a dot and ends with `.tmp`.
 
         with atomic_write("layout.npz") as temporary, open(temporary, "wb") as file:
             numpy.savez(file, xy=xy)
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-    # Not tempfile.mkstemp: its mode 0600 would hide a finished file from a colleague on the same machine.
+    temporary = path.with_name(
+        f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    )
+    # Not tempfile.mkstemp: its mode 0600 would hide a finished file from a colleague on the same
+    # machine.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     boundary("created", path)
     try:

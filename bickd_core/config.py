@@ -1,4 +1,5 @@
-"""The validated configuration of a training run. It does not import torch, so that a page can build it."""
+"""The validated configuration of a training run. It does not import torch, so that a page can build
+it."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ class SGD(_Strict):
     @model_validator(mode="after")
     def _nesterov_has_momentum(self) -> SGD:
         if self.nesterov and not self.momentum:
-            raise ValueError("`nesterov` needs a `momentum` above 0, got 0; raise it or switch nesterov off.")
+            raise ValueError(
+                "`nesterov` needs a `momentum` above 0, got 0; raise it or switch nesterov off."
+            )
         return self
 
 
@@ -69,7 +72,9 @@ class Cosine(_Strict):
     """Half a cosine from the peak learning rate to `final` times it, updated every batch."""
 
     kind: Literal["cosine"] = "cosine"
-    warmup_epochs: float = Field(0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs")
+    warmup_epochs: float = Field(
+        0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs"
+    )
     final: float = Field(0.0, ge=0, le=1, description="share of the peak learning rate at the end")
 
 
@@ -77,7 +82,9 @@ class Step(_Strict):
     """The learning rate times `gamma` at each milestone, given as a share of the run."""
 
     kind: Literal["step"] = "step"
-    warmup_epochs: float = Field(0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs")
+    warmup_epochs: float = Field(
+        0.0, ge=0, le=10**6, description="linear warm-up from 0, in epochs"
+    )
     milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.625, 0.75, 0.875), description="shares of the run, each in (0, 1)"
     )
@@ -107,8 +114,8 @@ RESIZING = ("resize", "interpolation", "crop_share")
 class TrainConfig(_Strict):
     """One training run, of a teacher or of a student.
 
-    A `teacher` (the key or the folder of a run) is required by every objective but `ce`; with `ce` it is
-    optional and only measures agreement.
+    A `teacher` (the key or the folder of a run) is required by every objective but `ce`; with `ce`
+    it is optional and only measures agreement.
     """
 
     dataset: str = Field("caltech95", max_length=5000, description="name of a data set")
@@ -123,27 +130,39 @@ class TrainConfig(_Strict):
     )
     class_order: ClassOrder | None = Field(
         None,
-        description="order of classes that are named by whole numbers: natural (by value) or text (0, 1, 10, 2); if not set: "
-        "that of the teacher, else natural",
+        description=(
+            "order of classes that are named by whole numbers: natural (by value) or text (0, 1,"
+            " 10, 2); if not set: that of the teacher, else natural"
+        ),
     )
     resize: Resize | None = Field(
         None,
-        description="how your own images become square: crop (the central square), stretch, or pad (black borders); "
-        "if not set: as for the teacher, else crop",
+        description=(
+            "how your own images become square: crop (the central square), stretch, or pad (black"
+            " borders); if not set: as for the teacher, else crop"
+        ),
     )
     interpolation: Interpolation | None = Field(
         None,
-        description="interpolation for scaling your own images; if not set: as for the teacher, else bicubic",
+        description=(
+            "interpolation for scaling your own images; if not set: as for the teacher, else"
+            " bicubic"
+        ),
     )
     crop_share: float | None = Field(
         None,
         gt=0.1,
         le=1,
-        description="share of the side to keep when cropping your own images; if not set: as for the teacher, else 1",
+        description=(
+            "share of the side to keep when cropping your own images; if not set: as for the"
+            " teacher, else 1"
+        ),
     )
     arch: str = Field("resnet8", max_length=5000, description="name of a model")
     role: Literal["student", "teacher"] = Field("student", description="what to train")
-    teacher: str | None = Field(None, max_length=5000, description="run key or folder of the teacher")
+    teacher: str | None = Field(
+        None, max_length=5000, description="run key or folder of the teacher"
+    )
     objective: ObjectiveOptions = CEOptions()
     epochs: int = Field(40, gt=0, le=10**6, description="passes over the training images")
     batch_size: int = Field(64, gt=0, le=10**6, description="images in a batch")
@@ -153,8 +172,10 @@ class TrainConfig(_Strict):
     seeds: Seeds = Seeds()
     teacher_outputs: Literal["auto", "live", "stored"] = Field(
         "auto",
-        description="live: the teacher runs in every step; stored: its outputs are stored for each view and shared by "
-        "runs; auto: stored, but live if the objective needs feature maps",
+        description=(
+            "live: the teacher runs in every step; stored: its outputs are stored for each view and"
+            " shared by runs; auto: stored, but live if the objective needs feature maps"
+        ),
     )
     view_pool: int | None = Field(
         None,
@@ -165,18 +186,26 @@ class TrainConfig(_Strict):
     extends: str | None = Field(
         None, max_length=5000, description="run key or folder of a finished run to train further"
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: the best for the device")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: the best for the device"
+    )
     compile: bool = Field(
         False,
-        description="use torch.compile for the student, with CUDA graphs on a GPU; it takes up to a minute at the start and "
-        "gains nothing on a CPU",
+        description=(
+            "use torch.compile for the student, with CUDA graphs on a GPU; it takes up to a minute"
+            " at the start and gains nothing on a CPU"
+        ),
     )
     kernels: Literal["auto", "torch"] = Field(
         "auto",
-        description="auto: on a CPU, fuse batch norm, addition and ReLU into one operation, compiled once if there is a C++ "
-        "compiler; torch: use torch's own operations",
+        description=(
+            "auto: on a CPU, fuse batch norm, addition and ReLU into one operation, compiled once"
+            " if there is a C++ compiler; torch: use torch's own operations"
+        ),
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU if there is one"
+    )
     threads: int | None = Field(
         None, gt=0, le=4096, description="CPU threads; if not set: this run's share of the cores"
     )
@@ -203,17 +232,20 @@ class TrainConfig(_Strict):
     def _teacher_is_there(self) -> TrainConfig:
         if self.objective.kind != "ce" and not self.teacher:
             raise ValueError(
-                f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished run."
+                f"objective '{self.objective.kind}' needs a `teacher`, got none; name a finished"
+                " run."
             )
         if self.role == "teacher" and self.teacher:
             raise ValueError(
-                f"a run with role 'teacher' must have no `teacher`, got {self.teacher!r:.80}; leave it out."
+                f"a run with role 'teacher' must have no `teacher`, got {self.teacher!r:.80}; leave"
+                " it out."
             )
         return self
 
 
 SHARED = (
-    "dataset", "image_size", "train_limit", "validation_seed", "class_order", *RESIZING, "teacher", "batch_size", "augment",
+    "dataset", "image_size", "train_limit", "validation_seed", "class_order", *RESIZING, "teacher",
+    "batch_size", "augment",
     "teacher_outputs", "view_pool", "extends", "precision", "kernels", "device", "threads",
 )  # fmt: skip
 """Fields that must be the same in all runs of a race, like the seeds of order and augmentation."""
@@ -230,10 +262,13 @@ def check_alike(configs: Sequence[TrainConfig]) -> None:
         for name in SHARED:
             if getattr(first, name) != getattr(other, name):
                 raise ValueError(
-                    f"the runs of a race must have the same `{name}`, got {getattr(first, name)!r} and "
-                    f"{getattr(other, name)!r}; start them separately."
+                    f"the runs of a race must have the same `{name}`, got {getattr(first, name)!r}"
+                    f" and {getattr(other, name)!r}; start them separately."
                 )
-        if (first.seeds.order, first.seeds.augmentation) != (other.seeds.order, other.seeds.augmentation):
+        if (first.seeds.order, first.seeds.augmentation) != (
+            other.seeds.order,
+            other.seeds.augmentation,
+        ):
             raise ValueError(
                 "the runs of a race must have the same seeds of order and augmentation; "
                 "start a separate race for other seeds."
@@ -241,14 +276,17 @@ def check_alike(configs: Sequence[TrainConfig]) -> None:
 
 
 def one_sentence(error: ValidationError) -> str:
-    """Return pydantic's first problem as one sentence: the field, what is allowed and what was given."""
+    """Return pydantic's first problem as one sentence: the field, what is allowed and what was
+    given."""
     problem = error.errors(include_url=False)[0]
     where = " ".join(".".join(str(part) for part in problem["loc"]).split())[:120]
     if problem["type"] == "extra_forbidden":
         return f"`{where}` is not known; leave it out or correct its name."
     if problem["type"] == "value_error":  # raised by our own validators, with a complete message
         return problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "union_tag_invalid":  # one of several kinds of optimiser, schedule or objective
+    if (
+        problem["type"] == "union_tag_invalid"
+    ):  # one of several kinds of optimiser, schedule or objective
         known = [tag.strip().strip("'") for tag in problem["ctx"]["expected_tags"].split(",")]
         return f"`{where}`: `kind` {not_known(problem['ctx']['tag'], known)}"
     if problem["type"] == "union_tag_not_found":

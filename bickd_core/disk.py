@@ -1,4 +1,5 @@
-"""Explain disk errors in a sentence, by their error number, because the text differs between systems."""
+"""Explain disk errors in a sentence, by their error number, because the text differs between
+systems."""
 
 from __future__ import annotations
 
@@ -8,10 +9,19 @@ import os
 # errno -> (what is wrong, what to do)
 _MEANINGS = {
     errno.ENOSPC: ("the disk is full", "free some space"),
-    errno.EDQUOT: ("the disk quota of this account is used up", "remove files or ask for a larger quota"),
+    errno.EDQUOT: (
+        "the disk quota of this account is used up",
+        "remove files or ask for a larger quota",
+    ),
     errno.EROFS: ("the disk is read-only", "choose a folder that can be written to"),
-    errno.EACCES: ("this account has no permission", "change the permissions or choose another folder"),
-    errno.EPERM: ("this account has no permission", "change the permissions or choose another folder"),
+    errno.EACCES: (
+        "this account has no permission",
+        "change the permissions or choose another folder",
+    ),
+    errno.EPERM: (
+        "this account has no permission",
+        "change the permissions or choose another folder",
+    ),
     errno.ESTALE: ("the network disk lost its connection to the file", "mount the disk again"),
     errno.EMFILE: ("this process has too many files open", "raise the limit with `ulimit -n`"),
     errno.ENFILE: ("the system has too many files open", "close other programs"),
@@ -31,7 +41,8 @@ def explain_os_error(error: OSError, then: str = "try again") -> str:
     Args:
         then: what to do after the cause is fixed, such as "resume the run".
 
-    >>> explain_os_error(OSError(errno.ENOSPC, "No space left", "runs/a/status.json"), "resume the run")
+    >>> explain_os_error(OSError(errno.ENOSPC, "No space left", "runs/a/status.json"),
+    ...     "resume the run")
     'the disk is full (runs/a/status.json); free some space, then resume the run.'
     """
     named = isinstance(error.filename, str | bytes) and error.filename

@@ -8,7 +8,8 @@ from pathlib import Path
 SMALL_BYTES = 64 * 2**20
 """What a file may always unpack to."""
 MAX_RATIO = 20
-"""How many times its own size a larger file may unpack to; weights reach 1.1, sparse ones some 10."""
+"""How many times its own size a larger file may unpack to; weights reach 1.1, sparse ones some
+10."""
 _OUT_OF_MEMORY = (
     "out of memory",
     "can't allocate memory",
@@ -29,7 +30,9 @@ def out_of_memory(error: BaseException) -> bool:
     >>> out_of_memory(RuntimeError("could not create a primitive")), out_of_memory(KeyError("x"))
     (True, False)
     """
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or any(
+        words in str(error).lower() for words in _OUT_OF_MEMORY
+    )
 
 
 def size_words(count: float) -> str:

@@ -1,4 +1,5 @@
-"""Names in messages: the nearest known ones to one that is not known, and names out of somebody else's file."""
+"""Names in messages: the nearest known ones to one that is not known, and names out of somebody
+else's file."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from collections.abc import Iterable
 
 
 def nearest(given: object, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
-    """The known name most like `given`, letters' case aside where nothing is found with it; None where none is near.
+    """The known name most like `given`, letters' case aside where nothing is found with it; None
+    where none is near.
 
     cutoff: least similarity in [0, 1], `difflib`'s ratio.
 
@@ -32,7 +34,8 @@ def near(given: object, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5
 
 
 def not_known(given: object, known: Iterable[str]) -> str:
-    """What was expected, what came and the nearest name: the end of a sentence on a name that is not known.
+    """What was expected, what came and the nearest name: the end of a sentence on a name that is
+    not known.
 
     >>> "model " + not_known("resnet9", ["resnet8", "vgg8"])
     "model must be one of resnet8, vgg8, but 'resnet9' came; the nearest is 'resnet8'."
@@ -44,7 +47,8 @@ def not_known(given: object, known: Iterable[str]) -> str:
 
 
 def plain_name(name: object) -> str:
-    """A name out of a file for a sentence: at most 80 letters, digits and `_ . - / :`, others as `?`.
+    """A name out of a file for a sentence: at most 80 letters, digits and `_ . - / :`, others as
+    `?`.
 
     So no page takes part of it for markup, a link or an image.
 
@@ -55,7 +59,8 @@ def plain_name(name: object) -> str:
 
 
 def plain_reason(text: str) -> str:
-    """The first sentence of what a library says, at most 120 letters, without what a page may take for markup.
+    """The first sentence of what a library says, at most 120 letters, without what a page may take
+    for markup.
 
     >>> plain_reason("PytorchStreamReader failed. [enforce fail at inline]\\nmore")
     'PytorchStreamReader failed'

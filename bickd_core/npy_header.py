@@ -11,12 +11,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 MAX_HEADER = 10_000
-"""Bytes; numpy writes 118 for an array of numbers, and refuses to read longer ones than this itself."""
+"""Bytes; numpy writes 118 for an array of numbers, and refuses to read longer ones than this
+itself."""
 
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """Of an array: its shape, dtype, whether its columns are contiguous, and the bytes that its values take."""
+    """Of an array: its shape, dtype, whether its columns are contiguous, and the bytes that its
+    values take."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -48,7 +50,9 @@ def read_header(file: IO[bytes]) -> NpyHeader:
         version = npy.read_magic(buffer)
         read = npy.read_array_header_1_0 if version[0] == 1 else npy.read_array_header_2_0
         shape, fortran, dtype = read(buffer)
-    except Exception as error:  # numpy parses Python text: SyntaxError, TokenError, RecursionError and others
+    except (
+        Exception
+    ) as error:  # numpy parses Python text: SyntaxError, TokenError, RecursionError and others
         raise ValueError("its header cannot be parsed") from error
     if any(side < 0 for side in shape) or len(shape) > 32:
         raise ValueError(f"its shape is {list(shape)[:8]}")

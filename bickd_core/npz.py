@@ -1,4 +1,5 @@
-"""Read npz files that somebody else may have written: no pickles, sizes checked before anything is allocated."""
+"""Read npz files that somebody else may have written: no pickles, sizes checked before anything is
+allocated."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ LARGE_BYTES = 2**28
 MOST_BYTES = 2**33
 """All arrays of a file together: 50,000 images of 1,000 classes with 2,048 features take 0.6 GB."""
 MOST_RATIO = 50
-"""Logits shrink to a half or a third; a file that unpacks to fifty times its size holds something else."""
+"""Logits shrink to a half or a third; a file that unpacks to fifty times its size holds something
+else."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 
 
@@ -29,7 +31,8 @@ def load_npz(path: Path | str) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ReadError: it is another kind of file, damaged, or larger than any of ours; the message does not name it.
+        ReadError: it is another kind of file, damaged, or larger than any of ours; the message does
+            not name it.
     """
     with opened(path) as file:
         try:
@@ -49,7 +52,9 @@ def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
     size = file.seek(0, 2)
     file.seek(0)
     if file.read(6) == b"\x93NUMPY":
-        raise ReadError("expected a whole npz file without pickles, got a single array without a name.")
+        raise ReadError(
+            "expected a whole npz file without pickles, got a single array without a name."
+        )
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -65,11 +70,13 @@ def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
             name = member.filename.removesuffix(".npy")
             if name == member.filename or name in found:
                 raise ReadError(
-                    f"expected arrays with names of their own, got the member {member.filename!r:.60}."
+                    "expected arrays with names of their own, got the member"
+                    f" {member.filename!r:.60}."
                 )
             if member.compress_type not in _METHODS:
                 raise ReadError(
-                    f"expected a member that is stored or deflated, got method {member.compress_type}."
+                    "expected a member that is stored or deflated, got method"
+                    f" {member.compress_type}."
                 )
             with archive.open(member) as stream:
                 found[name] = _array(stream, member.file_size, name)
@@ -81,11 +88,15 @@ def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
     header = read_header(stream)
     shape, dtype, fortran = header.shape, header.dtype, header.fortran
     if dtype.kind not in KINDS or dtype.subdtype is not None or dtype.itemsize == 0:
-        raise ReadError(f"`{name}` must be real numbers or text without pickles, got {dtype!s:.60}.")
+        raise ReadError(
+            f"`{name}` must be real numbers or text without pickles, got {dtype!s:.60}."
+        )
     count = math.prod(shape)
     left = size - stream.tell()
     if any(side < 0 for side in shape) or len(shape) > 8 or count * dtype.itemsize != left:
-        raise ReadError(f"`{name}`: expected {left:,} bytes as its header says, got shape {shape!s:.60}.")
+        raise ReadError(
+            f"`{name}`: expected {left:,} bytes as its header says, got shape {shape!s:.60}."
+        )
     content = stream.read()
     array = np.frombuffer(content, dtype=dtype, count=count)
     array = array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
@@ -96,7 +107,8 @@ def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
 
 
 def _check_text(array: np.ndarray, name: str) -> None:
-    """Text must be characters: numpy takes any number for one, and Python fails when it looks at it."""
+    """Text must be characters: numpy takes any number for one, and Python fails when it looks at
+    it."""
     codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.str[0] + "u4")
     if len(codes) and (codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
         raise ReadError(f"`{name}`: expected text, got numbers that are no characters.")

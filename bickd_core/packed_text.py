@@ -1,4 +1,5 @@
-"""Many texts as two arrays of numbers, so that an npz file holds them compactly and without pickles."""
+"""Many texts as two arrays of numbers, so that an npz file holds them compactly and without
+pickles."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ import numpy as np
 from bickd_core.reading import ReadError
 
 
-def pack(texts: Sequence[str | None], *, longest: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def pack(
+    texts: Sequence[str | None], *, longest: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The texts in UTF-8 one after the other, and where each ends.
 
     Args:

@@ -1,4 +1,5 @@
-"""Folders: those that the environment names (BICKD_RUNS, BICKD_SHELF, BICKD_CACHE, BICKD_KERNELS), and the app's own."""
+"""Folders: those that the environment names (BICKD_RUNS, BICKD_SHELF, BICKD_CACHE, BICKD_KERNELS),
+and the app's own."""
 
 from __future__ import annotations
 

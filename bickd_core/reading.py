@@ -1,7 +1,8 @@
-"""Read small documents that somebody else may have written: bounded size and depth, no links, one kind of error.
+"""Read small documents that somebody else may have written: bounded size and depth, no links, one
+kind of error.
 
-A run folder may come from a colleague's zip file or a shared disk, so nothing in it is taken on trust. Every reader
-here gives a value or a `ReadError` that says what was expected.
+A run folder may come from a colleague's zip file or a shared disk, so nothing in it is taken on
+trust. Every reader here gives a value or a `ReadError` that says what was expected.
 """
 
 from __future__ import annotations
@@ -33,14 +34,18 @@ class ReadError(ValueError):
 
 @contextmanager
 def opened(path: Path | str) -> Iterator[BinaryIO]:
-    """Open a plain file for reading. A link is not followed, and a pipe or a device is never waited for.
+    """Open a plain file for reading. A link is not followed, and a pipe or a device is never waited
+    for.
 
     Raises:
         FileNotFoundError: there is no such file.
         ReadError: it is a link, no plain file, or the disk refuses; the message says which.
     """
     flags = (
-        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        os.O_RDONLY
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
     )
     try:
         descriptor = os.open(path, flags)
@@ -48,8 +53,12 @@ def opened(path: Path | str) -> Iterator[BinaryIO]:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
     except OSError as error:
         if Path(path).is_symlink():
-            raise ReadError("expected a file, got a link; links in a run folder are not followed.") from error
-        raise ReadError(f"expected a readable file, but opening it failed ({reason(error)}).") from error
+            raise ReadError(
+                "expected a file, got a link; links in a run folder are not followed."
+            ) from error
+        raise ReadError(
+            f"expected a readable file, but opening it failed ({reason(error)})."
+        ) from error
     except ValueError as error:  # a name with a null character
         raise ReadError("expected a file's name without null characters.") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -75,7 +84,9 @@ def read_bytes(path: Path | str, most: int = DOCUMENT_BYTES) -> bytes:
         try:
             content = file.read(most + 1)
         except OSError as error:
-            raise ReadError(f"expected a readable file, but reading it failed ({reason(error)}).") from error
+            raise ReadError(
+                f"expected a readable file, but reading it failed ({reason(error)})."
+            ) from error
     if len(content) > most:
         raise ReadError(f"expected at most {most:,} bytes, got more.")
     return content
@@ -101,9 +112,13 @@ def parse_json(content: bytes) -> Any:
         ReadError: it is something else.
     """
     try:
-        value = json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(
+            content.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
-        raise ReadError(f"expected JSON, but it cannot be parsed ({_first_line(error)}).") from error
+        raise ReadError(
+            f"expected JSON, but it cannot be parsed ({_first_line(error)})."
+        ) from error
     if not shallow(value):
         raise ReadError(f"expected JSON of at most {DEPTH} levels, got a deeper one.")
     return value
@@ -139,7 +154,8 @@ def read_yaml(path: Path | str, most: int = DOCUMENT_BYTES, *, aliases: bool = F
     """A YAML document without tags, `DEPTH` levels deep at most.
 
     Args:
-        aliases: accept anchors and aliases, as a person may write them, as long as they expand to few values.
+        aliases: accept anchors and aliases, as a person may write them, as long as they expand to
+            few values.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -160,8 +176,12 @@ def parse_yaml(content: bytes, *, aliases: bool = False) -> Any:
         return yaml.load(text, Loader=_LOADER)
     except ReadError:
         raise
-    except Exception as error:  # yaml's constructors raise whatever the text makes them stumble over
-        raise ReadError(f"expected YAML, but it cannot be parsed ({_first_line(error)}).") from error
+    except (
+        Exception
+    ) as error:  # yaml's constructors raise whatever the text makes them stumble over
+        raise ReadError(
+            f"expected YAML, but it cannot be parsed ({_first_line(error)})."
+        ) from error
 
 
 def _check_events(text: str, aliases: bool) -> None:
@@ -183,7 +203,9 @@ def _check_events(text: str, aliases: bool) -> None:
                     "expected YAML without anchors and aliases; write each value where it belongs."
                 )
             if event.tag is not None:
-                raise ReadError(f"expected YAML without tags, got '{event.tag:.40}'; write the value alone.")
+                raise ReadError(
+                    f"expected YAML without tags, got '{event.tag:.40}'; write the value alone."
+                )
             values += 1
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
@@ -196,7 +218,9 @@ def _check_events(text: str, aliases: bool) -> None:
             if anchor is not None:
                 sizes[anchor] = values - before + 1
         if depth > DEPTH or values > NODES:
-            raise ReadError(f"expected YAML of at most {DEPTH} levels and {NODES:,} values, got more.")
+            raise ReadError(
+                f"expected YAML of at most {DEPTH} levels and {NODES:,} values, got more."
+            )
 
 
 def _first_line(error: BaseException) -> str:

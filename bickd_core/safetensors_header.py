@@ -1,6 +1,7 @@
 """The header of a safetensors file: names, types and shapes of its tensors, checked without torch.
 
-The format allows a header of 100 MB, which takes gigabytes to read. A network has some hundred tensors.
+The format allows a header of 100 MB, which takes gigabytes to read. A network has some hundred
+tensors.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ MAX_TENSORS = 10_000
 MAX_NAME = 300
 MAX_SIDES = 8
 _BITS = {
-    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
-    "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "F64": 64, "I64": 64, "U64": 64,
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "F64": 64,
+    "I64": 64, "U64": 64,
     "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 """Bits of a number, by the names that the format gives to types."""
 
 
 class HeaderError(ValueError):
-    """A safetensors file that is refused by its header; the message is one sentence with the file's name."""
+    """A safetensors file that is refused by its header; the message is one sentence with the file's
+    name."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
     """The tensors that a safetensors file holds, by name; reads no more of it than its header.
 
     Raises:
-        HeaderError: it is none, it is cut short, or its header is too large or does not fit the file.
+        HeaderError: it is none, it is cut short, or its header is too large or does not fit the
+            file.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -50,13 +55,15 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
         rest = path.stat().st_size - 8
         if len(start) < 8 or not 2 <= length <= rest:
             raise HeaderError(
-                f"{path.name} is not a whole safetensors file: its first eight bytes name a header that is not "
-                "there, so it is cut short, damaged or of another kind; copy or download it again."
+                f"{path.name} is not a whole safetensors file: its first eight bytes name a header"
+                " that is not there, so it is cut short, damaged or of another kind; copy or"
+                " download it again."
             )
         if length > MAX_HEADER:
             raise HeaderError(
-                f"{path.name} has a header of {size_words(length)}; at most {size_words(MAX_HEADER)} are read, and "
-                "the header of a network has some kilobytes."
+                f"{path.name} has a header of {size_words(length)}; at most"
+                f" {size_words(MAX_HEADER)} are read, and the header of a network has some"
+                " kilobytes."
             )
         return parse_header(file.read(length), rest - length, path.name)
 
@@ -70,7 +77,8 @@ def parse_header(header: bytes, data_bytes: int, name: str) -> dict[str, StoredT
     Raises:
         HeaderError: as `read_header`.
 
-    >>> parse_header(b'{"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}', 24, "w.safetensors")
+    >>> parse_header(b'{"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}', 24,
+    ...     "w.safetensors")
     {'w': StoredTensor(dtype='F32', shape=(2, 3))}
     """
     try:
@@ -85,8 +93,8 @@ def parse_header(header: bytes, data_bytes: int, name: str) -> dict[str, StoredT
     listed.pop("__metadata__", None)
     if len(listed) > MAX_TENSORS:
         raise HeaderError(
-            f"{name} lists {len(listed):,} tensors; at most {MAX_TENSORS:,} are read, and a network has some "
-            "hundred."
+            f"{name} lists {len(listed):,} tensors; at most {MAX_TENSORS:,} are read, and a network"
+            " has some hundred."
         )
     return {key: _tensor(key, about, data_bytes, name) for key, about in listed.items()}
 
@@ -108,17 +116,20 @@ def _tensor(key: str, about: Any, data_bytes: int, name: str) -> StoredTensor:
         ):
             pass
         case _:
-            raise _unreadable(name, f"has no type, shape and places for {plain_name(key)} that are known")
+            raise _unreadable(
+                name, f"has no type, shape and places for {plain_name(key)} that are known"
+            )
     if not 0 <= start <= end <= data_bytes or 8 * (end - start) != _BITS[dtype] * math.prod(shape):
         raise HeaderError(
-            f"{name} is cut short or damaged: its header gives {plain_name(key)} the shape {shape} of {dtype} in bytes "
-            f"{start:,} to {end:,}, and {data_bytes:,} bytes follow; copy or download it again."
+            f"{name} is cut short or damaged: its header gives {plain_name(key)} the shape {shape}"
+            f" of {dtype} in bytes {start:,} to {end:,}, and {data_bytes:,} bytes follow; copy or"
+            " download it again."
         )
     return StoredTensor(dtype, tuple(shape))
 
 
 def _unreadable(name: str, what: str) -> HeaderError:
     return HeaderError(
-        f"{name} is not a whole safetensors file: its header {what}, so it is damaged or of another kind; copy or "
-        "download it again."
+        f"{name} is not a whole safetensors file: its header {what}, so it is damaged or of another"
+        " kind; copy or download it again."
     )

@@ -17,7 +17,8 @@ _SHADES = 32
 
 @dataclass(frozen=True)
 class Shade:
-    """A colour of the palette: its name, hex value, marker ("circle" or "diamond"), and whether it is emphasised."""
+    """A colour of the palette: its name, hex value, marker ("circle" or "diamond"), and whether it
+    is emphasised."""
 
     name: str
     colour: str
@@ -46,7 +47,8 @@ def quiet(maps: int, n: int) -> Colouring:
 
 
 def by_class(classes: Sequence[np.ndarray], names: Sequence[str], theme: Theme) -> Colouring:
-    """One colour for each class, for at most 20 classes. From the eleventh class on, colours repeat as diamonds.
+    """One colour for each class, for at most 20 classes. From the eleventh class on, colours repeat
+    as diamonds.
 
     Args:
         classes: True or predicted classes, int [N] for each map.
@@ -54,7 +56,9 @@ def by_class(classes: Sequence[np.ndarray], names: Sequence[str], theme: Theme) 
         theme: Colours.
     """
     if len(names) > MAX_COLOURED:
-        raise ValueError(f"names must be at most {MAX_COLOURED} classes, got {len(names)}; highlight some.")
+        raise ValueError(
+            f"names must be at most {MAX_COLOURED} classes, got {len(names)}; highlight some."
+        )
     count = len(theme.categories)
     palette = tuple(
         Shade(name, theme.categories[c % count], ("circle", "diamond")[c // count])
@@ -77,14 +81,17 @@ def highlighted(
     return Colouring(tuple(place[np.asarray(found)] for found in classes), palette)
 
 
-def by_disagreement(predicted: Sequence[np.ndarray], reference: np.ndarray, theme: Theme) -> Colouring:
+def by_disagreement(
+    predicted: Sequence[np.ndarray], reference: np.ndarray, theme: Theme
+) -> Colouring:
     """Colour the samples on which a model disagrees with the reference (the teacher)."""
     groups = tuple((np.asarray(said) != reference).astype(np.uint8) for said in predicted)
     return Colouring(groups, (Shade("disagrees with the teacher", theme.accent, raised=True),))
 
 
 def by_value(values: Sequence[np.ndarray], title: str, high: float, theme: Theme) -> Colouring:
-    """A scale from 0 to `high` in 32 steps. Values are float [N] for each map; values that are not finite are grey."""
+    """A scale from 0 to `high` in 32 steps. Values are float [N] for each map; values that are not
+    finite are grey."""
     stops = [(0.15 + 0.85 * k / (_SHADES - 1)) for k in range(_SHADES)]
     palette = tuple(Shade("", _between(theme.sequential, at)) for at in stops)
     groups = []

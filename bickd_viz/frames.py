@@ -16,9 +16,9 @@ _ROOM = 0.25
 def tight_frame(maps: Sequence[np.ndarray], pad: float = 0.03) -> Frame:
     """The area that shows all maps, except for a few samples far from the rest.
 
-    An axis covers everything within the central 99 % of all points and a quarter of their width beyond. So far groups stay
-    visible, and a few outliers do not shrink the picture. Values that are not finite are ignored. Without any points, it is
-    the unit square.
+    An axis covers everything within the central 99 % of all points and a quarter of their width
+    beyond. So far groups stay visible, and a few outliers do not shrink the picture. Values that
+    are not finite are ignored. Without any points, it is the unit square.
 
     Args:
         maps: [N, 2] each.

@@ -1,4 +1,5 @@
-"""The charts of a comparison for notebooks: the reports' charts, several in one figure, on the theme's surface."""
+"""The charts of a comparison for notebooks: the reports' charts, several in one figure, on the
+theme's surface."""
 
 from __future__ import annotations
 
@@ -40,8 +41,12 @@ def class_geometry(
     """
     chosen = theme_named(theme)
     models = [student] if student.is_teacher else [comparison.teacher, student]
-    charts = comparison_charts.grams(comparison, lens, models, student, chosen, height=430, width=_WIDTH // 2)
-    panels = [Panel(chart.title, note if i else "", chart.figure()) for i, chart in enumerate(charts)]
+    charts = comparison_charts.grams(
+        comparison, lens, models, student, chosen, height=430, width=_WIDTH // 2
+    )
+    panels = [
+        Panel(chart.title, note if i else "", chart.figure()) for i, chart in enumerate(charts)
+    ]
     return _solid(grid_figure(panels, columns=2, width=_WIDTH, theme=chosen), chosen)
 
 
@@ -72,7 +77,8 @@ def calibration(comparison: Comparison, theme: str) -> go.Figure:
 
 
 def report(data: ReportData) -> bytes:
-    """Return the report on the comparison as HTML, without a link to the app, which has no such runs."""
+    """Return the report on the comparison as HTML, without a link to the app, which has no such
+    runs."""
     return html(replace(comparison_report(data), link=""))
 
 

@@ -14,13 +14,15 @@ def short(name: str, limit: int = 16) -> str:
 
 
 def stacked(name: str, limit: int = 16) -> list[str]:
-    """A model's name in one or two lines of at most `limit` characters: "KD (my-run)" breaks before its bracket."""
+    """A model's name in one or two lines of at most `limit` characters: "KD (my-run)" breaks before
+    its bracket."""
     head, bracket, run = name.partition(" (")
     return [short(head, limit), short(f"({run}", limit)] if bracket else [short(name, limit)]
 
 
 def text_width(text: str, size: int = 13) -> int:
-    """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size for each character."""
+    """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size for each
+    character."""
     return math.ceil(0.58 * size * len(text))
 
 
@@ -31,8 +33,9 @@ MANY_CLASSES = 20
 def overlap_ends(grams: Sequence[np.ndarray]) -> tuple[float, float]:
     """The ends of the colour scale that class Grams share.
 
-    They are 0 and 1, or 0 and 0.6 for more than 20 classes. If more than half of the off-diagonal cells would have the last
-    colour (0.95 of the end and above), the ends are those that hold 98% of the cells.
+    They are 0 and 1, or 0 and 0.6 for more than 20 classes. If more than half of the off-diagonal
+    cells would have the last colour (0.95 of the end and above), the ends are those that hold 98%
+    of the cells.
 
     Args:
         grams: Square matrices [C, C] of cosines.
@@ -56,7 +59,10 @@ def said_ends(ends: tuple[float, float]) -> str:
     low, high = ends
     if low == 0.0:
         return f"The colour scale ends at {high:g}"
-    return f"The colour scale runs from {low:.3g} to {high:.3g}, because almost all of these cosines are in that range"
+    return (
+        f"The colour scale runs from {low:.3g} to {high:.3g}, because almost all of these cosines"
+        " are in that range"
+    )
 
 
 def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
@@ -87,7 +93,8 @@ def tick_text(ticks: Sequence[float], fmt: str) -> list[str]:
 def keep_apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Positions close to `values`, in their order, at least `gap` apart, in [low, high].
 
-    Values that are too close form a block around their mean. If not all fit, they are spread evenly.
+    Values that are too close form a block around their mean. If not all fit, they are spread
+    evenly.
     """
     n = len(values)
     order = sorted(range(n), key=lambda i: values[i])

@@ -28,7 +28,8 @@ def matrix_table(
     order: Sequence[int] | np.ndarray | None = None,
     value_name: str = "cosine",
 ) -> pd.DataFrame:
-    """The matrix [C, C] of `matrix_figure` as row_class, column_class, value: C * C rows, row by row as shown.
+    """The matrix [C, C] of `matrix_figure` as row_class, column_class, value: C * C rows, row by
+    row as shown.
 
     >>> matrix_table(np.array([[1.0, 0.5], [0.25, 1.0]]), ["cat", "dog"]).values.tolist()[1:3]
     [['cat', 'dog', 0.5], ['dog', 'cat', 0.25]]
@@ -36,7 +37,9 @@ def matrix_table(
     values = np.asarray(matrix)
     count = len(class_names)
     if values.shape != (count, count):
-        raise ValueError(f"matrix must be {count} x {count} like class_names, got shape {values.shape}.")
+        raise ValueError(
+            f"matrix must be {count} x {count} like class_names, got shape {values.shape}."
+        )
     places = np.arange(count) if order is None else np.asarray(order)
     names = np.array([str(name) for name in class_names], dtype=object)[places]
     return pd.DataFrame(
@@ -57,7 +60,8 @@ def layers_table(
     chance: np.ndarray,
     p_values: np.ndarray,
 ) -> pd.DataFrame:
-    """The cells of `layer_matrix` as teacher_layer, student_layer, cka, low, high (the 95% interval), chance_95, p_value."""
+    """The cells of `layer_matrix` as teacher_layer, student_layer, cka, low, high (the 95%
+    interval), chance_95, p_value."""
     found = []
     for i, row in enumerate(rows):
         for j, column_name in enumerate(columns):
@@ -69,12 +73,16 @@ def layers_table(
 
 
 def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval). Fractions stay fractions.
+    """The rows of `whisker_rows` as model, estimate, low, high (the 95% interval). Fractions stay
+    fractions.
 
     A mean over seeds also has seeds and deviation (standard deviation over seeds).
     """
     table = pd.DataFrame(
-        [(row.style.name, row.estimate, row.low, row.high, row.seeds, row.deviation) for row in rows],
+        [
+            (row.style.name, row.estimate, row.low, row.high, row.seeds, row.deviation)
+            for row in rows
+        ],
         columns=["model", "estimate", "low", "high", "seeds", "deviation"],
     )
     over_seeds = any(row.deviation is not None for row in rows)
@@ -94,11 +102,16 @@ def points_table(
 ) -> pd.DataFrame:
     """The points of `prediction_map`, with classes by name.
 
-    The columns are id, x, y and, if they are known, true_class, predicted_class, teacher_class, displacement and selected.
+    The columns are id, x, y and, if they are known, true_class, predicted_class, teacher_class,
+    displacement and selected.
     """
     points = np.asarray(coordinates)
     names = np.array([str(name) for name in class_names], dtype=object)
-    found: dict[str, np.ndarray | Sequence] = {"id": np.asarray(ids), "x": points[:, 0], "y": points[:, 1]}
+    found: dict[str, np.ndarray | Sequence] = {
+        "id": np.asarray(ids),
+        "x": points[:, 0],
+        "y": points[:, 1],
+    }
     classes = {"true_class": labels, "predicted_class": predicted, "teacher_class": reference}
     found |= {name: names[which] for name, which in classes.items() if which is not None}
     if displacement is not None:
@@ -108,23 +121,34 @@ def points_table(
     return pd.DataFrame(found)
 
 
-def ranking_table(models: Values, class_names: Sequence[str], value_name: str = "leakage") -> pd.DataFrame:
-    """The values of `leakage_ranking` as class, model, value, for all classes and not only those in the chart."""
+def ranking_table(
+    models: Values, class_names: Sequence[str], value_name: str = "leakage"
+) -> pd.DataFrame:
+    """The values of `leakage_ranking` as class, model, value, for all classes and not only those in
+    the chart."""
     names = [str(name) for name in class_names]
     return pd.concat(
         [
-            pd.DataFrame({"class": names, "model": style.name, column(value_name): np.asarray(values)})
+            pd.DataFrame(
+                {"class": names, "model": style.name, column(value_name): np.asarray(values)}
+            )
             for style, values in models
         ],
         ignore_index=True,
     )
 
 
-def lines_table(series: Sequence[Line], *, value_name: str = "value", x_name: str = "epoch") -> pd.DataFrame:
+def lines_table(
+    series: Sequence[Line], *, value_name: str = "value", x_name: str = "epoch"
+) -> pd.DataFrame:
     """The lines of `metric_lines` as model, epoch, value."""
     parts = [
         pd.DataFrame(
-            {"model": line.style.name, column(x_name): list(line.x), column(value_name): list(line.y)}
+            {
+                "model": line.style.name,
+                column(x_name): list(line.x),
+                column(value_name): list(line.y),
+            }
         )
         for line in series
     ]
@@ -150,7 +174,9 @@ def spectrum_table(models: Values) -> pd.DataFrame:
     for style, values in models:
         sorted_values = np.sort(np.asarray(values, dtype=np.float64).ravel())[::-1]
         number = np.arange(1, len(sorted_values) + 1)
-        parts.append(pd.DataFrame({"model": style.name, "number": number, "eigenvalue": sorted_values}))
+        parts.append(
+            pd.DataFrame({"model": style.name, "number": number, "eigenvalue": sorted_values})
+        )
     return (
         pd.concat(parts, ignore_index=True)
         if parts
@@ -174,12 +200,14 @@ def counts_table(rows: Sequence[tuple[str, int]], what: str, number: str) -> pd.
 
 
 def classes_table(models: Values, class_names: Sequence[str]) -> pd.DataFrame:
-    """The probabilities of several models for one sample as class, model, probability, for every class."""
+    """The probabilities of several models for one sample as class, model, probability, for every
+    class."""
     return ranking_table(models, class_names, "probability")
 
 
 def angles_table(models: Values, *, bins: int = 45) -> pd.DataFrame:
-    """The steps of `angles` as model, from_degrees, to_degrees, pairs (number of class pairs in this range)."""
+    """The steps of `angles` as model, from_degrees, to_degrees, pairs (number of class pairs in
+    this range)."""
     edges, counts = angle_counts([values for _, values in models], bins)
     return _bins([style.name for style, _ in models], edges, counts, ("model", "degrees", "pairs"))
 
@@ -187,7 +215,9 @@ def angles_table(models: Values, *, bins: int = 45) -> pd.DataFrame:
 def probability_table(samples: Sequence[Sample], *, bins: int = 25) -> pd.DataFrame:
     """The steps of `probability_histogram` as class, from_probability, to_probability, samples."""
     edges, counts = probability_counts(samples, bins)
-    return _bins([sample.name for sample in samples], edges, counts, ("class", "probability", "samples"))
+    return _bins(
+        [sample.name for sample in samples], edges, counts, ("class", "probability", "samples")
+    )
 
 
 def reliability_table(models: Sequence[tuple[ModelStyle, Bins]]) -> pd.DataFrame:
@@ -199,7 +229,9 @@ def reliability_table(models: Sequence[tuple[ModelStyle, Bins]]) -> pd.DataFrame
     for style, bins in models:
         for b, count in enumerate(bins.counts.tolist()):
             known = (
-                (bins.confidence[b], bins.accuracy[b], bins.low[b], bins.high[b]) if count else (None,) * 4
+                (bins.confidence[b], bins.accuracy[b], bins.low[b], bins.high[b])
+                if count
+                else (None,) * 4
             )
             rows.append((style.name, bins.edges[b], bins.edges[b + 1], count, *known))
     columns = [
@@ -216,7 +248,10 @@ def reliability_table(models: Sequence[tuple[ModelStyle, Bins]]) -> pd.DataFrame
 
 
 def _bins(
-    names: Sequence[str], edges: np.ndarray, counts: Sequence[np.ndarray], called: tuple[str, str, str]
+    names: Sequence[str],
+    edges: np.ndarray,
+    counts: Sequence[np.ndarray],
+    called: tuple[str, str, str],
 ) -> pd.DataFrame:
     who, what, number = called
     return pd.DataFrame(

@@ -1,7 +1,7 @@
 """Colours, fonts and layout defaults that all charts share.
 
-Each model has one colour on every page. The hues are those of Okabe and Ito (2008), which are distinct under the common
-forms of colour blindness. Each model also has its own marker symbol.
+Each model has one colour on every page. The hues are those of Okabe and Ito (2008), which are
+distinct under the common forms of colour blindness. Each model also has its own marker symbol.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-FONT = "Source Sans, Segoe UI, Helvetica Neue, Arial, sans-serif"  # Streamlit brings the first along
+FONT = (
+    "Source Sans, Segoe UI, Helvetica Neue, Arial, sans-serif"  # Streamlit brings the first along
+)
 TEXT_SIZE = 12  # the smallest text on any chart, in px
 LABEL_SIZE = 13  # names of models and classes, in px
 
@@ -21,8 +23,9 @@ Scale = tuple[tuple[float, str], ...]
 class Theme:
     """The colours of the light or dark appearance.
 
-    `models` maps an objective's kind to its colour. `fallback` colours all other students in order. `sequential` is for
-    magnitudes (low is the surface), `diverging` for differences (0 is the surface).
+    `models` maps an objective's kind to its colour. `fallback` colours all other students in order.
+    `sequential` is for magnitudes (low is the surface), `diverging` for differences (0 is the
+    surface).
     """
 
     name: str
@@ -151,7 +154,13 @@ DARK = Theme(
 
 THEMES = {"light": LIGHT, "dark": DARK}
 
-_SYMBOLS = {"teacher": "circle", "ce": "square", "kd": "diamond", "dist": "triangle-up", "bickd": "circle"}
+_SYMBOLS = {
+    "teacher": "circle",
+    "ce": "square",
+    "kd": "diamond",
+    "dist": "triangle-up",
+    "bickd": "circle",
+}
 _FALLBACK_SYMBOLS = ("cross", "x", "triangle-down", "pentagon", "star")
 
 
@@ -165,8 +174,8 @@ def theme_named(name: str) -> Theme:
 def model_colour(kind: str, index: int, theme: Theme = LIGHT) -> str:
     """The colour of a model of `kind` ("teacher", "ce", "kd", "dist", "bickd" or any other).
 
-    Unknown kinds get the fallback colour at `index`, modulo the number of colours. So a student keeps its colour while it
-    keeps its position.
+    Unknown kinds get the fallback colour at `index`, modulo the number of colours. So a student
+    keeps its colour while it keeps its position.
     """
     return dict(theme.models).get(kind, theme.fallback[index % len(theme.fallback)])
 
@@ -180,8 +189,8 @@ def model_style(name: str, kind: str, index: int, theme: Theme = LIGHT) -> Model
 def model_styles(models: list[tuple[str, str]], theme: Theme = LIGHT) -> list[ModelStyle]:
     """Styles for a whole comparison, given (name, kind) pairs. No two models share a colour.
 
-    The first model of each known kind gets that kind's colour. Others of the same kind (another seed, another option) and
-    unknown kinds get the fallback colours in order.
+    The first model of each known kind gets that kind's colour. Others of the same kind (another
+    seed, another option) and unknown kinds get the fallback colours in order.
     """
     known = {kind for kind, _ in theme.models}
     styles, seen, spare = [], set(), 0
@@ -214,12 +223,14 @@ def layout_defaults(
 ) -> go.Figure:
     """Set the shared layout on a new figure, in place, and return it.
 
-    The background is transparent, the font is the system's sans, margins are in px. There is no legend and no grid. The
-    template is empty, so that the defaults of Plotly and Streamlit do not change the chart. The layout is assigned as a whole:
-    updating it takes eight times as long, 14 ms per chart.
+    The background is transparent, the font is the system's sans, margins are in px. There is no
+    legend and no grid. The template is empty, so that the defaults of Plotly and Streamlit do not
+    change the chart. The layout is assigned as a whole: updating it takes eight times as long, 14
+    ms per chart.
 
     Args:
-        dragmode: False (static, so that a phone can scroll over the chart), "zoom", "pan", "lasso" or "select".
+        dragmode: False (static, so that a phone can scroll over the chart), "zoom", "pan", "lasso"
+            or "select".
     """
     axis = dict(
         showgrid=False,

@@ -1,7 +1,9 @@
-"""Make app/assets/lesson-maps.npz: one set of real samples under five seeds, seven n_neighbors and two starts.
+"""Make app/assets/lesson-maps.npz: one set of real samples under five seeds, seven n_neighbors and
+two starts.
 
-`python docs/lesson_maps.py` takes some minutes on one core. The samples are the test images of the ten largest classes, placed
-by the bundled teacher's probabilities over all classes at T = 4. The fifth lesson of Learn reads the file.
+`python docs/lesson_maps.py` takes some minutes on one core. The samples are the test images of the
+ten largest classes, placed by the bundled teacher's probabilities over all classes at T = 4. The
+fifth lesson of Learn reads the file.
 """
 
 from __future__ import annotations
@@ -39,13 +41,18 @@ def main() -> None:
     version = ""
     for at in np.ndindex(shape):
         start, neighbours, seed = STARTS[at[0]], NEIGHBOURS[at[1]], SEEDS[at[2]]
-        init = np.random.default_rng(seed).uniform(-10, 10, (len(P), 2)) if start == "random" else None
+        init = (
+            np.random.default_rng(seed).uniform(-10, 10, (len(P), 2)) if start == "random" else None
+        )
         made = umap_layout(P, seed=seed, n_neighbors=neighbours, init=init)
         centred = made.coordinates - made.coordinates.mean(axis=0)
         coordinates[at] = centred / np.ptp(centred, axis=0).max()
         trust[at] = made.trustworthiness
         version = str(made.parameters["umap"])
-        print(f"{start}, n_neighbors {neighbours}, seed {seed}: {made.trustworthiness:.3f}", flush=True)
+        print(
+            f"{start}, n_neighbors {neighbours}, seed {seed}: {made.trustworthiness:.3f}",
+            flush=True,
+        )
     meta = {
         "source": SOURCE,
         "split": "test",

@@ -1,4 +1,5 @@
-"""Take a picture of every page (light, dark, phone) and write docs/gallery.md: `make screenshots`."""
+"""Take a picture of every page (light, dark, phone) and write docs/gallery.md: `make
+screenshots`."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def main() -> None:
                     opened.check()
                     titles[page.path] = opened.title()
                     picture = Image.open(io.BytesIO(opened.page.screenshot()), formats=("PNG",))
-                    picture.convert("RGB").save(TARGET / f"{page.path}{suffix}.webp", quality=80, method=6)
+                    picture.convert("RGB").save(
+                        TARGET / f"{page.path}{suffix}.webp", quality=80, method=6
+                    )
                     print(f"{page.path}{suffix}.webp", flush=True)
     gallery(titles)
 
@@ -52,12 +55,19 @@ def gallery(titles: dict[str, str]) -> None:
     """Write docs/gallery.md: each page with its title."""
     lines = [
         "# Gallery\n",
-        "Pictures of every page after a fresh start: light and dark at 1280 px, and on a phone at 390 px. Below each name is the "
-        "title that the page made from the data. `make screenshots` takes the pictures.\n",
+        (
+            "Pictures of every page after a fresh start: light and dark at 1280 px, and on a phone"
+            " at 390 px. Below each name is the title that the page made from the data. `make"
+            " screenshots` takes the pictures.\n"
+        ),
     ]
     for page in PAGES:
-        lines.append(f"## {page.title}\n\n{titles[page.path]}\n\n| light | dark | phone |\n|---|---|---|")
-        shots = [f"![{page.title}, {how}](screenshots/{page.path}{suffix}.webp)" for how, suffix in LOOKS]
+        lines.append(
+            f"## {page.title}\n\n{titles[page.path]}\n\n| light | dark | phone |\n|---|---|---|"
+        )
+        shots = [
+            f"![{page.title}, {how}](screenshots/{page.path}{suffix}.webp)" for how, suffix in LOOKS
+        ]
         lines.append(f"| {' | '.join(shots)} |\n")
     (TARGET.parent / "gallery.md").write_text("\n".join(lines), encoding="utf-8")
 

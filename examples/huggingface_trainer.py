@@ -1,7 +1,9 @@
-"""Distil with BicKD in Hugging Face's Trainer: `pip install transformers accelerate`, then run this file.
+"""Distil with BicKD in Hugging Face's Trainer: `pip install transformers accelerate`, then run this
+file.
 
-The example uses two small vision transformers with random weights on scikit-learn's digits, so nothing is downloaded. Replace
-them by your own teacher and student, for example `AutoModelForImageClassification.from_pretrained(...)`.
+The example uses two small vision transformers with random weights on scikit-learn's digits, so
+nothing is downloaded. Replace them by your own teacher and student, for example
+`AutoModelForImageClassification.from_pretrained(...)`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ class DistillationTrainer(Trainer):
         self.distillation = BicKD(temperature=4.0)
 
     def compute_loss(
-        self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **options: Any
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        **options: Any,
     ) -> Any:
         outputs = model(pixel_values=inputs["pixel_values"])
         with torch.no_grad():
@@ -51,7 +57,11 @@ def vision_transformer(width: int) -> ViTForImageClassification:
 
 
 def trained(
-    trainer_class: type[Trainer], model: nn.Module, rows: list[dict[str, Tensor]], epochs: int, **options: Any
+    trainer_class: type[Trainer],
+    model: nn.Module,
+    rows: list[dict[str, Tensor]],
+    epochs: int,
+    **options: Any,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -78,13 +88,20 @@ def main(epochs: int = 12, images: int = 640) -> float:
     digits = load_digits()
     pixels = torch.tensor(digits.images[:images, None] / 16, dtype=torch.float32)  # [N, 1, 8, 8]
     labels = torch.tensor(digits.target[:images])
-    rows = [{"pixel_values": one, "labels": label} for one, label in zip(pixels, labels, strict=True)]
+    rows = [
+        {"pixel_values": one, "labels": label} for one, label in zip(pixels, labels, strict=True)
+    ]
     teacher, student = vision_transformer(32), vision_transformer(16)
     trained(Trainer, teacher, rows, epochs)
     trained(DistillationTrainer, student, rows, epochs, teacher=teacher)
     student.eval()
     with torch.no_grad():
-        return (student(pixels).logits.argmax(1) == teacher(pixels).logits.argmax(1)).float().mean().item()
+        return (
+            (student(pixels).logits.argmax(1) == teacher(pixels).logits.argmax(1))
+            .float()
+            .mean()
+            .item()
+        )
 
 
 if __name__ == "__main__":

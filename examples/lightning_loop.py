@@ -1,4 +1,5 @@
-"""Distil with BicKD in Lightning: `pip install lightning`, then `python examples/lightning_loop.py`."""
+"""Distil with BicKD in Lightning: `pip install lightning`, then `python
+examples/lightning_loop.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ class Distillation(lightning.LightningModule):
 
     def __init__(self, student: nn.Module, teacher: nn.Module, epochs: int) -> None:
         super().__init__()
-        self.student, self.teacher, self.epochs = student, teacher.eval().requires_grad_(False), epochs
+        self.student, self.teacher, self.epochs = (
+            student,
+            teacher.eval().requires_grad_(False),
+            epochs,
+        )
         self.loss = BicKD(temperature=4.0)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
@@ -42,7 +47,10 @@ def main(epochs: int = 3) -> float:
     """
     lightning.seed_everything(0, verbose=False)
     digits = load_digits()
-    images, labels = torch.tensor(digits.data / 16, dtype=torch.float32), torch.tensor(digits.target)
+    images, labels = (
+        torch.tensor(digits.data / 16, dtype=torch.float32),
+        torch.tensor(digits.target),
+    )
     loader = DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True, drop_last=True)
     teacher = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
     optimiser = torch.optim.Adam(teacher.parameters(), lr=3e-3)

@@ -1,6 +1,8 @@
-"""Distil with BicKD in your own training loop: `python examples/plain_loop.py` takes some seconds on a CPU.
+"""Distil with BicKD in your own training loop: `python examples/plain_loop.py` takes some seconds
+on a CPU.
 
-You can use any two networks with logits for the same classes. Here they are two small ones on scikit-learn's digits.
+You can use any two networks with logits for the same classes. Here they are two small ones on
+scikit-learn's digits.
 """
 
 import torch
@@ -16,7 +18,11 @@ def network(width: int) -> nn.Module:
 
 
 def train(
-    student: nn.Module, loader: DataLoader, epochs: int, loss: LogitLoss | None, teacher: nn.Module | None
+    student: nn.Module,
+    loader: DataLoader,
+    epochs: int,
+    loss: LogitLoss | None,
+    teacher: nn.Module | None,
 ) -> None:
     """Train with the labels alone if there is no teacher, else with the distillation loss."""
     optimiser = torch.optim.Adam(student.parameters(), lr=3e-3)
@@ -51,7 +57,10 @@ def main(epochs: int = 15) -> dict[str, float]:
     order = torch.randperm(len(images))
     test, training = order[:500], order[500:]
     loader = DataLoader(
-        TensorDataset(images[training], labels[training]), batch_size=64, shuffle=True, drop_last=True
+        TensorDataset(images[training], labels[training]),
+        batch_size=64,
+        shuffle=True,
+        drop_last=True,
     )
 
     teacher = network(128)

@@ -1,4 +1,5 @@
-"""Show what settings that save time cost in accuracy: part of docs/results.md, from `pretrained/sweeps/caltech95-choices.yaml`."""
+"""Show what settings that save time cost in accuracy: part of docs/results.md, from
+`pretrained/sweeps/caltech95-choices.yaml`."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
         teacher: On the test images.
 
     Raises:
-        ValueError: A run differs from its base in more than precision and views, or the base lacks its seed.
+        ValueError: A run differs from its base in more than precision and views, or the base lacks
+            its seed.
     """
     by_seed = {result.seed: result for result in base}
     check_alike(results, by_seed)
@@ -62,11 +64,18 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
     precision = first.device.split(", ")[1] if ", " in first.device else first.precision
     lines = [
         "## What bf16 and pools of views cost\n",
-        f"Each row is KD on {first.dataset}, {first.epochs} epochs, learning rate {first.optimizer['lr']:g}, with one setting changed. The "
-        f"base is the KD of the sweep: {precision}, and a new augmented view of every image in each epoch. Differences are of means over "
-        "the same seeds and test images, with a 95 % interval [over seeds and images together](method.md#over-seeds-and-images-together). In "
-        "parentheses: in how many seeds the difference has this sign.\n",
-        "| setting | seeds | accuracy % | agreement % | accuracy minus base, points | agreement minus base, points | CPU minutes |",
+        (
+            f"Each row is KD on {first.dataset}, {first.epochs} epochs, learning rate"
+            f" {first.optimizer['lr']:g}, with one setting changed. The base is the KD of the"
+            f" sweep: {precision}, and a new augmented view of every image in each epoch."
+            " Differences are of means over the same seeds and test images, with a 95 % interval"
+            " [over seeds and images together](method.md#over-seeds-and-images-together). In"
+            " parentheses: in how many seeds the difference has this sign.\n"
+        ),
+        (
+            "| setting | seeds | accuracy % | agreement % | accuracy minus base, points | agreement"
+            " minus base, points | CPU minutes |"
+        ),
         "|---|---|---|---|---|---|---|",
         _row("base", by_seed, None, None),
     ]
@@ -76,7 +85,11 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
     for method in methods:
         lines.append(_row(NAMES[method], groups[method], accuracy[method][0], agreement[method][0]))
     deviation = 100 * float(np.std([result.accuracy for result in base], ddof=1))
-    lines += ["", *(_sentence(NAMES[method], *accuracy[method], deviation) for method in methods), ""]
+    lines += [
+        "",
+        *(_sentence(NAMES[method], *accuracy[method], deviation) for method in methods),
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -86,7 +99,8 @@ def check_alike(results: Sequence[Result], base: dict[int, Result]) -> None:
         other = base.get(result.seed)
         if other is None:
             raise ValueError(
-                f"{result.name} has no run of seed {result.seed} to be held against; add it to the methods' sweep."
+                f"{result.name} has no run of seed {result.seed} to be held against; add it to the"
+                " methods' sweep."
             )
         must_share(result, other, same)
 
@@ -107,9 +121,16 @@ def _row(
 
 
 def _sentence(name: str, found: Difference, seen: bool, deviation: float) -> str:
-    """Say whether a setting changes accuracy, and compare the change with the deviation of the base over seeds."""
+    """Say whether a setting changes accuracy, and compare the change with the deviation of the base
+    over seeds."""
     size = abs(100 * found.mean)
-    beside = f"The estimate is {'less' if size <= deviation else 'more'} than the base's standard deviation over seeds, {deviation:.1f} points"
+    beside = (
+        f"The estimate is {'less' if size <= deviation else 'more'} than the base's standard"
+        f" deviation over seeds, {deviation:.1f} points"
+    )
     if not seen:
         return f"- {name}: no difference in accuracy seen ({points(found)} points). {beside}."
-    return f"- {name}: {'more' if found.mean > 0 else 'less'} accurate ({points(found)} points). {beside}."
+    return (
+        f"- {name}: {'more' if found.mean > 0 else 'less'} accurate ({points(found)} points)."
+        f" {beside}."
+    )

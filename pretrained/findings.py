@@ -1,6 +1,8 @@
-"""Write three findings of the bundled runs as Markdown: `make findings` makes docs/findings.md and its images.
+"""Write three findings of the bundled runs as Markdown: `make findings` makes docs/findings.md and
+its images.
 
-Pairs of classes are picked on validation and reported on test, so that picking them does not improve their figures.
+Pairs of classes are picked on validation and reported on test, so that picking them does not
+improve their figures.
 """
 
 from __future__ import annotations
@@ -68,14 +70,15 @@ class Models:
 def main() -> None:
     validation, test = Models.load("validation"), Models.load("test")
     print(
-        "# Three findings, and how to see them\n\n"
-        "Three things that the bundled runs show. `make findings` writes this page from `pretrained/caltech95`.\n\n"
-        "- The teacher is a ResNet-14 of double width. The students are ResNet-8 of four methods, with three seeds each.\n"
-        "- The learning rate was chosen on validation data for each method ([how](results.md#all-methods-on-caltech95-each-with-its-learning-rate)). "
-        "All other options are the presets'.\n"
-        f"- Figures are on the {len(test.teacher):,} test images.\n"
-        "- BicKD is a reconstruction from the abstract of arXiv 2602.01265.\n"
-        "- Links open the app at <http://localhost:8501>, the address of `make app`. With another PORT, change the number in the address.\n"
+        "# Three findings, and how to see them\n\nThree things that the bundled runs show. `make"
+        " findings` writes this page from `pretrained/caltech95`.\n\n- The teacher is a ResNet-14"
+        " of double width. The students are ResNet-8 of four methods, with three seeds each.\n-"
+        " The learning rate was chosen on validation data for each method"
+        " ([how](results.md#all-methods-on-caltech95-each-with-its-learning-rate)). All other"
+        f" options are the presets'.\n- Figures are on the {len(test.teacher):,} test images.\n-"
+        " BicKD is a reconstruction from the abstract of arXiv 2602.01265.\n- Links open the app"
+        " at <http://localhost:8501>, the address of `make app`. With another PORT, change the"
+        " number in the address.\n"
     )
     print(pairs(validation, test))
     print(sharpness(test))
@@ -89,7 +92,8 @@ def pairs(validation: Models, test: Models) -> str:
     fall = (validation.grams("kd") - validation.grams("bickd")).min(axis=0)[above]
     apart = [(int(above[0][i]), int(above[1][i])) for i in np.argsort(-fall)[:5]]
     together = [
-        (int(above[0][i]), int(above[1][i])) for i in np.argsort(fall_up(validation)[above])[::-1][:3]
+        (int(above[0][i]), int(above[1][i]))
+        for i in np.argsort(fall_up(validation)[above])[::-1][:3]
     ]
     kd, bickd, dist = (test.grams(method) for method in ("kd", "bickd", "dist"))
     teacher = class_geometry(test.teacher.probabilities(T)).gram
@@ -106,20 +110,36 @@ def pairs(validation: Models, test: Models) -> str:
     own = _strip(test, first, IMAGES / strip)
     return "\n".join(
         [
-            f"## 1. BicKD separates {names[first[0]]} from {names[first[1]]}; KD leaves them mixed\n",
-            "The table shows the cosine of two class columns, as a range over three seeds. Each student is at the temperature where its "
-            "mean entropy is the teacher's at T = 4 (matched mean entropy).\n",
-            f"The pairs were picked on **validation**: the first {len(apart)} fall most from KD to BicKD in the worst of three seeds, the last "
-            f"{len(together)} rise most. The table is on **test**, where {kept} of the {len(apart)} falls hold ({kept_each} if each image is "
-            "matched).\n",
+            (
+                f"## 1. BicKD separates {names[first[0]]} from {names[first[1]]}; KD leaves them"
+                " mixed\n"
+            ),
+            (
+                "The table shows the cosine of two class columns, as a range over three seeds. Each"
+                " student is at the temperature where its mean entropy is the teacher's at T = 4"
+                " (matched mean entropy).\n"
+            ),
+            (
+                f"The pairs were picked on **validation**: the first {len(apart)} fall most from KD"
+                f" to BicKD in the worst of three seeds, the last {len(together)} rise most. The"
+                f" table is on **test**, where {kept} of the {len(apart)} falls hold ({kept_each}"
+                " if each image is matched).\n"
+            ),
             "| pair | teacher | KD | DIST | BicKD |\n|---|---|---|---|---|",
             *rows,
-            f"\nOf all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in {numbers.percent(lower)}, and above in "
-            f"{numbers.percent(higher)}. Matched per image, it is {numbers.percent(lower_each)} and {numbers.percent(higher_each)}.\n",
-            f"![The images that carry most of the cosine of {names[first[0]]} and {names[first[1]]} in KD, seed 0]"
-            f"(findings/{strip})\n",
-            f"These images carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0). {own} of the {STRIP} belong to one of the "
-            f"two classes. {image_credit(DATASET)}\n",
+            (
+                f"\nOf all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in"
+                f" {numbers.percent(lower)}, and above in {numbers.percent(higher)}. Matched per"
+                f" image, it is {numbers.percent(lower_each)} and {numbers.percent(higher_each)}.\n"
+            ),
+            (
+                f"![The images that carry most of the cosine of {names[first[0]]} and"
+                f" {names[first[1]]} in KD, seed 0](findings/{strip})\n"
+            ),
+            (
+                f"These images carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0)."
+                f" {own} of the {STRIP} belong to one of the two classes. {image_credit(DATASET)}\n"
+            ),
             "See it: "
             + _link(
                 "class_geometry",
@@ -136,18 +156,22 @@ def pairs(validation: Models, test: Models) -> str:
 
 
 def fall_up(models: Models) -> np.ndarray:
-    """Return how much the cosine rises from KD to BicKD, in the seed where it rises least, [C, C]."""
+    """Return how much the cosine rises from KD to BicKD, in the seed where it rises least, [C,
+    C]."""
     return (models.grams("bickd") - models.grams("kd")).min(axis=0)
 
 
-def _pair_row(names: tuple[str, ...], pair: tuple[int, int], teacher: np.ndarray, *grams: np.ndarray) -> str:
+def _pair_row(
+    names: tuple[str, ...], pair: tuple[int, int], teacher: np.ndarray, *grams: np.ndarray
+) -> str:
     r, c = pair
     ranges = [f"{g[:, r, c].min():.2f} to {g[:, r, c].max():.2f}" for g in grams]
     return f"| {names[r]} × {names[c]} | {teacher[r, c]:.2f} | {' | '.join(ranges)} |"
 
 
 def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) -> int:
-    """Save the images that carry most of a pair's cosine in KD, seed 0. Return how many belong to the two classes."""
+    """Save the images that carry most of a pair's cosine in KD, seed 0. Return how many belong to
+    the two classes."""
     parts = pair_contributions(models.students["kd", 0].probabilities(T), *pair)
     pictures = Thumbnails.for_dataset(DATASET, "test", shelf=SHELF / DATASET)
     sheet = Image.new("RGB", (STRIP * (side + 6) - 6, side), "white")
@@ -167,13 +191,18 @@ def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) ->
 
 # -- 2 ---------------------------------------------------------------------------------------------
 def sharpness(test: Models) -> str:
-    """Return the finding on what each rule of matching leaves of the gap in overlap between KD and BicKD."""
+    """Return the finding on what each rule of matching leaves of the gap in overlap between KD and
+    BicKD."""
     students = {method: [test.students[method, seed] for seed in SEEDS] for method in METHODS}
-    by_rule = {rule: ruled(test.teacher, students, rule, ("kd", "bickd")) for rule in (NONE, MEAN, IMAGE)}
+    by_rule = {
+        rule: ruled(test.teacher, students, rule, ("kd", "bickd")) for rule in (NONE, MEAN, IMAGE)
+    }
     plain, mean, image = by_rule.values()
     rows = [
         f"| {SHORT[method]} | "
-        + " | ".join(f"{of.overlap[method]:.3f} ± {of.over_seeds[method]:.3f}" for of in by_rule.values())
+        + " | ".join(
+            f"{of.overlap[method]:.3f} ± {of.over_seeds[method]:.3f}" for of in by_rule.values()
+        )
         + f" | {np.mean([one.T for one in place(test.teacher, students[method], MEAN)]):.2f} |"
         for method in METHODS
     ]
@@ -184,25 +213,47 @@ def sharpness(test: Models) -> str:
     most = max(METHODS, key=lambda method: abs(plain.overlap[method] - mean.overlap[method]))
     return "\n".join(
         [
-            f"## 2. {shares[0]} of the distance between KD and BicKD is left at matched mean entropy, {shares[1]} matched per image\n",
-            "| model | overlap at T = 4 | at matched mean entropy | matched per image | T at the mean |\n|---|---|---|---|---|",
+            (
+                f"## 2. {shares[0]} of the distance between KD and BicKD is left at matched mean"
+                f" entropy, {shares[1]} matched per image\n"
+            ),
+            (
+                "| model | overlap at T = 4 | at matched mean entropy | matched per image | T at"
+                " the mean |\n|---|---|---|---|---|"
+            ),
             f"| teacher | {own:.3f} | {own:.3f} | {own:.3f} | 4 |",
             *rows,
-            f"\nA sharper softmax alone lowers overlap. At T = 4, BicKD's overlap is {gap:.3f} below KD's. With every model at the teacher's mean "
-            f"entropy, {numbers.with_interval(mean.gap)} of that is left. With each image at the teacher's entropy for it, "
-            f"{numbers.with_interval(image.gap)} is left. (These are 95 % intervals over seeds and images.) So the difference {sign}, and its "
-            "size depends on the rule.\n",
-            "Matched mean entropy does not match how entropy is spread over the images: its standard deviation is still "
-            f"{mean.spread['bickd']:.2f} nats in BicKD, {mean.spread['kd']:.2f} in KD and {mean.spread['']:.2f} in the teacher.\n",
-            f"At T = 4, DIST ({plain.overlap['dist']:.3f}) is {_side(plain.overlap['dist'], own)} the teacher ({own:.3f}). At matched mean "
-            f"entropy ({mean.overlap['dist']:.3f}) it is {_side(mean.overlap['dist'], own)} the teacher. {SHORT[most]} changes most, from "
-            f"{plain.overlap[most]:.3f} to {mean.overlap[most]:.3f}. {_nearest(mean, own)}\n",
-            "So a claim about orthogonality should name its temperature and its rule of matching ([the rules](method.md#matched-entropy)).\n",
+            (
+                f"\nA sharper softmax alone lowers overlap. At T = 4, BicKD's overlap is {gap:.3f}"
+                " below KD's. With every model at the teacher's mean entropy,"
+                f" {numbers.with_interval(mean.gap)} of that is left. With each image at the"
+                f" teacher's entropy for it, {numbers.with_interval(image.gap)} is left. (These are"
+                f" 95 % intervals over seeds and images.) So the difference {sign}, and its size"
+                " depends on the rule.\n"
+            ),
+            (
+                "Matched mean entropy does not match how entropy is spread over the images: its"
+                f" standard deviation is still {mean.spread['bickd']:.2f} nats in BicKD,"
+                f" {mean.spread['kd']:.2f} in KD and {mean.spread['']:.2f} in the teacher.\n"
+            ),
+            (
+                f"At T = 4, DIST ({plain.overlap['dist']:.3f}) is"
+                f" {_side(plain.overlap['dist'], own)} the teacher ({own:.3f}). At matched mean"
+                f" entropy ({mean.overlap['dist']:.3f}) it is {_side(mean.overlap['dist'], own)}"
+                f" the teacher. {SHORT[most]} changes most, from {plain.overlap[most]:.3f} to"
+                f" {mean.overlap[most]:.3f}. {_nearest(mean, own)}\n"
+            ),
+            (
+                "So a claim about orthogonality should name its temperature and its rule of"
+                " matching ([the rules](method.md#matched-entropy)).\n"
+            ),
             "See it: "
             + _link("", "the four students beside their teacher")
             + ", or "
             + _link(
-                "class_geometry", "their Grams with each image at the teacher's entropy", matching="image"
+                "class_geometry",
+                "their Grams with each image at the teacher's entropy",
+                matching="image",
             )
             + ".\n",
         ]
@@ -214,11 +265,14 @@ def _nearest(of: Ruled, own: float) -> str:
     level = min(METHODS, key=lambda method: abs(of.overlap[method] - own))
     distance = min(METHODS, key=lambda method: of.distance[method])
     pattern = max(METHODS, key=lambda method: of.pattern[method])
-    figures = ", ".join(f"{SHORT[m]} {of.pattern[m]:.3f}" for m in dict.fromkeys((pattern, level, distance)))
+    figures = ", ".join(
+        f"{SHORT[m]} {of.pattern[m]:.3f}" for m in dict.fromkeys((pattern, level, distance))
+    )
     return (
-        f"At matched mean entropy, the nearest to the teacher is {SHORT[level]} in level ({of.overlap[level]:.3f}), {SHORT[distance]} in "
-        f"the root mean square of the cells' differences ({of.distance[distance]:.3f}), and {SHORT[pattern]} in pattern (correlation over "
-        f"pairs of classes: {figures})."
+        f"At matched mean entropy, the nearest to the teacher is {SHORT[level]} in level"
+        f" ({of.overlap[level]:.3f}), {SHORT[distance]} in the root mean square of the cells'"
+        f" differences ({of.distance[distance]:.3f}), and {SHORT[pattern]} in pattern (correlation"
+        f" over pairs of classes: {figures})."
     )
 
 
@@ -243,40 +297,56 @@ def confidence(validation: Models, test: Models) -> str:
         before[method], after[method] = raw.estimate, cooled
         by_chance = chance_error(on_test.probabilities(fitted.shown))
         rows.append(
-            f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f}, {fit.high:.2f}] | {_percent(cooled)} | "
-            f"{numbers.percent(cooled.plain)} ({numbers.percent(by_chance)}) |"
+            f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f},"
+            f" {fit.high:.2f}] | {_percent(cooled)} | {numbers.percent(cooled.plain)}"
+            f" ({numbers.percent(by_chance)}) |"
         )
     by_seed = {
         method: np.array(
             [
-                calibration_interval(test.students[method, seed].probabilities(1.0), labels).estimate
+                calibration_interval(
+                    test.students[method, seed].probabilities(1.0), labels
+                ).estimate
                 for seed in SEEDS
             ]
         )
         for method in METHODS
     }
     seeds = {method: float(values.mean()) for method, values in by_seed.items()}
-    found = outcomes(test.students["bickd", 0].predicted, test.students["dist", 0].predicted, labels)
+    found = outcomes(
+        test.students["bickd", 0].predicted, test.students["dist", 0].predicted, labels
+    )
     worst = max(METHODS, key=lambda method: seeds[method])
     highest = int((by_seed[worst] >= np.max(list(by_seed.values()), axis=0)).sum())
     seen = "no difference seen" if found.p_value >= 0.05 else "a difference is seen"
     return "\n".join(
         [
             f"## 3. {SHORT[worst]} is the most overconfident, and one temperature repairs it\n",
-            "ECE is the calibration error (15 equal-width bins, T = 1, seed 0). It has an interval over the test images, and does not include "
-            "what chance adds. The fitted T gives the **validation** images the highest likelihood. The next column is the error on **test** at "
-            "that T. The last column is the plain formula there, and what it would give a perfectly calibrated model by chance.\n",
-            "| model | ECE at T = 1 | fitted T | ECE at fitted T | plain (by chance) |\n|---|---|---|---|---|",
+            (
+                "ECE is the calibration error (15 equal-width bins, T = 1, seed 0). It has an"
+                " interval over the test images, and does not include what chance adds. The fitted"
+                " T gives the **validation** images the highest likelihood. The next column is the"
+                " error on **test** at that T. The last column is the plain formula there, and what"
+                " it would give a perfectly calibrated model by chance.\n"
+            ),
+            (
+                "| model | ECE at T = 1 | fitted T | ECE at fitted T | plain (by chance)"
+                " |\n|---|---|---|---|---|"
+            ),
             *rows,
             "\nMean ± standard deviation over three seeds at T = 1: "
             + ", ".join(
                 f"{SHORT[m]} {numbers.percent(seeds[m])} ± {100 * by_seed[m].std(ddof=1):.1f}"
                 for m in METHODS
             )
-            + f". {SHORT[worst]}'s is the highest in {highest} of {len(SEEDS)} seeds. Dividing the logits by one number brings {SHORT[worst]} "
-            f"from {numbers.percent(before[worst])} to {_at_most(after[worst])} (seed 0), without changing a single prediction.\n",
-            f"In accuracy, these two networks (seed 0 of each): BicKD alone is right on {found.first} images and DIST alone on {found.second}, of "
-            f"{found.n:,}. McNemar's exact p = {found.p_value:.2f} (mid-p {found.mid_p:.2f}): {seen}.\n",
+            + f". {SHORT[worst]}'s is the highest in {highest} of {len(SEEDS)} seeds. Dividing the"
+            f" logits by one number brings {SHORT[worst]} from {numbers.percent(before[worst])}"
+            f" to {_at_most(after[worst])} (seed 0), without changing a single prediction.\n",
+            (
+                "In accuracy, these two networks (seed 0 of each): BicKD alone is right on"
+                f" {found.first} images and DIST alone on {found.second}, of {found.n:,}. McNemar's"
+                f" exact p = {found.p_value:.2f} (mid-p {found.mid_p:.2f}): {seen}.\n"
+            ),
             "See it: "
             + _link("calibration", "reliability of the five models")
             + ", "

@@ -1,4 +1,5 @@
-"""Show what each rule of matching entropy leaves of the gap in overlap on the bundled runs: a table in docs/method.md.
+"""Show what each rule of matching entropy leaves of the gap in overlap on the bundled runs: a table
+in docs/method.md.
 
 `make findings` updates it.
 """
@@ -46,7 +47,8 @@ class Ruled:
         overlap: Overlap of each method.
         over_seeds: Standard deviation of that overlap over the seeds.
         gap: The first method's overlap minus the second's, with its interval over seeds and images.
-        spread: Standard deviation over the images of the entropy of each method, in nats; the teacher's under "".
+        spread: Standard deviation over the images of the entropy of each method, in nats; the
+            teacher's under "".
         distance: Root mean square, over pairs of classes, of the cosine minus the teacher's.
         pattern: Pearson's correlation, over pairs of classes, of the cosine with the teacher's.
     """
@@ -94,16 +96,23 @@ def place(teacher: Predictions, models: Sequence[Predictions], rule: str) -> lis
     for model in models:
         at = match(model.logits, targets, T, RULES[rule])
         if at.unreached:
-            raise ValueError(f"{at.unreached} images do not reach their entropy under the rule '{rule}'.")
+            raise ValueError(
+                f"{at.unreached} images do not reach their entropy under the rule '{rule}'."
+            )
         grams = logit_grams([model.logits], [at.T], shard, dtype=np.float64).models[0]
         if RULES[rule] == "mean":
             grams = rematched(grams, model.logits, float(at.T), targets)
-        found.append(Placed(float(np.median(at.T)), grams, float(entropies_at(model.logits, at.T).std())))
+        found.append(
+            Placed(float(np.median(at.T)), grams, float(entropies_at(model.logits, at.T).std()))
+        )
     return found
 
 
 def ruled(
-    teacher: Predictions, students: Mapping[str, Sequence[Predictions]], rule: str, pair: tuple[str, str]
+    teacher: Predictions,
+    students: Mapping[str, Sequence[Predictions]],
+    rule: str,
+    pair: tuple[str, str],
 ) -> Ruled:
     """Return all figures under one rule.
 
@@ -129,13 +138,16 @@ def ruled(
         overlap={m: float(np.mean(runs)) for m, runs in overlaps.items()},
         over_seeds={m: float(np.std(runs, ddof=1)) for m, runs in overlaps.items()},
         gap=gap,
-        spread={m: _mean(one.spread for one in placed) for m, placed in {"": [own], **found}.items()},
+        spread={
+            m: _mean(one.spread for one in placed) for m, placed in {"": [own], **found}.items()
+        },
         distance={
             m: _mean(float(np.sqrt(np.mean((one - reference) ** 2))) for one in runs)
             for m, runs in cells.items()
         },
         pattern={
-            m: _mean(float(np.corrcoef(one, reference)[0, 1]) for one in runs) for m, runs in cells.items()
+            m: _mean(float(np.corrcoef(one, reference)[0, 1]) for one in runs)
+            for m, runs in cells.items()
         },
     )
 
@@ -157,17 +169,22 @@ def _mean(values) -> float:
 
 
 def table(teacher: Predictions, kd: Sequence[Predictions], bickd: Sequence[Predictions]) -> str:
-    """Return the rules as a Markdown table: overlaps, the gap with its interval, and how near the teacher's Gram is."""
+    """Return the rules as a Markdown table: overlaps, the gap with its interval, and how near the
+    teacher's Gram is."""
     lines = [
-        "| entropy matched | teacher | KD | BicKD | KD less BicKD | rms from the teacher: KD, BicKD | r with the teacher: KD, BicKD |",
+        (
+            "| entropy matched | teacher | KD | BicKD | KD less BicKD | rms from the teacher: KD,"
+            " BicKD | r with the teacher: KD, BicKD |"
+        ),
         "|---|---|---|---|---|---|---|",
     ]
     for rule in RULES:
         of = ruled(teacher, {"kd": kd, "bickd": bickd}, rule, ("kd", "bickd"))
         both = ("kd", "bickd")
         lines.append(
-            f"| {rule} | {of.teacher:.3f} | {of.overlap['kd']:.3f} | {of.overlap['bickd']:.3f} | {numbers.with_interval(of.gap)} | "
-            f"{', '.join(f'{of.distance[m]:.3f}' for m in both)} | {', '.join(f'{of.pattern[m]:.3f}' for m in both)} |"
+            f"| {rule} | {of.teacher:.3f} | {of.overlap['kd']:.3f} | {of.overlap['bickd']:.3f} |"
+            f" {numbers.with_interval(of.gap)} | {', '.join(f'{of.distance[m]:.3f}' for m in both)}"
+            f" | {', '.join(f'{of.pattern[m]:.3f}' for m in both)} |"
         )
     return "\n".join(lines)
 
@@ -180,7 +197,9 @@ def main() -> None:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"{PAGE.name} must hold the lines '{BEGIN}' and '{END}', got none: put them back.")
+        raise ValueError(
+            f"{PAGE.name} must hold the lines '{BEGIN}' and '{END}', got none: put them back."
+        )
     write_text(PAGE, f"{before}{BEGIN}\n\n{table(test.teacher, kd, bickd)}\n\n{END}{after}")
 
 

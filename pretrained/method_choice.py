@@ -72,7 +72,8 @@ class Choice:
         return shown(method, self.groups[method])
 
     def verdict(self, method: str) -> str:
-        """ "tie" unless a difference in accuracy from `BASE` is seen; "one seed" says nothing of a method."""
+        """ "tie" unless a difference in accuracy from `BASE` is seen; "one seed" says nothing of a
+        method."""
         difference, seen = self.accuracy[method]
         if len(difference.by_seed) < 2:
             return "one seed"
@@ -85,7 +86,8 @@ class Choice:
 
 
 def section(methods: Path = FILE, trials: Path = RATES, chosen: Path = CHOSEN) -> str:
-    """The table, the five sentences, and what to take for other aims; empty without the runs that it needs."""
+    """The table, the five sentences, and what to take for other aims; empty without the runs that
+    it needs."""
     lines = [result for file in (methods, trials, chosen) for result in read_results(file)]
     if not lines:
         return ""
@@ -99,15 +101,26 @@ def section(methods: Path = FILE, trials: Path = RATES, chosen: Path = CHOSEN) -
 def write(runs: ByRate, teacher: Teacher) -> str:
     choice = Choice.of(runs, teacher)
     return "\n".join(
-        [*table(choice), "", *sentences(choice), "", *other_aims(choice), "", *how_to_read(choice), ""]
+        [
+            *table(choice),
+            "",
+            *sentences(choice),
+            "",
+            *other_aims(choice),
+            "",
+            *how_to_read(choice),
+            "",
+        ]
     )
 
 
 def table(choice: Choice) -> list[str]:
     base = choice.name(BASE)
     lines = [
-        f"| method | learning rate | accuracy % | accuracy minus {base}, points [95 % interval] | compared with {base} | "
-        "agreement with teacher % | ECE % | CPU minutes a run |",
+        (
+            f"| method | learning rate | accuracy % | accuracy minus {base}, points [95 % interval]"
+            f" | compared with {base} | agreement with teacher % | ECE % | CPU minutes a run |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     for method, runs in choice.groups.items():
@@ -127,11 +140,13 @@ def table(choice: Choice) -> list[str]:
 
 
 def sentences(choice: Choice) -> list[str]:
-    """What to take, by how much, at what cost, what to watch out for, and what this does not show."""
+    """What to take, by how much, at what cost, what to watch out for, and what this does not
+    show."""
     return [
         f"{number}. {sentence}"
         for number, sentence in enumerate(
-            (_which(choice), _how_much(choice), _cost(choice), _watch_out(choice), _limits(choice)), start=1
+            (_which(choice), _how_much(choice), _cost(choice), _watch_out(choice), _limits(choice)),
+            start=1,
         )
     ]
 
@@ -140,13 +155,15 @@ def _which(choice: Choice) -> str:
     better = choice.with_verdict("more accurate")
     if not better:
         return (
-            f"**Take {choice.name(BASE)}, with a learning rate chosen on validation data** ({choice.rates[BASE]:g} here): "
-            f"none of the {len(choice.accuracy)} other methods is seen to be more accurate."
+            f"**Take {choice.name(BASE)}, with a learning rate chosen on validation data**"
+            f" ({choice.rates[BASE]:g} here): none of the {len(choice.accuracy)} other methods is"
+            " seen to be more accurate."
         )
     best = max(better, key=lambda method: choice.accuracy[method][0].mean)
     return (
-        f"**Take {choice.name(best)}, with a learning rate chosen on validation data** ({choice.rates[best]:g} here): of the "
-        f"methods seen to be more accurate than {choice.name(BASE)} it has the largest difference."
+        f"**Take {choice.name(best)}, with a learning rate chosen on validation data**"
+        f" ({choice.rates[best]:g} here): of the methods seen to be more accurate than"
+        f" {choice.name(BASE)} it has the largest difference."
     )
 
 
@@ -155,24 +172,27 @@ def _how_much(choice: Choice) -> str:
     gain = paired(choice.groups[BASE], choice.groups[LABELS], choice.teacher, right)
     assert gain is not None
     text = (
-        f"Over {numbers.counted(len(choice.groups[BASE]), 'seed')} {base} is {points(gain)} points of accuracy above training with "
-        f"labels only ({choice.name(LABELS)})"
+        f"Over {numbers.counted(len(choice.groups[BASE]), 'seed')} {base} is {points(gain)} points"
+        f" of accuracy above training with labels only ({choice.name(LABELS)})"
     )
     if not ties:
         return f"{text}, and no method ties with it."
     nearest = max(ties, key=lambda method: choice.accuracy[method][0].mean)
     return (
-        f"{text}, and {len(ties)} of the {len(choice.accuracy)} other methods {'tie' if len(ties) > 1 else 'ties'} with it (the "
-        f"highest estimate is {choice.name(nearest)}'s, {points(choice.accuracy[nearest][0])})."
+        f"{text}, and {len(ties)} of the {len(choice.accuracy)} other methods"
+        f" {'tie' if len(ties) > 1 else 'ties'} with it (the highest estimate is"
+        f" {choice.name(nearest)}'s, {points(choice.accuracy[nearest][0])})."
     )
 
 
 def _cost(choice: Choice) -> str:
     cpu = {method: _cpu(runs.values()) for method, runs in choice.groups.items()}
     return (
-        f"A run took {min(map(min, cpu.values())):.1f} to {max(map(max, cpu.values())):.1f} CPU minutes: labels only took "
-        f"{min(cpu[LABELS]):.1f}, {choice.name(BASE)} {min(cpu[BASE]):.1f} when the teacher's outputs were already on disk and up to "
-        f"{max(cpu[BASE]):.1f} when it computed them first ([the cost of each loss alone](performance.md#objectives))."
+        f"A run took {min(map(min, cpu.values())):.1f} to {max(map(max, cpu.values())):.1f} CPU"
+        f" minutes: labels only took {min(cpu[LABELS]):.1f}, {choice.name(BASE)}"
+        f" {min(cpu[BASE]):.1f} when the teacher's outputs were already on disk and up to"
+        f" {max(cpu[BASE]):.1f} when it computed them first ([the cost of each loss"
+        " alone](performance.md#objectives))."
     )
 
 
@@ -187,24 +207,27 @@ def _watch_out(choice: Choice) -> str:
     }
     assert gain is not None
     text = (
-        f"Choose the learning rate for each method: {base} at {choice.rates[BASE]:g} is {points(gain)} points above {base} at "
-        f"{DEFAULT:g}"
+        f"Choose the learning rate for each method: {base} at {choice.rates[BASE]:g} is"
+        f" {points(gain)} points above {base} at {DEFAULT:g}"
     )
     if not ahead:
         return f"{text}."
     most = max(ahead, key=lambda method: ahead[method].mean)
     return (
-        f"{text}, and with {DEFAULT:g} for all, {numbers.counted(len(ahead), 'method')} that {'tie' if len(ahead) > 1 else 'ties'} "
-        f"above would seem better than {base} ({choice.name(most)} most, {points(ahead[most])})."
+        f"{text}, and with {DEFAULT:g} for all, {numbers.counted(len(ahead), 'method')} that"
+        f" {'tie' if len(ahead) > 1 else 'ties'} above would seem better than {base}"
+        f" ({choice.name(most)} most, {points(ahead[most])})."
     )
 
 
 def _limits(choice: Choice) -> str:
     first = next(iter(choice.groups[BASE].values()))
     return (
-        f"This is one data set ({first.dataset}), one pair of networks ({first.teacher} to {first.arch}), {first.epochs} epochs and "
-        f"{numbers.counted(len(choice.groups[BASE]), 'seed')}: it does not show what wins on other data, with larger networks or "
-        "with longer training, nor what the authors' BicKD does, since ours is a reconstruction from the abstract."
+        f"This is one data set ({first.dataset}), one pair of networks ({first.teacher} to"
+        f" {first.arch}), {first.epochs} epochs and"
+        f" {numbers.counted(len(choice.groups[BASE]), 'seed')}: it does not show what wins on other"
+        " data, with larger networks or with longer training, nor what the authors' BicKD does,"
+        " since ours is a reconstruction from the abstract."
     )
 
 
@@ -221,18 +244,24 @@ def other_aims(choice: Choice) -> list[str]:
     apart = over_seeds(choice.groups[lowest], choice.groups[BASE], "overlap_matched")
     if lowest != BASE and apart is not None:
         lines.append(
-            f"- **Classes kept apart**: {choice.name(lowest)}. It has the lowest class overlap at matched mean entropy: "
-            f"{seeds_interval(apart, 1, 4)} compared with {base} ({apart.signs()} seeds). How much is left depends on how "
-            "entropy is matched ([three rules](method.md#what-each-rule-of-matching-leaves))."
+            f"- **Classes kept apart**: {choice.name(lowest)}. It has the lowest class overlap at"
+            f" matched mean entropy: {seeds_interval(apart, 1, 4)} compared with {base}"
+            f" ({apart.signs()} seeds). How much is left depends on how entropy is matched ([three"
+            " rules](method.md#what-each-rule-of-matching-leaves))."
         )
     better: dict[str, Difference] = {}
     for method in choice.with_verdict("tie"):
         difference = over_seeds(choice.groups[method], choice.groups[BASE], "ece")
-        if difference is not None and difference.mean < 0 and interval_over_seeds(difference)[1] < 0:
+        if (
+            difference is not None
+            and difference.mean < 0
+            and interval_over_seeds(difference)[1] < 0
+        ):
             better[method] = difference
     if better:
         names = "; ".join(
-            f"{choice.name(method)}{mark(method, choice.groups[method])} {seeds_interval(difference, 100, 1)}"
+            f"{choice.name(method)}{mark(method, choice.groups[method])}"
+            f" {seeds_interval(difference, 100, 1)}"
             for method, difference in better.items()
         )
         less = [
@@ -241,16 +270,18 @@ def other_aims(choice: Choice) -> list[str]:
             if choice.agreement[method][1] and choice.agreement[method][0].mean < 0
         ]
         cost = "".join(
-            f" {choice.name(method)} agrees less with the teacher ({points(choice.agreement[method][0])} points)."
+            f" {choice.name(method)} agrees less with the teacher"
+            f" ({points(choice.agreement[method][0])} points)."
             for method in less
         )
         lines.append(
-            f"- **Probabilities you can trust**: these methods tie with {base} in accuracy and have a lower calibration error "
-            f"(ECE, points): {names}.{cost} One temperature fitted on validation data also lowers {base}'s error "
-            "([finding 3](findings.md))."
+            f"- **Probabilities you can trust**: these methods tie with {base} in accuracy and have"
+            f" a lower calibration error (ECE, points): {names}.{cost} One temperature fitted on"
+            f" validation data also lowers {base}'s error ([finding 3](findings.md))."
         )
     lines.append(
-        "- Intervals of overlap and ECE in this list are over seeds, on fixed test images. Each is for one comparison."
+        "- Intervals of overlap and ECE in this list are over seeds, on fixed test images. Each is"
+        " for one comparison."
     )
     return lines
 
@@ -258,18 +289,30 @@ def other_aims(choice: Choice) -> list[str]:
 def how_to_read(choice: Choice) -> list[str]:
     lines = [
         "## How to read this table\n",
-        "- The learning rate was chosen for each method [on validation data](#all-methods-on-caltech95-each-with-its-learning-rate), "
-        f"from the same {len(TRIED)} rates. All figures are on test images.",
-        "- ± is the standard deviation over seeds. Intervals are 95 % intervals [over seeds and test images together]"
-        "(method.md#over-seeds-and-images-together).",
-        f'- "Tie" means that no difference is seen: p ≥ 0.05 after Holm\'s correction for {len(choice.accuracy)} comparisons. It does '
-        "not mean that two methods are equal: the interval says how far apart they can be.",
-        "- Agreement is the share of images on which student and teacher predict the same class. ECE is the calibration error "
-        "(15 bins, T = 1), not corrected for the number of images.",
+        (
+            "- The learning rate was chosen for each method [on validation"
+            " data](#all-methods-on-caltech95-each-with-its-learning-rate), from the same"
+            f" {len(TRIED)} rates. All figures are on test images."
+        ),
+        (
+            "- ± is the standard deviation over seeds. Intervals are 95 % intervals [over seeds and"
+            " test images together](method.md#over-seeds-and-images-together)."
+        ),
+        (
+            '- "Tie" means that no difference is seen: p ≥ 0.05 after Holm\'s correction for'
+            f" {len(choice.accuracy)} comparisons. It does not mean that two methods are equal: the"
+            " interval says how far apart they can be."
+        ),
+        (
+            "- Agreement is the share of images on which student and teacher predict the same"
+            " class. ECE is the calibration error (15 bins, T = 1), not corrected for the number of"
+            " images."
+        ),
     ]
     if any(has_earlier_defaults(method, runs) for method, runs in choice.groups.items()):
         lines.append(
-            "- † Runs with earlier defaults than [today's](losses.md#published-settings): their rows may change with the next study."
+            "- † Runs with earlier defaults than [today's](losses.md#published-settings): their"
+            " rows may change with the next study."
         )
     return lines
 

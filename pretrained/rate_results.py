@@ -1,7 +1,9 @@
-"""Compare all methods, each with the learning rate that did best on validation: part of docs/results.md.
+"""Compare all methods, each with the learning rate that did best on validation: part of
+docs/results.md.
 
-`pretrained/sweeps/caltech95-methods.yaml` has the trials at 0.05, and `caltech95-rates.yaml` those at other rates.
-`caltech95-chosen.yaml` has the other seeds at the chosen rates. The last two call a method NAME@RATE.
+`pretrained/sweeps/caltech95-methods.yaml` has the trials at 0.05, and `caltech95-rates.yaml` those
+at other rates. `caltech95-chosen.yaml` has the other seeds at the chosen rates. The last two call a
+method NAME@RATE.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ RATES = SHELF / "sweeps" / "caltech95-rates.jsonl"
 CHOSEN = SHELF / "sweeps" / "caltech95-chosen.jsonl"
 FASHION = SHELF / "sweeps" / "fashion-mnist-rates.jsonl"
 TRIED = (0.025, 0.05, 0.1, 0.2, 0.4)
-"""Learning rates that every method was given, each with the seeds of TRIALS: the same budget for all."""
+"""Learning rates that every method was given, each with the seeds of TRIALS: the same budget for
+all."""
 TRIALS = (0,)
 DEFAULT = 0.05
 """The rate of the sweep in caltech95-methods."""
@@ -60,7 +63,8 @@ def section(trials: Path = RATES, chosen: Path = CHOSEN, methods: Path = FILE) -
 
 
 def trials_section(path: Path) -> list[str]:
-    """Return the trials of a sweep with one run at every rate as a table; empty if a method lacks some."""
+    """Return the trials of a sweep with one run at every rate as a table; empty if a method lacks
+    some."""
     results = read_results(path)
     if not results:
         return []
@@ -75,14 +79,17 @@ def trials_section(path: Path) -> list[str]:
 def check_alike(results: Sequence[Result]) -> None:
     """Raise ValueError if these runs differ in more than method, seed and learning rate."""
     first, *others = (
-        result.model_copy(update={"optimizer": {**result.optimizer, "lr": None}}) for result in results
+        result.model_copy(update={"optimizer": {**result.optimizer, "lr": None}})
+        for result in results
     )
     for other in others:
         must_share(other, first)
 
 
 def by_rate(results: Sequence[Result]) -> ByRate:
-    plain = [result.model_copy(update={"method": result.method.partition("@")[0]}) for result in results]
+    plain = [
+        result.model_copy(update={"method": result.method.partition("@")[0]}) for result in results
+    ]
     found: ByRate = {method: {} for method in grouped(plain)}
     for result in plain:
         found[result.method].setdefault(result.optimizer["lr"], {})[result.seed] = result
@@ -111,7 +118,10 @@ def chosen_rates(runs: ByRate) -> dict[str, float]:
 
 def at_chosen_rates(runs: ByRate) -> Groups:
     """Return the runs of these methods at the chosen rate: method -> seed -> run."""
-    return {method: dict(sorted(runs[method][rate].items())) for method, rate in chosen_rates(runs).items()}
+    return {
+        method: dict(sorted(runs[method][rate].items()))
+        for method, rate in chosen_rates(runs).items()
+    }
 
 
 def write(runs: ByRate, teacher: Teacher) -> str:
@@ -123,10 +133,18 @@ def write(runs: ByRate, teacher: Teacher) -> str:
     lacking = [method for method in runs if method not in tried]
     lines = [
         f"## All methods on {first.dataset}, each with its learning rate\n",
-        f"As above, but each method has its own learning rate. Every method was tried at {', '.join(f'{rate:g}' for rate in TRIED)}, "
-        f"with {numbers.counted(len(TRIALS), 'run')} a rate. The rate with the best accuracy on the validation split (last weights) was "
-        "chosen. The test split played no part in the choice. All other options are as above.",
-        *([f"\n**In progress:** {', '.join(lacking)} lack trials and are left out."] if lacking else []),
+        (
+            "As above, but each method has its own learning rate. Every method was tried at"
+            f" {', '.join(f'{rate:g}' for rate in TRIED)}, with"
+            f" {numbers.counted(len(TRIALS), 'run')} a rate. The rate with the best accuracy on the"
+            " validation split (last weights) was chosen. The test split played no part in the"
+            " choice. All other options are as above."
+        ),
+        *(
+            [f"\n**In progress:** {', '.join(lacking)} lack trials and are left out."]
+            if lacking
+            else []
+        ),
         "",
         *trials(tried, chosen),
         "",
@@ -147,24 +165,31 @@ def trials(tried: ByRate, chosen: dict[str, float]) -> list[str]:
     lines = [f"| method | {heads} | chosen |", "|---|" + "---|" * (len(TRIED) + 1)]
     for method, rates in tried.items():
         cells = [
-            f"**{100 * validation(rates[rate]):.1f}**"
-            if rate == chosen[method]
-            else f"{100 * validation(rates[rate]):.1f}"
+            (
+                f"**{100 * validation(rates[rate]):.1f}**"
+                if rate == chosen[method]
+                else f"{100 * validation(rates[rate]):.1f}"
+            )
             for rate in TRIED
         ]
         runs = rates[chosen[method]]
         lines.append(
-            f"| {shown(method, runs)}{mark(method, runs)} | {' | '.join(cells)} | {chosen[method]:g} |"
+            f"| {shown(method, runs)}{mark(method, runs)} | {' | '.join(cells)} |"
+            f" {chosen[method]:g} |"
         )
     spent = [
-        tried[method][rate][seed].cpu_seconds or 0.0 for method in tried for rate in TRIED for seed in TRIALS
+        tried[method][rate][seed].cpu_seconds or 0.0
+        for method in tried
+        for rate in TRIED
+        for seed in TRIALS
     ]
     lines += ["", f"{len(spent)} trials took {sum(spent) / 3600:.1f} hours of CPU time."]
     return lines
 
 
 def changes(tried: ByRate, chosen: dict[str, float], teacher: Teacher) -> list[str]:
-    """Say what the chosen rate changed on test, and which methods chose a rate at the edge of the range."""
+    """Say what the chosen rate changed on test, and which methods chose a rate at the edge of the
+    range."""
     lines = []
     for method, rate in chosen.items():
         rates = tried[method]
@@ -172,13 +197,17 @@ def changes(tried: ByRate, chosen: dict[str, float], teacher: Teacher) -> list[s
             continue
         found = paired(rates[rate], rates[DEFAULT], teacher, right)
         lines.append(
-            f"- {shown(method, rates[rate])}, {rate:g} instead of {DEFAULT:g}: {points(found)} points of accuracy on test."
+            f"- {shown(method, rates[rate])}, {rate:g} instead of {DEFAULT:g}: {points(found)}"
+            " points of accuracy on test."
         )
     edge = [
-        shown(method, tried[method][rate]) for method, rate in chosen.items() if rate in (TRIED[0], TRIED[-1])
+        shown(method, tried[method][rate])
+        for method, rate in chosen.items()
+        if rate in (TRIED[0], TRIED[-1])
     ]
     if edge:
         lines.append(
-            f"- The chosen rate is at the edge of the range, so a rate beyond it may do better still: {', '.join(edge)}."
+            "- The chosen rate is at the edge of the range, so a rate beyond it may do better"
+            f" still: {', '.join(edge)}."
         )
     return lines

@@ -1,9 +1,11 @@
-"""Make the bundled runs: `make pretrained`. You can stop and repeat it: finished runs are kept, the others resume.
+"""Make the bundled runs: `make pretrained`. You can stop and repeat it: finished runs are kept, the
+others resume.
 
-For each data set it trains a teacher, and then students with the same budget and the default options of their presets. All
-seeds of a run follow its number. Only the learning rate is chosen for each method, on validation data, with the same number
-of trials (`pretrained/sweeps/*-rates.yaml`). A teacher must be at least 3 points of validation accuracy above the `ce`
-student; otherwise no other students are trained.
+For each data set it trains a teacher, and then students with the same budget and the default
+options of their presets. All seeds of a run follow its number. Only the learning rate is chosen for
+each method, on validation data, with the same number of trials (`pretrained/sweeps/*-rates.yaml`).
+A teacher must be at least 3 points of validation accuracy above the `ce` student; otherwise no
+other students are trained.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ MARGIN = 0.03
 
 @dataclass(frozen=True)
 class Recipe:
-    """A teacher and its students on one data set: `seeds` students for each method, at the method's learning rate."""
+    """A teacher and its students on one data set: `seeds` students for each method, at the method's
+    learning rate."""
 
     dataset: str
     teacher: TrainConfig
@@ -74,7 +77,8 @@ RECIPES = (
     Recipe(
         dataset="caltech95",
         teacher=TrainConfig(
-            dataset="caltech95", arch="resnet14x2", role="teacher", epochs=60, optimizer=SGD(lr=0.05), threads=2
+            dataset="caltech95", arch="resnet14x2", role="teacher", epochs=60,
+            optimizer=SGD(lr=0.05), threads=2
         ),
         student=TrainConfig(dataset="caltech95", arch="resnet8", epochs=40, threads=1),
         rates={kind: PRESETS[kind].rate for kind in METHODS},
@@ -87,7 +91,8 @@ RECIPES = (
             optimizer=SGD(lr=0.1), threads=2, probe_size=200,
         ),
         student=TrainConfig(
-            dataset="fashion-mnist", arch="resnet8", epochs=20, train_limit=6000, threads=1, probe_size=200,
+            dataset="fashion-mnist", arch="resnet8", epochs=20, train_limit=6000, threads=1,
+            probe_size=200,
         ),
         rates={"ce": 0.4, "kd": 0.4, "dist": 0.025, "bickd": 0.1},
         seeds=1,
@@ -98,7 +103,9 @@ RECIPES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the bundled runs; finished ones are kept.")
     parser.add_argument("--dataset", choices=[recipe.dataset for recipe in RECIPES])
-    parser.add_argument("--side-by-side", type=int, default=2, help="students trained at once, a thread each")
+    parser.add_argument(
+        "--side-by-side", type=int, default=2, help="students trained at once, a thread each"
+    )
     asked = parser.parse_args()
     for recipe in RECIPES:
         if asked.dataset in (None, recipe.dataset):
@@ -106,7 +113,8 @@ def main() -> None:
 
 
 def make(recipe: Recipe, side_by_side: int) -> None:
-    """Train the teacher and the `ce` students, check the teacher, and train the others. Then add what bundled runs need."""
+    """Train the teacher and the `ce` students, check the teacher, and train the others. Then add
+    what bundled runs need."""
     train_all(recipe.dataset, {"teacher": recipe.teacher}, 1)
     train_all(recipe.dataset, recipe.students("ce"), side_by_side)
     check_teacher(recipe)
@@ -118,7 +126,9 @@ def make(recipe: Recipe, side_by_side: int) -> None:
     }
     # Seeds outermost, so that whatever is finished can be compared.
     train_all(
-        recipe.dataset, dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])), side_by_side
+        recipe.dataset,
+        dict(sorted(rest.items(), key=lambda item: item[0].split("-s")[1])),
+        side_by_side,
     )
     from bickd_core.training.finish import add_stages
 
@@ -128,7 +138,9 @@ def make(recipe: Recipe, side_by_side: int) -> None:
             own = RunFolder(run.path, key=run.key)
             cost = own.info().cost
             unpacked = own.resume_path.exists()
-            if unpacked or cost is None or cost.latency_batch_ms is None:  # older runs lack batch 64
+            if (
+                unpacked or cost is None or cost.latency_batch_ms is None
+            ):  # older runs lack batch 64
                 measure_alone(own, library)
             if unpacked:
                 pack(own)
@@ -160,15 +172,20 @@ def check_teacher(recipe: Recipe) -> None:
     teacher = accuracy("teacher")
     students = [accuracy(name) for name in recipe.students("ce")]
     student = sum(students) / len(students)
-    print(f"{recipe.dataset}: teacher {teacher:.1%}, ce student {student:.1%} on validation", flush=True)
+    print(
+        f"{recipe.dataset}: teacher {teacher:.1%}, ce student {student:.1%} on validation",
+        flush=True,
+    )
     if teacher < student + MARGIN:
         sys.exit(
-            f"the teacher of {recipe.dataset} is less than {MARGIN:.0%} above its ce student; train it longer"
+            f"the teacher of {recipe.dataset} is less than {MARGIN:.0%} above its ce student; train"
+            " it longer"
         )
 
 
 def measure_alone(run: RunFolder, library: Library) -> None:
-    """Measure the cost again, on one thread and with nothing else running, because another run ran next to its worker."""
+    """Measure the cost again, on one thread and with nothing else running, because another run ran
+    next to its worker."""
     import torch
 
     from bickd_core.data import load_dataset
@@ -188,10 +205,14 @@ def measure_seeds(dataset: str) -> None:
     library = Library(SHELF, SHELF / dataset)
     runs = {run.key: RunFolder(run.path, key=run.key) for run in library.runs() if run.read_only}
     students = [
-        run for key, run in runs.items() if key.startswith(f"{dataset}/") and key != f"{dataset}/teacher"
+        run
+        for key, run in runs.items()
+        if key.startswith(f"{dataset}/") and key != f"{dataset}/teacher"
     ]
     maps = Maps(library, runs[f"{dataset}/teacher"], tuple(students), "test", "umap")
-    make_maps(maps, lambda done, steps, words: print(f"{dataset}: {done} of {steps}, {words}", flush=True))
+    make_maps(
+        maps, lambda done, steps, words: print(f"{dataset}: {done} of {steps}, {words}", flush=True)
+    )
 
 
 def write_fashion_sprite() -> None:

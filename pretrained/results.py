@@ -1,4 +1,5 @@
-"""Write what the bundled runs show, as Markdown on standard output: `make results` makes docs/results.md."""
+"""Write what the bundled runs show, as Markdown on standard output: `make results` makes
+docs/results.md."""
 
 from __future__ import annotations
 
@@ -50,17 +51,18 @@ def main() -> None:
     if choice := method_choice.section():
         print(choice)
     print(
-        "## How the results were made\n\n"
-        "`make results` writes this page from the run folders in `pretrained/` and the result lines in `pretrained/sweeps/`. "
-        "`make pretrained` trained the bundled runs.\n\n"
-        "- All figures are of the **last** weights on the **test** split. The test split was evaluated once, after training.\n"
-        "- Every student has the same training budget and the default options of its preset.\n"
-        "- Only the learning rate was chosen for each method: on the validation split, with the same trials for all. This matters: "
-        "with one rate for all, BicKD leads KD by far more ([all methods at 0.05](#all-methods-on-caltech95), "
-        "[each at its own rate](#all-methods-on-caltech95-each-with-its-learning-rate)).\n"
-        "- The defaults of KD and DIST are [published](losses.md#published-settings). BicKD's defaults come from "
-        "[an exploration of ours](losses.md#where-its-defaults-come-from) that also used caltech95.\n"
-        "- BicKD is a reconstruction from the abstract of arXiv 2602.01265, not the authors' code.\n"
+        "## How the results were made\n\n`make results` writes this page from the run folders in"
+        " `pretrained/` and the result lines in `pretrained/sweeps/`. `make pretrained` trained the"
+        " bundled runs.\n\n- All figures are of the **last** weights on the **test** split. The"
+        " test split was evaluated once, after training.\n- Every student has the same training"
+        " budget and the default options of its preset.\n- Only the learning rate was chosen for"
+        " each method: on the validation split, with the same trials for all. This matters: with"
+        " one rate for all, BicKD leads KD by far more ([all methods at"
+        " 0.05](#all-methods-on-caltech95), [each at its own"
+        " rate](#all-methods-on-caltech95-each-with-its-learning-rate)).\n- The defaults of KD and"
+        " DIST are [published](losses.md#published-settings). BicKD's defaults come from [an"
+        " exploration of ours](losses.md#where-its-defaults-come-from) that also used caltech95.\n-"
+        " BicKD is a reconstruction from the abstract of arXiv 2602.01265, not the authors' code.\n"
     )
     for dataset in ("caltech95", "fashion-mnist"):
         if (SHELF / dataset / "teacher" / "run.yaml").exists():
@@ -88,10 +90,11 @@ def section(dataset: str) -> str:
     seeds = sorted({student.seed for student in students})
     lines = [
         f"## {data.title}\n",
-        f"- Teacher: {about.arch} ({_parameters(teacher_run)}).\n"
-        f"- Students: {students[0].run.info().arch} ({_parameters(students[0].run)}), {numbers.counted(len(seeds), 'seed')} a method. "
-        "Weights, order and augmentation follow the seed.\n"
-        f"- Training: {config.epochs} epochs, batch {config.batch_size}, {about.image_size} pixels"
+        f"- Teacher: {about.arch} ({_parameters(teacher_run)}).\n- Students:"
+        f" {students[0].run.info().arch} ({_parameters(students[0].run)}),"
+        f" {numbers.counted(len(seeds), 'seed')} a method. Weights, order and augmentation follow"
+        f" the seed.\n- Training: {config.epochs} epochs, batch {config.batch_size},"
+        f" {about.image_size} pixels"
         + (f", {config.train_limit:,} training images" if config.train_limit else "")
         + ".\n"
         f"- Test: n = {len(teacher):,} images.\n"
@@ -154,13 +157,14 @@ def head(seeds: int) -> str:
         else "of one seed, with a 95 % interval over images"
     )
     return (
-        f"Figures are {spread}. Overlap is at T = {TEMPERATURE:g}. *Mean matched* is overlap at the temperature where the model's mean "
-        "entropy equals the teacher's at T = 4. *Matched per image* gives each image the temperature where the model's entropy for it equals "
-        "the teacher's ([what each rule leaves](method.md#what-each-rule-of-matching-leaves)). Minutes are wall-clock time beside another "
-        "run. The method that is trained first also stores the teacher's outputs for the others.\n\n"
-        "| model | accuracy % | agreement % | overlap | overlap, mean matched | overlap, matched per image | orthogonality score | "
-        "ECE % | minutes |\n"
-        "|---|---|---|---|---|---|---|---|---|"
+        f"Figures are {spread}. Overlap is at T = {TEMPERATURE:g}. *Mean matched* is overlap at the"
+        " temperature where the model's mean entropy equals the teacher's at T = 4. *Matched per"
+        " image* gives each image the temperature where the model's entropy for it equals the"
+        " teacher's ([what each rule leaves](method.md#what-each-rule-of-matching-leaves))."
+        " Minutes are wall-clock time beside another run. The method that is trained first also"
+        " stores the teacher's outputs for the others.\n\n| model | accuracy % | agreement % |"
+        " overlap | overlap, mean matched | overlap, matched per image | orthogonality score | ECE"
+        " % | minutes |\n|---|---|---|---|---|---|---|---|---|"
     )
 
 
@@ -195,7 +199,8 @@ def table_row(name: str, summaries: list[Summary], minutes: float | None) -> str
 
 
 def differences(students: list[Student], teacher: Predictions) -> list[str]:
-    """Compare BicKD with every other method over seeds and images: a table, and sentences on what is seen."""
+    """Compare BicKD with every other method over seeds and images: a table, and sentences on what
+    is seen."""
     runs: dict[str, tuple[Scored, ...]] = {}
     for student in students:
         scored = score(teacher, student.predictions, TEMPERATURE)
@@ -206,7 +211,10 @@ def differences(students: list[Student], teacher: Predictions) -> list[str]:
     lines = [
         "### BicKD compared with the others, on the same test images\n",
         what_intervals_hold(list(found.values())),
-        "| BicKD minus | accuracy, points | agreement, points | overlap | overlap, mean matched | overlap, matched per image |",
+        (
+            "| BicKD minus | accuracy, points | agreement, points | overlap | overlap, mean matched"
+            " | overlap, matched per image |"
+        ),
         "|---|---|---|---|---|---|",
     ]
     for method, compared in found.items():
@@ -221,11 +229,15 @@ def differences(students: list[Student], teacher: Predictions) -> list[str]:
 
 def what_intervals_hold(compared: list[RecipesCompared]) -> str:
     """Return the text above a table of differences."""
-    star = f"An asterisk marks a difference that is seen: p < 0.05 after Holm's correction for {len(compared)} comparisons."
+    star = (
+        "An asterisk marks a difference that is seen: p < 0.05 after Holm's correction for"
+        f" {len(compared)} comparisons."
+    )
     if any(one.networks for one in compared):
         return (
-            "There is one run of each method, so this compares these networks and not the methods. The 95 % intervals are over test "
-            f"images; another seed may give another result. {star}\n"
+            "There is one run of each method, so this compares these networks and not the methods."
+            " The 95 % intervals are over test images; another seed may give another result."
+            f" {star}\n"
         )
     return (
         "Differences of means over seeds, with 95 % intervals [over seeds and test images together]"
@@ -234,7 +246,8 @@ def what_intervals_hold(compared: list[RecipesCompared]) -> str:
 
 
 def cell(found: Difference | None, field: str) -> str:
-    """Return a difference with its interval, and an asterisk if it is seen. Shares are in points."""
+    """Return a difference with its interval, and an asterisk if it is seen. Shares are in
+    points."""
     if found is None:
         return "–"
     scale, digits = (1, 4) if field.startswith("overlap") else (100, 1)
@@ -276,19 +289,23 @@ def limits(students: list[Student]) -> list[str]:
     seeds = len({student.seed for student in students})
     if seeds == 1:
         return [
-            "- This does not show which method is better. It is one seed, and on caltech95 the accuracy of a method varies by about a "
-            "point over seeds."
+            "- This does not show which method is better. It is one seed, and on caltech95 the"
+            " accuracy of a method varies by about a point over seeds."
         ]
     return [
-        f"- Limits: {seeds} seeds, one pair of networks, one short training budget, and no tuning but for the learning rate. Accuracy varies "
-        "by about a point over seeds, and intervals from so few seeds are wide."
+        f"- Limits: {seeds} seeds, one pair of networks, one short training budget, and no tuning"
+        " but for the learning rate. Accuracy varies by about a point over seeds, and intervals"
+        " from so few seeds are wide."
     ]
 
 
 def every_run(students: list[Student]) -> list[str]:
     lines = [
         "<details><summary>Every run, with 95 % intervals over test images</summary>\n",
-        "| run | accuracy % | overlap | overlap, mean matched | overlap, matched per image | validation, last % | validation, best % |",
+        (
+            "| run | accuracy % | overlap | overlap, mean matched | overlap, matched per image |"
+            " validation, last % | validation, best % |"
+        ),
         "|---|---|---|---|---|---|---|",
     ]
     for s in students:
@@ -303,10 +320,14 @@ def every_run(students: list[Student]) -> list[str]:
             cells.append(
                 "–"
                 if interval is None
-                else f"{interval.estimate * scale:.{digits}f} [{interval.low * scale:.{digits}f}, {interval.high * scale:.{digits}f}]"
+                else (
+                    f"{interval.estimate * scale:.{digits}f} [{interval.low * scale:.{digits}f},"
+                    f" {interval.high * scale:.{digits}f}]"
+                )
             )
         lines.append(
-            f"| {s.run.key} | {' | '.join(cells)} | {100 * s.last_validation:.1f} | {100 * s.best_validation:.1f} |"
+            f"| {s.run.key} | {' | '.join(cells)} | {100 * s.last_validation:.1f} |"
+            f" {100 * s.best_validation:.1f} |"
         )
     return [*lines, "\n</details>"]
 
@@ -323,7 +344,8 @@ def _parameters(run: RunFolder) -> str:
 def across_versions(
     files: Sequence[Path] = (sweep_results.FILE, rate_results.RATES, rate_results.CHOSEN),
 ) -> str:
-    """Say how often a bundled run and the sweep's run of the same seed predict the same class; "" without such runs."""
+    """Say how often a bundled run and the sweep's run of the same seed predict the same class; ""
+    without such runs."""
     lines = [line for file in files for line in read_results(file)]
     runs = rate_results.by_rate(lines)
     library = Library(SHELF, SHELF / "caltech95")
@@ -345,11 +367,12 @@ def across_versions(
     if not same or not other:
         return ""
     return (
-        "## The same seed gives another run in another version of the code\n\n"
-        f"The bundled caltech95 runs and the sweep's runs were made with different versions of this code. {len(same)} pairs of them share "
-        f"method, learning rate and seed. The two runs of a pair predict the same class on {_range(same)} % of the test images. Two seeds of "
-        f"one method in the sweep do so on {_range(other)} %. So treat the bundled runs and the sweep as two samples of each method: their "
-        "tables differ as two sets of seeds do.\n"
+        "## The same seed gives another run in another version of the code\n\nThe bundled"
+        " caltech95 runs and the sweep's runs were made with different versions of this code."
+        f" {len(same)} pairs of them share method, learning rate and seed. The two runs of a pair"
+        f" predict the same class on {_range(same)} % of the test images. Two seeds of one method"
+        f" in the sweep do so on {_range(other)} %. So treat the bundled runs and the sweep as two"
+        " samples of each method: their tables differ as two sets of seeds do.\n"
     )
 
 

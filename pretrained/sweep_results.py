@@ -23,7 +23,20 @@ NAMES = {"bickd": "BicKD (reconstruction)"}
 BASES = ("kd", "bickd")
 """The methods that every other one is compared with."""
 
-SAME = ("dataset", "image_size", "arch", "teacher", "teacher_sha256", "epochs", "batch_size", "optimizer", "schedule", "view_pool", "n", "samples")  # fmt: skip
+SAME = (
+    "dataset",
+    "image_size",
+    "arch",
+    "teacher",
+    "teacher_sha256",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "view_pool",
+    "n",
+    "samples",
+)
 """What all runs of a table must share."""
 
 
@@ -39,7 +52,9 @@ class Teacher:
     def of(cls, predictions: Predictions) -> Teacher:
         assert predictions.labels is not None
         order = np.argsort(predictions.ids)
-        return cls(predictions.labels[order], predictions.predicted[order], sample_code(predictions.ids))
+        return cls(
+            predictions.labels[order], predictions.predicted[order], sample_code(predictions.ids)
+        )
 
 
 Groups = dict[str, dict[int, Result]]
@@ -63,15 +78,18 @@ def under_way(path: Path, results: Sequence[Result]) -> str:
     if len(results) >= planned:
         return ""
     return (
-        f"**In progress: {len(results)} of {planned} runs.** The same command continues the sweep and updates this section. With fewer "
-        "than five seeds, the deviations over seeds say little.\n\n"
+        f"**In progress: {len(results)} of {planned} runs.** The same command continues the sweep"
+        " and updates this section. With fewer than five seeds, the deviations over seeds say"
+        " little.\n\n"
     )
 
 
 def teacher_of(result: Result) -> Teacher:
     """Return the bundled teacher of this run."""
     assert result.teacher is not None
-    return Teacher.of(Library(SHELF, SHELF / result.dataset).find(result.teacher).predictions("test"))
+    return Teacher.of(
+        Library(SHELF, SHELF / result.dataset).find(result.teacher).predictions("test")
+    )
 
 
 def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:
@@ -97,7 +115,9 @@ def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:
 def grouped(results: Sequence[Result]) -> Groups:
     found: Groups = {}
     kinds = list(PRESETS)
-    for result in sorted(results, key=lambda result: (kinds.index(result.kind), result.method, result.seed)):
+    for result in sorted(
+        results, key=lambda result: (kinds.index(result.kind), result.method, result.seed)
+    ):
         found.setdefault(result.method, {})[result.seed] = result
     return found
 
@@ -116,29 +136,35 @@ def must_share(one: Result, other: Result, fields: Collection[str] = SAME) -> No
         mine, its = getattr(one, field), getattr(other, field)
         if mine != its:
             raise ValueError(
-                f"{one.name} and {other.name} must share `{field}`, got {mine} and {its}; make one of them again."
+                f"{one.name} and {other.name} must share `{field}`, got {mine} and {its}; make one"
+                " of them again."
             )
 
 
 def setting(results: Sequence[Result], groups: Groups) -> str:
     first = results[0]
     seeds = sorted({len(group) for group in groups.values()})
-    words = numbers.counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    words = (
+        numbers.counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    )
     stream = (
         "All seeds share one augmentation stream, so the deviation over seeds is too small."
         if any(result.shared_augmentation for result in results)
         else "Weights, order and augmentation follow the seed."
     )
     return (
-        f"- Teacher {first.teacher}, students {first.arch}, {words} a method. {stream}\n"
-        f"- {first.epochs} epochs, batch {first.batch_size}, {first.image_size} pixels, {first.optimizer['kind'].upper()} with learning "
-        f"rate {first.optimizer['lr']:g} for all methods. n = {first.n:,} test images.\n"
-        "- Every method has the options that were its preset's defaults when the sweep ran. Nothing was tuned here. BicKD's defaults "
-        "come from [an exploration of ours](losses.md#where-its-defaults-come-from) that also used caltech95.\n"
-        "- `bickd sweep` made the runs. `pretrained/sweeps/` has the definition and one line of results for each run.\n\n"
-        f"Figures are mean ± standard deviation over seeds, for the last weights on the test split. Overlap is at T = {TEMPERATURE:g}. "
-        "*Mean matched* is overlap at the temperature where the model's mean entropy equals the teacher's at that T. Minutes are per "
-        "run: wall-clock time (on a shared machine, pauses included) and CPU time."
+        f"- Teacher {first.teacher}, students {first.arch}, {words} a method. {stream}\n-"
+        f" {first.epochs} epochs, batch {first.batch_size}, {first.image_size} pixels,"
+        f" {first.optimizer['kind'].upper()} with learning rate {first.optimizer['lr']:g} for all"
+        f" methods. n = {first.n:,} test images.\n- Every method has the options that were its"
+        " preset's defaults when the sweep ran. Nothing was tuned here. BicKD's defaults come from"
+        " [an exploration of ours](losses.md#where-its-defaults-come-from) that also used"
+        " caltech95.\n- `bickd sweep` made the runs. `pretrained/sweeps/` has the definition and"
+        " one line of results for each run.\n\nFigures are mean ± standard deviation over seeds,"
+        f" for the last weights on the test split. Overlap is at T = {TEMPERATURE:g}. *Mean"
+        " matched* is overlap at the temperature where the model's mean entropy equals the"
+        " teacher's at that T. Minutes are per run: wall-clock time (on a shared machine, pauses"
+        " included) and CPU time."
     )
 
 
@@ -151,9 +177,10 @@ def has_earlier_defaults(method: str, runs: dict[int, Result]) -> bool:
 
 
 UNCORRECTED = (
-    "Overlap and ECE in this table are not corrected for the number of images, because a sweep's result lines do not hold "
-    "what the correction needs. Compare them with each other. Do not compare them with the tables of the bundled runs, which "
-    "are corrected ([method](method.md#intervals))."
+    "Overlap and ECE in this table are not corrected for the number of images, because a sweep's"
+    " result lines do not hold what the correction needs. Compare them with each other. Do not"
+    " compare them with the tables of the bundled runs, which are corrected"
+    " ([method](method.md#intervals))."
 )
 
 
@@ -163,19 +190,27 @@ def mark(method: str, runs: dict[int, Result]) -> str:
 
 def mark_note(groups: Groups) -> list[str]:
     """Explain the mark in a table; empty if no method has it."""
-    marked = [shown(method, runs) for method, runs in groups.items() if has_earlier_defaults(method, runs)]
+    marked = [
+        shown(method, runs) for method, runs in groups.items() if has_earlier_defaults(method, runs)
+    ]
     if not marked:
         return []
     return [
         "",
-        f"† These runs had earlier defaults, which are not the published ones for small images: {', '.join(marked)}. "
-        "[Published settings](losses.md#published-settings) lists the published values. The next study will repeat these rows.",
+        (
+            "† These runs had earlier defaults, which are not the published ones for small images:"
+            f" {', '.join(marked)}. [Published settings](losses.md#published-settings) lists the"
+            " published values. The next study will repeat these rows."
+        ),
     ]
 
 
 def figures(groups: Groups) -> list[str]:
     lines = [
-        "| method | seeds | accuracy % | agreement % | overlap | overlap, mean matched | ECE % | minutes | CPU minutes |",
+        (
+            "| method | seeds | accuracy % | agreement % | overlap | overlap, mean matched | ECE %"
+            " | minutes | CPU minutes |"
+        ),
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for method, runs in groups.items():
@@ -214,8 +249,8 @@ class Difference:
 
     Attributes:
         by_seed: The difference in each seed.
-        interval: Of the mean: over seeds and images together, or over images only if there is one seed. None for a figure
-            that is not a mean over images.
+        interval: Of the mean: over seeds and images together, or over images only if there is one
+            seed. None for a figure that is not a mean over images.
         p_value: Of no difference; None without an interval.
     """
 
@@ -257,12 +292,15 @@ def paired(
     return Difference((first - second).mean(axis=1), found.interval, found.p_value)
 
 
-def against(base: str, groups: Groups, teacher: Teacher, hit: Hit) -> dict[str, tuple[Difference, bool]]:
+def against(
+    base: str, groups: Groups, teacher: Teacher, hit: Hit
+) -> dict[str, tuple[Difference, bool]]:
     """Compare every other method with `base`.
 
     Returns:
-        Method -> its difference from `base`, and whether it is seen after Holm's correction over the methods. With one
-        common seed nothing is seen, because that would only compare two networks.
+        Method -> its difference from `base`, and whether it is seen after Holm's correction over
+        the methods. With one common seed nothing is seen, because that would only compare two
+        networks.
     """
     found = {
         method: difference
@@ -279,9 +317,11 @@ def against(base: str, groups: Groups, teacher: Teacher, hit: Hit) -> dict[str, 
 
 
 def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -> Difference | None:
-    """Return the difference of a figure that is not a mean over images; None if a run lacks it, or no seed is common."""
+    """Return the difference of a figure that is not a mean over images; None if a run lacks it, or
+    no seed is common."""
     pairs = [
-        (getattr(ours[seed], field), getattr(theirs[seed], field)) for seed in sorted(set(ours) & set(theirs))
+        (getattr(ours[seed], field), getattr(theirs[seed], field))
+        for seed in sorted(set(ours) & set(theirs))
     ]
     if not pairs or any(value is None for pair in pairs for value in pair):
         return None
@@ -291,10 +331,15 @@ def over_seeds(ours: dict[int, Result], theirs: dict[int, Result], field: str) -
 def differences(groups: Groups, teacher: Teacher) -> list[str]:
     lines = [
         "### Differences on the same test images\n",
-        "Accuracy and agreement: the difference of the means over the seeds that both methods have, with a 95 % interval [over seeds and "
-        "test images together](method.md#over-seeds-and-images-together). An asterisk marks a difference that is seen: p < 0.05 after Holm's "
-        f"correction for the {len(groups) - 1} comparisons in the column. Overlap at matched mean entropy: mean ± standard deviation of the "
-        "differences seed by seed. In parentheses: in how many seeds the difference has this sign.\n",
+        (
+            "Accuracy and agreement: the difference of the means over the seeds that both methods"
+            " have, with a 95 % interval [over seeds and test images"
+            " together](method.md#over-seeds-and-images-together). An asterisk marks a difference"
+            f" that is seen: p < 0.05 after Holm's correction for the {len(groups) - 1} comparisons"
+            " in the column. Overlap at matched mean entropy: mean ± standard deviation of the"
+            " differences seed by seed. In parentheses: in how many seeds the difference has this"
+            " sign.\n"
+        ),
     ]
     for base in BASES:
         if base not in groups:
@@ -335,7 +380,9 @@ def by_seed(found: Difference | None) -> str:
 
 
 def sentences(groups: Groups, teacher: Teacher) -> list[str]:
-    found = [_against(base, groups, teacher) for base in BASES if base in groups and len(groups) > 1]
+    found = [
+        _against(base, groups, teacher) for base in BASES if base in groups and len(groups) > 1
+    ]
     return [*found, *_matched(groups), _cost(groups), _limits(groups)]
 
 
@@ -356,12 +403,15 @@ def _against(base: str, groups: Groups, teacher: Teacher) -> str:
                 else "one seed, which says nothing of the method"
             )
         sorts[words].append(f"{shown(method, groups[method])} ({100 * difference.mean:+.1f})")
-    parts = " ".join(f"{words.capitalize()}: {', '.join(names)}." for words, names in sorts.items() if names)
+    parts = " ".join(
+        f"{words.capitalize()}: {', '.join(names)}." for words, names in sorts.items() if names
+    )
     return f"- Accuracy compared with {shown(base, groups[base])}, in points. {parts}"
 
 
 def _matched(groups: Groups) -> list[str]:
-    """Name the method with the lowest overlap at matched mean entropy, and say in how many seeds it is the lowest."""
+    """Name the method with the lowest overlap at matched mean entropy, and say in how many seeds it
+    is the lowest."""
     means = {
         method: float(np.mean([run.overlap_matched for run in runs.values()]))
         for method, runs in groups.items()
@@ -372,34 +422,42 @@ def _matched(groups: Groups) -> list[str]:
     lowest = min(means, key=lambda method: means[method])
     seeds = sorted(set.intersection(*(set(groups[method]) for method in means)))
     wins = sum(
-        groups[lowest][seed].overlap_matched == min(groups[method][seed].overlap_matched for method in means)
+        groups[lowest][seed].overlap_matched
+        == min(groups[method][seed].overlap_matched for method in means)
         for seed in seeds
     )
     return [
-        f"- Lowest overlap at matched mean entropy: {shown(lowest, groups[lowest])} ({means[lowest]:.4f}). It is the lowest of all "
-        f"methods in {wins} of the {len(seeds)} seeds that all methods have."
+        f"- Lowest overlap at matched mean entropy: {shown(lowest, groups[lowest])}"
+        f" ({means[lowest]:.4f}). It is the lowest of all methods in {wins} of the {len(seeds)}"
+        " seeds that all methods have."
     ]
 
 
 def _cost(groups: Groups) -> str:
     runs = [run for group in groups.values() for run in group.values()]
-    minutes = {m: float(np.mean([run.seconds for run in group.values()])) / 60 for m, group in groups.items()}
+    minutes = {
+        m: float(np.mean([run.seconds for run in group.values()])) / 60
+        for m, group in groups.items()
+    }
     least, most = (pick(minutes, key=lambda method: minutes[method]) for pick in (min, max))
     cpu = [run.cpu_seconds for run in runs]
     of_cpu = (
-        "" if any(c is None for c in cpu) else f" ({sum(c for c in cpu if c) / 3600:.1f} hours of CPU time)"
+        ""
+        if any(c is None for c in cpu)
+        else f" ({sum(c for c in cpu if c) / 3600:.1f} hours of CPU time)"
     )
     return (
-        f"- Cost: {len(runs)} runs took {sum(run.seconds for run in runs) / 3600:.1f} hours in total{of_cpu}. The mean time of a run was "
-        f"between {minutes[least]:.1f} minutes ({shown(least, groups[least])}) and {minutes[most]:.1f} "
-        f"({shown(most, groups[most])})."
+        f"- Cost: {len(runs)} runs took {sum(run.seconds for run in runs) / 3600:.1f} hours in"
+        f" total{of_cpu}. The mean time of a run was between {minutes[least]:.1f} minutes"
+        f" ({shown(least, groups[least])}) and {minutes[most]:.1f} ({shown(most, groups[most])})."
     )
 
 
 def _limits(groups: Groups) -> str:
     least = min(len(group) for group in groups.values())
     return (
-        f"- Limits: {numbers.counted(least, 'seed')}, one pair of networks, one short training budget, and options that were chosen for "
-        f"other data and longer runs. Each interval is for one comparison: of the {len(groups) - 1} in a column, one in twenty may miss. "
-        "The asterisks are corrected for that."
+        f"- Limits: {numbers.counted(least, 'seed')}, one pair of networks, one short training"
+        " budget, and options that were chosen for other data and longer runs. Each interval is"
+        f" for one comparison: of the {len(groups) - 1} in a column, one in twenty may miss. The"
+        " asterisks are corrected for that."
     )

@@ -1,4 +1,5 @@
-"""What tests share: one thread, a home of their own, a library of runs, one teacher that was really trained."""
+"""What tests share: one thread, a home of their own, a library of runs, one teacher that was really
+trained."""
 
 import os
 
@@ -17,7 +18,9 @@ from bickd_core.places import cache_folder
 from bickd_core.runs.library import Library, RunFolder, RunInfo
 from bickd_core.runs.status import Status
 
-os.environ.setdefault("BICKD_KERNELS", str(cache_folder() / "kernels"))  # compiled once, not for each test
+os.environ.setdefault(
+    "BICKD_KERNELS", str(cache_folder() / "kernels")
+)  # compiled once, not for each test
 STAND_INS = Path(__file__).parent / "stand_ins"
 
 
@@ -57,7 +60,8 @@ def library(tmp_path):
 
 @pytest.fixture
 def quick_umap(monkeypatch):
-    """UMAP's place is taken by its own start, here and in worker processes: importing it takes many seconds."""
+    """UMAP's place is taken by its own start, here and in worker processes: importing it takes many
+    seconds."""
     path = os.pathsep.join(filter(None, (str(STAND_INS), os.environ.get("PYTHONPATH"))))
     monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.syspath_prepend(STAND_INS)
@@ -85,7 +89,9 @@ def _trained(tmp_path_factory):
     job = build_job(asked, made)
     assert fit(job, run) == "finished"
     for split in ("validation", "test"):
-        predict(job.student, job.dataset.split(split), job.dataset).save(run.predictions_path(split))
+        predict(job.student, job.dataset.split(split), job.dataset).save(
+            run.predictions_path(split)
+        )
     run.write_info(run.info().model_copy(update={"cost": measure(job.student, (1, 8, 8))}))
     for method in ("umap", "pca"):
         layout = pca_layout(run.predictions("test").probabilities(TEMPERATURE))
@@ -104,7 +110,8 @@ def teacher(_trained, library):
 
 @pytest.fixture
 def make_run(library):
-    """Make a run folder without training: `make_run("a", state="running", on_shelf="digits", ...)`."""
+    """Make a run folder without training: `make_run("a", state="running", on_shelf="digits",
+    ...)`."""
 
     def make(
         name,

@@ -1,4 +1,5 @@
-"""Bundled runs whose classes and titles are called what Markdown, HTML, Plotly and links stumble over."""
+"""Bundled runs whose classes and titles are called what Markdown, HTML, Plotly and links stumble
+over."""
 
 from __future__ import annotations
 
@@ -32,11 +33,15 @@ CLASSES = (
 )
 TITLE = f"*K* <i>D</i> ~x~ ![t]({ELSEWHERE}/t.png)"
 ERROR = f"no *such* file ~/data/x~ <b>![e]({ELSEWHERE}/e.png)</b> [x](http://y)"
-CARD = f"# Card\n\n![c]({ELSEWHERE}/c.png) <img src='{ELSEWHERE}/d.png'>\n\n![f](file:///etc/hostname)\n"
+CARD = (
+    f"# Card\n\n![c]({ELSEWHERE}/c.png) <img"
+    f" src='{ELSEWHERE}/d.png'>\n\n![f](file:///etc/hostname)\n"
+)
 
 
 def odd_shelf(folder: Path) -> Path:
-    """A shelf with a teacher and two students of caltech95 under odd names, and one run that failed."""
+    """A shelf with a teacher and two students of caltech95 under odd names, and one run that
+    failed."""
     for run in ("teacher", "kd-s0", "bickd-s0"):
         copy = folder / "caltech95" / run
         shutil.copytree(ROOT / "pretrained" / "caltech95" / run, copy)

@@ -1,9 +1,9 @@
 """Run every test: `python tests/run.py [pytest arguments]`, which is what `make test` does.
 
-The tests without a browser run on as many processes as there are cores, with one thread each. The browser tests
-follow, three files at a time: a browser waits for its server, and the server for it. Tests marked `slow` are left
-out; `make test TESTS="tests -m slow"` runs them. Without a Chromium the browser tests are left out too, with a
-banner; where CI is set, that is a failure.
+The tests without a browser run on as many processes as there are cores, with one thread each. The
+browser tests follow, three files at a time: a browser waits for its server, and the server for it.
+Tests marked `slow` are left out; `make test TESTS="tests -m slow"` runs them. Without a Chromium
+the browser tests are left out too, with a banner; where CI is set, that is a failure.
 """
 
 from __future__ import annotations
@@ -33,9 +33,17 @@ def main(arguments: list[str]) -> int:
         return pytest(arguments)
     quick = ["-m", "not slow", "--durations", "25"]
     workers = str(min(4, os.cpu_count() or 1))
-    failed = pytest(["tests", "--ignore", "tests/browser", "-n", workers, "--dist", "worksteal", *quick])
+    failed = pytest(
+        ["tests", "--ignore", "tests/browser", "-n", workers, "--dist", "worksteal", *quick]
+    )
     if find_chromium() is not None:
-        files = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]  # or long files come last
+        files = [
+            "-n",
+            "3",
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+        ]  # or long files come last
         return pytest(["tests/browser", *files, *quick]) or failed
     print(BANNER, flush=True)
     return failed or (1 if os.environ.get("CI") else 0)

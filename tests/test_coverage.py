@@ -19,14 +19,18 @@ def test_every_figure_has_a_row_with_an_interval(rows):
     assert [row.name for row in rows] == list(FIGURES)
     for row in rows:
         assert 0 <= row.made <= 1, row.name
-        assert row.samples == (1 if any(word in row.name for word in coverage.SLOW) else 3), row.name
+        assert row.samples == (1 if any(word in row.name for word in coverage.SLOW) else 3), (
+            row.name
+        )
         if row.made:
             assert np.isfinite(row.truth), row.name
             assert row.held + row.low + row.high == pytest.approx(1), row.name
             assert row.width > 0, row.name
     named = {row.name: row for row in rows}
     assert named["overlap, BicKD"].made == 1
-    assert named["overlap, BicKD"].bias < named["overlap, BicKD"].raw_bias  # the correction lowers it
+    assert (
+        named["overlap, BicKD"].bias < named["overlap, BicKD"].raw_bias
+    )  # the correction lowers it
     assert named["accuracy"].bias == named["accuracy"].raw_bias  # nothing to correct
 
 
@@ -34,12 +38,16 @@ def test_the_population_keeps_the_means_and_spreads_of_its_classes():
     population = Population("4x5")
     assert population.n == 20
     sample = population.draw(np.random.default_rng(0), 2_000)
-    source = coverage.Library(coverage.SHELF, coverage.SHELF / "caltech95").find("caltech95/teacher")
+    source = coverage.Library(coverage.SHELF, coverage.SHELF / "caltech95").find(
+        "caltech95/teacher"
+    )
     stored = source.predictions("test")
     own = stored.logits[stored.labels == 0][:, [0, 31, 62, 94]]
     drawn = sample.logits[0][sample.labels == 0]
     assert drawn.mean(axis=0) == pytest.approx(own.mean(axis=0), abs=0.15)
-    assert np.cov(drawn.T) == pytest.approx(np.cov(own.T, bias=True), abs=0.15 * np.trace(np.cov(own.T)))
+    assert np.cov(drawn.T) == pytest.approx(
+        np.cov(own.T, bias=True), abs=0.15 * np.trace(np.cov(own.T))
+    )
 
 
 def test_a_figure_is_chosen_by_a_part_of_its_name_and_the_table_has_a_line_for_each(rows):

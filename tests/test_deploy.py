@@ -1,4 +1,5 @@
-"""What `deploy/` and docs/deploy.md name exists: ports, volumes, options of Streamlit, variables of ours."""
+"""What `deploy/` and docs/deploy.md name exists: ports, volumes, options of Streamlit, variables of
+ours."""
 
 import re
 from pathlib import Path
@@ -37,7 +38,9 @@ def test_every_variable_is_one_that_is_read(page):
     for name in set(re.findall(r"\bSTREAMLIT_[A-Z_]+", PAGES[page])):
         assert name in options, name
     code = "".join(
-        file.read_text() for package in ("bickd_core", "app") for file in (ROOT / package).rglob("*.py")
+        file.read_text()
+        for package in ("bickd_core", "app")
+        for file in (ROOT / package).rglob("*.py")
     )
     compose = (ROOT / "deploy" / "compose.yaml").read_text()
     for name in set(re.findall(r"\bBICKD_[A-Z_]+", PAGES[page])):

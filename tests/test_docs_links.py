@@ -1,4 +1,5 @@
-"""Links between the pages of the documentation lead somewhere, and the files that they name exist."""
+"""Links between the pages of the documentation lead somewhere, and the files that they name
+exist."""
 
 import re
 from pathlib import Path
@@ -7,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "deploy/space/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "deploy/space/README.md")
+    ),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 FOLDERS = "app|bickd_core|bickd_viz|bickd_cli|benchmarks|docs|examples|pretrained|tests"
@@ -32,6 +36,8 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_of_ours_that_is_named_exists(page):
-    named = re.findall(rf"`(?:python )?((?:{FOLDERS})/[\w./-]+\.\w+)[`: ]", page.read_text(encoding="utf-8"))
+    named = re.findall(
+        rf"`(?:python )?((?:{FOLDERS})/[\w./-]+\.\w+)[`: ]", page.read_text(encoding="utf-8")
+    )
     for path in (path for path in named if "NAME" not in path):
         assert (ROOT / path).exists(), path

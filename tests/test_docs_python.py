@@ -1,4 +1,5 @@
-"""The Python of the README, of docs/bring-your-own.md and of docs/exports.md runs as it is printed."""
+"""The Python of the README, of docs/bring-your-own.md and of docs/exports.md runs as it is
+printed."""
 
 import re
 from collections import OrderedDict
@@ -17,7 +18,9 @@ N, NAMES = 60, ["a", "b", "c"]
 
 def blocks(page: str) -> list[str]:
     """The Python under the heading "In Python"."""
-    section = (ROOT / page).read_text(encoding="utf-8").split("\n## In Python\n")[1].split("\n## ")[0]
+    section = (
+        (ROOT / page).read_text(encoding="utf-8").split("\n## In Python\n")[1].split("\n## ")[0]
+    )
     return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 
@@ -57,7 +60,9 @@ def test_the_page(tmp_path, monkeypatch):
         "model": classifier(0),
         "X": pd.DataFrame(index=range(N)),
         "Z": Z,
-        "dataset": SimpleNamespace(with_format=lambda kind: columns, features=dict.fromkeys(columns)),
+        "dataset": SimpleNamespace(
+            with_format=lambda kind: columns, features=dict.fromkeys(columns)
+        ),
         "net": torch.nn.Sequential(OrderedDict(layers)),
         "loader": [(torch.rand(N, 4), torch.arange(N) % 3)],
         "names": NAMES,

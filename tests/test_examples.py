@@ -12,7 +12,9 @@ BLOCKED = ("streamlit", "plotly", "umap", "kaleido", "bickd_viz", "app")
 
 
 def example(name):
-    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"example_{name}", ROOT / "examples" / f"{name}.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -32,7 +34,9 @@ def test_lightning_distils():
 
 @pytest.mark.filterwarnings("ignore")
 def test_hugging_faces_trainer_distils():
-    pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    pytest.importorskip(
+        "transformers", reason="transformers is not installed: pip install transformers"
+    )
     pytest.importorskip("accelerate", reason="accelerate is not installed: pip install accelerate")
     assert example("huggingface_trainer").main() > 0.3  # chance is 0.1
 

@@ -1,4 +1,5 @@
-"""docs/findings.md and a table of docs/method.md are what the command makes of the bundled runs today."""
+"""docs/findings.md and a table of docs/method.md are what the command makes of the bundled runs
+today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`make gpu-check` on a machine without a GPU: what it says, how it judges, and that nothing stops the rest."""
+"""`make gpu-check` on a machine without a GPU: what it says, how it judges, and that nothing stops
+the rest."""
 
 from __future__ import annotations
 
@@ -76,8 +77,16 @@ def test_a_command_that_takes_too_long_is_ended():
         ("SKIPPED [3] tests/a.py:1: no CUDA device here\n9 passed, 3 skipped in 3s", False, True),
         ("1 failed, 11 passed in 3s", False, False),
         ("1 error in 3s", False, False),
-        ("SKIPPED [3] tests/a.py:1: no CUDA device here\n3 skipped, 9 deselected in 3s", False, True),
-        ("SKIPPED [3] tests/a.py:1: no CUDA device here\n3 skipped, 9 deselected in 3s", True, False),
+        (
+            "SKIPPED [3] tests/a.py:1: no CUDA device here\n3 skipped, 9 deselected in 3s",
+            False,
+            True,
+        ),
+        (
+            "SKIPPED [3] tests/a.py:1: no CUDA device here\n3 skipped, 9 deselected in 3s",
+            True,
+            False,
+        ),
         ("9 deselected in 3s", True, False),
         ("No module named pytest", False, False),
     ],

@@ -10,8 +10,19 @@ FLOORS = (
     ("bickd_viz", "app"),
     (
         *("bickd_core.geometry", "bickd_core.kernels", "bickd_core.models", "bickd_core.presets"),
-        *("bickd_core.losses", "bickd_core.data", "bickd_core.config", "bickd_core.runs", "bickd_core.maps"),
-        *("bickd_core.comparing", "bickd_core.launch", "bickd_core.training", "bickd_core.exporting"),
+        *(
+            "bickd_core.losses",
+            "bickd_core.data",
+            "bickd_core.config",
+            "bickd_core.runs",
+            "bickd_core.maps",
+        ),
+        *(
+            "bickd_core.comparing",
+            "bickd_core.launch",
+            "bickd_core.training",
+            "bickd_core.exporting",
+        ),
         *("bickd_core.importing", "bickd_core.sweeps"),
     ),
     ("app.plain", "app.state", "app.data", "app.components", "app.pages", "app.shell"),

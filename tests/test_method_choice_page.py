@@ -1,4 +1,5 @@
-"""The table and the five sentences at the top of docs/results.md, from made-up lines and from the committed ones."""
+"""The table and the five sentences at the top of docs/results.md, from made-up lines and from the
+committed ones."""
 
 import re
 from pathlib import Path
@@ -19,7 +20,8 @@ ECE = {"kd": 0.2, "bickd": 0.1}
 
 
 def runs(**accuracy):
-    """Three seeds of each method at the rate that validation chooses; at 0.05 BicKD alone is right more often."""
+    """Three seeds of each method at the rate that validation chooses; at 0.05 BicKD alone is right
+    more often."""
     shares = {"ce": 0.40, "kd": 0.60, "bickd": 0.60, "sp": 0.30} | accuracy
     lines = []
     for method, share in shares.items():
@@ -58,31 +60,37 @@ def test_a_tie_is_called_a_tie_and_the_plain_method_is_taken():
     assert re.search(r"^\| BicKD \(reconstruction\) .* \| tie \|", text, re.MULTILINE)
     assert re.search(r"^\| SP .* \| less accurate \|", text, re.MULTILINE)
     assert (
-        "1. **Take KD, with a learning rate chosen on validation data** (0.4 here): none of the 3 other methods"
-        in text
+        "1. **Take KD, with a learning rate chosen on validation data** (0.4 here): none of the 3"
+        " other methods" in text
     )
     assert "Over 3 seeds KD is +20.0 [" in text
     assert (
-        "and 1 of the 3 other methods ties with it (the highest estimate is BicKD (reconstruction)'s, +0.0 ["
-        in text
+        "and 1 of the 3 other methods ties with it (the highest estimate is BicKD"
+        " (reconstruction)'s, +0.0 [" in text
     )
     assert "KD at 0.4 is +39.9 [" in text
-    assert "1 method that ties above would seem better than KD (BicKD (reconstruction) most, +35.1 [" in text
+    assert (
+        "1 method that ties above would seem better than KD (BicKD (reconstruction) most, +35.1 ["
+        in text
+    )
 
 
 def test_a_method_that_is_seen_to_be_better_is_taken():
     text = page(bickd=0.90)
     assert re.search(r"^\| BicKD \(reconstruction\) .* \| more accurate \|", text, re.MULTILINE)
     assert (
-        "1. **Take BicKD (reconstruction), with a learning rate chosen on validation data** (0.1 here)"
-        in text
+        "1. **Take BicKD (reconstruction), with a learning rate chosen on validation data** (0.1"
+        " here)" in text
     )
     assert "would seem better" not in text
 
 
 def test_lower_calibration_errors_are_named_for_methods_that_tie():
     text = page()
-    assert "lower calibration error (ECE, points): BicKD (reconstruction) -10.0 [-10.0, -10.0]." in text
+    assert (
+        "lower calibration error (ECE, points): BicKD (reconstruction) -10.0 [-10.0, -10.0]."
+        in text
+    )
     assert "lower calibration error" not in page(bickd=0.90)
 
 

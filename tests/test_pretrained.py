@@ -35,7 +35,9 @@ def test_the_shelf_holds_what_the_first_screen_needs():
 
 
 def test_the_shelf_stays_small():
-    files = [file for file in SHELF.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    files = [
+        file for file in SHELF.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    ]
     total = sum(file.stat().st_size for file in files)
     assert total < MEGABYTES * 1e6, f"pretrained/ has {total / 1e6:.1f} MB"
 
@@ -78,7 +80,9 @@ def test_a_bundled_run_is_complete(run):
     stored = run.predictions("test")
     rows = np.searchsorted(stored.ids, stages.ids)
     assert (stored.labels[rows] == stages.labels).all()
-    np.testing.assert_allclose(stages.features[-1], stored.features[rows], rtol=HALF_PRECISION, atol=1e-2)
+    np.testing.assert_allclose(
+        stages.features[-1], stored.features[rows], rtol=HALF_PRECISION, atol=1e-2
+    )
     assert len(set(np.bincount(stages.labels))) == 1, "the probe set holds as many of each class"
     teacher = None if info.teacher is None else LIBRARY.find(info.teacher.key)
     for method in ("umap", "pca"):
@@ -124,7 +128,9 @@ def test_results_page_is_what_the_runs_say():
     assert NUMBER.sub("#", made) == NUMBER.sub("#", kept), "run `make results` and commit"
     numbers = [[float(n.replace(",", "")) for n in NUMBER.findall(text)] for text in (made, kept)]
     # Another CPU may round the last digit otherwise.
-    np.testing.assert_allclose(*numbers, rtol=1e-3, atol=0.11, err_msg="run `make results` and commit")
+    np.testing.assert_allclose(
+        *numbers, rtol=1e-3, atol=0.11, err_msg="run `make results` and commit"
+    )
 
 
 README = (ROOT / "README.md").read_text()
@@ -152,9 +158,9 @@ def test_the_readmes_table_is_that_of_the_results_page():
             full = whole[name][title.replace("overlap, T = 4", "overlap")]
             for own, figure in zip(NUMBER.findall(mine), NUMBER.findall(full), strict=True):
                 decimals = len(own.partition(".")[2])
-                assert float(own) == pytest.approx(float(figure), abs=0.51 * 10**-decimals + 0.0001), (
-                    f"{name}, {title}: {mine} in README, {full} in docs/results.md"
-                )
+                assert float(own) == pytest.approx(
+                    float(figure), abs=0.51 * 10**-decimals + 0.0001
+                ), f"{name}, {title}: {mine} in README, {full} in docs/results.md"
 
 
 def test_the_readmes_sentences_are_those_of_the_results_page():
@@ -180,7 +186,10 @@ def test_the_readmes_sentences_are_those_of_the_results_page():
     )
     at_one_rate = difference("BicKD (reconstruction)", 1, "minus KD", one_rate)
     assert f"BicKD would lead KD by {at_one_rate.replace(' ', ' points ', 1).lstrip('+')}" in said
-    assert "More accurate:" not in own.split("- Accuracy compared with KD, in points. ")[1].split("\n")[0]
+    assert (
+        "More accurate:"
+        not in own.split("- Accuracy compared with KD, in points. ")[1].split("\n")[0]
+    )
     low, high = (float(end) for end in re.findall(r"[-+][\d.]+", difference("KD", 5))[1:])
     estimate = float(re.match(r"[-+][\d.]+", difference("KD", 5)).group())
     assert f"little of the gap to KD is left: {-estimate:.4f} [{-high:.4f}, {-low:.4f}]" in said

@@ -1,4 +1,5 @@
-"""The section on chosen learning rates, made of made-up lines: the choice is by validation alone."""
+"""The section on chosen learning rates, made of made-up lines: the choice is by validation
+alone."""
 
 import pytest
 from test_sweep_results_page import TEACHER, line
@@ -32,12 +33,20 @@ def trial(method, rate, seed):
 
 
 def trials(methods=("kd", "bickd"), seeds=(0, 1)):
-    return [trial(method, rate, seed) for method in methods for rate in VALIDATION[method] for seed in seeds]
+    return [
+        trial(method, rate, seed)
+        for method in methods
+        for rate in VALIDATION[method]
+        for seed in seeds
+    ]
 
 
 def test_the_rate_is_chosen_by_validation_however_the_test_split_looks():
     runs = by_rate(trials())
-    assert {method: chosen_rate(rates) for method, rates in runs.items()} == {"kd": 0.05, "bickd": 0.2}
+    assert {method: chosen_rate(rates) for method, rates in runs.items()} == {
+        "kd": 0.05,
+        "bickd": 0.2,
+    }
 
 
 def test_the_page_shows_trials_choice_figures_and_what_the_choice_changed():
@@ -60,7 +69,11 @@ def test_a_rate_at_the_edge_of_what_was_tried_is_said(monkeypatch):
 
 def test_the_presets_have_the_rates_that_the_committed_trials_chose():
     runs = by_rate(
-        [result for file in (rate_results.FILE, rate_results.RATES) for result in read_results(file)]
+        [
+            result
+            for file in (rate_results.FILE, rate_results.RATES)
+            for result in read_results(file)
+        ]
     )
     chosen = {method: chosen_rate(rates) for method, rates in runs.items()}
     offered = {name: preset.rate for name, preset in PRESETS.items()}
@@ -101,7 +114,9 @@ def test_another_budget_is_refused_and_another_rate_is_not():
         check_alike([*trials(), momentum])
 
 
-def test_the_section_joins_both_files_and_is_empty_until_a_method_is_complete(tmp_path, monkeypatch):
+def test_the_section_joins_both_files_and_is_empty_until_a_method_is_complete(
+    tmp_path, monkeypatch
+):
     methods, rates, chosen = (tmp_path / f"{name}.jsonl" for name in ("methods", "rates", "chosen"))
     monkeypatch.setattr(rate_results, "teacher_of", lambda result: TEACHER)
     assert section(rates, chosen, methods) == ""

@@ -1,4 +1,5 @@
-"""Documents and arrays that somebody else may have written: each refusal is a sentence, nothing is allocated first."""
+"""Documents and arrays that somebody else may have written: each refusal is a sentence, nothing is
+allocated first."""
 
 import io
 import os
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 
 from bickd_core.npz import load_npz
-from bickd_core.reading import DEPTH, ReadError, opened, parse_json, parse_yaml, read_bytes, read_yaml
+from bickd_core.reading import (
+    DEPTH,
+    ReadError,
+    opened,
+    parse_json,
+    parse_yaml,
+    read_bytes,
+    read_yaml,
+)
 from bickd_core.runs.library import RunError
 
 BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
@@ -77,7 +86,9 @@ def test_only_plain_files_are_opened(tmp_path):
     with pytest.raises(ReadError, match="got a link; links in a run folder are not followed"):
         read_yaml(tmp_path / "link")
     for name in ("pipe", "."):
-        with pytest.raises(ReadError, match="expected a plain file, got a folder, a pipe or a device"):
+        with pytest.raises(
+            ReadError, match="expected a plain file, got a folder, a pipe or a device"
+        ):
             read_bytes(tmp_path / name)
     for missing in ("nothing", "target/below"):
         with pytest.raises(FileNotFoundError), opened(tmp_path / missing):
@@ -128,7 +139,9 @@ def test_text_that_is_no_characters_is_refused(tmp_path):
     text = npy(np.array(["ab"]))
     for code in (0xD800, 0x110000):
         bad = text[:-8] + code.to_bytes(4, "little") + text[-4:]
-        with pytest.raises(ReadError, match="`a`: expected text, got numbers that are no characters"):
+        with pytest.raises(
+            ReadError, match="`a`: expected text, got numbers that are no characters"
+        ):
             load_npz(zipped(tmp_path / "x.npz", a=bad))
     np.testing.assert_array_equal(load_npz(zipped(tmp_path / "x.npz", a=text))["a"], ["ab"])
 

@@ -15,13 +15,17 @@ from pretrained.sweep_results import Teacher, paired, right, write
 N = 400
 LABELS = np.arange(N) % 4
 RNG = np.random.default_rng(0)
-TEACHER = Teacher(LABELS, np.where(RNG.random(N) < 0.9, LABELS, (LABELS + 1) % 4), sample_code(np.arange(N)))
+TEACHER = Teacher(
+    LABELS, np.where(RNG.random(N) < 0.9, LABELS, (LABELS + 1) % 4), sample_code(np.arange(N))
+)
 
 
 def options_of(method):
     """The default options of a method as a line records them."""
     name = method.partition("@")[0].replace("+", "-")
-    options = VARIANTS[name].options if name in VARIANTS else PRESETS[name.partition("-")[0]].options()
+    options = (
+        VARIANTS[name].options if name in VARIANTS else PRESETS[name.partition("-")[0]].options()
+    )
     return options.model_dump(exclude={"kind"})
 
 
@@ -43,12 +47,25 @@ def line(method, seed, accuracy, **changes):
 
 
 def lines():
-    shares = {"kd": (0.50, 0.52), "bickd": (0.60, 0.61), "ce": (0.41, 0.43), "kd+standardize": (0.51, 0.51)}
-    return [line(method, seed, share) for method, both in shares.items() for seed, share in enumerate(both)]
+    shares = {
+        "kd": (0.50, 0.52),
+        "bickd": (0.60, 0.61),
+        "ce": (0.41, 0.43),
+        "kd+standardize": (0.51, 0.51),
+    }
+    return [
+        line(method, seed, share)
+        for method, both in shares.items()
+        for seed, share in enumerate(both)
+    ]
 
 
 def test_the_table_has_mean_and_deviation_over_seeds_in_the_presets_order():
-    rows = [row.split(" | ") for row in write(lines(), TEACHER, "T").splitlines() if row.startswith("| ")]
+    rows = [
+        row.split(" | ")
+        for row in write(lines(), TEACHER, "T").splitlines()
+        if row.startswith("| ")
+    ]
     head, ce, kd, standardized, bickd = rows[:5]
     assert head[:3] == ["| method", "seeds", "accuracy %"]
     assert ce[:3] == ["| CE", "2", "42.0 ± 1.4"]
@@ -74,9 +91,14 @@ def test_rows_with_earlier_defaults_are_marked_and_others_are_not():
 
 
 def test_a_paired_difference_is_that_of_the_means_over_seeds_image_by_image():
-    ours, theirs = ({run.seed: run for run in lines() if run.method == method} for method in ("bickd", "kd"))
+    ours, theirs = (
+        {run.seed: run for run in lines() if run.method == method} for method in ("bickd", "kd")
+    )
     found = paired(ours, theirs, TEACHER, right)
-    scores = [np.array([runs[seed].classes == LABELS for seed in (0, 1)], float) for runs in (ours, theirs)]
+    scores = [
+        np.array([runs[seed].classes == LABELS for seed in (0, 1)], float)
+        for runs in (ours, theirs)
+    ]
     slow = two_way_mean_difference(*scores, LABELS)
     assert (found.interval, found.p_value) == (slow.interval, slow.p_value)
     over_images = paired_mean_difference(*(each.mean(axis=0) for each in scores), LABELS)
@@ -103,8 +125,8 @@ def test_the_sentences_follow_the_figures():
         "Less accurate: CE (-9.0). No difference seen: kd+standardize (+0.0)." in page
     )
     assert (
-        "- Lowest overlap at matched mean entropy: BicKD (reconstruction) (0.1395). It is the lowest of all methods in 2 "
-        "of the 2 seeds" in page
+        "- Lowest overlap at matched mean entropy: BicKD (reconstruction) (0.1395). It is the"
+        " lowest of all methods in 2 of the 2 seeds" in page
     )
     assert "- Cost: 8 runs took 0.3 hours in total (0.2 hours of CPU time)." in page
     assert "The mean time of a run was between 2.0 minutes" in page
@@ -135,7 +157,9 @@ def test_what_is_missing_is_a_dash_and_one_method_alone_is_compared_with_nobody(
 
 def test_a_shared_augmentation_stream_is_said():
     shared = line("kd", 1, 0.5, seeds={"weights": 1, "order": 1, "augmentation": 0})
-    assert "All seeds share one augmentation stream" in write([line("kd", 0, 0.5), shared], TEACHER, "T")
+    assert "All seeds share one augmentation stream" in write(
+        [line("kd", 0, 0.5), shared], TEACHER, "T"
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +176,9 @@ def test_runs_of_another_budget_or_other_images_are_refused(changes, words):
 def test_the_section_reads_the_file_and_is_empty_without_one(tmp_path):
     assert sweep_results.section(tmp_path / "none.jsonl") == ""
     teacher = Teacher.of(
-        sweep_results.Library(sweep_results.SHELF, tmp_path).find("caltech95/teacher").predictions("test")
+        sweep_results.Library(sweep_results.SHELF, tmp_path)
+        .find("caltech95/teacher")
+        .predictions("test")
     )
     code = base64.b64encode(teacher.predicted.astype("<u2").tobytes()).decode()
     twin = line("kd", 0, 0.5, n=1208, samples=teacher.samples, predicted=code, agreement=1.0)
@@ -164,10 +190,12 @@ def test_the_section_reads_the_file_and_is_empty_without_one(tmp_path):
 
 def test_choices_are_held_against_their_base_seed_by_seed():
     base = [
-        line("kd", seed, share, device="CPU, bf16, 1 thread") for seed, share in enumerate((0.505, 0.515))
+        line("kd", seed, share, device="CPU, bf16, 1 thread")
+        for seed, share in enumerate((0.505, 0.515))
     ]
     views = [
-        line("kd-views4", seed, share, kind="kd", view_pool=4) for seed, share in enumerate((0.44, 0.45))
+        line("kd-views4", seed, share, kind="kd", view_pool=4)
+        for seed, share in enumerate((0.44, 0.45))
     ]
     full = [line("kd-fp32", seed, 0.51, kind="kd", precision="fp32") for seed in (0, 1)]
     page = choice_results.write([*views, *full], base, TEACHER)

@@ -31,7 +31,8 @@ def student(method: str, seed: int = 0) -> Predictions:
 @pytest.fixture(scope="module")
 def recipes() -> Recipes:
     runs = {
-        method: tuple(score(TEACHER, student(method, seed), 4.0) for seed in range(3)) for method in METHODS
+        method: tuple(score(TEACHER, student(method, seed), 4.0) for seed in range(3))
+        for method in METHODS
     }
     return Recipes("teacher", runs | {"teacher": (score(TEACHER, TEACHER, 4.0),)}, TEACHER.labels)
 
@@ -40,7 +41,10 @@ def test_the_opening_figures_are_those_of_overviews_first_card(recipes):
     opening = SHEET.split("| 0–4 | Why distil |")[1].split("|")[1]
     shown = {name: percent(figures["accuracy"].mean) for name, figures in recipes.figures.items()}
     assert f"right on {shown['teacher']} of the test images" in opening
-    assert f"(CE) on {shown['ce']}, the same network with that teacher on {shown['kd']} (KD)" in opening
+    assert (
+        f"(CE) on {shown['ce']}, the same network with that teacher on {shown['kd']} (KD)"
+        in opening
+    )
     assert f"{shown['dist']} (DIST) or {shown['bickd']} (BicKD)" in opening
 
 
@@ -48,8 +52,8 @@ def test_methods_that_do_not_beat_the_labels_are_named_with_their_figures():
     own_rates = RESULTS.split("each with its learning rate\n")[1]
     table = dict(re.findall(r"^\| (SP|RKD|CRD|CE) \| 5 \| ([\d.]+) ±", own_rates, re.MULTILINE))
     assert (
-        f"SP reaches {table['SP']}%, RKD {table['RKD']}% and CRD {table['CRD']}%, where CE reaches {table['CE']}%"
-        in SHEET
+        f"SP reaches {table['SP']}%, RKD {table['RKD']}% and CRD {table['CRD']}%, where CE reaches"
+        f" {table['CE']}%" in SHEET
     )
 
 
@@ -60,25 +64,36 @@ def test_the_answer_on_accuracy_has_the_intervals_over_seeds_and_images(recipes)
         low, high = (points(end).removesuffix(" points") for end in (interval.low, interval.high))
         estimate = points(interval.estimate).removesuffix(" points")
         assert re.search(
-            rf"{re.escape(estimate)}( points)? \[{re.escape(low)}, {re.escape(high)}\] {joint}", SHEET
+            rf"{re.escape(estimate)}( points)? \[{re.escape(low)}, {re.escape(high)}\] {joint}",
+            SHEET,
         )
         assert not found[method].figures["accuracy"].seen
-    own_rates = RESULTS.split("each with its learning rate\n")[1].split("| minus BicKD (reconstruction) |")[1]
+    own_rates = RESULTS.split("each with its learning rate\n")[1].split(
+        "| minus BicKD (reconstruction) |"
+    )[1]
     for method, behind in (("KD", " and"), ("DIST", " over five")):
         row = re.search(
-            rf"^\| {method} \| ([-+][\d.]+) \[([-+][\d.]+), ([-+][\d.]+)\](\*?) ", own_rates, re.MULTILINE
+            rf"^\| {method} \| ([-+][\d.]+) \[([-+][\d.]+), ([-+][\d.]+)\](\*?) ",
+            own_rates,
+            re.MULTILINE,
         )
-        estimate, low, high = (f"{-float(value):+.1f}".replace("-", "−") for value in row.groups()[:3])
+        estimate, low, high = (
+            f"{-float(value):+.1f}".replace("-", "−") for value in row.groups()[:3]
+        )
         assert f"{estimate} [{high}, {low}]{behind}" in SHEET, (method, estimate, high, low)
         assert not row[4], "with an asterisk the sheet says something else"
     at_one_rate = RESULTS.split("## All methods on caltech95\n")[1].split("| minus KD |")[1]
-    lead = re.search(r"\| BicKD \(reconstruction\) \| \+([\d.]+) \[\+([\d.]+), \+([\d.]+)\]", at_one_rate)
+    lead = re.search(
+        r"\| BicKD \(reconstruction\) \| \+([\d.]+) \[\+([\d.]+), \+([\d.]+)\]", at_one_rate
+    )
     assert f"it leads KD by {lead[1]} points [{lead[2]}, {lead[3]}]" in SHEET
     widths = []
     for page in (RESULTS, own_rates):
         row = re.search(r"^\| KD \| [-+][\d.]+ \[([-+][\d.]+), ([-+][\d.]+)\]", page, re.MULTILINE)
         widths.append((float(row[2]) - float(row[1])) / 2)
-    assert f"leave ±{widths[0]:.1f} points between BicKD and KD, five seeds ±{widths[1]:.1f}" in SHEET, widths
+    assert (
+        f"leave ±{widths[0]:.1f} points between BicKD and KD, five seeds ±{widths[1]:.1f}" in SHEET
+    ), widths
 
 
 def test_the_overlaps_of_the_answers_are_those_on_the_screen(recipes):
@@ -91,15 +106,21 @@ def test_the_overlaps_of_the_answers_are_those_on_the_screen(recipes):
     gaps = {}
     for field, before in rules.items():
         values = {
-            name: recipes.runs[name][0].overlaps[field].interval().estimate for name in ("teacher", *METHODS)
+            name: recipes.runs[name][0].overlaps[field].interval().estimate
+            for name in ("teacher", *METHODS)
         }
         gaps[field] = values["kd"] - values["bickd"]
         part = answer.split(before)[1] if before else answer
         for name, value in values.items():
-            assert f"{METHODS.get(name, name)} {value:.3f}" in part.split(". ")[0], (field, name, value)
+            assert f"{METHODS.get(name, name)} {value:.3f}" in part.split(". ")[0], (
+                field,
+                name,
+                value,
+            )
     assert (
-        f"Of the gap of {gaps['overlap']:.3f} between KD and BicKD, {gaps['overlap_matched']:.3f} is left at matched mean entropy "
-        f"and {gaps['overlap_per_image']:.3f} matched per image" in answer
+        f"Of the gap of {gaps['overlap']:.3f} between KD and BicKD, {gaps['overlap_matched']:.3f}"
+        f" is left at matched mean entropy and {gaps['overlap_per_image']:.3f} matched per image"
+        in answer
     )
     at_three = score(TEACHER, TEACHER, 3.0).overlaps["overlap"].interval().estimate
     assert f"38% at T = 3, where the overlap is {number(at_three)}" in SHEET
@@ -110,7 +131,10 @@ def pulls() -> dict[str, list[dict]]:
     """Logits of CE and of BicKD -> the pulls of each of the lesson's batches."""
     found = {}
     for method in ("ce", "bickd"):
-        own, batches = student(method).logits.astype(np.float64), range(len(TEACHER) // lessons.BATCH)
+        own, batches = (
+            student(method).logits.astype(np.float64),
+            range(len(TEACHER) // lessons.BATCH),
+        )
         teacher = TEACHER.logits.astype(np.float64)
         rows = [lessons.batch(len(TEACHER), number) for number in batches]
         found[method] = [lessons.preset_pulls(own[at], teacher[at]) for at in rows]
@@ -126,8 +150,8 @@ def test_the_cosines_of_pulls_are_those_of_the_lesson(pulls):
     mean = {key: f"{np.mean(values):.2f}" for key, values in alike.items()}
     assert f"is {mean['ce', 'bickd']} on average over the {len(pulls['ce'])} batches" in SHEET
     assert (
-        f"of KD's and DIST's {mean['ce', 'dist']}; on BicKD's own logits {mean['bickd', 'bickd']} and {mean['bickd', 'dist']}"
-        in SHEET
+        f"of KD's and DIST's {mean['ce', 'dist']}; on BicKD's own logits {mean['bickd', 'bickd']}"
+        f" and {mean['bickd', 'dist']}" in SHEET
     )
     five = {method: [f"{value:.2f}" for value in alike[method, "bickd"][:5]] for method in pulls}
     assert f"Four of five ({', '.join(five['ce'])}); and none ({', '.join(five['bickd'])})" in SHEET
@@ -144,8 +168,10 @@ def test_what_the_lesson_says_of_doubled_logits_and_of_the_batch():
         at = lessons.batch(len(TEACHER), number_)
         plain, twice = (lessons.preset_pulls(factor * own[at], teacher[at]) for factor in (1, 2))
         change = {
-            name: np.linalg.norm(twice[name].gradient - plain[name].gradient)
-            / np.linalg.norm(plain[name].gradient)
+            name: (
+                np.linalg.norm(twice[name].gradient - plain[name].gradient)
+                / np.linalg.norm(plain[name].gradient)
+            )
             for name in ("kd", "dist", "bickd")
         }
         assert change["dist"] < change["bickd"] < change["kd"]
@@ -157,7 +183,11 @@ def test_what_the_lesson_says_of_doubled_logits_and_of_the_batch():
 
 
 def test_the_calibration_errors_are_those_of_the_results_page():
-    rows = dict(re.findall(r"^\| (KD|BicKD) [^\n]*\| ([\d.]+) ± [\d.]+ \| [\d.]+ \|$", RESULTS, re.MULTILINE))
+    rows = dict(
+        re.findall(
+            r"^\| (KD|BicKD) [^\n]*\| ([\d.]+) ± [\d.]+ \| [\d.]+ \|$", RESULTS, re.MULTILINE
+        )
+    )
     assert f"({float(rows['BicKD']):.0f}% against {float(rows['KD']):.0f}% for KD)" in SHEET
 
 

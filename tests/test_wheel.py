@@ -1,4 +1,5 @@
-"""The wheel holds the app, the bundled runs and every data file, and claims three top-level names."""
+"""The wheel holds the app, the bundled runs and every data file, and claims three top-level
+names."""
 
 import tomllib
 import zipfile
@@ -22,7 +23,8 @@ def names(wheel):
 
 
 def files_of(folder):
-    """Paths of the files in a folder of the clone, relative to the clone, without what Python compiled."""
+    """Paths of the files in a folder of the clone, relative to the clone, without what Python
+    compiled."""
     return {
         file.relative_to(ROOT).as_posix()
         for file in (ROOT / folder).rglob("*")

@@ -12,7 +12,12 @@ from bickd_core.geometry.matching import MATCHINGS, Matching
 from bickd_core.wording import worded
 from bickd_viz.text.class_geometry import MATCHING_HELP
 
-ORDERS = {"cluster": "teacher's clusters", "hierarchy": "superclass", "index": "index", "name": "name"}
+ORDERS = {
+    "cluster": "teacher's clusters",
+    "hierarchy": "superclass",
+    "index": "index",
+    "name": "name",
+}
 MATCHED: dict[str, str] = {"none": "no", "mean": "mean", "image": "per image"}
 """The labels of the three rules of matching, for images."""
 
@@ -35,7 +40,8 @@ def one_of(
     as_pills: bool = False,
     help: str | None = None,
 ) -> str:
-    """Choose one of `options`. If the view's value is not among them, `otherwise` is shown and the view is not changed."""
+    """Choose one of `options`. If the view's value is not among them, `otherwise` is shown and the
+    view is not changed."""
     found = str(getattr(state.current(), field))
     now = found if found in options else otherwise
     st.session_state[key] = now
@@ -69,5 +75,9 @@ def matching(key: str, noun: str = "image") -> Matching:
 
 def class_order(comparison: Comparison, key: str) -> str:
     """Choose the order of classes. All pages share the value."""
-    orders = [how for how in ORDERS if how != "hierarchy" or class_groups.hierarchy(comparison) is not None]
+    orders = [
+        how
+        for how in ORDERS
+        if how != "hierarchy" or class_groups.hierarchy(comparison) is not None
+    ]
     return one_of("order", "Order of classes", orders, key, names=ORDERS, otherwise="cluster")

@@ -28,8 +28,9 @@ def part(name: str, script: str, *, style: str | None = None, html: str | None =
 def module(script: str) -> str:
     """Return a script and every script that it imports as one text.
 
-    Streamlit takes one text for each component. An imported file comes in front of the file that imports it, once,
-    and the import lines are left out. All names at the top level therefore share one scope and must differ.
+    Streamlit takes one text for each component. An imported file comes in front of the file that
+    imports it, once, and the import lines are left out. All names at the top level therefore share
+    one scope and must differ.
     """
     texts: dict[str, str] = {}
     _collect(script, texts)

@@ -59,7 +59,9 @@ def show_clickable(
         if points:
             on_click(scalar(points[0].get("customdata")))
 
-    st.plotly_chart(figure, key=key, theme=None, config=_STILL, on_select=clicked, selection_mode="points")
+    st.plotly_chart(
+        figure, key=key, theme=None, config=_STILL, on_select=clicked, selection_mode="points"
+    )
     _offer(figure, key, export)
 
 
@@ -77,7 +79,8 @@ def _offer(figure: go.Figure, key: str, export: Export | None) -> None:
 
 
 def scalar(value: Any) -> Any:
-    """Plotly's customdata as one value. It can come as a value, a list, or a dict with the key '0'."""
+    """Plotly's customdata as one value. It can come as a value, a list, or a dict with the key
+    '0'."""
     while isinstance(value, list | dict):
         value = value["0"] if isinstance(value, dict) else value[0]
     return value

@@ -63,7 +63,10 @@ def class_order(fields: Fields, info: DatasetInfo) -> ClassOrder | None:
         key=fields.key(name),
         format_func=labels.__getitem__,
         required=True,
-        help="Sets which class each network output stands for. torchvision's ImageFolder sorts folders as text.",
+        help=(
+            "Sets which class each network output stands for. torchvision's ImageFolder sorts"
+            " folders as text."
+        ),
     )
     return fields.keep(name, chosen)
 
@@ -81,8 +84,11 @@ def resize(fields: Fields, info: DatasetInfo) -> Resize | None:
         key=fields.key(name),
         format_func=labels.__getitem__,
         required=True,
-        help="Crop keeps the central square. Stretch keeps the whole image but changes its shape. Pad keeps the "
-        "whole image and adds black borders. A network works best with the method that it was trained with.",
+        help=(
+            "Crop keeps the central square. Stretch keeps the whole image but changes its shape."
+            " Pad keeps the whole image and adds black borders. A network works best with the"
+            " method that it was trained with."
+        ),
     )
     return fields.keep(name, chosen)
 
@@ -115,7 +121,10 @@ def _path(fields: Fields, default: str) -> str:
         value=fields.start("own", default),
         key=fields.key("own"),
         placeholder="/home/me/images",
-        help="A path on the machine that runs this app. It is a folder with one subfolder of images for each class "
-        "(in train and test folders, if the data is split), parquet files of images, or an .npz file of arrays.",
+        help=(
+            "A path on the machine that runs this app. It is a folder with one subfolder of images"
+            " for each class (in train and test folders, if the data is split), parquet files of"
+            " images, or an .npz file of arrays."
+        ),
     )
     return fields.keep("own", typed).strip()

@@ -1,6 +1,8 @@
-"""The download menu of a chart: PNG, SVG, PDF, an HTML file, and the data as CSV, LaTeX or Markdown.
+"""The download menu of a chart: PNG, SVG, PDF, an HTML file, and the data as CSV, LaTeX or
+Markdown.
 
-A closed menu sends only its button. Its content is sent when it is opened, and a file is made when it is requested.
+A closed menu sends only its button. Its content is sent when it is opened, and a file is made when
+it is requested.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ _TABLES = (
     ("Markdown", "markdown", "md", "text/markdown"),
     ("Parquet", "parquet", "parquet", "application/vnd.apache.parquet"),
 )
-"""Label, function of `bickd_viz.export.files`, suffix and type of each table. The last is only for maps."""
+"""Label, function of `bickd_viz.export.files`, suffix and type of each table. The last is only for
+maps."""
 _KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
@@ -47,7 +50,8 @@ def offer(
     """Add a chart to the page's exports, and a download menu to the corner of the current card.
 
     Args:
-        key: Key of the chart on the page. If it begins with "low-", the menu is in the lower corner.
+        key: Key of the chart on the page. If it begins with "low-", the menu is in the lower
+            corner.
         title: See `bickd_viz.export.chart_export.Exhibit`, also for the arguments below.
         parquet: Whether to offer the data as parquet too.
     """
@@ -155,7 +159,11 @@ def _size_of(key: str, size: dict) -> tuple[float, float, Palette]:
         "Text, pt", 5.0, 20.0, float(size["points"]), 0.5, key=f"take-points-{key}", format="%g"
     )
     palette = st.segmented_control(
-        "Colours", ["colour", "grey"], default=size["palette"], key=f"take-palette-{key}", width="stretch"
+        "Colours",
+        ["colour", "grey"],
+        default=size["palette"],
+        key=f"take-palette-{key}",
+        width="stretch",
     )
     chosen: Palette = "grey" if palette == "grey" else "colour"
     st.session_state[_SIZE] = {"width": width, "points": points, "palette": chosen}

@@ -1,9 +1,9 @@
 """Form fields that keep their values while their widgets are not on the page.
 
-Streamlit forgets the value of a widget that is not drawn in one run of the script. It also loses a value
-that code wrote to `st.session_state` if the next run starts before the browser receives it; the widget then
-starts at 0. So a form stores its values in its own dictionary, every widget starts from there, and no code
-writes to a widget's key.
+Streamlit forgets the value of a widget that is not drawn in one run of the script. It also loses a
+value that code wrote to `st.session_state` if the next run starts before the browser receives it;
+the widget then starts at 0. So a form stores its values in its own dictionary, every widget starts
+from there, and no code writes to a widget's key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Value = TypeVar("Value")
 class Fields:
     """The values of one form, by the names of its fields.
 
-    A widget gets its initial value from `start` and its key from `key`. Its return value goes to `keep`:
+    A widget gets its initial value from `start` and its key from `key`. Its return value goes to
+    `keep`:
 
         chosen = st.number_input(
             "Epochs", value=fields.start("epochs", 40), key=fields.key("epochs")
@@ -43,7 +44,8 @@ class Fields:
         return "-".join([name, *(str(choice) for choice in choices)])
 
     def key(self, name: str) -> str:
-        """Return the widget's key. It changes when `set` writes the field, so that the browser resets the widget."""
+        """Return the widget's key. It changes when `set` writes the field, so that the browser
+        resets the widget."""
         version = self._versions.get(name, 0)
         return f"{self.prefix}-{name}" + (f"-v{version}" if version else "")
 

@@ -19,7 +19,8 @@ from bickd_viz.text import numbers
 
 
 def load_comparison() -> Comparison:
-    """Load the comparison of the view. If this fails, show the reason and a way on, and end the page."""
+    """Load the comparison of the view. If this fails, show the reason and a way on, and end the
+    page."""
     try:
         comparison = comparisons.comparison(state.current())
     except (RunError, PredictionsError) as error:
@@ -28,7 +29,9 @@ def load_comparison() -> Comparison:
         st.caption("Choose other runs in the sidebar, or go back to the bundled comparison.")
         if st.button("Show the bundled comparison", key="frame-default"):
             fresh = runs.default_view()
-            state.update(teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None)
+            state.update(
+                teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None
+            )
             st.rerun()
         st.stop()
     page_export.comparison(comparison)
@@ -39,8 +42,8 @@ def load_comparison() -> Comparison:
             for model, n in zip(comparison.models, comparison.n_each, strict=True)
         )
         st.info(
-            f"This page shows the {numbers.counted(comparison.n, 'sample')} that all models share, out of "
-            f"{numbers.count(max(comparison.n_each))} ({each}). Samples are matched by id.",
+            f"This page shows the {numbers.counted(comparison.n, 'sample')} that all models share,"
+            f" out of {numbers.count(max(comparison.n_each))} ({each}). Samples are matched by id.",
             icon=":material/join_inner:",
         )
     if different := preparation_sentence(
@@ -91,9 +94,13 @@ def baseline(comparison: Comparison, student: Model) -> Model | None:
 
 
 def focused_pair(
-    comparison: Comparison, student: Model, temperature: float, otherwise: tuple[int, int] | None = None
+    comparison: Comparison,
+    student: Model,
+    temperature: float,
+    otherwise: tuple[int, int] | None = None,
 ) -> tuple[int, int]:
-    """The focused pair, as class positions. Default: `otherwise`, else the pair that differs most."""
+    """The focused pair, as class positions. Default: `otherwise`, else the pair that differs
+    most."""
     pair = state.current().pair
     names = comparison.class_names
     if pair is not None and pair[0] in names and pair[1] in names:
@@ -118,8 +125,11 @@ def choose_pair(
     """
     pair = focused_pair(comparison, student, temperature, otherwise)
     columns = st.columns(2)
-    for place, (column, label) in enumerate(zip(columns, ("Row class", "Column class"), strict=True)):
-        # Another pair is another widget, so that a value still under way for an earlier one cannot count for this one.
+    for place, (column, label) in enumerate(
+        zip(columns, ("Row class", "Column class"), strict=True)
+    ):
+        # Another pair is another widget, so that a value still under way for an earlier one cannot
+        # count for this one.
         widget = f"{key}-{place}-of-{pair[0]}-{pair[1]}"
         names = sorted(comparison.class_names)
 
@@ -145,12 +155,14 @@ def choose_pair(
 def on_cell(
     comparison: Comparison, model: Model, kind: str = "cell", lens: Lens | None = None
 ) -> Callable[[int, int], None]:
-    """Returns the click handler of a matrix: the cell becomes the focused pair, its samples become the selection.
+    """Returns the click handler of a matrix: the cell becomes the focused pair, its samples become
+    the selection.
 
     Args:
-        kind: "cell" for the model's own Gram, "cross" for the teacher's columns against the model's.
-        lens: How the matrix is made; None for the plain one at T. It is part of the selection's rule, so that the rule
-            picks what the cell shows.
+        kind: "cell" for the model's own Gram, "cross" for the teacher's columns against the
+            model's.
+        lens: How the matrix is made; None for the plain one at T. It is part of the selection's
+            rule, so that the rule picks what the cell shows.
     """
     seen = () if lens is None else lens_words(lens.matching, lens.centred)
 

@@ -1,7 +1,7 @@
 """The browser's Back and Forward step through views and pages, one step for each action.
 
-Streamlit runs the page of the entry again and does not change the session's state. `frontend/history.js` sends the
-address of the entry, which then becomes the state.
+Streamlit runs the page of the entry again and does not change the session's state.
+`frontend/history.js` sends the address of the entry, which then becomes the state.
 """
 
 from __future__ import annotations

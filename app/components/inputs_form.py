@@ -1,4 +1,5 @@
-"""The part of the weights form that asks for the network's inputs: normalisation, channel order and size."""
+"""The part of the weights form that asks for the network's inputs: normalisation, channel order and
+size."""
 
 from __future__ import annotations
 
@@ -36,13 +37,15 @@ def _normalisation(fields: Fields, channels: int) -> Preset | None:
         options,
         index=options.index(fields.start("normalisation", _TRY, options)),
         key=fields.key("normalisation"),
-        format_func=lambda name: "Automatic" if name == _TRY else TITLES[name][0].upper() + TITLES[name][1:],
+        format_func=lambda name: (
+            "Automatic" if name == _TRY else TITLES[name][0].upper() + TITLES[name][1:]
+        ),
         help=lines(
             md(
-                "The network needs its inputs as in training: (value / 255 − mean) / std for each channel. "
-                "Automatic uses the data's own mean and std, or ImageNet's for networks of timm and torchvision. "
-                "It also tries four usual choices on {count} validation images, and tells you if another is "
-                "clearly better.\n",
+                "The network needs its inputs as in training: (value / 255 − mean) / std for each"
+                " channel. Automatic uses the data's own mean and std, or ImageNet's for networks"
+                " of timm and torchvision. It also tries four usual choices on {count} validation"
+                " images, and tells you if another is clearly better.\n",
                 count=TRIED_ON,
             ),
             *(md("- {preset}", preset=described(name, channels)) for name in CHOICES[1:]),
@@ -64,7 +67,10 @@ def _size(fields: Fields) -> int | None:
         value=fields.start("input_size", None),
         key=fields.key("input_size"),
         placeholder="same as the images",
-        help="Pixels per side that the network was trained with. Images of another size are scaled to it.",
+        help=(
+            "Pixels per side that the network was trained with. Images of another size are scaled"
+            " to it."
+        ),
     )
     return fields.keep("input_size", chosen)
 

@@ -27,7 +27,10 @@ def panels(
             scatter.Panel(
                 key=model.key,
                 style=looks[model.key],
-                note=f"{numbers.count(int(np.isfinite(xy).all(axis=1).sum()))} of {numbers.count(max(comparison.n_each))} {comparison.nouns}",
+                note=(
+                    f"{numbers.count(int(np.isfinite(xy).all(axis=1).sum()))} of"
+                    f" {numbers.count(max(comparison.n_each))} {comparison.nouns}"
+                ),
                 coordinates=xy,
                 predicted=said,
                 confidence=sure,

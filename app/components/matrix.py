@@ -1,8 +1,8 @@
 """An interactive class-by-class matrix: hover, click, zoom, and keyboard.
 
-It is drawn on a canvas in the browser (`frontend/matrix.js`). A Plotly heat map reports no clicks, and invisible points
-that could report them take seconds to draw at 95 classes. For exports, `bickd_viz.charts.matrix_figure` draws the same
-matrix.
+It is drawn on a canvas in the browser (`frontend/matrix.js`). A Plotly heat map reports no clicks,
+and invisible points that could report them take seconds to draw at 95 classes. For exports,
+`bickd_viz.charts.matrix_figure` draws the same matrix.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _WIDE_UP_TO = 400
-"""Up to this many classes, values are sent with 16 bits. With more, 8 bits keep 1,000 classes at 1.3 MB."""
+"""Up to this many classes, values are sent with 16 bits. With more, 8 bits keep 1,000 classes at
+1.3 MB."""
 
 _component = part("matrix", "matrix.js", style="matrix.css")
 
@@ -66,14 +67,18 @@ def show(
         value_name: What a value is.
         decimals: Decimals of a value in its cell, if there is room for it. Use 0 for counts.
         on_cell: Called with the clicked cell (row, column), in original class indices.
-        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with lines between them.
-        group: Matrices of the same group and size share cursor and zoom. "" for a matrix of its own.
+        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with
+            lines between them.
+        group: Matrices of the same group and size share cursor and zoom. "" for a matrix of its
+            own.
         label: Text for screen readers.
         height: Maximum height in px, with the colour bar. In a narrow column the matrix is smaller.
     """
     count = len(class_names)
     if values.shape != (count, count):
-        raise ValueError(f"values must be {count} x {count} like class_names, got shape {values.shape}.")
+        raise ValueError(
+            f"values must be {count} x {count} like class_names, got shape {values.shape}."
+        )
 
     def clicked() -> None:
         cell = st.session_state[key].get("cell")
@@ -90,7 +95,10 @@ def show(
             "zmin": zmin,
             "zmax": zmax,
             "stops": [list(stop) for stop in getattr(theme, scale)],
-            "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted", "grid")},
+            "theme": {
+                name: getattr(theme, name)
+                for name in ("accent", "surface", "text", "muted", "grid")
+            },
             "selected": None if selected is None else list(selected),
             "x_title": x_title,
             "y_title": y_title,
@@ -150,10 +158,11 @@ def _offer(
 
 
 def encoded(values: np.ndarray) -> dict[str, object]:
-    """Encode values for the browser: base64 of little-endian codes between the lowest and the highest value.
+    """Encode values for the browser: base64 of little-endian codes between the lowest and the
+    highest value.
 
-    Values that are not finite become 0. A code differs from its value by at most half a step: 1/131,070 of the range
-    for up to 400 classes, 1/510 for more.
+    Values that are not finite become 0. A code differs from its value by at most half a step:
+    1/131,070 of the range for up to 400 classes, 1/510 for more.
 
     Args:
         values: [C, C].
@@ -163,4 +172,9 @@ def encoded(values: np.ndarray) -> dict[str, object]:
     wide = len(finite) <= _WIDE_UP_TO
     top = 65535 if wide else 255
     codes = np.rint((finite - low) / ((high - low) or 1.0) * top).astype("<u2" if wide else "u1")
-    return {"values": base64.b64encode(codes.tobytes()).decode(), "wide": wide, "low": low, "high": high}
+    return {
+        "values": base64.b64encode(codes.tobytes()).decode(),
+        "wide": wide,
+        "low": low,
+        "high": high,
+    }

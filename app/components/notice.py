@@ -17,7 +17,8 @@ _KEY = "comparison-notice"
 
 @dataclass
 class Notice:
-    """A sentence on the change from one view to another, and the first page after it, which shows the sentence."""
+    """A sentence on the change from one view to another, and the first page after it, which shows
+    the sentence."""
 
     words: str
     before: ViewState
@@ -45,11 +46,17 @@ def show() -> None:
         _close()
         return
     with st.container(
-        key="comparison-notice", horizontal=True, vertical_alignment="center", gap="small", border=True
+        key="comparison-notice",
+        horizontal=True,
+        vertical_alignment="center",
+        gap="small",
+        border=True,
     ):
         st.markdown(md(":material/info: {words}", words=found.words), width="content")
         if found.before.teacher:
-            st.button("Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(found,))
+            st.button(
+                "Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(found,)
+            )
         st.button("OK", key="notice-close", type="tertiary", on_click=_close)
 
 

@@ -1,8 +1,8 @@
 """A click on a sample's image opens the sample's page in the same session.
 
-Images are plain links (`thumbs.py`), so they also work in a new tab and by keyboard. By default, a browser would load the
-whole app again. One listener in the browser catches plain clicks on them. Another closes a phone's sidebar after a page
-was chosen.
+Images are plain links (`thumbs.py`), so they also work in a new tab and by keyboard. By default, a
+browser would load the whole app again. One listener in the browser catches plain clicks on them.
+Another closes a phone's sidebar after a page was chosen.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ export default function ({setTriggerValue}) {
   };
 }
 """
-_component = st.components.v2.component("bickd_opener", html="<i></i>", js=_JS, isolate_styles=False)
+_component = st.components.v2.component(
+    "bickd_opener", html="<i></i>", js=_JS, isolate_styles=False
+)
 
 
 def follow() -> None:

@@ -1,7 +1,8 @@
 """Images for hover in the browser, sent in sheets when they are first needed.
 
-A chart's script asks `window.bkPictures[name](row)` for an element. If the sheet of that row is missing, the feed fetches
-it with a run of its own small fragment. The page's charts are not drawn again.
+A chart's script asks `window.bkPictures[name](row)` for an element. If the sheet of that row is
+missing, the feed fetches it with a run of its own small fragment. The page's charts are not drawn
+again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def _feed(comparison: Comparison, called: str) -> None:
         st.session_state[wanted] = st.session_state[f"pictures-{called}"].get("want")
 
     number = st.session_state.get(wanted)
-    image = b"" if number is None else _sheet(comparison.key, comparison.split, int(number), comparison)
+    image = (
+        b"" if number is None else _sheet(comparison.key, comparison.split, int(number), comparison)
+    )
     head = {"name": called, "sheet": number, "columns": COLUMNS, "rows": ROWS}
     with st.container(key="picture-feed"):
         _component(
@@ -63,7 +66,8 @@ def _sheet(key: str, split: str, number: int, _of: Comparison) -> bytes:
 
 
 def sheet(pictures: list[bytes | None]) -> bytes:
-    """A WebP image with up to 128 pictures (files of any kind and size), row by row. A missing picture stays empty."""
+    """A WebP image with up to 128 pictures (files of any kind and size), row by row. A missing
+    picture stays empty."""
     from PIL import Image
 
     opened = [

@@ -1,7 +1,8 @@
-"""Lines, steps, dots and bars drawn as SVG in the browser (`frontend/plot.js`), for charts that follow every interaction.
+"""Lines, steps, dots and bars drawn as SVG in the browser (`frontend/plot.js`), for charts that
+follow every interaction.
 
-A Plotly figure takes 20 to 80 ms to build and as much to draw. With seven of them, Class geometry was slow at each change
-of the temperature. Plotly draws the chart only for an export.
+A Plotly figure takes 20 to 80 ms to build and as much to draw. With seven of them, Class geometry
+was slow at each change of the temperature. Plotly draws the chart only for an export.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ _component = part("plot", "plot.js", style="plot.css")
 
 
 def show(
-    plot: Plot, key: str, *, theme: Theme, export: Export, on_pick: Callable[[int], None] | None = None
+    plot: Plot,
+    key: str,
+    *,
+    theme: Theme,
+    export: Export,
+    on_pick: Callable[[int], None] | None = None,
 ) -> None:
     """Draw the chart.
 
@@ -38,5 +44,6 @@ def show(
     _component(key=key, data=data, on_picked_change=picked)
     assert export.figure is not None, "a light chart has a Plotly twin"
     export_menu.offer(
-        key, export.title, export.figure, export.table, sentence=export.sentence, x_title=export.x_title, y_title=export.y_title,
+        key, export.title, export.figure, export.table, sentence=export.sentence,
+        x_title=export.x_title, y_title=export.y_title,
     )  # fmt: skip

@@ -65,7 +65,13 @@ def show(
 
     plot.show(
         ranking_plot(
-            drawn, comparison.class_names, top=top, order_by=place, x_title=what, height=height, limits=limits
+            drawn,
+            comparison.class_names,
+            top=top,
+            order_by=place,
+            x_title=what,
+            height=height,
+            limits=limits,
         ),
         key,
         theme=theme,

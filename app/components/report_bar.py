@@ -22,10 +22,13 @@ def show() -> None:
         _copy(key="copy-link", data={"label": "Copy link", "done": "Copied"})
         if content.of is None or not content.parts:
             return
-        with st.popover("Report", icon=":material/description:", type="tertiary", key="report-menu"):
+        with st.popover(
+            "Report", icon=":material/description:", type="tertiary", key="report-menu"
+        ):
             st.caption("One HTML file that works offline. Making it takes a few seconds.")
             st.download_button(
-                "This page", lambda: page_export.page_report(content), f"bickd-{_stem(content)}.html", "text/html",
+                "This page", lambda: page_export.page_report(content),
+                f"bickd-{_stem(content)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
             comparison, T, address = (
@@ -34,8 +37,10 @@ def show() -> None:
                 content.link.split("?")[0].rsplit("/", 1)[0] + "/",
             )
             st.download_button(
-                "The whole comparison", lambda: page_export.comparison_report(comparison, T, address), "bickd-comparison.html",
-                "text/html", key="report-comparison", on_click="ignore", icon=":material/library_books:",
+                "The whole comparison", lambda: page_export.comparison_report(comparison, T,
+                address), "bickd-comparison.html",
+                "text/html", key="report-comparison", on_click="ignore",
+                icon=":material/library_books:",
             )  # fmt: skip
 
 

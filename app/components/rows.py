@@ -1,4 +1,5 @@
-"""A short table whose rows can be chosen by mouse or keyboard. Streamlit's own table needs a mouse."""
+"""A short table whose rows can be chosen by mouse or keyboard. Streamlit's own table needs a
+mouse."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ import streamlit as st
 
 from app.components.browser_part import part
 
-_component = part("rows", "rows.js", style="rows.css", html='<div><table role="grid"></table></div>')
+_component = part(
+    "rows", "rows.js", style="rows.css", html='<div><table role="grid"></table></div>'
+)
 
 
 def show(

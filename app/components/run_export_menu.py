@@ -15,7 +15,11 @@ _MADE = "runs-exported"
 def kinds_of(run: RunFolder) -> list[Kind]:
     """Return the kinds of export for which the run has what is needed."""
     weights = run.holds("model.safetensors")
-    return [kind for kind in FORMATS if (run.holds("metrics.jsonl") if kind == "tensorboard" else weights)]
+    return [
+        kind
+        for kind in FORMATS
+        if (run.holds("metrics.jsonl") if kind == "tensorboard" else weights)
+    ]
 
 
 @st.fragment
@@ -37,7 +41,9 @@ def show(run: RunFolder) -> None:
             best = st.toggle("Use the weights of the best epoch", key=f"runs-export-best-{run.key}")
         if missing := FORMATS[kind].missing():
             st.caption(md(":material/info: {missing}", missing=missing))
-        if st.button("Create the file", key="runs-export-make", type="primary", disabled=bool(missing)):
+        if st.button(
+            "Create the file", key="runs-export-make", type="primary", disabled=bool(missing)
+        ):
             _make(run, kind, best)
         _result(run, kind, best)
 

@@ -22,7 +22,10 @@ def show(run: RunFolder, info: RunInfo, reached: Figures, prefix: str) -> None:
         ),
         ("Validation, best", numbers.percent(reached.best) if reached.best is not None else None),
         ("Parameters", millions(size) if size else None),
-        (f"Latency, batch 1{company}", milliseconds(cost.latency_ms) if cost and cost.latency_ms else None),
+        (
+            f"Latency, batch 1{company}",
+            milliseconds(cost.latency_ms) if cost and cost.latency_ms else None,
+        ),
         (
             f"Latency, batch 64{company}",
             milliseconds(cost.latency_batch_ms) if cost and cost.latency_batch_ms else None,

@@ -1,8 +1,8 @@
 """Linked maps of several models, drawn in the browser (`frontend/scatter.js`).
 
-Hover, lasso, zoom and keyboard act on all maps together and need no call to Python. Only a finished selection is sent.
-The browser gets bytes: a JSON head, then typed arrays. For notebooks and exports, `bickd_viz.charts.prediction_map` draws
-the same map.
+Hover, lasso, zoom and keyboard act on all maps together and need no call to Python. Only a finished
+selection is sent. The browser gets bytes: a JSON head, then typed arrays. For notebooks and
+exports, `bickd_viz.charts.prediction_map` draws the same map.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Panel:
 
 @dataclass(frozen=True)
 class Background:
-    """Lines [[x, y], ...] and labels (x, y, text) in the maps' coordinates, drawn under the points."""
+    """Lines [[x, y], ...] and labels (x, y, text) in the maps' coordinates, drawn under the
+    points."""
 
     lines: Sequence[Sequence[tuple[float, float]]] = ()
     labels: Sequence[tuple[float, float, str]] = ()
@@ -129,7 +130,19 @@ def show(
 
     with st.container():  # the download menu is in its corner
         _component(key=key, data=payload, on_picked_change=picked)
-        _offer(panels, ids, key, theme, colouring, class_names, labels, selected, frame, background, label)
+        _offer(
+            panels,
+            ids,
+            key,
+            theme,
+            colouring,
+            class_names,
+            labels,
+            selected,
+            frame,
+            background,
+            label,
+        )
 
 
 def _offer(
@@ -152,7 +165,8 @@ def _offer(
 
         under = background or Background()
         return maps_figure(
-            [MapPanel(panel.style, panel.coordinates) for panel in panels], ids=ids, colouring=colouring,
+            [MapPanel(panel.style, panel.coordinates) for panel in panels], ids=ids,
+            colouring=colouring,
             selected=selected, frame=frame, lines=under.lines, labels=under.labels, theme=theme,
         )  # fmt: skip
 
@@ -164,7 +178,8 @@ def _offer(
         chosen = ids[:0] if selected is None else ids[selected]
         parts = [
             points_table(
-                panel.coordinates, ids=ids, class_names=class_names, labels=labels, predicted=panel.predicted,
+                panel.coordinates, ids=ids, class_names=class_names, labels=labels,
+                predicted=panel.predicted,
                 displacement=panel.moved, selected_ids=chosen.tolist(),
             ).assign(model=panel.style.name)
             for panel in panels
@@ -198,7 +213,9 @@ def encoded(
     for panel, groups in zip(panels, colouring.groups, strict=True):
         for name, rows in (("coordinates", panel.coordinates), ("groups", groups)):
             if len(rows) != n:
-                raise ValueError(f"{name} of '{panel.key}' must have {n} rows like ids, got {len(rows)}.")
+                raise ValueError(
+                    f"{name} of '{panel.key}' must have {n} rows like ids, got {len(rows)}."
+                )
     home = frame or tight_frame([panel.coordinates for panel in panels])
     place = _Grid.around(home)
     arrays: dict[str, np.ndarray] = {"selected": _mask(selected, n)}
@@ -212,14 +229,17 @@ def encoded(
             arrays[f"said{i}"] = np.asarray(panel.predicted, dtype="<u2")
         for name, values in (("sure", panel.confidence), ("moved", panel.moved)):
             if values is not None:
-                arrays[f"{name}{i}"] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * 250).astype("u1")
+                arrays[f"{name}{i}"] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * 250).astype(
+                    "u1"
+                )
     head = {
         **(settings or {}),
         "n": n,
         "ids": np.asarray(ids).tolist(),
         "names": list(class_names),
         "panels": [
-            {"key": p.key, "name": p.style.name, "colour": p.style.colour, "note": p.note} for p in panels
+            {"key": p.key, "name": p.style.name, "colour": p.style.colour, "note": p.note}
+            for p in panels
         ],
         "palette": [asdict(shade) for shade in colouring.palette],
         "scale": colouring.scale,
@@ -232,8 +252,9 @@ def encoded(
 def packed(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     """Pack a head and arrays into bytes.
 
-    The format is a uint32 (length of the head), the head as JSON with "arrays": name -> [dtype, first byte, entries],
-    padding to 4 bytes, then each array, little-endian, at a multiple of 4 bytes.
+    The format is a uint32 (length of the head), the head as JSON with "arrays": name -> [dtype,
+    first byte, entries], padding to 4 bytes, then each array, little-endian, at a multiple of 4
+    bytes.
     """
     places, body = {}, b""
     for name, array in arrays.items():
@@ -259,9 +280,12 @@ class _Grid:
         return cls(middle[0] - whole / 2, middle[1] + whole / 2, whole / _TOP)
 
     def codes(self, xy: np.ndarray) -> np.ndarray:
-        """Encode coordinates as uint16 [N, 2], at most half a step off; 0 if they are not finite."""
+        """Encode coordinates as uint16 [N, 2], at most half a step off; 0 if they are not
+        finite."""
         xy = np.asarray(xy, dtype=np.float64)
-        found = np.stack([(xy[:, 0] - self.left) / self.step, (self.top - xy[:, 1]) / self.step], axis=1)
+        found = np.stack(
+            [(xy[:, 0] - self.left) / self.step, (self.top - xy[:, 1]) / self.step], axis=1
+        )
         return np.rint(np.clip(np.nan_to_num(found), 0, _TOP)).astype("<u2")
 
     def place(self, x: float, y: float) -> list[float]:

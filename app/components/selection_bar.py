@@ -1,4 +1,5 @@
-"""The bar of the selection, at the foot of every page: what is selected, its images, save, download, clear."""
+"""The bar of the selection, at the foot of every page: what is selected, its images, save,
+download, clear."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _SAID = "selection-said"
 
 
 def show(comparison: Comparison) -> None:
-    """Draw the bar if there is a selection. Call it once per page, in the fragment whose charts select."""
+    """Draw the bar if there is a selection. Call it once per page, in the fragment whose charts
+    select."""
     if said := st.session_state.pop(_SAID, ""):
         st.toast(said, icon=":material/bookmark_added:")
     found, problem = selection.read(comparison)
@@ -31,15 +33,20 @@ def show(comparison: Comparison) -> None:
             st.html(f'<div class="bk-chip">{escape(problem[:1].upper() + problem[1:])}</div>')
         else:
             st.html(
-                f'<div class="bk-chip" data-count="{len(found)}"><b>{numbers.counted(len(found), "sample")}</b>'
-                f" of {numbers.count(comparison.n)}: {escape(_called(found))}</div>"
+                '<div class="bk-chip"'
+                f' data-count="{len(found)}"><b>{numbers.counted(len(found), "sample")}</b> of'
+                f" {numbers.count(comparison.n)}: {escape(_called(found))}</div>"
             )
             if len(found):
                 _images(comparison, found)
                 _keep(comparison, found)
             _take(comparison, found)
         st.button(
-            "Clear", key="selection-clear", icon=":material/close:", on_click=selection.clear, type="tertiary"
+            "Clear",
+            key="selection-clear",
+            icon=":material/close:",
+            on_click=selection.clear,
+            type="tertiary",
         )
 
 
@@ -50,9 +57,8 @@ def _called(found: Selection) -> str:
 def file_stem(comparison: Comparison, found: Selection) -> str:
     """ "caltech95-test-hard-crabs" for a selection with a name, else "caltech95-test-selection"."""
     kept = found.rule.kind == "kept" and found.title == found.rule.words[0]
-    return (
-        f"{comparison.data_word}-{comparison.split}-{'-'.join(found.title.split()) if kept else 'selection'}"
-    )
+    name = "-".join(found.title.split()) if kept else "selection"
+    return f"{comparison.data_word}-{comparison.split}-{name}"
 
 
 def _images(comparison: Comparison, found: Selection) -> None:
@@ -60,9 +66,11 @@ def _images(comparison: Comparison, found: Selection) -> None:
     with st.popover(comparison.nouns.capitalize(), icon=icon, type="tertiary"):
         shown = found.positions[:MOST_IMAGES]
         st.caption(
-            f"{numbers.count(len(shown))} of {numbers.counted(len(found), 'sample')}"
-            f"{', the strongest first' if found.ranked else ''}. Below each: true class, then the predictions of "
-            f"{' | '.join(model.called for model in comparison.models)}."
+            f"{numbers.count(len(shown))} of"
+            f" {numbers.counted(len(found), 'sample')}"
+            f"{', the strongest first' if found.ranked else ''}."
+            " Below each: true class, then the predictions of"
+            f" {' | '.join(model.called for model in comparison.models)}."
         )
         said = [model.predictions.predicted for model in comparison.models]
         captions = [
@@ -81,7 +89,9 @@ def _keep(comparison: Comparison, found: Selection) -> None:
         with st.form(
             "selection-keep-form", border=False
         ):  # in a form, the button works even while the box still has the focus
-            name = st.text_input("Name", key="selection-name", placeholder="hard crustaceans", max_chars=60)
+            name = st.text_input(
+                "Name", key="selection-name", placeholder="hard crustaceans", max_chars=60
+            )
             asked = st.form_submit_button("Save these samples", key="selection-keep")
         if asked and not name.strip():
             st.error("Give the selection a name first.")
@@ -97,7 +107,8 @@ def _keep(comparison: Comparison, found: Selection) -> None:
             else:
                 selection.select("kept", kept)
                 st.session_state[_SAID] = (
-                    f"Saved {numbers.counted(len(ids), 'sample')} as “{kept}”. You find it in the sidebar, under Saved selections."
+                    f"Saved {numbers.counted(len(ids), 'sample')} as “{kept}”. You find it in the"
+                    " sidebar, under Saved selections."
                 )
                 st.rerun()
 
@@ -107,11 +118,14 @@ def _take(comparison: Comparison, found: Selection) -> None:
     T, stem = state.current().temperature, file_stem(comparison, found)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
-            f"{numbers.counted(len(found), 'sample')}: ids, true classes, and each model's predictions at T = {T:g}."
+            f"{numbers.counted(len(found), 'sample')}: ids, true classes, and each model's"
+            f" predictions at T = {T:g}."
         )
         st.download_button(
             "Table (CSV)",
-            lambda: selection_files.selection_table(comparison, found, T).to_csv(index=False).encode(),
+            lambda: (
+                selection_files.selection_table(comparison, found, T).to_csv(index=False).encode()
+            ),
             f"{stem}.csv",
             "text/csv",
             key="selection-csv",
@@ -147,4 +161,6 @@ def kept_list(comparison: Comparison) -> None:
             selection.clear()
 
     with st.sidebar:
-        st.selectbox("Saved selections", names, key="side-kept", placeholder="Choose one", on_change=chosen)
+        st.selectbox(
+            "Saved selections", names, key="side-kept", placeholder="Choose one", on_change=chosen
+        )

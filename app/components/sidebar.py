@@ -15,20 +15,24 @@ _IDLE = {
         for page in ("bring_your_own", "distill", "runs")
     },
     "by_epoch": {
-        "split": "This page uses the probe set: a part of validation that runs record at every epoch."
+        "split": (
+            "This page uses the probe set: a part of validation that runs record at every epoch."
+        )
     },
     "calibration": {"temperature": "This page uses T = 1 or each model's best temperature."},
 }
 _IDLE_LESSONS = {
     4: {"temperature": "Lesson 4 uses each method's own T."},
     5: dict.fromkeys(
-        ("split", "temperature"), "Lesson 5 uses stored maps of the bundled teacher, on test at T = 4."
+        ("split", "temperature"),
+        "Lesson 5 uses stored maps of the bundled teacher, on test at T = 4.",
     ),
 }
 
 
 def idle(page: str, lesson: int) -> dict[str, str]:
-    """Return the controls that this page does not use (on Learn, this lesson), each with the reason."""
+    """Return the controls that this page does not use (on Learn, this lesson), each with the
+    reason."""
     return _IDLE_LESSONS.get(lesson, {}) if page == "learn" else _IDLE.get(page, {})
 
 
@@ -41,7 +45,11 @@ def lacking(page: str, view: state.ViewState) -> dict[str, str]:
     found = {}
     other: Split = "validation" if view.split == "test" else "test"
     if runs and not all(run.has_predictions(other) for run in runs):
-        whose = "Some of these runs" if any(run.has_predictions(other) for run in runs) else "These runs"
+        whose = (
+            "Some of these runs"
+            if any(run.has_predictions(other) for run in runs)
+            else "These runs"
+        )
         found["split"] = f"{whose} have no predictions on {other}."
     if page == "by_epoch" and not any(run.trajectory_path.exists() for run in runs[1:]):
         found["temperature"] = "These runs have no recorded epochs."
@@ -56,7 +64,9 @@ def show(page: str = "") -> None:
     """
     view = state.current()
     if not view.teacher:
-        view = state.update(**{name: getattr(default_view(), name) for name in ("teacher", "students")})
+        view = state.update(
+            **{name: getattr(default_view(), name) for name in ("teacher", "students")}
+        )
     without = {**lacking(page, view), **idle(page, view.lesson)}
     runs = with_predictions(view.split)
     keys = [run.key for run in runs]
@@ -96,8 +106,10 @@ def show(page: str = "") -> None:
             key="side-temperature",
             on_change=_write("temperature"),
             format_func=lambda t: f"{t:g}",
-            help="Probabilities are softmax(logits / T). A higher T gives the other classes more probability. "
-            "Distillation usually uses T = 4.",
+            help=(
+                "Probabilities are softmax(logits / T). A higher T gives the other classes more"
+                " probability. Distillation usually uses T = 4."
+            ),
             disabled="temperature" in without,
         )
         if (reason := without.get("temperature")) and reason != without.get("split"):
@@ -145,7 +157,8 @@ def _write(field: str, convert=lambda value: value):
 
 
 def _with(options: list[str], *wanted: str) -> list[str]:
-    """Return the options and the chosen runs that no longer exist, so that the page can report them."""
+    """Return the options and the chosen runs that no longer exist, so that the page can report
+    them."""
     return options + [key for key in wanted if key and key not in options]
 
 

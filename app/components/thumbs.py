@@ -17,7 +17,8 @@ from bickd_core.comparing.comparison import Comparison, Model
 
 
 class InReport(NamedTuple):
-    """How images appear in the page's report. `place` names their position on the page, whichever images it shows."""
+    """How images appear in the page's report. `place` names their position on the page, whichever
+    images it shows."""
 
     place: str
     title: str
@@ -33,7 +34,8 @@ def show(
     report: InReport | None = None,
     say_why: bool = True,
 ) -> None:
-    """Show the samples at `positions`, each with two caption lines. A click opens the page of that sample.
+    """Show the samples at `positions`, each with two caption lines. A click opens the page of that
+    sample.
 
     Images and texts are tiles. Samples without either are short lines that begin with their ids.
 
@@ -70,13 +72,16 @@ def _line(id: int | str, caption: tuple[str, str]) -> str:
     line, quiet = caption
     said = "" if line == f"sample {id}" else f"<span>{escape(line)}</span>"
     return (
-        f'<li><a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{escape(str(id))}</a>'
-        f"{said}<span>{escape(quiet)}</span></li>"
+        f'<li><a class="bk-open" href="{escape(opener.link(id))}" title="Open this'
+        f' sample">{escape(str(id))}</a>{said}<span>{escape(quiet)}</span></li>'
     )
 
 
 def _keep(
-    comparison: Comparison, positions: np.ndarray, captions: Sequence[tuple[str, str]], report: InReport
+    comparison: Comparison,
+    positions: np.ndarray,
+    captions: Sequence[tuple[str, str]],
+    report: InReport,
 ) -> None:
     from bickd_viz.report.build import Strip
 
@@ -96,7 +101,9 @@ def picture(comparison: Comparison, position: int, alt: str) -> str:
     else:
         kind = "bk-text" if id in pictures.texts else "bk-none"
         image = f'<i class="{kind}">{escape(pictures.words(id))}</i>'
-    return f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'
+    return (
+        f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'
+    )
 
 
 def true_class(comparison: Comparison, position: int) -> str:
@@ -106,14 +113,21 @@ def true_class(comparison: Comparison, position: int) -> str:
     return comparison.class_names[comparison.labels[position]]
 
 
-def who_says_what(comparison: Comparison, student: Model, positions: np.ndarray) -> list[tuple[str, str]]:
-    """Captions: the true class, then the top-1 class of the teacher and, if there is one, of the student."""
+def who_says_what(
+    comparison: Comparison, student: Model, positions: np.ndarray
+) -> list[tuple[str, str]]:
+    """Captions: the true class, then the top-1 class of the teacher and, if there is one, of the
+    student."""
     return says(
-        comparison, (comparison.teacher, student) if comparison.students else (comparison.teacher,), positions
+        comparison,
+        (comparison.teacher, student) if comparison.students else (comparison.teacher,),
+        positions,
     )
 
 
-def says(comparison: Comparison, models: Sequence[Model], positions: np.ndarray) -> list[tuple[str, str]]:
+def says(
+    comparison: Comparison, models: Sequence[Model], positions: np.ndarray
+) -> list[tuple[str, str]]:
     """Captions: the true class, then each model's top-1 class."""
     said = [model.predictions.predicted for model in models]
     return [
@@ -132,7 +146,8 @@ def pair_strip(
     one_row: bool = False,
     report: InReport | None = None,
 ) -> None:
-    """Show the samples that add most to the cosine of two classes, with the model's probabilities of both."""
+    """Show the samples that add most to the cosine of two classes, with the model's probabilities
+    of both."""
     positions = samples.pair_samples(comparison, model, pair, temperature, most)
     probabilities = measures.probabilities(comparison, model, temperature)[positions]
     captions = [

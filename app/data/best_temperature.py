@@ -28,7 +28,8 @@ class BestTemperature:
 
 
 def best_temperature(model: Model) -> BestTemperature | None:
-    """The temperature with the smallest NLL on the validation split; None without labelled predictions on it."""
+    """The temperature with the smallest NLL on the validation split; None without labelled
+    predictions on it."""
     path = model.run.predictions_path("validation")
     return _best_temperature(fingerprint(path)) if path.exists() else None
 

@@ -15,7 +15,13 @@ from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.measures import ORDER_TEMPERATURE, class_order, geometry
 from bickd_core.data import short_name
-from bickd_core.data.hierarchy import Hierarchy, HierarchyError, bundled_hierarchy, read_hierarchy, to_csv
+from bickd_core.data.hierarchy import (
+    Hierarchy,
+    HierarchyError,
+    bundled_hierarchy,
+    read_hierarchy,
+    to_csv,
+)
 from bickd_core.geometry.ordering import cluster_groups, superclass_order
 
 
@@ -28,7 +34,8 @@ class Group:
 
 
 def hierarchy(comparison: Comparison) -> Hierarchy | None:
-    """The uploaded hierarchy of this data set where it fits these classes, else the bundled one, else None."""
+    """The uploaded hierarchy of this data set where it fits these classes, else the bundled one,
+    else None."""
     return _hierarchy(
         comparison.dataset, comparison.class_names, fingerprint(_hierarchy_path(comparison.dataset))
     )
@@ -78,7 +85,8 @@ def has_own_hierarchy(comparison: Comparison) -> bool:
 
 
 def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
-    """ "cluster", "index", "name" as `class_order`; "hierarchy": by superclass, inside by the teacher's clusters."""
+    """ "cluster", "index", "name" as `class_order`; "hierarchy": by superclass, inside by the
+    teacher's clusters."""
     found = hierarchy(comparison) if how == "hierarchy" else None
     if found is None:
         return class_order(comparison, "cluster" if how == "hierarchy" else how)
@@ -86,7 +94,8 @@ def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
 
 
 def class_groups(comparison: Comparison, how: str) -> tuple[Group, ...]:
-    """Groups of neighbouring classes in this order: superclasses, branches of the teacher's dendrogram, or runs."""
+    """Groups of neighbouring classes in this order: superclasses, branches of the teacher's
+    dendrogram, or runs."""
     order = order_of_classes(comparison, how)
     found = hierarchy(comparison) if how == "hierarchy" else None
     if found is not None:
@@ -115,4 +124,6 @@ def _span(comparison: Comparison, classes: list[int]) -> str:
 @cached
 def _branches(comparison: Comparison) -> np.ndarray:
     teacher = geometry(comparison, comparison.teacher, ORDER_TEMPERATURE)
-    return cluster_groups(teacher.gram, max(2, round(len(comparison.class_names) ** 0.5)), teacher.empty)
+    return cluster_groups(
+        teacher.gram, max(2, round(len(comparison.class_names) ** 0.5)), teacher.empty
+    )

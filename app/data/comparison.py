@@ -30,7 +30,8 @@ def comparison(view: ViewState) -> Comparison:
         path = run.predictions_path(view.split)
         if not path.exists():
             raise RunError(
-                f"run '{run.key}' has no predictions on {view.split} yet; take it out or let it finish."
+                f"run '{run.key}' has no predictions on {view.split} yet; take it out or let it"
+                " finish."
             )
         marks.append(fingerprint(path))
     samples = samples_mark(runs, view.split)

@@ -1,4 +1,5 @@
-"""The models of a comparison while they learned: figures and Grams by epoch on the stored probe set, cached."""
+"""The models of a comparison while they learned: figures and Grams by epoch on the stored probe
+set, cached."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.predictions import PredictionsError
 
 MOST_CLASSES = 100
-"""Classes up to which the Gram of each epoch is kept whole; beyond, means over groups of classes."""
+"""Classes up to which the Gram of each epoch is kept whole; beyond, means over groups of
+classes."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class Courses:
         missing: models without a trajectory.
         names: of the rows of the Grams: classes in the order shown, or groups of them.
         grouped: whether the Grams are means over groups.
-        n: probe samples, out of `n_validation` in the teacher's validation split (None where that is not stored).
+        n: probe samples, out of `n_validation` in the teacher's validation split (None where that
+            is not stored).
         last: the last epoch of any of them.
         temperature: T of the view; each Gram's own stands in its figures.
         labels: [n] true classes of the probe samples, or None.
         reference: [n, C] the finished teacher's logits on them, or None.
-        mean_targets: [n] the finished teacher's entropies where every model is at its mean entropy, or None.
+        mean_targets: [n] the finished teacher's entropies where every model is at its mean entropy,
+            or None.
     """
 
     courses: tuple[Course, ...]
@@ -101,7 +105,8 @@ def courses(
 ) -> Courses | None:
     """The courses of teacher and students; None where no student has stored one.
 
-    matching: how entropies of every model and epoch follow the finished teacher's at T; not at all where it has
+    matching: how entropies of every model and epoch follow the finished teacher's at T; not at all
+    where it has
         stored nothing on these samples.
 
     Raises:
@@ -155,7 +160,9 @@ def _courses(
             reference=None if model.is_teacher else reference,
             reduce=_reducer(comparison, how, groups),
         )
-        made.append(Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits))
+        made.append(
+            Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits)
+        )
     return Courses(
         courses=tuple(made),
         missing=tuple(missing),
@@ -189,7 +196,8 @@ def _trajectory(comparison: Comparison, model: Model) -> _Trajectory | None:
 
 
 def _finished(comparison: Comparison) -> _Trajectory | None:
-    """The finished teacher as a course of one epoch: its validation predictions, else its last stored epoch."""
+    """The finished teacher as a course of one epoch: its validation predictions, else its last
+    stored epoch."""
     run = comparison.teacher.run
     if run.has_predictions("validation"):
         final = predictions_at(fingerprint(run.predictions_path("validation"))).with_class_order(
@@ -197,13 +205,17 @@ def _finished(comparison: Comparison) -> _Trajectory | None:
         )
         return _Trajectory(final.logits[None], final.ids, final.labels, np.array([1]))
     stored = _trajectory(comparison, comparison.teacher)
-    return None if stored is None else replace(stored, logits=stored.logits[-1:], epochs=np.array([1]))
+    return (
+        None if stored is None else replace(stored, logits=stored.logits[-1:], epochs=np.array([1]))
+    )
 
 
 def _taken(one: _Trajectory, ids: np.ndarray) -> _Trajectory:
     order = np.argsort(one.ids, kind="stable")
     rows = order[np.searchsorted(one.ids[order], ids)]
-    return _Trajectory(one.logits[:, rows], ids, None if one.labels is None else one.labels[rows], one.epochs)
+    return _Trajectory(
+        one.logits[:, rows], ids, None if one.labels is None else one.labels[rows], one.epochs
+    )
 
 
 def _validation_size(comparison: Comparison) -> int | None:
@@ -241,7 +253,8 @@ def _reducer(comparison: Comparison, how: str, groups: list[str] | None):
 
 @dataclass(frozen=True)
 class EpochIntervals:
-    """One model's figures after one epoch with their intervals over the probe samples; agreement of students only."""
+    """One model's figures after one epoch with their intervals over the probe samples; agreement of
+    students only."""
 
     overlap: Interval | None
     accuracy: Interval | None
@@ -261,9 +274,12 @@ def epoch_intervals(courses: Courses, course: Course, epoch: int) -> EpochInterv
 
 
 def end_gap(courses: Courses, first: Course, second: Course) -> Interval | None:
-    """Overlap of the first model at its end less that of the second, paired on the probe samples."""
+    """Overlap of the first model at its end less that of the second, paired on the probe
+    samples."""
     shard = stratified_shards(courses.n, courses.labels)
-    return paired_overlap_difference(*(_grams(courses, course, -1, shard) for course in (first, second)))
+    return paired_overlap_difference(
+        *(_grams(courses, course, -1, shard) for course in (first, second))
+    )
 
 
 def _grams(courses: Courses, course: Course, at: int, shard: np.ndarray) -> ShardGrams:

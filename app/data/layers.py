@@ -20,7 +20,8 @@ from bickd_core.runs.stages import PROBE_SPLIT, Stages
 
 @dataclass(frozen=True)
 class LayerView:
-    """CKA of every layer of the teacher (rows) with every layer of a student, the logits last where there are any."""
+    """CKA of every layer of the teacher (rows) with every layer of a student, the logits last where
+    there are any."""
 
     cka: LayerCKA
     teacher: tuple[str, ...]
@@ -35,7 +36,9 @@ class LayerView:
     def shared(self) -> list[tuple[int, int, str]]:
         """Layers of the same name in both: (row, column, name)."""
         return [
-            (i, self.student.index(name), name) for i, name in enumerate(self.teacher) if name in self.student
+            (i, self.student.index(name), name)
+            for i, name in enumerate(self.teacher)
+            if name in self.student
         ]
 
     def at(self, name: str) -> Replicated | None:
@@ -63,17 +66,28 @@ def why_no_layers(comparison: Comparison, student: Model) -> str:
             f"“bickd stages {' '.join(lacking)}” and reload this page."
         )
     try:
-        _layers(*(_layer_marks(model) for model in pair))  # what its predictions hold may be the reason
+        _layers(
+            *(_layer_marks(model) for model in pair)
+        )  # what its predictions hold may be the reason
         sides = [Stages.load(model.run.stages_path) for model in pair]
     except PredictionsError as error:
         return f"The layers cannot be compared: {error}"
     counts = " and ".join(str(len(side.ids)) for side in sides)
     if (sides[0].ids.dtype.kind == "U") != (sides[1].ids.dtype.kind == "U"):
-        return "The stored probe images of these two runs have ids of different types, so their layers cannot be compared."
+        return (
+            "The stored probe images of these two runs have ids of different types, so their layers"
+            " cannot be compared."
+        )
     shared = len(np.intersect1d(sides[0].ids, sides[1].ids))
     if not shared:
-        return f"The stored probe images of these two runs ({counts}) have none in common, so their layers cannot be compared."
-    return f"These two runs share {shared} of their stored probe images ({counts}). Layers need at least {LEAST_SHARED}."
+        return (
+            f"The stored probe images of these two runs ({counts}) have none in common, so their"
+            " layers cannot be compared."
+        )
+    return (
+        f"These two runs share {shared} of their stored probe images ({counts}). Layers need at"
+        f" least {LEAST_SHARED}."
+    )
 
 
 def layers(comparison: Comparison, student: Model) -> LayerView | None:
@@ -91,7 +105,8 @@ def _layer_marks(model: Model) -> tuple[Fingerprint, Fingerprint]:
 
 
 def layer_difference(comparison: Comparison, a: Model, b: Model, name: str) -> Interval | None:
-    """CKA of one layer with the teacher's layer of that name: a minus b, paired on the same images."""
+    """CKA of one layer with the teacher's layer of that name: a minus b, paired on the same
+    images."""
     first, second = layers(comparison, a), layers(comparison, b)
     if first is None or second is None or not np.array_equal(first.ids, second.ids):
         return None

@@ -40,10 +40,14 @@ def start_student(comparison: Comparison, chosen: str) -> Model:
 @cached
 def images_by_entropy(comparison: Comparison) -> np.ndarray:
     """Positions of some samples, the one of which the teacher is surest (at T = 1) first."""
-    return lessons.from_sure_to_unsure(entropy(probabilities(comparison, comparison.teacher, 1.0)), IMAGES)
+    return lessons.from_sure_to_unsure(
+        entropy(probabilities(comparison, comparison.teacher, 1.0)), IMAGES
+    )
 
 
-def sample_entropy(comparison: Comparison, model: Model, position: int, temperature: float) -> float:
+def sample_entropy(
+    comparison: Comparison, model: Model, position: int, temperature: float
+) -> float:
     """Entropy of one sample as a share of the most possible, log C."""
     row = model.predictions.take(np.array([position])).probabilities(temperature)
     return float(entropy(row)[0] / np.log(row.shape[1]))
@@ -68,7 +72,8 @@ class Triangle:
 
 @cached
 def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triangle | None:
-    """The three classes that the teacher mixes most at T = 4, and of each the images on which the student differs most.
+    """The three classes that the teacher mixes most at T = 4, and of each the images on which the
+    student differs most.
 
     None where there are not three classes with a column.
     """
@@ -80,7 +85,9 @@ def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triang
     columns = np.array(classes)
     truth = teacher.predictions.predicted if comparison.labels is None else comparison.labels
     P, Q = probabilities(comparison, teacher, 4.0), probabilities(comparison, student, 4.0)
-    own, other = (inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q))
+    own, other = (
+        inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q)
+    )
     at = lessons.furthest_of_each(own, other, truth, classes, each)
     return Triangle(
         classes,
@@ -118,19 +125,26 @@ def batch_count(comparison: Comparison) -> int:
 
 
 @cached
-def batch_pulls(comparison: Comparison, student: Model, number: int, shown: int = SHOWN) -> BatchPulls:
+def batch_pulls(
+    comparison: Comparison, student: Model, number: int, shown: int = SHOWN
+) -> BatchPulls:
     at = lessons.batch(comparison.n, number)
     s, t = (model.predictions.take(at) for model in (student, comparison.teacher))
     pulls = lessons.preset_pulls(s.logits, t.logits)
     differs = s.predicted != t.predicted
-    rows, columns = lessons.strongest([pulls[k].gradient for k in ("kd", "dist", "bickd")], shown, shown)
+    rows, columns = lessons.strongest(
+        [pulls[k].gradient for k in ("kd", "dist", "bickd")], shown, shown
+    )
     return BatchPulls(
         at,
         pulls,
         rows,
         columns,
         differs,
-        {(a, b): lessons.same_way(pulls[a].gradient, pulls[b].gradient) for a, b in combinations(pulls, 2)},
+        {
+            (a, b): lessons.same_way(pulls[a].gradient, pulls[b].gradient)
+            for a, b in combinations(pulls, 2)
+        },
         {name: lessons.share_on(pull.gradient, differs) for name, pull in pulls.items()},
     )
 
@@ -141,7 +155,8 @@ class SeedMaps:
     """One set of samples, laid out again and again (docs/lesson_maps.py makes the file).
 
     Attributes:
-        coordinates: [starts, neighbours, seeds, N, 2], each turned and mirrored onto its first seed, width 1.
+        coordinates: [starts, neighbours, seeds, N, 2], each turned and mirrored onto its first
+            seed, width 1.
         displacement: [starts, neighbours] mean movement between two of these, in layout widths.
         trustworthiness: [starts, neighbours, seeds].
         ids: [N]. meta: starts, neighbours, seeds and where the samples come from.
@@ -176,9 +191,11 @@ def _seed_maps(mark: Fingerprint) -> SeedMaps:
 
 
 def wandering_pair(coordinates: np.ndarray, labels: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """The two classes whose distance on the map (between medians, in layout widths) varies most over seeds.
+    """The two classes whose distance on the map (between medians, in layout widths) varies most
+    over seeds.
 
-    coordinates: [seeds, N, 2]. labels: [N]. Returns both classes and their distance under each seed.
+    coordinates: [seeds, N, 2]. labels: [N]. Returns both classes and their distance under each
+    seed.
     """
     present = np.unique(labels)
     middles = np.stack([np.median(coordinates[:, labels == c], axis=1) for c in present], axis=1)
@@ -189,7 +206,8 @@ def wandering_pair(coordinates: np.ndarray, labels: np.ndarray) -> tuple[int, in
 
 @dataclass(frozen=True)
 class MapSamples:
-    """The samples on those maps: ids and labels [N], class names, and the classes that occur, in order."""
+    """The samples on those maps: ids and labels [N], class names, and the classes that occur, in
+    order."""
 
     ids: np.ndarray
     labels: np.ndarray

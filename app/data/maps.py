@@ -22,7 +22,8 @@ from bickd_core.runs.library import RunFolder
 
 @dataclass(frozen=True)
 class MapView:
-    """A stored map of one model on the samples of the comparison; a student's UMAP shifted and turned to its teacher's."""
+    """A stored map of one model on the samples of the comparison; a student's UMAP shifted and
+    turned to its teacher's."""
 
     layout: Layout
     coordinates: np.ndarray
@@ -61,13 +62,16 @@ def _map_view(
 
 
 @cached
-def simplex(comparison: Comparison, model: Model, temperature: float, classes: tuple[int, ...]) -> Simplex:
+def simplex(
+    comparison: Comparison, model: Model, temperature: float, classes: tuple[int, ...]
+) -> Simplex:
     """The shares of three classes in each sample."""
     return simplex_view(probabilities(comparison, model, temperature), classes)
 
 
 def third_class(comparison: Comparison, pair: tuple[int, ...], temperature: float) -> list[int]:
-    """The pair, and the class to which the teacher gives most of what is left on the samples that it calls one of them."""
+    """The pair, and the class to which the teacher gives most of what is left on the samples that
+    it calls one of them."""
     P = probabilities(comparison, comparison.teacher, temperature)
     theirs = np.isin(comparison.teacher.predictions.predicted, pair)
     shares = P[theirs].sum(axis=0) if theirs.any() else P.sum(axis=0)
@@ -87,7 +91,8 @@ def map_job(comparison: Comparison, method: str) -> JobStatus | None:
 
 
 def start_maps(comparison: Comparison, method: str) -> None:
-    """Make what is missing of these maps, and measure what the seed does, in a process of its own."""
+    """Make what is missing of these maps, and measure what the seed does, in a process of its
+    own."""
     jobs.start(maps_of(comparison, method))
 
 

@@ -19,18 +19,23 @@ from bickd_core.runs.predictions import PredictionsError
 def recipes(comparison: Comparison, temperature: float) -> Recipes:
     """Every model of a comparison with all runs of the library that differ from it in seeds alone.
 
-    Runs that cannot be read or that lack some of the samples are left out; see `left_out`. Students of one recipe stand for
+    Runs that cannot be read or that lack some of the samples are left out; see `left_out`. Students
+    of one recipe stand for
     themselves: each has its own run alone.
     """
     marks = {
-        model.key: (file_of(comparison, model), *map(_mark(comparison), siblings(comparison, model)))
+        model.key: (
+            file_of(comparison, model),
+            *map(_mark(comparison), siblings(comparison, model)),
+        )
         for model in comparison.students
     }
     return _recipes(comparison, tuple(marks.items()), temperature)
 
 
 def siblings(comparison: Comparison, model: Model) -> list[RunFolder]:
-    """The other runs of a student's recipe that have predictions on the split which can be read, one a seed."""
+    """The other runs of a student's recipe that have predictions on the split which can be read,
+    one a seed."""
     alike = [run for run in _alike(comparison, model) if _reason(_mark(comparison)(run)) is None]
     return one_a_seed([model.run, *alike], info)[1:]
 
@@ -39,11 +44,16 @@ def _alike(comparison: Comparison, model: Model) -> list[RunFolder]:
     own = _recipe(model.run)
     if sum(_recipe(other.run) == own for other in comparison.students) > 1:
         return []
-    return [run for run in with_predictions(comparison.split) if run.key != model.key and _recipe(run) == own]
+    return [
+        run
+        for run in with_predictions(comparison.split)
+        if run.key != model.key and _recipe(run) == own
+    ]
 
 
 def left_out(comparison: Comparison, temperature: float) -> list[str]:
-    """A sentence for each reason why runs are not counted as seeds of the students that are shown."""
+    """A sentence for each reason why runs are not counted as seeds of the students that are
+    shown."""
     infos = [info(run) for run in with_predictions(comparison.split)]
     changed = {name for model in comparison.students for name in on_other_data(model.info, infos)}
     reasons = [core.images_changed(changed)] if changed else []

@@ -15,7 +15,8 @@ from bickd_core.runs.thumbnails import Thumbnails
 
 
 def pictures(runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:
-    """From the first run that holds texts or image paths of imported samples, else from the data set."""
+    """From the first run that holds texts or image paths of imported samples, else from the data
+    set."""
     return _pictures(dataset, split, samples_mark(runs, split))
 
 

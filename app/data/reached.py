@@ -14,7 +14,8 @@ from bickd_core.runs.predictions import PredictionsError
 
 
 def reached(run: RunFolder) -> Figures:
-    """Accuracy on test, and on validation after the last and the best epoch, where they are known."""
+    """Accuracy on test, and on validation after the last and the best epoch, where they are
+    known."""
     last, best, problem = _accuracies(fingerprint(run.path / "metrics.jsonl"))
     test, why_not = _accuracy(fingerprint(run.predictions_path("test")))
     validation, nor = _accuracy(fingerprint(run.predictions_path("validation")))

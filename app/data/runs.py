@@ -64,7 +64,8 @@ def label(run: RunFolder) -> str:
 
 
 def described(key: str) -> str:
-    """A run in a choice list: one's own by method and name, a bundled one by method, seed and model."""
+    """A run in a choice list: one's own by method and name, a bundled one by method, seed and
+    model."""
     try:
         about = info(library().find(key))
     except RunError:

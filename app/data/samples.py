@@ -16,18 +16,25 @@ from bickd_core.runs.thumbnails import Thumbnails
 def pair_samples(
     comparison: Comparison, model: Model, pair: tuple[int, int], temperature: float, most: int
 ) -> np.ndarray:
-    """Positions of the samples that carry most of the cosine of two class columns, the first the greatest."""
+    """Positions of the samples that carry most of the cosine of two class columns, the first the
+    greatest."""
     share = pair_contributions(probabilities(comparison, model, temperature), *pair)
     return np.argsort(-share, kind="stable")[:most]
 
 
 def thumbnails(comparison: Comparison) -> Thumbnails:
-    return pictures([model.run for model in comparison.models], comparison.dataset, comparison.split)
+    return pictures(
+        [model.run for model in comparison.models], comparison.dataset, comparison.split
+    )
 
 
 def sample_file(comparison: Comparison) -> SampleFile:
     """Texts and image paths of imported samples, from the first model that has any."""
-    runs = (model.run for model in comparison.models if model.run.samples_path(comparison.split).exists())
+    runs = (
+        model.run
+        for model in comparison.models
+        if model.run.samples_path(comparison.split).exists()
+    )
     found = next(runs, None)
     return SampleFile() if found is None else found.samples(comparison.split)
 

@@ -1,4 +1,5 @@
-"""Runs that differ in their seeds alone, over all run folders: mean and standard deviation of what they reach."""
+"""Runs that differ in their seeds alone, over all run folders: mean and standard deviation of what
+they reach."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class SeedGroup:
     Attributes:
         first: what the first of them is.
         keys, seeds: of each, in ascending order of the seeds of their weights.
-        shared_augmentation: some share their augmentation stream, which makes the deviation too small.
+        shared_augmentation: some share their augmentation stream, which makes the deviation too
+            small.
         n: test images.
         accuracy, agreement: shares. overlap: at T = 4. minutes: time of their workers.
     """
@@ -47,7 +49,8 @@ class SeedGroup:
 
 
 def seed_groups(runs: Iterable[RunFolder]) -> list[SeedGroup]:
-    """Every recipe with two seeds or more among runs that have predictions on test, in the order of the first ones."""
+    """Every recipe with two seeds or more among runs that have predictions on test, in the order of
+    the first ones."""
     by_recipe: dict[tuple[object, ...], list[RunFolder]] = {}
     for run in runs:
         if run.has_predictions("test") and info(run).config is not None:
@@ -62,11 +65,15 @@ def changed_between(runs: Iterable[RunFolder]) -> list[str]:
     for run in runs:
         about = info(run)
         if run.has_predictions("test") and about.config is not None:
-            found.setdefault(recipe_on_any_data(about), {}).setdefault(about.data_content, []).append(
-                about.name
-            )
+            found.setdefault(recipe_on_any_data(about), {}).setdefault(
+                about.data_content, []
+            ).append(about.name)
     return sorted(
-        name for group in found.values() if len(group) > 1 for names in group.values() for name in names
+        name
+        for group in found.values()
+        if len(group) > 1
+        for names in group.values()
+        for name in names
     )
 
 
@@ -138,5 +145,7 @@ def _figures(mark: Fingerprint, teacher: Fingerprint | None) -> _Figures:
         len(own),
         accuracy,
         agreement,
-        corrected_overlap(softmax(own.logits, TEMPERATURE), stratified_shards(len(own), own.labels)),
+        corrected_overlap(
+            softmax(own.logits, TEMPERATURE), stratified_shards(len(own), own.labels)
+        ),
     )

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def selection_table(comparison: Comparison, selection: Selection, temperature: float) -> pd.DataFrame:
-    """A row a sample: id, path where the data set knows it, true class, and what each model says at T."""
+def selection_table(
+    comparison: Comparison, selection: Selection, temperature: float
+) -> pd.DataFrame:
+    """A row a sample: id, path where the data set knows it, true class, and what each model says at
+    T."""
     models = {model.name: model.predictions for model in comparison.models}
     samples = sample_file(comparison)
     return table_of(
@@ -28,7 +31,9 @@ def selection_table(comparison: Comparison, selection: Selection, temperature: f
     )
 
 
-def selection_probabilities(comparison: Comparison, selection: Selection, temperature: float) -> bytes:
+def selection_probabilities(
+    comparison: Comparison, selection: Selection, temperature: float
+) -> bytes:
     """All C probabilities of each model on the selected samples, as an npz file."""
     models = {model.name: model.predictions for model in comparison.models}
     keys = [model.key for model in comparison.models]

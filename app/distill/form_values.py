@@ -32,7 +32,8 @@ class Budget:
     """The form's initial values for a data set, chosen for a run of minutes on two cores.
 
     Attributes:
-        teacher: the initial model for "Train a teacher", several times larger than the student's ResNet-8.
+        teacher: the initial model for "Train a teacher", several times larger than the student's
+            ResNet-8.
     """
 
     epochs: int = 20
@@ -67,7 +68,9 @@ class OptionField:
 
 def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
     """Return the fields of a loss's options, in order, without `kind`."""
-    return tuple(_field(name, field) for name, field in options.model_fields.items() if name != "kind")
+    return tuple(
+        _field(name, field) for name, field in options.model_fields.items() if name != "kind"
+    )
 
 
 def _field(name: str, field: FieldInfo) -> OptionField:
@@ -116,7 +119,8 @@ RANGES = {
 
 
 def check_numbers(form: Mapping[str, Any]) -> None:
-    """Check the form's numbers. The widgets accept any number, so that the page can explain what is wrong.
+    """Check the form's numbers. The widgets accept any number, so that the page can explain what is
+    wrong.
 
     Raises:
         ValueError: the number that is out of range, and its range.
@@ -128,7 +132,8 @@ def check_numbers(form: Mapping[str, Any]) -> None:
         if value is not None and not low <= value <= high:
             why = " (at least one for each class)" if name == "train_limit" else ""
             raise ValueError(
-                f"{called} must be from {low:,g} to {high:,}{why}, got {value:,g}; correct it in the form."
+                f"{called} must be from {low:,g} to {high:,}{why}, got {value:,g}; correct it in"
+                " the form."
             )
 
 
@@ -136,9 +141,9 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
     """Return the validated config for the form's values.
 
     Args:
-        form: role, dataset, image_size, teacher, arch, preset, options, epochs, batch_size, seed, train_limit,
-            optimizer, lr, schedule, augment, precision, threads; also class_order if classes are named by whole
-            numbers, and resize for the user's own images.
+        form: role, dataset, image_size, teacher, arch, preset, options, epochs, batch_size, seed,
+            train_limit, optimizer, lr, schedule, augment, precision, threads; also class_order if
+            classes are named by whole numbers, and resize for the user's own images.
 
     Raises:
         ValueError: the first field that is wrong, in one sentence.
@@ -173,28 +178,36 @@ def build_config(form: Mapping[str, Any]) -> TrainConfig:
 
 
 def data_sentences(info: DatasetInfo) -> list[str]:
-    """Describe the user's own data: sizes, classes, their order, and classes without a test image."""
+    """Describe the user's own data: sizes, classes, their order, and classes without a test
+    image."""
     parts = (
-        f"{numbers.count(info.train_size)} training, {numbers.count(info.validation_size)} validation and "
-        f"{numbers.counted(info.test_size, 'test image')}."
+        f"{numbers.count(info.train_size)} training, {numbers.count(info.validation_size)}"
+        f" validation and {numbers.counted(info.test_size, 'test image')}."
     )
     if info.all_test:
-        parts = f"{numbers.counted(info.test_size, 'image')}, all for test, so you cannot train on this data."
+        parts = (
+            f"{numbers.counted(info.test_size, 'image')}, all for test, so you cannot train on this"
+            " data."
+        )
     colours = "grey" if info.in_channels == 1 else "RGB"
     sizes = f"{numbers.counted(info.num_classes, 'class', 'classes')}, {colours}: {parts}"
     order = (
-        " The names are whole numbers. New runs sort them by value, and students keep their teacher's order."
+        " The names are whole numbers. New runs sort them by value, and students keep their"
+        " teacher's order."
         if info.natural
         else ""
     )
     found = [sizes, f"Classes: {listed(info.class_names)}.{order}"]
     if info.absent:
-        found.append(f"Classes without test images: {listed(info.absent)}. Test figures do not cover them.")
+        found.append(
+            f"Classes without test images: {listed(info.absent)}. Test figures do not cover them."
+        )
     return found
 
 
 def order_labels(info: DatasetInfo) -> dict[ClassOrder, str]:
-    """Return labels for the two orders of classes named by numbers, with the first classes that differ."""
+    """Return labels for the two orders of classes named by numbers, with the first classes that
+    differ."""
     text_order = sorted(info.class_names)
     pairs = zip(info.class_names, text_order, strict=True)
     shown = next(i for i, (one, other) in enumerate(pairs) if one != other) + 1
@@ -260,11 +273,15 @@ def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
     if config.role == "teacher" or teacher is None:
         return f"{who} learns from the labels. {rest}"
     big = MODELS.get(teacher.arch)
-    theirs = "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
+    theirs = (
+        "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
+    )
     named = teacher.arch if big is None else big.title
     if config.objective.kind == "ce":
         return f"{who} learns from the labels, and is compared with {named}{theirs}. {rest}"
-    return f"{who} learns from {named}{theirs}. Method: {PRESETS[config.objective.kind].title}. {rest}"
+    return (
+        f"{who} learns from {named}{theirs}. Method: {PRESETS[config.objective.kind].title}. {rest}"
+    )
 
 
 def train_images(config: TrainConfig) -> int:
@@ -275,7 +292,8 @@ def train_images(config: TrainConfig) -> int:
 # -- a run's state ---------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Phase:
-    """The state of a run as shown: a word, its colour and icon, and whether it can change by itself."""
+    """The state of a run as shown: a word, its colour and icon, and whether it can change by
+    itself."""
 
     name: str
     word: str
@@ -300,13 +318,15 @@ _PHASES = {
 }
 
 
-def phase(status: Status, *, stopping: bool = False, started_at: float | None = None, now: float) -> Phase:
+def phase(
+    status: Status, *, stopping: bool = False, started_at: float | None = None, now: float
+) -> Phase:
     """Return the phase to show for a status.
 
     Args:
         stopping: whether a stop was requested.
-        started_at: when this session started a worker on the run, if it did. The old status is ignored until
-            the worker has written its first one.
+        started_at: when this session started a worker on the run, if it did. The old status is
+            ignored until the worker has written its first one.
     """
     stale = status.stale(now)
     quiet = not status.active or stale
@@ -345,8 +365,11 @@ def progress_text(status: Status) -> str:
     return " · ".join(parts)
 
 
-# -- teachers ---------------------------------------------------------------------------------------
-def teachers_for(runs: Iterable[tuple[RunFolder, RunInfo]], dataset: str, image_size: int) -> list[str]:
+# -- teachers
+# ---------------------------------------------------------------------------------------
+def teachers_for(
+    runs: Iterable[tuple[RunFolder, RunInfo]], dataset: str, image_size: int
+) -> list[str]:
     """Return the keys of runs that can teach on this data: teachers first, then students."""
     fit = [
         (about.role != "teacher", "/" not in run.key, run.key)

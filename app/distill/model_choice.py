@@ -1,4 +1,5 @@
-"""The models to choose from with their costs, grouped by family and sorted by size, without Streamlit."""
+"""The models to choose from with their costs, grouped by family and sorted by size, without
+Streamlit."""
 
 from __future__ import annotations
 
@@ -47,12 +48,13 @@ def choices(
 ) -> dict[str, Choice]:
     """Models for data of this shape, by name.
 
-    Families stand together, the one with the smallest member first; in a family the smallest comes first. Networks of
-    installed packages come last.
+    Families stand together, the one with the smallest member first; in a family the smallest comes
+    first. Networks of installed packages come last.
 
     Args:
-        most: leave out models that are larger than this in parameters and in multiply-adds as well. A model
-            that is smaller in one of the two stays: it may be what a device needs. The smallest model always stays.
+        most: leave out models that are larger than this in parameters and in multiply-adds as well.
+            A model that is smaller in one of the two stays: it may be what a device needs. The
+            smallest model always stays.
     """
     every = [
         Choice(
@@ -67,7 +69,9 @@ def choices(
     kept = [
         choice
         for choice in every
-        if most is None or (choice.parameters or 0) <= most.parameters or (choice.macs or 0) <= most.macs
+        if most is None
+        or (choice.parameters or 0) <= most.parameters
+        or (choice.macs or 0) <= most.macs
     ] or every[:1]
     families = list(dict.fromkeys(choice.info.family for choice in kept))
     kept.sort(key=lambda choice: families.index(choice.info.family))
@@ -76,22 +80,26 @@ def choices(
 
 
 def cost_sentence(choice: Choice, image_size: int) -> str:
-    """Describe the cost of a forward pass in operations, and in milliseconds on the measured CPU."""
+    """Describe the cost of a forward pass in operations, and in milliseconds on the measured
+    CPU."""
     if choice.macs is None:
         return (
-            "This network is from an installed package. Its size and latency are measured when training ends."
+            "This network is from an installed package. Its size and latency are measured when"
+            " training ends."
         )
     operations = f"{millions(2 * choice.macs)} floating-point operations per image"
     if choice.latency is None:
         return f"{operations}. The latency is measured when training ends."
     return (
-        f"{operations}. On {choice.latency.cpu}, at {image_size} × {image_size}: "
-        f"{milliseconds(choice.latency.one_ms)} for one image, {milliseconds(choice.latency.batch_ms)} for {BATCH}."
+        f"{operations}. On {choice.latency.cpu}, at {image_size} × {image_size}:"
+        f" {milliseconds(choice.latency.one_ms)} for one image,"
+        f" {milliseconds(choice.latency.batch_ms)} for {BATCH}."
     )
 
 
 def cost_table(found: Mapping[str, Choice]) -> list[dict[str, str | float | None]]:
-    """Return a row for each model, in the same order, with sizes in millions and times in milliseconds."""
+    """Return a row for each model, in the same order, with sizes in millions and times in
+    milliseconds."""
     return [
         {
             "Model": choice.info.title,

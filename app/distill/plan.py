@@ -31,7 +31,8 @@ MAX_SEEDS = 20
 
 @dataclass(frozen=True)
 class Method:
-    """An objective or a published setting of one, as the form offers it, with its initial `options`."""
+    """An objective or a published setting of one, as the form offers it, with its initial
+    `options`."""
 
     name: str
     title: str
@@ -50,11 +51,16 @@ class Method:
 
     @property
     def origin(self) -> str:
-        """The published setting of its options, and whether its learning rate was tuned with them."""
+        """The published setting of its options, and whether its learning rate was tuned with
+        them."""
         setting = setting_of(self.name)
         if not setting:
             return ""
-        rate = " The learning rate was tuned with other options." if self.name in RATES_TO_CHOOSE else ""
+        rate = (
+            " The learning rate was tuned with other options."
+            if self.name in RATES_TO_CHOOSE
+            else ""
+        )
         return f"Options: the published {setting} setting.{rate}"
 
 
@@ -99,17 +105,24 @@ def read_seeds(typed: str) -> tuple[int, ...]:
     for part in re.split(r"[\s,;]+", typed.strip()):
         match = re.fullmatch(r"(\d{1,10})(?:[-–](\d{1,10}))?", part)
         if match is None:
-            raise ValueError(f"seeds must be whole numbers such as 0, 0 1 2 or 0-4, got '{part:.20}'.")
+            raise ValueError(
+                f"seeds must be whole numbers such as 0, 0 1 2 or 0-4, got '{part:.20}'."
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if last - first >= MAX_SEEDS or last >= 2**31:
-            raise ValueError(f"seeds must be at most {MAX_SEEDS}, each below 2^31, got '{part:.24}'.")
+            raise ValueError(
+                f"seeds must be at most {MAX_SEEDS}, each below 2^31, got '{part:.24}'."
+            )
         found += [seed for seed in range(first, last + 1) if seed not in found]
     if not 1 <= len(found) <= MAX_SEEDS:
-        raise ValueError(f"seeds must be at most {MAX_SEEDS}, got {len(found)}; start the others later.")
+        raise ValueError(
+            f"seeds must be at most {MAX_SEEDS}, got {len(found)}; start the others later."
+        )
     return tuple(found)
 
 
-# -- the plan ----------------------------------------------------------------------------------------
+# -- the plan
+# ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Planned:
     """A run before it has a folder.
@@ -125,7 +138,8 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """Runs in their starting order: one group for each seed. The runs of a group race in one worker."""
+    """Runs in their starting order: one group for each seed. The runs of a group race in one
+    worker."""
 
     groups: tuple[tuple[Planned, ...], ...]
 
@@ -159,7 +173,9 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
             begin = METHODS[method].options.model_dump(exclude={"kind"})
             options = {**begin, **form.get("options", {}).get(method, {})}
             rate = METHODS[method].rate if uses_own_rates(form) else form["lr"]
-            config = build_config({**form, "preset": kind, "options": options, "seed": seed, "lr": rate})
+            config = build_config(
+                {**form, "preset": kind, "options": options, "seed": seed, "lr": rate}
+            )
             typed = form.get("name") or ""
             made = re.sub(rf"-{kind}-s(\d+)$", rf"-{method}-s\1", default_name(config))
             told = "teacher" if config.role == "teacher" else method
@@ -170,7 +186,8 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
 
 
 def uses_own_rates(form: Mapping[str, Any]) -> bool:
-    """Return whether each method uses its tuned learning rate: if requested, for a student, with SGD."""
+    """Return whether each method uses its tuned learning rate: if requested, for a student, with
+    SGD."""
     return bool(form.get("own_rates")) and form["role"] == "student" and form["optimizer"] == "sgd"
 
 
@@ -183,10 +200,14 @@ def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
     """Start a worker for each group, or queue it.
 
     Raises:
-        ValueError: a name already exists, or a config cannot be started. That group leaves nothing behind.
+        ValueError: a name already exists, or a config cannot be started. That group leaves nothing
+            behind.
     """
     taken = [
-        run.name for group in plan.groups for run in group if run.named and (library.own / run.name).exists()
+        run.name
+        for group in plan.groups
+        for run in group
+        if run.named and (library.own / run.name).exists()
     ]
     if taken:
         raise RunError(f"a run named '{taken[0]}' already exists; choose another name.")
@@ -201,7 +222,8 @@ def _submit(group: Sequence[Planned], library: Library) -> list[RunFolder]:
     return submit() if any(run.named for run in group) else with_a_free_name(submit)
 
 
-# -- in words ----------------------------------------------------------------------------------------
+# -- in words
+# ----------------------------------------------------------------------------------------
 def told(plan: Plan, teacher: RunInfo | None) -> str:
     """Describe what the plan will train."""
     first = plan.configs[0]
@@ -212,19 +234,25 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
     titles = [METHODS[method_of_run(run)].title for run in plan.groups[0]]
     commas = any("," in title for title in titles)
     listed = "; ".join(titles) if commas else f"{', '.join(titles[:-1])} and {titles[-1]}"
-    budget = f"{numbers.counted(first.epochs, 'epoch')} over {numbers.counted(train_images(first), 'image')}"
+    budget = (
+        f"{numbers.counted(first.epochs, 'epoch')} over"
+        f" {numbers.counted(train_images(first), 'image')}"
+    )
     said = (
-        f"{len(titles)} students ({resolve(first.arch).title}) race: {listed}. Data: {dataset_info(first.dataset).title}. "
-        f"Training: {budget}, on the same batches for all. Each student ends with the same weights as in a run of its own."
+        f"{len(titles)} students ({resolve(first.arch).title}) race: {listed}. Data:"
+        f" {dataset_info(first.dataset).title}. Training: {budget}, on the same batches for all."
+        " Each student ends with the same weights as in a run of its own."
     )
     if len({config.optimizer.lr for config in plan.configs}) > 1:
         rates = "; ".join(
-            f"{title} {config.optimizer.lr:g}" for title, config in zip(titles, plan.configs, strict=True)
+            f"{title} {config.optimizer.lr:g}"
+            for title, config in zip(titles, plan.configs, strict=True)
         )
         said += f" Learning rates: {rates}."
     return said if seeds == 1 else f"{said} There are {seeds} races, one for each seed."
 
 
 def method_of_run(run: Planned) -> str:
-    """Return the name of a planned run's method, or of its objective if the options were changed."""
+    """Return the name of a planned run's method, or of its objective if the options were
+    changed."""
     return method_of(run.config.objective)

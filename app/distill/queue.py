@@ -45,7 +45,10 @@ class Entry:
         if len(infos) == 1:
             return next(iter(infos.values())).name
         about = self.runs[0][1]
-        return f"{', '.join(races.names(infos).values())} · {dataset_title(about.dataset)}, seed {about.seed}"
+        return (
+            f"{', '.join(races.names(infos).values())} · {dataset_title(about.dataset)}, seed"
+            f" {about.seed}"
+        )
 
     @property
     def words(self) -> str:
@@ -57,7 +60,9 @@ class Entry:
 
 
 def entries(
-    runs: Iterable[Active], expected: Callable[[Sequence[TrainConfig]], Seconds], now: float | None = None
+    runs: Iterable[Active],
+    expected: Callable[[Sequence[TrainConfig]], Seconds],
+    now: float | None = None,
 ) -> list[Entry]:
     """Return working entries, then waiting ones, each in the order in which they were started.
 
@@ -137,7 +142,9 @@ def several(groups: int, seconds: float, slots: int, *, race: bool) -> str:
     each = numbers.duration(seconds)
     if slots == 1:
         return f"{noun} one after the other, {each} each."
-    return f"{noun}, {min(slots, groups)} at a time. Each takes {each} alone, and longer side by side."
+    return (
+        f"{noun}, {min(slots, groups)} at a time. Each takes {each} alone, and longer side by side."
+    )
 
 
 def plan_seconds(groups: int, seconds: float, slots: int) -> float:

@@ -15,7 +15,8 @@ from bickd_viz.text import numbers
 
 
 def groups(runs: Iterable[RunFolder]) -> list[list[RunFolder]]:
-    """Group runs by their last worker, in the order given. A run without a worker is a group of its own."""
+    """Group runs by their last worker, in the order given. A run without a worker is a group of its
+    own."""
     found: dict[Worker | str, list[RunFolder]] = {}
     for run in runs:
         try:
@@ -27,7 +28,8 @@ def groups(runs: Iterable[RunFolder]) -> list[list[RunFolder]]:
 
 
 def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
-    """Name the runs of a race by their methods, with the run's name added if two have the same method.
+    """Name the runs of a race by their methods, with the run's name added if two have the same
+    method.
 
     Args:
         infos: by key.
@@ -44,12 +46,17 @@ def method_name(info: RunInfo) -> str:
     if info.config is None:
         return info.name
     method = method_of(info.config.objective)
-    return METHODS[method].title if method in METHODS and method not in SHORT else SHORT[info.objective]
+    return (
+        METHODS[method].title
+        if method in METHODS and method not in SHORT
+        else SHORT[info.objective]
+    )
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The progress of several runs on one worker: the share done in [0, 1], and the text of their bar."""
+    """The progress of several runs on one worker: the share done in [0, 1], and the text of their
+    bar."""
 
     fraction: float
     words: str
@@ -57,7 +64,8 @@ class Standing:
 
 
 def standing(statuses: Sequence[Status], epochs: int) -> Standing:
-    """Return the progress of a race. Its runs alternate at every step, so their remaining times add up.
+    """Return the progress of a race. Its runs alternate at every step, so their remaining times add
+    up.
 
     Args:
         epochs: the largest number of epochs; a status does not know it before the first step.
@@ -71,7 +79,8 @@ def standing(statuses: Sequence[Status], epochs: int) -> Standing:
     words = f"epoch {min(first.epoch + 1, first.epochs)} of {max(first.epochs, epochs)}"
     if first.epoch >= first.epochs:
         words = next(
-            (s.message for s in at_work if s.message), f"all {numbers.counted(epochs, 'epoch')} done"
+            (s.message for s in at_work if s.message),
+            f"all {numbers.counted(epochs, 'epoch')} done",
         )
     elif first.steps:
         words += f" · step {first.step} of {first.steps}"
@@ -88,7 +97,9 @@ def heading(infos: Sequence[RunInfo], phases: Sequence[Phase], data_title: str) 
         return f"{who} race on {data_title}" if len(infos) > 1 else f"One student on {data_title}"
     done = sum(phase.name == "finished" for phase in phases)
     return (
-        f"{who} raced on {data_title}" if done == len(infos) else f"{done} of {who} finished on {data_title}"
+        f"{who} raced on {data_title}"
+        if done == len(infos)
+        else f"{done} of {who} finished on {data_title}"
     )
 
 

@@ -16,13 +16,14 @@ from bickd_core.sweeps.definition import SWEPT, Sweep, planned_runs, sweep_path,
 from bickd_core.sweeps.running import check_sweep
 
 HOW = (
-    "Runs start on this machine. To use a Ray cluster, install bickd-explorer[ray] and set RAY_API_SERVER_ADDRESS and "
-    "RAY_AUTH_TOKEN before you start the app. See docs/scaling.md."
+    "Runs start on this machine. To use a Ray cluster, install bickd-explorer[ray] and set"
+    " RAY_API_SERVER_ADDRESS and RAY_AUTH_TOKEN before you start the app. See docs/scaling.md."
 )
 
 
 def ray_address() -> str | None:
-    """Return the cluster's address from the environment if Ray is installed, without contacting it."""
+    """Return the cluster's address from the environment if Ray is installed, without contacting
+    it."""
     address = os.environ.get("RAY_API_SERVER_ADDRESS", "")
     return address if address and importlib.util.find_spec("ray") is not None else None
 
@@ -51,7 +52,9 @@ def as_sweep(plan: Plan, name: str) -> Sweep:
                 for run in plan.groups[0]
             ],
             "seeds": [group[0].config.seeds.weights for group in plan.groups],
-            "train": first.model_dump(mode="json", exclude={*SWEPT, "optimizer"}, exclude_defaults=True),
+            "train": first.model_dump(
+                mode="json", exclude={*SWEPT, "optimizer"}, exclude_defaults=True
+            ),
         }
     )
 
@@ -85,10 +88,21 @@ def start_on_ray(plan: Plan, name: str, library: Library) -> str:
 
 
 def _sweep(path: Path, library: Library) -> subprocess.Popen[bytes]:
-    folders = {"BICKD_SHELF": str(library.shelf.resolve()), "BICKD_RUNS": str(library.own.resolve())}
+    folders = {
+        "BICKD_SHELF": str(library.shelf.resolve()),
+        "BICKD_RUNS": str(library.own.resolve()),
+    }
     with open(path.with_suffix(".log"), "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "bickd_cli.main", "sweep", str(path.resolve()), "--launcher", "ray"],
+            [
+                sys.executable,
+                "-m",
+                "bickd_cli.main",
+                "sweep",
+                str(path.resolve()),
+                "--launcher",
+                "ray",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,5 @@
-"""Estimate the time of a run: first from finished runs, then by a measurement in a separate process."""
+"""Estimate the time of a run: first from finished runs, then by a measurement in a separate
+process."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ SETTLE_SECONDS = 1.2
 """A measurement starts after the settings have not changed for this long."""
 LIMIT_SECONDS = 240.0
 BESIDE_SECONDS = 26.0
-"""Seconds for start-up, evaluation and the map of a short run on caltech95, on two busy cores. Used if there is
-no finished run."""
+"""Seconds for start-up, evaluation and the map of a short run on caltech95, on two busy cores. Used
+if there is no finished run."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,11 @@ class Speed:
 
     Attributes:
         images_per_second: in training steps.
-        loading, evaluating, finishing: seconds before the first step, after each epoch, after the last epoch.
+        loading, evaluating, finishing: seconds before the first step, after each epoch, after the
+            last epoch.
         device: device, precision and threads, each with its reason.
-        students: how many students train side by side. A step and the finishing are then those of all students.
+        students: how many students train side by side. A step and the finishing are then those of
+            all students.
     """
 
     images_per_second: float
@@ -49,7 +52,9 @@ class Speed:
 
     def seconds(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
         """Return the expected seconds of a whole run."""
-        return config.epochs * _step_images(config) / self.images_per_second + self.beside(config, finished)
+        return config.epochs * _step_images(config) / self.images_per_second + self.beside(
+            config, finished
+        )
 
     def beside(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
         """Return the seconds outside the training steps: start-up, evaluation and finishing.
@@ -57,14 +62,18 @@ class Speed:
         Args:
             finished: finished runs that tell how long finishing takes.
         """
-        told = [run.beside - self.loading - run.epochs * self.evaluating / self.students for run in finished]
+        told = [
+            run.beside - self.loading - run.epochs * self.evaluating / self.students
+            for run in finished
+        ]
         last = self.students * max(2.0, statistics.median(told)) if told else self.finishing
         return self.loading + config.epochs * self.evaluating + last
 
 
 @dataclass(frozen=True)
 class Guess:
-    """An estimate from another run: its speed, its key, and the seconds that runs spend outside training steps."""
+    """An estimate from another run: its speed, its key, and the seconds that runs spend outside
+    training steps."""
 
     images_per_second: float
     key: str
@@ -90,10 +99,17 @@ def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]
     found = []
     runs = list(runs)
     alone = {
-        group[0].key for group in races.groups(run for run, _ in runs if not run.read_only) if len(group) == 1
+        group[0].key
+        for group in races.groups(run for run, _ in runs if not run.read_only)
+        if len(group) == 1
     }
     for run, about in runs:
-        if run.key not in alone or run.read_only or about.config is None or about.dataset != config.dataset:
+        if (
+            run.key not in alone
+            or run.read_only
+            or about.config is None
+            or about.dataset != config.dataset
+        ):
             continue
         with contextlib.suppress(RunError):
             status = run.status()
@@ -113,7 +129,8 @@ def _step_images(config: TrainConfig) -> int:
 
 
 def speed_key(configs: Sequence[TrainConfig]) -> str:
-    """Return a key that is the same for plans of the same speed. Seeds, epochs and learning rate are left out."""
+    """Return a key that is the same for plans of the same speed. Seeds, epochs and learning rate
+    are left out."""
     stays = {"epochs", "train_limit", "seeds", "schedule", "validation_seed", "probe_size"}
     relevant = [
         {**config.model_dump(mode="json", exclude=stays), "optimizer": config.optimizer.kind}
@@ -122,16 +139,21 @@ def speed_key(configs: Sequence[TrainConfig]) -> str:
     return json.dumps(relevant, sort_keys=True)
 
 
-def guess_seconds(configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder, RunInfo]]) -> float | None:
+def guess_seconds(
+    configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder, RunInfo]]
+) -> float | None:
     """Estimate the seconds of these runs one after the other; None if one has no similar run."""
     found = [(guess(config, runs), config) for config in configs]
     return (
-        sum(rough.seconds(config) for rough, config in found if rough) if all(r for r, _ in found) else None
+        sum(rough.seconds(config) for rough, config in found if rough)
+        if all(r for r, _ in found)
+        else None
     )
 
 
 def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Guess | None:
-    """Estimate from the most similar run with the same model and data. Own runs come before bundled ones."""
+    """Estimate from the most similar run with the same model and data. Own runs come before bundled
+    ones."""
     finished = finished_runs(config, runs)
     beside = statistics.median(run.beside for run in finished) if finished else BESIDE_SECONDS
     best: tuple[tuple[bool, ...], RunFolder, list[float]] | None = None
@@ -146,7 +168,9 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
             not run.read_only,
         )
         if best is None or alike > best[0]:
-            speeds = sorted(r["images_per_second"] for r in run.metrics() if r.get("images_per_second"))
+            speeds = sorted(
+                r["images_per_second"] for r in run.metrics() if r.get("images_per_second")
+            )
             best = (alike, run, speeds) if speeds else best
     if best is None:
         return None
@@ -157,7 +181,8 @@ class SpeedMeter:
     """Measures one run or race at a time in a process. A new request ends the previous measurement.
 
     Args:
-        known: results by `speed_key`, which several meters may share: a `Speed` or an error message.
+        known: results by `speed_key`, which several meters may share: a `Speed` or an error
+            message.
     """
 
     def __init__(self, library: Library, known: dict[str, Speed | str]) -> None:
@@ -194,7 +219,8 @@ class SpeedMeter:
     def _start(self, key: str, configs: Sequence[TrainConfig]) -> None:
         asked = {
             "configs": [
-                config.model_copy(update={"epochs": 1}).model_dump(mode="json") for config in configs
+                config.model_copy(update={"epochs": 1}).model_dump(mode="json")
+                for config in configs
             ],
             "shelf": str(self._library.shelf.resolve()),
             "own": str(self._library.own.resolve()),

@@ -14,7 +14,17 @@ from bickd_core.models import Part, Recognised, nearest_networks, networks_in
 from bickd_core.naming import plain_name
 from bickd_viz.text import numbers
 
-_GENERIC = {"model", "weights", "checkpoint", "best", "last", "final", "state", "pytorch_model", "ckpt"}
+_GENERIC = {
+    "model",
+    "weights",
+    "checkpoint",
+    "best",
+    "last",
+    "final",
+    "state",
+    "pytorch_model",
+    "ckpt",
+}
 """File names that do not describe the content."""
 
 
@@ -24,7 +34,8 @@ class Look:
 
     Attributes:
         datasets: the bundled data sets with the network's classes and channels.
-        name: a run name from the file's name, or from network and data if the file's name is generic.
+        name: a run name from the file's name, or from network and data if the file's name is
+            generic.
         problem: why no network was recognised; otherwise "".
         place: the part of the file that holds the network, if it is not the whole file.
         parts: every known network in the file, by its key and prefix; averaged weights come last.
@@ -39,7 +50,8 @@ class Look:
 
 
 def look(content: bytes | memoryview, file_name: str) -> Look:
-    """Read the tensors' names and shapes in a separate process, and recognise the network by them."""
+    """Read the tensors' names and shapes in a separate process, and recognise the network by
+    them."""
     if not content:
         return Look(name_for(file_name), problem=f"{file_name} is empty; choose a weights file.")
     with tempfile.TemporaryDirectory() as folder:
@@ -90,19 +102,23 @@ def fitting_sets(network: Recognised) -> tuple[str, ...]:
 
 
 def _place(where: str, network: Recognised) -> str:
-    """Describe where in the file the tensors are; "" if they are at its top under their own names."""
+    """Describe where in the file the tensors are; "" if they are at its top under their own
+    names."""
     reading = network.reading
     words = [f"under the key '{plain_name(where)}'"] if where else []
     words += [f"with the prefix '{plain_name(reading.under)}'"] if reading.under else []
     place = " ".join(words)
     if reading.others:
         parts = ", ".join(map(plain_name, reading.others[:3]))
-        place += f"; {numbers.counted(len(reading.others), 'other part')} of the file left out: {parts}"
+        place += (
+            f"; {numbers.counted(len(reading.others), 'other part')} of the file left out: {parts}"
+        )
     return place
 
 
 def unfit(network: Recognised, info: DatasetInfo) -> str:
-    """Return the error message for data with other classes or channels than the network's, or ""."""
+    """Return the error message for data with other classes or channels than the network's, or
+    ""."""
     shapes = (network.num_classes, network.in_channels), (info.num_classes, info.in_channels)
     if shapes[0] == shapes[1]:
         return ""
@@ -111,8 +127,8 @@ def unfit(network: Recognised, info: DatasetInfo) -> str:
         for classes, channels in shapes
     )
     return (
-        f"The network expects {expected}, but {dataset_title(info.name)} has {got}; choose the data that "
-        "the network was trained on."
+        f"The network expects {expected}, but {dataset_title(info.name)} has {got}; choose the data"
+        " that the network was trained on."
     )
 
 
@@ -125,9 +141,9 @@ def _none_fits(tables: Mapping[str, Shapes]) -> str:
     if not near:
         names = list(next(iter(tables.values())))
         return (
-            f"The tensors ({', '.join(map(plain_name, names[:3]))}{' …' if len(names) > 3 else ''}) match none of the "
-            "networks under Architecture; choose another file, or import your own network with "
-            "`bickd import FILE --arch MODULE:FUNCTION` in the shell."
+            f"The tensors ({', '.join(map(plain_name, names[:3]))}{' …' if len(names) > 3 else ''})"
+            " match none of the networks under Architecture; choose another file, or import your"
+            " own network with `bickd import FILE --arch MODULE:FUNCTION` in the shell."
         )
     listed = ", ".join(f"{one.info.name} ({one.same} of its {one.count} tensors)" for one in near)
     first = near[0]

@@ -1,7 +1,7 @@
 """Import an uploaded weights file in a separate process, without Streamlit.
 
-An upload is a hidden folder among the user's runs, `.importing-<uuid>`, with the file, the request and the progress.
-The process makes the run inside this folder and moves it out at the end.
+An upload is a hidden folder among the user's runs, `.importing-<uuid>`, with the file, the request
+and the progress. The process makes the run inside this folder and moves it out at the end.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class ImportState:
         return bool(self.run or self.error)
 
 
-def start(content: bytes | memoryview, file_name: str, request: ImportRequest, library: Library) -> Path:
+def start(
+    content: bytes | memoryview, file_name: str, request: ImportRequest, library: Library
+) -> Path:
     """Write the upload to a new folder and start the process on it; returns the folder.
 
     Raises:
@@ -95,7 +97,8 @@ def start(content: bytes | memoryview, file_name: str, request: ImportRequest, l
 
 
 def state(folder: Path) -> ImportState:
-    """Return the state of the import in this folder. A process that ended without a result is an error."""
+    """Return the state of the import in this folder. A process that ended without a result is an
+    error."""
     try:
         stored = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -103,22 +106,35 @@ def state(folder: Path) -> ImportState:
             silent = abs(time.time() - folder.stat().st_mtime) > _START_SECONDS
         except FileNotFoundError:
             return ImportState(error="The upload no longer exists; load the file again.")
-        return ImportState(error="The check did not start; load the file again.") if silent else ImportState()
+        return (
+            ImportState(error="The check did not start; load the file again.")
+            if silent
+            else ImportState()
+        )
     found = ImportState(
-        **{name: stored[name] for name in ("message", "share", "run", "error", "better") if name in stored}
+        **{
+            name: stored[name]
+            for name in ("message", "share", "run", "error", "better")
+            if name in stored
+        }
     )
     if not found.ended and Worker(**stored["worker"]).gone():
-        return ImportState(error="The check was interrupted and nothing was saved; load the file again.")
+        return ImportState(
+            error="The check was interrupted and nothing was saved; load the file again."
+        )
     return found
 
 
 def remove(folder: Path) -> None:
-    """End the import's process and remove the upload. A finished run stays, and so do its processes."""
+    """End the import's process and remove the upload. A finished run stays, and so do its
+    processes."""
     with contextlib.suppress(FileNotFoundError, KeyError, ValueError, psutil.Error):
         if state(folder).run:
             shutil.rmtree(folder, ignore_errors=True)
             return
-        worker = Worker(**json.loads((folder / "progress.json").read_text(encoding="utf-8"))["worker"])
+        worker = Worker(
+            **json.loads((folder / "progress.json").read_text(encoding="utf-8"))["worker"]
+        )
         if worker.lost() is False:
             process = psutil.Process(worker.pid)
             for each in [*process.children(recursive=True), process]:  # the reader of its file, too

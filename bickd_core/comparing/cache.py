@@ -39,7 +39,8 @@ C = TypeVar("C", bound=HasCache)
 class MemoryCache:
     """A cache in memory that drops what was used longest ago when it is full.
 
-    Threads may share it. A value that several threads ask for at the same time is made once. An error is not stored.
+    Threads may share it. A value that several threads ask for at the same time is made once. An
+    error is not stored.
 
     Args:
         budget: most bytes of arrays to keep; no limit if None. The value made last is always kept.
@@ -109,8 +110,8 @@ def _n_bytes(value: Any, seen: set[int]) -> int:
 def cached(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
     """Compute a figure of a comparison once for each content and each set of arguments.
 
-    The first argument is the comparison, whose `cache` stores the value under its `key`. The others are hashable, or
-    models, which count by their key. What is returned is shared: do not change it.
+    The first argument is the comparison, whose `cache` stores the value under its `key`. The others
+    are hashable, or models, which count by their key. What is returned is shared: do not change it.
     """
     parameters = signature(function)
     name = f"{function.__module__}.{function.__qualname__}"

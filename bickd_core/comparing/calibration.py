@@ -32,7 +32,8 @@ def calibration(comparison: Comparison, model: Model, temperature: float) -> Cal
 
 @dataclass(frozen=True)
 class CalibrationGap:
-    """The first model's figures minus the second's, paired over samples. Below 0 the first is better."""
+    """The first model's figures minus the second's, paired over samples. Below 0 the first is
+    better."""
 
     ece_width: Interval
     ece_mass: Interval
@@ -90,7 +91,8 @@ def judged(comparison: Comparison, first: Model, second: Model) -> Judged:
 def neighbours(
     comparison: Comparison, model: Model, position: int, temperature: float, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and Hellinger distances of the samples nearest to one by this model's probabilities."""
+    """Positions and Hellinger distances of the samples nearest to one by this model's
+    probabilities."""
     return nearest_neighbours(probabilities(comparison, model, temperature), position, most)
 
 

@@ -1,7 +1,7 @@
 """Class geometry of the models of a comparison: Grams and their figures through a lens.
 
-For large N x C, Grams and intervals come from one float32 pass over the logits (`logit_grams`), so that no matrix of
-probabilities is kept. Otherwise they come from float64 probabilities.
+For large N x C, Grams and intervals come from one float32 pass over the logits (`logit_grams`), so
+that no matrix of probabilities is kept. Otherwise they come from float64 probabilities.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ from bickd_core.geometry.gram_figures import (
 from bickd_core.geometry.gram_streams import column_cosine, logit_grams
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.matching import Matched, Matching, entropies_at
-from bickd_core.geometry.orthogonality import ClassGeometry, CrossGeometry, eigenvalues, pair_contributions
+from bickd_core.geometry.orthogonality import (
+    ClassGeometry,
+    CrossGeometry,
+    eigenvalues,
+    pair_contributions,
+)
 from bickd_core.geometry.probabilities import class_probabilities
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import stratified_shards
@@ -37,8 +42,9 @@ class Lens:
 
     Attributes:
         temperature: T of the view.
-        matching: "none": every model at T; "mean": each model at the temperature where its mean entropy is the
-            teacher's at T; "image": each sample at the temperature where its entropy is the teacher's at T.
+        matching: "none": every model at T; "mean": each model at the temperature where its mean
+            entropy is the teacher's at T; "image": each sample at the temperature where its entropy
+            is the teacher's at T.
         centred: subtract the mean of each column, so that cosines become Pearson correlations.
     """
 
@@ -47,7 +53,8 @@ class Lens:
     centred: bool = False
 
     def match(self, comparison: Comparison, model: Model) -> Matched:
-        """The temperature of this model, or [N] of its samples, and how many samples cannot be matched."""
+        """The temperature of this model, or [N] of its samples, and how many samples cannot be
+        matched."""
         return matched(comparison, model, self.temperature, self.matching)
 
     def at(self, comparison: Comparison, model: Model) -> float | np.ndarray:
@@ -111,7 +118,9 @@ def _dtype(comparison: Comparison) -> type[np.floating]:
 
 
 @cached
-def _class_view(comparison: Comparison, model: Model, lens: Lens) -> tuple[ClassGeometry, ClassFigures]:
+def _class_view(
+    comparison: Comparison, model: Model, lens: Lens
+) -> tuple[ClassGeometry, ClassFigures]:
     logits, dtype = model.predictions.logits, _dtype(comparison)
     at = lens.match(comparison, model)
     shard = stratified_shards(comparison.n, comparison.labels)
@@ -123,7 +132,9 @@ def _class_view(comparison: Comparison, model: Model, lens: Lens) -> tuple[Class
 
 
 @cached
-def _cross_view(comparison: Comparison, model: Model, lens: Lens) -> tuple[CrossGeometry, CrossFigures]:
+def _cross_view(
+    comparison: Comparison, model: Model, lens: Lens
+) -> tuple[CrossGeometry, CrossFigures]:
     both = (comparison.teacher, model)
     cross = logit_grams(
         [one.predictions.logits for one in both],
@@ -151,7 +162,9 @@ def sharpness(comparison: Comparison, model: Model, *, centred: bool = False) ->
 @cached
 def entropy_at(comparison: Comparison, model: Model, lens: Lens) -> float:
     """Mean entropy of one model's probabilities, in nats."""
-    return float(entropies_at(model.predictions.logits, lens.on(model).at(comparison, model)).mean())
+    return float(
+        entropies_at(model.predictions.logits, lens.on(model).at(comparison, model)).mean()
+    )
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,8 @@ class CellParts:
 
     @property
     def added(self) -> float:
-        """The sum of the positive parts: the cell itself, unless centred columns have negative parts as well."""
+        """The sum of the positive parts: the cell itself, unless centred columns have negative
+        parts as well."""
         return float(np.clip(self.parts, 0.0, None).sum())
 
     @property
@@ -185,31 +199,41 @@ class CellParts:
         return int(np.searchsorted(np.cumsum(positive), share * total) + 1) if total > 0 else 0
 
     def share(self, place: int) -> float:
-        """The part at this place of the ranking as a share of what is added. The carriers' sum is 80%."""
+        """The part at this place of the ranking as a share of what is added. The carriers' sum is
+        80%."""
         return float(self.parts[place] / self.added) if self.added > 0 else 0.0
 
 
-def cell_parts(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:
+def cell_parts(
+    comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens
+) -> CellParts:
     """The part of every sample in the cosine of two classes of one model."""
     return _cell_parts(comparison, model, pair, lens.on(model))
 
 
 @cached
-def _cell_parts(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> CellParts:
+def _cell_parts(
+    comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens
+) -> CellParts:
     columns = class_probabilities(model.predictions.logits, lens.at(comparison, model), pair)
     parts = pair_contributions(columns, 0, 1, centred=lens.centred)
     positions = np.argsort(-parts, kind="stable")
     return CellParts(positions, parts[positions], columns)
 
 
-def cell_interval(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> Interval | None:
+def cell_interval(
+    comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens
+) -> Interval | None:
     """The cosine of two classes of one model, with its interval over samples."""
     columns = cell_parts(comparison, model, pair, lens).probabilities
     return _cosine(comparison, columns[:, 0], columns[:, 1], lens.centred)
 
 
-def same_class_interval(comparison: Comparison, model: Model, c: int, temperature: float) -> Interval | None:
-    """The cosine of one class's columns in the teacher and in this model, with its interval over samples."""
+def same_class_interval(
+    comparison: Comparison, model: Model, c: int, temperature: float
+) -> Interval | None:
+    """The cosine of one class's columns in the teacher and in this model, with its interval over
+    samples."""
     first, second = (
         class_probabilities(one.predictions.logits, temperature, (c,))[:, 0]
         for one in (comparison.teacher, model)
@@ -217,6 +241,8 @@ def same_class_interval(comparison: Comparison, model: Model, c: int, temperatur
     return _cosine(comparison, first, second, False)
 
 
-def _cosine(comparison: Comparison, first: np.ndarray, second: np.ndarray, centred: bool) -> Interval | None:
+def _cosine(
+    comparison: Comparison, first: np.ndarray, second: np.ndarray, centred: bool
+) -> Interval | None:
     shard = stratified_shards(comparison.n, comparison.labels)
     return column_cosine(first, second, shard, centred=centred)

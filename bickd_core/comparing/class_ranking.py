@@ -27,8 +27,11 @@ class MixedPair:
         return self.own - self.teacher
 
 
-def mixed_pairs(comparison: Comparison, model: Model, lens: Lens, by: By, most: int) -> tuple[MixedPair, ...]:
-    """The `most` pairs, by the model's own cosine or by its distance from the teacher's in either direction."""
+def mixed_pairs(
+    comparison: Comparison, model: Model, lens: Lens, by: By, most: int
+) -> tuple[MixedPair, ...]:
+    """The `most` pairs, by the model's own cosine or by its distance from the teacher's in either
+    direction."""
     own, teacher = (gram(comparison, one, lens) for one in (model, comparison.teacher))
     values, empty = own.gram, own.empty
     if by == "difference":

@@ -1,4 +1,5 @@
-"""A teacher and its students on the samples that all of them have. Pages, reports and notebooks share it."""
+"""A teacher and its students on the samples that all of them have. Pages, reports and notebooks
+share it."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ class Comparison:
     Figures are functions of a comparison, see `measures`. Each is computed once, through `cache`.
 
     Attributes:
-        key: identifies the content of all models in `cache`. It may be any text if the cache is this comparison's alone.
+        key: identifies the content of all models in `cache`. It may be any text if the cache is
+            this comparison's alone.
         models: the teacher first.
         n_each: samples of each model before they were aligned, in the order of `models`.
         noun: what a sample is called; see `bickd_core.wording`.
@@ -133,8 +135,8 @@ class Comparison:
         """Return the student that sentences are about.
 
         Args:
-            key: of the student that was chosen. If it is not of this comparison, BicKD is in focus, else the last
-                student, else the teacher.
+            key: of the student that was chosen. If it is not of this comparison, BicKD is in focus,
+                else the last student, else the teacher.
         """
         for model in self.students:
             if model.key == key:
@@ -183,7 +185,9 @@ def assemble(
     aligned = align(list(predictions), names)
     models = tuple(
         Model(run.key, name, info.objective if i else TEACHER, info, own, run)
-        for i, (run, name, info, own) in enumerate(zip(runs, names, infos, aligned.predictions, strict=True))
+        for i, (run, name, info, own) in enumerate(
+            zip(runs, names, infos, aligned.predictions, strict=True)
+        )
     )
     noun = sample_noun(pictures, infos)
     return Comparison(key, split, models, aligned.n_each, noun, cache or MemoryCache())
@@ -192,8 +196,9 @@ def assemble(
 def check_same_data(infos: Sequence[RunInfo]) -> None:
     """Refuse runs on different data, or on a folder whose images were others in between.
 
-    Images of another size, or made square in another way, are other inputs of the same samples: such runs are compared,
-    and `preparation_sentence` says so. Whether their images changed in between cannot be told.
+    Images of another size, or made square in another way, are other inputs of the same samples:
+    such runs are compared, and `preparation_sentence` says so. Whether their images changed in
+    between cannot be told.
 
     Raises:
         PredictionsError: which data, or which runs.
@@ -209,8 +214,9 @@ def check_same_data(infos: Sequence[RunInfo]) -> None:
         same = first.setdefault(info.prepared, info)
         if info.data_content != same.data_content:
             raise PredictionsError(
-                f"the images of {called(info.dataset)} changed between runs '{same.name}' and '{info.name}', so the two "
-                "did not see the same; make one of them again on the images as they are now."
+                f"the images of {called(info.dataset)} changed between runs '{same.name}' and"
+                f" '{info.name}', so the two did not see the same; make one of them again on the"
+                " images as they are now."
             )
 
 
@@ -237,6 +243,7 @@ def preparation_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
 
 
 def sample_noun(pictures: Thumbnails, infos: Iterable[RunInfo]) -> Noun:
-    """What a sample is called: runs that are trained or evaluated here saw images, whether they are at hand or not."""
+    """What a sample is called: runs that are trained or evaluated here saw images, whether they are
+    at hand or not."""
     saw_images = any(info.source.kind != "predictions" for info in infos)
     return "image" if pictures.noun == "sample" and saw_images else pictures.noun

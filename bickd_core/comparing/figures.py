@@ -61,28 +61,34 @@ FIGURES = (
         "overlap_per_image", "Overlap, matched", "lower: further apart",
         "Each image at the teacher's entropy for it. Lower: classes further apart.",
         "class overlap matched per image (mean cosine)",
-        help="How much classes share probability: the cosine between two columns of the probability matrix (images × "
-        "classes), averaged over all pairs of classes. Sharper predictions alone lower it. So each image is compared at "
-        "the temperature where the student's entropy for it equals the teacher's at the sidebar's T. The remaining "
+        help="How much classes share probability: the cosine between two columns of the "
+        "probability matrix (images × classes), averaged over all pairs of classes. Sharper "
+        "predictions alone lower it. So each image is compared at the temperature where the "
+        "student's entropy for it equals the teacher's at the sidebar's T. The remaining "
         "difference is which classes share the probability.",
     ),
     Figure(
         "overlap", "Overlap, unmatched", "lower: further apart",
-        "Every model at the same T. Lower: classes further apart.", "class overlap (mean cosine)", at_T=True,
-        help="The same cosine with every model at the sidebar's T. Sharper predictions alone lower it.",
+        "Every model at the same T. Lower: classes further apart.", "class overlap (mean cosine)",
+        at_T=True,
+        help="The same cosine with every model at the sidebar's T. Sharper predictions alone lower "
+        "it.",
     ),
     Figure(
         "overlap_matched", "Overlap, matched mean entropy", "one temperature for each model",
-        "Each student at the teacher's mean entropy.", "class overlap at matched mean entropy (mean cosine)",
-        help="Each student at the one temperature where its mean entropy equals the teacher's at the sidebar's T. Models can "
-        "still differ in how entropy varies from image to image.",
+        "Each student at the teacher's mean entropy.",
+        "class overlap at matched mean entropy (mean cosine)",
+        help="Each student at the one temperature where its mean entropy equals the teacher's at "
+        "the sidebar's T. Models can still differ in how entropy varies from image to image.",
     ),
     Figure(
-        "kl", "KL from the teacher", "nats at T", "At T, without T².", "KL(teacher ‖ student) (nats)",
+        "kl", "KL from the teacher", "nats at T", "At T, without T².",
+        "KL(teacher ‖ student) (nats)",
         of_teacher=False, at_T=True,
     ),
     Figure(
-        "displacement", "Displacement", "mean Hellinger distance at T", "Mean Hellinger distance at T.",
+        "displacement", "Displacement", "mean Hellinger distance at T",
+        "Mean Hellinger distance at T.",
         "mean Hellinger distance", of_teacher=False, at_T=True,
     ),
     Figure(
@@ -90,11 +96,13 @@ FIGURES = (
         "expected calibration error (%)", share=True,
     ),
     Figure(
-        "cka_logits", "CKA of logits", "debiased", "Debiased, with the teacher's logits.", "debiased linear CKA",
+        "cka_logits", "CKA of logits", "debiased", "Debiased, with the teacher's logits.",
+        "debiased linear CKA",
         of_teacher=False,
     ),
     Figure(
-        "score", "Orthogonality score", "1 is orthogonal", "At T; 1 is orthogonal.", "orthogonality score", at_T=True,
+        "score", "Orthogonality score", "1 is orthogonal", "At T; 1 is orthogonal.",
+        "orthogonality score", at_T=True,
     ),
 )  # fmt: skip
 """In the order of Overview, the most important first."""

@@ -14,8 +14,8 @@ class Finding:
     """The student in focus against the baseline, and then against the other students.
 
     Attributes:
-        compared: name of each other model in a sentence -> comparison, the baseline's first. P-values are adjusted
-            for all of them.
+        compared: name of each other model in a sentence -> comparison, the baseline's first.
+            P-values are adjusted for all of them.
     """
 
     student: Model
@@ -32,7 +32,9 @@ class Finding:
         return "bickd" in (self.student.kind, self.baseline.kind)
 
 
-def finding(comparison: Comparison, recipes: Recipes, student: Model | None = None) -> Finding | None:
+def finding(
+    comparison: Comparison, recipes: Recipes, student: Model | None = None
+) -> Finding | None:
     """Compare the student in focus with each other student; with the teacher if there is no other.
 
     Args:
@@ -64,7 +66,9 @@ class SeparatedPair:
     separated: bool
 
 
-def separated_pair(comparison: Comparison, temperature: float, student: Model | None = None) -> SeparatedPair:
+def separated_pair(
+    comparison: Comparison, temperature: float, student: Model | None = None
+) -> SeparatedPair:
     """The pair of classes that the student in focus separates most from the baseline."""
     student = student or comparison.focus()
     baseline = comparison.baseline(student)

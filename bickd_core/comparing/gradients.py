@@ -1,14 +1,15 @@
 """What each loss asks of the student's logits: values and gradients in closed form, in numpy alone.
 
-`bickd_core.losses` trains with these losses in torch; a page that only shows them must not load torch. The same
-formulas stand here with their derivatives by hand, for the forms that the presets use (BicKD: "contrast", same-class
-pairs negative, absent classes kept); a test holds each against torch's own gradient. P = softmax(z / T), B samples by
-C classes, and every gradient is with respect to the student's logits z [B, C]; the teacher is constant. With
+`bickd_core.losses` trains with these losses in torch; a page that only shows them must not load
+torch. The same formulas stand here with their derivatives by hand, for the forms that the presets
+use (BicKD: "contrast", same-class pairs negative, absent classes kept); a test holds each against
+torch's own gradient. P = softmax(z / T), B samples by C classes, and every gradient is with respect
+to the student's logits z [B, C]; the teacher is constant. With
 
     h = dL / d log P,      dL / dz = (h - P sum_c h_c) / T
 
-what is left to derive is h. A row or column of length 1, u = p / ||p||, gives h = u * (g - (g . u) u) with
-g = dL / du: no division, so the column of a class that nobody predicts is exact here too.
+what is left to derive is h. A row or column of length 1, u = p / ||p||, gives h = u * (g - (g . u)
+u) with g = dL / du: no division, so the column of a class that nobody predicts is exact here too.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def dist_columns(student: np.ndarray, teacher: np.ndarray, *, temperature: float
     return _one_minus_pearson(student, teacher, temperature, axis=0)
 
 
-def _pair(student: np.ndarray, teacher: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+def _pair(
+    student: np.ndarray, teacher: np.ndarray, temperature: float
+) -> tuple[np.ndarray, np.ndarray]:
     if np.shape(student) != np.shape(teacher):
         raise ValueError(
             f"teacher must have the student's shape {np.shape(student)}, got {np.shape(teacher)}: "
@@ -96,7 +99,8 @@ def _pair(student: np.ndarray, teacher: np.ndarray, temperature: float) -> tuple
 
 
 def _unit(log_p: np.ndarray, axis: int) -> np.ndarray:
-    """Rows (axis 1) or columns (axis 0) of P at length 1, each scaled by its largest entry before exp."""
+    """Rows (axis 1) or columns (axis 0) of P at length 1, each scaled by its largest entry before
+    exp."""
     scaled = np.exp(log_p - log_p.max(axis=axis, keepdims=True))
     return scaled / np.linalg.norm(scaled, axis=axis, keepdims=True)
 
@@ -114,7 +118,9 @@ def _contrast(u: np.ndarray, v: np.ndarray, tau: float) -> tuple[float, np.ndarr
     return value, u * (g - (g * u).sum(axis=1, keepdims=True) * u)
 
 
-def _one_minus_pearson(student: np.ndarray, teacher: np.ndarray, temperature: float, axis: int) -> Pull:
+def _one_minus_pearson(
+    student: np.ndarray, teacher: np.ndarray, temperature: float, axis: int
+) -> Pull:
     log_s, log_t = _pair(student, teacher, temperature)
     p = np.exp(log_s)
     s, t = _centred(p, axis), _centred(np.exp(log_t), axis)

@@ -1,6 +1,7 @@
 """Figures of the models of a comparison.
 
-Every function takes the comparison first. What takes long is computed once, through the comparison's cache.
+Every function takes the comparison first. What takes long is computed once, through the
+comparison's cache.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, paired_mean_difference
 from bickd_core.geometry.matching import Matched, Matching, entropies_at, match
 from bickd_core.geometry.ordering import cluster_order
-from bickd_core.geometry.orthogonality import ClassGeometry, CrossGeometry, class_geometry, cross_gram
+from bickd_core.geometry.orthogonality import (
+    ClassGeometry,
+    CrossGeometry,
+    class_geometry,
+    cross_gram,
+)
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.similarity import RowSimilarity, row_similarity
@@ -56,7 +62,9 @@ def probabilities(comparison: Comparison, model: Model, temperature: float) -> n
     return model.predictions.probabilities(temperature)
 
 
-def matched(comparison: Comparison, model: Model, temperature: float, matching: Matching) -> Matched:
+def matched(
+    comparison: Comparison, model: Model, temperature: float, matching: Matching
+) -> Matched:
     """The temperature at which the entropy of a model follows the teacher's at T by this rule."""
     if model.is_teacher or matching == "none":
         return Matched(temperature)
@@ -64,7 +72,9 @@ def matched(comparison: Comparison, model: Model, temperature: float, matching: 
 
 
 @cached
-def _matched(comparison: Comparison, model: Model, temperature: float, matching: Matching) -> Matched:
+def _matched(
+    comparison: Comparison, model: Model, temperature: float, matching: Matching
+) -> Matched:
     targets = teacher_entropies(comparison, temperature)
     return match(model.predictions.logits, targets, temperature, matching)
 
@@ -86,7 +96,9 @@ def geometry(
 @cached
 def cross(comparison: Comparison, model: Model, temperature: float) -> CrossGeometry:
     """Class columns of the teacher (rows of the matrix) beside those of `model`."""
-    own, teacher = (probabilities(comparison, one, temperature) for one in (model, comparison.teacher))
+    own, teacher = (
+        probabilities(comparison, one, temperature) for one in (model, comparison.teacher)
+    )
     return cross_gram(teacher, own)
 
 
@@ -94,14 +106,18 @@ def cross(comparison: Comparison, model: Model, temperature: float) -> CrossGeom
 def rows_similarity(comparison: Comparison, model: Model, temperature: float) -> RowSimilarity:
     """Cosines of the teacher's rows with the model's, by true class. The comparison has labels."""
     assert comparison.labels is not None, "callers ask only if there are labels"
-    own, teacher = (probabilities(comparison, one, temperature) for one in (model, comparison.teacher))
+    own, teacher = (
+        probabilities(comparison, one, temperature) for one in (model, comparison.teacher)
+    )
     return row_similarity(teacher, own, comparison.labels)
 
 
 @cached
 def row_cosines(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
     """Cosines of the teacher's rows with the model's, [N, N]; for some hundred samples."""
-    own, teacher = (probabilities(comparison, one, temperature) for one in (model, comparison.teacher))
+    own, teacher = (
+        probabilities(comparison, one, temperature) for one in (model, comparison.teacher)
+    )
     return cosines(teacher, own)
 
 
@@ -109,7 +125,8 @@ def class_order(comparison: Comparison, how: str) -> np.ndarray:
     """The order of the classes in matrices.
 
     Args:
-        how: "cluster" for the clusters of the teacher at T = 4, the same order for every matrix; "index"; "name".
+        how: "cluster" for the clusters of the teacher at T = 4, the same order for every matrix;
+            "index"; "name".
     """
     if how == "index":
         return np.arange(len(comparison.class_names))
@@ -131,14 +148,16 @@ def displacement(comparison: Comparison, model: Model, temperature: float) -> np
 def distance(comparison: Comparison, first: Model, second: Model, temperature: float) -> np.ndarray:
     """Hellinger distance between the probabilities of two models, float64 [N]."""
     return hellinger(
-        probabilities(comparison, first, temperature), probabilities(comparison, second, temperature)
+        probabilities(comparison, first, temperature),
+        probabilities(comparison, second, temperature),
     )
 
 
 def displacement_by_agreement(
     comparison: Comparison, model: Model, temperature: float
 ) -> tuple[Interval | None, Interval | None]:
-    """Mean displacement of the samples whose top-1 class differs from the teacher's, and of the others."""
+    """Mean displacement of the samples whose top-1 class differs from the teacher's, and of the
+    others."""
     moved = displacement(comparison, model, temperature)
     same = comparison.teacher.predictions.predicted == model.predictions.predicted
 
@@ -160,14 +179,19 @@ def accuracy_difference(comparison: Comparison, a: Model, b: Model) -> Interval 
 def most_separated_pair(
     comparison: Comparison, student: Model, baseline: Model, temperature: float
 ) -> tuple[int, int]:
-    """The two classes whose cosine falls most from the baseline to the student; see `greatest_fall`."""
+    """The two classes whose cosine falls most from the baseline to the student; see
+    `greatest_fall`."""
     return greatest_fall(
         geometry(comparison, baseline, temperature), geometry(comparison, student, temperature)
     )
 
 
 def separates(
-    comparison: Comparison, student: Model, baseline: Model, pair: tuple[int, int], temperature: float
+    comparison: Comparison,
+    student: Model,
+    baseline: Model,
+    pair: tuple[int, int],
+    temperature: float,
 ) -> bool:
     """Whether the student separates these two classes more than the baseline does."""
     before, after = (geometry(comparison, model, temperature) for model in (baseline, student))
@@ -184,7 +208,8 @@ def overlap_difference(
     matching: Matching = "none",
     centred: bool = False,
 ) -> Interval | None:
-    """Overlap of a minus that of b, paired over the same shards of samples; None if one cannot be matched."""
+    """Overlap of a minus that of b, paired over the same shards of samples; None if one cannot be
+    matched."""
     models = (a, b)
     at = [matched(comparison, model, temperature, matching) for model in models]
     if any(one.unreached == comparison.n for one in at):

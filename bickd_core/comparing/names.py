@@ -15,8 +15,8 @@ SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}
 def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]:
     """What to call a teacher and its students, so that no two names are alike.
 
-    A bundled student is called by its method ("KD"), with the seed ("KD s1") where another run of that method is shown.
-    One's own student always tells which run it is: "KD (my-run)".
+    A bundled student is called by its method ("KD"), with the seed ("KD s1") where another run of
+    that method is shown. One's own student always tells which run it is: "KD (my-run)".
 
     Args:
         infos: the teacher's, then each student's.
@@ -45,7 +45,8 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
 
 
 def short_method(info: RunInfo) -> str:
-    """The method, or the published variant of it, as the field writes it; the run's name where it is not known."""
+    """The method, or the published variant of it, as the field writes it; the run's name where it
+    is not known."""
     if info.config is None:
         return info.name
     variant = variant_of(info.config.objective)
@@ -53,9 +54,14 @@ def short_method(info: RunInfo) -> str:
 
 
 def run_word(info: RunInfo) -> str:
-    """A run's name without its data and objective, which stand beside it: "resnet8-s0" of "caltech95-resnet8-kd-s0"."""
+    """A run's name without its data and objective, which stand beside it: "resnet8-s0" of
+    "caltech95-resnet8-kd-s0"."""
     said = f"-{info.name}-"
     variant = None if info.config is None else variant_of(info.config.objective)
-    for part in (short_name(info.dataset), *([] if variant is None else [variant.name]), info.objective):
+    for part in (
+        short_name(info.dataset),
+        *([] if variant is None else [variant.name]),
+        info.objective,
+    ):
         said = said.replace(f"-{part}-", "-", 1)
     return said.strip("-") or info.name

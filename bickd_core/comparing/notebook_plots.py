@@ -1,4 +1,5 @@
-"""The charts of a comparison in Python: what each is made of, and the import of those that draw them."""
+"""The charts of a comparison in Python: what each is made of, and the import of those that draw
+them."""
 
 from __future__ import annotations
 
@@ -40,17 +41,19 @@ class Plots:
         self._comparison = comparison
 
     def overview(self) -> go.Figure:
-        """Headline figures: a panel for each, in which every model is a dot with its 95% interval."""
+        """Headline figures: a panel for each, in which every model is a dot with its 95%
+        interval."""
         return charts().overview(self._comparison.data, self._comparison.theme)
 
     def class_geometry(self, student: str | None = None, matching: Matching = "none") -> go.Figure:
-        """Matrices of the cosines between classes: the teacher's, the student's, their difference, both.
+        """Matrices of the cosines between classes: the teacher's, the student's, their difference,
+        both.
 
         Args:
             student: its name; "BicKD" if there is one, else the last student by default.
             matching: "none" for both at T; "mean" for the student at the temperature where its mean
-                entropy is the teacher's at T; "image" for each sample of the student at the temperature
-                where its entropy is the teacher's.
+                entropy is the teacher's at T; "image" for each sample of the student at the
+                temperature where its entropy is the teacher's.
 
         Raises:
             PredictionsError: there is no such student, or no temperature that matches.
@@ -73,7 +76,9 @@ class Plots:
     def leakage(self) -> go.Figure:
         """The classes that overlap most with all others."""
         notebook = self._comparison
-        return charts().leakage(notebook.data.comparison, Lens(notebook.temperature), notebook.theme)
+        return charts().leakage(
+            notebook.data.comparison, Lens(notebook.temperature), notebook.theme
+        )
 
     def calibration(self) -> go.Figure:
         """Accuracy by stated probability, at T = 1.

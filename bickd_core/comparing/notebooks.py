@@ -1,4 +1,5 @@
-"""Compare predictions in Python, for example in a notebook: figures as data frames, charts as on the pages."""
+"""Compare predictions in Python, for example in a notebook: figures as data frames, charts as on
+the pages."""
 
 from __future__ import annotations
 
@@ -47,15 +48,15 @@ def compare(
 
     Args:
         teacher: predictions of the teacher.
-        students: {name: predictions}; or a list, whose members are called "student 1", "student 2", ...; or one student.
-            Names of methods ("KD", "BicKD") have their colours of the pages.
-        temperature: T of the overlaps, KL and score, above 0; the pages open imported predictions at 1 as well. Accuracy,
-            agreement and ECE do not depend on it.
+        students: {name: predictions}; or a list, whose members are called "student 1", "student 2",
+            ...; or one student. Names of methods ("KD", "BicKD") have their colours of the pages.
+        temperature: T of the overlaps, KL and score, above 0; the pages open imported predictions
+            at 1 as well. Accuracy, agreement and ECE do not depend on it.
         theme: of the charts.
 
     Raises:
-        PredictionsError: the models have other classes, no sample in common, labels that contradict, or other
-            numbers of samples and no ids.
+        PredictionsError: the models have other classes, no sample in common, labels that
+            contradict, or other numbers of samples and no ids.
     """
     if isinstance(students, Predictions):
         students = [students]
@@ -76,18 +77,22 @@ def compare(
     _check_counts(models)
     aligned = align(list(models.values()), list(models))
     return NotebookComparison(
-        dict(zip(models, aligned.predictions, strict=True)), aligned.n_each, float(temperature), theme
+        dict(zip(models, aligned.predictions, strict=True)),
+        aligned.n_each,
+        float(temperature),
+        theme,
     )
 
 
 def _check_counts(models: Mapping[str, Predictions]) -> None:
-    """Refuse models of different length whose samples are only numbered, since their order need not be the same."""
+    """Refuse models of different length whose samples are only numbered, since their order need not
+    be the same."""
     counts = {name: len(own) for name, own in models.items()}
     if len(set(counts.values())) > 1 and all(_is_numbered(own.ids) for own in models.values()):
         listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise PredictionsError(
-            f"the models have different numbers of samples ({listed}) and no ids; pass `ids` to Predictions.from_arrays, the "
-            "same for the same sample."
+            f"the models have different numbers of samples ({listed}) and no ids; pass `ids` to"
+            " Predictions.from_arrays, the same for the same sample."
         )
 
 
@@ -126,7 +131,9 @@ class NotebookComparison:
     def summaries(self) -> dict[str, Summary]:
         """Name -> headline figures."""
         comparison = self.data.comparison
-        return {model.name: summary(comparison, model, self.temperature) for model in comparison.models}
+        return {
+            model.name: summary(comparison, model, self.temperature) for model in comparison.models
+        }
 
     @cached_property
     def data(self) -> ReportData:
@@ -148,22 +155,28 @@ class NotebookComparison:
             for name, own in self.predictions.items()
         )
         teacher = self.predictions[TEACHER]
-        scored = {name: score(teacher, own, self.temperature) for name, own in self.predictions.items()}
+        scored = {
+            name: score(teacher, own, self.temperature) for name, own in self.predictions.items()
+        }
         return ReportData(
             comparison=Comparison("", "test", models, self.n_each, noun="sample"),
             temperature=self.temperature,
             recipes=Recipes(
-                TEACHER, {name: (one,) for name, one in scored.items() if one is not None}, teacher.labels
+                TEACHER,
+                {name: (one,) for name, one in scored.items() if one is not None},
+                teacher.labels,
             ),
-            pictures=Thumbnails(None, "There are no images: the models came as predictions.", noun="sample"),
+            pictures=Thumbnails(
+                None, "There are no images: the models came as predictions.", noun="sample"
+            ),
         )
 
     def figures(self) -> pd.DataFrame:
         """Return the figures of the Overview page, a row for each figure of each model.
 
-        Columns: `model`, `figure`, `estimate`, and the limits `low` and `high` of its 95% interval over
-        samples. Shares are fractions. A limit is NaN where the samples are too few for an interval.
-        `left_out` has the reasons for figures that are missing.
+        Columns: `model`, `figure`, `estimate`, and the limits `low` and `high` of its 95% interval
+        over samples. Shares are fractions. A limit is NaN where the samples are too few for an
+        interval. `left_out` has the reasons for figures that are missing.
         """
         import pandas as pd
 
@@ -219,11 +232,14 @@ class NotebookComparison:
                 if self._interval(name, figure) is None and (figure.of_teacher or name != TEACHER)
             ]
             if missing:
-                reasons[figure.title] = _reason(figure, missing, self.predictions[TEACHER].labels is None)
+                reasons[figure.title] = _reason(
+                    figure, missing, self.predictions[TEACHER].labels is None
+                )
         return reasons
 
     def report(self, path: str | Path) -> None:
-        """Write figures and charts as one HTML file that needs no network, as `bickd report` does."""
+        """Write figures and charts as one HTML file that needs no network, as `bickd report`
+        does."""
         with atomic_write(path) as temporary:
             Path(temporary).write_bytes(charts().report(self.data))
 
@@ -263,7 +279,9 @@ class NotebookComparison:
         import pandas as pd
 
         names = list(self.predictions)
-        shown = [figure for figure in FIGURES if any(self._interval(name, figure) for name in names)]
+        shown = [
+            figure for figure in FIGURES if any(self._interval(name, figure) for name in names)
+        ]
         table = pd.DataFrame(
             {
                 name: [_text(self._interval(name, figure), share=figure.share) for figure in shown]

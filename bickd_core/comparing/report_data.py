@@ -64,7 +64,8 @@ def read_report_data(
     """Read the runs with these keys (or folders) and align them by sample.
 
     Raises:
-        RunError, PredictionsError: a run does not exist or has no predictions, or the runs cannot be compared.
+        RunError, PredictionsError: a run does not exist or has no predictions, or the runs cannot
+            be compared.
     """
     runs = [library.locate(key) for key in (teacher, *students)]
     _check_runs(runs, split)
@@ -128,8 +129,8 @@ def _check_runs(runs: Sequence[RunFolder], split: Split) -> None:
     for run, folder in zip(runs, folders, strict=True):
         if folders.count(folder) > 1:
             raise RunError(
-                f"run '{run.key}' is named twice; name the teacher and each student once, since a run is not compared "
-                "with itself."
+                f"run '{run.key}' is named twice; name the teacher and each student once, since a"
+                " run is not compared with itself."
             )
     for run in runs:
         if not run.has_predictions(split):
@@ -138,7 +139,9 @@ def _check_runs(runs: Sequence[RunFolder], split: Split) -> None:
             )
 
 
-def _pictures(library: Library, runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:
+def _pictures(
+    library: Library, runs: Sequence[RunFolder], dataset: str, split: Split
+) -> Thumbnails:
     """From the first run that holds paths or texts of imported samples, else from the data set."""
     imported = next((run for run in runs if run.samples_path(split).exists()), None)
     if imported is not None:
@@ -159,7 +162,9 @@ def _recipes(
     alike = siblings(library, students, comparison.split, left_out)
     groups = {teacher.key: [teacher.predictions]}
     groups |= {model.key: group for model, group in zip(comparison.students, alike, strict=True)}
-    scored = {key: [score(teacher.predictions, run, T) for run in group] for key, group in groups.items()}
+    scored = {
+        key: [score(teacher.predictions, run, T) for run in group] for key, group in groups.items()
+    }
     runs = {key: tuple(one for one in group if one is not None) for key, group in scored.items()}
     return Recipes(teacher.key, runs, comparison.labels)
 

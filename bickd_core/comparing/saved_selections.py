@@ -1,4 +1,5 @@
-"""Kept selections: lists of sample ids under a name, in their order and with what they were made from, one small file each."""
+"""Kept selections: lists of sample ids under a name, in their order and with what they were made
+from, one small file each."""
 
 from __future__ import annotations
 
@@ -32,8 +33,10 @@ class Kept:
 
     Attributes:
         ids: in the order in which they were kept.
-        named: whether a person gave the name; else it is a hash, as of a lasso that was not kept on purpose.
-        origin: what the samples are, in words, before they had the name; "" where it was not written down.
+        named: whether a person gave the name; else it is a hash, as of a lasso that was not kept on
+            purpose.
+        origin: what the samples are, in words, before they had the name; "" where it was not
+            written down.
         ranked: whether the order says something: the most telling first.
     """
 
@@ -59,7 +62,8 @@ class KeptSelections:
         origin: str = "",
         ranked: bool = False,
     ) -> str:
-        """Store ids under `name`, or under a short hash of them where none is given; returns the name.
+        """Store ids under `name`, or under a short hash of them where none is given; returns the
+        name.
 
         origin, ranked: see `Kept`.
 
@@ -76,11 +80,17 @@ class KeptSelections:
             name = hashlib.sha256(content.encode()).hexdigest()[:8]
         if not _NAME.fullmatch(name):
             raise KeptError(
-                "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a letter or digit "
-                f"first; got '{name:.70}'."
+                "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a"
+                f" letter or digit first; got '{name:.70}'."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        comparison = {"dataset": dataset, "split": split, "named": named, "origin": origin, "ranked": ranked}
+        comparison = {
+            "dataset": dataset,
+            "split": split,
+            "named": named,
+            "origin": origin,
+            "ranked": ranked,
+        }
         write_json(self._path(name), {"format": 1, **comparison, "ids": list(ids)})
         return name
 
@@ -89,9 +99,15 @@ class KeptSelections:
         files = sorted(self.folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         found = []
         for path in files:
-            with contextlib.suppress(KeptError):  # it belongs to no data; `find` says what is wrong with it
+            with contextlib.suppress(
+                KeptError
+            ):  # it belongs to no data; `find` says what is wrong with it
                 found.append((path.stem, self._read(path)))
-        return [name for name, stored in found if _fits(stored, dataset, split) and _is_named(name, stored)]
+        return [
+            name
+            for name, stored in found
+            if _fits(stored, dataset, split) and _is_named(name, stored)
+        ]
 
     def find(self, name: str, *, dataset: str, split: str) -> Kept:
         """What was kept under `name`.
@@ -101,12 +117,14 @@ class KeptSelections:
         """
         if not _NAME.fullmatch(name) or not self._path(name).exists():
             raise KeptError(
-                f"there is no saved selection '{name:.60}' here; the link may come from another machine."
+                f"there is no saved selection '{name:.60}' here; the link may come from another"
+                " machine."
             )
         stored = self._read(self._path(name))
         if not _fits(stored, dataset, split):
             raise KeptError(
-                f"selection '{name}' is from {stored['dataset']}, {stored['split']}, but the page shows {dataset}, {split}."
+                f"selection '{name}' is from {stored['dataset']}, {stored['split']}, but the page"
+                f" shows {dataset}, {split}."
             )
         return Kept(
             np.array(stored["ids"]),
@@ -129,7 +147,8 @@ class KeptSelections:
             raise KeptError(f"{path.name} is not a saved selection (it has no format); delete it.")
         if stored["format"] != 1:
             raise KeptError(
-                f"{path.name} has another format than 1. Delete it or use a newer version of the app."
+                f"{path.name} has another format than 1. Delete it or use a newer version of the"
+                " app."
             )
         ids = stored.get("ids")
         if not isinstance(ids, list) or not ids or not (_whole(ids) or _texts(ids)):

@@ -24,9 +24,11 @@ About = Callable[[RunFolder], RunInfo]
 
 
 def recipe(info: RunInfo) -> tuple[object, ...]:
-    """What two runs share when they differ in their seeds alone; a run that was not trained here is alone.
+    """What two runs share when they differ in their seeds alone; a run that was not trained here is
+    alone.
 
-    The content of the data is part of it: runs on a folder whose images changed in between are not seeds of one recipe.
+    The content of the data is part of it: runs on a folder whose images changed in between are not
+    seeds of one recipe.
     """
     if info.config is None:
         return (info.name, info.created)
@@ -34,14 +36,16 @@ def recipe(info: RunInfo) -> tuple[object, ...]:
 
 
 def recipe_on_any_data(info: RunInfo) -> tuple[object, ...]:
-    """A trained run's recipe without the content of its data: alike for runs on a folder whose images changed."""
+    """A trained run's recipe without the content of its data: alike for runs on a folder whose
+    images changed."""
     assert info.config is not None
     config = info.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
     return (None if info.teacher is None else info.teacher.weights_sha256, repr(config))
 
 
 def on_other_data(info: RunInfo, others: Iterable[RunInfo]) -> list[str]:
-    """Names of runs that differ from this one in seeds and in the images they saw, so that they are not its seeds."""
+    """Names of runs that differ from this one in seeds and in the images they saw, so that they are
+    not its seeds."""
     if info.config is None:
         return []
     own = recipe_on_any_data(info)
@@ -55,7 +59,8 @@ def on_other_data(info: RunInfo, others: Iterable[RunInfo]) -> list[str]:
 
 
 def one_a_seed(runs: Iterable[RunFolder], about: About = RunFolder.info) -> list[RunFolder]:
-    """The runs without those that repeat the seeds of an earlier one: such a pair says nothing of the spread."""
+    """The runs without those that repeat the seeds of an earlier one: such a pair says nothing of
+    the spread."""
     found: dict[object, RunFolder] = {}
     for run in runs:
         config = about(run).config
@@ -69,12 +74,13 @@ def siblings(
     split: Split,
     left_out: Callable[[str], object] = lambda reason: None,
 ) -> list[list[Predictions]]:
-    """For each run with one of these keys or folders: its predictions, and those of the library's others of its recipe,
-    one a seed. Each run is read once; one that cannot be read is nobody's sibling. Where two of the keys are of one recipe,
-    each of them stands for itself.
+    """For each run with one of these keys or folders: its predictions, and those of the library's
+    others of its recipe, one a seed. Each run is read once; one that cannot be read is nobody's
+    sibling. Where two of the keys are of one recipe, each of them stands for itself.
 
     Args:
-        left_out: is told a sentence for each run that cannot be read, and for runs on images that changed.
+        left_out: is told a sentence for each run that cannot be read, and for runs on images that
+            changed.
 
     Raises:
         RunError, PredictionsError: a run that was asked for cannot be read.
@@ -101,9 +107,13 @@ def siblings(
     for run in asked:
         own = recipe(infos[run.path])
         alike = (
-            [] if wanted.count(own) > 1 else [other for other in others if recipe(infos[other.path]) == own]
+            []
+            if wanted.count(own) > 1
+            else [other for other in others if recipe(infos[other.path]) == own]
         )
-        found.append([read[one.path] for one in one_a_seed([run, *alike], lambda one: infos[one.path])])
+        found.append(
+            [read[one.path] for one in one_a_seed([run, *alike], lambda one: infos[one.path])]
+        )
     return found
 
 
@@ -112,7 +122,11 @@ def images_changed(names: Iterable[str]) -> str:
     return f"{', '.join(sorted(names))}: the images changed between these runs and the ones shown."
 
 
-OVERLAPS: dict[Matching, str] = {"none": "overlap", "mean": "overlap_matched", "image": "overlap_per_image"}
+OVERLAPS: dict[Matching, str] = {
+    "none": "overlap",
+    "mean": "overlap_matched",
+    "image": "overlap_per_image",
+}
 """Rule of matching -> field of Summary."""
 
 
@@ -121,8 +135,10 @@ class Scored:
     """One run beside its teacher: what figures over seeds are made of.
 
     Attributes:
-        shares: "accuracy" and "agreement" -> [N] whether each image counts; without those that are not known.
-        overlaps: "overlap", "overlap_matched" and "overlap_per_image", as in Summary; without those that are not known.
+        shares: "accuracy" and "agreement" -> [N] whether each image counts; without those that are
+            not known.
+        overlaps: "overlap", "overlap_matched" and "overlap_per_image", as in Summary; without those
+            that are not known.
     """
 
     shares: dict[str, np.ndarray]
@@ -130,10 +146,12 @@ class Scored:
 
 
 def score(teacher: Predictions, run: Predictions, T: float) -> Scored | None:
-    """Score one run on the teacher's samples; None where it lacks some of them or has other classes.
+    """Score one run on the teacher's samples; None where it lacks some of them or has other
+    classes.
 
     Args:
-        teacher: on the samples that are compared; `run` may be the teacher itself, which has no agreement.
+        teacher: on the samples that are compared; `run` may be the teacher itself, which has no
+            agreement.
         T: temperature of the overlaps, and of the teacher's entropies that they are matched to.
     """
     try:
@@ -166,7 +184,8 @@ class RecipeFigure:
     Attributes:
         mean: over its runs.
         deviation: standard deviation (n - 1) over its runs; None with one run.
-        interval: of the mean, over images; it holds for these networks and does not include other seeds.
+        interval: of the mean, over images; it holds for these networks and does not include other
+            seeds.
     """
 
     mean: float
@@ -175,7 +194,8 @@ class RecipeFigure:
 
 
 def recipe_figures(runs: Sequence[Scored], labels: np.ndarray | None) -> dict[str, RecipeFigure]:
-    """Every figure of a recipe's runs, by its field in Summary; figures that a run lacks are left out.
+    """Every figure of a recipe's runs, by its field in Summary; figures that a run lacks are left
+    out.
 
     Args:
         runs: one or more, on the same samples.
@@ -230,7 +250,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class RecipesCompared:
-    """Two recipes over their seeds and the images; two networks over the images where a recipe has one run.
+    """Two recipes over their seeds and the images; two networks over the images where a recipe has
+    one run.
 
     Attributes:
         seeds: how many runs each side has.
@@ -268,9 +289,12 @@ class Recipes:
         return len(self.runs[key])
 
     def against(self, key: str, others: Sequence[str]) -> dict[str, RecipesCompared]:
-        """One student against each of several models, with Holm's correction over them, figure by figure."""
+        """One student against each of several models, with Holm's correction over them, figure by
+        figure."""
         found = [
-            compare(self.runs[key], self.runs[other], self.labels, against_network=other == self.teacher)
+            compare(
+                self.runs[key], self.runs[other], self.labels, against_network=other == self.teacher
+            )
             for other in others
         ]
         return dict(zip(others, with_holm(found), strict=True))
@@ -290,7 +314,8 @@ def compare(
     Args:
         student, baseline: the runs of each recipe, the one that is shown first.
         labels: [N] true classes, the strata; None where they are not known.
-        against_network: baseline is one network that is meant itself, such as the teacher, not a sample of seeds.
+        against_network: baseline is one network that is meant itself, such as the teacher, not a
+            sample of seeds.
     """
     seeds = len(student), len(baseline)
     networks = len(student) < 2 or (len(baseline) < 2 and not against_network)
@@ -300,13 +325,16 @@ def compare(
     figures = {}
     for field in _common([*student, *baseline], lambda run: run.shares):
         scores = [
-            np.array([run.shares[field] for run in side], dtype=np.float64) for side in (student, baseline)
+            np.array([run.shares[field] for run in side], dtype=np.float64)
+            for side in (student, baseline)
         ]
         found = two_way_mean_difference(scores[0], scores[1], labels, drawn=drawn)
         figures[field] = _difference(float(scores[0].mean()), float(scores[1].mean()), found)
     for field in _common([*student, *baseline], lambda run: run.overlaps):
         sides = [[run.overlaps[field] for run in side] for side in (student, baseline)]
-        first, second = (float(np.mean([one.interval().estimate for one in side])) for side in sides)
+        first, second = (
+            float(np.mean([one.interval().estimate for one in side])) for side in sides
+        )
         figures[field] = _difference(first, second, two_way_difference(*sides, drawn=drawn))
     return RecipesCompared(seeds, networks, figures)
 

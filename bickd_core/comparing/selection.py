@@ -1,12 +1,13 @@
 """Selections: sets of samples, each defined by a rule.
 
-A rule is text, so that it can be part of a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`. Its samples are
-computed from the compared models. So the same link selects the same samples on another machine.
+A rule is text, so that it can be part of a link: `class:crab`, `cell:caltech95/kd-s0~crab~lobster`.
+Its samples are computed from the compared models. So the same link selects the same samples on
+another machine.
 
-A cell belongs to the Gram at the view's temperature. `cell:RUN~crab~lobster~matched` belongs to the Gram at matched mean
-entropy, `~image` to the one matched per image, and `~centred` (alone or after one of these) to the one with centred
-columns. The rule holds what the clicked matrix showed. So it selects the same samples on every page, even if the controls
-change later.
+A cell belongs to the Gram at the view's temperature. `cell:RUN~crab~lobster~matched` belongs to the
+Gram at matched mean entropy, `~image` to the one matched per image, and `~centred` (alone or after
+one of these) to the one with centred columns. The rule holds what the clicked matrix showed. So it
+selects the same samples on every page, even if the controls change later.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def lens_words(matching: Matching, centred: bool) -> tuple[str, ...]:
 
 
 class SelectionError(ValueError):
-    """A rule that cannot be read, or that names something outside the comparison. The message says which."""
+    """A rule that cannot be read, or that names something outside the comparison. The message says
+    which."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Rule:
     words: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind}:{'~'.join(quote(word, safe='/ .-_').replace('~', '%7E') for word in self.words)}"
+        words = (quote(word, safe="/ .-_").replace("~", "%7E") for word in self.words)
+        return f"{self.kind}:{'~'.join(words)}"
 
     @classmethod
     def parse(cls, text: str) -> Rule:
@@ -111,7 +114,9 @@ class Scene:
 
     def labels(self) -> np.ndarray:
         if self.teacher.labels is None:
-            raise SelectionError("this selection needs true labels, and these predictions have none.")
+            raise SelectionError(
+                "this selection needs true labels, and these predictions have none."
+            )
         return self.teacher.labels
 
 
@@ -156,12 +161,16 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
     """The samples that `rule` selects.
 
     Raises:
-        SelectionError: The kind takes another number of words, or the comparison does not know a word.
+        SelectionError: The kind takes another number of words, or the comparison does not know a
+            word.
     """
     pick, takes = KINDS[rule.kind]
-    if takes is not None and not sum(word[0] != "[" for word in takes) <= len(rule.words) <= len(takes):
+    if takes is not None and not sum(word[0] != "[" for word in takes) <= len(rule.words) <= len(
+        takes
+    ):
         raise SelectionError(
-            f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got '{'~'.join(rule.words)}'."
+            f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got"
+            f" '{'~'.join(rule.words)}'."
         )
     title, positions = pick(scene, *rule.words)
     kept = scene.kept[rule.words[0]] if rule.kind == "kept" else None
@@ -177,40 +186,54 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
 def _of_class(scene: Scene, *names: str) -> Picked:
     """The samples of one class or of several."""
     if not names:
-        raise SelectionError("a selection of kind 'class' takes the name of a class or of several, got none.")
+        raise SelectionError(
+            "a selection of kind 'class' takes the name of a class or of several, got none."
+        )
     indices = [scene.class_index(name) for name in names]
-    title = f"class {names[0]}" if len(names) == 1 else f"classes {', '.join(names[:-1])} and {names[-1]}"
+    title = (
+        f"class {names[0]}"
+        if len(names) == 1
+        else f"classes {', '.join(names[:-1])} and {names[-1]}"
+    )
     return title, np.flatnonzero(np.isin(scene.labels(), indices))
 
 
 def _cell(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
-    """The samples that account for 80 % of the cosine of two class columns, the largest part first."""
+    """The samples that account for 80 % of the cosine of two class columns, the largest part
+    first."""
     pair = scene.class_index(row), scene.class_index(column)
     parts = pair_contributions(_seen(scene, key, lens), *pair, centred="centred" in lens)
     return f"{row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(parts)
 
 
 def _cross(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
-    """The samples that account for 80 % of the cosine of the teacher's column `row` with the model's column `column`."""
+    """The samples that account for 80 % of the cosine of the teacher's column `row` with the
+    model's column `column`."""
     pair = scene.class_index(row), scene.class_index(column)
     student = _seen(scene, key, lens)
     parts = cross_contributions(
         scene.teacher.probabilities(scene.temperature), student, *pair, centred="centred" in lens
     )
-    return f"the teacher's {row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(parts)
+    return f"the teacher's {row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(
+        parts
+    )
 
 
 def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
-    """A model's probabilities at T, or at the temperatures that match its entropy to the teacher's."""
+    """A model's probabilities at T, or at the temperatures that match its entropy to the
+    teacher's."""
     matching: Matching = _MATCHED.get(lens[0], "none") if lens else "none"
     if lens != lens_words(matching, "centred" in lens):
         raise SelectionError(
-            f"after its classes a cell takes {' or '.join(_MATCHED)}, and then centred, got '{'~'.join(lens):.60}'."
+            f"after its classes a cell takes {' or '.join(_MATCHED)}, and then centred, got"
+            f" '{'~'.join(lens):.60}'."
         )
     model, T = scene.model(key), scene.temperature
     if matching == "none" or model is scene.teacher:
         return model.probabilities(T)
-    return model.probabilities(match(model.logits, entropies_at(scene.teacher.logits, T), T, matching).T)
+    return model.probabilities(
+        match(model.logits, entropies_at(scene.teacher.logits, T), T, matching).T
+    )
 
 
 def _lens_title(lens: tuple[str, ...]) -> str:
@@ -223,9 +246,12 @@ def _lens_title(lens: tuple[str, ...]) -> str:
 
 
 def _carriers(parts: np.ndarray) -> np.ndarray:
-    """The samples whose parts add up to 80 % of the positive parts of a cosine, the largest first."""
+    """The samples whose parts add up to 80 % of the positive parts of a cosine, the largest
+    first."""
     order = np.argsort(-parts, kind="stable")
-    carried = np.cumsum(np.clip(parts[order], 0.0, None))  # centred columns have negative parts as well
+    carried = np.cumsum(
+        np.clip(parts[order], 0.0, None)
+    )  # centred columns have negative parts as well
     if not len(parts) or carried[-1] <= 0:
         return order[:0]
     return order[: int(np.searchsorted(carried, CARRIED * carried[-1])) + 1]
@@ -263,7 +289,8 @@ def _outcome(scene: Scene, first: str, second: str, who: str) -> Picked:
 def displacement(scene: Scene, key: str) -> np.ndarray:
     """Hellinger distance of a model's probabilities from the teacher's, float64 [N]."""
     return hellinger(
-        scene.teacher.probabilities(scene.temperature), scene.model(key).probabilities(scene.temperature)
+        scene.teacher.probabilities(scene.temperature),
+        scene.model(key).probabilities(scene.temperature),
     )
 
 
@@ -275,13 +302,16 @@ def _disagree(scene: Scene, key: str) -> Picked:
 
 def _displaced(scene: Scene, key: str, most: str) -> Picked:
     if not most.isdigit() or int(most) < 1:
-        raise SelectionError(f"how many displaced samples must be a whole number above 0, got '{most:.20}'.")
+        raise SelectionError(
+            f"how many displaced samples must be a whole number above 0, got '{most:.20}'."
+        )
     order = np.argsort(-displacement(scene, key), kind="stable")[: int(most)]
     return f"the {len(order)} samples that {scene.name(key)} moves most", order
 
 
 def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature: str) -> Picked:
-    """The samples in one bin of a reliability diagram, wrong and most confident first. Bins count from 1."""
+    """The samples in one bin of a reliability diagram, wrong and most confident first. Bins count
+    from 1."""
     try:
         count, number, T = int(bins), int(which), float(temperature)
         probabilities = scene.model(key).probabilities(T)
@@ -290,18 +320,25 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
     except SelectionError:
         raise
     except ValueError as error:
-        raise SelectionError(f"the selection's bin cannot be read: {str(error).rstrip('.')}.") from error
+        raise SelectionError(
+            f"the selection's bin cannot be read: {str(error).rstrip('.')}."
+        ) from error
     if not 1 <= number < len(edges):
         raise SelectionError(f"a bin is a number from 1 to {len(edges) - 1}, got '{which:.20}'.")
     inside = np.flatnonzero(index == number - 1)
     wrong = probabilities.argmax(axis=1) != scene.labels()
     order = np.lexsort((-confidence[inside], ~wrong[inside]))
-    return f"{scene.name(key)} with confidence {edges[number - 1]:.0%} to {edges[number]:.0%}", inside[order]
+    return (
+        f"{scene.name(key)} with confidence {edges[number - 1]:.0%} to {edges[number]:.0%}",
+        inside[order],
+    )
 
 
 def _kept(scene: Scene, name: str) -> Picked:
     if name not in scene.kept:
-        raise SelectionError(f"there is no saved selection '{name:.60}' here. It may be on another machine.")
+        raise SelectionError(
+            f"there is no saved selection '{name:.60}' here. It may be on another machine."
+        )
     kept = scene.kept[name]
     place = {id: position for position, id in enumerate(scene.teacher.ids.tolist())}
     found = [place[id] for id in dict.fromkeys(kept.ids.tolist()) if id in place]
@@ -313,7 +350,9 @@ def _samples(scene: Scene, *ids: str) -> Picked:
     positions = [known[id] for id in ids if id in known]
     if not positions:
         raise SelectionError(f"none of the samples {', '.join(ids[:5])} is compared here.")
-    return (f"sample {ids[0]}" if len(ids) == 1 else f"{len(positions)} samples"), np.array(positions)
+    return (f"sample {ids[0]}" if len(ids) == 1 else f"{len(positions)} samples"), np.array(
+        positions
+    )
 
 
 RANKED = ("cell", "cross", "disagree", "displaced")
@@ -322,7 +361,10 @@ RANKED = ("cell", "cross", "disagree", "displaced")
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "class": (_of_class, None),
     "cell": (_cell, ("run", "row class", "column class", "[matched or image]", "[centred]")),
-    "cross": (_cross, ("run", "the teacher's class", "the run's class", "[matched or image]", "[centred]")),
+    "cross": (
+        _cross,
+        ("run", "the teacher's class", "the run's class", "[matched or image]", "[centred]"),
+    ),
     "confusion": (_confusion, ("run", "true class", "predicted class")),
     "outcome": (_outcome, ("first run", "second run", "who is right")),
     "disagree": (_disagree, ("run",)),

@@ -32,8 +32,8 @@ def selection_table(
         texts: Sample id -> text, for samples that are texts.
 
     Returns:
-        Columns id, path (with `paths`), true_class (with labels), temperature, and for each model NAME_predicted,
-        NAME_probability (of that class) and NAME_probability_of_true (with labels).
+        Columns id, path (with `paths`), true_class (with labels), temperature, and for each model
+        NAME_predicted, NAME_probability (of that class) and NAME_probability_of_true (with labels).
 
     Raises:
         ValueError: There is no model.
@@ -71,10 +71,11 @@ def selection_arrays(
     temperature: float = 1.0,
     keys: Sequence[str] | None = None,
 ) -> bytes:
-    """All C probabilities of each model, as the bytes of an npz file that numpy reads without pickle.
+    """All C probabilities of each model, as the bytes of an npz file that numpy reads without
+    pickle.
 
-    The arrays are ids [n], class_names [C], temperature, labels [n] if they are known, models [M] (names; `keys` adds
-    run_keys [M]), and probabilities float32 [M, n, C].
+    The arrays are ids [n], class_names [C], temperature, labels [n] if they are known, models [M]
+    (names; `keys` adds run_keys [M]), and probabilities float32 [M, n, C].
     """
     if not models:
         raise ValueError("`models` must hold at least one model, got none.")

@@ -1,4 +1,5 @@
-"""How similar each student is to the teacher: CKA, RSA and Procrustes, which do not depend on rotation."""
+"""How similar each student is to the teacher: CKA, RSA and Procrustes, which do not depend on
+rotation."""
 
 from __future__ import annotations
 
@@ -18,16 +19,19 @@ from bickd_core.geometry.similarity import PermutedNull, cka_null
 
 MEASURES = ("cka", "rsa", "procrustes")
 BASES = ("outputs", "features")
-"""What is compared: outputs are logits, and for RSA their probabilities at T; features are the penultimate ones."""
+"""What is compared: outputs are logits, and for RSA their probabilities at T; features are the
+penultimate ones."""
 _SHUFFLES = 50
 _RANKED = 800
-"""Images whose pairs RSA ranks. All 1,208 of caltech95 would narrow the intervals by a twelfth and take thrice the time."""
+"""Images whose pairs RSA ranks. All 1,208 of caltech95 would narrow the intervals by a twelfth and
+take thrice the time."""
 
 
 def similarity(
     comparison: Comparison, model: Model, measure: str, basis: str, temperature: float
 ) -> Replicated | None:
-    """The measure between the teacher and `model`; None if it is not defined, or a model has no features."""
+    """The measure between the teacher and `model`; None if it is not defined, or a model has no
+    features."""
     return _similarity(comparison, model, measure, basis, _relevant(measure, basis, temperature))
 
 
@@ -55,8 +59,11 @@ class Chance:
 
 
 def chance(comparison: Comparison, measure: str, basis: str, temperature: float) -> Chance | None:
-    """The permuted null of the least similar student. Every other student is further from chance."""
-    values = [(similarity(comparison, m, measure, basis, temperature), m) for m in comparison.students]
+    """The permuted null of the least similar student. Every other student is further from
+    chance."""
+    values = [
+        (similarity(comparison, m, measure, basis, temperature), m) for m in comparison.students
+    ]
     known = [(value.estimate, model) for value, model in values if value is not None]
     if not known:
         return None
@@ -91,17 +98,23 @@ def _similarity(
     if measure == "rsa":
         positions = sampled(comparison)
         shard = stratified_shards(len(positions), None if labels is None else labels[positions])
-        teacher, own = (_ranked(comparison, one, basis, temperature) for one in (comparison.teacher, model))
+        teacher, own = (
+            _ranked(comparison, one, basis, temperature) for one in (comparison.teacher, model)
+        )
         return rsa(teacher, own, shard)
     shard = stratified_shards(comparison.n, labels)
     return (replicated_cka if measure == "cka" else procrustes)(X, Y, shard)
 
 
 @cached
-def _ranked(comparison: Comparison, model: Model, basis: str, temperature: float) -> RankedDistances:
+def _ranked(
+    comparison: Comparison, model: Model, basis: str, temperature: float
+) -> RankedDistances:
     positions = sampled(comparison)
     if basis == "outputs":
-        return ranked_distances(probabilities(comparison, model, temperature)[positions], "hellinger")
+        return ranked_distances(
+            probabilities(comparison, model, temperature)[positions], "hellinger"
+        )
     features = model.predictions.features
     assert features is not None, "callers ask only if there are features"
     return ranked_distances(features[positions], "euclidean")
@@ -112,7 +125,9 @@ def _chance(
     comparison: Comparison, model: Model, measure: str, basis: str, temperature: float
 ) -> PermutedNull:
     if measure == "rsa":
-        teacher, own = (_ranked(comparison, one, basis, temperature) for one in (comparison.teacher, model))
+        teacher, own = (
+            _ranked(comparison, one, basis, temperature) for one in (comparison.teacher, model)
+        )
         return rsa_null(teacher, own, permutations=_SHUFFLES)
     X, Y = _rows(comparison.teacher, basis), _rows(model, basis)
     assert X is not None, "callers ask only if the measure is defined"

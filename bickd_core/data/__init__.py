@@ -1,4 +1,5 @@
-"""Data sets as arrays. Torch is needed by `bickd_core.data.augment` and `bickd_core.data.device` alone."""
+"""Data sets as arrays. Torch is needed by `bickd_core.data.augment` and `bickd_core.data.device`
+alone."""
 
 from bickd_core.data import registry
 from bickd_core.data.base import Augmentation, Dataset, Split, carve_validation, content_hash

@@ -1,7 +1,8 @@
-"""Labels that lie beside images in a file of text, and names of classes that lie beside their folders.
+"""Labels that lie beside images in a file of text, and names of classes that lie beside their
+folders.
 
-Tiny-ImageNet keeps the classes of its val part in `val_annotations.txt`, the traffic signs of GTSRB theirs in a csv, and
-ImageNet the words for its class folders in `words.txt`.
+Tiny-ImageNet keeps the classes of its val part in `val_annotations.txt`, the traffic signs of GTSRB
+theirs in a csv, and ImageNet the words for its class folders in `words.txt`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ logger = logging.getLogger(__name__)
 MOST_BYTES = 64 * 2**20
 """How large a file of labels or names may be; that of ImageNet's 50,000 val images has 2 MB."""
 _FILE_COLUMNS = (
-    "filename", "file", "path", "image", "filepath", "file_name", "image_path", "img", "imageid", "image_id", "image_name",
+    "filename", "file", "path", "image", "filepath", "file_name", "image_path", "img", "imageid",
+    "image_id", "image_name",
     "id",
 )  # fmt: skip
 _LABEL_COLUMNS = (
-    "classid", "class_id", "label", "class", "target", "category", "wnid", "synset", "class_name", "predictionstring",
+    "classid", "class_id", "label", "class", "target", "category", "wnid", "synset", "class_name",
+    "predictionstring",
 )  # fmt: skip
 _SUFFIXES = (".csv", ".tsv", ".txt")
 _START = 2**14
@@ -44,9 +47,9 @@ _NAMES = (
 def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | None:
     """The file with the labels of the images in a part's folder; None where there is none.
 
-    It lies in that folder, in its only subfolder, or at the root. Its first row names an image of the folder, or its own
-    name says what it is: `val_annotations.txt`, a csv in the folder, `Test.csv` beside `Test`. Of several, one whose first
-    row fits and that has classes is taken.
+    It lies in that folder, in its only subfolder, or at the root. Its first row names an image of
+    the folder, or its own name says what it is: `val_annotations.txt`, a csv in the folder,
+    `Test.csv` beside `Test`. Of several, one whose first row fits and that has classes is taken.
     """
     below = subfolders(folder)
     inside = [folder, *(below if len(below) == 1 else [])]
@@ -61,9 +64,13 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
             if not file.is_file():
                 continue
             rows = _first_rows(file)
-            named = "annotation" in file.name.lower() or (file.suffix.lower() != ".txt" and place in inside)
+            named = "annotation" in file.name.lower() or (
+                file.suffix.lower() != ".txt" and place in inside
+            )
             first = _first_name(rows) or ""
-            if first in names and (file.name not in _NAMES or Path(first).suffix.lower() in suffixes):
+            if first in names and (
+                file.name not in _NAMES or Path(first).suffix.lower() in suffixes
+            ):
                 found.append((int(_has_no_classes(rows)), file))
             elif named or file.stem.lower() == folder.name.lower():
                 found.append((2, file))
@@ -71,7 +78,8 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
 
 
 def _names_of(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The images of a folder by their path in it, their name, and their name without its suffix, if no other has that."""
+    """The images of a folder by their path in it, their name, and their name without its suffix, if
+    no other has that."""
     images = walk(folder, suffixes)
     stems = Counter(path.stem for path in images)
     below = len(folder.as_posix().rstrip("/")) + 1
@@ -93,7 +101,8 @@ def _first_rows(file: Path) -> list[list[str]]:
 
 
 def _first_name(rows: list[list[str]]) -> str | None:
-    """The name of the image in the first row that is none of column names; None if there is none."""
+    """The name of the image in the first row that is none of column names; None if there is
+    none."""
     if not rows or any(len(row) < 2 for row in rows):
         return None
     head = _head(rows)
@@ -103,13 +112,17 @@ def _first_name(rows: list[list[str]]) -> str | None:
 
 
 def _has_no_classes(rows: list[list[str]]) -> bool:
-    """Whether a table has a column of images and none of classes, as that of GTSRB's test images has."""
+    """Whether a table has a column of images and none of classes, as that of GTSRB's test images
+    has."""
     head = _head(rows)
-    return any(each in head for each in _FILE_COLUMNS) and not any(each in head for each in _LABEL_COLUMNS)
+    return any(each in head for each in _FILE_COLUMNS) and not any(
+        each in head for each in _LABEL_COLUMNS
+    )
 
 
 def labelled(file: Path, folder: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
-    """The images of a folder by the class that a file of labels gives them, where no folders say which classes there are.
+    """The images of a folder by the class that a file of labels gives them, where no folders say
+    which classes there are.
 
     Raises:
         DataError: as `annotated`.
@@ -128,14 +141,16 @@ def annotated(
     """The images of a folder by the class that a file of labels gives them.
 
     Args:
-        file: text with a line an image: its name and its class, with tabs, semicolons, commas or spaces between. A first
-            line of column names may say which columns these are.
+        file: text with a line an image: its name and its class, with tabs, semicolons, commas or
+            spaces between. A first line of column names may say which columns these are.
         folder: the images lie in it at any depth; only those with one of the `suffixes` count.
-        classes: names of the class folders. A whole number stands for the folder of the same number.
+        classes: names of the class folders. A whole number stands for the folder of the same
+            number.
         read: what `_labels` gave, where it was read before.
 
     Raises:
-        DataError: the file cannot be read, names an image that is not there, or a class that is none.
+        DataError: the file cannot be read, names an image that is not there, or a class that is
+            none.
     """
     first, rows = _labels(file) if read is None else read
     by_name = _names_of(folder, suffixes)
@@ -146,14 +161,16 @@ def annotated(
         image = by_name.get(name) or by_name.get(re.split(r"[\\/]", name)[-1])
         if image is None:
             raise DataError(
-                f"{as_text(file)} names the image {name!r} in row {number}, but {as_text(folder)} has no such image."
+                f"{as_text(file)} names the image {name!r} in row {number}, but {as_text(folder)}"
+                " has no such image."
             )
         chosen = known.get(same_name(label))
         if chosen is None and label.isascii() and label.isdigit():
             chosen = numbers.get(int(label))
         if chosen is None:
             raise DataError(
-                f"{as_text(file)} names the class {label!r} in row {number}, but the train part has no such class folder."
+                f"{as_text(file)} names the class {label!r} in row {number}, but the train part has"
+                " no such class folder."
             )
         found[chosen].append(image)
     left = len(set(by_name.values())) - len(rows)
@@ -165,7 +182,8 @@ def annotated(
 def _labels(file: Path) -> tuple[int, list[tuple[str, str]]]:
     """The number of the first row, and of each row the image and its class.
 
-    Kaggle's ImageNet has a class and boxes in one cell ("n01440764 12 30 180 200"); its first word is the class.
+    Kaggle's ImageNet has a class and boxes in one cell ("n01440764 12 30 180 200"); its first word
+    is the class.
     """
     rows = rows_of(file)
     name, label, body = columns(file, rows)
@@ -179,7 +197,8 @@ def _text(file: Path) -> str:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise DataError(
-                f"{as_text(file)} is larger than {MOST_BYTES // 2**20} MB, which is too large for a file of labels or names."
+                f"{as_text(file)} is larger than {MOST_BYTES // 2**20} MB, which is too large for a"
+                " file of labels or names."
             )
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -191,7 +210,9 @@ def _text(file: Path) -> str:
 def rows_of(file: Path) -> list[list[str]]:
     lines = [line for line in _text(file).splitlines() if line.strip()]
     if not lines:
-        raise DataError(f"{as_text(file)} is empty; expected a line for each image with its name and class.")
+        raise DataError(
+            f"{as_text(file)} is empty; expected a line for each image with its name and class."
+        )
     try:
         rows = _rows(lines)
     except csv.Error as error:
@@ -199,7 +220,8 @@ def rows_of(file: Path) -> list[list[str]]:
     short = next((number for number, row in enumerate(rows, 1) if len(row) < 2), None)
     if short is not None:
         raise DataError(
-            f"{as_text(file)} must have at least two columns, an image's name and its class; line {short} has one."
+            f"{as_text(file)} must have at least two columns, an image's name and its class; line"
+            f" {short} has one."
         )
     return rows
 
@@ -229,7 +251,8 @@ def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]
         return 0, 1, rows
     if name is None or label is None:
         raise DataError(
-            f"{as_text(file)} has the columns {', '.join(head[:8])}; expected one of {', '.join(_FILE_COLUMNS[:3])} and one of {', '.join(_LABEL_COLUMNS[:4])}."
+            f"{as_text(file)} has the columns {', '.join(head[:8])}; expected one of"
+            f" {', '.join(_FILE_COLUMNS[:3])} and one of {', '.join(_LABEL_COLUMNS[:4])}."
         )
     least = max(name, label) + 1
     short = next((number for number, row in enumerate(rows[1:], 1) if len(row) < least), None)
@@ -239,24 +262,32 @@ def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]
 
 
 def names_file(root: Path, below: Collection[Path] = ()) -> Path | None:
-    """The file that names the classes: beside the parts, or in one of them; None where there is none."""
+    """The file that names the classes: beside the parts, or in one of them; None where there is
+    none."""
     return next(
-        (folder / name for name in _NAMES for folder in (root, *below) if (folder / name).is_file()), None
+        (
+            folder / name
+            for name in _NAMES
+            for folder in (root, *below)
+            if (folder / name).is_file()
+        ),
+        None,
     )
 
 
 def class_names(
     file: Path, folders: Sequence[str], *, part_of_classes: bool = False
 ) -> tuple[list[str], dict[str, str]] | None:
-    """The folders in the order of their classes, and what the class of each is called; None if the file is about others.
+    """The folders in the order of their classes, and what the class of each is called; None if the
+    file is about others.
 
-    `class_to_idx.json` maps folders to positions. A text file has a line a class: a folder and its name, or, where the
-    folders are numbered from 0, just names, perhaps behind a WordNet id. Of several words for one class the first is taken,
-    where it is no other's.
+    `class_to_idx.json` maps folders to positions. A text file has a line a class: a folder and its
+    name, or, where the folders are numbered from 0, just names, perhaps behind a WordNet id. Of
+    several words for one class the first is taken, where it is no other's.
 
     Args:
-        part_of_classes: whether `class_to_idx.json` and `LOC_synset_mapping.txt` may list more classes, all of which
-            count then: a network has an output for each.
+        part_of_classes: whether `class_to_idx.json` and `LOC_synset_mapping.txt` may list more
+            classes, all of which count then: a network has an output for each.
 
     Raises:
         DataError: the file cannot be read.
@@ -269,10 +300,12 @@ def class_names(
     if all(folder in listed for folder in folders):
         every = sorted(listed) if part_of_classes and file.name == _NAMES[-1] else list(folders)
         return every, _short({folder: listed[folder] for folder in every})
-    numbers = sorted(folders, key=lambda name: int(name) if name.isascii() and name.isdigit() else -1)
-    if len(lines) == len(folders) and [int(n) if n.isascii() and n.isdigit() else -1 for n in numbers] == [
-        *range(len(lines))
-    ]:
+    numbers = sorted(
+        folders, key=lambda name: int(name) if name.isascii() and name.isdigit() else -1
+    )
+    if len(lines) == len(folders) and [
+        int(n) if n.isascii() and n.isdigit() else -1 for n in numbers
+    ] == [*range(len(lines))]:
         words = [re.sub(r"^n\d{8}[\t ]+", "", line) for line in lines]
         return numbers, _short(dict(zip(numbers, words, strict=True)))
     return None
@@ -284,7 +317,9 @@ def _from_json(
     try:
         listed = json.loads(_text(file))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{as_text(file)} must be JSON that maps class folders to numbers from 0.") from error
+        raise DataError(
+            f"{as_text(file)} must be JSON that maps class folders to numbers from 0."
+        ) from error
     if not isinstance(listed, dict) or any(type(value) is not int for value in listed.values()):
         raise DataError(f"{as_text(file)} must be JSON that maps class folders to numbers from 0.")
     fits = set(listed) >= set(folders) if part_of_classes else set(listed) == set(folders)
@@ -295,7 +330,8 @@ def _from_json(
 
 
 def _short(names: Mapping[str, str]) -> dict[str, str]:
-    """The first of each class's words; all of them, and then its folder too, where two classes would be called alike."""
+    """The first of each class's words; all of them, and then its folder too, where two classes
+    would be called alike."""
     found: dict[str, str] = {}
     ways = (lambda folder: names[folder].split(",")[0].strip(), lambda folder: names[folder])
     left = list(names)

@@ -1,7 +1,8 @@
 """Read files in a process of its own: pyarrow ends the whole process on some damaged files.
 
-`ask` starts such a process, and `limit` is what it calls first: it sets limits of memory and time. It prints its answer,
-or what is wrong with the file, as JSON. `python -m bickd_core.data.apart KIND:PATH BYTES` summarises a data source.
+`ask` starts such a process, and `limit` is what it calls first: it sets limits of memory and time.
+It prints its answer, or what is wrong with the file, as JSON. `python -m bickd_core.data.apart
+KIND:PATH BYTES` summarises a data source.
 """
 
 from __future__ import annotations
@@ -56,21 +57,24 @@ def ask(module: str, arguments: list[str], name: str, *, request: Any = None) ->
         check=False,
     )
     if done.returncode == -signal.SIGALRM:
-        raise DataError(f"{name} took too long to read, so it is damaged or too large; write it again.")
+        raise DataError(
+            f"{name} took too long to read, so it is damaged or too large; write it again."
+        )
     try:
         answer = json.loads(done.stdout)
     except ValueError:
         answer = None
     if done.returncode != 0 or not isinstance(answer, dict):
         raise DataError(
-            f"{name} made the process that reads it stop (code {done.returncode}), so a file in it is damaged; "
-            "write or download it again."
+            f"{name} made the process that reads it stop (code {done.returncode}), so a file in it"
+            " is damaged; write or download it again."
         )
     return answer
 
 
 def limit(memory: int, seconds: int | None = None) -> None:
-    """Let this process take so many bytes of address space beyond what it has, and so much time, and no more.
+    """Let this process take so many bytes of address space beyond what it has, and so much time,
+    and no more.
 
     Args:
         seconds: it is ended by SIGALRM after that time; None for no limit.
@@ -93,14 +97,18 @@ def main() -> None:
     kind, _, path = name.partition(":")
     limit(memory)
     try:
-        answer: dict[str, Any] = {"summary": vars(summary(listed(KINDS[kind], Path(path), name), ""))}
+        answer: dict[str, Any] = {
+            "summary": vars(summary(listed(KINDS[kind], Path(path), name), ""))
+        }
         del answer["summary"]["fingerprint"]
     except DataError as error:
         answer = {"error": str(error)}
     except MemoryError:
         answer = {
-            "error": f"{name} asks for more than {memory / 1e9:.1f} GB of memory; it is damaged, or its row groups are "
-            "too large."
+            "error": (
+                f"{name} asks for more than {memory / 1e9:.1f} GB of memory; it is damaged, or its"
+                " row groups are too large."
+            )
         }
     print(json.dumps(answer))
 

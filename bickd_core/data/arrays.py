@@ -1,4 +1,5 @@
-"""`npz:PATH`: numpy arrays of images and labels, in an `.npz` file or as `.npy` files in a folder."""
+"""`npz:PATH`: numpy arrays of images and labels, in an `.npz` file or as `.npy` files in a
+folder."""
 
 from __future__ import annotations
 
@@ -35,9 +36,11 @@ LABELS = {
 }
 CLASS_NAMES = "class_names"
 MAX_NAME_BYTES = 16 << 20
-"""Of all class names together, as numpy stores them: four bytes a character, all as long as the longest."""
+"""Of all class names together, as numpy stores them: four bytes a character, all as long as the
+longest."""
 MAX_RATIO, FREE_BYTES = 200, 64 << 20
-"""A member of an archive may unpack to this many times its size, and to `FREE_BYTES` in any case."""
+"""A member of an archive may unpack to this many times its size, and to `FREE_BYTES` in any
+case."""
 PREDICTIONS = ("logits", "predictions", "probabilities", "probs", "scores", "outputs")
 WEIGHTS = (".weight", ".bias", ".running_mean")
 
@@ -81,10 +84,12 @@ def listing(path: Path) -> Listing:
     for part, about in found.items():
         if about.channels != first.channels:
             raise DataError(
-                f"the images of {path} must have as many channels in all parts, found {first.channels} and "
-                f"{about.channels} in {part}."
+                f"the images of {path} must have as many channels in all parts, found"
+                f" {first.channels} and {about.channels} in {part}."
             )
-    labels = {part: _labels(path, key, images, found[part].count) for part, (images, key) in parts.items()}
+    labels = {
+        part: _labels(path, key, images, found[part].count) for part, (images, key) in parts.items()
+    }
     classes = _class_names(path, names, labels)
     side = min(LARGEST_SIDE, first.height, first.width)
 
@@ -117,7 +122,9 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
         if images is None:
             continue
         if LABELS[images] not in names:
-            raise DataError(f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}.")
+            raise DataError(
+                f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}."
+            )
         found[part] = (images, LABELS[images])
     if "train" in found and "test" in found:
         return {part: found[part] for part in ("train", "test")}
@@ -128,13 +135,15 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
     what = (
         f"{path} holds a network's predictions ({predictions}) and no images; a data set"
         if predictions
-        else f"{path} holds a network's weights ({weights!r}) and no images; a data set"
-        if weights
-        else str(path)
+        else (
+            f"{path} holds a network's weights ({weights!r}) and no images; a data set"
+            if weights
+            else str(path)
+        )
     )
     raise DataError(
-        f"{what} must have train_images and train_labels (and test_images, test_labels), or images and labels; "
-        f"it has {_listed(names)}."
+        f"{what} must have train_images and train_labels (and test_images, test_labels), or images"
+        f" and labels; it has {_listed(names)}."
     )
 
 
@@ -161,20 +170,26 @@ def _array(path: Path, name: str) -> Iterator[_Array]:
         try:
             header = read_header(file)
         except Exception as error:
-            raise DataError(f"{name} of {path} cannot be read as an array ({_reason(error)}).") from error
+            raise DataError(
+                f"{name} of {path} cannot be read as an array ({_reason(error)})."
+            ) from error
         if header.dtype.hasobject:
             raise DataError(
-                f"{name} of {path} holds Python objects, which are never read; save numbers or strings."
+                f"{name} of {path} holds Python objects, which are never read; save numbers or"
+                " strings."
             )
         if header.fortran:
             raise DataError(
-                f"{name} of {path} must be stored row by row (C order); save np.ascontiguousarray of it."
+                f"{name} of {path} must be stored row by row (C order); save np.ascontiguousarray"
+                " of it."
             )
         there = size - file.tell()
         if header.bytes > there:
             rows = header.shape[0] if header.shape else 1
             row = header.bytes // max(rows, 1)
-            raise DataError(f"{name} of {path} ends after {there // row:,} of {rows:,} rows; save it again.")
+            raise DataError(
+                f"{name} of {path} ends after {there // row:,} of {rows:,} rows; save it again."
+            )
         yield _Array(header, read)
 
 
@@ -201,12 +216,14 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
 def _check_member(about: zipfile.ZipInfo, path: Path) -> None:
     if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{about.filename} of {path} is compressed in a way that numpy does not use; save it with np.savez."
+            f"{about.filename} of {path} is compressed in a way that numpy does not use; save it"
+            " with np.savez."
         )
     if about.file_size > max(MAX_RATIO * about.compress_size, FREE_BYTES):
         raise DataError(
-            f"{about.filename} of {path} unpacks to {about.file_size / 1e6:,.0f} MB from "
-            f"{about.compress_size / 1e6:,.1f} MB, which is too much for images; save it with np.savez."
+            f"{about.filename} of {path} unpacks to {about.file_size / 1e6:,.0f} MB from"
+            f" {about.compress_size / 1e6:,.1f} MB, which is too much for images; save it with"
+            " np.savez."
         )
 
 
@@ -224,12 +241,13 @@ def _images(path: Path, name: str) -> _Images:
         found = _Images(shape[0], shape[1], shape[2], shape[3], False)
     else:
         raise DataError(
-            f"{name} of {path} must be [N, H, W], [N, H, W, 1 or 3] or [N, 1 or 3, H, W], found {list(shape)}."
+            f"{name} of {path} must be [N, H, W], [N, H, W, 1 or 3] or [N, 1 or 3, H, W], found"
+            f" {list(shape)}."
         )
     if not 0 < found.height * found.width <= MAX_PIXELS or found.count > MAX_IMAGES:
         raise DataError(
-            f"{name} of {path} must be at most {MAX_IMAGES:,} images of 1 to {MAX_PIXELS:,} pixels, "
-            f"found {list(shape)}."
+            f"{name} of {path} must be at most {MAX_IMAGES:,} images of 1 to {MAX_PIXELS:,} pixels,"
+            f" found {list(shape)}."
         )
     return found
 
@@ -243,10 +261,14 @@ def _labels(path: Path, name: str, images: str, count: int) -> np.ndarray:
                 f"{name} of {path} must be whole numbers [N], found {header.dtype} {list(shape)}."
             )
         if shape[0] != count:
-            raise DataError(f"{images} and {name} of {path} must be as many, found {count} and {shape[0]}.")
+            raise DataError(
+                f"{images} and {name} of {path} must be as many, found {count} and {shape[0]}."
+            )
         values = np.frombuffer(array.read(header.bytes), header.dtype)
     if len(values) and int(values.max()) > np.iinfo(np.int64).max:
-        raise DataError(f"{name} of {path} must be class numbers from 0, found {int(values.max())}.")
+        raise DataError(
+            f"{name} of {path} must be class numbers from 0, found {int(values.max())}."
+        )
     return values.astype(np.int64)
 
 
@@ -258,7 +280,8 @@ def _class_names(path: Path, names: list[str], labels: dict[str, np.ndarray]) ->
         header = array.header
         if len(header.shape) != 1 or header.dtype.kind != "U":
             raise DataError(
-                f"{CLASS_NAMES} of {path} must be strings [C], found {header.dtype} {list(header.shape)}."
+                f"{CLASS_NAMES} of {path} must be strings [C], found {header.dtype}"
+                f" {list(header.shape)}."
             )
         if header.bytes > MAX_NAME_BYTES or header.dtype.itemsize == 0:
             raise DataError(
@@ -269,8 +292,12 @@ def _class_names(path: Path, names: list[str], labels: dict[str, np.ndarray]) ->
     try:
         found = tuple(np.frombuffer(data, header.dtype).tolist())
         "".join(found).encode()
-    except Exception as error:  # numpy's SystemError or ValueError for what is no character; halves of a pair
-        raise DataError(f"{CLASS_NAMES} of {path} must be text, found bytes that are not text.") from error
+    except (
+        Exception
+    ) as error:  # numpy's SystemError or ValueError for what is no character; halves of a pair
+        raise DataError(
+            f"{CLASS_NAMES} of {path} must be text, found bytes that are not text."
+        ) from error
     return found
 
 
@@ -293,7 +320,8 @@ def _read(path: Path, name: str, size: int, resizing: Resizing) -> Iterator[np.n
             data = array.read(count * row)
             if len(data) != count * row:
                 raise DataError(
-                    f"{name} of {path} ends after {start + len(data) // row} of {about.count} images."
+                    f"{name} of {path} ends after {start + len(data) // row} of {about.count}"
+                    " images."
                 )
             images = np.frombuffer(data, np.uint8).reshape(count, *shape)
             if not about.last:
@@ -303,5 +331,8 @@ def _read(path: Path, name: str, size: int, resizing: Resizing) -> Iterator[np.n
                 continue
             planes = images[..., 0] if about.channels == 1 else images
             yield np.stack(
-                [to_array(Image.fromarray(plane), about.channels, size, resizing) for plane in planes]
+                [
+                    to_array(Image.fromarray(plane), about.channels, size, resizing)
+                    for plane in planes
+                ]
             )

@@ -1,8 +1,9 @@
 """Augmentation on the device, as a pure function of (sample id, view, seed).
 
-Nothing random is drawn: each sample's crop and flip are bits of a counter-based integer hash. The same sample
-in the same view looks the same in any batch, in any order, on any device, which is what lets a teacher's
-outputs be stored and be exact when a student, a second seed or a resumed run asks for them.
+Nothing random is drawn: each sample's crop and flip are bits of a counter-based integer hash. The
+same sample in the same view looks the same in any batch, in any order, on any device, which is what
+lets a teacher's outputs be stored and be exact when a student, a second seed or a resumed run asks
+for them.
 """
 
 import torch
@@ -25,7 +26,8 @@ def _shift_right(value: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def sample_hash(ids: torch.Tensor, *, view: int, seed: int) -> torch.Tensor:
-    """64 pseudo-random bits for each sample: SplitMix64's finaliser over the id and a key of (view, seed).
+    """64 pseudo-random bits for each sample: SplitMix64's finaliser over the id and a key of (view,
+    seed).
 
         key = mix(mix(seed + g) + view * g)
         hash = mix(id * g + key),  all modulo 2^64, g the golden ratio's bits
@@ -48,18 +50,21 @@ def sample_hash(ids: torch.Tensor, *, view: int, seed: int) -> torch.Tensor:
 def augment(
     images: torch.Tensor, ids: torch.Tensor, *, view: int, seed: int, pad: int, flip: bool
 ) -> torch.Tensor:
-    """Zero-pad, crop at a random offset, mirror half of the samples: the CIFAR recipe (He et al. 2016).
+    """Zero-pad, crop at a random offset, mirror half of the samples: the CIFAR recipe (He et al.
+    2016).
 
     Args:
         images: uint8 [B, ch, H, W] (any other type works as well).
         ids: int64 [B], on the same device.
         view: which view, usually the epoch.
         seed: the augmentation seed.
-        pad: pixels of padding on each side; the crop's offsets are uniform on 0 .. 2 pad, each axis apart.
+        pad: pixels of padding on each side; the crop's offsets are uniform on 0 .. 2 pad, each axis
+            apart.
         flip: whether to mirror left to right with probability 1/2.
 
     Returns:
-        The images' type, [B, ch, H, W]: row i depends on images[i], ids[i] and the other arguments alone.
+        The images' type, [B, ch, H, W]: row i depends on images[i], ids[i] and the other arguments
+        alone.
     """
     if ids.dtype != torch.int64 or ids.shape != images.shape[:1]:
         raise ValueError(f"ids must be int64 [{len(images)}], not {ids.dtype} {list(ids.shape)}")

@@ -1,4 +1,5 @@
-"""What a data set is made of: splits of uint8 images with labels and ids; how validation is carved."""
+"""What a data set is made of: splits of uint8 images with labels and ids; how validation is
+carved."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ MIX_2 = 0x94D049BB133111EB
 
 
 def mix64(value: int) -> int:
-    """SplitMix64's finaliser (Steele, Lea, Flood 2014) on a 64-bit integer: a bijection mixing all bits."""
+    """SplitMix64's finaliser (Steele, Lea, Flood 2014) on a 64-bit integer: a bijection mixing all
+    bits."""
     value &= _MASK
     value = ((value ^ (value >> 30)) * MIX_1) & _MASK
     value = ((value ^ (value >> 27)) * MIX_2) & _MASK
@@ -28,11 +30,12 @@ class Split:
     """A part of a data set.
 
     Attributes:
-        images: uint8 [N, ch, H, W]; an array, or `Rows` of a file, which are read when they are indexed.
+        images: uint8 [N, ch, H, W]; an array, or `Rows` of a file, which are read when they are
+            indexed.
         labels: int64 [N], in [0, C).
-        ids: int64 [N], unique: row positions in the *original* train or test file. They stay what they are
-            when validation is carved out of train or train is cut short; ids of train and validation never
-            overlap, those of test count in a file of their own.
+        ids: int64 [N], unique: row positions in the *original* train or test file. They stay what
+            they are when validation is carved out of train or train is cut short; ids of train and
+            validation never overlap, those of test count in a file of their own.
     """
 
     images: np.ndarray | Rows
@@ -42,12 +45,14 @@ class Split:
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise ValueError(
-                f"images must be uint8 [N, ch, H, W], not {self.images.dtype} {list(self.images.shape)}"
+                f"images must be uint8 [N, ch, H, W], not {self.images.dtype}"
+                f" {list(self.images.shape)}"
             )
         for name, array in (("labels", self.labels), ("ids", self.ids)):
             if array.dtype != np.int64 or array.shape != self.images.shape[:1]:
                 raise ValueError(
-                    f"{name} must be int64 [{len(self.images)}], not {array.dtype} {list(array.shape)}"
+                    f"{name} must be int64 [{len(self.images)}], not {array.dtype}"
+                    f" {list(array.shape)}"
                 )
 
     def __len__(self) -> int:
@@ -62,7 +67,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The training transform that suits a data set: zero padding by `pad` and random crop, `flip` or not."""
+    """The training transform that suits a data set: zero padding by `pad` and random crop, `flip`
+    or not."""
 
     pad: int
     flip: bool
@@ -76,12 +82,12 @@ class Dataset:
         name: its name in `DATASETS`.
         train, validation, test: the splits; validation is carved from the original train file.
         class_names: C names, at the labels' positions.
-        mean, std: of the original train file's images / 255, one figure a channel. Train and validation
-            both count, so that they depend neither on the carving's seed nor on a limit: a network trained
-            under one seed sees the same inputs under another.
+        mean, std: of the original train file's images / 255, one figure a channel. Train and
+            validation both count, so that they depend neither on the carving's seed nor on a limit:
+            a network trained under one seed sees the same inputs under another.
         augmentation: the training transform for this data.
-        content: sha256 that tells one content of the whole source from another, at whatever validation seed and
-            limit; None for the sets that come along, whose content is known.
+        content: sha256 that tells one content of the whole source from another, at whatever
+            validation seed and limit; None for the sets that come along, whose content is known.
     """
 
     name: str
@@ -122,7 +128,8 @@ SPLITS = ("train", "validation", "test")
 
 
 def content_hash(*splits: Split) -> str:
-    """sha256 over dtype, shape and bytes of the images, labels and ids of `splits`, in hexadecimal."""
+    """sha256 over dtype, shape and bytes of the images, labels and ids of `splits`, in
+    hexadecimal."""
     digest = hashlib.sha256()
     for split in splits:
         for array in (split.images, split.labels, split.ids):
@@ -138,9 +145,11 @@ def _parts(array: np.ndarray | Rows) -> Iterator[np.ndarray]:
 
 
 def shuffle_keys(ids: np.ndarray, *, seed: int) -> np.ndarray:
-    """A pseudo-random uint64 key for each id; sorting by it is a shuffle that no library version can change.
+    """A pseudo-random uint64 key for each id; sorting by it is a shuffle that no library version
+    can change.
 
-    numpy's generators may change their streams between releases; which samples are for validation must not.
+    numpy's generators may change their streams between releases; which samples are for validation
+    must not.
     """
     value = ids.astype(np.uint64) + np.uint64(mix64(seed + GOLDEN))
     value = (value ^ (value >> np.uint64(30))) * np.uint64(MIX_1)
@@ -151,7 +160,8 @@ def shuffle_keys(ids: np.ndarray, *, seed: int) -> np.ndarray:
 def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
     """Share `size` samples out over classes of `counts` samples: in proportion, at least 1 a class.
 
-    Largest remainders get the odd ones (ties: the first class). A class never gives more than it has.
+    Largest remainders get the odd ones (ties: the first class). A class never gives more than it
+    has.
 
         >>> stratified_counts(np.array([50, 30, 20]), 10).tolist()
         [5, 3, 2]
@@ -161,7 +171,8 @@ def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
     present = counts > 0
     if not int(present.sum()) <= size <= int(counts.sum()):
         raise ValueError(
-            f"size must be from {int(present.sum())} (one a class) to {int(counts.sum())} (all), not {size}"
+            f"size must be from {int(present.sum())} (one a class) to {int(counts.sum())} (all),"
+            f" not {size}"
         )
     shares = counts * (size / counts.sum())
     taken = np.maximum(np.floor(shares).astype(np.int64), present)
@@ -174,8 +185,11 @@ def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
     return taken
 
 
-def stratified_positions(labels: np.ndarray, ids: np.ndarray, size: int, *, seed: int) -> np.ndarray:
-    """Ascending positions of a random subset, each class in proportion: a pure function of the arguments."""
+def stratified_positions(
+    labels: np.ndarray, ids: np.ndarray, size: int, *, seed: int
+) -> np.ndarray:
+    """Ascending positions of a random subset, each class in proportion: a pure function of the
+    arguments."""
     keys = shuffle_keys(ids, seed=seed)
     counts = stratified_counts(np.bincount(labels), size)
     chosen = []
@@ -200,12 +214,15 @@ def carve_validation(split: Split, *, size: int, seed: int) -> tuple[Split, Spli
     mask = np.zeros(len(split), dtype=bool)
     mask[chosen] = True
     if len(np.unique(split.labels[~mask])) < len(np.unique(split.labels)):
-        raise ValueError(f"size must leave every class a sample to train on; {size} of {len(split)} does not")
+        raise ValueError(
+            f"size must leave every class a sample to train on; {size} of {len(split)} does not"
+        )
     return split.take(np.flatnonzero(~mask)), split.take(chosen)
 
 
 def limit(split: Split, size: int, *, seed: int) -> Split:
-    """A stratified subset of at most `size` samples, ids kept; the whole split when it is no larger."""
+    """A stratified subset of at most `size` samples, ids kept; the whole split when it is no
+    larger."""
     classes = len(np.unique(split.labels))
     if size < classes:
         raise ValueError(f"train_limit must be at least {classes}, one sample a class, not {size}")
@@ -247,4 +264,5 @@ class Source:
     content: str | None = None
     """As in `Dataset`."""
     sorted_names: bool = False
-    """Whether the classes are in the order of their names as text, which is not the source's own."""
+    """Whether the classes are in the order of their names as text, which is not the source's
+    own."""

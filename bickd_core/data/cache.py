@@ -1,4 +1,5 @@
-"""The user's cache folder, and decoded arrays kept there: damage is found; no cache only costs time."""
+"""The user's cache folder, and decoded arrays kept there: damage is found; no cache only costs
+time."""
 
 import logging
 from collections.abc import Callable
@@ -20,8 +21,9 @@ def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray
         shape: what the array's shape must be.
         make: makes the array afresh.
 
-    The file is an uncompressed `.npz`, whose zip layer has a CRC-32 of the bytes. A file that is damaged or
-    of another shape is made again; a folder that cannot be written to is logged as a warning and costs time.
+    The file is an uncompressed `.npz`, whose zip layer has a CRC-32 of the bytes. A file that is
+    damaged or of another shape is made again; a folder that cannot be written to is logged as a
+    warning and costs time.
     """
     path = cache_folder() / f"{key}.npz"
     try:

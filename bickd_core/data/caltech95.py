@@ -1,7 +1,7 @@
 """caltech95: 95 of the 101 object classes of Caltech-101 at 64 x 64, bundled with the library.
 
-Source: Li, F.-F., Andreeto, M., Ranzato, M., Perona, P. (2022), Caltech 101, CaltechDATA; CC BY 4.0.
-What was changed is told in files/README.md.
+Source: Li, F.-F., Andreeto, M., Ranzato, M., Perona, P. (2022), Caltech 101, CaltechDATA; CC BY
+4.0. What was changed is told in files/README.md.
 """
 
 import hashlib
@@ -45,19 +45,22 @@ def _verify(path: Path, expected: str) -> None:
         data = path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"The bundled file {path.name} is missing from {path.parent}; install or clone the project again."
+            f"The bundled file {path.name} is missing from {path.parent}; install or clone the"
+            " project again."
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         hint = " (a Git LFS pointer?)" if len(data) < 1000 else ""
         raise ValueError(
-            f"The bundled file {path.name} is damaged{hint}: its sha256 should be {expected[:16]}..., "
-            f"it is {found[:16]}... at {len(data):,} bytes; install or clone the project again."
+            f"The bundled file {path.name} is damaged{hint}: its sha256 should be"
+            f" {expected[:16]}..., it is {found[:16]}... at {len(data):,} bytes; install or clone"
+            " the project again."
         )
 
 
 def read_columns(split: str, columns: list[str]) -> "pyarrow.Table":
-    """Columns ("image", "label", "path") of the file that holds `split`, its sha256 checked first."""
+    """Columns ("image", "label", "path") of the file that holds `split`, its sha256 checked
+    first."""
     import pyarrow.parquet
 
     path = parquet_path(split)
@@ -72,7 +75,8 @@ def encoded_images(split: str) -> "pyarrow.BinaryArray":
 
 
 def paths(split: str) -> tuple[str, ...]:
-    """Class folder and file name in the original Caltech-101 for each id of the file that holds `split`."""
+    """Class folder and file name in the original Caltech-101 for each id of the file that holds
+    `split`."""
     return tuple(read_columns(split, ["path"])["path"].to_pylist())
 
 
@@ -114,7 +118,8 @@ def _load_part(split: str, image_size: int) -> tuple[Split, tuple[str, ...]]:
 
 
 def load(image_size: int) -> Source:
-    """Both files decoded at `image_size` 64, or 32 by 2 x 2 means; 502 of 5,023 go to validation."""
+    """Both files decoded at `image_size` 64, or 32 by 2 x 2 means; 502 of 5,023 go to
+    validation."""
     train, class_names = _load_part("train", image_size)
     test, _ = _load_part("test", image_size)
     return Source(

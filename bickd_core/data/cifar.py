@@ -1,7 +1,8 @@
 """cifar10 and cifar100 from the binary archives; the pickled ones are never read.
 
-Source: Krizhevsky, A. (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto. The
-authors state no licence. The archives are fetched from their page, or read from where `cifar10:PATH` says.
+Source: Krizhevsky, A. (2009), Learning Multiple Layers of Features from Tiny Images, University of
+Toronto. The authors state no licence. The archives are fetched from their page, or read from where
+`cifar10:PATH` says.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _MOST_NAMES = 1 << 16
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the two: its address, the md5 that its page publishes (it publishes no other), and what is inside."""
+    """One of the two: its address, the md5 that its page publishes (it publishes no other), and
+    what is inside."""
 
     name: str
     url: str
@@ -77,7 +79,8 @@ VARIANTS = {
 
 
 def fetch(variant: Variant) -> Path:
-    """The archive in the cache folder, downloaded when it is not there; its md5 is checked each time.
+    """The archive in the cache folder, downloaded when it is not there; its md5 is checked each
+    time.
 
     Raises:
         DataUnavailableError: it could not be fetched, or is not the published one.
@@ -95,11 +98,14 @@ def fetch(variant: Variant) -> Path:
                 downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
             )
         )
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong md5 is a ValueError
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # requests' errors are OSErrors; a wrong md5 is a ValueError
         logger.warning("%s could not be fetched: %s", variant.url, error)
         raise DataUnavailableError(
-            f"{variant.name} could not be fetched from {variant.url} ({type(error).__name__}); go online once, or name "
-            f"the archive or its folder as {variant.name}:PATH."
+            f"{variant.name} could not be fetched from {variant.url} ({type(error).__name__}); go"
+            f" online once, or name the archive or its folder as {variant.name}:PATH."
         ) from error
 
 
@@ -130,7 +136,9 @@ def listing(path: Path, variant: Variant) -> Listing:
         if line.strip()
     )
     if len(names) != variant.classes:
-        raise DataError(f"{variant.names} of {path} must name {variant.classes} classes, found {len(names)}.")
+        raise DataError(
+            f"{variant.names} of {path} must name {variant.classes} classes, found {len(names)}."
+        )
     labels: dict[str, np.ndarray] = {}
     for part, members in contents.items():
         found_labels = []
@@ -155,8 +163,8 @@ def _folder(path: Path, variant: Variant) -> Path:
         if (folder / variant.names).is_file():
             return folder
     raise DataError(
-        f"{path} is no binary archive of {variant.name} and has no {variant.names} in it; name the archive "
-        f"{variant.url.rsplit('/', 1)[1]}, or the folder that it unpacks to."
+        f"{path} is no binary archive of {variant.name} and has no {variant.names} in it; name the"
+        f" archive {variant.url.rsplit('/', 1)[1]}, or the folder that it unpacks to."
     )
 
 
@@ -179,7 +187,9 @@ def _opened(path: Path, variant: Variant, member: str) -> Iterator[IO[bytes]]:
         raise DataError(
             f"{path} has no {variant.folder}/{member}; it is not {variant.name}'s binary archive."
         ) from error
-    except Exception as error:  # tarfile and its decompressors raise a dozen types for damaged files
+    except (
+        Exception
+    ) as error:  # tarfile and its decompressors raise a dozen types for damaged files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{member} of {path} cannot be read ({reason}); fetch it again.") from error
 
@@ -191,6 +201,7 @@ def _rows(path: Path, variant: Variant, member: str) -> Iterator[tuple[np.ndarra
         while data := file.read(_STEP * size):
             if len(data) % size:
                 raise DataError(
-                    f"{member} of {path} must be rows of {size:,} bytes and is cut short; fetch it again."
+                    f"{member} of {path} must be rows of {size:,} bytes and is cut short; fetch it"
+                    " again."
                 )
             yield np.frombuffer(data, np.uint8).reshape(-1, size), data

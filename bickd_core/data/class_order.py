@@ -1,7 +1,7 @@
 """The order of classes whose names are whole numbers: by value, or as text (0, 1, 10, 11, 2).
 
-Rows, ids and splits of a source do not depend on it, because classes are sorted when a data set is loaded. A run stores
-its order in run.yaml (`class_order`), so that older runs keep theirs.
+Rows, ids and splits of a source do not depend on it, because classes are sorted when a data set is
+loaded. A run stores its order in run.yaml (`class_order`), so that older runs keep theirs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from bickd_core.data.base import Dataset, Split
 
 ClassOrder = Literal["natural", "text"]
-"""Natural: whole numbers by value. Text: character by character, as torchvision's ImageFolder sorts folders."""
+"""Natural: whole numbers by value. Text: character by character, as torchvision's ImageFolder sorts
+folders."""
 
 
 LISTED = 12
@@ -23,7 +24,8 @@ LISTED = 12
 
 
 def natural_order(names: Sequence[str]) -> tuple[int, ...] | None:
-    """Return the positions that sort names by value; None unless all are whole numbers and the order changes.
+    """Return the positions that sort names by value; None unless all are whole numbers and the
+    order changes.
 
     >>> natural_order(("0", "1", "10", "2"))
     (0, 1, 3, 2)

@@ -13,8 +13,8 @@ TEST_SIZE = 360
 def load(image_size: int) -> Source:
     """Stratified split with seed 0: 1,437 for train (144 of them for validation), 360 for test.
 
-    The grey levels 0 to 16 become 0 to 255, rounded. There are no original train and test files, so ids are
-    positions in each of the two parts.
+    The grey levels 0 to 16 become 0 to 255, rounded. There are no original train and test files, so
+    ids are positions in each of the two parts.
     """
     from sklearn.datasets import load_digits
 

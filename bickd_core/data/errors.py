@@ -1,4 +1,5 @@
-"""What goes wrong with a data set, each in one sentence: what was expected, what came, what to do."""
+"""What goes wrong with a data set, each in one sentence: what was expected, what came, what to
+do."""
 
 
 class DataError(ValueError):

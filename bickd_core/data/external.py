@@ -1,4 +1,5 @@
-"""The user's own data sets, named `kind:PATH`, and the CIFARs: list, check and decode them once into the cache."""
+"""The user's own data sets, named `kind:PATH`, and the CIFARs: list, check and decode them once
+into the cache."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ SMALLEST, LARGEST = 8, 512
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source: its title, its files, its listing, and whether a separate process reads it first."""
+    """A kind of source: its title, its files, its listing, and whether a separate process reads it
+    first."""
 
     words: str
     files: Callable[[Path], list[Path]]
@@ -55,7 +57,8 @@ def _cifar(name: str) -> Kind:
 
 
 ALL_TEST = "all-test"
-"""The kind of a folder whose images are all test. Models can be evaluated on it, but not trained."""
+"""The kind of a folder whose images are all test. Models can be evaluated on it, but not
+trained."""
 
 KINDS: dict[str, Kind] = {
     "folder": Kind("image folder", image_folder.files, image_folder.listing),
@@ -153,11 +156,15 @@ def canonical(name: str) -> str:
 def _absolute(path: str) -> str:
     shown = as_text(path).replace("\0", "\\0")
     if shown != path:
-        raise DataError(f"the path '{shown}' must be UTF-8 text; rename the folder, or make a link to it.")
+        raise DataError(
+            f"the path '{shown}' must be UTF-8 text; rename the folder, or make a link to it."
+        )
     try:
         return os.path.abspath(Path(path).expanduser())
     except RuntimeError as error:  # `~` of a person who is not known here
-        raise DataError(f"the path {path!r} begins with a home folder that does not exist.") from error
+        raise DataError(
+            f"the path {path!r} begins with a home folder that does not exist."
+        ) from error
 
 
 def _source(name: str) -> tuple[Kind, Path]:
@@ -201,7 +208,8 @@ _recent: dict[str, tuple[float, Summary]] = {}
 
 
 def summarise(name: str) -> Summary:
-    """Return classes, channels and sizes of a source without decoding its images. The result is cached for 10 s.
+    """Return classes, channels and sizes of a source without decoding its images. The result is
+    cached for 10 s.
 
     Raises:
         DataError: the source cannot be used.
@@ -286,7 +294,8 @@ def _keep(path: Path, value: dict[str, Any]) -> None:
 
 
 def load(name: str, size: int, resizing: Resizing = DEFAULT) -> Source:
-    """Return the train and test files as rows of decoded images, decoding them into the cache if needed.
+    """Return the train and test files as rows of decoded images, decoding them into the cache if
+    needed.
 
     Raises:
         DataError: the source cannot be used. Nothing incomplete is left behind.

@@ -1,8 +1,9 @@
-"""fashion-mnist: 70,000 grey 28 x 28 pictures of clothes in 10 classes (Xiao, Rasul, Vollgraf 2017; MIT).
+"""fashion-mnist: 70,000 grey 28 x 28 pictures of clothes in 10 classes (Xiao, Rasul, Vollgraf 2017;
+MIT).
 
-Read from the folder of Debian's package `dataset-fashion-mnist`, else downloaded into the cache folder.
-Both hold the same bytes in differently dated gzip files, so what is verified is the sha256 of the content;
-a download's gzip file is checked against the md5 that the authors publish as well.
+Read from the folder of Debian's package `dataset-fashion-mnist`, else downloaded into the cache
+folder. Both hold the same bytes in differently dated gzip files, so what is verified is the sha256
+of the content; a download's gzip file is checked against the md5 that the authors publish as well.
 """
 
 import gzip
@@ -43,7 +44,8 @@ CLASS_NAMES = (
 
 @dataclass(frozen=True)
 class IdxFile:
-    """A gzip file: its name, its content's shape and sha256, and the md5 published for the gzip bytes."""
+    """A gzip file: its name, its content's shape and sha256, and the md5 published for the gzip
+    bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -82,15 +84,18 @@ FILES = {
 def parse_idx(content: bytes) -> np.ndarray:
     """The array in an idx file of unsigned bytes (LeCun's format).
 
-    Layout: two zero bytes, the type (8: uint8), the number of dimensions, each size as a big-endian int32,
-    the data.
+    Layout: two zero bytes, the type (8: uint8), the number of dimensions, each size as a big-endian
+    int32, the data.
 
     Raises:
-        ValueError: when the header is not such a one, or the data is shorter or longer than it says.
+        ValueError: when the header is not such a one, or the data is shorter or longer than it
+            says.
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         found = content[:4].hex(" ") or "nothing"
-        raise ValueError(f"expected an idx file of bytes, which starts with 00 00 08, found {found}")
+        raise ValueError(
+            f"expected an idx file of bytes, which starts with 00 00 08, found {found}"
+        )
     dimensions = content[3]
     start = 4 + 4 * dimensions
     if len(content) < start:
@@ -99,7 +104,8 @@ def parse_idx(content: bytes) -> np.ndarray:
     expected = math.prod(shape)
     if len(content) - start != expected:
         raise ValueError(
-            f"expected {expected:,} bytes of data for shape {list(shape)}, found {len(content) - start:,}"
+            f"expected {expected:,} bytes of data for shape {list(shape)}, found"
+            f" {len(content) - start:,}"
         )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
@@ -109,14 +115,19 @@ def read_idx(path: Path, file: IdxFile) -> np.ndarray:
     size = 4 + 4 * len(file.shape) + math.prod(file.shape)
     try:
         with gzip.open(path) as stream:
-            content = stream.read(size + 1)  # one more than there is: a file that grows without end is cut
+            content = stream.read(
+                size + 1
+            )  # one more than there is: a file that grows without end is cut
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is damaged ({error}); remove it, and it is fetched again") from error
+        raise ValueError(
+            f"{path} is damaged ({error}); remove it, and it is fetched again"
+        ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
         raise ValueError(
-            f"{path} is not Fashion-MNIST's {file.name}: the sha256 of its content should be "
-            f"{file.sha256[:16]}..., it is {found[:16]}...; remove the file, and it is fetched again"
+            f"{path} is not Fashion-MNIST's {file.name}: the sha256 of its content should be"
+            f" {file.sha256[:16]}..., it is {found[:16]}...; remove the file, and it is fetched"
+            " again"
         )
     return parse_idx(content)
 
@@ -135,7 +146,8 @@ def installed_folder() -> Path | None:
 
 
 def download(folder: Path, *, urls: tuple[str, ...] = URLS, progress: bool = True) -> None:
-    """Fetch the four files into `folder`, each from the first address that has it; md5 checked, progress bar.
+    """Fetch the four files into `folder`, each from the first address that has it; md5 checked,
+    progress bar.
 
     Raises:
         DataUnavailableError: when no address gave a right file.

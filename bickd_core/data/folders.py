@@ -1,4 +1,5 @@
-"""What lies in a folder of data: which files and folders count, names as text, and which part a word means."""
+"""What lies in a folder of data: which files and folders count, names as text, and which part a
+word means."""
 
 from __future__ import annotations
 
@@ -18,15 +19,18 @@ PARTS = {
 
 CLUTTER = frozenset(
     (
-        "$recycle.bin", "@eadir", "__macosx", "__pycache__", "desktop.ini", "ehthumbs.db", "lost+found",
+        "$recycle.bin", "@eadir", "__macosx", "__pycache__", "desktop.ini", "ehthumbs.db",
+        "lost+found",
         "system volume information", "thumbs.db",
     )
 )  # fmt: skip
-"""What operating systems and tools leave in folders, in lower case. Names that begin with a dot do not count either."""
+"""What operating systems and tools leave in folders, in lower case. Names that begin with a dot do
+not count either."""
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or was left by an operating system or a tool.
+    """Whether a file or folder of this name is hidden, or was left by an operating system or a
+    tool.
 
     >>> [is_clutter(name) for name in ("cat", ".DS_Store", "._cat.png", "@eaDir", "Thumbs.db")]
     [False, True, True, True, True]
@@ -62,7 +66,8 @@ def same_name(name: str) -> str:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders directly below `folder` in order of their names, links to folders included, clutter left out.
+    """The folders directly below `folder` in order of their names, links to folders included,
+    clutter left out.
 
     Raises:
         DataError: the folder cannot be read.
@@ -70,7 +75,9 @@ def subfolders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             return sorted(
-                Path(entry.path) for entry in entries if entry.is_dir() and not is_clutter(entry.name)
+                Path(entry.path)
+                for entry in entries
+                if entry.is_dir() and not is_clutter(entry.name)
             )
     except OSError as error:
         raise unreadable(folder, error) from error
@@ -88,9 +95,9 @@ def has_files(folder: Path, suffixes: Collection[str]) -> bool:
 def walk(folder: Path, suffixes: Collection[str], *, above: Collection[Path] = ()) -> list[Path]:
     """The files with these endings at any depth, sorted by path.
 
-    Links to files and to folders are followed. A folder is read once, however many links lead to it, so a loop of
-    links ends. Only regular files count: a pipe or a device is not opened. A link that leads nowhere counts, so
-    that whoever reads it can name it.
+    Links to files and to folders are followed. A folder is read once, however many links lead to
+    it, so a loop of links ends. Only regular files count: a pipe or a device is not opened. A link
+    that leads nowhere counts, so that whoever reads it can name it.
 
     Args:
         suffixes: endings in lower case, with their dot.
@@ -105,7 +112,10 @@ def walk(folder: Path, suffixes: Collection[str], *, above: Collection[Path] = (
         seen.update(_identity(path) for path in above)
     except OSError as error:
         raise unreadable(folder, error) from error
-    waiting, linked = [folder], list[Path]()  # links last: a folder keeps its own path where it has one here
+    waiting, linked = (
+        [folder],
+        list[Path](),
+    )  # links last: a folder keeps its own path where it has one here
     while waiting or linked:
         here = waiting.pop() if waiting else linked.pop(0)
         try:
@@ -141,6 +151,10 @@ def unreadable(path: str | Path, error: OSError) -> DataError:
     """The sentence for a path that the operating system does not let us read."""
     name = as_text(error.filename or path)
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{name} no longer exists; check the path, its disk and the targets of links.")
+        return DataError(
+            f"{name} no longer exists; check the path, its disk and the targets of links."
+        )
     reason = error.strerror or type(error).__name__
-    return DataError(f"{name} cannot be read ({reason}); check the path, its permissions and its disk.")
+    return DataError(
+        f"{name} cannot be read ({reason}); check the path, its permissions and its disk."
+    )

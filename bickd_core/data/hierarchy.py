@@ -1,7 +1,7 @@
 """Class hierarchies: which superclass each class belongs to, from a small file.
 
-A hierarchy orders and groups classes in a matrix. As CSV it has the columns `class,superclass`; as JSON or YAML it
-is a mapping `class: superclass`, or `superclass: [class, class]`.
+A hierarchy orders and groups classes in a matrix. As CSV it has the columns `class,superclass`; as
+JSON or YAML it is a mapping `class: superclass`, or `superclass: [class, class]`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from bickd_core.reading import ReadError, parse_yaml
 FILES = Path(__file__).parent / "files"
 MAX_BYTES = 4 * 2**20
 _SHOWN = 8
-_UNREADABLE = "the file cannot be read as a mapping; write one line 'class: superclass' for each class."
+_UNREADABLE = (
+    "the file cannot be read as a mapping; write one line 'class: superclass' for each class."
+)
 
 
 class HierarchyError(ValueError):
-    """A hierarchy file that does not fit; `problems` has one sentence a row, and the message the first of them."""
+    """A hierarchy file that does not fit; `problems` has one sentence a row, and the message the
+    first of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -33,7 +36,8 @@ class HierarchyError(ValueError):
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Attributes: name: where it came from. superclass: of each class, in the order of the class names."""
+    """Attributes: name: where it came from. superclass: of each class, in the order of the class
+    names."""
 
     name: str
     superclass: tuple[str, ...]
@@ -54,7 +58,8 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
     Args:
         content: of the file, UTF-8.
         filename: its ending says what it is: .csv, .tsv, .json, .yaml or .yml.
-        class_names: every one of them needs exactly one superclass, and no other class may be named.
+        class_names: every one of them needs exactly one superclass, and no other class may be
+            named.
 
     Raises:
         HierarchyError: with a sentence for each row that is wrong and each class that is missing.
@@ -71,22 +76,28 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
     known, found = set(class_names), dict[str, tuple[str, str]]()
     for where, name, superclass in rows:
         if not name or not superclass:
-            problems.append(f"{where} needs a class and a superclass, got '{name}' and '{superclass}'.")
+            problems.append(
+                f"{where} needs a class and a superclass, got '{name}' and '{superclass}'."
+            )
         elif name not in known:
             problems.append(
                 f"{where} names class '{name:.60}', which these models have not{_near(name, known)}"
             )
         elif name in found and found[name][0] != superclass:
             problems.append(
-                f"{where} puts '{name}' under '{superclass:.60}', but {found[name][1]} under '{found[name][0]:.60}'."
+                f"{where} puts '{name}' under '{superclass:.60}', but {found[name][1]} under"
+                f" '{found[name][0]:.60}'."
             )
         else:
             found.setdefault(name, (superclass, where))
     missing = [name for name in class_names if name not in found]
     if missing and not problems:
-        names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        names = ", ".join(missing[:5]) + (
+            f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        )
         problems.append(
-            f"{len(missing)} of {len(class_names)} classes have no superclass: {names}; add a row for each."
+            f"{len(missing)} of {len(class_names)} classes have no superclass: {names}; add a row"
+            " for each."
         )
     if problems:
         raise HierarchyError(problems)
@@ -94,7 +105,8 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
 
 
 def bundled_hierarchy(dataset: str, class_names: Sequence[str]) -> Hierarchy | None:
-    """The hierarchy that comes with a data set; None where there is none, or its classes are others."""
+    """The hierarchy that comes with a data set; None where there is none, or its classes are
+    others."""
     path = FILES / f"{dataset}-hierarchy.csv"
     if "/" in dataset or not path.exists():
         return None
@@ -122,7 +134,9 @@ def _rows(text: str, filename: str) -> tuple[list[Row], list[str]]:
     if ending in (".csv", ".tsv"):
         return _from_csv(text)
     if ending not in (".json", ".yaml", ".yml"):
-        raise HierarchyError([f"the file must end in .csv, .tsv, .json or .yaml, got '{filename:.60}'."])
+        raise HierarchyError(
+            [f"the file must end in .csv, .tsv, .json or .yaml, got '{filename:.60}'."]
+        )
     try:
         content = json.loads(text) if ending == ".json" else parse_yaml(text.encode(), aliases=True)
     except json.JSONDecodeError as error:
@@ -141,14 +155,18 @@ def _from_csv(text: str) -> tuple[list[Row], list[str]]:
     try:
         header = [cell.strip().lower() for cell in next(reader, [])]
         if header[:2] != ["class", "superclass"]:
-            raise HierarchyError([f"line 1 must read 'class,superclass', got '{first.strip():.60}'."])
+            raise HierarchyError(
+                [f"line 1 must read 'class,superclass', got '{first.strip():.60}'."]
+            )
         rows, problems = [], []
         for cells in reader:
             where = f"line {reader.line_num}"
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) < 2 or any(cell.strip() for cell in cells[2:]):
-                problems.append(f"{where} must have two columns, got {len(cells)}; quote names with a comma.")
+                problems.append(
+                    f"{where} must have two columns, got {len(cells)}; quote names with a comma."
+                )
                 continue
             rows.append((where, cells[0].strip(), cells[1].strip()))
     except csv.Error as error:
@@ -159,7 +177,9 @@ def _from_csv(text: str) -> tuple[list[Row], list[str]]:
 def _from_mapping(content: object) -> tuple[list[Row], list[str]]:
     if not isinstance(content, dict) or not content:
         kind = type(content).__name__
-        raise HierarchyError([f"the file must map each class to its superclass, got a {kind} at the top."])
+        raise HierarchyError(
+            [f"the file must map each class to its superclass, got a {kind} at the top."]
+        )
     rows, problems = [], []
     for key, value in content.items():
         where = f"entry '{key!s:.60}'"
@@ -169,7 +189,8 @@ def _from_mapping(content: object) -> tuple[list[Row], list[str]]:
             rows += [(where, name.strip(), str(key).strip()) for name in value]
         else:
             problems.append(
-                f"{where} must hold a superclass or a list of classes, got a {type(value).__name__}."
+                f"{where} must hold a superclass or a list of classes, got a"
+                f" {type(value).__name__}."
             )
     return rows, problems
 

@@ -18,7 +18,9 @@ from bickd_core.data.resizing import Resizing
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class _Part:
 
 
 def files(path: Path, *, all_test: bool = False) -> list[Path]:
-    """The files that are read: the images in the parts that are used, sorted by their path, and those of labels and names."""
+    """The files that are read: the images in the parts that are used, sorted by their path, and
+    those of labels and names."""
     if not path.is_dir():
         raise DataError(
             f"the folder {path} does not exist; check the path and that its disk is mounted."
@@ -59,7 +62,8 @@ def all_test_listing(path: Path) -> Listing:
 
 
 def listing(path: Path, *, all_test: bool = False) -> Listing:
-    """Classes are the folders' names, sorted as text, or what a file beside them says; ids count the sorted files."""
+    """Classes are the folders' names, sorted as text, or what a file beside them says; ids count
+    the sorted files."""
     parts = _parts(path, all_test)
     first = parts[0]
     order, called, by_text = _named(path, parts)
@@ -73,8 +77,9 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         strange = [name for name in part.classes if same_name(name) not in position]
         if strange:
             raise DataError(
-                f"{as_text(part.folder)} has a class folder {as_text(strange[0])!r} that "
-                f"{as_text(first.folder)} has not; all classes of the test part must be in the train part."
+                f"{as_text(part.folder)} has a class folder {as_text(strange[0])!r} that"
+                f" {as_text(first.folder)} has not; all classes of the test part must be in the"
+                " train part."
             )
         counts = [len(of_class) for of_class in part.classes.values()]
         # The first part has all classes, by definition; equal names are refused by `listing.check`.
@@ -89,15 +94,21 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         wanted = ", ".join(sorted(SUFFIXES))
         loose = has_files(first.folder, SUFFIXES)
         raise DataError(
-            f"{as_text(first.folder)} has {'images but no class folders' if loose else 'no images'}; "
-            f"it must have one folder for each class, with files of {wanted}."
+            f"{as_text(first.folder)} has"
+            f" {'images but no class folders' if loose else 'no images'}; it must have one folder"
+            f" for each class, with files of {wanted}."
         )
-    side, channels = side_and_channels([header(item) for part in paths.values() for item in _items(part)])
+    side, channels = side_and_channels(
+        [header(item) for part in paths.values() for item in _items(part)]
+    )
 
     def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
         return decode_all(_items(paths[part]), channels, size, resizing)
 
-    shown = {part: tuple(as_text(file.relative_to(path)) for file in found) for part, found in paths.items()}
+    shown = {
+        part: tuple(as_text(file.relative_to(path)) for file in found)
+        for part, found in paths.items()
+    }
     return Listing(names, labels, channels, side, read, shown, sorted_names=by_text)
 
 
@@ -106,7 +117,8 @@ def _folders_of(parts: list[_Part]) -> list[Path]:
 
 
 def _named(path: Path, parts: list[_Part]) -> tuple[list[str], dict[str, str], bool]:
-    """The class folders in the order of their classes, their names, and whether the order is that of the folders as text."""
+    """The class folders in the order of their classes, their names, and whether the order is that
+    of the folders as text."""
     folders = list(parts[0].classes)
     file = names_file(path, _folders_of(parts))
     all_test = [part.name for part in parts] == ["test"]
@@ -140,13 +152,17 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
     usable = [part for part in parts if part is not None]
     if not usable:
         raise DataError(
-            f"{as_text(tests[0])} has images but no class folders, so their classes are unknown; sort them into "
-            "class folders, add a file with their names and classes, or remove the folder to use a fifth of the "
-            "other images as test."
+            f"{as_text(tests[0])} has images but no class folders, so their classes are unknown;"
+            " sort them into class folders, add a file with their names and classes, or remove the"
+            " folder to use a fifth of the other images as test."
         )
     for unused, part in zip(tests, parts, strict=True):
         if part is not usable[0]:
-            why = "its images have no classes" if part is None else f"{as_text(usable[0].folder)} is test"
+            why = (
+                "its images have no classes"
+                if part is None
+                else f"{as_text(usable[0].folder)} is test"
+            )
             logger.warning(
                 "%s is left aside: %s, and validation is carved out of train.", as_text(unused), why
             )
@@ -163,10 +179,13 @@ def _only_part(name: str, folder: Path, path: Path) -> _Part:
 
 
 def _test_part(folder: Path, path: Path, classes: dict[str, list[Path]]) -> _Part | None:
-    """The test part in a folder, by its class folders or by a file of labels; None where its classes are not known."""
+    """The test part in a folder, by its class folders or by a file of labels; None where its
+    classes are not known."""
     found = _classes(folder, path)
     named = {same_name(name) for name in classes}
-    if not any(same_name(name) in named for name in found) and (file := labels_file(folder, path, SUFFIXES)):
+    if not any(same_name(name) in named for name in found) and (
+        file := labels_file(folder, path, SUFFIXES)
+    ):
         return _Part("test", folder, annotated(file, folder, list(classes), SUFFIXES), file)
     flat = not any(found.values()) and has_files(folder, SUFFIXES)
     images = len(found) == 1 and next(iter(found)).lower() == "images" and "images" not in named
@@ -174,7 +193,8 @@ def _test_part(folder: Path, path: Path, classes: dict[str, list[Path]]) -> _Par
 
 
 def _part_folders(path: Path) -> dict[str, Path]:
-    """The folders named train, test or validation, in any case; empty where such a name is a class's.
+    """The folders named train, test or validation, in any case; empty where such a name is a
+    class's.
 
     Raises:
         DataError: two folders are called after one part, or there is a test part and no train part.
@@ -196,20 +216,27 @@ def _part_folders(path: Path) -> dict[str, Path]:
     if not train:
         test = as_text(next(iter(named.values()))[0].name)
         raise DataError(
-            f"{as_text(path)} has {test!r} but no folder named train; add it, or give the path of {test!r} itself."
+            f"{as_text(path)} has {test!r} but no folder named train; add it, or give the path of"
+            f" {test!r} itself."
         )
     return {part: _one_of(part, folders) for part, folders in named.items()}
 
 
 def _one_of(part: str, folders: list[Path]) -> Path:
-    """The folder for a part: the first in the order of `PARTS`; its name in lower case goes before others."""
+    """The folder for a part: the first in the order of `PARTS`; its name in lower case goes before
+    others."""
     order = sorted(
         folders,
-        key=lambda folder: (PARTS[part].index(folder.name.lower()), folder.name.lower() != folder.name),
+        key=lambda folder: (
+            PARTS[part].index(folder.name.lower()),
+            folder.name.lower() != folder.name,
+        ),
     )
     if part != "validation" and len(folders) > 1 and order[0].name != part:
         listed = " and ".join(repr(as_text(folder.name)) for folder in order)
-        raise DataError(f"{as_text(order[0].parent)} has {listed}, which both mean {part}; keep one of them.")
+        raise DataError(
+            f"{as_text(order[0].parent)} has {listed}, which both mean {part}; keep one of them."
+        )
     for unused in order[1:]:
         logger.warning("%s is left aside: %s is used.", as_text(unused), as_text(order[0]))
     return order[0]
@@ -223,4 +250,6 @@ def _classes(folder: Path, root: Path) -> dict[str, list[Path]]:
     below = subfolders(folder)
     if len(below) == 1 and below[0].name.lower() == "images" and subfolders(below[0]):
         return _classes(below[0], root)
-    return {path.name: walk(path, SUFFIXES, above=tuple({root, folder})) for path in subfolders(folder)}
+    return {
+        path.name: walk(path, SUFFIXES, above=tuple({root, folder})) for path in subfolders(folder)
+    }

@@ -1,4 +1,5 @@
-"""`csv:PATH`: a table with a line an image: its file, its class and, if there is such a column, its part."""
+"""`csv:PATH`: a table with a line an image: its file, its class and, if there is such a column, its
+part."""
 
 from __future__ import annotations
 
@@ -29,10 +30,15 @@ def listing(path: Path) -> Listing:
     place = {name: index for index, name in enumerate(names)}
     parts = {"train", "test"} if {part for _, _, part in every} == {"train", "test"} else {"all"}
     chosen = {
-        part: [(image, label) for image, label, of in every if part in ("all", of)] for part in sorted(parts)
+        part: [(image, label) for image, label, of in every if part in ("all", of)]
+        for part in sorted(parts)
     }
-    encoded = {part: [Encoded(image, as_text(image)) for image, _ in rows] for part, rows in chosen.items()}
-    side, channels = side_and_channels([header(item) for items in encoded.values() for item in items])
+    encoded = {
+        part: [Encoded(image, as_text(image)) for image, _ in rows] for part, rows in chosen.items()
+    }
+    side, channels = side_and_channels(
+        [header(item) for items in encoded.values() for item in items]
+    )
 
     def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
         return decode_all(iter(encoded[part]), channels, size, resizing)
@@ -58,12 +64,13 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
     """Of each line the image's file, its class, and "train", "test" or "" for its part.
 
     Raises:
-        DataError: the table cannot be read, an image is not there or lies outside the table's folder, or a part is
-            not known.
+        DataError: the table cannot be read, an image is not there or lies outside the table's
+            folder, or a part is not known.
     """
     if not path.is_file():
         raise DataError(
-            f"the table {as_text(path)} does not exist; check the path and that its disk is mounted."
+            f"the table {as_text(path)} does not exist; check the path and that its disk is"
+            " mounted."
         )
     rows = rows_of(path)
     name, label, body = columns(path, rows)
@@ -74,11 +81,13 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
         file = root / row[name].strip().replace("\\", "/")
         if ".." in file.parts or not file.is_relative_to(root):
             raise DataError(
-                f"{as_text(path)} names {row[name]!r} in row {number}; images must be in the table's folder or in a folder below it."
+                f"{as_text(path)} names {row[name]!r} in row {number}; images must be in the"
+                " table's folder or in a folder below it."
             )
         if not file.is_file():
             raise DataError(
-                f"{as_text(path)} names the image {row[name]!r} in row {number}, but there is no such file."
+                f"{as_text(path)} names the image {row[name]!r} in row {number}, but there is no"
+                " such file."
             )
         part = ""
         if part_column is not None:
@@ -86,7 +95,8 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
             known = part_of(word)
             if known is None:
                 raise DataError(
-                    f"{as_text(path)} names the part {word!r} in row {number}; expected train, test or validation."
+                    f"{as_text(path)} names the part {word!r} in row {number}; expected train, test"
+                    " or validation."
                 )
             part = "train" if known == "train" else "test"
         found.append((file, row[label].strip(), part))

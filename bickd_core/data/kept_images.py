@@ -1,4 +1,5 @@
-"""What decoded images of one's own the cache folder holds: to list them and to remove them; free of torch."""
+"""What decoded images of one's own the cache folder holds: to list them and to remove them; free of
+torch."""
 
 from __future__ import annotations
 
@@ -57,11 +58,14 @@ def _kept(folder: Path) -> KeptImages:
     stores = stores_in(folder)
     first = next((stored for _, path in reversed(stores) if (stored := read_store(path))), None)
     images = 0 if first is None else sum(len(labels) for labels in first.labels.values())
-    return KeptImages(folder, name, tuple(sorted({size for size, _ in stores})), images, _bytes(folder))
+    return KeptImages(
+        folder, name, tuple(sorted({size for size, _ in stores})), images, _bytes(folder)
+    )
 
 
 def clear_images(*, used: Collection[str] = ()) -> tuple[int, list[KeptImages]]:
-    """Remove all but those of the data sets in `used`, and those that are being decoded at this moment.
+    """Remove all but those of the data sets in `used`, and those that are being decoded at this
+    moment.
 
     Returns:
         The bytes that were freed, and what was left.

@@ -19,7 +19,8 @@ VALIDATION_SHARE = 0.1
 """Share of the train part that becomes validation."""
 TEST_SEED = 0
 MAX_IMAGES = 5_000_000
-"""Largest number of images in one part. A file that claims more is refused before its labels are read."""
+"""Largest number of images in one part. A file that claims more is refused before its labels are
+read."""
 LARGEST_SIDE = 64
 """By default, images keep their side up to this limit."""
 
@@ -30,14 +31,16 @@ class Listing:
 
     Attributes:
         class_names: C names.
-        labels: int64 [N] for each original part: "train" and "test", "all" if test must be held out, or only "test" if
-            all images are test.
+        labels: int64 [N] for each original part: "train" and "test", "all" if test must be held
+            out, or only "test" if all images are test.
         channels: 1 or 3.
         side: default pixels per side.
-        read: (part, size, resizing) -> batches of the part's images in order, uint8 [B, channels, size, size].
+        read: (part, size, resizing) -> batches of the part's images in order, uint8 [B, channels,
+            size, size].
         paths: for each part, the file name of each image; empty if images have no separate files.
         digests: sha256 of the files that the source was unpacked from, by name.
-        sorted_names: whether classes are sorted by their names as text, and not in an order of the source.
+        sorted_names: whether classes are sorted by their names as text, and not in an order of the
+            source.
     """
 
     class_names: tuple[str, ...]
@@ -58,7 +61,8 @@ class Listing:
 def split_positions(labels: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
     """Return the original part and positions of "train" and "test".
 
-    If all images are test, "train" has the same images. They give mean and std, but no model is trained on them.
+    If all images are test, "train" has the same images. They give mean and std, but no model is
+    trained on them.
     """
     if set(labels) == {"test"}:
         return {split: ("test", np.arange(len(labels["test"]))) for split in ("train", "test")}
@@ -84,7 +88,8 @@ def absent_classes(listing: Listing) -> tuple[str, ...]:
 
 
 def check_names(names: Sequence[str], where: str) -> None:
-    """Check that class names are not empty and are unique, in Unicode's NFC without surrounding white space.
+    """Check that class names are not empty and are unique, in Unicode's NFC without surrounding
+    white space.
 
     Raises:
         DataError: a name is empty, or two classes have the same name.
@@ -93,12 +98,14 @@ def check_names(names: Sequence[str], where: str) -> None:
     for i, name in enumerate(names):
         same = same_name(name)
         if not same:
-            raise DataError(f"class {i} of {where} has an empty name; give every class a name of its own.")
+            raise DataError(
+                f"class {i} of {where} has an empty name; give every class a name of its own."
+            )
         if same in seen:
             first = seen[same]
             raise DataError(
-                f"classes {first} and {i} of {where} have the same name ({names[first]!r} and {name!r}); "
-                "give every class a name of its own."
+                f"classes {first} and {i} of {where} have the same name ({names[first]!r} and"
+                f" {name!r}); give every class a name of its own."
             )
         seen[same] = i
 
@@ -107,8 +114,8 @@ def check(listing: Listing, where: str) -> None:
     """Check a listing before its images are decoded.
 
     Raises:
-        DataError: no images, fewer than two classes, two classes with the same name, labels out of range, or a class
-            that is too small to split.
+        DataError: no images, fewer than two classes, two classes with the same name, labels out of
+            range, or a class that is too small to split.
     """
     names = listing.class_names
     if len(names) < 2:
@@ -117,12 +124,14 @@ def check(listing: Listing, where: str) -> None:
     check_names(names, where)
     for part, labels in listing.labels.items():
         if not len(labels):
-            raise DataError(f"{where} has no images{'' if part == 'all' else f' in its {part} part'}.")
+            raise DataError(
+                f"{where} has no images{'' if part == 'all' else f' in its {part} part'}."
+            )
         wrong = np.flatnonzero((labels < 0) | (labels >= len(names)))
         if len(wrong):
             raise DataError(
-                f"labels of {where} must be from 0 to {len(names) - 1}, for {len(names)} classes; that of image "
-                f"{wrong[0]} in {part} is {labels[wrong[0]]}."
+                f"labels of {where} must be from 0 to {len(names) - 1}, for {len(names)} classes;"
+                f" that of image {wrong[0]} in {part} is {labels[wrong[0]]}."
             )
     least = 3 if listing.carved else 2
     part = split_positions(listing.labels)["train"][0]
@@ -134,19 +143,22 @@ def check(listing: Listing, where: str) -> None:
         parts = "train, validation and test" if listing.carved else "train and validation"
         parts = "all test parts" if part == "test" else parts
         raise DataError(
-            f"class {names[few]!r} of {where} has {counts[few]} images; {parts} need at least {least}."
+            f"class {names[few]!r} of {where} has {counts[few]} images; {parts} need at least"
+            f" {least}."
         )
 
 
 def side_and_channels(headers: Sequence[Header]) -> tuple[int, int]:
-    """Return the default side (the median of the shorter sides, at most 64), and 1 channel if all are grey, else 3."""
+    """Return the default side (the median of the shorter sides, at most 64), and 1 channel if all
+    are grey, else 3."""
     shorter = np.sort([min(header.width, header.height) for header in headers])
     side = min(LARGEST_SIDE, int(shorter[len(shorter) // 2]))
     return side, 1 if all(header.grey for header in headers) else 3
 
 
 def augmentation(size: int) -> Augmentation:
-    """Return the default augmentation: padding by an eighth of the side, as for CIFAR, and flips, as for photographs."""
+    """Return the default augmentation: padding by an eighth of the side, as for CIFAR, and flips,
+    as for photographs."""
     return Augmentation(pad=size // 8, flip=True)
 
 
@@ -158,7 +170,7 @@ def numbered_classes(highest: int, images: int, where: str) -> tuple[str, ...]:
     """
     if highest >= images:
         raise DataError(
-            f"labels of {where} must be from 0 to the number of classes less 1, with images of each class; "
-            f"the largest is {highest} and there are {images} images."
+            f"labels of {where} must be from 0 to the number of classes less 1, with images of each"
+            f" class; the largest is {highest} and there are {images} images."
         )
     return tuple(str(i) for i in range(highest + 1))

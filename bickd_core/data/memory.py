@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 RESIDENT_SHARE = 0.25
-"""Images are held in memory when they take at most this share of what is available; else they are streamed."""
+"""Images are held in memory when they take at most this share of what is available; else they are
+streamed."""
 VARIABLE = "BICKD_RESIDENT_MB"
 
 
 def available_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that this process may still take: the machine's, or its container's where that has less."""
+    """Bytes that this process may still take: the machine's, or its container's where that has
+    less."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
@@ -31,7 +33,8 @@ def available_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def resident_bytes(available: int) -> int:
-    """The most bytes of images to hold, out of `available` ones: a share, or `BICKD_RESIDENT_MB` where that is set.
+    """The most bytes of images to hold, out of `available` ones: a share, or `BICKD_RESIDENT_MB`
+    where that is set.
 
     Raises:
         ValueError: the variable is set and not a number of megabytes.

@@ -1,6 +1,7 @@
 """Normalisation of a network's inputs: (value / 255 - mean) / std, channel by channel.
 
-A network trained here uses the statistics of its data. An imported one may need others, so its run records them.
+A network trained here uses the statistics of its data. An imported one may need others, so its run
+records them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _KNOWN: dict[Choice, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
 }
-"""Published mean and std of red, green and blue. Grey images use their average over the three channels."""
+"""Published mean and std of red, green and blue. Grey images use their average over the three
+channels."""
 
 
 class Normalisation(BaseModel):
@@ -54,10 +56,13 @@ class Normalisation(BaseModel):
         figures = (*self.mean, *self.std)
         if not self.mean or len(self.mean) != len(self.std):
             raise ValueError(
-                f"expected one mean and one std for each channel, got {len(self.mean)} and {len(self.std)}."
+                f"expected one mean and one std for each channel, got {len(self.mean)} and"
+                f" {len(self.std)}."
             )
         if not all(map(math.isfinite, figures)) or min(self.std) <= 0:
-            raise ValueError(f"expected finite means and std above 0, got {self.mean} and {self.std}.")
+            raise ValueError(
+                f"expected finite means and std above 0, got {self.mean} and {self.std}."
+            )
         return self
 
 
@@ -71,9 +76,13 @@ def usual(mean: Sequence[float], std: Sequence[float]) -> dict[Choice, Normalisa
     ((0.5,), ['data', 'imagenet', 'cifar10', 'cifar100', 'half', 'none'])
     """
     channels = len(mean)
-    known: dict[Choice, tuple[tuple[float, ...], tuple[float, ...]]] = {"data": (tuple(mean), tuple(std))}
+    known: dict[Choice, tuple[tuple[float, ...], tuple[float, ...]]] = {
+        "data": (tuple(mean), tuple(std))
+    }
     if channels in (1, 3):
-        known |= _KNOWN if channels == 3 else {name: _grey(*figures) for name, figures in _KNOWN.items()}
+        known |= (
+            _KNOWN if channels == 3 else {name: _grey(*figures) for name, figures in _KNOWN.items()}
+        )
     known["half"] = (0.5,) * channels, (0.5,) * channels
     known["none"] = (0.0,) * channels, (1.0,) * channels
     return {
@@ -123,7 +132,12 @@ def described(name: Choice, channels: int = 3) -> str:
 
 
 def comparison(
-    name: Choice, tried: Mapping[Choice, float], images: int, *, before: Choice, split: str = "validation"
+    name: Choice,
+    tried: Mapping[Choice, float],
+    images: int,
+    *,
+    before: Choice,
+    split: str = "validation",
 ) -> str:
     """Compare two normalisations in a sentence without a full stop.
 
@@ -137,8 +151,8 @@ def comparison(
     'with mean 0.5 and std 0.5, 92.0 % of 500 validation images are right, bu'
     """
     return (
-        f"with {TITLES[name]}, {100 * tried[name]:.1f} % of {images:,} {split} images are right, but with "
-        f"{TITLES[before]} only {100 * tried[before]:.1f} %"
+        f"with {TITLES[name]}, {100 * tried[name]:.1f} % of {images:,} {split} images are right,"
+        f" but with {TITLES[before]} only {100 * tried[before]:.1f} %"
     )
 
 
@@ -161,10 +175,18 @@ def applied(
     if chosen.name not in tried:
         return f"{words}."
     others = ", ".join(
-        f"{100 * share:.1f} % with {TITLES[name]}" for name, share in tried.items() if name != chosen.name
+        f"{100 * share:.1f} % with {TITLES[name]}"
+        for name, share in tried.items()
+        if name != chosen.name
     )
-    found = f"{words}: {100 * tried[chosen.name]:.1f} % of {images:,} {split} images are right ({others})."
+    found = (
+        f"{words}: {100 * tried[chosen.name]:.1f} % of {images:,} {split} images are right"
+        f" ({others})."
+    )
     best = max(tried, key=lambda name: tried[name])
     if tried[best] > tried[chosen.name] + NOTABLE:
-        found += f" The accuracy is higher with {TITLES[best]}. To use it, import the file again under another name with the normalisation '{best}'."
+        found += (
+            f" The accuracy is higher with {TITLES[best]}. To use it, import the file again under"
+            f" another name with the normalisation '{best}'."
+        )
     return found

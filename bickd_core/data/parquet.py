@@ -1,4 +1,5 @@
-"""`parquet:PATH`: Hugging Face image data sets: an image column {bytes, path} and a label column."""
+"""`parquet:PATH`: Hugging Face image data sets: an image column {bytes, path} and a label
+column."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 LABELS = ("label", "labels", "fine_label", "class", "target")
 """Names of a label column, the first that is there."""
 BATCH = 16
-"""Rows of images that are read at once. A dictionary can repeat one large value in every row, so they are few."""
+"""Rows of images that are read at once. A dictionary can repeat one large value in every row, so
+they are few."""
 LABELS_AT_ONCE = 1 << 16
 MAX_FOOTER_BYTES, MAX_FOOTER_ITEMS = 64 << 20, 1_000_000
 
@@ -45,12 +47,14 @@ def listing(path: Path) -> Listing:
     declared = _declared_names(schema, label)
     names = declared or _names_in(columns, path)
     labels = {part: values.positions(names) for part, values in columns.items()}
-    headers = {part: [header(item) for item in _images(found, image)] for part, found in parts.items()}
+    headers = {
+        part: [header(item) for item in _images(found, image)] for part, found in parts.items()
+    }
     for part, of_part in headers.items():
         if len(of_part) != len(labels[part]):
             raise DataError(
-                f"{path} must have as many images as labels, found {len(of_part)} and {len(labels[part])}; "
-                "write or download it again."
+                f"{path} must have as many images as labels, found {len(of_part)} and"
+                f" {len(labels[part])}; write or download it again."
             )
     side, channels = side_and_channels([one for of_part in headers.values() for one in of_part])
 
@@ -78,7 +82,8 @@ def _reading(file: Path) -> Iterator[None]:
         ) from error
     except MemoryError as error:
         raise DataError(
-            f"{as_text(file)} needs more memory than this machine has; it is damaged, or its row groups are too large."
+            f"{as_text(file)} needs more memory than this machine has; it is damaged, or its row"
+            " groups are too large."
         ) from error
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -88,7 +93,8 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
-    """The files of train and test (else of validation, as test), or of "all" where there is no test."""
+    """The files of train and test (else of validation, as test), or of "all" where there is no
+    test."""
     if not path.exists():
         raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
     if not path.is_dir() and not path.is_file():
@@ -139,7 +145,8 @@ def _image_column(schema: pyarrow.Schema, file: Path) -> str:
         if pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
             return column.name
     raise DataError(
-        f"{file} must have a column of images, {{bytes, path}} or bytes; it has {', '.join(schema.names)}."
+        f"{file} must have a column of images, {{bytes, path}} or bytes; it has"
+        f" {', '.join(schema.names)}."
     )
 
 
@@ -170,7 +177,8 @@ def _label_column(schema: pyarrow.Schema, file: Path) -> str:
 
 @dataclass(frozen=True)
 class _Labels:
-    """A part's labels: positions in `words`, or class numbers where there are no words; int64 [N]."""
+    """A part's labels: positions in `words`, or class numbers where there are no words; int64
+    [N]."""
 
     values: np.ndarray
     words: tuple[str, ...] | None
@@ -199,24 +207,33 @@ def _column(found: list[Path], name: str) -> _Labels:
         with _reading(file):
             opened = _open(file)
             if name not in opened.schema_arrow.names:
-                raise DataError(f"{as_text(file)} has no column {name!r}, which the files before it have.")
+                raise DataError(
+                    f"{as_text(file)} has no column {name!r}, which the files before it have."
+                )
             kind = opened.schema_arrow.field(name).type
             value = kind.value_type if types.is_dictionary(kind) else kind
             textual = types.is_string(value) or types.is_large_string(value)
             if not textual and not types.is_integer(value):
                 several = (
-                    types.is_list(value) or types.is_large_list(value) or types.is_fixed_size_list(value)
+                    types.is_list(value)
+                    or types.is_large_list(value)
+                    or types.is_fixed_size_list(value)
                 )
                 raise DataError(
-                    f"labels of {as_text(file)} must be one whole number or word for each image, found "
-                    f"{'several (' if several else ''}{kind}{')' if several else ''} in {name!r}."
+                    f"labels of {as_text(file)} must be one whole number or word for each image,"
+                    f" found {'several (' if several else ''}{kind}{')' if several else ''} in"
+                    f" {name!r}."
                 )
             if is_words is not None and textual != is_words:
-                raise DataError(f"{name!r} must be words or numbers in all files, {as_text(file)} differs.")
+                raise DataError(
+                    f"{name!r} must be words or numbers in all files, {as_text(file)} differs."
+                )
             is_words = textual
             rows = opened.metadata.num_rows
             if not 0 <= rows + sum(map(len, chunks)) <= MAX_IMAGES:
-                raise DataError(f"{as_text(file)} must have at most {MAX_IMAGES:,} rows, it says {rows:,}.")
+                raise DataError(
+                    f"{as_text(file)} must have at most {MAX_IMAGES:,} rows, it says {rows:,}."
+                )
             if textual:
                 opened = _open(file, name)
             for batch in opened.iter_batches(LABELS_AT_ONCE, columns=[name], use_threads=False):
@@ -224,10 +241,16 @@ def _column(found: list[Path], name: str) -> _Labels:
                 if column.null_count:
                     raise DataError(f"{as_text(file)} has rows without a {name}; leave them out.")
                 if textual:
-                    encoded = column if types.is_dictionary(column.type) else column.dictionary_encode()
+                    encoded = (
+                        column if types.is_dictionary(column.type) else column.dictionary_encode()
+                    )
                     own = [str(word) for word in encoded.dictionary.to_pylist()]
-                    places = np.array([words.setdefault(word, len(words)) for word in own], np.int64)
-                    chunks.append(places[encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)])
+                    places = np.array(
+                        [words.setdefault(word, len(words)) for word in own], np.int64
+                    )
+                    chunks.append(
+                        places[encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)]
+                    )
                 else:
                     chunks.append(column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False))
     values = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
@@ -235,7 +258,8 @@ def _column(found: list[Path], name: str) -> _Labels:
 
 
 def _declared_names(schema: pyarrow.Schema, label: str) -> tuple[str, ...]:
-    """Class names in the schema's metadata, as `datasets` writes them; empty where there are none."""
+    """Class names in the schema's metadata, as `datasets` writes them; empty where there are
+    none."""
     about = _features(schema).get(label)
     names = about.get("names") if isinstance(about, dict) else None
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
@@ -245,7 +269,9 @@ def _names_in(columns: dict[str, _Labels], path: Path) -> tuple[str, ...]:
     """The words in the columns, sorted; else "0" to the largest number."""
     if any(values.words is not None for values in columns.values()):
         return tuple(sorted({word for values in columns.values() for word in values.words or ()}))
-    highest = max((int(part.values.max()) for part in columns.values() if len(part.values)), default=-1)
+    highest = max(
+        (int(part.values.max()) for part in columns.values() if len(part.values)), default=-1
+    )
     return numbered_classes(highest, sum(len(part.values) for part in columns.values()), str(path))
 
 

@@ -1,4 +1,5 @@
-"""Image files as square uint8 arrays: the formats listed in docs/data.md, grey or RGB, scaled with antialiasing."""
+"""Image files as square uint8 arrays: the formats listed in docs/data.md, grey or RGB, scaled with
+antialiasing."""
 
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""What Pillow may open, by content. It knows some 40 formats more, of which one starts another program."""
+"""What Pillow may open, by content. It knows some 40 formats more, of which one starts another
+program."""
 MAX_PIXELS = 64_000_000
-"""Of one image. A JPEG with more is decoded at a half, a quarter or an eighth of its sides; others are refused."""
+"""Of one image. A JPEG with more is decoded at a half, a quarter or an eighth of its sides; others
+are refused."""
 LARGE_PIXELS = 16_000_000
 """Images with more are decoded one at a time."""
 _large = threading.Lock()
@@ -57,7 +60,8 @@ def header(encoded: Encoded) -> Header:
     """What an image file says of itself, without decoding it.
 
     Raises:
-        DataError: it is not an image in one of `FORMATS`, is too large, or has more than 8 bits per channel.
+        DataError: it is not an image in one of `FORMATS`, is too large, or has more than 8 bits per
+            channel.
     """
     return _opened(encoded, lambda image: Header(image.mode in _GREY, image.width, image.height))
 
@@ -65,7 +69,8 @@ def header(encoded: Encoded) -> Header:
 def decode(encoded: Encoded, channels: int, size: int, resizing: Resizing = DEFAULT) -> np.ndarray:
     """uint8 [channels, size, size]: turned upright, made square and scaled as `resizing` says.
 
-    What is transparent becomes white. An image of that size already keeps its pixels, unless a share of it is cut out.
+    What is transparent becomes white. An image of that size already keeps its pixels, unless a
+    share of it is cut out.
 
     Raises:
         DataError: the file cannot be read; the message names it.
@@ -81,14 +86,19 @@ def decode(encoded: Encoded, channels: int, size: int, resizing: Resizing = DEFA
 def decode_all(
     encoded: Iterable[Encoded], channels: int, size: int, resizing: Resizing = DEFAULT
 ) -> Iterator[np.ndarray]:
-    """uint8 [up to 256, channels, size, size] after one another, decoded by as many threads as there are cores."""
+    """uint8 [up to 256, channels, size, size] after one another, decoded by as many threads as
+    there are cores."""
     items = iter(encoded)
     with ThreadPoolExecutor(available_cores()) as pool:
         while chunk := list(islice(items, CHUNK)):
-            yield np.stack(list(pool.map(lambda item: decode(item, channels, size, resizing), chunk)))
+            yield np.stack(
+                list(pool.map(lambda item: decode(item, channels, size, resizing), chunk))
+            )
 
 
-def to_array(image: Image.Image, channels: int, size: int, resizing: Resizing = DEFAULT) -> np.ndarray:
+def to_array(
+    image: Image.Image, channels: int, size: int, resizing: Resizing = DEFAULT
+) -> np.ndarray:
     """What `decode` says, for an open image."""
     from PIL import Image
 
@@ -111,7 +121,9 @@ def _squared(image: Image.Image, size: int, resizing: Resizing) -> Image.Image:
     if resizing.resize == "crop":
         return ImageOps.fit(image, target, method=method, bleed=edge)
     if resizing.resize == "pad":
-        return ImageOps.pad(image, target, method=method, color=0 if image.mode == "L" else (0, 0, 0))
+        return ImageOps.pad(
+            image, target, method=method, color=0 if image.mode == "L" else (0, 0, 0)
+        )
     width, height = image.size
     box = (edge * width, edge * height, (1 - edge) * width, (1 - edge) * height)
     return image.resize(target, method, box=box)
@@ -120,7 +132,8 @@ def _squared(image: Image.Image, size: int, resizing: Resizing) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Image:
     """The image turned as its metadata says; as it is where they cannot be read.
 
-    `ImageOps.exif_transpose` also rewrites the metadata, and fails on entries that have nothing to do with it.
+    `ImageOps.exif_transpose` also rewrites the metadata, and fails on entries that have nothing to
+    do with it.
     """
     from PIL import Image
 
@@ -150,7 +163,8 @@ def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
     """Open an image, check its size and depth, and use it.
 
     Raises:
-        DataError: in one sentence with the image's name, whatever Pillow or a codec below it raised.
+        DataError: in one sentence with the image's name, whatever Pillow or a codec below it
+            raised.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -170,13 +184,18 @@ def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
     except UnidentifiedImageError as error:
         formats = ", ".join(FORMATS)
         raise DataError(
-            f"the file {name} is not an image that can be read ({formats}); repair, convert or remove it."
+            f"the file {name} is not an image that can be read ({formats}); repair, convert or"
+            " remove it."
         ) from error
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(name)) from error
-    except Exception as error:  # the codecs' errors are of many kinds, and new ones come with each release
+    except (
+        Exception
+    ) as error:  # the codecs' errors are of many kinds, and new ones come with each release
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"the image {name} cannot be read ({reason}); repair or remove it.") from error
+        raise DataError(
+            f"the image {name} cannot be read ({reason}); repair or remove it."
+        ) from error
 
 
 @contextmanager
@@ -185,7 +204,9 @@ def _file(encoded: Encoded) -> Iterator[IO[bytes]]:
     if isinstance(encoded.data, bytes):
         yield io.BytesIO(encoded.data)
         return
-    with open(encoded.data, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+    with open(
+        encoded.data, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)
+    ) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DataError(
                 f"{encoded.name} is not a regular file; remove it, or put the image itself there."
@@ -196,12 +217,14 @@ def _file(encoded: Encoded) -> Iterator[IO[bytes]]:
 def _too_large(name: str, pixels: int | None = None) -> str:
     much = "too many pixels" if pixels is None else f"{pixels / 1e6:,.0f} million pixels"
     return (
-        f"the image {name} has {much}; at most {MAX_PIXELS // 1_000_000} million are read, so scale it down."
+        f"the image {name} has {much}; at most {MAX_PIXELS // 1_000_000} million are read, so scale"
+        " it down."
     )
 
 
 def _check(image: Image.Image, name: str) -> None:
-    """Refuse more than `MAX_PIXELS` or 8 bits a channel; let a JPEG that is too large be decoded smaller.
+    """Refuse more than `MAX_PIXELS` or 8 bits a channel; let a JPEG that is too large be decoded
+    smaller.
 
     Raises:
         DataError: what the image has.
@@ -215,7 +238,8 @@ def _check(image: Image.Image, name: str) -> None:
             raise DataError(_too_large(name, pixels))
     if image.mode.startswith(_DEEP):
         raise DataError(
-            f"the image {name} has more than 8 bits per channel (mode {image.mode}); save it with 8."
+            f"the image {name} has more than 8 bits per channel (mode {image.mode}); save it"
+            " with 8."
         )
     bits = _bits(image)
     if bits > 8:
@@ -223,7 +247,8 @@ def _check(image: Image.Image, name: str) -> None:
 
 
 def _bits(image: Image.Image) -> int:
-    """Bits a channel in the file. Pillow opens 16-bit colour as 8-bit and keeps the high byte of each value."""
+    """Bits a channel in the file. Pillow opens 16-bit colour as 8-bit and keeps the high byte of
+    each value."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
     for tile in getattr(image, "tile", ()):
@@ -236,7 +261,8 @@ def _bits(image: Image.Image) -> int:
 
 
 def _check_webp(file: IO[bytes], name: str) -> None:
-    """Refuse a WebP that is too large by its header: Pillow makes room for its pixels when it is opened."""
+    """Refuse a WebP that is too large by its header: Pillow makes room for its pixels when it is
+    opened."""
     start = file.read(30)
     file.seek(0)
     if len(start) < 30 or start[:4] != b"RIFF" or start[8:12] != b"WEBP":

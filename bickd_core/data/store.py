@@ -1,8 +1,10 @@
-"""Decoded images of a source, kept in the cache folder: written once, whole or not at all, read row by row.
+"""Decoded images of a source, kept in the cache folder: written once, whole or not at all, read row
+by row.
 
-Of each data set there is a folder `own/<key>/` with, for each image size and way of resizing, one `images-*.npy` for each
-original part (numpy can map it) and `store-<key>.npz`, which is written last and names them. What the source was when it was
-decoded is kept as a fingerprint; a source that has another one is decoded again.
+Of each data set there is a folder `own/<key>/` with, for each image size and way of resizing, one
+`images-*.npy` for each original part (numpy can map it) and `store-<key>.npz`, which is written
+last and names them. What the source was when it was decoded is kept as a fingerprint; a source that
+has another one is decoded again.
 """
 
 from __future__ import annotations
@@ -40,11 +42,12 @@ class Stored:
     Attributes:
         fingerprint: of the source when it was decoded.
         class_names: C names.
-        rows, labels, paths: of each original part: its images, int64 [N], and names of files ("" where none).
+        rows, labels, paths: of each original part: its images, int64 [N], and names of files (""
+            where none).
         mean, std: of the train part / 255, one figure a channel.
         digests: sha256 of what the source was unpacked from.
-        content: sha256 over names of classes, labels and every row's CRC-32: of what the images are, not of
-            where they are or how old. It reads no image.
+        content: sha256 over names of classes, labels and every row's CRC-32: of what the images
+            are, not of where they are or how old. It reads no image.
         sorted_names: as in `Listing`; stores from before say it of image folders alone.
     """
 
@@ -60,7 +63,8 @@ class Stored:
     sorted_names: bool
 
     def part(self, split: str) -> str:
-        """The original part that "train", "validation" or "test" lies in; ids are positions in it."""
+        """The original part that "train", "validation" or "test" lies in; ids are positions in
+        it."""
         if len(self.rows) == 1:
             return next(iter(self.rows))
         return "test" if split == "test" else "train"
@@ -77,7 +81,8 @@ def store_key(size: int, resizing: Resizing = DEFAULT) -> str:
 
 
 def stores_in(folder: Path) -> list[tuple[int, Path]]:
-    """Pixels a side and file of every store, the largest side first, the default way of resizing before others."""
+    """Pixels a side and file of every store, the largest side first, the default way of resizing
+    before others."""
     found = [(int(re.split("[-_.]", path.name)[1]), path) for path in folder.glob("store-*.npz")]
     return sorted(found, key=lambda one: (-one[0], len(one[1].name), one[1].name))
 
@@ -92,7 +97,9 @@ def read_store(file: Path) -> Stored | None:
             checks = {part: arrays[f"checks-{part}"] for part in parts}
             labels = {part: arrays[f"labels-{part}"] for part in parts}
             paths = {part: _unpacked(arrays[f"paths-{part}"].tobytes()) for part in parts}
-        rows = {part: _rows(folder / made["file"], made, checks[part]) for part, made in parts.items()}
+        rows = {
+            part: _rows(folder / made["file"], made, checks[part]) for part, made in parts.items()
+        }
     except Exception:  # numpy, zipfile and json raise a dozen types for damaged files
         return None
     if not rows:
@@ -156,8 +163,8 @@ def make_store(
     """Decode a source into the store, or find that another process just did.
 
     Raises:
-        DataError: an image cannot be read, the disk has no room, the cache folder cannot be written to, all
-            images of a channel are one level. Nothing half-made is left.
+        DataError: an image cannot be read, the disk has no room, the cache folder cannot be written
+            to, all images of a channel are one level. Nothing half-made is left.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +172,8 @@ def make_store(
         lock.acquire()
     except OSError as error:
         raise DataError(
-            f"the cache folder {folder} cannot be written to ({error.strerror}); set BICKD_CACHE to one that can."
+            f"the cache folder {folder} cannot be written to ({error.strerror}); set BICKD_CACHE to"
+            " one that can."
         ) from error
     try:
         key = store_key(size, resizing)
@@ -181,7 +189,9 @@ def make_store(
     finally:
         lock.release()
     if stored is None:
-        raise DataError(f"the store in {folder} cannot be read back; set BICKD_CACHE to another disk.")
+        raise DataError(
+            f"the store in {folder} cannot be read back; set BICKD_CACHE to another disk."
+        )
     return stored
 
 
@@ -202,14 +212,16 @@ def _write(
     needed, free = count * int(np.prod(shape)), shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"decoding {where} at {size} pixels needs {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB "
-            "free; make room, or set BICKD_CACHE to another disk."
+            f"decoding {where} at {size} pixels needs {needed / 1e9:.1f} GB in {folder}, which has"
+            f" {free / 1e9:.1f} GB free; make room, or set BICKD_CACHE to another disk."
         )
     arrays: dict[str, np.ndarray] = {}
     parts: dict[str, Any] = {}
     for part, labels in listing.labels.items():
         path = folder / f"images-{key}-{fingerprint[:8]}-{part}.npy"
-        offset, checks = _write_images(path, listing.read(part, size, resizing), (len(labels), *shape), where)
+        offset, checks = _write_images(
+            path, listing.read(part, size, resizing), (len(labels), *shape), where
+        )
         parts[part] = {"file": path.name, "offset": offset, "shape": shape}
         arrays |= {f"labels-{part}": labels, f"checks-{part}": checks}
         names = "".join(f"{name}\0" for name in listing.paths.get(part, ())).encode()
@@ -219,7 +231,8 @@ def _write(
     mean, std = channel_statistics(rows.take(positions))
     if min(std) <= 0:
         raise DataError(
-            f"all training images of {where} have one constant value, so there is nothing to learn; check the images."
+            f"all training images of {where} have one constant value, so there is nothing to learn;"
+            " check the images."
         )
     about = {
         "format": FORMAT,
@@ -240,7 +253,8 @@ def _write(
 def _write_images(
     path: Path, images: Iterator[np.ndarray], shape: tuple[int, ...], where: str
 ) -> tuple[int, np.ndarray]:
-    """Write an `.npy` file as the images come; the bytes of its header and a CRC-32 for each row."""
+    """Write an `.npy` file as the images come; the bytes of its header and a CRC-32 for each
+    row."""
     checks = np.zeros(shape[0], dtype=np.uint32)
     done = 0
     with atomic_write(path) as temporary, open(temporary, "wb") as file:

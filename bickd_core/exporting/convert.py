@@ -47,7 +47,10 @@ def write_onnx(network: Network, path: Path) -> str:
     finally:
         quiet.setLevel(level)
     if importlib.util.find_spec("onnxruntime") is None:
-        return f"ONNX, opset {OPSET}. It was not compared with the original: onnxruntime is not installed."
+        return (
+            f"ONNX, opset {OPSET}. It was not compared with the original: onnxruntime is not"
+            " installed."
+        )
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -56,7 +59,10 @@ def write_onnx(network: Network, path: Path) -> str:
         images = network.images(count)
         (logits,) = session.run(["logits"], {"images": images.numpy()})
         differences.append(largest_difference(model(images), torch.tensor(logits)))
-    return f"ONNX, opset {OPSET}. {_compared(max(differences), f'onnxruntime {onnxruntime.__version__}')}"
+    return (
+        f"ONNX, opset {OPSET}."
+        f" {_compared(max(differences), f'onnxruntime {onnxruntime.__version__}')}"
+    )
 
 
 @torch.no_grad()
@@ -71,14 +77,17 @@ def write_pt2(network: Network, path: Path) -> str:
     torch.export.save(program, path)
     loaded = torch.export.load(path).module()
     differences = [
-        largest_difference(model(network.images(count)), loaded(network.images(count))) for count in BATCHES
+        largest_difference(model(network.images(count)), loaded(network.images(count)))
+        for count in BATCHES
     ]
-    return f"A program of torch.export. {_compared(max(differences), f'PyTorch {torch.__version__}')}"
+    return (
+        f"A program of torch.export. {_compared(max(differences), f'PyTorch {torch.__version__}')}"
+    )
 
 
 def _compared(difference: float, by: str) -> str:
     size = f"differ by at most {difference:.0e} of the largest logit" if difference else "are equal"
     return (
-        f"Compared with the original in {by}, on random images in batches of {' and '.join(map(str, BATCHES))}: the "
-        f"logits {size}."
+        f"Compared with the original in {by}, on random images in batches of"
+        f" {' and '.join(map(str, BATCHES))}: the logits {size}."
     )

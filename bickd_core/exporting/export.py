@@ -16,7 +16,9 @@ from bickd_core.runs.checkpoints import save_weights
 from bickd_core.runs.library import Library, RunFolder
 
 
-def export(run: RunFolder, kind: Kind, folder: Path, library: Library, *, best: bool = False) -> Path:
+def export(
+    run: RunFolder, kind: Kind, folder: Path, library: Library, *, best: bool = False
+) -> Path:
     """Write a run into a new folder.
 
     Args:
@@ -29,7 +31,8 @@ def export(run: RunFolder, kind: Kind, folder: Path, library: Library, *, best: 
         The folder.
 
     Raises:
-        ExportError: a library is missing, the folder exists, or the converted network differs from the original.
+        ExportError: a library is missing, the folder exists, or the converted network differs from
+            the original.
         RunError: the run has not what the kind needs.
     """
     if missing := FORMATS[kind].missing():
@@ -53,9 +56,13 @@ def export(run: RunFolder, kind: Kind, folder: Path, library: Library, *, best: 
     return folder
 
 
-def _write_network(network: Network, run: RunFolder, kind: Kind, folder: Path, library: Library) -> None:
+def _write_network(
+    network: Network, run: RunFolder, kind: Kind, folder: Path, library: Library
+) -> None:
     info = network.info
-    write_text(folder / "config.json", json.dumps(network.config(), indent=1, ensure_ascii=False) + "\n")
+    write_text(
+        folder / "config.json", json.dumps(network.config(), indent=1, ensure_ascii=False) + "\n"
+    )
     if kind in ("onnx", "pt2"):
         from bickd_core.exporting.convert import write_onnx, write_pt2
 
@@ -63,10 +70,13 @@ def _write_network(network: Network, run: RunFolder, kind: Kind, folder: Path, l
         text += " It takes images with values from 0 to 1 and normalises them itself."
     else:
         save_weights(
-            network.model, folder / "model.safetensors", metadata={"run": info.name, "arch": info.arch}
+            network.model,
+            folder / "model.safetensors",
+            metadata={"run": info.name, "arch": info.arch},
         )
         text = (
-            f"Weights of {info.arch}, in float32. config.json names the network, its inputs and its classes."
+            f"Weights of {info.arch}, in float32. config.json names the network, its inputs and its"
+            " classes."
         )
     if kind == "hub":
         write_text(folder / "README.md", hub_card(run, network, library))

@@ -1,4 +1,5 @@
-"""The README of a folder for a model hub: the run's card, a `model-index` with its figures, and how to load it."""
+"""The README of a folder for a model hub: the run's card, a `model-index` with its figures, and how
+to load it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ def hub_card(run: RunFolder, network: Network, library: Library) -> str:
     if run.has_predictions("test"):
         summary = summary_of(run, info, library)
         body = card_text(info, summary, "").split("---\n", 2)[2]
-        metrics = [("accuracy", summary.accuracy), ("agreement with the teacher", summary.agreement)]
+        metrics = [
+            ("accuracy", summary.accuracy),
+            ("agreement with the teacher", summary.agreement),
+        ]
         metadata["model-index"] = [
             {
                 "name": info.name,
@@ -39,7 +43,11 @@ def hub_card(run: RunFolder, network: Network, library: Library) -> str:
                             "split": "test",
                         },
                         "metrics": [
-                            {"type": "accuracy", "name": name, "value": round(float(interval.estimate), 4)}
+                            {
+                                "type": "accuracy",
+                                "name": name,
+                                "value": round(float(interval.estimate), 4),
+                            }
                             for name, interval in metrics
                             if interval is not None
                         ],

@@ -1,4 +1,5 @@
-"""The kinds of export, by name, and what each needs. Free of torch, so that a page can list them."""
+"""The kinds of export, by name, and what each needs. Free of torch, so that a page can list
+them."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class Format:
     """One kind of export.
 
-    title: what a menu calls it. help: what is in it. needs: modules that must be installed. extra: the extra of
-    `bickd-explorer` that installs them.
+    title: what a menu calls it. help: what is in it. needs: modules that must be installed. extra:
+    the extra of `bickd-explorer` that installs them.
     """
 
     title: str
@@ -29,7 +30,10 @@ class Format:
         if not absent:
             return ""
         verb = "is" if len(absent) == 1 else "are"
-        return f"{' and '.join(absent)} {verb} not installed: run pip install 'bickd-explorer[{self.extra}]'."
+        return (
+            f"{' and '.join(absent)} {verb} not installed: run pip install"
+            f" 'bickd-explorer[{self.extra}]'."
+        )
 
 
 FORMATS: dict[Kind, Format] = {
@@ -39,17 +43,20 @@ FORMATS: dict[Kind, Format] = {
     ),
     "hub": Format(
         "Folder for Hugging Face Hub",
-        "Weights, config.json and a model card with the figures. Upload it with bickd export --to hub --upload NAME.",
+        "Weights, config.json and a model card with the figures. Upload it with bickd export --to"
+        " hub --upload NAME.",
     ),
     "onnx": Format(
         "ONNX",
-        "A network for onnxruntime and other runtimes, with any batch size. Checked against the original.",
+        "A network for onnxruntime and other runtimes, with any batch size. Checked against the"
+        " original.",
         ("onnx", "onnxscript"),
         "onnx",
     ),
     "pt2": Format(
         "torch.export (.pt2)",
-        "A network that PyTorch runs without this project, with any batch size. Checked against the original.",
+        "A network that PyTorch runs without this project, with any batch size. Checked against the"
+        " original.",
     ),
     "tensorboard": Format(
         "TensorBoard events",

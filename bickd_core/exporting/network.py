@@ -1,4 +1,5 @@
-"""The network of a run with all that its use needs: inputs, class names, and where it comes from."""
+"""The network of a run with all that its use needs: inputs, class names, and where it comes
+from."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from bickd_core.runs.library import RunFolder
 from bickd_core.training.setup import load_run_data, load_run_model
 
 TOLERANCE = 1e-4
-"""How far a converted network's logits may be from the original's, relative to the largest logit (at least 1)."""
+"""How far a converted network's logits may be from the original's, relative to the largest logit
+(at least 1)."""
 BATCHES = (1, 3)
 """Sizes of the batches on which a converted network is compared with the original."""
 
@@ -39,7 +41,8 @@ class Network:
     preprocessing: Preprocessing
 
     def on_unit_range(self) -> nn.Module:
-        """Return the network for images [B, ch, H, W] with values from 0 to 1: it normalises them itself."""
+        """Return the network for images [B, ch, H, W] with values from 0 to 1: it normalises them
+        itself."""
         channels, own = self.info.image_shape[0], self.preprocessing
         return Renormalised(
             self.model,
@@ -52,7 +55,8 @@ class Network:
         ).eval()
 
     def images(self, count: int) -> Tensor:
-        """Return `count` random images [count, ch, H, W] with values from 0 to 1, the same at each call."""
+        """Return `count` random images [count, ch, H, W] with values from 0 to 1, the same at each
+        call."""
         generator = torch.Generator().manual_seed(count)
         return torch.rand(count, *self.info.image_shape, generator=generator)
 
@@ -109,7 +113,8 @@ def network_of(run: RunFolder, *, best: bool = False) -> Network:
 
 
 def largest_difference(expected: Tensor, came: Tensor) -> float:
-    """Return the largest difference of two sets of logits, relative to the largest logit (at least 1).
+    """Return the largest difference of two sets of logits, relative to the largest logit (at least
+    1).
 
     Raises:
         ExportError: it is above `TOLERANCE`.
@@ -121,7 +126,7 @@ def largest_difference(expected: Tensor, came: Tensor) -> float:
     difference = float((expected - came).abs().max() / expected.abs().max().clamp(min=1))
     if not difference <= TOLERANCE:
         raise ExportError(
-            f"The exported network's logits differ from the original's by {difference:.1e} of the largest; at most "
-            f"{TOLERANCE:g} is allowed, so nothing was written."
+            f"The exported network's logits differ from the original's by {difference:.1e} of the"
+            f" largest; at most {TOLERANCE:g} is allowed, so nothing was written."
         )
     return difference

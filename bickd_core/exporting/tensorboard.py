@@ -17,7 +17,9 @@ def write_events(run: RunFolder, folder: Path) -> None:
     """
     records = run.metrics()
     if not records:
-        raise RunError(f"run '{run.key}' has no recorded epochs, so there is nothing for TensorBoard.")
+        raise RunError(
+            f"run '{run.key}' has no recorded epochs, so there is nothing for TensorBoard."
+        )
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(folder)) as writer:

@@ -12,11 +12,15 @@ from bickd_core.exporting.network import ExportError
 def check_signed_in() -> None:
     """Raise ExportError unless huggingface_hub is installed and has a token."""
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise ExportError("huggingface_hub is not installed: run pip install 'bickd-explorer[hub]'.")
+        raise ExportError(
+            "huggingface_hub is not installed: run pip install 'bickd-explorer[hub]'."
+        )
     from huggingface_hub import get_token
 
     if get_token() is None:
-        raise ExportError("You are not signed in to Hugging Face, so nothing was written: run hf auth login.")
+        raise ExportError(
+            "You are not signed in to Hugging Face, so nothing was written: run hf auth login."
+        )
 
 
 def upload(folder: Path, repository: str, *, public: bool) -> str:
@@ -42,11 +46,16 @@ def upload(folder: Path, repository: str, *, public: bool) -> str:
         ) from error
     except _connection_errors() as error:
         raise ExportError(
-            f"Hugging Face cannot be reached ({error}), so {repository} was not uploaded; the folder {folder} is complete."
+            f"Hugging Face cannot be reached ({error}), so {repository} was not uploaded; the"
+            f" folder {folder} is complete."
         ) from error
     return address
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
-    """OSErrors, as those of requests are, and those of httpx where huggingface_hub sends with it."""
-    return (OSError, *(sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules))
+    """OSErrors, as those of requests are, and those of httpx where huggingface_hub sends with
+    it."""
+    return (
+        OSError,
+        *(sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules),
+    )

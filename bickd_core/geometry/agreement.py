@@ -9,9 +9,12 @@ from bickd_core.geometry.probabilities import log_softmax
 
 
 def correct(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Whether the top-1 class of each row of logits or probabilities [N, C] is the label: [N] bool."""
+    """Whether the top-1 class of each row of logits or probabilities [N, C] is the label: [N]
+    bool."""
     scores = checks.matrix(scores, "scores")
-    return scores.argmax(axis=1) == checks.labels_for(labels, len(scores), scores.shape[1], "accuracy")
+    return scores.argmax(axis=1) == checks.labels_for(
+        labels, len(scores), scores.shape[1], "accuracy"
+    )
 
 
 def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -24,7 +27,8 @@ def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def agrees(teacher: np.ndarray, student: np.ndarray) -> np.ndarray:
-    """Whether both models have the same top-1 class, from logits or probabilities [N, C] each: [N] bool."""
+    """Whether both models have the same top-1 class, from logits or probabilities [N, C] each: [N]
+    bool."""
     teacher, student = checks.matrix(teacher, "teacher"), checks.matrix(student, "student")
     checks.same_shape(teacher, student, "teacher and student")
     return teacher.argmax(axis=1) == student.argmax(axis=1)
@@ -35,12 +39,14 @@ def agreement_rate(teacher: np.ndarray, student: np.ndarray) -> float:
     return float(agrees(teacher, student).mean())
 
 
-def kl_divergence(teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0) -> np.ndarray:
-    """`KL(p^T || p^S) = sum_c p_c^T (log p_c^T - log p_c^S)` of each sample in nats [N], without the factor
-    T^2.
+def kl_divergence(
+    teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0
+) -> np.ndarray:
+    """`KL(p^T || p^S) = sum_c p_c^T (log p_c^T - log p_c^S)` of each sample in nats [N], without
+    the factor T^2.
 
-    Taken from logits, so that a saturated student gives a large finite figure and not infinity; exactly 0
-    for equal logits.
+    Taken from logits, so that a saturated student gives a large finite figure and not infinity;
+    exactly 0 for equal logits.
 
     Args:
         teacher_logits, student_logits: [N, C] each.
@@ -63,7 +69,8 @@ def hellinger_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
 
 
 def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
-    """Displacement of each sample, `||sqrt p - sqrt q|| / sqrt 2` [N], 0 (same) to 1 (nothing in common).
+    """Displacement of each sample, `||sqrt p - sqrt q|| / sqrt 2` [N], 0 (same) to 1 (nothing in
+    common).
 
     >>> hellinger(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])).round(6).tolist()
     [1.0]
@@ -75,9 +82,11 @@ def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
 
 
 def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k samples nearest to the one at `position`, the nearest first, and their Hellinger distances: [k] each.
+    """The k samples nearest to the one at `position`, the nearest first, and their Hellinger
+    distances: [k] each.
 
-    In the full space, without the sample itself; ties in the order of the samples; all others where k is more.
+    In the full space, without the sample itself; ties in the order of the samples; all others where
+    k is more.
     """
     P = checks.probabilities(P)
     if not 0 <= position < len(P):

@@ -24,10 +24,12 @@ class Reliability:
     """Top-1 confidence against accuracy in B bins.
 
     Attributes:
-        edges: [B + 1], bin b holds confidences in (edges[b], edges[b + 1]]; the first also its lower edge.
+        edges: [B + 1], bin b holds confidences in (edges[b], edges[b + 1]]; the first also its
+            lower edge.
         counts: [B] samples.
         confidence, accuracy: [B] means in the bin; 0 where it holds no sample.
-        low, high: [B] Wilson's limits of the accuracy, the samples of a bin taken as alike; NaN where it holds none.
+        low, high: [B] Wilson's limits of the accuracy, the samples of a bin taken as alike; NaN
+            where it holds none.
         error: expected calibration error, 0 to 1, lower is better.
         scheme: "width" or "mass".
     """
@@ -62,7 +64,12 @@ def confidence_bins(
 
 
 def reliability(
-    P: np.ndarray, labels: np.ndarray, bins: int = BINS, scheme: Scheme = "width", *, level: float = 0.95
+    P: np.ndarray,
+    labels: np.ndarray,
+    bins: int = BINS,
+    scheme: Scheme = "width",
+    *,
+    level: float = 0.95,
 ) -> Reliability:
     """Reliability of the top-1 class.
 
@@ -102,11 +109,11 @@ def reliability(
 def expected_calibration_error(
     P: np.ndarray, labels: np.ndarray, bins: int = BINS, scheme: Scheme = "width"
 ) -> float:
-    """`sum_b n_b / N |accuracy_b - confidence_b|` of the top-1 class (Guo et al. 2017), 0 to 1, lower is
-    better.
+    """`sum_b n_b / N |accuracy_b - confidence_b|` of the top-1 class (Guo et al. 2017), 0 to 1,
+    lower is better.
 
-    It depends on the bins: it rises with their number and with fewer samples, so compare at equal N and bins,
-    and hold it against `chance_error`.
+    It depends on the bins: it rises with their number and with fewer samples, so compare at equal N
+    and bins, and hold it against `chance_error`.
 
     >>> round(expected_calibration_error(np.array([[0.8, 0.2], [0.8, 0.2]]), np.array([0, 1])), 6)
     0.3
@@ -124,19 +131,20 @@ def calibration_interval(
 ) -> Interval:
     """Expected calibration error with an interval for what it would be on samples without end.
 
-    The formula adds up absolute gaps, so chance alone raises it, most where the model is well calibrated;
-    no resampling mends that, since the figure has a corner at 0. Here each bin's gap is taken as normal with
-    its own variance, so its absolute value is folded normal, and the limits come from a test turned round: they
-    are the errors `e` for which the figure seen on these samples would not be unusual, when the true gaps
-    sum to `e` in the proportions of the observed ones plus their standard errors. The estimate is the `e` for which the
-    observed figure is just what is expected; 0 where a perfectly calibrated model shows as much.
+    The formula adds up absolute gaps, so chance alone raises it, most where the model is well
+    calibrated; no resampling mends that, since the figure has a corner at 0. Here each bin's gap is
+    taken as normal with its own variance, so its absolute value is folded normal, and the limits
+    come from a test turned round: they are the errors `e` for which the figure seen on these
+    samples would not be unusual, when the true gaps sum to `e` in the proportions of the observed
+    ones plus their standard errors. The estimate is the `e` for which the observed figure is just
+    what is expected; 0 where a perfectly calibrated model shows as much.
 
     Args:
         P, labels, bins, scheme: as in `reliability`.
 
     Returns:
-        Interval; `raw` is `expected_calibration_error`, which `chance_error` belongs to. Without limits below `FEWEST`
-        samples, where most bins hold one or two.
+        Interval; `raw` is `expected_calibration_error`, which `chance_error` belongs to. Without
+        limits below `FEWEST` samples, where most bins hold one or two.
     """
     return _unless_few(_folded(P, labels, bins, scheme, level))
 
@@ -161,8 +169,8 @@ def _bin_gaps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each bin that holds samples `n_b / N |accuracy_b - confidence_b|` and its standard error.
 
-    The error of a bin's accuracy counts two more samples that are right as often as the bin is sure, so that a bin
-    of few samples that are all right keeps one.
+    The error of a bin's accuracy counts two more samples that are right as often as the bin is
+    sure, so that a bin of few samples that are all right keeps one.
     """
     n = len(hits)
     edges, index = confidence_bins(confidence, bins, scheme)
@@ -178,8 +186,9 @@ def _bin_gaps(
 
 
 def _error_at(gaps: np.ndarray, errors: np.ndarray, shift: float) -> float:
-    """The sum of true gaps, in the proportions of `gaps + errors`, whose expected sum of absolute gaps stands `shift` standard
-    deviations below the observed one; 0 where even no gap at all expects more.
+    """The sum of true gaps, in the proportions of `gaps + errors`, whose expected sum of absolute
+    gaps stands `shift` standard deviations below the observed one; 0 where even no gap at all
+    expects more.
     """
     observed = float(gaps.sum())
     if observed <= 0:
@@ -209,11 +218,11 @@ def calibration_difference(
     scheme: Scheme = "width",
     level: float = 0.95,
 ) -> Interval:
-    """Expected calibration error of the first model less that of the second, on the same samples; below 0
-    the first is calibrated better.
+    """Expected calibration error of the first model less that of the second, on the same samples;
+    below 0 the first is calibrated better.
 
-    The limits are put together from those of the two models (MOVER: Zou and Donner 2008), with the correlation of
-    the two errors over leave-one-shard-out replicates.
+    The limits are put together from those of the two models (MOVER: Zou and Donner 2008), with the
+    correlation of the two errors over leave-one-shard-out replicates.
 
     Args:
         first, second: [N, C] probabilities on the same samples.
@@ -238,7 +247,10 @@ def _apart(a: Interval, b: Interval, correlation: float) -> Interval:
     gap = a.estimate - b.estimate
     ends = [value for one in (a, b) for value in (one.low, one.high) if value is not None]
     assert len(ends) == 4, "a calibration error always has limits"
-    below, above = (a.estimate - ends[0], ends[1] - a.estimate), (b.estimate - ends[2], ends[3] - b.estimate)
+    below, above = (
+        (a.estimate - ends[0], ends[1] - a.estimate),
+        (b.estimate - ends[2], ends[3] - b.estimate),
+    )
     halves = []
     for one, other in (
         (below[0], above[1]),
@@ -253,8 +265,8 @@ def _apart(a: Interval, b: Interval, correlation: float) -> Interval:
 def chance_error(
     P: np.ndarray, bins: int = BINS, scheme: Scheme = "width", *, draws: int = 200, seed: int = 0
 ) -> float:
-    """Mean expected calibration error of a perfectly calibrated model with these confidences: what chance alone
-    shows on N samples.
+    """Mean expected calibration error of a perfectly calibrated model with these confidences: what
+    chance alone shows on N samples.
 
     The hits are drawn `draws` times with the confidences as their probabilities.
     """
@@ -274,12 +286,15 @@ def chance_error(
 class ClassCalibration:
     """Calibration of each class's probability, whether or not it is the top one.
 
-    There is no interval: few samples are of one class, so most of the error is what chance alone gives.
+    There is no interval: few samples are of one class, so most of the error is what chance alone
+    gives.
 
     Attributes:
-        error: [C] `sum_b n_b / N |mean p_c - share of class c|` over equal-width bins of p_c; lower is better.
+        error: [C] `sum_b n_b / N |mean p_c - share of class c|` over equal-width bins of p_c; lower
+            is better.
         chance: [C] the mean error of a perfectly calibrated model with these probabilities.
-        bias: [C] mean p_c less the share of samples that are of class c; above 0 the class is said too often.
+        bias: [C] mean p_c less the share of samples that are of class c; above 0 the class is said
+            too often.
     """
 
     error: np.ndarray
@@ -292,8 +307,8 @@ def class_calibration(
 ) -> ClassCalibration:
     """Class-wise calibration error (static calibration error: Nixon et al. 2019; Kull et al. 2019).
 
-    A class's error is at most its share of the probability plus its share of the samples: with many classes the
-    figures are small, and only comparable at equal C.
+    A class's error is at most its share of the probability plus its share of the samples: with many
+    classes the figures are small, and only comparable at equal C.
 
     Args:
         P: [N, C] probabilities.
@@ -339,9 +354,13 @@ def _replicates(
     edges, index = confidence_bins(confidence, bins, scheme)
     count, groups = len(edges) - 1, int(shard.max()) + 1
     gap = confidence - hits
-    sums = np.bincount(shard * count + index, weights=gap, minlength=groups * count).reshape(groups, count)
+    sums = np.bincount(shard * count + index, weights=gap, minlength=groups * count).reshape(
+        groups, count
+    )
     total = sums.sum(axis=0)
     if groups == 1:
         return np.array([np.abs(total).sum() / len(gap)])
     left = len(gap) - np.bincount(shard)
-    return np.concatenate([[np.abs(total).sum() / len(gap)], np.abs(total - sums).sum(axis=1) / left])
+    return np.concatenate(
+        [[np.abs(total).sum() / len(gap)], np.abs(total - sums).sum(axis=1) / left]
+    )

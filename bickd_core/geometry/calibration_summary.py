@@ -27,9 +27,9 @@ class CalibrationSummary:
     Attributes:
         temperature: of the probabilities.
         width, mass: reliability in bins of equal width and of equal mass.
-        ece_width, ece_mass: their expected calibration errors, without what chance adds; `raw` of each is the
-            formula on these samples, and chance_width, chance_mass what that formula gives on average for a
-            perfectly calibrated model with the same confidences.
+        ece_width, ece_mass: their expected calibration errors, without what chance adds; `raw` of
+            each is the formula on these samples, and chance_width, chance_mass what that formula
+            gives on average for a perfectly calibrated model with the same confidences.
         excess: mean confidence less accuracy; above 0 the model is too sure of itself.
         brier, nll: means over samples.
         by_class: calibration of each class's probability.

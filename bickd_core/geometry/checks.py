@@ -1,5 +1,5 @@
-"""Argument checks shared by the geometry modules: one sentence an error, saying what was expected and what
-came.
+"""Argument checks shared by the geometry modules: one sentence an error, saying what was expected
+and what came.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ def matrix(values: np.ndarray, name: str) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 1:
         raise ValueError(
-            f"{name} must be a matrix [samples, columns] with at least one of each, got shape {array.shape}: "
-            "pass one row a sample."
+            f"{name} must be a matrix [samples, columns] with at least one of each, got shape"
+            f" {array.shape}: pass one row a sample."
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are NaN or infinite: "
-            "drop those samples first."
+            f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are NaN or"
+            " infinite: drop those samples first."
         )
     return array
 
@@ -28,8 +28,8 @@ def probabilities(P: np.ndarray, name: str = "P") -> np.ndarray:
     array = matrix(P, name)
     if array.min() < 0:
         raise ValueError(
-            f"{name} must hold probabilities of at least 0, got {array.min():.3g}: pass softmax(logits, T), "
-            "not the logits."
+            f"{name} must hold probabilities of at least 0, got {array.min():.3g}: pass"
+            " softmax(logits, T), not the logits."
         )
     return array
 
@@ -43,7 +43,9 @@ def same_shape(a: np.ndarray, b: np.ndarray, names: str) -> None:
         )
 
 
-def labels_for(labels: np.ndarray | None, n: int, n_classes: int | None, needed_for: str) -> np.ndarray:
+def labels_for(
+    labels: np.ndarray | None, n: int, n_classes: int | None, needed_for: str
+) -> np.ndarray:
     """Return `labels` as int64 [n] within 0 .. n_classes - 1, or raise ValueError."""
     if labels is None:
         raise ValueError(
@@ -52,8 +54,8 @@ def labels_for(labels: np.ndarray | None, n: int, n_classes: int | None, needed_
     array = np.asarray(labels)
     if array.shape != (n,) or array.dtype.kind not in "iu":
         raise ValueError(
-            f"labels must be {n} integers, one a sample, got shape {array.shape} of type {array.dtype}: "
-            "pass class indices."
+            f"labels must be {n} integers, one a sample, got shape {array.shape} of type"
+            f" {array.dtype}: pass class indices."
         )
     array = array.astype(np.int64)
     if n_classes is not None and (array.min() < 0 or array.max() >= n_classes):
@@ -72,14 +74,15 @@ def positive(value: float, name: str) -> float:
 
 
 def temperature(value: float | np.ndarray, n: int) -> float | np.ndarray:
-    """Return one temperature as a float, or one a sample as a column float64 [n, 1]; or raise ValueError."""
+    """Return one temperature as a float, or one a sample as a column float64 [n, 1]; or raise
+    ValueError."""
     if np.ndim(value) == 0:
         return positive(float(value), "T")
     array = np.asarray(value, dtype=np.float64)
     if array.shape != (n,) or not (np.isfinite(array) & (array > 0)).all():
         raise ValueError(
-            f"T must be a finite number above 0, or {n} of them, one a sample, got shape {array.shape}: "
-            "pass the temperatures of these samples."
+            f"T must be a finite number above 0, or {n} of them, one a sample, got shape"
+            f" {array.shape}: pass the temperatures of these samples."
         )
     return array[:, None]
 

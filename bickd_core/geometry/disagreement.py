@@ -1,6 +1,8 @@
-"""Two models on the same samples: who is right, which classes they confuse, and whether the difference is seen.
+"""Two models on the same samples: who is right, which classes they confuse, and whether the
+difference is seen.
 
-Works alike for a teacher and a student and for two students: "first" and "second" are any two aligned models.
+Works alike for a teacher and a student and for two students: "first" and "second" are any two
+aligned models.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ class Outcomes:
     """The table of who is right.
 
     Attributes:
-        both, first, second, neither: samples that both, only the first, only the second, or none got right.
-        p_value: McNemar's exact two-sided p (see `mcnemar_exact`), by which a difference is called seen.
+        both, first, second, neither: samples that both, only the first, only the second, or none
+            got right.
+        p_value: McNemar's exact two-sided p (see `mcnemar_exact`), by which a difference is called
+            seen.
         mid_p: McNemar's mid-p (see `mcnemar_mid_p`).
-        difference: accuracy of the first less that of the second, paired; its interval holds 0 just where
-            `p_value` is not below 1 - level.
+        difference: accuracy of the first less that of the second, paired; its interval holds 0 just
+            where `p_value` is not below 1 - level.
     """
 
     both: int
@@ -45,7 +49,9 @@ class Outcomes:
         return (self.both + self.first) / self.n, (self.both + self.second) / self.n
 
 
-def outcomes(first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Outcomes:
+def outcomes(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95
+) -> Outcomes:
     """Who is right, from the two models' predicted classes.
 
     Args:
@@ -71,10 +77,11 @@ def outcomes(first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level
 
 
 def mcnemar_exact(first_only: int, second_only: int) -> float:
-    """McNemar's exact two-sided p: `min(1, 2 P(X <= min(b, c)))`, X binomial of b + c trials at 1/2 (McNemar 1947).
+    """McNemar's exact two-sided p: `min(1, 2 P(X <= min(b, c)))`, X binomial of b + c trials at 1/2
+    (McNemar 1947).
 
-    Where the two models are equally often right, each sample on which just one is right is a fair coin. Samples
-    on which both or none are right say nothing. 1 where there is no such sample.
+    Where the two models are equally often right, each sample on which just one is right is a fair
+    coin. Samples on which both or none are right say nothing. 1 where there is no such sample.
 
     >>> mcnemar_exact(0, 5)  # 2 / 32
     0.0625
@@ -86,10 +93,12 @@ def mcnemar_exact(first_only: int, second_only: int) -> float:
 
 
 def mcnemar_mid_p(first_only: int, second_only: int) -> float:
-    """McNemar's two-sided mid-p: the exact p with the observed split counted by half (Lancaster 1961).
+    """McNemar's two-sided mid-p: the exact p with the observed split counted by half (Lancaster
+    1961).
 
-    The exact test rejects too seldom, since a split is a whole number; the mid-p test comes nearer to its nominal
-    level and goes past it only slightly (Fagerland, Lydersen, Laake 2013). 1 where the two counts are equal.
+    The exact test rejects too seldom, since a split is a whole number; the mid-p test comes nearer
+    to its nominal level and goes past it only slightly (Fagerland, Lydersen, Laake 2013). 1 where
+    the two counts are equal.
 
     >>> mcnemar_mid_p(0, 5)  # 1 / 32
     0.03125
@@ -115,8 +124,8 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.n
 
 
 def row_shares(counts: np.ndarray) -> np.ndarray:
-    """Each row of a confusion matrix over its sum: what the samples of a class are called; 0 for a class without
-    samples.
+    """Each row of a confusion matrix over its sum: what the samples of a class are called; 0 for a
+    class without samples.
     """
     sums = counts.sum(axis=1, keepdims=True)
     return counts / np.maximum(sums, 1)
@@ -128,7 +137,8 @@ class ConfusionDifference:
 
     Attributes:
         first, second: int64 [C, C] counts, row the true class.
-        counts: int64 [C, C] `first - second`; every row sums to 0, since both have the same samples.
+        counts: int64 [C, C] `first - second`; every row sums to 0, since both have the same
+            samples.
         shares: [C, C] the same of row-normalised matrices; rows of classes without samples are 0.
     """
 
@@ -153,14 +163,20 @@ def confusion_difference(
 
 
 def class_accuracy_differences(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray, n_classes: int, *, level: float = 0.95
+    first: np.ndarray,
+    second: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    *,
+    level: float = 0.95,
 ) -> tuple[Interval | None, ...]:
-    """For each class, the first model's accuracy on its samples less the second's; None for a class without samples.
+    """For each class, the first model's accuracy on its samples less the second's; None for a class
+    without samples.
 
-    With b and c samples of n on which just the first or just the second is right, the limits are Bonett and Price's
-    (2012): `d~ +- z sqrt((p1 + p2 - d~^2) / (n + 2))`, `p1 = (b + 1) / (n + 2)`, `p2 = (c + 1) / (n + 2)`,
-    `d~ = p1 - p2`. They keep a width where the two never differ, and hold for the ten samples that a class may
-    have. The estimate is `(b - c) / n`.
+    With b and c samples of n on which just the first or just the second is right, the limits are
+    Bonett and Price's (2012): `d~ +- z sqrt((p1 + p2 - d~^2) / (n + 2))`, `p1 = (b + 1) / (n + 2)`,
+    `p2 = (c + 1) / (n + 2)`, `d~ = p1 - p2`. They keep a width where the two never differ, and hold
+    for the ten samples that a class may have. The estimate is `(b - c) / n`.
 
     One interval in twenty misses 0 by chance alone: over C classes expect C / 20 of them.
     """
@@ -168,7 +184,9 @@ def class_accuracy_differences(
     first, second, labels = _three(first, second, labels)
     labels = checks.labels_for(labels, len(labels), n_classes, "accuracy by class")
     z = float(ndtri((1 + level) / 2))
-    gains = [np.bincount(labels[mask], minlength=n_classes) for mask in _just_one(first, second, labels)]
+    gains = [
+        np.bincount(labels[mask], minlength=n_classes) for mask in _just_one(first, second, labels)
+    ]
     sizes = np.bincount(labels, minlength=n_classes)
     found: list[Interval | None] = []
     for n, b, c in zip(sizes.tolist(), gains[0].tolist(), gains[1].tolist(), strict=True):
@@ -183,7 +201,9 @@ def class_accuracy_differences(
     return tuple(found)
 
 
-def _just_one(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _just_one(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     a, b = first == labels, second == labels
     return a & ~b, ~a & b
 

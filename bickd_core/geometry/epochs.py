@@ -1,4 +1,5 @@
-"""A model's geometry while it learned: its stored logits on a fixed probe set, one slice an epoch."""
+"""A model's geometry while it learned: its stored logits on a fixed probe set, one slice an
+epoch."""
 
 from __future__ import annotations
 
@@ -21,15 +22,16 @@ class EpochFigures:
 
     Attributes:
         epochs: [E] as stored, the first is 0.
-        grams: float32 [E, C, C] class Grams at T, rows and columns of empty classes 0; or what `reduce` made.
-        overlap: [E] at these temperatures, corrected for the bias of few samples; NaN below two usable
-            classes.
+        grams: float32 [E, C, C] class Grams at T, rows and columns of empty classes 0; or what
+            `reduce` made.
+        overlap: [E] at these temperatures, corrected for the bias of few samples; NaN below two
+            usable classes.
         accuracy: [E] share right; None without labels.
         agreement: [E] share with the reference's top-1 class; None without a reference.
         n: samples of the probe set.
         temperatures: [E] T of each Gram; or [E, P], one a sample.
-        unreached: [E] samples that no temperature brought to the wanted entropy; under matched mean entropy all or
-            none, and where all, the plain T stands.
+        unreached: [E] samples that no temperature brought to the wanted entropy; under matched mean
+            entropy all or none, and where all, the plain T stands.
     """
 
     epochs: np.ndarray
@@ -63,10 +65,12 @@ def epoch_figures(
         logits: [E, P, C] of the same P samples after each epoch.
         epochs: [E] their numbers, rising.
         T: temperature of the Grams.
-        matching, targets: as in `match`; each epoch at the temperatures where its entropies are these [P], in nats.
+        matching, targets: as in `match`; each epoch at the temperatures where its entropies are
+            these [P], in nats.
         labels: [P] true classes, or None.
         reference: [P, C] logits of the finished teacher on the same samples, or None.
-        reduce: (Gram [C, C], empty [C]) -> what to keep of it [S, S], for example `group_means`; None keeps all.
+        reduce: (Gram [C, C], empty [C]) -> what to keep of it [S, S], for example `group_means`;
+            None keeps all.
 
     Raises:
         ValueError: shapes that do not fit, or matching without targets.
@@ -74,8 +78,8 @@ def epoch_figures(
     logits = np.asarray(logits)
     if logits.ndim != 3 or not len(logits) or len(epochs) != len(logits):
         raise ValueError(
-            f"logits must be [epochs, samples, classes] with a number an epoch, got shape {logits.shape} and "
-            f"{len(epochs)} numbers: pass the arrays of one trajectory."
+            "logits must be [epochs, samples, classes] with a number an epoch, got shape"
+            f" {logits.shape} and {len(epochs)} numbers: pass the arrays of one trajectory."
         )
     count, n, n_classes = logits.shape
     grams: list[np.ndarray] = []

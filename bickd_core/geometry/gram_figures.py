@@ -10,7 +10,12 @@ from scipy.special import entr, stdtrit
 
 from bickd_core.geometry.gram_sums import CrossGrams, ShardGrams
 from bickd_core.geometry.intervals import FEWEST, Interval
-from bickd_core.geometry.jackknife import Replicated, bias_corrected, jackknife_error, jackknife_interval
+from bickd_core.geometry.jackknife import (
+    Replicated,
+    bias_corrected,
+    jackknife_error,
+    jackknife_interval,
+)
 from bickd_core.geometry.orthogonality import (
     ClassGeometry,
     CrossGeometry,
@@ -21,10 +26,12 @@ from bickd_core.geometry.orthogonality import (
 from bickd_core.geometry.replicates import Side, cell_sums, mean_of, overlap_values, scaled, side_of
 
 SAMPLES_A_CLASS = 5
-"""Samples for each class that is used from which overlap, score and effective rank have an interval: with two of them the bias no
-longer falls as 1 / N, so that the jackknife does not correct it."""
+"""Samples for each class that is used from which overlap, score and effective rank have an
+interval: with two of them the bias no longer falls as 1 / N, so that the jackknife does not correct
+it."""
 EXACT_RANK = 200
-"""Classes up to which the effective rank of each replicate is taken anew; beyond, its change is linearised."""
+"""Classes up to which the effective rank of each replicate is taken anew; beyond, its change is
+linearised."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,8 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class CrossFigures:
-    """Figures of a cross Gram: consistency (mean K_cc, higher is better) and overlap (mean K_cd, c != d)."""
+    """Figures of a cross Gram: consistency (mean K_cc, higher is better) and overlap (mean K_cd, c
+    != d)."""
 
     consistency: Interval | None
     overlap: Interval | None
@@ -72,14 +80,16 @@ def class_figures(
     effective_rank: bool = True,
     correct: bool = True,
 ) -> ClassFigures:
-    """Overlap, orthogonality score, leakage and effective rank with jackknife intervals, from kept sums.
+    """Overlap, orthogonality score, leakage and effective rank with jackknife intervals, from kept
+    sums.
 
     Args:
         grams: from `shard_grams`, `stream_grams` or `logit_grams`.
         centred: Pearson correlations in place of cosines.
         level: nominal coverage.
-        effective_rank: False saves its eigenvalues. Above EXACT_RANK classes its replicates are linearised,
-            `H(G + dG) = H(G) - sum_k v_k' dG v_k log(l_k / sum l) / sum l`, at the cost of one decomposition.
+        effective_rank: False saves its eigenvalues. Above EXACT_RANK classes its replicates are
+            linearised, `H(G + dG) = H(G) - sum_k v_k' dG v_k log(l_k / sum l) / sum l`, at the cost
+            of one decomposition.
         correct: False leaves overlap, score and rank as the formulas give them on these samples.
     """
     side = side_of(grams, centred)
@@ -87,7 +97,9 @@ def class_figures(
     if used < 2:
         return ClassFigures(None, None, None, None, used)
     few = grams.products.shape[1] <= EXACT_RANK
-    functional, rank = (None, 0.0) if few or not effective_rank else _rank_gradient(grams, side, centred)
+    functional, rank = (
+        (None, 0.0) if few or not effective_rank else _rank_gradient(grams, side, centred)
+    )
     sums = cell_sums(grams.products, side, side, centred, functional, grams.rematch)
     low = -1.0 if centred else 0.0
 
@@ -104,14 +116,17 @@ def class_figures(
     return ClassFigures(
         overlap=made(sums.overlaps, (low, 1.0)),
         score=made(sums.scores, (0.0, 1.0)),
-        effective_rank=None if ranks is None else made(ranks, (1.0, float(grams.products.shape[1]))),
+        effective_rank=(
+            None if ranks is None else made(ranks, (1.0, float(grams.products.shape[1])))
+        ),
         leakage=_band(sums.leakages, grams.n, level, (low, 1.0)),
         n_classes_used=used,
     )
 
 
 def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.95) -> CrossFigures:
-    """Consistency and overlap of a cross Gram with jackknife intervals; None without usable cells."""
+    """Consistency and overlap of a cross Gram with jackknife intervals; None without usable
+    cells."""
     left, right = side_of(cross.teacher, centred), side_of(cross.student, centred)
     sums = cell_sums(cross.products, left, right, centred)
     both = left.used & right.used
@@ -129,14 +144,17 @@ def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.
 def overlap_interval(
     grams: ShardGrams, *, centred: bool = False, level: float = 0.95, correct: bool = True
 ) -> Interval | None:
-    """Overlap (mean off-diagonal of the class Gram) with its jackknife interval; None below two usable
-    classes.
+    """Overlap (mean off-diagonal of the class Gram) with its jackknife interval; None below two
+    usable classes.
 
-    For matched mean entropy, make `grams` from probabilities at the temperature of `matched_temperature` and pass them
-    through `rematched`, or that temperature stays fixed in the replicates. The temperatures of `matched_temperatures`
-    follow from one sample each, so that replicates are exact.
+    For matched mean entropy, make `grams` from probabilities at the temperature of
+    `matched_temperature` and pass them through `rematched`, or that temperature stays fixed in the
+    replicates. The temperatures of `matched_temperatures` follow from one sample each, so that
+    replicates are exact.
     """
-    return class_figures(grams, centred=centred, level=level, effective_rank=False, correct=correct).overlap
+    return class_figures(
+        grams, centred=centred, level=level, effective_rank=False, correct=correct
+    ).overlap
 
 
 def corrected_overlap(P: np.ndarray, shard: np.ndarray) -> float | None:
@@ -176,7 +194,8 @@ def _unless_few(interval: Interval | None, n: int, used: int) -> Interval | None
 def paired_overlap_difference(
     first: ShardGrams, second: ShardGrams, *, centred: bool = False, level: float = 0.95
 ) -> Interval | None:
-    """Overlap of the first model less that of the second, on the same shards; None below two usable classes.
+    """Overlap of the first model less that of the second, on the same shards; None below two usable
+    classes.
 
     Raises:
         ValueError: the two were not made with the same deal of samples into shards.
@@ -185,16 +204,22 @@ def paired_overlap_difference(
 
 
 def mean_overlap_difference(
-    first: Sequence[ShardGrams], second: Sequence[ShardGrams], *, centred: bool = False, level: float = 0.95
+    first: Sequence[ShardGrams],
+    second: Sequence[ShardGrams],
+    *,
+    centred: bool = False,
+    level: float = 0.95,
 ) -> Interval | None:
-    """Mean overlap of some models (the seeds of one method) less that of others, on the same shards.
+    """Mean overlap of some models (the seeds of one method) less that of others, on the same
+    shards.
 
     Args:
-        first, second: the models' shard Grams, at least one each, all from one result of `stratified_shards`.
+        first, second: the models' shard Grams, at least one each, all from one result of
+            `stratified_shards`.
 
     Returns:
-        Interval over samples; None where a model has fewer than two usable classes. It does not hold the spread
-        over seeds.
+        Interval over samples; None where a model has fewer than two usable classes. It does not
+        hold the spread over seeds.
 
     Raises:
         ValueError: some were made with another deal of samples into shards.
@@ -203,8 +228,9 @@ def mean_overlap_difference(
     for grams in (*first, *second):
         if not np.array_equal(reference.shard, grams.shard):
             raise ValueError(
-                f"first and second must come from the same shards of the same samples, got {reference.n} and "
-                f"{grams.n} samples dealt otherwise: pass one result of stratified_shards to both."
+                "first and second must come from the same shards of the same samples, got"
+                f" {reference.n} and {grams.n} samples dealt otherwise: pass one result of"
+                " stratified_shards to both."
             )
     means, used = [], 0
     for group in (first, second):
@@ -223,7 +249,8 @@ def mean_overlap_difference(
 
 
 def kept_geometry(grams: ShardGrams, *, centred: bool = False) -> ClassGeometry:
-    """The class Gram of all samples and its figures, as `class_geometry` gives them, from kept sums."""
+    """The class Gram of all samples and its figures, as `class_geometry` gives them, from kept
+    sums."""
     side = side_of(grams, centred)
     gram = unit_diagonal(scaled(grams.products, side, side, centred), ~side.used[0])
     return geometry_of(gram, ~side.used[0], grams.n)
@@ -237,11 +264,13 @@ def kept_cross(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:
 
 
 LEAST_FALL = 0.005
-"""A smaller fall of a cosine separates nothing: it does not show in the two decimals that a pair's cosines are given with."""
+"""A smaller fall of a cosine separates nothing: it does not show in the two decimals that a pair's
+cosines are given with."""
 
 
 def greatest_fall(before: ClassGeometry, after: ClassGeometry) -> tuple[int, int]:
-    """The two different classes whose cosine falls most from one Gram to another; classes empty in either left out.
+    """The two different classes whose cosine falls most from one Gram to another; classes empty in
+    either left out.
 
     Where none falls by `LEAST_FALL`, the two with the greatest cosine in the second.
     """
@@ -262,13 +291,17 @@ def falls(before: ClassGeometry, after: ClassGeometry, pair: tuple[int, int]) ->
 
 
 def _ranks(grams: ShardGrams, side: Side, centred: bool) -> np.ndarray:
-    every = [scaled(grams.products, side, side, centred, r, grams.rematch) for r in range(len(side.weights))]
+    every = [
+        scaled(grams.products, side, side, centred, r, grams.rematch)
+        for r in range(len(side.weights))
+    ]
     values = np.clip(np.linalg.eigvalsh(np.array(every)), 0.0, None)
     return np.exp(entr(values / np.maximum(values.sum(axis=1, keepdims=True), 1e-300)).sum(axis=1))
 
 
 def _rank_gradient(grams: ShardGrams, side: Side, centred: bool) -> tuple[np.ndarray, float]:
-    """The matrix W with `d log(effective rank) = <W, dG>`, and the effective rank of all samples."""
+    """The matrix W with `d log(effective rank) = <W, dG>`, and the effective rank of all
+    samples."""
     values, vectors = np.linalg.eigh(scaled(grams.products, side, side, centred))
     shares = np.clip(values, 0.0, None) / np.clip(values, 0.0, None).sum()
     slopes = -np.log(np.maximum(shares, 1e-12)) / values.sum()

@@ -1,4 +1,5 @@
-"""Ways to hand rows to a `GramPass`: any iterator of blocks, logits shard after shard, probabilities in memory."""
+"""Ways to hand rows to a `GramPass`: any iterator of blocks, logits shard after shard,
+probabilities in memory."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ def stream_grams(
 
     Args:
         blocks: each a sequence of [B, C] probabilities, one a model, of the next B samples.
-        shard: [N] the shard of each sample in turn, from `stratified_shards`; None deals them round, which
-            is not stratified by class.
+        shard: [N] the shard of each sample in turn, from `stratified_shards`; None deals them
+            round, which is not stratified by class.
         shards: G, when `shard` is None.
         cross: whether to keep the first model's products with the others.
         dtype: of the products.
@@ -43,9 +44,15 @@ def stream_grams(
     for block in blocks:
         if made is None:
             groups = shards if shard is None else int(np.max(shard)) + 1
-            made = GramPass(len(block), np.shape(block[0])[1], shards=groups, cross=cross, dtype=dtype)
+            made = GramPass(
+                len(block), np.shape(block[0])[1], shards=groups, cross=cross, dtype=dtype
+            )
         size = len(block[0])
-        part = np.arange(at, at + size) % shards if shard is None else np.asarray(shard)[at : at + size]
+        part = (
+            np.arange(at, at + size) % shards
+            if shard is None
+            else np.asarray(shard)[at : at + size]
+        )
         made.add(block, part)
         at += size
     if made is None:
@@ -61,8 +68,8 @@ def logit_grams(
     cross: bool = True,
     dtype: type[np.floating] = np.float32,
 ) -> Kept:
-    """The sums of several models from their logits, shard after shard: softmax and products of one block at a
-    time, so that no N x C matrix of probabilities is ever made.
+    """The sums of several models from their logits, shard after shard: softmax and products of one
+    block at a time, so that no N x C matrix of probabilities is ever made.
 
     Args:
         logits: for each model [N, C], the first the teacher's; arrays mapped from disk will do.
@@ -88,7 +95,10 @@ def logit_grams(
     models = tuple(ShardGrams(one.products, one.sums, one.weights, shard) for one in kept.models)
     return Kept(
         models,
-        tuple(CrossGrams(k.products, models[0], m) for k, m in zip(kept.crosses, models[1:], strict=False)),
+        tuple(
+            CrossGrams(k.products, models[0], m)
+            for k, m in zip(kept.crosses, models[1:], strict=False)
+        ),
     )
 
 
@@ -117,11 +127,18 @@ def shard_grams(
 
 
 def column_cosine(
-    first: np.ndarray, second: np.ndarray, shard: np.ndarray, *, centred: bool = False, level: float = 0.95
+    first: np.ndarray,
+    second: np.ndarray,
+    shard: np.ndarray,
+    *,
+    centred: bool = False,
+    level: float = 0.95,
 ) -> Interval | None:
-    """Cosine `p'q / (|p| |q|)` of two columns with its jackknife interval: one cell of a class or cross Gram.
+    """Cosine `p'q / (|p| |q|)` of two columns with its jackknife interval: one cell of a class or
+    cross Gram.
 
-    The estimate is the cell itself, as matrices show it: its bias is a small part of its standard error.
+    The estimate is the cell itself, as matrices show it: its bias is a small part of its standard
+    error.
 
     Args:
         first, second: [N] probabilities of one class each, in one model or in two.
@@ -132,7 +149,10 @@ def column_cosine(
         Interval; None where one of the columns is empty (or does not vary, when centred).
     """
     return overlap_interval(
-        shard_grams(np.stack([first, second], axis=1), shard), centred=centred, level=level, correct=False
+        shard_grams(np.stack([first, second], axis=1), shard),
+        centred=centred,
+        level=level,
+        correct=False,
     )
 
 
@@ -143,8 +163,11 @@ def _blocks(shard: np.ndarray) -> Iterator[np.ndarray]:
         yield from np.array_split(members, -(-len(members) // ROWS))
 
 
-def _softmax_into(out: np.ndarray, logits: np.ndarray, positions: np.ndarray, T: np.ndarray) -> np.ndarray:
-    """softmax(logits / T) of these positions in `out`, in its type, a piece at a time; T is [N, 1]."""
+def _softmax_into(
+    out: np.ndarray, logits: np.ndarray, positions: np.ndarray, T: np.ndarray
+) -> np.ndarray:
+    """softmax(logits / T) of these positions in `out`, in its type, a piece at a time; T is [N,
+    1]."""
     for start in range(0, len(out), _PIECE):
         piece, rows = out[start : start + _PIECE], positions[start : start + _PIECE]
         piece[...] = logits[rows]

@@ -1,14 +1,16 @@
 """Sums over samples, kept by shard, from which every class-wise figure and its interval follow.
 
-One pass over the rows gives, for each of G shards and each model, `P'P` and the column sums, and between the
-first model and each other one `P_t'P_s`. They take G C^2 numbers a product, however many samples there are, so
-that N x C need not fit into memory: `GramPass` takes the rows block by block.
+One pass over the rows gives, for each of G shards and each model, `P'P` and the column sums, and
+between the first model and each other one `P_t'P_s`. They take G C^2 numbers a product, however
+many samples there are, so that N x C need not fit into memory: `GramPass` takes the rows block by
+block.
 
-Accuracy. Products are float32 over at most ROWS rows at a time (float64 when asked), added up in the same
-type within a shard and in float64 over shards. All terms are at least 0, so a sum of k of them, then of b
-blocks, is off by at most `(k + b) u / (1 - (k + b) u)` of itself, u = 6e-8: 1.3e-4 for ROWS rows and 100 blocks
-(Higham 2002, eq. 3.5). Rounding is random in practice: on 50,000 x 1,000 cosines differed from float64 by less
-than 1e-6. Centring subtracts nearly equal numbers where a column hardly varies: use float64 there.
+Accuracy. Products are float32 over at most ROWS rows at a time (float64 when asked), added up in
+the same type within a shard and in float64 over shards. All terms are at least 0, so a sum of k of
+them, then of b blocks, is off by at most `(k + b) u / (1 - (k + b) u)` of itself, u = 6e-8: 1.3e-4
+for ROWS rows and 100 blocks (Higham 2002, eq. 3.5). Rounding is random in practice: on 50,000 x
+1,000 cosines differed from float64 by less than 1e-6. Centring subtracts nearly equal numbers where
+a column hardly varies: use float64 there.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ ROWS = 2048
 
 @dataclass(frozen=True)
 class Rematch:
-    """How a model's total moves in each replicate, because its temperature is matched without that shard.
+    """How a model's total moves in each replicate, because its temperature is matched without that
+    shard.
 
     Attributes:
         steps: [G] the change of log T without shard g.
@@ -41,14 +44,16 @@ class Rematch:
 
 @dataclass(frozen=True)
 class ShardGrams:
-    """Sums of one model's probabilities by shard, from which class-wise figures and their intervals follow.
+    """Sums of one model's probabilities by shard, from which class-wise figures and their intervals
+    follow.
 
     Attributes:
         products: [G, C, C] weighted P'P of each shard.
         sums: [G, C] weighted column sums.
         weights: [G] sum of weights.
         shard: [N] the deal they were made with.
-        rematch: from `rematched`, for a temperature of matched mean entropy; None holds T fixed in the replicates.
+        rematch: from `rematched`, for a temperature of matched mean entropy; None holds T fixed in
+            the replicates.
     """
 
     products: np.ndarray
@@ -65,7 +70,8 @@ class ShardGrams:
 
 @dataclass(frozen=True)
 class CrossGrams:
-    """Sums of two models on the same samples: `products` [G, C, C] are weighted P_t'P_s of each shard."""
+    """Sums of two models on the same samples: `products` [G, C, C] are weighted P_t'P_s of each
+    shard."""
 
     products: np.ndarray
     teacher: ShardGrams
@@ -107,7 +113,8 @@ class GramPass:
     ) -> None:
         if models < 1 or n_classes < 1 or shards < 1:
             raise ValueError(
-                f"models, n_classes and shards must be at least 1, got {models}, {n_classes} and {shards}."
+                f"models, n_classes and shards must be at least 1, got {models}, {n_classes} and"
+                f" {shards}."
             )
         self._dtype = dtype
         self._pairs = [(k, k) for k in range(models)] + [(0, k) for k in range(1, models) if cross]
@@ -119,7 +126,9 @@ class GramPass:
         self._waiting: list[list[tuple[np.ndarray, ...]]] = [[] for _ in range(shards)]
         self._waiting_rows = np.zeros(shards, dtype=np.int64)
 
-    def add(self, rows: Sequence[np.ndarray], shard: np.ndarray, weights: np.ndarray | None = None) -> None:
+    def add(
+        self, rows: Sequence[np.ndarray], shard: np.ndarray, weights: np.ndarray | None = None
+    ) -> None:
         """Take the next block of samples.
 
         Args:
@@ -134,8 +143,9 @@ class GramPass:
         models, shards, n_classes = self._sums.shape
         if len(rows) != models or any(np.shape(part) != (len(shard), n_classes) for part in rows):
             raise ValueError(
-                f"rows must hold {models} blocks of {len(shard)} x {n_classes} probabilities, got shapes "
-                f"{[np.shape(part) for part in rows]}: hand over the same samples of every model."
+                f"rows must hold {models} blocks of {len(shard)} x {n_classes} probabilities, got"
+                f" shapes {[np.shape(part) for part in rows]}: hand over the same samples of every"
+                " model."
             )
         if len(shard) == 0:
             return
@@ -154,7 +164,9 @@ class GramPass:
             members: slice | np.ndarray = slice(start, end) if in_order else order[start:end]
             self._weights[g] += end - start if weights is None else weights[members].sum()
             self._take(
-                g, tuple(part[members] for part in ready), None if weights is None else weights[members]
+                g,
+                tuple(part[members] for part in ready),
+                None if weights is None else weights[members],
             )
             start = end
 
@@ -170,11 +182,12 @@ class GramPass:
         counts = np.bincount(shard, minlength=len(self._weights))
         if counts.min() == 0:
             raise ValueError(
-                f"every one of {len(counts)} shards must get a sample, got none in shard {int(counts.argmin())}: "
-                "use fewer shards, or stratified_shards."
+                f"every one of {len(counts)} shards must get a sample, got none in shard"
+                f" {int(counts.argmin())}: use fewer shards, or stratified_shards."
             )
         models = tuple(
-            ShardGrams(self._products[k], self._sums[k], self._weights, shard) for k in range(len(self._sums))
+            ShardGrams(self._products[k], self._sums[k], self._weights, shard)
+            for k in range(len(self._sums))
         )
         crosses = tuple(
             CrossGrams(self._products[i], models[first], models[second])
@@ -187,8 +200,8 @@ class GramPass:
         """The rows in the type of the products, times the root of their weights."""
         if not (part.min() >= 0 and np.isfinite(part.max())):
             raise ValueError(
-                f"rows must hold finite probabilities of at least 0, got {part.min():.3g} to {part.max():.3g}: "
-                "pass softmax(logits, T), not the logits."
+                f"rows must hold finite probabilities of at least 0, got {part.min():.3g} to"
+                f" {part.max():.3g}: pass softmax(logits, T), not the logits."
             )
         if weights is not None:
             part = part * np.sqrt(weights)[:, None]
@@ -203,14 +216,18 @@ class GramPass:
         if len(rows[0]) >= ROWS // 2:
             self._multiply(g, rows)
             return
-        self._waiting[g].append(tuple(part.copy() for part in rows) if rows[0].base is not None else rows)
+        self._waiting[g].append(
+            tuple(part.copy() for part in rows) if rows[0].base is not None else rows
+        )
         self._waiting_rows[g] += len(rows[0])
         if self._waiting_rows[g] >= ROWS // 2:
             self._flush(g)
 
     def _flush(self, g: int) -> None:
         if self._waiting[g]:
-            self._multiply(g, tuple(np.concatenate(parts) for parts in zip(*self._waiting[g], strict=True)))
+            self._multiply(
+                g, tuple(np.concatenate(parts) for parts in zip(*self._waiting[g], strict=True))
+            )
             self._waiting[g], self._waiting_rows[g] = [], 0
 
     def _multiply(self, g: int, rows: tuple[np.ndarray, ...]) -> None:

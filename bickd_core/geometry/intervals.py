@@ -1,9 +1,10 @@
 """Intervals over samples, stratified by class, for figures that are means over samples.
 
-Means of any per-sample value (KL, displacement, cosine) and paired differences of them use the normal
-approximation of the stratified mean with Student's t; shares (accuracy, agreement) use Wilson's interval at
-the effective number of samples of the stratified design. Neither resamples, so each costs microseconds.
-Figures that are not means (overlap, CKA, calibration error) stand in `jackknife.py`.
+Means of any per-sample value (KL, displacement, cosine) and paired differences of them use the
+normal approximation of the stratified mean with Student's t; shares (accuracy, agreement) use
+Wilson's interval at the effective number of samples of the stratified design. Neither resamples, so
+each costs microseconds. Figures that are not means (overlap, CKA, calibration error) stand in
+`jackknife.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from scipy.special import betaincinv, ndtri, stdtrit
 from bickd_core.geometry import checks
 
 FEWEST = 100
-"""Samples below which only shares (accuracy, agreement) have an interval: others would miss too often."""
+"""Samples below which only shares (accuracy, agreement) have an interval: others would miss too
+often."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Interval:
         return replace(self, low=None, high=None)
 
     def text(self, digits: int = 3, scale: float = 1.0) -> str:
-        """`"0.139 [0.130, 0.148]"`; `scale=100` for per cent; the figure alone where there are no limits."""
+        """`"0.139 [0.130, 0.148]"`; `scale=100` for per cent; the figure alone where there are no
+        limits."""
         if self.low is None or self.high is None:
             return f"{self.estimate * scale:.{digits}f}"
         limits = f"[{self.low * scale:.{digits}f}, {self.high * scale:.{digits}f}]"
@@ -69,12 +72,15 @@ def interval(
     bounds: tuple[float, float] = (-np.inf, np.inf),
     raw: float | None = None,
 ) -> Interval:
-    """A symmetric interval cut to `bounds`, the range of the figure; no limits for half_width None."""
+    """A symmetric interval cut to `bounds`, the range of the figure; no limits for half_width
+    None."""
     estimate = float(estimate)
     if half_width is None:
         return Interval(estimate, None, None, level, method, n, raw)
     low, high = max(estimate - half_width, bounds[0]), min(estimate + half_width, bounds[1])
-    return Interval(estimate, float(min(low, estimate)), float(max(high, estimate)), level, method, n, raw)
+    return Interval(
+        estimate, float(min(low, estimate)), float(max(high, estimate)), level, method, n, raw
+    )
 
 
 def check_level(level: float) -> float:
@@ -84,14 +90,16 @@ def check_level(level: float) -> float:
     return float(level)
 
 
-def stratified_variance(values: np.ndarray, labels: np.ndarray | None = None) -> tuple[float, float] | None:
+def stratified_variance(
+    values: np.ndarray, labels: np.ndarray | None = None
+) -> tuple[float, float] | None:
     """Variance of the mean, `sum_h (n_h / N)^2 s_h^2 / n_h`, and its degrees of freedom.
 
-    Strata are the classes. A class of few samples can agree by chance and would then add no variance at
-    all, so each class borrows one sample's worth from the spread of all samples,
-    `s_h^2 = (squares_h + s^2) / n_h` with `squares_h` about the class mean and `s^2` the variance of all
-    values. A class of one sample has `s^2` itself; for many samples the borrowed part vanishes. The degrees
-    of freedom are Satterthwaite's (1946), at most N - 1.
+    Strata are the classes. A class of few samples can agree by chance and would then add no
+    variance at all, so each class borrows one sample's worth from the spread of all samples,
+    `s_h^2 = (squares_h + s^2) / n_h` with `squares_h` about the class mean and `s^2` the variance
+    of all values. A class of one sample has `s^2` itself; for many samples the borrowed part
+    vanishes. The degrees of freedom are Satterthwaite's (1946), at most N - 1.
 
     Args:
         values: [N].
@@ -106,7 +114,9 @@ def stratified_variance(values: np.ndarray, labels: np.ndarray | None = None) ->
     whole = float(np.var(values, ddof=1))
     if labels is None:
         return whole / n, float(n - 1)
-    strata = np.unique(checks.labels_for(labels, n, None, "stratified intervals"), return_inverse=True)[1]
+    strata = np.unique(
+        checks.labels_for(labels, n, None, "stratified intervals"), return_inverse=True
+    )[1]
     counts = np.bincount(strata)
     residual = values - (np.bincount(strata, weights=values) / counts)[strata]
     parts = (np.bincount(strata, weights=residual**2) + whole) / n**2
@@ -135,7 +145,11 @@ def mean_interval(
     """
     check_level(level)
     values = _vector(values, "values")
-    method = "normal approximation, stratified by class" if labels is not None else "normal approximation"
+    method = (
+        "normal approximation, stratified by class"
+        if labels is not None
+        else "normal approximation"
+    )
     found = stratified_variance(values, labels)
     half = None
     if found is not None and len(values) >= FEWEST:
@@ -146,11 +160,12 @@ def mean_interval(
 def proportion_interval(
     hits: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
 ) -> Interval:
-    """Share of true entries, Wilson's interval at the effective number of samples `p (1 - p) / variance`.
+    """Share of true entries, Wilson's interval at the effective number of samples `p (1 - p) /
+    variance`.
 
-    Wilson's interval keeps its width at shares of 0 and 1, where the normal one has none. The variance is the
-    stratified one; where it is zero, and for no labels, the number of samples itself is used, and never
-    more than four times that.
+    Wilson's interval keeps its width at shares of 0 and 1, where the normal one has none. The
+    variance is the stratified one; where it is zero, and for no labels, the number of samples
+    itself is used, and never more than four times that.
 
     Args:
         hits: [N] bool.
@@ -168,7 +183,11 @@ def proportion_interval(
             effective = min(share * (1 - share) / found[0], 4.0 * n)
     z = float(ndtri((1 + level) / 2))
     centre = (share + z**2 / (2 * effective)) / (1 + z**2 / effective)
-    half = z / (1 + z**2 / effective) * np.sqrt(share * (1 - share) / effective + z**2 / (4 * effective**2))
+    half = (
+        z
+        / (1 + z**2 / effective)
+        * np.sqrt(share * (1 - share) / effective + z**2 / (4 * effective**2))
+    )
     low, high = max(float(centre - half), 0.0), min(float(centre + half), 1.0)
     return Interval(share, min(low, share), max(high, share), level, method, n)
 
@@ -176,7 +195,8 @@ def proportion_interval(
 def paired_mean_difference(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
 ) -> Interval:
-    """Mean of `first - second` on the same samples: far narrower than two separate intervals suggest.
+    """Mean of `first - second` on the same samples: far narrower than two separate intervals
+    suggest.
 
     Right or wrong answers (bool, or 0 and 1) are shares: see `paired_share_difference`.
 
@@ -197,12 +217,12 @@ def paired_share_difference(
 ) -> Interval:
     """Share of hits of the first model less that of the second, on the same samples.
 
-    The interval has a width however few samples there are: as in Bonett and Price (2012) one sample is
-    added on which only the first is right and one on which only the second is, and the variance is the
-    stratified one (`stratified_variance`). Where single answers are compared it never contradicts McNemar's
-    exact test: it holds 0 just where `p >= 1 - level`. To that end the limit nearer to 0 is taken from the
-    exact interval of the test (Clopper and Pearson's for the first model's share of the samples on which just
-    one is right) where the two would disagree.
+    The interval has a width however few samples there are: as in Bonett and Price (2012) one sample
+    is added on which only the first is right and one on which only the second is, and the variance
+    is the stratified one (`stratified_variance`). Where single answers are compared it never
+    contradicts McNemar's exact test: it holds 0 just where `p >= 1 - level`. To that end the limit
+    nearer to 0 is taken from the exact interval of the test (Clopper and Pearson's for the first
+    model's share of the samples on which just one is right) where the two would disagree.
 
     Args:
         first, second: [N] hits of two models, bool, or shares of hits over several runs in [0, 1].
@@ -215,7 +235,9 @@ def paired_share_difference(
     check_level(level)
     first, second = _pair(first, second)
     if min(first.min(), second.min()) < 0 or max(first.max(), second.max()) > 1:
-        raise ValueError("first and second must be shares between 0 and 1: pass hits, or use mean_interval.")
+        raise ValueError(
+            "first and second must be shares between 0 and 1: pass hits, or use mean_interval."
+        )
     gap = first - second
     n, estimate = len(gap), float(gap.mean())
     added = np.concatenate([gap, [1.0, -1.0]])
@@ -230,7 +252,8 @@ def paired_share_difference(
 
 
 def _class_squares(gap: np.ndarray, labels: np.ndarray, spread: float) -> float:
-    """The sum over classes of `n_h s_h^2`, each class with one sample's worth of `spread` borrowed."""
+    """The sum over classes of `n_h s_h^2`, each class with one sample's worth of `spread`
+    borrowed."""
     strata = np.unique(
         checks.labels_for(labels, len(gap), None, "stratified intervals"), return_inverse=True
     )[1]
@@ -242,7 +265,8 @@ def _class_squares(gap: np.ndarray, labels: np.ndarray, spread: float) -> float:
 def _as_mcnemar(
     low: float, high: float, first_only: int, second_only: int, n: int, level: float
 ) -> tuple[float, float]:
-    """Limits that hold 0 just where McNemar's exact test of the two counts is not below 1 - level."""
+    """Limits that hold 0 just where McNemar's exact test of the two counts is not below 1 -
+    level."""
     discordant = first_only + second_only
     tail = (1 - level) / 2
     least = betaincinv(first_only, second_only + 1, tail) if first_only else 0.0
@@ -258,8 +282,8 @@ def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray
     first, second = _vector(first, "first"), _vector(second, "second")
     if len(first) != len(second):
         raise ValueError(
-            f"first and second must be values on the same samples, got {len(first)} and {len(second)}: "
-            "align them first."
+            f"first and second must be values on the same samples, got {len(first)} and"
+            f" {len(second)}: align them first."
         )
     return first, second
 

@@ -1,20 +1,23 @@
-"""Intervals over samples for figures that duplicates would bias: a delete-a-group jackknife over kept shards.
+"""Intervals over samples for figures that duplicates would bias: a delete-a-group jackknife over
+kept shards.
 
 A bootstrap holds fewer distinct samples than there are, and with fewer samples columns look more
 parallel: its overlaps come out too high, so that its interval can miss the estimate itself (copies
-likewise disturb nearest neighbours and CKA). Here the samples are dealt once into shards, stratified
-by class; each shard's sums (P'P, column sums) are kept, and a replicate is the total without one shard.
+likewise disturb nearest neighbours and CKA). Here the samples are dealt once into shards,
+stratified by class; each shard's sums (P'P, column sums) are kept, and a replicate is the total
+without one shard.
 
 The same replicates show how the figure changes with the number of samples, so they also correct its
 bias (Quenouille 1956): with `f` on all samples and `f_g` without shard g, the estimate is
 `G f - (G - 1) mean_g f_g`, with limits `estimate +- t_{G-1} se` and
-`se^2 = (G - 1) / G sum_g (f_g - mean f)^2` (Tukey 1958; Wolter 2007, ch. 4). Without the correction the
-95 % intervals of overlap held the right value in 63 to 80 % of simulated test sets of 1,208 images, since
-overlap comes out too high by about one standard error; `benchmarks/coverage.py` measures what they hold now.
+`se^2 = (G - 1) / G sum_g (f_g - mean f)^2` (Tukey 1958; Wolter 2007, ch. 4). Without the correction
+the 95 % intervals of overlap held the right value in 63 to 80 % of simulated test sets of 1,208
+images, since overlap comes out too high by about one standard error; `benchmarks/coverage.py`
+measures what they hold now.
 
-At matched mean entropy each replicate has a temperature of its own (`rematching.py`). Matched per image, each
-temperature follows from one sample alone, so that the replicates are exact. Class weights, and the temperature of a
-cross Gram, stay fixed in the replicates.
+At matched mean entropy each replicate has a temperature of its own (`rematching.py`). Matched per
+image, each temperature follows from one sample alone, so that the replicates are exact. Class
+weights, and the temperature of a cross Gram, stay fixed in the replicates.
 """
 
 from __future__ import annotations
@@ -32,12 +35,17 @@ from bickd_core.geometry.shards import checked_shard
 
 
 def jackknife_error(replicates: np.ndarray) -> np.ndarray:
-    """Standard error from the G replicates along the first axis, `sqrt((G - 1) / G sum_g (f_g - mean f)^2)`."""
+    """Standard error from the G replicates along the first axis, `sqrt((G - 1) / G sum_g (f_g -
+    mean f)^2)`."""
     groups = len(replicates)
-    return np.sqrt((groups - 1) / groups * np.sum((replicates - replicates.mean(axis=0)) ** 2, axis=0))
+    return np.sqrt(
+        (groups - 1) / groups * np.sum((replicates - replicates.mean(axis=0)) ** 2, axis=0)
+    )
 
 
-def bias_corrected(values: np.ndarray, bounds: tuple[float, float] = (-np.inf, np.inf)) -> np.ndarray:
+def bias_corrected(
+    values: np.ndarray, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> np.ndarray:
     """The figure without its bias of order 1 / N: `G f - (G - 1) mean_g f_g`, clipped to `bounds`.
 
     Args:
@@ -45,7 +53,8 @@ def bias_corrected(values: np.ndarray, bounds: tuple[float, float] = (-np.inf, n
         bounds: range of the figure.
 
     Returns:
-        [...]; the figure on all samples where there are fewer than two shards or a replicate is not finite.
+        [...]; the figure on all samples where there are fewer than two shards or a replicate is not
+        finite.
 
     >>> round(float(bias_corrected(np.array([1.0, 1.1, 1.1]))), 6)  # halving the samples added 0.1
     0.9
@@ -79,8 +88,8 @@ def jackknife_interval(
             elsewhere as the formula gives it.
 
     Returns:
-        Interval; without limits below `FEWEST` samples; without limits and correction when a replicate is
-        not defined or G < 2; None when the figure itself is not defined.
+        Interval; without limits below `FEWEST` samples; without limits and correction when a
+        replicate is not defined or G < 2; None when the figure itself is not defined.
     """
     check_level(level)
     if value is None or not np.isfinite(value):
@@ -104,11 +113,12 @@ class Replicated:
 
     Attributes:
         value: the figure on all samples, without a correction.
-        replicates: [G] the figure without shard g, from one result of `stratified_shards`; empty where too few
-            samples are left.
+        replicates: [G] the figure without shard g, from one result of `stratified_shards`; empty
+            where too few samples are left.
         n: samples behind the value.
         bounds: range of the figure.
-        limited: False where the samples are too few for an interval of this figure, for a reason of its own.
+        limited: False where the samples are too few for an interval of this figure, for a reason of
+            its own.
     """
 
     value: float
@@ -123,8 +133,11 @@ class Replicated:
         return float(bias_corrected(np.concatenate([[self.value], self.replicates]), self.bounds))
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Jackknife interval over the shards; without limits where there are no replicates, or not `limited`."""
-        found = jackknife_interval(self.value, self.replicates, n=self.n, level=level, bounds=self.bounds)
+        """Jackknife interval over the shards; without limits where there are no replicates, or not
+        `limited`."""
+        found = jackknife_interval(
+            self.value, self.replicates, n=self.n, level=level, bounds=self.bounds
+        )
         assert found is not None, "a value is finite"
         return found if self.limited else found.without_limits()
 
@@ -153,9 +166,9 @@ def replicated_difference(
         return None
     if (first.n, len(first.replicates)) != (second.n, len(second.replicates)):
         raise ValueError(
-            f"first and second must come from the same shards of the same samples, got {first.n} samples in "
-            f"{len(first.replicates)} shards and {second.n} in {len(second.replicates)}: pass one result of "
-            "stratified_shards to both."
+            f"first and second must come from the same shards of the same samples, got {first.n}"
+            f" samples in {len(first.replicates)} shards and {second.n} in"
+            f" {len(second.replicates)}: pass one result of stratified_shards to both."
         )
     found = jackknife_interval(
         first.value - second.value, first.replicates - second.replicates, n=first.n, level=level
@@ -173,7 +186,8 @@ def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicate
         shard: [N] from `stratified_shards`.
 
     Returns:
-        Replicated, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do not vary).
+        Replicated, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do
+        not vary).
     """
     X, Y = similarity.reduced_pair(X, Y)
     return cka_between(_side(X, shard), _side(Y, shard))
@@ -186,7 +200,8 @@ class CkaSide:
     Attributes:
         rows: [N, D] centred, shard after shard.
         ends: where each shard ends.
-        own: [1 + G] debiased HSIC with itself, of all samples and without each shard; NaN below 4 samples.
+        own: [1 + G] debiased HSIC with itself, of all samples and without each shard; NaN below 4
+            samples.
     """
 
     rows: np.ndarray
@@ -203,8 +218,8 @@ def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
     """Debiased linear CKA of two sides that were made with the same shards, and its replicates."""
     if first.ends != second.ends:
         raise ValueError(
-            f"both sides must come from the same shards, got {len(first.ends)} and {len(second.ends)} that end "
-            "elsewhere: pass one result of stratified_shards to both."
+            f"both sides must come from the same shards, got {len(first.ends)} and"
+            f" {len(second.ends)} that end elsewhere: pass one result of stratified_shards to both."
         )
     n = len(first.rows)
     across = _hsics(first.rows, second.rows, first.ends)

@@ -23,7 +23,8 @@ class LayerCKA:
     Attributes:
         values: [S, R]; NaN where a stage does not vary.
         replicates: [G, S, R] without each shard.
-        null: [B, S, R] with the student's samples shuffled, the same shuffles for every pair of stages.
+        null: [B, S, R] with the student's samples shuffled, the same shuffles for every pair of
+            stages.
         n: samples.
         seed: of the shuffles.
     """
@@ -36,24 +37,27 @@ class LayerCKA:
 
     @property
     def estimates(self) -> np.ndarray:
-        """[S, R] corrected for the bias of few samples, as `cell` gives them: the numbers to show."""
+        """[S, R] corrected for the bias of few samples, as `cell` gives them: the numbers to
+        show."""
         return bias_corrected(np.concatenate([self.values[None], self.replicates]), (-1.0, 1.0))
 
     @property
     def p_values(self) -> np.ndarray:
-        """[S, R] (1 + shuffles at least as high) / (1 + B), each cell for itself; 1 where CKA is not defined."""
+        """[S, R] (1 + shuffles at least as high) / (1 + B), each cell for itself; 1 where CKA is
+        not defined."""
         return (1 + (~(self.null < self.values)).sum(axis=0)) / (1 + len(self.null))
 
     @property
     def chance(self) -> float:
-        """What the highest of all cells stays below in 95 % of the shuffles: a cell above it is no accident of
-        looking at many. 0 where nothing is defined.
+        """What the highest of all cells stays below in 95 % of the shuffles: a cell above it is no
+        accident of looking at many. 0 where nothing is defined.
         """
         highest = np.nanmax(np.nan_to_num(self.null, nan=-1.0), axis=(1, 2))
         return float(np.quantile(highest, 0.95)) if np.isfinite(self.values).any() else 0.0
 
     def cell(self, row: int, column: int) -> Replicated | None:
-        """One pair of stages, for its interval and for paired differences; None where CKA is not defined."""
+        """One pair of stages, for its interval and for paired differences; None where CKA is not
+        defined."""
         if not np.isfinite(self.values[row, column]):
             return None
         return Replicated(
@@ -71,8 +75,8 @@ def layer_cka(
 ) -> LayerCKA:
     """Debiased CKA of every pair of stages, leave-one-shard-out replicates, and a permuted null.
 
-    Each figure is that of `cka`. All pairs of stages come from one product of flattened kernels, for the samples as
-    they are, without each shard, and shuffled.
+    Each figure is that of `cka`. All pairs of stages come from one product of flattened kernels,
+    for the samples as they are, without each shard, and shuffled.
 
     Args:
         teacher: S matrices [N, D_s] on the same samples. student: R matrices [N, E_r].
@@ -89,8 +93,9 @@ def layer_cka(
     n = len(layers[0]) if layers else 0
     if not teacher or not student or any(len(X) != n for X in layers) or not 4 <= n <= MOST_SAMPLES:
         raise ValueError(
-            f"teacher and student must have a stage each, all on the same 4 to {MOST_SAMPLES:,} samples, got "
-            f"{len(teacher)} and {len(student)} stages with {sorted({len(X) for X in layers})} samples."
+            f"teacher and student must have a stage each, all on the same 4 to {MOST_SAMPLES:,}"
+            f" samples, got {len(teacher)} and {len(student)} stages with"
+            f" {sorted({len(X) for X in layers})} samples."
         )
     shard = checked_shard(shard, n)
     layers = [_scaled(X) for X in layers]
@@ -111,7 +116,8 @@ def layer_cka(
 def _shuffled(
     layers: list[np.ndarray], kernels: np.ndarray, S: int, permutations: int, seed: int
 ) -> np.ndarray:
-    """HSIC [B, S, R] with the last R layers' samples in random order, from products of features: no kernel moves."""
+    """HSIC [B, S, R] with the last R layers' samples in random order, from products of features: no
+    kernel moves."""
     n = kernels.shape[1]
     X, Y = np.hstack(layers[:S]), np.hstack(layers[S:])
     first = np.cumsum([0, *(layer.shape[1] for layer in layers[: S - 1])])
@@ -145,7 +151,8 @@ def _kernel(X: np.ndarray) -> np.ndarray:
 
 
 def _hsic(K: np.ndarray, L: np.ndarray) -> np.ndarray:
-    """Debiased HSIC (Song et al. 2012, eq. 5) of every kernel of K [S, n, n] with every one of L [R, n, n]: [S, R]."""
+    """Debiased HSIC (Song et al. 2012, eq. 5) of every kernel of K [S, n, n] with every one of L
+    [R, n, n]: [S, R]."""
     n = K.shape[1]
     rows_k, rows_l = K.sum(axis=2), L.sum(axis=2)
     trace = K.reshape(len(K), -1) @ L.reshape(len(L), -1).T

@@ -1,9 +1,9 @@
 """Two-dimensional layouts of a prediction space, with figures for what they get wrong.
 
-All methods work on square-rooted probabilities with Euclidean distance, which is Hellinger's distance up
-to a constant. A layout is a picture of neighbourhoods: distances across it, and the movement of a sample
-between two layouts, mean nothing by themselves (displacement is measured in the full space, see
-`agreement.hellinger`).
+All methods work on square-rooted probabilities with Euclidean distance, which is Hellinger's
+distance up to a constant. A layout is a picture of neighbourhoods: distances across it, and the
+movement of a sample between two layouts, mean nothing by themselves (displacement is measured in
+the full space, see `agreement.hellinger`).
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ class Layout:
         method: "umap", "transform", "aligned" or "pca".
         parameters: what the method was told, and the versions it ran with.
         seed: of the method, None where it draws nothing.
-        trustworthiness: 1 when no sample has a false neighbour on the map (Venna and Kaski 2006), higher is
-            better.
-        continuity: 1 when no true neighbour is torn away, higher is better. Both None below 5 samples.
-        duplicate_fraction: share of samples that have an earlier twin within 1e-6: saturated softmax; raise
-            T.
+        trustworthiness: 1 when no sample has a false neighbour on the map (Venna and Kaski 2006),
+            higher is better.
+        continuity: 1 when no true neighbour is torn away, higher is better. Both None below 5
+            samples.
+        duplicate_fraction: share of samples that have an earlier twin within 1e-6: saturated
+            softmax; raise T.
         n: samples on the map.
         quality_n: samples behind trustworthiness and continuity.
-        displaced_share: share of samples that another seed moves by more than `displaced_beyond` of the map's
-            width (`displaced_share`), 0 at best; None where it was not measured.
+        displaced_share: share of samples that another seed moves by more than `displaced_beyond` of
+            the map's width (`displaced_share`), 0 at best; None where it was not measured.
         reseeds: other seeds behind it.
     """
 
@@ -62,7 +63,8 @@ class Layout:
     reseeds: int = 0
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a compressed npz to exactly `path`, no pickles inside; the caller renames it into place."""
+        """Write a compressed npz to exactly `path`, no pickles inside; the caller renames it into
+        place."""
         meta = {name: value for name, value in vars(self).items() if name != "coordinates"}
         with open(path, "wb") as file:
             np.savez_compressed(file, coordinates=self.coordinates, meta=np.array(json.dumps(meta)))
@@ -83,17 +85,23 @@ class Layout:
             )
         coordinates, meta = stored["coordinates"], stored["meta"]
         if coordinates.ndim != 2 or coordinates.shape[1] != 2 or coordinates.dtype.kind != "f":
-            raise ReadError(f"`coordinates` must be real numbers [N, 2], got shape {coordinates.shape}.")
+            raise ReadError(
+                f"`coordinates` must be real numbers [N, 2], got shape {coordinates.shape}."
+            )
         if not np.isfinite(coordinates).all():
             raise ReadError("`coordinates` must be finite, got NaN or infinity.")
         if meta.shape != () or meta.dtype.kind != "U":
             raise ReadError(f"`meta` must be one text, got shape {meta.shape}.")
-        return cls(coordinates=coordinates, **_meta(parse_json(str(meta).encode()), len(coordinates)))
+        return cls(
+            coordinates=coordinates, **_meta(parse_json(str(meta).encode()), len(coordinates))
+        )
 
 
 _META: dict[str, type | tuple[type, ...]] = {
-    "method": str, "parameters": dict, "seed": (int, NoneType), "trustworthiness": (int, float, NoneType),
-    "continuity": (int, float, NoneType), "duplicate_fraction": (int, float), "n": int, "quality_n": int,
+    "method": str, "parameters": dict, "seed": (int, NoneType), "trustworthiness": (int, float,
+    NoneType),
+    "continuity": (int, float, NoneType), "duplicate_fraction": (int, float), "n": int,
+    "quality_n": int,
     "displaced_share": (int, float, NoneType), "displaced_beyond": (int, float), "reseeds": int,
 }  # fmt: skip
 _OPTIONAL = ("displaced_share", "displaced_beyond", "reseeds")
@@ -108,8 +116,12 @@ def _meta(stored: object, n: int) -> dict[str, Any]:
     if not isinstance(stored, dict):
         raise ReadError("`meta` must be a mapping.")
     for name, kind in _META.items():
-        if (name in stored or name not in _OPTIONAL) and not isinstance(stored.get(name, stored), kind):
-            raise ReadError(f"`meta` must hold {name} as it was saved, got {str(stored.get(name))!r:.40}.")
+        if (name in stored or name not in _OPTIONAL) and not isinstance(
+            stored.get(name, stored), kind
+        ):
+            raise ReadError(
+                f"`meta` must hold {name} as it was saved, got {str(stored.get(name))!r:.40}."
+            )
     if unknown := sorted(set(stored) - set(_META)):
         raise ReadError(f"`meta` holds {unknown[0]!r:.40}, which is not known.")
     if stored["n"] != n:
@@ -118,20 +130,25 @@ def _meta(stored: object, n: int) -> dict[str, Any]:
 
 
 def pca_layout(P: np.ndarray) -> Layout:
-    """First two principal components of sqrt(P); the largest loading of each is positive, so the sign is
-    fixed.
+    """First two principal components of sqrt(P); the largest loading of each is positive, so the
+    sign is fixed.
     """
     P = checks.probabilities(P)
     return with_quality(P, pca_coordinates(P), "pca", {"space": "sqrt(P), euclidean"}, None)
 
 
 def layout_quality(
-    P: np.ndarray, coordinates: np.ndarray, *, k: int = 15, limit: int = QUALITY_LIMIT, seed: int = 0
+    P: np.ndarray,
+    coordinates: np.ndarray,
+    *,
+    k: int = 15,
+    limit: int = QUALITY_LIMIT,
+    seed: int = 0,
 ) -> tuple[float | None, float | None, int]:
     """Trustworthiness, continuity, and the samples they were taken on.
 
-    Continuity is trustworthiness with the two spaces swapped. Above `limit` samples a seeded subsample is
-    taken.
+    Continuity is trustworthiness with the two spaces swapped. Above `limit` samples a seeded
+    subsample is taken.
 
     Args:
         P: [N, C] probabilities.
@@ -143,7 +160,8 @@ def layout_quality(
     space, coordinates = np.sqrt(checks.probabilities(P)), checks.matrix(coordinates, "coordinates")
     if len(space) != len(coordinates):
         raise ValueError(
-            f"coordinates must have one row a sample, got {len(coordinates)} rows for {len(space)} samples."
+            f"coordinates must have one row a sample, got {len(coordinates)} rows for {len(space)}"
+            " samples."
         )
     if len(space) > limit:
         chosen = np.sort(np.random.default_rng(seed).choice(len(space), limit, replace=False))
@@ -171,11 +189,12 @@ def duplicate_fraction(P: np.ndarray) -> float:
 def displaced_share(
     reference: np.ndarray, others: Sequence[np.ndarray], *, beyond: float = DISPLACED_BEYOND
 ) -> float:
-    """Share of samples that lie elsewhere on other maps of the same data, for example of other seeds.
+    """Share of samples that lie elsewhere on other maps of the same data, for example of other
+    seeds.
 
-    Each other map is first turned, mirrored, shifted and scaled onto the reference (`align_to`). A sample counts
-    as displaced when it then lies more than `beyond` widths from its place; the width is the larger extent of the
-    reference. The mean over the other maps, 0 at best.
+    Each other map is first turned, mirrored, shifted and scaled onto the reference (`align_to`). A
+    sample counts as displaced when it then lies more than `beyond` widths from its place; the width
+    is the larger extent of the reference. The mean over the other maps, 0 at best.
 
     Args:
         reference: [N, 2].
@@ -195,7 +214,8 @@ def displaced_share(
 
 
 def align_to(reference: np.ndarray, coords: np.ndarray, *, scaled: bool = True) -> np.ndarray:
-    """Orthogonal Procrustes: `coords` shifted, turned or mirrored, and scaled to lie nearest `reference`.
+    """Orthogonal Procrustes: `coords` shifted, turned or mirrored, and scaled to lie nearest
+    `reference`.
 
     Minimises `||s (X - mean X) R + mean Y - Y||_F` over orthogonal R and s >= 0 (Schoenemann 1966).
 
@@ -219,7 +239,8 @@ def align_to(reference: np.ndarray, coords: np.ndarray, *, scaled: bool = True) 
 
 
 def pca_coordinates(P: np.ndarray) -> np.ndarray:
-    """float32 [N, 2]: sqrt(P) on its first two principal axes, the largest loading of each positive."""
+    """float32 [N, 2]: sqrt(P) on its first two principal axes, the largest loading of each
+    positive."""
     space = np.sqrt(P)
     space = space - space.mean(axis=0)
     vectors = np.linalg.eigh(space.T @ space)[1][:, ::-1][:, :2]
@@ -236,5 +257,13 @@ def with_quality(
     """A Layout of these coordinates, with its quality measured."""
     trust, continuity, quality_n = layout_quality(P, coordinates)
     return Layout(
-        coordinates, method, parameters, seed, trust, continuity, duplicate_fraction(P), len(P), quality_n
+        coordinates,
+        method,
+        parameters,
+        seed,
+        trust,
+        continuity,
+        duplicate_fraction(P),
+        len(P),
+        quality_n,
     )

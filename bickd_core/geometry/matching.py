@@ -1,10 +1,12 @@
 """Temperatures at which a student is as unsure as its teacher: on average, or image by image.
 
-A sharper softmax alone lowers overlap. Two rules make models comparable, and they leave different things:
+A sharper softmax alone lowers overlap. Two rules make models comparable, and they leave different
+things:
 
-- "mean": one temperature a model, where its mean entropy is the teacher's. How entropy is spread over the images stays.
-- "image": a temperature an image, where the entropy of that image is the teacher's entropy for it. What stays is which
-  classes get the probability.
+- "mean": one temperature a model, where its mean entropy is the teacher's. How entropy is spread
+  over the images stays.
+- "image": a temperature an image, where the entropy of that image is the teacher's entropy for it.
+  What stays is which classes get the probability.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from bickd_core.geometry import checks
 from bickd_core.geometry.probabilities import matched_temperature
 
 Matching = Literal["none", "mean", "image"]
-"""How a model's temperature follows the teacher's entropy: not at all, on average, or image by image."""
+"""How a model's temperature follows the teacher's entropy: not at all, on average, or image by
+image."""
 MATCHINGS: tuple[Matching, ...] = get_args(Matching)
 
 FLOAT32_ABOVE = 2_000_000
@@ -34,9 +37,10 @@ class MatchedTemperatures:
 
     Attributes:
         temperatures: float64 [N].
-        reached: bool [N]; False where no temperature gives the image's target. Its temperature is then that of the
-            nearest entropy: the low end of the range (top classes that are tied cannot be told apart), the high
-            end (a target of log C), or `start` where all logits of the image are equal.
+        reached: bool [N]; False where no temperature gives the image's target. Its temperature is
+            then that of the nearest entropy: the low end of the range (top classes that are tied
+            cannot be told apart), the high end (a target of log C), or `start` where all logits of
+            the image are equal.
     """
 
     temperatures: np.ndarray
@@ -66,7 +70,8 @@ def entropies_at(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
 
 
 def entropies_and_slopes(logits: np.ndarray, T: float) -> tuple[np.ndarray, np.ndarray]:
-    """Entropy of each row at one temperature in nats, and its derivative in log T, float64 [N] each."""
+    """Entropy of each row at one temperature in nats, and its derivative in log T, float64 [N]
+    each."""
     return _entropy_and_slope(_shifted(logits, np.float64), np.full(len(logits), float(T)))
 
 
@@ -79,31 +84,35 @@ def matched_temperatures(
     start: float = 1.0,
     dtype: type[np.floating] | None = None,
 ) -> MatchedTemperatures:
-    """For each image the temperature at which the entropy of `softmax(logits_i / T_i)` equals `targets[i]`.
+    """For each image the temperature at which the entropy of `softmax(logits_i / T_i)` equals
+    `targets[i]`.
 
-    The entropy of an image never falls as T rises, `dH_i / dlog T = Var_{p_i}(z_i / T) >= 0`, so each root in log T
-    is found by Newton's steps kept inside a bracket, of all images at once. An image depends on its own
-    logits and target alone.
+    The entropy of an image never falls as T rises, `dH_i / dlog T = Var_{p_i}(z_i / T) >= 0`, so
+    each root in log T is found by Newton's steps kept inside a bracket, of all images at once. An
+    image depends on its own logits and target alone.
 
     Args:
         logits: [N, C].
         targets: [N] in nats, at least 0; for example `entropies_at(teacher_logits, T)`.
         lowest, highest: the range searched.
         start: where the search begins.
-        dtype: of the arithmetic; None for float32 where N x C is above FLOAT32_ABOVE, else float64. Entropies are met
-            to 1e-5 nats in float32, to 1e-10 in float64.
+        dtype: of the arithmetic; None for float32 where N x C is above FLOAT32_ABOVE, else float64.
+            Entropies are met to 1e-5 nats in float32, to 1e-10 in float64.
 
     Raises:
-        ValueError: targets that are not N finite numbers of at least 0, logits that are not finite, or an empty range.
+        ValueError: targets that are not N finite numbers of at least 0, logits that are not finite,
+            or an empty range.
     """
     targets = np.asarray(targets, dtype=np.float64)
     if targets.shape != (len(logits),) or not (np.isfinite(targets) & (targets >= 0)).all():
         raise ValueError(
-            f"targets must be {len(logits)} finite entropies of at least 0 nats, one an image, got shape "
-            f"{targets.shape}: pass entropies_at(teacher_logits, T)."
+            f"targets must be {len(logits)} finite entropies of at least 0 nats, one an image, got"
+            f" shape {targets.shape}: pass entropies_at(teacher_logits, T)."
         )
     if not 0 < lowest < highest:
-        raise ValueError(f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}.")
+        raise ValueError(
+            f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
+        )
     start = min(max(checks.positive(start, "start"), lowest), highest)
     if dtype is None:
         dtype = np.float32 if np.size(logits) > FLOAT32_ABOVE else np.float64
@@ -128,11 +137,13 @@ class Matched:
 
 
 def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching) -> Matched:
-    """The temperature or temperatures of a model under a rule; plain T where no temperature gives the mean entropy.
+    """The temperature or temperatures of a model under a rule; plain T where no temperature gives
+    the mean entropy.
 
     Args:
         logits: [N, C] of the model.
-        targets: [N] the teacher's entropies on the same images at T, `entropies_at(teacher_logits, T)`.
+        targets: [N] the teacher's entropies on the same images at T, `entropies_at(teacher_logits,
+            T)`.
         T: the temperature that is asked for.
         matching: "none" leaves T as it is.
 
@@ -166,7 +177,8 @@ def _shifted(rows: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
 def _solve(
     shifted: np.ndarray, targets: np.ndarray, lowest: float, highest: float, start: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Temperatures [N] and whether each reaches its target [N]; rows that are done leave the work."""
+    """Temperatures [N] and whether each reaches its target [N]; rows that are done leave the
+    work."""
     tolerance = 1e-10 if shifted.dtype == np.float64 else 1e-5
     n = len(shifted)
     bottom, top = float(np.log(lowest)), float(np.log(highest))

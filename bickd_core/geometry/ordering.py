@@ -13,8 +13,8 @@ def index_order(n_classes: int) -> np.ndarray:
 
 
 def cluster_order(gram: np.ndarray, empty: np.ndarray | None = None) -> np.ndarray:
-    """Similar classes side by side: average linkage on `1 - G` with optimal leaf ordering (Bar-Joseph et
-    al. 2001).
+    """Similar classes side by side: average linkage on `1 - G` with optimal leaf ordering
+    (Bar-Joseph et al. 2001).
 
     Args:
         gram: [C, C] symmetric cosines; an asymmetric cross Gram is taken as its symmetric half.
@@ -32,10 +32,12 @@ def cluster_order(gram: np.ndarray, empty: np.ndarray | None = None) -> np.ndarr
 
 
 def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = None) -> np.ndarray:
-    """The same dendrogram cut into at most `groups` branches, each of neighbours in `cluster_order`.
+    """The same dendrogram cut into at most `groups` branches, each of neighbours in
+    `cluster_order`.
 
     Returns:
-        [C] int64, the branch of each class, 0, 1, ... in cluster order; empty classes are one group of their own, the last.
+        [C] int64, the branch of each class, 0, 1, ... in cluster order; empty classes are one group
+        of their own, the last.
     """
     if groups < 1:
         raise ValueError(f"groups must be at least 1, got {groups!r}: try 30.")
@@ -46,7 +48,10 @@ def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = Non
         from scipy.cluster.hierarchy import fcluster, leaves_list
 
         branch = fcluster(tree, groups, criterion="maxclust")
-        rank = {label: place for place, label in enumerate(dict.fromkeys(branch[leaves_list(tree)].tolist()))}
+        rank = {
+            label: place
+            for place, label in enumerate(dict.fromkeys(branch[leaves_list(tree)].tolist()))
+        }
         found[used] = [rank[label] for label in branch.tolist()]
     found[found < 0] = found.max() + 1
     return found
@@ -56,7 +61,9 @@ def _dendrogram(gram: np.ndarray, empty: np.ndarray | None) -> tuple[np.ndarray,
     """The usable classes, and their linkage matrix; None where there are fewer than three."""
     gram = np.asarray(gram, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
-        raise ValueError(f"gram must be square [C, C], got shape {gram.shape}: pass class_gram(P)[0].")
+        raise ValueError(
+            f"gram must be square [C, C], got shape {gram.shape}: pass class_gram(P)[0]."
+        )
     empty = np.diag(gram) == 0 if empty is None else np.asarray(empty, dtype=bool)
     used = np.flatnonzero(~empty)
     if len(used) < 3:
@@ -66,15 +73,20 @@ def _dendrogram(gram: np.ndarray, empty: np.ndarray | None) -> tuple[np.ndarray,
 
     part = gram[np.ix_(used, used)]
     distance = np.clip(1.0 - (part + part.T) / 2, 0.0, None)
-    return used, linkage(distance[np.triu_indices(len(used), 1)], method="average", optimal_ordering=True)
+    return used, linkage(
+        distance[np.triu_indices(len(used), 1)], method="average", optimal_ordering=True
+    )
 
 
-def superclass_order(superclass: Sequence[str | int], within: np.ndarray | None = None) -> np.ndarray:
+def superclass_order(
+    superclass: Sequence[str | int], within: np.ndarray | None = None
+) -> np.ndarray:
     """Classes grouped by superclass, groups in order of first appearance in `within`.
 
     Args:
         superclass: the superclass of each class, C entries.
-        within: [C] order to keep inside a group, for example `cluster_order(gram)`; by index when not given.
+        within: [C] order to keep inside a group, for example `cluster_order(gram)`; by index when
+            not given.
 
     >>> superclass_order(["animal", "tool", "animal"]).tolist()
     [0, 2, 1]
@@ -82,8 +94,8 @@ def superclass_order(superclass: Sequence[str | int], within: np.ndarray | None 
     order = index_order(len(superclass)) if within is None else np.asarray(within)
     if not np.array_equal(np.sort(order), np.arange(len(superclass))):
         raise ValueError(
-            f"within must be a permutation of 0 to {len(superclass) - 1}, got {len(order)} entries: "
-            "give each class one superclass."
+            f"within must be a permutation of 0 to {len(superclass) - 1}, got {len(order)} entries:"
+            " give each class one superclass."
         )
     rank: dict[str | int, int] = {}
     for c in order:

@@ -1,12 +1,13 @@
 """How orthogonal the classes of one model are, and how they line up with another model's.
 
-P is the N x C matrix of probabilities. Its columns `q_c`, one class over all samples, are set to unit length;
-the class Gram is `G = Q'Q` (cosines between classes of one model), the cross Gram `K = Q_T' Q_S` (teacher
-columns against student columns). Columns are *not* centred unless `centred=True`, which turns cosines into
-Pearson correlations. `balanced=True` weights each sample by one over the size of its true class.
+P is the N x C matrix of probabilities. Its columns `q_c`, one class over all samples, are set to
+unit length; the class Gram is `G = Q'Q` (cosines between classes of one model), the cross Gram `K =
+Q_T' Q_S` (teacher columns against student columns). Columns are *not* centred unless
+`centred=True`, which turns cosines into Pearson correlations. `balanced=True` weights each sample
+by one over the size of its true class.
 
-A class that nobody predicts has a near-zero column and no direction: it is named in an `empty` mask, its
-row and column are 0 (never NaN), and it takes no part in any figure.
+A class that nobody predicts has a near-zero column and no direction: it is named in an `empty`
+mask, its row and column are 0 (never NaN), and it takes no part in any figure.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class ClassGeometry:
     Attributes:
         gram: [C, C] cosines between columns; rows and columns of empty classes are 0.
         empty: [C] bool, classes whose column is near zero.
-        overlap: mean off-diagonal entry over usable classes, lower is more orthogonal; None below two of
-            them.
-        score: orthogonality score, at most 1, 1 for orthogonal columns; None below two usable classes.
+        overlap: mean off-diagonal entry over usable classes, lower is more orthogonal; None below
+            two of them.
+        score: orthogonality score, at most 1, 1 for orthogonal columns; None below two usable
+            classes.
         effective_rank: between 1 and the number of usable classes; 0 when there is none.
         leakage: [C] mean off-diagonal entry of each usable row; 0 for empty classes.
         n_samples: N.
@@ -56,7 +58,8 @@ class CrossGeometry:
     Attributes:
         gram: [C, C], row = teacher's class, column = student's; 0 where either is empty.
         empty_teacher, empty_student: [C] bool.
-        consistency: mean K_cc over classes usable in both, higher is better; None when there is none.
+        consistency: mean K_cc over classes usable in both, higher is better; None when there is
+            none.
         overlap: mean K_cd, c != d, over usable pairs, lower is better; None when there is none.
     """
 
@@ -78,16 +81,21 @@ def class_weights(labels: np.ndarray, n_classes: int | None = None) -> np.ndarra
 
 
 def empty_columns(norms: np.ndarray, total_weight: float | np.ndarray) -> np.ndarray:
-    """Which columns are near zero: `norm / sqrt(sum of weights) <= EMPTY_RMS`, whatever the number of
-    samples.
+    """Which columns are near zero: `norm / sqrt(sum of weights) <= EMPTY_RMS`, whatever the number
+    of samples.
     """
     return norms <= EMPTY_RMS * np.sqrt(total_weight)
 
 
 def unit_columns(
-    P: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+    P: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    balanced: bool = False,
+    centred: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Columns at unit length, `Q = A / norms` with `A = sqrt(w) (P - centred * weighted column mean)`.
+    """Columns at unit length, `Q = A / norms` with `A = sqrt(w) (P - centred * weighted column
+    mean)`.
 
     Args:
         P: [N, C] probabilities.
@@ -115,9 +123,14 @@ def unit_columns(
 
 
 def class_gram(
-    P: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+    P: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    balanced: bool = False,
+    centred: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The class Gram `G = Q'Q` [C, C] and the mask [C] of empty classes, whose rows and columns are 0.
+    """The class Gram `G = Q'Q` [C, C] and the mask [C] of empty classes, whose rows and columns are
+    0.
 
     >>> gram, empty = class_gram(np.array([[1.0, 0.0, 0.0], [0.6, 0.0, 0.4], [0.0, 0.0, 1.0]]))
     >>> empty.tolist()
@@ -135,14 +148,17 @@ def cross_gram(
     balanced: bool = False,
     centred: bool = False,
 ) -> CrossGeometry:
-    """The cross Gram `K_cd = cos(q_c of the teacher, q_d of the student)` on the same samples and classes."""
+    """The cross Gram `K_cd = cos(q_c of the teacher, q_d of the student)` on the same samples and
+    classes."""
     Q_t, norms_t = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
     Q_s, norms_s = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
     checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
     return cross_geometry_of(np.clip(Q_t.T @ Q_s, -1.0, 1.0), norms_t == 0, norms_s == 0)
 
 
-def cross_geometry_of(K: np.ndarray, empty_teacher: np.ndarray, empty_student: np.ndarray) -> CrossGeometry:
+def cross_geometry_of(
+    K: np.ndarray, empty_teacher: np.ndarray, empty_student: np.ndarray
+) -> CrossGeometry:
     """The figures of a cross Gram [C, C] with 0 in the rows and columns of empty classes."""
     usable = ~empty_teacher[:, None] & ~empty_student[None, :]
     diagonal = np.diag(usable)
@@ -157,12 +173,18 @@ def cross_geometry_of(K: np.ndarray, empty_teacher: np.ndarray, empty_student: n
 
 
 def overlap(
-    P: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
+    P: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    balanced: bool = False,
+    centred: bool = False,
 ) -> float | None:
-    """Mean off-diagonal cosine without a Gram, `(||Q 1||^2 - C') / (C' (C' - 1))` over the C' usable columns.
+    """Mean off-diagonal cosine without a Gram, `(||Q 1||^2 - C') / (C' (C' - 1))` over the C'
+    usable columns.
 
-    Between 0 and 1 when not centred; lower is more orthogonal. None with fewer than two usable classes. A
-    sharper softmax alone lowers it: compare models at matched mean entropy too (`matched_temperature`).
+    Between 0 and 1 when not centred; lower is more orthogonal. None with fewer than two usable
+    classes. A sharper softmax alone lowers it: compare models at matched mean entropy too
+    (`matched_temperature`).
 
     >>> overlap(np.array([[1.0, 0.0], [0.0, 1.0]]))
     0.0
@@ -176,7 +198,8 @@ def overlap(
 
 
 def orthogonality_score(gram: np.ndarray, empty: np.ndarray) -> float | None:
-    """`1 - ||G - I||_F / sqrt(C' (C' - 1))` over usable classes: 1 if orthogonal, 0 if all parallel."""
+    """`1 - ||G - I||_F / sqrt(C' (C' - 1))` over usable classes: 1 if orthogonal, 0 if all
+    parallel."""
     used = int((~empty).sum())
     if used < 2:
         return None
@@ -185,14 +208,15 @@ def orthogonality_score(gram: np.ndarray, empty: np.ndarray) -> float | None:
 
 
 def eigenvalues(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """Eigenvalues of G over its usable classes [C'], the greatest first, all at least 0; they sum to C'."""
+    """Eigenvalues of G over its usable classes [C'], the greatest first, all at least 0; they sum
+    to C'."""
     used = np.flatnonzero(~empty)
     return np.clip(np.linalg.eigvalsh(gram[np.ix_(used, used)])[::-1], 0.0, None)
 
 
 def effective_rank(gram: np.ndarray, empty: np.ndarray) -> float:
-    """`exp(-sum_k l_k log l_k)`, l the eigenvalues of G over their sum (Roy and Vetterli 2007); 0 if none
-    usable.
+    """`exp(-sum_k l_k log l_k)`, l the eigenvalues of G over their sum (Roy and Vetterli 2007); 0
+    if none usable.
     """
     values = eigenvalues(gram, empty)
     if not len(values):
@@ -201,8 +225,8 @@ def effective_rank(gram: np.ndarray, empty: np.ndarray) -> float:
 
 
 def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """Per class, the mean off-diagonal entry of its row over the other usable classes [C]; 0 for empty
-    classes.
+    """Per class, the mean off-diagonal entry of its row over the other usable classes [C]; 0 for
+    empty classes.
     """
     used = int((~empty).sum())
     if used < 2:
@@ -210,7 +234,9 @@ def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
     return np.where(empty, 0.0, (gram.sum(axis=1) - np.diag(gram)) / (used - 1))
 
 
-def group_means(gram: np.ndarray, empty: np.ndarray, group: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+def group_means(
+    gram: np.ndarray, empty: np.ndarray, group: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
     """Mean cosine between the classes of two groups, a class with itself left out.
 
     Args:
@@ -219,10 +245,11 @@ def group_means(gram: np.ndarray, empty: np.ndarray, group: Sequence[str]) -> tu
         group: the group of each class, C entries.
 
     Returns:
-        Means [S, S], NaN where there is no pair (a group of one class with itself), and the S groups in
-        order of first appearance.
+        Means [S, S], NaN where there is no pair (a group of one class with itself), and the S
+        groups in order of first appearance.
 
-    >>> group_means(np.array([[1.0, 0.2, 0.4], [0.2, 1.0, 0.6], [0.4, 0.6, 1.0]]), np.zeros(3, bool), "aab")[0].round(3).tolist()
+    >>> group_means(np.array([[1.0, 0.2, 0.4], [0.2, 1.0, 0.6], [0.4, 0.6, 1.0]]), np.zeros(3,
+    ...     bool), "aab")[0].round(3).tolist()
     [[0.2, 0.5], [0.5, nan]]
     """
     names = list(dict.fromkeys(group))
@@ -279,11 +306,13 @@ def pair_contributions(
     balanced: bool = False,
     centred: bool = False,
 ) -> np.ndarray:
-    """What each sample adds to the cell G_cd: `q_ic q_id` [N], which sums to it. Zeros if either class is
-    empty.
+    """What each sample adds to the cell G_cd: `q_ic q_id` [N], which sums to it. Zeros if either
+    class is empty.
     """
     Q, _ = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
-    return Q[:, checks.class_index(c, Q.shape[1], "c")] * Q[:, checks.class_index(d, Q.shape[1], "d")]
+    return (
+        Q[:, checks.class_index(c, Q.shape[1], "c")] * Q[:, checks.class_index(d, Q.shape[1], "d")]
+    )
 
 
 def cross_contributions(
@@ -296,16 +325,21 @@ def cross_contributions(
     balanced: bool = False,
     centred: bool = False,
 ) -> np.ndarray:
-    """What each sample adds to K_cd: teacher's `q_ic` times student's `q_id` [N], which sums to the cell."""
+    """What each sample adds to K_cd: teacher's `q_ic` times student's `q_id` [N], which sums to the
+    cell."""
     Q_t, _ = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
     Q_s, _ = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
     checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
     n_classes = Q_t.shape[1]
-    return Q_t[:, checks.class_index(c, n_classes, "c")] * Q_s[:, checks.class_index(d, n_classes, "d")]
+    return (
+        Q_t[:, checks.class_index(c, n_classes, "c")]
+        * Q_s[:, checks.class_index(d, n_classes, "d")]
+    )
 
 
 def unit_diagonal(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """The Gram without rounding outside [-1, 1] and with a diagonal of exactly 1, or 0 for empty classes."""
+    """The Gram without rounding outside [-1, 1] and with a diagonal of exactly 1, or 0 for empty
+    classes."""
     gram = np.clip(gram, -1.0, 1.0)
     np.fill_diagonal(gram, np.where(empty, 0.0, 1.0))
     return gram

@@ -6,12 +6,14 @@ import numpy as np
 
 
 def highest_pairs(values: np.ndarray, empty: np.ndarray, most: int) -> list[tuple[int, int]]:
-    """The pairs (c, d), c < d, with the `most` highest values above the diagonal, the highest first.
+    """The pairs (c, d), c < d, with the `most` highest values above the diagonal, the highest
+    first.
 
     Args:
         values: [C, C], symmetric.
         empty: bool [C], classes that take no part.
-        most: how many; fewer where there are not so many pairs. Equal values stand in the order of the classes.
+        most: how many; fewer where there are not so many pairs. Equal values stand in the order of
+            the classes.
 
     >>> highest_pairs(np.array([[1, 0.2, 0.5], [0.2, 1, 0.3], [0.5, 0.3, 1]]), np.zeros(3, bool), 2)
     [(0, 2), (1, 2)]

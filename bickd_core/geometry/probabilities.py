@@ -14,7 +14,8 @@ _BLOCK = 4096
 
 
 def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
-    """Probabilities `p_ic = exp(z_ic / T) / sum_d exp(z_id / T)`, float64, stable for any finite logits.
+    """Probabilities `p_ic = exp(z_ic / T) / sum_d exp(z_id / T)`, float64, stable for any finite
+    logits.
 
     Args:
         logits: [N, C].
@@ -36,7 +37,9 @@ def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
     return scaled
 
 
-def class_probabilities(logits: np.ndarray, T: float | np.ndarray, classes: Sequence[int]) -> np.ndarray:
+def class_probabilities(
+    logits: np.ndarray, T: float | np.ndarray, classes: Sequence[int]
+) -> np.ndarray:
     """Columns of `softmax(logits / T)` [N, k] for a few classes, with no N x C matrix in float64.
 
     Args:
@@ -88,8 +91,9 @@ class MatchedTemperature:
         temperature: the temperature found; the nearer end of the search range when not reached.
         entropy: mean entropy there, in nats.
         target: what was asked for, in nats.
-        reached: False when no temperature in the range gives the target (for example tied logits, whose
-            entropy stays above it); figures made at `temperature` are then not matched, and should say so.
+        reached: False when no temperature in the range gives the target (for example tied logits,
+            whose entropy stays above it); figures made at `temperature` are then not matched, and
+            should say so.
     """
 
     temperature: float
@@ -109,10 +113,10 @@ def matched_temperature(
 ) -> MatchedTemperature:
     """The temperature at which the mean entropy of `softmax(logits / T)` equals `target_entropy`.
 
-    Mean entropy never falls as T rises, `dH / dlog T = mean_i Var_{p_i}(z_i / T) >= 0`, so the root in log T
-    is found by Newton's steps kept inside a bracket. A sharper softmax alone lowers overlap between classes;
-    models at one mean entropy differ in how entropy is spread over the samples (`matched_temperatures` matches
-    each sample).
+    Mean entropy never falls as T rises, `dH / dlog T = mean_i Var_{p_i}(z_i / T) >= 0`, so the root
+    in log T is found by Newton's steps kept inside a bracket. A sharper softmax alone lowers
+    overlap between classes; models at one mean entropy differ in how entropy is spread over the
+    samples (`matched_temperatures` matches each sample).
 
     Args:
         logits: [N, C].
@@ -122,7 +126,8 @@ def matched_temperature(
         start: where the search begins; a good guess saves steps.
 
     Returns:
-        MatchedTemperature, with `reached` False at an end of the range when the target lies beyond it.
+        MatchedTemperature, with `reached` False at an end of the range when the target lies beyond
+        it.
 
     Raises:
         ValueError: a target that is negative or not finite, or a range that is empty.
@@ -132,7 +137,9 @@ def matched_temperature(
             f"target_entropy must be at least 0 nats, got {target_entropy!r}: pass mean_entropy(P)."
         )
     if not 0 < lowest < highest:
-        raise ValueError(f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}.")
+        raise ValueError(
+            f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
+        )
     shifted = _shifted(logits)
     low, high = float(np.log(lowest)), float(np.log(highest))
     ends = (low, high)

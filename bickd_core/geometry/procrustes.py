@@ -1,4 +1,5 @@
-"""Orthogonal Procrustes distance: what is left between two representations after the best rotation and scale."""
+"""Orthogonal Procrustes distance: what is left between two representations after the best rotation
+and scale."""
 
 from __future__ import annotations
 
@@ -9,28 +10,32 @@ from bickd_core.geometry.shards import checked_shard
 from bickd_core.geometry.similarity import PermutedNull, reduced_pair
 
 SAMPLES_A_COLUMN = 10
-"""Samples for each column of the narrower side from which Procrustes distance has an interval: with fewer the bias no
-longer falls as 1 / N, so that the jackknife does not correct it."""
+"""Samples for each column of the narrower side from which Procrustes distance has an interval: with
+fewer the bias no longer falls as 1 / N, so that the jackknife does not correct it."""
 
 
 def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) -> Replicated | None:
-    """Normalised orthogonal Procrustes distance, 0 (the same up to rotation, scale and shift) to 1, with replicates.
+    """Normalised orthogonal Procrustes distance, 0 (the same up to rotation, scale and shift) to 1,
+    with replicates.
 
-        d = sqrt(1 - ||X'Y||_* / (||X||_F ||Y||_F)) = min_Q ||X / ||X||_F - Y Q / ||Y||_F||_F / sqrt(2)
+        d = sqrt(1 - ||X'Y||_* / (||X||_F ||Y||_F)) = min_Q ||X / ||X||_F - Y Q / ||Y||_F||_F /
+        sqrt(2)
 
-    X and Y with centred columns, the narrower padded with columns of zeros, Q orthogonal, ||.||_* the sum of
-    singular values. A metric. Unrelated representations come out below 1, the more so the wider they are for their
-    number of samples: read it beside `procrustes_null`. The jackknife corrects that from `SAMPLES_A_COLUMN` samples a
-    column; below there is no interval.
+    X and Y with centred columns, the narrower padded with columns of zeros, Q orthogonal, ||.||_*
+    the sum of singular values. A metric. Unrelated representations come out below 1, the more so
+    the wider they are for their number of samples: read it beside `procrustes_null`. The jackknife
+    corrects that from `SAMPLES_A_COLUMN` samples a column; below there is no interval.
 
     Args:
         X: [N, D]; Y: [N, E], on the same samples.
         shard: [N] from `stratified_shards`; None makes no replicates.
 
     Returns:
-        Replicated, `limited` where the samples are enough for an interval; None where the rows of one do not vary.
+        Replicated, `limited` where the samples are enough for an interval; None where the rows of
+        one do not vary.
 
-    Source: Schoenemann 1966 for the rotation; Williams, Kunz, Kornblith, Linderman 2021 for the distance on shapes.
+    Source: Schoenemann 1966 for the rotation; Williams, Kunz, Kornblith, Linderman 2021 for the
+    distance on shapes.
     """
     X, Y = reduced_pair(X, Y)
     n = len(X)
@@ -58,8 +63,11 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     return Replicated(whole, replicates, n, (0.0, 1.0), limited)
 
 
-def procrustes_null(X: np.ndarray, Y: np.ndarray, *, permutations: int = 50, seed: int = 0) -> PermutedNull:
-    """The distance when the samples of Y are shuffled; p_value counts shuffles that come at least as near.
+def procrustes_null(
+    X: np.ndarray, Y: np.ndarray, *, permutations: int = 50, seed: int = 0
+) -> PermutedNull:
+    """The distance when the samples of Y are shuffled; p_value counts shuffles that come at least
+    as near.
 
     Args:
         permutations: B, at least 1; the smallest p value is 1 / (1 + B).

@@ -16,7 +16,8 @@ from bickd_core.geometry.shards import checked_shard
 def brier(P: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """`sum_c (p_c - [c = y])^2` of each sample [N] (Brier 1950), 0 to 2, lower is better.
 
-    Its mean is a mean over samples: `mean_interval` gives the interval, `paired_mean_difference` a difference.
+    Its mean is a mean over samples: `mean_interval` gives the interval, `paired_mean_difference` a
+    difference.
 
     >>> brier(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).tolist()
     [0.5, 2.0]
@@ -28,7 +29,8 @@ def brier(P: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
-    """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better; finite however saturated.
+    """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better; finite
+    however saturated.
 
     >>> nll(np.array([[0.0, 0.0]]), np.array([0])).round(4).tolist()  # log(2)
     [0.6931]
@@ -40,13 +42,15 @@ def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FittedTemperature:
-    """The temperature with the smallest mean negative log likelihood on the samples it was fitted on.
+    """The temperature with the smallest mean negative log likelihood on the samples it was fitted
+    on.
 
     Attributes:
-        temperature: the minimum itself, with its jackknife interval over those samples; above 1 the model is too sure of itself.
+        temperature: the minimum itself, with its jackknife interval over those samples; above 1 the
+            model is too sure of itself.
         nll: mean negative log likelihood there, in nats, on the same samples and so too good.
-        reached: False where the minimum lies beyond the search range (every sample right, or worse than chance);
-            `temperature` is then the nearer end.
+        reached: False where the minimum lies beyond the search range (every sample right, or worse
+            than chance); `temperature` is then the nearer end.
     """
 
     temperature: Interval
@@ -55,9 +59,11 @@ class FittedTemperature:
 
     @property
     def shown(self) -> float:
-        """Three decimals of it: what is shown, and so what figures "at the fitted temperature" are worked out at.
+        """Three decimals of it: what is shown, and so what figures "at the fitted temperature" are
+        worked out at.
 
-        Further decimals lie far within its interval, yet move single samples over the edges of bins.
+        Further decimals lie far within its interval, yet move single samples over the edges of
+        bins.
         """
         return round(self.temperature.estimate, 3)
 
@@ -73,9 +79,11 @@ def fit_temperature(
 ) -> FittedTemperature:
     """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017).
 
-    The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature `mean_i Var_{p_i} z_i`:
-    Newton's steps inside a bracket find it. A replicate of the jackknife is one Newton step from there without its
-    shard. The limits are those of 1 / T turned over, since T itself is skewed on few samples. Fit on one split and evaluate on another: on its own samples every fit looks good.
+    The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature
+    `mean_i Var_{p_i} z_i`: Newton's steps inside a bracket find it. A replicate of the jackknife is
+    one Newton step from there without its shard. The limits are those of 1 / T turned over, since T
+    itself is skewed on few samples. Fit on one split and evaluate on another: on its own samples
+    every fit looks good.
 
     Args:
         logits: [N, C].
@@ -88,7 +96,9 @@ def fit_temperature(
         ValueError: an empty range, or labels or shards that do not fit.
     """
     if not 0 < lowest < highest:
-        raise ValueError(f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}.")
+        raise ValueError(
+            f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
+        )
     logits = checks.matrix(logits, "logits")
     n = len(logits)
     labels = checks.labels_for(labels, n, logits.shape[1], "fitting a temperature")
@@ -110,7 +120,9 @@ def fit_temperature(
     return FittedTemperature(found, float(nll(logits, labels, T).mean()), reached)
 
 
-def _minimum(shifted: np.ndarray, labels: np.ndarray, low: float, high: float) -> tuple[float, bool]:
+def _minimum(
+    shifted: np.ndarray, labels: np.ndarray, low: float, high: float
+) -> tuple[float, bool]:
     """1 / T of the minimum, and whether it lies inside [low, high]."""
     ends = (low, high)
     beta = min(max(1.0, low), high)
@@ -132,7 +144,9 @@ def _minimum(shifted: np.ndarray, labels: np.ndarray, low: float, high: float) -
     return beta, True
 
 
-def _derivatives(shifted: np.ndarray, labels: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
+def _derivatives(
+    shifted: np.ndarray, labels: np.ndarray, beta: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Slope and curvature [N] of each sample's negative log likelihood in 1 / T."""
     weights = np.exp(beta * shifted)
     total = weights.sum(axis=1)

@@ -1,11 +1,14 @@
-"""Replicates of the jackknife at matched mean entropy: without a shard, the temperature is another one.
+"""Replicates of the jackknife at matched mean entropy: without a shard, the temperature is another
+one.
 
-The temperature T of matched mean entropy depends on all samples. Without shard g it is `T exp(s_g)`, with one Newton step
+The temperature T of matched mean entropy depends on all samples. Without shard g it is `T
+exp(s_g)`, with one Newton step
 
     s_g = -sum_{i not in g} (H_i - target_i) / sum_{i not in g} dH_i / dlog T
 
-and the Gram moves by `s_g d(P'P) / dlog T`. The steps are centred, so that the limits change and the corrected estimate
-does not. In simulation the limits were those of a full match in each replicate, to the digits shown.
+and the Gram moves by `s_g d(P'P) / dlog T`. The steps are centred, so that the limits change and
+the corrected estimate does not. In simulation the limits were those of a full match in each
+replicate, to the digits shown.
 """
 
 from __future__ import annotations
@@ -42,8 +45,8 @@ def rematched(
     T = checks.positive(T, "T")
     if not len(logits) == len(targets) == grams.n:
         raise ValueError(
-            f"logits and targets must be on the {grams.n} samples of the Gram, got {len(logits)} and {len(targets)}: "
-            "align them first."
+            f"logits and targets must be on the {grams.n} samples of the Gram, got {len(logits)}"
+            f" and {len(targets)}: align them first."
         )
     n_classes = grams.sums.shape[1]
     products, sums = np.zeros((n_classes, n_classes)), np.zeros(n_classes)

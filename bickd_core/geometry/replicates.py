@@ -1,8 +1,10 @@
-"""The totals of kept sums, of all samples and without each shard, and the sums over cells that figures are made of.
+"""The totals of kept sums, of all samples and without each shard, and the sums over cells that
+figures are made of.
 
-A jackknife replicate is the total without one shard. Its overlap, leakage and score follow from the products
-of that total with two vectors, taken over strips of rows that stay in the processor's cache, so that 21 Grams
-of 1,000 classes cost a fraction of a second and no Gram but the total is held.
+A jackknife replicate is the total without one shard. Its overlap, leakage and score follow from the
+products of that total with two vectors, taken over strips of rows that stay in the processor's
+cache, so that 21 Grams of 1,000 classes cost a fraction of a second and no Gram but the total is
+held.
 """
 
 from __future__ import annotations
@@ -47,10 +49,11 @@ def side_of(grams: ShardGrams, centred: bool) -> Side:
 
 
 def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
-    """Overlap of all samples, then without each shard, from one matrix in memory and without any Gram.
+    """Overlap of all samples, then without each shard, from one matrix in memory and without any
+    Gram.
 
-    `(||Q 1||^2 - C') / (C' (C' - 1))` with the column norms of each total: two products of N C (1 + G)
-    terms, so that curves over many epochs can be corrected for the bias of few samples.
+    `(||Q 1||^2 - C') / (C' (C' - 1))` with the column norms of each total: two products of N C (1 +
+    G) terms, so that curves over many epochs can be corrected for the bias of few samples.
 
     Args:
         P: [N, C] probabilities.
@@ -77,7 +80,8 @@ def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
 
 
 def _left_out(by_shard: np.ndarray) -> np.ndarray:
-    """The total, then the total without each of the shards: [R, ...], R = 1 + G, or 1 for one shard."""
+    """The total, then the total without each of the shards: [R, ...], R = 1 + G, or 1 for one
+    shard."""
     total = by_shard.sum(axis=0)
     if len(by_shard) == 1:
         return total[None]
@@ -89,7 +93,8 @@ class CellSums:
     """Sums over the off-diagonal, usable cells of each of R scaled matrices.
 
     Attributes:
-        rows: [R, C] of each row. squares: [R] of the squares. weighted: [R] of all cells times `functional`.
+        rows: [R, C] of each row. squares: [R] of the squares. weighted: [R] of all cells times
+            `functional`.
         diagonal: [R, C]. pairs: [R] how many cells. partners: [R, C] how many in a row.
     """
 
@@ -126,7 +131,8 @@ def cell_sums(
     functional: np.ndarray | None = None,
     rematch: Rematch | None = None,
 ) -> CellSums:
-    """The sums over cells of `U_r (M - M_r) V_r` for each total r, U and V the inverse norms of the two sides.
+    """The sums over cells of `U_r (M - M_r) V_r` for each total r, U and V the inverse norms of the
+    two sides.
 
     Args:
         products: [G, C, C] kept products.
@@ -170,7 +176,12 @@ def cell_sums(
 
 
 def scaled(
-    products: np.ndarray, left: Side, right: Side, centred: bool, r: int = 0, rematch: Rematch | None = None
+    products: np.ndarray,
+    left: Side,
+    right: Side,
+    centred: bool,
+    r: int = 0,
+    rematch: Rematch | None = None,
 ) -> np.ndarray:
     """The Gram or cross Gram [C, C] of total r, 0 for that of all samples."""
     M = products.sum(axis=0, dtype=np.float64)

@@ -24,22 +24,24 @@ def layout_width(coordinates: np.ndarray) -> float:
 def reseeding_displacement(layouts: Sequence[np.ndarray]) -> float:
     """Mean distance that a sample moves between two layouts of the same data, in layout widths.
 
-    `mean over ordered pairs (a, b), a != b, and samples i of ||align(b to a)_i - a_i|| / width(a)`. The second
-    layout is first shifted, turned, mirrored and scaled onto the first (`align_to`): a map has no up and no left, so
-    only what is left after that counts.
+    `mean over ordered pairs (a, b), a != b, and samples i of ||align(b to a)_i - a_i|| / width(a)`.
+    The second layout is first shifted, turned, mirrored and scaled onto the first (`align_to`): a
+    map has no up and no left, so only what is left after that counts.
 
     Args:
         layouts: at least two, each [N, 2], the same samples in the same order.
 
     Returns:
-        At least 0; 0 when all layouts are the same up to turning and scaling. Layouts without extent count 0.
+        At least 0; 0 when all layouts are the same up to turning and scaling. Layouts without
+        extent count 0.
 
     Raises:
         ValueError: fewer than two layouts, or layouts of different shapes.
     """
     if len(layouts) < 2:
         raise ValueError(
-            f"layouts must be at least two, got {len(layouts)}: pass one [N, 2] array for each seed."
+            f"layouts must be at least two, got {len(layouts)}: pass one [N, 2] array for each"
+            " seed."
         )
     moved = []
     for a, b in combinations(layouts, 2):

@@ -1,7 +1,8 @@
-"""Representational similarity analysis: do two models hold the same pairs of samples for near and for far?
+"""Representational similarity analysis: do two models hold the same pairs of samples for near and
+for far?
 
-RSA is Spearman's correlation of the two models' distances over all pairs of samples, so that any monotone change of
-the distances leaves it (Kriegeskorte, Mur, Bandettini 2008).
+RSA is Spearman's correlation of the two models' distances over all pairs of samples, so that any
+monotone change of the distances leaves it (Kriegeskorte, Mur, Bandettini 2008).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from bickd_core.geometry.similarity import PermutedNull
 EXACT_UP_TO = 1_500
 """Samples up to which all pairs are ranked (1.1 million); above, `rsa_sample` draws that many."""
 _STEPS = 2**31
-"""Squared distances are told apart in this many steps of the greatest: what differs by less is rounding, and a tie."""
+"""Squared distances are told apart in this many steps of the greatest: what differs by less is
+rounding, and a tie."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class RankedDistances:
     """The distances of one model's samples as ranks.
 
     Attributes:
-        codes: int32 [M] for the M = n (n - 1) / 2 pairs i < j in order: place of the pair's distance among the
-            distinct distances.
+        codes: int32 [M] for the M = n (n - 1) / 2 pairs i < j in order: place of the pair's
+            distance among the distinct distances.
         grades: float64 [M] (average rank - 1/2) / M, in (0, 1) with mean 1/2.
         own: float64 [M] influence of each pair on the variance of the grades: 0 but for ties.
         n: samples.
@@ -48,7 +50,8 @@ class RankedDistances:
 def rsa_sample(
     n: int, labels: np.ndarray | None = None, *, most: int = EXACT_UP_TO, seed: int = 0
 ) -> np.ndarray:
-    """Positions of the samples to take: all n up to `most`, else `most` of them, each class by its share.
+    """Positions of the samples to take: all n up to `most`, else `most` of them, each class by its
+    share.
 
     Args:
         n: samples.
@@ -64,7 +67,9 @@ def rsa_sample(
     if n <= most:
         return np.arange(n)
     keys = np.random.default_rng(seed).random(n)
-    strata = np.zeros(n) if labels is None else checks.labels_for(labels, n, None, "a stratified draw")
+    strata = (
+        np.zeros(n) if labels is None else checks.labels_for(labels, n, None, "a stratified draw")
+    )
     by_class = np.lexsort((keys, strata))
     return np.sort(by_class[np.arange(most) * n // most])
 
@@ -75,7 +80,8 @@ def ranked_distances(
     """Rank the distances between all pairs of rows.
 
     Args:
-        rows: [n, C] probabilities for Hellinger's distance, or [n, D] features for the Euclidean one.
+        rows: [n, C] probabilities for Hellinger's distance, or [n, D] features for the Euclidean
+            one.
 
     Raises:
         ValueError: another metric, fewer than 3 rows, or negative probabilities.
@@ -95,7 +101,9 @@ def ranked_distances(
     if n < 3:
         raise ValueError(f"rows must be at least 3 for distances to be ranked, got {n}.")
     values = np.clip(squared[_upper(n)], 0.0, None)
-    top = max(float(values.max()), _STEPS * 1e-15 * size)  # no finer than the rounding of the products
+    top = max(
+        float(values.max()), _STEPS * 1e-15 * size
+    )  # no finer than the rounding of the products
     steps = np.rint(values * (_STEPS / top)).astype(np.uint32)
     order = _argsort(steps)
     ordered = steps[order]
@@ -125,13 +133,16 @@ def _farther(sums: np.ndarray) -> np.ndarray:
 
 
 def rsa(first: RankedDistances, second: RankedDistances, shard: np.ndarray) -> Replicated | None:
-    """Spearman's correlation of two models' distances on the same samples, -1 to 1, with replicates.
+    """Spearman's correlation of two models' distances on the same samples, -1 to 1, with
+    replicates.
 
-    `rho = (mean u v - 1/4) / sqrt((mean u^2 - 1/4) (mean v^2 - 1/4))` over pairs, u and v their grades.
+    `rho = (mean u v - 1/4) / sqrt((mean u^2 - 1/4) (mean v^2 - 1/4))` over pairs, u and v their
+    grades.
 
-    The figure without shard g is taken to first order, `rho - N / (N - N_g) sum_{i in g} d rho / d w_i` with a
-    weight w_i on each sample and w_i w_j on each pair (the infinitesimal jackknife: Jaeckel 1972), so that no shard
-    costs a ranking of its own. What the ranks of all other pairs owe to a pair is part of the derivative.
+    The figure without shard g is taken to first order, `rho - N / (N - N_g) sum_{i in g} d rho / d
+    w_i` with a weight w_i on each sample and w_i w_j on each pair (the infinitesimal jackknife:
+    Jaeckel 1972), so that no shard costs a ranking of its own. What the ranks of all other pairs
+    owe to a pair is part of the derivative.
 
     Args:
         first, second: from `ranked_distances`.
@@ -163,7 +174,8 @@ def rsa(first: RankedDistances, second: RankedDistances, shard: np.ndarray) -> R
 
 
 def _owed(model: RankedDistances, other: np.ndarray) -> np.ndarray:
-    """For each pair l, the sum of `other` over the pairs that are farther than l, ties by half, over M: [M]."""
+    """For each pair l, the sum of `other` over the pairs that are farther than l, ties by half,
+    over M: [M]."""
     return (_farther(np.bincount(model.codes, weights=other)) / len(other))[model.codes]
 
 
@@ -191,11 +203,14 @@ def rsa_null(
         order = random.permutation(first.n)
         values.append(float(np.vdot(A, B.take(order, axis=0).take(order, axis=1))) / 2.0 / scale)
     null = np.sort(values)
-    return PermutedNull(observed, null, float((1 + (null >= observed).sum()) / (1 + permutations)), seed)
+    return PermutedNull(
+        observed, null, float((1 + (null >= observed).sum()) / (1 + permutations)), seed
+    )
 
 
 def _square(ranked: RankedDistances) -> np.ndarray:
-    """Centred grades as a symmetric [n, n], 0 on the diagonal; single precision is enough for a null."""
+    """Centred grades as a symmetric [n, n], 0 on the diagonal; single precision is enough for a
+    null."""
     square = np.zeros((ranked.n, ranked.n), dtype=np.float32)
     square[_upper(ranked.n)] = ranked.grades - 0.5
     return square + square.T
@@ -204,5 +219,6 @@ def _square(ranked: RankedDistances) -> np.ndarray:
 def _check_same(first: RankedDistances, second: RankedDistances) -> None:
     if first.n != second.n:
         raise ValueError(
-            f"first and second must be distances of the same samples, got {first.n} and {second.n}: align them first."
+            f"first and second must be distances of the same samples, got {first.n} and {second.n}:"
+            " align them first."
         )

@@ -1,8 +1,9 @@
 """What temperature alone does to the geometry of classes.
 
-A higher temperature blurs every sample over the classes, so columns grow alike and overlap rises, whatever the
-model has learned. Over a range of temperatures each model draws a curve; two models are compared fairly at one
-mean entropy, that is at one place of the horizontal axis when overlap is drawn against entropy.
+A higher temperature blurs every sample over the classes, so columns grow alike and overlap rises,
+whatever the model has learned. Over a range of temperatures each model draws a curve; two models
+are compared fairly at one mean entropy, that is at one place of the horizontal axis when overlap is
+drawn against entropy.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class TemperatureCurve:
     Attributes:
         temperatures: [K], rising.
         entropy: [K] mean entropy in nats, which never falls with T.
-        overlap: [K] mean off-diagonal of the class Gram, corrected for the bias of few samples as every
-            overlap that is shown; NaN below two usable classes.
+        overlap: [K] mean off-diagonal of the class Gram, corrected for the bias of few samples as
+            every overlap that is shown; NaN below two usable classes.
         score: [K] orthogonality score, likewise.
     """
 
@@ -45,7 +46,8 @@ def temperature_curve(
     *,
     centred: bool = False,
 ) -> TemperatureCurve:
-    """Overlap, orthogonality score and mean entropy of one model at each temperature, on all its samples.
+    """Overlap, orthogonality score and mean entropy of one model at each temperature, on all its
+    samples.
 
     Args:
         logits: [N, C].

@@ -1,4 +1,5 @@
-"""Similarity of two representations: debiased linear CKA with its permuted null, and rows binned by class."""
+"""Similarity of two representations: debiased linear CKA with its permuted null, and rows binned by
+class."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from bickd_core.geometry import checks
 
 @dataclass(frozen=True)
 class Moments:
-    """The sums from which debiased HSIC of two linear kernels follows; they add up over disjoint samples.
+    """The sums from which debiased HSIC of two linear kernels follows; they add up over disjoint
+    samples.
 
-    With `k_i = |x_i|^2` and `l_i = |y_i|^2`: cross = X'Y [D, E], x = X'1, y = Y'1, xl = X'l, yk = Y'k,
-    kl = k'l, k = sum k_i, l = sum l_i, n.
+    With `k_i = |x_i|^2` and `l_i = |y_i|^2`: cross = X'Y [D, E], x = X'1, y = Y'1, xl = X'l, yk =
+    Y'k, kl = k'l, k = sum k_i, l = sum l_i, n.
     """
 
     cross: np.ndarray
@@ -98,8 +100,9 @@ def ratio(cross: float, first: float, second: float) -> float | None:
 def cka(X: np.ndarray, Y: np.ndarray) -> float | None:
     """Debiased linear CKA, `HSIC(X, Y) / sqrt(HSIC(X, X) HSIC(Y, Y))`, with the U-statistic HSIC.
 
-    At most 1 (same up to rotation and scale), about 0 for unrelated representations whatever their widths,
-    where the plain CKA drifts to 1 as D / N grows. Costs N D E and never builds an N x N matrix while D < N.
+    At most 1 (same up to rotation and scale), about 0 for unrelated representations whatever their
+    widths, where the plain CKA drifts to 1 as D / N grows. Costs N D E and never builds an N x N
+    matrix while D < N.
 
     Args:
         X: [N, D], for example logits or features of the teacher.
@@ -108,7 +111,8 @@ def cka(X: np.ndarray, Y: np.ndarray) -> float | None:
     Returns:
         CKA, or None when it is not defined: fewer than 4 samples, or rows that do not vary.
 
-    Source: Kornblith et al. 2019; Song et al. 2012 for the debiased HSIC; Nguyen et al. 2021 for its use in
+    Source: Kornblith et al. 2019; Song et al. 2012 for the debiased HSIC; Nguyen et al. 2021 for
+    its use in
         CKA.
     """
     X, Y = reduced_pair(X, Y)
@@ -134,7 +138,9 @@ class PermutedNull:
     seed: int
 
 
-def cka_null(X: np.ndarray, Y: np.ndarray, *, permutations: int = 200, seed: int = 0) -> PermutedNull:
+def cka_null(
+    X: np.ndarray, Y: np.ndarray, *, permutations: int = 200, seed: int = 0
+) -> PermutedNull:
     """Permutation null of debiased CKA: the samples of Y in random order, which keeps both spreads.
 
     Args:
@@ -150,8 +156,12 @@ def cka_null(X: np.ndarray, Y: np.ndarray, *, permutations: int = 200, seed: int
     X, Y = reduced_pair(X, Y)
     scale = np.sqrt(hsic(moments(X, X)) * hsic(moments(Y, Y)))
     random = np.random.default_rng(seed)
-    values = np.sort([hsic(moments(X, Y[random.permutation(len(Y))])) / scale for _ in range(permutations)])
-    return PermutedNull(observed, values, float((1 + (values >= observed).sum()) / (1 + permutations)), seed)
+    values = np.sort(
+        [hsic(moments(X, Y[random.permutation(len(Y))])) / scale for _ in range(permutations)]
+    )
+    return PermutedNull(
+        observed, values, float((1 + (values >= observed).sum()) / (1 + permutations)), seed
+    )
 
 
 def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,8 +172,8 @@ def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     X, Y = checks.matrix(X, "X"), checks.matrix(Y, "Y")
     if len(X) != len(Y):
         raise ValueError(
-            f"X and Y must have one row a sample on the same samples, got {len(X)} and {len(Y)} rows: "
-            "align them first."
+            f"X and Y must have one row a sample on the same samples, got {len(X)} and {len(Y)}"
+            " rows: align them first."
         )
     return reduced(X - X.mean(axis=0)), reduced(Y - Y.mean(axis=0))
 
@@ -181,8 +191,8 @@ class RowSimilarity:
     """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)`, binned by true class.
 
     Attributes:
-        matrix: [C, C] mean R over teacher rows of class c and student rows of class d, all pairs (a sample
-            with itself included); 0 where a class has no sample.
+        matrix: [C, C] mean R over teacher rows of class c and student rows of class d, all pairs (a
+            sample with itself included); 0 where a class has no sample.
         absent: [C] bool, classes without a sample.
         matched: mean R_ii, the same sample in both models.
         within: mean R_ij, i != j of the same class; None without such a pair.
@@ -196,7 +206,9 @@ class RowSimilarity:
     between: float | None
 
 
-def row_similarity(P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndarray) -> RowSimilarity:
+def row_similarity(
+    P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndarray
+) -> RowSimilarity:
     """Sample-wise similarity binned by class, from class sums of unit rows, with no N x N matrix.
 
     Args:
@@ -230,7 +242,8 @@ def row_similarity(P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndar
 
 
 def row_cosines(P_teacher: np.ndarray, P_student: np.ndarray) -> np.ndarray:
-    """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)` itself, [N, N] in [0, 1]: for a few hundred samples.
+    """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)` itself, [N, N] in [0, 1]: for a few hundred
+    samples.
 
     Args:
         P_teacher, P_student: [N, C] probabilities on the same samples.

@@ -1,4 +1,5 @@
-"""Three classes of a prediction space as they are: the triangle of their probabilities, no projection."""
+"""Three classes of a prediction space as they are: the triangle of their probabilities, no
+projection."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ class Simplex:
 def simplex_view(P: np.ndarray, classes: Sequence[int]) -> Simplex:
     """Where each sample lies between three classes, given that it is one of them.
 
-    With m_i = p_ia + p_ib + p_ic, sample i lies at (p_ia A + p_ib B + p_ic C) / m_i, A, B and C the corners: at a
-    corner when one class has all of m_i, in the middle when the three are equal. The composition is exact; what it
-    leaves out is stated beside it as 1 - m_i.
+    With m_i = p_ia + p_ib + p_ic, sample i lies at (p_ia A + p_ib B + p_ic C) / m_i, A, B and C the
+    corners: at a corner when one class has all of m_i, in the middle when the three are equal. The
+    composition is exact; what it leaves out is stated beside it as 1 - m_i.
 
     Args:
         P: [N, C] probabilities.

@@ -25,8 +25,8 @@ from bickd_core.geometry.shards import SHARDS, stratified_shards
 
 
 class PredictionsLike(Protocol):
-    """What is read of a Predictions: logits [N, C], ids [N], labels [N] | None, features [N, D] | None,
-    names [C].
+    """What is read of a Predictions: logits [N, C], ids [N], labels [N] | None, features [N, D] |
+    None, names [C].
     """
 
     @property
@@ -45,26 +45,30 @@ class PredictionsLike(Protocol):
 class Summary:
     """Headline figures of one model, beside its teacher where there is one.
 
-    None stands for a figure that cannot be had: no labels (accuracy, calibration_error, overlap_balanced), no
-    teacher (agreement, kl, displacement, cka_*, overlap_matched, overlap_per_image), no features in both (cka_features), fewer
-    than two usable classes (overlap*, score, effective_rank).
+    None stands for a figure that cannot be had: no labels (accuracy, calibration_error,
+    overlap_balanced), no teacher (agreement, kl, displacement, cka_*, overlap_matched,
+    overlap_per_image), no features in both (cka_features), fewer than two usable classes (overlap*,
+    score, effective_rank).
 
     Attributes:
-        n, n_classes, n_classes_used: samples, classes, and classes whose column is not near zero at T.
+        n, n_classes, n_classes_used: samples, classes, and classes whose column is not near zero at
+            T.
         temperature: T of the probabilities of kl, displacement, overlap, score and effective_rank.
         level: nominal coverage of the intervals.
         mean_entropy: of the model at T, in nats.
-        matched: the temperature of overlap_matched, where the mean entropy equals the teacher's at T;
-            `reached` says whether there is one (if not, overlap_matched is None).
-        unreached: samples whose entropy no temperature brings to the teacher's; they stand at the nearest in
-            overlap_per_image, which is None where no sample reaches its target. None without a teacher.
+        matched: the temperature of overlap_matched, where the mean entropy equals the teacher's at
+            T; `reached` says whether there is one (if not, overlap_matched is None).
+        unreached: samples whose entropy no temperature brings to the teacher's; they stand at the
+            nearest in overlap_per_image, which is None where no sample reaches its target. None
+            without a teacher.
         accuracy, agreement: shares of samples.
         kl: mean KL(teacher || model) at T, nats, without T^2.
         displacement: mean Hellinger distance at T.
         calibration_error: 15 equal-width bins at temperature 1, the model as it would be used.
         cka_logits, cka_features: debiased linear CKA with the teacher.
-        overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_per_image: each sample at the
-            temperature where its entropy is the teacher's for it at T; overlap_balanced: at T, classes weighted alike.
+        overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_per_image: each
+            sample at the temperature where its entropy is the teacher's for it at T;
+            overlap_balanced: at T, classes weighted alike.
         score, effective_rank: of the class Gram at T.
     """
 
@@ -93,7 +97,8 @@ class Summary:
 
 @dataclass(frozen=True)
 class TeacherSide:
-    """What `summarise` needs of the teacher at one temperature: log-probabilities, entropies [N], its sides of CKA."""
+    """What `summarise` needs of the teacher at one temperature: log-probabilities, entropies [N],
+    its sides of CKA."""
 
     log_P: np.ndarray
     entropies: np.ndarray
@@ -104,7 +109,8 @@ class TeacherSide:
 def teacher_side(
     teacher: PredictionsLike, *, T: float = 4.0, shards: int = SHARDS, seed: int = 0
 ) -> TeacherSide:
-    """Make once what `summarise` needs of the teacher for every student; it is used where labels are the teacher's."""
+    """Make once what `summarise` needs of the teacher for every student; it is used where labels
+    are the teacher's."""
     shard = stratified_shards(len(teacher.logits), teacher.labels, shards=shards, seed=seed)
     return _teacher_side(teacher, T, shard)
 
@@ -135,14 +141,17 @@ def fixed_figures(
     seed: int = 0,
     side: TeacherSide | None = None,
 ) -> FixedFigures:
-    """Make once what `summarise` says of `student` at every temperature; arguments as there, `side` at any T."""
+    """Make once what `summarise` says of `student` at every temperature; arguments as there, `side`
+    at any T."""
     labels = _labels(teacher, student)
     shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
     found: dict[str, Interval | None] = {}
     if labels is not None:
         right = agreement.correct(student.logits, labels)
         found["accuracy"] = proportion_interval(right, labels, level=level)
-        found["calibration_error"] = calibration_interval(softmax(student.logits), labels, level=level)
+        found["calibration_error"] = calibration_interval(
+            softmax(student.logits), labels, level=level
+        )
     if teacher is not None:
         same = agreement.agrees(teacher.logits, student.logits)
         found["agreement"] = proportion_interval(same, labels, level=level)
@@ -177,8 +186,10 @@ def summarise(
         T: temperature, above 0.
         level: nominal coverage.
         shards, seed: of the jackknife.
-        side: `teacher_side(teacher, T)` with the same T, shards and seed, to spare its making for every student.
-        fixed: `fixed_figures(teacher, student)` with the same level, shards and seed, to spare it at every temperature.
+        side: `teacher_side(teacher, T)` with the same T, shards and seed, to spare its making for
+            every student.
+        fixed: `fixed_figures(teacher, student)` with the same level, shards and seed, to spare it
+            at every temperature.
 
     Returns:
         Summary.
@@ -206,7 +217,9 @@ def summarise(
         found |= _moved(side, log_P, labels, level)
         if matched.reached:
             there = P if matched.temperature == T else softmax(logits, matched.temperature)
-            grams = rematched(shard_grams(there, shard), logits, matched.temperature, side.entropies)
+            grams = rematched(
+                shard_grams(there, shard), logits, matched.temperature, side.entropies
+            )
             found["overlap_matched"] = overlap_interval(grams, level=level)
         each = matched_temperatures(logits, side.entropies, start=T)
         unreached = each.unreached
@@ -245,12 +258,13 @@ def check_aligned(teacher: PredictionsLike, student: PredictionsLike) -> None:
     """Raise ValueError unless both hold the same samples and classes in the same order."""
     if tuple(teacher.class_names) != tuple(student.class_names):
         raise ValueError(
-            f"teacher and student must have the same classes in the same order, got "
-            f"{len(teacher.class_names)} and {len(student.class_names)} names that differ: align them first."
+            "teacher and student must have the same classes in the same order, got"
+            f" {len(teacher.class_names)} and {len(student.class_names)} names that differ: align"
+            " them first."
         )
     if not np.array_equal(teacher.ids, student.ids):
         raise ValueError(
-            f"teacher and student must have the same sample ids in the same order, got "
+            "teacher and student must have the same sample ids in the same order, got "
             f"{len(teacher.ids)} and {len(student.ids)} ids that differ: align them first."
         )
 

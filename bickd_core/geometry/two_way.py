@@ -1,23 +1,26 @@
-"""Differences between two recipes over seeds and images together, and Holm's correction for several of them.
+"""Differences between two recipes over seeds and images together, and Holm's correction for several
+of them.
 
-A recipe is trained with several seeds, and every run is tested on the same images. The model of one score is
+A recipe is trained with several seeds, and every run is tested on the same images. The model of one
+score is
 
     score[r, s, i] = mean[r] + image[r, i] + seed[r, s] + rest[r, s, i]
 
-with recipe r, seed s and image i; image, seed and rest are random. Images are crossed with recipes and seeds, seeds
-are nested in recipes. The variance of the difference between two recipes' means is the sum of an image part and a
-seed part for each recipe:
+with recipe r, seed s and image i; image, seed and rest are random. Images are crossed with recipes
+and seeds, seeds are nested in recipes. The variance of the difference between two recipes' means is
+the sum of an image part and a seed part for each recipe:
 
     image part   variance of the difference of seed means, over images (paired, stratified by class)
     seed part    (variance of a recipe's runs) / S  -  what the image part holds already, at least 0
 
-The runs of a recipe also differ because each makes other mistakes on the same finite set of images (`rest`). That
-variance, `var(rest) / (S N)`, is in both parts, so it is taken off the seed part. Limits are
-`difference +- t se` with Satterthwaite's degrees of freedom, `(sum of parts)^2 / sum (square of part / freedom)`, and at
-least the fewest of one part. For
-a seed part, `square` is the product of the part before and after the images were taken off; of the simple choices this
-one was the nearest to 95 % in simulation: with 3 and 5 seeds the limits hold the true difference in 93 to 97 % of cases,
-and in up to 97.5 % where seeds do not matter at all (`tests/geometry/test_geometry_two_way.py`).
+The runs of a recipe also differ because each makes other mistakes on the same finite set of images
+(`rest`). That variance, `var(rest) / (S N)`, is in both parts, so it is taken off the seed part.
+Limits are `difference +- t se` with Satterthwaite's degrees of freedom, `(sum of parts)^2 / sum
+(square of part / freedom)`, and at least the fewest of one part. For
+a seed part, `square` is the product of the part before and after the images were taken off; of the
+simple choices this one was the nearest to 95 % in simulation: with 3 and 5 seeds the limits hold
+the true difference in 93 to 97 % of cases, and in up to 97.5 % where seeds do not matter at all
+(`tests/geometry/test_geometry_two_way.py`).
 
 Two networks that are meant themselves are compared by their paired hits, as on Disagreements
 (`paired_share_difference`, McNemar's exact p).
@@ -45,7 +48,8 @@ from bickd_core.geometry.intervals import (
 from bickd_core.geometry.jackknife import Replicated, jackknife_error
 
 Variance = Callable[[np.ndarray], "tuple[float, float] | None"]
-"""Scores of the images (or jackknife replicates) -> variance of their mean and its degrees of freedom."""
+"""Scores of the images (or jackknife replicates) -> variance of their mean and its degrees of
+freedom."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class TwoWay:
     """A difference between two recipes' means, over seeds and images.
 
     Attributes:
-        interval: the difference with its limits; without limits where the variance cannot be estimated, or below
-            `FEWEST` images.
+        interval: the difference with its limits; without limits where the variance cannot be
+            estimated, or below `FEWEST` images.
         p_value: two-sided, of no difference; 1 without limits.
         image_error, seed_error: standard errors of the two parts.
         freedom: Satterthwaite's degrees of freedom; 0 without limits.
@@ -89,23 +93,28 @@ def two_way_mean_difference(
     Args:
         first, second: [S, N] scores, a row for each run of a recipe, on the same images.
         labels: [N] true classes, the strata; None for one stratum.
-        drawn: for each side, whether its runs are a sample of seeds. False for a network that is meant itself,
-            such as the teacher: it has no seed part.
+        drawn: for each side, whether its runs are a sample of seeds. False for a network that is
+            meant itself, such as the teacher: it has no seed part.
         level: nominal coverage.
 
     Raises:
         ValueError: a sample of seeds with one run, or other numbers of images.
     """
     scores = _matrices(first, second)
-    if not any(drawn) and all(len(side) == 1 and np.isin(side, (0.0, 1.0)).all() for side in scores):
+    if not any(drawn) and all(
+        len(side) == 1 and np.isin(side, (0.0, 1.0)).all() for side in scores
+    ):
         return _two_networks(scores[0][0], scores[1][0], labels, level)
     figures = (scores[0].mean(axis=1), scores[1].mean(axis=1))
     n = scores[0].shape[1]
     return _two_way(figures, scores, lambda one: stratified_variance(one, labels), drawn, level, n)
 
 
-def _two_networks(first: np.ndarray, second: np.ndarray, labels: np.ndarray | None, level: float) -> TwoWay:
-    """Hits of two networks that are meant themselves: the paired interval, and McNemar's exact p, which it follows."""
+def _two_networks(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray | None, level: float
+) -> TwoWay:
+    """Hits of two networks that are meant themselves: the paired interval, and McNemar's exact p,
+    which it follows."""
     p_value = mcnemar_exact(int((first > second).sum()), int((first < second).sum()))
     found = stratified_variance(first - second, labels)
     error, freedom = (0.0, 0.0) if found is None else (float(np.sqrt(found[0])), found[1])
@@ -123,7 +132,8 @@ def two_way_difference(
     """Difference of a jackknifed figure (overlap) between two recipes.
 
     Args:
-        first, second: the figure of each run of a recipe, all from one result of `stratified_shards`.
+        first, second: the figure of each run of a recipe, all from one result of
+            `stratified_shards`.
         drawn, level: as for `two_way_mean_difference`.
 
     Raises:
@@ -131,11 +141,14 @@ def two_way_difference(
     """
     if len({(one.n, len(one.replicates)) for one in (*first, *second)}) != 1:
         raise ValueError(
-            "first and second must come from the same shards of the same samples: pass one result of "
-            "stratified_shards to all."
+            "first and second must come from the same shards of the same samples: pass one result"
+            " of stratified_shards to all."
         )
     ours, theirs = (np.array([one.interval().estimate for one in side]) for side in (first, second))
-    replicates = (np.array([one.replicates for one in first]), np.array([one.replicates for one in second]))
+    replicates = (
+        np.array([one.replicates for one in first]),
+        np.array([one.replicates for one in second]),
+    )
     found = _two_way((ours, theirs), replicates, _jackknife, drawn, level, first[0].n)
     if all(one.limited for one in (*first, *second)):
         return found
@@ -156,13 +169,16 @@ def _two_way(
     level: float,
     n: int,
 ) -> TwoWay:
-    """The interval from each run's figure [S], and from what its variance over images is taken [S, K]."""
+    """The interval from each run's figure [S], and from what its variance over images is taken [S,
+    K]."""
     check_level(level)
     difference = float(figures[0].mean() - figures[1].mean())
     found = variance(parts[0].mean(axis=0) - parts[1].mean(axis=0))
     images = None if found is None else _Part(found[0], found[0] ** 2, found[1])
     seeds = [
-        _seed_part(one, part, variance) for one, part, own in zip(figures, parts, drawn, strict=True) if own
+        _seed_part(one, part, variance)
+        for one, part, own in zip(figures, parts, drawn, strict=True)
+        if own
     ]
     known = [part for part in (images, *seeds) if part is not None]
     total = sum(part.value for part in known)
@@ -187,7 +203,8 @@ def _seed_part(figures: np.ndarray, parts: np.ndarray, variance: Variance) -> _P
     count = len(figures)
     if count < 2:
         raise ValueError(
-            f"a sample of seeds needs two runs or more, got {count}: pass drawn=False for a network that is meant itself."
+            f"a sample of seeds needs two runs or more, got {count}: pass drawn=False for a network"
+            " that is meant itself."
         )
     own = [variance(one) for one in parts - parts.mean(axis=0)]
     if any(one is None for one in own):
@@ -202,17 +219,18 @@ def _matrices(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
     rows = checks.matrix(first, "first"), checks.matrix(second, "second")
     if rows[0].shape[1] != rows[1].shape[1]:
         raise ValueError(
-            f"first and second must be scores of the same images, got {rows[0].shape[1]} and {rows[1].shape[1]}: "
-            "align them first."
+            f"first and second must be scores of the same images, got {rows[0].shape[1]} and"
+            f" {rows[1].shape[1]}: align them first."
         )
     return rows
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: p-values of several comparisons, each adjusted for there being several.
+    """Holm's step-down correction: p-values of several comparisons, each adjusted for there being
+    several.
 
-    The chance that any true null hypothesis has an adjusted p-value below 0.05 is at most 5 %, whatever the
-    dependence between the comparisons (Holm 1979).
+    The chance that any true null hypothesis has an adjusted p-value below 0.05 is at most 5 %,
+    whatever the dependence between the comparisons (Holm 1979).
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]

@@ -1,8 +1,9 @@
-"""UMAP layouts: of one model, of a student within its teacher's map, and of several models together.
+"""UMAP layouts: of one model, of a student within its teacher's map, and of several models
+together.
 
-All on sqrt(P) with Euclidean distance, seeded, one thread: repeatable on one machine with one set of versions.
-`*_layout(s)` measure quality too; `*_coordinates` are the bare maps, for trying other seeds. umap (and numba) are
-imported inside the functions, because that takes seconds.
+All on sqrt(P) with Euclidean distance, seeded, one thread: repeatable on one machine with one set
+of versions. `*_layout(s)` measure quality too; `*_coordinates` are the bare maps, for trying other
+seeds. umap (and numba) are imported inside the functions, because that takes seconds.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def umap_layout(
         seed: of UMAP.
         n_neighbors: at least 2; cut to N - 1.
         min_dist: 0 to 1, how tightly points may sit.
-        init: [N, 2] starting coordinates, for a student its teacher's; None starts from the PCA, which
-            draws nothing (unlike the spectral start, which may fail or differ between machines).
+        init: [N, 2] starting coordinates, for a student its teacher's; None starts from the PCA,
+            which draws nothing (unlike the spectral start, which may fail or differ between
+            machines).
 
     Returns:
         Layout.
@@ -54,7 +56,9 @@ def umap_layout(
     Raises:
         ValueError: fewer than 4 samples, or init of another shape.
     """
-    coordinates = umap_coordinates(P, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, init=init)
+    coordinates = umap_coordinates(
+        P, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, init=init
+    )
     parameters = _parameters(P, n_neighbors, min_dist, init="pca" if init is None else "given")
     return with_quality(checks.probabilities(P), coordinates, "umap", parameters, seed)
 
@@ -92,8 +96,8 @@ def transform_layout(
 ) -> Layout:
     """A student's samples placed into its teacher's map, which stays as it is (UMAP's transform).
 
-    A sample starts at the weighted mean of its nearest neighbours among the teacher's rows and is then moved, the
-    teacher's points fixed. It can land only where the teacher has samples.
+    A sample starts at the weighted mean of its nearest neighbours among the teacher's rows and is
+    then moved, the teacher's points fixed. It can land only where the teacher has samples.
 
     Args:
         P: [N, C] the student's probabilities.
@@ -154,7 +158,9 @@ def aligned_layouts(
         A Layout a model, in one frame.
     """
     maps = aligned_coordinates(models, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
-    parameters = _parameters(models[0], n_neighbors, min_dist, init="spectral") | {"models": len(models)}
+    parameters = _parameters(models[0], n_neighbors, min_dist, init="spectral") | {
+        "models": len(models)
+    }
     return [
         with_quality(checks.probabilities(P), xy, "aligned", parameters, seed)
         for P, xy in zip(models, maps, strict=True)
@@ -170,7 +176,9 @@ def aligned_coordinates(
 ) -> list[np.ndarray]:
     """The maps of `aligned_layouts`, each float32 [N, 2]."""
     if len(models) < 2:
-        raise ValueError(f"models must be at least two to be aligned, got {len(models)}: use umap_layout.")
+        raise ValueError(
+            f"models must be at least two to be aligned, got {len(models)}: use umap_layout."
+        )
     spaces = [_space(_enough(P, n_neighbors, min_dist)) for P in models]
     n = len(spaces[0])
     for space in spaces[1:]:
@@ -259,7 +267,8 @@ def _null_cache() -> type:
 
 
 def _spread_start(start: np.ndarray, seed: int) -> np.ndarray:
-    """Starting coordinates at UMAP's own scale, twins apart by a seeded hair: it cannot part equal points."""
+    """Starting coordinates at UMAP's own scale, twins apart by a seeded hair: it cannot part equal
+    points."""
     start = start - start.mean(axis=0)
     size = float(np.abs(start).max())
     start = start * (10.0 / size) if size > 0 else start

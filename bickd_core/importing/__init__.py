@@ -1,1 +1,2 @@
-"""Turn files made elsewhere into run folders: `weights` for checkpoints, `predictions` for saved predictions."""
+"""Turn files made elsewhere into run folders: `weights` for checkpoints, `predictions` for saved
+predictions."""

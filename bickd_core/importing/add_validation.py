@@ -65,29 +65,32 @@ def _fitting(library: Library, one: ImportedModel, name: str) -> tuple[RunFolder
         run = library.find(key)
     except RunError as error:
         raise PredictionsError(
-            f"there is no run '{key}' to add validation predictions to; import its test predictions first, "
-            "or both in one go."
+            f"there is no run '{key}' to add validation predictions to; import its test predictions"
+            " first, or both in one go."
         ) from error
     if run.info().source.kind != "predictions":
         raise PredictionsError(
-            f"run '{key}' was not imported as predictions, so validation predictions cannot be added to it; choose another name."
+            f"run '{key}' was not imported as predictions, so validation predictions cannot be"
+            " added to it; choose another name."
         )
     if run.has_predictions("validation"):
         raise PredictionsError(
-            f"run '{key}' already has predictions on validation; delete it and import both splits again."
+            f"run '{key}' already has predictions on validation; delete it and import both splits"
+            " again."
         )
     test, own = run.predictions("test"), one.predictions
     if are_numbers(own.class_names) and own.num_classes == test.num_classes:
         own = replace(own, class_names=test.class_names)
     if set(test.class_names) != set(own.class_names):
         raise PredictionsError(
-            f"{one.file}, {one.name}: expected the classes of run '{key}' ({_some(test.class_names)}), got "
-            f"{_some(own.class_names)}."
+            f"{one.file}, {one.name}: expected the classes of run '{key}'"
+            f" ({_some(test.class_names)}), got {_some(own.class_names)}."
         )
     own = own.with_class_order(test.class_names)
     if np.array_equal(test.logits, own.logits):
         raise PredictionsError(
-            f"{one.file}, {one.name}: expected predictions on validation, got those of run '{key}' on test."
+            f"{one.file}, {one.name}: expected predictions on validation, got those of run '{key}'"
+            " on test."
         )
     return run, own
 

@@ -1,8 +1,8 @@
 """Add latency, maps and the final card to an imported run, in a separate process.
 
-These steps take most of the time of an import, but pages can show the run without them. The process is
-`python -m bickd_core.importing.afterwards RUN --shelf DIR --own DIR`. It ignores a run that was deleted or renamed
-in the meantime.
+These steps take most of the time of an import, but pages can show the run without them. The process
+is `python -m bickd_core.importing.afterwards RUN --shelf DIR --own DIR`. It ignores a run that was
+deleted or renamed in the meantime.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def complete(run: RunFolder, library: Library) -> None:
     info = run.info()
     if not info.source.predictions_only:
         _measure(run, info)
-    compute_layout(library, run, teacher=None if info.teacher is None else library.locate(info.teacher.key))
+    compute_layout(
+        library, run, teacher=None if info.teacher is None else library.locate(info.teacher.key)
+    )
     write_card(run, library)
 
 
@@ -58,11 +60,15 @@ def _measure(run: RunFolder, info: RunInfo) -> None:
     model = create_model(info.arch, num_classes=info.num_classes, in_channels=shape[0])
     load_into(model, read_weights(run.weights_path), name=info.arch)
     cost = measure(model, shape)
-    run.write_info(run.info().model_copy(update={"cost": cost}))  # read again: its title may be another now
+    run.write_info(
+        run.info().model_copy(update={"cost": cost})
+    )  # read again: its title may be another now
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure an imported run's latency and make its maps.")
+    parser = argparse.ArgumentParser(
+        description="Measure an imported run's latency and make its maps."
+    )
     parser.add_argument("run")
     parser.add_argument("--shelf", type=Path, required=True)
     parser.add_argument("--own", type=Path, required=True)

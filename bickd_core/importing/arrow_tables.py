@@ -1,4 +1,5 @@
-"""Read parquet and feather files into a table. Use it only in a process with limits, because pyarrow may crash."""
+"""Read parquet and feather files into a table. Use it only in a process with limits, because
+pyarrow may crash."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def _arrow(read: Any, kind: str) -> pyarrow.Table:
 def _check_size(rows: int, columns: int) -> None:
     if not 0 <= rows <= MAX_ROWS or columns > MAX_COLUMNS:
         raise PredictionsError(
-            f"expected at most {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns, got {rows:,} and {columns:,}."
+            f"expected at most {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns, got {rows:,} and"
+            f" {columns:,}."
         )
 
 

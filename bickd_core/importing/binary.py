@@ -1,4 +1,5 @@
-"""Detect columns with one score for each sample: the probability or logit of the second of two classes."""
+"""Detect columns with one score for each sample: the probability or logit of the second of two
+classes."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _FOR_POSITIVE = ("positive", "pos", "decision", "margin")
 def binary_models(
     table: Table, flat: Sequence[str], known: tuple[str, ...], least: int, label: str, stem: str
 ) -> tuple[ScoreColumns, ...]:
-    """Return models with one score for each sample; none if the columns may be the scores of several classes.
+    """Return models with one score for each sample; none if the columns may be the scores of
+    several classes.
 
     Args:
         flat: columns of numbers.
@@ -42,7 +44,8 @@ def binary_models(
 
 
 def _is_score(table: Table, name: str, *, alone: bool) -> bool:
-    """Return whether the column's name, or its values if it is the only column, show that it holds scores."""
+    """Return whether the column's name, or its values if it is the only column, show that it holds
+    scores."""
     column = table.columns[name]
     if column.dtype.kind not in "iuf":
         return False
@@ -56,19 +59,36 @@ def _is_score(table: Table, name: str, *, alone: bool) -> bool:
 
 def _is_share(values: np.ndarray) -> bool:
     return bool(
-        len(values) and values.min() >= 0 and values.max() <= 1 and (values != np.round(values)).any()
+        len(values)
+        and values.min() >= 0
+        and values.max() <= 1
+        and (values != np.round(values)).any()
     )
 
 
 def _name(column: str, known: tuple[str, ...]) -> str:
-    """Return the model in a column's name: "kd" for "kd_prob", "" for "prob", "prob_1" or "p(spam)"."""
-    drop = [*SCORES, *_FOR_POSITIVE, "of", "for", "class", "true", "test", "function", *map(normal, known)]
+    """Return the model in a column's name: "kd" for "kd_prob", "" for "prob", "prob_1" or
+    "p(spam)"."""
+    drop = [
+        *SCORES,
+        *_FOR_POSITIVE,
+        "of",
+        "for",
+        "class",
+        "true",
+        "test",
+        "function",
+        *map(normal, known),
+    ]
     words = re.split(r"[^A-Za-z0-9.\-]+", model_word(column))
-    return "_".join(word for word in words if word and not word.isdigit() and normal(word) not in drop)
+    return "_".join(
+        word for word in words if word and not word.isdigit() and normal(word) not in drop
+    )
 
 
 def _model(column: str, known: tuple[str, ...], name: str) -> ScoreColumns:
-    """Order the two classes. The second is the one that the column names, else the last in alphabetical order."""
+    """Order the two classes. The second is the one that the column names, else the last in
+    alphabetical order."""
     first, second = known or ("0", "1")
     ends = [one for one in known if normal(one) in normal(column).split("_")]
     if ends == [first]:

@@ -23,6 +23,7 @@ def chance_note(right: float, images: int, classes: int, split: str = "validatio
     if right > share + DEVIATIONS * (share * (1 - share) / images) ** 0.5:
         return ""
     return (
-        f"Its accuracy is at chance level: {100 * right:.1f} % of {images:,} {split} images are right, among {classes:,} classes. "
-        "Either the network is not trained, or it was trained with other inputs or classes."
+        f"Its accuracy is at chance level: {100 * right:.1f} % of {images:,} {split} images are"
+        f" right, among {classes:,} classes. Either the network is not trained, or it was trained"
+        " with other inputs or classes."
     )

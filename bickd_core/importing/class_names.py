@@ -11,9 +11,11 @@ from bickd_core.runs.predictions import PredictionsError
 
 
 def lacks_names(files: Sequence[tuple[str, FilePart]]) -> bool:
-    """Return whether some score columns have no class names, in their names or elsewhere in the file."""
+    """Return whether some score columns have no class names, in their names or elsewhere in the
+    file."""
     return any(
-        (not model.classes or are_numbers(model.classes)) and not (part.class_names or part.label_names)
+        (not model.classes or are_numbers(model.classes))
+        and not (part.class_names or part.label_names)
         for _, part in files
         for model in part.models
     )
@@ -22,13 +24,16 @@ def lacks_names(files: Sequence[tuple[str, FilePart]]) -> bool:
 def with_class_names(
     scored: list[Rows], others: list[Rows], told: Sequence[str]
 ) -> tuple[list[Rows], list[str]]:
-    """Name every column: by its own name, else the given names, else those of another file, else numbers.
+    """Name every column: by its own name, else the given names, else those of another file, else
+    numbers.
 
     Returns:
         The named parts, and a note for each model whose names come from another file.
     """
     given = [(one.file, one.part.class_names) for one in [*others, *scored] if one.part.class_names]
-    given += [(one.file, one.part.label_names) for one in [*scored, *others] if one.part.label_names]
+    given += [
+        (one.file, one.part.label_names) for one in [*scored, *others] if one.part.label_names
+    ]
     given += [
         (one.file, model.classes)
         for one in scored
@@ -42,7 +47,8 @@ def with_class_names(
             classes, source = _classes(one, model, given, tuple(told))
             if source:
                 notes.append(
-                    f"{model.name}: the columns have no class names, so those of {source} are used in their order."
+                    f"{model.name}: the columns have no class names, so those of {source} are used"
+                    " in their order."
                 )
             models.append(replace(model, classes=classes))
         named.append(replace(one, part=replace(one.part, models=tuple(models))))

@@ -97,7 +97,9 @@ def _part(table: Table, layout: Layout) -> FilePart:
         model, said = _model(table, one)
         models.append(model)
         notes += said
-    extras = () if not layout.classes else _class_names(table.extras[layout.classes], layout.classes)
+    extras = (
+        () if not layout.classes else _class_names(table.extras[layout.classes], layout.classes)
+    )
     return FilePart(
         models=tuple(models),
         labels=None if not layout.label else _labels(table, layout.label),
@@ -123,7 +125,9 @@ def _model(table: Table, one: ScoreColumns) -> tuple[FileModel, list[str]]:
     if one.ranked:
         scores = _unranked(table, scores, one)
     columns = one.columns if len(one.columns) > 1 else ()
-    found = to_logits(scores, one.scale, lambda row: _at(table, row, "" if columns else one.columns[0]))
+    found = to_logits(
+        scores, one.scale, lambda row: _at(table, row, "" if columns else one.columns[0])
+    )
     features = None
     if one.features:
         features = _numbers(table, one.features).astype(np.float32)
@@ -131,7 +135,9 @@ def _model(table: Table, one: ScoreColumns) -> tuple[FileModel, list[str]]:
     return FileModel(one.name, found.logits, classes, found.scale, features), _said(one.name, found)
 
 
-def _binary_model(table: Table, one: ScoreColumns, score: np.ndarray) -> tuple[FileModel, list[str]]:
+def _binary_model(
+    table: Table, one: ScoreColumns, score: np.ndarray
+) -> tuple[FileModel, list[str]]:
     """A model of two classes from the score of the second."""
     within = bool(score.min() >= 0 and score.max() <= 1)
     scale = one.scale or ("probabilities" if within else "logits")
@@ -139,8 +145,9 @@ def _binary_model(table: Table, one: ScoreColumns, score: np.ndarray) -> tuple[F
     found = to_logits(both, scale, lambda row: _at(table, row, one.columns[0]))
     kind = {"logits": "logit", "probabilities": "probability", "percent": "probability in percent"}
     note = (
-        f"{one.name}: '{one.columns[0]}' has one score for each sample. It is used as the "
-        f"{kind.get(scale, 'log-probability')} of '{one.classes[1]}', so there are two classes: {' and '.join(one.classes)}."
+        f"{one.name}: '{one.columns[0]}' has one score for each sample. It is used as the"
+        f" {kind.get(scale, 'log-probability')} of '{one.classes[1]}', so there are two classes:"
+        f" {' and '.join(one.classes)}."
     )
     return FileModel(one.name, found.logits, one.classes, scale), [note, *_said(one.name, found)]
 
@@ -158,7 +165,9 @@ def _numbers(table: Table, names: tuple[str, ...]) -> np.ndarray:
     if len(names) == 1 and table.columns[names[0]].ndim == 2:
         column = table.columns[names[0]]
         if column.dtype.kind not in "biuf":
-            raise PredictionsError(f"column '{names[0]}': expected numbers, got {column.dtype!s:.40}.")
+            raise PredictionsError(
+                f"column '{names[0]}': expected numbers, got {column.dtype!s:.40}."
+            )
         values = column.astype(np.float64)
         _check_finite(table, values, names)
         return values
@@ -201,8 +210,8 @@ def _unranked(table: Table, scores: np.ndarray, one: ScoreColumns) -> np.ndarray
     count = int(index.max()) + 1
     if index.shape != scores.shape or count > scores.shape[1]:
         raise PredictionsError(
-            f"expected the scores of all {count:,} or more classes, got only the best {scores.shape[1]:,} of "
-            "them; save every class (timm's inference.py: --topk 0)."
+            f"expected the scores of all {count:,} or more classes, got only the best"
+            f" {scores.shape[1]:,} of them; save every class (timm's inference.py: --topk 0)."
         )
     if (np.sort(index, axis=1) != np.arange(count)).any():
         raise wrong_rows(

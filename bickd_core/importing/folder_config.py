@@ -1,4 +1,5 @@
-"""Read a network's inputs from a Hugging Face folder: timm's `config.json` or transformers' `preprocessor_config.json`.
+"""Read a network's inputs from a Hugging Face folder: timm's `config.json` or transformers'
+`preprocessor_config.json`.
 
 Unknown content is ignored, and `ImportRequest` validates the rest.
 """
@@ -21,7 +22,8 @@ _PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 
 
 def read_inputs(folder: Path) -> dict[str, Any]:
-    """Return the fields of an `ImportRequest` that the folder's files define; empty if there are none."""
+    """Return the fields of an `ImportRequest` that the folder's files define; empty if there are
+    none."""
     config = _json(folder / "config.json")
     pretrained = config.get("pretrained_cfg")
     found = inputs_of_timm(pretrained if isinstance(pretrained, Mapping) else config)
@@ -59,7 +61,9 @@ def inputs_of_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("interpolation") in _PILLOW.values():
         found["interpolation"] = config["interpolation"]
     mode = config.get("crop_mode", config.get("resize"))
-    resize = mode if mode in _RESIZES.values() else _RESIZES.get(mode if isinstance(mode, str) else "")
+    resize = (
+        mode if mode in _RESIZES.values() else _RESIZES.get(mode if isinstance(mode, str) else "")
+    )
     if resize is not None:
         found["resize"] = resize
     share = config.get("crop_pct", config.get("crop_share"))
@@ -82,7 +86,9 @@ def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
     cut, _ = _sides(config.get("crop_size"))
     if config.get("do_center_crop") and cut is not None:
         found["input_size"] = cut
-        found["resize"] = "stretch" if square and isinstance(config.get("size"), Mapping) else "crop"
+        found["resize"] = (
+            "stretch" if square and isinstance(config.get("size"), Mapping) else "crop"
+        )
         if scaled is not None and 0.1 < cut / scaled <= 1:
             found["crop_share"] = cut / scaled
     elif scaled is not None:

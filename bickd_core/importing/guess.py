@@ -39,10 +39,14 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     left = [name for name in table.columns if name not in hints.ignore]
     flat = [name for name in left if table.columns[name].ndim == 1]
     path = _role(table, flat, hints.path, lambda name: _is_path(table, name))
-    text = _role(table, flat, hints.text, lambda name: _known(name, TEXTS) and _is_text(table, name))
+    text = _role(
+        table, flat, hints.text, lambda name: _known(name, TEXTS) and _is_text(table, name)
+    )
     split = _role(table, flat, hints.split, lambda name: is_split_column(table, name))
     used = {path, text, split}
-    model = _role(table, flat, hints.model, lambda name: name not in used and _is_model(table, name))
+    model = _role(
+        table, flat, hints.model, lambda name: name not in used and _is_model(table, name)
+    )
     used.add(model)
     label = _label(table, left, hints.label, used)
     used.add(label)

@@ -1,4 +1,5 @@
-"""Find out why an imported network has a low accuracy: its inputs or classes may differ from its training."""
+"""Find out why an imported network has a low accuracy: its inputs or classes may differ from its
+training."""
 
 from __future__ import annotations
 
@@ -50,8 +51,10 @@ def hints(
         part: the images on which changes are tried.
         right: the current accuracy, in [0, 1].
         tried: the accuracy with each usual normalisation, of which `chosen` is applied.
-        swapped: the network with its channels in the other order than `order`; None for images without colour.
-        unscaled: the network for images of any size, if `model` scales them; `model` itself if not given.
+        swapped: the network with its channels in the other order than `order`; None for images
+            without colour.
+        unscaled: the network for images of any size, if `model` scales them; `model` itself if not
+            given.
         predicted: int64 [N], the network's answers, if already known.
         any_size: whether the images are available in other sizes.
     """
@@ -70,7 +73,10 @@ def _normalisation(right: float, tried: Mapping[Choice, float], chosen: Choice) 
     best = max(tried, key=lambda name: tried[name], default=chosen)
     if best == chosen or tried[best] < right + CLEAR:
         return ""
-    return f"Normalisation: with {TITLES[best]} the accuracy is {tried[best]:.0%} instead of {right:.0%}."
+    return (
+        f"Normalisation: with {TITLES[best]} the accuracy is {tried[best]:.0%} instead of"
+        f" {right:.0%}."
+    )
 
 
 def _predicted(model: nn.Module, part: Split, dataset: Dataset) -> np.ndarray:
@@ -83,15 +89,17 @@ def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> st
     """Return a hint if the accuracy is clearly higher with the other channel order, else "".
 
     Args:
-        right, swapped: bool [N], whether the answers are right with the current and with the other order.
+        right, swapped: bool [N], whether the answers are right with the current and with the other
+            order.
     """
     better: ChannelOrder = "bgr" if order == "rgb" else "rgb"
     if clearly_better({order: right, better: swapped}, order) is None:
         return ""
     words = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
     return (
-        f"Channel order: with {words[better]} instead of {words[order]} the accuracy is {swapped.mean():.0%} and not "
-        f"{right.mean():.0%}; import it with the channel order {better.upper()} (--channel-order {better})."
+        f"Channel order: with {words[better]} instead of {words[order]} the accuracy is"
+        f" {swapped.mean():.0%} and not {right.mean():.0%}; import it with the channel order"
+        f" {better.upper()} (--channel-order {better})."
     )
 
 
@@ -108,11 +116,14 @@ def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str
     best = counts[outputs, labels].sum() / len(truth)
     if best < max(PERMUTED, right + CLEAR):
         return ""
-    moved = [(output, label) for output, label in zip(outputs, labels, strict=True) if output != label]
+    moved = [
+        (output, label) for output, label in zip(outputs, labels, strict=True) if output != label
+    ]
     names = ", ".join(f"output {output} is {class_names[label]}" for output, label in moved[:3])
     return (
-        f"Class order: with its outputs in another order the accuracy is {best:.0%} instead of {right:.0%} ({names}, and so on); "
-        "use the class order of its training, for example with --class-order text or by renaming the class folders."
+        f"Class order: with its outputs in another order the accuracy is {best:.0%} instead of"
+        f" {right:.0%} ({names}, and so on); use the class order of its training, for example with"
+        " --class-order text or by renaming the class folders."
     )
 
 
@@ -131,7 +142,9 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
         if side == dataset.image_size:
             continue
         scaled = (
-            F.interpolate(images, size=(side, side), mode="bilinear", antialias=True).round().to(torch.uint8)
+            F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+            .round()
+            .to(torch.uint8)
         )
         try:
             answers = _predicted(model, Split(scaled.numpy(), few.labels, few.ids), dataset)
@@ -142,9 +155,11 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
     if not best or found[best] < right + CLEAR:
         return ""
     option = (
-        f"image size {best} (--image-size {best})" if any_size else f"input size {best} (--input-size {best})"
+        f"image size {best} (--image-size {best})"
+        if any_size
+        else f"input size {best} (--input-size {best})"
     )
     return (
-        f"Input size: with images scaled to {best} pixels the accuracy is {found[best]:.0%} instead of {right:.0%}; import it "
-        f"with the {option}."
+        f"Input size: with images scaled to {best} pixels the accuracy is {found[best]:.0%} instead"
+        f" of {right:.0%}; import it with the {option}."
     )

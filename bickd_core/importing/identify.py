@@ -25,7 +25,8 @@ class Identified:
     Attributes:
         arch: the network's name, or "" if unknown.
         inputs: fields of an `ImportRequest` about the inputs, if the folder has them.
-        shapes: shapes of the network's tensors, if the network was recognised from them and is the only one.
+        shapes: shapes of the network's tensors, if the network was recognised from them and is the
+            only one.
     """
 
     file: Path
@@ -49,17 +50,24 @@ def identify(path: Path) -> Identified:
         return found
     tables = look_into(found.file)
     networks = [
-        (each, shapes) for shapes in tables.values() for networks in networks_in(shapes) for each in networks
+        (each, shapes)
+        for shapes in tables.values()
+        for networks in networks_in(shapes)
+        for each in networks
     ]
     if networks:
         network, shapes = networks[0]
         own = {name: shapes[stored] for name, stored in network.reading.names.items()}
         return Identified(found.file, network.name, found.inputs, own if len(networks) == 1 else {})
     near = next((near for shapes in tables.values() for near in nearest_networks(shapes, 1)), None)
-    hint = f"; the nearest is {near.info.name} ({near.same} of its {near.count} tensors)" if near else ""
+    hint = (
+        f"; the nearest is {near.info.name} ({near.same} of its {near.count} tensors)"
+        if near
+        else ""
+    )
     raise RefusedFile(
-        f"the weights in {path.name} match none of the known networks{hint}; name the network with --arch, such as "
-        "timm:NAME or my_module:make_net."
+        f"the weights in {path.name} match none of the known networks{hint}; name the network with"
+        " --arch, such as timm:NAME or my_module:make_net."
     )
 
 
@@ -74,7 +82,8 @@ def from_folder(folder: Path) -> Identified:
         several = next(folder.glob("*.index.json"), None)
         came = "weights in several files, which are not read" if several else "no weights"
         raise RefusedFile(
-            f"expected a weights file or a folder with {_WEIGHTS[0]}, but the folder {folder.name} has {came}."
+            f"expected a weights file or a folder with {_WEIGHTS[0]}, but the folder {folder.name}"
+            f" has {came}."
         )
     config = folder / "config.json"
     said = read_json(config) if config.is_file() else {}
@@ -89,7 +98,8 @@ def from_folder(folder: Path) -> Identified:
 
 
 def _of_program(folder: Path) -> dict[str, Any]:
-    """As `read_inputs`; a program that `bickd export` wrote takes values from 0 to 1 in the order red, green, blue."""
+    """As `read_inputs`; a program that `bickd export` wrote takes values from 0 to 1 in the order
+    red, green, blue."""
     config = folder / "config.json"
     said = read_json(config) if config.is_file() else {}
     if not isinstance(said, Mapping) or said.get("library") != "bickd-explorer":

@@ -25,13 +25,19 @@ def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dic
     """
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise PredictionsError(f"expected a folder of images, got '{folder}', which is not a folder.")
+        raise PredictionsError(
+            f"expected a folder of images, got '{folder}', which is not a folder."
+        )
     try:
-        files = [file for file in walk(folder.absolute(), IMAGE_SUFFIXES) if as_text(file) == str(file)]
+        files = [
+            file for file in walk(folder.absolute(), IMAGE_SUFFIXES) if as_text(file) == str(file)
+        ]
     except DataError as error:
         raise PredictionsError(str(error)) from error
     if not files:
-        raise PredictionsError(f"expected images in '{folder}', got none ({', '.join(IMAGE_SUFFIXES)}).")
+        raise PredictionsError(
+            f"expected images in '{folder}', got none ({', '.join(IMAGE_SUFFIXES)})."
+        )
     ends: dict[str, list[str]] = {}
     for file in files:
         parts = file.relative_to(folder.absolute()).parts

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Way = TypeVar("Way", bound=str)
 CLEARLY, LEAST = 3.0, 0.01
-"""Another way is clearly better if it has this many standard errors, and at least this share, more right answers."""
+"""Another way is clearly better if it has this many standard errors, and at least this share, more
+right answers."""
 
 
 class OtherNormalisation(ValueError):
@@ -40,19 +41,23 @@ class OtherNormalisation(ValueError):
         split: str = "validation",
     ) -> None:
         super().__init__(
-            f"{comparison(better, tried, images, before=before, split=split)}; import it again with the normalisation '{better}'."
+            f"{comparison(better, tried, images, before=before, split=split)}; import it again with"
+            f" the normalisation '{better}'."
         )
         self.better = better
         self.tried = tried
 
 
 def expected_normalisation(arch: str) -> Choice:
-    """Return the normalisation that a network was probably trained with: ImageNet's for timm and torchvision.
+    """Return the normalisation that a network was probably trained with: ImageNet's for timm and
+    torchvision.
 
     >>> expected_normalisation("timm:resnet18"), expected_normalisation("resnet8")
     ('imagenet', 'data')
     """
-    return "imagenet" if arch.startswith((TIMM, TORCHVISION)) or arch.endswith("-imagenet") else "data"
+    return (
+        "imagenet" if arch.startswith((TIMM, TORCHVISION)) or arch.endswith("-imagenet") else "data"
+    )
 
 
 def preprocessing(request: ImportRequest, option: Normalisation, dataset: Dataset) -> Preprocessing:
@@ -73,11 +78,13 @@ def choose_inputs(
     Batch norm statistics that the file lacks are estimated for each normalisation.
 
     Returns:
-        The inputs, the share of right answers with each normalisation, and int64 [N], the answers with the chosen one.
+        The inputs, the share of right answers with each normalisation, and int64 [N], the answers
+        with the chosen one.
 
     Raises:
         OtherNormalisation: none was requested and one is clearly better than the expected one.
-        ValueError: the requested normalisation or channel order does not fit the number of channels.
+        ValueError: the requested normalisation or channel order does not fit the number of
+            channels.
     """
     from bickd_core.training.evaluate import predict
     from bickd_core.training.setup import renormalised
@@ -113,20 +120,21 @@ def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisa
     if request.mean is not None and request.std is not None:
         if len(request.mean) != channels or len(request.std) != channels:
             raise ValueError(
-                f"`mean` and `std` must have a number for each of {channels} channels, got {len(request.mean)} and "
-                f"{len(request.std)}."
+                f"`mean` and `std` must have a number for each of {channels} channels, got"
+                f" {len(request.mean)} and {len(request.std)}."
             )
         options["given"] = Normalisation(name="given", mean=request.mean, std=request.std)
     if request.normalisation is not None and request.normalisation not in options:
         raise ValueError(
-            f"normalisation '{request.normalisation}' needs images with 1 or 3 channels, got {channels}; choose "
-            f"one of {', '.join(options)}."
+            f"normalisation '{request.normalisation}' needs images with 1 or 3 channels, got"
+            f" {channels}; choose one of {', '.join(options)}."
         )
     return options
 
 
 def swapped(model: nn.Module, own: Preprocessing, dataset: Dataset) -> nn.Module | None:
-    """Return the network with its channels in the other order; None if images do not have three channels."""
+    """Return the network with its channels in the other order; None if images do not have three
+    channels."""
     from bickd_core.training.setup import renormalised
 
     if dataset.in_channels != 3:
@@ -136,10 +144,11 @@ def swapped(model: nn.Module, own: Preprocessing, dataset: Dataset) -> nn.Module
 
 
 def clearly_better(right: Mapping[Way, np.ndarray], own: Way) -> Way | None:
-    """Return the best way to prepare inputs if it is clearly better than `own` on the same images, else None.
+    """Return the best way to prepare inputs if it is clearly better than `own` on the same images,
+    else None.
 
-    If b images are right only with the best way and c only with `own`, b - c must exceed CLEARLY times its
-    standard deviation sqrt(b + c), and LEAST times the number of images.
+    If b images are right only with the best way and c only with `own`, b - c must exceed CLEARLY
+    times its standard deviation sqrt(b + c), and LEAST times the number of images.
 
     Args:
         right: for each way, such as a normalisation, bool [N]: whether the answer is right.

@@ -1,7 +1,8 @@
 """Read an untrusted weights file in a separate process.
 
-The process, `python -m bickd_core.importing.inspect_weights FILE`, has limits of memory and time, and only a few run at
-once on a machine. Every failure becomes one sentence. Nothing in the file is run.
+The process, `python -m bickd_core.importing.inspect_weights FILE`, has limits of memory and time,
+and only a few run at once on a machine. Every failure becomes one sentence. Nothing in the file is
+run.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ WAIT_SECONDS = 120.0
 BASE_SECONDS, BYTES_PER_SECOND = 60, 20 * 2**20
 """Time limit of a reader; it grows with the size of the file."""
 BASE_BYTES, TIMES = 512 * 2**20, 4
-"""Memory limit of a reader: this many bytes, plus this multiple of the unpacked size of the file."""
+"""Memory limit of a reader: this many bytes, plus this multiple of the unpacked size of the
+file."""
 MAX_BYTES = 2 * 2**30
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +51,8 @@ class Taken:
 
 
 def look_into(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Shapes]:
-    """Return names and shapes of the tensors in a file, for each table of tensors, the most likely first.
+    """Return names and shapes of the tensors in a file, for each table of tensors, the most likely
+    first.
 
     Args:
         path: the file.
@@ -60,7 +63,8 @@ def look_into(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Shapes]:
     """
     answer = _ask(path, {"max_bytes": max_bytes})
     return {
-        where: {name: tuple(shape) for name, shape in shapes.items()} for where, shapes in answer["tables"]
+        where: {name: tuple(shape) for name, shape in shapes.items()}
+        for where, shapes in answer["tables"]
     }
 
 
@@ -76,7 +80,8 @@ def take_network(
 
     Args:
         path: the file.
-        expected: names and shapes of the network's tensors. The part of the file that has them is used.
+        expected: names and shapes of the network's tensors. The part of the file that has them is
+            used.
         part: the part to use if several fit.
         max_bytes: refuse a file that is larger or would unpack to more.
 
@@ -98,7 +103,13 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     limit = BASE_SECONDS + (path.stat().st_size // BYTES_PER_SECOND if path.is_file() else 0)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "bickd_core.importing.inspect_weights", str(path.resolve()), str(limit)],
+            [
+                sys.executable,
+                "-m",
+                "bickd_core.importing.inspect_weights",
+                str(path.resolve()),
+                str(limit),
+            ],
             input=json.dumps(request),
             capture_output=True,
             text=True,
@@ -127,17 +138,17 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 def _ended_by(number: int, limit: int) -> str:
     if number == signal.SIGALRM:
         return (
-            f"took more than {limit} s to read, which is too long for its size: it is damaged or made to waste time; "
-            "save it again with torch.save(model.state_dict(), ...)."
+            f"took more than {limit} s to read, which is too long for its size: it is damaged or"
+            " made to waste time; save it again with torch.save(model.state_dict(), ...)."
         )
     if number == signal.SIGKILL:
         return (
-            "could not be read: the system ended the reading process, probably because this machine ran out of memory; "
-            "close other programs and load the file again."
+            "could not be read: the system ended the reading process, probably because this machine"
+            " ran out of memory; close other programs and load the file again."
         )
     return (
-        f"crashed the reading process ({signal.Signals(number).name}): it is damaged or of another kind, so copy or "
-        "download it again."
+        f"crashed the reading process ({signal.Signals(number).name}): it is damaged or of another"
+        " kind, so copy or download it again."
     )
 
 
@@ -148,11 +159,15 @@ def main() -> None:
     path, seconds = Path(sys.argv[1]), int(sys.argv[2])
     request = json.load(sys.stdin)
     waits = iter(range(int(WAIT_SECONDS / 0.3)))
-    with wait_for_slot(cache_folder() / "readers", lambda: next(waits, None) is None, slots=READERS) as held:
+    with wait_for_slot(
+        cache_folder() / "readers", lambda: next(waits, None) is None, slots=READERS
+    ) as held:
         if not held:
             answer: dict[str, Any] = {
-                "error": f"{path.name} was not read, because {READERS} other files were being read for {WAIT_SECONDS:.0f} s; "
-                "load it again."
+                "error": (
+                    f"{path.name} was not read, because {READERS} other files were being read for"
+                    f" {WAIT_SECONDS:.0f} s; load it again."
+                )
             }
         else:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
@@ -190,7 +205,10 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     try:
         if "out" in request:
             state, part, others = read_network(
-                path, expected=request["expected"], part=request["part"], max_bytes=request["max_bytes"]
+                path,
+                expected=request["expected"],
+                part=request["part"],
+                max_bytes=request["max_bytes"],
             )
             save_weights(state, request["out"], metadata={})
             return {"part": part[:MAX_NAME], "others": [other[:MAX_NAME] for other in others[:10]]}
@@ -202,11 +220,16 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
             return {"error": too_much(path, error, f"more than {size_words(allowed)} of memory")}
         if isinstance(error, OSError):
             return {
-                "error": f"{path.name} could not be read or copied ({error.strerror or error}); load it again."
+                "error": (
+                    f"{path.name} could not be read or copied ({error.strerror or error}); load it"
+                    " again."
+                )
             }
         return {
-            "error": f"{path.name} was refused, because reading it failed with {type(error).__name__}: it is damaged or "
-            "of another kind, so copy or download it again."
+            "error": (
+                f"{path.name} was refused, because reading it failed with {type(error).__name__}:"
+                " it is damaged or of another kind, so copy or download it again."
+            )
         }
     return {"tables": _bounded(tables)}
 
@@ -215,7 +238,9 @@ def _bounded(tables: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, lis
     """Return the shapes of at most MAX_TENSORS tensors, to limit the size of the answer."""
     found, left = [], MAX_TENSORS
     for where, state in tables.items():
-        shapes = {name[:MAX_NAME]: list(tensor.shape) for name, tensor in list(state.items())[:left]}
+        shapes = {
+            name[:MAX_NAME]: list(tensor.shape) for name, tensor in list(state.items())[:left]
+        }
         left -= len(shapes)
         if shapes:
             found.append((where[:MAX_NAME], shapes))
@@ -223,9 +248,11 @@ def _bounded(tables: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, lis
 
 
 def limit_memory(path: Path) -> int:
-    """Limit the memory of this process to what a file of this size can need; returns the limit in bytes.
+    """Limit the memory of this process to what a file of this size can need; returns the limit in
+    bytes.
 
-    Systems other than Linux ignore the limit. There only the size that the file declares is checked.
+    Systems other than Linux ignore the limit. There only the size that the file declares is
+    checked.
     """
     size = path.stat().st_size if path.is_file() else 0
     allowed = BASE_BYTES + TIMES * min(
@@ -239,7 +266,8 @@ def limit_memory(path: Path) -> int:
         limit = psutil.Process().memory_info().vms + allowed
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(
-            resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+            resource.RLIMIT_AS,
+            (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
         )
     return allowed
 

@@ -1,4 +1,5 @@
-"""Read json and jsonl files into a table: a list of records, a record in each line, or an object of columns."""
+"""Read json and jsonl files into a table: a list of records, a record in each line, or an object of
+columns."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def read_json(path: Path) -> Table:
         elif lists:
             return _from_columns(lists)
     if not isinstance(content, list) or not content:
-        raise PredictionsError(f"expected a list of records such as [{EXAMPLE}], got {_kind(content)}.")
+        raise PredictionsError(
+            f"expected a list of records such as [{EXAMPLE}], got {_kind(content)}."
+        )
     other = [row for row, record in enumerate(content) if not isinstance(record, dict)]
     if other:
         raise wrong_rows(
@@ -78,12 +81,19 @@ def _whole(digits: str) -> int | str:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "text",
+        bool: "true or false",
+        type(None): "nothing",
+    }
     return "an empty list" if value == [] else names.get(type(value), "a number")
 
 
 def _from_columns(lists: dict[str, list[Any]]) -> Table:
-    """Return the columns of the most frequent length. Lists of another length, such as class names, are extras."""
+    """Return the columns of the most frequent length. Lists of another length, such as class names,
+    are extras."""
     sizes = [len(values) for values in lists.values()]
     rows = max(sizes, key=lambda size: (sizes.count(size), size))
     columns: dict[str, np.ndarray] = {}
@@ -105,7 +115,9 @@ def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
     for name in names:
         array = _column(name, [record.get(name) for record in flat])
         if array is None:
-            notes.append(f"'{name[:80]}' is not used: it holds lists or objects that are no scores.")
+            notes.append(
+                f"'{name[:80]}' is not used: it holds lists or objects that are no scores."
+            )
         else:
             columns[name] = array
     return Table(columns, first_line=first_line, notes=tuple(notes[:_MOST_NOTES]))
@@ -114,7 +126,8 @@ def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
 def _flat(record: Record) -> Record:
     """Flatten a record without objects.
 
-    {"prob": {"cat": 0.9}}, or Hugging Face's {"prob": [{"label": "cat", "score": 0.9}]}, becomes {"prob:cat": 0.9}.
+    {"prob": {"cat": 0.9}}, or Hugging Face's {"prob": [{"label": "cat", "score": 0.9}]}, becomes
+    {"prob:cat": 0.9}.
     """
     flat: Record = {}
     for name, value in record.items():

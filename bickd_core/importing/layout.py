@@ -1,4 +1,5 @@
-"""How a file of predictions is laid out: which columns hold scores, labels, ids, paths and texts."""
+"""How a file of predictions is laid out: which columns hold scores, labels, ids, paths and
+texts."""
 
 from __future__ import annotations
 

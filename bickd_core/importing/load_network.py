@@ -1,4 +1,5 @@
-"""Load the weights of a file into a network. Names and shapes are compared before torch or images are loaded."""
+"""Load the weights of a file into a network. Names and shapes are compared before torch or images
+are loaded."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[int, ...]]
 
 SPARE_BYTES, TIMES_NETWORK = 256 * 2**20, 40
-"""Limit of a file's unpacked size: this many bytes, plus a multiple of the network's size, so that optimiser states
-and teachers fit."""
+"""Limit of a file's unpacked size: this many bytes, plus a multiple of the network's size, so that
+optimiser states and teachers fit."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def load_network(
 ) -> LoadedNetwork:
     """Load the file's weights into the network `arch` for this data.
 
-    A safetensors file is read here, because it cannot need more memory than its size. Other files are read in a
-    separate process.
+    A safetensors file is read here, because it cannot need more memory than its size. Other files
+    are read in a separate process.
 
     Args:
         part: which of several networks in the file to load.
@@ -67,7 +68,9 @@ def load_network(
     if file.suffix.lower() == ".safetensors" and file.is_file() and file.stat().st_size:
         shapes = _stored_shapes(file)
         if not parts_of({"": shapes}, wanted.shapes):
-            _check(wanted, {name: shapes[stored] for name, stored in without_prefixes(shapes).items()})
+            _check(
+                wanted, {name: shapes[stored] for name, stored in without_prefixes(shapes).items()}
+            )
         from bickd_core.runs.checkpoints import read_network
 
         weights, taken, _ = read_network(file, expected=wanted.shapes, part=part)
@@ -85,7 +88,9 @@ def load_network(
 
     model = wanted.model or _create(arch, info)
     own = model.state_dict()
-    load_into(model, {**weights, **{name: own[name] for name in lacking}}, name=arch, dataset=info.name)
+    load_into(
+        model, {**weights, **{name: own[name] for name in lacking}}, name=arch, dataset=info.name
+    )
     return LoadedNetwork(model, taken, lacking)
 
 
@@ -102,7 +107,8 @@ def check_shapes(shapes: Mapping[str, Sequence[int]], arch: str, info: DatasetIn
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The expected content of the file: names and shapes of the network's tensors, and the name of its head.
+    """The expected content of the file: names and shapes of the network's tensors, and the name of
+    its head.
 
     Attributes:
         model: the network, if names and shapes are known only after building it.
@@ -155,7 +161,8 @@ def _check(wanted: _Wanted, came: Mapping[str, Sequence[int]]) -> tuple[str, ...
     """Return the names of missing statistics that can be estimated.
 
     Raises:
-        RefusedFile: the tensors are not the network's, or statistics are missing and cannot be estimated.
+        RefusedFile: the tensors are not the network's, or statistics are missing and cannot be
+            estimated.
     """
     lacking = missing_statistics(wanted.shapes, came)
     if lacking and wanted.info.all_test:

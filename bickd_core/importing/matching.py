@@ -56,7 +56,10 @@ class Imported:
             "one file": "All models are in one file, so their rows are the same samples",
             "id": "Rows were matched by id",
             "path": "Rows were matched by path",
-            "order": "Rows were matched by order, because the files have no ids and the same number of rows",
+            "order": (
+                "Rows were matched by order, because the files have no ids and the same number of"
+                " rows"
+            ),
         }[self.rule]
         return f"{how}: {self.shared:,} of {self.total:,} samples are in every model."
 
@@ -69,18 +72,25 @@ def match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str] = ()
         class_names: in the order of the columns, for models whose columns have no names.
 
     Raises:
-        PredictionsError: there are no scores, classes or labels contradict each other, or rows cannot be matched.
+        PredictionsError: there are no scores, classes or labels contradict each other, or rows
+            cannot be matched.
     """
     splits = {part.split for _, part in files if part.models}
     if len(splits) < 2:
         return replace(_match(files, class_names), split=next(iter(splits), "test"))
     own = {
-        split: [(file, part) for file, part in files if part.split == split or not (part.models or len(part))]
+        split: [
+            (file, part)
+            for file, part in files
+            if part.split == split or not (part.models or len(part))
+        ]
         for split in FILE_SPLITS
     }
     test = _match(own["test"], class_names)
     try:
-        validation = _match(own["validation"], class_names or test.models[0].predictions.class_names)
+        validation = _match(
+            own["validation"], class_names or test.models[0].predictions.class_names
+        )
         return _with_validation(test, replace(validation, split="validation"))
     except PredictionsError as error:
         raise PredictionsError(f"on validation: {error}") from error
@@ -92,16 +102,22 @@ def _with_validation(test: Imported, validation: Imported) -> Imported:
     alone = [one.name for one in validation.models if one.name not in there]
     if alone:
         raise PredictionsError(
-            f"expected predictions of {', '.join(there)}, as on test, got some of {', '.join(alone)}; give the "
-            "files or models of both splits the same names."
+            f"expected predictions of {', '.join(there)}, as on test, got some of"
+            f" {', '.join(alone)}; give the files or models of both splits the same names."
         )
     order = {one.name: one.predictions.class_names for one in test.models}
     other = next(
-        (one for one in validation.models if set(one.predictions.class_names) != set(order[one.name])), None
+        (
+            one
+            for one in validation.models
+            if set(one.predictions.class_names) != set(order[one.name])
+        ),
+        None,
     )
     if other is not None:
         raise PredictionsError(
-            f"{other.name} has other classes on validation than on test; use the same column names in both."
+            f"{other.name} has other classes on validation than on test; use the same column names"
+            " in both."
         )
     models = tuple(
         replace(one, predictions=one.predictions.with_class_order(order[one.name]))
@@ -110,7 +126,9 @@ def _with_validation(test: Imported, validation: Imported) -> Imported:
     note = f"On validation: {len(models):,} of {len(there):,} models. {validation.summary()}"
     notes = (*test.notes, note, *(said for said in validation.notes if said not in test.notes))
     warnings = (*test.warnings, *(f"On validation: {said}" for said in validation.warnings))
-    return replace(test, notes=notes, warnings=warnings, validation=replace(validation, models=models))
+    return replace(
+        test, notes=notes, warnings=warnings, validation=replace(validation, models=models)
+    )
 
 
 def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) -> Imported:
@@ -123,7 +141,9 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
             "logit_0, logit_1, ... or by their classes."
         )
     notes = [f"{one.file}: {note}" for one in rows for note in one.part.notes]
-    scored, said = with_class_names(scored, [one for one in rows if not one.part.models], class_names)
+    scored, said = with_class_names(
+        scored, [one for one in rows if not one.part.models], class_names
+    )
     notes += said
     scored, said = _with_labels(scored, [one for one in rows if not one.part.models])
     notes += said
@@ -143,8 +163,8 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
     shared, total = len(set.intersection(*sets)), len(set.union(*sets))
     if not shared:
         raise PredictionsError(
-            f"{_files(scored)} share no sample by {rule}; give the same {rule} to the same sample, or "
-            "leave that column out to match by order."
+            f"{_files(scored)} share no sample by {rule}; give the same {rule} to the same sample,"
+            " or leave that column out to match by order."
         )
     _check_labels(models)
     return Imported(
@@ -160,12 +180,13 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
 
 
 def _few_shared(scored: Sequence[Rows], shared: int) -> list[str]:
-    """Return a warning for each file, or model of one file, that loses more than half of its samples."""
+    """Return a warning for each file, or model of one file, that loses more than half of its
+    samples."""
     files = [one.file for one in scored]
     return [
-        f"Only {shared:,} of {len(one.part):,} samples of "
-        f"{one.file if files.count(one.file) == 1 else one.part.models[0].name} are in every model. The comparison "
-        f"shows these {shared:,}. Check that all files use the same ids."
+        f"Only {shared:,} of {len(one.part):,} samples of"
+        f" {one.file if files.count(one.file) == 1 else one.part.models[0].name} are in every"
+        f" model. The comparison shows these {shared:,}. Check that all files use the same ids."
         for one in scored
         if 2 * shared < len(one.part)
     ]
@@ -207,8 +228,8 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
                 missing = next((value for value in key if value not in places), None)
                 if missing is not None:
                     raise PredictionsError(
-                        f"{giving.file}: expected a label for every sample of {one.file}, got none for "
-                        f"'{missing}'."
+                        f"{giving.file}: expected a label for every sample of {one.file}, got none"
+                        f" for '{missing}'."
                     )
                 part = replace(part, labels=labels[np.array([places[value] for value in key])])
                 notes.append(f"{one.file}: labels come from {giving.file}, matched by id or path.")
@@ -223,8 +244,8 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
                 notes.append(f"{one.file}: labels come from {giving.file}, matched by order.")
             else:
                 raise PredictionsError(
-                    f"{giving.file} has {len(labels):,} labels and {one.file} has {len(part):,} rows; "
-                    "give both an id column, or as many labels as rows."
+                    f"{giving.file} has {len(labels):,} labels and {one.file} has {len(part):,}"
+                    " rows; give both an id column, or as many labels as rows."
                 )
         found.append(replace(one, part=part))
     return found, notes
@@ -246,7 +267,9 @@ def _predictions(one: Rows, model: FileModel, ids: np.ndarray) -> Predictions:
             logits=model.logits,
             class_names=model.classes,
             ids=ids,
-            labels=None if one.part.labels is None else label_positions(one.part.labels, model.classes),
+            labels=(
+                None if one.part.labels is None else label_positions(one.part.labels, model.classes)
+            ),
             features=model.features,
         )
     except PredictionsError as error:

@@ -35,10 +35,11 @@ def create_runs(
 
     Args:
         teacher: the model that is the teacher, or the key of an existing run.
-        names: new names of models, by their names in the files. A run's key is derived from its name:
-            everything but letters, digits, ".", "_" and "-" becomes "-".
-        dataset: a label for the data. Runs with the same label can be compared. If not given, it is derived from
-            ids, labels and classes, so two imports of the same samples have the same label.
+        names: new names of models, by their names in the files. A run's key is derived from its
+            name: everything but letters, digits, ".", "_" and "-" becomes "-".
+        dataset: a label for the data. Runs with the same label can be compared. If not given, it is
+            derived from ids, labels and classes, so two imports of the same samples have the same
+            label.
         images: a folder with the samples' images.
 
     Returns:
@@ -49,8 +50,8 @@ def create_runs(
     """
     if imported.split != "test":
         raise PredictionsError(
-            "these files hold only validation predictions; add them to runs that have test predictions, or "
-            "import both in one go."
+            "these files hold only validation predictions; add them to runs that have test"
+            " predictions, or import both in one go."
         )
     names = dict(names or {})
     models = {one.name: one for one in imported.models}
@@ -60,8 +61,8 @@ def create_runs(
     reference, data_of_teacher = _existing(library, teacher, models)
     if reference is not None and dataset not in (None, data_of_teacher):
         raise PredictionsError(
-            f"teacher '{teacher}' was evaluated on '{data_of_teacher}', but the new runs are labelled "
-            f"'{dataset}'; leave the label out."
+            f"teacher '{teacher}' was evaluated on '{data_of_teacher}', but the new runs are"
+            f" labelled '{dataset}'; leave the label out."
         )
     label = _label(imported, data_of_teacher if reference is not None else dataset)
     samples = sample_file(imported, images)
@@ -119,8 +120,8 @@ def _existing(
         close = near(teacher, list(models), cutoff=0.5)
         hint = f"; did you mean '{close[0]}'?" if close else "."
         raise PredictionsError(
-            f"the teacher must be one of the imported models ({', '.join(models)}) or a run that is "
-            f"already there, got '{teacher}'{hint}"
+            f"the teacher must be one of the imported models ({', '.join(models)}) or a run that is"
+            f" already there, got '{teacher}'{hint}"
         ) from error
     return TeacherRef(key=run.key), run.info().dataset
 
@@ -152,8 +153,8 @@ def sample_file(imported: Imported, images: Path | None) -> SampleFile:
     found = image_paths(images, ids, imported.paths)
     if not found:
         raise PredictionsError(
-            f"none of the {len(ids):,} samples has an image in '{images}'; a path, or an id that is the "
-            "file's name without its suffix, must lead to it."
+            f"none of the {len(ids):,} samples has an image in '{images}'; a path, or an id that is"
+            " the file's name without its suffix, must lead to it."
         )
     return SampleFile(texts=imported.texts, paths=found)
 
@@ -161,17 +162,22 @@ def sample_file(imported: Imported, images: Path | None) -> SampleFile:
 def _display_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > 80 or not name.isprintable():
-        raise PredictionsError(f"a model's name must have 1 to 80 printable characters, got {name[:40]!r}.")
+        raise PredictionsError(
+            f"a model's name must have 1 to 80 printable characters, got {name[:40]!r}."
+        )
     return name
 
 
 def _run_names(library: Library, imported: Imported, names: Mapping[str, str]) -> dict[str, str]:
-    """Return a run key for each model: the given name, else the next free key derived from the model's name."""
+    """Return a run key for each model: the given name, else the next free key derived from the
+    model's name."""
     runs: dict[str, str] = {}
     for one in imported.models:
         name = names.get(one.name, one.name).strip()
         base = as_key(name)
-        if name == base and one.name in names:  # the user's own key, which is taken as it is or not at all
+        if (
+            name == base and one.name in names
+        ):  # the user's own key, which is taken as it is or not at all
             if (library.own / name).exists() or name in runs.values():
                 raise NameTaken(name)
             wanted = name
@@ -200,7 +206,9 @@ def _make(
         one.predictions.save(run.predictions_path("test"))
         if samples:
             samples.only(set(one.predictions.ids.tolist())).save(run.samples_path("test"))
-        write_text(folder / "README.md", predictions_card(info, one.predictions, teacher, one.scale))
+        write_text(
+            folder / "README.md", predictions_card(info, one.predictions, teacher, one.scale)
+        )
         run.write_status(Status("finished", heartbeat=time.time()))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -61,7 +61,8 @@ def read_predictions(
     hints: Hints | Mapping[str, Hints] | None = None,
     class_names: Sequence[str] = (),
 ) -> Imported:
-    """Read predictions of one or several models from npz, npy, csv, tsv, parquet, feather, json or jsonl files.
+    """Read predictions of one or several models from npz, npy, csv, tsv, parquet, feather, json or
+    jsonl files.
 
     Args:
         files: one file for each model, or files with several models; files of labels or of class

@@ -30,7 +30,8 @@ from bickd_core.runs.predictions import PredictionsError
 
 MAX_BYTES = 4 << 30
 TIMES = 12
-"""The reader may use MEMORY_BYTES plus this multiple of the file's size, because a table is copied twice."""
+"""The reader may use MEMORY_BYTES plus this multiple of the file's size, because a table is copied
+twice."""
 BASE_SECONDS, BYTES_PER_SECOND = 60, 4 << 20
 LONGEST_TEXT = 2000
 """Longest stored text of a sample, in characters."""
@@ -54,7 +55,9 @@ class FileContent:
     preview: tuple[dict[str, str], ...]
 
 
-def read_file(path: Path, *, layout: Layout | None = None, hints: Hints | None = None) -> FileContent:
+def read_file(
+    path: Path, *, layout: Layout | None = None, hints: Hints | None = None
+) -> FileContent:
     """Read a file in a limited process.
 
     Args:
@@ -79,7 +82,9 @@ def read_file(path: Path, *, layout: Layout | None = None, hints: Hints | None =
             "out": folder,
         }
         try:
-            answer = ask("bickd_core.importing.read_process", [str(path.resolve())], name, request=request)
+            answer = ask(
+                "bickd_core.importing.read_process", [str(path.resolve())], name, request=request
+            )
         except DataError as error:
             raise PredictionsError(str(error)) from error
         if "error" in answer:
@@ -142,8 +147,10 @@ def main() -> None:
         answer = {"error": str(error), "scale": isinstance(error, ScaleError)}
     except MemoryError:
         answer = {
-            "error": f"expected a table of predictions, got a file of {size:,} bytes that asks for more "
-            f"than {allowed / 1e9:.1f} GB of memory."
+            "error": (
+                f"expected a table of predictions, got a file of {size:,} bytes that asks for more "
+                f"than {allowed / 1e9:.1f} GB of memory."
+            )
         }
     print(json.dumps(answer))
 
@@ -165,7 +172,9 @@ def parse(
     if tidy is not None:
         table = widened(table, tidy)
         if hints is not None:
-            hints = replace(hints, ignore=tuple(name for name in hints.ignore if name in table.columns))
+            hints = replace(
+                hints, ignore=tuple(name for name in hints.ignore if name in table.columns)
+            )
             check_hints(table, hints)
     if layout is None:
         layout = guess_layout(table, stem_of(path), hints)
@@ -196,7 +205,9 @@ def _check_columns(table: Table, layout: Layout) -> None:
         named += [*one.columns, *one.ranked, *one.features]
     missing = next((name for name in named if name and name not in table.columns), None)
     if missing is not None:
-        raise PredictionsError(f"the layout names the column '{missing}', which the file does not have.")
+        raise PredictionsError(
+            f"the layout names the column '{missing}', which the file does not have."
+        )
     if layout.classes and not layout.tidy and layout.classes not in table.extras:
         raise PredictionsError(
             f"the layout names the array '{layout.classes}', which the file does not have."

@@ -31,8 +31,8 @@ def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
     if len(set(counts)) > 1:
         each = ", ".join(f"{one.file} {n:,}" for one, n in zip(scored, counts, strict=True))
         raise PredictionsError(
-            f"the files have different numbers of rows ({each}) and no common id or path column; add "
-            "an id column to each."
+            f"the files have different numbers of rows ({each}) and no common id or path column;"
+            " add an id column to each."
         )
     _check_order(scored)
     known = next((part.ids for part in parts if part.ids is not None), None)
@@ -41,15 +41,20 @@ def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
 
 
 def _id_array(ids: np.ndarray, texts: bool) -> np.ndarray:
-    return np.array([str(i) for i in ids.tolist()], dtype=np.str_) if texts else ids.astype(np.int64)
+    return (
+        np.array([str(i) for i in ids.tolist()], dtype=np.str_) if texts else ids.astype(np.int64)
+    )
 
 
 def _check_order(scored: list[Rows]) -> None:
-    """Check that labels of files matched by order agree; otherwise the rows are different samples."""
+    """Check that labels of files matched by order agree; otherwise the rows are different
+    samples."""
     known = [one for one in scored if one.part.labels is not None]
     for other in known[1:]:
         pair = [
-            np.array(one.part.models[0].classes)[label_positions(one.part.labels, one.part.models[0].classes)]
+            np.array(one.part.models[0].classes)[
+                label_positions(one.part.labels, one.part.models[0].classes)
+            ]
             for one in (known[0], other)
             if one.part.labels is not None
         ]
@@ -57,14 +62,15 @@ def _check_order(scored: list[Rows]) -> None:
         if differ:
             row = int((pair[0] != pair[1]).argmax())
             raise PredictionsError(
-                f"{known[0].file} and {other.file} have no common id or path column, and their labels "
-                f"differ in {differ:,} of {len(pair[0]):,} rows, first in row {row + 1:,} "
-                f"('{pair[0][row]}' and '{pair[1][row]}'); add an id column to each."
+                f"{known[0].file} and {other.file} have no common id or path column, and their"
+                f" labels differ in {differ:,} of {len(pair[0]):,} rows, first in row {row + 1:,}"
+                f" ('{pair[0][row]}' and '{pair[1][row]}'); add an id column to each."
             )
 
 
 def path_tails(paths: list[list[str]]) -> list[list[str]] | None:
-    """Return the shortest path ends that are unique in each file and have some in common; None if there are none."""
+    """Return the shortest path ends that are unique in each file and have some in common; None if
+    there are none."""
     parts = [[_path_parts(path) for path in each] for each in paths]
     for depth in (1, 2, 3, 99):
         tails = [["/".join(one[-depth:]) for one in each] for each in parts]
@@ -94,9 +100,10 @@ def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         unknown = [i for i, word in enumerate(words) if word not in place]
         if are_numbers(classes):
             raise PredictionsError(
-                f"labels are names ('{words[unknown[0]][:40]}') and the columns of scores have none, so their "
-                "order is not known; name the columns by class, or give the class names in the order of "
-                "the columns (a txt file with one in each line, or `--classes`)."
+                f"labels are names ('{words[unknown[0]][:40]}') and the columns of scores have"
+                " none, so their order is not known; name the columns by class, or give the class"
+                " names in the order of the columns (a txt file with one in each line, or"
+                " `--classes`)."
             )
         expected = f"one of the {len(classes):,} classes ({shown})"
         raise wrong_rows(unknown, _label_row, expected, lambda row: f"'{words[row][:40]}'")

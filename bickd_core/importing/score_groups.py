@@ -32,7 +32,9 @@ def guess_models(
     lists = [name for name in scores if table.columns[name].ndim == 2]
     flat = [name for name in scores if table.columns[name].ndim == 1]
     features = {name for name in lists if normal(name) in FEATURES or _ends(name, FEATURES)}
-    ranked = next((name for name in lists if normal(name) in ("index", "indices", "topk_index")), "")
+    ranked = next(
+        (name for name in lists if normal(name) in ("index", "indices", "topk_index")), ""
+    )
     found = []
     for name in lists:
         if name in features or name == ranked or table.columns[name].shape[1] < 2:
@@ -83,7 +85,9 @@ def guess_models(
 
 
 def _ends(name: str, words: Iterable[str]) -> bool:
-    return any(normal(name).endswith(f"_{word}") or normal(name).startswith(f"{word}_") for word in words)
+    return any(
+        normal(name).endswith(f"_{word}") or normal(name).startswith(f"{word}_") for word in words
+    )
 
 
 def _ends_with_same(name: str, features: set[str]) -> tuple[str, ...]:
@@ -104,7 +108,9 @@ def _one_each(found: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
     best: dict[str, ScoreColumns] = {}
     for one in found:
         before = best.get(one.name)
-        if before is None or ("logit" in one.columns[0].lower() and "logit" not in before.columns[0].lower()):
+        if before is None or (
+            "logit" in one.columns[0].lower() and "logit" not in before.columns[0].lower()
+        ):
             best[one.name] = one
     return tuple(best.values())
 
@@ -120,7 +126,9 @@ def _by_names(flat: Sequence[str], known: tuple[str, ...]) -> Groups | None:
             prefix = column[: len(column) - len(match)]
             prefixes[prefix] = prefixes.get(prefix, 0) + 1
     most = max(prefixes.values(), default=0)
-    accepted = sorted((p for p, n in prefixes.items() if n == most and n > 1), key=len, reverse=True)
+    accepted = sorted(
+        (p for p, n in prefixes.items() if n == most and n > 1), key=len, reverse=True
+    )
     groups: Groups = {}
     for column in flat:
         start = next((p for p in accepted if column.startswith(p) and column != p), None)
@@ -145,7 +153,11 @@ def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | N
         pairs = [(column, number) for column, number in pairs if column in flat]
         numbers = sorted(int(number) for _, number in pairs)
         first = numbers[0] if numbers else 0
-        if len(numbers) >= least and first in (0, 1) and numbers == list(range(first, first + len(numbers))):
+        if (
+            len(numbers) >= least
+            and first in (0, 1)
+            and numbers == list(range(first, first + len(numbers)))
+        ):
             counted[prefix] = sorted(pairs, key=lambda pair: int(pair[1]))
     if len(counted) == 1:
         prefix, pairs = next(iter(counted.items()))

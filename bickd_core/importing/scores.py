@@ -21,7 +21,8 @@ RANGE_TOLERANCE = 1e-3
 NEARLY_ONE = (0.5, 1.5)
 """Row sums of scores that were probably meant to be probabilities."""
 SHARE = 0.95
-"""Scores count as probabilities if this share of the rows are probabilities. The other rows are errors."""
+"""Scores count as probabilities if this share of the rows are probabilities. The other rows are
+errors."""
 
 
 class ScaleError(PredictionsError):
@@ -55,13 +56,14 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
         sums = scores.sum(axis=1)
         if scale == "logits" and _look_like_probabilities(scores, sums):
             raise ScaleError(
-                f"expected probabilities that sum to 1, or logits, got scores of {scores.min():.3g} to {scores.max():.3g} whose "
-                f"rows sum to {sums.min():.3g} to {sums.max():.3g}; divide each row by its sum, or choose logits."
+                f"expected probabilities that sum to 1, or logits, got scores of {scores.min():.3g}"
+                f" to {scores.max():.3g} whose rows sum to {sums.min():.3g} to {sums.max():.3g};"
+                " divide each row by its sum, or choose logits."
             )
         if scale == "logits" and scores.min() >= 0 and scores.max() <= 1:
             notes.append(
-                f"all scores are between 0 and 1, but rows sum to {sums.min():.3g} to {sums.max():.3g}, "
-                "so they are used as logits; softmax outputs would sum to 1."
+                f"all scores are between 0 and 1, but rows sum to {sums.min():.3g} to"
+                f" {sums.max():.3g}, so they are used as logits; softmax outputs would sum to 1."
             )
     if scale not in SCALES:
         raise PredictionsError(f"`scale` must be one of {', '.join(SCALES)}, got '{scale}'.")
@@ -69,7 +71,9 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
         limit = float(np.finfo(np.float32).max)
         if np.abs(scores).max(initial=0.0) > limit:
             large = np.flatnonzero((np.abs(scores) > limit).any(axis=1))
-            raise wrong_rows(large, at, "a score up to 3e38", lambda row: f"{np.abs(scores[row]).max():.1g}")
+            raise wrong_rows(
+                large, at, "a score up to 3e38", lambda row: f"{np.abs(scores[row]).max():.1g}"
+            )
         return Scores(scores.astype(np.float32), scale, tuple(notes))
     whole = 1.0 if scale == "probabilities" else 100.0
     shares = scores / whole
@@ -89,17 +93,20 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
     zeros = int((shares < floor).sum())
     if zeros:
         notes.append(
-            f"{zeros:,} of {shares.size:,} probabilities are 0 and become {floor:.1g}, because 0 has no logarithm; "
-            "KL from the teacher and CKA of logits depend on this value."
+            f"{zeros:,} of {shares.size:,} probabilities are 0 and become {floor:.1g}, because 0"
+            " has no logarithm; KL from the teacher and CKA of logits depend on this value."
         )
-    logits = logits_from_probabilities(np.maximum(shares, 0), tolerance=float("inf"))  # checked above
+    logits = logits_from_probabilities(
+        np.maximum(shares, 0), tolerance=float("inf")
+    )  # checked above
     return Scores(logits, scale, tuple(notes))
 
 
 def two_columns(score: np.ndarray, scale: Scale) -> np.ndarray:
     """Return scores of both classes [N, 2] from the score of the second class [N].
 
-    >>> two_columns(np.array([0.25]), "probabilities").tolist(), two_columns(np.array([2.0]), "logits").tolist()
+    >>> two_columns(np.array([0.25]), "probabilities").tolist(), two_columns(np.array([2.0]),
+    ...     "logits").tolist()
     ([[0.75, 0.25]], [[0.0, 2.0]])
     """
     if scale == "logits":
@@ -115,7 +122,8 @@ def two_columns(score: np.ndarray, scale: Scale) -> np.ndarray:
 def recognised(scores: np.ndarray) -> Scale:
     """Detect the scale of the scores from the sums of the rows.
 
-    >>> recognised(np.array([[0.2, 0.8], [0.5, 0.5]])), recognised(np.array([[2.0, -1.0], [0.3, 4.0]]))
+    >>> recognised(np.array([[0.2, 0.8], [0.5, 0.5]])), recognised(np.array([[2.0, -1.0], [0.3,
+    ...     4.0]]))
     ('probabilities', 'logits')
     """
     if not scores.size:
@@ -130,7 +138,8 @@ def recognised(scores: np.ndarray) -> Scale:
 
 
 def _look_like_probabilities(scores: np.ndarray, sums: np.ndarray) -> bool:
-    """Return whether no score is below 0 and the rows sum to nearly 1, as for scaled or cut probabilities."""
+    """Return whether no score is below 0 and the rows sum to nearly 1, as for scaled or cut
+    probabilities."""
     low, high = NEARLY_ONE
     return bool(scores.min() >= 0 and ((sums >= low) & (sums <= high)).mean() >= SHARE)
 

@@ -26,12 +26,15 @@ _WORDS = {
     "testing": "test",
 }
 _END = re.compile(
-    r"[ _.\-]+(validation|valid|val|dev|testing|test)$|^(validation|valid|val|dev|testing|test)[ _.\-]+", re.I
+    r"[ _.\-]+(validation|valid|val|dev|testing|test)$|^(validation|valid|val|dev|testing|test)["
+    r" _.\-]+",
+    re.I,
 )
 
 
 def is_split_column(table: Table, name: str) -> bool:
-    """Return whether a column is named like a split and has names of splits in most of its first cells."""
+    """Return whether a column is named like a split and has names of splits in most of its first
+    cells."""
     column = table.columns[name]
     if normal(name) not in COLUMNS or column.ndim != 1 or column.dtype != object:
         return False
@@ -88,9 +91,12 @@ def by_split(table: Table, layout: Layout) -> list[tuple[Table, Layout]]:
         if len(rows):
             own = table.take(rows)
             said = () if parts else (note,)
-            parts.append((replace(own, notes=(*own.notes, *said)), replace(layout, split="", rows_of=split)))
+            parts.append(
+                (replace(own, notes=(*own.notes, *said)), replace(layout, split="", rows_of=split))
+            )
     if not parts:
         raise PredictionsError(
-            f"column '{layout.split}': expected rows of test or validation, got {len(splits):,} of train alone."
+            f"column '{layout.split}': expected rows of test or validation, got {len(splits):,} of"
+            " train alone."
         )
     return parts

@@ -32,13 +32,21 @@ class Statistics:
         RefusedFile: some statistics belong to other layers than batch norms.
     """
 
-    def __init__(self, model: nn.Module, lacking: Sequence[str], name: str, dataset: Dataset) -> None:
-        state = model.state_dict()  # a wrapper's names are not those of its modules, so the memory tells
+    def __init__(
+        self, model: nn.Module, lacking: Sequence[str], name: str, dataset: Dataset
+    ) -> None:
+        state = (
+            model.state_dict()
+        )  # a wrapper's names are not those of its modules, so the memory tells
         wanted = {state[key].data_ptr() for key in lacking}
-        held = {module: _places(module) for module in model.modules() if isinstance(module, _BatchNorm)}
+        held = {
+            module: _places(module) for module in model.modules() if isinstance(module, _BatchNorm)
+        }
         self.norms = [module for module, places in held.items() if places & wanted]
         if wanted - set().union(*held.values()):
-            raise RefusedFile(lacks_statistics(name, lacking, "and some belong to layers of another kind"))
+            raise RefusedFile(
+                lacks_statistics(name, lacking, "and some belong to layers of another kind")
+            )
         self._dataset = dataset
         train = dataset.train
         self._part = train.take(probe_positions(train.labels, IMAGES)) if self.norms else None
@@ -74,12 +82,15 @@ class Statistics:
         if self._part is None:
             return ""
         return (
-            f"The file lacks the statistics of {len(self.norms)} batch norm{'s' if len(self.norms) > 1 else ''}. They were "
-            f"estimated from {len(self._part):,} training images, so the accuracy may be some per cent below that of the "
-            "trained network."
+            f"The file lacks the statistics of {len(self.norms)} batch"
+            f" norm{'s' if len(self.norms) > 1 else ''}. They were estimated from"
+            f" {len(self._part):,} training images, so the accuracy may be some per cent below that"
+            " of the trained network."
         )
 
 
 def _places(norm: _BatchNorm) -> set[int]:
     """Return the memory addresses of its statistics."""
-    return {value.data_ptr() for value in (norm.running_mean, norm.running_var) if value is not None}
+    return {
+        value.data_ptr() for value in (norm.running_mean, norm.running_var) if value is not None
+    }

@@ -25,7 +25,8 @@ class Table:
         names: class names that the file gives for a label column (Hugging Face `datasets`).
         first_line: line number of the first row; 0 if the file has no lines.
         notes: one sentence for each thing that was noticed while reading.
-        called: the name of each row in messages, if rows are not those of the file; empty to number them.
+        called: the name of each row in messages, if rows are not those of the file; empty to number
+            them.
         places: positions of the rows in the file, if only some are left; None for all.
     """
 

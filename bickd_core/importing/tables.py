@@ -1,7 +1,8 @@
-"""Read npz, npy, csv, tsv, parquet, feather, json, jsonl and txt files into one form: named columns of equal length.
+"""Read npz, npy, csv, tsv, parquet, feather, json, jsonl and txt files into one form: named columns
+of equal length.
 
-Call this only in a process with limits (`bickd_core.importing.read_process`): pyarrow can crash on a
-damaged file, and a file may need more memory than the machine has.
+Call this only in a process with limits (`bickd_core.importing.read_process`): pyarrow can crash on
+a damaged file, and a file may need more memory than the machine has.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def read_table(path: Path) -> Table:
     }
     if suffix not in readers:
         raise PredictionsError(
-            f"expected an npz, npy, csv, tsv, parquet, feather, json or jsonl file (or class names in a txt), "
-            f"got '{suffix or path.name}'; {_way_out(suffix)}."
+            "expected an npz, npy, csv, tsv, parquet, feather, json or jsonl file (or class names"
+            f" in a txt), got '{suffix or path.name}'; {_way_out(suffix)}."
         )
     try:
         table = readers[suffix](path)
@@ -105,7 +106,9 @@ def _npz(path: Path) -> Table:
     rows = lengths.most_common(1)[0][0]
     other = next((array for array in scores if len(array) != rows), None)
     if other is not None:
-        raise PredictionsError(f"expected as many rows in every array of scores, got {_shapes(arrays)}.")
+        raise PredictionsError(
+            f"expected as many rows in every array of scores, got {_shapes(arrays)}."
+        )
     columns: dict[str, np.ndarray] = {}
     extras: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
@@ -138,7 +141,8 @@ def _npy(path: Path) -> Table:
         file.seek(0)
         if header.dtype.hasobject or header.dtype.kind not in "biufU":
             raise PredictionsError(
-                f"expected numbers or text, got {header.dtype!s:.60}; pickled objects are not opened."
+                f"expected numbers or text, got {header.dtype!s:.60}; pickled objects are not"
+                " opened."
             )
         if header.bytes > size:
             raise PredictionsError(
@@ -148,7 +152,9 @@ def _npy(path: Path) -> Table:
     if array.ndim == 2:
         return Table({"scores": array})
     if array.ndim != 1:
-        raise PredictionsError(f"expected scores [N, C] or labels [N], got shape {list(array.shape)}.")
+        raise PredictionsError(
+            f"expected scores [N, C] or labels [N], got shape {list(array.shape)}."
+        )
     stem = normal(path.stem)
     if stem in CLASSES:
         return Table({}, extras={stem: array})

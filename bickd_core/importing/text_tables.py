@@ -81,7 +81,8 @@ def read_csv(path: Path) -> Table:
         _check_lines(path, separator, len(header))
         said = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
         raise PredictionsError(
-            f"expected {len(header):,} cells in each line, but reading failed ({said[:100]}); write it again."
+            f"expected {len(header):,} cells in each line, but reading failed ({said[:100]}); write"
+            " it again."
         ) from error
     if not bare:
         frame.columns = [name.strip() or f"column {i + 1}" for i, name in enumerate(header)]
@@ -93,7 +94,8 @@ def read_csv(path: Path) -> Table:
 
 
 def _check_lines(path: Path, separator: str, count: int) -> None:
-    """Check that all lines have as many cells as the first, because pandas would fill short lines with empty cells."""
+    """Check that all lines have as many cells as the first, because pandas would fill short lines
+    with empty cells."""
     other: dict[int, int] = {}
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter=separator)
@@ -103,7 +105,8 @@ def _check_lines(path: Path, separator: str, count: int) -> None:
                     other[reader.line_num] = len(cells)
         except csv.Error as error:
             raise PredictionsError(
-                f"line {reader.line_num:,}: expected cells of text or numbers, but reading failed ({error})."
+                f"line {reader.line_num:,}: expected cells of text or numbers, but reading failed"
+                f" ({error})."
             ) from error
     if other:
         raise wrong_rows(
@@ -123,12 +126,16 @@ def _separator(first: str, suffix: str) -> str:
 
 
 def _is_row(header: list[str]) -> bool:
-    """Return whether the first line is a row of numbers. Numbers that count the columns are names."""
+    """Return whether the first line is a row of numbers. Numbers that count the columns are
+    names."""
     try:
         values = [float(cell) for cell in header]
     except ValueError:
         return False
-    counted = values in ([*map(float, range(len(values)))], [*map(float, range(1, len(values) + 1))])
+    counted = values in (
+        [*map(float, range(len(values)))],
+        [*map(float, range(1, len(values) + 1))],
+    )
     return not counted and any("." in cell or "e" in cell.lower() for cell in header)
 
 
@@ -145,11 +152,14 @@ def _check_header(header: list[str]) -> None:
 
 def _decimal_commas(line: bytes, separator: str) -> bool:
     cells = line.decode("utf-8", errors="replace").strip().split(separator)
-    return any(cell.strip(' "').replace(",", "", 1).lstrip("-").isdigit() and "," in cell for cell in cells)
+    return any(
+        cell.strip(' "').replace(",", "", 1).lstrip("-").isdigit() and "," in cell for cell in cells
+    )
 
 
 def _from_pandas(values: Any) -> np.ndarray:
-    """Convert a column: numbers stay, text becomes str or None for empty cells, and lists in text become [N, K]."""
+    """Convert a column: numbers stay, text becomes str or None for empty cells, and lists in text
+    become [N, K]."""
     if values.dtype.kind in "biuf":
         return values.to_numpy()
     array = values.to_numpy(dtype=object)
@@ -166,9 +176,12 @@ _PERCENT = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*")
 
 
 def _percentages(array: np.ndarray) -> np.ndarray | None:
-    """Return the numbers [N] of a column with only percentages ("63.5%"), with NaN for empty cells."""
+    """Return the numbers [N] of a column with only percentages ("63.5%"), with NaN for empty
+    cells."""
     matches = [_PERCENT.fullmatch(value) if value else None for value in array]
-    if not any(matches) or any(value and not found for value, found in zip(array, matches, strict=True)):
+    if not any(matches) or any(
+        value and not found for value, found in zip(array, matches, strict=True)
+    ):
         return None
     return np.array([float(found[1]) if found else np.nan for found in matches])
 
@@ -178,7 +191,8 @@ _WRAPPED = re.compile(r"np\.float\d+\(|tensor\(|array\(|\)")
 
 
 def _written_lists(array: np.ndarray) -> np.ndarray | None:
-    """Return lists in text ("[0.1, 0.2]", or "[0.1 0.2]" by numpy) as [N, K]; None for other text."""
+    """Return lists in text ("[0.1, 0.2]", or "[0.1 0.2]" by numpy) as [N, K]; None for other
+    text."""
     first = _WRAPPED.sub("", next((value for value in array if value), "")[:MAX_LINE])
     if not (first.startswith("[") and first.endswith("]")):
         return None

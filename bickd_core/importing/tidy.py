@@ -1,4 +1,5 @@
-"""Convert tables with a row for each sample and class (`id, class, probability`) to a row for each sample."""
+"""Convert tables with a row for each sample and class (`id, class, probability`) to a row for each
+sample."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from bickd_core.importing.words import IDS, LABELS, MODELS, PATHS, SCORES, UNUSE
 from bickd_core.importing.wrong_rows import wrong_rows
 
 CLASS_COLUMNS = (
-    "class", "class_name", "classname", "predicted_class", "class_id", "class_idx", "class_index", "category",
+    "class", "class_name", "classname", "predicted_class", "class_id", "class_idx", "class_index",
+    "category",
     "cls", "label", "label_name", "name", "prediction", "predicted",
 )  # fmt: skip
 
@@ -22,7 +24,8 @@ _SAMPLE = 1000
 
 @dataclass(frozen=True)
 class Tidy:
-    """The columns of a table with a row for each sample and class; `model` is "" if there is only one."""
+    """The columns of a table with a row for each sample and class; `model` is "" if there is only
+    one."""
 
     id: str
     classes: str
@@ -52,7 +55,11 @@ def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
         return None
     for word in CLASS_COLUMNS:
         name = _first(names, (word,))
-        if not name or name in (id, model, scores[0], hints.label) or table.columns[name].dtype.kind == "f":
+        if (
+            not name
+            or name in (id, model, scores[0], hints.label)
+            or table.columns[name].dtype.kind == "f"
+        ):
             continue
         classes = _codes(table, name)
         count = len(np.unique(classes))
@@ -70,7 +77,8 @@ def tidy_of(layout: Layout) -> Tidy | None:
 
 
 def widened(table: Table, tidy: Tidy) -> Table:
-    """Return the table with a row for each sample (and model), with the scores as a column of lists.
+    """Return the table with a row for each sample (and model), with the scores as a column of
+    lists.
 
     Other columns are kept if they have one value for each sample.
 
@@ -107,7 +115,10 @@ def widened(table: Table, tidy: Tidy) -> Table:
             columns[name] = wide
         elif name != tidy.classes and column.ndim == 1 and _constant(column, first, samples):
             columns[name] = column[first]
-    note = f"The file has a row for each sample and class ('{tidy.classes}'): {len(table):,} rows, {len(first):,} samples."
+    note = (
+        f"The file has a row for each sample and class ('{tidy.classes}'): {len(table):,} rows,"
+        f" {len(first):,} samples."
+    )
     return replace(
         table,
         columns=columns,
@@ -138,7 +149,9 @@ def _check_complete(counts: np.ndarray, names: Sequence[str], called: Sequence[s
         return f"{'none' if not times else f'{times:,} rows'} of '{names[place][:40]}'"
 
     if len(wrong):
-        raise wrong_rows(wrong, lambda row: called[row], f"a row for each of the {len(names):,} classes", got)
+        raise wrong_rows(
+            wrong, lambda row: called[row], f"a row for each of the {len(names):,} classes", got
+        )
 
 
 def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
@@ -169,7 +182,9 @@ def _codes(table: Table, name: str) -> np.ndarray:
 def _joint(codes: Sequence[np.ndarray]) -> np.ndarray:
     joint = codes[0].astype(np.int64)
     for one in codes[1:]:
-        joint = np.unique(joint, return_inverse=True)[1].ravel() * (int(one.max(initial=0)) + 1) + one
+        joint = (
+            np.unique(joint, return_inverse=True)[1].ravel() * (int(one.max(initial=0)) + 1) + one
+        )
     return joint
 
 

@@ -18,8 +18,8 @@ IDS = ("ids", "id", "idx", "index")
 """Keys for labels and ids in a dictionary batch. The first existing one is used."""
 _MORE = "pass `call=lambda model, batch: ...`, which returns the logits."
 _SHUFFLES = (
-    "`loader` must keep its order, but it shuffles, so that ids 0 to N - 1 would be other samples for "
-    "another model; use shuffle=False, or give `ids` in the batches."
+    "`loader` must keep its order, but it shuffles, so that ids 0 to N - 1 would be other samples"
+    " for another model; use shuffle=False, or give `ids` in the batches."
 )
 
 Call = Callable[[nn.Module, Any], Tensor]
@@ -35,27 +35,30 @@ def log_predictions(
     device: torch.device | str | None = None,
     call: Call | None = None,
 ) -> Predictions:
-    """Return the predictions of a PyTorch model over a loader, without gradients, in evaluation mode.
+    """Return the predictions of a PyTorch model over a loader, without gradients, in evaluation
+    mode.
 
-    A batch is a tuple (inputs, labels) or (inputs, labels, ids), a dictionary, or a tensor of inputs. Of a
-    dictionary, `labels` and `ids` are read under their usual names (`LABELS`, `IDS`), and the model gets
-    what its `forward` names. The model may return logits, a tuple that begins with them, or an object or
-    dictionary with `logits`, as Hugging Face models do. The model is left in the mode it was in.
+    A batch is a tuple (inputs, labels) or (inputs, labels, ids), a dictionary, or a tensor of
+    inputs. Of a dictionary, `labels` and `ids` are read under their usual names (`LABELS`, `IDS`),
+    and the model gets what its `forward` names. The model may return logits, a tuple that begins
+    with them, or an object or dictionary with `logits`, as Hugging Face models do. The model is
+    left in the mode it was in.
 
     Args:
         model: returns logits [B, C].
-        loader: batches in a fixed order. Without ids, samples are numbered in that order, so that two models
-            must see the same one.
+        loader: batches in a fixed order. Without ids, samples are numbered in that order, so that
+            two models must see the same one.
         class_names: [C] in the order of the columns; "0" to "C-1" by default.
         ids: [N] of all samples, if the batches have none.
-        features: name of a layer, as in `model.named_modules()`, whose output is stored; maps [B, D, h, w]
-            and tokens [B, N, D] are averaged over positions.
+        features: name of a layer, as in `model.named_modules()`, whose output is stored; maps [B,
+            D, h, w] and tokens [B, N, D] are averaged over positions.
         device: where the batches go; that of the model's first parameter by default.
-        call: gets the model and a batch on the device, and returns logits, for any other kind of batch.
+        call: gets the model and a batch on the device, and returns logits, for any other kind of
+            batch.
 
     Raises:
-        PredictionsError: the loader shuffles and there are no ids, a batch or output of another form, or
-            no batch at all.
+        PredictionsError: the loader shuffles and there are no ids, a batch or output of another
+            form, or no batch at all.
     """
     where = torch.device(device) if device is not None else _device(model)
     scores, pooled, labels, own_ids = [], [], [], []
@@ -65,7 +68,9 @@ def log_predictions(
         layers = dict(model.named_modules())
         if features not in layers:
             raise PredictionsError(f"`features` {not_known(features, filter(None, layers))}")
-        hook = layers[features].register_forward_hook(lambda layer, given, output: seen.append(output))
+        hook = layers[features].register_forward_hook(
+            lambda layer, given, output: seen.append(output)
+        )
     was_training = model.training
     model.eval()
     try:
@@ -138,10 +143,13 @@ def _forward(model: nn.Module, inputs: Any) -> Any:
         if len(tensors) == 1:
             return model(tensors[0])
         raise PredictionsError(
-            f"a batch must have a key that the model's forward method names, got {', '.join(inputs)}; {_MORE}"
+            "a batch must have a key that the model's forward method names, got"
+            f" {', '.join(inputs)}; {_MORE}"
         )
     if not isinstance(inputs, Tensor):
-        raise PredictionsError(f"a batch must begin with a tensor, got {type(inputs).__name__}; {_MORE}")
+        raise PredictionsError(
+            f"a batch must begin with a tensor, got {type(inputs).__name__}; {_MORE}"
+        )
     return model(inputs)
 
 
@@ -154,7 +162,9 @@ def _logits(output: Any) -> Tensor:
         output = output[0]
     if not isinstance(output, Tensor) or output.ndim != 2:
         came = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise PredictionsError(f"the model must return logits [batch, classes], got {came}; {_MORE}")
+        raise PredictionsError(
+            f"the model must return logits [batch, classes], got {came}; {_MORE}"
+        )
     return output
 
 
@@ -162,11 +172,13 @@ def _pooled(seen: Sequence[Any], layer: str) -> Tensor:
     if len(seen) != 1 or not isinstance(seen[0], Tensor) or seen[0].ndim not in (2, 3, 4):
         came = [list(one.shape) if isinstance(one, Tensor) else type(one).__name__ for one in seen]
         raise PredictionsError(
-            f"layer {layer!r} must put out one tensor [batch, D], [batch, tokens, D] or [batch, D, h, w], "
-            f"got {came}; name another layer as `features`."
+            f"layer {layer!r} must put out one tensor [batch, D], [batch, tokens, D] or [batch, D,"
+            f" h, w], got {came}; name another layer as `features`."
         )
     output = seen[0]
-    return output.mean((2, 3)) if output.ndim == 4 else output.mean(1) if output.ndim == 3 else output
+    return (
+        output.mean((2, 3)) if output.ndim == 4 else output.mean(1) if output.ndim == 3 else output
+    )
 
 
 def _joined(parts: Sequence[Any], name: str) -> np.ndarray | None:
@@ -176,10 +188,14 @@ def _joined(parts: Sequence[Any], name: str) -> np.ndarray | None:
     arrays = [np.asarray(part.cpu() if isinstance(part, Tensor) else part) for part in parts]
     if any(array.ndim != 1 for array in arrays):
         shape = next(array.shape for array in arrays if array.ndim != 1)
-        raise PredictionsError(f"`{name}` must be one for each sample of a batch, got shape {shape}; {_MORE}")
+        raise PredictionsError(
+            f"`{name}` must be one for each sample of a batch, got shape {shape}; {_MORE}"
+        )
     return np.concatenate(arrays)
 
 
 def _shuffles(loader: Iterable[Any]) -> bool:
     sampler = getattr(loader, "sampler", None)
-    return isinstance(sampler, torch.utils.data.RandomSampler | torch.utils.data.WeightedRandomSampler)
+    return isinstance(
+        sampler, torch.utils.data.RandomSampler | torch.utils.data.WeightedRandomSampler
+    )

@@ -1,9 +1,10 @@
-"""Turn a weights file into a run folder: check it and evaluate it, or fail with one sentence and leave nothing behind.
+"""Turn a weights file into a run folder: check it and evaluate it, or fail with one sentence and
+leave nothing behind.
 
-`python -m bickd_core.importing.weights FOLDER` is the process behind the page's form. FOLDER has `request.json` and the
-uploaded file, and gets `progress.json`. The run is made inside FOLDER and renamed into the library when its figures are
-done (`afterwards.py` adds latency and maps). The page that reads the result removes FOLDER, with anything that a killed
-process left.
+`python -m bickd_core.importing.weights FOLDER` is the process behind the page's form. FOLDER has
+`request.json` and the uploaded file, and gets `progress.json`. The run is made inside FOLDER and
+renamed into the library when its figures are done (`afterwards.py` adds latency and maps). The page
+that reads the result removes FOLDER, with anything that a killed process left.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ Say = Callable[[str, float], None]
 TRIED_ON = 500
 """Number of validation images on which the usual normalisations are compared."""
 HELD_OUT = (
-    "The data has no test part, so one fifth was held out as test. If the network was trained on all images, it has seen "
-    "these too, and its test figures are too high."
+    "The data has no test part, so one fifth was held out as test. If the network was trained on"
+    " all images, it has seen these too, and its test figures are too high."
 )
 
 
@@ -54,12 +55,13 @@ class ImportRequest(BaseModel):
     Attributes:
         arch: "" for an ONNX or torch.export program, which contains its network.
         part: which of several networks in the file to load, as in `Part.label`.
-        normalisation: of the network's inputs. None uses the data's own (ImageNet's for networks of timm and
-            torchvision); if another usual one is clearly better, the import ends with a sentence that names it.
+        normalisation: of the network's inputs. None uses the data's own (ImageNet's for networks of
+            timm and torchvision); if another usual one is clearly better, the import ends with a
+            sentence that names it.
         mean, std: numbers instead of a preset, for red, green and blue.
         image_size: pixels per side of the images.
-        input_size: pixels per side of the network's input, if different. The user's own images get this size if
-            image_size is not given.
+        input_size: pixels per side of the network's input, if different. The user's own images get
+            this size if image_size is not given.
         resize, interpolation, crop_share: how the user's own images become square.
     """
 
@@ -84,10 +86,13 @@ class ImportRequest(BaseModel):
     @model_validator(mode="after")
     def _numbers_are_whole(self) -> ImportRequest:
         if (self.mean is None) != (self.std is None):
-            raise ValueError("`mean` and `std` must be given together, got one of them; add the other.")
+            raise ValueError(
+                "`mean` and `std` must be given together, got one of them; add the other."
+            )
         if (self.normalisation == "given") != (self.mean is not None):
             raise ValueError(
-                "`mean` and `std` must be used with the normalisation 'given' only; leave out one of the two."
+                "`mean` and `std` must be used with the normalisation 'given' only; leave out one"
+                " of the two."
             )
         _ = self.resizing
         return self
@@ -95,7 +100,9 @@ class ImportRequest(BaseModel):
     @property
     def resizing(self) -> Resizing:
         """How the user's own images become square."""
-        return Resizing(resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share)
+        return Resizing(
+            resize=self.resize, interpolation=self.interpolation, crop_share=self.crop_share
+        )
 
 
 def import_weights(
@@ -107,11 +114,14 @@ def import_weights(
     inside: Path | None = None,
     afterwards: Callable[[RunFolder, Library], None] = complete_in_background,
 ) -> RunFolder:
-    """Check the file against architecture and data, evaluate it, and add the run folder to the user's runs.
+    """Check the file against architecture and data, evaluate it, and add the run folder to the
+    user's runs.
 
     Args:
-        afterwards: measures latency and makes maps once the run exists; by default in a separate process.
-        inside: folder on the same disk in which the run is made; by default a hidden folder among the user's runs.
+        afterwards: measures latency and makes maps once the run exists; by default in a separate
+            process.
+        inside: folder on the same disk in which the run is made; by default a hidden folder among
+            the user's runs.
 
     Raises:
         ValueError: the file does not fit or cannot be used. Nothing is left behind.
@@ -119,10 +129,13 @@ def import_weights(
     """
     check_name(request.name)
     arch = _arch(file, request.arch)
-    request = request.model_copy(update={"arch": arch, "dataset": dataset_info(request.dataset).name})
+    request = request.model_copy(
+        update={"arch": arch, "dataset": dataset_info(request.dataset).name}
+    )
     if request.role == "teacher" and request.teacher:
         raise RunError(
-            f"a run with role 'teacher' must have no `teacher`, got {request.teacher!r:.80}; leave it out."
+            f"a run with role 'teacher' must have no `teacher`, got {request.teacher!r:.80}; leave"
+            " it out."
         )
     if (library.own / request.name).exists():
         raise RunError(f"a run named '{request.name}' already exists; choose another name.")
@@ -167,12 +180,19 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
         side = request.input_size or program.input.side
         request = request.model_copy(update={"input_size": side})
         size = side or checked_size(about, request.image_size)
-        program.check(classes=about.num_classes, channels=about.in_channels, size=size, dataset=about.name)
+        program.check(
+            classes=about.num_classes, channels=about.in_channels, size=size, dataset=about.name
+        )
         _evaluate(folder, file, LoadedNetwork(program, program=kind), request, library, say)
 
 
 def _evaluate(
-    folder: Path, file: Path, network: LoadedNetwork, request: ImportRequest, library: Library, say: Say
+    folder: Path,
+    file: Path,
+    network: LoadedNetwork,
+    request: ImportRequest,
+    library: Library,
+    say: Say,
 ) -> None:
     """Evaluate a network whose names, shapes and sizes fit the data, and write its run."""
     # What follows takes seconds to import, and a file that is refused needs none of it.
@@ -207,7 +227,11 @@ def _evaluate(
     )
     size = dataset.image_size
     run = RunFolder(folder, key=request.name)
-    reference = None if teacher is None else teacher_reference(teacher, request.dataset, size, teaches=False)
+    reference = (
+        None
+        if teacher is None
+        else teacher_reference(teacher, request.dataset, size, teaches=False)
+    )
     info = RunInfo(
         name=request.name,
         role=request.role,
@@ -261,7 +285,9 @@ def _evaluate(
     source = info.source.model_copy(update=found)
     info = info.model_copy(update={"source": source, "preprocessing": chosen})
     parts = [("validation", 0.2, 0.2), ("test", 0.4, 0.5)]
-    if dataset_info(request.dataset).all_test:  # the images of its validation split are test images too
+    if dataset_info(
+        request.dataset
+    ).all_test:  # the images of its validation split are test images too
         parts = parts[1:]
     for split, start, share in parts:
         predictions = predict(
@@ -288,7 +314,8 @@ def _evaluate(
 
 
 def _image_size(request: ImportRequest) -> int | None:
-    """Return pixels per side of the images: as requested, else the network's input size if the images can have it."""
+    """Return pixels per side of the images: as requested, else the network's input size if the
+    images can have it."""
     wanted = request.input_size
     if request.image_size is None and wanted is not None and dataset_info(request.dataset).any_size:
         return wanted
@@ -301,14 +328,14 @@ def explain(error: Exception) -> str:
 
     if out_of_memory(error):
         return (
-            "this machine has too little memory to evaluate the network on these images; close other programs or "
-            "choose a smaller image size."
+            "this machine has too little memory to evaluate the network on these images; close"
+            " other programs or choose a smaller image size."
         )
     if isinstance(error, ValidationError | ValueError | OSError):
         return explain_known(error, "load the file again")
     return (
-        f"the import failed because of an error in this program ({type(error).__name__}: {str(error).strip()[:200]}); nothing "
-        "was imported, but the file may be valid."
+        f"the import failed because of an error in this program ({type(error).__name__}:"
+        f" {str(error).strip()[:200]}); nothing was imported, but the file may be valid."
     )
 
 
@@ -321,7 +348,8 @@ def main() -> None:
 
     def say(message: str, share: float, **outcome: str) -> None:
         write_json(
-            folder / "progress.json", {"message": message, "share": share, "worker": worker, **outcome}
+            folder / "progress.json",
+            {"message": message, "share": share, "worker": worker, **outcome},
         )
 
     say("starting", 0.0)

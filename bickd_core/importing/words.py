@@ -10,7 +10,8 @@ LABELS = (
     "actual", "y_test",
 )  # fmt: skip
 IDS = (
-    "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample", "column_1",
+    "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample",
+    "column_1",
     "unnamed_0",
 )  # fmt: skip
 PATHS = (
@@ -18,20 +19,31 @@ PATHS = (
     "image", "image_path", "img", "img_path", "image_file",
 )  # fmt: skip
 TEXTS = (
-    "text", "texts", "sentence", "content", "review", "title", "question", "document", "body", "tweet",
+    "text", "texts", "sentence", "content", "review", "title", "question", "document", "body",
+    "tweet",
     "message", "comment", "premise",
 )  # fmt: skip
 MODELS = ("model", "model_name", "network", "run", "arch")
-CLASSES = ("classes", "class_names", "classnames", "label_names", "names", "target_names", "categories")
+CLASSES = (
+    "classes",
+    "class_names",
+    "classnames",
+    "label_names",
+    "names",
+    "target_names",
+    "categories",
+)
 FEATURES = ("features", "feature", "feat", "feats", "embedding", "embeddings", "hidden", "pooled")
 SCORES = (
     "logit", "logits", "prob", "probs", "proba", "probability", "probabilities", "p", "score",
-    "scores", "softmax", "output", "outputs", "pred", "preds", "prediction", "predictions", "predict", "class",
+    "scores", "softmax", "output", "outputs", "pred", "preds", "prediction", "predictions",
+    "predict", "class",
     "y", "log", "logprobs",
 )  # fmt: skip
 """Words that say what a number is, and so do not name a model."""
 UNUSED = (
-    "pred", "prediction", "predicted", "y_pred", "pred_label", "predicted_label", "confidence", "conf",
+    "pred", "prediction", "predicted", "y_pred", "pred_label", "predicted_label", "confidence",
+    "conf",
     "correct", "loss", "split", "fold", "top1", "top5", "margin", "entropy", "epoch", "weight",
     "max_prob", "time", "batch",
 )  # fmt: skip

@@ -30,7 +30,8 @@ def wrong_rows(
         hint: what to do; "" if that is plain.
         error: the class of the error that is returned.
 
-    >>> print(wrong_rows([0, 2, 5, 7], lambda row: f"row {row + 1}", "a number", lambda row: f"'{row}x'"))
+    >>> print(wrong_rows([0, 2, 5, 7], lambda row: f"row {row + 1}", "a number",
+    ...     lambda row: f"'{row}x'"))
     row 1: expected a number, got '0x'; also row 3 with '2x', row 6 with '5x' and 1 more.
     """
     named = [int(row) for row in rows[:NAMED]]

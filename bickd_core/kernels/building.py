@@ -1,6 +1,8 @@
-"""Kernels compiled for this CPU by the C++ compiler that is there, once, and loaded: `python -m bickd_core.kernels.building`.
+"""Kernels compiled for this CPU by the C++ compiler that is there, once, and loaded: `python -m
+bickd_core.kernels.building`.
 
-A training calls `load_kernels`; where that gives a reason why there are none, torch's own kernels do the same in more passes.
+A training calls `load_kernels`; where that gives a reason why there are none, torch's own kernels
+do the same in more passes.
 """
 
 from __future__ import annotations
@@ -21,10 +23,21 @@ from filelock import FileLock
 from bickd_core.places import cache_folder, folder_from_environment
 
 SOURCE = Path(__file__).with_name("norm_relu.cpp")
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-shared")  # fmt: skip
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fopenmp",
+    "-fPIC",
+    "-shared",
+)
 LIBRARIES = ("-ltorch", "-ltorch_cpu", "-lc10")
 SCRATCH = "compiling-"
-_TRY_AGAIN = "the kernels did not compile, see {}; `bickd cache clear kernels` lets the next run try again"
+_TRY_AGAIN = (
+    "the kernels did not compile, see {}; `bickd cache clear kernels` lets the next run try again"
+)
 
 
 class KernelError(Exception):
@@ -39,10 +52,11 @@ def _log(words: str) -> None:
 
 
 def load_kernels(say: Callable[[str], None] = _log) -> str | None:
-    """Load the kernels, after compiling them (some 20 s) where nobody has done so for this CPU and torch.
+    """Load the kernels, after compiling them (some 20 s) where nobody has done so for this CPU and
+    torch.
 
-    Returns None where `torch.ops.bickd` is there, else the reason why it is not. Asked again, a process says the same.
-    `say` is told when they are to be compiled.
+    Returns None where `torch.ops.bickd` is there, else the reason why it is not. Asked again, a
+    process says the same. `say` is told when they are to be compiled.
     """
     if not _answers:
         _answers.append(_load(say))
@@ -56,7 +70,10 @@ def _load(say: Callable[[str], None]) -> str | None:
         return str(error)
     except OSError as error:  # a library that does not load
         why = str(error).splitlines()[0]
-        return f"the compiled kernels do not load ({why}); `bickd cache clear kernels` lets the next run try again"
+        return (
+            f"the compiled kernels do not load ({why}); `bickd cache clear kernels` lets the next"
+            " run try again"
+        )
     return None
 
 
@@ -68,10 +85,12 @@ def folder() -> Path:
 def built(say: Callable[[str], None] = _log) -> Path:
     """The library for this CPU and this torch, compiled where it is missing.
 
-    Processes that want it at the same time compile it once. It appears under its name when it is whole.
+    Processes that want it at the same time compile it once. It appears under its name when it is
+    whole.
 
     Raises:
-        KernelError: no compiler, a compiler that fails (which is then not tried again), a folder that cannot be written to.
+        KernelError: no compiler, a compiler that fails (which is then not tried again), a folder
+            that cannot be written to.
     """
     path = folder() / f"{_key()}.so"
     if path.exists():
@@ -100,7 +119,8 @@ def stored() -> tuple[int, int]:
 
 
 def clear() -> int:
-    """Remove all kernels and what failed attempts left; the bytes that are free now. Runs that have loaded them go on."""
+    """Remove all kernels and what failed attempts left; the bytes that are free now. Runs that have
+    loaded them go on."""
     freed = 0
     for path in (*folder().glob("*.so"), *folder().glob("*.failed")):
         freed += path.stat().st_size
@@ -121,7 +141,16 @@ def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=SCRATCH) as scratch:
         made = Path(scratch) / path.name
         includes = [part for include in include_paths() for part in ("-isystem", include)]
-        command = [compiler, *FLAGS, *includes, str(SOURCE), "-o", str(made), f"-L{libraries}", *LIBRARIES]
+        command = [
+            compiler,
+            *FLAGS,
+            *includes,
+            str(SOURCE),
+            "-o",
+            str(made),
+            f"-L{libraries}",
+            *LIBRARIES,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             failed.write_text(" ".join(command) + "\n" + done.stderr)
@@ -131,7 +160,14 @@ def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
 
 def _key() -> str:
     """Changes with the source, how it is compiled, torch, and what the CPU can do."""
-    said = (SOURCE.read_text(), FLAGS, torch.__version__, sys.byteorder, platform.machine(), _cpu_features())
+    said = (
+        SOURCE.read_text(),
+        FLAGS,
+        torch.__version__,
+        sys.byteorder,
+        platform.machine(),
+        _cpu_features(),
+    )
     return "norm-relu-" + hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
@@ -141,10 +177,18 @@ def _cpu_features() -> list[str]:
     except OSError:
         return []  # not Linux, where nothing is built
     return sorted(
-        {line for line in lines if line.split(":")[0].strip() in ("flags", "Features", "model name")}
+        {
+            line
+            for line in lines
+            if line.split(":")[0].strip() in ("flags", "Features", "model name")
+        }
     )
 
 
 if __name__ == "__main__":
     problem = load_kernels()
-    print(f"kernels: {folder()}" if problem is None else f"no kernels, training uses torch's own: {problem}")
+    print(
+        f"kernels: {folder()}"
+        if problem is None
+        else f"no kernels, training uses torch's own: {problem}"
+    )

@@ -14,20 +14,28 @@ _MARK = "_bickd_fused"
 def norm_relu(norm: nn.Module, x: Tensor, addend: Tensor | None = None) -> Tensor:
     """ReLU(norm(x) + addend), maps [B, C, H, W] each.
 
-    Where `fuse` marked `norm` and the maps suit our kernel, that computes it, in fewer passes and without rounding between
-    them; in bfloat16 it so differs from torch's own by a rounding.
+    Where `fuse` marked `norm` and the maps suit our kernel, that computes it, in fewer passes and
+    without rounding between them; in bfloat16 it so differs from torch's own by a rounding.
     """
     if _marked(norm) and _suits(norm, x, addend):  # type: ignore[arg-type]
         norm.num_batches_tracked.add_(1)  # type: ignore[operator]
         return torch.ops.bickd.norm_relu(
-            x, norm.weight, norm.bias, norm.running_mean, norm.running_var, addend, norm.momentum, norm.eps
+            x,
+            norm.weight,
+            norm.bias,
+            norm.running_mean,
+            norm.running_var,
+            addend,
+            norm.momentum,
+            norm.eps,
         )
     y = norm(x)
     return F.relu(y if addend is None else y + addend, inplace=True)
 
 
 class Layers(nn.Sequential):
-    """Layers one after the other; in training a marked batch norm and the ReLU behind it are one operation."""
+    """Layers one after the other; in training a marked batch norm and the ReLU behind it are one
+    operation."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, C, H, W] through all layers."""
@@ -58,7 +66,8 @@ def through(layers: Iterable[nn.Module], x: Tensor, *, relu: bool = False) -> Te
 
 
 def fuse(model: nn.Module) -> nn.Module:
-    """Mark the batch norms of `model` (itself) that our kernel may compute; `load_kernels` must have said None before."""
+    """Mark the batch norms of `model` (itself) that our kernel may compute; `load_kernels` must
+    have said None before."""
     for module in model.modules():
         if (
             type(module) is nn.BatchNorm2d
@@ -75,14 +84,17 @@ def _marked(module: nn.Module) -> bool:
 
 
 def _suits(norm: nn.BatchNorm2d, x: Tensor, addend: Tensor | None) -> bool:
-    """Whether the kernel can take these maps: groups of pixels with a multiple of 16 numbers, in channels-last order."""
+    """Whether the kernel can take these maps: groups of pixels with a multiple of 16 numbers, in
+    channels-last order."""
     if (
         x.dtype not in (torch.float32, torch.bfloat16)
         or not _in_order(x)
         or norm.weight.dtype != torch.float32
     ):
         return False
-    if addend is not None and (addend.dtype != x.dtype or addend.shape != x.shape or not _in_order(addend)):
+    if addend is not None and (
+        addend.dtype != x.dtype or addend.shape != x.shape or not _in_order(addend)
+    ):
         return False
     pixels, channels = x.numel() // x.shape[1], x.shape[1]
     width = channels

@@ -1,4 +1,5 @@
-"""Run workers as processes on this machine. They continue when the app or shell that started them ends."""
+"""Run workers as processes on this machine. They continue when the app or shell that started them
+ends."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunFolder
 
 
-def submit(config: TrainConfig, library: Library, *, name: str | None = None, title: str = "") -> RunFolder:
+def submit(
+    config: TrainConfig, library: Library, *, name: str | None = None, title: str = ""
+) -> RunFolder:
     """Create a run folder and start a worker on it. The worker waits for a free slot."""
     run = create_run(config, library, name=name, title=title)
     _reap(start_worker(run, library))
@@ -34,14 +37,16 @@ def submit_race(
     names: Sequence[str] | None = None,
     start: bool = True,
 ) -> list[RunFolder]:
-    """Create a run folder for each config and start one worker for all. They share batches and teacher outputs.
+    """Create a run folder for each config and start one worker for all. They share batches and
+    teacher outputs.
 
     Args:
         names: of the runs; derived from data, model, objective and seed if not given.
         start: False only creates the folders.
 
     Raises:
-        ValueError: the configs differ in a shared field, or one cannot be started. Then none is started.
+        ValueError: the configs differ in a shared field, or one cannot be started. Then none is
+            started.
     """
     check_alike(configs)
     made: list[RunFolder] = []
@@ -61,18 +66,20 @@ def resume(run: RunFolder, library: Library, *others: RunFolder) -> None:
     """Start a worker that resumes a stopped, failed or lost run from its last saved step.
 
     Args:
-        others: runs that continue in the same worker, as a race. Runs that are behind catch up first, then all share
-            batches.
+        others: runs that continue in the same worker, as a race. Runs that are behind catch up
+            first, then all share batches.
 
     Raises:
-        ValueError: a run is working or finished, was not trained here, or cannot share batches. Then none is started.
+        ValueError: a run is working or finished, was not trained here, or cannot share batches.
+            Then none is started.
     """
     check_resumable([run, *others])
     _reap(start_worker(run, library, others=others))
 
 
 def check_resumable(runs: Sequence[RunFolder]) -> None:
-    """Check that runs can continue side by side (see `resume`), and clear their old requests to stop."""
+    """Check that runs can continue side by side (see `resume`), and clear their old requests to
+    stop."""
     for run in runs:
         run.check_resumable()
     check_alike([config for run in runs if (config := run.info().config) is not None])
@@ -109,12 +116,18 @@ class LocalLauncher:
             never_began = process is not None and status.worker is None
             return "lost" if never_began or status.stale() else "working"
         if process is not None and process.returncode and status.state == "stopped":
-            return "lost"  # the state is that of an earlier worker: this one ended before it wrote any
+            return (
+                "lost"  # the state is that of an earlier worker: this one ended before it wrote any
+            )
         return status.state  # type: ignore[return-value]
 
 
 def worker_command(
-    run: RunFolder, library: Library, python: str = sys.executable, *, others: Sequence[RunFolder] = ()
+    run: RunFolder,
+    library: Library,
+    python: str = sys.executable,
+    *,
+    others: Sequence[RunFolder] = (),
 ) -> list[str]:
     """Return the command of a run's worker. `others` race in the same process."""
     runs = [str(each.path.resolve()) for each in (run, *others)]
@@ -128,7 +141,9 @@ def worker_environment(slots: int | None = None) -> dict[str, str]:
     They let Python find a clone that is not installed, from any working folder.
     """
     path = [
-        part for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])) if part
+        part
+        for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1]))
+        if part
     ]
     found = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path), **brief_waits()}
     if modules := os.environ.get(VARIABLE):
@@ -142,8 +157,10 @@ def start_worker(
     """Start a detached worker process with its output in the run's log.
 
     Args:
-        others: runs that race this one in the same process, with shared batches and teacher outputs.
-        slots: how many workers may work at once on this library; BICKD_SLOTS or the machine's default if None.
+        others: runs that race this one in the same process, with shared batches and teacher
+            outputs.
+        slots: how many workers may work at once on this library; BICKD_SLOTS or the machine's
+            default if None.
 
     Raises:
         RunError: a run folder has symbolic links, which a worker would follow.

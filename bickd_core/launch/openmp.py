@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 
 SPINS = 20_000
-"""A fraction of a millisecond. GNU's default of some milliseconds costs a run with two threads more than half of its
-speed if other processes need the same cores, and gains nothing otherwise (docs/performance.md)."""
+"""A fraction of a millisecond. GNU's default of some milliseconds costs a run with two threads more
+than half of its speed if other processes need the same cores, and gains nothing otherwise
+(docs/performance.md)."""
 OWN_CHOICE = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def brief_waits() -> dict[str, str]:
-    """Return environment variables for a process that imports torch; empty if the user has set them.
+    """Return environment variables for a process that imports torch; empty if the user has set
+    them.
 
     GNU's OpenMP, which torch uses on Linux, reads them when it is loaded. Others ignore them.
     """

@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 from bickd_core.runs.folder import RunFolder
 
 Poll = Literal["working", "finished", "failed", "stopped", "lost"]
-"""State of a run on a launcher. "working" includes waiting for a slot. "lost" means that the worker is gone without
-an end state, so the run can be submitted again and continues from its `resume/`."""
+"""State of a run on a launcher. "working" includes waiting for a slot. "lost" means that the worker
+is gone without an end state, so the run can be submitted again and continues from its `resume/`."""
 
 
 class Launcher(Protocol):

@@ -31,8 +31,8 @@ class Client(Protocol):
 class RayLauncher:
     """Launch runs on a Ray cluster, with `at_once` jobs at a time.
 
-    A job that ended without an end state in its run is lost. It counts as lost only if the run's heartbeat is old
-    too, so that two workers never write the same folder.
+    A job that ended without an end state in its run is lost. It counts as lost only if the run's
+    heartbeat is old too, so that two workers never write the same folder.
     """
 
     def __init__(
@@ -58,7 +58,8 @@ class RayLauncher:
         run.clear_requests()
         command = shlex.join(worker_command(run, self._library, self._python))
         log = shlex.quote(str(run.log_path.resolve()))
-        # Ray counts who works where; the local queue's slots, which the folders' users share, must not hold a job.
+        # Ray counts who works where; the local queue's slots, which the folders' users share, must
+        # not hold a job.
         environment = worker_environment(slots=self.at_once)
         self.jobs[run.path] = self._client.submit_job(
             entrypoint=f"{command} >> {log} 2>&1",
@@ -85,10 +86,14 @@ class RayLauncher:
         status = run.status()
         if status.state in ("queued", "running"):
             if job == "UNREACHABLE":
-                return "working"  # nothing can be submitted either; the workers go on without the head
+                return (  # nothing can be submitted either; the workers go on without the head
+                    "working"
+                )
             return "lost" if status.stale() else "working"
         if job == "FAILED" and status.state == "stopped":
-            return "lost"  # the state is that of an earlier worker: this one ended before it wrote any
+            return (  # the state is that of an earlier worker: this one ended before it wrote any
+                "lost"
+            )
         return status.state  # type: ignore[return-value]
 
     def _job_status(self, run: RunFolder) -> str:
@@ -108,19 +113,24 @@ def connect(address: str | None) -> tuple[Client, str]:
     """Connect to a cluster that requires a token; returns the client and the address.
 
     Args:
-        address: of the dashboard, `http://HOST:8265`; RAY_API_SERVER_ADDRESS if None. Ray reads the token from
-            RAY_AUTH_TOKEN, the file at RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token.
+        address: of the dashboard, `http://HOST:8265`; RAY_API_SERVER_ADDRESS if None. Ray reads the
+            token from RAY_AUTH_TOKEN, the file at RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token.
 
     Raises:
-        ValueError: Ray is not installed, there is no cluster or token, or the cluster accepts jobs without a token.
+        ValueError: Ray is not installed, there is no cluster or token, or the cluster accepts jobs
+            without a token.
     """
     address = (address or os.environ.get("RAY_API_SERVER_ADDRESS") or "").rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise ValueError(
             f"--address must be the dashboard of a Ray cluster, http://HOST:8265, got '{address}'."
         )
-    if (mode := os.environ.setdefault("RAY_AUTH_MODE", "token")) != "token":  # read when Ray is imported
-        raise ValueError(f"RAY_AUTH_MODE must be 'token' for jobs to be sent, got '{mode}'; set it so.")
+    if (
+        mode := os.environ.setdefault("RAY_AUTH_MODE", "token")
+    ) != "token":  # read when Ray is imported
+        raise ValueError(
+            f"RAY_AUTH_MODE must be 'token' for jobs to be sent, got '{mode}'; set it so."
+        )
     try:
         from ray.job_submission import JobSubmissionClient
     except ImportError as error:
@@ -136,7 +146,8 @@ def connect(address: str | None) -> tuple[Client, str]:
 
 
 def _refuse_open(address: str) -> None:
-    """Refuse a cluster that answers without a token, because anyone who reaches it could run code there."""
+    """Refuse a cluster that answers without a token, because anyone who reaches it could run code
+    there."""
     try:
         with urllib.request.urlopen(f"{address}/api/jobs/", timeout=10):
             pass
@@ -147,7 +158,8 @@ def _refuse_open(address: str) -> None:
     except OSError as error:
         raise ValueError(f"the Ray cluster at {address} cannot be reached: {error}.") from error
     raise ValueError(
-        f"the Ray cluster at {address} accepts jobs without a token; start all its nodes with RAY_AUTH_MODE=token."
+        f"the Ray cluster at {address} accepts jobs without a token; start all its nodes with"
+        " RAY_AUTH_MODE=token."
     )
 
 

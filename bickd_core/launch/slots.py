@@ -1,4 +1,5 @@
-"""Limit how many runs work at once on this machine, with file locks that are released when a process ends."""
+"""Limit how many runs work at once on this machine, with file locks that are released when a
+process ends."""
 
 from __future__ import annotations
 
@@ -26,12 +27,14 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
     """Return how many runs cores and memory allow, at least one. BICKD_SLOTS overrides it.
 
     Args:
-        cores_per_run: two by default, because small networks gain little from more threads. A run also needs 2 GiB.
+        cores_per_run: two by default, because small networks gain little from more threads. A run
+            also needs 2 GiB.
     """
     if wanted := os.environ.get("BICKD_SLOTS"):
         if not wanted.isdecimal() or int(wanted) < 1:
             raise ValueError(
-                f"BICKD_SLOTS must be a whole number of at least 1, got '{wanted}'; correct or unset it."
+                f"BICKD_SLOTS must be a whole number of at least 1, got '{wanted}'; correct or"
+                " unset it."
             )
         return int(wanted)
     cores = available_cores() // cores_per_run
@@ -42,15 +45,17 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
 def side_by_side(runs: int, threads: int | None) -> int:
     """Return how many of these runs train at the same time.
 
-    If `threads` is None and there is no GPU, each run gets one core: two runs with one thread each are faster than one
-    run with two threads (docs/performance.md).
+    If `threads` is None and there is no GPU, each run gets one core: two runs with one thread each
+    are faster than one run with two threads (docs/performance.md).
     """
     alone = CORES_PER_RUN if GPU.exists() else 1
     return max(1, min(runs, default_slots(threads or alone)))
 
 
 @contextmanager
-def wait_for_slot(root: Path, give_up: Callable[[], bool], *, slots: int | None = None) -> Iterator[bool]:
+def wait_for_slot(
+    root: Path, give_up: Callable[[], bool], *, slots: int | None = None
+) -> Iterator[bool]:
     """Hold one of the machine's slots; False if `give_up` returned true before one was free.
 
     Waiting processes get a slot in the order in which they were started.
@@ -61,7 +66,9 @@ def wait_for_slot(root: Path, give_up: Callable[[], bool], *, slots: int | None 
     with ExitStack() as waiting:
         ticket = waiting.enter_context(_ticket(folder))
         while not give_up():
-            held = next((lock for lock in locks if _taken(lock)), None) if _is_first(ticket) else None
+            held = (
+                next((lock for lock in locks if _taken(lock)), None) if _is_first(ticket) else None
+            )
             if held is None:
                 time.sleep(POLL_SECONDS)
                 continue

@@ -1,9 +1,11 @@
-"""BicKD, a reconstruction: bilateral contrast between the teacher's and the student's probabilities.
+"""BicKD, a reconstruction: bilateral contrast between the teacher's and the student's
+probabilities.
 
-After the abstract of arXiv 2602.01265, *BicKD: Bilateral Contrastive Knowledge Distillation*: a contrast
-on two sides, sample-wise and class-wise, which makes the spaces of different classes more orthogonal,
-keeps the same class consistent, and adds to vanilla KD. The authors' equations and code were not at
-hand; what the abstract leaves open is an option. With P = softmax(z / T), B samples by C classes,
+After the abstract of arXiv 2602.01265, *BicKD: Bilateral Contrastive Knowledge Distillation*: a
+contrast on two sides, sample-wise and class-wise, which makes the spaces of different classes more
+orthogonal, keeps the same class consistent, and adds to vanilla KD. The authors' equations and code
+were not at hand; what the abstract leaves open is an option. With P = softmax(z / T), B samples by
+C classes,
 
     R[i, j] = cos(p_i^S, p_j^T)    [B, B]  between rows      (sample-wise)
     K[c, d] = cos(q_c^S, q_d^T)    [C, C]  between columns   (class-wise, the cross Gram)
@@ -11,11 +13,11 @@ hand; what the abstract leaves open is an option. With P = softmax(z / T), B sam
     contrast(M) = 1/2 [CE(M / tau, diagonal) + CE(M' / tau, diagonal)]
     gram(M)     = mean_i (1 - M_ii)^2 + w mean_{i != j} M_ij^2
 
-Rows and columns are scaled to length 1 from log-probabilities (`numerics.unit_columns`): the column of a
-class that nobody predicts underflows in no precision, so K is exact, K_cc = 1 for equal logits, and no
-epsilon bends the gradient. Such a column therefore counts like any other; `absent="drop"` leaves out the
-classes without a sample in the batch. Both sides see the whole batch given to them: under data
-parallelism gather the logits (with gradient) and the labels first.
+Rows and columns are scaled to length 1 from log-probabilities (`numerics.unit_columns`): the column
+of a class that nobody predicts underflows in no precision, so K is exact, K_cc = 1 for equal
+logits, and no epsilon bends the gradient. Such a column therefore counts like any other;
+`absent="drop"` leaves out the classes without a sample in the batch. Both sides see the whole batch
+given to them: under data parallelism gather the logits (with gradient) and the labels first.
 """
 
 from typing import Any, ClassVar, TypedDict
@@ -63,8 +65,9 @@ def bickd_sample(
     form: "contrast" or "gram". gram_weight: w >= 0, for gram only.
     same_class: what a pair i != j of one label is.
         "negative": like any other pair. "ignore": left out of the denominator (gram: of the mean).
-        "positive": a supervised contrast, -mean_i mean_{j: y_j = y_i} log softmax_j(R_ij / tau) in both
-        directions (gram: mean_i mean_{j: y_j = y_i} (1 - R_ij)^2, repulsion from other labels only).
+        "positive": a supervised contrast, -mean_i mean_{j: y_j = y_i} log softmax_j(R_ij / tau) in
+        both directions (gram: mean_i mean_{j: y_j = y_i} (1 - R_ij)^2, repulsion from other labels
+        only).
     Returns a scalar, at least 0, lower is better. On one sample (B = 1) the contrast is 0.
 
     >>> import torch
@@ -156,7 +159,11 @@ class BicKDObjective(LogitObjective[BicKDOptions]):
                     o.lambda_sample,
                     lambda: _sample_side(*both, labels, same_class=o.same_class, **how),
                 ),
-                ("class", o.lambda_class, lambda: _class_side(*both, labels, absent=o.absent, **how)),
+                (
+                    "class",
+                    o.lambda_class,
+                    lambda: _class_side(*both, labels, absent=o.absent, **how),
+                ),
             )
 
 
@@ -213,7 +220,12 @@ def _check_choice(name: str, given: str, allowed: tuple[str, ...]) -> None:
 
 
 def _side(
-    m: Tensor, tau: float, form: str, gram_weight: float, positives: Tensor | None, ignored: Tensor | None
+    m: Tensor,
+    tau: float,
+    form: str,
+    gram_weight: float,
+    positives: Tensor | None,
+    ignored: Tensor | None,
 ) -> Tensor:
     if form == "gram":
         return _gram(m, gram_weight, positives, ignored)
@@ -225,7 +237,8 @@ def _side(
 
 
 def _log_sums(m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
-    """1/2 [mean_i log sum_j e^(M_ij / tau) + mean_j log sum_i e^(M_ij / tau)] over the pairs that are not ignored."""
+    """1/2 [mean_i log sum_j e^(M_ij / tau) + mean_j log sum_i e^(M_ij / tau)] over the pairs that
+    are not ignored."""
     if tau >= _SMALLEST_SHARED_TAU:
         shared: Tensor = _LogSums.apply(m, tau, ignored)
         return shared
@@ -236,7 +249,8 @@ def _log_sums(m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
 class _LogSums(torch.autograd.Function):
     """`_log_sums` with one exponential for both directions.
 
-    A cosine of probabilities lies in [0, 1], so e^((M - 1) / tau) neither overflows nor, from tau = 1/60 on, underflows.
+    A cosine of probabilities lies in [0, 1], so e^((M - 1) / tau) neither overflows nor, from tau =
+    1/60 on, underflows.
     """
 
     @staticmethod
@@ -244,7 +258,10 @@ class _LogSums(torch.autograd.Function):
         e = (m - 1).mul_(1 / tau).exp_()
         if ignored is not None:
             e.masked_fill_(ignored, 0.0)
-        rows, columns = e.sum(dim=1, keepdim=True), e.sum(dim=0, keepdim=True)  # the diagonal is always there
+        rows, columns = (
+            e.sum(dim=1, keepdim=True),
+            e.sum(dim=0, keepdim=True),
+        )  # the diagonal is always there
         ctx.tau = tau
         ctx.save_for_backward(e, rows, columns)
         return (rows.log().mean() + columns.log().mean()) / 2 + 1 / tau

@@ -22,7 +22,9 @@ def cross_entropy(student_logits: Tensor, labels: Tensor | None) -> Tensor:
     4.0
     """
     with without_autocast(student_logits):
-        return F.cross_entropy(lift(student_logits), check_labels(labels, student_logits, "cross-entropy"))
+        return F.cross_entropy(
+            lift(student_logits), check_labels(labels, student_logits, "cross-entropy")
+        )
 
 
 class CEObjective(LogitObjective[CEOptions]):

@@ -1,10 +1,12 @@
-"""DIST: Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022.
+"""DIST: Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS
+2022.
 
 arXiv 2205.10536, section 3. Pearson's correlation between the student's and the teacher's
-probabilities, along rows (inter-class: one sample over the classes) and columns (intra-class: one class
-over the batch). Each term carries T^2 and the small constant 1e-8 beside the norms, as in the authors'
-released code. Here a row or column that is constant to within rounding is exactly 0 after centring: it
-correlates 0 and gets no gradient, where the released code's gradient is rounding noise times up to 1e8.
+probabilities, along rows (inter-class: one sample over the classes) and columns (intra-class: one
+class over the batch). Each term carries T^2 and the small constant 1e-8 beside the norms, as in the
+authors' released code. Here a row or column that is constant to within rounding is exactly 0 after
+centring: it correlates 0 and gets no gradient, where the released code's gradient is rounding noise
+times up to 1e8.
 """
 
 from typing import ClassVar
@@ -13,22 +15,31 @@ import torch
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import centred, check_pair, log_probabilities, logit_pair, without_autocast
+from bickd_core.losses.numerics import (
+    centred,
+    check_pair,
+    log_probabilities,
+    logit_pair,
+    without_autocast,
+)
 from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets import DISTOptions
 
 _EPSILON = 1e-8
 
 
-def dist_rows(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0) -> Tensor:
+def dist_rows(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0
+) -> Tensor:
     """T^2 (1 - mean_i Pearson(p_i^S, p_i^T)), with P = softmax(z / T) and p_i its rows.
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperature: T > 0; the paper
-    has 4 on CIFAR, 1 on ImageNet. Returns a scalar in [0, 2 T^2], lower is better.
+    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperature: T > 0; the
+    paper has 4 on CIFAR, 1 on ImageNet. Returns a scalar in [0, 2 T^2], lower is better.
 
     >>> import torch
     >>> z = torch.tensor([[2.0, 0.0]])
-    >>> opposite = dist_rows(-z, z, temperature=1.0)  # the other order of the two classes: Pearson is -1
+    >>> opposite = dist_rows(-z, z,
+    ...     temperature=1.0)  # the other order of the two classes: Pearson is -1
     >>> round(opposite.item(), 4)
     2.0
     """
@@ -36,11 +47,13 @@ def dist_rows(student_logits: Tensor, teacher_logits: Tensor, *, temperature: fl
     return _one_minus_pearson(student_logits, teacher_logits, temperature, dim=1)
 
 
-def dist_columns(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0) -> Tensor:
+def dist_columns(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0
+) -> Tensor:
     """T^2 (1 - mean_c Pearson(q_c^S, q_c^T)), with P = softmax(z / T) and q_c its columns.
 
-    Arguments and range as in `dist_rows`. Depends on which samples share a batch: with a batch of one
-    every column is constant, and the term is T^2 without gradient.
+    Arguments and range as in `dist_rows`. Depends on which samples share a batch: with a batch of
+    one every column is constant, and the term is T^2 without gradient.
     """
     check_pair(student_logits, teacher_logits)
     return _one_minus_pearson(student_logits, teacher_logits, temperature, dim=0)
@@ -55,9 +68,9 @@ def dist(
     gamma: float = 2.0,
 ) -> Tensor:
     """beta `dist_rows` + gamma `dist_columns`; the paper has beta = gamma = 2 on CIFAR."""
-    return beta * dist_rows(student_logits, teacher_logits, temperature=temperature) + gamma * dist_columns(
+    return beta * dist_rows(
         student_logits, teacher_logits, temperature=temperature
-    )
+    ) + gamma * dist_columns(student_logits, teacher_logits, temperature=temperature)
 
 
 class DISTObjective(LogitObjective[DISTOptions]):

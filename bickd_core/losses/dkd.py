@@ -1,10 +1,12 @@
-"""DKD: Zhao, Cui, Song, Qiu and Liang, "Decoupled Knowledge Distillation", CVPR 2022, arXiv 2203.08679.
+"""DKD: Zhao, Cui, Song, Qiu and Liang, "Decoupled Knowledge Distillation", CVPR 2022, arXiv
+2203.08679.
 
-Equation 7. The divergence from the teacher falls into two parts, which get weights of their own: of the
-label against all other classes together, and of the other classes among themselves. Both rise linearly from
-0 over the first share `warmup` of the run (released code: epoch / 20 of 240 epochs; here by the step). Where
-the released code shifts the label's logit by -1000 and takes logarithms of sums of probabilities, this stays
-in log-probabilities, so that saturated logits cost neither precision nor an infinity.
+Equation 7. The divergence from the teacher falls into two parts, which get weights of their own: of
+the label against all other classes together, and of the other classes among themselves. Both rise
+linearly from 0 over the first share `warmup` of the run (released code: epoch / 20 of 240 epochs;
+here by the step). Where the released code shifts the label's logit by -1000 and takes logarithms of
+sums of probabilities, this stays in log-probabilities, so that saturated logits cost neither
+precision nor an infinity.
 """
 
 from typing import ClassVar
@@ -25,26 +27,37 @@ from bickd_core.presets import DKDOptions
 
 
 def dkd_target(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, *, temperature: float = 4.0
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor | None,
+    *,
+    temperature: float = 4.0,
 ) -> Tensor:
     """T^2 mean_i KL(b_i^T || b_i^S), with b_i = (p_iy, 1 - p_iy) and P = softmax(z / T).
 
     student_logits, teacher_logits: [B, C]; the teacher's get no gradient. labels: [B] int64.
-    temperature: T > 0; the paper has 4. Returns a scalar in nats times T^2, at least 0 and exactly 0 for
-    equal logits, lower is better.
+    temperature: T > 0; the paper has 4. Returns a scalar in nats times T^2, at least 0 and exactly
+    0 for equal logits, lower is better.
 
     >>> import torch
-    >>> teacher, labels = torch.zeros(1, 2), torch.tensor([0])  # (1/2, 1/2) against (4/5, 1/5): log 1.25
-    >>> round(dkd_target(torch.tensor([[4.0, 1.0]]).log(), teacher, labels, temperature=1.0).exp().item(), 4)
+    >>> teacher, labels = torch.zeros(1,
+    ...     2), torch.tensor([0])  # (1/2, 1/2) against (4/5, 1/5): log 1.25
+    >>> round(dkd_target(torch.tensor([[4.0, 1.0]]).log(), teacher, labels,
+    ...     temperature=1.0).exp().item(), 4)
     1.25
     """
     return _part(student_logits, teacher_logits, labels, temperature, of_label=True)
 
 
 def dkd_non_target(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, *, temperature: float = 4.0
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor | None,
+    *,
+    temperature: float = 4.0,
 ) -> Tensor:
-    """T^2 mean_i KL(n_i^T || n_i^S), with n_i the probabilities of the classes other than y_i, among themselves.
+    """T^2 mean_i KL(n_i^T || n_i^S), with n_i the probabilities of the classes other than y_i,
+    among themselves.
 
     Arguments and range as in `dkd_target`. With two classes it is 0.
     """
@@ -52,7 +65,8 @@ def dkd_non_target(
 
 
 class DKDObjective(LogitObjective[DKDOptions]):
-    """Terms "ce" = alpha CE, and warm-up times "target" and "non_target", the two parts with their weights."""
+    """Terms "ce" = alpha CE, and warm-up times "target" and "non_target", the two parts with their
+    weights."""
 
     kind: ClassVar[str] = "dkd"
 
@@ -70,7 +84,11 @@ class DKDObjective(LogitObjective[DKDOptions]):
 
 
 def _part(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, temperature: float, of_label: bool
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor | None,
+    temperature: float,
+    of_label: bool,
 ) -> Tensor:
     check_pair(student_logits, teacher_logits)
     known = check_labels(labels, student_logits, "DKD")

@@ -18,8 +18,8 @@ def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4
     temperature: T > 0; 4 in the distillation benchmarks.
     Returns a scalar in nats times T^2, at least 0 and exactly 0 for equal logits, lower is better.
 
-    The mean is over samples only, not over classes ("batchmean"), and T^2 is always there: it keeps the
-    gradient's size as T grows. A true Kullback-Leibler divergence, not a cross-entropy.
+    The mean is over samples only, not over classes ("batchmean"), and T^2 is always there: it keeps
+    the gradient's size as T grows. A true Kullback-Leibler divergence, not a cross-entropy.
 
     >>> import torch
     >>> z = torch.tensor([[1.0, 0.0]])

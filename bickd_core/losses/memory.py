@@ -6,11 +6,12 @@ from torch import Tensor, nn
 
 
 class MemoryIndex(nn.Module):
-    """Rows 0..N-1 of a memory for N training samples with any ids; moves with the module it is part of.
+    """Rows 0..N-1 of a memory for N training samples with any ids; moves with the module it is part
+    of.
 
-    ids: [N] int64, unique, of the original data set. labels: [N] int64. Rows follow the ids in ascending order, so they
-    do not change with the order in which a split holds its samples. None of it is in a state_dict: it is a function
-    of the data.
+    ids: [N] int64, unique, of the original data set. labels: [N] int64. Rows follow the ids in
+    ascending order, so they do not change with the order in which a split holds its samples. None
+    of it is in a state_dict: it is a function of the data.
     """
 
     ids: Tensor
@@ -43,13 +44,16 @@ class MemoryIndex(nn.Module):
         if not torch.equal(self.ids[rows], ids):
             unknown = ids[self.ids[rows] != ids]
             raise ValueError(
-                f"ids must be of the training split that `setup` was given, but {unknown[:3].tolist()} came; "
-                "hand over the original ids of the samples."
+                "ids must be of the training split that `setup` was given, but"
+                f" {unknown[:3].tolist()} came; hand over the original ids of the samples."
             )
         return rows
 
-    def negatives(self, rows: Tensor, count: int, *, others: bool, generator: torch.Generator) -> Tensor:
-        """[B, count] rows drawn evenly, with replacement: of other labels than the sample's (`others`), or of all."""
+    def negatives(
+        self, rows: Tensor, count: int, *, others: bool, generator: torch.Generator
+    ) -> Tensor:
+        """[B, count] rows drawn evenly, with replacement: of other labels than the sample's
+        (`others`), or of all."""
         shape = (len(rows), count)
         if not others:
             return torch.randint(len(self), shape, generator=generator, device=rows.device)

@@ -1,11 +1,12 @@
 """MLKD: Jin, Wang and Lin, "Multi-Level Logit Distillation", CVPR 2023, sections 3.2 to 3.4.
 
-Three levels, each summed over several temperatures ("prediction augmentation"): the divergence of each
-sample, and the squared distance between the teacher's and the student's Grams over the samples (B x B) and over
-the classes (C x C). This is the paper's loss on one view of an image, with the weights of the released recipe
-(Jin-Ying/Multi-Level-Logit-Distillation). That recipe is another one: a weak and a strong view, and masks of the
-samples and classes of which the teacher is less sure. docs/losses.md says what factors its code gives each term. T^2
-on the divergence, and none on the Grams, are the released code's.
+Three levels, each summed over several temperatures ("prediction augmentation"): the divergence of
+each sample, and the squared distance between the teacher's and the student's Grams over the samples
+(B x B) and over the classes (C x C). This is the paper's loss on one view of an image, with the
+weights of the released recipe (Jin-Ying/Multi-Level-Logit-Distillation). That recipe is another
+one: a weak and a strong view, and masks of the samples and classes of which the teacher is less
+sure. docs/losses.md says what factors its code gives each term. T^2 on the divergence, and none on
+the Grams, are the released code's.
 """
 
 from collections.abc import Sequence
@@ -29,10 +30,12 @@ def mlkd_kl(
 ) -> Tensor:
     """sum_T T^2 KL(P^T || P^S) with P = softmax(z / T): `kd` at each temperature.
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperatures: each above 0.
-    Returns a scalar, at least 0 and exactly 0 for equal logits, lower is better.
+    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperatures: each above
+    0. Returns a scalar, at least 0 and exactly 0 for equal logits, lower is better.
     """
-    return torch.stack([kd(student_logits, teacher_logits, temperature=t) for t in temperatures]).sum()
+    return torch.stack(
+        [kd(student_logits, teacher_logits, temperature=t) for t in temperatures]
+    ).sum()
 
 
 def mlkd_sample(
@@ -43,7 +46,8 @@ def mlkd_sample(
     Arguments and range as in `mlkd_kl`. Depends on which samples share a batch.
 
     >>> import torch
-    >>> teacher, student = 1e4 * torch.eye(2), torch.tensor([[1e4, 0.0], [1e4, 0.0]])  # 2 entries differ by 1
+    >>> teacher, student = 1e4 * torch.eye(2), torch.tensor([[1e4, 0.0], [1e4,
+    ...     0.0]])  # 2 entries differ by 1
     >>> mlkd_sample(student, teacher, temperatures=[1.0])
     tensor(1.)
     """
@@ -53,7 +57,8 @@ def mlkd_sample(
 def mlkd_class(
     student_logits: Tensor, teacher_logits: Tensor, *, temperatures: Sequence[float] = TEMPERATURES
 ) -> Tensor:
-    """sum_T ||P^T' P^T - P^S' P^S||_F^2 / C, the Grams over the classes [C, C], columns not normalised.
+    """sum_T ||P^T' P^T - P^S' P^S||_F^2 / C, the Grams over the classes [C, C], columns not
+    normalised.
 
     Arguments and range as in `mlkd_kl`. Depends on which samples share a batch.
     """
@@ -61,7 +66,8 @@ def mlkd_class(
 
 
 class MLKDObjective(LogitObjective[MLKDOptions]):
-    """Terms "ce" = alpha CE, "kl" (beta), "sample" and "class": lambda times the distance of the Grams."""
+    """Terms "ce" = alpha CE, "kl" (beta), "sample" and "class": lambda times the distance of the
+    Grams."""
 
     kind: ClassVar[str] = "mlkd"
 
@@ -72,7 +78,11 @@ class MLKDObjective(LogitObjective[MLKDOptions]):
         temperatures = (o.temperature, *(t for t in TEMPERATURES if t != 4.0))
         return weighted(
             ("ce", o.alpha, lambda: cross_entropy(student_logits, labels)),
-            ("kl", o.beta, lambda: mlkd_kl(*logit_pair(*pair, o.standardize), temperatures=temperatures)),
+            (
+                "kl",
+                o.beta,
+                lambda: mlkd_kl(*logit_pair(*pair, o.standardize), temperatures=temperatures),
+            ),
             ("sample", o.lambda_sample, lambda: mlkd_sample(*pair, temperatures=temperatures)),
             ("class", o.lambda_class, lambda: mlkd_class(*pair, temperatures=temperatures)),
         )

@@ -1,7 +1,7 @@
 """The losses on logits as PyTorch modules, for a training loop of your own.
 
-A module holds no state and no parameters. It computes what the objective of the same name computes in this project's
-training, and the same options set it.
+A module holds no state and no parameters. It computes what the objective of the same name computes
+in this project's training, and the same options set it.
 """
 
 from typing import ClassVar
@@ -14,11 +14,12 @@ from bickd_core.models.outputs import Outputs
 
 
 class LogitLoss(nn.Module):
-    """A distillation loss on logits: `loss = BicKD(temperature=4)(student_logits, teacher_logits, labels)`.
+    """A distillation loss on logits: `loss = BicKD(temperature=4)(student_logits, teacher_logits,
+    labels)`.
 
     Args:
-        options: fields of the options class in `bickd_core.presets` (docs/losses.md lists them with their ranges); those
-            left out take their published value.
+        options: fields of the options class in `bickd_core.presets` (docs/losses.md lists them with
+            their ranges); those left out take their published value.
 
     Raises:
         ValueError: an option is unknown, or out of range.
@@ -45,7 +46,8 @@ class LogitLoss(nn.Module):
             student_logits: [B, C], before any softmax.
             teacher_logits: [B, C], the same samples; they get no gradient.
             labels: [B] int64; may be left out where no term needs them, as in `KD(alpha=0)`.
-            progress: share of the training that is done, in [0, 1]. Only warm-ups use it; at 1 they are over.
+            progress: share of the training that is done, in [0, 1]. Only warm-ups use it; at 1 they
+                are over.
 
         Returns:
             A scalar, float32 or float64; lower is better.
@@ -74,7 +76,8 @@ class LogitLoss(nn.Module):
 
 
 class KD(LogitLoss):
-    """Vanilla distillation: cross-entropy, and the divergence from the teacher (Hinton, Vinyals and Dean 2015)."""
+    """Vanilla distillation: cross-entropy, and the divergence from the teacher (Hinton, Vinyals and
+    Dean 2015)."""
 
     kind = "kd"
 
@@ -92,22 +95,25 @@ class DIST(LogitLoss):
 
 
 class MLKD(LogitLoss):
-    """Multi-level distillation: instance, batch and class, at several temperatures (Jin, Wang and Lin 2023)."""
+    """Multi-level distillation: instance, batch and class, at several temperatures (Jin, Wang and
+    Lin 2023)."""
 
     kind = "mlkd"
 
 
 class NKD(LogitLoss):
-    """Normalised distillation: the other classes' probabilities normalised before they are compared (Yang et al. 2023)."""
+    """Normalised distillation: the other classes' probabilities normalised before they are compared
+    (Yang et al. 2023)."""
 
     kind = "nkd"
 
 
 class BicKD(LogitLoss):
-    """BicKD, reconstructed from its abstract: contrasts between samples and between classes, beside vanilla KD.
+    """BicKD, reconstructed from its abstract: contrasts between samples and between classes, beside
+    vanilla KD.
 
-    Its column side compares classes over the batch, so the loss depends on which samples share a batch. Under data
-    parallelism, gather logits (with gradient) and labels first.
+    Its column side compares classes over the batch, so the loss depends on which samples share a
+    batch. Under data parallelism, gather logits (with gradient) and labels first.
 
     >>> import torch
     >>> loss = BicKD(temperature=2.0)

@@ -1,9 +1,11 @@
-"""NKD: Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge Distillation: A
-Unified Approach with Normalized Loss and Customized Soft Labels", ICCV 2023, arXiv 2303.13005, equation 6.
+"""NKD: Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge
+Distillation: A Unified Approach with Normalized Loss and Customized Soft Labels", ICCV 2023, arXiv
+2303.13005, equation 6.
 
-The label's cross-entropy, scaled by the teacher's probability of it, and a cross-entropy among the other
-classes, normalised to sum 1 in both models. As published the second is a cross-entropy and no divergence: at
-equal logits it is T^2 times the teacher's entropy there, not 0; the gradient is the same.
+The label's cross-entropy, scaled by the teacher's probability of it, and a cross-entropy among the
+other classes, normalised to sum 1 in both models. As published the second is a cross-entropy and no
+divergence: at equal logits it is T^2 times the teacher's entropy there, not 0; the gradient is the
+same.
 """
 
 from typing import ClassVar
@@ -43,12 +45,18 @@ def nkd_target(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | 
 
 
 def nkd_non_target(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, *, temperature: float = 1.0
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor | None,
+    *,
+    temperature: float = 1.0,
 ) -> Tensor:
-    """-T^2 mean_i sum_{c != y} n_ic^T log n_ic^S, with n_i the classes other than y_i of softmax(z / T), among themselves.
+    """-T^2 mean_i sum_{c != y} n_ic^T log n_ic^S, with n_i the classes other than y_i of softmax(z
+    / T), among themselves.
 
-    temperature: T > 0; the paper has 1. Other arguments as in `nkd_target`. Returns a scalar, at least T^2
-    times the teacher's entropy among those classes, lower is better. With two classes it is 0.
+    temperature: T > 0; the paper has 1. Other arguments as in `nkd_target`. Returns a scalar, at
+    least T^2 times the teacher's entropy among those classes, lower is better. With two classes it
+    is 0.
     """
     check_pair(student_logits, teacher_logits)
     known = check_labels(labels, student_logits, "NKD")
@@ -70,5 +78,9 @@ class NKDObjective(LogitObjective[NKDOptions]):
         return weighted(
             ("ce", o.alpha, lambda: cross_entropy(student_logits, labels)),
             ("target", o.target, lambda: nkd_target(*pair, labels)),
-            ("non_target", o.gamma, lambda: nkd_non_target(*pair, labels, temperature=o.temperature)),
+            (
+                "non_target",
+                o.gamma,
+                lambda: nkd_non_target(*pair, labels, temperature=o.temperature),
+            ),
         )

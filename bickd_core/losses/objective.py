@@ -35,7 +35,8 @@ class Objective(Protocol):
     def __call__(
         self, student: Outputs, teacher: Outputs | None, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """Name -> weighted scalar. progress: share of the training done, in [0, 1], for warm-ups."""
+        """Name -> weighted scalar. progress: share of the training done, in [0, 1], for
+        warm-ups."""
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -59,12 +60,14 @@ class WithOptions(Generic[Given]):
 
 
 def weighted(*parts: tuple[str, float, Callable[[], Tensor]]) -> dict[str, Tensor]:
-    """Name -> weight times term, in this order; a term of weight 0 is not computed and not among them."""
+    """Name -> weight times term, in this order; a term of weight 0 is not computed and not among
+    them."""
     return {name: weight * term() for name, weight, term in parts if weight > 0}
 
 
 class Stateless:
-    """What an objective with nothing to train or to remember does when it is set up, saved and resumed."""
+    """What an objective with nothing to train or to remember does when it is set up, saved and
+    resumed."""
 
     kind: ClassVar[str]
 
@@ -83,13 +86,14 @@ class Stateless:
         """Accepts the empty state only."""
         if state:
             raise ValueError(
-                f"state must be empty for the objective {self.kind!r}, but it holds {', '.join(state)}; "
-                "resume with the objective that the run was started with."
+                f"state must be empty for the objective {self.kind!r}, but it holds"
+                f" {', '.join(state)}; resume with the objective that the run was started with."
             )
 
 
 class LogitObjective(WithOptions[Given], Stateless, ABC):
-    """An objective on logits alone, with nothing to train or to remember: all of it but the formula."""
+    """An objective on logits alone, with nothing to train or to remember: all of it but the
+    formula."""
 
     needs: frozenset[str] = frozenset()
     needs_teacher: bool = True
@@ -99,9 +103,10 @@ class LogitObjective(WithOptions[Given], Stateless, ABC):
     ) -> dict[str, Tensor]:
         """Weighted terms of one batch.
 
-        student, teacher: Outputs with logits [B, C]; the teacher's get no gradient. labels: [B] int64, or
-        None where no term needs them. progress: in [0, 1]. Returns name -> weighted scalar, float32 or
-        float64. Raises ValueError for shapes that do not fit, a missing teacher or missing labels.
+        student, teacher: Outputs with logits [B, C]; the teacher's get no gradient. labels: [B]
+        int64, or None where no term needs them. progress: in [0, 1]. Returns name -> weighted
+        scalar, float32 or float64. Raises ValueError for shapes that do not fit, a missing teacher
+        or missing labels.
         """
         check_progress(progress)
         if not self.needs_teacher:
@@ -120,8 +125,8 @@ class LogitObjective(WithOptions[Given], Stateless, ABC):
 class FeatureObjective(WithOptions[Given], ABC):
     """An objective on pooled features or on the last maps, besides the cross-entropy on the logits.
 
-    The two models' features and maps may have any widths and sizes; their rows are the same B samples. The
-    gradient reaches the classifier's last layer by the cross-entropy alone.
+    The two models' features and maps may have any widths and sizes; their rows are the same B
+    samples. The gradient reaches the classifier's last layer by the cross-entropy alone.
     """
 
     kind: ClassVar[str]
@@ -133,8 +138,8 @@ class FeatureObjective(WithOptions[Given], ABC):
     ) -> dict[str, Tensor]:
         """Weighted terms of one batch, as in `LogitObjective`.
 
-        student, teacher: Outputs with what `needs` names (ids: the student's); the teacher's get no gradient.
-        Raises ValueError for what is missing or has another number of samples.
+        student, teacher: Outputs with what `needs` names (ids: the student's); the teacher's get no
+        gradient. Raises ValueError for what is missing or has another number of samples.
         """
         check_progress(progress)
         known = check_teacher(teacher, self.kind)
@@ -146,8 +151,9 @@ class FeatureObjective(WithOptions[Given], ABC):
                 if found is None or len(found) != count:
                     came = "None" if found is None else f"{len(found)} rows"
                     raise ValueError(
-                        f"{who} must be Outputs with {count} rows of {name} for the objective {self.kind!r}, but "
-                        f"{came} came; ask the model for what `needs` names, on the same samples."
+                        f"{who} must be Outputs with {count} rows of {name} for the objective"
+                        f" {self.kind!r}, but {came} came; ask the model for what `needs` names, on"
+                        " the same samples."
                     )
         return self.terms(student, known, labels, progress)
 
@@ -167,5 +173,7 @@ def check_progress(progress: float) -> None:
 def check_teacher(teacher: Outputs | None, kind: str) -> Outputs:
     """The teacher's outputs; ValueError where they are missing."""
     if teacher is None:
-        raise ValueError(f"teacher must be the teacher's Outputs for the objective {kind!r}, but None came.")
+        raise ValueError(
+            f"teacher must be the teacher's Outputs for the objective {kind!r}, but None came."
+        )
     return teacher

@@ -48,7 +48,8 @@ def create_objective(objective: str | Options, **options: object) -> Objective:
     if not isinstance(objective, str):
         if options:
             raise ValueError(
-                f"options must come inside the options object, but {', '.join(options)} came beside it."
+                f"options must come inside the options object, but {', '.join(options)} came"
+                " beside it."
             )
         return _class(objective.kind)(objective)
     if objective not in OBJECTIVES and objective not in PRESETS:

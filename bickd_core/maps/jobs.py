@@ -1,7 +1,9 @@
-"""Maps made by a process of their own, with a status that any page can read: `python -m bickd_core.maps.jobs`.
+"""Maps made by a process of their own, with a status that any page can read: `python -m
+bickd_core.maps.jobs`.
 
-A job is named by the content of its maps, so two tabs that ask for the same ones share it: a lock lets one process
-work, and what it stores is written whole or not at all, so that it may be killed at any moment.
+A job is named by the content of its maps, so two tabs that ask for the same ones share it: a lock
+lets one process work, and what it stores is written whole or not at all, so that it may be killed
+at any moment.
 """
 
 from __future__ import annotations
@@ -64,13 +66,16 @@ class JobStatus:
 
 
 def status(library: Library, name: str) -> JobStatus | None:
-    """What the job last said; None where there never was one. A process that is gone makes it a failure."""
+    """What the job last said; None where there never was one. A process that is gone makes it a
+    failure."""
     try:
         found = _schema().validate_python(read_json(_path(library, name, "json")))
     except (FileNotFoundError, ValueError):
         return None
     if found.state == "running" and found.lost:
-        return replace(found, state="failed", error="its process ended without a word; make the maps again.")
+        return replace(
+            found, state="failed", error="its process ended without a word; make the maps again."
+        )
     return found
 
 
@@ -80,7 +85,8 @@ def _schema() -> TypeAdapter[JobStatus]:
 
 
 def start(maps: Maps) -> None:
-    """Start the job in a process of its own, unless it is running; the process lives on without this one."""
+    """Start the job in a process of its own, unless it is running; the process lives on without
+    this one."""
     now = status(maps.library, maps.name)
     if now is not None and now.state == "running":
         return
@@ -88,9 +94,22 @@ def start(maps: Maps) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _path(maps.library, maps.name, "stop").unlink(missing_ok=True)
     _write(maps.library, maps.name, JobStatus("running", time.time(), words="starting"))
-    command = [sys.executable, "-m", "bickd_core.maps.jobs", "--method", maps.method, "--split", maps.split]
+    command = [
+        sys.executable,
+        "-m",
+        "bickd_core.maps.jobs",
+        "--method",
+        maps.method,
+        "--split",
+        maps.split,
+    ]
     command += ["--teacher", maps.teacher.key, "--students", *[run.key for run in maps.students]]
-    command += ["--shelf", str(maps.library.shelf.resolve()), "--own", str(maps.library.own.resolve())]
+    command += [
+        "--shelf",
+        str(maps.library.shelf.resolve()),
+        "--own",
+        str(maps.library.own.resolve()),
+    ]
     path = [os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1])]
     with open(_path(maps.library, maps.name, "log"), "wb") as log:
         process = subprocess.Popen(

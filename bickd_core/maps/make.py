@@ -1,4 +1,5 @@
-"""All maps of a comparison by one method, and what another seed does to them: resumable, one step after the other."""
+"""All maps of a comparison by one method, and what another seed does to them: resumable, one step
+after the other."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ class Maps:
 
 
 def make(maps: Maps, report: Report = lambda done, steps, words: None) -> None:
-    """Make what is missing, then measure what is not known of how the seed moves it; what is stored is kept.
+    """Make what is missing, then measure what is not known of how the seed moves it; what is stored
+    is kept.
 
     Raises:
         PredictionsError: a student lacks samples of the teacher.
@@ -99,7 +101,8 @@ def make(maps: Maps, report: Report = lambda done, steps, words: None) -> None:
 
 
 def expected_seconds(method: str, n: int, models: int) -> float:
-    """Rough time for all maps of a comparison without other seeds, the start of numba included; measured on two cores."""
+    """Rough time for all maps of a comparison without other seeds, the start of numba included;
+    measured on two cores."""
     if method == "pca":
         return 3.0 + n * models / 2000
     start, each = _SECONDS[method]
@@ -151,7 +154,9 @@ def _unmeasured(maps: Maps) -> list[Step]:
         return []
     stored = [maps.stored(run) for run in maps.runs]
     lacking = [
-        run for run, layout in zip(maps.runs, stored, strict=True) if layout is None or unmeasured(layout)
+        run
+        for run, layout in zip(maps.runs, stored, strict=True)
+        if layout is None or unmeasured(layout)
     ]
     if not lacking:
         return []

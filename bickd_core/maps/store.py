@@ -1,8 +1,9 @@
 """Stored maps of runs: where they lie, how they are keyed, and the two that every finished run has.
 
-A map belongs to the predictions it was made from and, for a student, to the teacher's map that it started
-from; both are part of its key, so a map never outlives its data. A shelf is read-only: maps of its runs that
-were not bundled go to `.layouts` among one's own runs. The other methods are made in `map_making`.
+A map belongs to the predictions it was made from and, for a student, to the teacher's map that it
+started from; both are part of its key, so a map never outlives its data. A shelf is read-only: maps
+of its runs that were not bundled go to `.layouts` among one's own runs. The other methods are made
+in `map_making`.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def layout_key(
 ) -> str:
     """For example `umap-test-1a2b3c4d-from-5e6f7a8b`.
 
-    together: for "aligned" the models that were laid out with this one, the teacher first. A teacher's map by
-    "transform" is its UMAP.
+    together: for "aligned" the models that were laid out with this one, the teacher first. A
+    teacher's map by "transform" is its UMAP.
     """
     own = content_key(run.predictions(split))
     if method == "aligned":
@@ -61,18 +62,24 @@ def stored_layout(
     method: str = "umap",
     together: Sequence[RunFolder] = (),
 ) -> Layout | None:
-    """The map if it was made; its rows are the samples that run and teacher share, in the teacher's order."""
+    """The map if it was made; its rows are the samples that run and teacher share, in the teacher's
+    order."""
     name = layout_key(run, split, method, teacher, together)
     places = [run.layout_path(name), _aside(library, name)]
-    for path in reversed(places) if run.read_only else places:  # where `store_layout` writes comes first
+    for path in (
+        reversed(places) if run.read_only else places
+    ):  # where `store_layout` writes comes first
         if path.exists():
             with contextlib.suppress(ReadError):  # cut short or of another kind: it is made again
                 return Layout.load(path)
     return None
 
 
-def store_layout(library: Library, run: RunFolder, name: str, layout: Layout, *, aside: bool = False) -> None:
-    """Write a map whole or not at all: into its run, or aside for runs of the shelf and where that is asked."""
+def store_layout(
+    library: Library, run: RunFolder, name: str, layout: Layout, *, aside: bool = False
+) -> None:
+    """Write a map whole or not at all: into its run, or aside for runs of the shelf and where that
+    is asked."""
     target = _aside(library, name) if aside or run.read_only else run.layout_path(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(target) as temporary:
@@ -87,7 +94,8 @@ def compute_layout(
     split: Split = "test",
     aside: bool = False,
 ) -> None:
-    """Make and store the UMAP and the PCA of a run, and first those of its teacher, from which it starts."""
+    """Make and store the UMAP and the PCA of a run, and first those of its teacher, from which it
+    starts."""
     if teacher is not None and teacher.path == run.path:
         teacher = None
     own = run.predictions(split)
@@ -114,8 +122,8 @@ def on_samples_of(teacher: RunFolder, run: RunFolder, split: Split) -> Predictio
     shared = align([teacher.predictions(split), run.predictions(split)])
     if shared.n_shared != shared.n_each[0]:
         raise PredictionsError(
-            f"run '{run.key}' has {shared.n_shared} of the {shared.n_each[0]} samples of its teacher's map; "
-            "a map from the teacher's coordinates needs all of them."
+            f"run '{run.key}' has {shared.n_shared} of the {shared.n_each[0]} samples of its"
+            " teacher's map; a map from the teacher's coordinates needs all of them."
         )
     return shared.predictions[1]
 
@@ -136,7 +144,10 @@ def _aside(library: Library, name: str) -> Path:
 
 
 def content_key(predictions: Predictions) -> str:
-    """Eight hex digits over ids and logits in half precision, so that packing a run does not change them."""
-    digest = hashlib.sha256(np.ascontiguousarray(to_half(predictions.logits).astype("<f2")).tobytes())
+    """Eight hex digits over ids and logits in half precision, so that packing a run does not change
+    them."""
+    digest = hashlib.sha256(
+        np.ascontiguousarray(to_half(predictions.logits).astype("<f2")).tobytes()
+    )
     digest.update(np.ascontiguousarray(predictions.ids).tobytes())
     return digest.hexdigest()[:8]

@@ -1,4 +1,5 @@
-"""Student and teacher networks. This package's name imports no torch; `factory` and the family modules do."""
+"""Student and teacher networks. This package's name imports no torch; `factory` and the family
+modules do."""
 
 from bickd_core.models.catalogue import MODELS, ModelInfo, offered_models, register_model, resolve
 from bickd_core.models.recognise import (

@@ -12,8 +12,8 @@ from bickd_core.models.outputs import Outputs
 class Classifier(nn.Module, ABC):
     """Feature maps, their mean over the positions, one linear layer.
 
-    Takes images [B, in_channels, H, W] of any size from 8 x 8 on: the mean over all positions is the
-    same as the average pool of fixed size that the published CIFAR networks have at 32 x 32.
+    Takes images [B, in_channels, H, W] of any size from 8 x 8 on: the mean over all positions is
+    the same as the average pool of fixed size that the published CIFAR networks have at 32 x 32.
     """
 
     head_name = "fc"  # the attribute that holds the linear layer, as the published weights call it
@@ -26,7 +26,8 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps [B, D_s, h_s, w_s] after each stage, the last [B, D, h, w]."""
+        """Images [B, in_channels, H, W] to the maps [B, D_s, h_s, w_s] after each stage, the last
+        [B, D, h, w]."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, in_channels, H, W] to logits [B, C]."""
@@ -38,7 +39,8 @@ class Classifier(nn.Module, ABC):
         """Images [B, in_channels, H, W] to Outputs.
 
         features: also the pooled penultimate features [B, D]. maps: also the last feature maps
-        [B, D, h, w]. stages: also the pooled maps [B, D_s] after each stage. Raises ValueError for images with another number of channels or dimensions.
+        [B, D, h, w]. stages: also the pooled maps [B, D_s] after each stage. Raises ValueError for
+        images with another number of channels or dimensions.
         """
         if images.ndim != 4 or images.shape[1] != self.in_channels:
             raise ValueError(
@@ -61,7 +63,8 @@ def _pooled(maps: Tensor) -> Tensor:
 
 
 def initialise(model: nn.Module) -> None:
-    """Convolutions by Kaiming's normal rule over the outputs, their biases 0, batch norms to the identity.
+    """Convolutions by Kaiming's normal rule over the outputs, their biases 0, batch norms to the
+    identity.
 
     Linear layers keep torch's own rule, as in the published CIFAR networks. Draws from torch's
     global generator only, so the caller's seed decides the weights.

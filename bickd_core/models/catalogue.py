@@ -20,8 +20,10 @@ class ModelInfo:
     """One network of the catalogue.
 
     name: what `create_model` takes. family: the module that builds it. title: for people.
-    depth: layers as the family's paper counts them, which is what its names count; 0 where names count none.
-    widths: channels of the maps after each stage, one for each of the built network's `stage_names`.
+    depth: layers as the family's paper counts them, which is what its names count; 0 where names
+    count none.
+    widths: channels of the maps after each stage, one for each of the built network's
+    `stage_names`.
     """
 
     name: str
@@ -35,13 +37,17 @@ class ModelInfo:
         """Length D of the pooled penultimate features."""
         return self.widths[-1]
 
-    def layers(self, num_classes: int, in_channels: int = 3, image_size: int = 32) -> tuple[Layer, ...]:
+    def layers(
+        self, num_classes: int, in_channels: int = 3, image_size: int = 32
+    ) -> tuple[Layer, ...]:
         """All layers with weights, the stem first and the classifier last.
 
         Raises ValueError for a network that is not of the catalogue: only its builder knows them.
         """
         if self.family not in PLANS:
-            raise ValueError(f"the layers of {self.name} are known only when it is built; use create_model.")
+            raise ValueError(
+                f"the layers of {self.name} are known only when it is built; use create_model."
+            )
         return _layers(self.family, self.depth, self.widths, num_classes, in_channels, image_size)
 
     def parameters(self, num_classes: int, in_channels: int = 3) -> int:
@@ -53,7 +59,8 @@ class ModelInfo:
         return sum(layer.parameters for layer in self.layers(num_classes, in_channels))
 
     def macs(self, num_classes: int, in_channels: int = 3, image_size: int = 32) -> int:
-        """Multiply-accumulates of convolutions and linear layers for one square image, by arithmetic.
+        """Multiply-accumulates of convolutions and linear layers for one square image, by
+        arithmetic.
 
         FLOPs are twice this number.
 
@@ -65,7 +72,12 @@ class ModelInfo:
 
 @lru_cache(maxsize=256)
 def _layers(
-    family: str, depth: int, widths: tuple[int, ...], num_classes: int, in_channels: int, image_size: int
+    family: str,
+    depth: int,
+    widths: tuple[int, ...],
+    num_classes: int,
+    in_channels: int,
+    image_size: int,
 ) -> tuple[Layer, ...]:
     return PLANS[family](depth, widths, num_classes, in_channels, image_size)
 
@@ -129,7 +141,9 @@ MODELS: dict[str, ModelInfo] = {
         _wrn(40, 1),
         _wrn(40, 2),
         *(ModelInfo(f"vgg{depth}", "vgg", f"VGG-{depth}", depth, _VGG) for depth in VGG_BLOCKS),
-        ModelInfo("mobilenetv2", "mobilenetv2", "MobileNetV2, half width", 0, (16, 12, 16, 48, 160, 1280)),
+        ModelInfo(
+            "mobilenetv2", "mobilenetv2", "MobileNetV2, half width", 0, (16, 12, 16, 48, 160, 1280)
+        ),
         ModelInfo("shufflenetv1", "shufflenetv1", "ShuffleNet V1", 0, (24, 240, 480, 960)),
         ModelInfo("shufflenetv2", "shufflenetv2", "ShuffleNet V2", 0, (24, 116, 232, 464, 1024)),
         ModelInfo("resnet50", "bottleneck", "ResNet-50", 50, _DEEP),
@@ -150,7 +164,9 @@ MODELS: dict[str, ModelInfo] = {
             for depth, widths in ((18, _BASIC), (34, _BASIC), (50, _DEEP))
         ),
         *(
-            ModelInfo(f"vgg{depth}-mlp", "vgg-mlp", f"VGG-{depth}, three linear layers", depth, _VGG)
+            ModelInfo(
+                f"vgg{depth}-mlp", "vgg-mlp", f"VGG-{depth}, three linear layers", depth, _VGG
+            )
             for depth in (11, 13, 16, 19)
         ),
         *map(_mobilenetv2, ("0.5", "0.75", "1.0", "1.4")),
@@ -186,20 +202,25 @@ _OWN: dict[str, tuple[ModelInfo, Callable[..., Any]]] = {}
 def register_model(name: str, build: Callable[..., Any], *, title: str = "") -> None:
     """Let `create_model`, and so a run of this process, know a network of one's own by `name`.
 
-    build: called with num_classes= and in_channels=, gives a network with the interface of ours, for example a
-    `bickd_core.models.wrapped.Wrapped`. title: for people. A process that has not registered it can still look
-    at its finished runs, but cannot build it. Raises ValueError for a name of the catalogue or one that cannot
-    be part of a run's name.
+    build: called with num_classes= and in_channels=, gives a network with the interface of ours,
+    for example a `bickd_core.models.wrapped.Wrapped`. title: for people. A process that has not
+    registered it can still look at its finished runs, but cannot build it. Raises ValueError for a
+    name of the catalogue or one that cannot be part of a run's name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
-        raise ValueError(f"name must be letters, digits, '.', '_' and '-', at most 40, but {name!r} came.")
+        raise ValueError(
+            f"name must be letters, digits, '.', '_' and '-', at most 40, but {name!r} came."
+        )
     if _plain(name) in _SPELLINGS:
-        raise ValueError(f"name must not be one of the catalogue's, but {name!r} came; choose another.")
+        raise ValueError(
+            f"name must not be one of the catalogue's, but {name!r} came; choose another."
+        )
     _OWN[name] = (ModelInfo(name, "own", title or name, 0, ()), build)
 
 
 def builder_of(name: str) -> Callable[..., Any]:
-    """What builds a network that is not in the catalogue: called with num_classes= and in_channels=."""
+    """What builds a network that is not in the catalogue: called with num_classes= and
+    in_channels=."""
     if name in _OWN:
         return _OWN[name][1]
     if is_own(name):
@@ -208,7 +229,8 @@ def builder_of(name: str) -> Callable[..., Any]:
 
 
 def offered_models() -> dict[str, ModelInfo]:
-    """The networks of installed packages that are not in the catalogue, by name; nothing of theirs is imported."""
+    """The networks of installed packages that are not in the catalogue, by name; nothing of theirs
+    is imported."""
     return {
         name: ModelInfo(name, "own", f"{name} of {package_of(point)}", 0, ())
         for name, point in offered().items()
@@ -219,9 +241,10 @@ def offered_models() -> dict[str, ModelInfo]:
 def resolve(name: str) -> ModelInfo:
     """The entry for `name`, whatever its case and signs; its `name` is the one to store.
 
-    `timm:NAME`, `torchvision:NAME`, `MODULE:FUNCTION` of a module that is allowed, names of installed packages and registered names are
-    found too; nothing is known of them but the name.
-    Raises ValueError for a module that is not allowed, and with the nearest and all known names otherwise.
+    `timm:NAME`, `torchvision:NAME`, `MODULE:FUNCTION` of a module that is allowed, names of
+    installed packages and registered names are found too; nothing is known of them but the name.
+    Raises ValueError for a module that is not allowed, and with the nearest and all known names
+    otherwise.
 
     >>> resolve("resnet8x4").widths
     (32, 64, 128, 256)
@@ -246,7 +269,8 @@ def resolve(name: str) -> ModelInfo:
     near = nearest(name, names)
     hint = f"; the nearest is {near!r}" if near else ""
     raise ValueError(
-        f"model must be one of {', '.join(names)}, {TIMM}NAME, {TORCHVISION}NAME or MODULE:FUNCTION, but {name!r} came{hint}."
+        f"model must be one of {', '.join(names)}, {TIMM}NAME, {TORCHVISION}NAME or"
+        f" MODULE:FUNCTION, but {name!r} came{hint}."
     )
 
 
@@ -260,10 +284,12 @@ def model_title(arch: str) -> str:
 
 
 def timm_command() -> str:
-    """How to install timm beside the torch that is here, which a plain `pip install timm` may replace.
+    """How to install timm beside the torch that is here, which a plain `pip install timm` may
+    replace.
 
-    The pin keeps torch. A build for a CPU or for one CUDA release (2.13.0+cpu) is on an index of its own, and
-    torchvision must come from there too: the one on PyPI does not load beside a CPU build.
+    The pin keeps torch. A build for a CPU or for one CUDA release (2.13.0+cpu) is on an index of
+    its own, and torchvision must come from there too: the one on PyPI does not load beside a CPU
+    build.
     """
     try:
         torch = importlib.metadata.version("torch")
@@ -278,6 +304,7 @@ def _foreign(name: str, package: str) -> ModelInfo:
     """Nothing is imported: whether it builds shows in `create_model`."""
     if importlib.util.find_spec(package) is None:
         raise ValueError(
-            f"{name} needs the package {package}, which is not installed; run `{timm_command()}` first."
+            f"{name} needs the package {package}, which is not installed; run `{timm_command()}`"
+            " first."
         )
     return ModelInfo(name, package, f"{name.partition(':')[2]} of {package}", 0, ())

@@ -34,7 +34,8 @@ class ConvNet(Classifier):
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps after each ReLU, the last [B, D, H/4, W/4] (three widths)."""
+        """Images [B, in_channels, H, W] to the maps after each ReLU, the last [B, D, H/4, W/4]
+        (three widths)."""
         found, x, begin, layers = [], images, 0, list(self.body)
         for position, layer in enumerate(layers):
             if isinstance(layer, nn.ReLU):

@@ -22,11 +22,12 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def count_macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
-    """Multiply-accumulates of convolutions and linear layers for one image (channels, height, width).
+    """Multiply-accumulates of convolutions and linear layers for one image (channels, height,
+    width).
 
     Counted by hooks on one forward pass of a copy: every output number of a layer costs one
-    multiply-accumulate for each of its inputs. Biases, batch norms, ReLUs and pooling are left out, as
-    is usual. FLOPs are twice this number.
+    multiply-accumulate for each of its inputs. Biases, batch norms, ReLUs and pooling are left out,
+    as is usual. FLOPs are twice this number.
     """
     total = 0
 
@@ -56,10 +57,11 @@ def cpu_latency_ms(
 ) -> float:
     """Median milliseconds of a forward pass of `batch_size` images (channels, height, width).
 
-    On the CPU, float32, evaluation mode, with torch's current number of threads, after `warmup` passes
-    that do not count. Measured on a copy, so the model's device and mode stay as they were. Once the passes
-    that count have taken `budget_s` seconds no further one is made: a large network is measured by fewer. clock: seconds; the wall's if not
-    given, `time.thread_time` leaves out what other processes took from a single thread.
+    On the CPU, float32, evaluation mode, with torch's current number of threads, after `warmup`
+    passes that do not count. Measured on a copy, so the model's device and mode stay as they were.
+    Once the passes that count have taken `budget_s` seconds no further one is made: a large network
+    is measured by fewer. clock: seconds; the wall's if not given, `time.thread_time` leaves out
+    what other processes took from a single thread.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, but {repeats} came.")
@@ -80,7 +82,8 @@ def cpu_latency_ms(
 
 @dataclass(frozen=True)
 class Timing:
-    """Median milliseconds of a pass on the clock, and whether other work on the machine lengthened it."""
+    """Median milliseconds of a pass on the clock, and whether other work on the machine lengthened
+    it."""
 
     milliseconds: float
     busy: bool
@@ -102,12 +105,14 @@ def time_pass(
 ) -> Timing:
     """Time a forward pass with torch's current threads, and tell a busy machine from a quiet one.
 
-    The reference is the same pass on one thread, in that thread's own CPU time: what other processes take is not
-    part of it. On a quiet machine a pass takes no longer on the clock, with one thread or with several. If it does,
-    it is timed again, up to three times, and the shortest counts.
+    The reference is the same pass on one thread, in that thread's own CPU time: what other
+    processes take is not part of it. On a quiet machine a pass takes no longer on the clock, with
+    one thread or with several. If it does, it is timed again, up to three times, and the shortest
+    counts.
 
     Args:
-        model: a network for images of `image_shape` (channels, height, width); see `cpu_latency_ms` for the others.
+        model: a network for images of `image_shape` (channels, height, width); see `cpu_latency_ms`
+            for the others.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -126,7 +131,12 @@ def time_pass(
     shortest = math.inf
     for _ in range(TRIES):
         found = cpu_latency_ms(
-            model, image_shape, batch_size=batch_size, repeats=repeats, warmup=warmup, budget_s=budget_s
+            model,
+            image_shape,
+            batch_size=batch_size,
+            repeats=repeats,
+            warmup=warmup,
+            budget_s=budget_s,
         )
         shortest = min(shortest, found)
         if shortest <= BUSY_FACTOR * work:

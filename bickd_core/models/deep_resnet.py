@@ -1,10 +1,12 @@
-"""The deep ResNets of He et al. 2016 (arXiv 1512.03385, table 1), for small images and for large ones.
+"""The deep ResNets of He et al. 2016 (arXiv 1512.03385, table 1), for small images and for large
+ones.
 
-Four stages of basic or bottleneck blocks, each stage after the first at half the resolution of the one before, a mean
-over positions, one linear layer. The stride sits in the first 3 x 3 convolution of a block. The stem is a 3 x 3
-convolution of stride 1 (`cifar`), or a 7 x 7 convolution of stride 2 with max pooling (`imagenet`). Parameter names are
-those of kuangliu/pytorch-cifar, HobbitLong/RepDistiller and megvii-research/mdistiller (`layer2.0.shortcut.0`, `linear`),
-so their weights load. Weights of torchvision and timm (`layer2.0.downsample.0`, `fc`) load by renaming.
+Four stages of basic or bottleneck blocks, each stage after the first at half the resolution of the
+one before, a mean over positions, one linear layer. The stride sits in the first 3 x 3 convolution
+of a block. The stem is a 3 x 3 convolution of stride 1 (`cifar`), or a 7 x 7 convolution of stride
+2 with max pooling (`imagenet`). Parameter names are those of kuangliu/pytorch-cifar,
+HobbitLong/RepDistiller and megvii-research/mdistiller (`layer2.0.shortcut.0`, `linear`), so their
+weights load. Weights of torchvision and timm (`layer2.0.downsample.0`, `fc`) load by renaming.
 """
 
 from typing import Literal
@@ -34,7 +36,8 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1 x 1 to a quarter of the width, 3 x 3, 1 x 1 back, and a shortcut: [B, inputs, H, W] to [B, width, H/s, W/s]."""
+    """1 x 1 to a quarter of the width, 3 x 3, 1 x 1 back, and a shortcut: [B, inputs, H, W] to [B,
+    width, H/s, W/s]."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -57,14 +60,17 @@ def _shortcut(inputs: int, width: int, stride: int) -> nn.Sequential:
     """Empty where the shape stays."""
     if stride == 1 and inputs == width:
         return nn.Sequential()
-    return nn.Sequential(nn.Conv2d(inputs, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width))
+    return nn.Sequential(
+        nn.Conv2d(inputs, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
+    )
 
 
 class DeepResNet(Classifier):
-    """A ResNet with four stages, of basic blocks below depth 50 and of bottleneck blocks from there on.
+    """A ResNet with four stages, of basic blocks below depth 50 and of bottleneck blocks from there
+    on.
 
-    depth: 18, 34 or 50. widths: channels of the stem and of the four stages. num_classes: C, length of the
-    logits. in_channels: channels of the images. stem: `cifar` or `imagenet`, see above.
+    depth: 18, 34 or 50. widths: channels of the stem and of the four stages. num_classes: C, length
+    of the logits. in_channels: channels of the images. stem: `cifar` or `imagenet`, see above.
     """
 
     head_name = "linear"
@@ -84,10 +90,14 @@ class DeepResNet(Classifier):
             known = ", ".join(map(str, DEEP_BLOCKS))
             raise ValueError(f"depth must be one of {known}, but {depth} came.")
         if len(widths) != 5:
-            raise ValueError(f"widths must hold the stem's and four stages' channels, but {widths} came.")
+            raise ValueError(
+                f"widths must hold the stem's and four stages' channels, but {widths} came."
+            )
         block: type[nn.Module] = Bottleneck if depth >= 50 else Basic
         side, stride = (3, 1) if stem == "cifar" else (7, 2)
-        self.conv1 = nn.Conv2d(in_channels, widths[0], side, stride=stride, padding=side // 2, bias=False)
+        self.conv1 = nn.Conv2d(
+            in_channels, widths[0], side, stride=stride, padding=side // 2, bias=False
+        )
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.pool = nn.Identity() if stem == "cifar" else nn.MaxPool2d(3, stride=2, padding=1)
         counts = DEEP_BLOCKS[depth]
@@ -100,7 +110,8 @@ class DeepResNet(Classifier):
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps of the stem and of the four stages, each at half the last's side."""
+        """Images [B, in_channels, H, W] to the maps of the stem and of the four stages, each at
+        half the last's side."""
         stem = self.pool(norm_relu(self.bn1, self.conv1(images)))
         first = self.layer1(stem)
         second = self.layer2(first)
@@ -108,5 +119,9 @@ class DeepResNet(Classifier):
         return stem, first, second, third, self.layer4(third)
 
 
-def _stage(block: type[nn.Module], inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(block(inputs, width, stride), *(block(width, width, 1) for _ in range(count - 1)))
+def _stage(
+    block: type[nn.Module], inputs: int, width: int, count: int, stride: int
+) -> nn.Sequential:
+    return nn.Sequential(
+        block(inputs, width, stride), *(block(width, width, 1) for _ in range(count - 1))
+    )

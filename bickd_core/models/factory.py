@@ -27,11 +27,12 @@ from bickd_core.models.wrn import WideResNet
 def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classifier | Wrapped:
     """A freshly initialised network, in train mode, on the CPU in float32.
 
-    name: a key of `bickd_core.models.MODELS`, another spelling that `resolve` knows, `timm:NAME` where
-    timm imports, `MODULE:FUNCTION` of a module that is allowed, a name that an installed package offers, or what
-    `register_model` was given. num_classes: C, at least 2. in_channels: channels of the images, at least 1. The
-    weights depend on torch's global generator alone: seed it before.
-    Raises ValueError for an unknown name (with the nearest) and for numbers out of range.
+    name: a key of `bickd_core.models.MODELS`, another spelling that `resolve` knows, `timm:NAME`
+    where timm imports, `MODULE:FUNCTION` of a module that is allowed, a name that an installed
+    package offers, or what `register_model` was given. num_classes: C, at least 2. in_channels:
+    channels of the images, at least 1. The weights depend on torch's global generator alone: seed
+    it before. Raises ValueError for an unknown name (with the nearest) and for numbers out of
+    range.
     """
     info = resolve(name)
     if num_classes < 2:
@@ -39,7 +40,9 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
     if in_channels < 1:
         raise ValueError(f"in_channels must be at least 1, but {in_channels} came.")
     if info.family == "timm":
-        return create_timm(info.name.removeprefix(TIMM), num_classes=num_classes, in_channels=in_channels)
+        return create_timm(
+            info.name.removeprefix(TIMM), num_classes=num_classes, in_channels=in_channels
+        )
     if info.family == "torchvision":
         return create_torchvision(
             info.name.removeprefix(TORCHVISION), num_classes=num_classes, in_channels=in_channels
@@ -55,9 +58,12 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
 
 
 def _checked(name: str, model: Any, num_classes: int) -> Wrapped:
-    """The network with the interface of ours; a plain module is wrapped, its last linear layer being the head."""
+    """The network with the interface of ours; a plain module is wrapped, its last linear layer
+    being the head."""
     if not isinstance(model, nn.Module):
-        raise ValueError(f"model {name!r} must be built as an nn.Module, but a {type(model).__name__} came.")
+        raise ValueError(
+            f"model {name!r} must be built as an nn.Module, but a {type(model).__name__} came."
+        )
     if hasattr(model, "outputs") and hasattr(model, "stage_names"):
         return cast(Wrapped, model)
     try:
@@ -70,7 +76,8 @@ def _checked(name: str, model: Any, num_classes: int) -> Wrapped:
     classes = model.get_submodule(wrapped.head).out_features
     if classes != num_classes:
         raise ValueError(
-            f"model {name!r} puts out {classes} classes, and the data has {num_classes}; let its builder use num_classes."
+            f"model {name!r} puts out {classes} classes, and the data has {num_classes}; let its"
+            " builder use num_classes."
         )
     return wrapped
 

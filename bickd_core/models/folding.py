@@ -1,4 +1,5 @@
-"""A frozen network without its batch norms: each is folded into the convolution before it, which saves a pass a layer."""
+"""A frozen network without its batch norms: each is folded into the convolution before it, which
+saves a pass a layer."""
 
 from __future__ import annotations
 
@@ -15,19 +16,22 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from bickd_core.models.outputs import Outputs
 
 TOLERANCE = 1e-4
-"""Greatest difference from the unfolded network's outputs, as a share of their greatest size, in float32."""
+"""Greatest difference from the unfolded network's outputs, as a share of their greatest size, in
+float32."""
 
 
 @torch.no_grad()
 def folded(model: nn.Module, images: Tensor, names: Collection[str] = ()) -> nn.Module:
-    """A copy of `model` in evaluation mode whose batch norms are folded into the convolutions that feed them.
+    """A copy of `model` in evaluation mode whose batch norms are folded into the convolutions that
+    feed them.
 
-        BN(W * x + b) = W' * x + b',  W' = W gamma / sqrt(var + eps),  b' = (b - mean) gamma / sqrt(var + eps) + beta
+        BN(W * x + b) = W' * x + b',  W' = W gamma / sqrt(var + eps),  b' = (b - mean) gamma /
+        sqrt(var + eps) + beta
 
-    Which convolution feeds which batch norm is seen in a pass over `images` [B, channels, H, W]. Only plain
-    `nn.BatchNorm2d` behind plain `nn.Conv2d` are taken, each used once, and only where the copy's outputs on `images`
-    (logits, and `names`: any of "features", "maps") stay the model's: something else may read what the convolution
-    puts out.
+    Which convolution feeds which batch norm is seen in a pass over `images` [B, channels, H, W].
+    Only plain `nn.BatchNorm2d` behind plain `nn.Conv2d` are taken, each used once, and only where
+    the copy's outputs on `images` (logits, and `names`: any of "features", "maps") stay the
+    model's: something else may read what the convolution puts out.
     """
     plain = copy.deepcopy(model).eval()
     expected, pairs = _watched(plain, images, names)
@@ -51,7 +55,9 @@ def _fold(model: nn.Module, norm: str, convolution: str) -> None:
     model.set_submodule(norm, nn.Identity().eval())
 
 
-def _watched(model: nn.Module, images: Tensor, names: Collection[str]) -> tuple[list[Tensor], dict[str, str]]:
+def _watched(
+    model: nn.Module, images: Tensor, names: Collection[str]
+) -> tuple[list[Tensor], dict[str, str]]:
     """The outputs; name of a batch norm -> name of the convolution whose output is its input."""
     calls: Counter[str] = Counter()
     made: dict[int, str] = {}
@@ -87,7 +93,9 @@ def _watched(model: nn.Module, images: Tensor, names: Collection[str]) -> tuple[
 
 
 def _outputs(model: nn.Module, images: Tensor, names: Collection[str]) -> list[Tensor]:
-    with torch.backends.cudnn.flags(allow_tf32=False):  # which would differ by more than the tolerance
+    with torch.backends.cudnn.flags(
+        allow_tf32=False
+    ):  # which would differ by more than the tolerance
         said: Outputs = model.outputs(images, features="features" in names, maps="maps" in names)  # type: ignore[operator]
     return [tensor for tensor in (said.logits, said.features, said.maps) if tensor is not None]
 

@@ -1,6 +1,7 @@
 """What a forward pass takes, as measured on one named CPU and stored; without torch.
 
-A run's card has the latency on the machine that trained it. This table is for choosing before anything is
+A run's card has the latency on the machine that trained it. This table is for choosing before
+anything is
 trained: `python benchmarks/latency.py --write` measures it anew.
 """
 
@@ -18,7 +19,8 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of a forward pass in float32 for one image and for a batch of 64, on `cpu`, as of `date`."""
+    """Milliseconds of a forward pass in float32 for one image and for a batch of 64, on `cpu`, as
+    of `date`."""
 
     one_ms: float
     batch_ms: float
@@ -27,7 +29,8 @@ class Latency:
 
 
 def latency(name: str, image_size: int) -> Latency | None:
-    """The stored latency of a network of the catalogue at this side length; None where it was not measured."""
+    """The stored latency of a network of the catalogue at this side length; None where it was not
+    measured."""
     table = _table()
     found = table["milliseconds"].get(name, {}).get(str(image_size))
     if found is None:

@@ -15,8 +15,9 @@ def describe_mismatch(
 ) -> str | None:
     """Return one sentence on why weights do not fit a network, or None if they fit.
 
-    The cases are: another architecture (names or shapes differ; named if the catalogue has it), missing batch norm
-    statistics, another number of classes (the head's rows), another number of image channels (the stem's input).
+    The cases are: another architecture (names or shapes differ; named if the catalogue has it),
+    missing batch norm statistics, another number of classes (the head's rows), another number of
+    image channels (the stem's input).
 
     Args:
         expected: names and shapes of the network's tensors, the stem's first.
@@ -36,33 +37,47 @@ def describe_mismatch(
         details = [f"{missing[0]} is missing"] if missing else []
         details += [f"{plain_name(unexpected[0])} is unexpected"] if unexpected else []
         return (
-            f"These are not weights of {name}: it has {len(own)} tensors, the file has {len(came)} and {shared} names "
-            f"match ({', '.join(details)}); {_advice(came, name)}."
+            f"These are not weights of {name}: it has {len(own)} tensors, the file has {len(came)}"
+            f" and {shared} names match ({', '.join(details)}); {_advice(came, name)}."
         )
     shapes = {key: (own[key], came[key]) for key in own if own[key] != came[key]}
     if not shapes:
         return None
-    reasons, wrong = _other_data(shapes, next((key for key in own if len(own[key]) == 4), ""), head, dataset)
+    reasons, wrong = _other_data(
+        shapes, next((key for key in own if len(own[key]) == 4), ""), head, dataset
+    )
     if reasons and not wrong:
         return f"These weights of {name} are for other data: {', and '.join(reasons)}."
     first = (wrong or list(shapes))[0]
     return (
-        f"These are not weights of {name}: {len(shapes)} of its {len(own)} tensors have another shape "
-        f"({first} should be {list(shapes[first][0])}, got {list(shapes[first][1])}); {_advice(came, name)}."
+        f"These are not weights of {name}: {len(shapes)} of its {len(own)} tensors have another"
+        f" shape ({first} should be {list(shapes[first][0])}, got {list(shapes[first][1])});"
+        f" {_advice(came, name)}."
     )
 
 
 def _other_data(
-    shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]], stem: str, head: str, dataset: str | None
+    shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]],
+    stem: str,
+    head: str,
+    dataset: str | None,
 ) -> tuple[list[str], list[str]]:
-    """Return sentences on other classes and channels, and the names of tensors with other differences."""
+    """Return sentences on other classes and channels, and the names of tensors with other
+    differences."""
     owner = f"dataset {dataset}" if dataset else "this model"
     reasons, wrong = [], []
     for key, (expected, came) in shapes.items():
-        if head and key in (f"{head}.weight", f"{head}.bias") and expected[1:] == came[1:] and len(came):
+        if (
+            head
+            and key in (f"{head}.weight", f"{head}.bias")
+            and expected[1:] == came[1:]
+            and len(came)
+        ):
             if key.endswith("weight"):
                 reasons.append(f"{key} has {came[0]} rows, but {owner} has {expected[0]} classes")
-        elif key == stem and len(came) == 4 and (expected[0], *expected[2:]) == (came[0], *came[2:]):
+        elif (
+            key == stem and len(came) == 4 and (expected[0], *expected[2:]) == (came[0], *came[2:])
+        ):
             reasons.append(f"{key} takes {came[1]} image channels, but {owner} has {expected[1]}")
         else:
             wrong.append(key)
@@ -73,7 +88,9 @@ def _advice(came: Shapes, name: str) -> str:
     found = next(iter(recognise(came)), None)
     if found is None or found.name == name:
         return "choose the architecture of these weights"
-    return f"they belong to {found.name} with {found.num_classes} classes, so choose that architecture"
+    return (
+        f"they belong to {found.name} with {found.num_classes} classes, so choose that architecture"
+    )
 
 
 def missing_statistics(expected: Iterable[str], came: Iterable[str]) -> tuple[str, ...]:
@@ -98,6 +115,7 @@ def lacks_statistics(name: str, missing: Sequence[str], why: str) -> str:
         why: why they are needed here, as a relative clause.
     """
     return (
-        f"These weights of {name} lack the statistics of its batch norms ({missing[0]} and {len(missing) - 1} more), {why}; "
-        "save the whole model.state_dict(), not only the parameters."
+        f"These weights of {name} lack the statistics of its batch norms ({missing[0]} and"
+        f" {len(missing) - 1} more), {why}; save the whole model.state_dict(), not only the"
+        " parameters."
     )

@@ -1,10 +1,12 @@
-"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381), half as wide, in the form that CIFAR benchmarks use.
+"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381), half as wide, in the form that CIFAR
+benchmarks use.
 
-Seven groups of inverted residual blocks (expansion 6, but 1 in the first) behind a stem of stride 2, a 1 x 1
-convolution to 1,280 channels, a mean over positions, one linear layer. Where it departs from the paper it
-follows the benchmarks: ReLU in place of ReLU6, stride 1 in the second group, an expanding convolution in the
-first. Parameter names are those of HobbitLong/RepDistiller (`mobile_half`) and megvii-research/mdistiller
-(`MobileNetV2`): `conv1.0`, `blocks.1.0.conv.3`, `conv2.0`, `classifier.0`, so their released weights load.
+Seven groups of inverted residual blocks (expansion 6, but 1 in the first) behind a stem of stride
+2, a 1 x 1 convolution to 1,280 channels, a mean over positions, one linear layer. Where it departs
+from the paper it follows the benchmarks: ReLU in place of ReLU6, stride 1 in the second group, an
+expanding convolution in the first. Parameter names are those of HobbitLong/RepDistiller
+(`mobile_half`) and megvii-research/mdistiller (`MobileNetV2`): `conv1.0`, `blocks.1.0.conv.3`,
+`conv2.0`, `classifier.0`, so their released weights load.
 """
 
 import torch.nn as nn
@@ -16,7 +18,8 @@ from bickd_core.models.plans import MOBILENET_GROUPS
 
 
 class InvertedResidual(nn.Module):
-    """Expand by a 1 x 1, filter each channel by a 3 x 3, project by a 1 x 1 convolution without a ReLU.
+    """Expand by a 1 x 1, filter each channel by a 3 x 3, project by a 1 x 1 convolution without a
+    ReLU.
 
     [B, inputs, H, W] to [B, width, H/s, W/s]; the input is added where the shape allows it.
     """
@@ -43,8 +46,8 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(Classifier):
     """The half-width CIFAR MobileNetV2.
 
-    widths: channels of the stem, of the groups where resolution is about to change or ends, and of the last
-    convolution. num_classes: C, length of the logits. in_channels: channels of the images.
+    widths: channels of the stem, of the groups where resolution is about to change or ends, and of
+    the last convolution. num_classes: C, length of the logits. in_channels: channels of the images.
     """
 
     head_name = "classifier"
@@ -69,7 +72,8 @@ class MobileNetV2(Classifier):
         nn.init.zeros_(linear.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to six maps, at H/2, H/2, H/4, H/8, H/16 and the last [B, 1280, H/16, W/16]."""
+        """Images [B, in_channels, H, W] to six maps, at H/2, H/2, H/4, H/8, H/16 and the last [B,
+        1280, H/16, W/16]."""
         x = self.conv1(images)
         found = [x]
         for position, group in enumerate(self.blocks):

@@ -1,8 +1,10 @@
-"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381) at several widths, as chenyaofo/pytorch-cifar-models has it.
+"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381) at several widths, as
+chenyaofo/pytorch-cifar-models has it.
 
-The paper's network with stride 1 in the stem and in the second group. It differs from `mobilenetv2.py` in ReLU6, in a first
-block without expansion, and in its stem. Parameter names are those of that repository and of torchvision (`features.1.conv.0.0`,
-`classifier.1`), so its released weights load.
+The paper's network with stride 1 in the stem and in the second group. It differs from
+`mobilenetv2.py` in ReLU6, in a first block without expansion, and in its stem. Parameter names are
+those of that repository and of torchvision (`features.1.conv.0.0`, `classifier.1`), so its released
+weights load.
 """
 
 import torch.nn as nn
@@ -13,7 +15,8 @@ from bickd_core.models.plans import MOBILENET_WIDTH_GROUPS
 
 
 class InvertedResidual(nn.Module):
-    """Expand by a 1 x 1 (not in the first block), filter each channel by a 3 x 3, project by a 1 x 1 convolution.
+    """Expand by a 1 x 1 (not in the first block), filter each channel by a 3 x 3, project by a 1 x
+    1 convolution.
 
     [B, inputs, H, W] to [B, width, H/s, W/s]; the input is added where the shape allows it.
     """
@@ -36,7 +39,8 @@ class InvertedResidual(nn.Module):
 class MobileNetV2Widths(Classifier):
     """A CIFAR MobileNetV2.
 
-    widths: channels of the stem, of the seven groups and of the last convolution. num_classes: C, length of the logits.
+    widths: channels of the stem, of the seven groups and of the last convolution. num_classes: C,
+    length of the logits.
     in_channels: channels of the images.
     """
 
@@ -47,7 +51,9 @@ class MobileNetV2Widths(Classifier):
         super().__init__(in_channels)
         layers: list[nn.Module] = [_convolution(in_channels, widths[0], 3)]
         inputs = widths[0]
-        for (expansion, count, stride), width in zip(MOBILENET_WIDTH_GROUPS, widths[1:-1], strict=True):
+        for (expansion, count, stride), width in zip(
+            MOBILENET_WIDTH_GROUPS, widths[1:-1], strict=True
+        ):
             for number in range(count):
                 layers.append(InvertedResidual(inputs, width, 1 if number else stride, expansion))
                 inputs = width
@@ -61,7 +67,8 @@ class MobileNetV2Widths(Classifier):
         nn.init.zeros_(linear.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's maps, each group's at H to H/8, and the last [B, D, H/8, W/8]."""
+        """Images [B, in_channels, H, W] to the stem's maps, each group's at H to H/8, and the last
+        [B, D, H/8, W/8]."""
         ends, position = {0}, 0
         for _, count, _ in MOBILENET_WIDTH_GROUPS:
             position += count
@@ -74,9 +81,13 @@ class MobileNetV2Widths(Classifier):
         return tuple(found)
 
 
-def _convolution(inputs: int, width: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def _convolution(
+    inputs: int, width: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, width, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False),
+        nn.Conv2d(
+            inputs, width, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False
+        ),
         nn.BatchNorm2d(width),
         nn.ReLU6(inplace=True),
     )

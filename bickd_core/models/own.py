@@ -1,9 +1,11 @@
-"""Networks that are not in the catalogue: `MODULE:FUNCTION` of the user's own file, and those of installed packages.
+"""Networks that are not in the catalogue: `MODULE:FUNCTION` of the user's own file, and those of
+installed packages.
 
-Building such a network runs the code of its module. A module is therefore imported only if the user allowed it in
-this process or in the one that started it: by `--arch MODULE:FUNCTION` or `--modules MODULE` on the command line, or in
-the environment variable BICKD_MODULES. A run folder or an uploaded file never allows anything. An installed package that
-offers networks as entry points of the group `bickd.models` counts as allowed. This module imports no torch.
+Building such a network runs the code of its module. A module is therefore imported only if the user
+allowed it in this process or in the one that started it: by `--arch MODULE:FUNCTION` or `--modules
+MODULE` on the command line, or in the environment variable BICKD_MODULES. A run folder or an
+uploaded file never allows anything. An installed package that offers networks as entry points of
+the group `bickd.models` counts as allowed. This module imports no torch.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def is_own(name: str) -> bool:
 
 
 def allow(names: Iterable[str]) -> None:
-    """Let this process, and those that it starts, import these modules (`MODULE` or `MODULE:FUNCTION`).
+    """Let this process, and those that it starts, import these modules (`MODULE` or
+    `MODULE:FUNCTION`).
 
     The current folder is searched as well, so a file that lies beside the shell is found.
     """
@@ -66,9 +69,10 @@ def check_allowed(name: str) -> None:
     module = name.partition(":")[0]
     if module not in allowed():
         raise ValueError(
-            f"the network '{plain_name(name)}' is built by the Python module '{plain_name(module)}', whose code would run; "
-            f"if you trust it, allow it with --modules {plain_name(module)} on the command line, or start the app with "
-            f"{VARIABLE}={plain_name(module)}."
+            f"the network '{plain_name(name)}' is built by the Python module"
+            f" '{plain_name(module)}', whose code would run; if you trust it, allow it with"
+            f" --modules {plain_name(module)} on the command line, or start the app with"
+            f" {VARIABLE}={plain_name(module)}."
         )
 
 
@@ -90,7 +94,11 @@ def build_own(name: str, *, num_classes: int, in_channels: int) -> Any:
         ) from error
     make = getattr(module, function_name, None)
     if not callable(make):
-        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        known = [
+            key
+            for key, value in vars(module).items()
+            if callable(value) and not key.startswith("_")
+        ]
         raise ValueError(f"a function of '{module_name}' {not_known(function_name, known)}")
     return call(make, name, num_classes=num_classes, in_channels=in_channels)
 

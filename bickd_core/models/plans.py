@@ -1,7 +1,8 @@
-"""Every layer with weights of a network, from its numbers alone: names, shapes and places, without torch.
+"""Every layer with weights of a network, from its numbers alone: names, shapes and places, without
+torch.
 
-One function a family. What it lists is tested against the built networks, tensor by tensor; parameters,
-multiply-adds and the recognition of a weights file all come from it.
+One function a family. What it lists is tested against the built networks, tensor by tensor;
+parameters, multiply-adds and the recognition of a weights file all come from it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,17 @@ MOBILENET_GROUPS = (
     (6, 160, 1, 1),
 )
 """Expansion, channels (half of the paper's), blocks, stride of the first block."""
-MOBILENET_WIDTH_GROUPS = ((1, 1, 1), (6, 2, 1), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))
-"""Expansion, blocks, stride of the first block; of the networks whose channels follow from a width."""
+MOBILENET_WIDTH_GROUPS = (
+    (1, 1, 1),
+    (6, 2, 1),
+    (6, 3, 2),
+    (6, 4, 2),
+    (6, 3, 1),
+    (6, 3, 2),
+    (6, 1, 1),
+)
+"""Expansion, blocks, stride of the first block; of the networks whose channels follow from a
+width."""
 SHUFFLE_GROUPS = 3
 SHUFFLEV1_BLOCKS = SHUFFLEV2_BLOCKS = (4, 8, 4)
 REPVGG_BLOCKS = (2, 4, 14, 1)
@@ -41,8 +51,9 @@ DEEP_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 class Layer:
     """A convolution, a batch norm or a linear layer.
 
-    name: as in the state dict, without the last word. shape: of its weight. places: output positions, at each
-    of which a convolution or linear layer uses its weight once; 0 for a batch norm. bias: whether it has one.
+    name: as in the state dict, without the last word. shape: of its weight. places: output
+    positions, at each of which a convolution or linear layer uses its weight once; 0 for a batch
+    norm. bias: whether it has one.
     """
 
     name: str
@@ -66,7 +77,10 @@ class Layer:
         if self.bias:
             found[f"{self.name}.bias"] = self.shape[:1]
         if not self.places:
-            found |= {f"{self.name}.running_mean": self.shape, f"{self.name}.running_var": self.shape}
+            found |= {
+                f"{self.name}.running_mean": self.shape,
+                f"{self.name}.running_var": self.shape,
+            }
         return found
 
 
@@ -78,7 +92,14 @@ class _Plan:
         self.width, self.size = width, size
 
     def conv(
-        self, name: str, width: int, kernel: int, *, stride: int = 1, groups: int = 1, bias: bool = False
+        self,
+        name: str,
+        width: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
     ) -> None:
         """A convolution padded so that a stride s leaves ceil(size / s)."""
         self.size = -(-self.size // stride)
@@ -252,7 +273,10 @@ def shufflenetv1(
             name = f"layer{stage}.{number}"
             made = width if number else width - plan.width
             plan.conv(
-                f"{name}.conv1", made // 4, 1, groups=1 if stage == 1 and not number else SHUFFLE_GROUPS
+                f"{name}.conv1",
+                made // 4,
+                1,
+                groups=1 if stage == 1 and not number else SHUFFLE_GROUPS,
             )
             plan.norm(f"{name}.bn1")
             plan.conv(f"{name}.conv2", made // 4, 3, stride=1 if number else 2, groups=made // 4)
@@ -272,7 +296,10 @@ def shufflenetv2(
     for stage, (width, count) in enumerate(zip(widths[1:-1], SHUFFLEV2_BLOCKS, strict=True), 1):
         inputs, half = plan.width, width // 2
         for number in range(count):
-            name, first = f"layer{stage}.{number}", 1 if number else 3  # the other branch has 1 and 2
+            name, first = (
+                f"layer{stage}.{number}",
+                1 if number else 3,
+            )  # the other branch has 1 and 2
             plan.width = half if number else inputs
             plan.conv(f"{name}.conv{first}", half, 1)
             plan.norm(f"{name}.bn{first}")
@@ -398,4 +425,5 @@ PLANS: dict[str, Callable[[int, tuple[int, ...], int, int, int], tuple[Layer, ..
     "shufflenetv2-widths": shufflenetv2_widths,
     "repvgg": repvgg,
 }
-"""family -> (depth, widths, num_classes, in_channels, image size) -> layers, stem first, head last."""
+"""family -> (depth, widths, num_classes, in_channels, image size) -> layers, stem first, head
+last."""

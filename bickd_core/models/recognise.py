@@ -1,7 +1,9 @@
-"""Which network a set of weights belongs to, from the tensors' names and shapes alone; without torch.
+"""Which network a set of weights belongs to, from the tensors' names and shapes alone; without
+torch.
 
-Trainers save networks under other names: with a prefix, beside a teacher, or with the head called otherwise. Each way
-to read the names is tried, and one is taken only where every name and shape is then the network's.
+Trainers save networks under other names: with a prefix, beside a teacher, or with the head called
+otherwise. Each way to read the names is tried, and one is taken only where every name and shape is
+then the network's.
 """
 
 from __future__ import annotations
@@ -15,8 +17,19 @@ COUNTER = "num_batches_tracked"
 """Batch norm's counter: files older than torch 0.4.1 have none."""
 STATISTICS = ("running_mean", "running_var")
 """Ends of the names of batch norm's statistics, which a file of parameters alone does not have."""
-_FIRST = ("student", "model_s", "model", "module", "_orig_mod", "net", "network", "backbone", "encoder")
-"""Prefixes in the order in which they are tried, where a file holds several networks; others follow."""
+_FIRST = (
+    "student",
+    "model_s",
+    "model",
+    "module",
+    "_orig_mod",
+    "net",
+    "network",
+    "backbone",
+    "encoder",
+)
+"""Prefixes in the order in which they are tried, where a file holds several networks; others
+follow."""
 _WRAPPERS = ("module.", "_orig_mod.")
 _LAST = ("teacher", "model_t", "ema", "model_ema")
 _MOST_READINGS = 60
@@ -34,8 +47,8 @@ Shapes = Mapping[str, Sequence[int]]
 class Reading:
     """One way to read a table of tensors as a network.
 
-    under: the prefix that its tensors have in the file. names: the network's names -> those in the file. others:
-    first parts of the names that are left out.
+    under: the prefix that its tensors have in the file. names: the network's names -> those in the
+    file. others: first parts of the names that are left out.
     """
 
     under: str
@@ -45,7 +58,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recognised(ModelInfo):
-    """A network of the catalogue with what its tensors say: num_classes C and in_channels of the images.
+    """A network of the catalogue with what its tensors say: num_classes C and in_channels of the
+    images.
 
     reading: how its names were found.
     """
@@ -81,9 +95,13 @@ def readings(names: Iterable[str]) -> Iterator[Reading]:
         whole = len(groups) == 1 and len(next(iter(groups.values()))) == len(found.names)
         below = []
         for first in sorted(groups, key=_rank):
-            others = () if whole else tuple(sorted({n.partition(".")[0] for n in found.names} - {first}))
+            others = (
+                () if whole else tuple(sorted({n.partition(".")[0] for n in found.names} - {first}))
+            )
             if found.under.count(".") < 4:
-                below.append(Reading(f"{found.under}{first}.", groups[first], found.others or others))
+                below.append(
+                    Reading(f"{found.under}{first}.", groups[first], found.others or others)
+                )
         waiting += below
 
 
@@ -114,14 +132,16 @@ def _spellings(found: Reading) -> Iterator[Reading]:
 
 @dataclass(frozen=True)
 class Part:
-    """One network in a file: the key under which the file has its table of tensors, and how the names are read."""
+    """One network in a file: the key under which the file has its table of tensors, and how the
+    names are read."""
 
     where: str
     reading: Reading
 
     @property
     def label(self) -> str:
-        """How a person names it: the key and the prefix, such as `model/student`; "" for the whole file."""
+        """How a person names it: the key and the prefix, such as `model/student`; "" for the whole
+        file."""
         return "/".join(part for part in (self.where, self.reading.under.rstrip(".")) if part)
 
     @property
@@ -131,13 +151,16 @@ class Part:
 
 
 def without_prefixes(names: Iterable[str]) -> dict[str, str]:
-    """Names without what data parallelism and torch.compile put before all of them -> the names as they are.
+    """Names without what data parallelism and torch.compile put before all of them -> the names as
+    they are.
 
     >>> without_prefixes(["module._orig_mod.fc.weight", "module._orig_mod.fc.bias"])
     {'fc.weight': 'module._orig_mod.fc.weight', 'fc.bias': 'module._orig_mod.fc.bias'}
     """
     found = {name: name for name in names}
-    while prefix := next((p for p in _WRAPPERS if found and all(name.startswith(p) for name in found)), None):
+    while prefix := next(
+        (p for p in _WRAPPERS if found and all(name.startswith(p) for name in found)), None
+    ):
         found = {name.removeprefix(prefix): stored for name, stored in found.items()}
     return found
 
@@ -147,8 +170,9 @@ def parts_of(tables: Mapping[str, Shapes], expected: Shapes) -> list[Part]:
 
     Args:
         tables: for each table of tensors in the file, its names and shapes.
-        expected: the network's names and shapes. Names count; shapes decide between several that have them. Where
-            none has all, those are taken that lack batch norms' statistics and nothing else.
+        expected: the network's names and shapes. Names count; shapes decide between several that
+            have them. Where none has all, those are taken that lack batch norms' statistics and
+            nothing else.
 
     >>> tables = {"model": {"student.a": (2,), "teacher.a": (3,)}, "ema": {"a": (2,)}}
     >>> [part.label for part in parts_of(tables, {"a": (2,)})]
@@ -176,15 +200,17 @@ def _parts(tables: Mapping[str, Shapes], wanted: Mapping[str, tuple[int, ...]]) 
 
 
 def recognise(names_and_shapes: Shapes) -> list[Recognised]:
-    """The catalogue's networks that have these tensors and no other; classes and channels are read from them.
+    """The catalogue's networks that have these tensors and no other; classes and channels are read
+    from them.
 
     Args:
-        names_and_shapes: a state dict's names and shapes. Names may have a prefix, such as `module.` or `student.`,
-            other networks may be there under other prefixes, and batch norm's counters may be missing, or all its
-            statistics. No two networks of the catalogue have the same tensors, so at most one is found; none for any
-            other set.
+        names_and_shapes: a state dict's names and shapes. Names may have a prefix, such as
+            `module.` or `student.`, other networks may be there under other prefixes, and batch
+            norm's counters may be missing, or all its statistics. No two networks of the catalogue
+            have the same tensors, so at most one is found; none for any other set.
 
-    >>> found = recognise({f"module.{k}": s for x in MODELS["vgg8"].layers(7, 1) for k, s in x.tensors.items()})
+    >>> found = recognise({f"module.{k}": s for x in MODELS["vgg8"].layers(7, 1) for k,
+    ...     s in x.tensors.items()})
     >>> [(model.name, model.num_classes, model.in_channels, model.reading.under) for model in found]
     [('vgg8', 7, 1, 'module.')]
     """
@@ -192,9 +218,11 @@ def recognise(names_and_shapes: Shapes) -> list[Recognised]:
 
 
 def networks_in(names_and_shapes: Shapes) -> list[list[Recognised]]:
-    """Every network of the catalogue in a table of tensors, as `recognise` finds the first; those of a student first.
+    """Every network of the catalogue in a table of tensors, as `recognise` finds the first; those
+    of a student first.
 
-    >>> two = {f"{who}.{k}": s for who in ("a", "b") for x in MODELS["vgg8"].layers(7) for k, s in x.tensors.items()}
+    >>> two = {f"{who}.{k}": s for who in ("a", "b") for x in MODELS["vgg8"].layers(7) for k,
+    ...     s in x.tensors.items()}
     >>> [found[0].reading.under for found in networks_in(two)]
     ['a.', 'b.']
     """
@@ -205,7 +233,9 @@ def networks_in(names_and_shapes: Shapes) -> list[list[Recognised]]:
         if stored in seen:
             continue
         came = {name: tuple(names_and_shapes[stored]) for name, stored in reading.names.items()}
-        found = [match for info in MODELS.values() if (match := _match(info, came, reading)) is not None]
+        found = [
+            match for info in MODELS.values() if (match := _match(info, came, reading)) is not None
+        ]
         if found:
             seen.add(stored)
             every.append(found)
@@ -216,8 +246,9 @@ def networks_in(names_and_shapes: Shapes) -> list[list[Recognised]]:
 class Near:
     """A network that shares tensors with a file.
 
-    same: of its tensors, how many the file has with name and shape. count: how many it has. missing, unexpected: a
-    name that only the network has, and one that only the file has; "" where there is none.
+    same: of its tensors, how many the file has with name and shape. count: how many it has.
+    missing, unexpected: a name that only the network has, and one that only the file has; "" where
+    there is none.
     """
 
     info: ModelInfo
@@ -228,7 +259,8 @@ class Near:
 
 
 def nearest_networks(names_and_shapes: Shapes, most: int = 3) -> list[Near]:
-    """The catalogue's networks that share most tensors, the nearest first, for a message where none fits.
+    """The catalogue's networks that share most tensors, the nearest first, for a message where none
+    fits.
 
     The classifier's and the stem's shapes count by name alone, since classes and channels are free.
 
@@ -246,18 +278,25 @@ def nearest_networks(names_and_shapes: Shapes, most: int = 3) -> list[Near]:
         came = {name: tuple(names_and_shapes[stored]) for name, stored in reading.names.items()}
         for info, expected, free in listed:
             wrong = [
-                n for n, shape in expected.items() if n not in came or (n not in free and came[n] != shape)
+                n
+                for n, shape in expected.items()
+                if n not in came or (n not in free and came[n] != shape)
             ]
             same = len(expected) - len(wrong)
             share = same / (len(expected) + len(came) - sum(name in came for name in expected))
             if same and share > best.get(info.name, (0.0,))[0]:
                 unexpected = next((name for name in came if name not in expected), "")
-                best[info.name] = share, Near(info, same, len(expected), next(iter(wrong), ""), unexpected)
+                best[info.name] = (
+                    share,
+                    Near(info, same, len(expected), next(iter(wrong), ""), unexpected),
+                )
     ranked = sorted(best.values(), key=lambda one: -one[0])
     return [near for _, near in ranked[:most]]
 
 
-def _match(info: ModelInfo, came: Mapping[str, tuple[int, ...]], reading: Reading) -> Recognised | None:
+def _match(
+    info: ModelInfo, came: Mapping[str, tuple[int, ...]], reading: Reading
+) -> Recognised | None:
     layers = info.layers(2)
     stem = came.get(f"{layers[0].name}.weight", ())
     head = came.get(f"{layers[-1].name}.weight", ())
@@ -266,6 +305,11 @@ def _match(info: ModelInfo, came: Mapping[str, tuple[int, ...]], reading: Readin
     expected: dict[str, tuple[int, ...]] = {}
     for layer in info.layers(head[0], stem[1]):
         expected |= layer.tensors
-    if came not in (expected, {key: s for key, s in expected.items() if not key.endswith(STATISTICS)}):
+    if came not in (
+        expected,
+        {key: s for key, s in expected.items() if not key.endswith(STATISTICS)},
+    ):
         return None
-    return Recognised(info.name, info.family, info.title, info.depth, info.widths, head[0], stem[1], reading)
+    return Recognised(
+        info.name, info.family, info.title, info.depth, info.widths, head[0], stem[1], reading
+    )

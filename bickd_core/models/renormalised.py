@@ -1,4 +1,5 @@
-"""A network that expects other inputs than those that come: normalisation, order of channels, size."""
+"""A network that expects other inputs than those that come: normalisation, order of channels,
+size."""
 
 from __future__ import annotations
 
@@ -18,10 +19,11 @@ class Renormalised(nn.Module):
     Args:
         net: any network of this package or `Wrapped`. Its names in the state dict stay as they are.
         mean, std: how the inputs come, one figure a channel.
-        own_mean, own_std: how the network expects them, for the channels in the order in which they come.
+        own_mean, own_std: how the network expects them, for the channels in the order in which they
+            come.
         bgr: whether it expects the channels in the opposite order.
-        size: pixels a side that it expects; inputs of another size are scaled (bilinear, antialiased). None takes
-            them as they come.
+        size: pixels a side that it expects; inputs of another size are scaled (bilinear,
+            antialiased). None takes them as they come.
 
     >>> model = Renormalised(nn.Identity(), mean=[0.5], std=[0.5], own_mean=[0.0], own_std=[1.0])
     >>> model.own_inputs(torch.tensor([[[[-1.0, 0.0, 1.0]]]]))
@@ -51,7 +53,9 @@ class Renormalised(nn.Module):
         comes, expected = torch.tensor([mean, own_mean]), torch.tensor([std, own_std])
         shape = (1, -1, 1, 1)
         self.register_buffer("scale", (expected[0] / expected[1]).view(shape), persistent=False)
-        self.register_buffer("shift", ((comes[0] - comes[1]) / expected[1]).view(shape), persistent=False)
+        self.register_buffer(
+            "shift", ((comes[0] - comes[1]) / expected[1]).view(shape), persistent=False
+        )
         hide_wrapper_in_state_dict(self)
 
     def own_inputs(self, images: Tensor) -> Tensor:
@@ -61,7 +65,9 @@ class Renormalised(nn.Module):
             images = images.flip(1)
         if self.size is not None and images.shape[-1] != self.size:
             side = (self.size, self.size)
-            images = F.interpolate(images, side, mode="bilinear", antialias=images.shape[-1] > self.size)
+            images = F.interpolate(
+                images, side, mode="bilinear", antialias=images.shape[-1] > self.size
+            )
         return images
 
     def forward(self, images: Tensor) -> Tensor:
@@ -72,4 +78,6 @@ class Renormalised(nn.Module):
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
         """Images [B, ch, H, W] to the network's Outputs."""
-        return self.net.outputs(self.own_inputs(images), features=features, maps=maps, stages=stages)  # type: ignore[operator]
+        return self.net.outputs(
+            self.own_inputs(images), features=features, maps=maps, stages=stages
+        )  # type: ignore[operator]

@@ -1,8 +1,9 @@
 """RepVGG of Ding et al. 2021 (arXiv 2101.03697), as chenyaofo/pytorch-cifar-models trains it.
 
-Blocks of a 3 x 3 convolution, a 1 x 1 convolution and, where the shape stays, the input itself, each with a batch norm, added
-before one ReLU. Stem and first stage have stride 1. The branches are not merged into one convolution. Parameter names are those of
-that repository (`stage1.0.rbr_dense.conv`, `stage1.0.rbr_identity`, `linear`), so its released weights load.
+Blocks of a 3 x 3 convolution, a 1 x 1 convolution and, where the shape stays, the input itself,
+each with a batch norm, added before one ReLU. Stem and first stage have stride 1. The branches are
+not merged into one convolution. Parameter names are those of that repository
+(`stage1.0.rbr_dense.conv`, `stage1.0.rbr_identity`, `linear`), so its released weights load.
 """
 
 from collections import OrderedDict
@@ -38,8 +39,8 @@ def _normed(convolution: nn.Conv2d) -> nn.Sequential:
 class RepVGG(Classifier):
     """A CIFAR RepVGG.
 
-    widths: channels of the stem and of the four stages. num_classes: C, length of the logits. in_channels: channels of the
-    images. Weights start by torch's own rule, as in that repository.
+    widths: channels of the stem and of the four stages. num_classes: C, length of the logits.
+    in_channels: channels of the images. Weights start by torch's own rule, as in that repository.
     """
 
     head_name = "linear"
@@ -56,7 +57,8 @@ class RepVGG(Classifier):
         self.linear = nn.Linear(widths[4], num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps of the stem and of the four stages, the last [B, D, H/8, W/8]."""
+        """Images [B, in_channels, H, W] to the maps of the stem and of the four stages, the last
+        [B, D, H/8, W/8]."""
         stem = self.stage0(images)
         first = self.stage1(stem)
         second = self.stage2(first)
@@ -65,4 +67,6 @@ class RepVGG(Classifier):
 
 
 def _stage(inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(Block(inputs, width, stride), *(Block(width, width, 1) for _ in range(count - 1)))
+    return nn.Sequential(
+        Block(inputs, width, stride), *(Block(width, width, 1) for _ in range(count - 1))
+    )

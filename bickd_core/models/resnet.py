@@ -3,10 +3,10 @@
 A 3 x 3 stem, three stages of (depth - 2) / 6 basic blocks, the second and third stage at half the
 resolution of the one before, a mean over positions, one linear layer. Where the shape changes the
 shortcut is a 1 x 1 convolution with batch norm (the paper's option B), as in the code that the
-distillation benchmarks use, or has no weights (option A): every second pixel, and new channels of zeros.
-Option A is that of akamaster/pytorch_resnet_cifar10, whose names differ in the head (`linear`). Parameter names are those of HobbitLong/RepDistiller and
-megvii-research/mdistiller (`conv1`, `bn1`, `layer1.0.conv1`, `layer2.0.downsample.0`, `fc`), so their
-released weights load.
+distillation benchmarks use, or has no weights (option A): every second pixel, and new channels of
+zeros. Option A is that of akamaster/pytorch_resnet_cifar10, whose names differ in the head
+(`linear`). Parameter names are those of HobbitLong/RepDistiller and megvii-research/mdistiller
+(`conv1`, `bn1`, `layer1.0.conv1`, `layer2.0.downsample.0`, `fc`), so their released weights load.
 """
 
 from typing import Literal
@@ -22,7 +22,8 @@ Shortcuts = Literal["convolution", "padding"]
 
 
 class PaddedShortcut(nn.Module):
-    """Option A: every `stride`-th pixel, and channels of zeros before and behind: [B, D, H, W] to [B, width, H/s, W/s]."""
+    """Option A: every `stride`-th pixel, and channels of zeros before and behind: [B, D, H, W] to
+    [B, width, H/s, W/s]."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -30,13 +31,18 @@ class PaddedShortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.behind))
+        return F.pad(
+            x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.behind)
+        )
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions with batch norm and a shortcut: [B, inputs, H, W] to [B, width, H/s, W/s]."""
+    """Two 3 x 3 convolutions with batch norm and a shortcut: [B, inputs, H, W] to [B, width, H/s,
+    W/s]."""
 
-    def __init__(self, inputs: int, width: int, stride: int, shortcuts: Shortcuts = "convolution") -> None:
+    def __init__(
+        self, inputs: int, width: int, stride: int, shortcuts: Shortcuts = "convolution"
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -62,8 +68,9 @@ class ResNet(Classifier):
     depth: 6 n + 2 layers with weights, n blocks a stage.
     widths: channels of the stem and of the three stages, (16, 16, 32, 64) in the paper.
     num_classes: C, length of the logits. in_channels: channels of the images.
-    shortcuts: where the shape changes, a 1 x 1 convolution (option B) or padding with zeros (option A). The head is
-    called `fc` in the first and `linear` in the second, as in the code that has them.
+    shortcuts: where the shape changes, a 1 x 1 convolution (option B) or padding with zeros (option
+    A). The head is called `fc` in the first and `linear` in the second, as in the code that has
+    them.
     """
 
     stage_names = ("stem", "stage 1", "stage 2", "stage 3")
@@ -81,7 +88,9 @@ class ResNet(Classifier):
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth must be 6 n + 2 with n of at least 1, but {depth} came.")
         if len(widths) != 4:
-            raise ValueError(f"widths must hold the stem's and three stages' channels, but {widths} came.")
+            raise ValueError(
+                f"widths must hold the stem's and three stages' channels, but {widths} came."
+            )
         blocks = (depth - 2) // 6
         stem, first, second, third = widths
         self.conv1 = nn.Conv2d(in_channels, stem, 3, padding=1, bias=False)
@@ -95,13 +104,16 @@ class ResNet(Classifier):
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D, H/4, W/4]."""
+        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D,
+        H/4, W/4]."""
         stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)
         return stem, first, second, self.layer3(second)
 
 
-def _stage(inputs: int, width: int, blocks: int, stride: int, shortcuts: Shortcuts) -> nn.Sequential:
+def _stage(
+    inputs: int, width: int, blocks: int, stride: int, shortcuts: Shortcuts
+) -> nn.Sequential:
     first = BasicBlock(inputs, width, stride, shortcuts)
     return nn.Sequential(first, *(BasicBlock(width, width, 1) for _ in range(blocks - 1)))

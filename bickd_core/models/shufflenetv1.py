@@ -1,8 +1,10 @@
-"""ShuffleNet of Zhang et al. 2018 (arXiv 1707.01083) with three groups, in the form that CIFAR benchmarks use.
+"""ShuffleNet of Zhang et al. 2018 (arXiv 1707.01083) with three groups, in the form that CIFAR
+benchmarks use.
 
-A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the resolution, a
-mean over positions, one linear layer. Parameter names are those of HobbitLong/RepDistiller and
-megvii-research/mdistiller (`ShuffleV1`: `conv1`, `layer1.0.conv3`, `linear`), so their released weights load.
+A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the
+resolution, a mean over positions, one linear layer. Parameter names are those of
+HobbitLong/RepDistiller and megvii-research/mdistiller (`ShuffleV1`: `conv1`, `layer1.0.conv3`,
+`linear`), so their released weights load.
 """
 
 import torch
@@ -16,10 +18,11 @@ from bickd_core.models.plans import SHUFFLE_GROUPS, SHUFFLEV1_BLOCKS
 
 
 class Unit(nn.Module):
-    """Grouped 1 x 1, channel shuffle, 3 x 3 on each channel, grouped 1 x 1: [B, inputs, H, W] to [B, width, H/s, W/s].
+    """Grouped 1 x 1, channel shuffle, 3 x 3 on each channel, grouped 1 x 1: [B, inputs, H, W] to
+    [B, width, H/s, W/s].
 
-    At stride 2 the input's 3 x 3 means are put behind the convolutions' width - inputs channels; at stride 1
-    the input is added.
+    At stride 2 the input's 3 x 3 means are put behind the convolutions' width - inputs channels; at
+    stride 1 the input is added.
     """
 
     def __init__(self, inputs: int, width: int, *, halve: bool, entry_groups: int) -> None:
@@ -29,7 +32,9 @@ class Unit(nn.Module):
         self.halve, self.entry_groups = halve, entry_groups
         self.conv1 = nn.Conv2d(inputs, inner, 1, groups=entry_groups, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride=2 if halve else 1, padding=1, groups=inner, bias=False)
+        self.conv2 = nn.Conv2d(
+            inner, inner, 3, stride=2 if halve else 1, padding=1, groups=inner, bias=False
+        )
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, made, 1, groups=SHUFFLE_GROUPS, bias=False)
         self.bn3 = nn.BatchNorm2d(made)
@@ -40,7 +45,9 @@ class Unit(nn.Module):
         y = norm_relu(self.bn2, self.conv2(y))
         y = self.conv3(y)
         if self.halve:
-            return F.relu(torch.cat([self.bn3(y), F.avg_pool2d(x, 3, stride=2, padding=1)], 1), inplace=True)
+            return F.relu(
+                torch.cat([self.bn3(y), F.avg_pool2d(x, 3, stride=2, padding=1)], 1), inplace=True
+            )
         return norm_relu(self.bn3, y, x)
 
 
@@ -67,7 +74,8 @@ class ShuffleNetV1(Classifier):
         self.linear = nn.Linear(third, num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D, H/8, W/8]."""
+        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D,
+        H/8, W/8]."""
         stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)

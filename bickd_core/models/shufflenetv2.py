@@ -1,9 +1,10 @@
-"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at width 1, in the form that CIFAR benchmarks use.
+"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at width 1, in the form that CIFAR benchmarks
+use.
 
-A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the resolution, a
-1 x 1 convolution to 1,024 channels, a mean over positions, one linear layer. Parameter names are those of
-HobbitLong/RepDistiller and megvii-research/mdistiller (`ShuffleV2`: `conv1`, `layer1.0.conv5`, `conv2`,
-`linear`), so their released weights load.
+A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the
+resolution, a 1 x 1 convolution to 1,024 channels, a mean over positions, one linear layer.
+Parameter names are those of HobbitLong/RepDistiller and megvii-research/mdistiller (`ShuffleV2`:
+`conv1`, `layer1.0.conv5`, `conv2`, `linear`), so their released weights load.
 """
 
 import torch
@@ -17,7 +18,8 @@ from bickd_core.models.plans import SHUFFLEV2_BLOCKS
 
 
 class Unit(nn.Module):
-    """Half of the channels pass, the other half is convolved, then both are shuffled: [B, width, H, W] to the same."""
+    """Half of the channels pass, the other half is convolved, then both are shuffled: [B, width, H,
+    W] to the same."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -38,7 +40,8 @@ class Unit(nn.Module):
 
 
 class HalvingUnit(nn.Module):
-    """Two convolved branches of the whole input, side by side and shuffled: [B, inputs, H, W] to [B, width, H/2, W/2]."""
+    """Two convolved branches of the whole input, side by side and shuffled: [B, inputs, H, W] to
+    [B, width, H/2, W/2]."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -66,8 +69,9 @@ class HalvingUnit(nn.Module):
 class ShuffleNetV2(Classifier):
     """The CIFAR ShuffleNet V2.
 
-    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C, length of the
-    logits. in_channels: channels of the images. Weights start by torch's own rule, as in the benchmarks.
+    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C,
+    length of the logits. in_channels: channels of the images. Weights start by torch's own rule, as
+    in the benchmarks.
     """
 
     head_name = "linear"
@@ -88,7 +92,8 @@ class ShuffleNetV2(Classifier):
         self.linear = nn.Linear(last, num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps [B, D, H/8, W/8]."""
+        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps
+        [B, D, H/8, W/8]."""
         stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)

@@ -1,8 +1,9 @@
-"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at several widths, as chenyaofo/pytorch-cifar-models has it.
+"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at several widths, as
+chenyaofo/pytorch-cifar-models has it.
 
-The paper's network with stride 1 in its 3 x 3 stem and without the pooling behind it; `shufflenetv2.py` has a 1 x 1 stem.
-Parameter names are those of that repository and of torchvision (`stage2.0.branch1.0`, `conv5.0`, `fc`), so its released weights
-load.
+The paper's network with stride 1 in its 3 x 3 stem and without the pooling behind it;
+`shufflenetv2.py` has a 1 x 1 stem. Parameter names are those of that repository and of torchvision
+(`stage2.0.branch1.0`, `conv5.0`, `fc`), so its released weights load.
 """
 
 import torch
@@ -18,7 +19,8 @@ from bickd_core.models.plans import SHUFFLEV2_BLOCKS
 class Unit(nn.Module):
     """Two branches side by side, shuffled: [B, inputs, H, W] to [B, width, H/s, W/s].
 
-    At stride 1 the first half of the channels passes; at stride 2 both branches convolve the whole input.
+    At stride 1 the first half of the channels passes; at stride 2 both branches convolve the whole
+    input.
     """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -51,15 +53,16 @@ class Unit(nn.Module):
 
 
 def _depthwise(width: int, stride: int) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(width, width, 3, stride=stride, padding=1, groups=width, bias=False), nn.BatchNorm2d(
-        width
-    )
+    return nn.Conv2d(
+        width, width, 3, stride=stride, padding=1, groups=width, bias=False
+    ), nn.BatchNorm2d(width)
 
 
 class ShuffleNetV2Widths(Classifier):
     """A CIFAR ShuffleNet V2.
 
-    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C, length of the logits.
+    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C,
+    length of the logits.
     in_channels: channels of the images. Weights start by torch's own rule.
     """
 
@@ -77,7 +80,8 @@ class ShuffleNetV2Widths(Classifier):
         self.fc = nn.Linear(last, num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps [B, D, H/8, W/8]."""
+        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps
+        [B, D, H/8, W/8]."""
         stem = self.conv1(images)
         first = self.stage2(stem)
         second = self.stage3(first)

@@ -1,8 +1,10 @@
-"""The VGG networks of Simonyan and Zisserman 2015 (arXiv 1409.1556) in the form that CIFAR benchmarks use.
+"""The VGG networks of Simonyan and Zisserman 2015 (arXiv 1409.1556) in the form that CIFAR
+benchmarks use.
 
-Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a mean over positions in place of the
-paper's three linear layers, one linear layer. Parameter names are those of HobbitLong/RepDistiller and
-megvii-research/mdistiller (`block0.0`, `block0.1`, ..., `classifier`), so their released weights load.
+Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a mean over positions in place
+of the paper's three linear layers, one linear layer. Parameter names are those of
+HobbitLong/RepDistiller and megvii-research/mdistiller (`block0.0`, `block0.1`, ..., `classifier`),
+so their released weights load.
 """
 
 import torch.nn as nn
@@ -13,13 +15,16 @@ from bickd_core.kernels.norm_relu import through
 from bickd_core.models.base import Classifier, initialise
 from bickd_core.models.plans import VGG_BLOCKS
 
-_LARGE = 64  # from this side length on a fourth pooling is made, as in the published code at 64 x 64
+_LARGE = (
+    64  # from this side length on a fourth pooling is made, as in the published code at 64 x 64
+)
 
 
 class VGG(Classifier):
     """A CIFAR VGG with batch norm.
 
-    depth: 8, 11, 13, 16 or 19, counted with the paper's three linear layers. widths: channels of each block.
+    depth: 8, 11, 13, 16 or 19, counted with the paper's three linear layers. widths: channels of
+    each block.
     num_classes: C, length of the logits. in_channels: channels of the images.
     """
 
@@ -31,7 +36,9 @@ class VGG(Classifier):
     ) -> None:
         super().__init__(in_channels)
         if depth not in VGG_BLOCKS:
-            raise ValueError(f"depth must be one of {', '.join(map(str, VGG_BLOCKS))}, but {depth} came.")
+            raise ValueError(
+                f"depth must be one of {', '.join(map(str, VGG_BLOCKS))}, but {depth} came."
+            )
         if len(widths) != 5:
             raise ValueError(f"widths must hold five blocks' channels, but {widths} came.")
         counts = VGG_BLOCKS[depth]
@@ -47,7 +54,8 @@ class VGG(Classifier):
         nn.init.zeros_(self.classifier.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to each block's maps; the last [B, D, H/8, W/8], [B, D, H/16, W/16] from 64 on.
+        """Images [B, in_channels, H, W] to each block's maps; the last [B, D, H/8, W/8], [B, D,
+        H/16, W/16] from 64 on.
 
         Halved between blocks, but between the last two for large images only.
         """
@@ -60,10 +68,14 @@ class VGG(Classifier):
 
 
 def _block(inputs: int, width: int, count: int) -> nn.Sequential:
-    """`count` times convolution and batch norm with ReLUs between them; the last ReLU is the network's."""
+    """`count` times convolution and batch norm with ReLUs between them; the last ReLU is the
+    network's."""
     layers: list[nn.Module] = []
     for position in range(count):
         if position:
             layers.append(nn.ReLU(inplace=True))
-        layers += [nn.Conv2d(width if position else inputs, width, 3, padding=1), nn.BatchNorm2d(width)]
+        layers += [
+            nn.Conv2d(width if position else inputs, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+        ]
     return nn.Sequential(*layers)

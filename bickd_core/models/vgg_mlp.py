@@ -1,8 +1,9 @@
 """VGG with batch norm and three linear layers, as chenyaofo/pytorch-cifar-models has it.
 
-Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a max pooling behind each block, a mean over positions
-(one position at 32 x 32), and three linear layers of which the last gives the logits. Parameter names are those of that
-repository and of torchvision (`features.0`, `classifier.6`), so its released weights load.
+Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a max pooling behind each
+block, a mean over positions (one position at 32 x 32), and three linear layers of which the last
+gives the logits. Parameter names are those of that repository and of torchvision (`features.0`,
+`classifier.6`), so its released weights load.
 """
 
 import torch.nn as nn
@@ -17,8 +18,9 @@ from bickd_core.models.plans import VGG_BLOCKS
 class VGGMLP(Classifier):
     """A CIFAR VGG with three linear layers.
 
-    depth: 11, 13, 16 or 19, counted with the linear layers. widths: channels of each block. num_classes: C, length of the
-    logits. in_channels: channels of the images. Its features are the means [B, D] that the first linear layer takes.
+    depth: 11, 13, 16 or 19, counted with the linear layers. widths: channels of each block.
+    num_classes: C, length of the logits. in_channels: channels of the images. Its features are the
+    means [B, D] that the first linear layer takes.
     """
 
     head_name = "classifier"
@@ -57,7 +59,8 @@ class VGGMLP(Classifier):
                 nn.init.zeros_(module.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps of the first four blocks, and those of the last behind its pooling.
+        """Images [B, in_channels, H, W] to the maps of the first four blocks, and those of the last
+        behind its pooling.
 
         A map of one position is not pooled further, so images may be smaller than 32 x 32.
         """

@@ -18,27 +18,39 @@ FEATURES = "features"  # what the last stage is called: the input of the classif
 class Wrapped(nn.Module):
     """A network of one's own with the interface of this package's networks.
 
-    net: takes images [B, channels, H, W] and returns logits [B, C]. Its names in the state dict stay as they are.
-    head: name of its last linear layer, whose input [B, D] are the features; the last `nn.Linear` if not given.
-    maps: name of the layer whose output [B, D, h, w] are the last feature maps, for objectives that need them.
-    stages: names of layers, first to last, whose outputs are averaged over positions or tokens for layer
-    similarity; the features are added as the last stage. A layer behind which a ReLU works in place shows what
-    that leaves.
-    Raises ValueError for a name that the network does not have (with the nearest) and for a head that is not linear.
+    net: takes images [B, channels, H, W] and returns logits [B, C]. Its names in the state dict
+    stay as they are.
+    head: name of its last linear layer, whose input [B, D] are the features; the last `nn.Linear`
+    if not given.
+    maps: name of the layer whose output [B, D, h, w] are the last feature maps, for objectives that
+    need them.
+    stages: names of layers, first to last, whose outputs are averaged over positions or tokens for
+    layer similarity; the features are added as the last stage. A layer behind which a ReLU works in
+    place shows what that leaves.
+    Raises ValueError for a name that the network does not have (with the nearest) and for a head
+    that is not linear.
 
-    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8,
+    ...     5))
     >>> model = Wrapped(net, maps="0", stages=["0"])
     >>> model.feature_size, model.stage_names, list(model.state_dict())
     (8, ('0', 'features'), ['0.weight', '0.bias', '3.weight', '3.bias'])
     """
 
     def __init__(
-        self, net: nn.Module, *, head: str | None = None, maps: str | None = None, stages: Sequence[str] = ()
+        self,
+        net: nn.Module,
+        *,
+        head: str | None = None,
+        maps: str | None = None,
+        stages: Sequence[str] = (),
     ) -> None:
         super().__init__()
         modules = dict(net.named_modules())
         if head is None:
-            head = next((name for name in reversed(modules) if isinstance(modules[name], nn.Linear)), None)
+            head = next(
+                (name for name in reversed(modules) if isinstance(modules[name], nn.Linear)), None
+            )
             if head is None:
                 raise ValueError(
                     "the network has no nn.Linear, so name the layer behind its features as `head`."
@@ -47,7 +59,9 @@ class Wrapped(nn.Module):
             _check_layer(name, modules)
         linear = modules[head]
         if not isinstance(linear, nn.Linear):
-            raise ValueError(f"head must name an nn.Linear, but {head!r} is a {type(linear).__name__}.")
+            raise ValueError(
+                f"head must name an nn.Linear, but {head!r} is a {type(linear).__name__}."
+            )
         self.net = net
         self.head, self.maps, self.stages = head, maps, tuple(stages)
         self.feature_size = linear.in_features
@@ -63,8 +77,8 @@ class Wrapped(nn.Module):
     ) -> Outputs:
         """Images [B, channels, H, W] to Outputs, as `Classifier.outputs` gives them.
 
-        Raises ValueError when maps are asked for and none were named, or when the network's or a layer's output
-        has another form than it should.
+        Raises ValueError when maps are asked for and none were named, or when the network's or a
+        layer's output has another form than it should.
         """
         if maps and self.maps is None:
             raise ValueError(
@@ -75,41 +89,50 @@ class Wrapped(nn.Module):
         with _watching(self.net, wanted, self.head if features or stages else None, seen):
             logits = self.net(images)
         if not isinstance(logits, Tensor) or logits.ndim != 2:
-            came = list(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+            came = (
+                list(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+            )
             raise ValueError(
                 f"the network must return logits [batch, classes] as one tensor, but {came} came."
             )
         pooled = seen.get(FEATURES)
         if pooled is not None and pooled.ndim != 2:
             raise ValueError(
-                f"the input of {self.head!r} must be [batch, features], but it is {list(pooled.shape)}."
+                f"the input of {self.head!r} must be [batch, features], but it is"
+                f" {list(pooled.shape)}."
             )
         last = seen[self.maps] if maps and self.maps else None
         if last is not None and last.ndim != 4:
             raise ValueError(
-                f"the output of {self.maps!r} must be [batch, features, height, width], but it is {list(last.shape)}."
+                f"the output of {self.maps!r} must be [batch, features, height, width], but it is"
+                f" {list(last.shape)}."
             )
         return Outputs(
             logits=logits,
             features=pooled if features else None,
             maps=last,
-            stages=(*(_mean(seen[name]) for name in self.stages), pooled)
-            if stages and pooled is not None
-            else None,
+            stages=(
+                (*(_mean(seen[name]) for name in self.stages), pooled)
+                if stages and pooled is not None
+                else None
+            ),
         )
 
 
 def _check_layer(name: str, modules: dict[str, nn.Module]) -> None:
     if name not in modules:
         near = nearest(name, modules)
-        raise ValueError(f"the network has no layer {name!r}{f'; the nearest is {near!r}' if near else ''}.")
+        raise ValueError(
+            f"the network has no layer {name!r}{f'; the nearest is {near!r}' if near else ''}."
+        )
 
 
 @contextlib.contextmanager
 def _watching(
     net: nn.Module, names: Sequence[str], head: str | None, seen: dict[str, Tensor]
 ) -> Iterator[None]:
-    """Keep the outputs of the named layers, and the head's input under FEATURES, while the block runs."""
+    """Keep the outputs of the named layers, and the head's input under FEATURES, while the block
+    runs."""
 
     def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, given: Any, output: Any) -> None:

@@ -1,9 +1,10 @@
 """The wide ResNets of Zagoruyko and Komodakis 2016 (arXiv 1605.07146), without dropout.
 
-A 3 x 3 stem, three stages of (depth - 4) / 6 blocks that normalise before they convolve, the second and
-third stage at half the resolution of the one before, a last batch norm, a mean over positions, one linear
-layer. Parameter names are those of HobbitLong/RepDistiller and megvii-research/mdistiller (`conv1`,
-`block1.layer.0.bn1`, `block2.layer.0.convShortcut`, `bn1`, `fc`), so their released weights load.
+A 3 x 3 stem, three stages of (depth - 4) / 6 blocks that normalise before they convolve, the second
+and third stage at half the resolution of the one before, a last batch norm, a mean over positions,
+one linear layer. Parameter names are those of HobbitLong/RepDistiller and
+megvii-research/mdistiller (`conv1`, `block1.layer.0.bn1`, `block2.layer.0.convShortcut`, `bn1`,
+`fc`), so their released weights load.
 """
 
 import torch.nn as nn
@@ -16,8 +17,8 @@ from bickd_core.models.base import Classifier, initialise
 class PreactivationBlock(nn.Module):
     """Batch norm, ReLU, 3 x 3 convolution, twice: [B, inputs, H, W] to [B, width, H/s, W/s].
 
-    Where the width changes the shortcut is a 1 x 1 convolution of the normalised input; else it is the
-    input itself, so a stride needs a change of width.
+    Where the width changes the shortcut is a 1 x 1 convolution of the normalised input; else it is
+    the input itself, so a stride needs a change of width.
     """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -43,7 +44,9 @@ class Stage(nn.Module):
     def __init__(self, inputs: int, width: int, blocks: int, stride: int) -> None:
         super().__init__()
         first = PreactivationBlock(inputs, width, stride)
-        self.layer = nn.Sequential(first, *(PreactivationBlock(width, width, 1) for _ in range(blocks - 1)))
+        self.layer = nn.Sequential(
+            first, *(PreactivationBlock(width, width, 1) for _ in range(blocks - 1))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x)
@@ -52,8 +55,10 @@ class Stage(nn.Module):
 class WideResNet(Classifier):
     """A CIFAR wide ResNet.
 
-    depth: 6 n + 4, n blocks a stage, counted as in the paper: with the three shortcuts' convolutions.
-    widths: channels of the stem and of the three stages, (16, 16 k, 32 k, 64 k) for a widening of k.
+    depth: 6 n + 4, n blocks a stage, counted as in the paper: with the three shortcuts'
+    convolutions.
+    widths: channels of the stem and of the three stages, (16, 16 k, 32 k, 64 k) for a widening of
+    k.
     num_classes: C, length of the logits. in_channels: channels of the images.
     """
 
@@ -66,7 +71,9 @@ class WideResNet(Classifier):
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"depth must be 6 n + 4 with n of at least 1, but {depth} came.")
         if len(widths) != 4:
-            raise ValueError(f"widths must hold the stem's and three stages' channels, but {widths} came.")
+            raise ValueError(
+                f"widths must hold the stem's and three stages' channels, but {widths} came."
+            )
         blocks = (depth - 4) // 6
         stem, first, second, third = widths
         self.conv1 = nn.Conv2d(in_channels, stem, 3, padding=1, bias=False)
@@ -80,7 +87,8 @@ class WideResNet(Classifier):
         nn.init.zeros_(self.fc.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D, H/4, W/4].
+        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D,
+        H/4, W/4].
 
         The last are taken behind the last batch norm and ReLU, the others before the next block's.
         """

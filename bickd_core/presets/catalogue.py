@@ -1,7 +1,8 @@
 """Every objective as people choose it: title, reason, source.
 
-`ObjectiveOptions` is the union that configs, the command line and the Distill page share, told apart by
-`kind`. Defaults cite their source in `PRESETS`; the mathematics stands in `docs/losses.md`.
+`ObjectiveOptions` is the union that configs, the command line and the Distill page share, told
+apart by `kind`. Defaults cite their source in `PRESETS`; the mathematics stands in
+`docs/losses.md`.
 """
 
 import functools
@@ -42,7 +43,9 @@ _OWN = (
     | CRDOptions
     | BicKDOptions
 )
-_OFFERED = {kind: options for kind, options in offered_options().items() if kind not in _kinds(_OWN)}
+_OFFERED = {
+    kind: options for kind, options in offered_options().items() if kind not in _kinds(_OWN)
+}
 if TYPE_CHECKING:
     ObjectiveOptions = Annotated[_OWN, Field(discriminator="kind")]
 else:
@@ -53,18 +56,20 @@ else:
 
 Setting = Literal["cifar", "imagenet", "none"]
 SETTINGS: dict[Setting, str] = {"cifar": "CIFAR-100", "imagenet": "ImageNet"}
-"""Data that published options were chosen for, as people call them; "none" if nothing is published."""
+"""Data that published options were chosen for, as people call them; "none" if nothing is
+published."""
 
 
 @dataclass(frozen=True)
 class Preset:
     """One objective as the Distill page offers it.
 
-    kind: the name in configs. title: for people. why: one line on when to choose it. citation: where its
-    formula and its defaults come from. options: the class of its options, built with the defaults. rate: the peak
-    learning rate of SGD (momentum 0.9, cosine) that of five did best on caltech95's validation images, ResNet-8,
-    batch 64, 40 epochs: `pretrained/sweeps/caltech95-rates.yaml`; see `RATES_TO_CHOOSE`. setting: what the defaults
-    were published for. The table in docs/losses.md has the source of every value.
+    kind: the name in configs. title: for people. why: one line on when to choose it. citation:
+    where its formula and its defaults come from. options: the class of its options, built with the
+    defaults. rate: the peak learning rate of SGD (momentum 0.9, cosine) that of five did best on
+    caltech95's validation images, ResNet-8, batch 64, 40 epochs:
+    `pretrained/sweeps/caltech95-rates.yaml`; see `RATES_TO_CHOOSE`. setting: what the defaults were
+    published for. The table in docs/losses.md has the source of every value.
     """
 
     kind: str
@@ -78,10 +83,11 @@ class Preset:
 
 @dataclass(frozen=True)
 class Variant:
-    """A published setting of an objective that has a name of its own: options to start from, not a new kind.
+    """A published setting of an objective that has a name of its own: options to start from, not a
+    new kind.
 
-    rate: as a preset's. short: for charts. former: options that earlier versions gave this name; runs that have them
-    keep the name.
+    rate: as a preset's. short: for charts. former: options that earlier versions gave this name;
+    runs that have them keep the name.
     """
 
     name: str
@@ -110,34 +116,55 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="kd",
             title="KD",
-            why="Matches the teacher's softened probabilities sample by sample: the classic method.",
-            citation="Hinton, Vinyals and Dean 2015, arXiv 1503.02531; defaults: mdistiller, engine/cfg.py.",
+            why=(
+                "Matches the teacher's softened probabilities sample by sample: the classic method."
+            ),
+            citation=(
+                "Hinton, Vinyals and Dean 2015, arXiv 1503.02531; defaults: mdistiller,"
+                " engine/cfg.py."
+            ),
             options=KDOptions,
             rate=0.4,
         ),
         Preset(
             kind="dkd",
             title="DKD",
-            why="Splits KD into the true class and the other classes, and gives the other classes more weight.",
-            citation="Zhao, Cui, Song, Qiu and Liang, CVPR 2022, arXiv 2203.08679; defaults: mdistiller, engine/cfg.py.",
+            why=(
+                "Splits KD into the true class and the other classes, and gives the other classes"
+                " more weight."
+            ),
+            citation=(
+                "Zhao, Cui, Song, Qiu and Liang, CVPR 2022, arXiv 2203.08679; defaults: mdistiller,"
+                " engine/cfg.py."
+            ),
             options=DKDOptions,
             rate=0.05,
         ),
         Preset(
             kind="dist",
             title="DIST",
-            why="Matches the correlation with the teacher within each sample and each class, not the exact probabilities.",
-            citation="Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; defaults: its dist_cifar.yaml.",
+            why=(
+                "Matches the correlation with the teacher within each sample and each class, not"
+                " the exact probabilities."
+            ),
+            citation=(
+                "Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv 2205.10536; defaults: its"
+                " dist_cifar.yaml."
+            ),
             options=DISTOptions,
             rate=0.025,
         ),
         Preset(
             kind="mlkd",
             title="MLKD",
-            why="KD at five temperatures, plus the teacher's similarities between samples and between classes.",
+            why=(
+                "KD at five temperatures, plus the teacher's similarities between samples and"
+                " between classes."
+            ),
             citation=(
-                "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on one view with the "
-                "release's weights, without its two views, masks and longer trainings."
+                "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on"
+                " one view with the release's weights, without its two views, masks and longer"
+                " trainings."
             ),
             options=MLKDOptions,
             rate=0.025,
@@ -145,8 +172,14 @@ PRESETS: dict[str, Preset] = {
         Preset(
             kind="nkd",
             title="NKD",
-            why="Weights the label by the teacher's probability for it, and matches the other classes after normalising them.",
-            citation="Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: cls_KD, configs/distillers/cifar100.",
+            why=(
+                "Weights the label by the teacher's probability for it, and matches the other"
+                " classes after normalising them."
+            ),
+            citation=(
+                "Yang, Zeng, Li, Zhang, Yuan and Li, ICCV 2023, arXiv 2303.13005; defaults: cls_KD,"
+                " configs/distillers/cifar100."
+            ),
             options=NKDOptions,
             rate=0.2,
         ),
@@ -154,15 +187,24 @@ PRESETS: dict[str, Preset] = {
             kind="sp",
             title="SP",
             why="Matches the similarities between samples in the last feature maps.",
-            citation="Tung and Mori, ICCV 2019, arXiv 1907.09682; weight 3000: mdistiller, engine/cfg.py.",
+            citation=(
+                "Tung and Mori, ICCV 2019, arXiv 1907.09682; weight 3000: mdistiller,"
+                " engine/cfg.py."
+            ),
             options=SPOptions,
             rate=0.2,
         ),
         Preset(
             kind="rkd",
             title="RKD",
-            why="Matches distances and angles between samples' features. The two models may have different widths.",
-            citation="Park, Kim, Lu and Cho, CVPR 2019, arXiv 1904.05068; weights 25 and 50: mdistiller, engine/cfg.py.",
+            why=(
+                "Matches distances and angles between samples' features. The two models may have"
+                " different widths."
+            ),
+            citation=(
+                "Park, Kim, Lu and Cho, CVPR 2019, arXiv 1904.05068; weights 25 and 50: mdistiller,"
+                " engine/cfg.py."
+            ),
             options=RKDOptions,
             rate=0.4,
         ),
@@ -170,17 +212,23 @@ PRESETS: dict[str, Preset] = {
             kind="pkt",
             title="PKT",
             why="Matches the cosine similarities of features, turned into neighbour probabilities.",
-            citation="Passalis and Tefas, ECCV 2018, arXiv 1803.10837; weight 30000: mdistiller, engine/cfg.py.",
+            citation=(
+                "Passalis and Tefas, ECCV 2018, arXiv 1803.10837; weight 30000: mdistiller,"
+                " engine/cfg.py."
+            ),
             options=PKTOptions,
             rate=0.4,
         ),
         Preset(
             kind="crd",
             title="CRD",
-            why="Contrasts a sample's teacher features with those of thousands of others, using two trained heads and a memory.",
+            why=(
+                "Contrasts a sample's teacher features with those of thousands of others, using two"
+                " trained heads and a memory."
+            ),
             citation=(
-                "Tian, Krishnan and Isola, ICLR 2020, arXiv 1910.10699; defaults: RepDistiller and mdistiller, "
-                "engine/cfg.py."
+                "Tian, Krishnan and Isola, ICLR 2020, arXiv 1910.10699; defaults: RepDistiller and"
+                " mdistiller, engine/cfg.py."
             ),
             options=CRDOptions,
             rate=0.4,
@@ -190,8 +238,9 @@ PRESETS: dict[str, Preset] = {
             title="BicKD (reconstruction)",
             why="KD plus two contrasts, over samples and over classes, to keep classes apart.",
             citation=(
-                "A reconstruction from the abstract of arXiv 2602.01265 (BicKD: Bilateral Contrastive "
-                "Knowledge Distillation); the defaults are from our first experiments, not from the authors."
+                "A reconstruction from the abstract of arXiv 2602.01265 (BicKD: Bilateral"
+                " Contrastive Knowledge Distillation); the defaults are from our first experiments,"
+                " not from the authors."
             ),
             options=BicKDOptions,
             rate=0.1,
@@ -201,7 +250,8 @@ PRESETS: dict[str, Preset] = {
 }
 
 _STANDARDIZE = (
-    "Sun, Ren, Li, Wang and Cao, CVPR 2024, arXiv 2403.01427; sunshangquan/logit-standardization-KD, "
+    "Sun, Ren, Li, Wang and Cao, CVPR 2024, arXiv 2403.01427;"
+    " sunshangquan/logit-standardization-KD, "
 )
 _MDISTILLER = "megvii-research/mdistiller, "
 
@@ -212,7 +262,10 @@ VARIANTS: dict[str, Variant] = {
             name="kd-standardize",
             title="KD, standardised logits",
             short="KD std",
-            why="KD on z-scored logits: the student matches the relations between logits, not their scale.",
+            why=(
+                "KD on z-scored logits: the student matches the relations between logits, not their"
+                " scale."
+            ),
             citation=f"{_STANDARDIZE}engine/cfg.py: T 2, CE weight 0.1, KD weight 9.",
             options=KDOptions(temperature=2.0, alpha=0.1, beta=9.0, standardize=True),
             rate=0.4,
@@ -232,7 +285,10 @@ VARIANTS: dict[str, Variant] = {
             name="dkd-thin",
             title="DKD, thin teachers",
             short="DKD thin",
-            why="DKD with weight 2 on the other classes, as published for the teachers resnet56 and resnet110.",
+            why=(
+                "DKD with weight 2 on the other classes, as published for the teachers resnet56 and"
+                " resnet110."
+            ),
             citation=f"{_MDISTILLER}configs/cifar100/dkd/res56_res20.yaml.",
             options=DKDOptions(non_target=2.0),
             rate=0.05,
@@ -250,7 +306,10 @@ VARIANTS: dict[str, Variant] = {
             name="dkd-imagenet",
             title="DKD, ImageNet setting",
             short="DKD IN",
-            why="DKD as published for distilling ResNet-34 into ResNet-18: T 1, weight 0.5 on the other classes.",
+            why=(
+                "DKD as published for distilling ResNet-34 into ResNet-18: T 1, weight 0.5 on the"
+                " other classes."
+            ),
             citation=f"{_MDISTILLER}configs/imagenet/r34_r18/dkd.yaml.",
             options=DKDOptions(temperature=1.0, non_target=0.5, warmup=1 / 100),
             rate=0.05,
@@ -261,7 +320,9 @@ VARIANTS: dict[str, Variant] = {
             title="DIST, ImageNet setting",
             short="DIST IN",
             why="DIST as published for ImageNet: T 1.",
-            citation="hunto/image_classification_sota, configs/strategies/distill/resnet_dist.yaml.",
+            citation=(
+                "hunto/image_classification_sota, configs/strategies/distill/resnet_dist.yaml."
+            ),
             options=DISTOptions(temperature=1.0),
             rate=0.025,
             setting="imagenet",
@@ -305,11 +366,13 @@ RATES_TO_CHOOSE = frozenset(
         "dist-imagenet",
     }
 )
-"""Methods whose learning rate was not chosen with their present options: their objective's trials had others."""
+"""Methods whose learning rate was not chosen with their present options: their objective's trials
+had others."""
 
 
 def setting_of(name: str) -> str:
-    """What the options of this preset or variant were published for, in words; "" if nothing is published.
+    """What the options of this preset or variant were published for, in words; "" if nothing is
+    published.
 
     >>> setting_of("nkd"), setting_of("nkd-imagenet"), setting_of("bickd")
     ('CIFAR-100', 'ImageNet', '')
@@ -325,12 +388,15 @@ def methods_text() -> str:
         for setting in SETTINGS.values()
     }
     others = [name for name in PRESETS if not setting_of(name)]
-    published = "; ".join(f"published for {setting}: {', '.join(its)}" for setting, its in names.items())
+    published = "; ".join(
+        f"published for {setting}: {', '.join(its)}" for setting, its in names.items()
+    )
     return f"Methods. Options {published}; without published options: {', '.join(others)}."
 
 
 def variant_of(objective: Options) -> Variant | None:
-    """The variant that has these very options, or had them in an earlier version, if there is one."""
+    """The variant that has these very options, or had them in an earlier version, if there is
+    one."""
     return next((one for one in VARIANTS.values() if objective in (one.options, *one.former)), None)
 
 
@@ -341,7 +407,8 @@ def title_of(objective: Options) -> str:
 
 
 def own_rate(objective: Options) -> float:
-    """The learning rate of the variant with these options, else of the objective's preset; see `Preset`.
+    """The learning rate of the variant with these options, else of the objective's preset; see
+    `Preset`.
 
     >>> own_rate(KDOptions()), own_rate(DISTOptions(beta=1.0))
     (0.4, 0.025)

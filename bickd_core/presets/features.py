@@ -13,11 +13,14 @@ class SPOptions(Options):
     weights: ClassVar = ("alpha", "beta")
     kind: Literal["sp"] = "sp"
     alpha: Weight = Field(1.0, description=ALPHA)
-    beta: Weight = Field(3000.0, description="Weight of the distance between the batch's similarities.")
+    beta: Weight = Field(
+        3000.0, description="Weight of the distance between the batch's similarities."
+    )
 
 
 class RKDOptions(Options):
-    """alpha CE + distance Huber of pair distances + angle Huber of triplet angles, on pooled features."""
+    """alpha CE + distance Huber of pair distances + angle Huber of triplet angles, on pooled
+    features."""
 
     weights: ClassVar = ("alpha", "distance", "angle")
     kind: Literal["rkd"] = "rkd"
@@ -45,10 +48,12 @@ class CRDOptions(Options):
     alpha: Weight = Field(1.0, description=ALPHA)
     beta: Weight = Field(0.8, description="Weight of the contrast.")
     tau: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = Field(
-        0.07, description="Contrast temperature tau. A smaller value focuses on the nearest negatives."
+        0.07,
+        description="Contrast temperature tau. A smaller value focuses on the nearest negatives.",
     )
     negatives: Annotated[int, Field(ge=1, le=2**20)] = Field(
-        16384, description="Negatives for each sample and step, at most the number of training samples."
+        16384,
+        description="Negatives for each sample and step, at most the number of training samples.",
     )
     width: Annotated[int, Field(ge=1, le=4096)] = Field(
         128, description="Width of the space that both models' features are projected to."

@@ -1,4 +1,5 @@
-"""Options of the objectives on logits, with their published defaults. The sources are in `catalogue`."""
+"""Options of the objectives on logits, with their published defaults. The sources are in
+`catalogue`."""
 
 from typing import ClassVar, Literal
 
@@ -33,24 +34,29 @@ class KDOptions(Options):
 
 
 class DKDOptions(Options):
-    """alpha CE + warm-up x T^2 (target KL (label or not) + non_target KL (among the other classes))."""
+    """alpha CE + warm-up x T^2 (target KL (label or not) + non_target KL (among the other
+    classes))."""
 
     weights: ClassVar = ("alpha", "target", "non_target")
     kind: Literal["dkd"] = "dkd"
     temperature: Temperature = Field(4.0, description=TEMPERATURE)
     alpha: Weight = Field(1.0, description=ALPHA)
-    target: Weight = Field(1.0, description="Weight of the target-class part: the label against all others.")
+    target: Weight = Field(
+        1.0, description="Weight of the target-class part: the label against all others."
+    )
     non_target: Weight = Field(
         8.0,
         description=(
-            "Weight of the part among the other classes. Published by pair: 8 for wide teachers (resnet32x4, "
-            "resnet50, and wrn-40-2 to shufflenetv1), 6 for wrn-40-2 to wrn and for vgg13, 2 for thin ones "
-            "(resnet56, resnet110)."
+            "Weight of the part among the other classes. Published by pair: 8 for wide teachers"
+            " (resnet32x4, resnet50, and wrn-40-2 to shufflenetv1), 6 for wrn-40-2 to wrn and for"
+            " vgg13, 2 for thin ones (resnet56, resnet110)."
         ),
     )
     warmup: Share = Field(
         20 / 240,
-        description="Share of the run over which both parts rise from 0; published: 20 of 240 epochs.",
+        description=(
+            "Share of the run over which both parts rise from 0; published: 20 of 240 epochs."
+        ),
     )
     standardize: bool = Field(False, description=STANDARDIZE)
 
@@ -79,12 +85,17 @@ class MLKDOptions(Options):
         4.0, description="The base temperature. 2, 3, 5 and 6 are always used too."
     )
     alpha: Weight = Field(0.1, description=ALPHA)
-    beta: Weight = Field(0.9, description="Weight of T^2 KL(teacher || student) at each temperature.")
+    beta: Weight = Field(
+        0.9, description="Weight of T^2 KL(teacher || student) at each temperature."
+    )
     lambda_sample: Weight = Field(0.9, description="Weight of the sample-wise Grams (B x B).")
     lambda_class: Weight = Field(0.9, description="Weight of the class-wise Grams (C x C).")
     standardize: bool = Field(
         False,
-        description="Z-score each sample's logits before the KL. As in the release, the Grams use the plain logits.",
+        description=(
+            "Z-score each sample's logits before the KL. As in the release, the Grams use the plain"
+            " logits."
+        ),
     )
 
 
@@ -93,7 +104,9 @@ class NKDOptions(Options):
 
     weights: ClassVar = ("alpha", "target", "gamma")
     kind: Literal["nkd"] = "nkd"
-    temperature: Temperature = Field(3.0, description="Temperature T of the non-target part; 1 on ImageNet.")
+    temperature: Temperature = Field(
+        3.0, description="Temperature T of the non-target part; 1 on ImageNet."
+    )
     alpha: Weight = Field(1.0, description=ALPHA)
     target: Weight = Field(1.0, description="Weight of the soft target part, always at T = 1.")
     gamma: Weight = Field(3.5, description="Weight of the non-target part; 1.5 on ImageNet.")
@@ -103,8 +116,8 @@ class NKDOptions(Options):
 class BicKDOptions(Options):
     """alpha CE + beta T^2 KL + lambda_sample contrast of rows + lambda_class contrast of columns.
 
-    A reconstruction of BicKD (arXiv 2602.01265) from its abstract; what the abstract leaves open is an
-    option here.
+    A reconstruction of BicKD (arXiv 2602.01265) from its abstract; what the abstract leaves open is
+    an option here.
     """
 
     weights: ClassVar = ("alpha", "beta", "lambda_sample", "lambda_class")
@@ -126,9 +139,12 @@ class BicKDOptions(Options):
         8.0, description="Weight of the class-wise side (columns); 0 switches it off."
     )
     form: Literal["contrast", "gram"] = Field(
-        "contrast", description="InfoNCE on the cosines, or squared distance of the cosines from 1 and 0."
+        "contrast",
+        description="InfoNCE on the cosines, or squared distance of the cosines from 1 and 0.",
     )
-    gram_weight: Weight = Field(1.0, description="Weight w of the off-diagonal part; form 'gram' only.")
+    gram_weight: Weight = Field(
+        1.0, description="Weight w of the off-diagonal part; form 'gram' only."
+    )
     same_class: Literal["negative", "ignore", "positive"] = Field(
         "negative", description="How the sample-wise side treats other samples of the same label."
     )

@@ -1,8 +1,9 @@
 """Objectives of installed packages, by entry points of the group `bickd.objectives`.
 
-An entry point names an `Objective` class (see `bickd_core.losses.objective`), and the class its options: a subclass of
-`Options` in a module without torch, whose default of `kind` is the entry point's name. The value of the entry point is
-that options class; its `objective` says where the `Objective` class is, as `MODULE:CLASS`.
+An entry point names an `Objective` class (see `bickd_core.losses.objective`), and the class its
+options: a subclass of `Options` in a module without torch, whose default of `kind` is the entry
+point's name. The value of the entry point is that options class; its `objective` says where the
+`Objective` class is, as `MODULE:CLASS`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 @cache
 def offered_options() -> dict[str, type[Options]]:
-    """The options classes that installed packages offer, by kind; one that cannot be used is left out, with a warning."""
+    """The options classes that installed packages offer, by kind; one that cannot be used is left
+    out, with a warning."""
     found: dict[str, type[Options]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
         try:
@@ -30,7 +32,9 @@ def offered_options() -> dict[str, type[Options]]:
         except Exception as error:  # whatever the package does when it is imported
             problem = f"{type(error).__name__}: {error}"
         if problem:
-            logger.warning("The objective '%s' of an installed package is left out: %s", point.name, problem)
+            logger.warning(
+                "The objective '%s' of an installed package is left out: %s", point.name, problem
+            )
         else:
             found[point.name] = options
     return found

@@ -11,13 +11,14 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 TEMPERATURE = "Temperature T of the softmax. A larger T gives softer probabilities."
 ALPHA = "Weight of the cross-entropy with the labels."
 STANDARDIZE = (
-    "Z-score each sample's logits before the softmax of every term except the cross-entropy. T is then in "
-    "units of their standard deviation (published: T 2)."
+    "Z-score each sample's logits before the softmax of every term except the cross-entropy. T is"
+    " then in units of their standard deviation (published: T 2)."
 )
 
 
 class Options(BaseModel):
-    """Base class: frozen, without extra fields. At least one of the fields in `weights` must be above 0."""
+    """Base class: frozen, without extra fields. At least one of the fields in `weights` must be
+    above 0."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     weights: ClassVar[tuple[str, ...]] = ()
@@ -26,5 +27,7 @@ class Options(BaseModel):
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:
         if self.weights and not any(getattr(self, name) > 0 for name in self.weights):
-            raise ValueError(f"at least one of {', '.join(self.weights)} must be above 0, but all are 0")
+            raise ValueError(
+                f"at least one of {', '.join(self.weights)} must be above 0, but all are 0"
+            )
         return self

@@ -19,7 +19,9 @@ def write_card(run: RunFolder, library: Library, *, licence: str = "") -> None:
         licence: of weights and predictions, such as "MIT". The person who trained them chooses it.
     """
     info = run.info()
-    write_text(run.path / "README.md", card_text(info, summary_of(run, info, library), _best(run), licence))
+    write_text(
+        run.path / "README.md", card_text(info, summary_of(run, info, library), _best(run), licence)
+    )
 
 
 def summary_of(run: RunFolder, info: RunInfo, library: Library) -> Summary:
@@ -27,7 +29,9 @@ def summary_of(run: RunFolder, info: RunInfo, library: Library) -> Summary:
     own = run.predictions("test")
     if info.teacher is not None:
         try:
-            teacher, student = align([library.locate(info.teacher.key).predictions("test"), own]).predictions
+            teacher, student = align(
+                [library.locate(info.teacher.key).predictions("test"), own]
+            ).predictions
             return summarise(teacher, student)
         except (RunError, PredictionsError):
             pass  # the teacher is gone or has other samples, so the card has no agreement
@@ -46,7 +50,9 @@ def _best(run: RunFolder) -> str:
     )
 
 
-def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | None, scale: str) -> str:
+def predictions_card(
+    info: RunInfo, own: Predictions, teacher: Predictions | None, scale: str
+) -> str:
     """Return the card of a run with imported predictions.
 
     Args:
@@ -59,8 +65,11 @@ def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | Non
         "tags: [knowledge-distillation]",
         "---",
         f"# {info.name}",
-        f"Predictions of a {info.role} on {len(own):,} samples of {called(info.dataset)}, imported from "
-        f"{info.source.file} as {scale}. There are no weights, so cost and latency are unknown.",
+        (
+            f"Predictions of a {info.role} on {len(own):,} samples of {called(info.dataset)},"
+            f" imported from {info.source.file} as {scale}. There are no weights, so cost and"
+            " latency are unknown."
+        ),
         "",
         "## Figures",
     ]
@@ -70,7 +79,10 @@ def predictions_card(info: RunInfo, own: Predictions, teacher: Predictions | Non
         first, second = align([teacher, own]).predictions
         same = (first.predicted == second.predicted).mean()
         lines.append(f"- agreement with the teacher: {same:.1%} of {len(first):,} samples")
-    return "\n".join([*lines, "", "## Licence", "Not known here; the owner of the model names it."]) + "\n"
+    return (
+        "\n".join([*lines, "", "## Licence", "Not known here; the owner of the model names it."])
+        + "\n"
+    )
 
 
 def card_text(info: RunInfo, summary: Summary, best: str, licence: str = "") -> str:
@@ -90,21 +102,29 @@ def card_text(info: RunInfo, summary: Summary, best: str, licence: str = "") -> 
         how,
         "",
         "## Figures",
-        f"- test accuracy: {_with_interval(summary.accuracy, percent=True)} (last weights, {len_words(summary)})",
+        (
+            f"- test accuracy: {_with_interval(summary.accuracy, percent=True)} (last weights,"
+            f" {len_words(summary)})"
+        ),
         *best.splitlines(),
         f"- class overlap at T = 4: {_with_interval(summary.overlap)}",
     ]
     if summary.agreement is not None:
         lines.append(
-            f"- agreement with the teacher on test: {_with_interval(summary.agreement, percent=True)}"
+            "- agreement with the teacher on test:"
+            f" {_with_interval(summary.agreement, percent=True)}"
         )
     if info.cost is not None:
         lines += [
-            f"- {info.cost.parameters:,} parameters, {2 * info.cost.macs / 1e6:,.1f} MFLOPs an image "
-            f"(2 x {info.cost.macs / 1e6:,.1f} M multiply-accumulates)",
+            (
+                f"- {info.cost.parameters:,} parameters, {2 * info.cost.macs / 1e6:,.1f} MFLOPs an"
+                f" image (2 x {info.cost.macs / 1e6:,.1f} M multiply-accumulates)"
+            ),
         ]
         if info.cost.latency_ms is not None:
-            lines.append(f"- {_latencies(info.cost)} on {info.cost.latency_cpu}{_company(info.cost)}")
+            lines.append(
+                f"- {_latencies(info.cost)} on {info.cost.latency_cpu}{_company(info.cost)}"
+            )
     lines += ["", "## Licence"]
     lines.append(f"Weights and predictions: {_licence(info, licence)}")
     if data is not None:
@@ -128,7 +148,10 @@ def _licence(info: RunInfo, licence: str) -> str:
 def _imported(info: RunInfo) -> str:
     first = "Imported weights."
     if info.source.kind == "program":
-        first = f"Its predictions were made by the program {info.source.file}, which is not kept; there are no weights."
+        first = (
+            f"Its predictions were made by the program {info.source.file}, which is not kept; there"
+            " are no weights."
+        )
     words = " ".join([first, *info.source.notes])
     own = info.preprocessing
     if own is None:
@@ -143,14 +166,20 @@ def len_words(summary: Summary) -> str:
 
 def _latencies(cost: Cost) -> str:
     one = f"{cost.latency_ms:g} ms for one image"
-    return one if cost.latency_batch_ms is None else f"{one}, {cost.latency_batch_ms:g} ms for a batch of 64,"
+    return (
+        one
+        if cost.latency_batch_ms is None
+        else f"{one}, {cost.latency_batch_ms:g} ms for a batch of 64,"
+    )
 
 
 def _company(cost: Cost) -> str:
     """Return a remark on a latency that was measured on a busy machine, or ""."""
     if not cost.latency_busy:
         return ""
-    return "; other programs used the machine at that time, so these times are too long to be compared"
+    return (
+        "; other programs used the machine at that time, so these times are too long to be compared"
+    )
 
 
 def _recipe(info: RunInfo) -> str:
@@ -160,10 +189,11 @@ def _recipe(info: RunInfo) -> str:
     options = ", ".join(f"{k} {v}" for k, v in config.objective.model_dump().items() if k != "kind")
     teacher = f" Teacher: {info.teacher.key}." if info.teacher else ""
     return (
-        f"Objective: {preset.title}{f' ({options})' if options else ''}. {preset.citation}{teacher} "
-        f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}, batch {config.batch_size}, {config.optimizer.kind} with learning rate "
-        f"{config.optimizer.lr:g}, {config.schedule.kind} schedule, seeds {config.seeds.weights} (weights), "
-        f"{config.seeds.order} (order), {config.seeds.augmentation} (augmentation)."
+        f"Objective: {preset.title}{f' ({options})' if options else ''}. {preset.citation}{teacher}"
+        f" {config.epochs} epoch{'s' if config.epochs > 1 else ''}, batch {config.batch_size},"
+        f" {config.optimizer.kind} with learning rate {config.optimizer.lr:g},"
+        f" {config.schedule.kind} schedule, seeds {config.seeds.weights} (weights),"
+        f" {config.seeds.order} (order), {config.seeds.augmentation} (augmentation)."
     )
 
 

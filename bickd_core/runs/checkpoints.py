@@ -1,8 +1,9 @@
 """Weights on disk: safetensors out; safetensors, torch files or npz in, and no file ever runs code.
 
-Torch files are read by torch's restricted unpickler alone (`weights_only=True`), sizes checked first; objects of classes
-that it does not know become inert placeholders.
-Whatever is wrong with a file ends in a `WeightsError` of one sentence, and a model is loaded whole or not at all.
+Torch files are read by torch's restricted unpickler alone (`weights_only=True`), sizes checked
+first; objects of classes that it does not know become inert placeholders.
+Whatever is wrong with a file ends in a `WeightsError` of one sentence, and a model is loaded whole
+or not at all.
 """
 
 import json
@@ -41,31 +42,40 @@ SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".npz")
 MAX_BYTES = 2 * 1024**3
 
 _KEYS = (
-    "state_dict", "model_state_dict", "model", "net", "student", "student_state_dict", "model_s", "network", "weights",
-    "params", "model_state", "module", "backbone", "classifier", "params_ema", "state_dict_ema", "model_ema", "ema",
+    "state_dict", "model_state_dict", "model", "net", "student", "student_state_dict", "model_s",
+    "network", "weights",
+    "params", "model_state", "module", "backbone", "classifier", "params_ema", "state_dict_ema",
+    "model_ema", "ema",
 )  # fmt: skip
 """Under which keys trainers keep a network, in the order in which they are tried."""
 _MOST_TABLES = 30
 _PREDICTIONS = ("logits", "probabilities", "probs", "predictions", "scores")
 """Names of arrays by which a file of predictions is known."""
 DAMAGE = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, KeyError, IndexError, TypeError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, KeyError,
+    IndexError, TypeError,
     OverflowError, RuntimeError, struct.error,
 )  # fmt: skip
 """What zip's and torch's readers were seen to raise on damaged files."""
 _ZIP = b"PK\x03\x04"
-# What torch's restricted unpickler says, beside naming a GLOBAL, when a file asks for more than tensors.
+# What torch's restricted unpickler says, beside naming a GLOBAL, when a file asks for more than
+# tensors.
 _FOREIGN = ("unrecognized function", "Can only create new object", "Can only build Tensor")
 
 
 class WeightsError(ValueError):
-    """A weights file or a set of weights that is refused; the message is one sentence for the user."""
+    """A weights file or a set of weights that is refused; the message is one sentence for the
+    user."""
 
 
 def save_weights(
-    model: nn.Module | Mapping[str, Tensor], path: str | os.PathLike[str], *, metadata: Mapping[str, str]
+    model: nn.Module | Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str],
 ) -> None:
-    """Write a model's weights as safetensors, atomically; the same weights always give the same bytes.
+    """Write a model's weights as safetensors, atomically; the same weights always give the same
+    bytes.
 
     Args:
         model: a module, or its state dict.
@@ -77,13 +87,16 @@ def save_weights(
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"metadata must be strings to strings, not {key!r}: {value!r}")
     # Copies: safetensors refuses tensors that share memory, as tied weights do.
-    tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
+    tensors = {
+        key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()
+    }
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, _canonical(save(tensors, metadata={"format": "pt", **metadata})))
 
 
 def _canonical(data: bytes) -> bytes:
-    """Sort the header's metadata, which safetensors writes in an order that changes from call to call."""
+    """Sort the header's metadata, which safetensors writes in an order that changes from call to
+    call."""
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -99,20 +112,23 @@ def read_weights(
     part: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> dict[str, Tensor]:
-    """The named tensors of one network in a weights file, on the CPU, in the types that the file has.
+    """The named tensors of one network in a weights file, on the CPU, in the types that the file
+    has.
 
     Args:
-        path: a safetensors file, a torch file (zip or legacy) or an `.npz`. A torch file may hold several tables
-            of tensors, at any of its first three levels, or a network that was saved whole.
-        expected: the network's names, or its names with shapes or tensors. The table that has them, under whatever prefix, is
-            taken. Without it, or where no table has them, the first table is taken, and `module.` and `_orig_mod.`
-            are taken off where all its names have them.
+        path: a safetensors file, a torch file (zip or legacy) or an `.npz`. A torch file may hold
+            several tables of tensors, at any of its first three levels, or a network that was saved
+            whole.
+        expected: the network's names, or its names with shapes or tensors. The table that has them,
+            under whatever prefix, is taken. Without it, or where no table has them, the first table
+            is taken, and `module.` and `_orig_mod.` are taken off where all its names have them.
         part: which of several networks to take, as `Part.label` calls it.
         max_bytes: refuse files that are larger, on disk or unpacked.
 
     Raises:
-        WeightsError: for a file that is missing, too large, cut short, of another kind, not finite, or that
-            names functions that could do harm; or for one with several networks that fit, if `part` names none.
+        WeightsError: for a file that is missing, too large, cut short, of another kind, not finite,
+            or that names functions that could do harm; or for one with several networks that fit,
+            if `part` names none.
     """
     return read_network(path, expected=expected, part=part, max_bytes=max_bytes)[0]
 
@@ -124,7 +140,8 @@ def read_network(
     part: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
-    """As `read_weights`; also the label of the part that was taken, and those of other parts that fit as well."""
+    """As `read_weights`; also the label of the part that was taken, and those of other parts that
+    fit as well."""
     path = Path(path)
     tables = read_tables(path, max_bytes=max_bytes)
     where, first = next(iter(tables.items()))
@@ -132,7 +149,9 @@ def read_network(
     label = where
     others: tuple[str, ...] = ()
     if expected is not None:
-        named: Mapping[str, Any] = expected if isinstance(expected, Mapping) else dict.fromkeys(expected, ())
+        named: Mapping[str, Any] = (
+            expected if isinstance(expected, Mapping) else dict.fromkeys(expected, ())
+        )
         wanted = {name: tuple(getattr(shape, "shape", shape)) for name, shape in named.items()}
         shapes = {
             where: {name: tuple(value.shape) for name, value in table.items()}
@@ -168,7 +187,8 @@ def _same_weights(one: Part, other: Part, tables: Mapping[str, Mapping[str, Tens
 
 
 def _choose(parts: list[Part], wanted: str | None, name: str) -> Part:
-    """The part that is wanted; without a wish the only one that holds no averaged weights, or else the first of those.
+    """The part that is wanted; without a wish the only one that holds no averaged weights, or else
+    the first of those.
 
     Raises:
         WeightsError: several could be meant, or none has the wanted label.
@@ -178,19 +198,24 @@ def _choose(parts: list[Part], wanted: str | None, name: str) -> Part:
         found = next((part for part in parts if part.label == wanted), None)
         if found is None:
             raise WeightsError(
-                f"{name} has no network of this kind called '{plain_name(wanted)}'; it has {listed}."
+                f"{name} has no network of this kind called '{plain_name(wanted)}'; it has"
+                f" {listed}."
             )
         return found
     plain = [part for part in parts if not part.averaged] or parts[:1]
     if len(plain) > 1:
         raise WeightsError(
-            f"{name} holds {len(plain)} networks of this kind: {listed}; choose one of them as the part to load."
+            f"{name} holds {len(plain)} networks of this kind: {listed}; choose one of them as the"
+            " part to load."
         )
     return plain[0]
 
 
-def read_tables(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, dict[str, Tensor]]:
-    """All tables of tensors in a weights file by the keys under which it has them, the likeliest first.
+def read_tables(
+    path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES
+) -> dict[str, dict[str, Tensor]]:
+    """All tables of tensors in a weights file by the keys under which it has them, the likeliest
+    first.
 
     The table of a file that holds nothing else is called "". Sizes are checked, values are not.
 
@@ -211,7 +236,8 @@ def read_tables(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> 
 
 
 def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors", "npz", "torch"]:
-    """What a file is, by its first bytes; a name that says `.safetensors` or `.npz` has to be right.
+    """What a file is, by its first bytes; a name that says `.safetensors` or `.npz` has to be
+    right.
 
     Raises:
         WeightsError: it is missing, empty, too large, or none of these; then what it seems to be.
@@ -227,16 +253,17 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
         )
     if (program := program_kind(path)) is not None:
         raise WeightsError(
-            f"{path.name} is {TITLES[program]}, not weights: the command `bickd import {path.name} --dataset DATA` makes a run "
-            "of what it predicts."
+            f"{path.name} is {TITLES[program]}, not weights: the command `bickd import {path.name}"
+            " --dataset DATA` makes a run of what it predicts."
         )
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         start = file.read(16)
     if other := _other_kind(start, suffix):
         raise WeightsError(
-            f"{path.name} is {other}, not weights of a network: safetensors, torch files and .npz of weights are "
-            "read; a table of predictions goes to the page Bring your own, or `bickd import-predictions`."
+            f"{path.name} is {other}, not weights of a network: safetensors, torch files and .npz"
+            " of weights are read; a table of predictions goes to the page Bring your own, or"
+            " `bickd import-predictions`."
         )
     if suffix in (".safetensors", ".npz"):
         return "safetensors" if suffix == ".safetensors" else "npz"
@@ -246,14 +273,15 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
         return "safetensors"
     if suffix not in TORCH_SUFFIXES and start[:1] != b"\x80":
         raise WeightsError(
-            f"{path.name} is not known as a weights file: expected a file of safetensors, torch or npz, whose "
-            f"names end with {', '.join(SUFFIXES)}."
+            f"{path.name} is not known as a weights file: expected a file of safetensors, torch or"
+            f" npz, whose names end with {', '.join(SUFFIXES)}."
         )
     return "torch"
 
 
 def _other_kind(start: bytes, suffix: str) -> str:
-    """What a file is that holds no weights, by its first bytes or its name; "" where neither says so."""
+    """What a file is that holds no weights, by its first bytes or its name; "" where neither says
+    so."""
     if start[:6] == b"\x93NUMPY":
         return "a single numpy array"
     if start[:4] == b"PAR1":
@@ -271,11 +299,14 @@ def _holds_arrays(path: Path) -> bool:
 
 def _not_whole(path: Path, kind: str, error: BaseException) -> WeightsError:
     # Only these say something to a user; an unpickler's KeyError(101) does not.
-    telling = isinstance(error, SafetensorError | RuntimeError | zipfile.BadZipFile) and str(error).strip()
+    telling = (
+        isinstance(error, SafetensorError | RuntimeError | zipfile.BadZipFile)
+        and str(error).strip()
+    )
     reason = f" ({plain_reason(telling)})" if telling else ""
     return WeightsError(
-        f"{path.name} is not a whole {kind} file{reason}: it is cut short, damaged or of another kind, so copy "
-        "or download it again."
+        f"{path.name} is not a whole {kind} file{reason}: it is cut short, damaged or of another"
+        " kind, so copy or download it again."
     )
 
 
@@ -287,9 +318,9 @@ def too_much(path: Path, error: BaseException | None, wanted: str) -> str:
     """
     asked = re.search(r"allocate (\d+) bytes", str(error))
     return (
-        f"{path.name} asks for {size_words(int(asked[1])) if asked else wanted} and is a file of "
-        f"{size_words(path.stat().st_size)}: no weights need that, so it is damaged or made to fill the memory; "
-        "save it again with torch.save(model.state_dict(), ...)."
+        f"{path.name} asks for {size_words(int(asked[1])) if asked else wanted} and is a file of"
+        f" {size_words(path.stat().st_size)}: no weights need that, so it is damaged or made to"
+        " fill the memory; save it again with torch.save(model.state_dict(), ...)."
     )
 
 
@@ -308,8 +339,8 @@ def _read_npz(path: Path, max_bytes: int) -> dict[str, Tensor]:
     names = [name.removesuffix(".npy") for name in members]
     if any(name in _PREDICTIONS for name in names) and not any("." in name for name in names):
         raise WeightsError(
-            f"{path.name} holds {', '.join(map(plain_name, names[:6]))}: these are predictions, not weights; import them on "
-            "the page Bring your own, or with `bickd import-predictions`."
+            f"{path.name} holds {', '.join(map(plain_name, names[:6]))}: these are predictions, not"
+            " weights; import them on the page Bring your own, or with `bickd import-predictions`."
         )
     try:
         arrays = load_npz(path)
@@ -318,7 +349,8 @@ def _read_npz(path: Path, max_bytes: int) -> dict[str, Tensor]:
     text = next((name for name, values in arrays.items() if values.dtype.kind == "U"), None)
     if text is not None:
         raise WeightsError(
-            f"{path.name} is refused: {plain_name(text)} is an array of text, and weights are numbers."
+            f"{path.name} is refused: {plain_name(text)} is an array of text, and weights are"
+            " numbers."
         )
     return {name: _tensor(values) for name, values in arrays.items()}
 
@@ -331,15 +363,19 @@ def check_archive(file: Path | BinaryIO) -> None:
     """Refuse a zip file in which a member's bytes do not fit its checksum: torch does not look.
 
     Raises:
-        zipfile.BadZipFile: which member it is; and whatever else zip's reader says of a damaged file.
+        zipfile.BadZipFile: which member it is; and whatever else zip's reader says of a damaged
+        file.
     """
     with zipfile.ZipFile(file) as archive:
         if (damaged := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"the checksum of {plain_name(damaged)} does not fit its bytes")
+            raise zipfile.BadZipFile(
+                f"the checksum of {plain_name(damaged)} does not fit its bytes"
+            )
 
 
 def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
-    """The members of a zip file, once their declared sizes are within bounds: a small file can unpack to a huge one."""
+    """The members of a zip file, once their declared sizes are within bounds: a small file can
+    unpack to a huge one."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -348,8 +384,8 @@ def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
     total = sum(member.file_size for member in members)
     if total > (limit := unpacked_limit(path, max_bytes)):
         raise WeightsError(
-            f"{path.name} has {size_words(path.stat().st_size)} and would unpack to {size_words(total)}; at most "
-            f"{size_words(limit)} are read from a file of its size."
+            f"{path.name} has {size_words(path.stat().st_size)} and would unpack to"
+            f" {size_words(total)}; at most {size_words(limit)} are read from a file of its size."
         )
     return [member.filename for member in members]
 
@@ -359,8 +395,8 @@ def _check_torch_zip(path: Path, max_bytes: int) -> None:
     members = _check_zip(path, "torch", max_bytes)
     if any(name.endswith("constants.pkl") for name in members):
         raise WeightsError(
-            f"{path.name} was refused: it is a TorchScript program, which is code, and only weights are "
-            "accepted; save them with torch.save(model.state_dict(), ...)."
+            f"{path.name} was refused: it is a TorchScript program, which is code, and only weights"
+            " are accepted; save them with torch.save(model.state_dict(), ...)."
         )
     try:
         check_archive(path)
@@ -382,30 +418,37 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
             raise WeightsError(too_much(path, error, "more memory than is left")) from error
         if isinstance(error, RecursionError):
             raise WeightsError(
-                f"{path.name} was refused: tables are nested in it hundreds deep, which no weights are."
+                f"{path.name} was refused: tables are nested in it hundreds deep, which no weights"
+                " are."
             ) from error
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
         if wanted or any(words in message for words in _FOREIGN):
-            what = f"the Python object {plain_name(wanted[1])}" if wanted else "a function of its own"
+            what = (
+                f"the Python object {plain_name(wanted[1])}" if wanted else "a function of its own"
+            )
             raise WeightsError(
-                f"{path.name} was refused and nothing in it was run: it names {what}, which weights do not need and "
-                "which could run code; save plain tensors with torch.save(model.state_dict(), ...)."
+                f"{path.name} was refused and nothing in it was run: it names {what}, which weights"
+                " do not need and which could run code; save plain tensors with"
+                " torch.save(model.state_dict(), ...)."
             ) from error
         if "Only persistent_load of storage is allowed" in message:
             raise WeightsError(
-                f"{path.name} was refused and nothing in it was run: it is a whole network with its source code, in the "
-                "format of torch before 1.6; save its weights with torch.save(model.state_dict(), ...)."
+                f"{path.name} was refused and nothing in it was run: it is a whole network with its"
+                " source code, in the format of torch before 1.6; save its weights with"
+                " torch.save(model.state_dict(), ...)."
             ) from error
         if "Unsupported operand 149" in message:  # a frame, which pickle has from protocol 4 on
             raise WeightsError(
-                f"{path.name} was refused and nothing in it was run: it is pickled in a way that torch's restricted "
-                "reader does not know, such as pickle protocol 4; save it with torch.save(model.state_dict(), ...)."
+                f"{path.name} was refused and nothing in it was run: it is pickled in a way that"
+                " torch's restricted reader does not know, such as pickle protocol 4; save it with"
+                " torch.save(model.state_dict(), ...)."
             ) from error
         raise _not_whole(path, "torch", error) from error
 
 
 def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
-    """All tables of names and tensors in what a file held, at most three levels down, the likeliest first."""
+    """All tables of names and tensors in what a file held, at most three levels down, the likeliest
+    first."""
     found: list[tuple[tuple[int, int], str, dict[str, Tensor]]] = []
     waiting: list[tuple[int, str, Any]] = [(0, "", content)]
     while waiting and len(found) < _MOST_TABLES:
@@ -417,7 +460,9 @@ def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
         if not isinstance(inner, Mapping):
             continue
         tensors = {
-            key: value for key, value in inner.items() if isinstance(key, str) and isinstance(value, Tensor)
+            key: value
+            for key, value in inner.items()
+            if isinstance(key, str) and isinstance(value, Tensor)
         }
         if tensors:
             found.append((_table_rank(where, whole=len(tensors) == len(inner)), where, tensors))
@@ -433,24 +478,31 @@ def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
     else:
         came = "an object" if isinstance(content, Inert) else f"a {type(content).__name__}"
     raise WeightsError(
-        f"{name} holds no weights that can be found: a table of names and tensors was expected, alone or under a "
-        f"key such as {', '.join(_KEYS[:4])}, but {came} came."
+        f"{name} holds no weights that can be found: a table of names and tensors was expected,"
+        f" alone or under a key such as {', '.join(_KEYS[:4])}, but {came} came."
     )
 
 
 def _key_words(key: Any) -> str:
     """A key for a sentence; one that is nested is not written out, which may take for ever."""
-    return f"'{plain_name(key)[:40]}'" if isinstance(key, str | int | float) else f"a {type(key).__name__}"
+    return (
+        f"'{plain_name(key)[:40]}'"
+        if isinstance(key, str | int | float)
+        else f"a {type(key).__name__}"
+    )
 
 
 def _table_rank(where: str, *, whole: bool) -> tuple[int, int]:
-    """Lower is likelier: a file that is the table, the keys that trainers use, others, those of a teacher."""
+    """Lower is likelier: a file that is the table, the keys that trainers use, others, those of a
+    teacher."""
     last = where.rpartition("/")[2]
     if not where:
         return (0, 0) if whole else (2, 0)
     if last in _KEYS:
         return 1, _KEYS.index(last)
-    return (4 if any(word in where for word in ("teacher", "ema", "optim")) else 3), where.count("/")
+    return (4 if any(word in where for word in ("teacher", "ema", "optim")) else 3), where.count(
+        "/"
+    )
 
 
 def _counters(state: Mapping[str, Tensor], under: str) -> dict[str, Tensor]:
@@ -459,7 +511,8 @@ def _counters(state: Mapping[str, Tensor], under: str) -> dict[str, Tensor]:
 
 
 def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_bytes: int) -> None:
-    """Plain tensors, and no more of them than the file can hold: a view can repeat one number without end."""
+    """Plain tensors, and no more of them than the file can hold: a view can repeat one number
+    without end."""
     total = 0
     for state in tables.values():
         for key, value in state.items():
@@ -472,7 +525,8 @@ def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_byt
                 or value.is_meta
             ):
                 raise WeightsError(
-                    f"{path.name} is refused: {plain_name(key)} must be a plain dense tensor of real numbers."
+                    f"{path.name} is refused: {plain_name(key)} must be a plain dense tensor of"
+                    " real numbers."
                 )
             total += value.numel() * value.element_size()
     size = path.stat().st_size
@@ -480,12 +534,14 @@ def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_byt
         raise WeightsError(too_much(path, None, size_words(total)))
     if total > max_bytes:
         raise WeightsError(
-            f"{path.name} would unpack to {size_words(total)}, but at most {size_words(max_bytes)} are accepted."
+            f"{path.name} would unpack to {size_words(total)}, but at most {size_words(max_bytes)}"
+            " are accepted."
         )
 
 
 def check_values(state: Mapping[str, Tensor], name: str) -> None:
-    """Refuse tensors that cannot be weights: other types than decimal numbers throughout, or not finite ones.
+    """Refuse tensors that cannot be weights: other types than decimal numbers throughout, or not
+    finite ones.
 
     Raises:
         WeightsError: with the tensor's name.
@@ -494,8 +550,8 @@ def check_values(state: Mapping[str, Tensor], name: str) -> None:
     if arrays and not any(value.is_floating_point() for value in arrays.values()):
         key, value = next(iter(arrays.items()))
         raise WeightsError(
-            f"{name} holds no weights: {plain_name(key)} and all its other tensors are of {_type(value)}, and weights are "
-            "decimal numbers, such as float32."
+            f"{name} holds no weights: {plain_name(key)} and all its other tensors are of"
+            f" {_type(value)}, and weights are decimal numbers, such as float32."
         )
     _check_finite(state, name)
 
@@ -509,17 +565,19 @@ def _check_finite(state: Mapping[str, Tensor], name: str) -> None:
         if value.is_floating_point():
             try:
                 bad = sum(
-                    int((~torch.isfinite(part.float())).sum()) for part in value.reshape(-1).split(2**22)
+                    int((~torch.isfinite(part.float())).sum())
+                    for part in value.reshape(-1).split(2**22)
                 )
             except RuntimeError as error:  # torch converts not every type that it has
                 raise WeightsError(
-                    f"{name} cannot be used: {plain_name(key)} is of {_type(value)}, which this torch does not convert; "
-                    "save it as float32 or float16."
+                    f"{name} cannot be used: {plain_name(key)} is of {_type(value)}, which this"
+                    " torch does not convert; save it as float32 or float16."
                 ) from error
             if bad:
                 raise WeightsError(
-                    f"{name} cannot be used: {bad:,} of {value.numel():,} numbers in {plain_name(key)} are not finite, "
-                    "so its training broke down or the file is damaged."
+                    f"{name} cannot be used: {bad:,} of {value.numel():,} numbers in"
+                    f" {plain_name(key)} are not finite, so its training broke down or the file is"
+                    " damaged."
                 )
 
 
@@ -529,26 +587,33 @@ def load_into(
     """Copy weights into a model, converted to its types; all of them, or none.
 
     Args:
-        model: any module; its last `nn.Linear` is taken for the head, its first tensor with four sides for the stem.
+        model: any module; its last `nn.Linear` is taken for the head, its first tensor with four
+            sides for the stem.
         state_dict: names to tensors, as from `read_weights`. Batch norm's counters may be missing.
         name: the architecture's name, for messages.
         dataset: the data set's name, for messages.
 
     Raises:
-        WeightsError: as `describe_mismatch` says, when decimal numbers are expected and others come, or when a
-            number is not finite in the model's type.
+        WeightsError: as `describe_mismatch` says, when decimal numbers are expected and others
+            come, or when a number is not finite in the model's type.
     """
     reason = describe_mismatch(model, state_dict, name=name, dataset=dataset)
     if reason is not None:
         raise WeightsError(reason)
     own = model.state_dict()
     for key, value in own.items():
-        if key in state_dict and value.is_floating_point() and not state_dict[key].is_floating_point():
+        if (
+            key in state_dict
+            and value.is_floating_point()
+            and not state_dict[key].is_floating_point()
+        ):
             raise WeightsError(
-                f"The set of weights for {name} cannot be used: {key} is of {_type(state_dict[key])}, and decimal "
-                "numbers, such as float32, were expected."
+                f"The set of weights for {name} cannot be used: {key} is of"
+                f" {_type(state_dict[key])}, and decimal numbers, such as float32, were expected."
             )
-        if key in state_dict and state_dict[key].shape == value.shape:  # a counter may be missing or odd
+        if (
+            key in state_dict and state_dict[key].shape == value.shape
+        ):  # a counter may be missing or odd
             own[key] = state_dict[key].to(value.dtype)
     _check_finite(own, f"The set of weights for {name}")
     model.load_state_dict(own)
@@ -557,14 +622,16 @@ def load_into(
 def describe_mismatch(
     model: nn.Module, state_dict: Mapping[str, Tensor], *, name: str, dataset: str | None = None
 ) -> str | None:
-    """One sentence on why weights do not fit a model, as `models.mismatch` has it; None when they fit."""
+    """One sentence on why weights do not fit a model, as `models.mismatch` has it; None when they
+    fit."""
     shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
     own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     return mismatch.describe_mismatch(own, shapes, name=name, head=head_of(model), dataset=dataset)
 
 
 def head_of(model: nn.Module) -> str:
-    """Name of a network's last linear layer, as its state dict has it; "" for a network without one."""
+    """Name of a network's last linear layer, as its state dict has it; "" for a network without
+    one."""
     while isinstance(model, Wrapped | Renormalised):
         if isinstance(model, Wrapped):
             return model.head

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 from bickd_core.config import RESIZING, TrainConfig
 from bickd_core.data.class_order import ClassOrder
 from bickd_core.data.preprocessing import Preprocessing
-from bickd_core.data.registry import DatasetInfo, check_resizing, checked_size, dataset_info, short_name
+from bickd_core.data.registry import (
+    DatasetInfo,
+    check_resizing,
+    checked_size,
+    dataset_info,
+    short_name,
+)
 from bickd_core.data.resizing import DEFAULT
 from bickd_core.models.catalogue import resolve
 from bickd_core.models.own import check_allowed, is_own
@@ -33,34 +39,40 @@ if TYPE_CHECKING:
 def create_run(
     config: TrainConfig, library: Library, *, name: str | None = None, title: str = ""
 ) -> RunFolder:
-    """Check the config as far as this is possible without loading anything, and make its run folder.
+    """Check the config as far as this is possible without loading anything, and make its run
+    folder.
 
     Raises:
-        ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that is taken.
+        ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that
+            is taken.
     """
     info = check_run(config, library)
     library.sweep_unfinished()
 
     def make() -> RunFolder:
         chosen = name or library.free_name(default_name(info.config or config))
-        return RunFolder.create(library.own, info.model_copy(update={"name": chosen, "title": title}))
+        return RunFolder.create(
+            library.own, info.model_copy(update={"name": chosen, "title": title})
+        )
 
     return make() if name else with_a_free_name(make)
 
 
 def check_run(config: TrainConfig, library: Library) -> RunInfo:
-    """The checks of `create_run`, and what its run.yaml would hold but for the name; nothing is made."""
+    """The checks of `create_run`, and what its run.yaml would hold but for the name; nothing is
+    made."""
     if config.batch_size < 2:
         raise RunError(
-            f"`batch_size` must be at least 2, got {config.batch_size}: batch norm computes mean and variance "
-            "over a batch; raise it."
+            f"`batch_size` must be at least 2, got {config.batch_size}: batch norm computes mean"
+            " and variance over a batch; raise it."
         )
     config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
     if data.all_test:
         raise RunError(
-            f"all images of {data.name} are test images, so you cannot train on them; choose data with a train part."
+            f"all images of {data.name} are test images, so you cannot train on them; choose data"
+            " with a train part."
         )
     config = config.model_copy(update={"dataset": data.name})
     name = config.extends or config.teacher
@@ -116,8 +128,8 @@ def class_order(
     theirs: ClassOrder = before.info().class_order or "text"
     if requested not in (None, theirs):
         raise RunError(
-            f"run '{before.key}' has its classes in the order '{theirs}', but '{requested}' was requested; "
-            "leave `class_order` out, or choose a run with that order."
+            f"run '{before.key}' has its classes in the order '{theirs}', but '{requested}' was"
+            " requested; leave `class_order` out, or choose a run with that order."
         )
     return theirs
 
@@ -126,21 +138,26 @@ def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -
     """The fields of the config that say how images become square; None for those of the default.
 
     Args:
-        before: the run that is extended, or the teacher: both have seen the same images as the new run is to see.
+        before: the run that is extended, or the teacher: both have seen the same images as the new
+            run is to see.
 
     Raises:
         ValueError: another way than theirs is requested, or one that the data do not allow.
     """
-    requested = {name: getattr(config, name) for name in RESIZING if getattr(config, name) is not None}
+    requested = {
+        name: getattr(config, name) for name in RESIZING if getattr(config, name) is not None
+    }
     if before is None:
         chosen = config.resizing
     else:
         chosen = before.info().resizing
-        other = next((name for name, value in requested.items() if value != getattr(chosen, name)), None)
+        other = next(
+            (name for name, value in requested.items() if value != getattr(chosen, name)), None
+        )
         if other is not None:
             raise RunError(
-                f"run '{before.key}' has images {chosen.words}, but `{other}` {requested[other]} was requested; leave it "
-                "out, or choose a run whose images were made that way."
+                f"run '{before.key}' has images {chosen.words}, but `{other}` {requested[other]}"
+                " was requested; leave it out, or choose a run whose images were made that way."
             )
     check_resizing(data, chosen)
     return {
@@ -149,22 +166,25 @@ def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -
     }
 
 
-def teacher_reference(run: RunFolder, dataset: str, size: int, *, teaches: bool = True) -> TeacherRef:
+def teacher_reference(
+    run: RunFolder, dataset: str, size: int, *, teaches: bool = True
+) -> TeacherRef:
     """Name a finished run as a teacher, or say why it cannot be one.
 
     Args:
-        teaches: whether something is to be trained by it; otherwise predictions suffice, for comparing.
+        teaches: whether something is to be trained by it; otherwise predictions suffice, for
+            comparing.
     """
     info = run.info()
     if info.source.predictions_only and teaches:
         raise RunError(
-            f"teacher '{run.key}' has only predictions and no weights, so it cannot teach; choose a run with "
-            "weights, or import the network's weights."
+            f"teacher '{run.key}' has only predictions and no weights, so it cannot teach; choose a"
+            " run with weights, or import the network's weights."
         )
     if (info.dataset, info.image_size) != (dataset, size):
         raise RunError(
-            f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels, but the student learns "
-            f"{dataset} at {size}; choose a teacher on the same data."
+            f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels, but the"
+            f" student learns {dataset} at {size}; choose a teacher on the same data."
         )
     if info.source.predictions_only:
         return TeacherRef(key=run.key)
@@ -179,8 +199,9 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
     here = (config.arch, config.dataset, size)
     if (info.arch, info.dataset, info.image_size) != here:
         raise RunError(
-            f"run '{run.key}' is {info.arch} on {info.dataset} at {info.image_size} pixels, but the new run is "
-            f"{here[0]} on {here[1]} at {here[2]}; extend it with the same model and data."
+            f"run '{run.key}' is {info.arch} on {info.dataset} at {info.image_size} pixels, but the"
+            f" new run is {here[0]} on {here[1]} at {here[2]}; extend it with the same model and"
+            " data."
         )
     if not run.weights_path.exists():
         raise RunError(f"run '{run.key}' has no weights yet; resume it to its end, then extend it.")
@@ -188,10 +209,12 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
 
 
 def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
-    """Note in run.yaml which images the run works on, `Dataset.content`, or refuse others than before.
+    """Note in run.yaml which images the run works on, `Dataset.content`, or refuse others than
+    before.
 
     Raises:
-        RunError: they are others than when this run began, or than those of its teacher or of what it extends.
+        RunError: they are others than when this run began, or than those of its teacher or of what
+            it extends.
     """
     info = run.info()
     if content is None:
@@ -214,18 +237,25 @@ def record_preprocessing(run: RunFolder, dataset: Dataset) -> None:
 
 
 def preprocessing_of(info: RunInfo, dataset: Dataset) -> Preprocessing:
-    """What the network's inputs are: as recorded, with what older runs left out, which is the data's own."""
+    """What the network's inputs are: as recorded, with what older runs left out, which is the
+    data's own."""
     if info.preprocessing is not None:
         size = info.preprocessing.input_size or dataset.image_size
         return info.preprocessing.model_copy(update={"input_size": size})
-    own = {"name": "data", "mean": dataset.mean, "std": dataset.std, "input_size": dataset.image_size}
+    own = {
+        "name": "data",
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "input_size": dataset.image_size,
+    }
     return Preprocessing.model_validate({**own, **info.resizing.model_dump()})
 
 
 def check_same_data(info: RunInfo, content: str | None, library: Library) -> None:
     """Refuse images that are others than those of the teacher or of the run that is extended.
 
-    Older runs do not tell, nor do those whose images have another size or became square in another way.
+    Older runs do not tell, nor do those whose images have another size or became square in another
+    way.
 
     Raises:
         RunError: which run had other images.
@@ -254,13 +284,15 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
     config = run.info().config
     if config is None:
         raise RunError(
-            f"run '{run.key}' was imported, not trained here; so its settings are unknown; start a new run."
+            f"run '{run.key}' was imported, not trained here; so its settings are unknown; start a"
+            " new run."
         )
     return TrainConfig.model_validate({**config.model_dump(), "epochs": epochs, "extends": run.key})
 
 
 def default_name(config: TrainConfig) -> str:
-    """DATA-MODEL-OBJECTIVE-sSEED; a run that extends another has that one's name and how many epochs more."""
+    """DATA-MODEL-OBJECTIVE-sSEED; a run that extends another has that one's name and how many
+    epochs more."""
     if config.extends is not None:
         return f"{config.extends.rstrip('/').rpartition('/')[2][:68]}-plus{config.epochs}"
     what = "teacher" if config.role == "teacher" else config.objective.kind

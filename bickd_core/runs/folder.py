@@ -26,7 +26,15 @@ from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json, write_
 from bickd_core.config import one_sentence
 from bickd_core.data.registry import held_out_table
 from bickd_core.disk import explain_os_error
-from bickd_core.reading import DOCUMENT_BYTES, ReadError, opened, parse_json, parse_yaml, read_bytes, reason
+from bickd_core.reading import (
+    DOCUMENT_BYTES,
+    ReadError,
+    opened,
+    parse_json,
+    parse_yaml,
+    read_bytes,
+    reason,
+)
 from bickd_core.runs.info import RunError, RunInfo, Split, check_name
 from bickd_core.runs.migrations import migrate
 from bickd_core.runs.predictions import Predictions, PredictionsError, file_name, read_arrays
@@ -73,7 +81,9 @@ class RunFolder:
         except OSError as error:
             if target.exists():  # made by another process between the check and the rename
                 raise NameTaken(info.name) from error
-            raise RunError(f"cannot make the run folder {target}: {explain_os_error(error)}") from error
+            raise RunError(
+                f"cannot make the run folder {target}: {explain_os_error(error)}"
+            ) from error
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return cls(target, key=info.name)
@@ -117,17 +127,22 @@ class RunFolder:
         return sorted(found)
 
     def holds(self, name: str) -> bool:
-        """Return whether the run has a regular file of this name that is not reached through a link."""
+        """Return whether the run has a regular file of this name that is not reached through a
+        link."""
         path = self.path / name
-        parts = [self.path.joinpath(*Path(name).parts[: n + 1]) for n in range(len(Path(name).parts))]
+        parts = [
+            self.path.joinpath(*Path(name).parts[: n + 1]) for n in range(len(Path(name).parts))
+        ]
         return path.is_file() and not any(part.is_symlink() for part in parts)
 
     def refuse_links(self) -> None:
-        """Raise RunError if the folder has symbolic links, because a worker could read or write anywhere."""
+        """Raise RunError if the folder has symbolic links, because a worker could read or write
+        anywhere."""
         if links := self.links():
             raise RunError(
-                f"run '{self.key or self.path.name}' has a link in its folder ({links[0]}), and links in a run folder are "
-                "not followed; replace the link by the file, or remove it."
+                f"run '{self.key or self.path.name}' has a link in its folder ({links[0]}), and"
+                " links in a run folder are not followed; replace the link by the file, or"
+                " remove it."
             )
 
     def last_log_lines(self, most: int) -> list[str]:
@@ -149,12 +164,16 @@ class RunFolder:
         try:
             content = read_bytes(self.path / "run.yaml", DOCUMENT_BYTES)
             if content and not content.endswith(b"\n"):  # the first half may be valid YAML too
-                raise ReadError("expected a line break at the end, got none; was the file cut short?")
+                raise ReadError(
+                    "expected a line break at the end, got none; was the file cut short?"
+                )
             return RunInfo.model_validate(migrate(parse_yaml(content)))
         except FileNotFoundError as error:
             raise RunError(f"{self.path} is not a run folder: it has no run.yaml.") from error
         except ValidationError as error:
-            raise RunError(f"{self.path.name}/run.yaml cannot be read: {one_sentence(error)}") from error
+            raise RunError(
+                f"{self.path.name}/run.yaml cannot be read: {one_sentence(error)}"
+            ) from error
         except ValueError as error:
             said = str(error).strip().splitlines()[0].rstrip(".")
             raise RunError(f"{self.path.name}/run.yaml cannot be read: {said}.") from error
@@ -238,7 +257,8 @@ class RunFolder:
             return file.read(1) == b"\n"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return one record for each epoch, in order. After a resume, a new line replaces the old one.
+        """Return one record for each epoch, in order. After a resume, a new line replaces the old
+        one.
 
         Damaged lines are left out; `metrics_problem` reports them.
         """
@@ -267,8 +287,9 @@ class RunFolder:
         problem = ""
         if left_out:
             problem = (
-                f"{name}: expected a record of one epoch in each line, but {len(left_out)} of {len(lines)} lines hold "
-                f"something else and are left out, the first of them line {left_out[0]}."
+                f"{name}: expected a record of one epoch in each line, but {len(left_out)} of"
+                f" {len(lines)} lines hold something else and are left out, the first of them line"
+                f" {left_out[0]}."
             )
         return [records[epoch] for epoch in sorted(records)], problem
 
@@ -306,7 +327,8 @@ class RunFolder:
         return self.path / "trajectory.npz"
 
     def trajectory(self) -> dict[str, np.ndarray] | None:
-        """Read the arrays logits [E, P, C], ids [P], labels [P] and epochs [E] on the probe set, or None.
+        """Read the arrays logits [E, P, C], ids [P], labels [P] and epochs [E] on the probe set, or
+        None.
 
         Raises:
             PredictionsError: the file cannot be read; the message names it.
@@ -323,7 +345,8 @@ class RunFolder:
         """Write the trajectory.
 
         Args:
-            smallest: use LZMA, which takes seconds longer and saves a sixth of the bytes. numpy reads it too.
+            smallest: use LZMA, which takes seconds longer and saves a sixth of the bytes. numpy
+                reads it too.
         """
         method = zipfile.ZIP_LZMA if smallest else zipfile.ZIP_DEFLATED
         with (
@@ -357,7 +380,8 @@ class RunFolder:
         return self.path / "held-out.csv"
 
     def write_held_out(self, rows: Sequence[tuple[int, str]]) -> None:
-        """Write the list of images that were held out as test. An imported network may have seen them."""
+        """Write the list of images that were held out as test. An imported network may have seen
+        them."""
         write_text(self.held_out_path, held_out_table(rows))
 
     def layout_path(self, key: str) -> Path:
@@ -412,7 +436,9 @@ class RunFolder:
             try:
                 self.path.rename(hidden)
             except OSError as error:
-                raise RunError(f"run '{self.key}' cannot be deleted: {explain_os_error(error)}") from error
+                raise RunError(
+                    f"run '{self.key}' cannot be deleted: {explain_os_error(error)}"
+                ) from error
         shutil.rmtree(hidden, ignore_errors=True)  # what is left is out of sight, and swept later
 
     @contextlib.contextmanager
@@ -431,7 +457,9 @@ class RunFolder:
         except RunError:
             status = Status("failed")  # a folder whose status cannot be read can still be deleted
         if status.active and not status.stale():
-            raise RunError(f"run '{self.key}' is {status.state} and cannot be {what}; stop it first.")
+            raise RunError(
+                f"run '{self.key}' is {status.state} and cannot be {what}; stop it first."
+            )
         if not self.path.is_dir():  # the lock would make the folder anew
             raise RunError(f"run '{self.key}' cannot be {what}: it no longer exists.")
         lock = FileLock(self.lock_path, timeout=0)
@@ -439,11 +467,13 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise RunError(
-                f"run '{self.key}' has a worker that has not reported for a while, so it cannot be {what}; "
-                "end that process first."
+                f"run '{self.key}' has a worker that has not reported for a while, so it cannot be"
+                f" {what}; end that process first."
             ) from None
         except OSError as error:
-            raise RunError(f"run '{self.key}' cannot be {what}: {explain_os_error(error)}") from error
+            raise RunError(
+                f"run '{self.key}' cannot be {what}: {explain_os_error(error)}"
+            ) from error
         try:
             if os.name == "nt":  # Windows moves no folder with an open file
                 lock.release()
@@ -452,7 +482,8 @@ class RunFolder:
             lock.release()
 
     def size_bytes(self) -> int:
-        """Return the bytes of all files in the folder. Files that disappear in the meantime do not count."""
+        """Return the bytes of all files in the folder. Files that disappear in the meantime do not
+        count."""
         total = 0
         for folder, _, names in os.walk(self.path):
             for name in names:
@@ -461,9 +492,11 @@ class RunFolder:
         return total
 
     def sweep_temporary(self) -> None:
-        """Remove temporary files that a killed worker left behind. Only the holder of the worker lock may call this.
+        """Remove temporary files that a killed worker left behind. Only the holder of the worker
+        lock may call this.
 
-        Files that are newer than ten minutes stay for maps, because another process may be making them.
+        Files that are newer than ten minutes stay for maps, because another process may be making
+        them.
         """
         for file in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
             with contextlib.suppress(OSError):

@@ -1,8 +1,9 @@
 """Torch files that hold more than tensors, read without running anything in them.
 
-Trainers save options, figures and whole networks beside the weights. torch's restricted unpickler refuses a file for
-each class that it does not know. Here every such class becomes an inert placeholder: an object that keeps what the file
-says of it, and does nothing. No class or function that a file names is imported or called.
+Trainers save options, figures and whole networks beside the weights. torch's restricted unpickler
+refuses a file for each class that it does not know. Here every such class becomes an inert
+placeholder: an object that keeps what the file says of it, and does nothing. No class or function
+that a file names is imported or called.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from torch import Tensor
 MOST_CLASSES = 200
 """How many classes of its own a file may name; an options object of OmegaConf names some 15."""
 _HARMLESS = frozenset((
-    "argparse", "collections", "copyreg", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools",
+    "argparse", "collections", "copyreg", "dataclasses", "datetime", "decimal", "enum",
+    "fractions", "functools",
     "logging", "pathlib", "random", "types", "typing", "uuid",
 ))  # fmt: skip
-"""Modules of Python's own library whose objects trainers save. Any other is refused: its objects open files and programs."""
+"""Modules of Python's own library whose objects trainers save. Any other is refused: its objects
+open files and programs."""
 _BUILTINS = frozenset((
-    "bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set", "slice", "str", "tuple",
+    "bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range",
+    "set", "slice", "str", "tuple",
     "type",
 ))  # fmt: skip
 _UNKNOWN = re.compile(r"GLOBAL (\S+) was not an allowed global")
@@ -60,7 +64,8 @@ def load_inert(path: Path) -> Any:
     """What a torch file holds, with a placeholder for every object of a class that is not known.
 
     Raises:
-        pickle.UnpicklingError: it names a function that could do harm, or uses an instruction that is not known.
+        pickle.UnpicklingError: it names a function that could do harm, or uses an instruction that
+        is not known.
         Exception: whatever torch raises for a damaged file.
     """
     names: list[str] = []
@@ -115,7 +120,8 @@ def _new_names(path: Path, name: str, known: list[str]) -> list[str]:
 
 def _check_harmless(name: str) -> None:
     module, _, rest = name.rpartition(".")
-    name = f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{rest}"  # old files have Python 2's names
+    # old files have Python 2's names
+    name = f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{rest}"
     top, _, rest = name.partition(".")
     own = top in sys.stdlib_module_names or top in ("nt", "posix")
     if own and top not in _HARMLESS and not (top == "builtins" and rest in _BUILTINS):
@@ -123,7 +129,8 @@ def _check_harmless(name: str) -> None:
 
 
 def module_tensors(content: Any) -> dict[str, Tensor] | None:
-    """The state dict of a network that was saved whole, `torch.save(model, ...)`; None for anything else.
+    """The state dict of a network that was saved whole, `torch.save(model, ...)`; None for anything
+    else.
 
     Buffers that the network leaves out of its state dict are left out here too.
     """
@@ -145,5 +152,7 @@ def module_tensors(content: Any) -> dict[str, Tensor] | None:
                 }
         modules = state.get("_modules")
         if isinstance(modules, Mapping) and depth < _DEEPEST and len(found) <= 10_000:
-            waiting += [(f"{prefix}{name}.", depth + 1, value) for name, value in modules.items()][:1000]
+            waiting += [(f"{prefix}{name}.", depth + 1, value) for name, value in modules.items()][
+                :1000
+            ]
     return found or None

@@ -46,12 +46,13 @@ class TeacherRef(BaseModel):
 class Source(BaseModel):
     """Where the weights came from.
 
-    kind: "predictions" for a run without weights, whose predictions were made elsewhere; "program" for one without
-    weights, whose predictions were made here by an ONNX or torch.export file.
-    part: which of several networks in the file was taken, by key and prefix; "" where the file holds just one.
-    tried: of imported weights, the share of right answers on `tried_on` validation images under each usual
-    normalisation. notes: what a reader of its figures must know. hints: what would have given more right answers on
-    them, if the network has few; see `hints.py`.
+    kind: "predictions" for a run without weights, whose predictions were made elsewhere; "program"
+    for one without weights, whose predictions were made here by an ONNX or torch.export file.
+    part: which of several networks in the file was taken, by key and prefix; "" where the file
+    holds just one.
+    tried: of imported weights, the share of right answers on `tried_on` validation images under
+    each usual normalisation. notes: what a reader of its figures must know. hints: what would have
+    given more right answers on them, if the network has few; see `hints.py`.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -71,10 +72,12 @@ class Source(BaseModel):
 
 
 class Cost(BaseModel):
-    """What a model costs: parameters, multiply-accumulates of one image, and latencies measured on a CPU.
+    """What a model costs: parameters, multiply-accumulates of one image, and latencies measured on
+    a CPU.
 
-    latency_ms: milliseconds for one image. latency_batch_ms: for a batch of 64; older runs have none. latency_busy:
-    whether other work on the machine lengthened them; None in older runs, which did not look.
+    latency_ms: milliseconds for one image. latency_batch_ms: for a batch of 64; older runs have
+    none. latency_busy: whether other work on the machine lengthened them; None in older runs, which
+    did not look.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -92,18 +95,21 @@ class RunInfo(BaseModel):
     Attributes:
         arch, image_size, in_channels: unknown ("" and None) for a run with predictions only.
         dataset: a label for a run with predictions only, "" if it has none.
-        data_content: `Dataset.content` when the run began; None for bundled data sets and older runs.
-        class_order: how classes are sorted that are named by whole numbers. None, in older runs and if it makes no
-            difference, means "text".
-        preprocessing: of the inputs. None stands for the data's own statistics, in older runs and until the data is
-            read. Older runs store only name, mean and std, as `normalisation`.
+        data_content: `Dataset.content` when the run began; None for bundled data sets and older
+            runs.
+        class_order: how classes are sorted that are named by whole numbers. None, in older runs and
+            if it makes no difference, means "text".
+        preprocessing: of the inputs. None stands for the data's own statistics, in older runs and
+            until the data is read. Older runs store only name, mean and std, as `normalisation`.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     format: int = FORMAT
     name: Short
     title: str = Field(
-        "", max_length=300, description="what to call it in charts; derived from the objective if empty"
+        "",
+        max_length=300,
+        description="what to call it in charts; derived from the objective if empty",
     )
     role: Literal["teacher", "student"]
     arch: Short = ""
@@ -193,5 +199,6 @@ def check_name(name: str) -> None:
     """
     if not NAME.fullmatch(name):
         raise RunError(
-            f"a run's name must have 1 to 80 letters, digits, '.', '_' and '-', the first a letter or digit, got '{name}'."
+            "a run's name must have 1 to 80 letters, digits, '.', '_' and '-', the first a letter"
+            f" or digit, got '{name}'."
         )

@@ -16,7 +16,16 @@ from typing import TypeVar
 from bickd_core.naming import near
 from bickd_core.places import bundle_folder, folder_from_environment
 from bickd_core.runs.folder import NameTaken, RunFolder
-from bickd_core.runs.info import NAME, Cost, RunError, RunInfo, Source, Split, TeacherRef, check_name
+from bickd_core.runs.info import (
+    NAME,
+    Cost,
+    RunError,
+    RunInfo,
+    Source,
+    Split,
+    TeacherRef,
+    check_name,
+)
 
 __all__ = [
     "Cost",
@@ -37,7 +46,8 @@ TRIES = 1000
 
 
 def with_a_free_name(make: Callable[[], Made]) -> Made:
-    """Return the result of `make`. Call it again if another process took the free name in the meantime.
+    """Return the result of `make`. Call it again if another process took the free name in the
+    meantime.
 
     Raises:
         NameTaken: this happened a thousand times.
@@ -54,7 +64,8 @@ def with_a_free_name(make: Callable[[], Made]) -> Made:
 class Library:
     """All runs: the bundled ones (`pretrained/`, read-only) and the user's own (`runs/`).
 
-    A key identifies a run in links: `caltech95/kd-s0` for a bundled run, a plain name for the user's own.
+    A key identifies a run in links: `caltech95/kd-s0` for a bundled run, a plain name for the
+    user's own.
     """
 
     shelf: Path
@@ -98,7 +109,8 @@ class Library:
         raise RunError(f"there is no run '{key:.100}'; {_known(key, self.runs())}")
 
     def locate(self, key_or_folder: str) -> RunFolder:
-        """Return the run with this key, or the run folder at this path. Use it for typed input, never for links.
+        """Return the run with this key, or the run folder at this path. Use it for typed input,
+        never for links.
 
         Raises:
             RunError: it does not exist; the message names the nearest key.
@@ -116,7 +128,8 @@ class Library:
         return RunFolder(path, key=str(path))
 
     def free_name(self, wanted: str) -> str:
-        """Return `wanted`, or `wanted-2`, `wanted-3`, ... if it exists. A long name is cut to fit the number."""
+        """Return `wanted`, or `wanted-2`, `wanted-3`, ... if it exists. A long name is cut to fit
+        the number."""
         name, n = wanted, 1
         while (self.own / name).exists():
             n += 1
@@ -124,9 +137,12 @@ class Library:
         return name
 
     def sweep_unfinished(self, older_than: float = 3600.0) -> None:
-        """Remove hidden folders that a killed `create`, `delete` or import left more than an hour ago."""
+        """Remove hidden folders that a killed `create`, `delete` or import left more than an hour
+        ago."""
         for path in [
-            path for what in ("making", "deleted", "importing") for path in self.own.glob(f".{what}-*")
+            path
+            for what in ("making", "deleted", "importing")
+            for path in self.own.glob(f".{what}-*")
         ]:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than:
@@ -134,7 +150,8 @@ class Library:
 
 
 def _known(key: str, runs: list[RunFolder]) -> str:
-    """List the runs most similar to `key`, or some existing ones. The user's own come before bundled ones."""
+    """List the runs most similar to `key`, or some existing ones. The user's own come before
+    bundled ones."""
     own = [run.key for run in runs if not run.read_only]
     bundled = [run.key for run in runs if run.read_only]
     alike = near(key, own + bundled, cutoff=0.6)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 MIGRATIONS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
-"""MIGRATIONS[0] reads format 1 and gives format 2, and so on; empty while format 1 is the only one."""
+"""MIGRATIONS[0] reads format 1 and gives format 2, and so on; empty while format 1 is the only
+one."""
 
 FORMAT = 1 + len(MIGRATIONS)
 

@@ -1,4 +1,5 @@
-"""Make a finished run smaller for the bundled runs: keep what pages show, remove what only a resume needs."""
+"""Make a finished run smaller for the bundled runs: keep what pages show, remove what only a resume
+needs."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ TRAJECTORY_STEP = 1 / 8
 
 
 def pack(run: RunFolder) -> None:
-    """Store predictions in half precision, round the trajectory, and remove files that pages do not need.
+    """Store predictions in half precision, round the trajectory, and remove files that pages do not
+    need.
 
     These are the resume state, the log, the best weights and the validation features.
 
@@ -22,7 +24,9 @@ def pack(run: RunFolder) -> None:
         RunError: the run is not finished.
     """
     if run.status().state != "finished":
-        raise RunError(f"run '{run.key}' is {run.status().state}; only a finished run can be packed.")
+        raise RunError(
+            f"run '{run.key}' is {run.status().state}; only a finished run can be packed."
+        )
     for split in ("validation", "test"):
         if run.has_predictions(split):
             stored = run.predictions(split)
@@ -31,7 +35,9 @@ def pack(run: RunFolder) -> None:
             stored.save(run.predictions_path(split), half=True)
     trajectory = run.trajectory()
     if trajectory is not None:
-        rounded = np.round(trajectory["logits"].astype(np.float32) / TRAJECTORY_STEP) * TRAJECTORY_STEP
+        rounded = (
+            np.round(trajectory["logits"].astype(np.float32) / TRAJECTORY_STEP) * TRAJECTORY_STEP
+        )
         run.write_trajectory({**trajectory, "logits": rounded.astype(np.float16)}, smallest=True)
     for folder in ("resume", "best", "control"):
         shutil.rmtree(run.path / folder, ignore_errors=True)

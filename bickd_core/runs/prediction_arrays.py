@@ -23,8 +23,8 @@ class PredictionsError(ValueError):
 def logits_from_probabilities(P: np.ndarray, *, tolerance: float = SUM_TOLERANCE) -> np.ndarray:
     """Return logits whose softmax is `P`: the logarithm of each probability.
 
-    A probability of 0 has no logarithm, so it is raised to `smallest_probability(P)`. Figures of the
-    logits themselves, such as their CKA, then depend on which probabilities are 0.
+    A probability of 0 has no logarithm, so it is raised to `smallest_probability(P)`. Figures of
+    the logits themselves, such as their CKA, then depend on which probabilities are 0.
 
     Args:
         P: probabilities [N, C] of samples by classes, at least 0; each row sums to 1.
@@ -34,8 +34,8 @@ def logits_from_probabilities(P: np.ndarray, *, tolerance: float = SUM_TOLERANCE
         Logits, float32 [N, C].
 
     Raises:
-        PredictionsError: a value is missing or negative, or a row does not sum to 1. The message names
-            the row, counted from 0.
+        PredictionsError: a value is missing or negative, or a row does not sum to 1. The message
+            names the row, counted from 0.
 
     >>> np.exp(logits_from_probabilities(np.array([[0.25, 0.75], [0.0, 1.0]]))).round(4).tolist()
     [[0.25, 0.75], [0.0, 1.0]]
@@ -43,8 +43,8 @@ def logits_from_probabilities(P: np.ndarray, *, tolerance: float = SUM_TOLERANCE
     P = np.asarray(P)
     if P.ndim != 2:
         raise PredictionsError(
-            f"`probabilities` must be [N, C], a row for each sample and a column for each class, got "
-            f"shape {P.shape}; for two classes, pass the columns 1 - p and p."
+            "`probabilities` must be [N, C], a row for each sample and a column for each class,"
+            f" got shape {P.shape}; for two classes, pass the columns 1 - p and p."
         )
     if P.dtype.kind not in "fiu":
         raise PredictionsError(f"`probabilities` must be real numbers, got {P.dtype}.")
@@ -58,12 +58,14 @@ def logits_from_probabilities(P: np.ndarray, *, tolerance: float = SUM_TOLERANCE
 
 
 def smallest_probability(P: np.ndarray) -> float:
-    """Return what a probability of 0 in `P` becomes: 1e-8, or the smallest one above 0 if it is less.
+    """Return what a probability of 0 in `P` becomes: 1e-8, or the smallest one above 0 if it is
+    less.
 
     A 0 in a file with few decimals, or of a forest that counts its trees, is then small but not
     impossible. A 0 that a softmax in float32 gives is less than every other number in `P`.
 
-    >>> smallest_probability(np.array([[0.5, 0.5, 0.0]])), smallest_probability(np.array([[1, 1e-40]]))
+    >>> smallest_probability(np.array([[0.5, 0.5, 0.0]])), smallest_probability(np.array([[1,
+    ...     1e-40]]))
     (1e-08, 1e-40)
     """
     return min(SMALLEST, float(np.min(P, where=P > 0, initial=1.0)))
@@ -80,12 +82,12 @@ def _check_rows(rows: np.ndarray, start: int, tolerance: float) -> None:
     if bad.any():
         column = int(bad.argmax())
         raise PredictionsError(
-            f"`probabilities` must be at least 0, got {values[column]:.4g} in row {start + row}, column "
-            f"{column}; pass values before the softmax as `logits`."
+            f"`probabilities` must be at least 0, got {values[column]:.4g} in row {start + row},"
+            f" column {column}; pass values before the softmax as `logits`."
         )
     raise PredictionsError(
-        f"`probabilities` must sum to 1 in each row, to within {tolerance:g}, got {sums[row]:.4g} in row "
-        f"{start + row}; pass values before the softmax as `logits`."
+        f"`probabilities` must sum to 1 in each row, to within {tolerance:g}, got {sums[row]:.4g}"
+        f" in row {start + row}; pass values before the softmax as `logits`."
     )
 
 
@@ -111,11 +113,13 @@ def plain_array(values: Any, name: str) -> np.ndarray:
 
 def check_same_index(scores: Any, values: Any, name: str) -> None:
     """Refuse a pandas object in another order than the scores, which would pair other samples."""
-    own, other = (values_.index if hasattr(values_, "iloc") else None for values_ in (scores, values))
+    own, other = (
+        values_.index if hasattr(values_, "iloc") else None for values_ in (scores, values)
+    )
     if own is not None and other is not None and not own.equals(other):
         raise PredictionsError(
-            f"`{name}` must have the same index as the scores, got another; reindex it, or pass a NumPy "
-            "array if the order is the same."
+            f"`{name}` must have the same index as the scores, got another; reindex it, or pass a"
+            " NumPy array if the order is the same."
         )
 
 
@@ -126,8 +130,8 @@ def check_logits(values: Any) -> np.ndarray:
         sums = logits.sum(axis=1, dtype=np.float64)
         if (np.abs(sums - 1) <= SUM_TOLERANCE).all():
             raise PredictionsError(
-                "`logits` must be values before the softmax, got rows that are at least 0 and sum to 1; "
-                "pass them as `probabilities`."
+                "`logits` must be values before the softmax, got rows that are at least 0 and sum"
+                " to 1; pass them as `probabilities`."
             )
     return logits
 
@@ -137,14 +141,16 @@ def check_scores(values: Any, name: str) -> np.ndarray:
     array = plain_array(values, name)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise PredictionsError(
-            f"`{name}` must be numbers in rows and columns, got shape {array.shape} of {array.dtype}."
+            f"`{name}` must be numbers in rows and columns, got shape {array.shape} of"
+            f" {array.dtype}."
         )
     with np.errstate(over="ignore"):  # infinity, which is refused with its row
         return array.astype(np.float32)
 
 
 def class_values(class_names: Any, columns: Any, count: int) -> list[Hashable]:
-    """Return the value of each class: `class_names`, else the columns of a data frame, else 0 to C - 1.
+    """Return the value of each class: `class_names`, else the columns of a data frame, else 0 to C
+    - 1.
 
     Whole numbers are ints, so that 1.0, as in scikit-learn's `classes_`, is class 1.
     """
@@ -196,7 +202,9 @@ def label_positions(labels: Any, classes: Sequence[Hashable], count: int) -> np.
         hint = f"; the nearest is {close!r}" if close else ""
         if not numbers and list(classes) == list(range(len(classes))):
             hint += "; pass `class_names` in the order of the columns"
-        raise PredictionsError(f"`labels` must be {expected}, got {values[row]!r} in row {row}{hint}.")
+        raise PredictionsError(
+            f"`labels` must be {expected}, got {values[row]!r} in row {row}{hint}."
+        )
     return np.array(found, dtype=np.int64)
 
 

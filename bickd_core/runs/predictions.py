@@ -52,7 +52,8 @@ class Predictions:
             raise PredictionsError("`logits` must have a column for each class, got none.")
         if len(self.class_names) != c:
             raise PredictionsError(
-                f"`class_names` must name the {c} columns of the logits, got {len(self.class_names)} names."
+                f"`class_names` must name the {c} columns of the logits, got"
+                f" {len(self.class_names)} names."
             )
         if len(set(self.class_names)) != c:
             twice = next(name for name in self.class_names if self.class_names.count(name) > 1)
@@ -64,15 +65,21 @@ class Predictions:
                 f"`ids` must be integers or text, got {self.ids.dtype}; store them as int64 or str."
             )
         if self.ids.shape != (n,):
-            raise PredictionsError(f"`ids` must be [{n}], one for each sample, got shape {self.ids.shape}.")
+            raise PredictionsError(
+                f"`ids` must be [{n}], one for each sample, got shape {self.ids.shape}."
+            )
         if len(np.unique(self.ids)) != n:
-            raise PredictionsError("`ids` must be unique, got the same id twice; give each sample its own.")
+            raise PredictionsError(
+                "`ids` must be unique, got the same id twice; give each sample its own."
+            )
         if not np.isfinite(self.logits).all():
             bad = int((~np.isfinite(self.logits)).any(axis=1).argmax())
             raise NotFiniteError(f"`logits` must be finite, got NaN or infinity in row {bad}.")
         if self.labels is not None:
             if self.labels.dtype.kind not in "iu":
-                raise PredictionsError(f"`labels` must be class indices (integers), got {self.labels.dtype}.")
+                raise PredictionsError(
+                    f"`labels` must be class indices (integers), got {self.labels.dtype}."
+                )
             if self.labels.shape != (n,):
                 raise PredictionsError(
                     f"`labels` must be [{n}], one for each sample, got {self.labels.shape}."
@@ -100,21 +107,22 @@ class Predictions:
         """Make predictions from lists, NumPy arrays, torch tensors or pandas objects.
 
         Args:
-            probabilities: [N, C], rows that sum to 1, as `predict_proba` returns them. Pass these or
-                `logits`. See `logits_from_probabilities` on zeros.
+            probabilities: [N, C], rows that sum to 1, as `predict_proba` returns them. Pass these
+                or `logits`. See `logits_from_probabilities` on zeros.
             logits: [N, C], scores before the softmax.
-            labels: [N] true classes: names of `class_names`, or positions of columns where the names
-                are text. None if the truth is not known.
-            class_names: [C] in the order of the columns, such as scikit-learn's `classes_`. The default
-                is the columns of a data frame, else "0" to "C-1".
-            ids: [N] whole numbers or text; the same id is the same sample in every model. The default
-                is the index of a data frame, else 0 to N - 1.
+            labels: [N] true classes: names of `class_names`, or positions of columns where the
+                names are text. None if the truth is not known.
+            class_names: [C] in the order of the columns, such as scikit-learn's `classes_`. The
+                default is the columns of a data frame, else "0" to "C-1".
+            ids: [N] whole numbers or text; the same id is the same sample in every model. The
+                default is the index of a data frame, else 0 to N - 1.
             features: [N, D], the input of the last layer.
 
         Raises:
             PredictionsError: one sentence on what was expected and what came.
 
-        >>> made = Predictions.from_arrays(probabilities=[[0.9, 0.1], [0.2, 0.8]], labels=["no", "yes"],
+        >>> made = Predictions.from_arrays(probabilities=[[0.9, 0.1], [0.2, 0.8]],
+        ...                                labels=["no", "yes"],
         ...                                class_names=["no", "yes"])
         >>> made.predicted.tolist(), made.ids.tolist()
         ([0, 1], [0, 1])
@@ -128,14 +136,20 @@ class Predictions:
         if probabilities is None:
             scores = arrays_of.check_logits(logits)
         else:
-            scores = logits_from_probabilities(arrays_of.plain_array(probabilities, "probabilities"))
-        classes = arrays_of.class_values(class_names, getattr(source, "columns", None), scores.shape[1])
+            scores = logits_from_probabilities(
+                arrays_of.plain_array(probabilities, "probabilities")
+            )
+        classes = arrays_of.class_values(
+            class_names, getattr(source, "columns", None), scores.shape[1]
+        )
         index = source.index if hasattr(source, "columns") else None
         return cls(
             logits=scores,
             class_names=tuple(map(str, classes)),
             ids=arrays_of.sample_ids(ids, index, len(scores)),
-            labels=None if labels is None else arrays_of.label_positions(labels, classes, len(scores)),
+            labels=(
+                None if labels is None else arrays_of.label_positions(labels, classes, len(scores))
+            ),
             features=None if features is None else arrays_of.check_scores(features, "features"),
         )
 
@@ -154,8 +168,8 @@ class Predictions:
         Args:
             dataset: with a row for each sample.
             probabilities, logits: name of the column that holds a list for each sample; pass one.
-            label: name of the column of true classes, or None. The names of the classes are those of
-                its `ClassLabel`, if it is one.
+            label: name of the column of true classes, or None. The names of the classes are those
+                of its `ClassLabel`, if it is one.
             id: name of the column of ids; samples are numbered by default.
         """
         arrays = dataset.with_format("numpy")
@@ -184,10 +198,15 @@ class Predictions:
         return self.logits.argmax(axis=1)
 
     def probabilities(self, temperature: float | np.ndarray = 1.0) -> np.ndarray:
-        """softmax(logits / T) in float64, [N, C]; rows sum to 1. T is one number, or [N], one a sample."""
+        """softmax(logits / T) in float64, [N, C]; rows sum to 1. T is one number, or [N], one a
+        sample."""
         if not np.all(np.asarray(temperature) > 0):
             raise ValueError(f"`temperature` must be greater than 0, got {np.min(temperature)}.")
-        at = temperature if np.ndim(temperature) == 0 else np.reshape(temperature, (len(self.logits), 1))
+        at = (
+            temperature
+            if np.ndim(temperature) == 0
+            else np.reshape(temperature, (len(self.logits), 1))
+        )
         scaled = self.logits.astype(np.float64) / at
         scaled -= scaled.max(axis=1, keepdims=True)
         np.exp(scaled, out=scaled)
@@ -212,12 +231,15 @@ class Predictions:
         inverse = np.empty_like(columns)
         inverse[columns] = np.arange(len(columns))
         labels = None if self.labels is None else inverse[self.labels]
-        return replace(self, logits=self.logits[:, columns], class_names=tuple(names), labels=labels)
+        return replace(
+            self, logits=self.logits[:, columns], class_names=tuple(names), labels=labels
+        )
 
     def save(self, path: Path | str, *, half: bool = False) -> None:
         """Write an npz; `half` stores logits and features as float16 (for the shelf).
 
-        Above `LARGE_BYTES` it is not compressed: that would take 12 s for 50,000 x 1,000 logits and save 8 %.
+        Above `LARGE_BYTES` it is not compressed: that would take 12 s for 50,000 x 1,000 logits and
+        save 8 %.
         """
         arrays = {
             "logits": to_half(self.logits) if half else self.logits.astype(np.float32),
@@ -227,9 +249,15 @@ class Predictions:
         if self.labels is not None:
             arrays["labels"] = self.labels
         if self.features is not None:
-            arrays["features"] = to_half(self.features) if half else self.features.astype(np.float32)
+            arrays["features"] = (
+                to_half(self.features) if half else self.features.astype(np.float32)
+            )
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            write = np.savez if sum(a.nbytes for a in arrays.values()) > LARGE_BYTES else np.savez_compressed
+            write = (
+                np.savez
+                if sum(a.nbytes for a in arrays.values()) > LARGE_BYTES
+                else np.savez_compressed
+            )
             write(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
@@ -237,7 +265,8 @@ class Predictions:
         """Read what `save` wrote; nothing is ever unpickled.
 
         Raises:
-            PredictionsError: another kind of file, a damaged one, or arrays that do not fit together.
+            PredictionsError: another kind of file, a damaged one, or arrays that do not fit
+                together.
         """
         arrays = read_arrays(path, ("logits", "class_names", "ids"))
         for name in ("logits", "features"):
@@ -267,12 +296,14 @@ def _single(values: np.ndarray) -> np.ndarray:
 
 
 def to_half(values: np.ndarray) -> np.ndarray:
-    """float16, with what lies beyond its range (65,504) cut to it: infinities could not be read again."""
+    """float16, with what lies beyond its range (65,504) cut to it: infinities could not be read
+    again."""
     return np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
 
 
 def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """All arrays of an npz without pickles, or a PredictionsError that names the file and says what is wrong.
+    """All arrays of an npz without pickles, or a PredictionsError that names the file and says what
+    is wrong.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -325,7 +356,8 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
         names: what to call each in an error; "model 1", "model 2", ... by default.
 
     Raises:
-        PredictionsError: other classes, no shared sample, ids of another type, or labels that contradict.
+        PredictionsError: other classes, no shared sample, ids of another type, or labels that
+            contradict.
     """
     if not models:
         raise PredictionsError("`models` must hold at least one model, got none.")
@@ -337,19 +369,20 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
         if set(model.class_names) != set(first.class_names):
             extra = sorted(set(model.class_names) ^ set(first.class_names))
             raise PredictionsError(
-                f"{name} has {model.num_classes} classes and {called[0]} has {first.num_classes}, and "
-                f"they differ ({_some(extra)}); compare models of the same classes."
+                f"{name} has {model.num_classes} classes and {called[0]} has {first.num_classes},"
+                f" and they differ ({_some(extra)}); compare models of the same classes."
             )
         if (model.ids.dtype.kind in "US") != (first.ids.dtype.kind in "US"):
             raise PredictionsError(
-                f"{name} and {called[0]} use ids of different types ({model.ids.dtype} and {first.ids.dtype}); "
-                "use the same ids for the same samples."
+                f"{name} and {called[0]} use ids of different types ({model.ids.dtype} and"
+                f" {first.ids.dtype}); use the same ids for the same samples."
             )
         ordered.append(model.with_class_order(first.class_names))
         shared = shared[np.isin(shared, model.ids)]
     if not len(shared):
         raise PredictionsError(
-            f"{' and '.join(called)} have no sample in common; compare predictions on the same split."
+            f"{' and '.join(called)} have no sample in common; compare predictions on the same"
+            " split."
         )
     aligned = tuple(model.take(_positions(model.ids, shared)) for model in ordered)
     reference, whose = None, ""
@@ -359,8 +392,8 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
         elif model.labels is not None and (model.labels != reference).any():
             n = int((model.labels != reference).sum())
             raise PredictionsError(
-                f"{name} gives {n} of {len(shared)} shared samples another true label than {whose}; "
-                "give the same id to the same sample."
+                f"{name} gives {n} of {len(shared)} shared samples another true label than {whose};"
+                " give the same id to the same sample."
             )
     if reference is not None:
         aligned = tuple(replace(model, labels=reference) for model in aligned)

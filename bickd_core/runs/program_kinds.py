@@ -32,4 +32,7 @@ def missing(kind: ProgramKind) -> str:
     """The sentence on the package that a kind needs and that is not installed; or ""."""
     if kind == "pt2" or importlib.util.find_spec("onnxruntime") is not None:
         return ""
-    return "An ONNX program needs the package onnxruntime, which is not installed: run `pip install onnxruntime`."
+    return (
+        "An ONNX program needs the package onnxruntime, which is not installed: run `pip install"
+        " onnxruntime`."
+    )

@@ -1,4 +1,5 @@
-"""Check what a run writes at every epoch: a line of metrics.jsonl and the arrays of trajectory.npz."""
+"""Check what a run writes at every epoch: a line of metrics.jsonl and the arrays of
+trajectory.npz."""
 
 from __future__ import annotations
 
@@ -40,12 +41,18 @@ def _whole(value: object, below: int) -> bool:
 
 
 def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Check the arrays of trajectory.npz: logits [E, P, C], epochs [E], ids [P] and, if known, labels [P].
+    """Check the arrays of trajectory.npz: logits [E, P, C], epochs [E], ids [P] and, if known,
+    labels [P].
 
     Raises:
         ReadError: a shape, a type or a label does not fit.
     """
-    logits, epochs, ids, labels = arrays["logits"], arrays["epochs"], arrays["ids"], arrays.get("labels")
+    logits, epochs, ids, labels = (
+        arrays["logits"],
+        arrays["epochs"],
+        arrays["ids"],
+        arrays.get("labels"),
+    )
     if logits.ndim != 3 or logits.dtype.kind != "f" or 0 in logits.shape:
         raise ReadError(
             f"`logits` must be real numbers [epochs, samples, classes], got shape {logits.shape}."
@@ -53,12 +60,18 @@ def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     E, P, C = logits.shape
     if not np.isfinite(logits).all():
         raise ReadError("`logits` must be finite, got NaN or infinity.")
-    if epochs.shape != (E,) or epochs.dtype.kind not in "iu" or (np.diff(epochs.astype(np.int64)) <= 0).any():
+    if (
+        epochs.shape != (E,)
+        or epochs.dtype.kind not in "iu"
+        or (np.diff(epochs.astype(np.int64)) <= 0).any()
+    ):
         raise ReadError(f"`epochs` must be {E} ascending whole numbers, got shape {epochs.shape}.")
     if epochs[0] < 0 or epochs[-1] >= MOST_EPOCHS:
         raise ReadError(f"`epochs` must be at least 0, got {epochs[0]} to {epochs[-1]}.")
     if ids.shape != (P,) or ids.dtype.kind not in "iuU" or len(np.unique(ids)) != P:
-        raise ReadError(f"`ids` must be {P} different whole numbers or texts, got shape {ids.shape}.")
+        raise ReadError(
+            f"`ids` must be {P} different whole numbers or texts, got shape {ids.shape}."
+        )
     if labels is not None:
         if labels.shape != (P,) or labels.dtype.kind not in "iu":
             raise ReadError(f"`labels` must be {P} class numbers, got shape {labels.shape}.")

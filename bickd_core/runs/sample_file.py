@@ -34,7 +34,8 @@ class SampleFile:
     def only(self, ids: set[Id]) -> SampleFile:
         """Return the entries of the samples with these ids."""
         texts, paths = (
-            {i: value for i, value in values.items() if i in ids} for values in (self.texts, self.paths)
+            {i: value for i, value in values.items() if i in ids}
+            for values in (self.texts, self.paths)
         )
         return SampleFile(texts, paths)
 
@@ -58,7 +59,9 @@ class SampleFile:
         names = ("texts", "texts_end", "paths", "paths_end")
         arrays = read_arrays(path, ("ids", *names))
         try:
-            texts, paths = (unpack(arrays[name], arrays[end]) for name, end in (names[:2], names[2:]))
+            texts, paths = (
+                unpack(arrays[name], arrays[end]) for name, end in (names[:2], names[2:])
+            )
         except ReadError as error:
             raise PredictionsError(f"{file_name(path)}: {error}") from error
         ids = arrays["ids"].ravel().tolist()

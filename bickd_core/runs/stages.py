@@ -1,7 +1,8 @@
-"""The file stages.npz: features of a fixed probe set after each stage of a network, for the similarity of layers.
+"""The file stages.npz: features of a fixed probe set after each stage of a network, for the
+similarity of layers.
 
-The probe set is part of test. Only test is the same for every run on a data set (validation depends on a seed), and an
-imported network may have been trained on the rest.
+The probe set is part of test. Only test is the same for every run on a data set (validation depends
+on a seed), and an imported network may have been trained on the rest.
 """
 
 from __future__ import annotations
@@ -41,11 +42,14 @@ class Stages:
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1:
-            raise PredictionsError(f"`ids` must be [P], one for each sample, got shape {self.ids.shape}.")
+            raise PredictionsError(
+                f"`ids` must be [P], one for each sample, got shape {self.ids.shape}."
+            )
         n = len(self.ids)
         if not self.names or len(self.names) != len(self.features):
             raise PredictionsError(
-                f"`names` must name each stage, got {len(self.names)} names for {len(self.features)} stages."
+                f"`names` must name each stage, got {len(self.names)} names for"
+                f" {len(self.features)} stages."
             )
         for name, values in zip(self.names, self.features, strict=True):
             if values.ndim != 2 or len(values) != n or not np.isfinite(values).all():
@@ -60,8 +64,13 @@ class Stages:
             )
 
     def save(self, path: Path | str) -> None:
-        """Write a compressed npz with float16 features, which are precise enough for the comparison."""
-        arrays = {"names": np.array(self.names, dtype=np.str_), "ids": self.ids, "labels": self.labels}
+        """Write a compressed npz with float16 features, which are precise enough for the
+        comparison."""
+        arrays = {
+            "names": np.array(self.names, dtype=np.str_),
+            "ids": self.ids,
+            "labels": self.labels,
+        }
         arrays |= {f"stage-{i}": to_half(values) for i, values in enumerate(self.features)}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -71,14 +80,17 @@ class Stages:
         """Read what `save` wrote.
 
         Raises:
-            PredictionsError: another kind of file, a damaged one, or arrays that do not fit together.
+            PredictionsError: another kind of file, a damaged one, or arrays that do not fit
+                together.
         """
         arrays = read_arrays(path, ("names", "ids", "labels"))
         names = tuple(str(name) for name in arrays["names"].ravel().tolist())
         wanted = [f"stage-{i}" for i in range(len(names))]
         missing = next((name for name in wanted if name not in arrays), None)
         if missing is not None:
-            raise PredictionsError(f"{file_name(path)}: expected one array a stage; missing {missing}.")
+            raise PredictionsError(
+                f"{file_name(path)}: expected one array a stage; missing {missing}."
+            )
         kinds = {"ids": "iuU", "labels": "iu"} | dict.fromkeys(wanted, "fiu")
         for name, kind in kinds.items():
             if arrays[name].dtype.kind not in kind:
@@ -94,13 +106,15 @@ class Stages:
 
 
 def stage_probe(labels: np.ndarray) -> np.ndarray:
-    """Return the test positions of the probe set, with the same number for each class if possible."""
+    """Return the test positions of the probe set, with the same number for each class if
+    possible."""
     classes = len(np.unique(labels))
     return probe_positions(labels, classes * max(2, -(-PROBE_LEAST // classes)))
 
 
 def probe_positions(labels: np.ndarray, size: int) -> np.ndarray:
-    """Return the sorted positions of a fixed stratified probe set: the first samples of each class in turn."""
+    """Return the sorted positions of a fixed stratified probe set: the first samples of each class
+    in turn."""
     by_class = [np.flatnonzero(labels == c) for c in np.unique(labels)]
     rounds = max(map(len, by_class))
     turns = [members[i] for i in range(rounds) for members in by_class if i < len(members)]

@@ -28,7 +28,8 @@ HEARTBEAT_SECONDS = 5.0
 STALE_SECONDS = 25.0
 """A worker with an older heartbeat is lost. With one page refresh this stays under 30 s."""
 CLOCK_SECONDS = 60.0
-"""Largest difference between the clocks of hosts that share a disk. Beyond it, heartbeats are ignored."""
+"""Largest difference between the clocks of hosts that share a disk. Beyond it, heartbeats are
+ignored."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Progress:
 
 @cache
 def _boot() -> str:
-    """Return an id of the machine's boot and process namespace; "" if the system does not provide it."""
+    """Return an id of the machine's boot and process namespace; "" if the system does not provide
+    it."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -83,8 +85,8 @@ def _state_and_ticks(pid: int) -> tuple[str, int]:
 class Worker:
     """The process that works on a run.
 
-    Process ids are reused, so a process is identified by its start too. On Linux this is counted in clock ticks since
-    boot, which changes of the clock do not affect.
+    Process ids are reused, so a process is identified by its start too. On Linux this is counted in
+    clock ticks since boot, which changes of the clock do not affect.
 
     Attributes:
         host: name of the machine.
@@ -109,7 +111,8 @@ class Worker:
         return cls(socket.gethostname(), pid, psutil.Process().create_time(), ticks, boot)
 
     def lost(self) -> bool | None:
-        """Return whether the process is gone; None if unknown: another host, another boot or an unclear start."""
+        """Return whether the process is gone; None if unknown: another host, another boot or an
+        unclear start."""
         if self.host != socket.gethostname() or self.boot != (_boot() if self.boot else ""):
             return None
         if self.ticks is not None:
@@ -122,7 +125,8 @@ class Worker:
             process = psutil.Process(self.pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 return True
-            # Where the start is counted from the boot time, a step of the clock moves it: then nothing is certain.
+            # Where the start is counted from the boot time, a step of the clock moves it: then
+            # nothing is certain.
             return False if abs(process.create_time() - self.started) <= 2.0 else None
         except psutil.NoSuchProcess:
             return True
@@ -130,7 +134,8 @@ class Worker:
             return None
 
     def gone(self) -> bool:
-        """Like `lost`, for jobs without a heartbeat: on this host, a process counts as gone unless it is found."""
+        """Like `lost`, for jobs without a heartbeat: on this host, a process counts as gone unless
+        it is found."""
         lost = self.lost()
         return self.host == socket.gethostname() if lost is None else lost
 
@@ -163,9 +168,11 @@ class Status:
         return self.state in ("queued", "running")
 
     def stale(self, now: float | None = None) -> bool:
-        """Return whether the status is active although the process is gone. This is derived, never stored.
+        """Return whether the status is active although the process is gone. This is derived, never
+        stored.
 
-        If the state of the process is known, it decides. Otherwise a fresh heartbeat means that the worker works.
+        If the state of the process is known, it decides. Otherwise a fresh heartbeat means that the
+        worker works.
         """
         if not self.active:
             return False
@@ -173,7 +180,8 @@ class Status:
         return not self._fresh(now) if lost is None else lost
 
     def silent(self, now: float | None = None) -> bool:
-        """Return whether the process exists but has not reported for a while: the machine slept, or the disk hangs."""
+        """Return whether the process exists but has not reported for a while: the machine slept, or
+        the disk hangs."""
         there = self.active and self.worker is not None and self.worker.lost() is False
         return there and not self._fresh(now)
 
@@ -197,7 +205,9 @@ class Status:
             ValueError: not a mapping, an unknown state, or fields that do not fit.
         """
         if not isinstance(stored, dict) or stored.get("state") not in get_args(State):
-            raise ValueError(f"expected a `state` of {', '.join(get_args(State))}, got {str(stored)[:80]}")
+            raise ValueError(
+                f"expected a `state` of {', '.join(get_args(State))}, got {str(stored)[:80]}"
+            )
         try:
             return _schema().validate_python(stored)
         except ValidationError as error:

@@ -1,4 +1,5 @@
-"""Small pictures of samples for the app, without torch: read or decoded when asked for, not before."""
+"""Small pictures of samples for the app, without torch: read or decoded when asked for, not
+before."""
 
 import base64
 import io
@@ -26,7 +27,8 @@ _SPRITE_KEY = "bickd-sprite"
 
 
 def write_sprite(images: np.ndarray, path: str | Path) -> None:
-    """Write images as one lossless PNG: a grid, row by row, in the images' order, written atomically.
+    """Write images as one lossless PNG: a grid, row by row, in the images' order, written
+    atomically.
 
     Args:
         images: uint8 [N, ch, H, W] with ch 1 or 3.
@@ -35,7 +37,9 @@ def write_sprite(images: np.ndarray, path: str | Path) -> None:
 
     count, channels, height, width = images.shape
     if images.dtype != np.uint8 or channels not in (1, 3) or count == 0:
-        raise ValueError(f"images must be uint8 [N, 1 or 3, H, W], not {images.dtype} {list(images.shape)}")
+        raise ValueError(
+            f"images must be uint8 [N, 1 or 3, H, W], not {images.dtype} {list(images.shape)}"
+        )
     columns = int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
     grid = np.zeros((rows * columns, height, width, channels), dtype=np.uint8)
@@ -86,15 +90,16 @@ def sprite_path(shelf: str | Path, split: str) -> Path:
 
 
 class Thumbnails:
-    """Pictures of one split of a data set, by sample id; texts in their place for samples that are texts.
+    """Pictures of one split of a data set, by sample id; texts in their place for samples that are
+    texts.
 
     Attributes:
         reason: None, or one sentence on why there are no pictures.
         noun: what a sample is called.
         texts: what the samples say, by id, for imported predictions with a text column.
 
-    Nothing is read before the first picture is asked for, except that files are seen to exist. A reader that
-    fails then sets `reason`, and every picture is None.
+    Nothing is read before the first picture is asked for, except that files are seen to exist. A
+    reader that fails then sets `reason`, and every picture is None.
     """
 
     def __init__(
@@ -127,9 +132,11 @@ class Thumbnails:
         """Pictures for `split` ("train", "validation" or "test") of a data set.
 
         Args:
-            name: a data set's name; one that is not in `DATASETS` (an import) has no pictures, with a reason.
+            name: a data set's name; one that is not in `DATASETS` (an import) has no pictures, with
+                a reason.
             split: train and validation share the train file's ids.
-            shelf: a folder with `images-<split>.png` (see `sprite_path`), or such a file; used if there.
+            shelf: a folder with `images-<split>.png` (see `sprite_path`), or such a file; used if
+                there.
         """
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
@@ -138,7 +145,8 @@ class Thumbnails:
         if name not in DATASETS:
             return cls(
                 None,
-                "There are no pictures: these predictions were imported without image paths or texts.",
+                "There are no pictures: these predictions were imported without image paths or"
+                " texts.",
                 noun="sample",
             )
         if shelf is not None:
@@ -265,7 +273,8 @@ def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
     stored = any_store(name)
     if stored is None:
         raise DataError(
-            f"{dataset_title(name)} was not decoded on this machine; train on it once, which does it."
+            f"{dataset_title(name)} was not decoded on this machine; train on it once, which"
+            " does it."
         )
     return _encoder(stored.rows[stored.part(split)])
 

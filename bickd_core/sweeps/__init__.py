@@ -1,1 +1,2 @@
-"""Many runs: methods x seeds x pairs of teacher and student, their order of work, and one line of results each."""
+"""Many runs: methods x seeds x pairs of teacher and student, their order of work, and one line of
+results each."""

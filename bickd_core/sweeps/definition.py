@@ -29,7 +29,8 @@ class _Strict(BaseModel):
 
 
 SWEPT = ("arch", "role", "teacher", "objective", "seeds", "extends")
-"""Fields of a run's config that a sweep sets itself or leaves alone; the others are the same in all its runs."""
+"""Fields of a run's config that a sweep sets itself or leaves alone; the others are the same in all
+its runs."""
 
 Shared: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "Shared",
@@ -51,12 +52,15 @@ def _slug(label: str) -> str:
 class Method(_Strict):
     """An objective with its options and what to call it; its kind if no label is given.
 
-    `train` holds settings of its own in place of those that all runs share: a learning rate to be tried, a precision.
+    `train` holds settings of its own in place of those that all runs share: a learning rate to be
+    tried, a precision.
     """
 
     label: str = ""
     objective: ObjectiveOptions
-    train: dict[str, Any] = Field({}, description="fields of a run's config that are this method's own")
+    train: dict[str, Any] = Field(
+        {}, description="fields of a run's config that are this method's own"
+    )
 
     @property
     def shown(self) -> str:
@@ -89,11 +93,12 @@ class Pair(_Strict):
 
 
 class Sweep(_Strict):
-    """Methods x seeds x pairs. Names of runs are `NAME-METHOD-sSEED`, with the pair after NAME where there are several.
+    """Methods x seeds x pairs. Names of runs are `NAME-METHOD-sSEED`, with the pair after NAME
+    where there are several.
 
     All three seeds of a run follow its seed, so each has an augmentation stream of its own. With
-    `shared_augmentation` all take the first seed's stream: the teacher's views are then shared, and the
-    deviation over seeds is too small.
+    `shared_augmentation` all take the first seed's stream: the teacher's views are then shared, and
+    the deviation over seeds is too small.
     """
 
     name: str
@@ -103,8 +108,10 @@ class Sweep(_Strict):
     shared_augmentation: bool = False
     own_rates: bool | None = Field(
         None,
-        description="whether a method without an optimizer in its own `train` takes its preset's learning rate; if not "
-        "given: unless the shared `train` has an optimizer",
+        description=(
+            "whether a method without an optimizer in its own `train` takes its preset's learning"
+            " rate; if not given: unless the shared `train` has an optimizer"
+        ),
     )
     train: dict[str, Any] = Field({}, description="what all runs share: fields of a run's config")
 
@@ -118,11 +125,13 @@ class Sweep(_Strict):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise ValueError(
-                f"two runs would be named '{twice[0]}'; give methods of one kind a `label` each, pairs too, "
-                "and name no seed twice."
+                f"two runs would be named '{twice[0]}'; give methods of one kind a `label` each,"
+                " pairs too, and name no seed twice."
             )
         if wrong := [name for name in names if not NAME.fullmatch(name)]:
-            raise ValueError(f"'{wrong[0]}' cannot be a run's name; shorten the sweep's name or its labels.")
+            raise ValueError(
+                f"'{wrong[0]}' cannot be a run's name; shorten the sweep's name or its labels."
+            )
         return self
 
 
@@ -155,7 +164,8 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
             optimizer = shared.optimizer  # type: ignore[attr-defined]
             if optimizer.kind != "sgd":
                 raise ValueError(
-                    f"own_rates are learning rates of sgd, got the optimizer {optimizer.kind}; leave one of them out."
+                    f"own_rates are learning rates of sgd, got the optimizer {optimizer.kind};"
+                    " leave one of them out."
                 )
             settings["optimizer"] = optimizer.model_copy(update={"lr": own_rate(method.objective)})
         common.append(settings)
@@ -193,7 +203,8 @@ def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str
     if one_rate is not None:
         if "lr" in optimizer:
             raise ValueError(
-                f"--one-rate {one_rate:g} and --lr {optimizer['lr']:g} both give the learning rate; leave one out."
+                f"--one-rate {one_rate:g} and --lr {optimizer['lr']:g} both give the learning rate;"
+                " leave one out."
             )
         optimizer["lr"] = one_rate
     own = optimizer["kind"] == "sgd" and "lr" not in optimizer
@@ -211,7 +222,11 @@ def read_sweep(path: Path) -> Sweep:
     except FileNotFoundError as error:
         raise RunError(f"{path} is no sweep that can be run: there is no such file.") from error
     except ValueError as error:
-        said = one_sentence(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        said = (
+            one_sentence(error)
+            if isinstance(error, ValidationError)
+            else str(error).splitlines()[0]
+        )
         raise RunError(f"{path} is no sweep that can be run: {said.rstrip('.')}.") from error
 
 

@@ -1,4 +1,5 @@
-"""A sweep in the foreground of a shell: bars over its runs, results as they come, an orderly end on Ctrl-C."""
+"""A sweep in the foreground of a shell: bars over its runs, results as they come, an orderly end on
+Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ INTERRUPTED = 130
 def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None]) -> int:
     """Turn until every run has ended; 0 when all finished, 130 after Ctrl-C, else 1.
 
-    The first Ctrl-C (or SIGTERM) stops all runs, which save their state; a second one leaves them to do so alone.
+    The first Ctrl-C (or SIGTERM) stops all runs, which save their state; a second one leaves them
+    to do so alone.
     """
     console = Console(soft_wrap=True)
     with _interrupts() as asked, _Bars(runs, console) as bars:
@@ -36,11 +38,15 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
                 console.print("stopping: every run saves its state and ends after this step ...")
                 sweeping.stop()
             if len(asked) > 1:
-                console.print("left: what still works ends by itself; the same command goes on later.")
+                console.print(
+                    "left: what still works ends by itself; the same command goes on later."
+                )
                 break
             time.sleep(POLL_SECONDS if sweeping.working else 0)
     states = [ended.state for ended in sweeping.ended]
-    words = ", ".join(f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped"))
+    words = ", ".join(
+        f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped")
+    )
     console.print(f"{runs} runs: {words}, {runs - len(states)} not begun or still at work")
     if asked:
         return INTERRUPTED

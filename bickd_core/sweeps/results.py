@@ -25,14 +25,17 @@ from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.definition import PlannedRun
 
 TEMPERATURE = 4.0
-"""T of the overlaps; the matched ones stand where the mean entropy, or each image's, equals the teacher's at this T."""
+"""T of the overlaps; the matched ones stand where the mean entropy, or each image's, equals the
+teacher's at this T."""
 
 
 class Result(BaseModel):
-    """What is kept of one run. Shares, not per cent; entropies and likelihoods in nats; times in seconds.
+    """What is kept of one run. Shares, not per cent; entropies and likelihoods in nats; times in
+    seconds.
 
-    Figures are of the last weights on the test split, without intervals: those of accuracy and agreement follow
-    from `predicted` (see `classes`), and differences of two runs are paired. `ece` has 15 equal-width bins.
+    Figures are of the last weights on the test split, without intervals: those of accuracy and
+    agreement follow from `predicted` (see `classes`), and differences of two runs are paired. `ece`
+    has 15 equal-width bins.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,9 +81,11 @@ class Result(BaseModel):
     compile: bool = False
     kernels: str = "auto"
     samples: int
-    """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are equal."""
+    """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are
+    equal."""
     predicted: str
-    """Top-1 class of each test sample in ascending order of its id: uint16, little-endian, base64."""
+    """Top-1 class of each test sample in ascending order of its id: uint16, little-endian,
+    base64."""
 
     @property
     def shared_augmentation(self) -> bool:
@@ -135,10 +140,13 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
 
 
 def settings(info: RunInfo) -> dict[str, Any]:
-    """What of a run's line follows from its config: all that a sweep can set and that changes the result."""
+    """What of a run's line follows from its config: all that a sweep can set and that changes the
+    result."""
     config = info.config
     if config is None:
-        raise RunError(f"run '{info.name}' was imported, not trained; a sweep's results are of its own runs.")
+        raise RunError(
+            f"run '{info.name}' was imported, not trained; a sweep's results are of its own runs."
+        )
     return {
         "kind": config.objective.kind,
         "options": config.objective.model_dump(mode="json", exclude={"kind"}),
@@ -166,7 +174,8 @@ def settings(info: RunInfo) -> dict[str, Any]:
 
 
 def measured(results: Iterable[Result], planned: PlannedRun, library: Library) -> bool:
-    """Whether a line of this name was made with the same settings and teacher, wherever that run's folder is."""
+    """Whether a line of this name was made with the same settings and teacher, wherever that run's
+    folder is."""
     wanted = settings(check_run(planned.config, library))
     return any(
         found.name == planned.name and found.model_dump(mode="json", include=set(wanted)) == wanted
@@ -195,7 +204,9 @@ def read_results(path: Path) -> list[Result]:
         RunError: a line is damaged; the message names it.
     """
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1
+    ):
         try:
             found.append(Result.model_validate_json(line))
         except ValidationError as error:
@@ -204,7 +215,8 @@ def read_results(path: Path) -> list[Result]:
 
 
 def add_result(path: Path, result: Result) -> None:
-    """Append the line, or put it in the place of an older one of the same run; whole or not at all."""
+    """Append the line, or put it in the place of an older one of the same run; whole or not at
+    all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         lines = {found.name: found for found in read_results(path)}
@@ -218,4 +230,6 @@ def has_result(results: Iterable[Result], run: RunFolder) -> bool:
 
 
 def _line(result: Result) -> str:
-    return json.dumps(result.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False) + "\n"
+    return (
+        json.dumps(result.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False) + "\n"
+    )

@@ -1,4 +1,5 @@
-"""A sweep at work: which run is next, which has ended and how, on whatever place the launcher stands for."""
+"""A sweep at work: which run is next, which has ended and how, on whatever place the launcher
+stands for."""
 
 from __future__ import annotations
 
@@ -31,14 +32,16 @@ def check_sweep(planned: Sequence[PlannedRun], library: Library) -> None:
     """Refuse a sweep before anything is started.
 
     Raises:
-        ValueError: a run cannot be made (see `create_run`), or a folder of its name holds another run.
+        ValueError: a run cannot be made (see `create_run`), or a folder of its name holds another
+            run.
     """
     for each in planned:
         wanted = check_run(each.config, library).config
         folder = _folder(each, library)
         if (folder.path / "run.yaml").exists() and folder.info().config != wanted:
             raise RunError(
-                f"run '{each.name}' is there with other options; give this sweep another name, or delete that run."
+                f"run '{each.name}' is there with other options; give this sweep another name, or"
+                " delete that run."
             )
 
 
@@ -47,14 +50,21 @@ def _folder(planned: PlannedRun, library: Library) -> RunFolder:
 
 
 class Sweeping:
-    """The runs of a sweep between start and end; `turn` is to be called again and again while `at_work`.
+    """The runs of a sweep between start and end; `turn` is to be called again and again while
+    `at_work`.
 
-    Finished runs are kept; stopped and lost ones go on; one that another worker holds is waited for. A failed
-    one is started again up to `retries` times in the life of this object, then it is reported.
+    Finished runs are kept; stopped and lost ones go on; one that another worker holds is waited
+    for. A failed one is started again up to `retries` times in the life of this object, then it is
+    reported.
     """
 
     def __init__(
-        self, planned: Sequence[PlannedRun], library: Library, launcher: Launcher, *, retries: int = 0
+        self,
+        planned: Sequence[PlannedRun],
+        library: Library,
+        launcher: Launcher,
+        *,
+        retries: int = 0,
     ) -> None:
         self.working: dict[str, tuple[PlannedRun, RunFolder]] = {}
         self.ended: list[Ended] = []
@@ -79,7 +89,8 @@ class Sweeping:
             self._launcher.stop(run)
 
     def turn(self) -> list[Ended]:
-        """Look at every working run and start others in free places; what has ended since the last turn."""
+        """Look at every working run and start others in free places; what has ended since the last
+        turn."""
         before = len(self.ended)
         for planned, run in list(self.working.values()):
             try:
@@ -94,7 +105,9 @@ class Sweeping:
         run = _folder(planned, self._library)
         if not (run.path / "run.yaml").exists():
             try:
-                run = create_run(planned.config, self._library, name=planned.name, title=planned.title)
+                run = create_run(
+                    planned.config, self._library, name=planned.name, title=planned.title
+                )
             except ValueError as error:
                 return self._end(planned, run, "failed", str(error))
             return self._submit(planned, run)
@@ -121,7 +134,9 @@ class Sweeping:
         elif state != "working":
             self._end(planned, run, state)
 
-    def _failed(self, planned: PlannedRun, run: RunFolder, error: str, *, kept: bool = False) -> None:
+    def _failed(
+        self, planned: PlannedRun, run: RunFolder, error: str, *, kept: bool = False
+    ) -> None:
         self._failures[planned.name] += 1
         if self.stopping or self._failures[planned.name] > self._retries:
             self._end(planned, run, "failed", error, kept=kept)
@@ -129,7 +144,8 @@ class Sweeping:
             self._submit(planned, run)
 
     def _lost(self, planned: PlannedRun, run: RunFolder) -> None:
-        """Submit it again, from its resume/; a worker that dies at once, again and again, is a failure."""
+        """Submit it again, from its resume/; a worker that dies at once, again and again, is a
+        failure."""
         if self.stopping:
             return self._end(planned, run, "stopped", "its worker was lost")
         progress = run.status().progress
@@ -139,7 +155,10 @@ class Sweeping:
         self._lost_at[planned.name] = here
         self._losses[planned.name] += 1
         if self._losses[planned.name] >= LOST_IN_A_ROW:
-            error = f"its worker was lost {LOST_IN_A_ROW} times without a step between; see {run.log_path}."
+            error = (
+                f"its worker was lost {LOST_IN_A_ROW} times without a step between; see"
+                f" {run.log_path}."
+            )
             return self._end(planned, run, "failed", error)
         return self._submit(planned, run)
 

@@ -59,7 +59,12 @@ class Views:
         images, labels, ids = self.train.batch(picked)
         if self.augmentation is not None:
             images = augment(
-                images, ids, view=view, seed=self.seed, pad=self.augmentation.pad, flip=self.augmentation.flip
+                images,
+                ids,
+                view=view,
+                seed=self.seed,
+                pad=self.augmentation.pad,
+                flip=self.augmentation.flip,
             )
         return self.normalise(images), labels, ids
 
@@ -77,7 +82,8 @@ class Batches:
         self._batch: Batch | None = None
 
     def prepare(self, epoch: int) -> Iterator[None]:
-        """Prepare an epoch in pieces, before its first batch. The caller may stop between pieces."""
+        """Prepare an epoch in pieces, before its first batch. The caller may stop between
+        pieces."""
         if self.teacher is not None:
             yield from self.teacher.prepare(self.views.number(epoch))
 

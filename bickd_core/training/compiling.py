@@ -21,12 +21,14 @@ def compiled(outputs: Callable[..., Outputs], device: torch.device) -> Callable[
     if device.type == "cuda":
         if importlib.util.find_spec("triton") is None:
             raise ValueError(
-                "`compile` needs triton for a GPU, which is not installed; install it, or leave `compile` out."
+                "`compile` needs triton for a GPU, which is not installed; install it, or leave"
+                " `compile` out."
             )
         return torch.compile(outputs, mode="reduce-overhead", dynamic=False)
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise ValueError(
-            f"`compile` needs a C++ compiler for a CPU, and there is no '{compiler}'; install it, or leave `compile` out."
+            f"`compile` needs a C++ compiler for a CPU, and there is no '{compiler}'; install it,"
+            " or leave `compile` out."
         )
     return torch.compile(outputs, dynamic=False)

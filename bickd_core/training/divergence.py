@@ -1,4 +1,5 @@
-"""The error message of a training that reached NaN or infinity, and how to recognise it. Without torch."""
+"""The error message of a training that reached NaN or infinity, and how to recognise it. Without
+torch."""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ from bickd_core.runs.status import Status
 
 _MARK = "a resumed run keeps its learning rate"
 """Part of the stored message by which a diverged run is recognised, so it must not change."""
-_REMEDY = f"{_MARK}, so start a new run with a lower one (`--lr`, or 'Reuse these settings' on Distill)"
+_REMEDY = (
+    f"{_MARK}, so start a new run with a lower one (`--lr`, or 'Reuse these settings' on Distill)"
+)
 
 
 def diverged_sentence(what: str) -> str:

@@ -1,8 +1,9 @@
 """The training loop, for teachers and students alike.
 
-All randomness comes from three seeds, without global state: initial weights, the order of samples (a function of
-seed and epoch) and augmentation (a function of sample id, view and seed). So a run that is killed at any step and
-resumed on a CPU with the same threads ends with exactly the weights of an uninterrupted run.
+All randomness comes from three seeds, without global state: initial weights, the order of samples
+(a function of seed and epoch) and augmentation (a function of sample id, view and seed). So a run
+that is killed at any step and resumed on a CPU with the same threads ends with exactly the weights
+of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Runner:
 
     Args:
         report: called with the progress after every step.
-        should_stop: called before every step. If it returns true, the state is saved and the run is "stopped".
+        should_stop: called before every step. If it returns true, the state is saved and the run is
+            "stopped".
         on_epoch: called with each line of metrics.jsonl after it was written.
         stop_after: (epoch, step) at which to stop, for tests.
     """
@@ -58,7 +60,8 @@ class Runner:
         self.job, self.run = job, run
         self._on_epoch = on_epoch
         self.at = load_state(job, run)
-        job.ranks.barrier()  # before the first process goes on and saves a later state than the others read
+        # before the first process goes on and saves a later state than the others read
+        job.ranks.barrier()
         self.state: Literal["training", "stopped", "finished"] = "training"
         self._report, self._should_stop, self._stop_after = report, should_stop, stop_after
         self._saved = time.monotonic()
@@ -70,7 +73,8 @@ class Runner:
             self._end()
 
     def advance(self) -> None:
-        """Do one step, with the work before it and, after the last step of an epoch, the evaluation.
+        """Do one step, with the work before it and, after the last step of an epoch, the
+        evaluation.
 
         Raises:
             TrainingError: the loss is not finite.
@@ -79,7 +83,8 @@ class Runner:
             self.step()
 
     def ready(self) -> bool:
-        """Do the work before a step: stop, prepare the teacher's view, or save. Returns False if the run was stopped."""
+        """Do the work before a step: stop, prepare the teacher's view, or save. Returns False if
+        the run was stopped."""
         if self._stop_now() or not self._begin_epoch():
             return False
         if self.job.ranks.first and time.monotonic() - self._saved > CHECKPOINT_SECONDS:
@@ -92,7 +97,9 @@ class Runner:
 
     @property
     def _picked(self) -> torch.Tensor:
-        return self._order[self.at.step * self.job.batch_size : (self.at.step + 1) * self.job.batch_size]
+        return self._order[
+            self.at.step * self.job.batch_size : (self.at.step + 1) * self.job.batch_size
+        ]
 
     def step(self) -> None:
         """Do the step and, after the last step of an epoch, the evaluation. Call `ready` first."""
@@ -114,7 +121,8 @@ class Runner:
         return self.state == "stopped"
 
     def _begin_epoch(self) -> bool:
-        """Prepare the order and the teacher's view of this epoch; returns False if the run was stopped."""
+        """Prepare the order and the teacher's view of this epoch; returns False if the run was
+        stopped."""
         if self._epoch == self.at.epoch:
             return True
         started = time.monotonic()
@@ -185,7 +193,8 @@ def fit(
     should_stop: Callable[[], bool] = lambda: False,
     stop_after: tuple[int, int] | None = None,
 ) -> Literal["finished", "stopped"]:
-    """Train `run` from its saved state to its last epoch, or until it is stopped. Arguments are those of `Runner`.
+    """Train `run` from its saved state to its last epoch, or until it is stopped. Arguments are
+    those of `Runner`.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -197,7 +206,8 @@ def fit(
 
 
 def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
-    """Do one step on these positions of the training split; returns loss terms, accuracy and learning rate.
+    """Do one step on these positions of the training split; returns loss terms, accuracy and
+    learning rate.
 
     On a GPU it returns before the step is done, because it does not read values back.
     """
@@ -228,7 +238,8 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
 
 @contextlib.contextmanager
 def _own_chance(job: Job, at: Position) -> Iterator[None]:
-    """For a student with dropout, seed torch's generators from this step, and restore them afterwards."""
+    """For a student with dropout, seed torch's generators from this step, and restore them
+    afterwards."""
     if not job.draws:
         yield
         return
@@ -245,7 +256,11 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
     record["images_per_second"] = job.steps * job.batch_size / max(at.seconds, 1e-9)
     try:
         validation = predict(
-            job.student, job.dataset.validation, job.dataset, device=job.hardware.device, features=False
+            job.student,
+            job.dataset.validation,
+            job.dataset,
+            device=job.hardware.device,
+            features=False,
         )
     except NotFiniteError as error:
         what = f"the student's logits are not finite after epoch {at.epoch + 1}"

@@ -1,7 +1,8 @@
-"""Measure how long a run or a race will take on this machine, with `python -m bickd_core.training.estimate`.
+"""Measure how long a run or a race will take on this machine, with `python -m
+bickd_core.training.estimate`.
 
-It reads {configs, shelf, own} as JSON from standard input, does some training steps, and prints one JSON object: the
-result of `measure_speed`, or {error: one sentence}.
+It reads {configs, shelf, own} as JSON from standard input, does some training steps, and prints one
+JSON object: the result of `measure_speed`, or {error: one sentence}.
 """
 
 from __future__ import annotations
@@ -26,25 +27,32 @@ if TYPE_CHECKING:
     from bickd_core.training.teacher import TeacherOutputs
 
 FINISHING_SECONDS = 20.0
-"""Seconds for predictions, latency and the map after the last step, if no finished run is known. Measured: 18 s on two
-busy cores."""
+"""Seconds for predictions, latency and the map after the last step, if no finished run is known.
+Measured: 18 s on two busy cores."""
 
 
 def measure_speed(
-    configs: Sequence[TrainConfig], library: Library, *, seconds: float = 4.0, since: float | None = None
+    configs: Sequence[TrainConfig],
+    library: Library,
+    *,
+    seconds: float = 4.0,
+    since: float | None = None,
 ) -> dict[str, Any]:
     """Do real steps for some seconds after a warm-up, and evaluate each student once.
 
-    Forward passes of the teacher count once for all students, and only for views that are not stored yet.
+    Forward passes of the teacher count once for all students, and only for views that are not
+    stored yet.
 
     Args:
         configs: of one run, or of the runs of a race.
-        since: when loading began, in time.time(). The start of this process includes Python's imports.
+        since: when loading began, in time.time(). The start of this process includes Python's
+            imports.
 
     Returns:
-        images_per_second: of a step of all students; loading, evaluating and finishing: seconds before the first
-        step, after each epoch and after the last; seconds: the expected total time; device: the device and the
-        reason for it; students: their number.
+        images_per_second: of a step of all students; loading, evaluating and finishing: seconds
+            before the first
+        step, after each epoch and after the last; seconds: the expected total time; device: the
+        device and the reason for it; students: their number.
     """
     from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
     from bickd_core.training.setup import build_race
@@ -71,8 +79,8 @@ def measure_speed(
         for each in jobs:
             train_step(each, picked, at).figures()  # waits for a GPU
         done += 1
-    # Each step was one of all students with a live teacher, and one more pass of the teacher, which is timed apart.
-    # Where an epoch is one step, its batch is kept, and the teacher's pass with it.
+    # Each step was one of all students with a live teacher, and one more pass of the teacher, which
+    # is timed apart. Where an epoch is one step, its batch is kept, and the teacher's pass with it.
     passes = 2 if job.steps > 1 else 1
     per_step = (time.monotonic() - started - (passes - missing) * in_teacher) / done
     started = time.monotonic()
@@ -92,7 +100,8 @@ def measure_speed(
 
 
 def _views_to_make(job: Job) -> float:
-    """Return the share of the run's views that the teacher must still compute: 1 for a live teacher."""
+    """Return the share of the run's views that the teacher must still compute: 1 for a live
+    teacher."""
     teacher = job.batches.teacher
     if teacher is None:
         return 0.0
@@ -114,7 +123,9 @@ def main() -> None:
         from bickd_core.training.hardware import choose_hardware
 
         before = time.time()
-        choose_hardware(configs[0], say=lambda words: print(words, file=sys.stderr))  # compiles kernels, once
+        choose_hardware(
+            configs[0], say=lambda words: print(words, file=sys.stderr)
+        )  # compiles kernels, once
         since = psutil.Process().create_time() + time.time() - before
         print(json.dumps(measure_speed(configs, library, since=since)))
     except Exception as error:

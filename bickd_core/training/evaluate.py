@@ -1,4 +1,5 @@
-"""Predict a whole split with a model, always in fp32, so that figures do not depend on the device."""
+"""Predict a whole split with a model, always in fp32, so that figures do not depend on the
+device."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def predict(
     features: bool = True,
     on_progress: Callable[[float], None] | None = None,
 ) -> Predictions:
-    """Return logits [N, C] and optionally pooled features [N, D] of `model` on the unaugmented images of `split`.
+    """Return logits [N, C] and optionally pooled features [N, D] of `model` on the unaugmented
+    images of `split`.
 
     The model is in evaluation mode during the pass; its mode is restored afterwards.
 
@@ -60,7 +62,8 @@ def predict(
 def predict_stages(
     model: nn.Module, dataset: Dataset, *, device: torch.device | str = "cpu", batch_size: int = 256
 ) -> Stages:
-    """Return the pooled maps after each stage of `model` on the probe set, unaugmented, in evaluation mode."""
+    """Return the pooled maps after each stage of `model` on the probe set, unaugmented, in
+    evaluation mode."""
     split = dataset.split(PROBE_SPLIT)
     probe = split.take(stage_probe(split.labels))
     was_training = model.training

@@ -16,7 +16,8 @@ from bickd_core.training.setup import Job, load_run_data, load_run_model
 
 
 def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], None]) -> None:
-    """Write the files of a finished run besides weights and metrics. Safe to repeat after a kill."""
+    """Write the files of a finished run besides weights and metrics. Safe to repeat after a
+    kill."""
     say("evaluating on validation and test")
     for split in ("validation", "test"):
         images = job.dataset.split(split)
@@ -44,7 +45,8 @@ def add_stages(run: RunFolder) -> None:
 
 
 def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
-    """Return the teacher if it still exists with predictions. A student does not fail without its teacher."""
+    """Return the teacher if it still exists with predictions. A student does not fail without its
+    teacher."""
     reference = run.info().teacher
     if reference is None:
         return None
@@ -56,7 +58,8 @@ def _teacher(run: RunFolder, library: Library) -> RunFolder | None:
 
 
 def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
-    """Measure parameters, multiply-adds of one image, and median CPU latencies at batch 1 and 64 on this machine."""
+    """Measure parameters, multiply-adds of one image, and median CPU latencies at batch 1 and 64 on
+    this machine."""
     threads = torch.get_num_threads()
     one = time_pass(model, shape)
     batch = time_pass(model, shape, batch_size=64, repeats=5, warmup=1, budget_s=2.0)

@@ -58,7 +58,10 @@ def _by_method(runs: Sequence[RunFolder]) -> dict[str, TrainConfig]:
     configs = {run.key: config for run in runs if (config := run.info().config) is not None}
     titles = {key: title_of(config.objective) for key, config in configs.items()}
     twice = {title for title in titles.values() if list(titles.values()).count(title) > 1}
-    return {f"{title} ({key})" if title in twice else title: configs[key] for key, title in titles.items()}
+    return {
+        f"{title} ({key})" if title in twice else title: configs[key]
+        for key, title in titles.items()
+    }
 
 
 @contextlib.contextmanager
@@ -80,7 +83,9 @@ def _ended(run: RunFolder) -> str:
     if status.state != "finished":
         return f"{run.key}: {status.state}{f' ({status.error})' if status.error else ''}"
     last = run.metrics()[-1]["validation_accuracy"]
-    return f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}"
+    return (
+        f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}"
+    )
 
 
 def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:
@@ -99,7 +104,10 @@ def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:
                 words = status.message or status.state
                 if progress.images_per_second and status.message == "training":
                     epoch = min(progress.epoch + 1, progress.epochs)
-                    words += f", epoch {epoch}/{progress.epochs}, {progress.images_per_second:,.0f} images/s"
+                    words += (
+                        f", epoch {epoch}/{progress.epochs}, {progress.images_per_second:,.0f}"
+                        " images/s"
+                    )
                 if len(runs) > 1:
                     words = f"{run.key}: {words}"
                 bar.update(task, completed=progress.fraction, description=words)

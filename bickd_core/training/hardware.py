@@ -69,7 +69,9 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
     """
     has_cuda = torch.cuda.is_available()
     if config.device == "cuda" and not has_cuda:
-        raise ValueError("`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'.")
+        raise ValueError(
+            "`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'."
+        )
     device = torch.device("cuda" if has_cuda and config.device != "cpu" else "cpu")
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -86,11 +88,15 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
     else:
         precision, reason = config.precision, "requested"
     threads, counted = _choose_threads(config.threads)
-    words = f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
+    words = (
+        f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
+    )
     if device.type != "cpu":
         return Hardware(device, precision, threads, False, words)
     missing = "requested" if config.kernels == "torch" else load_kernels(say)
-    return Hardware(device, precision, threads, missing is None, f"{words}, {_kernels(config, missing)}")
+    return Hardware(
+        device, precision, threads, missing is None, f"{words}, {_kernels(config, missing)}"
+    )
 
 
 def _kernels(config: TrainConfig, missing: str | None) -> str:
@@ -102,7 +108,8 @@ def _kernels(config: TrainConfig, missing: str | None) -> str:
 
 
 def _choose_threads(wanted: int | None) -> tuple[int, str]:
-    """Return the CPU threads and the reason: a run's share of the cores, so that one run per slot fits."""
+    """Return the CPU threads and the reason: a run's share of the cores, so that one run per slot
+    fits."""
     if wanted is not None:
         return wanted, "requested"
     if (together := int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) > 1:

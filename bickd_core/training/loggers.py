@@ -1,8 +1,9 @@
 """Log a training to TensorBoard, trackio, Weights & Biases, or your own program.
 
-BICKD_LOGGERS lists the loggers, separated by spaces. A logger is a function that is called with the run when its training
-starts or resumes. It returns `on_epoch(record)`, which is called with each line of metrics.jsonl. An installed package can
-add loggers in the entry-point group `bickd.loggers`.
+BICKD_LOGGERS lists the loggers, separated by spaces. A logger is a function that is called with the
+run when its training starts or resumes. It returns `on_epoch(record)`, which is called with each
+line of metrics.jsonl. An installed package can add loggers in the entry-point group
+`bickd.loggers`.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ BUILT_IN: dict[str, Logger] = {"tensorboard": tensorboard, "trackio": trackio, "
 
 
 def _reported(name: str, on_epoch: OnEpoch) -> OnEpoch:
-    """Disable the function after its first failure. The reason goes to the run's log, and training continues."""
+    """Disable the function after its first failure. The reason goes to the run's log, and training
+    continues."""
     failed = False
 
     def call(record: Mapping[str, Any]) -> None:
@@ -81,7 +83,10 @@ def _reported(name: str, on_epoch: OnEpoch) -> OnEpoch:
         except Exception:
             failed = True
             traceback.print_exc()
-            print(f"logger {name} failed, as shown above, and gets no more epochs of this run.", flush=True)
+            print(
+                f"logger {name} failed, as shown above, and gets no more epochs of this run.",
+                flush=True,
+            )
 
     return call
 
@@ -112,6 +117,7 @@ def start_loggers(run: RunFolder) -> list[OnEpoch]:
             started.append(_reported(name, logger(run)))
         except ModuleNotFoundError as error:
             raise ValueError(
-                f"{VARIABLE} names the logger {name}, whose library is not installed: run pip install {error.name}."
+                f"{VARIABLE} names the logger {name}, whose library is not installed: run pip"
+                f" install {error.name}."
             ) from error
     return started

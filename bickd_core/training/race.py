@@ -17,8 +17,8 @@ from bickd_core.training.hardware import Hardware
 def lanes_for(students: int, hardware: Hardware) -> int:
     """Return how many students do their step at the same time, each with its share of the threads.
 
-    On a CPU small networks gain little from a second thread, while two of them side by side are nearly twice as fast.
-    With one thread, or on a GPU, they alternate.
+    On a CPU small networks gain little from a second thread, while two of them side by side are
+    nearly twice as fast. With one thread, or on a GPU, they alternate.
     """
     return 1 if hardware.device.type != "cpu" else max(1, min(students, hardware.threads))
 
@@ -32,9 +32,9 @@ def race(
 ) -> None:
     """Train all runners to their ends. Runners at the same step share its batch.
 
-    A resumed run that is behind the others catches up first. If one run fails, the others continue. Batches are made
-    here with all threads. Then each runner does its step in one of `lanes` Python threads, with its share of the
-    threads.
+    A resumed run that is behind the others catches up first. If one run fails, the others continue.
+    Batches are made here with all threads. Then each runner does its step in one of `lanes` Python
+    threads, with its share of the threads.
 
     Args:
         makers: functions that make the runners, from jobs of one `build_race`.
@@ -75,15 +75,21 @@ def race(
         spread: Callable[..., Iterable[object]] = map
         if lanes > 1:
             share = max(1, torch.get_num_threads() // lanes)
-            pool = ThreadPoolExecutor(lanes, "lane", initializer=torch.set_num_threads, initargs=(share,))
+            pool = ThreadPoolExecutor(
+                lanes, "lane", initializer=torch.set_num_threads, initargs=(share,)
+            )
             spread = stack.enter_context(pool).map
         for number in range(len(makers)):
             if attempt(start, number):
                 attempt(end_if_over, number)
         while at_work:
             first = min((runner.at.epoch, runner.at.step) for runner in at_work.values())
-            level = [n for n, runner in at_work.items() if (runner.at.epoch, runner.at.step) == first]
-            level = [n for n in level if attempt(ready, n) and attempt(end_if_over, n) and n in at_work]
+            level = [
+                n for n, runner in at_work.items() if (runner.at.epoch, runner.at.step) == first
+            ]
+            level = [
+                n for n in level if attempt(ready, n) and attempt(end_if_over, n) and n in at_work
+            ]
             level = [n for n in level if attempt(prepare, n)]
             list(spread(step, level))
             for number in [n for n in level if n in at_work]:

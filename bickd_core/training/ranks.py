@@ -1,9 +1,10 @@
 """The processes that train one run together under torchrun, or a single process without it.
 
-Every process computes the student on its part of a batch, and the loss on the whole of it: outputs are gathered
-with gradient, so a loss over rows and columns sees the global batch. The gradient of a gather sums over the
-processes, each of which has the same loss, and the mean of the parameters' gradients takes that factor out: loss,
-logit gradient and parameter gradients are those of one process.
+Every process computes the student on its part of a batch, and the loss on the whole of it: outputs
+are gathered with gradient, so a loss over rows and columns sees the global batch. The gradient of a
+gather sums over the processes, each of which has the same loss, and the mean of the parameters'
+gradients takes that factor out: loss, logit gradient and parameter gradients are those of one
+process.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ def world_size() -> int:
 
 
 def create_fabric(hardware: Hardware) -> Fabric:
-    """Fabric for this process alone, or for all of torchrun's: its defaults would be jobs of one process each."""
+    """Fabric for this process alone, or for all of torchrun's: its defaults would be jobs of one
+    process each."""
     size, local = world_size(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if size == 1:
-        return Fabric(accelerator=hardware.accelerator, devices=1, precision=hardware.fabric_precision)
+        return Fabric(
+            accelerator=hardware.accelerator, devices=1, precision=hardware.fabric_precision
+        )
     fabric = Fabric(
         accelerator=hardware.accelerator,
         devices=local,
@@ -53,9 +57,10 @@ def create_fabric(hardware: Hardware) -> Fabric:
 def join() -> None:
     """Make torchrun's processes one group by gloo, before Fabric does.
 
-    torchrun keeps its store when it starts the processes again after one was lost, with the addresses of the old
-    ones in it; so every start has keys of its own. On a busy machine gloo may wait in vain for a connection that was lost while it was made. All processes give such
-    a try up together, after CONNECT_SECONDS, and begin another under a name of its own.
+    torchrun keeps its store when it starts the processes again after one was lost, with the
+    addresses of the old ones in it; so every start has keys of its own. On a busy machine gloo may
+    wait in vain for a connection that was lost while it was made. All processes give such a try up
+    together, after CONNECT_SECONDS, and begin another under a name of its own.
 
     Raises:
         RuntimeError: gloo's, after CONNECT_TRIES.
@@ -96,7 +101,8 @@ class Ranks:
         return self.rank == 0
 
     def part(self, picked: Tensor) -> Tensor:
-        """Return this process's part of a batch, [b]. The parts are in order and differ by at most one sample."""
+        """Return this process's part of a batch, [b]. The parts are in order and differ by at most
+        one sample."""
         return picked if self.size == 1 else torch.tensor_split(picked, self.size)[self.rank]
 
     def whole(self, outputs: Outputs, n: int) -> Outputs:
@@ -159,7 +165,8 @@ class Ranks:
 
 
 def synchronised(model: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
-    """On GPUs batch norms take their statistics from the global batch; a CPU has no such layer in torch."""
+    """On GPUs batch norms take their statistics from the global batch; a CPU has no such layer in
+    torch."""
     if ranks.size > 1 and device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return model

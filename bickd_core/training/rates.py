@@ -28,7 +28,7 @@ def rates_sentence(configs: Mapping[str, TrainConfig]) -> str:
         return f"Each method had its own learning rate: {listed}."
     if len(set(rates.values())) == 1:
         return (
-            f"All methods had the same learning rate, {next(iter(rates.values())):g}. This favours some methods; with "
-            "tuned rates the ranking may differ."
+            f"All methods had the same learning rate, {next(iter(rates.values())):g}. This favours"
+            " some methods; with tuned rates the ranking may differ."
         )
     return f"The learning rates differ, and not all are the tuned ones: {listed}."

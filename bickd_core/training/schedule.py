@@ -29,7 +29,8 @@ def learning_rate_factor(schedule: Cosine | Step, progress: float, epochs: int) 
 def create_optimizer(
     config: TrainConfig, parameters: list[torch.nn.Parameter], *, fused: bool = False
 ) -> torch.optim.Optimizer:
-    """The optimiser of the config over these parameters. fused: torch's one kernel for all of them, for a GPU."""
+    """The optimiser of the config over these parameters. fused: torch's one kernel for all of them,
+    for a GPU."""
     chosen = config.optimizer
     if isinstance(chosen, SGD):
         return torch.optim.SGD(

@@ -1,4 +1,5 @@
-"""Build everything that a run needs in memory from its config: data, models, objective and optimiser."""
+"""Build everything that a run needs in memory from its config: data, models, objective and
+optimiser."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class Job:
     objective: Objective
     optimizer: torch.optim.Optimizer
     first_view: int = 0
-    """Number of epochs of the runs that this one extends. Its views and orders continue from there."""
+    """Number of epochs of the runs that this one extends. Its views and orders continue from
+    there."""
     draws: bool = False
     """Whether the student draws random numbers in training (dropout)."""
     compiled: Callable[..., Outputs] | None = None
@@ -64,7 +66,8 @@ class Job:
         """Return the student's Outputs on a batch."""
         if self.compiled is None:
             return self.student.outputs(inputs, features=features, maps=maps)  # type: ignore[operator]
-        torch.compiler.cudagraph_mark_step_begin()  # what the last step's graph put out is no longer needed
+        # what the last step's graph put out is no longer needed
+        torch.compiler.cudagraph_mark_step_begin()
         return self.compiled(inputs, features=features, maps=maps)
 
     @property
@@ -78,7 +81,8 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Steps in an epoch. The last short batch is dropped, because column losses depend on the batch size."""
+        """Steps in an epoch. The last short batch is dropped, because column losses depend on the
+        batch size."""
         return len(self.train) // self.batch_size
 
 
@@ -94,7 +98,8 @@ def build_job(config: TrainConfig, library: Library) -> Job:
 def build_race(
     configs: Sequence[TrainConfig], library: Library, say: Callable[[str], None] = print
 ) -> list[Job]:
-    """Build jobs that share data, teacher and batches. Each batch is augmented once, and the teacher sees it once.
+    """Build jobs that share data, teacher and batches. Each batch is augmented once, and the
+    teacher sees it once.
 
     Args:
         say: called with a message before a step that takes long.
@@ -118,7 +123,9 @@ def build_race(
     )
     train = to_device(dataset.train, hardware.device)
     teacher_run = None if config.teacher is None else library.locate(config.teacher)
-    teacher = None if teacher_run is None else _on(hardware, freeze(load_run_model(teacher_run, dataset)))
+    teacher = (
+        None if teacher_run is None else _on(hardware, freeze(load_run_model(teacher_run, dataset)))
+    )
     first = epochs_before(config, library)
     views = Views(
         train=train,
@@ -139,7 +146,10 @@ def build_race(
             live
             if _live(config, names)
             else StoredTeacher(
-                live, ViewStore(view_key(config, teacher_run, dataset, hardware, names)), train, views.inputs
+                live,
+                ViewStore(view_key(config, teacher_run, dataset, hardware, names)),
+                train,
+                views.inputs,
             )
         )
     batches = Batches(views, said)
@@ -155,13 +165,17 @@ def build_race(
             dataset=dataset,
             train=train,
             batches=batches,
-            probe=probe_positions(dataset.validation.labels, each.probe_size or 2 * dataset.num_classes),
+            probe=probe_positions(
+                dataset.validation.labels, each.probe_size or 2 * dataset.num_classes
+            ),
             student=student,
             teacher=teacher,
             teacher_logits=teacher_logits,
             objective=objective,
             optimizer=create_optimizer(
-                each, [*student.parameters(), *objective.parameters()], fused=hardware.device.type == "cuda"
+                each,
+                [*student.parameters(), *objective.parameters()],
+                fused=hardware.device.type == "cuda",
             ),
             first_view=first,
             draws=_draws(student),
@@ -179,7 +193,8 @@ def _student(
     teacher: nn.Module | None,
     ranks: Ranks,
 ) -> tuple[nn.Module, Objective]:
-    """Return the student with its initial weights, and the objective with its own parameters and memory."""
+    """Return the student with its initial weights, and the objective with its own parameters and
+    memory."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seeds.weights)
         if config.extends is None:
@@ -205,16 +220,22 @@ def _draws(model: nn.Module) -> bool:
 
 
 def _live(config: TrainConfig, names: frozenset[str]) -> bool:
-    """Choose "live" or "stored" for auto: live if maps are needed, which are too large, or with several processes."""
+    """Choose "live" or "stored" for auto: live if maps are needed, which are too large, or with
+    several processes."""
     if config.teacher_outputs != "auto":
         return config.teacher_outputs == "live"
     return "maps" in names or world_size() > 1
 
 
 def view_key(
-    config: TrainConfig, teacher: RunFolder, dataset: Dataset, hardware: Hardware, names: frozenset[str]
+    config: TrainConfig,
+    teacher: RunFolder,
+    dataset: Dataset,
+    hardware: Hardware,
+    names: frozenset[str],
 ) -> ViewKey:
-    """Return everything that determines the teacher's outputs on the training views of this config."""
+    """Return everything that determines the teacher's outputs on the training views of this
+    config."""
     info = teacher.info()
     own = info.preprocessing
     how = dataset.augmentation if config.augment else Augmentation(pad=0, flip=False)
@@ -236,13 +257,17 @@ def view_key(
     )
 
 
-def validation_logits(teacher: nn.Module, run: RunFolder, dataset: Dataset, hardware: Hardware) -> np.ndarray:
+def validation_logits(
+    teacher: nn.Module, run: RunFolder, dataset: Dataset, hardware: Hardware
+) -> np.ndarray:
     """Return the teacher's logits on validation, from its run folder if it has these samples."""
     if run.has_predictions("validation"):
         stored = run.predictions("validation")
         if np.array_equal(stored.ids, dataset.validation.ids):
             return stored.logits
-    return predict(teacher, dataset.validation, dataset, device=hardware.device, features=False).logits
+    return predict(
+        teacher, dataset.validation, dataset, device=hardware.device, features=False
+    ).logits
 
 
 def epochs_before(config: TrainConfig, library: Library) -> int:
@@ -277,8 +302,8 @@ def load_run_data(info: RunInfo) -> Dataset:
 def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
     """Load the model of a finished run with its last weights, and check that it fits the data.
 
-    The model takes inputs that are normalised with the data's own statistics. If the run recorded another
-    preprocessing, the model converts them itself.
+    The model takes inputs that are normalised with the data's own statistics. If the run recorded
+    another preprocessing, the model converts them itself.
 
     Raises:
         RunError: the run has no weights yet, or its classes or channels differ from the data's.
@@ -292,8 +317,9 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
         )
     if (info.num_classes, info.in_channels) != (dataset.num_classes, dataset.in_channels):
         raise RunError(
-            f"run '{run.key}' was made for {info.num_classes} classes and {info.in_channels} channels, but "
-            f"{dataset.name} has {dataset.num_classes} and {dataset.in_channels}; choose a run on this data."
+            f"run '{run.key}' was made for {info.num_classes} classes and {info.in_channels}"
+            f" channels, but {dataset.name} has {dataset.num_classes} and {dataset.in_channels};"
+            " choose a run on this data."
         )
     model = create_model(info.arch, num_classes=info.num_classes, in_channels=dataset.in_channels)
     load_into(model, read_weights(run.weights_path), name=info.arch)
@@ -301,7 +327,8 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
 
 
 def renormalised(model: nn.Module, own: Preprocessing | None, dataset: Dataset) -> nn.Module:
-    """Wrap the model with its own preprocessing, for inputs that are normalised with the data's statistics."""
+    """Wrap the model with its own preprocessing, for inputs that are normalised with the data's
+    statistics."""
     if own is None:
         return model
     bgr = own.channel_order == "bgr"
@@ -320,5 +347,6 @@ def renormalised(model: nn.Module, own: Preprocessing | None, dataset: Dataset) 
 
 
 def freeze(model: nn.Module) -> nn.Module:
-    """Set evaluation mode without gradients, so that the teacher's batch norm statistics do not change."""
+    """Set evaluation mode without gradients, so that the teacher's batch norm statistics do not
+    change."""
     return model.eval().requires_grad_(False)

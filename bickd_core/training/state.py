@@ -64,7 +64,8 @@ def load_state(job: Job, run: RunFolder) -> Position:
         if out_of_memory(error):
             raise
         raise TrainingError(
-            "resume/state.pt is damaged, so the run cannot be resumed; delete that file to start from the beginning."
+            "resume/state.pt is damaged, so the run cannot be resumed; delete that file to start"
+            " from the beginning."
         ) from error
     try:
         job.student.load_state_dict(parts[0])
@@ -74,7 +75,7 @@ def load_state(job: Job, run: RunFolder) -> Position:
         if out_of_memory(error):
             raise
         raise TrainingError(
-            "resume/state.pt does not fit this run, so the run cannot be resumed; delete that file to start from the "
-            "beginning."
+            "resume/state.pt does not fit this run, so the run cannot be resumed; delete that file"
+            " to start from the beginning."
         ) from error
     return position

@@ -1,4 +1,5 @@
-"""Sum the figures of training steps. On a GPU they are read only now and then, because reading waits for the step."""
+"""Sum the figures of training steps. On a GPU they are read only now and then, because reading
+waits for the step."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from bickd_core.training.divergence import diverged_sentence
 from bickd_core.training.state import Position, TrainingError
 
 STEPS_ON_GPU = 50
-"""Steps between two readings on a GPU. This many may follow a step with a loss that is not finite; none is saved."""
+"""Steps between two readings on a GPU. This many may follow a step with a loss that is not finite;
+none is saved."""
 TERM = "loss_"
 
 
@@ -25,7 +27,9 @@ class StepValues:
     learning_rate: float
 
     @classmethod
-    def of(cls, loss: Tensor, terms: dict[str, Tensor], accuracy: Tensor, learning_rate: float) -> StepValues:
+    def of(
+        cls, loss: Tensor, terms: dict[str, Tensor], accuracy: Tensor, learning_rate: float
+    ) -> StepValues:
         names = ("loss", *(f"{TERM}{name}" for name in terms), "train_accuracy")
         parts = [loss, *terms.values(), accuracy]
         return cls(names, torch.stack([part.detach().double() for part in parts]), learning_rate)
@@ -58,7 +62,8 @@ class Tally:
         """Read the waiting figures.
 
         Raises:
-            TrainingError: the loss of one of these steps is not finite; the message names it and its terms.
+            TrainingError: the loss of one of these steps is not finite; the message names it and
+                its terms.
         """
         waiting, self._waiting = self._waiting, []
         for step, values in waiting:
@@ -69,7 +74,10 @@ class Tally:
                     for name, figure in figures.items()
                     if name.startswith(TERM)
                 )
-                what = f"the loss is not finite in epoch {self._at.epoch + 1}, step {step + 1} ({parts})"
+                what = (
+                    f"the loss is not finite in epoch {self._at.epoch + 1}, step {step + 1}"
+                    f" ({parts})"
+                )
                 raise TrainingError(diverged_sentence(what))
             for name, figure in figures.items():
                 self._at.sums[name] = self._at.sums.get(name, 0.0) + figure

@@ -15,7 +15,8 @@ from bickd_core.models.outputs import Outputs
 from bickd_core.training.view_store import ViewStore
 
 PASS_BATCH = 128
-"""Batch size for filling the store on a CPU. Larger batches do not fit into the cache and are slower."""
+"""Batch size for filling the store on a CPU. Larger batches do not fit into the cache and are
+slower."""
 PASS_PIXELS_ON_GPU = 2**22
 """Pixels in such a batch on a GPU, which small batches leave mostly idle; 64 to 2,048 images."""
 
@@ -54,7 +55,10 @@ class LiveTeacher:
     """A forward pass of the frozen teacher in every step."""
 
     def __init__(
-        self, model: nn.Module, names: frozenset[str], autocast: Callable[[], AbstractContextManager[None]]
+        self,
+        model: nn.Module,
+        names: frozenset[str],
+        autocast: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.model = model
         self._names = names
@@ -76,13 +80,16 @@ class LiveTeacher:
 
 
 class StoredTeacher:
-    """Stores one forward pass for each view over the whole training split. A step only looks up rows.
+    """Stores one forward pass for each view over the whole training split. A step only looks up
+    rows.
 
-    A run always reads the stored values, in the precision of the pass. So the run that fills the store and later
-    runs learn from identical values.
+    A run always reads the stored values, in the precision of the pass. So the run that fills the
+    store and later runs learn from identical values.
     """
 
-    def __init__(self, live: LiveTeacher, store: ViewStore, train: DeviceSplit, inputs: MakeInputs) -> None:
+    def __init__(
+        self, live: LiveTeacher, store: ViewStore, train: DeviceSplit, inputs: MakeInputs
+    ) -> None:
         self.live = live
         self._store = store
         self._train = train
@@ -102,11 +109,15 @@ class StoredTeacher:
                 found = self._store.load(view)  # another process may have made it meanwhile
                 if found is None or len(found["logits"]) != len(self._train):
                     parts: list[dict[str, Tensor]] = []
-                    size = pass_batch(self._train.labels.device, math.prod(self._train.images.shape[-2:]))
+                    size = pass_batch(
+                        self._train.labels.device, math.prod(self._train.images.shape[-2:])
+                    )
                     for start in range(0, len(self._train), size):
                         parts.append(self._pass(start, size, view))
                         yield
-                    found = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+                    found = {
+                        name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]
+                    }
                     self._store.save(view, found)
         device = self._train.labels.device
         self._tensors = {name: tensor.to(device) for name, tensor in found.items()}

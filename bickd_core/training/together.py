@@ -1,8 +1,9 @@
 """Train one run with several processes: `torchrun ... -m bickd_cli.main train --name NAME ...`.
 
-The first process is the run's worker: it holds the lock, writes all files and decides when to stop. The others compute
-their part of each batch. If a process is lost, torchrun ends the others and restarts all (`--max-restarts`). The same
-command then finds the run by its name and continues from its last saved step.
+The first process is the run's worker: it holds the lock, writes all files and decides when to stop.
+The others compute their part of each batch. If a process is lost, torchrun ends the others and
+restarts all (`--max-restarts`). The same command then finds the run by its name and continues from
+its last saved step.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from bickd_core.runs.create import check_run, create_run
 from bickd_core.runs.library import Library, RunError, RunFolder
 
 WAIT_SECONDS = 60.0
-"""How long a process waits for the first one to create the run folder. A network file system may be slow."""
+"""How long a process waits for the first one to create the run folder. A network file system may be
+slow."""
 
 
 def train_together(config: TrainConfig, library: Library, name: str | None) -> int:
@@ -44,7 +46,8 @@ def _make_or_find(run: RunFolder, config: TrainConfig, library: Library) -> None
         return
     if run.info().config != check_run(config, library).config:
         raise RunError(
-            f"a run named '{run.key}' already exists with other settings; choose another name or delete that run."
+            f"a run named '{run.key}' already exists with other settings; choose another name or"
+            " delete that run."
         )
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
         run.clear_requests()
@@ -55,8 +58,8 @@ def _wait_for(run: RunFolder) -> None:
     while not (run.path / "run.yaml").exists():
         if time.monotonic() > end:
             raise RunError(
-                f"the folder of run '{run.key}' did not appear within {WAIT_SECONDS:.0f} s; all processes must see "
-                "the same runs folder (BICKD_RUNS on a shared file system)."
+                f"the folder of run '{run.key}' did not appear within {WAIT_SECONDS:.0f} s; all"
+                " processes must see the same runs folder (BICKD_RUNS on a shared file system)."
             )
         time.sleep(0.1)
 

@@ -1,9 +1,10 @@
-"""Store the teacher's outputs on augmented training images on disk, with one file for each view, shared by all runs.
+"""Store the teacher's outputs on augmented training images on disk, with one file for each view,
+shared by all runs.
 
-A view is a pure function of (sample id, view number, augmentation seed), so the teacher's outputs on it are the same
-for every student, seed, loss and resumed run. Files have keys over everything that determines them, and a checksum. The
-least recently used files are deleted when the store exceeds its budget. This module does not import torch, so that
-`bickd cache` is quick.
+A view is a pure function of (sample id, view number, augmentation seed), so the teacher's outputs
+on it are the same for every student, seed, loss and resumed run. Files have keys over everything
+that determines them, and a checksum. The least recently used files are deleted when the store
+exceeds its budget. This module does not import torch, so that `bickd cache` is quick.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ ABOUT = "about.json"
 class ViewKey:
     """All that decides a teacher's outputs on the views of a training split.
 
-    teacher_sha256: of the weights file. data_sha256: of images, labels and ids of the training split. pad,
-    flip, seed: the augmentation. mean, std, channel_order, input_size: of the teacher's inputs. names: which outputs. precision: of the
-    pass. way: of the pass, where it changes bits. teacher, dataset: for people, and not part of the key.
+    teacher_sha256: of the weights file. data_sha256: of images, labels and ids of the training
+    split. pad,
+    flip, seed: the augmentation. mean, std, channel_order, input_size: of the teacher's inputs.
+    names: which outputs. precision: of the pass. way: of the pass, where it changes bits. teacher,
+    dataset: for people, and not part of the key.
     """
 
     teacher_sha256: str
@@ -61,13 +64,18 @@ class ViewKey:
 
     @property
     def digest(self) -> str:
-        parts = {name: value for name, value in asdict(self).items() if name not in ("teacher", "dataset")}
+        parts = {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in ("teacher", "dataset")
+        }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """The entry of one key in `bickd cache`: folder, teacher, data, outputs, number of views and bytes."""
+    """The entry of one key in `bickd cache`: folder, teacher, data, outputs, number of views and
+    bytes."""
 
     path: Path
     teacher: str
@@ -95,7 +103,8 @@ def budget_bytes() -> int:
             asked = -1.0
         if not 0 <= asked < float("inf"):
             raise ValueError(
-                f"BICKD_VIEWS_GB must be a number of gigabytes of at least 0, got '{wanted}'; correct or unset it."
+                f"BICKD_VIEWS_GB must be a number of gigabytes of at least 0, got '{wanted}';"
+                " correct or unset it."
             )
         return int(asked * 1e9)
     folder = cache_folder()
@@ -104,13 +113,15 @@ def budget_bytes() -> int:
     return int(
         min(
             DEFAULT_GB * 1e9,
-            shutil.disk_usage(folder).free / 2 + sum(size for _, size, _ in _stored(views_folder())),
+            shutil.disk_usage(folder).free / 2
+            + sum(size for _, size, _ in _stored(views_folder())),
         )
     )
 
 
 class ViewStore:
-    """The views of one key. Several processes may use it at once; each view is made by one of them."""
+    """The views of one key. Several processes may use it at once; each view is made by one of
+    them."""
 
     def __init__(self, key: ViewKey, *, folder: Path | None = None) -> None:
         self.key = key
@@ -120,7 +131,8 @@ class ViewStore:
         return self.path / f"view-{view:06d}.safetensors"
 
     def load(self, view: int) -> dict[str, Tensor] | None:
-        """Return the outputs of this view by name, or None if they are missing or damaged (which is logged)."""
+        """Return the outputs of this view by name, or None if they are missing or damaged (which is
+        logged)."""
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -130,7 +142,9 @@ class ViewStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            logger.warning("The teacher's stored view %s cannot be read (%s); it is made again.", file, error)
+            logger.warning(
+                "The teacher's stored view %s cannot be read (%s); it is made again.", file, error
+            )
             return None
         body, checksum = data[:-32], data[-32:]
         if hashlib.sha256(body).digest() != checksum:
@@ -139,7 +153,9 @@ class ViewStore:
         try:
             tensors = load(body)
         except (SafetensorError, ValueError) as error:
-            logger.warning("The teacher's stored view %s is damaged (%s); it is made again.", file, error)
+            logger.warning(
+                "The teacher's stored view %s is damaged (%s); it is made again.", file, error
+            )
             return None
         with contextlib.suppress(OSError):
             os.utime(file)  # used just now
@@ -153,7 +169,8 @@ class ViewStore:
         limit = budget_bytes()
         if len(body) + 32 > limit:
             logger.warning(
-                "A view of %.1f MB is over the budget of the store; it is not kept.", len(body) / 1e6
+                "A view of %.1f MB is over the budget of the store; it is not kept.",
+                len(body) / 1e6,
             )
             return False
         try:
@@ -176,13 +193,16 @@ class ViewStore:
 
     @contextlib.contextmanager
     def making(self, view: int) -> Iterator[None]:
-        """Hold the lock for making this view. A second process waits here and then finds it made."""
+        """Hold the lock for making this view. A second process waits here and then finds it
+        made."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / f".view-{view:06d}.lock")
             lock.acquire()
         except OSError as error:
-            logger.warning("The folder %s cannot be written to (%s); views are not shared.", self.path, error)
+            logger.warning(
+                "The folder %s cannot be written to (%s); views are not shared.", self.path, error
+            )
             yield
             return
         try:
@@ -230,7 +250,11 @@ def clear(folder: Path | None = None) -> int:
 
     A run that is using them makes them again.
     """
-    targets = [folder] if folder is not None else [path for path in views_folder().glob("*") if path.is_dir()]
+    targets = (
+        [folder]
+        if folder is not None
+        else [path for path in views_folder().glob("*") if path.is_dir()]
+    )
     freed = 0
     for target in targets:
         freed += sum(file.stat().st_size for file in target.glob("view-*.safetensors"))
@@ -239,7 +263,8 @@ def clear(folder: Path | None = None) -> int:
 
 
 def _stored(folder: Path) -> list[tuple[float, int, Path]]:
-    """Return last use, bytes and path of every view. Views that disappear in the meantime are left out."""
+    """Return last use, bytes and path of every view. Views that disappear in the meantime are left
+    out."""
     found = []
     for file in folder.glob("*/view-*.safetensors"):
         with contextlib.suppress(OSError):

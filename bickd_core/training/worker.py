@@ -1,7 +1,9 @@
-"""The worker process of a run: `python -m bickd_core.training.worker RUN_FOLDER... --shelf DIR --own DIR`.
+"""The worker process of a run: `python -m bickd_core.training.worker RUN_FOLDER... --shelf DIR
+--own DIR`.
 
-It locks the run, or all runs of a race, waits for a slot, trains from the saved state, evaluates, makes the map and writes
-the card. It writes everything to the run folder, so no other process needs to be running.
+It locks the run, or all runs of a race, waits for a slot, trains from the saved state, evaluates,
+makes the map and writes the card. It writes everything to the run folder, so no other process needs
+to be running.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Writes status.json: when the state changes, once a second for progress, and as a heartbeat."""
+    """Writes status.json: when the state changes, once a second for progress, and as a
+    heartbeat."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
@@ -45,7 +48,7 @@ class Reporter:
         self._cpu_spent = before.cpu_seconds
         self._cpu_since = 0.0
         self.shared_by = 1
-        """The number of runs that this process trains. Each gets its share of the process's time."""
+        """The number of runs that this process trains. Each gets a share of its time."""
         self._status = replace(
             Status("queued", worker=Worker.this()),
             progress=before.progress,
@@ -77,24 +80,30 @@ class Reporter:
             self._set()
 
     def end(self, state: State, *, error: str = "") -> None:
-        """Write the final status. If the disk is full, it may not be written, and the run then counts as lost."""
+        """Write the final status. If the disk is full, it may not be written, and the run then
+        counts as lost."""
         self._end.set()
         self._thread.join()
         try:
             self._set(state=state, error=error, message="")
         except OSError as problem:
-            print(f"the state '{state}' could not be written: {problem}", file=sys.stderr, flush=True)
+            print(
+                f"the state '{state}' could not be written: {problem}", file=sys.stderr, flush=True
+            )
 
     def _beat(self) -> None:
         while not self._end.wait(HEARTBEAT_SECONDS):
-            # A beat that cannot be written is left out: whether work can go on, the worker itself finds out.
+            # A beat that cannot be written is left out: whether work can go on, the worker itself
+            # finds out.
             with suppress(OSError):
                 self._set()
 
     def _set(self, **changes: object) -> None:
         with self._lock:
             at_work = self._working_since is not None
-            worked = time.monotonic() - self._working_since if self._working_since is not None else 0.0
+            worked = (
+                time.monotonic() - self._working_since if self._working_since is not None else 0.0
+            )
             used = (time.process_time() - self._cpu_since) / self.shared_by if at_work else 0.0
             self._status = replace(
                 self._status,
@@ -140,7 +149,9 @@ def work_race(
         entrants = [entrant for run in runs if (entrant := _enter(run, stack, leave)) is not None]
         if entrants:
             try:
-                if stack.enter_context(wait_for_slot(library.own, _all_stopped(entrants), slots=slots)):
+                if stack.enter_context(
+                    wait_for_slot(library.own, _all_stopped(entrants), slots=slots)
+                ):
                     _train(entrants, library)
             except BaseException as error:
                 traceback.print_exc()
@@ -186,7 +197,10 @@ def _enter(run: RunFolder, stack: ExitStack, leave: Callable[[], bool]) -> Entra
     try:
         lock = stack.enter_context(FileLock(run.lock_path, timeout=0, thread_local=False))
     except Timeout:
-        print(f"run '{run.path.name}' already has a worker; this one leaves it alone.", file=sys.stderr)
+        print(
+            f"run '{run.path.name}' already has a worker; this one leaves it alone.",
+            file=sys.stderr,
+        )
         return None
     if _status_before(run).state == "finished":
         print(f"run '{run.path.name}' is finished; there is nothing to do.", file=sys.stderr)
@@ -259,7 +273,8 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
 
 def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
-    """Return the run's config, after checking that it was trained here and that its teacher has not changed."""
+    """Return the run's config, after checking that it was trained here and that its teacher has not
+    changed."""
     info = run.info()
     if info.config is None:
         raise RunError(f"run '{run.key}' was imported, not trained here, so it cannot be resumed.")
@@ -267,7 +282,8 @@ def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
         weights = library.locate(info.teacher.key).weights_path
         if weights.exists() and file_sha256(weights) != info.teacher.weights_sha256:
             raise RunError(
-                f"teacher '{info.teacher.key}' has new weights since this run was started; start a new run."
+                f"teacher '{info.teacher.key}' has new weights since this run was started; start a"
+                " new run."
             )
     return info.config
 
@@ -292,7 +308,9 @@ def explain(error: BaseException, then: str = "resume the run", *, logged: bool 
     if known:
         return first
     where = (
-        "the whole message is in the run's log" if logged else "this error is unexpected; please report it"
+        "the whole message is in the run's log"
+        if logged
+        else "this error is unexpected; please report it"
     )
     return f"{type(error).__name__}: {first} ({where})."
 
@@ -313,14 +331,17 @@ def main() -> None:
     terminated = threading.Event()
 
     def terminate(*_: object) -> None:
-        """Save and stop, for example when the machine shuts down. A second signal ends the process at once."""
+        """Save and stop, for example when the machine shuts down. A second signal ends the process
+        at once."""
         terminated.set()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, terminate)
     states = set(work_race(runs, library, leave=terminated.is_set))
     if terminated.is_set() and states != {"finished"}:
-        sys.exit(128 + signal.SIGTERM)  # a launcher takes this for a lost worker, and starts another
+        sys.exit(
+            128 + signal.SIGTERM
+        )  # a launcher takes this for a lost worker, and starts another
     sys.exit(0 if states <= {"finished", "stopped"} else 1)
 
 

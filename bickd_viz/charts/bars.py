@@ -1,4 +1,5 @@
-"""Rankings of classes by a figure, for example leakage: how much a class overlaps with all others."""
+"""Rankings of classes by a figure, for example leakage: how much a class overlaps with all
+others."""
 
 from __future__ import annotations
 
@@ -10,7 +11,15 @@ import plotly.graph_objects as go
 from bickd_viz.charts.plot import Axis, Plot, Series
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, short, text_width, tick_text
-from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
+from bickd_viz.theme import (
+    LABEL_SIZE,
+    LIGHT,
+    TEXT_SIZE,
+    ModelStyle,
+    Theme,
+    layout_defaults,
+    legend_below,
+)
 
 ROW_HEIGHT = 24
 
@@ -28,11 +37,12 @@ def leakage_ranking(
 ) -> go.Figure:
     """The `top` classes with the most leakage, the largest first.
 
-    One model is drawn as bars with values, several as dots on one line per class. A class that nobody predicts (NaN) is not
-    ranked. Each mark has its original class index as 1-D customdata.
+    One model is drawn as bars with values, several as dots on one line per class. A class that
+    nobody predicts (NaN) is not ranked. Each mark has its original class index as 1-D customdata.
 
     Args:
-        models: (style, leakage [C]) of each. Leakage is the mean off-diagonal entry of a class's row of the Gram.
+        models: (style, leakage [C]) of each. Leakage is the mean off-diagonal entry of a class's
+            row of the Gram.
         class_names: [C].
         top: Number of classes.
         order_by: Index of the model that orders the classes.
@@ -44,7 +54,9 @@ def leakage_ranking(
     tables, ranked = _ranked(models, class_names, top, order_by)
     single = len(models) == 1
     names = [short(str(class_names[c]), 18) for c in ranked]
-    legend = 0 if single else 12 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
+    legend = (
+        0 if single else 12 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
+    )
     height = height or 52 + ROW_HEIGHT * max(len(ranked), 1) + legend
     left = 14 + max((text_width(name, LABEL_SIZE) for name in names), default=0)
     fig = go.Figure()
@@ -53,7 +65,9 @@ def leakage_ranking(
     if single:
         _bars(fig, models[0][0], tables[0], ranked, class_names, x_title, theme)
     else:
-        _dots(fig, models, tables, limits or [None] * len(models), ranked, class_names, x_title, theme)
+        _dots(
+            fig, models, tables, limits or [None] * len(models), ranked, class_names, x_title, theme
+        )
         legend_below(fig, theme)
     low, high = _range(tables, limits, ranked)
     ticks = nice_ticks(low, high, most=4)
@@ -85,7 +99,8 @@ def ranking_plot(
     height: int | None = None,
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None = None,
 ) -> Plot:
-    """`leakage_ranking` for the browser's canvas: the same classes, order and range. A mark reports its class index."""
+    """`leakage_ranking` for the browser's canvas: the same classes, order and range. A mark reports
+    its class index."""
     tables, ranked = _ranked(models, class_names, top, order_by)
     low, high = _range(tables, limits, ranked)
     ticks = nice_ticks(low, high, most=4)
@@ -93,16 +108,30 @@ def ranking_plot(
     single = len(models) == 1
     series, block = [], np.array([table[ranked] for table in tables])
     for (style, _), values, ends in zip(models, block, limits or [None] * len(models), strict=True):
-        notes = [f"{class_names[c]}: {x_title} {v:.3f}" for c, v in zip(ranked, values, strict=True)]
-        whiskers = [] if ends is None or single else [(float(ends[0][c]), float(ends[1][c])) for c in ranked]
+        notes = [
+            f"{class_names[c]}: {x_title} {v:.3f}" for c, v in zip(ranked, values, strict=True)
+        ]
+        whiskers = (
+            []
+            if ends is None or single
+            else [(float(ends[0][c]), float(ends[1][c])) for c in ranked]
+        )
         kind = "bars" if single else "dots"
         series.append(
-            Series(style.name, style.colour, kind, values, rows, notes, style.symbol, ranked, whiskers)
+            Series(
+                style.name, style.colour, kind, values, rows, notes, style.symbol, ranked, whiskers
+            )
         )
-    spans = [] if single else [(k, float(np.nanmin(v)), float(np.nanmax(v))) for k, v in enumerate(block.T)]
+    spans = (
+        []
+        if single
+        else [(k, float(np.nanmin(v)), float(np.nanmax(v))) for k, v in enumerate(block.T)]
+    )
     return Plot(
         Axis(low, high, ticks, tick_text(ticks, "number"), x_title, grid=not single),
-        Axis(len(ranked) - 0.4, -0.6, rows.tolist(), [short(str(class_names[c]), 18) for c in ranked]),
+        Axis(
+            len(ranked) - 0.4, -0.6, rows.tolist(), [short(str(class_names[c]), 18) for c in ranked]
+        ),
         series,
         height=height or 52 + ROW_HEIGHT * max(len(ranked), 1),
         names="" if single else "below",
@@ -112,9 +141,13 @@ def ranking_plot(
 
 
 def _ranked(
-    models: Sequence[tuple[ModelStyle, np.ndarray]], class_names: Sequence[str], top: int, order_by: int
+    models: Sequence[tuple[ModelStyle, np.ndarray]],
+    class_names: Sequence[str],
+    top: int,
+    order_by: int,
 ) -> tuple[list[np.ndarray], list[int]]:
-    """Each model's values [C], and the classes shown, the largest of the model at `order_by` first."""
+    """Each model's values [C], and the classes shown, the largest of the model at `order_by`
+    first."""
     tables = [np.asarray(values, dtype=np.float64) for _, values in models]
     for table in tables:
         if table.shape != (len(class_names),):
@@ -129,7 +162,8 @@ def _range(
     limits: Sequence[tuple[np.ndarray, np.ndarray] | None] | None,
     ranked: list[int],
 ) -> tuple[float, float]:
-    """Ends of the axis. Bars start at 0. Dots start at their values, because correlations can be below 0."""
+    """Ends of the axis. Bars start at 0. Dots start at their values, because correlations can be
+    below 0."""
     single = len(tables) == 1
     ends = [end for pair in limits or () if pair is not None for end in pair]
     shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])
@@ -142,7 +176,8 @@ def _range(
 
 def _hover(style: ModelStyle, values: np.ndarray, ranked, class_names, x_title: str) -> list[str]:
     return [
-        f"<b>{plotly_text(class_names[c])}</b><br>{plotly_text(style.name)} {plotly_text(x_title)} {values[c]:.3f}"
+        f"<b>{plotly_text(class_names[c])}</b><br>{plotly_text(style.name)} {plotly_text(x_title)}"
+        f" {values[c]:.3f}"
         for c in ranked
     ]
 
@@ -168,7 +203,9 @@ def _bars(fig, style, values, ranked, class_names, x_title, theme: Theme) -> Non
 
 
 def _dots(fig, models, tables, limits, ranked, class_names, x_title, theme: Theme) -> None:
-    block = np.array([[table[c] for table in tables] for c in ranked]).reshape(len(ranked), len(tables))
+    block = np.array([[table[c] for table in tables] for c in ranked]).reshape(
+        len(ranked), len(tables)
+    )
     x, y = [], []
     for k, line in enumerate(block):
         good = line[np.isfinite(line)]
@@ -176,7 +213,12 @@ def _dots(fig, models, tables, limits, ranked, class_names, x_title, theme: Them
         y += [k, k, None]
     fig.add_trace(
         go.Scatter(
-            x=x, y=y, mode="lines", line=dict(color=theme.grid, width=3), hoverinfo="skip", showlegend=False
+            x=x,
+            y=y,
+            mode="lines",
+            line=dict(color=theme.grid, width=3),
+            hoverinfo="skip",
+            showlegend=False,
         )
     )
     for (style, _), values, ends in zip(models, tables, limits, strict=True):
@@ -200,7 +242,10 @@ def _dots(fig, models, tables, limits, ranked, class_names, x_title, theme: Them
                 mode="markers",
                 cliponaxis=False,
                 marker=dict(
-                    size=10, color=style.colour, symbol=style.symbol, line=dict(color=theme.surface, width=1)
+                    size=10,
+                    color=style.colour,
+                    symbol=style.symbol,
+                    line=dict(color=theme.surface, width=1),
                 ),
                 customdata=list(ranked),
                 hovertext=_hover(style, values, ranked, class_names, x_title),

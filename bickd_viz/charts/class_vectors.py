@@ -19,7 +19,8 @@ def class_vectors(
     theme: Theme = LIGHT,
     height: int = 320,
 ) -> go.Figure:
-    """Two class columns as unit vectors in the plane that they span. The angle is exact, without a projection.
+    """Two class columns as unit vectors in the plane that they span. The angle is exact, without a
+    projection.
 
     Args:
         cosine: Their Gram cell, in [-1, 1].
@@ -91,7 +92,9 @@ def _arm(fig: go.Figure, angle: float, colour: str, width: int, dash: str = "sol
             x=[x],
             y=[y],
             mode="markers",
-            marker=dict(symbol="triangle-up", size=6 + 2 * width, color=colour, angle=90 - np.degrees(angle)),
+            marker=dict(
+                symbol="triangle-up", size=6 + 2 * width, color=colour, angle=90 - np.degrees(angle)
+            ),
             hoverinfo="skip",
         )
     )

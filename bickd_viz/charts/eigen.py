@@ -22,8 +22,8 @@ def spectrum(
 ) -> go.Figure:
     """Eigenvalues of each model's class Gram, the largest first, on a logarithmic axis.
 
-    Orthogonal classes have only eigenvalues of 1 (the dotted line). A steep fall means that a few directions dominate.
-    Values below 1e-4 of the largest are drawn at that floor.
+    Orthogonal classes have only eigenvalues of 1 (the dotted line). A steep fall means that a few
+    directions dominate. Values below 1e-4 of the largest are drawn at that floor.
 
     Args:
         models: (style, eigenvalues [C]) of each.
@@ -50,7 +50,10 @@ def spectrum(
                 line=dict(color=style.colour, width=2),
                 marker=dict(color=style.colour, symbol=style.symbol, size=6),
                 customdata=values.astype(np.float32),
-                hovertemplate=f"<b>{plotly_text(style.name)}</b> %{{customdata:.3g}}<br>eigenvalue %{{x}}<extra></extra>",
+                hovertemplate=(
+                    f"<b>{plotly_text(style.name)}</b> %{{customdata:.3g}}<br>eigenvalue"
+                    " %{x}<extra></extra>"
+                ),
             )
         )
     low, high = np.log10(min(lows)) - 0.1, np.log10(max(highs)) + 0.1
@@ -89,14 +92,20 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
         longest = max(longest, len(values))
         ends.append(EndLabel(style.name, float(heights[-1]), style.colour))
         notes = [f"{v:.3g}, eigenvalue {k}" for k, v in enumerate(values.tolist(), 1)]
-        series.append(Series(style.name, style.colour, "line", np.arange(1, len(values) + 1), heights, notes))
+        series.append(
+            Series(style.name, style.colour, "line", np.arange(1, len(values) + 1), heights, notes)
+        )
     low, high = float(np.log10(min(lows)) - 0.1), float(np.log10(max(highs)) + 0.1)
     marks = _powers(low, high)
     across = nice_ticks(1, longest, most=6)
     return Plot(
         Axis(0.5, longest + 0.5, across, tick_text(across, "number"), "eigenvalue, by size"),
         Axis(
-            low, high, [float(np.log10(mark)) for mark in marks], [f"{mark:g}" for mark in marks], grid=True
+            low,
+            high,
+            [float(np.log10(mark)) for mark in marks],
+            [f"{mark:g}" for mark in marks],
+            grid=True,
         ),
         series,
         height=height,
@@ -107,7 +116,8 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
 
 
 def _falling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The finite values, the largest first, and the same limited to the floor at which they are drawn."""
+    """The finite values, the largest first, and the same limited to the floor at which they are
+    drawn."""
     values = np.asarray(values, dtype=np.float64).ravel()
     values = np.sort(values[np.isfinite(values)])[::-1]
     return values, np.maximum(values, max(values[0], 1e-12) * 1e-4) if len(values) else values

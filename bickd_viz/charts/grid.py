@@ -20,7 +20,8 @@ _TITLE, _NOTE, _GAP = 22, 16, 16
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure with its title. It has one pair of axes, a height, no legend and at most one colour bar."""
+    """A figure with its title. It has one pair of axes, a height, no legend and at most one colour
+    bar."""
 
     title: str
     note: str
@@ -70,7 +71,14 @@ def grid_figure(
         )
         _place(whole, panel.figure, "" if k == 0 else str(k + 1), box)
         x = (left + 6) / width
-        _write(whole, f"<b>{plotly_text(panel.title)}</b>", x, 1 - (top + 2) / total, LABEL_SIZE, theme.text)
+        _write(
+            whole,
+            f"<b>{plotly_text(panel.title)}</b>",
+            x,
+            1 - (top + 2) / total,
+            LABEL_SIZE,
+            theme.text,
+        )
         _write(
             whole,
             "<br>".join(map(plotly_text, notes[k])),
@@ -99,14 +107,19 @@ def _place(whole: go.Figure, figure: go.Figure, number: str, box: _Box) -> None:
             copied.update(colorbar=dict(x=centre, len=trace.colorbar.len * share, y=box.bottom))
         whole.add_trace(copied)
     layout: dict[str, Any] = figure.layout.to_plotly_json()
-    for axis, other, domain in (("x", "y", (box.left, box.right)), ("y", "x", (box.bottom, box.top))):
+    for axis, other, domain in (
+        ("x", "y", (box.left, box.right)),
+        ("y", "x", (box.bottom, box.top)),
+    ):
         settings = layout[f"{axis}axis"] | {"domain": list(domain), "anchor": f"{other}{number}"}
         if "scaleanchor" in settings:
             settings["scaleanchor"] = f"{settings['scaleanchor']}{number}"
         whole.update_layout({f"{axis}axis{number}": settings})
     for kind, add in (("annotations", whole.add_annotation), ("shapes", whole.add_shape)):
         for one in layout.get(kind, ()):
-            add(**one | {ref: _renumbered(one.get(ref, ref[0]), number) for ref in ("xref", "yref")})
+            add(
+                **one | {ref: _renumbered(one.get(ref, ref[0]), number) for ref in ("xref", "yref")}
+            )
 
 
 def _renumbered(ref: str, number: str) -> str:

@@ -30,7 +30,8 @@ def probability_counts(samples: Sequence[Sample], bins: int) -> tuple[np.ndarray
 
 
 def angle_counts(angles: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Edges [bins + 1] in degrees up to 90, and counts [bins] of each. The first edge is the smallest angle, rounded down."""
+    """Edges [bins + 1] in degrees up to 90, and counts [bins] of each. The first edge is the
+    smallest angle, rounded down."""
     clean = [_finite(values) for values in angles]
     low = min((float(v.min()) for v in clean if len(v)), default=0.0)
     high = max((float(v.max()) for v in clean if len(v)), default=90.0)
@@ -81,7 +82,8 @@ def probability_histogram(
     Args:
         samples: Two for a pair of classes.
         bins: Number of bins.
-        log_counts: Use a logarithmic axis, because most samples give a class almost no probability. Empty bins leave a gap.
+        log_counts: Use a logarithmic axis, because most samples give a class almost no probability.
+            Empty bins leave a gap.
         x_title: Title of the x axis.
         theme: Colours.
         height: In px.
@@ -105,7 +107,8 @@ def probability_histogram(
                 fillcolor=faded(sample.colour, 0.16),
                 customdata=steps,
                 hovertemplate=(
-                    f"<b>{plotly_text(sample.name)}</b> %{{customdata}} samples<br>from %{{x:.2f}} on<extra></extra>"
+                    f"<b>{plotly_text(sample.name)}</b> %{{customdata}} samples<br>from %{{x:.2f}}"
+                    " on<extra></extra>"
                 ),
             )
         )
@@ -116,7 +119,9 @@ def probability_histogram(
         title=dict(text=plotly_text(x_title), standoff=4),
         tickfont=dict(color=theme.muted),
     )
-    fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
+    fig.update_yaxes(
+        tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True
+    )
     if log_counts:
         powers = [10**k for k in range(int(np.log10(top)) + 1)]
         # The axis starts at half a sample, where the empty bins lie.
@@ -155,7 +160,8 @@ def probability_plot(
     return Plot(
         Axis(0.0, 1.0, [0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"], x_title),
         Axis(
-            float(np.log10(0.5)), float(np.log10(top * 1.3)), list(powers), [f"{10**k:,}" for k in powers], grid=True
+            float(np.log10(0.5)), float(np.log10(top * 1.3)), list(powers),
+            [f"{10**k:,}" for k in powers], grid=True
         ),
         series,
         height=height,
@@ -177,10 +183,14 @@ def angles_plot(
             for v, a, b in zip(share, edges, edges[1:], strict=False)
         ]
         series.append(Series(style.name, style.colour, "steps", edges, share, notes))
-    across, up = nice_ticks(float(edges[0]), float(edges[-1]), most=7), nice_ticks(0.0, top or 1.0, most=4)
+    across, up = (
+        nice_ticks(float(edges[0]), float(edges[-1]), most=7),
+        nice_ticks(0.0, top or 1.0, most=4),
+    )
     return Plot(
         Axis(
-            float(edges[0]), float(edges[-1]), across, [f"{t}°" for t in tick_text(across, "number")],
+            float(edges[0]), float(edges[-1]), across, [f"{t}°" for t in tick_text(across,
+            "number")],
             "angle between two classes",
         ),
         Axis(0.0, (top or 1.0) * 1.06, up, tick_text(up, "percent"), grid=True),
@@ -203,7 +213,8 @@ def angles(
     The range starts at the smallest angle and ends at 90.
 
     Args:
-        models: (style, off-diagonal angles in degrees, any shape) of each. NaN (a class that nobody predicts) is left out.
+        models: (style, off-diagonal angles in degrees, any shape) of each. NaN (a class that nobody
+            predicts) is left out.
         bins: Number of bins.
         theme: Colours.
         height: In px.
@@ -225,7 +236,8 @@ def angles(
                 mode="lines",
                 line=dict(color=style.colour, width=2, shape="hv"),
                 hovertemplate=(
-                    f"<b>{plotly_text(style.name)}</b> %{{y:.1%}} of pairs<br>from %{{x:.0f}}° on<extra></extra>"
+                    f"<b>{plotly_text(style.name)}</b> %{{y:.1%}} of pairs<br>from %{{x:.0f}}°"
+                    " on<extra></extra>"
                 ),
             )
         )

@@ -1,6 +1,8 @@
-"""Similarity by layer: a small heat map with the teacher's layers as rows and a student's layers as columns.
+"""Similarity by layer: a small heat map with the teacher's layers as rows and a student's layers as
+columns.
 
-`layer_matrix` is the Plotly figure for exports, `layer_html` the HTML table of the same cells on the page.
+`layer_matrix` is the Plotly figure for exports, `layer_html` the HTML table of the same cells on
+the page.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def layer_matrix(
 ) -> go.Figure:
     """A heat map of values from 0 to 1, each written in its cell, with the first layer at the top.
 
-    Undefined cells are empty. The best column of each row is outlined. Readable from 300 px width for five columns.
+    Undefined cells are empty. The best column of each row is outlined. Readable from 300 px width
+    for five columns.
 
     Args:
         values: [S, R].
@@ -85,7 +88,9 @@ def layer_matrix(
     )
     box = dict(type="rect", line=dict(color=theme.accent, width=2), fillcolor="rgba(0,0,0,0)")
     fig.update_layout(
-        shapes=[dict(box, x0=j - 0.48, x1=j + 0.48, y0=i - 0.46, y1=i + 0.46) for i, j in best.items()]
+        shapes=[
+            dict(box, x0=j - 0.48, x1=j + 0.48, y0=i - 0.46, y1=i + 0.46) for i, j in best.items()
+        ]
     )
     fig.update_xaxes(
         side="top",
@@ -143,11 +148,13 @@ def layer_html(
     names = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     stops = ",".join(f"{colour} {100 * place:g}%" for place, colour in theme.sequential)
     return (
-        f'<div class="bkl" style="color:{theme.text};font-size:{LABEL_SIZE}px;--bkl-muted:{theme.muted}">'
+        '<div class="bkl"'
+        f' style="color:{theme.text};font-size:{LABEL_SIZE}px;--bkl-muted:{theme.muted}">'
         f'<span class="bkl-y">{escape(y_title)}</span><table><caption>{escape(x_title)}</caption>'
         f"<thead><tr><td></td>{names}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         f'<div class="bkl-scale" style="color:{theme.muted};font-size:{TEXT_SIZE}px"><span>0</span>'
-        f'<i style="background:linear-gradient(90deg,{stops})"></i><span>1, {escape(value_name)}</span></div>'
+        f'<i style="background:linear-gradient(90deg,{stops})"></i><span>1,'
+        f" {escape(value_name)}</span></div>"
     )
 
 
@@ -155,7 +162,8 @@ def _checked(values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) ->
     values = np.asarray(values, dtype=np.float64)
     if values.shape != (len(rows), len(columns)):
         raise ValueError(
-            f"values must be {len(rows)} x {len(columns)} like rows and columns, got shape {values.shape}."
+            f"values must be {len(rows)} x {len(columns)} like rows and columns, got shape"
+            f" {values.shape}."
         )
     return values
 

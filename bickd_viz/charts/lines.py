@@ -24,7 +24,12 @@ class EndLabel:
 
 
 def end_labels(
-    fig: go.Figure, labels: Sequence[EndLabel], theme: Theme, y_range: tuple[float, float], *, height: int
+    fig: go.Figure,
+    labels: Sequence[EndLabel],
+    theme: Theme,
+    y_range: tuple[float, float],
+    *,
+    height: int,
 ) -> bool:
     """Write names at the right ends of lines, without overlap. Use a legend if they do not fit.
 

@@ -42,7 +42,10 @@ def shared_frame(coordinates: Sequence[np.ndarray], pad: float = 0.04) -> Frame:
         return (0.0, 1.0), (0.0, 1.0)
     low, high = points.min(axis=0), points.max(axis=0)
     room = pad * (float((high - low).max()) or 1.0)
-    return (float(low[0] - room), float(high[0] + room)), (float(low[1] - room), float(high[1] + room))
+    return (float(low[0] - room), float(high[0] + room)), (
+        float(low[1] - room),
+        float(high[1] + room),
+    )
 
 
 def prediction_map(
@@ -71,15 +74,17 @@ def prediction_map(
     Args:
         coordinates: [N, 2].
         ids: [N].
-        colour_by: "true" or "predicted" class (one colour each up to 20 classes, else grey), "disagreement" (whether the
-            top-1 class is that of `reference`), "displacement" (sequential, up to `displacement_max`), "highlight" (grey).
+        colour_by: "true" or "predicted" class (one colour each up to 20 classes, else grey),
+            "disagreement" (whether the top-1 class is that of `reference`), "displacement"
+            (sequential, up to `displacement_max`), "highlight" (grey).
         labels: True classes [N].
         predicted: Top-1 classes [N].
         reference: The teacher's top-1 classes [N].
         class_names: [C].
         displacement: Hellinger distances from the teacher [N], in [0, 1].
         displacement_max: End of the colour scale.
-        highlight_classes: Only these true classes are coloured (predicted classes if there are no labels).
+        highlight_classes: Only these true classes are coloured (predicted classes if there are no
+            labels).
         selected_ids: If not empty, only these samples are coloured. Unknown ids are ignored.
         theme: Colours.
         height: In px.
@@ -91,7 +96,9 @@ def prediction_map(
     points = np.asarray(coordinates, dtype=np.float32)
     ids = np.asarray(ids)
     if points.ndim != 2 or points.shape[1] != 2 or len(ids) != len(points):
-        raise ValueError(f"coordinates must be [N, 2] with N = {len(ids)} ids, got shape {points.shape}.")
+        raise ValueError(
+            f"coordinates must be [N, 2] with N = {len(ids)} ids, got shape {points.shape}."
+        )
     _check_inputs(colour_by, labels, predicted, reference, displacement)
     chosen = np.ones(len(points), dtype=bool)
     focus = len(selected_ids) > 0
@@ -100,8 +107,12 @@ def prediction_map(
     groups: list[_Group] = []
     if colour_by != "displacement":
         classes = labels if labels is not None and colour_by != "predicted" else predicted
-        same = None if colour_by != "disagreement" else np.asarray(predicted) == np.asarray(reference)
-        groups = _groups(colour_by, classes, same, chosen, highlight_classes, class_names, theme, focus)
+        same = (
+            None if colour_by != "disagreement" else np.asarray(predicted) == np.asarray(reference)
+        )
+        groups = _groups(
+            colour_by, classes, same, chosen, highlight_classes, class_names, theme, focus
+        )
     coloured = chosen if colour_by == "displacement" else _union(groups, len(points))
 
     fig = go.Figure()
@@ -113,7 +124,9 @@ def prediction_map(
     opacity = 0.3 if focus or groups else 0.6
     for group in (quiet, *groups):
         if group.mask.any():
-            fig.add_trace(_points(kind, points, ids, hover, group, theme, size, opacity, group is quiet))
+            fig.add_trace(
+                _points(kind, points, ids, hover, group, theme, size, opacity, group is quiet)
+            )
     if colour_by == "displacement" and coloured.any():
         far = np.nan_to_num(np.asarray(displacement, dtype=np.float32))
         top = displacement_max or float(far.max()) or 1.0
@@ -178,13 +191,20 @@ def _by_class(classes, chosen, names, theme: Theme, focus: bool) -> list[_Group]
     count = len(theme.categories)
     symbols = ("circle", "diamond")
     return [
-        _Group(str(name), chosen & (classes == c), theme.categories[c % count], symbols[c // count], focus)
+        _Group(
+            str(name),
+            chosen & (classes == c),
+            theme.categories[c % count],
+            symbols[c // count],
+            focus,
+        )
         for c, name in enumerate(names)
     ]
 
 
 def _hover_text(ids, labels, predicted, reference, names, displacement) -> np.ndarray:
-    """Hover text of each sample: true class, predicted class, the teacher's class, displacement, id."""
+    """Hover text of each sample: true class, predicted class, the teacher's class, displacement,
+    id."""
 
     def name(c: int) -> str:
         return plotly_text(names[c]) if 0 <= c < len(names) else str(c)

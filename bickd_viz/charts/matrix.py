@@ -21,10 +21,14 @@ def _checked(matrix, class_names: Sequence[str], order) -> tuple[np.ndarray, np.
     values = np.asarray(matrix, dtype=np.float32)
     count = len(class_names)
     if values.shape != (count, count):
-        raise ValueError(f"matrix must be {count} x {count} like class_names, got shape {values.shape}.")
+        raise ValueError(
+            f"matrix must be {count} x {count} like class_names, got shape {values.shape}."
+        )
     order = np.arange(count) if order is None else np.asarray(order, dtype=np.int64)
     if not np.array_equal(np.sort(order), np.arange(count)):
-        raise ValueError(f"order must hold each class index 0 to {count - 1} once, got {order.tolist()}.")
+        raise ValueError(
+            f"order must hold each class index 0 to {count - 1} once, got {order.tolist()}."
+        )
     return values, order
 
 
@@ -68,9 +72,10 @@ def matrix_figure(
 ) -> go.Figure:
     """A square heat map of a matrix, with rows downwards.
 
-    The hover names both classes and the value. Values are written in the cells for up to 12 classes, class names along the
-    axes for up to 20. Dragging zooms, a double click resets. For more than 200 classes, the figure shows means over groups of
-    neighbouring classes, and the hover names the groups.
+    The hover names both classes and the value. Values are written in the cells for up to 12
+    classes, class names along the axes for up to 20. Dragging zooms, a double click resets. For
+    more than 200 classes, the figure shows means over groups of neighbouring classes, and the hover
+    names the groups.
 
     Args:
         matrix: [C, C].
@@ -83,8 +88,8 @@ def matrix_figure(
         x_title: Title of the columns.
         y_title: Title of the rows.
         value_name: What a value is.
-        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with thin lines between them.
-            Ignored for more than 200 classes.
+        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with
+            thin lines between them. Ignored for more than 200 classes.
         height: In px.
         width: Expected width in px. It decides whether values fit into the cells.
     """
@@ -98,7 +103,8 @@ def matrix_figure(
     if count > MAX_CELLS:
         shown, names = _grouped(shown, names)
         blocks = ()
-    # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the names.
+    # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the
+    # names.
     pairs = None
     if count <= MAX_LABELLED:
         escaped = [plotly_text(name) for name in names]
@@ -127,7 +133,8 @@ def matrix_figure(
 
 
 def _scale(theme: Theme, value_name: str, zmin: float, zmax: float) -> dict:
-    """The colour bar with labels only at its ends, as on the page: other labels would overlap its name."""
+    """The colour bar with labels only at its ends, as on the page: other labels would overlap its
+    name."""
     ends = [zmin, zmax]
     return colour_bar(theme, value_name) | dict(
         nticks=None, tickvals=ends, ticktext=tick_text(ends, "number")
@@ -156,7 +163,9 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str) -> None:
         showticklabels=labelled,
         constrain="domain",
     )
-    fig.update_xaxes(range=[-0.5, count - 0.5], side="top", tickangle=-90 if labelled else 0, **common)
+    fig.update_xaxes(
+        range=[-0.5, count - 0.5], side="top", tickangle=-90 if labelled else 0, **common
+    )
     fig.update_yaxes(
         range=[count - 0.5, -0.5], scaleanchor="x", scaleratio=1, constraintoward="bottom", **common
     )
@@ -168,18 +177,22 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str) -> None:
 
 
 def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, named: bool) -> None:
-    """Draw thin lines between blocks, and their names beside the rows if the class names are not shown."""
+    """Draw thin lines between blocks, and their names beside the rows if the class names are not
+    shown."""
     ends = np.cumsum([count for _, count in blocks])
     for end in ends[:-1]:
-        for at in ({"x0": -0.5, "x1": ends[-1] - 0.5, "y0": end - 0.5, "y1": end - 0.5},
-                   {"y0": -0.5, "y1": ends[-1] - 0.5, "x0": end - 0.5, "x1": end - 0.5}):  # fmt: skip
+        for at in (
+            {"x0": -0.5, "x1": ends[-1] - 0.5, "y0": end - 0.5, "y1": end - 0.5},
+            {"y0": -0.5, "y1": ends[-1] - 0.5, "x0": end - 0.5, "x1": end - 0.5},
+        ):
             fig.add_shape(type="line", line=dict(color=theme.text, width=1), opacity=0.35, **at)
     if not named or not blocks:
         return
     labels = [short(name, 16) for name, _ in blocks]
     for label, end, (_, count) in zip(labels, ends, blocks, strict=True):
         fig.add_annotation(
-            x=-0.5, y=end - count / 2 - 0.5, text=plotly_text(label), showarrow=False, xanchor="right", xshift=-4,
+            x=-0.5, y=end - count / 2 - 0.5, text=plotly_text(label), showarrow=False,
+            xanchor="right", xshift=-4,
             font=dict(size=TEXT_SIZE, color=theme.text),
         )  # fmt: skip
     room = max(text_width(label, TEXT_SIZE) for label in labels) + 6

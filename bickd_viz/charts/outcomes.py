@@ -5,7 +5,15 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
-from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
+from bickd_viz.theme import (
+    LIGHT,
+    TEXT_SIZE,
+    ModelStyle,
+    Theme,
+    faded,
+    layout_defaults,
+    legend_below,
+)
 
 PARTS = ("both", "first", "second", "neither")
 
@@ -39,7 +47,8 @@ def who_is_right(
     """One bar over all samples: both, only the first, only the second, or neither model is right.
 
     Args:
-        counts: Count of each of `PARTS`. A part has its name as customdata. Shares are written where they fit.
+        counts: Count of each of `PARTS`. A part has its name as customdata. Shares are written
+            where they fit.
         first: Style of the first model.
         second: Style of the second model.
         selected: The outlined part.
@@ -74,7 +83,10 @@ def who_is_right(
                 textangle=0,
                 textfont=dict(size=TEXT_SIZE, color=ink[part]),
                 customdata=[part],
-                hovertemplate=f"<b>{plotly_text(names[part])}</b><br>{counts[part]:,} of {total:,}, {share:.1%}<extra></extra>",
+                hovertemplate=(
+                    f"<b>{plotly_text(names[part])}</b><br>{counts[part]:,} of {total:,},"
+                    f" {share:.1%}<extra></extra>"
+                ),
             )
         )
     if show_legend:

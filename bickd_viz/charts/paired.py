@@ -10,18 +10,32 @@ import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width
-from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults, legend_below
+from bickd_viz.theme import (
+    LABEL_SIZE,
+    LIGHT,
+    TEXT_SIZE,
+    ModelStyle,
+    Theme,
+    layout_defaults,
+    legend_below,
+)
 
 BAR = 16
 """px of one bar with its value beside it."""
 
 
 def top_classes(
-    probabilities: Sequence[np.ndarray], *, top: int = 5, most: int = 8, true_class: int | None = None
+    probabilities: Sequence[np.ndarray],
+    *,
+    top: int = 5,
+    most: int = 8,
+    true_class: int | None = None,
 ) -> list[int]:
-    """The classes to show: each model's `top`, at most `most` of them, ordered by the mean over models.
+    """The classes to show: each model's `top`, at most `most` of them, ordered by the mean over
+    models.
 
-    If there are too many, those with the highest probability of any model are shown. The true class is always shown.
+    If there are too many, those with the highest probability of any model are shown. The true class
+    is always shown.
     """
     table = np.asarray(probabilities, dtype=np.float64)
     wanted = {int(c) for row in table for c in np.argsort(-row, kind="stable")[:top]}
@@ -41,7 +55,8 @@ def paired_bars(
     theme: Theme = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
-    """Probabilities of one sample: a bar for each model and each of `top_classes`. The true class is bold and ticked.
+    """Probabilities of one sample: a bar for each model and each of `top_classes`. The true class
+    is bold and ticked.
 
     The first model is the top bar of each class. Values are written beside the bars.
 
@@ -76,7 +91,8 @@ def paired_bars(
                 cliponaxis=False,
                 constraintext="none",  # else text shrinks to the bar's height
                 hovertext=[
-                    f"<b>{plotly_text(class_names[c])}</b><br>{plotly_text(style.name)} {values[c]:.2%}"
+                    f"<b>{plotly_text(class_names[c])}</b><br>{plotly_text(style.name)}"
+                    f" {values[c]:.2%}"
                     for c in shown
                 ],
                 hovertemplate="%{hovertext}<extra></extra>",
@@ -109,7 +125,8 @@ def paired_html(
     true_class: int | None = None,
     theme: Theme = LIGHT,
 ) -> str:
-    """The same bars as HTML, for many samples on one page. It needs no script and fills its column."""
+    """The same bars as HTML, for many samples on one page. It needs no script and fills its
+    column."""
     shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
     rows = []
     for c in shown:
@@ -118,14 +135,17 @@ def paired_html(
         tick = "✓ " if c == true_class else ""
         bars = "".join(
             f'<div class="bkp-bar" title="{escape(style.name)}: {values[c]:.1%} {escape(name)}">'
-            f'<i style="width:{76 * values[c]:.1f}%;background:{style.colour}"></i><span>{_share(values[c])}</span></div>'
+            f'<i style="width:{76 * values[c]:.1f}%;background:{style.colour}"></i>'
+            f"<span>{_share(values[c])}</span></div>"
             for style, values in models
         )
         rows.append(
-            f'<div class="bkp-name" style="{weight}" title="{escape(name)}">{tick}{escape(short(name, 15))}</div>'
-            f"<div>{bars}</div>"
+            f'<div class="bkp-name" style="{weight}"'
+            f' title="{escape(name)}">{tick}{escape(short(name, 15))}</div><div>{bars}</div>'
         )
-    return f'<div class="bkp" style="color:{theme.text};font-size:{TEXT_SIZE}px">{"".join(rows)}</div>'
+    return (
+        f'<div class="bkp" style="color:{theme.text};font-size:{TEXT_SIZE}px">{"".join(rows)}</div>'
+    )
 
 
 def _share(value: float) -> str:

@@ -1,4 +1,5 @@
-"""The negative gradient of a loss with respect to the student's logits, as a matrix of samples by classes."""
+"""The negative gradient of a loss with respect to the student's logits, as a matrix of samples by
+classes."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def pull_matrix(
     height: int = 340,
     letters: int = 16,
 ) -> go.Figure:
-    """A heat map of `pull`, the negative gradient of a loss. Warm cells should rise, cool cells should fall.
+    """A heat map of `pull`, the negative gradient of a loss. Warm cells should rise, cool cells
+    should fall.
 
     Args:
         pull: [B, C].
@@ -38,7 +40,8 @@ def pull_matrix(
     values = np.asarray(pull, dtype=np.float32)
     if values.shape != (len(row_names), len(column_names)):
         raise ValueError(
-            f"pull must be {len(row_names)} x {len(column_names)} like its names, got {values.shape}."
+            f"pull must be {len(row_names)} x {len(column_names)} like its names, got"
+            f" {values.shape}."
         )
     rows = [plotly_text(short(name, letters)) for name in row_names]
     columns = [plotly_text(short(name, min(letters, 13))) for name in column_names]
@@ -53,7 +56,8 @@ def pull_matrix(
         bottom=4,
     )
     who = [
-        [f"<b>{plotly_text(row)}</b>: {plotly_text(column)}" for column in column_names] for row in row_names
+        [f"<b>{plotly_text(row)}</b>: {plotly_text(column)}" for column in column_names]
+        for row in row_names
     ]
     fig.add_trace(
         go.Heatmap(

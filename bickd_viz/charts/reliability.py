@@ -9,7 +9,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
-from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, faded, layout_defaults, legend_below
+from bickd_viz.theme import (
+    LIGHT,
+    TEXT_SIZE,
+    ModelStyle,
+    Theme,
+    faded,
+    layout_defaults,
+    legend_below,
+)
 
 _TICKS = [0, 0.25, 0.5, 0.75, 1]
 _PERCENT = ["0%", "25%", "50%", "75%", "100%"]
@@ -33,11 +41,13 @@ class Bins(Protocol):
 
 
 RARE = 5
-"""Bins of fewer images than this are shown hollow, and no line goes through them: one image moves them far."""
+"""Bins of fewer images than this are shown hollow, and no line goes through them: one image moves
+them far."""
 
 
 def bin_code(model: int, place: int) -> str:
-    """The customdata of a point: the model's index in the chart and the bin's number from 0, for example "2:7"."""
+    """The customdata of a point: the model's index in the chart and the bin's number from 0, for
+    example "2:7"."""
     return f"{model}:{place}"
 
 
@@ -57,13 +67,14 @@ def reliability_diagram(
 ) -> go.Figure:
     """Accuracy against mean confidence, as a line for each model.
 
-    Above the diagonal a model is underconfident, below it overconfident. The chart below shows the samples of each bin. Empty
-    bins are left out. Bins with fewer than `RARE` samples are hollow, without line and band. Each point has `bin_code` as
-    1-D customdata.
+    Above the diagonal a model is underconfident, below it overconfident. The chart below shows the
+    samples of each bin. Empty bins are left out. Bins with fewer than `RARE` samples are hollow,
+    without line and band. Each point has `bin_code` as 1-D customdata.
 
     Args:
         models: (style, bins) of each.
-        focus: Index of the model whose 95% band is drawn. With at most two models, all bands are drawn.
+        focus: Index of the model whose 95% band is drawn. With at most two models, all bands are
+            drawn.
         selected: The outlined point (model, bin).
         theme: Colours.
         height: In px.
@@ -84,7 +95,8 @@ def reliability_diagram(
     for i, (style, bins) in enumerate(models):
         if len(models) <= 2 or i == focus:
             _band(fig, style, bins)
-    # The focused model comes first and on top: of points that lie on one spot, a click takes the first.
+    # The focused model comes first and on top: of points that lie on one spot, a click takes the
+    # first.
     for i, (style, bins) in sorted(enumerate(models), key=lambda item: item[0] != focus):
         _line(fig, i, style, bins, theme, strong=focus is None or i == focus, selected=selected)
     top = 1
@@ -157,7 +169,9 @@ def _line(
     ):
         if len(shown) or not rare:
             fig.add_trace(
-                _points(index, style, bins, shown, theme, strong=strong, selected=selected, rare=rare)
+                _points(
+                    index, style, bins, shown, theme, strong=strong, selected=selected, rare=rare
+                )
             )
 
 
@@ -204,8 +218,10 @@ def _points(
 
 def _hover(style: ModelStyle, bins: Bins, b: int) -> str:
     return (
-        f"<b>{plotly_text(style.name)}</b> confidence {bins.edges[b]:.0%} to {bins.edges[b + 1]:.0%} (mean {bins.confidence[b]:.1%})"
-        f"<br>accuracy {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) on {int(bins.counts[b]):,}"
+        f"<b>{plotly_text(style.name)}</b> confidence {bins.edges[b]:.0%} to"
+        f" {bins.edges[b + 1]:.0%} (mean {bins.confidence[b]:.1%})<br>accuracy"
+        f" {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) on"
+        f" {int(bins.counts[b]):,}"
     )
 
 

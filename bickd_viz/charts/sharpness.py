@@ -17,7 +17,8 @@ from bickd_viz.theme import LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
 @dataclass(frozen=True)
 class Curve:
-    """One model: `y` [K] at `x` [K], hover text `note` [K], and its current point (x, y) or None."""
+    """One model: `y` [K] at `x` [K], hover text `note` [K], and its current point (x, y) or
+    None."""
 
     style: ModelStyle
     x: np.ndarray
@@ -49,7 +50,8 @@ def sharpness_curves(
         mark_name: Its name.
         log_x: For temperatures, which act by ratios.
         log_y: For overlaps, which span several powers of ten. Values of 0 and below leave a gap.
-        zoomed: Show only the area around the dots, so that close dots can be told apart. Only for linear axes.
+        zoomed: Show only the area around the dots, so that close dots can be told apart. Only for
+            linear axes.
         theme: Colours.
         height: In px.
     """
@@ -65,21 +67,29 @@ def sharpness_curves(
             continue
         values.append(y[good])
         places.append(x)
-        end = float(y[good][-1]) if window is None else float(np.interp(window[0][1], x[good], y[good]))
-        labels.append(EndLabel(curve.style.name, np.log10(end) if log_y else end, curve.style.colour))
+        end = (
+            float(y[good][-1])
+            if window is None
+            else float(np.interp(window[0][1], x[good], y[good]))
+        )
+        labels.append(
+            EndLabel(curve.style.name, np.log10(end) if log_y else end, curve.style.colour)
+        )
         _draw(fig, curve, x, y, y_title, theme)
     across = np.concatenate(places) if window is None else np.array(window[0])
     y_range = _y_range(np.concatenate(values), log_y) if window is None else window[1]
     _axes(fig, across, y_range, x_title, log_x, log_y, theme)
     fig.add_annotation(
-        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6, text=plotly_text(y_title),
+        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6,
+        text=plotly_text(y_title),
         showarrow=False, font=dict(size=TEXT_SIZE, color=theme.muted),
     )  # fmt: skip
     if mark is not None and len(across):
         at = float(np.log10(mark)) if log_x else mark
         fig.add_vline(x=mark, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
         fig.add_annotation(
-            x=at, y=1, yref="paper", yanchor="bottom", yshift=6, text=plotly_text(mark_name), showarrow=False,
+            x=at, y=1, yref="paper", yanchor="bottom", yshift=6, text=plotly_text(mark_name),
+            showarrow=False,
             xanchor="center", font=dict(size=TEXT_SIZE, color=theme.muted),
         )  # fmt: skip
     end_labels(fig, labels, theme, y_range, height=height)
@@ -87,18 +97,22 @@ def sharpness_curves(
 
 
 def with_point(curve: Curve, x: float | None, y: float | None) -> Curve:
-    """The curve with an extra point between two temperatures; unchanged if the point is not known."""
+    """The curve with an extra point between two temperatures; unchanged if the point is not
+    known."""
     if x is None or y is None:
         return curve
     at = int(np.searchsorted(np.asarray(curve.x, dtype=np.float64), x))
     xs, ys = np.insert(curve.x, at, x), np.insert(curve.y, at, y)
-    return replace(curve, x=xs, y=ys, note=[*curve.note[:at], "at the teacher's entropy", *curve.note[at:]])
+    return replace(
+        curve, x=xs, y=ys, note=[*curve.note[:at], "at the teacher's entropy", *curve.note[at:]]
+    )
 
 
 def _window(curves: Sequence[Curve]) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Ranges of x and y around the dots, or None for fewer than two dots.
 
-    The range is at least a twelfth of all x wide, so that dots above each other keep a part of their lines.
+    The range is at least a twelfth of all x wide, so that dots above each other keep a part of
+    their lines.
     """
     dots = np.array([curve.now for curve in curves if curve.now is not None], dtype=np.float64)
     if len(dots) < 2 or not np.isfinite(dots).all():
@@ -141,18 +155,34 @@ def sharpness_plot(
         values.append(y[good])
         places.append(np.asarray(curve.x, dtype=np.float64))
         ends.append(EndLabel(look.name, float(heights[good][-1]), look.colour))
-        notes = [f"{y_title} {v:.3f}\n{words}" for v, words in zip(y.tolist(), curve.note, strict=True)]
+        notes = [
+            f"{y_title} {v:.3f}\n{words}" for v, words in zip(y.tolist(), curve.note, strict=True)
+        ]
         now = None
         if curve.now is not None and np.isfinite(curve.now).all():
-            now = (float(across(curve.now[0])), float(up(curve.now[1])), f"now: {y_title} {curve.now[1]:.3f}")
+            now = (
+                float(across(curve.now[0])),
+                float(up(curve.now[1])),
+                f"now: {y_title} {curve.now[1]:.3f}",
+            )
         series.append(
-            Series(look.name, look.colour, "line", across(curve.x), heights, notes, look.symbol, now=now)
+            Series(
+                look.name,
+                look.colour,
+                "line",
+                across(curve.x),
+                heights,
+                notes,
+                look.symbol,
+                now=now,
+            )
         )
     x, y_range = np.concatenate(places), _y_range(np.concatenate(values), log_y)
     up_ticks, up_texts = _y_ticks(y_range, log_y)
     low, high, x_ticks = _x_ticks(x, log_x)
     return Plot(
-        Axis(float(across(low)), float(across(high)), across(x_ticks).tolist(), _x_texts(x_ticks, log_x), x_title),
+        Axis(float(across(low)), float(across(high)), across(x_ticks).tolist(), _x_texts(x_ticks,
+        log_x), x_title),
         Axis(*y_range, up(up_ticks).tolist(), up_texts, y_title, grid=True),
         series,
         height=height,
@@ -162,7 +192,9 @@ def sharpness_plot(
     )  # fmt: skip
 
 
-def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: str, theme: Theme) -> None:
+def _draw(
+    fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: str, theme: Theme
+) -> None:
     """The line of one model, and the dot at its current point."""
     fig.add_trace(
         go.Scatter(
@@ -172,7 +204,10 @@ def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: s
             mode="lines",
             line=dict(color=curve.style.colour, width=2),
             hovertext=[plotly_text(words) for words in curve.note],
-            hovertemplate=f"<b>{plotly_text(curve.style.name)}</b> {y_title} %{{y:.3f}}<br>%{{hovertext}}<extra></extra>",
+            hovertemplate=(
+                f"<b>{plotly_text(curve.style.name)}</b> {y_title}"
+                " %{y:.3f}<br>%{hovertext}<extra></extra>"
+            ),
         )
     )
     if curve.now is not None and np.isfinite(curve.now).all():
@@ -187,7 +222,10 @@ def _draw(fig: go.Figure, curve: Curve, x: np.ndarray, y: np.ndarray, y_title: s
                     symbol=curve.style.symbol,
                     line=dict(color=theme.surface, width=1.5),
                 ),
-                hovertemplate=f"<b>{plotly_text(curve.style.name)}</b> now: {y_title} %{{y:.3f}}<extra></extra>",
+                hovertemplate=(
+                    f"<b>{plotly_text(curve.style.name)}</b> now: {y_title}"
+                    " %{y:.3f}<extra></extra>"
+                ),
                 cliponaxis=False,
             )
         )
@@ -216,9 +254,13 @@ def _axes(
 ) -> None:
     ticks, texts = _y_ticks(y, log_y)
     fig.update_yaxes(type="log" if log_y else None, range=list(y), tickvals=ticks, ticktext=texts)
-    fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True)
+    fig.update_yaxes(
+        tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4, showgrid=True
+    )
     first, last, shown = _x_ticks(x, log_x)
-    fig.update_xaxes(title=dict(text=plotly_text(x_title), standoff=4), tickfont=dict(color=theme.muted))
+    fig.update_xaxes(
+        title=dict(text=plotly_text(x_title), standoff=4), tickfont=dict(color=theme.muted)
+    )
     ends = [np.log10(first), np.log10(last)] if log_x else [first, last]
     fig.update_xaxes(type="log" if log_x else None, range=ends, tickvals=shown)
     fig.update_xaxes(ticktext=_x_texts(shown, log_x))

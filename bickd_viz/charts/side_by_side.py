@@ -11,7 +11,15 @@ import plotly.graph_objects as go
 from bickd_viz.colouring import Colouring
 from bickd_viz.frames import Frame, tight_frame
 from bickd_viz.plotly_text import plotly_text
-from bickd_viz.theme import LABEL_SIZE, LIGHT, ModelStyle, Theme, colour_bar, layout_defaults, legend_below
+from bickd_viz.theme import (
+    LABEL_SIZE,
+    LIGHT,
+    ModelStyle,
+    Theme,
+    colour_bar,
+    layout_defaults,
+    legend_below,
+)
 
 _GAP = 0.03  # between two maps, as a share of the whole width
 _COLUMNS = 3
@@ -21,7 +29,8 @@ _RAISED, _PLAIN, _QUIET = 8.0, 5.0, 4.0  # diameters in px
 
 @dataclass(frozen=True)
 class MapPanel:
-    """The map of one model. Coordinates are [N, 2]; samples with values that are not finite are hidden."""
+    """The map of one model. Coordinates are [N, 2]; samples with values that are not finite are
+    hidden."""
 
     style: ModelStyle
     coordinates: np.ndarray
@@ -68,7 +77,12 @@ def maps_figure(
             xs, ys = zip(*line, strict=True)
             fig.add_trace(
                 go.Scatter(
-                    x=xs, y=ys, mode="lines", line=dict(color=theme.grid, width=1.5), **_silent, **axes
+                    x=xs,
+                    y=ys,
+                    mode="lines",
+                    line=dict(color=theme.grid, width=1.5),
+                    **_silent,
+                    **axes,
                 )
             )
         for x, y, words in labels:
@@ -83,8 +97,10 @@ def maps_figure(
             )
         _points(fig, panel, k, ids, colouring, selected, theme, axes, has_bar=k == first)
         fig.add_annotation(
-            x=0, xref=f"{axes['xaxis']} domain", xanchor="left", y=1, yref=f"{axes['yaxis']} domain", yanchor="bottom", yshift=4,
-            text=f"<b>{plotly_text(panel.style.name)}</b>", showarrow=False, font=dict(size=LABEL_SIZE, color=panel.style.colour),
+            x=0, xref=f"{axes['xaxis']} domain", xanchor="left", y=1,
+            yref=f"{axes['yaxis']} domain", yanchor="bottom", yshift=4,
+            text=f"<b>{plotly_text(panel.style.name)}</b>", showarrow=False,
+            font=dict(size=LABEL_SIZE, color=panel.style.colour),
         )  # fmt: skip
     if colouring.palette and not has_scale:
         legend_below(fig, theme)
@@ -102,19 +118,28 @@ def _axes(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> dict[str, str]:
-    """Set the k-th pair of axes and return their names for a trace. `between`: gap between rows, as a share of the height."""
+    """Set the k-th pair of axes and return their names for a trace. `between`: gap between rows, as
+    a share of the height."""
     columns, rows = min(count, _COLUMNS), -(-count // _COLUMNS)
     row, column = divmod(k, columns)
     width, tall = (1 - _GAP * (columns - 1)) / columns, (1 - between * (rows - 1)) / rows
     number = "" if k == 0 else str(k + 1)
     start, top = column * (width + _GAP), 1 - row * (tall + between)
     hidden = dict(
-        showticklabels=False, ticks="", showgrid=False, zeroline=False, fixedrange=True, constrain="domain"
+        showticklabels=False,
+        ticks="",
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        constrain="domain",
     )
     fig.update_layout(
         {
             f"xaxis{number}": dict(
-                hidden, domain=[start, min(start + width, 1.0)], range=list(x_range), anchor=f"y{number}"
+                hidden,
+                domain=[start, min(start + width, 1.0)],
+                range=list(x_range),
+                anchor=f"y{number}",
             ),
             f"yaxis{number}": dict(
                 hidden,
@@ -152,7 +177,19 @@ def _points(
     if focus:
         quiet, plain = shown & ~chosen, shown & chosen & (group == 0)
         _add(fig, xy, ids, quiet, "other", theme.quiet, "circle", _QUIET, 0.3, axes, legend=False)
-        _add(fig, xy, ids, plain, "selected", theme.accent, "circle", _RAISED, 1.0, axes, legend=False)
+        _add(
+            fig,
+            xy,
+            ids,
+            plain,
+            "selected",
+            theme.accent,
+            "circle",
+            _RAISED,
+            1.0,
+            axes,
+            legend=False,
+        )
     else:
         dim = 0.35 if colouring.palette else 0.6
         _add(
@@ -174,7 +211,19 @@ def _points(
     for j, shade in enumerate(colouring.palette):
         size = _RAISED if shade.raised or focus else _PLAIN
         mask = shown & chosen & (group == j + 1)
-        _add(fig, xy, ids, mask, shade.name, shade.colour, shade.symbol, size, 0.9, axes, legend=k == 0)
+        _add(
+            fig,
+            xy,
+            ids,
+            mask,
+            shade.name,
+            shade.colour,
+            shade.symbol,
+            size,
+            0.9,
+            axes,
+            legend=k == 0,
+        )
 
 
 def _add(fig, xy, ids, mask, name, colour, symbol, size, opacity, axes, *, legend: bool) -> None:
@@ -190,13 +239,17 @@ def _add(fig, xy, ids, mask, name, colour, symbol, size, opacity, axes, *, legen
                 showlegend=legend,
                 customdata=ids[mask].tolist(),
                 hovertemplate="id %{customdata}<extra></extra>",
-                marker=dict(color=colour, symbol=symbol, size=size, opacity=opacity, line=dict(width=0)),
+                marker=dict(
+                    color=colour, symbol=symbol, size=size, opacity=opacity, line=dict(width=0)
+                ),
                 **axes,
             )
         )
 
 
-def _scaled(fig, xy, ids, mask, group, colouring: Colouring, theme: Theme, axes, has_bar: bool) -> None:
+def _scaled(
+    fig, xy, ids, mask, group, colouring: Colouring, theme: Theme, axes, has_bar: bool
+) -> None:
     title, low, high = colouring.scale or ("", 0.0, 1.0)
     steps = len(colouring.palette)
     stops = [[i / (steps - 1), shade.colour] for i, shade in enumerate(colouring.palette)]

@@ -22,9 +22,11 @@ def soft_targets(
     theme: Theme = LIGHT,
     height: int = 320,
 ) -> go.Figure:
-    """The most probable classes of one sample as bars from 0 to 1, and one bar for all others together.
+    """The most probable classes of one sample as bars from 0 to 1, and one bar for all others
+    together.
 
-    The order is by probability. No temperature changes it, so bars change their length but not their place.
+    The order is by probability. No temperature changes it, so bars change their length but not
+    their place.
 
     Args:
         probabilities: [C], summing to 1.

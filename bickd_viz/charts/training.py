@@ -33,7 +33,9 @@ class Line:
     dash: str = "solid"
 
 
-def _axes(fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str, x_title: str) -> None:
+def _axes(
+    fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str, x_title: str
+) -> None:
     first, last = (float(np.min(xs)), float(np.max(xs))) if len(xs) else (0.0, 1.0)
     if last > first:
         step = (
@@ -42,9 +44,13 @@ def _axes(fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str, x
         fig.update_xaxes(range=[first, last], nticks=6, dtick=step, tick0=first)
     else:
         fig.update_xaxes(range=[first - 0.5, first + 0.5], tickvals=[first])
-    fig.update_xaxes(title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted), tickformat="~s")
+    fig.update_xaxes(
+        title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted), tickformat="~s"
+    )
     ticks = nice_ticks(low, high, most=5)
-    fig.update_yaxes(range=[low, high], tickvals=ticks, ticktext=tick_text(ticks, fmt), showgrid=True)
+    fig.update_yaxes(
+        range=[low, high], tickvals=ticks, ticktext=tick_text(ticks, fmt), showgrid=True
+    )
     fig.update_yaxes(tickfont=dict(color=theme.muted), automargin=True, ticklabelstandoff=4)
 
 
@@ -72,7 +78,9 @@ def metric_lines(
         reference_name: Its name.
     """
     fig = go.Figure()
-    layout_defaults(fig, theme, height=height, top=26 if y_title else 10, bottom=40, left=8, right=12)
+    layout_defaults(
+        fig, theme, height=height, top=26 if y_title else 10, bottom=40, left=8, right=12
+    )
     shown = "%{y:.1%}" if fmt == "percent" else "%{y:.4~g}"
     values, xs, labels = [], [], []
     for line in series:
@@ -93,7 +101,8 @@ def metric_lines(
                 marker=dict(color=line.style.colour, size=8, symbol=line.style.symbol),
                 cliponaxis=False,  # a dot at the first epoch lies on the axis
                 hovertemplate=(
-                    f"<b>{plotly_text(line.style.name)}</b> {y_title} {shown}<br>{x_title} %{{x}}<extra></extra>"
+                    f"<b>{plotly_text(line.style.name)}</b> {y_title} {shown}<br>{x_title}"
+                    " %{x}<extra></extra>"
                 ),
             )
         )
@@ -129,9 +138,14 @@ def _y_title(fig: go.Figure, title: str, theme: Theme) -> None:
 
 
 def term_colour(name: str, index: int, theme: Theme = LIGHT) -> str:
-    """The fixed colour of a loss term ("ce", "kl", "sample", "class", "rows", "columns"; others by index)."""
+    """The fixed colour of a loss term ("ce", "kl", "sample", "class", "rows", "columns"; others by
+    index)."""
     hue = _TERM_HUES.get(name, index)
-    return dict(theme.models)[hue] if isinstance(hue, str) else theme.fallback[hue % len(theme.fallback)]
+    return (
+        dict(theme.models)[hue]
+        if isinstance(hue, str)
+        else theme.fallback[hue % len(theme.fallback)]
+    )
 
 
 def loss_terms(
@@ -149,8 +163,8 @@ def loss_terms(
         terms: Name -> values [n].
         x: Epochs [n].
         theme: Colours.
-        stacked: Stack the terms, so that the top edge is the whole loss. If a term is negative or missing somewhere, plain
-            lines are used, because a stack would mislead.
+        stacked: Stack the terms, so that the top edge is the whole loss. If a term is negative or
+            missing somewhere, plain lines are used, because a stack would mislead.
         height: In px.
         x_title: Title of the x axis.
     """

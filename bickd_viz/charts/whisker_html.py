@@ -17,8 +17,14 @@ _SHAPES = {
     "diamond": "polygon(50% 0,100% 50%,50% 100%,0 50%)",
     "triangle-up": "polygon(50% 6%,98% 92%,2% 92%)",
     "triangle-down": "polygon(50% 94%,98% 8%,2% 8%)",
-    "cross": "polygon(33% 6%,67% 6%,67% 33%,94% 33%,94% 67%,67% 67%,67% 94%,33% 94%,33% 67%,6% 67%,6% 33%,33% 33%)",
-    "x": "polygon(25% 2%,50% 27%,75% 2%,98% 25%,73% 50%,98% 75%,75% 98%,50% 73%,25% 98%,2% 75%,27% 50%,2% 25%)",
+    "cross": (
+        "polygon(33% 6%,67% 6%,67% 33%,94% 33%,94% 67%,67% 67%,67% 94%,33% 94%,33% 67%,6% 67%,6%"
+        " 33%,33% 33%)"
+    ),
+    "x": (
+        "polygon(25% 2%,50% 27%,75% 2%,98% 25%,73% 50%,98% 75%,75% 98%,50% 73%,25% 98%,2% 75%,27%"
+        " 50%,2% 25%)"
+    ),
     "pentagon": "polygon(50% 3%,98% 39%,79% 95%,21% 95%,2% 39%)",
     "star": "polygon(50% 0,62% 35%,98% 36%,70% 58%,80% 94%,50% 73%,20% 94%,30% 58%,2% 36%,38% 35%)",
 }
@@ -32,10 +38,11 @@ def whisker_html(
     slots: int | None = None,
     name_limit: int = 14,
 ) -> str:
-    """A dot with its interval for each model, with the value above the dot and the first row at the top; see `whisker_rows`.
+    """A dot with its interval for each model, with the value above the dot and the first row at the
+    top; see `whisker_rows`.
 
-    The same chart as the Plotly one, built from HTML boxes. It needs no script, so it appears together with the text. The
-    title of each row holds the interval, for hover and screen readers.
+    The same chart as the Plotly one, built from HTML boxes. It needs no script, so it appears
+    together with the text. The title of each row holds the interval, for hover and screen readers.
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
@@ -47,7 +54,9 @@ def whisker_html(
         return f"{100 * (value - axis.low) / (axis.high - axis.low):.2f}%"
 
     lines = "".join(f'<i class="bkw-grid" style="left:{place(tick)}"></i>' for tick in axis.ticks)
-    shown = "".join(_row(row, name, fmt, theme, place) for row, name in zip(rows, names, strict=True))
+    shown = "".join(
+        _row(row, name, fmt, theme, place) for row, name in zip(rows, names, strict=True)
+    )
     spare = ROW_HEIGHT * (max(slots or 0, len(rows), 1) - len(rows)) / 2
     ticks = "".join(
         f'<span style="left:{place(tick)}">{escape(words)}</span>'
@@ -68,8 +77,9 @@ def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
     label = f'<span class="bkw-name" style="font-size:{LABEL_SIZE}px">{shown}</span>'
     if not known(row.estimate):
         return (
-            f'<div class="bkw-row" title="{escape(style.name)}: {escape(row.otherwise)}">{label}<div class="bkw-track">'
-            f'<span class="bkw-none" style="color:{theme.muted}">{escape(row.otherwise)}</span></div></div>'
+            f'<div class="bkw-row" title="{escape(style.name)}:'
+            f' {escape(row.otherwise)}">{label}<div class="bkw-track"><span class="bkw-none"'
+            f' style="color:{theme.muted}">{escape(row.otherwise)}</span></div></div>'
         )
     said = f"{style.name}: {row.described(show)}"
     whisker = ""
@@ -79,7 +89,8 @@ def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
             whisker += f'<i class="bkw-{kind}" style="{sides};background:{style.colour}"></i>'
     at = place(row.estimate)
     return (
-        f'<div class="bkw-row" title="{escape(said)}">{label}<div class="bkw-track">{whisker}'
-        f'<i class="bkw-dot" style="left:{at};background:{style.colour};clip-path:{_SHAPES[style.symbol]}"></i>'
-        f'<span class="bkw-value" style="left:{at}">{escape(show(row.estimate))}</span></div></div>'
+        f'<div class="bkw-row" title="{escape(said)}">{label}<div class="bkw-track">{whisker}<i'
+        ' class="bkw-dot"'
+        f' style="left:{at};background:{style.colour};clip-path:{_SHAPES[style.symbol]}"></i><span'
+        f' class="bkw-value" style="left:{at}">{escape(show(row.estimate))}</span></div></div>'
     )

@@ -49,7 +49,8 @@ class Row:
         return self.estimate - self.deviation, self.estimate + self.deviation
 
     def described(self, show: Callable[[float | None], str]) -> str:
-        """The figure in words: "63.2%, 95% interval 60.0% to 65.0%", and the seeds if it is a mean over them."""
+        """The figure in words: "63.2%, 95% interval 60.0% to 65.0%", and the seeds if it is a mean
+        over them."""
         value = show(self.estimate)
         if known(self.deviation):
             value = f"mean of {self.seeds} seeds {value}, standard deviation {show(self.deviation)}"
@@ -82,7 +83,8 @@ def whisker_rows(
     slots: int | None = None,
     name_limit: int = 14,
 ) -> go.Figure:
-    """A dot with its interval for each model, with the value above the dot and the first row at the top.
+    """A dot with its interval for each model, with the value above the dot and the first row at the
+    top.
 
     Readable from 220 px width. Every dot has its row number as 1-D customdata.
 
@@ -92,7 +94,8 @@ def whisker_rows(
         theme: Colours.
         reference: A value with a dotted line, for example the teacher's.
         height: In px. Default: 36 per slot.
-        slots: Number of rows to leave room for (at least `len(rows)`), so that neighbouring cards have the same height.
+        slots: Number of rows to leave room for (at least `len(rows)`), so that neighbouring cards
+            have the same height.
         name_limit: Maximum length of a name beside the axis. The hover shows the whole name.
     """
     if fmt not in ("percent", "number"):
@@ -148,7 +151,8 @@ class ValueAxis:
 
 
 def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int) -> ValueAxis:
-    """An axis over all estimates, their intervals and the reference, with as many ticks as fit into the narrowest card.
+    """An axis over all estimates, their intervals and the reference, with as many ticks as fit into
+    the narrowest card.
 
     Args:
         left: Width in px of the names beside it.
@@ -176,7 +180,9 @@ def axis_ticks(low: float, high: float, fmt: str, scale: float) -> list[float]:
     """
     candidates = [nice_ticks(low, high, most=most) for most in (4, 3, 2)]
     finer = [nice_ticks(low, high, most=most) for most in (4, 6, 9, 12, 20)]
-    fitting = (ticks for ticks in (*candidates, *([t[0], t[-1]] for t in finer)) if len(set(ticks)) > 1)
+    fitting = (
+        ticks for ticks in (*candidates, *([t[0], t[-1]] for t in finer)) if len(set(ticks)) > 1
+    )
     return next(
         (ticks for ticks in fitting if _apart(ticks, tick_text(ticks, fmt), scale)),
         nice_ticks(low, high, most=1),
@@ -191,7 +197,8 @@ def _apart(ticks: Sequence[float], texts: Sequence[str], scale: float) -> bool:
 
 
 def _marks(fig: go.Figure, shown: Sequence[tuple[int, Row]], show, theme: Theme) -> None:
-    """Whiskers and thick bars, then one trace of all dots, so that a click gives the row by its customdata."""
+    """Whiskers and thick bars, then one trace of all dots, so that a click gives the row by its
+    customdata."""
     for i, row in shown:
         for ends, width in (((row.low, row.high), 2), (row.spread or (None, None), 6)):
             if known(ends[0]) and known(ends[1]):

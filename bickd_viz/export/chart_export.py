@@ -45,7 +45,13 @@ class ChartExport:
     ) -> go.Figure:
         """The chart for print; see `bickd_viz.export.paper.paper`."""
         return paper(
-            self.figure(), width_mm, height_mm, font_pt, palette, x_title=self.x_title, y_title=self.y_title
+            self.figure(),
+            width_mm,
+            height_mm,
+            font_pt,
+            palette,
+            x_title=self.x_title,
+            y_title=self.y_title,
         )
 
 
@@ -56,5 +62,6 @@ def file_name(words: str) -> str:
     'bickd-teacher-below-0'
     """
     return (
-        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split()) or "chart"
+        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split())
+        or "chart"
     )

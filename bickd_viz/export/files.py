@@ -1,4 +1,5 @@
-"""Write a figure as PNG, SVG or PDF with an installed browser, and its data as CSV, LaTeX, Markdown or parquet.
+"""Write a figure as PNG, SVG or PDF with an installed browser, and its data as CSV, LaTeX, Markdown
+or parquet.
 
 kaleido draws with an installed Chromium or Chrome. It needs no network.
 """
@@ -27,8 +28,8 @@ FORMATS = ("png", "svg", "pdf")
 DPI = 300
 _SECONDS = 60.0  # for one figure; a browser that needs more is taken for stuck
 NO_BROWSER = (
-    "PNG, SVG and PDF are drawn by a Chromium or Chrome, and none was found: install one (on Debian "
-    "`apt install chromium`), or set BROWSER_PATH to its program."
+    "PNG, SVG and PDF are drawn by a Chromium or Chrome, and none was found: install one (on Debian"
+    " `apt install chromium`), or set BROWSER_PATH to its program."
 )
 
 
@@ -47,11 +48,12 @@ def browser() -> str | None:
 
 
 def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[bytes]:
-    """Each (figure, "png" | "svg" | "pdf") as the bytes of a file. All are drawn with one browser start (about a second).
+    """Each (figure, "png" | "svg" | "pdf") as the bytes of a file. All are drawn with one browser
+    start (about a second).
 
-    The size is the figure's own, in px of 1/96 inch, as `bickd_viz.export.paper` sets it. SVG states it in mm, PDF in points
-    (to 0.1 mm). PNG is drawn at `dpi`, which the file states. A figure without a width is 700 px wide. Text stays text in SVG
-    and PDF.
+    The size is the figure's own, in px of 1/96 inch, as `bickd_viz.export.paper` sets it. SVG
+    states it in mm, PDF in points (to 0.1 mm). PNG is drawn at `dpi`, which the file states. A
+    figure without a width is 700 px wide. Text stays text in SVG and PDF.
 
     Raises:
         ValueError: Another format.
@@ -67,24 +69,34 @@ def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[
         raise ExportError(NO_BROWSER)
     sizes = [(figure.layout.width or 700.0, figure.layout.height or 450.0) for figure, _ in figures]
     jobs = [
-        (_vector(figure), {"format": kind, "width": width, "height": height, "scale": _scale(kind, dpi)})
+        (
+            _vector(figure),
+            {"format": kind, "width": width, "height": height, "scale": _scale(kind, dpi)},
+        )
         for (figure, kind), (width, height) in zip(figures, sizes, strict=True)
     ]
     try:
-        with ThreadPoolExecutor(max_workers=1) as thread:  # a notebook has a loop of its own in this one
+        with ThreadPoolExecutor(
+            max_workers=1
+        ) as thread:  # a notebook has a loop of its own in this one
             drawn = thread.submit(lambda: asyncio.run(_draw(jobs, program))).result()
-    except Exception as error:  # whatever the browser or its pipe says, a person can only try another one
+    except (
+        Exception
+    ) as error:  # whatever the browser or its pipe says, a person can only try another one
         said = next(
-            (word for word in error.args if isinstance(word, str) and word.strip()), type(error).__name__
+            (word for word in error.args if isinstance(word, str) and word.strip()),
+            type(error).__name__,
         )
         reason = said.strip().splitlines()[0].rstrip(".")
         raise ExportError(
-            f"drawing the figure with the browser {program} failed ({type(error).__name__}: {reason:.200}); if the browser is "
-            "the cause, set BROWSER_PATH to another Chromium or Chrome."
+            f"drawing the figure with the browser {program} failed ({type(error).__name__}:"
+            f" {reason:.200}); if the browser is the cause, set BROWSER_PATH to another Chromium or"
+            " Chrome."
         ) from error
     finish = {"png": _with_dpi, "svg": _in_mm, "pdf": _trimmed}
     return [
-        finish[kind](image, size, dpi) for image, (_, kind), size in zip(drawn, figures, sizes, strict=True)
+        finish[kind](image, size, dpi)
+        for image, (_, kind), size in zip(drawn, figures, sizes, strict=True)
     ]
 
 
@@ -94,12 +106,14 @@ def png(figure: go.Figure, *, dpi: int = DPI) -> bytes:
 
 
 def csv(table: pd.DataFrame) -> bytes:
-    """A table as UTF-8 CSV: one header row, numbers in full precision, empty cells for missing values."""
+    """A table as UTF-8 CSV: one header row, numbers in full precision, empty cells for missing
+    values."""
     return table.to_csv(index=False).encode("utf-8")
 
 
 def latex(table: pd.DataFrame) -> bytes:
-    """A table as a LaTeX `tabular` for the package booktabs: numbers with four digits, nothing for what is missing.
+    """A table as a LaTeX `tabular` for the package booktabs: numbers with four digits, nothing for
+    what is missing.
 
     >>> import pandas as pd
     >>> print(latex(pd.DataFrame({"model": ["a_b"], "ece": [0.123456]})).decode().splitlines()[4])
@@ -120,7 +134,9 @@ def markdown(table: pd.DataFrame) -> bytes:
     """
     rows = [[str(name) for name in table], *table.map(_cell).values.tolist()]
     head, *body = (
-        "| " + " | ".join(re.sub(r"([\\|])", r"\\\1", cell).replace("\n", " ") for cell in row) + " |"
+        "| "
+        + " | ".join(re.sub(r"([\\|])", r"\\\1", cell).replace("\n", " ") for cell in row)
+        + " |"
         for row in rows
     )
     marks = ("---:" if numeric else "---" for numeric in _numeric(table))
@@ -157,7 +173,8 @@ async def _draw(jobs: Sequence[tuple[dict[str, Any], dict[str, Any]]], program: 
 
 
 def _vector(figure: go.Figure) -> dict[str, Any]:
-    """The figure's spec with WebGL points as plain points: a file must not depend on a graphics card."""
+    """The figure's spec with WebGL points as plain points: a file must not depend on a graphics
+    card."""
     spec = figure.to_dict()
     for trace in spec["data"]:
         if trace.get("type") == "scattergl":
@@ -179,7 +196,8 @@ def _with_dpi(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
 
 
 def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
-    """Set the size of the root element in mm. Its view box stays in px, so 1 px is 1/96 inch and text has its size."""
+    """Set the size of the root element in mm. Its view box stays in px, so 1 px is 1/96 inch and
+    text has its size."""
     text = image.decode("utf-8")
     head = re.search(r"<svg\b[^>]*>", text)
     if head is None:
@@ -192,7 +210,8 @@ def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
 
 
 def _trimmed(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
-    """Cut the page to the figure. The browser rounds a page up to whole dots, which leaves up to 0.3 mm empty at the bottom.
+    """Cut the page to the figure. The browser rounds a page up to whole dots, which leaves up to
+    0.3 mm empty at the bottom.
 
     The new box is as long as the old one, because the file's table of contents counts bytes.
     """

@@ -33,21 +33,27 @@ GREY: Theme = dataclasses.replace(
     ),
     fallback=("#202020", "#7E7E7E", "#A2A2A2", "#5A5A5A", "#363636"),
     categories=(
-        "#484848", "#909090", "#6C6C6C", "#202020", "#A2A2A2", "#B4B4B4", "#5A5A5A", "#000000", "#363636", "#7E7E7E",
+        "#484848", "#909090", "#6C6C6C", "#202020", "#A2A2A2", "#B4B4B4", "#5A5A5A", "#000000",
+        "#363636", "#7E7E7E",
     ),
-    sequential=((0.0, "#FFFFFF"), (0.15, "#E3E3E3"), (0.35, "#B8B8B8"), (0.6, "#7C7C7C"), (0.8, "#404040"), (1.0, "#000000")),
+    sequential=((0.0, "#FFFFFF"), (0.15, "#E3E3E3"), (0.35, "#B8B8B8"), (0.6, "#7C7C7C"), (0.8,
+    "#404040"), (1.0, "#000000")),
     diverging=(
-        (0.0, "#FFFFFF"), (0.2, "#E0E0E0"), (0.4, "#BEBEBE"), (0.5, "#A8A8A8"), (0.6, "#8A8A8A"), (0.8, "#444444"),
+        (0.0, "#FFFFFF"), (0.2, "#E0E0E0"), (0.4, "#BEBEBE"), (0.5, "#A8A8A8"), (0.6, "#8A8A8A"),
+        (0.8, "#444444"),
         (1.0, "#000000"),
     ),
 )  # fmt: skip
-"""Shades of grey for print; a difference runs from white (below 0) through grey to black (above 0)."""
+"""Shades of grey for print; a difference runs from white (below 0) through grey to black (above
+0)."""
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "star")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _PX = {
-    "standoff", "xshift", "yshift", "ax", "ay", "thickness", "xpad", "ypad", "ticklen", "tickwidth", "gridwidth",
-    "linewidth", "zerolinewidth", "borderwidth", "borderpad", "outlinewidth", "arrowwidth", "tracegroupgap", "entrywidth",
+    "standoff", "xshift", "yshift", "ax", "ay", "thickness", "xpad", "ypad", "ticklen",
+    "tickwidth", "gridwidth",
+    "linewidth", "zerolinewidth", "borderwidth", "borderpad", "outlinewidth", "arrowwidth",
+    "tracegroupgap", "entrywidth",
 }  # fmt: skip
 _WHOLE_PX = {"ticklabelstandoff"}  # Plotly takes whole numbers only
 _FONTS = {"font", "tickfont", "textfont", "insidetextfont", "outsidetextfont", "grouptitlefont"}
@@ -65,16 +71,16 @@ def paper(
 ) -> go.Figure:
     """A copy of `figure` for print. Nothing is computed again.
 
-    The result is in px of 1/96 inch: `bickd_viz.export.files` writes it as SVG in mm, PDF in points, PNG at 300 dpi. The
-    background is white, whatever the figure's theme.
+    The result is in px of 1/96 inch: `bickd_viz.export.files` writes it as SVG in mm, PDF in
+    points, PNG at 300 dpi. The background is white, whatever the figure's theme.
 
     Args:
         figure: The figure.
         width_mm: 85 fits one column of most journals, 174 fits two.
         height_mm: Default: as tall as on the screen at this text size.
         font_pt: Size of all text in points. Lines, marks and margins scale with it.
-        palette: "colour" (the hues of Okabe and Ito, which colour-blind readers can distinguish) or "grey" (shades, symbols
-            and dashes).
+        palette: "colour" (the hues of Okabe and Ito, which colour-blind readers can distinguish) or
+            "grey" (shades, symbols and dashes).
         x_title: Title of the x axis with its unit, if the figure has none.
         y_title: Title of the y axis with its unit, if the figure has none.
 
@@ -129,30 +135,43 @@ def _titles(figure: go.Figure, x_title: str, y_title: str) -> None:
 
 
 def _tell_apart(figure: go.Figure) -> None:
-    """In grey: a different dash for each line, and a different symbol for each group of points with equal symbols."""
-    lines = [trace for trace in figure.data if trace.name and "lines" in (getattr(trace, "mode", None) or "")]
+    """In grey: a different dash for each line, and a different symbol for each group of points with
+    equal symbols."""
+    lines = [
+        trace
+        for trace in figure.data
+        if trace.name and "lines" in (getattr(trace, "mode", None) or "")
+    ]
     for k, trace in enumerate(lines):
         if trace.line.dash in (None, "solid"):
             trace.line.dash = _DASHES[k % len(_DASHES)]
     groups = [
         trace
         for trace in figure.data
-        if trace.name and getattr(trace, "mode", None) == "markers" and trace.showlegend is not False
+        if trace.name
+        and getattr(trace, "mode", None) == "markers"
+        and trace.showlegend is not False
     ]
     if len({str(group.marker.symbol) for group in groups}) < len(groups):
         for k, group in enumerate(groups):
             group.marker.symbol = _SYMBOLS[k % len(_SYMBOLS)]
     for trace in figure.data:
-        if trace.type == "bar" and isinstance(trace.marker.color, str) and trace.textposition == "inside":
+        if (
+            trace.type == "bar"
+            and isinstance(trace.marker.color, str)
+            and trace.textposition == "inside"
+        ):
             trace.textfont.color = GREY.text if _shade(trace.marker.color) > 120 else GREY.surface
     dark = dict(color=GREY.text)  # a name beside a light line must still be read
     figure.for_each_annotation(lambda note: note.update(font=dark))
 
 
 def enlarged(figure: go.Figure, factor: float) -> go.Figure:
-    """A copy of `figure` with the same outer size, and text, marks, lines and margins scaled by `factor`.
+    """A copy of `figure` with the same outer size, and text, marks, lines and margins scaled by
+    `factor`.
 
-    It is for a projector: the chart's area is fixed, and its text must be readable from the last row.
+    It is for a projector: the chart's area is fixed, and its text must be readable from the last
+    row.
 
     >>> enlarged(go.Figure(layout=dict(height=300, font_size=12)), 1.5).layout.font.size
     18.0
@@ -179,7 +198,8 @@ def _as_grey(colour: str) -> str:
 
 
 def _scale(node: Any, factor: float, text_px: float | None, parent: str = "") -> None:
-    """Multiply every length in px by `factor`, in place. Set all text to one size, or scale it by the same factor."""
+    """Multiply every length in px by `factor`, in place. Set all text to one size, or scale it by
+    the same factor."""
     if isinstance(node, list | tuple):
         for item in node:
             _scale(item, factor, text_px, parent)

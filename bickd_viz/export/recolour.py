@@ -53,7 +53,8 @@ def recoloured(
 
 
 def _table(source: Theme, target: Theme) -> dict[str, str]:
-    """Colour -> colour with the same role. If a colour has two roles, the first in this list counts."""
+    """Colour -> colour with the same role. If a colour has two roles, the first in this list
+    counts."""
     there = dict(target.models)
     pairs = [(colour, there[kind]) for kind, colour in source.models if kind in there]
     pairs += zip(source.fallback, target.fallback, strict=True)
@@ -99,7 +100,8 @@ def _swapped(colour: str, table: dict[str, str], unknown: Callable[[str], str]) 
 
 
 def _scale(stops: list[list], source: Theme, target: Theme, table: dict[str, str]) -> list[list]:
-    """A colour scale: each stop by its place on the nearer one of the theme's sequential and diverging scales."""
+    """A colour scale: each stop by its place on the nearer one of the theme's sequential and
+    diverging scales."""
     ways = []
     for name in ("sequential", "diverging"):
         old, new = getattr(source, name), getattr(target, name)
@@ -118,15 +120,16 @@ def _scale(stops: list[list], source: Theme, target: Theme, table: dict[str, str
 
 
 def _beside(colour: str, old: Scale, new: Scale) -> tuple[str, float]:
-    """The colour of `new` at the place of `old` that is nearest to `colour`, and how far that is."""
+    """The colour of `new` at the place of `old` that is nearest to `colour`, and how far that
+    is."""
     if not _HEX.fullmatch(colour):
         return colour, 0.0
     places = np.linspace(0, 1, _STEPS)
     gaps = np.linalg.norm(_along(old, places) - np.array(_rgb(colour)), axis=1)
     best = int(gaps.argmin())
-    return "#{:02X}{:02X}{:02X}".format(*np.rint(_along(new, places[[best]])[0]).astype(int)), float(
-        gaps[best]
-    )
+    return "#{:02X}{:02X}{:02X}".format(
+        *np.rint(_along(new, places[[best]])[0]).astype(int)
+    ), float(gaps[best])
 
 
 def _along(scale: Scale, places: np.ndarray) -> np.ndarray:

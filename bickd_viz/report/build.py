@@ -1,4 +1,5 @@
-"""A page or a whole comparison as one HTML file that works offline, in light and dark, and in print.
+"""A page or a whole comparison as one HTML file that works offline, in light and dark, and in
+print.
 
 plotly.js (4.7 MB), images and data are included. The page's content policy forbids all loading.
 """
@@ -33,7 +34,8 @@ class Strip:
 
     Attributes:
         title: The heading.
-        pictures: (data: address of an image or None, first caption line, second caption line) of each.
+        pictures: (data: address of an image or None, first caption line, second caption line) of
+            each.
         sentence: The text below the heading.
         words: Text or id of each sample, shown if it has no image.
     """
@@ -112,7 +114,9 @@ def html(report: Report) -> bytes:
 
 def chart_html(chart_export: ChartExport, *, link: str = "") -> bytes:
     """One chart with its sentence and its data, as one file."""
-    return html(Report(chart_export.title, [Section("", [chart_export])], link=link, versions=versions()))
+    return html(
+        Report(chart_export.title, [Section("", [chart_export])], link=link, versions=versions())
+    )
 
 
 def versions(*more: str) -> dict[str, str]:
@@ -128,7 +132,9 @@ def versions(*more: str) -> dict[str, str]:
 
 def _head(report: Report) -> str:
     note = f'<p class="note">{escape(report.note)}</p>' if report.note else ""
-    compared = "" if report.compared is None else f"<h2>What was compared</h2>{_table(report.compared)}"
+    compared = (
+        "" if report.compared is None else f"<h2>What was compared</h2>{_table(report.compared)}"
+    )
     named = [section.title for section in report.sections if section.title]
     links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in named)
     contents = f"<nav>{links}</nav>" if len(named) > 1 else ""
@@ -139,21 +145,28 @@ def _foot(report: Report) -> str:
     words = [escape(report.credit)] if report.credit else []
     if report.link:
         shown = escape(report.link)
-        address = f'<a href="{shown}">{shown}</a>' if "://" in report.link else f"<code>{shown}</code>"
+        address = (
+            f'<a href="{shown}">{shown}</a>' if "://" in report.link else f"<code>{shown}</code>"
+        )
         words.append(f"The same view in the app: {address}")
     made = f"Made {report.made}" if report.made else "Made"
     words.append(
-        f"{escape(made)} with {escape(', '.join(f'{name} {v}' for name, v in report.versions.items()))}."
+        f"{escape(made)} with"
+        f" {escape(', '.join(f'{name} {v}' for name, v in report.versions.items()))}."
     )
     return "".join(f"<p>{line}</p>" for line in words)
 
 
 def _section(section: Section, charts: list[dict[str, Any]]) -> str:
-    title = f'<h2 id="{_anchor(section.title)}">{escape(section.title)}</h2>' if section.title else ""
+    title = (
+        f'<h2 id="{_anchor(section.title)}">{escape(section.title)}</h2>' if section.title else ""
+    )
     sentence = f'<p class="note">{escape(section.sentence)}</p>' if section.sentence else ""
     before = len(charts)
     parts = "".join(_part(part, charts) for part in section.parts)
-    tall = max((chart["figure"]["layout"].get("height") or 0 for chart in charts[before:]), default=0)
+    tall = max(
+        (chart["figure"]["layout"].get("height") or 0 for chart in charts[before:]), default=0
+    )
     kind = "parts small" if tall < _SMALL else "parts"
     return f'<section>{title}{sentence}<div class="{kind}">{parts}</div></section>'
 
@@ -178,8 +191,8 @@ def _part(part: Part, charts: list[dict[str, Any]]) -> str:
     data = f'<a class="data" download="{escape(part.name)}.csv" href="{address}">Data (CSV)</a>'
     height = int(light["layout"].get("height") or 360)
     return (
-        f'<article{wide}>{words}<div class="chart" id="{place}" style="height:{height}px" role="img" '
-        f'aria-label="{escape(part.title)}"></div>{data}</article>'
+        f'<article{wide}>{words}<div class="chart" id="{place}" style="height:{height}px"'
+        f' role="img" aria-label="{escape(part.title)}"></div>{data}</article>'
     )
 
 
@@ -194,7 +207,8 @@ def _picture(picture: tuple[str | None, str, str], words: str) -> str:
         if address
         else f"<i>{escape(words or 'no image')}</i>"
     )
-    return f"<figure>{image}<figcaption>{escape(line)}<br><span>{escape(quiet)}</span></figcaption></figure>"
+    caption = f"<figcaption>{escape(line)}<br><span>{escape(quiet)}</span></figcaption>"
+    return f"<figure>{image}{caption}</figure>"
 
 
 def _table(table: pd.DataFrame) -> str:
@@ -203,11 +217,15 @@ def _table(table: pd.DataFrame) -> str:
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
         for row in table.itertuples(index=False)
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return (
+        "<div"
+        f' class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
 def _changes(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[list[Any]]:
-    """[path, value] of each leaf that differs in the dark figure. These are its colours, without a copy of the data."""
+    """[path, value] of each leaf that differs in the dark figure. These are its colours, without a
+    copy of the data."""
     if isinstance(light, dict) and isinstance(dark, dict):
         return [c for key in dark for c in _changes(light.get(key), dark[key], (*path, key))]
     if isinstance(light, list) and isinstance(dark, list) and len(light) == len(dark):
@@ -217,8 +235,11 @@ def _changes(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[li
 
 
 def _keep_few_contexts(charts: list[dict[str, Any]]) -> None:
-    """Draw points as vectors unless there are many: a browser allows about sixteen WebGL contexts per page."""
-    traces = [t for chart in charts for t in chart["figure"]["data"] if t.get("type") == "scattergl"]
+    """Draw points as vectors unless there are many: a browser allows about sixteen WebGL contexts
+    per page."""
+    traces = [
+        t for chart in charts for t in chart["figure"]["data"] if t.get("type") == "scattergl"
+    ]
     if sum(len(trace.get("hovertext") or ()) for trace in traces) <= _GL_ABOVE:
         for trace in traces:
             trace["type"] = "scatter"

@@ -35,11 +35,14 @@ def overview(data: ReportData, looks: Looks, theme: Theme = LIGHT) -> list[Chart
                 ends = over_seeds.interval.low, over_seeds.interval.high
                 seeds = data.recipes.seeds(model.key)
                 deviation = over_seeds.deviation
-                rows.append(Row(looks[model.key], over_seeds.mean, *ends, deviation=deviation, seeds=seeds))
+                rows.append(
+                    Row(looks[model.key], over_seeds.mean, *ends, deviation=deviation, seeds=seeds)
+                )
             elif figure.of_teacher or not model.is_teacher:
                 rows.append(Row(looks[model.key], None))
         title, sentence, axis = (
-            worded(text, data.comparison.noun) for text in (figure.title, figure.sentence, figure.axis)
+            worded(text, data.comparison.noun)
+            for text in (figure.title, figure.sentence, figure.axis)
         )
         name = figure.field.replace("_", "-")
         charts.append(_dots(name, rows, figure.fmt, title, sentence, axis, theme))
@@ -88,9 +91,13 @@ def grams(
         values = gram(comparison, model, lens).gram
         tiles.append((model.name, f"{model.name}{overlap}", values, "cosine", low, top))
     if not student.is_teacher:
-        own, teacher = (gram(comparison, model, lens).gram for model in (student, comparison.teacher))
+        own, teacher = (
+            gram(comparison, model, lens).gram for model in (student, comparison.teacher)
+        )
         title = f"{student.name} − teacher (below 0: further apart)"
-        tiles.append((f"{student.name}-minus-teacher", title, own - teacher, "difference", -0.4, 0.4))
+        tiles.append(
+            (f"{student.name}-minus-teacher", title, own - teacher, "difference", -0.4, 0.4)
+        )
         title = f"Teacher (rows) × {student.name} (columns)"
         values = cross_gram(comparison, student, lens).gram
         tiles.append((f"teacher-by-{student.name}", title, values, "cosine", low, top))
@@ -177,7 +184,8 @@ def leakage(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIG
 
 
 def _leakage(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
-    """Mean cosine of each class with all others, [C]; NaN for a class that the model never predicts."""
+    """Mean cosine of each class with all others, [C]; NaN for a class that the model never
+    predicts."""
     interval = gram_figures(comparison, model, lens).leakage
     empty = gram(comparison, model, lens).empty
     return np.where(empty, np.nan, 0.0 if interval is None else interval.estimate)

@@ -33,7 +33,10 @@ def comparison_report(data: ReportData, *, address: str = "", made: str = "") ->
     looks = {model.key: style for model, style in zip(models, styles, strict=True)}
     title, note = _finding(data)
     figures = figures_table(
-        [(model.name, model.is_teacher, summary(comparison, model, data.temperature)) for model in models],
+        [
+            (model.name, model.is_teacher, summary(comparison, model, data.temperature))
+            for model in models
+        ],
         comparison.noun,
     )
     return Report(
@@ -68,7 +71,8 @@ def comparison_report(data: ReportData, *, address: str = "", made: str = "") ->
 
 
 def view_query(data: ReportData) -> str:
-    """The query that opens this comparison in the app. It holds only what differs from the defaults."""
+    """The query that opens this comparison in the app. It holds only what differs from the
+    defaults."""
     comparison, T = data.comparison, data.temperature
     query = {
         "teacher": comparison.teacher.key,
@@ -83,7 +87,13 @@ def _finding(data: ReportData) -> tuple[str, str]:
     """The title, and the sentences under it."""
     comparison, finding = data.comparison, data.finding
     if finding is None:
-        return f"{comparison.teacher.info.arch or 'Predictions of a teacher'} on {comparison.data_title}", ""
+        return (
+            (
+                f"{comparison.teacher.info.arch or 'Predictions of a teacher'} on"
+                f" {comparison.data_title}"
+            ),
+            "",
+        )
     sentences = [
         seeds.finding_note(finding, comparison.noun),
         *seeds.finding_details(finding, comparison),
@@ -96,11 +106,17 @@ def _scope(data: ReportData) -> str:
     comparison = data.comparison
     most = max(comparison.n_each)
     shared = "" if comparison.n == most else f" that all models share, out of {numbers.count(most)}"
+    prepared = preparation_sentence(
+        [m.name for m in comparison.models], [m.info for m in comparison.models]
+    )
     return (
-        f"{numbers.counted(comparison.n, f'{comparison.split} {comparison.noun}')} of {comparison.data_title}{shared}. Probabilities are at T = {data.temperature:g}. "
-        f"The 95% intervals are over {comparison.nouns}, not over seeds. If a method has several runs, its dot is the mean over its "
-        "seeds and the thick bar is ± their standard deviation. The table shows the runs named above."
-        f" {preparation_sentence([m.name for m in comparison.models], [m.info for m in comparison.models])}".rstrip()
+        f"{numbers.counted(comparison.n, f'{comparison.split} {comparison.noun}')} of"
+        f" {comparison.data_title}{shared}. Probabilities are at T = {data.temperature:g}. "
+        f"The 95% intervals are over {comparison.nouns}, not over seeds. If a method has several"
+        " runs, its dot is the mean over its "
+        "seeds and the thick bar is ± their standard deviation. The table shows the runs named"
+        " above."
+        f" {prepared}".rstrip()
     )
 
 
@@ -108,15 +124,18 @@ def _gram_note(data: ReportData, lens: Lens) -> str:
     ends = charts.colour_ends(data.comparison, lens)
     said = f" {said_ends(ends)}." if ends[0] > 0 else ""
     return (
-        "Each cell is the cosine between two class columns of the probability matrix. Colour off the diagonal means that "
-        "two classes share probability. Classes are in the teacher's cluster order. All matrices share one colour scale."
-        f"{said}"
+        "Each cell is the cosine between two class columns of the probability matrix. Colour off"
+        " the diagonal means that two classes share probability. Classes are in the teacher's"
+        f" cluster order. All matrices share one colour scale.{said}"
     )
 
 
 def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) -> list[Part]:
     comparison = data.comparison
-    parts: list[Part] = [charts.angles(comparison, lens, looks), charts.leakage(comparison, lens, looks)]
+    parts: list[Part] = [
+        charts.angles(comparison, lens, looks),
+        charts.leakage(comparison, lens, looks),
+    ]
     lines = []
     for model in comparison.students:
         points = data.overlap_by_epoch.get(model.key, ())
@@ -128,7 +147,8 @@ def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) ->
                 "overlap-by-epoch", "Overlap by epoch",
                 lambda: metric_lines(lines, "class overlap (mean cosine)", height=280),
                 lambda: tables.lines_table(lines, value_name="overlap"),
-                sentence="After each epoch, on the validation split at T = 4. Not corrected for the number of images.",
+                sentence="After each epoch, on the validation split at T = 4. "
+                "Not corrected for the number of images.",
             )
         )  # fmt: skip
     return parts

@@ -1,4 +1,5 @@
-"""Single samples in the report on a comparison: maps, and the images behind the most separated pair of classes."""
+"""Single samples in the report on a comparison: maps, and the images behind the most separated pair
+of classes."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def maps(data: ReportData) -> list[Section]:
     pair = separated_pair(comparison, data.temperature).classes
     limits = shared_frame([data.maps[model.key].coordinates for model in models])
     note = numbers.sentence_for_map(
-        method="UMAP", shown=comparison.n, total=max(comparison.n_each), seed=first.seed, started_from_teacher=True,
+        method="UMAP", shown=comparison.n, total=max(comparison.n_each), seed=first.seed,
+        started_from_teacher=True,
         trustworthiness=first.trustworthiness, noun=comparison.noun,
     )  # fmt: skip
     row, column = (comparison.class_names[c] for c in pair)
@@ -47,7 +49,11 @@ def maps(data: ReportData) -> list[Section]:
 
 def _map(data: ReportData, model: Model, pair: tuple[int, int], limits) -> ChartExport:
     comparison, xy = data.comparison, data.maps[model.key].coordinates
-    ids, labels, names = comparison.teacher.predictions.ids, comparison.labels, comparison.class_names
+    ids, labels, names = (
+        comparison.teacher.predictions.ids,
+        comparison.labels,
+        comparison.class_names,
+    )
     predicted = model.predictions.predicted
     return ChartExport(
         file_name(f"map-{model.name}"),
@@ -64,7 +70,8 @@ def _map(data: ReportData, model: Model, pair: tuple[int, int], limits) -> Chart
 
 
 def images(data: ReportData) -> list[Section]:
-    """Return the images or texts behind the most separated pair, and those on which the student moved most."""
+    """Return the images or texts behind the most separated pair, and those on which the student
+    moved most."""
     comparison, T = data.comparison, data.temperature
     if not (data.pictures.any or data.pictures.texts) or not comparison.students:
         return []
@@ -84,21 +91,31 @@ def images(data: ReportData) -> list[Section]:
     strips: list[Part] = [
         _strip(
             data, f"{names[row]} and {names[column]}", carried, first,
-            f"{title}. These {comparison.nouns} add most to the cosine in {baseline.called}. Under each: its true class, then "
-            f"{baseline.called}'s probability of the two classes at T = {T:g}.",
+            f"{title}. These {comparison.nouns} add most to the cosine in {baseline.called}. "
+            f"Under each: its true class, then {baseline.called}'s probability of the two classes "
+            f"at T = {T:g}.",
         ),
         _strip(
             data, f"Where {student.name} and the teacher differ most", moved, second,
-            "Largest Hellinger distance in the full space of probabilities. Under each: its true class, then the top-1 "
-            f"classes of the teacher and of {student.name}.",
+            "Largest Hellinger distance in the full space of probabilities. Under each: "
+            f"its true class, then the top-1 classes of the teacher and of {student.name}.",
         ),
     ]  # fmt: skip
     return [Section(f"{comparison.nouns.capitalize()} where the models differ", strips)]
 
 
-def _strip(data: ReportData, title: str, places: np.ndarray, quiet: Sequence[str], sentence: str) -> Strip:
+def _strip(
+    data: ReportData, title: str, places: np.ndarray, quiet: Sequence[str], sentence: str
+) -> Strip:
     comparison, pictures = data.comparison, data.pictures
     ids, labels = comparison.teacher.predictions.ids[places].tolist(), comparison.labels
-    lines = [str(id) for id in ids] if labels is None else [comparison.class_names[c] for c in labels[places]]
-    shown = [(pictures.data_uri(id), line, more) for id, line, more in zip(ids, lines, quiet, strict=True)]
+    lines = (
+        [str(id) for id in ids]
+        if labels is None
+        else [comparison.class_names[c] for c in labels[places]]
+    )
+    shown = [
+        (pictures.data_uri(id), line, more)
+        for id, line, more in zip(ids, lines, quiet, strict=True)
+    ]
     return Strip(title, shown, sentence, [pictures.words(id) for id in ids])

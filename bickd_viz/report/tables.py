@@ -36,7 +36,9 @@ def compared_table(
                 "objective": "–" if i == 0 else info.objective,
                 "seeds (weights / order / augmentation)": seeds,
                 "split": split,
-                f"{noun}s": numbers.count(n) if n == own else f"{numbers.count(n)} of {numbers.count(own)}",
+                f"{noun}s": numbers.count(n)
+                if n == own
+                else f"{numbers.count(n)} of {numbers.count(own)}",
             }
         )
     return pd.DataFrame(rows)

@@ -34,9 +34,14 @@ def outcome_title(student: str, other: str, only_student: int, only_other: int, 
     return f"{_begin(student)} is right {more} often than {other}"
 
 
-def outcome_note(student: str, other: str, only_student: int, only_other: int, noun: str = "image") -> str:
+def outcome_note(
+    student: str, other: str, only_student: int, only_other: int, noun: str = "image"
+) -> str:
     """On how many samples just one of the two is right."""
-    return f"Only {student} is right on {counted(only_student, noun)}, only {other} on {count(only_other)}."
+    return (
+        f"Only {student} is right on {counted(only_student, noun)}, only {other} on"
+        f" {count(only_other)}."
+    )
 
 
 def mcnemar_sentence(
@@ -45,10 +50,13 @@ def mcnemar_sentence(
     """The result of McNemar's exact test, with the mid-p and the number of samples."""
     n = only_student + only_other
     if not n:
-        return "McNemar's test cannot be used here, because the two models are right on the same samples."
+        return (
+            "McNemar's test cannot be used here, because the two models are right on the same"
+            " samples."
+        )
     begin = (
-        f"On {counted(n, 'sample')}, exactly one of the two is right ({count(only_student)} to {count(only_other)}). "
-        f"McNemar's exact test: {p_text(p)} (mid-p: {p_text(mid_p)})"
+        f"On {counted(n, 'sample')}, exactly one of the two is right ({count(only_student)} to"
+        f" {count(only_other)}). McNemar's exact test: {p_text(p)} (mid-p: {p_text(mid_p)})"
     )
     if p >= CLEAR:
         return f"{begin}, so no difference is seen between these two models."
@@ -61,18 +69,21 @@ def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str,
     about = (
         f"About {by_chance:.0f} such differences are expected by chance"
         if by_chance >= 1.5
-        else "About one such difference is expected by chance"
-        if by_chance >= 1
-        else "Fewer than one such difference is expected by chance"
+        else (
+            "About one such difference is expected by chance"
+            if by_chance >= 1
+            else "Fewer than one such difference is expected by chance"
+        )
     )
     found = clear_up + clear_down
     if not found:
         return (
-            f"None of {counted(classes, 'class', 'classes')} differs clearly between {student} and {other}."
+            f"None of {counted(classes, 'class', 'classes')} differs clearly between {student} and"
+            f" {other}."
         )
     begin = (
-        f"Of {counted(classes, 'class', 'classes')}, {student} is clearly better than {other} on {count(clear_up)} and "
-        f"clearly worse on {count(clear_down)}"
+        f"Of {counted(classes, 'class', 'classes')}, {student} is clearly better than {other} on"
+        f" {count(clear_up)} and clearly worse on {count(clear_down)}"
     )
     if found <= 1.5 * by_chance:
         return f"{begin}. {about}, so read single classes with care."
@@ -92,7 +103,10 @@ def sureness_title(name: str, excess: Interval, confidence: float, accuracy: flo
     if not has_limits(excess):
         return f"{_begin(name)}: {figures}"
     if not excludes_zero(excess):
-        return f"No difference seen between mean confidence ({percent(confidence)}) and accuracy ({percent(accuracy)}) of {name}"
+        return (
+            f"No difference seen between mean confidence ({percent(confidence)}) and accuracy"
+            f" ({percent(accuracy)}) of {name}"
+        )
     how = "overconfident" if excess.estimate > 0 else "underconfident"
     return f"{_begin(name)} is {how}: {figures}"
 
@@ -101,33 +115,50 @@ def error_note(error: Interval, excess: Interval) -> str:
     """The calibration error, and confidence minus accuracy, with their intervals."""
     low = points(excess.low).removesuffix(" points") if excess.low is not None else "not available"
     return (
-        f"Expected calibration error (ECE): {percent(error.estimate)} {interval_text(error, 'percent')}. Confidence minus "
-        f"accuracy: {points(excess.estimate)} ({low} to {points(excess.high)})."
+        f"Expected calibration error (ECE): {percent(error.estimate)}"
+        f" {interval_text(error, 'percent')}. Confidence minus accuracy: {points(excess.estimate)}"
+        f" ({low} to {points(excess.high)})."
     )
 
 
 def error_detail(plain: float, chance: float) -> str:
     """How the calibration error is corrected for chance."""
     return (
-        f"ECE is corrected for chance. The plain formula gives {percent(plain)}. It would give {percent(chance)} for a "
-        "perfectly calibrated model with the same confidence."
+        f"ECE is corrected for chance. The plain formula gives {percent(plain)}. It would give"
+        f" {percent(chance)} for a perfectly calibrated model with the same confidence."
     )
 
 
 def gap_sentence(
-    what: str, student: str, other: str, difference: Interval, *, fmt: str = "number", noun: str = "image"
+    what: str,
+    student: str,
+    other: str,
+    difference: Interval,
+    *,
+    fmt: str = "number",
+    noun: str = "image",
 ) -> str:
-    """Compare a figure of two models on the same samples. Lower is better. `difference`: student minus other."""
+    """Compare a figure of two models on the same samples. Lower is better. `difference`: student
+    minus other."""
     if difference.low is None:
         ends = points(difference.estimate) if fmt == "percent" else with_interval(difference)
     elif fmt == "percent":
-        ends = f"{points(difference.estimate)}, {points(difference.low).removesuffix(' points')} to {points(difference.high)}"
+        ends = (
+            f"{points(difference.estimate)}, {points(difference.low).removesuffix(' points')} to"
+            f" {points(difference.high)}"
+        )
     else:
         ends = with_interval(difference)
     if not has_limits(difference):
-        return f"{what} of these two models: {student} minus {other} is {ends}. There are too few {noun}s for an interval."
+        return (
+            f"{what} of these two models: {student} minus {other} is {ends}. There are too few"
+            f" {noun}s for an interval."
+        )
     if not excludes_zero(difference):
-        return f"{what} of these two models: no difference seen between {student} and {other} ({ends})."
+        return (
+            f"{what} of these two models: no difference seen between {student} and {other}"
+            f" ({ends})."
+        )
     where = "lower (better)" if difference.estimate < 0 else "higher (worse)"
     return f"{what} of these two models: {student} is {where} than {other} ({ends})."
 
@@ -145,18 +176,25 @@ def temperature_sentence(
     """The best temperature of a model, and where it was fitted."""
     if not reached:
         return (
-            f"{_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the likelihood still rises at the end of "
-            "the search range."
+            f"{_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the likelihood"
+            " still rises at the end of the search range."
         )
     ends = interval_text(temperature)
-    begin = f"{_begin(name)}: best temperature {temperature.estimate:.2f} {ends}, fitted on {counted(n, f'{split} {noun}')}"
+    begin = (
+        f"{_begin(name)}: best temperature {temperature.estimate:.2f} {ends}, fitted on"
+        f" {counted(n, f'{split} {noun}')}"
+    )
     if split == shown:
-        return f"{begin}. The figures are for the same samples, so they are too optimistic. Switch the split to test."
+        return (
+            f"{begin}. The figures are for the same samples, so they are too optimistic. Switch the"
+            " split to test."
+        )
     return f"{begin} and evaluated on {shown}."
 
 
 def sample_title(true: str | None, said: list[tuple[str, str]]) -> str:
-    """The predictions for one sample, as a title. `said` holds (model, class), the teacher first."""
+    """The predictions for one sample, as a title. `said` holds (model, class), the teacher
+    first."""
     groups: dict[str, list[str]] = {}
     for model, name in said:
         groups.setdefault(name, []).append(model)

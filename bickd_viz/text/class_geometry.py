@@ -20,22 +20,26 @@ from bickd_viz.text.numbers import (
 )
 
 MATCHING_HELP = (
-    "Sharper predictions alone lower every cosine. So you can match the students' entropy (how spread out the "
-    "probabilities are) to the teacher's entropy at T.\n\n"
-    "- **no**: every model at T.\n"
-    "- **mean**: each student at the one temperature where its *mean* entropy equals the teacher's. Entropy can still "
-    "vary differently from image to image.\n"
-    "- **per image**: each image at the temperature where its entropy equals the teacher's for that image. The "
-    "remaining difference is which classes share the probability."
+    "Sharper predictions alone lower every cosine. So you can match the students' entropy (how"
+    " spread out the probabilities are) to the teacher's entropy at T.\n\n- **no**: every model at"
+    " T.\n- **mean**: each student at the one temperature where its *mean* entropy equals the"
+    " teacher's. Entropy can still vary differently from image to image.\n- **per image**: each"
+    " image at the temperature where its entropy equals the teacher's for that image. The remaining"
+    " difference is which classes share the probability."
 )
 
 
 def matching_note(matching: str, noun: str = "image") -> str:
     """What a rule of matching does not remove from a difference of overlaps."""
     said = {
-        "none": "Sharper predictions alone lower overlap. To compare at equal entropy, match the entropy to the teacher's.",
-        "mean": "At matched mean entropy, entropy can still vary differently from image to image. Matching per image "
-        "removes this.",
+        "none": (
+            "Sharper predictions alone lower overlap. To compare at equal entropy, match the"
+            " entropy to the teacher's."
+        ),
+        "mean": (
+            "At matched mean entropy, entropy can still vary differently from image to image."
+            " Matching per image removes this."
+        ),
         "image": "",
     }[matching]
     return worded(said, noun)
@@ -54,14 +58,18 @@ def temperatures(at: float | np.ndarray) -> str:
 def sentence_for_unmatched(
     name: str, unreached: int, n: int, *, matching: str, temperature: float, noun: str = "image"
 ) -> str:
-    """A warning if a model cannot be matched to the teacher's entropy on some or all images, else ""."""
+    """A warning if a model cannot be matched to the teacher's entropy on some or all images, else
+    ""."""
     if not unreached:
         return ""
     if matching == "mean":
-        return f"{name} cannot reach the teacher's mean entropy, so it is shown at T = {temperature:g}."
+        return (
+            f"{name} cannot reach the teacher's mean entropy, so it is shown at T ="
+            f" {temperature:g}."
+        )
     return (
-        f"{name} cannot reach the teacher's entropy on {count(unreached)} of {counted(n, noun)}. They are shown at the "
-        "nearest entropy."
+        f"{name} cannot reach the teacher's entropy on {count(unreached)} of {counted(n, noun)}."
+        " They are shown at the nearest entropy."
     )
 
 
@@ -76,7 +84,9 @@ def figure_with_interval(name: str, found: Interval | None) -> str:
 
 def same_class(agreement: Interval) -> str:
     """ "same top-1 class on 66.6% [64.0%, 69.0%]"."""
-    return f"same top-1 class on {percent(agreement.estimate)} {interval_text(agreement, 'percent')}"
+    return (
+        f"same top-1 class on {percent(agreement.estimate)} {interval_text(agreement, 'percent')}"
+    )
 
 
 OVERLAPS = {
@@ -101,7 +111,8 @@ def sentence_for_gap(
         student: Its name.
         baseline: Its name.
         difference: The paired interval.
-        matching: "none", "mean" or "image". The sentence names it, since the difference can change its sign.
+        matching: "none", "mean" or "image". The sentence names it, since the difference can change
+            its sign.
         noun: What a sample is called.
 
     Returns:
@@ -116,11 +127,17 @@ def sentence_for_gap(
             f"{student} and {baseline}: {figures}."
         )
     where = "further apart" if difference.estimate < 0 else "closer together"
-    return f"Of these two models, {student} keeps classes {where} than {baseline}: {overlap} {figures}."
+    return (
+        f"Of these two models, {student} keeps classes {where} than {baseline}: {overlap}"
+        f" {figures}."
+    )
 
 
-def separated_pair_title(student: str, other: str, row: str, column: str, *, separated: bool) -> str:
-    """Describe the default pair: the one that the student separates most, else the one with the highest cosine."""
+def separated_pair_title(
+    student: str, other: str, row: str, column: str, *, separated: bool
+) -> str:
+    """Describe the default pair: the one that the student separates most, else the one with the
+    highest cosine."""
     if separated:
         return f"{row} and {column}: the pair that {student} separates most, compared with {other}"
     return f"{row} and {column}: the highest cosine ({student} separates no pair more than {other})"
@@ -156,7 +173,8 @@ def sentence_for_cell(
     if carriers == 0:
         return f"In {model}, no {noun} gives probability to both {row} and {column}."
     text = (
-        f"{count(carriers)} of {counted(n, noun)} account{'s' if carriers == 1 else ''} for {share:.0%} of "
+        f"{count(carriers)} of {counted(n, noun)} account{'s' if carriers == 1 else ''} for"
+        f" {share:.0%} of "
     )
     few = taken < 0.005
     text += "it." if few else f"the {added:.2f} that {noun}s add to it."
@@ -170,7 +188,8 @@ def sentence_for_cell(
     if rest:
         parts.append(f"{rest} of other classes")
     return (
-        f"{text} {'Its true class' if carriers == 1 else 'Their true classes'}: {', '.join(parts)}.{others}"
+        f"{text} {'Its true class' if carriers == 1 else 'Their true classes'}:"
+        f" {', '.join(parts)}.{others}"
     )
 
 
@@ -205,7 +224,8 @@ def sentence_for_sharpness(
     """Overlap of each model at T, at the teacher's mean entropy, and at its entropy for each image.
 
     Args:
-        models: (name, overlap at T, at matched mean entropy or None, matched per image or None), the teacher first.
+        models: (name, overlap at T, at matched mean entropy or None, matched per image or None),
+            the teacher first.
         temperature: T.
         entropy: The teacher's mean entropy at T, in nats.
         noun: What a sample is called.
@@ -213,15 +233,22 @@ def sentence_for_sharpness(
     names = [name for name, _, _, _ in models]
     rules: list[tuple[str, list[float | None]]] = [
         (f"at T = {temperature:g}", [at for _, at, _, _ in models]),
-        (f"at the teacher's mean entropy, {number(entropy)} nats", [mean for _, _, mean, _ in models]),
+        (
+            f"at the teacher's mean entropy, {number(entropy)} nats",
+            [mean for _, _, mean, _ in models],
+        ),
         (f"with each {noun} at the teacher's entropy for it", [image for _, _, _, image in models]),
     ]
     said: list[str] = []
     for where, values in rules:
-        reached = [(name, value) for name, value in zip(names, values, strict=True) if value is not None]
+        reached = [
+            (name, value) for name, value in zip(names, values, strict=True) if value is not None
+        ]
         if len(reached) > 1 or (reached and not said):
             there = together(*(value for _, value in reached))
-            listed = ", ".join(f"{name} {shown}" for (name, _), shown in zip(reached, there, strict=True))
+            listed = ", ".join(
+                f"{name} {shown}" for (name, _), shown in zip(reached, there, strict=True)
+            )
             said.append(f"{where}: {listed}")
     return f"Overlap {'; '.join(said)}." if said else ""
 
@@ -234,7 +261,11 @@ def sharpness_rows(
     noun: str = "image",
 ) -> list[dict[str, str]]:
     """The figures of `sentence_for_sharpness` as a row for each model."""
-    heads = (f"T = {temperature:g}", f"matched mean entropy, {number(entropy)} nats", f"matched per {noun}")
+    heads = (
+        f"T = {temperature:g}",
+        f"matched mean entropy, {number(entropy)} nats",
+        f"matched per {noun}",
+    )
     columns = [together(*column) for column in zip(*(values for _, *values in models), strict=True)]
     return [
         {"model": name, **{head: column[i] for head, column in zip(heads, columns, strict=True)}}

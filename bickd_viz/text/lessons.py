@@ -50,13 +50,14 @@ def sentence_for_temperature(
     else:
         about = f"The teacher predicts {first}, but the true class is {truth}."
     text = (
-        f"{about} At T = {temperature:g}, {first} has a probability of {percent(probability, 0)}, and the entropy of this "
-        f"{noun} is {percent(entropy, 0)} of its maximum."
+        f"{about} At T = {temperature:g}, {first} has a probability of {percent(probability, 0)},"
+        f" and the entropy of this {noun} is {percent(entropy, 0)} of its maximum."
     )
     if overlap is None:
         return text
     return (
-        text + f" Over all {counted(n, f'{split} {noun}')}, the overlap of the classes is {number(overlap)}."
+        text + f" Over all {counted(n, f'{split} {noun}')}, the overlap of the classes is"
+        f" {number(overlap)}."
     )
 
 
@@ -71,14 +72,16 @@ def sentence_for_matching(
     split: str,
     noun: str = "image",
 ) -> str:
-    """The overlap of two models at one T and at the teacher's entropy, and how much of the gap is left.
+    """The overlap of two models at one T and at the teacher's entropy, and how much of the gap is
+    left.
 
     Args:
         name: The first model.
         other: The second model.
         now: Their overlaps at T.
-        matched: For each rule of matching: its name ("at matched mean entropy"), the two overlaps (None if a model cannot be
-            matched), and their paired difference. If its interval holds 0, no difference is seen.
+        matched: For each rule of matching: its name ("at matched mean entropy"), the two overlaps
+            (None if a model cannot be matched), and their paired difference. If its interval holds
+            0, no difference is seen.
         temperature: T.
         n: Number of images.
         split: Their split.
@@ -140,7 +143,9 @@ def sentence_for_cost(
     if kl is not None:
         parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
     if calibration is not None:
-        parts.append("calibration error (T = 1) {} against {}".format(*(percent(v) for v in calibration)))
+        parts.append(
+            "calibration error (T = 1) {} against {}".format(*(percent(v) for v in calibration))
+        )
     return f"{name} compared with {other}, one run each: " + "; ".join(parts) + "." if parts else ""
 
 
@@ -155,12 +160,15 @@ def sentence_for_pulls(
 ) -> str:
     """How similar the three gradients are, and which images they act on."""
     dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
-    kd, dist_share, bickd_share = (percent(on_differing[name], 0) for name in ("kd", "dist", "bickd"))
+    kd, dist_share, bickd_share = (
+        percent(on_differing[name], 0) for name in ("kd", "dist", "bickd")
+    )
     return (
-        f"On these {counted(n, f'{split} {noun}')}, BicKD pulls {_direction(bickd)} KD (cosine {_signed(bickd)}). DIST pulls "
-        f"{_direction(dist)} KD ({_signed(dist)}). Student and teacher disagree on {percent(differs, 0)} of the batch. These "
-        f"{noun}s get {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells should rise, cool "
-        "cells should fall."
+        f"On these {counted(n, f'{split} {noun}')}, BicKD pulls {_direction(bickd)} KD (cosine"
+        f" {_signed(bickd)}). DIST pulls {_direction(dist)} KD ({_signed(dist)}). Student and"
+        f" teacher disagree on {percent(differs, 0)} of the batch. These {noun}s get {kd} of KD's"
+        f" pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells should rise, cool"
+        " cells should fall."
     )
 
 
@@ -191,7 +199,8 @@ def sentence_for_seeds(
     low, high = together(float(np.min(distances)), float(np.max(distances)))
     worst, best = together(float(np.min(trust)), float(np.max(trust)))
     return (
-        f"The same {counted(n, 'image')}, n_neighbors = {neighbours}: between two seeds, a point moves {number(displacement)} "
-        f"map widths on average, after rotation and mirroring are removed. {pair[0]} and {pair[1]} are {low} widths apart with "
-        f"one seed and {high} with another. Still, every map keeps its neighbours (trustworthiness {worst} to {best})."
+        f"The same {counted(n, 'image')}, n_neighbors = {neighbours}: between two seeds, a point"
+        f" moves {number(displacement)} map widths on average, after rotation and mirroring are"
+        f" removed. {pair[0]} and {pair[1]} are {low} widths apart with one seed and {high} with"
+        f" another. Still, every map keeps its neighbours (trustworthiness {worst} to {best})."
     )

@@ -16,33 +16,54 @@ METHODS = {
 """Names of the layouts."""
 
 _HOW = {
-    "umap": "Neighbours have similar predictions. Each student's map starts from the teacher's coordinates and is then "
-    "shifted and rotated to fit them.",
-    "transform": "Neighbours have similar predictions. Each student's samples are placed on the teacher's map, next to the "
-    "teacher's samples with the most similar predictions.",
-    "aligned": "Neighbours have similar predictions. AlignedUMAP lays out all models together and keeps each sample near its "
-    "position in the other models.",
-    "pca": "PCA shows the two directions with the largest spread. Each student's map is rotated and scaled to fit the "
-    "teacher's.",
-    "simplex": "The position shows how a sample's probability is shared among three classes: a corner is one class, the "
-    "centre is equal shares. Nothing is projected or estimated.",
+    "umap": (
+        "Neighbours have similar predictions. Each student's map starts from the teacher's"
+        " coordinates and is then shifted and rotated to fit them."
+    ),
+    "transform": (
+        "Neighbours have similar predictions. Each student's samples are placed on the teacher's"
+        " map, next to the teacher's samples with the most similar predictions."
+    ),
+    "aligned": (
+        "Neighbours have similar predictions. AlignedUMAP lays out all models together and keeps"
+        " each sample near its position in the other models."
+    ),
+    "pca": (
+        "PCA shows the two directions with the largest spread. Each student's map is rotated and"
+        " scaled to fit the teacher's."
+    ),
+    "simplex": (
+        "The position shows how a sample's probability is shared among three classes: a corner is"
+        " one class, the centre is equal shares. Nothing is projected or estimated."
+    ),
 }
 _LIMITS = {
-    "umap": "UMAP keeps neighbours together. It does not keep large distances, areas or densities. Two groups that are far "
-    "apart on the map are not always more different than two that are close.",
-    "transform": "A sample can only be placed where the teacher has samples. A group that only the student forms does not "
-    "show. Models look more similar than they are.",
-    "aligned": "The layout pulls the models towards each other, so it can hide real movement. Each map depends on the other "
-    "models in the comparison.",
+    "umap": (
+        "UMAP keeps neighbours together. It does not keep large distances, areas or densities. Two"
+        " groups that are far apart on the map are not always more different than two that are"
+        " close."
+    ),
+    "transform": (
+        "A sample can only be placed where the teacher has samples. A group that only the student"
+        " forms does not show. Models look more similar than they are."
+    ),
+    "aligned": (
+        "The layout pulls the models towards each other, so it can hide real movement. Each map"
+        " depends on the other models in the comparison."
+    ),
     "pca": "All other directions are hidden. Neighbours on the map may be far apart.",
-    "simplex": "All other classes are hidden. If a sample gives the three classes little probability, its position means "
-    "little.",
+    "simplex": (
+        "All other classes are hidden. If a sample gives the three classes little probability, its"
+        " position means little."
+    ),
 }
 
 
 _HOW_ALONE = {
     "umap": "UMAP of the square roots of the probabilities. Neighbours have similar predictions.",
-    "pca": "PCA of the square roots of the probabilities: the two directions with the largest spread.",
+    "pca": (
+        "PCA of the square roots of the probabilities: the two directions with the largest spread."
+    ),
 }
 
 
@@ -62,14 +83,18 @@ def with_selection(colour: str, chosen: int, differing: Sequence[tuple[str, int]
     Args:
         colour: What the colours show.
         chosen: Number of selected samples.
-        differing: Name of each student, and on how many of the selected samples it disagrees with the teacher.
+        differing: Name of each student, and on how many of the selected samples it disagrees with
+            the teacher.
     """
     if not chosen:
         return ""
     alone = "selected sample is" if chosen == 1 else f"{numbers.count(chosen)} selected samples are"
     if colour == "disagreement" and differing:
         each = ", ".join(f"{name} {numbers.count(count)}" for name, count in differing)
-        words = f"Only the {alone} marked. Coloured: the model disagrees with the teacher ({each}). Dark: it agrees."
+        words = (
+            f"Only the {alone} marked. Coloured: the model disagrees with the teacher ({each})."
+            " Dark: it agrees."
+        )
     else:
         words = f"Only the {alone} coloured."
     return f"{words} Clear the selection to see the colours of all samples."
@@ -85,23 +110,29 @@ def cannot_tell(method: str, moved: float | None = None) -> str:
     drift = ""
     if moved is not None and method != "simplex":
         drift = (
-            f" From the teacher's map to a student's, a sample moves {moved:.2f} map widths on average. Much of this comes "
-            "from the method, not from the models: identical data moved by 0.04 to 1.12 map widths, depending on the method."
+            f" From the teacher's map to a student's, a sample moves {moved:.2f} map widths on"
+            " average. Much of this comes from the method, not from the models: identical data"
+            " moved by 0.04 to 1.12 map widths, depending on the method."
         )
     return (
-        f"{_LIMITS[method]}{drift} Displacement and rankings are always computed in the full space of probabilities, not "
-        "on a map."
+        f"{_LIMITS[method]}{drift} Displacement and rankings are always computed in the full space"
+        " of probabilities, not on a map."
     )
 
 
 def quality_note(displaced_beyond: float, quality_n: int, n: int) -> str:
     """How to read the figures under a map."""
-    part = "" if quality_n >= n else f" Both are measured on {numbers.count(quality_n)} of the samples."
+    part = (
+        ""
+        if quality_n >= n
+        else f" Both are measured on {numbers.count(quality_n)} of the samples."
+    )
     return (
-        f"Trustworthiness drops if neighbours on the map are not true neighbours. Continuity drops if true neighbours are "
-        f"apart on the map.{part} Moved by another seed: the share of samples that move by more than "
-        f"{numbers.percent(displaced_beyond, 0)} of the map's width if another seed is used. Duplicates: the share of "
-        "samples with the same probabilities as another sample."
+        "Trustworthiness drops if neighbours on the map are not true neighbours. Continuity drops"
+        f" if true neighbours are apart on the map.{part} Moved by another seed: the share of"
+        f" samples that move by more than {numbers.percent(displaced_beyond, 0)} of the map's width"
+        " if another seed is used. Duplicates: the share of samples with the same probabilities as"
+        " another sample."
     )
 
 
@@ -124,5 +155,7 @@ def simplex_note(
         theirs = ", ".join(f"{numbers.percent(share, 0)}" for share in of_theirs)
         words += f" Over the samples of these classes only: {theirs}."
     if least > 0:
-        words += f" Samples with less than {numbers.percent(least, 0)} in the three classes are hidden."
+        words += (
+            f" Samples with less than {numbers.percent(least, 0)} in the three classes are hidden."
+        )
     return words

@@ -1,6 +1,7 @@
 """Numbers as text, and sentences made from results.
 
-An interval is any object with `estimate`, `low` and `high`. A difference is "seen" if its paired interval excludes 0.
+An interval is any object with `estimate`, `low` and `high`. A difference is "seen" if its paired
+interval excludes 0.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def _decimals(value: float) -> int:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits: 1,208; 12.3; 1.23; from 0.01 to 1 three decimals (0.090); 0.00312; 2.1e−06.
+    """Three significant digits: 1,208; 12.3; 1.23; from 0.01 to 1 three decimals (0.090); 0.00312;
+    2.1e−06.
 
     >>> number(0.0898), number(1208), number(-0.00312)
     ('0.090', '1,208', '−0.00312')
@@ -92,7 +94,8 @@ def counted(value: int, noun: str, plural: str = "") -> str:
 
 
 def together(*values: float | None) -> list[str]:
-    """Format numbers with the same decimals: as many as the largest needs, more if unequal numbers would look equal.
+    """Format numbers with the same decimals: as many as the largest needs, more if unequal numbers
+    would look equal.
 
     >>> together(0.0898, 0.1751), together(0.0901, 0.0904)
     (['0.090', '0.175'], ['0.0901', '0.0904'])
@@ -132,7 +135,8 @@ def with_interval(difference: Interval) -> str:
 
 
 def with_deviation(mean: float, deviation: float | None, seeds: int, fmt: str = "number") -> str:
-    """Mean and standard deviation over seeds: "63.2% ± 0.4 (3 seeds)"; one seed has no deviation."""
+    """Mean and standard deviation over seeds: "63.2% ± 0.4 (3 seeds)"; one seed has no
+    deviation."""
     if seeds < 2 or not _finite(deviation):
         shown = percent(mean) if fmt == "percent" else number(mean)
         return f"{shown} ({counted(seeds, 'seed')})"
@@ -164,12 +168,17 @@ def duration(seconds: float | None) -> str:
         return f"about {max(minutes, 1)} min"
     if seconds < 36 * 3600:
         hours, rest = divmod(10 * round(seconds / 600), 60)
-        return f"about {hours} h {rest} min" if rest and hours < 10 else f"about {hours + (rest >= 30)} h"
+        return (
+            f"about {hours} h {rest} min"
+            if rest and hours < 10
+            else f"about {hours + (rest >= 30)} h"
+        )
     return f"about {round(seconds / 86400)} days"
 
 
 def has_limits(interval: Interval | None) -> bool:
-    """Whether there is an interval. Too few images give only an estimate, which cannot show a difference."""
+    """Whether there is an interval. Too few images give only an estimate, which cannot show a
+    difference."""
     return interval is not None and interval.low is not None and interval.high is not None
 
 

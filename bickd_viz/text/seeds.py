@@ -1,7 +1,8 @@
 """Sentences that compare two methods over their seeds, or two runs if a method has a single run.
 
-A difference is *seen* if its p-value is below 0.05. The p-value covers seeds and images, with Holm's correction for
-the number of students compared. With one seed, the sentences are about the two runs and not about the methods.
+A difference is *seen* if its p-value is below 0.05. The p-value covers seeds and images, with
+Holm's correction for the number of students compared. With one seed, the sentences are about the
+two runs and not about the methods.
 """
 
 from __future__ import annotations
@@ -33,13 +34,21 @@ def finding_note(finding: Finding, noun: str = "image") -> str:
 
 
 def finding_details(finding: Finding, comparison: Comparison) -> list[str]:
-    """What belongs behind the title: the differences with their intervals, and the other students."""
+    """What belongs behind the title: the differences with their intervals, and the other
+    students."""
     student, noun = finding.student.name, comparison.noun
     details = [note_detail(finding.main, noun)]
     if len(finding.compared) > 1:
         details.append(against_all(student, finding.compared))
     details.append(
-        how(student, finding.baseline.called, finding.main, n=comparison.n, split=comparison.split, noun=noun)
+        how(
+            student,
+            finding.baseline.called,
+            finding.main,
+            n=comparison.n,
+            split=comparison.split,
+            noun=noun,
+        )
     )
     if finding.names_bickd:
         details.append("BicKD is a reconstruction from the paper's abstract.")
@@ -65,14 +74,18 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
         sentence += "" if accuracy is None else "; no accuracy difference seen"
     else:
         what = listed(
-            [name for name, one in (("accuracy", accuracy), ("class overlap", overlap)) if one], "or"
+            [name for name, one in (("accuracy", accuracy), ("class overlap", overlap)) if one],
+            "or",
         )
-        sentence = f"No difference seen between {student} and {baseline}" + (f" in {what}" if what else "")
+        sentence = f"No difference seen between {student} and {baseline}" + (
+            f" in {what}" if what else ""
+        )
     return f"One run each: {_lower_first(sentence)}" if compared.networks else sentence
 
 
 def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "image") -> str:
-    """The figures behind the headline: means over seeds, or those of two runs; "" if none is known."""
+    """The figures behind the headline: means over seeds, or those of two runs; "" if none is
+    known."""
     parts = []
     for field, name in FIELDS.items():
         one = compared.figures.get(field)
@@ -93,8 +106,8 @@ def note_detail(compared: RecipesCompared, noun: str = "image") -> str:
     if "overlap_per_image" not in compared.figures:
         return ""
     return worded(
-        "Overlap is matched per image: each image is compared at the teacher's entropy for it. A lower overlap means "
-        "classes that are further apart.",
+        "Overlap is matched per image: each image is compared at the teacher's entropy for it. A"
+        " lower overlap means classes that are further apart.",
         noun,
     )
 
@@ -109,12 +122,16 @@ def over(compared: RecipesCompared) -> str:
     return f"means of {ours} and {theirs} seeds" if theirs > 1 else f"mean of {ours} seeds"
 
 
-def against_all(student: str, compared: Mapping[str, RecipesCompared], field: str = "accuracy") -> str:
-    """Which of several models the student is above and below in one figure; "" if that figure is not known.
+def against_all(
+    student: str, compared: Mapping[str, RecipesCompared], field: str = "accuracy"
+) -> str:
+    """Which of several models the student is above and below in one figure; "" if that figure is
+    not known.
 
     Args:
         student: Its name.
-        compared: Name of each other model -> comparison. Make them together, so that their p-values are adjusted.
+        compared: Name of each other model -> comparison. Make them together, so that their p-values
+            are adjusted.
         field: The figure, a key of `FIELDS`.
     """
     sides: dict[str, list[str]] = {"above": [], "below": [], "none": []}
@@ -132,9 +149,16 @@ def against_all(student: str, compared: Mapping[str, RecipesCompared], field: st
 
 
 def how(
-    student: str, baseline: str, compared: RecipesCompared, *, n: int, split: str, noun: str = "image"
+    student: str,
+    baseline: str,
+    compared: RecipesCompared,
+    *,
+    n: int,
+    split: str,
+    noun: str = "image",
 ) -> str:
-    """The differences with their intervals over the n samples, and what these intervals are about."""
+    """The differences with their intervals over the n samples, and what these intervals are
+    about."""
     found = [
         f"{worded(name, noun)} {difference(field, compared.figures[field])}"
         for field, name in FIELDS.items()
@@ -144,18 +168,25 @@ def how(
     kind = f"over {samples}" if compared.networks else f"over seeds and {samples} together"
     text = f"{student} minus {baseline}, with 95% intervals {kind}: {'; '.join(found)}."
     if compared.networks:
-        return text + " The intervals hold for these two models. Other seeds may give other results."
+        return (
+            text + " The intervals hold for these two models. Other seeds may give other results."
+        )
     return f"{text} {rule(compared.comparisons)}"
 
 
 def rule(comparisons: int) -> str:
     """When a difference between two methods counts as seen."""
-    several = f", with Holm's correction for {counted(comparisons, 'comparison')}" if comparisons > 1 else ""
+    several = (
+        f", with Holm's correction for {counted(comparisons, 'comparison')}"
+        if comparisons > 1
+        else ""
+    )
     return f"A difference counts as seen if p < 0.05{several}."
 
 
 def difference(field: str, found: Difference) -> str:
-    """A difference with its interval: "+4.2 points [+1.2, +7.1]" or "−0.0079 [−0.0110, −0.0049]"."""
+    """A difference with its interval: "+4.2 points [+1.2, +7.1]" or "−0.0079 [−0.0110,
+    −0.0049]"."""
     interval = found.interval
     if _is_overlap(field):
         return with_interval(interval)
@@ -168,7 +199,8 @@ def difference(field: str, found: Difference) -> str:
 def difference_rows(
     student: str, compared: Mapping[str, RecipesCompared], noun: str = "image"
 ) -> list[dict[str, str]]:
-    """A row for each model that the student is compared with: each difference, its interval and whether it is seen."""
+    """A row for each model that the student is compared with: each difference, its interval and
+    whether it is seen."""
     rows = []
     for name, one in compared.items():
         row = {

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bickd_viz.text.numbers import MINUS, Interval, count, excludes_zero, has_limits, number, together
+from bickd_viz.text.numbers import (
+    MINUS,
+    Interval,
+    count,
+    excludes_zero,
+    has_limits,
+    number,
+    together,
+)
 
 NEARER_WHEN_LOW = ("procrustes",)
 _MOST_NAMED = 3
@@ -15,17 +23,24 @@ _MOST_NAMED = 3
 def difference_words(
     measure: str, student: str, baseline: str, difference: Interval | None, *, noun: str = "image"
 ) -> str:
-    """Which of two students is more similar to the teacher, paired on the same images; "" if not known."""
+    """Which of two students is more similar to the teacher, paired on the same images; "" if not
+    known."""
     if difference is None:
         return ""
     if difference.low is None or difference.high is None:
-        return f"{student} minus {baseline}: {_signed(difference.estimate)}. There are too few {noun}s for an interval."
+        return (
+            f"{student} minus {baseline}: {_signed(difference.estimate)}. There are too few {noun}s"
+            " for an interval."
+        )
     figures = _with_ends(difference)
     if not excludes_zero(difference):
         return f"No difference seen between these two models, {student} and {baseline}: {figures}."
     nearer = (difference.estimate < 0) == (measure in NEARER_WHEN_LOW)
     likeness = "more" if nearer else "less"
-    return f"Of these two models, {student} is {likeness} similar to the teacher than {baseline}: {figures}."
+    return (
+        f"Of these two models, {student} is {likeness} similar to the teacher than {baseline}:"
+        f" {figures}."
+    )
 
 
 def chance_words(
@@ -74,7 +89,8 @@ def layers_sentence(
     chance: float,
     shuffles: int,
 ) -> str:
-    """Which layer of the student is most similar to each layer of the teacher, and what chance gives.
+    """Which layer of the student is most similar to each layer of the teacher, and what chance
+    gives.
 
     Args:
         student: Its name.
@@ -93,17 +109,22 @@ def layers_sentence(
     own = [i for i in paired if columns[best[i]] == rows[i]]
     text = ""
     if paired and len(own) == len(paired):
-        text = f"Each of the teacher's {len(paired)} layers is most similar to {student}'s layer of the same name."
+        text = (
+            f"Each of the teacher's {len(paired)} layers is most similar to {student}'s layer of"
+            " the same name."
+        )
     elif paired:
         other = [i for i in paired if i not in own]
         moved = [f"{rows[i]} (most similar to {columns[best[i]]})" for i in other[:_MOST_NAMED]]
         rest = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
         text = (
-            f"{len(own)} of the teacher's {len(paired)} layers {'is' if len(own) == 1 else 'are'} most similar to {student}'s "
-            f"layer of the same name. Exception{'s' if len(other) > 1 else ''}: {', '.join(moved)}{rest}."
+            f"{len(own)} of the teacher's {len(paired)} layers {'is' if len(own) == 1 else 'are'}"
+            f" most similar to {student}'s layer of the same name."
+            f" Exception{'s' if len(other) > 1 else ''}: {', '.join(moved)}{rest}."
         )
     least = min(
-        paired or known, key=lambda i: values[i, columns.index(rows[i])] if paired else values[i, best[i]]
+        paired or known,
+        key=lambda i: values[i, columns.index(rows[i])] if paired else values[i, best[i]],
     )
     if paired:
         at = columns.index(rows[least])
@@ -112,7 +133,8 @@ def layers_sentence(
     total = int(np.isfinite(values).sum())
     verdict = "All cells are" if above == total else f"{above} of {total} cells are"
     text += (
-        f" {verdict} above chance: in 95% of {count(shuffles)} shuffles, no cell reached {number(chance)}."
+        f" {verdict} above chance: in 95% of {count(shuffles)} shuffles, no cell reached"
+        f" {number(chance)}."
     )
     return text.strip()
 
@@ -138,9 +160,15 @@ def layer_differences(student: str, baseline: str, found: Sequence[tuple[str, In
             else f"less similar to the teacher than {baseline} at {', '.join(less)}"
         )
     if not parts and not unseen:
-        return f"There are too few images for an interval between the layers of {student} and {baseline}."
+        return (
+            f"There are too few images for an interval between the layers of {student} and"
+            f" {baseline}."
+        )
     if not parts:
-        return f"No difference seen between these two models, {student} and {baseline}, at any layer of the same name."
+        return (
+            f"No difference seen between these two models, {student} and {baseline}, at any layer"
+            " of the same name."
+        )
     rest = f" No difference seen at {', '.join(unseen)}." if unseen else ""
     return f"Of these two models, {student} is {' and '.join(parts)}.{rest}"
 

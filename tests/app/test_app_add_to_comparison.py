@@ -73,7 +73,9 @@ def test_the_sentence_says_who_left():
     said = change_sentence(before, after, "mine", named, {"mine": "BicKD (mine)"})
     assert said == "BicKD (mine) replaced CE. A comparison holds up to four students."
     joined = ViewState(teacher="t", students=("a", "mine"))
-    assert "was added to" in change_sentence(ViewState(teacher="t", students=("a",)), joined, "mine", {}, {})
+    assert "was added to" in change_sentence(
+        ViewState(teacher="t", students=("a",)), joined, "mine", {}, {}
+    )
     other = ViewState(teacher="u", students=("mine",))
     assert change_sentence(before, other, "mine", named, {"mine": "KD (mine)"}) == (
         "The comparison now shows KD (mine) and its teacher."
@@ -85,4 +87,6 @@ def test_the_sentence_says_who_left():
     assert change_sentence(before, before, "d", named, named) == ""
     raced = ViewState(teacher="t", students=("x", "y"))
     said = change_sentence(before, raced, "y", named, {"x": "KD (x)", "y": "DIST (y)"})
-    assert said == "The comparison now shows KD (x) and DIST (y) in place of CE, KD, DIST and BicKD."
+    assert (
+        said == "The comparison now shows KD (x) and DIST (y) in place of CE, KD, DIST and BicKD."
+    )

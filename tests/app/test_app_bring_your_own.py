@@ -67,7 +67,11 @@ def test_template_of_two_models_is_understood(tmp_path):
     app = with_paths(tmp_path / "two-models.csv")
     assert "6 rows. Models: teacher (logits in teacher:bird to teacher:dog, 3 classes)" in said(app)
     assert "6 of 6 samples are in every model" in said(app)
-    assert [box(app, label).value for label in ("True class", "Id", "Text")] == ["label", "id", "(none)"]
+    assert [box(app, label).value for label in ("True class", "Id", "Text")] == [
+        "label",
+        "id",
+        "(none)",
+    ]
     assert box(app, "Teacher").value == "teacher"
 
 
@@ -93,7 +97,9 @@ def test_import_makes_the_runs_and_shows_them(tmp_path, library):
 def test_a_run_that_is_there_can_be_the_teacher(tmp_path, library):
     (tmp_path / "two-models.csv").write_text(templates.two_models_csv())
     app = with_paths(tmp_path / "two-models.csv")
-    next(one for one in app.text_input if one.label == "Name of teacher (teacher)").set_value("big").run()
+    next(one for one in app.text_input if one.label == "Name of teacher (teacher)").set_value(
+        "big"
+    ).run()
     next(one for one in app.button if one.label == "Import and compare").click().run()
     app = with_paths(tmp_path / "two-models.csv")
     box(app, "Teacher").select("big").run()
@@ -104,7 +110,12 @@ def test_a_run_that_is_there_can_be_the_teacher(tmp_path, library):
 
 
 def test_a_changed_column_is_read_again_and_can_be_taken_back(tmp_path):
-    table = {"id": ids(), "label": names(), "group": names()[::-1], **columns("p_{}", softmax(logits()))}
+    table = {
+        "id": ids(),
+        "label": names(),
+        "group": names()[::-1],
+        **columns("p_{}", softmax(logits())),
+    }
     pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
     app = with_paths(tmp_path / "net.csv")
     before = app.dataframe[-1].value["Accuracy"][0]
@@ -126,7 +137,9 @@ def test_a_number_that_is_no_score_can_be_left_out(tmp_path):
 
 
 def test_a_scale_that_does_not_fit_is_refused_with_a_way_back(tmp_path):
-    pd.DataFrame({"label": names(), **columns("{}", logits())}).to_csv(tmp_path / "net.csv", index=False)
+    pd.DataFrame({"label": names(), **columns("{}", logits())}).to_csv(
+        tmp_path / "net.csv", index=False
+    )
     app = with_paths(tmp_path / "net.csv")
     box(app, "Scores are").select("probabilities").run()
     assert "expected probabilities that sum to 1" in said(app)
@@ -158,7 +171,10 @@ def test_refusals_stand_on_the_page(tmp_path, library):
 
 
 def test_paths_are_one_a_line():
-    assert [one.name for one in typed_paths(' "/a/b.csv" \n\n~nobody-at-all/x.npz\n')] == ["b.csv", "x.npz"]
+    assert [one.name for one in typed_paths(' "/a/b.csv" \n\n~nobody-at-all/x.npz\n')] == [
+        "b.csv",
+        "x.npz",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +214,9 @@ def test_no_class_names_are_asked_for_where_columns_have_them(tmp_path):
 
 
 def _named(folder: Path) -> Path:
-    pd.DataFrame({"label": names(), **columns("{}", logits())}).to_csv(folder / "named.csv", index=False)
+    pd.DataFrame({"label": names(), **columns("{}", logits())}).to_csv(
+        folder / "named.csv", index=False
+    )
     return folder / "named.csv"
 
 
@@ -216,7 +234,11 @@ def test_few_shared_ids_are_warned_of(tmp_path):
 
 def test_validation_of_a_second_file_comes_with_test(tmp_path, library):
     for split, seed in (("test", 0), ("val", 2)):
-        table = {"id": [f"{split}{i}" for i in range(40)], "label": names(), **columns("{}", logits(seed))}
+        table = {
+            "id": [f"{split}{i}" for i in range(40)],
+            "label": names(),
+            **columns("{}", logits(seed)),
+        }
         pd.DataFrame(table).to_csv(tmp_path / f"net_{split}.csv", index=False)
     app = with_paths(tmp_path / "net_test.csv", tmp_path / "net_val.csv")
     assert "share no sample by id" in said(app)

@@ -34,12 +34,18 @@ def trajectory(seed: int, epochs: int, ids: np.ndarray) -> dict[str, np.ndarray]
     labels = ids % C
     logits = random.normal(size=(epochs, len(ids), C))
     logits[:, np.arange(len(ids)), labels] += np.linspace(0, 6, epochs)[:, None]
-    return {"logits": logits.astype(np.float16), "ids": ids, "labels": labels, "epochs": np.arange(epochs)}
+    return {
+        "logits": logits.astype(np.float16),
+        "ids": ids,
+        "labels": labels,
+        "epochs": np.arange(epochs),
+    }
 
 
 @pytest.fixture
 def compare(make_run, library, monkeypatch):
-    """A teacher and students, each with predictions, and trajectories of so many epochs (0 for none)."""
+    """A teacher and students, each with predictions, and trajectories of so many epochs (0 for
+    none)."""
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
 
@@ -82,14 +88,20 @@ def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare)
     assert (teacher.learns, first.learns) == (False, True)
     assert first.figures.epochs.tolist() == [1, 2, 3, 4]
     final = comparison.teacher.run.predictions("validation").logits[:P]
-    assert teacher.figures.grams[0] == pytest.approx(class_geometry(softmax(final, 2.0)).gram, abs=1e-6)
+    assert teacher.figures.grams[0] == pytest.approx(
+        class_geometry(softmax(final, 2.0)).gram, abs=1e-6
+    )
     for k, course in ((1, first), (2, second)):
         stored = trajectory(k, 3 + k, np.arange(P))
         for e, logits in enumerate(stored["logits"].astype(float)):
             plain = class_geometry(softmax(logits, 2.0))
             assert course.figures.grams[e] == pytest.approx(plain.gram, abs=1e-6)
-            assert course.figures.accuracy[e] == pytest.approx((logits.argmax(1) == stored["labels"]).mean())
-            assert course.figures.agreement[e] == pytest.approx((logits.argmax(1) == final.argmax(1)).mean())
+            assert course.figures.accuracy[e] == pytest.approx(
+                (logits.argmax(1) == stored["labels"]).mean()
+            )
+            assert course.figures.agreement[e] == pytest.approx(
+                (logits.argmax(1) == final.argmax(1)).mean()
+            )
             told = epoch_intervals(found, course, e + 1)
             assert told.overlap.estimate == pytest.approx(course.figures.overlap[e])
             assert told.overlap.raw == pytest.approx(plain.overlap)
@@ -127,7 +139,9 @@ def test_matched_entropy_is_that_of_the_finished_teacher(compare):
         fixed = corrected_overlap(P, stratified_shards(found.n, found.labels))
         assert student.figures.overlap[e] == pytest.approx(fixed)
         estimate = epoch_intervals(found, student, e + 1).overlap.estimate
-        assert estimate == pytest.approx(fixed, abs=5e-4)  # matched anew in each replicate, on few samples
+        assert estimate == pytest.approx(
+            fixed, abs=5e-4
+        )  # matched anew in each replicate, on few samples
 
 
 def test_the_teacher_as_it_learned_has_its_own_epochs(compare):

@@ -1,4 +1,5 @@
-"""Calibration, disagreements and the sample page without a browser: figures, missing labels, text ids."""
+"""Calibration, disagreements and the sample page without a browser: figures, missing labels, text
+ids."""
 
 from __future__ import annotations
 
@@ -47,16 +48,23 @@ def test_cached_figures_are_the_plain_ones(compare):
     first, second = comparison.students
     said = [model.predictions.predicted for model in (first, second)]
     found = calibration.judged(comparison, first, second)
-    assert found.outcomes.first == ((said[0] == comparison.labels) & (said[1] != comparison.labels)).sum()
+    assert (
+        found.outcomes.first
+        == ((said[0] == comparison.labels) & (said[1] != comparison.labels)).sum()
+    )
     assert found.confusion.first.sum() == comparison.n
     P, Q = (softmax(model.predictions.logits, 2.0) for model in (first, second))
     np.testing.assert_allclose(measures.distance(comparison, first, second, 2.0), hellinger(P, Q))
     calibrated = calibration.calibration(comparison, first, 2.0)
-    assert calibrated.ece_width.raw == pytest.approx(expected_calibration_error(P, comparison.labels))
+    assert calibrated.ece_width.raw == pytest.approx(
+        expected_calibration_error(P, comparison.labels)
+    )
     gap = calibration.calibration_gap(comparison, first, second, (2.0, 2.0))
     other = calibration.calibration(comparison, second, 2.0)
     assert gap.nll.estimate == pytest.approx(calibrated.nll.estimate - other.nll.estimate)
-    assert gap.ece_mass.estimate == pytest.approx(calibrated.ece_mass.estimate - other.ece_mass.estimate)
+    assert gap.ece_mass.estimate == pytest.approx(
+        calibrated.ece_mass.estimate - other.ece_mass.estimate
+    )
 
 
 def test_a_best_temperature_needs_predictions_on_validation(compare):
@@ -78,7 +86,10 @@ def page(name: str, view) -> None:
     if "opened" not in streamlit.session_state:
         streamlit.session_state["opened"] = True
         state.update(
-            teacher=view.teacher, students=view.students, selection=view.selection, sample=view.sample
+            teacher=view.teacher,
+            students=view.students,
+            selection=view.selection,
+            sample=view.sample,
         )
     importlib.import_module(f"app.pages.{name}.page").show()
 
@@ -105,7 +116,9 @@ def test_pages_open(compare, name):
 )
 def test_pages_say_what_they_cannot_without_labels(compare, name, title):
     def unlabelled(predictions):
-        return replace(predictions, labels=None, ids=np.array([f"img {i}" for i in predictions.ids]))
+        return replace(
+            predictions, labels=None, ids=np.array([f"img {i}" for i in predictions.ids])
+        )
 
     assert title in opened(name, compare(unlabelled)).title[0].value
 

@@ -53,7 +53,9 @@ def compare(make_run, library, monkeypatch):
         info = {"num_classes": c, "dataset": "made up", "config": None}
         for seed, name in enumerate(("teacher-x", "student-a", "student-b")):
             role = "teacher" if seed == 0 else "student"
-            make_run(name, predictions=predictions(seed, n, c, 1 + seed / 2), info={**info, "role": role})
+            make_run(
+                name, predictions=predictions(seed, n, c, 1 + seed / 2), info={**info, "role": role}
+            )
         view = ViewState(teacher="teacher-x", students=("student-a", "student-b"))
         return view, comparisons.comparison(view)
 
@@ -92,7 +94,9 @@ def test_a_lens_is_what_it_says(compare):
     assert class_geometry_figures.cross_gram(comparison, student, lens).gram == pytest.approx(
         cross_gram(P_t, P_i).gram
     )
-    assert cell_parts(comparison, student, (2, 5), lens).probabilities == pytest.approx(P_i[:, [2, 5]])
+    assert cell_parts(comparison, student, (2, 5), lens).probabilities == pytest.approx(
+        P_i[:, [2, 5]]
+    )
     centred = Lens(4.0, centred=True)
     P = softmax(student.predictions.logits, 4.0)
     assert class_geometry_figures.gram(comparison, student, centred).gram == pytest.approx(
@@ -107,9 +111,9 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
     monkeypatch.setattr("bickd_core.comparing.measures.LARGE", 0)
     assert measures.is_large(comparison)
     comparison = replace(comparison, cache=MemoryCache())
-    assert class_geometry_figures.gram(comparison, comparison.students[0], lens).gram == pytest.approx(
-        exact.gram, abs=2e-6
-    )
+    assert class_geometry_figures.gram(
+        comparison, comparison.students[0], lens
+    ).gram == pytest.approx(exact.gram, abs=2e-6)
 
 
 def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
@@ -154,7 +158,10 @@ def test_an_uploaded_hierarchy_orders_the_classes_and_can_be_forgotten(compare):
     assert class_groups.hierarchy(comparison).groups == ("even", "odd")
     order = class_groups.order_of_classes(comparison, "hierarchy")
     assert len({c % 2 for c in order[:4].tolist()}) == 1
-    assert {group.name for group in class_groups.class_groups(comparison, "hierarchy")} == {"even", "odd"}
+    assert {group.name for group in class_groups.class_groups(comparison, "hierarchy")} == {
+        "even",
+        "odd",
+    }
     class_groups.forget_hierarchy(comparison)
     assert class_groups.hierarchy(comparison) is None
 
@@ -195,7 +202,9 @@ def test_the_page_says_its_finding_with_n_and_interval(compare):
     assert "correlation" in said[0]
     assert "correlation of the two" in said[1]
     assert not [words for words in said if "cosine" in words.lower() or "orthogonal." in words]
-    assert any("that images add to it." in words and "Other images subtract" in words for words in said)
+    assert any(
+        "that images add to it." in words and "Other images subtract" in words for words in said
+    )
 
 
 def test_the_title_speaks_of_the_pair_that_a_link_names(compare):

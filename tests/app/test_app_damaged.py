@@ -1,4 +1,5 @@
-"""One damaged run never breaks the pages of others, and a damaged run that is compared gets a sentence."""
+"""One damaged run never breaks the pages of others, and a damaged run that is compared gets a
+sentence."""
 
 from __future__ import annotations
 
@@ -35,8 +36,11 @@ def predictions(seed: int) -> Predictions:
     )
 
 
-def make(library: Library, name: str, seed: int, teacher: str | None = None, *, epochs: int = 2) -> RunFolder:
-    """A finished run with every file that a run may have, in a moment. epochs: another number is another recipe."""
+def make(
+    library: Library, name: str, seed: int, teacher: str | None = None, *, epochs: int = 2
+) -> RunFolder:
+    """A finished run with every file that a run may have, in a moment. epochs: another number is
+    another recipe."""
     info = RunInfo(
         name=name,
         role="teacher" if teacher is None else "student",
@@ -58,7 +62,9 @@ def make(library: Library, name: str, seed: int, teacher: str | None = None, *, 
     own = predictions(seed)
     for split in ("test", "validation"):
         own.save(run.predictions_path(split))  # type: ignore[arg-type]
-    run.write_stages(Stages(("stem", "features"), (own.logits, own.logits * 2), own.ids, own.labels))
+    run.write_stages(
+        Stages(("stem", "features"), (own.logits, own.logits * 2), own.ids, own.labels)
+    )
     run.write_trajectory(
         {
             "logits": np.stack([own.logits / 2, own.logits]).astype(np.float16),
@@ -102,10 +108,13 @@ def other_type(path: Path) -> None:
         )
     elif path.suffix == ".jsonl":
         path.write_text(
-            '{"epoch": 0, "validation_accuracy": "high", "images_per_second": []}\n[1]\n{"epoch": true}\n'
+            '{"epoch": 0, "validation_accuracy": "high", "images_per_second": []}\n[1]\n{"epoch":'
+            " true}\n"
         )
     elif path.suffix == ".json":
-        path.write_text('{"state": "running", "progress": {"epoch": "many"}, "worker": {"pid": -1}}')
+        path.write_text(
+            '{"state": "running", "progress": {"epoch": "many"}, "worker": {"pid": -1}}'
+        )
     else:
         path.write_text("- a list\n- and no mapping\n")
 
@@ -116,7 +125,9 @@ def newer(path: Path) -> None:
     elif path.suffix == ".yaml":
         path.write_text(path.read_text().replace("format: 1", "format: 99"))
     else:
-        path.write_text('{"format": 99, "state": "dreaming", "epoch": 0, "what": {"is": ["this"]}}\n')
+        path.write_text(
+            '{"format": 99, "state": "dreaming", "epoch": 0, "what": {"is": ["this"]}}\n'
+        )
 
 
 def folder_instead(path: Path) -> None:
@@ -147,7 +158,8 @@ WAYS = {
 
 @pytest.fixture
 def shown(tmp_path, monkeypatch):
-    """A library with a teacher and two students, and a function that damages a file of a run in it."""
+    """A library with a teacher and two students, and a function that damages a file of a run in
+    it."""
     library = Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
@@ -158,7 +170,8 @@ def shown(tmp_path, monkeypatch):
 
 
 def damaged(library: Library, file: str, way: str, seed: int) -> str:
-    """A further student with one file damaged, of the same recipe where that is its predictions; its name."""
+    """A further student with one file damaged, of the same recipe where that is its predictions;
+    its name."""
     name = f"{file.replace('.', '-')}-{way}"
     run = make(library, name, seed, "teacher", epochs=2 if file == "predictions-test.npz" else 3)
     WAYS[way](run.path / file)
@@ -199,7 +212,9 @@ def test_damaged_runs_that_nobody_compares_break_no_page_and_are_named(shown):
     pages = {entry.path: opened(entry.path, view) for entry in PAGES}
     overview = said(pages["overview"])
     for way in ("empty", "cut", "type", "newer", "folder", "link"):
-        reason = f"Left out of the seeds: {names['predictions-test.npz', way]}/predictions-test.npz: "
+        reason = (
+            f"Left out of the seeds: {names['predictions-test.npz', way]}/predictions-test.npz: "
+        )
         assert reason in overview, way
     runs = said(pages["runs"])
     rows = pages["runs"].dataframe[0].value.set_index("Run")["State"]
@@ -210,7 +225,9 @@ def test_damaged_runs_that_nobody_compares_break_no_page_and_are_named(shown):
         for file in ("predictions-test.npz", "predictions-validation.npz"):
             assert f"{names[file, way]}/{file}: " in rows[names[file, way]], (file, way)
     for way in ("cut", "type", "newer", "folder", "link"):
-        assert f"{names['metrics.jsonl', way]}/metrics.jsonl: " in rows[names["metrics.jsonl", way]], way
+        assert (
+            f"{names['metrics.jsonl', way]}/metrics.jsonl: " in rows[names["metrics.jsonl", way]]
+        ), way
 
 
 COMPARED = {
@@ -223,7 +240,8 @@ COMPARED = {
     "trajectory.npz": ("by_epoch", "distill"),
     "README.md": ("runs",),
 }
-"""The pages that read a file, each of which must open with a run whose file is damaged in its comparison."""
+"""The pages that read a file, each of which must open with a run whose file is damaged in its
+comparison."""
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -232,7 +250,14 @@ def test_a_damaged_run_that_is_compared_gets_a_sentence(shown, file):
         name = damaged(shown, file, way, seed)
         view = ViewState(teacher="teacher", students=(name,), run=name)
         texts = [said(opened(path, view)) for path in COMPARED[file]]
-        if file == "predictions-test.npz" and way in ("empty", "cut", "type", "newer", "folder", "link"):
+        if file == "predictions-test.npz" and way in (
+            "empty",
+            "cut",
+            "type",
+            "newer",
+            "folder",
+            "link",
+        ):
             assert all(f"{name}/{file}: " in text for text in texts), way
         if file == "stages.npz" and way in ("empty", "cut", "type", "newer", "folder", "link"):
             assert f"The layers cannot be compared: {name}/{file}: " in texts[0], way
@@ -247,9 +272,14 @@ def test_a_link_is_neither_shown_nor_downloaded(shown):
     (run.path / "best").mkdir()
     (run.path / "best" / "model.safetensors").symlink_to(secret)
     app = opened("runs", ViewState(teacher="teacher", students=("one",), run="one"))
-    everything = "\n".join(str(element.value) for element in [*app.markdown, *app.code, *app.caption])
+    everything = "\n".join(
+        str(element.value) for element in [*app.markdown, *app.code, *app.caption]
+    )
     assert "the content of another file" not in everything
-    assert "README.md, best/model.safetensors: symbolic links in a run folder are not followed" in said(app)
+    assert (
+        "README.md, best/model.safetensors: symbolic links in a run folder are not followed"
+        in said(app)
+    )
     assert not run.holds("README.md")
     assert not run.holds("best/model.safetensors")
     assert run.holds("predictions-test.npz")

@@ -1,4 +1,5 @@
-"""The box that asks for a person's own data: what it says of what was found, and of what cannot be used."""
+"""The box that asks for a person's own data: what it says of what was found, and of what cannot be
+used."""
 
 from __future__ import annotations
 
@@ -54,7 +55,9 @@ def captions(app: AppTest) -> str:
 def test_images_that_are_all_test_are_said_to_be_so(home):
     write_folder(home / "val", {"a": 3, "b": 3}, made_images(6))
     app = shown(f"all-test:{home / 'val'}")
-    assert "2 classes, RGB: 6 images, all for test, so you cannot train on this data." in captions(app)
+    assert "2 classes, RGB: 6 images, all for test, so you cannot train on this data." in captions(
+        app
+    )
 
 
 def test_the_way_of_resizing_is_asked_for_and_goes_into_the_config(home):
@@ -71,7 +74,11 @@ def test_the_way_of_resizing_is_asked_for_and_goes_into_the_config(home):
 
 
 def test_the_classes_found_are_listed(home):
-    counts = {f"{part}/{name}": 4 for part in ("Training", "Testing") for name in ("glioma", "*any*", "<b>x")}
+    counts = {
+        f"{part}/{name}": 4
+        for part in ("Training", "Testing")
+        for name in ("glioma", "*any*", "<b>x")
+    }
     counts.pop("Testing/*any*")
     write_folder(home / "mri", counts, made_images(20))
     app = shown("~/mri")

@@ -67,7 +67,10 @@ def field(widgets, name: str):
 
 def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
     app = opened(ViewState(teacher=TEACHER))
-    assert "Method: BicKD (reconstruction). Data: Caltech-101, 95 classes. Training: 40 epochs" in words(app)
+    assert (
+        "Method: BicKD (reconstruction). Data: Caltech-101, 95 classes. Training: 40 epochs"
+        in words(app)
+    )
     assert [metric.value for metric in app.metric] == ["About 4 min"]
     checked(app.multiselect(key="distill-methods").set_value(["kd", "dist"]).run())
     said = words(app)
@@ -103,7 +106,9 @@ def test_a_race_at_work_has_its_students_and_the_others_in_the_queue(library):
     waiting = racer(library, "dist", 1, working("queued", None, 2))
     app = opened(ViewState(teacher=TEACHER, race=("kd-0", "bickd-0", "gone")))
     assert app.title[0].value.startswith("2 students race on")
-    assert {"race-stop", "race-stop-kd-0", "race-stop-bickd-0"} <= {b.key for b in app.button if b.key}
+    assert {"race-stop", "race-stop-kd-0", "race-stop-bickd-0"} <= {
+        b.key for b in app.button if b.key
+    }
     assert "waiting · takes" in words(app)
     checked(app.button(key="queue-stop-dist-1").click().run())
     assert waiting.stop_requested()
@@ -113,7 +118,12 @@ def test_a_race_at_work_has_its_students_and_the_others_in_the_queue(library):
 
 def test_a_race_that_ended_says_so_and_its_settings_fill_the_form(library):
     for kind in ("kd", "bickd"):
-        racer(library, kind, 0, Status("stopped", Progress(1, 4), Worker("elsewhere", 1, 1.0), heartbeat=1.0))
+        racer(
+            library,
+            kind,
+            0,
+            Status("stopped", Progress(1, 4), Worker("elsewhere", 1, 1.0), heartbeat=1.0),
+        )
     app = opened(ViewState(teacher=TEACHER, race=("kd-0", "bickd-0")))
     assert app.title[0].value.startswith("0 of 2 students finished on")
     assert {"race-resume", "race-resume-kd-0"} <= {b.key for b in app.button if b.key}
@@ -129,7 +139,9 @@ def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
     assert (shown.name, shown.word, shown.live) == ("ending", "running", True)
     assert shown.name not in live.STOPPABLE
     assert phase(Status("running", Progress(3, 4), **at), now=time.time()).name == "running"
-    assert phase(Status("running", **at), now=time.time()).name == "running"  # before its first step
+    assert (
+        phase(Status("running", **at), now=time.time()).name == "running"
+    )  # before its first step
 
 
 def test_a_finished_teacher_has_its_figures_and_leads_to_the_form(teacher, monkeypatch):
@@ -157,13 +169,16 @@ def test_a_teacher_begins_with_a_model_that_is_larger_than_a_student():
 
 def test_the_form_says_which_published_setting_a_method_starts_from():
     app = opened(ViewState(teacher=TEACHER))
-    checked(app.multiselect(key="distill-methods").set_value(["nkd", "nkd-imagenet", "bickd"]).run())
+    checked(
+        app.multiselect(key="distill-methods").set_value(["nkd", "nkd-imagenet", "bickd"]).run()
+    )
     captions = [caption.value for caption in app.caption]
     (cifar,) = [words for words in captions if words.startswith("**NKD** ")]
     (imagenet,) = [words for words in captions if words.startswith("**NKD, ImageNet setting** ")]
     (ours,) = [words for words in captions if words.startswith("**BicKD (reconstruction)** ")]
     assert (
-        "Options: the published CIFAR-100 setting. The learning rate was tuned with other options." in cifar
+        "Options: the published CIFAR-100 setting. The learning rate was tuned with other options."
+        in cifar
     )
     assert imagenet.endswith("Options: the published ImageNet setting.")
     assert "published" not in ours

@@ -1,4 +1,5 @@
-"""Form fields keep their values while their widgets are away, and start anew when code writes them."""
+"""Form fields keep their values while their widgets are away, and start anew when code writes
+them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ def page():
     st.button("Write 7", on_click=lambda: fields.set(number=7.0, choice="c"))
     if not shown:
         return
-    number = st.number_input("Number", value=fields.start("number", 3.0), step=0.5, key=fields.key("number"))
+    number = st.number_input(
+        "Number", value=fields.start("number", 3.0), step=0.5, key=fields.key("number")
+    )
     fields.keep("number", number)
     options = ["a", "b", "c"] if number < 10 else ["a", "b"]
     begin = fields.start("choice", "b", options)

@@ -36,7 +36,9 @@ def test_every_script_belongs_to_a_component():
     used = {name for name in COMPONENTS}
     for name in COMPONENTS:
         text = module(name)
-        used |= {path.name for path in FRONTEND.glob("*.js") if source(path.name).splitlines()[0] in text}
+        used |= {
+            path.name for path in FRONTEND.glob("*.js") if source(path.name).splitlines()[0] in text
+        }
     assert used == {path.name for path in FRONTEND.glob("*.js")}
 
 
@@ -47,7 +49,9 @@ def test_the_text_of_a_component_is_whole_and_declares_each_name_once(name):
         "an import in a form that `module` does not resolve"
     )
     assert len(re.findall(r"^export default", text, re.MULTILINE)) == 1
-    assert [declared for declared, count in Counter(TOP_LEVEL.findall(text)).items() if count > 1] == []
+    assert [
+        declared for declared, count in Counter(TOP_LEVEL.findall(text)).items() if count > 1
+    ] == []
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -66,7 +70,8 @@ def test_a_script_comes_after_those_that_it_imports(name):
         assert set(imported) <= set(order[:place])
 
 
-# -- the types of the data -------------------------------------------------------------------------------------
+# -- the types of the data
+# -------------------------------------------------------------------------------------
 
 
 def properties(file: str, name: str) -> set[str]:
@@ -120,7 +125,11 @@ def test_the_plot_sends_what_its_types_name(sent):
 def test_the_epochs_player_sends_what_its_types_name(sent):
     one = np.zeros(1)
     figures = SimpleNamespace(
-        epochs=np.ones(1, dtype=int), grams=np.eye(2)[None], overlap=one, accuracy=None, agreement=None
+        epochs=np.ones(1, dtype=int),
+        grams=np.eye(2)[None],
+        overlap=one,
+        accuracy=None,
+        agreement=None,
     )
     course = SimpleNamespace(model=SimpleNamespace(key="kd"), figures=figures, learns=True)
     courses = SimpleNamespace(courses=[course], names=("a", "b"), last=1, grouped=False)
@@ -150,4 +159,12 @@ def test_the_maps_send_what_their_types_name(monkeypatch):
     head = json.loads(payloads[0][4 : 4 + length])
     assert set(head) == properties("scatter_data.js", "MapHead") | {"arrays"}
     assert set(head["panels"][0]) == {"key", "name", "colour", "note"}
-    assert set(head["theme"]) == {"accent", "surface", "text", "muted", "grid", "card_border", "quiet"}
+    assert set(head["theme"]) == {
+        "accent",
+        "surface",
+        "text",
+        "muted",
+        "grid",
+        "card_border",
+        "quiet",
+    }

@@ -1,4 +1,5 @@
-"""The names of this machine stay allowed, and frames are refused but for the sites that the server names."""
+"""The names of this machine stay allowed, and frames are refused but for the sites that the server
+names."""
 
 import pytest
 from streamlit import config
@@ -27,7 +28,11 @@ def test_own_names_are_added_to_the_allowed_hosts(named):
     [
         ("", "'none'", "DENY"),
         ("https://huggingface.co", "https://huggingface.co", None),
-        ("https://a.example http://b.example:8000", "https://a.example http://b.example:8000", None),
+        (
+            "https://a.example http://b.example:8000",
+            "https://a.example http://b.example:8000",
+            None,
+        ),
     ],
 )
 def test_only_named_sites_may_frame_the_app(monkeypatch, named, ancestors, option):
@@ -37,8 +42,12 @@ def test_only_named_sites_may_frame_the_app(monkeypatch, named, ancestors, optio
     assert headers.get("X-Frame-Options") == option
 
 
-@pytest.mark.parametrize("named", ["*", "https://a.example; script-src *", "javascript:1", "'self'"])
+@pytest.mark.parametrize(
+    "named", ["*", "https://a.example; script-src *", "javascript:1", "'self'"]
+)
 def test_what_is_no_site_is_refused(monkeypatch, named):
     monkeypatch.setenv("BICKD_FRAMES", named)
-    with pytest.raises(ValueError, match="BICKD_FRAMES must name sites such as https://huggingface.co"):
+    with pytest.raises(
+        ValueError, match="BICKD_FRAMES must name sites such as https://huggingface.co"
+    ):
         Guard(None)

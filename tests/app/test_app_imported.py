@@ -1,4 +1,5 @@
-"""Pages over imported predictions of texts, and of samples without texts and images: their words and controls."""
+"""Pages over imported predictions of texts, and of samples without texts and images: their words
+and controls."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def imported(folder: Path, library, **more: object) -> ViewState:
 def view(request, tmp_path, library, monkeypatch) -> ViewState:
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
-    more = {"text": [f"words of sentence {i}" for i in range(40)]} if request.param == "text" else {}
+    more = (
+        {"text": [f"words of sentence {i}" for i in range(40)]} if request.param == "text" else {}
+    )
     found = imported(tmp_path, library, **more)
     assert comparisons.comparison(found).noun == request.param
     return found
@@ -80,7 +83,8 @@ def opened(view: ViewState, page: str, **changes: object) -> AppTest:
 
 
 def words(app: AppTest) -> list[str]:
-    """Every text that the page sends to the browser: titles, captions, HTML, labels, options and helps."""
+    """Every text that the page sends to the browser: titles, captions, HTML, labels, options and
+    helps."""
     found: list[str] = []
 
     def collect(node: object) -> None:
@@ -134,7 +138,9 @@ def test_no_page_has_a_control_that_can_do_nothing(view):
     assert [one.label for one in app.main.button_group if one.label] == ["Bins"]
     split = next(one for one in app.sidebar.button_group if one.label == "Split")
     assert split.disabled
-    assert any("These runs have no predictions on validation." in one.value for one in app.sidebar.caption)
+    assert any(
+        "These runs have no predictions on validation." in one.value for one in app.sidebar.caption
+    )
 
 
 def test_report_holds_texts_or_ids(view, library):

@@ -16,7 +16,9 @@ WEIGHTS = Path(__file__).parents[2] / "pretrained/caltech95/kd-s0/model.safetens
 
 
 def shapes_of(name: str, num_classes: int, in_channels: int = 3) -> dict[str, tuple[int, ...]]:
-    return {k: s for x in MODELS[name].layers(num_classes, in_channels) for k, s in x.tensors.items()}
+    return {
+        k: s for x in MODELS[name].layers(num_classes, in_channels) for k, s in x.tensors.items()
+    }
 
 
 def test_a_bundled_file_is_recognised_whatever_its_name():
@@ -30,7 +32,9 @@ def test_a_bundled_file_is_recognised_whatever_its_name():
 
 def test_a_file_that_is_read_in_a_process_is_recognised_too(tmp_path: Path):
     path = tmp_path / "net.npz"
-    np.savez(path, **{k: np.zeros(s, dtype=np.float32) for k, s in shapes_of("resnet8", 10, 1).items()})
+    np.savez(
+        path, **{k: np.zeros(s, dtype=np.float32) for k, s in shapes_of("resnet8", 10, 1).items()}
+    )
     found = look(path.read_bytes(), "net.npz")
     assert found.network is not None
     assert found.network.name == "resnet8"
@@ -57,7 +61,8 @@ def test_where_in_the_file_the_network_was_found_is_told():
     assert found.network.name == "resnet20"
     assert (
         found.place
-        == "under the key 'model' with the prefix 'student.'; 1 other part of the file left out: teacher"
+        == "under the key 'model' with the prefix 'student.'; 1 other part of the file left out:"
+        " teacher"
     )
     assert judge({"": shapes_of("resnet20", 10)}, "net.pt").place == ""
 
@@ -66,9 +71,10 @@ def test_data_of_other_classes_are_refused():
     found = judge({"": shapes_of("resnet8", 77)}, "net.pt")
     assert found.network is not None
     assert (found.problem, found.datasets) == ("", ())  # one's own may have them
-    assert unfit(found.network, dataset_info("digits")) == (
-        "The network expects 77 classes and 3 channels, but Handwritten digits, 8 x 8 has 10 classes and 1 channel; "
-        "choose the data that the network was trained on."
+    assert (
+        unfit(found.network, dataset_info("digits"))
+        == "The network expects 77 classes and 3 channels, but Handwritten digits, 8 x 8 has 10"
+        " classes and 1 channel; choose the data that the network was trained on."
     )
     digits = judge({"": shapes_of("resnet8", 10, 1)}, "net.pt").network
     assert digits is not None

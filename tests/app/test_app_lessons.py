@@ -1,4 +1,5 @@
-"""The lessons' data: the stored maps belong to the bundled run, and what is said of them is measured on them."""
+"""The lessons' data: the stored maps belong to the bundled run, and what is said of them is
+measured on them."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def test_displacement_is_that_of_the_maps_that_are_shown():
     for at in ((0, 3), (1, 6)):
         shown = reseeding_displacement(list(maps.coordinates[at]))
         assert maps.displacement[at] == pytest.approx(shown, rel=1e-3)
-        assert np.ptp(maps.coordinates[at], axis=1).max(axis=-1) == pytest.approx(np.ones(5), abs=1e-4)
+        assert np.ptp(maps.coordinates[at], axis=1).max(axis=-1) == pytest.approx(
+            np.ones(5), abs=1e-4
+        )
 
 
 def test_the_wandering_pair_is_found_by_trying_all(bundled):

@@ -1,4 +1,5 @@
-"""Who is asked to sign in: visitors of a server that names an identity provider, and nobody else."""
+"""Who is asked to sign in: visitors of a server that names an identity provider, and nobody
+else."""
 
 import pytest
 import streamlit
@@ -22,7 +23,9 @@ def page():
         ({"is_logged_in": True, "email": "a@lab.example"}, True, ["Sign out"]),
     ],
 )
-def test_a_visitor_gets_in_when_signed_in_or_when_nobody_is_asked(monkeypatch, user, inside, buttons):
+def test_a_visitor_gets_in_when_signed_in_or_when_nobody_is_asked(
+    monkeypatch, user, inside, buttons
+):
     monkeypatch.setattr(streamlit, "user", user)
     shown = AppTest.from_function(page, default_timeout=60).run()
     assert not shown.exception

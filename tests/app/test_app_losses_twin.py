@@ -1,5 +1,5 @@
-"""The losses in the browser against those of training, on many random batches: the JavaScript runs under node, or in
-Chromium where there is no node."""
+"""The losses in the browser against those of training, on many random batches: the JavaScript runs
+under node, or in Chromium where there is no node."""
 
 from __future__ import annotations
 
@@ -47,23 +47,32 @@ def random_cases() -> list[dict]:
 def by_node(cases: list[dict], tmp_path: Path) -> list[dict]:
     script = tmp_path / "twin.mjs"
     script.write_text(
-        f"{SOURCE.read_text()}\nconst cases = {json.dumps(cases)};\n{RUN}\nconsole.log(JSON.stringify(answers));"
+        f"{SOURCE.read_text()}\nconst cases ="
+        f" {json.dumps(cases)};\n{RUN}\nconsole.log(JSON.stringify(answers));"
     )
-    done = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        ["node", str(script)], capture_output=True, text=True, check=True, timeout=60
+    )
     return json.loads(done.stdout)
 
 
 def by_chromium(cases: list[dict]) -> list[dict]:
     from playwright.sync_api import sync_playwright
 
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if path is None:
         pytest.skip("neither node nor Chromium was found")
     plain = SOURCE.read_text().replace("export ", "")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--headless", "--no-sandbox"]
+        )
         try:
-            return browser.new_page().evaluate(f"cases => {{ {plain}\n{RUN}\nreturn answers; }}", cases)
+            return browser.new_page().evaluate(
+                f"cases => {{ {plain}\n{RUN}\nreturn answers; }}", cases
+            )
         finally:
             browser.close()
 

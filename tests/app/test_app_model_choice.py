@@ -5,7 +5,15 @@ import doctest
 import pytest
 
 from app.distill import model_choice
-from app.distill.model_choice import Choice, Size, choices, cost_sentence, cost_table, millions, milliseconds
+from app.distill.model_choice import (
+    Choice,
+    Size,
+    choices,
+    cost_sentence,
+    cost_table,
+    millions,
+    milliseconds,
+)
 from bickd_core.models import MODELS, latencies
 from bickd_core.models.latencies import Latency
 
@@ -20,7 +28,8 @@ def test_families_stand_together_and_sizes_rise_in_each():
         sizes = [choice.parameters for choice in found.values() if choice.info.family == family]
         assert sizes == sorted(sizes)
     firsts = [
-        min(c.parameters for c in found.values() if c.info.family == f) for f in dict.fromkeys(families)
+        min(c.parameters for c in found.values() if c.info.family == f)
+        for f in dict.fromkeys(families)
     ]
     assert firsts == sorted(firsts)
 
@@ -54,7 +63,10 @@ def test_a_line_says_parameters_and_multiply_adds_for_the_size_of_the_data():
 
 def test_the_sentence_names_the_cpu_or_says_that_the_time_is_not_known():
     choice = Choice(
-        MODELS["resnet20"], 278_324, 40_818_944, Latency(2.234, 66.7, "AMD EPYC, 1 thread", "2026-11-25")
+        MODELS["resnet20"],
+        278_324,
+        40_818_944,
+        Latency(2.234, 66.7, "AMD EPYC, 1 thread", "2026-11-25"),
     )
     assert cost_sentence(choice, 32) == (
         "82 M floating-point operations per image. On AMD EPYC, 1 thread, at 32 × 32: "

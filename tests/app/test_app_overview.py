@@ -1,4 +1,5 @@
-"""Overview: figures of overlap never stand without their temperature, and a newcomer finds the words explained."""
+"""Overview: figures of overlap never stand without their temperature, and a newcomer finds the
+words explained."""
 
 from __future__ import annotations
 
@@ -50,13 +51,19 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
             np.mean([(run.predicted == other).mean() for run in runs])
             for other in (teacher.labels, teacher.predicted)
         ]
-    assert app.title[0].value == ("BicKD keeps classes further apart than KD; no accuracy difference seen")
+    assert (
+        app.title[0].value
+        == "BicKD keeps classes further apart than KD; no accuracy difference seen"
+    )
     (ours, alike), (theirs, their_own) = means["bickd"], means["kd"]
     assert app.caption[0].value.startswith(
-        f"BicKD against KD, means of 3 seeds each: accuracy {ours:.1%} against {theirs:.1%}, "
-        f"agreement with the teacher {alike:.1%} against {their_own:.1%}, overlap matched per image "
+        f"BicKD against KD, means of 3 seeds each: accuracy {ours:.1%} against {theirs:.1%},"
+        f" agreement with the teacher {alike:.1%} against {their_own:.1%}, overlap matched per"
+        " image "
     )
-    assert "with 95% intervals over seeds and 1,208 test images together" in app.caption[0].proto.help
+    assert (
+        "with 95% intervals over seeds and 1,208 test images together" in app.caption[0].proto.help
+    )
     cards = {e.value: e.proto.help for e in app.markdown if "bk-card-title" in e.value}
     assert any("<b>Overlap, unmatched</b><br><span>T = 2, " in card for card in cards)
     assert len(cards) == len(CARDS)
@@ -67,7 +74,9 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
 
 
 def test_with_one_run_it_speaks_of_these_two_networks(monkeypatch):
-    app = overview(monkeypatch, "fashion-mnist/teacher", "fashion-mnist/dist-s0", "fashion-mnist/bickd-s0")
+    app = overview(
+        monkeypatch, "fashion-mnist/teacher", "fashion-mnist/dist-s0", "fashion-mnist/bickd-s0"
+    )
     assert app.title[0].value.startswith("One run each: BicKD is more accurate than DIST")
     assert "one run each" in app.caption[0].value
     assert "hold for these two models" in app.caption[0].proto.help
@@ -79,7 +88,9 @@ def test_a_run_on_images_that_changed_is_left_out_and_named(monkeypatch, tmp_pat
     for seed, content in ((0, "a" * 16), (1, "b" * 16)):
         shutil.copytree(SHELF / f"kd-s{seed}", tmp_path / f"mine{seed}")
         run = library.find(f"mine{seed}")
-        run.write_info(run.info().model_copy(update={"name": f"mine{seed}", "data_content": content}))
+        run.write_info(
+            run.info().model_copy(update={"name": f"mine{seed}", "data_content": content})
+        )
     app = overview(monkeypatch, "caltech95/teacher", "mine0", "caltech95/bickd-s0", own=tmp_path)
     assert app.title[0].value.startswith("One run each: ")
     (warning,) = [w.value for w in app.warning if "Left out of the seeds" in w.value]

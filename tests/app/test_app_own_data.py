@@ -1,4 +1,5 @@
-"""A comparison on data of one's own: pages, reports and files call it by a short title, never by its path."""
+"""A comparison on data of one's own: pages, reports and files call it by a short title, never by
+its path."""
 
 from __future__ import annotations
 
@@ -36,7 +37,11 @@ def of(make_run, library: Library, monkeypatch: pytest.MonkeyPatch) -> Compariso
 def test_runs_on_images_that_changed_in_between_are_not_compared(make_run, of, library):
     about = {"dataset": f"folder:{PATH}", "num_classes": 4, "data_content": "aa"}
     for name, content in (("before", "aa"), ("after", "bb")):
-        make_run(name, predictions=random_predictions(60, 4, seed=1), info={**about, "data_content": content})
+        make_run(
+            name,
+            predictions=random_predictions(60, 4, seed=1),
+            info={**about, "data_content": content},
+        )
     words = r"the images of My pets \(image folder\) changed between runs 'before' and 'after'"
     with pytest.raises(PredictionsError, match=words):
         comparisons.comparison(ViewState(teacher="before", students=("after",)))

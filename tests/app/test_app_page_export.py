@@ -1,4 +1,5 @@
-"""Every chart that a page shows can be taken away: its figure is drawn, fits a paper, and has its numbers."""
+"""Every chart that a page shows can be taken away: its figure is drawn, fits a paper, and has its
+numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ def page(request, monkeypatch) -> tuple[str, page_export.PageContent]:
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     script = (
         f"from app import page_export\nfrom app.pages.{request.param} import page\n"
-        f"page_export.begin('A page')\npage.show()\n"
+        "page_export.begin('A page')\npage.show()\n"
     )
     app = AppTest.from_string(script, default_timeout=60)
     app.session_state["view"] = VIEW
@@ -45,7 +46,9 @@ def page(request, monkeypatch) -> tuple[str, page_export.PageContent]:
 
 def test_every_chart_of_the_page_gives_figure_paper_and_numbers(page):
     name, content = page
-    chart_exports = {key: part for key, part in content.parts.items() if isinstance(part, ChartExport)}
+    chart_exports = {
+        key: part for key, part in content.parts.items() if isinstance(part, ChartExport)
+    }
     assert set(chart_exports) >= PAGES[name]
     stems = [chart_export.name for chart_export in chart_exports.values()]
     assert len(set(stems)) == len(stems), "two charts of a page would overwrite each other's files"
@@ -62,7 +65,9 @@ def test_the_report_holds_the_page_with_its_title_and_images(page):
     name, content = page
     html = page_export.page_report(content).decode()
     assert content.title in html.replace("&#x27;", "'").replace("&amp;", "&")
-    assert html.count('class="chart"') == sum(isinstance(p, ChartExport) for p in content.parts.values())
+    assert html.count('class="chart"') == sum(
+        isinstance(p, ChartExport) for p in content.parts.values()
+    )
     assert "caltech95/bickd-s0" in html
     assert "1,208 of 1,208 test images of caltech95" in html
     assert html.count("CC BY 4.0") == 1

@@ -21,7 +21,9 @@ MARKED = [name for name in (*CLASSES, TITLE) if re.search(r"[*~`\[\]]|<[a-z/]", 
 """Names that Markdown or HTML would change."""
 
 
-@pytest.mark.parametrize("typed", ["*any*", "x~y~z", "[x](http://y)", "<b>q</b>", "$e^2$", "`c`", "a_b_c"])
+@pytest.mark.parametrize(
+    "typed", ["*any*", "x~y~z", "[x](http://y)", "<b>q</b>", "$e^2$", "`c`", "a_b_c"]
+)
 def test_plain_leaves_no_mark_that_counts(typed):
     shown = plain(typed)
     assert re.sub(r"\\(?=[^a-zA-Z\d\s])", "", shown).replace(JOINER, "") == typed
@@ -47,7 +49,10 @@ def test_markup_escapes_its_values():
 
 
 def test_a_card_loads_nothing():
-    card = "## Head\n- **b** [ours](https://a.b)\n![x](http://h/p.png)\n<img src=x>\n[f](file:///e)\n[r]: http://z"
+    card = (
+        "## Head\n- **b** [ours](https://a.b)\n![x](http://h/p.png)\n<img"
+        " src=x>\n[f](file:///e)\n[r]: http://z"
+    )
     shown = card_markdown(card)
     assert shown.startswith("## Head\n- **b** ours (https:")
     assert not re.search(r"(?<!\\)[\[\]]|(?<!\\)<", shown)
@@ -55,7 +60,8 @@ def test_a_card_loads_nothing():
 
 
 def test_pages_take_streamlit_from_plain():
-    """A module that shows text imports `st` from `app.plain`, and calls no such method of something else."""
+    """A module that shows text imports `st` from `app.plain`, and calls no such method of something
+    else."""
     for path in APP.rglob("*.py"):
         if path.name == "plain.py":
             continue
@@ -71,7 +77,9 @@ def test_pages_take_streamlit_from_plain():
                 on, called = node.func.value, node.func.attr
                 streamlit = isinstance(on, ast.Name) and on.id == "st"
                 if streamlit and called in _TEXTS:
-                    assert own, f"{path.name}:{node.lineno} shows text with a Streamlit that reads Markdown"
+                    assert own, (
+                        f"{path.name}:{node.lineno} shows text with a Streamlit that reads Markdown"
+                    )
                 place = isinstance(on, ast.Attribute) and on.attr == "sidebar"
                 assert not (place and called in _TEXTS), (
                     f"{path.name}:{node.lineno}: write `with st.sidebar:`"
@@ -128,4 +136,6 @@ def plotly_as_typed(spec: dict, where: str) -> None:
     spec.get("layout", {}).pop("template", None)
     text = json.dumps(spec, cls=PlotlyJSONEncoder, ensure_ascii=False)
     for tag in ("<b>bold", "<img", "<i>", "<script", "$e^2$", "%{x} <"):
-        assert tag not in text, f"{where}: {text[max(0, text.find(tag) - 200) : text.find(tag) + 200]}"
+        assert tag not in text, (
+            f"{where}: {text[max(0, text.find(tag) - 200) : text.find(tag) + 200]}"
+        )

@@ -68,7 +68,10 @@ def test_every_preset_and_variant_is_a_method_with_its_reason_and_source():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"train_limit": 5}, "training images must be from 95 to 4,521 (at least one for each class), got 5"),
+        (
+            {"train_limit": 5},
+            "training images must be from 95 to 4,521 (at least one for each class), got 5",
+        ),
         ({"train_limit": 5000}, "training images must be from 95 to 4,521"),
         ({"epochs": 0}, "epochs must be from 1 to 2,000, got 0"),
         ({"lr": -0.1}, "the learning rate must be from 1e-06 to 10, got -0.1"),
@@ -94,8 +97,9 @@ def test_methods_times_seeds_are_races_one_a_seed_with_all_three_seeds():
     ]
     assert plan.groups[0][1].config.objective == VARIANTS["kd-standardize"].options
     assert plan.is_race
-    assert "3 students (ResNet-8) race: KD; KD, standardised logits; BicKD (reconstruction)." in told(
-        plan, None
+    assert (
+        "3 students (ResNet-8) race: KD; KD, standardised logits; BicKD (reconstruction)."
+        in told(plan, None)
     )
     assert "Data: Caltech-101, 95 classes." in told(plan, None)
     assert "There are 2 races, one for each seed." in told(plan, None)
@@ -152,9 +156,12 @@ def test_a_taken_name_starts_nothing(tmp_path):
     assert [run.key for run in library.runs()] == ["mine-dist-s1"]
 
 
-# -- races -------------------------------------------------------------------------------------------
+# -- races
+# -------------------------------------------------------------------------------------------
 def at(epoch: int, step: int, left: float | None, state="running") -> Status:
-    return Status(state, progress=Progress(epoch, 4, step, 10, 100.0, left), worker=Worker("here", 7, 1.0))
+    return Status(
+        state, progress=Progress(epoch, 4, step, 10, 100.0, left), worker=Worker("here", 7, 1.0)
+    )
 
 
 def test_a_races_time_is_the_sum_of_its_students():
@@ -172,7 +179,11 @@ def test_runs_of_one_worker_belong_together(tmp_path):
     runs = [create_run(small_config(), library, name=name) for name in ("a", "b", "c", "d")]
     for run in (runs[0], runs[2]):
         run.write_status(at(0, 1, None))
-    assert [[run.key for run in group] for group in races.groups(runs)] == [["a", "c"], ["b"], ["d"]]
+    assert [[run.key for run in group] for group in races.groups(runs)] == [
+        ["a", "c"],
+        ["b"],
+        ["d"],
+    ]
 
 
 def test_students_of_a_race_are_called_by_their_methods(tmp_path):
@@ -191,7 +202,12 @@ def test_students_of_a_race_are_called_by_their_methods(tmp_path):
         "c": make("c", {"kind": "dist"}),
         "d": make("d", {"kind": "dist", "beta": 1.0}),
     }
-    assert list(races.names(infos).values()) == ["KD", "KD, standardised logits", "DIST (c)", "DIST (d)"]
+    assert list(races.names(infos).values()) == [
+        "KD",
+        "KD, standardised logits",
+        "DIST (c)",
+        "DIST (d)",
+    ]
 
 
 def test_a_race_opens_as_one_comparison_of_up_to_four(tmp_path):

@@ -31,7 +31,11 @@ def texts(tmp_path, library, monkeypatch):
     pd.DataFrame({"id": ids(), "text": said, "label": names(), **both}).to_csv(
         tmp_path / "t.csv", index=False
     )
-    create_runs(match([("t.csv", part) for part in parse(tmp_path / "t.csv")[2]]), library, teacher="teacher")
+    create_runs(
+        match([("t.csv", part) for part in parse(tmp_path / "t.csv")[2]]),
+        library,
+        teacher="teacher",
+    )
     return ViewState(teacher="teacher", students=("student",))
 
 
@@ -52,7 +56,9 @@ def page(path: str, view: ViewState, **more: str) -> AppTest:
 
 def said(app: AppTest) -> str:
     elements = [*app.title, *app.error, *app.warning, *app.info, *app.caption, *app.text]
-    return "\n".join(str(element.value) for element in elements).replace("\\", "").replace(JOINER, "")
+    return (
+        "\n".join(str(element.value) for element in elements).replace("\\", "").replace(JOINER, "")
+    )
 
 
 @pytest.mark.parametrize("path", [entry.path for entry in PAGES])

@@ -1,4 +1,5 @@
-"""Runs of ONNX and torch.export programs: every page shows them, and Runs says what they are and what was noted."""
+"""Runs of ONNX and torch.export programs: every page shows them, and Runs says what they are and
+what was noted."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from app.registry import PAGES
 from app.state import ViewState
 from bickd_core.runs.info import Source, TeacherRef
 
-NOTE = "Its accuracy is at chance level: 9.7 % of *144* validation images are right, among 10 classes."
+NOTE = (
+    "Its accuracy is at chance level: 9.7 % of *144* validation images are right, among 10 classes."
+)
 
 
 @pytest.fixture
@@ -37,7 +40,9 @@ def test_every_page_shows_a_program(path, view):
     app.session_state["view"] = view
     app.run()
     assert not app.exception, f"{path}: {app.exception[0].message}"
-    said = "\n".join(str(each.value) for each in (*app.title, *app.error, *app.warning, *app.caption))
+    said = "\n".join(
+        str(each.value) for each in (*app.title, *app.error, *app.warning, *app.caption)
+    )
     said = said.replace("\\", "").replace(JOINER, "")
     if path == "runs":
         assert "The program model.onnx made these predictions." in said
@@ -47,7 +52,8 @@ def test_every_page_shows_a_program(path, view):
 
 
 def test_an_uploaded_program_is_told_where_it_goes():
-    assert look(b"\x08\x09", "net.onnx").problem == (
-        "net.onnx is an ONNX program, not weights: the command `bickd import net.onnx --dataset DATA` makes a run of what "
-        "it predicts."
+    assert (
+        look(b"\x08\x09", "net.onnx").problem
+        == "net.onnx is an ONNX program, not weights: the command `bickd import net.onnx --dataset"
+        " DATA` makes a run of what it predicts."
     )

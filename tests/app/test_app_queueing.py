@@ -20,7 +20,9 @@ def library(tmp_path) -> Library:
     return Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
 
 
-def put(library: Library, name: str, state: str, pid: int, left: float | None = None, age: float = 0.0):
+def put(
+    library: Library, name: str, state: str, pid: int, left: float | None = None, age: float = 0.0
+):
     run = create_run(small_config(epochs=4), library, name=name)
     progress = Progress(1, 4, 0, 6, 100.0, left) if left is not None else Progress()
     run.write_status(Status(state, progress, Worker(HOST, pid, 1.0), heartbeat=time.time() - age))  # type: ignore[arg-type]
@@ -41,7 +43,10 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert [entry.keys for entry in found] == [("b", "c"), ("a",)]
     assert [entry.working for entry in found] == [True, False]
     assert [entry.seconds_left for entry in found] == [90.0, 20.0]
-    assert [entry.words for entry in found] == ["25% · about 2 min left", "waiting · takes about 20 s"]
+    assert [entry.words for entry in found] == [
+        "25% · about 2 min left",
+        "waiting · takes about 20 s",
+    ]
     assert found[1].title == "a"
     assert "seed 1" in found[0].title
     assert all_done(found, slots=1) == 110.0

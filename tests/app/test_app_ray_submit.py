@@ -24,7 +24,9 @@ def test_each_method_keeps_its_learning_rate_on_the_cluster():
 
 
 def plan(**changes):
-    config = TrainConfig(teacher="caltech95/teacher", objective={"kind": "kd"}, epochs=3, train_limit=200)  # type: ignore[arg-type]
+    config = TrainConfig(
+        teacher="caltech95/teacher", objective={"kind": "kd"}, epochs=3, train_limit=200
+    )  # type: ignore[arg-type]
     form = {
         "methods": ["kd", "kd-standardize"],
         "options": {"kd": {"temperature": 2.0}},
@@ -50,7 +52,9 @@ def test_a_plan_is_a_sweep_of_the_same_runs():
     assert [run.name for run in planned] == [
         "mine-kd-s0", "mine-kd-standardize-s0", "mine-kd-s4", "mine-kd-standardize-s4",
     ]  # fmt: skip
-    assert [run.config for run in planned] == [run.config for group in plan().groups for run in group]
+    assert [run.config for run in planned] == [
+        run.config for group in plan().groups for run in group
+    ]
     assert planned[2].config.seeds == Seeds.all(4)
     assert planned[3].config.objective == VARIANTS["kd-standardize"].options
     with pytest.raises(ValueError, match="on this machine"):

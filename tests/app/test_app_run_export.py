@@ -25,7 +25,9 @@ def test_the_zip_holds_weights_of_the_wanted_epoch_and_their_use(teacher, librar
     if not best.exists():
         best.parent.mkdir(exist_ok=True)
         best.write_bytes(teacher.weights_path.read_bytes())
-    with zipfile.ZipFile(io.BytesIO(exported(teacher, "safetensors", library, best=True))) as archive:
+    with zipfile.ZipFile(
+        io.BytesIO(exported(teacher, "safetensors", library, best=True))
+    ) as archive:
         assert {name.partition("/")[0] for name in archive.namelist()} == {"teacher-safetensors"}
         config = json.loads(archive.read("teacher-safetensors/config.json"))
         assert config["model"]["name"] == teacher.info().arch
@@ -33,5 +35,7 @@ def test_the_zip_holds_weights_of_the_wanted_epoch_and_their_use(teacher, librar
 
 
 def test_the_commands_sentence_is_the_error(make_run, library):
-    with pytest.raises(RunError, match="^run 'bare' has no weights, so there is no network to export"):
+    with pytest.raises(
+        RunError, match="^run 'bare' has no weights, so there is no network to export"
+    ):
         exported(make_run("bare"), "hub", library)

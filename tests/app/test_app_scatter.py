@@ -43,7 +43,11 @@ def test_coordinates_come_back_within_half_a_step_with_y_upwards(xy):
     left, top, right, bottom = found["home"]
     codes = found["xy0"].reshape(-1, 2)
     back = np.stack(
-        [(codes[:, 0] - left) / (right - left) * 2 - 1, 1 - (codes[:, 1] - top) / (bottom - top) * 2], axis=1
+        [
+            (codes[:, 0] - left) / (right - left) * 2 - 1,
+            1 - (codes[:, 1] - top) / (bottom - top) * 2,
+        ],
+        axis=1,
     )
     np.testing.assert_allclose(back, xy, atol=0.501 * 8 / 65535)
 
@@ -85,7 +89,9 @@ def test_all_that_a_panel_says_comes_back():
     assert found["labels"].tolist() == [1, 1, 2]
     assert found["selected"].tolist() == [0, 0, 1]
     assert found["groups0"].tolist() == [0, 0, 1]
-    assert found["palette"] == [{"name": "c", "colour": LIGHT.accent, "symbol": "circle", "raised": True}]
+    assert found["palette"] == [
+        {"name": "c", "colour": LIGHT.accent, "symbol": "circle", "raised": True}
+    ]
     assert found["height"] == 300
     assert found["background"]["labels"][0][2] == "a"
 
@@ -114,5 +120,6 @@ def test_ten_thousand_samples_in_five_models_stay_far_below_two_megabytes():
     ]
     colours = colouring.by_disagreement([p.predicted for p in full], full[0].predicted, LIGHT)
     assert (
-        len(scatter.encoded(full, np.arange(n), colouring=colours, labels=random.integers(0, 9, n))) < 600_000
+        len(scatter.encoded(full, np.arange(n), colouring=colours, labels=random.integers(0, 9, n)))
+        < 600_000
     )

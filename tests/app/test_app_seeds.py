@@ -1,4 +1,5 @@
-"""Runs that differ in their seeds alone: who belongs together, and the figures against plain numpy."""
+"""Runs that differ in their seeds alone: who belongs together, and the figures against plain
+numpy."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ def test_the_bundled_seeds_stand_a_line_a_method_with_figures_of_plain_numpy(lib
         own = library.find(key).predictions("test")
         assert (own.ids == teacher.ids).all()
         right.append(np.mean([a == b for a, b in zip(own.predicted, own.labels, strict=True)]))
-        same.append(np.mean([a == b for a, b in zip(own.predicted, teacher.predicted, strict=True)]))
+        same.append(
+            np.mean([a == b for a, b in zip(own.predicted, teacher.predicted, strict=True)])
+        )
         z = own.logits.astype(np.float64) / 4
         P = np.exp(z - z.max(axis=1, keepdims=True))
         P /= P.sum(axis=1, keepdims=True)
@@ -56,7 +59,9 @@ def test_the_bundled_seeds_stand_a_line_a_method_with_figures_of_plain_numpy(lib
     row = seed_row(kd)
     assert row["Method"] == "KD"
     assert row["Seeds"] == "3: 0, 1, 2"
-    assert row["Test accuracy"] == f"{100 * np.mean(right):.1f}% ± {100 * np.std(right, ddof=1):.1f}"
+    assert (
+        row["Test accuracy"] == f"{100 * np.mean(right):.1f}% ± {100 * np.std(right, ddof=1):.1f}"
+    )
 
 
 def copy(library: Library, name: str, **seeds: int):

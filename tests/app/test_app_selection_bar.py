@@ -1,4 +1,5 @@
-"""Keeping a selection: it stays in order, says where it comes from, is listed and downloaded under its name."""
+"""Keeping a selection: it stays in order, says where it comes from, is listed and downloaded under
+its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Similarity without a browser: what is cached is what the core says, and the page for few and for many samples."""
+"""Similarity without a browser: what is cached is what the core says, and the page for few and for
+many samples."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import Stages
 
 
-def predictions(seed: int, n: int, c: int, *, labels: bool = True, features: bool = True) -> Predictions:
+def predictions(
+    seed: int, n: int, c: int, *, labels: bool = True, features: bool = True
+) -> Predictions:
     random = np.random.default_rng(0)
     logits = random.normal(size=(n, c)) * 2
     own = np.random.default_rng(seed)
@@ -38,8 +41,12 @@ def predictions(seed: int, n: int, c: int, *, labels: bool = True, features: boo
 
 def stages(of: Predictions, seed: int, n: int = 40, names=("stem", "stage 1")) -> Stages:
     own = np.random.default_rng(seed)
-    values = [of.logits[:n] @ own.normal(size=(of.num_classes, w)).astype(np.float32) for w in (3, 6)]
-    return Stages(tuple(names), tuple(v.astype(np.float32) for v in values), of.ids[:n], np.arange(n) % 2)
+    values = [
+        of.logits[:n] @ own.normal(size=(of.num_classes, w)).astype(np.float32) for w in (3, 6)
+    ]
+    return Stages(
+        tuple(names), tuple(v.astype(np.float32) for v in values), of.ids[:n], np.arange(n) % 2
+    )
 
 
 @pytest.fixture
@@ -56,7 +63,9 @@ def compare(make_run, library, monkeypatch):
             run = make_run(name, predictions=said, info={**info, "role": role})
             if with_stages:
                 run.write_stages(stages(said, seed))
-        return comparisons.comparison(ViewState(teacher="teacher-x", students=("student-a", "student-b")))
+        return comparisons.comparison(
+            ViewState(teacher="teacher-x", students=("student-a", "student-b"))
+        )
 
     return make
 
@@ -81,7 +90,9 @@ def test_measures_are_those_of_the_core(compare):
     found = similarity_figures.similarity(comparison, a, "cka", "outputs", 4.0)
     assert found.value == pytest.approx(cka(teacher.logits, student.logits))
     found = similarity_figures.similarity(comparison, a, "procrustes", "features", 4.0)
-    assert found.estimate == pytest.approx(procrustes(teacher.features, student.features, shard).estimate)
+    assert found.estimate == pytest.approx(
+        procrustes(teacher.features, student.features, shard).estimate
+    )
     ranks = [ranked_distances(softmax(p.logits, 2.0)) for p in (teacher, student)]
     found = similarity_figures.similarity(comparison, a, "rsa", "outputs", 2.0)
     assert found.estimate == pytest.approx(rsa(*ranks, shard).estimate)
@@ -128,12 +139,18 @@ def test_many_images_are_drawn_by_class_and_few_are_all_taken(compare):
     positions = sampled(comparison)
     assert len(positions) == 800
     assert np.bincount(comparison.labels[positions]).tolist() == [160] * 5
-    assert similarity_figures.similarity(comparison, comparison.students[0], "rsa", "outputs", 4.0).n == 800
+    assert (
+        similarity_figures.similarity(comparison, comparison.students[0], "rsa", "outputs", 4.0).n
+        == 800
+    )
 
 
 def test_runs_without_features_or_stages_say_so(compare):
     comparison = compare(features=False, with_stages=False)
-    assert similarity_figures.similarity(comparison, comparison.students[0], "cka", "features", 4.0) is None
+    assert (
+        similarity_figures.similarity(comparison, comparison.students[0], "cka", "features", 4.0)
+        is None
+    )
     assert chance(comparison, "cka", "features", 4.0) is None
     assert layers.layers(comparison, comparison.students[0]) is None
     assert "“bickd stages teacher-x student-a student-b”" in layers.why_no_layers(
@@ -173,7 +190,8 @@ def test_layers_are_matched_by_id_and_end_with_the_logits(compare):
     run.write_stages(whole)
     difference = layers.layer_difference(comparison, a, b, "stem")
     assert difference.estimate == pytest.approx(
-        layers.layers(comparison, a).cka.estimates[0, 0] - layers.layers(comparison, b).cka.estimates[0, 0]
+        layers.layers(comparison, a).cka.estimates[0, 0]
+        - layers.layers(comparison, b).cka.estimates[0, 0]
     )
     assert layers.layer_difference(comparison, a, b, "stage 9") is None
 
@@ -228,7 +246,10 @@ def test_why_layers_cannot_be_compared_is_true(compare, library):
     student = comparison.students[0]
     own = predictions(1, 60, 5)
     stored = stages(own, 1)
-    for shared, said in ((3, "share 3 of their stored probe images (40 and 40)"), (0, "have none in common")):
+    for shared, said in (
+        (3, "share 3 of their stored probe images (40 and 40)"),
+        (0, "have none in common"),
+    ):
         ids = np.concatenate([stored.ids[:shared], 1001 + np.arange(40 - shared)])
         student.run.write_stages(Stages(stored.names, stored.features, ids, stored.labels))
         assert layers.layers(comparison, student) is None
@@ -237,6 +258,10 @@ def test_why_layers_cannot_be_compared_is_true(compare, library):
     student.run.write_stages(Stages(stored.names, stored.features, texts, stored.labels))
     assert "ids of different types" in layers.why_no_layers(comparison, student)
     student.run.stages_path.write_bytes(b"PK")
-    assert "student-a/stages.npz: expected a whole npz file" in layers.why_no_layers(comparison, student)
+    assert "student-a/stages.npz: expected a whole npz file" in layers.why_no_layers(
+        comparison, student
+    )
     student.run.stages_path.unlink()
-    assert layers.why_no_layers(comparison, student).startswith("No layers are stored for student-a.")
+    assert layers.why_no_layers(comparison, student).startswith(
+        "No layers are stored for student-a."
+    )

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from app.distill.speed import BESIDE_SECONDS, Finished, Speed, finished_runs, guess, guess_seconds, speed_key
+from app.distill.speed import (
+    BESIDE_SECONDS,
+    Finished,
+    Speed,
+    finished_runs,
+    guess,
+    guess_seconds,
+    speed_key,
+)
 from bickd_core.config import KDOptions, Seeds, TrainConfig
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Worker
@@ -36,16 +44,25 @@ def test_the_expected_time_is_steps_and_start_and_end():
     told = [Finished(50.0, 4), Finished(48.0, 4), Finished(900.0, 4)]
     assert speed.seconds(CONFIG, told) == pytest.approx(6 + steps + 1.5 + 42)
     race = Speed(
-        images_per_second=40.0, loading=6.0, evaluating=1.0, finishing=40.0, device="CPU", students=2
+        images_per_second=40.0,
+        loading=6.0,
+        evaluating=1.0,
+        finishing=40.0,
+        device="CPU",
+        students=2,
     )
     assert race.seconds(CONFIG) == pytest.approx(6 + 3 * 192 / 40 + 3 * 1.0 + 40)
-    assert race.beside(CONFIG, told) == pytest.approx(6 + 3 * 1.0 + 2 * 42)  # each student evaluates in 0.5 s
+    assert race.beside(CONFIG, told) == pytest.approx(
+        6 + 3 * 1.0 + 2 * 42
+    )  # each student evaluates in 0.5 s
     assert speed.beside(CONFIG, [Finished(1.0, 4)]) == pytest.approx(6 + 1.5 + 2)
 
 
 def test_races_of_the_same_methods_are_equally_fast_whatever_their_seeds():
     other = CONFIG.model_copy(update={"objective": KDOptions(temperature=2.0)})
-    assert speed_key([CONFIG]) == speed_key([CONFIG.model_copy(update={"seeds": Seeds.all(3), "epochs": 9})])
+    assert speed_key([CONFIG]) == speed_key(
+        [CONFIG.model_copy(update={"seeds": Seeds.all(3), "epochs": 9})]
+    )
     assert len({speed_key(configs) for configs in ([CONFIG], [other], [CONFIG, other])}) == 3
 
 
@@ -67,7 +84,9 @@ def test_own_finished_runs_are_read_and_bundled_ones_are_not(tmp_path: Path):
     assert found.beside == pytest.approx(max(0.0, mine.status().seconds - trained), abs=1e-6)
     rough = guess(CONFIG, runs)
     assert rough is not None
-    shutil.copytree(SHELF / "caltech95/kd-s0", tmp_path / "waits")  # most like it, but not a step done
+    shutil.copytree(
+        SHELF / "caltech95/kd-s0", tmp_path / "waits"
+    )  # most like it, but not a step done
     (tmp_path / "waits/metrics.jsonl").unlink()
     assert guess(CONFIG, [(run, run.info()) for run in library.runs()]) == rough
     assert (rough.key, rough.beside) == ("mine", pytest.approx(found.beside))

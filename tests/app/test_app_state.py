@@ -1,4 +1,5 @@
-"""The URL codec of ViewState: every state comes back from its own link, and no link can break a page."""
+"""The URL codec of ViewState: every state comes back from its own link, and no link can break a
+page."""
 
 from dataclasses import replace
 
@@ -12,7 +13,9 @@ from app.state import CHOICES, DEFAULT_TEMPERATURE, MAX_STUDENTS, TEMPERATURES, 
 from bickd_core.geometry.matching import MATCHINGS
 
 KEY = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}(/[a-z0-9][a-z0-9._-]{0,12})?", fullmatch=True)
-CLASS = st.text(st.characters(exclude_characters="~", categories=("L", "N", "Zs")), min_size=1, max_size=12)
+CLASS = st.text(
+    st.characters(exclude_characters="~", categories=("L", "N", "Zs")), min_size=1, max_size=12
+)
 STATES = st.builds(
     ViewState,
     teacher=KEY,
@@ -94,12 +97,13 @@ def test_what_a_link_says_and_cannot_be_shown_is_told_with_what_stands_instead()
     said = view.unread(query)
     assert len(said) == 5
     assert (
-        "The link's order “size” cannot be shown, so cluster is used instead. The choices are cluster, "
-        in " ".join(said)
+        "The link's order “size” cannot be shown, so cluster is used instead. The choices are"
+        " cluster, " in " ".join(said)
     )
     assert "“yes” cannot be shown, so none is used instead." in " ".join(said)
-    assert "“all” cannot be shown, so none is used instead. The choices are none, mean, image." in " ".join(
-        said
+    assert (
+        "“all” cannot be shown, so none is used instead. The choices are none, mean, image."
+        in " ".join(said)
     )
     near = {"temperature": "3.9", "students": "a~b~c~d~e", "pair": "crab"}
     assert len(ViewState.from_query(near).unread(near)) == 3
@@ -122,7 +126,9 @@ def test_controls_offer_what_links_may_say():
     )
 
 
-@pytest.mark.parametrize("pair", [("x~y", "100%"), ("a:b", "c/d"), ("%7E", "~"), ("", "a b"), ("נ", "<b>")])
+@pytest.mark.parametrize(
+    "pair", [("x~y", "100%"), ("a:b", "c/d"), ("%7E", "~"), ("", "a b"), ("נ", "<b>")]
+)
 def test_any_class_name_survives_a_link(pair):
     view = ViewState(pair=pair)
     assert ViewState.from_query(view.to_query()) == view

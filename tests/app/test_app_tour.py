@@ -1,4 +1,5 @@
-"""The tour leads to pages that there are, in their order; idle controls name pages that there are."""
+"""The tour leads to pages that there are, in their order; idle controls name pages that there
+are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The app in a real Chromium: a server of our own, and pages that are waited for by state, never by time.
+"""The app in a real Chromium: a server of our own, and pages that are waited for by state, never by
+time.
 
 Used by the browser tests, by `benchmarks/startup.py` and by `docs/screenshots.py`.
 """
@@ -35,13 +36,15 @@ FLAGS = (
     "--disable-sync",
 )
 TIMEOUT = 60.0
-"""Seconds that a page may take before we call it stuck; two busy cores are slow, a wait ends when the state is there."""
+"""Seconds that a page may take before we call it stuck; two busy cores are slow, a wait ends when
+the state is there."""
 QUIET_MS = 150
 """The page counts as settled when its script has been at rest this long."""
 
 
 def find_chromium() -> str | None:
-    """Path of a Chromium or Chrome: the CHROMIUM variable, else the usual names; None where there is none."""
+    """Path of a Chromium or Chrome: the CHROMIUM variable, else the usual names; None where there
+    is none."""
     if wanted := os.environ.get("CHROMIUM"):
         return shutil.which(wanted)
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
@@ -54,7 +57,9 @@ def launch(playwright: Playwright) -> Browser:
     """A headless Chromium with a new, empty profile."""
     found = find_chromium()
     if found is None:
-        raise RuntimeError("no Chromium was found; install Debian's `chromium`, or set CHROMIUM to its path.")
+        raise RuntimeError(
+            "no Chromium was found; install Debian's `chromium`, or set CHROMIUM to its path."
+        )
     return playwright.chromium.launch(executable_path=found, args=list(FLAGS))
 
 
@@ -95,7 +100,15 @@ class AppServer:
     def launch(self) -> None:
         """Start the process and return at once."""
         self.runs.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app/main.py",
+            "--server.headless",
+            "true",
+        ]
         command += ["--server.address", "127.0.0.1", "--server.port", str(self.port)]
         folders = {
             "BICKD_RUNS": str(self.runs),
@@ -249,7 +262,9 @@ class AppPage:
     def check(self) -> None:
         """Fail on a traceback on the page or an error in the console."""
         broken = self.page.get_by_test_id("stException")
-        assert broken.count() == 0, f"{self.page.url}: {broken.first.inner_text()}\n{self.server.log_tail()}"
+        assert broken.count() == 0, (
+            f"{self.page.url}: {broken.first.inner_text()}\n{self.server.log_tail()}"
+        )
         assert not self.problems, f"{self.page.url}: {self.problems}"
 
 
@@ -265,8 +280,8 @@ def tab(
 ) -> Iterator[AppPage]:
     """Open a tab without cookies or stored values.
 
-    Tabs of one server and one look share a browser context, so that only the first one downloads and
-    compiles Streamlit's scripts.
+    Tabs of one server and one look share a browser context, so that only the first one downloads
+    and compiles Streamlit's scripts.
 
     Args:
         scheme: the colour scheme that the system prefers, "light" or "dark".
@@ -304,13 +319,15 @@ _SERVER_IS_DOWN = (
 
 
 def _foreign(words: str, location: Mapping[str, Any]) -> bool:
-    """Errors that are not ours: a connection cut by a restart, and Streamlit's search for its own base path."""
+    """Errors that are not ours: a connection cut by a restart, and Streamlit's search for its own
+    base path."""
     url = str(location.get("url", ""))
     cut = any(sign in words for sign in _SERVER_IS_DOWN)
     return cut or url.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 
-# At rest: connected, its script not running, no skeleton or stale element, each chart drawn, for a while on end.
+# At rest: connected, its script not running, no skeleton or stale element, each chart drawn, for a
+# while on end.
 _SETTLED = """
 quiet => {
   const app = document.querySelector('[data-testid="stApp"]');
@@ -330,13 +347,14 @@ quiet => {
   return now - window.__rest >= quiet;
 }
 """
-# A run was seen; or the page asked and was answered without its attribute telling of it, because a short run's first and last
-# message were drawn in one go.
+# A run was seen; or the page asked and was answered without its attribute telling of it, because a
+# short run's first and last message were drawn in one go.
 _RAN = """
 ([runs, answers]) => window.__runs > runs
   || (window.__answers > answers && !window.__asked && performance.now() - window.__heard > 500)
 """
-# Counts the runs of the script, as the app's own attribute tells of them, and the questions that the server answered.
+# Counts the runs of the script, as the app's own attribute tells of them, and the questions that
+# the server answered.
 _COUNT_RUNS = """
   window.__runs = window.__answers = window.__heard = 0;
   window.__asked = false;

@@ -40,7 +40,9 @@ def shelf() -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> Iterator[AppServer]:
+def server(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, shelf: Path
+) -> Iterator[AppServer]:
     """An app with no runs of one's own yet, for the tests of one file."""
     with serving(tmp_path_factory.mktemp("home") / "runs", shelf) as running:
         yield running

@@ -1,4 +1,5 @@
-"""Bring your own in a browser: a table of two models to Class geometry, and a deep link on a fresh server."""
+"""Bring your own in a browser: a table of two models to Class geometry, and a deep link on a fresh
+server."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ NOISE = (("big", 0.4), ("small", 0.8))
 """Models and the deviation of their scores from the truth."""
 
 
-def test_table_of_two_models_leads_to_class_geometry(app: AppPage, server: AppServer, tmp_path: Path):
+def test_table_of_two_models_leads_to_class_geometry(
+    app: AppPage, server: AppServer, tmp_path: Path
+):
     table = tmp_path / "mine.csv"
     table.write_text(templates.two_models_csv())
     app.open("bring_your_own")
@@ -37,12 +40,19 @@ def test_table_of_two_models_leads_to_class_geometry(app: AppPage, server: AppSe
     ]
 
 
-def test_texts_stand_on_the_pages_in_place_of_images(app: AppPage, server: AppServer, tmp_path: Path):
-    """A list of records with texts, one score for each of two classes: texts on every page, on a phone's width too."""
+def test_texts_stand_on_the_pages_in_place_of_images(
+    app: AppPage, server: AppServer, tmp_path: Path
+):
+    """A list of records with texts, one score for each of two classes: texts on every page, on a
+    phone's width too."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 60)
     rows = [
-        {"text": f"message {i} " + "with some more words " * 4, "label": ("ham", "spam")[t], **scores}
+        {
+            "text": f"message {i} " + "with some more words " * 4,
+            "label": ("ham", "spam")[t],
+            **scores,
+        }
         for i, (t, scores) in enumerate(
             (
                 t,
@@ -73,7 +83,9 @@ def test_texts_stand_on_the_pages_in_place_of_images(app: AppPage, server: AppSe
     expect(app.key("sample-text")).to_contain_text("message")
 
 
-def test_wrong_cell_is_named_and_nothing_is_imported(app: AppPage, server: AppServer, tmp_path: Path):
+def test_wrong_cell_is_named_and_nothing_is_imported(
+    app: AppPage, server: AppServer, tmp_path: Path
+):
     table = tmp_path / "wrong.csv"
     table.write_text(templates.two_models_csv().replace("3.2", "much"))
     before = sorted(server.runs.iterdir())

@@ -1,4 +1,5 @@
-"""Calibration: a point of the diagram selects its samples; the best temperature is fitted on validation."""
+"""Calibration: a point of the diagram selects its samples; the best temperature is fitted on
+validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Distillations started, lost, resumed and opened from the page, with real workers on the bundled teacher."""
+"""Distillations started, lost, resumed and opened from the page, with real workers on the bundled
+teacher."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
     until(
         "the second epoch's middle",
         lambda: (
-            (at := run.status().progress).epoch == KILLED_AT_EPOCH and at.steps / 4 < at.step < at.steps / 2
+            (at := run.status().progress).epoch == KILLED_AT_EPOCH
+            and at.steps / 4 < at.step < at.steps / 2
         ),
         LONG_SECONDS,
     )
@@ -134,7 +136,9 @@ def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: 
     assert (app.query()["teacher"], app.query()["students"].split("~")) == (big.key, keys)
 
 
-def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(app: AppPage, server: AppServer):
+def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(
+    app: AppPage, server: AppServer
+):
     first = submit(small_config(epochs=2), library(server), name="first")
     until("the first run's end", lambda: ended(first, "finished", "failed"), LONG_SECONDS)
     app.open("runs", {"run": "first"})
@@ -153,7 +157,9 @@ def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(app: Ap
     app.settle()
     assert app.points("live-first-plus3-accuracy") == 2 * (2 + 3)  # validation and train
     app.key("distill-parent").locator("button").click()
-    until("the parent in the link", lambda: app.query().get("run") == "first")  # a refresh may come between
+    until(
+        "the parent in the link", lambda: app.query().get("run") == "first"
+    )  # a refresh may come between
 
 
 def test_reload_and_restart_find_the_run_again(app: AppPage, server: AppServer):

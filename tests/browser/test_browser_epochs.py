@@ -1,4 +1,5 @@
-"""By epoch: one slider moves every panel without the server, rests in the link, and comes back from it."""
+"""By epoch: one slider moves every panel without the server, rests in the link, and comes back from
+it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from playwright.sync_api import expect
 VIEW = {"teacher": "caltech95/teacher", "students": "caltech95/kd-s0~caltech95/bickd-s0"}
 
 
-# Keeps the next epoch and the runs at that moment: on a busy machine the player may rest before a test asks again.
+# Keeps the next epoch and the runs at that moment: on a busy machine the player may rest before a
+# test asks again.
 FIRST_CHANGE = """
 box => new MutationObserver(() => { window.__first ??= [Number(box.dataset.epoch), window.__runs]; })
   .observe(box, {attributes: true, attributeFilter: ['data-epoch']})
@@ -26,7 +28,9 @@ def notes(app: AppPage) -> list[str]:
 
 def pictures(app: AppPage) -> list[str]:
     """The Gram of each model, as it is drawn."""
-    return player(app).locator(".grams canvas").evaluate_all("all => all.map(one => one.toDataURL())")
+    return (
+        player(app).locator(".grams canvas").evaluate_all("all => all.map(one => one.toDataURL())")
+    )
 
 
 def runs(app: AppPage) -> int:
@@ -37,7 +41,9 @@ def test_the_epoch_of_the_link_is_on_all_panels_and_comes_back(app: AppPage):
     app.open("by_epoch", VIEW | {"epoch": "12"})
     expect(player(app)).to_have_attribute("data-epoch", "12")
     expect(player(app).locator("output")).to_have_text("epoch 12 of 40")
-    expect(app.page.get_by_test_id("stMain")).to_contain_text("After epoch 12 on 190 validation images")
+    expect(app.page.get_by_test_id("stMain")).to_contain_text(
+        "After epoch 12 on 190 validation images"
+    )
     before, drawn = notes(app), pictures(app)
     assert len(before) == len(drawn) == 3
     app.reload()
@@ -47,8 +53,15 @@ def test_the_epoch_of_the_link_is_on_all_panels_and_comes_back(app: AppPage):
 
 def test_dragging_moves_every_panel_and_asks_the_server_only_at_rest(app: AppPage):
     app.open("by_epoch", VIEW | {"epoch": "30"})
-    slider, before, drawn, asked = player(app).locator("input"), notes(app), pictures(app), runs(app)
-    slider.evaluate("one => { one.value = 3; one.dispatchEvent(new Event('input', {bubbles: true})); }")
+    slider, before, drawn, asked = (
+        player(app).locator("input"),
+        notes(app),
+        pictures(app),
+        runs(app),
+    )
+    slider.evaluate(
+        "one => { one.value = 3; one.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
     expect(player(app)).to_have_attribute("data-epoch", "3")
     moved = pictures(app)
     assert notes(app)[0] == before[0]  # the finished teacher stands still
@@ -101,7 +114,9 @@ def test_the_teacher_can_be_shown_as_it_learned(app: AppPage):
         ("per image", "each at the finished teacher's entropy for it, T = 4"),
     ],
 )
-def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(app: AppPage, button: str, said: str):
+def test_matched_entropy_redraws_the_students_and_keeps_the_epoch(
+    app: AppPage, button: str, said: str
+):
     app.open("by_epoch", VIEW | {"epoch": "10"})
     before, drawn = notes(app), pictures(app)
     with app.rerun():

@@ -31,7 +31,9 @@ def same_browser(monkeypatch):
 def files(browser) -> dict[str, bytes]:
     """One figure in every format, by one start of the browser."""
     figure = paper(chart(), WIDTH, HEIGHT, POINTS, x_title="class overlap (mean cosine)")
-    return dict(zip(export.FORMATS, export.images([(figure, kind) for kind in export.FORMATS]), strict=True))
+    return dict(
+        zip(export.FORMATS, export.images([(figure, kind) for kind in export.FORMATS]), strict=True)
+    )
 
 
 def chart() -> go.Figure:
@@ -52,7 +54,9 @@ def test_svg_states_its_size_in_mm_and_its_text_in_points(files):
         for text in root.iter(f"{SVG}text")
         if text.get("style") and "".join(text.itertext()).strip()
     }
-    assert [size * mm / 25.4 * 72 for size in sizes] == pytest.approx([POINTS] * len(sizes), rel=1e-3)
+    assert [size * mm / 25.4 * 72 for size in sizes] == pytest.approx(
+        [POINTS] * len(sizes), rel=1e-3
+    )
     words = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     assert {"BicKD", "0.200", "class overlap (mean cosine)"} <= set(words)
 
@@ -67,7 +71,9 @@ def test_png_has_the_pixels_of_300_dpi_and_says_so(files):
 def test_pdf_has_the_size_in_points(files):
     box = re.search(rb"/MediaBox \[([-\d. ]+)\]", files["pdf"]).group(1).split()
     left, bottom, right, top = map(float, box)
-    assert (right - left, top - bottom) == pytest.approx((WIDTH / 25.4 * 72, HEIGHT / 25.4 * 72), abs=0.05)
+    assert (right - left, top - bottom) == pytest.approx(
+        (WIDTH / 25.4 * 72, HEIGHT / 25.4 * 72), abs=0.05
+    )
 
 
 def test_many_points_are_drawn_without_a_graphics_card(browser):

@@ -1,4 +1,5 @@
-"""Class geometry in a real browser: a cell leads to who carries it, groups are zoomed into, lenses act everywhere."""
+"""Class geometry in a real browser: a cell leads to who carries it, groups are zoomed into, lenses
+act everywhere."""
 
 from __future__ import annotations
 
@@ -88,7 +89,9 @@ def test_matched_entropy_acts_on_title_matrices_and_samples(app: AppPage):
     assert app.title() != before
     assert app.query()["matching"] == "mean"
     library = Library(app.server.shelf, app.server.runs)
-    teacher, bickd = (library.find(f"caltech95/{run}").predictions("test") for run in ("teacher", "bickd-s0"))
+    teacher, bickd = (
+        library.find(f"caltech95/{run}").predictions("test") for run in ("teacher", "bickd-s0")
+    )
     matched = summarise(teacher, bickd, T=4.0).matched
     assert matched is not None
     assert matched.temperature > 4.5
@@ -96,7 +99,9 @@ def test_matched_entropy_acts_on_title_matrices_and_samples(app: AppPage):
     with app.rerun():
         app.key("geometry-matching").get_by_text("per image", exact=True).click()
     expect(main).to_contain_text("each image at the teacher's entropy for it, T = 4")
-    each = matched_temperatures(bickd.logits, entropies_at(teacher.logits, 4.0), start=4.0).temperatures
+    each = matched_temperatures(
+        bickd.logits, entropies_at(teacher.logits, 4.0), start=4.0
+    ).temperatures
     expect(main).to_contain_text(f"class Gram, T = {np.median(each):.3g} (median)")
     assert app.query()["matching"] == "image"
 
@@ -132,15 +137,21 @@ def test_the_tooltip_of_a_plot_is_beside_its_mark(app: AppPage):
     tip, mark = ranking.locator(".tip").bounding_box(), ranking.locator(".at").bounding_box()
     assert tip is not None
     assert mark is not None
-    assert tip["y"] + tip["height"] <= mark["y"] + mark["height"] / 2 <= tip["y"] + tip["height"] + 20
+    assert (
+        tip["y"] + tip["height"] <= mark["y"] + mark["height"] / 2 <= tip["y"] + tip["height"] + 20
+    )
 
 
 def test_an_uploaded_hierarchy_is_checked_row_by_row_and_used(app: AppPage, tmp_path: Path):
-    app.open("class_geometry", {"teacher": "fashion-mnist/teacher", "students": "fashion-mnist/kd-s0"})
+    app.open(
+        "class_geometry", {"teacher": "fashion-mnist/teacher", "students": "fashion-mnist/kd-s0"}
+    )
     app.key("geometry-hierarchy").get_by_role("button").first.click()
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("class,superclass\nTrousers,legs\n")
     with app.rerun():
-        app.page.locator('.st-key-geometry-hierarchy-file input[type="file"]').set_input_files(wrong)
+        app.page.locator('.st-key-geometry-hierarchy-file input[type="file"]').set_input_files(
+            wrong
+        )
     expect(app.page.get_by_text("Line 2 names class 'Trousers'")).to_be_visible()
     expect(app.page.get_by_text("did you mean 'Trouser'?")).to_be_visible()

@@ -1,4 +1,5 @@
-"""Only this machine drives the app: other host names are refused, other pages cannot frame it, and it loads nothing foreign."""
+"""Only this machine drives the app: other host names are refused, other pages cannot frame it, and
+it loads nothing foreign."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def ask(server: AppServer, path: str, headers: dict[str, str]) -> tuple[int, dic
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8501", "user@localhost"]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8501", "user@localhost"],
 )
 @pytest.mark.parametrize("path", ["/", "/_stcore/health", "/_stcore/stream"])
 def test_a_foreign_host_is_refused(server: AppServer, host, path):
@@ -60,12 +62,15 @@ def test_every_page_works_under_the_content_policy(browser: Browser, server: App
     refused: list[str] = []
     with tab(browser, server) as opened:
         opened.page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', e => console.error('refused ' + e.blockedURI))"
+            "document.addEventListener('securitypolicyviolation', e => console.error('refused ' +"
+            " e.blockedURI))"
         )
         opened.page.on(
             "console",
             lambda said: (
-                refused.append(said.text) if re.search("Content Security|refused", said.text) else None
+                refused.append(said.text)
+                if re.search("Content Security|refused", said.text)
+                else None
             ),
         )
         opened.open("" if page.default else page.path)

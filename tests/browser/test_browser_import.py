@@ -1,4 +1,5 @@
-"""Weights loaded on Runs: a good file becomes a run in the comparison, others are refused and leave nothing."""
+"""Weights loaded on Runs: a good file becomes a run in the comparison, others are refused and leave
+nothing."""
 
 from __future__ import annotations
 
@@ -44,18 +45,23 @@ def test_weights_become_a_run_that_is_opened_in_the_comparison(
     expect(loaded).to_contain_text("mine was checked", timeout=SECONDS)
     library = Library(server.shelf, server.runs)
     ours, theirs = (library.find(key).predictions("test") for key in ("mine", "caltech95/kd-s0"))
-    assert (ours.predicted == theirs.predicted).mean() > 0.995  # evaluated anew, in this machine's precision
+    assert (
+        ours.predicted == theirs.predicted
+    ).mean() > 0.995  # evaluated anew, in this machine's precision
     app.key("runs-show-loaded").get_by_role("button").click()
     until("the comparison", lambda: app.query().get("teacher") == "mine")
 
 
 def without_normalisation(weights: Path, target: Path) -> Path:
-    """A bundled caltech95 network that expects inputs from 0 to 1: the scale is folded into its first layers."""
+    """A bundled caltech95 network that expects inputs from 0 to 1: the scale is folded into its
+    first layers."""
     data, state = load_dataset("caltech95"), load_file(weights)
     mean, std = (torch.tensor(figures).view(1, -1, 1, 1) for figures in (data.mean, data.std))
     stem = state["conv1.weight"].float()
     state["conv1.weight"] = stem / std
-    state["bn1.running_mean"] = state["bn1.running_mean"].float() + (stem * mean / std).sum((1, 2, 3))
+    state["bn1.running_mean"] = state["bn1.running_mean"].float() + (stem * mean / std).sum(
+        (1, 2, 3)
+    )
     torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, target)
     return target
 
@@ -68,7 +74,9 @@ def test_another_normalisation_is_named_and_one_click_loads_the_file_with_it(
     app.key("runs-load").get_by_role("button").click()
     refused = app.key("runs-refused")
     expect(refused).to_contain_text("With no normalisation (values from 0 to 1),", timeout=SECONDS)
-    expect(refused).to_contain_text("validation images are right, but with the data's own mean and std only")
+    expect(refused).to_contain_text(
+        "validation images are right, but with the data's own mean and std only"
+    )
     assert "plain" not in [run.key for run in Library(server.shelf, server.runs).runs()]
     app.key("runs-load-better").get_by_role("button").click()
     expect(app.key("runs-loaded")).to_contain_text("plain was checked", timeout=SECONDS)

@@ -1,4 +1,5 @@
-"""The wheel, installed outside the clone: `bickd explore` shows the bundled comparison, and runs go to the user's folder."""
+"""The wheel, installed outside the clone: `bickd explore` shows the bundled comparison, and runs go
+to the user's folder."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ class InstalledServer(AppServer):
 
 @pytest.fixture(scope="module")
 def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install(build_wheel(tmp_path_factory.mktemp("dist")), tmp_path_factory.mktemp("outside") / "venv")
+    return install(
+        build_wheel(tmp_path_factory.mktemp("dist")), tmp_path_factory.mktemp("outside") / "venv"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterat
 
 def test_the_clone_is_out_of_reach(bin_folder: Path, tmp_path: Path):
     """Or the other tests of this file would try the clone."""
-    look = "import sys, bickd_core, importlib.util as u; print(bickd_core.__file__, u.find_spec('app'), sys.path)"
+    look = (
+        "import sys, bickd_core, importlib.util as u; print(bickd_core.__file__,"
+        " u.find_spec('app'), sys.path)"
+    )
     command = [str(bin_folder / "python"), "-c", look]
     answer = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=True, env=clean_environment()

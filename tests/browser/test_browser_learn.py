@@ -67,7 +67,9 @@ def test_the_answer_is_revealed(app: AppPage):
     expect(app.page.get_by_text("divide its logits by a smaller T")).to_be_visible()
 
 
-def test_the_triangle_begins_with_real_logits_and_the_losses_of_training(app: AppPage, server: AppServer):
+def test_the_triangle_begins_with_real_logits_and_the_losses_of_training(
+    app: AppPage, server: AppServer
+):
     library = Library(server.shelf, server.runs)
     teacher, student = (
         library.find(f"caltech95/{name}").predictions("test") for name in ("teacher", "ce-s0")
@@ -78,7 +80,9 @@ def test_the_triangle_begins_with_real_logits_and_the_losses_of_training(app: Ap
     inner = [p[:, classes] / p[:, classes].sum(axis=1, keepdims=True) for p in (P, Q)]
     at = furthest_of_each(*inner, teacher.labels, classes, 2)
     z, t = (model.logits[np.ix_(at, classes)] for model in (student, teacher))
-    expected = [loss(z, t).value for loss in (gradients.kd, gradients.bickd_sample, gradients.bickd_class)]
+    expected = [
+        loss(z, t).value for loss in (gradients.kd, gradients.bickd_sample, gradients.bickd_class)
+    ]
     app.open("learn", {"lesson": "2"})
     assert terms(app) == pytest.approx(expected, abs=0.006)
 
@@ -173,7 +177,12 @@ def test_n_neighbors_and_the_start_change_the_measured_displacement(app: AppPage
 def test_keys_turn_the_presenters_pages_and_escape_leaves(app: AppPage):
     app.open("learn", {"present": "1"})
     expect(app.page.get_by_test_id("stSidebar")).to_be_hidden()
-    for key, lesson in (("ArrowRight", "2"), ("PageDown", "3"), ("ArrowLeft", "2"), ("PageUp", "1")):
+    for key, lesson in (
+        ("ArrowRight", "2"),
+        ("PageDown", "3"),
+        ("ArrowLeft", "2"),
+        ("PageUp", "1"),
+    ):
         with app.rerun():
             app.page.keyboard.press(key)
         assert app.query().get("lesson", "1") == lesson
@@ -222,7 +231,10 @@ def test_a_point_stays_under_the_pointer_on_an_enlarged_page(browser: Browser, s
 
 @pytest.mark.parametrize("window", [(1280, 720), (1920, 1080)], ids=str)
 def test_a_presented_lesson_fits_the_projector(browser: Browser, server: AppServer, window):
-    room = "(() => { const m = document.querySelector('[data-testid=\"stMain\"]'); return m.scrollHeight - m.clientHeight; })()"
+    room = (
+        "(() => { const m = document.querySelector('[data-testid=\"stMain\"]'); return"
+        " m.scrollHeight - m.clientHeight; })()"
+    )
     with tab(browser, server, width=window[0], height=window[1]) as opened:
         for number in NUMBERS:
             link = {"lesson": str(number), "present": "1"}
@@ -246,7 +258,12 @@ def test_other_data_and_no_student_are_met_with_words(app: AppPage):
     expect(app.page.get_by_text("needs a student")).to_be_visible()
     for number in ("1", "2", "3", "4"):
         app.open(
-            "learn", {"teacher": "fashion-mnist/teacher", "students": "fashion-mnist/kd-s0", "lesson": number}
+            "learn",
+            {
+                "teacher": "fashion-mnist/teacher",
+                "students": "fashion-mnist/kd-s0",
+                "lesson": number,
+            },
         )
         app.check()
         assert app.title() == LESSONS[int(number) - 1].question

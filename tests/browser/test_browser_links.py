@@ -1,4 +1,5 @@
-"""Links: what is on the screen is in the address, and comes back from it; what cannot be compared is refused."""
+"""Links: what is on the screen is in the address, and comes back from it; what cannot be compared
+is refused."""
 
 from __future__ import annotations
 
@@ -92,11 +93,14 @@ _TO_SAMPLE = """({query, after}) => {
 
 
 def test_a_page_whose_query_came_first_is_one_step(app: AppPage):
-    """Streamlit's order of the two on a busy browser, where the path waits for a drawing of the page."""
+    """Streamlit's order of the two on a busy browser, where the path waits for a drawing of the
+    page."""
     app.open("disagreements", LINK)
     assert app.page.evaluate(_TO_SAMPLE, {"query": "sample=820", "after": False}) == 1
     app.open("disagreements", LINK)
-    assert app.page.evaluate(_TO_SAMPLE, {"query": "sample=820", "after": True}) == 2  # two acts, two steps
+    assert (
+        app.page.evaluate(_TO_SAMPLE, {"query": "sample=820", "after": True}) == 2
+    )  # two acts, two steps
 
 
 def copy_with(server: AppServer, name: str, change) -> None:
@@ -146,7 +150,9 @@ def test_a_cell_is_reached_with_the_keyboard_alone(app: AppPage):
 
 def test_matrices_zoom_together(app: AppPage):
     app.open("class_geometry")
-    left, right = (app.key(f"geometry-gram-{which}").locator("canvas") for which in ("teacher", "student"))
+    left, right = (
+        app.key(f"geometry-gram-{which}").locator("canvas") for which in ("teacher", "student")
+    )
     area = left.bounding_box()
     assert area is not None
     before = right.evaluate("canvas => canvas.toDataURL()")
@@ -163,8 +169,20 @@ def test_matrices_zoom_together(app: AppPage):
 @pytest.mark.parametrize(
     ("given", "matching", "button", "word", "said"),
     [
-        ({"matching": "image"}, "image", "per image", "image", "matched per sample, columns centred"),
-        ({"matching": "mean"}, "mean", "mean", "matched", "at matched mean entropy, columns centred"),
+        (
+            {"matching": "image"},
+            "image",
+            "per image",
+            "image",
+            "matched per sample, columns centred",
+        ),
+        (
+            {"matching": "mean"},
+            "mean",
+            "mean",
+            "matched",
+            "at matched mean entropy, columns centred",
+        ),
         (
             {"matched": "1"},
             "mean",
@@ -205,7 +223,9 @@ def test_a_link_restores_switches_order_map_and_the_cell_that_the_matrix_showed(
 
 def test_what_a_link_says_and_is_not_known_falls_back_with_a_warning(app: AppPage):
     app.open("prediction_map", {"layout": "tsne", "temperature": "4.0"})
-    said = app.page.get_by_text("The link's layout “tsne” cannot be shown, so umap is used instead.")
+    said = app.page.get_by_text(
+        "The link's layout “tsne” cannot be shown, so umap is used instead."
+    )
     expect(said).to_be_visible()
     assert "layout" not in app.query()
     with app.rerun():

@@ -12,7 +12,9 @@ def panels(app: AppPage, key: str = "map-panels") -> Locator:
     return app.key(key).locator("figure")
 
 
-def lasso(app: AppPage, panel: Locator, *, left: float, top: float, right: float, bottom: float) -> None:
+def lasso(
+    app: AppPage, panel: Locator, *, left: float, top: float, right: float, bottom: float
+) -> None:
     """Drag round a rectangle, given as shares of the panel's canvas."""
     area = panel.locator("canvas.over").bounding_box()
     assert area is not None
@@ -26,7 +28,9 @@ def lasso(app: AppPage, panel: Locator, *, left: float, top: float, right: float
 
 
 def counts(app: AppPage, key: str = "map-panels") -> list[int]:
-    found = panels(app, key).evaluate_all("figures => figures.map(figure => figure.dataset.selectedCount)")
+    found = panels(app, key).evaluate_all(
+        "figures => figures.map(figure => figure.dataset.selectedCount)"
+    )
     return [int(count) for count in found]
 
 

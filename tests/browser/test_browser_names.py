@@ -1,4 +1,5 @@
-"""Class names, titles and errors that look like Markdown, HTML or links are text on every page, and load nothing."""
+"""Class names, titles and errors that look like Markdown, HTML or links are text on every page, and
+load nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def server(browser: Browser, tmp_path_factory) -> AppServer:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
 def test_odd_names_are_text_and_load_nothing(browser: Browser, server: AppServer, page):
-    """At a laptop's width and at a phone's, where a name of 180 letters must not push the page wide."""
+    """At a laptop's width and at a phone's, where a name of 180 letters must not push the page
+    wide."""
     requests: list[str] = []
     with tab(browser, server) as opened:
         opened.page.on("request", lambda request: requests.append(request.url))

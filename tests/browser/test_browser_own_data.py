@@ -1,4 +1,5 @@
-"""Images of one's own on the Distill page: asked for by path, described, refused in a sentence, trained on."""
+"""Images of one's own on the Distill page: asked for by path, described, refused in a sentence,
+trained on."""
 
 from __future__ import annotations
 
@@ -76,13 +77,24 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
         size.press("Enter")
     load.click()
     expect(app.key("runs-loaded")).to_contain_text("lit was checked", timeout=120_000)
-    expect(app.key("runs-loaded")).to_contain_text("Images are scaled to fit, with black borders (bicubic)")
+    expect(app.key("runs-loaded")).to_contain_text(
+        "Images are scaled to fit, with black borders (bicubic)"
+    )
     library = Library(shelf=app.server.shelf, own=app.server.runs)
     info = library.find("lit").info()
-    assert (info.arch, info.dataset, info.image_size) == ("resnet8", f"folder:{tmp_path / 'lamps'}", 12)
+    assert (info.arch, info.dataset, info.image_size) == (
+        "resnet8",
+        f"folder:{tmp_path / 'lamps'}",
+        12,
+    )
     assert info.preprocessing is not None
     own = info.preprocessing
-    assert (own.name, own.resize, own.input_size, own.channel_order) == ("cifar100", "pad", 16, "rgb")
+    assert (own.name, own.resize, own.input_size, own.channel_order) == (
+        "cifar100",
+        "pad",
+        16,
+        "rgb",
+    )
     # a second file with these classes finds these images again; one of others is refused
     app.open("runs")
     if not app.key("runs-upload").is_visible():
@@ -99,16 +111,25 @@ def test_weights_for_a_folder_of_images_become_a_run(app: AppPage, tmp_path: Pat
             weights_for(tmp_path / "three.safetensors", 3)
         )
     expect(
-        app.page.get_by_text("The network expects 3 classes and 1 channel, but lamps (image folder) has 2")
+        app.page.get_by_text(
+            "The network expects 3 classes and 1 channel, but lamps (image folder) has 2"
+        )
     ).to_be_visible()
     expect(load).to_be_disabled()
 
 
 def test_fields_keep_their_values_while_a_path_is_typed(app: AppPage, tmp_path: Path):
-    """The loss options became 0 in every third try: their widgets leave the page until a path is there."""
+    """The loss options became 0 in every third try: their widgets leave the page until a path is
+    there."""
     lamps = folder(tmp_path / "lamps")
     library = Library(shelf=app.server.shelf, own=app.server.runs)
-    options = {"dataset": f"folder:{lamps}", "arch": "resnet14", "role": "teacher", "epochs": 1, "threads": 1}
+    options = {
+        "dataset": f"folder:{lamps}",
+        "arch": "resnet14",
+        "role": "teacher",
+        "epochs": 1,
+        "threads": 1,
+    }
     big = submit(TrainConfig.model_validate(options), library, name="big")
     until("the teacher's end", lambda: big.status().state in ("finished", "failed"), 480.0)
     assert big.status().state == "finished", big.status().error

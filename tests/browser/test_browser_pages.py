@@ -13,7 +13,9 @@ WINDOWS = ((1280, 800), (1920, 1080), (390, 844))
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-def test_page_shows_without_an_error_or_sideways_scrolling(browser: Browser, server: AppServer, page, scheme):
+def test_page_shows_without_an_error_or_sideways_scrolling(
+    browser: Browser, server: AppServer, page, scheme
+):
     """One load, at a laptop's width; then the window takes a large screen's and a phone's."""
     with tab(browser, server, scheme=scheme) as opened:
         opened.open("" if page.default else page.path)

@@ -1,4 +1,5 @@
-"""The HTML report in a real Chromium without a network: every chart is drawn, in light, in dark and for print."""
+"""The HTML report in a real Chromium without a network: every chart is drawn, in light, in dark and
+for print."""
 
 from __future__ import annotations
 
@@ -29,12 +30,17 @@ def file(tmp_path_factory, shelf: Path) -> Path:
 @pytest.fixture
 def page(browser: Browser, file: Path):
     """The report, opened offline; a request or an error in the console fails the test."""
-    context = browser.new_context(offline=True, color_scheme="light", viewport={"width": 390, "height": 800})
+    context = browser.new_context(
+        offline=True, color_scheme="light", viewport={"width": 390, "height": 800}
+    )
     opened = context.new_page()
     asked: list[str] = []
     problems: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
-    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    opened.on(
+        "console",
+        lambda message: problems.append(message.text) if message.type == "error" else None,
+    )
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.goto(file.as_uri())
     opened.wait_for_function(f"document.documentElement.dataset.drawn === '{CHARTS}'")
@@ -46,7 +52,9 @@ def page(browser: Browser, file: Path):
 
 def test_every_chart_and_image_is_there_without_a_network(page):
     assert page.evaluate(DRAWN) == CHARTS
-    widths = page.locator(".strip img").evaluate_all("images => images.map(image => image.naturalWidth)")
+    widths = page.locator(".strip img").evaluate_all(
+        "images => images.map(image => image.naturalWidth)"
+    )
     assert len(widths) == 32
     assert min(widths) > 0
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
@@ -76,4 +84,8 @@ def test_the_data_of_a_chart_is_a_download(page):
     with page.expect_download() as waiting:
         page.locator("a.data").first.click()
     assert waiting.value.suggested_filename == "accuracy.csv"
-    assert Path(waiting.value.path()).read_text().startswith("model,estimate,low,high,seeds,deviation\n")
+    assert (
+        Path(waiting.value.path())
+        .read_text()
+        .startswith("model,estimate,low,high,seeds,deviation\n")
+    )

@@ -1,4 +1,5 @@
-"""A sample's own page: reached from its image within the session, from a link, and walked through a selection."""
+"""A sample's own page: reached from its image within the session, from a link, and walked through a
+selection."""
 
 from __future__ import annotations
 

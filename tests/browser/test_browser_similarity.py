@@ -1,4 +1,5 @@
-"""Similarity in the browser: a cell leads to its samples, by pointer and by keyboard; the measures change basis."""
+"""Similarity in the browser: a cell leads to its samples, by pointer and by keyboard; the measures
+change basis."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def test_a_sample_cell_selects_its_classes_from_the_keyboard(app: AppPage):
     row, column = app.query()["pair"].split("~")
     names = dict.fromkeys((row, column))
     assert app.query()["selection"] == f"class:{'~'.join(names)}"
-    expect(chip(app)).to_contain_text(f"classes {row} and {column}" if len(names) == 2 else f"class {row}")
+    expect(chip(app)).to_contain_text(
+        f"classes {row} and {column}" if len(names) == 2 else f"class {row}"
+    )
 
 
 def test_measures_are_shown_for_features_too_and_layers_for_the_student_in_focus(app: AppPage):

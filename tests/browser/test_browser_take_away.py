@@ -60,7 +60,9 @@ def test_a_matrix_gives_every_cell_and_a_live_page(app: AppPage):
     open_menu(app, "geometry-gram-student")
     _, content = download(app, "CSV")
     table = pd.read_csv(io.BytesIO(content))
-    predictions = Library(app.server.shelf, app.server.runs).find("caltech95/bickd-s0").predictions("test")
+    predictions = (
+        Library(app.server.shelf, app.server.runs).find("caltech95/bickd-s0").predictions("test")
+    )
     gram = class_geometry(predictions.probabilities(4.0)).gram
     place = {name: i for i, name in enumerate(predictions.class_names)}
     values = gram[table["row_class"].map(place), table["column_class"].map(place)]
@@ -117,7 +119,8 @@ def test_the_page_and_the_comparison_as_a_report(app: AppPage):
 def test_the_link_is_copied(app: AppPage):
     app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     app.open(
-        "similarity", {"teacher": "caltech95/teacher", "students": "caltech95/kd-s1", "temperature": "2"}
+        "similarity",
+        {"teacher": "caltech95/teacher", "students": "caltech95/kd-s1", "temperature": "2"},
     )
     app.page.get_by_role("button", name="Copy link").click()
     expect(app.page.get_by_text("Copied")).to_be_visible()

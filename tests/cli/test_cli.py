@@ -1,4 +1,5 @@
-"""The command line: what it makes, what it prints, and one sentence with exit code 2 for a mistake."""
+"""The command line: what it makes, what it prints, and one sentence with exit code 2 for a
+mistake."""
 
 import os
 import re
@@ -51,11 +52,18 @@ def test_train_ends_with_a_finished_folder(bickd, library):
     assert code == 0
     assert f"run folder: {run.path}" in out
     last = run.metrics()[-1]["validation_accuracy"]
-    assert f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}" in out
+    assert (
+        f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}"
+        in out
+    )
     assert run.status().state == "finished"
     assert len(run.metrics()) == 1
     assert len(run.predictions("test")) == 360
-    assert {path.name for path in run.path.iterdir()} >= {"README.md", "model.safetensors", "trajectory.npz"}
+    assert {path.name for path in run.path.iterdir()} >= {
+        "README.md",
+        "model.safetensors",
+        "trajectory.npz",
+    }
 
 
 def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library, teacher):
@@ -71,7 +79,12 @@ def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library,
         "ignore",
     )
     assert config.objective.tau == 0.2
-    assert (config.optimizer.kind, config.optimizer.lr, config.schedule.kind, config.schedule.gamma) == (
+    assert (
+        config.optimizer.kind,
+        config.optimizer.lr,
+        config.schedule.kind,
+        config.schedule.gamma,
+    ) == (
         "adamw",
         0.01,
         "step",
@@ -92,9 +105,9 @@ def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library,
         "overlap per image",
         "score",
     ):
-        assert re.search(rf"│ {figure} +│ +-?\d+\.\d{{4}} +│ +-?\d+\.\d{{4}} to -?\d+\.\d{{4}} │", out), (
-            figure
-        )
+        assert re.search(
+            rf"│ {figure} +│ +-?\d+\.\d{{4}} +│ +-?\d+\.\d{{4}} to -?\d+\.\d{{4}} │", out
+        ), figure
 
 
 def test_a_stopped_run_is_resumed(bickd, library, make_run):
@@ -116,7 +129,10 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
     [
         (
             "train --dataset digit",
-            "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not 'digit'; did you mean 'digits'?",
+            (
+                "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not"
+                " 'digit'; did you mean 'digits'?"
+            ),
         ),
         ("train --arch resnet9", "model must be one of "),
         ("train --epochs 0", "`epochs`: input should be greater than 0, got 0."),
@@ -138,7 +154,9 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
         ("import nowhere.pth --arch resnet8 --dataset digits", "nowhere.pth does not exist"),
     ],
 )
-def test_mistakes_are_one_sentence_and_exit_code_2_and_make_nothing(bickd, library, arguments, sentence):
+def test_mistakes_are_one_sentence_and_exit_code_2_and_make_nothing(
+    bickd, library, arguments, sentence
+):
     code, out, err = bickd(*arguments.split())
     assert code == 2
     assert err.startswith(f"bickd: {sentence}")
@@ -148,7 +166,8 @@ def test_mistakes_are_one_sentence_and_exit_code_2_and_make_nothing(bickd, libra
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", "trian", "train --epochs many", "train --epochz 3", "train --teacher t kd --tau 1"]
+    "arguments",
+    ["", "trian", "train --epochs many", "train --epochz 3", "train --teacher t kd --tau 1"],
 )
 def test_what_cannot_be_parsed_exits_with_2(bickd, arguments):
     code, out, err = bickd(*arguments.split())
@@ -163,13 +182,17 @@ def test_a_run_that_does_not_finish_says_how_to_go_on(bickd, monkeypatch):
     monkeypatch.setattr("bickd_core.training.engine.end_of_epoch", broken)
     code, out, _ = bickd("train", *QUICK, "--name", "f", "ce")
     assert code == 1
-    assert re.search(r"^f: failed \(.*went away.*\)\nto continue: bickd train --resume f$", out, re.MULTILINE)
+    assert re.search(
+        r"^f: failed \(.*went away.*\)\nto continue: bickd train --resume f$", out, re.MULTILINE
+    )
 
 
 def test_after_a_loss_that_is_not_finite_no_resume_is_offered(bickd, library):
     code, out, _ = bickd("train", *QUICK, "--name", "f", "ce", "sgd", "--lr", "1e30")
     assert code == 1
-    assert re.search(r"^f: failed \(.*not finite.*start a new run with a lower one.*\)$", out, re.MULTILINE)
+    assert re.search(
+        r"^f: failed \(.*not finite.*start a new run with a lower one.*\)$", out, re.MULTILINE
+    )
     assert "--resume" not in out
     assert has_diverged(library.find("f").status())
 
@@ -221,11 +244,15 @@ def test_runs_lists_every_run_in_full_and_names_those_it_cannot_read(bickd, make
     make_run("dead").path.joinpath("status.json").write_text("{")
     lost = make_run("lost", state=None)
     lost.path.joinpath("status.json").write_text('{"state": "running", "heartbeat": 0}')
-    os.utime(lost.path / "status.json", (0, 0))  # a file of this minute would be one of a living worker
+    os.utime(
+        lost.path / "status.json", (0, 0)
+    )  # a file of this minute would be one of a living worker
     code, out, err = bickd("runs")
     assert code == 0
     assert "a-rather-long-name-that-does-not-fit-into-eighty-columns-with-the-rest" in out
-    assert re.search(r"│ digits/kd-s0 +│ running +│ student +│ convnet-small +│ digits +│ ce +│", out)
+    assert re.search(
+        r"│ digits/kd-s0 +│ running +│ student +│ convnet-small +│ digits +│ ce +│", out
+    )
     assert re.search(r"│ lost +│ lost \(resume it\) ", out)
     assert err.count("\n") == 2
     assert "bickd: broken/run.yaml cannot be read: " in err
@@ -233,7 +260,9 @@ def test_runs_lists_every_run_in_full_and_names_those_it_cannot_read(bickd, make
 
 
 def test_import_makes_a_run_of_a_file(bickd, teacher, library):
-    code, out, _ = bickd("import", teacher.weights_path, "--arch", "convnet-small", "--dataset", "digits")
+    code, out, _ = bickd(
+        "import", teacher.weights_path, "--arch", "convnet-small", "--dataset", "digits"
+    )
     assert code == 0
     assert f"run folder: {library.own / 'model'}" in out
     assert library.find("model").info().source.file == "model.safetensors"
@@ -242,7 +271,9 @@ def test_import_makes_a_run_of_a_file(bickd, teacher, library):
 def test_explore_opens_the_app_on_this_library(bickd, library, monkeypatch):
     started = []
     monkeypatch.setattr(
-        cli.os, "execve", lambda program, command, environment: started.append((command, environment))
+        cli.os,
+        "execve",
+        lambda program, command, environment: started.append((command, environment)),
     )
     bickd("explore", "--port", 9999)
     ((command, environment),) = started
@@ -268,7 +299,9 @@ def test_every_objective_is_a_subcommand_with_all_its_options(bickd, kind):
     for name in options.model_fields:
         assert bool(re.search(rf"--{name.replace('_', '-')}[ ,]", out)) == (name != "kind"), name
     shown = [
-        field for field in get_args(TrainConfig.model_fields["objective"].annotation) if field is options
+        field
+        for field in get_args(TrainConfig.model_fields["objective"].annotation)
+        if field is options
     ]
     assert shown == [options]
 
@@ -291,7 +324,10 @@ assert not heavy, heavy
     "do",
     [
         "import bickd_core, bickd_cli.main",
-        "import bickd_core.launch.local, bickd_core.importing.weights, bickd_core.maps.store, bickd_core.runs.card, bickd_core.runs.pack",
+        (
+            "import bickd_core.launch.local, bickd_core.importing.weights, bickd_core.maps.store,"
+            " bickd_core.runs.card, bickd_core.runs.pack"
+        ),
         "from bickd_cli.main import main\ntry: main(['runs'])\nexcept SystemExit: pass",
     ],
 )
@@ -320,7 +356,9 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
         "r-kd-s0", "r-kd-standardize-s0", "r-bickd-s0",
     ]  # fmt: skip
     assert "Each method had its own learning rate: KD 0.4;" in out
-    assert [library.find(f"r-{kind}-s0").info().config.optimizer.lr for kind in ("kd", "bickd")] == [0.4, 0.1]
+    assert [
+        library.find(f"r-{kind}-s0").info().config.optimizer.lr for kind in ("kd", "bickd")
+    ] == [0.4, 0.1]
     started = {library.find(key).status().worker for key in ("r-kd-s0", "r-bickd-s0")}
     assert len(started) == 1
     for arguments, words in (
@@ -363,7 +401,9 @@ def test_decoded_images_are_listed_with_whether_their_source_is_there(bickd, dec
     assert re.search(r"decoded images: 0\.0 MB in \S+/own\n", out)
 
 
-def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(bickd, decoded, make_run):
+def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(
+    bickd, decoded, make_run
+):
     run = make_run("busy", state="running", info={"dataset": decoded[0]})
     assert "decoded images" not in bickd("cache", "clear")[1]
     assert len(kept_images()) == 2

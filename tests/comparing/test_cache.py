@@ -33,7 +33,11 @@ def test_a_figure_is_computed_once_for_each_content_and_arguments():
     calls = []
     figure, cache = counted(calls), MemoryCache()
     one, other, model = Comparison("a", cache), Comparison("b", cache), Model("kd", [1])
-    assert figure(one, model, 4.0) == figure(one, Model("kd", [2]), temperature=4.0, centred=False) == 1
+    assert (
+        figure(one, model, 4.0)
+        == figure(one, Model("kd", [2]), temperature=4.0, centred=False)
+        == 1
+    )
     assert figure(one, model, 4.0, centred=True) == 2
     assert figure(one, model, 1.0) == 3
     assert figure(one, Model("ce", []), 4.0) == 4

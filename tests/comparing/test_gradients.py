@@ -1,4 +1,5 @@
-"""The gradients written by hand against torch's, and against finite differences where nothing of ours is shared."""
+"""The gradients written by hand against torch's, and against finite differences where nothing of
+ours is shared."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ PAIRS = {
 }
 
 
-def by_torch(loss, student: np.ndarray, teacher: np.ndarray, temperature: float) -> tuple[float, np.ndarray]:
+def by_torch(
+    loss, student: np.ndarray, teacher: np.ndarray, temperature: float
+) -> tuple[float, np.ndarray]:
     z = torch.tensor(student, dtype=torch.float64, requires_grad=True)
     value = loss(z, torch.tensor(teacher, dtype=torch.float64), temperature=temperature)
     if not value.requires_grad:
@@ -48,7 +51,8 @@ def test_value_and_gradient_are_those_of_torch(name, seed, samples, classes, spr
     student, teacher = logits(seed, samples, classes, spread)
     found = ours(student, teacher, temperature=temperature)
     value, gradient = by_torch(theirs, student, teacher, temperature)
-    # 1e-8 beside a Pearson's norms turns the rounding of tiny columns into differences of about 1e-9.
+    # 1e-8 beside a Pearson's norms turns the rounding of tiny columns into differences of about
+    # 1e-9.
     np.testing.assert_allclose(found.value, value, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(found.gradient, gradient, rtol=1e-6, atol=1e-8)
 

@@ -42,7 +42,9 @@ def test_of_each_class_those_furthest_apart_are_taken():
     expected = []
     for c in (2, 0):
         apart = {
-            i: math.sqrt(sum((math.sqrt(p) - math.sqrt(q)) ** 2 for p, q in zip(P[i], Q[i], strict=True)) / 2)
+            i: math.sqrt(
+                sum((math.sqrt(p) - math.sqrt(q)) ** 2 for p, q in zip(P[i], Q[i], strict=True)) / 2
+            )
             for i in range(40)
             if truth[i] == c
         }
@@ -82,9 +84,9 @@ def test_directions_and_shares():
     assert lessons.same_way(a, 2 * a) == pytest.approx(1.0)
     assert lessons.same_way(a, -a) == pytest.approx(-1.0)
     assert lessons.same_way(a, np.zeros((2, 2))) == 0.0
-    assert lessons.share_on(np.array([[1.0, -1.0], [3.0, -3.0]]), np.array([True, False])) == pytest.approx(
-        0.25
-    )
+    assert lessons.share_on(
+        np.array([[1.0, -1.0], [3.0, -3.0]]), np.array([True, False])
+    ) == pytest.approx(0.25)
     assert lessons.share_on(np.zeros((2, 2)), np.array([True, False])) == 0.0
 
 

@@ -1,4 +1,5 @@
-"""`compare` in Python: its figures are those of reports and pages, its charts the same Plotly charts."""
+"""`compare` in Python: its figures are those of reports and pages, its charts the same Plotly
+charts."""
 
 import re
 import subprocess
@@ -48,7 +49,11 @@ def test_the_figures_are_those_of_a_report_on_runs(make_run, library):
         for row in table[table.model == name].itertuples():
             field = next(figure.field for figure in FIGURES if figure.title == row.figure)
             interval = getattr(summary(expected.comparison, model, 2.0), field)
-            assert (row.estimate, row.low, row.high) == (interval.estimate, interval.low, interval.high)
+            assert (row.estimate, row.low, row.high) == (
+                interval.estimate,
+                interval.low,
+                interval.high,
+            )
     assert len(table) == 10 + 6
 
 
@@ -78,9 +83,13 @@ def test_samples_are_matched_by_id_and_classes_by_name(compared):
 
 def test_without_labels_the_rest_is_there_with_the_reason():
     teacher, students = three()
-    bare = compare(replace(teacher, labels=None), {k: replace(s, labels=None) for k, s in students.items()})
+    bare = compare(
+        replace(teacher, labels=None), {k: replace(s, labels=None) for k, s in students.items()}
+    )
     assert set(bare.left_out) == {"Accuracy", "ECE"}
-    assert bare.left_out["ECE"].startswith("it needs true labels, and no model has any; pass `labels`")
+    assert bare.left_out["ECE"].startswith(
+        "it needs true labels, and no model has any; pass `labels`"
+    )
     shown = set(bare.figures().figure)
     assert shown == {figure.title for figure in FIGURES} - {"Accuracy", "ECE"}
     html = bare._repr_html_()
@@ -103,7 +112,10 @@ def test_few_samples_have_figures_without_intervals():
 def test_a_teacher_alone_and_figures_nobody_has():
     teacher = random_predictions(60, 1)
     alone = compare(teacher)
-    assert alone.left_out["Orthogonality score"] == "fewer than two classes have probability in teacher."
+    assert (
+        alone.left_out["Orthogonality score"]
+        == "fewer than two classes have probability in teacher."
+    )
     assert "Overlap, unmatched" not in set(alone.figures().figure)
 
 
@@ -129,7 +141,9 @@ def test_class_geometry_is_the_pages_four_matrices(compared):
     assert len(compare(three()[0]).plot.class_geometry().data) == 1
 
 
-@pytest.mark.parametrize(("matching", "field"), [("mean", "overlap_matched"), ("image", "overlap_per_image")])
+@pytest.mark.parametrize(
+    ("matching", "field"), [("mean", "overlap_matched"), ("image", "overlap_per_image")]
+)
 def test_class_geometry_at_the_teachers_entropy(compared, matching, field):
     figure = compared.plot.class_geometry("KD", matching)
     titles = [note.text for note in figure.layout.annotations]
@@ -139,7 +153,9 @@ def test_class_geometry_at_the_teachers_entropy(compared, matching, field):
     np.testing.assert_array_equal(figure.data[0].z, plain.data[0].z)
     inside = ~np.eye(4, dtype=bool)
     assert figure.data[1].z[inside].mean() == pytest.approx(overlap, abs=0.02)
-    with pytest.raises(PredictionsError, match="`matching` must be one of none, mean, image, but 'per"):
+    with pytest.raises(
+        PredictionsError, match="`matching` must be one of none, mean, image, but 'per"
+    ):
         compared.plot.class_geometry("KD", "per image")
 
 
@@ -186,7 +202,10 @@ def test_panels_of_a_grid_do_not_overlap():
     ("changes", "message"),
     [
         ({"students": {"teacher": random_predictions()}}, "must have another name than 'teacher'"),
-        ({"students": [np.zeros((2, 2))]}, "student must be Predictions, got ndarray; make them with"),
+        (
+            {"students": [np.zeros((2, 2))]},
+            "student must be Predictions, got ndarray; make them with",
+        ),
         ({"temperature": 0}, "`temperature` must be above 0, got 0."),
         ({"theme": "drak"}, "`theme` must be one of light, dark, but 'drak' came"),
         ({"students": [random_predictions(c=4)]}, "student has 4 classes and teacher has 3"),
@@ -198,8 +217,12 @@ def test_refusals(changes, message):
 
 
 def test_samples_without_ids_must_be_as_many():
-    teacher, student = (Predictions.from_arrays(logits=3 * np.eye(3)[np.arange(n) % 3]) for n in (9, 6))
-    with pytest.raises(PredictionsError, match=re.escape("(teacher 9, student 6) and no ids; pass `ids`")):
+    teacher, student = (
+        Predictions.from_arrays(logits=3 * np.eye(3)[np.arange(n) % 3]) for n in (9, 6)
+    )
+    with pytest.raises(
+        PredictionsError, match=re.escape("(teacher 9, student 6) and no ids; pass `ids`")
+    ):
         compare(teacher, student)
 
 

@@ -35,7 +35,9 @@ class Drawn:
         self.random = np.random.default_rng(seed)
         self.library = Library(folder / "shelf", folder / "own")
         self.library.own.mkdir(parents=True)
-        self.methods = self.random.choice(METHODS, self.random.integers(0, 5), replace=False).tolist()
+        self.methods = self.random.choice(
+            METHODS, self.random.integers(0, 5), replace=False
+        ).tolist()
         self.seeds = int(self.random.choice([1, 1, 2]))
         n, c = int(self.random.integers(20, 140)), int(self.random.integers(2, 6))
         labels = self.random.integers(0, c, n) if self.random.random() < 0.8 else None
@@ -56,7 +58,9 @@ class Drawn:
                 self._save(f"{method}-s{run}", own, method, run)
                 self.students.setdefault(SHORT[method], own)
 
-    def _save(self, name: str, own: Predictions, method: str, seed: int, role: str = "student") -> None:
+    def _save(
+        self, name: str, own: Predictions, method: str, seed: int, role: str = "student"
+    ) -> None:
         teacher = None if method == "ce" else "drawn/teacher"
         config = small_config(objective={"kind": method}, teacher=teacher, seeds=Seeds.all(seed))
         info = RunInfo(
@@ -82,7 +86,13 @@ def shown(own: Finding | None) -> object:
         ]
         for other, each in own.compared.items()
     }
-    return own.student.name, own.baseline.called, numbers, seeds.finding_title(own), seeds.finding_note(own)
+    return (
+        own.student.name,
+        own.baseline.called,
+        numbers,
+        seeds.finding_title(own),
+        seeds.finding_note(own),
+    )
 
 
 def check(drawn: Drawn, monkeypatch) -> None:
@@ -109,7 +119,9 @@ def check(drawn: Drawn, monkeypatch) -> None:
             assert separated_pair(notebook.data.comparison, TEMPERATURE) == pairs[0]
             table = notebook.differences()
             main_ = table[table.minus == on_page.baseline.name]
-            assert main_.estimate.tolist() == [one.interval.estimate for one in on_page.main.figures.values()]
+            assert main_.estimate.tolist() == [
+                one.interval.estimate for one in on_page.main.figures.values()
+            ]
 
 
 SLOW = [pytest.param(block, marks=pytest.mark.slow) for block in range(1, 8)]

@@ -1,4 +1,5 @@
-"""Two recipes over their seeds: figures, intervals over seeds and images, Holm's correction, and who is a seed of whom."""
+"""Two recipes over their seeds: figures, intervals over seeds and images, Holm's correction, and
+who is a seed of whom."""
 
 import shutil
 from pathlib import Path
@@ -30,13 +31,19 @@ LABELS = np.arange(N) % C
 
 
 def run(right: float, seed: int, keep: int = N) -> Predictions:
-    """Predictions of which about a share `right` is right, their samples in an order of their own."""
+    """Predictions of which about a share `right` is right, their samples in an order of their
+    own."""
     chance = np.random.default_rng(seed)
-    predicted = np.where(chance.random(N) < right, LABELS, (LABELS + 1 + chance.integers(0, C - 1, N)) % C)
+    predicted = np.where(
+        chance.random(N) < right, LABELS, (LABELS + 1 + chance.integers(0, C - 1, N)) % C
+    )
     order = chance.permutation(N)[:keep]
     logits = 5 * np.eye(C)[predicted[order]] + chance.normal(0, 1, (keep, C))
     return Predictions(
-        logits=logits.astype(np.float32), class_names=tuple("abcd"), ids=IDS[order], labels=LABELS[order]
+        logits=logits.astype(np.float32),
+        class_names=tuple("abcd"),
+        ids=IDS[order],
+        labels=LABELS[order],
     )
 
 
@@ -78,12 +85,17 @@ def test_figures_of_a_recipe_are_means_and_deviations_over_its_runs():
     )
     overlaps = [one.overlaps["overlap_per_image"].interval().estimate for one in runs]
     figure = found["overlap_per_image"]
-    assert (figure.mean, figure.deviation) == pytest.approx((np.mean(overlaps), np.std(overlaps, ddof=1)))
+    assert (figure.mean, figure.deviation) == pytest.approx(
+        (np.mean(overlaps), np.std(overlaps, ddof=1))
+    )
     assert figure.interval.low < figure.mean < figure.interval.high
 
 
 def test_recipes_are_compared_over_seeds_and_images_and_the_teacher_is_one_network():
-    ours, theirs = scored(*(run(0.8, s) for s in range(3))), scored(*(run(0.6, s) for s in (10, 11)))
+    ours, theirs = (
+        scored(*(run(0.8, s) for s in range(3))),
+        scored(*(run(0.6, s) for s in (10, 11))),
+    )
     both = compare(ours, theirs, TEACHER.labels)
     assert (both.seeds, both.networks) == ((3, 2), False)
     rows = [np.array([one.shares["accuracy"] for one in side], float) for side in (ours, theirs)]
@@ -123,7 +135,9 @@ def test_p_values_are_adjusted_for_all_that_a_student_is_held_against():
             [one.figures[field].p_value for one in alone]
         )
     assert {one.comparisons for one in found.values()} == {3}
-    assert with_holm(alone[:1])[0].figures["accuracy"].adjusted == alone[0].figures["accuracy"].p_value
+    assert (
+        with_holm(alone[:1])[0].figures["accuracy"].adjusted == alone[0].figures["accuracy"].p_value
+    )
 
 
 def test_siblings_are_the_runs_of_a_recipe_and_a_damaged_run_is_none(tmp_path):
@@ -137,7 +151,9 @@ def test_siblings_are_the_runs_of_a_recipe_and_a_damaged_run_is_none(tmp_path):
     (half / "run.yaml").write_text(
         text.replace("weights: 0", "weights: 9").replace("name: kd-s0", "name: half-copied")
     )
-    (half / "predictions-test.npz").write_bytes((broken / "predictions-test.npz").read_bytes()[:20000])
+    (half / "predictions-test.npz").write_bytes(
+        (broken / "predictions-test.npz").read_bytes()[:20000]
+    )
     library = Library(SHELF, tmp_path / "own")
     reasons: list[str] = []
     assert any(run.path == broken and run.has_predictions("test") for run in library.runs())
@@ -192,7 +208,9 @@ def test_the_bundled_pair_is_not_told_apart_in_accuracy_though_its_first_seeds_a
     )
     assert "58.8% against 58.9%" in seeds.note("BicKD", "KD", named["KD"])
     assert "means of 3 seeds each" in seeds.note("BicKD", "KD", named["KD"])
-    assert "Holm's correction for 2 comparisons" in seeds.how("BicKD", "KD", named["KD"], n=100, split="test")
+    assert "Holm's correction for 2 comparisons" in seeds.how(
+        "BicKD", "KD", named["KD"], n=100, split="test"
+    )
     rows = seeds.difference_rows("BicKD", named)
     assert [row["BicKD minus"] for row in rows] == ["KD", "CE"]
     assert rows[0]["accuracy"].endswith(", not seen")

@@ -98,7 +98,8 @@ def test_a_cell_picks_the_fewest_samples_that_carry_80_percent_of_the_cosine():
 
 
 @pytest.mark.parametrize(
-    "lens", [(), ("matched",), ("image",), ("centred",), ("matched", "centred"), ("image", "centred")]
+    "lens",
+    [(), ("matched",), ("image",), ("centred",), ("matched", "centred"), ("image", "centred")],
 )
 @pytest.mark.parametrize("kind", ["cell", "cross"])
 def test_a_cells_rule_carries_how_its_matrix_was_made(kind, lens):
@@ -142,7 +143,8 @@ def test_a_cells_rule_carries_how_its_matrix_was_made(kind, lens):
 def test_the_four_outcomes_share_out_all_samples():
     comparison = scene()
     found = {
-        who: resolve(Rule("outcome", ("shelf/kd", "mine", who)), comparison).positions for who in OUTCOMES
+        who: resolve(Rule("outcome", ("shelf/kd", "mine", who)), comparison).positions
+        for who in OUTCOMES
     }
     labels, kd, mine = (
         comparison.teacher.labels,
@@ -236,10 +238,16 @@ def test_a_kept_selection_keeps_its_order_and_says_what_it_was_made_from(tmp_pat
     assert first.ranked
     assert first.positions.tolist() != sorted(first.positions.tolist())
     ids = scene().teacher.ids[first.positions].tolist()
-    name = kept.keep(ids, name="hard ones", origin=first.made_from(4.0), ranked=first.ranked, **where)
+    name = kept.keep(
+        ids, name="hard ones", origin=first.made_from(4.0), ranked=first.ranked, **where
+    )
     again = resolve(Rule("kept", (name,)), scene(kept={name: kept.find(name, **where)}))
     assert again.positions.tolist() == first.positions.tolist()
-    assert (again.title, again.origin, again.ranked) == ("hard ones", "crab × lobster in KD, T = 4", True)
+    assert (again.title, again.origin, again.ranked) == (
+        "hard ones",
+        "crab × lobster in KD, T = 4",
+        True,
+    )
     assert again.made_from(2.0) == again.origin, "kept under another name, it comes from the same"
 
 
@@ -249,7 +257,9 @@ def test_older_lists_still_load(tmp_path):
         write_json(tmp_path / f"{name}.json", {"format": 1, **where, "ids": [21, 7]})
     assert kept.names(**where) == ["hard ones"]
     assert kept.find("bf817d97", **where).named is False
-    found = resolve(Rule("kept", ("hard ones",)), scene(kept={"hard ones": kept.find("hard ones", **where)}))
+    found = resolve(
+        Rule("kept", ("hard ones",)), scene(kept={"hard ones": kept.find("hard ones", **where)})
+    )
     assert (found.positions.tolist(), found.origin, found.ranked) == ([3, 1], "", False)
 
 
@@ -273,12 +283,18 @@ def test_a_bin_picks_the_samples_of_the_reliability_diagrams_bin():
     comparison = scene()
     logits = comparison.models["mine"].logits.astype(float)
     p = [[math.exp(z / 2) / sum(math.exp(v / 2) for v in row) for z in row] for row in logits]
-    wrong = [row.index(max(row)) != truth for row, truth in zip(p, comparison.teacher.labels, strict=True)]
+    wrong = [
+        row.index(max(row)) != truth
+        for row, truth in zip(p, comparison.teacher.labels, strict=True)
+    ]
     inside = [i for i in range(60) if 0.6 < max(p[i]) <= 0.8]
     found = resolve(Rule("bin", ("mine", "width", "5", "4", "2")), comparison)
     assert found.positions.tolist() == sorted(inside, key=lambda i: (not wrong[i], -max(p[i])))
     assert found.title == "mine with confidence 60% to 80%"
-    counts = [len(resolve(Rule("bin", ("mine", "mass", "6", str(b), "1")), comparison)) for b in range(1, 7)]
+    counts = [
+        len(resolve(Rule("bin", ("mine", "mass", "6", str(b), "1")), comparison))
+        for b in range(1, 7)
+    ]
     assert counts == [10] * 6
 
 

@@ -19,7 +19,9 @@ def made(n: int, seed: int, *, labels: bool = True) -> dict[str, Predictions]:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, n) if labels else None
     return {
-        name: Predictions(rng.normal(size=(n, 3)).astype(np.float32), CLASSES, np.arange(n) + 100, truth)
+        name: Predictions(
+            rng.normal(size=(n, 3)).astype(np.float32), CLASSES, np.arange(n) + 100, truth
+        )
         for name in ("teacher", "KD s1")
     }
 
@@ -76,7 +78,9 @@ def test_all_probabilities_come_back_without_pickle():
         for m, predictions in enumerate(models.values()):
             for i, place in enumerate((4, 1)):
                 np.testing.assert_allclose(
-                    arrays["probabilities"][m, i], softmax(predictions.logits[place], 2.0), rtol=1e-5
+                    arrays["probabilities"][m, i],
+                    softmax(predictions.logits[place], 2.0),
+                    rtol=1e-5,
                 )
 
 

@@ -1,4 +1,5 @@
-"""Layouts of published image sets in small, each as a function that writes it; the table of docs/data.md lists them."""
+"""Layouts of published image sets in small, each as a function that writes it; the table of
+docs/data.md lists them."""
 
 from __future__ import annotations
 
@@ -11,13 +12,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-WORDS = {"n01443537": "goldfish, Carassius auratus", "n02124075": "Egyptian cat", "n07747607": "orange"}
+WORDS = {
+    "n01443537": "goldfish, Carassius auratus",
+    "n02124075": "Egyptian cat",
+    "n07747607": "orange",
+}
 """Classes by their WordNet ids."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout: its row's first two cells in the table, how to write it below a folder, and the data's name there."""
+    """A layout: its row's first two cells in the table, how to write it below a folder, and the
+    data's name there."""
 
     title: str
     files: str
@@ -31,7 +37,9 @@ def picture(path: Path, shade: int) -> None:
     Image.fromarray(np.full((8, 8, 3), shade, "uint8")).save(path)
 
 
-def classes(root: Path, names: list[str], count: int, suffix: str = "JPEG", below: str = "") -> None:
+def classes(
+    root: Path, names: list[str], count: int, suffix: str = "JPEG", below: str = ""
+) -> None:
     """`count` images of each class; those of class k have the shade 40 k + i."""
     for k, name in enumerate(names):
         for i in range(count):
@@ -60,7 +68,10 @@ def tiny_imagenet(root: Path) -> None:
     )
     picture(root / "test" / "images" / "test_0.JPEG", 0)
     write(root / "wnids.txt", keys)
-    write(root / "words.txt", ["n99999999\tother", *(f"{key}\t{words}" for key, words in WORDS.items())])
+    write(
+        root / "words.txt",
+        ["n99999999\tother", *(f"{key}\t{words}" for key, words in WORDS.items())],
+    )
 
 
 def gtsrb_kaggle(root: Path) -> None:
@@ -138,9 +149,14 @@ def imagenet_kaggle(root: Path) -> None:
     classes(root / "train", list(WORDS), 5)
     keys = list(WORDS)
     stems = [name.removesuffix(".JPEG") for name in imagenet_val(root / "val")]
-    rows = [f"{stem},{keys[k]} 1 2 30 40" for stem, k in zip(stems, (2, 0, 1, 0, 2, 1), strict=True)]
+    rows = [
+        f"{stem},{keys[k]} 1 2 30 40" for stem, k in zip(stems, (2, 0, 1, 0, 2, 1), strict=True)
+    ]
     write(root / "LOC_val_solution.csv", ["ImageId,PredictionString", *rows])
-    write(root / "LOC_train_solution.csv", ["ImageId,PredictionString", "n01443537_0,n01443537 1 2 3 4"])
+    write(
+        root / "LOC_train_solution.csv",
+        ["ImageId,PredictionString", "n01443537_0,n01443537 1 2 3 4"],
+    )
     write(root / "LOC_synset_mapping.txt", [f"{key} {words}" for key, words in WORDS.items()])
     flat(root / "test", "ILSVRC2012_test_{:08}.JPEG", [0, 0])
 

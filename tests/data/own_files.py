@@ -17,7 +17,9 @@ from bickd_core.data import cifar
 
 def made_images(count: int, *, channels: int = 3, side: int = 12, seed: int = 0) -> np.ndarray:
     """uint8 [N, side, side, channels]."""
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(
+        0, 256, (count, side, side, channels), dtype=np.uint8
+    )
 
 
 def picture(pixels: np.ndarray) -> Image.Image:
@@ -31,7 +33,8 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def write_folder(root: Path, counts: dict[str, int], images: np.ndarray) -> Path:
-    """`counts`: class folder (perhaps below train/ or test/) -> images; named so that their order is the array's."""
+    """`counts`: class folder (perhaps below train/ or test/) -> images; named so that their order
+    is the array's."""
     pixels = iter(images)
     for folder, count in counts.items():
         (root / folder).mkdir(parents=True)
@@ -45,7 +48,9 @@ def write_parquet(
 ) -> Path:
     """As `datasets` writes it: a struct {bytes, path}, class names in the schema's metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.table({image: [{"bytes": png(one), "path": None} for one in images], column: list(labels)})
+    table = pa.table(
+        {image: [{"bytes": png(one), "path": None} for one in images], column: list(labels)}
+    )
     if names is not None:
         label = {"names": list(names), "_type": "ClassLabel"}
         about = {"info": {"features": {image: {"_type": "Image"}, column: label}}}
@@ -59,7 +64,9 @@ def write_cifar(root: Path, name: str, *, rows: int = 40, archive: bool = False)
     variant = cifar.VARIANTS[name]
     folder = root / variant.folder
     folder.mkdir(parents=True)
-    (folder / variant.names).write_text("".join(f"kind_{i:02}\n" for i in range(variant.classes)) + "\n")
+    (folder / variant.names).write_text(
+        "".join(f"kind_{i:02}\n" for i in range(variant.classes)) + "\n"
+    )
     if variant.label_bytes == 2:
         (folder / "coarse_label_names.txt").write_text("".join(f"group_{i}\n" for i in range(20)))
     images, labels = {}, {}

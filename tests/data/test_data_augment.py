@@ -52,7 +52,9 @@ def test_the_hash_is_the_formula_in_plain_integers(ids, view, seed):
 
 
 @quick
-@given(view=st.integers(0, 500), seed=st.integers(0, 2**31), pad=st.integers(0, 3), flip=st.booleans())
+@given(
+    view=st.integers(0, 500), seed=st.integers(0, 2**31), pad=st.integers(0, 3), flip=st.booleans()
+)
 def test_augment_agrees_with_the_pixelwise_reference(view, seed, pad, flip):
     images, ids = made_images(6, 2, 5, 4), torch.tensor([3, 1, 4, 15, 9, 2])
     got = augment(images, ids, view=view, seed=seed, pad=pad, flip=flip)
@@ -105,7 +107,9 @@ def test_views_seeds_and_ids_differ():
     for other in ({"view": 1, "seed": 0}, {"view": 0, "seed": 1}):
         moved = augment(image, ids, **other, pad=2, flip=True) != base
         assert moved.flatten(1).any(1).float().mean() > 0.9  # 1 in 50 is equal by chance
-    assert len({picture.numpy().tobytes() for picture in base}) == 50  # 5 x 5 crops, mirrored or not
+    assert (
+        len({picture.numpy().tobytes() for picture in base}) == 50
+    )  # 5 x 5 crops, mirrored or not
 
 
 def test_crops_and_flips_are_uniform_and_apart():

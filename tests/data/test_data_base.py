@@ -29,7 +29,8 @@ def made_split(sizes: list[int], seed: int = 0) -> Split:
 
 
 def test_mix64_gives_the_published_stream_of_splitmix64():
-    # The first outputs of java.util.SplittableRandom's algorithm with seed 1234567 (Vigna's reference code).
+    # The first outputs of java.util.SplittableRandom's algorithm with seed 1234567 (Vigna's
+    # reference code).
     golden = 0x9E3779B97F4A7C15
     stream = [mix64(1234567 + step * golden) for step in (1, 2, 3)]
     assert stream == [6457827717110365317, 3203168211198807973, 9817491932198370423]
@@ -69,7 +70,9 @@ def test_carving_parts_the_split_by_class_and_keeps_ids(sizes, seed):
 
 def test_carving_is_the_same_each_time_and_differs_between_seeds():
     split = made_split([50, 50])
-    first, again, other = (carve_validation(split, size=20, seed=seed)[1].ids.tolist() for seed in (3, 3, 4))
+    first, again, other = (
+        carve_validation(split, size=20, seed=seed)[1].ids.tolist() for seed in (3, 3, 4)
+    )
     assert first == again
     assert first != other
 

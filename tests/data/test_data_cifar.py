@@ -1,4 +1,5 @@
-"""The CIFARs' binary archives on small files of the same layout: folder, archive, download, damage."""
+"""The CIFARs' binary archives on small files of the same layout: folder, archive, download,
+damage."""
 
 import functools
 import hashlib
@@ -11,7 +12,14 @@ import numpy as np
 import pytest
 from own_files import write_cifar
 
-from bickd_core.data import DATASETS, DataError, DataUnavailableError, cifar, dataset_info, load_dataset
+from bickd_core.data import (
+    DATASETS,
+    DataError,
+    DataUnavailableError,
+    cifar,
+    dataset_info,
+    load_dataset,
+)
 from bickd_core.data.hierarchy import FILES, bundled_hierarchy
 from bickd_core.data.store import folder_of
 from bickd_core.runs.thumbnails import Thumbnails
@@ -40,7 +48,9 @@ def test_sha256_of_what_was_read_is_recorded_and_another_md5_is_said(tmp_path, c
     with np.load(folder_of(data.name) / "store-32.npz") as stored:
         digests = json.loads(stored["about"].tobytes())["digests"]
     folder = tmp_path / "cifar-10-batches-bin"
-    assert digests == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    assert digests == {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()
+    }
     assert "is not the published archive: its md5 is" in caplog.text
 
 
@@ -67,7 +77,9 @@ def test_the_archive_is_downloaded_once_and_its_md5_checked(tmp_path, served, mo
         md5=hashlib.md5(path.read_bytes()).hexdigest(),
     )
     monkeypatch.setitem(cifar.VARIANTS, "cifar100", replace(right, md5="0" * 32))
-    with pytest.raises(DataUnavailableError, match=r"could not be fetched from .* \(ValueError\); go online"):
+    with pytest.raises(
+        DataUnavailableError, match=r"could not be fetched from .* \(ValueError\); go online"
+    ):
         load_dataset("cifar100")
     monkeypatch.setitem(cifar.VARIANTS, "cifar100", right)
     data = load_dataset("cifar100")
@@ -84,7 +96,9 @@ def test_what_is_published_stands_in_the_table():
 
 def test_what_is_wrong_is_said(tmp_path):
     path, *_ = write_cifar(tmp_path / "a", "cifar10")
-    with pytest.raises(DataError, match="is no binary archive of cifar100 and has no fine_label_names.txt"):
+    with pytest.raises(
+        DataError, match="is no binary archive of cifar100 and has no fine_label_names.txt"
+    ):
         load_dataset(f"cifar100:{path}")
     content = (path / "data_batch_3.bin").read_bytes()
     (path / "data_batch_3.bin").write_bytes(content[:-10])

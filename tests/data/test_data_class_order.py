@@ -1,4 +1,5 @@
-"""Classes named by whole numbers: by value or as text; labels and names change, ids, images and splits do not."""
+"""Classes named by whole numbers: by value or as text; labels and names change, ids, images and
+splits do not."""
 
 import json
 
@@ -31,7 +32,9 @@ def test_folders_named_by_whole_numbers_are_in_natural_order(signs):
         one, other = natural.split(split), text.split(split)
         np.testing.assert_array_equal(one.ids, other.ids)
         np.testing.assert_array_equal(one.images[:], other.images[:])
-        assert [BY_VALUE[label] for label in one.labels] == [AS_TEXT[label] for label in other.labels]
+        assert [BY_VALUE[label] for label in one.labels] == [
+            AS_TEXT[label] for label in other.labels
+        ]
     assert classes_sentence(natural, "natural") == (
         f"12 classes: {', '.join(BY_VALUE)}; their names are whole numbers, in the order 'natural'"
     )
@@ -39,7 +42,9 @@ def test_folders_named_by_whole_numbers_are_in_natural_order(signs):
 
 def test_a_carved_test_part_is_the_same_in_both_orders(tmp_path):
     root = write_folder(tmp_path / "n", {str(c): 3 + c % 3 for c in range(12)}, made_images(48))
-    natural, text = (load_dataset(f"folder:{root}", class_order=order) for order in ("natural", "text"))
+    natural, text = (
+        load_dataset(f"folder:{root}", class_order=order) for order in ("natural", "text")
+    )
     for split in ("train", "validation", "test"):
         np.testing.assert_array_equal(natural.split(split).ids, text.split(split).ids)
 
@@ -63,7 +68,9 @@ def test_words_in_parquet_are_sorted_alike_and_declared_names_are_not(tmp_path):
     assert load_dataset(f"parquet:{path}", class_order="text").class_names == AS_TEXT
     path = write_parquet(tmp_path / "d.parquet", made_images(48), labels, names=AS_TEXT)
     assert load_dataset(f"parquet:{path}").class_names == AS_TEXT
-    np.savez(tmp_path / "n.npz", images=made_images(48), labels=labels, class_names=np.array(AS_TEXT))
+    np.savez(
+        tmp_path / "n.npz", images=made_images(48), labels=labels, class_names=np.array(AS_TEXT)
+    )
     assert load_dataset(f"npz:{tmp_path / 'n.npz'}").class_names == AS_TEXT
 
 
@@ -86,6 +93,8 @@ def test_stores_and_summaries_from_before_are_read(signs):
         np.savez(file, **changed)
     assert load_dataset(signs).class_names == BY_VALUE
     summary = folder_of(signs) / "summary.json"
-    summary.write_text(json.dumps({"name": signs, "fingerprint": "x", "num_classes": 12, "channels": 3}))
+    summary.write_text(
+        json.dumps({"name": signs, "fingerprint": "x", "num_classes": 12, "channels": 3})
+    )
     own._recent.clear()
     assert dataset_info(signs).class_names == BY_VALUE

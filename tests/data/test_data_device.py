@@ -46,7 +46,9 @@ def test_normalise_is_the_formula(channels_last, dtype):
     expected = (split.images / 255 - shaped[0]) / shaped[1]
     assert got.dtype == dtype
     assert got.is_contiguous(memory_format=torch.channels_last) == channels_last
-    np.testing.assert_allclose(got.float().numpy(), expected, atol=1e-6 if dtype == torch.float32 else 0.02)
+    np.testing.assert_allclose(
+        got.float().numpy(), expected, atol=1e-6 if dtype == torch.float32 else 0.02
+    )
     np.testing.assert_array_equal(images.numpy(), split.images)
 
 

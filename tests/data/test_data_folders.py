@@ -1,4 +1,5 @@
-"""Image folders as people have them: names of parts in any case, links, clutter, names that are not plain ASCII."""
+"""Image folders as people have them: names of parts in any case, links, clutter, names that are not
+plain ASCII."""
 
 import os
 import unicodedata
@@ -34,7 +35,8 @@ def refusal(root) -> str:
     return str(caught.value)
 
 
-# -- parts -------------------------------------------------------------------------------------------
+# -- parts
+# -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("train", "test"),
     [
@@ -75,7 +77,9 @@ def test_two_folders_for_one_part_and_a_test_part_alone_are_refused(tmp_path):
 
 
 def test_a_test_part_without_class_folders_is_refused(tmp_path):
-    root = write_folder(tmp_path / "kaggle", {"train/a": 4, "train/b": 4, "test": 2}, made_images(10))
+    root = write_folder(
+        tmp_path / "kaggle", {"train/a": 4, "train/b": 4, "test": 2}, made_images(10)
+    )
     assert "test has images but no class folders, so their classes are unknown" in refusal(root)
 
 
@@ -88,7 +92,8 @@ def test_a_class_that_is_missing_in_test_is_evaluated_on_what_is_there(tmp_path)
     assert data.test.labels.tolist() == [0, 0, 1, 1]
 
 
-# -- names -------------------------------------------------------------------------------------------
+# -- names
+# -------------------------------------------------------------------------------------------
 def test_file_and_folder_names_that_are_not_utf8(tmp_path):
     root = write_folder(tmp_path / "l", {"a": 4, "b": 4}, made_images(8))
     os.rename(root / "a" / "000.png", os.fsencode(root / "a") + b"/caf\xe9.png")
@@ -143,10 +148,15 @@ def test_paths_with_line_separators_keep_their_places(tmp_path):
     (root / "a" / "000.png").rename(root / "a" / "000\u2028x.png")
     (root / "a" / "001.png").rename(root / "a" / "001\nx.png")
     name = load_dataset(f"folder:{root}").name
-    assert list(sample_paths(name, "train").values())[:3] == ["a/000\u2028x.png", "a/001\nx.png", "a/002.png"]
+    assert list(sample_paths(name, "train").values())[:3] == [
+        "a/000\u2028x.png",
+        "a/001\nx.png",
+        "a/002.png",
+    ]
 
 
-# -- links, clutter, what is no file -------------------------------------------------------------------
+# -- links, clutter, what is no file
+# -------------------------------------------------------------------
 def test_linked_folders_and_files_are_read_once(tmp_path):
     pool = write_folder(tmp_path / "pool", {"a/s": 6, "b/s": 6}, made_images(12))
     root = write_folder(tmp_path / "d", {"a": 4, "b": 4}, made_images(8))
@@ -170,7 +180,10 @@ def test_loops_of_links_end(tmp_path):
 def test_a_folder_keeps_its_own_path_where_a_link_leads_to_it(tmp_path):
     root = write_folder(tmp_path / "d", {"z": 2}, made_images(2))
     (root / "a").symlink_to(root / "z")
-    assert [path.relative_to(root).as_posix() for path in walk(root, (".png",))] == ["z/000.png", "z/001.png"]
+    assert [path.relative_to(root).as_posix() for path in walk(root, (".png",))] == [
+        "z/000.png",
+        "z/001.png",
+    ]
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
@@ -180,7 +193,14 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path):
 
 
 def test_clutter_is_left_aside(tmp_path):
-    counts = {"a": 4, "b": 4, "@eaDir/a": 2, "__MACOSX/a": 2, ".hidden/a": 2, "a/.ipynb_checkpoints": 2}
+    counts = {
+        "a": 4,
+        "b": 4,
+        "@eaDir/a": 2,
+        "__MACOSX/a": 2,
+        ".hidden/a": 2,
+        "a/.ipynb_checkpoints": 2,
+    }
     root = write_folder(tmp_path / "d", counts, made_images(16))
     for name in ("Thumbs.db", ".DS_Store", "._000.png", "desktop.ini"):
         (root / "a" / name).write_bytes(b"x")
@@ -195,7 +215,11 @@ def test_pipes_and_devices_are_not_opened(tmp_path):
     (root / "b" / "zero.png").symlink_to("/dev/zero")
     assert count(load_dataset(f"folder:{root}")) == 8
     os.mkfifo(tmp_path / "images.npy")
-    for name in (f"folder:{root / 'a' / 'pipe.png'}", f"npz:{tmp_path}", f"npz:{root / 'a' / 'pipe.png'}"):
+    for name in (
+        f"folder:{root / 'a' / 'pipe.png'}",
+        f"npz:{tmp_path}",
+        f"npz:{root / 'a' / 'pipe.png'}",
+    ):
         with pytest.raises(DataError):
             dataset_info(name)
 

@@ -23,12 +23,21 @@ WANTED = ("water", "water", "household", "water")
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv", 'class,superclass\nbass,water\ncrab,water\n\nlobster,water\n"cup, large",household\n'),
         (
             "a.csv",
-            b"\xef\xbb\xbfclass;superclass\r\nbass;water\r\ncrab;water\r\nlobster;water\r\ncup, large;household",
+            'class,superclass\nbass,water\ncrab,water\n\nlobster,water\n"cup, large",household\n',
         ),
-        ("a.tsv", "class\tsuperclass\nbass\twater\ncrab\twater\nlobster\twater\ncup, large\thousehold\n"),
+        (
+            "a.csv",
+            (
+                b"\xef\xbb\xbfclass;superclass\r\nbass;water\r\ncrab;water\r\nlobster;water\r\ncup,"
+                b" large;household"
+            ),
+        ),
+        (
+            "a.tsv",
+            "class\tsuperclass\nbass\twater\ncrab\twater\nlobster\twater\ncup, large\thousehold\n",
+        ),
         ("a.json", json.dumps(dict(zip(CLASSES, WANTED, strict=True)))),
         ("a.json", json.dumps({"water": ["crab", "lobster", "bass"], "household": ["cup, large"]})),
         ("a.yaml", "water: [crab, lobster, bass]\ncup, large: household\n"),
@@ -96,7 +105,9 @@ def test_bundled_hierarchies_fit_their_data(dataset, monkeypatch):
     from pathlib import Path
 
     shelf = Path(__file__).resolve().parents[2] / "pretrained"
-    names = Library(shelf=shelf, own=shelf).find(f"{dataset}/teacher").predictions("test").class_names
+    names = (
+        Library(shelf=shelf, own=shelf).find(f"{dataset}/teacher").predictions("test").class_names
+    )
     found = bundled_hierarchy(dataset, names)
     assert found is not None
     assert 3 < len(found.groups) < 20

@@ -1,4 +1,5 @@
-"""Layouts of published image sets: labels in a file, names of classes beside the folders, images that are all test."""
+"""Layouts of published image sets: labels in a file, names of classes beside the folders, images
+that are all test."""
 
 import json
 import sys
@@ -23,7 +24,8 @@ def look_again(monkeypatch):
 def shades(split):
     """The grey value of each image, by its class's name position."""
     return [
-        (int(image[0, 0, 0]), int(label)) for image, label in zip(split.images[:], split.labels, strict=True)
+        (int(image[0, 0, 0]), int(label))
+        for image, label in zip(split.images[:], split.labels, strict=True)
     ]
 
 
@@ -55,7 +57,10 @@ def test_tiny_imagenet(tmp_path):
     ("change", "words"),
     [
         ("val_9.png\tn01\n", "names the image 'val_9.png' in row 1"),
-        ("val_0.png\tn07\n", "names the class 'n07' in row 1, but the train part has no such class folder"),
+        (
+            "val_0.png\tn07\n",
+            "names the class 'n07' in row 1, but the train part has no such class folder",
+        ),
         ("val_0.png\n", "must have at least two columns"),
         ("", "is empty; expected a line for each image"),
     ],
@@ -81,7 +86,9 @@ def test_gtsrb_as_kaggle_has_it(tmp_path):
     for i, k in enumerate((10, 0, 1)):
         picture(tmp_path / f"Test/0000{i}.png", 20 * k)
     rows = "".join(f"29,30,5,5,24,25,{k},Test/0000{i}.png\n" for i, k in enumerate((10, 0, 1)))
-    (tmp_path / "Test.csv").write_text("Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n" + rows)
+    (tmp_path / "Test.csv").write_text(
+        "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n" + rows
+    )
     data = load_dataset(f"folder:{tmp_path}")
     assert data.class_names == ("0", "1", "10")
     assert shades(data.test) == [(0, 0), (20, 1), (200, 2)]
@@ -91,7 +98,9 @@ def test_gtsrb_as_its_authors_have_it(tmp_path):
     for k in (0, 1):
         for i in range(3):
             picture(tmp_path / f"Final_Training/Images/0000{k}/{i}.ppm", 100 * k)
-        (tmp_path / f"Final_Training/Images/0000{k}/GT-0000{k}.csv").write_text("Filename;ClassId\n")
+        (tmp_path / f"Final_Training/Images/0000{k}/GT-0000{k}.csv").write_text(
+            "Filename;ClassId\n"
+        )
     for i in range(2):
         picture(tmp_path / f"Final_Test/Images/{i}.ppm", 100 * (1 - i))
     (tmp_path / "Final_Test/Images/GT-final_test.csv").write_text(
@@ -109,7 +118,10 @@ def test_class_to_idx_gives_the_order(tmp_path):
     (tmp_path / "class_to_idx.json").write_text(json.dumps({"b": 0, "a": 1}))
     data = load_dataset(f"folder:{tmp_path}")
     assert data.class_names == ("b", "a")
-    assert {pair for split in (data.train, data.test) for pair in shades(split)} == {(100, 0), (0, 1)}
+    assert {pair for split in (data.train, data.test) for pair in shades(split)} == {
+        (100, 0),
+        (0, 1),
+    }
 
 
 def test_names_in_lines_are_those_of_numbered_folders(tmp_path):
@@ -131,7 +143,9 @@ def test_all_images_may_be_test(tmp_path, library):
     info, data = dataset_info(f"all-test:{root}"), load_dataset(f"all-test:{root}")
     assert (info.all_test, info.carved, info.test_size, len(data.test)) == (True, False, 10, 10)
     assert sample_paths(data.name, "test")[0] == "val/a/0.png"
-    with pytest.raises(ValueError, match="all images of .* are test images, so you cannot train on them"):
+    with pytest.raises(
+        ValueError, match="all images of .* are test images, so you cannot train on them"
+    ):
         create_run(small_config(role="teacher", dataset=f"all-test:{root}"), library)
     with pytest.raises(DataError, match="only an image folder can be all test"):
         own.all_test("npz:x.npz")
@@ -170,7 +184,10 @@ def outcome(layout, root):
     name = layout.name.format(root=root)
     info, data = dataset_info(name), load_dataset(name)
     for split in (data.train, data.validation, data.test):
-        assert all(shade // 40 == label for shade, label in shades(split)) or "class_to_idx" in layout.files
+        assert (
+            all(shade // 40 == label for shade, label in shades(split))
+            or "class_to_idx" in layout.files
+        )
     counts = f"{len(data.test)} test"
     if not info.all_test:
         counts = f"{len(data.train)} train, {len(data.validation)} validation, {counts}"
@@ -190,7 +207,8 @@ def test_every_layout_is_read_as_the_docs_say(tmp_path):
 
 
 def test_classes_without_images_count_where_all_images_are_test(tmp_path):
-    """A network of three classes is evaluated on images of two; for training such a file is about other data."""
+    """A network of three classes is evaluated on images of two; for training such a file is about
+    other data."""
     for k, name in ((0, "a"), (2, "c")):
         for i in range(6):
             picture(tmp_path / name / f"{i}.png", 40 * k)

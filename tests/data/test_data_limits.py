@@ -1,4 +1,5 @@
-"""Arrays and parquet files that claim more than they hold, or hold something else: refused before room is made."""
+"""Arrays and parquet files that claim more than they hold, or hold something else: refused before
+room is made."""
 
 import io
 import struct
@@ -44,7 +45,12 @@ def saved(tmp_path, save=np.savez, **contents) -> str:
 def npy_bytes(shape, descr="|u1", version=(1, 0)) -> bytes:
     """The header of an array, whatever is claimed in it."""
     text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    return b"\x93NUMPY" + bytes(version) + struct.pack("<H" if version[0] == 1 else "<I", len(text)) + text
+    return (
+        b"\x93NUMPY"
+        + bytes(version)
+        + struct.pack("<H" if version[0] == 1 else "<I", len(text))
+        + text
+    )
 
 
 def with_members(path, **members: bytes) -> str:
@@ -60,7 +66,8 @@ def npy(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-# -- class names and numbers -----------------------------------------------------------------------------
+# -- class names and numbers
+# -----------------------------------------------------------------------------
 def test_two_classes_of_one_name_are_both_named(tmp_path):
     for names in (["crane", "dog", "crane"], ["crane", "dog", "crane "]):
         for name in (
@@ -70,7 +77,9 @@ def test_two_classes_of_one_name_are_both_named(tmp_path):
             assert "classes 0 and 2 of" in (message := refusal(name))
             assert f"have the same name ('crane' and {names[2]!r})" in message
     accents = np.array(["cafe\u0301", "dog", "caf\xe9"])
-    assert "classes 0 and 2 of" in refusal(saved(tmp_path, images=IMAGES, labels=LABELS, class_names=accents))
+    assert "classes 0 and 2 of" in refusal(
+        saved(tmp_path, images=IMAGES, labels=LABELS, class_names=accents)
+    )
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\t\n"])
@@ -107,7 +116,9 @@ def test_a_label_beyond_64_bits_is_refused(tmp_path):
 def test_text_that_is_none_is_refused(tmp_path):
     for codes in ((0x110000, 65, 66), (0xD800, 65, 66)):
         member = npy_bytes((3,), "<U1") + np.array(codes, "<u4").tobytes()
-        name = with_members(tmp_path / "t.npz", images=npy(IMAGES), labels=npy(LABELS), class_names=member)
+        name = with_members(
+            tmp_path / "t.npz", images=npy(IMAGES), labels=npy(LABELS), class_names=member
+        )
         assert "must be text, found bytes that are not text" in refusal(name)
     long = np.array(["x" * 2_000_000, "y", "z"])
     assert "must be short names, found 3 of 2,000,000 characters" in refusal(
@@ -115,10 +126,15 @@ def test_text_that_is_none_is_refused(tmp_path):
     )
 
 
-# -- arrays that claim much --------------------------------------------------------------------------------
-@pytest.mark.parametrize("shape", [(10**9, 12, 12, 3), (12, 10**9, 10**9, 3), (10**30,), (2**62, 4)])
+# -- arrays that claim much
+# --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "shape", [(10**9, 12, 12, 3), (12, 10**9, 10**9, 3), (10**30,), (2**62, 4)]
+)
 def test_a_header_that_claims_more_than_its_member_has(tmp_path, shape):
-    name = with_members(tmp_path / "h.npz", images=npy_bytes(shape) + bytes(500), labels=npy(LABELS))
+    name = with_members(
+        tmp_path / "h.npz", images=npy_bytes(shape) + bytes(500), labels=npy(LABELS)
+    )
     assert "images of" in (message := refusal(name))
     assert "ends after" in message
 
@@ -136,11 +152,19 @@ def test_headers_of_other_lengths_and_contents(tmp_path):
         (b"not an array", "it does not begin as numpy's arrays do"),
     ):
         name = with_members(tmp_path / "h.npz", images=header, labels=npy(LABELS))
-        assert f"images of {tmp_path / 'h.npz'} cannot be read as an array ({reason})" in refusal(name)
+        assert f"images of {tmp_path / 'h.npz'} cannot be read as an array ({reason})" in refusal(
+            name
+        )
 
 
 def test_a_header_is_read_as_numpy_reads_it():
-    for array in (IMAGES, LABELS, np.array(["a"]), np.asfortranarray(np.ones((2, 3))), np.float32(1)):
+    for array in (
+        IMAGES,
+        LABELS,
+        np.array(["a"]),
+        np.asfortranarray(np.ones((2, 3))),
+        np.float32(1),
+    ):
         file = io.BytesIO(npy(np.asarray(array)))
         header = read_header(file)
         assert (header.shape, header.dtype) == (np.shape(array), np.asarray(array).dtype)
@@ -156,7 +180,9 @@ def test_a_member_that_unpacks_to_very_much_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "lzma.npz", "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("images.npy", npy(IMAGES))
         archive.writestr("labels.npy", npy(LABELS))
-    assert "is compressed in a way that numpy does not use" in refusal(f"npz:{tmp_path / 'lzma.npz'}")
+    assert "is compressed in a way that numpy does not use" in refusal(
+        f"npz:{tmp_path / 'lzma.npz'}"
+    )
 
 
 def test_labels_are_as_many_as_images_before_they_are_read(tmp_path):
@@ -188,12 +214,15 @@ def test_what_else_an_npz_file_may_be_is_said(tmp_path):
         saved(tmp_path, logits=logits, labels=LABELS, class_names=names)
     )
     weights = {"conv1.weight": logits, "conv1.bias": logits}
-    assert "holds a network's weights ('conv1.weight') and no images" in refusal(saved(tmp_path, **weights))
+    assert "holds a network's weights ('conv1.weight') and no images" in refusal(
+        saved(tmp_path, **weights)
+    )
     many = {f"a{i:02}": logits for i in range(30)}
     assert "a11 and 18 more" in refusal(saved(tmp_path, **many))
 
 
-# -- parquet -----------------------------------------------------------------------------------------------
+# -- parquet
+# -----------------------------------------------------------------------------------------------
 def test_several_labels_an_image_are_refused(tmp_path):
     path = write_parquet(tmp_path / "m.parquet", IMAGES, [[int(label), 1] for label in LABELS])
     assert "must be one whole number or word for each image, found several (list<" in refusal(
@@ -214,7 +243,9 @@ def test_words_are_classes_as_strings_and_as_a_dictionary(tmp_path):
         data = load_dataset(f"parquet:{tmp_path / file}")
         assert data.class_names == ("cat", "elk", "owl")
         for split in (data.train, data.validation, data.test):
-            assert [data.class_names[label] for label in split.labels] == [words[id] for id in split.ids]
+            assert [data.class_names[label] for label in split.labels] == [
+                words[id] for id in split.ids
+            ]
 
 
 def test_words_and_numbers_in_two_files_are_refused(tmp_path):
@@ -237,7 +268,10 @@ def test_one_large_value_in_every_row_is_read_a_few_rows_at_a_time(tmp_path):
     assert (tmp_path / "r.parquet").stat().st_size < 2_000_000  # the image is there once
     before = pa.total_allocated_bytes()
     tracemalloc.start()
-    taken = [pa.total_allocated_bytes() - before for _ in parquet._values(tmp_path / "r.parquet", "image")]
+    taken = [
+        pa.total_allocated_bytes() - before
+        for _ in parquet._values(tmp_path / "r.parquet", "image")
+    ]
     assert len(taken) == 300
     assert max(taken) < 60e6
     assert tracemalloc.get_traced_memory()[1] < 60e6

@@ -46,7 +46,12 @@ def test_a_set_of_a_package_is_loaded_by_its_name(offer):
     offer("their_data:INFO")
     assert dataset_info("theirs").title == "Their set"
     data = load_dataset("theirs")
-    assert (data.class_names, len(data.train), len(data.validation), len(data.test)) == (("a", "b"), 18, 2, 4)
+    assert (data.class_names, len(data.train), len(data.validation), len(data.test)) == (
+        ("a", "b"),
+        18,
+        2,
+        4,
+    )
     assert np.unique(data.test.images).tolist() == [9]
 
 

@@ -1,4 +1,5 @@
-"""`folder:PATH`: parts, order, ids, scaling, grey and colour, and each thing that can be wrong with it."""
+"""`folder:PATH`: parts, order, ids, scaling, grey and colour, and each thing that can be wrong with
+it."""
 
 import shutil
 
@@ -72,7 +73,9 @@ def test_without_a_test_folder_a_fifth_is_carved_out(tmp_path, below):
     assert first.test.ids.tolist() == second.test.ids.tolist()  # test does not follow the seed
     every = np.concatenate([first.train.ids, first.validation.ids, first.test.ids])
     assert sorted(every) == list(range(50))
-    np.testing.assert_array_equal(first.test.images[:], made_images(50).transpose(0, 3, 1, 2)[first.test.ids])
+    np.testing.assert_array_equal(
+        first.test.images[:], made_images(50).transpose(0, 3, 1, 2)[first.test.ids]
+    )
     assert sample_paths(first.name, "test")[int(first.test.ids[0])].startswith(f"{below}x/")
 
 
@@ -190,7 +193,9 @@ def test_an_unreadable_image_is_named(pets, content):
 
 
 def test_sixteen_bits_are_refused(pets):
-    Image.fromarray(np.arange(144, dtype=np.uint16).reshape(12, 12)).save(pets / "test" / "b" / "001.png")
+    Image.fromarray(np.arange(144, dtype=np.uint16).reshape(12, 12)).save(
+        pets / "test" / "b" / "001.png"
+    )
     assert "001.png has more than 8 bits per channel" in wrong(pets)
 
 
@@ -209,7 +214,9 @@ def test_a_folder_that_disappears_while_it_is_read(pets, monkeypatch):
 
 def test_no_room_and_no_cache_folder_are_said(pets, monkeypatch, tmp_path):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("bickd_core.data.store.shutil.disk_usage", lambda path: usage._replace(free=10))
+    monkeypatch.setattr(
+        "bickd_core.data.store.shutil.disk_usage", lambda path: usage._replace(free=10)
+    )
     assert "which has 0.0 GB free; make room, or set BICKD_CACHE" in wrong(pets)
     (tmp_path / "taken").write_text("")
     monkeypatch.setenv("BICKD_CACHE", str(tmp_path / "taken" / "below"))

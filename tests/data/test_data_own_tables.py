@@ -31,13 +31,16 @@ def says(name: str) -> str:
     return str(caught.value)
 
 
-# -- parquet -----------------------------------------------------------------------------------------
+# -- parquet
+# -----------------------------------------------------------------------------------------
 def test_shards_are_read_in_order_with_names_from_the_metadata(tmp_path):
     images, labels = made_images(60), np.arange(60) % 3
     for i, part in enumerate((slice(0, 25), slice(25, 50))):
         file = tmp_path / f"data/train-0000{i}-of-00002.parquet"
         write_parquet(file, images[part], labels[part], names=NAMES)
-    write_parquet(tmp_path / "data/test-00000-of-00001.parquet", images[50:], labels[50:], names=NAMES)
+    write_parquet(
+        tmp_path / "data/test-00000-of-00001.parquet", images[50:], labels[50:], names=NAMES
+    )
     data = load_dataset(f"parquet:{tmp_path}")
     assert data.class_names == NAMES
     every(data, images[:50], "train", "validation")
@@ -96,7 +99,8 @@ def test_what_is_wrong_with_a_parquet_file(tmp_path):
     )
 
 
-# -- arrays ------------------------------------------------------------------------------------------
+# -- arrays
+# ------------------------------------------------------------------------------------------
 def arrays_of(images: np.ndarray, count: int) -> dict[str, np.ndarray]:
     labels = np.arange(len(images), dtype=np.uint8) % 3
     return {
@@ -113,7 +117,11 @@ def arrays_of(images: np.ndarray, count: int) -> dict[str, np.ndarray]:
 def test_an_npz_file_as_medmnist_has_it(tmp_path, save, channels, first):
     images = made_images(50, channels=channels)
     stored = images.transpose(0, 3, 1, 2) if first else images[..., 0] if channels == 1 else images
-    save(tmp_path / "med.npz", **arrays_of(np.ascontiguousarray(stored), 40), class_names=np.array(NAMES))
+    save(
+        tmp_path / "med.npz",
+        **arrays_of(np.ascontiguousarray(stored), 40),
+        class_names=np.array(NAMES),
+    )
     data = load_dataset(f"npz:{tmp_path / 'med.npz'}")
     assert (data.class_names, data.in_channels, data.image_size) == (NAMES, channels, 12)
     every(data, images[:40], "train", "validation")
@@ -123,7 +131,11 @@ def test_an_npz_file_as_medmnist_has_it(tmp_path, save, channels, first):
 def test_keras_names_a_folder_of_npy_and_a_carved_test(tmp_path):
     images, labels = made_images(30), np.arange(30) % 3
     np.savez(
-        tmp_path / "k.npz", x_train=images[:20], y_train=labels[:20], x_test=images[20:], y_test=labels[20:]
+        tmp_path / "k.npz",
+        x_train=images[:20],
+        y_train=labels[:20],
+        x_test=images[20:],
+        y_test=labels[20:],
     )
     every(load_dataset(f"npz:{tmp_path / 'k.npz'}"), images[20:], "test")
     folder = tmp_path / "arrays"
@@ -149,10 +161,16 @@ def test_what_is_wrong_with_arrays(tmp_path):
     assert "has images but not labels" in saved(images=images)
     assert "images and labels of" in (message := saved(images=images, labels=labels[:9]))
     assert "must be as many, found 12 and 9" in message
-    assert "must be uint8, from 0 to 255, found float64" in saved(images=images / 255, labels=labels)
+    assert "must be uint8, from 0 to 255, found float64" in saved(
+        images=images / 255, labels=labels
+    )
     assert "found [12, 432]" in saved(images=images.reshape(12, -1), labels=labels)
-    assert "must be whole numbers [N], found float64 [12]" in saved(images=images, labels=labels / 2)
-    assert "Python objects, which are never read" in saved(images=images, labels=labels.astype(object))
+    assert "must be whole numbers [N], found float64 [12]" in saved(
+        images=images, labels=labels / 2
+    )
+    assert "Python objects, which are never read" in saved(
+        images=images, labels=labels.astype(object)
+    )
     assert "C order" in saved(images=np.asfortranarray(images), labels=labels)
     assert "from 0 to 1, for 2 classes; that of image 2 in all is 2" in saved(
         images=images, labels=labels, class_names=np.array(["a", "b"])
@@ -161,7 +179,9 @@ def test_what_is_wrong_with_arrays(tmp_path):
     assert "as many channels in all parts, found 3 and 1 in test" in saved(
         train_images=images, train_labels=labels, test_images=images[..., :1], test_labels=labels
     )
-    assert "has no images" in saved(images=images[:0], labels=labels[:0], class_names=np.array(NAMES))
+    assert "has no images" in saved(
+        images=images[:0], labels=labels[:0], class_names=np.array(NAMES)
+    )
     (tmp_path / "b.npz").write_bytes(b"PK nothing")
     assert "cannot be read as .npz" in says(f"npz:{tmp_path / 'b.npz'}")
     assert "does not exist" in says(f"npz:{tmp_path / 'c.npz'}")

@@ -1,4 +1,5 @@
-"""Single images: broken metadata, deep colour, formats, sizes; each a picture or a sentence with the file's name."""
+"""Single images: broken metadata, deep colour, formats, sizes; each a picture or a sentence with
+the file's name."""
 
 import io
 import os
@@ -40,7 +41,9 @@ def saved(format: str, image: Image.Image | None = None, **options) -> bytes:
 # -- metadata ------------------------------------------------------------------------------------------
 def ifd(*entries) -> bytes:
     """EXIF with one directory; entries are tag, type, count, four bytes."""
-    rows = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
+    rows = b"".join(
+        struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries
+    )
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + b"\0\0\0\0"
 
 
@@ -65,7 +68,9 @@ UNKNOWN = {
 @pytest.mark.parametrize("exif", BROKEN.values(), ids=BROKEN)
 def test_an_image_with_other_broken_metadata_is_turned_as_they_say(exif):
     plain = read(saved("JPEG", quality=95))
-    np.testing.assert_array_equal(read(saved("JPEG", quality=95, exif=exif)), np.rot90(plain, -1, (1, 2)))
+    np.testing.assert_array_equal(
+        read(saved("JPEG", quality=95, exif=exif)), np.rot90(plain, -1, (1, 2))
+    )
 
 
 @pytest.mark.parametrize("exif", UNKNOWN.values(), ids=UNKNOWN)
@@ -108,7 +113,9 @@ def png16(values: np.ndarray, colour: int) -> bytes:
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
@@ -165,7 +172,9 @@ def test_jpegs_of_cameras_with_more_than_one_picture_are_read():
 # -- formats that are not opened -----------------------------------------------------------------------------
 @pytest.mark.parametrize("format", ["EPS", "ICO", "TGA", "DDS", "AVIF", "JPEG2000", "PCX", "PDF"])
 def test_other_formats_are_not_opened_whatever_they_are_called(format):
-    assert "is not an image that can be read (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)" in refusal(saved(format))
+    assert "is not an image that can be read (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)" in refusal(
+        saved(format)
+    )
 
 
 def test_postscript_never_starts_ghostscript(monkeypatch, tmp_path):
@@ -185,7 +194,9 @@ def blank_png(width: int, height: int) -> bytes:
     """A grey PNG of one colour, compressed row by row: little memory, whatever its size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     packer = zlib.compressobj()
     data = b"".join(packer.compress(bytes(width + 1)) for _ in range(height)) + packer.flush()
@@ -265,4 +276,6 @@ def test_large_images_are_decoded_one_at_a_time(monkeypatch):
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "photo.jpg")
     assert "is not a regular file" in refusal(tmp_path / "photo.jpg")
-    assert "cannot be read (Is a directory)" not in refusal(tmp_path.parent / tmp_path.name / "photo.jpg")
+    assert "cannot be read (Is a directory)" not in refusal(
+        tmp_path.parent / tmp_path.name / "photo.jpg"
+    )

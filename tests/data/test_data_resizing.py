@@ -1,4 +1,5 @@
-"""How images that are not square become square: cut, stretched or padded; each way has a store of its own."""
+"""How images that are not square become square: cut, stretched or padded; each way has a store of
+its own."""
 
 import numpy as np
 import pytest
@@ -40,14 +41,18 @@ def test_pad_keeps_the_shape_between_black_borders():
 def test_a_share_of_the_side_is_kept():
     pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert squared(pixels, 8, crop_share=0.5).tolist() == pixels[4:12, 4:12].tolist()
-    assert squared(pixels, 8, crop_share=0.5, resize="stretch").tolist() == pixels[4:12, 4:12].tolist()
+    assert (
+        squared(pixels, 8, crop_share=0.5, resize="stretch").tolist() == pixels[4:12, 4:12].tolist()
+    )
     assert squared(pixels, 16).tolist() == pixels.tolist()
 
 
 def test_interpolation_is_pillows():
     pixels = np.random.default_rng(0).integers(0, 256, (12, 12), dtype=np.uint8)
     for name in ("bicubic", "bilinear", "lanczos", "box", "nearest"):
-        expected = np.asarray(Image.fromarray(pixels).resize((8, 8), Image.Resampling[name.upper()]))
+        expected = np.asarray(
+            Image.fromarray(pixels).resize((8, 8), Image.Resampling[name.upper()])
+        )
         assert squared(pixels, 8, interpolation=name).tolist() == expected.tolist()
 
 

@@ -40,7 +40,18 @@ def both(images, rows) -> tuple[Split, Split]:
 
 
 @pytest.mark.parametrize(
-    "key", [3, -1, slice(None), slice(4, 11), slice(2, 30, 7), slice(5, 5), [], [7], [9, 8, 3, 4, 5, 3, 29]]
+    "key",
+    [
+        3,
+        -1,
+        slice(None),
+        slice(4, 11),
+        slice(2, 30, 7),
+        slice(5, 5),
+        [],
+        [7],
+        [9, 8, 3, 4, 5, 3, 29],
+    ],
 )
 def test_indexing_gives_what_an_array_gives(images, rows, key):
     key = np.array(key, dtype=np.int64) if isinstance(key, list) else key
@@ -96,7 +107,9 @@ def test_a_changed_byte_is_found_named_and_the_file_removed(rows, path):
     content[len(HEADER) + 7 * 60 + 5] ^= 1
     path.write_bytes(content)
     assert rows[np.array([6, 8])].shape == (2, 3, 4, 5)
-    with pytest.raises(DataError, match=r"decoded image 7 in .*images is damaged, so that file was removed"):
+    with pytest.raises(
+        DataError, match=r"decoded image 7 in .*images is damaged, so that file was removed"
+    ):
         rows[5:9]
     assert not path.exists()
 

@@ -37,7 +37,8 @@ def idx_bytes(array: np.ndarray) -> bytes:
 
 @pytest.fixture
 def tiny_fashion(tmp_path, monkeypatch):
-    """Fashion-MNIST's four files in the same layout, 40 and 20 images of 3 x 2; nothing installed."""
+    """Fashion-MNIST's four files in the same layout, 40 and 20 images of 3 x 2; nothing
+    installed."""
     rng = np.random.default_rng(0)
     served = tmp_path / "served"
     served.mkdir()
@@ -173,7 +174,9 @@ def test_a_damaged_bundled_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(caltech95, "FILES", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"caltech95-64-test\.parquet is missing"):
         caltech95.encoded_images("test")
-    (tmp_path / "caltech95-64-test.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    (tmp_path / "caltech95-64-test.parquet").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1"
+    )
     with pytest.raises(
         ValueError, match=r"damaged \(a Git LFS pointer\?\): its sha256 should be eafc2bbbbada9fcf"
     ):
@@ -238,7 +241,9 @@ def test_idx_is_parsed_and_its_faults_named():
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     content = idx_bytes(array)
     np.testing.assert_array_equal(fashion_mnist.parse_idx(content), array)
-    with pytest.raises(ValueError, match=r"expected 24 bytes of data for shape \[2, 3, 4\], found 23"):
+    with pytest.raises(
+        ValueError, match=r"expected 24 bytes of data for shape \[2, 3, 4\], found 23"
+    ):
         fashion_mnist.parse_idx(content[:-1])
     with pytest.raises(ValueError, match="found 25"):
         fashion_mnist.parse_idx(content + b"\0")
@@ -274,7 +279,9 @@ def test_a_wrong_download_is_refused_and_leaves_nothing(tiny_fashion, server, ca
     served, _ = tiny_fashion
     name = fashion_mnist.FILES["train", "images"].name
     (served / name).write_bytes(gzip.compress(b"something else"))
-    with pytest.raises(DataUnavailableError, match=f"{name} could not be downloaded .*dataset-fashion-mnist"):
+    with pytest.raises(
+        DataUnavailableError, match=f"{name} could not be downloaded .*dataset-fashion-mnist"
+    ):
         fashion_mnist.download(cache, urls=(server,), progress=False)
     assert not (cache / name).exists()
 
@@ -284,16 +291,21 @@ def test_a_damaged_installed_file_is_named(tiny_fashion, damage):
     served, _ = tiny_fashion
     file = fashion_mnist.FILES["test", "images"]
     content = gzip.decompress((served / file.name).read_bytes())
-    changed = {"cut": content, "other": content[:-1] + b"\0", "endless": content + bytes(10**6)}[damage]
+    changed = {"cut": content, "other": content[:-1] + b"\0", "endless": content + bytes(10**6)}[
+        damage
+    ]
     packed = gzip.compress(changed)
     (served / file.name).write_bytes(packed[:-12] if damage == "cut" else packed)
     with pytest.raises(ValueError, match=f"{file.name}.*(damaged|sha256).*remove"):
         fashion_mnist.load_part("test", served)
 
 
-@pytest.mark.skipif(not fashion_mnist.DEBIAN_FOLDER.is_dir(), reason="dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(
+    not fashion_mnist.DEBIAN_FOLDER.is_dir(), reason="dataset-fashion-mnist is not installed"
+)
 def test_the_debian_package_holds_the_published_bytes():
-    # Debian repacked the files without name and with another date; with the authors' header the md5 is theirs.
+    # Debian repacked the files without name and with another date; with the authors' header the md5
+    # is theirs.
     dates = {"train": 1504176606, "test": 1504176627}
     for (part, _), file in fashion_mnist.FILES.items():
         packed = (fashion_mnist.DEBIAN_FOLDER / file.name).read_bytes()

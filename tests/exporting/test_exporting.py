@@ -1,4 +1,5 @@
-"""What an export holds can be used: the lines in its README run, and give what the run's own predictions say."""
+"""What an export holds can be used: the lines in its README run, and give what the run's own
+predictions say."""
 
 import json
 import os
@@ -35,15 +36,23 @@ NETWORKS = ("safetensors", "hub", "pt2", "onnx")
 
 def skip_without(kind, *more):
     for name in (*FORMATS[kind].needs, *more):
-        pytest.importorskip(name, reason=f"{name} is not installed: pip install 'bickd-explorer[{kind}]'")
+        pytest.importorskip(
+            name, reason=f"{name} is not installed: pip install 'bickd-explorer[{kind}]'"
+        )
 
 
 def run_readme(folder, **variables):
-    """The last line that the README's Python prints, run in the folder by an interpreter of its own."""
+    """The last line that the README's Python prints, run in the folder by an interpreter of its
+    own."""
     (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
     return answer.stdout.splitlines()[-1]
@@ -60,7 +69,9 @@ def image_and_class(teacher):
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_the_lines_in_the_readme_say_what_the_run_says(teacher, library, tmp_path, kind, image_and_class):
+def test_the_lines_in_the_readme_say_what_the_run_says(
+    teacher, library, tmp_path, kind, image_and_class
+):
     skip_without(kind, *(["onnxruntime"] if kind == "onnx" else []))
     folder = export(teacher, kind, tmp_path / kind, library)
     pixels, name = image_and_class
@@ -72,7 +83,9 @@ def test_the_lines_in_the_readme_say_what_the_run_says(teacher, library, tmp_pat
 def test_another_normalisation_than_the_datas_goes_with_the_weights(teacher, library, tmp_path):
     own = Preprocessing(name="half", mean=(0.5,), std=(0.25,))
     teacher.write_info(teacher.info().model_copy(update={"preprocessing": own}))
-    config = json.loads((export(teacher, "safetensors", tmp_path / "a", library) / "config.json").read_text())
+    config = json.loads(
+        (export(teacher, "safetensors", tmp_path / "a", library) / "config.json").read_text()
+    )
     assert (config["mean"], config["std"]) == ([0.5], [0.25])
     file = export(teacher, "pt2", tmp_path / "b", library) / "model.pt2"
     with zipfile.ZipFile(file) as archive:
@@ -87,7 +100,9 @@ def test_another_normalisation_than_the_datas_goes_with_the_weights(teacher, lib
 
 
 def test_config_holds_what_a_use_needs(teacher, library, tmp_path):
-    config = json.loads((export(teacher, "safetensors", tmp_path / "a", library) / "config.json").read_text())
+    config = json.loads(
+        (export(teacher, "safetensors", tmp_path / "a", library) / "config.json").read_text()
+    )
     dataset = load_dataset("digits", image_size=8)
     assert config["model"] == {"name": teacher.info().arch, "num_classes": 10, "in_channels": 1}
     assert (config["size"], config["mode"]) == ([8, 8], "L")
@@ -103,9 +118,13 @@ def test_the_hub_card_has_the_runs_figures(teacher, library, tmp_path):
     (result,) = model["results"]
     predictions = teacher.predictions("test")
     accuracy = (predictions.logits.argmax(1) == predictions.labels).mean()
-    assert result["metrics"] == [{"type": "accuracy", "name": "accuracy", "value": round(float(accuracy), 4)}]
+    assert result["metrics"] == [
+        {"type": "accuracy", "name": "accuracy", "value": round(float(accuracy), 4)}
+    ]
     assert metadata["pipeline_tag"] == "image-classification"
-    assert (folder / "predictions-test.npz").read_bytes() == teacher.predictions_path("test").read_bytes()
+    assert (folder / "predictions-test.npz").read_bytes() == teacher.predictions_path(
+        "test"
+    ).read_bytes()
 
 
 def test_tensorboard_reads_the_events(teacher, library, tmp_path):
@@ -118,7 +137,9 @@ def test_tensorboard_reads_the_events(teacher, library, tmp_path):
     assert set(events.Tags()["scalars"]) == set(scalars(records[0]))
     values = events.Scalars("validation_accuracy")
     assert [event.step for event in values] == [record["epoch"] + 1 for record in records]
-    assert [event.value for event in values] == pytest.approx([r["validation_accuracy"] for r in records])
+    assert [event.value for event in values] == pytest.approx(
+        [r["validation_accuracy"] for r in records]
+    )
 
 
 def test_a_converted_network_with_other_logits_is_refused():
@@ -138,13 +159,16 @@ def test_a_refused_export_leaves_nothing(teacher, library, tmp_path, make_run, m
         export(make_run("empty"), "hub", tmp_path / "out" / "hub", library)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
-        ExportError, match=r"onnx and onnxscript are not installed: run pip install 'bickd-explorer\[onnx\]'"
+        ExportError,
+        match=r"onnx and onnxscript are not installed: run pip install 'bickd-explorer\[onnx\]'",
     ):
         export(teacher, "onnx", tmp_path / "out" / "onnx", library)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["there"]
 
 
-def test_the_command_writes_beside_where_it_is_called(teacher, library, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_beside_where_it_is_called(
+    teacher, library, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
@@ -162,7 +186,10 @@ def test_the_command_writes_beside_where_it_is_called(teacher, library, tmp_path
     ("arguments", "sentence"),
     [
         (["--to", "onnx", "--upload", "alice/a"], "--upload needs --to hub, got --to onnx"),
-        (["--to", "hub", "--upload", "alice/a"], "huggingface_hub is not installed|You are not signed in"),
+        (
+            ["--to", "hub", "--upload", "alice/a"],
+            "huggingface_hub is not installed|You are not signed in",
+        ),
     ],
 )
 def test_an_upload_that_cannot_be_made_is_refused_first(
@@ -181,12 +208,15 @@ def test_an_upload_that_cannot_be_made_is_refused_first(
 def test_every_kind_has_a_title_and_its_extra_is_in_pyproject():
     import tomllib
 
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     assert set(FORMATS) == set(KINDS)
     for form in FORMATS.values():
         assert form.title
         assert not form.needs or {name.replace("_", "-") for name in form.needs} <= {
-            re.split("[><=]", requirement)[0].replace("_", "-") for requirement in extras[form.extra]
+            re.split("[><=]", requirement)[0].replace("_", "-")
+            for requirement in extras[form.extra]
         }
 
 
@@ -199,8 +229,13 @@ def test_the_best_epochs_weights_are_exported_where_they_are_asked_for(teacher):
         torch.testing.assert_close(exported[name], factor * last[name])
 
 
-def test_a_network_of_the_users_own_module_comes_with_what_it_needs(make_run, library, tmp_path, monkeypatch):
-    code = "from torch import nn\n\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+def test_a_network_of_the_users_own_module_comes_with_what_it_needs(
+    make_run, library, tmp_path, monkeypatch
+):
+    code = (
+        "from torch import nn\n\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64,"
+        " 10))\n"
+    )
     (tmp_path / "own_flat_net.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("BICKD_MODULES", "own_flat_net")
@@ -228,6 +263,7 @@ def test_a_hub_that_cannot_be_reached_is_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=HfApi))
     monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
     with pytest.raises(
-        ExportError, match=r"cannot be reached .* alice/kd was not uploaded; the folder .* is complete"
+        ExportError,
+        match=r"cannot be reached .* alice/kd was not uploaded; the folder .* is complete",
     ):
         upload(tmp_path, "alice/kd", public=False)

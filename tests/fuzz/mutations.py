@@ -1,8 +1,8 @@
 """Seeded mutations of files, and a count of what a reader makes of them.
 
-A reader of files that somebody else wrote may accept a file or refuse it with a sentence of ours. Any
-other exception fails the test, and so does a reader that does not end or asks for gigabytes. The
-test then names the mutation.
+A reader of files that somebody else wrote may accept a file or refuse it with a sentence of ours.
+Any other exception fails the test, and so does a reader that does not end or asks for gigabytes.
+The test then names the mutation.
 CI runs `COUNT` mutations of each kind; `BICKD_FUZZ=100000 pytest tests/fuzz` runs more.
 
     def test_mutated_weights_get_a_sentence(tmp_path):
@@ -63,7 +63,8 @@ def mutate_bytes(seeds: Sequence[bytes], number: int) -> bytes:
 
 
 def mutate_zip(seeds: Sequence[bytes], number: int) -> bytes:
-    """A whole zip file with right checksums in which one member is changed, missing, renamed or twice there."""
+    """A whole zip file with right checksums in which one member is changed, missing, renamed or
+    twice there."""
     rng = random.Random(f"zip {number}")
     with zipfile.ZipFile(io.BytesIO(rng.choice(seeds))) as archive:
         members = [(member.filename, archive.read(member)) for member in archive.infolist()]
@@ -90,7 +91,8 @@ def mutate_zip(seeds: Sequence[bytes], number: int) -> bytes:
 
 
 def mutate_text(seeds: Sequence[bytes], number: int) -> bytes:
-    """YAML, JSON or JSON lines in UTF-8 with tokens changed; one time in eight its bytes instead."""
+    """YAML, JSON or JSON lines in UTF-8 with tokens changed; one time in eight its bytes
+    instead."""
     rng = random.Random(f"text {number}")
     if rng.random() < 1 / 8:
         return mutate_bytes(seeds, number)
@@ -116,8 +118,8 @@ def outcomes(
         seeds: whole files of the kind.
         mutate: one of the functions above.
         count: how many mutations; `COUNT` if not given.
-        errors: the types that a refusal may have. It counts as a sentence when our own code raised it,
-            on one line that ends with a full stop.
+        errors: the types that a refusal may have. It counts as a sentence when our own code raised
+            it, on one line that ends with a full stop.
         extra_gib: how much address space a reader may take beyond what the process has.
 
     Raises:
@@ -143,8 +145,9 @@ def outcomes(
             except BaseException as error:
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 failures.append(
-                    f"{mutate.__name__}(seeds, {number}): {type(error).__name__}: {str(error)[:200]} "
-                    f"({Path(last.filename).name}:{last.lineno}, after {time.monotonic() - started:.1f} s)"
+                    f"{mutate.__name__}(seeds, {number}): {type(error).__name__}:"
+                    f" {str(error)[:200]} ({Path(last.filename).name}:{last.lineno}, after"
+                    f" {time.monotonic() - started:.1f} s)"
                 )
             if len(failures) == REPORTED:
                 break
@@ -252,7 +255,8 @@ def _write_integer(content: bytearray, rng: random.Random, seeds: Sequence[bytes
 
 
 def _write_digits(content: bytearray, rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Another number in place of one that is written in digits, as in the headers of safetensors and npy."""
+    """Another number in place of one that is written in digits, as in the headers of safetensors
+    and npy."""
     numbers = list(re.finditer(rb"-?\d+", bytes(content[:65536])))
     if not numbers:
         return bytes(content)
@@ -344,4 +348,12 @@ def _cut_text(text: str, rng: random.Random) -> str:
     return text[: rng.randrange(len(text) + 1)]
 
 
-_TEXT_CHANGES = (_swap_value, _swap_value, _swap_value, _swap_token, _move_tokens, _change_lines, _cut_text)
+_TEXT_CHANGES = (
+    _swap_value,
+    _swap_value,
+    _swap_value,
+    _swap_token,
+    _move_tokens,
+    _change_lines,
+    _cut_text,
+)

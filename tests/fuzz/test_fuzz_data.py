@@ -1,4 +1,5 @@
-"""Mutated data of one's own: arrays, parquet files and single images are read, or refused in a sentence."""
+"""Mutated data of one's own: arrays, parquet files and single images are read, or refused in a
+sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ LABELS = np.arange(12) % 3
 
 
 def read_source(kind: str, path: Path) -> None:
-    """Everything that loading a source does before the cache: listing, checks, decoding, parting."""
+    """Everything that loading a source does before the cache: listing, checks, decoding,
+    parting."""
     listing = external.listed(external.KINDS[kind], path, f"{kind}:{path}")
     split_positions(listing.labels)
     external.summary(listing, "")
@@ -85,9 +87,16 @@ def parquet(labels: pa.Array, *, names: list[str] | None = None, **options) -> b
 
 
 PARQUET = [
-    parquet(pa.array(LABELS), names=["ant", "bee", "cat"], compression="none", use_dictionary=False),
+    parquet(
+        pa.array(LABELS), names=["ant", "bee", "cat"], compression="none", use_dictionary=False
+    ),
     parquet(pa.array([f"class {label}" for label in LABELS]), compression="snappy"),
-    parquet(pa.array(LABELS.astype(np.uint8)), compression="zstd", row_group_size=5, data_page_version="2.0"),
+    parquet(
+        pa.array(LABELS.astype(np.uint8)),
+        compression="zstd",
+        row_group_size=5,
+        data_page_version="2.0",
+    ),
     parquet(pa.array([str(label) for label in LABELS]).dictionary_encode(), compression="gzip"),
 ]
 
@@ -153,7 +162,9 @@ def read_image(content: bytes) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of metadata that it leaves aside
 @pytest.mark.parametrize("format", IMAGES)
 def test_mutated_images_are_read_or_refused_in_a_sentence(format, monkeypatch):
-    monkeypatch.setattr(pixels, "MAX_PIXELS", 1_000_000)  # 64 million take seconds, which add up here
+    monkeypatch.setattr(
+        pixels, "MAX_PIXELS", 1_000_000
+    )  # 64 million take seconds, which add up here
     for content in IMAGES[format]:
         read_image(content)
     found = outcomes(read_image, IMAGES[format], mutate_bytes)

@@ -1,4 +1,5 @@
-"""The harness itself: the same number gives the same file, and every outcome is told from the others."""
+"""The harness itself: the same number gives the same file, and every outcome is told from the
+others."""
 
 from __future__ import annotations
 
@@ -29,7 +30,11 @@ def zipped(*names: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("mutate", "seeds"),
-    [(mutate_bytes, [bytes(range(256)), b"x"]), (mutate_text, [TEXT]), (mutate_zip, [zipped("a", "b")])],
+    [
+        (mutate_bytes, [bytes(range(256)), b"x"]),
+        (mutate_text, [TEXT]),
+        (mutate_zip, [zipped("a", "b")]),
+    ],
 )
 def test_a_number_always_gives_the_same_file_and_numbers_differ(mutate, seeds):
     made = [mutate(seeds, number) for number in range(300)]
@@ -63,7 +68,10 @@ def test_what_a_reader_does_is_counted(tmp_path):
     assert found == {"accepted": 6, "sentence": 3}
     seen = []
     outcomes(
-        from_file(tmp_path / "x", lambda path: seen.append(path.read_bytes())), [b"ab"], mutate_bytes, count=5
+        from_file(tmp_path / "x", lambda path: seen.append(path.read_bytes())),
+        [b"ab"],
+        mutate_bytes,
+        count=5,
     )
     assert seen == [mutate_bytes([b"ab"], number) for number in range(5)]
 
@@ -71,8 +79,14 @@ def test_what_a_reader_does_is_counted(tmp_path):
 @pytest.mark.parametrize(
     ("read", "words"),
     [
-        (lambda content: json.loads(b"{"), "JSONDecodeError came from decoder.py, not from our code"),
-        (lambda content: Dataset.split(None, "x"), 'no sentence on one line: "split must be one of'),
+        (
+            lambda content: json.loads(b"{"),
+            "JSONDecodeError came from decoder.py, not from our code",
+        ),
+        (
+            lambda content: Dataset.split(None, "x"),
+            'no sentence on one line: "split must be one of',
+        ),
         (lambda content: {}["shape"], "KeyError: 'shape'"),
         (lambda content: zlib.decompress(b"x"), "error: Error -5"),
         (lambda content: bytearray(2**33), "MemoryError"),

@@ -41,7 +41,10 @@ def npz(save, **arrays: np.ndarray) -> bytes:
 
 TABLES = [
     csv(
-        id=ids(), label=names(), **columns("teacher:{}", logits()), **columns("student:{}", softmax(logits()))
+        id=ids(),
+        label=names(),
+        **columns("teacher:{}", logits()),
+        **columns("student:{}", softmax(logits())),
     ),
     csv(text=names(), label=labels(), **columns("p_{}", softmax(logits()), (0, 1, 2))),
     csv(
@@ -53,7 +56,10 @@ TABLES = [
     csv(label=labels() % 2, prob=softmax(logits())[:, 0]),
     csv(label=labels(), logits=[str(list(z)) for z in logits()]),
     csv(
-        model=["a", "b"] * 20, id=np.arange(40) // 2, label=np.arange(40) // 2 % 3, **columns("{}", logits())
+        model=["a", "b"] * 20,
+        id=np.arange(40) // 2,
+        label=np.arange(40) // 2 % 3,
+        **columns("{}", logits()),
     ),
 ]
 JSON = [
@@ -66,7 +72,10 @@ JSON = [
 ARRAYS = [
     npz(np.savez, logits=logits(), labels=labels(), class_names=np.array(CLASSES)),
     npz(
-        np.savez_compressed, predict_proba=softmax(logits()), classes_=np.array(CLASSES), y=np.array(names())
+        np.savez_compressed,
+        predict_proba=softmax(logits()),
+        classes_=np.array(CLASSES),
+        y=np.array(names()),
     ),
 ]
 
@@ -105,5 +114,7 @@ def test_mutated_samples(tmp_path):
     SampleFile({1: "ä b", 2: "c"}, {2: "/x.png"}).save(tmp_path / "s.npz")
     seeds = [(tmp_path / "s.npz").read_bytes()]
     for mutate in (mutate_bytes, mutate_zip):
-        found = outcomes(from_file(tmp_path / "s.npz", SampleFile.load), seeds, mutate, count=COUNT // 10)
+        found = outcomes(
+            from_file(tmp_path / "s.npz", SampleFile.load), seeds, mutate, count=COUNT // 10
+        )
         assert found["sentence"] > COUNT // 50

@@ -1,4 +1,5 @@
-"""What somebody else's run folder, sweep or kept selection may hold: a value or a sentence, never anything else."""
+"""What somebody else's run folder, sweep or kept selection may hold: a value or a sentence, never
+anything else."""
 
 import io
 import re
@@ -25,7 +26,9 @@ def both_happen(found):
 
 @pytest.fixture
 def run(make_run):
-    return make_run("a", status=Status("running", Progress(1, 4, 2, 6, 812.5, 61.0), Worker.this(), 1.0))
+    return make_run(
+        "a", status=Status("running", Progress(1, 4, 2, 6, 812.5, 61.0), Worker.this(), 1.0)
+    )
 
 
 def test_run_yaml(run, make_run, library):
@@ -44,7 +47,9 @@ def test_run_yaml(run, make_run, library):
 
 def test_status_json(run):
     seeds = [(run.path / "status.json").read_bytes(), b'{"state": "finished"}']
-    read = from_file(run.path / "status.json", lambda path: RunFolder(path.parent, key="a").status().stale())
+    read = from_file(
+        run.path / "status.json", lambda path: RunFolder(path.parent, key="a").status().stale()
+    )
     both_happen(outcomes(read, seeds, mutate_text))
 
 
@@ -61,7 +66,10 @@ def test_metrics_jsonl_is_read_whatever_it_holds(run):
         assert not problem or re.fullmatch(r"a/metrics\.jsonl: .*\.", problem)
 
     seeds = [(run.path / "metrics.jsonl").read_bytes()]
-    assert outcomes(from_file(run.path / "metrics.jsonl", look), seeds, mutate_text)["accepted"] == COUNT
+    assert (
+        outcomes(from_file(run.path / "metrics.jsonl", look), seeds, mutate_text)["accepted"]
+        == COUNT
+    )
 
 
 def saved(save):
@@ -95,7 +103,10 @@ def array_files(run, tmp_path):
     return {
         "predictions": (run.predictions_path("test"), Predictions.load),
         "stages": (run.stages_path, Stages.load),
-        "trajectory": (run.path / "trajectory.npz", lambda path: RunFolder(path.parent).trajectory()),
+        "trajectory": (
+            run.path / "trajectory.npz",
+            lambda path: RunFolder(path.parent).trajectory(),
+        ),
         "layout": (run.layout_path("pca"), Layout.load),
     }
 

@@ -21,7 +21,9 @@ def test_the_state_that_a_resume_starts_from(library, mutate):
     save_state(job, run, Position(1, 2, {"loss": 0.5}, 3.0, 0.25, 0))
     count = COUNT // 8  # a state is large, and the same for each run
     read = from_file(run.resume_path, lambda path: load_state(job, run))
-    found = outcomes(read, [run.resume_path.read_bytes()], mutate, count=count, errors=(TrainingError,))
+    found = outcomes(
+        read, [run.resume_path.read_bytes()], mutate, count=count, errors=(TrainingError,)
+    )
     assert found["sentence"] > count // 10
     assert torch.get_num_threads() > 0
 

@@ -12,8 +12,15 @@ from mutations import COUNT, from_file, mutate_bytes, mutate_zip, outcomes
 from bickd_core.runs.checkpoints import read_weights, save_weights
 
 STATES = (
-    {"conv.weight": torch.ones(2, 1, 3, 3), "fc.weight": torch.ones(2, 2).half(), "n": torch.tensor(3)},
-    {"module.fc.bias": torch.zeros(3, dtype=torch.bfloat16), "module.fc.weight": torch.rand(3, 2).double()},
+    {
+        "conv.weight": torch.ones(2, 1, 3, 3),
+        "fc.weight": torch.ones(2, 2).half(),
+        "n": torch.tensor(3),
+    },
+    {
+        "module.fc.bias": torch.zeros(3, dtype=torch.bfloat16),
+        "module.fc.weight": torch.rand(3, 2).double(),
+    },
 )
 
 

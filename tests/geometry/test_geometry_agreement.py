@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from bickd_core.geometry.agreement import accuracy, agreement_rate, agrees, correct, hellinger, kl_divergence
+from bickd_core.geometry.agreement import (
+    accuracy,
+    agreement_rate,
+    agrees,
+    correct,
+    hellinger,
+    kl_divergence,
+)
 from bickd_core.geometry.calibration import expected_calibration_error, reliability
 from bickd_core.geometry.probabilities import softmax
 
@@ -20,7 +27,9 @@ def test_per_sample_figures_are_the_formulas():
     for i in (0, 13, 39):
         p, q = P[i].tolist(), Q[i].tolist()
         kl = sum(x * math.log(x / y) for x, y in zip(p, q, strict=True))
-        distance = math.sqrt(sum((math.sqrt(x) - math.sqrt(y)) ** 2 for x, y in zip(p, q, strict=True)) / 2)
+        distance = math.sqrt(
+            sum((math.sqrt(x) - math.sqrt(y)) ** 2 for x, y in zip(p, q, strict=True)) / 2
+        )
         assert kl_divergence(a, b, 4.0)[i] == pytest.approx(kl)
         assert hellinger(P, Q)[i] == pytest.approx(distance)
 
@@ -48,7 +57,10 @@ def test_saturated_models_are_far_apart_and_finite():
 
 
 def test_accuracy_and_agreement_by_hand():
-    a, b = np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]]), np.array([[2.0, 1.0], [1.0, 0.0], [3.0, 0.0]])
+    a, b = (
+        np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]]),
+        np.array([[2.0, 1.0], [1.0, 0.0], [3.0, 0.0]]),
+    )
     labels = np.array([0, 1, 1])
     assert correct(a, labels).tolist() == [True, True, False]
     assert accuracy(a, labels) == pytest.approx(2 / 3)
@@ -75,7 +87,9 @@ def naive_error(P, labels, bins):
 def test_calibration_error_is_the_formula():
     P, labels = softmax(logits(5, n=120)), np.random.default_rng(5).integers(0, 5, 120)
     for bins in (1, 10, 15):
-        assert expected_calibration_error(P, labels, bins) == pytest.approx(naive_error(P, labels, bins))
+        assert expected_calibration_error(P, labels, bins) == pytest.approx(
+            naive_error(P, labels, bins)
+        )
 
 
 def test_reliability_counts_every_sample_and_shows_empty_bins_as_zero():

@@ -1,4 +1,5 @@
-"""Calibration: bins, errors by class, proper scores and the best temperature, against plain loops."""
+"""Calibration: bins, errors by class, proper scores and the best temperature, against plain
+loops."""
 
 import math
 
@@ -83,7 +84,9 @@ def test_equal_mass_error_is_the_formula():
     def error(rows):
         total = 0.0
         for b in range(8):
-            inside = [i for i in rows if (edges[b] < P[i].max() or b == 0) and P[i].max() <= edges[b + 1]]
+            inside = [
+                i for i in rows if (edges[b] < P[i].max() or b == 0) and P[i].max() <= edges[b + 1]
+            ]
             total += abs(sum(P[i].max() - (P[i].argmax() == labels[i]) for i in inside))
         return total / len(rows)
 
@@ -117,7 +120,8 @@ def test_a_calibrated_model_shows_the_chance_error_and_a_sure_one_shows_more():
     assert expected_calibration_error(P, labels) == pytest.approx(chance, rel=0.6)
     assert expected_calibration_error(softmax(logits, 0.4), labels) > 5 * chance
     assert chance_error(np.eye(3)) == 0.0
-    # One bin: the mean absolute deviation of a binomial of 2 trials at 1/2 is 1/2, over 2 samples 1/4.
+    # One bin: the mean absolute deviation of a binomial of 2 trials at 1/2 is 1/2, over 2 samples
+    # 1/4.
     assert chance_error(np.full((2, 2), 0.5), bins=1, draws=4000) == pytest.approx(0.25, abs=0.02)
 
 
@@ -131,7 +135,11 @@ def test_class_calibration_is_the_formula():
             inside = [i for i in rows if b / 5 < P[i, c] <= (b + 1) / 5]
             if inside:
                 share = sum(int(labels[i] == c) for i in inside) / len(inside)
-                total += len(inside) / len(rows) * abs(sum(P[i, c] for i in inside) / len(inside) - share)
+                total += (
+                    len(inside)
+                    / len(rows)
+                    * abs(sum(P[i, c] for i in inside) / len(inside) - share)
+                )
         return total
 
     found = class_calibration(P, labels, bins=5)
@@ -144,7 +152,9 @@ def test_class_calibration_by_chance_is_what_drawn_labels_show():
     P = softmax(draw(5, n=300, c=3)[0])
     random = np.random.default_rng(1)
     drawn = [(random.random((300, 1)) > P.cumsum(axis=1)).sum(axis=1) for _ in range(400)]
-    seen = np.mean([class_calibration(P, np.minimum(labels, 2), draws=1).error for labels in drawn], axis=0)
+    seen = np.mean(
+        [class_calibration(P, np.minimum(labels, 2), draws=1).error for labels in drawn], axis=0
+    )
     found = class_calibration(P, np.zeros(300, dtype=int), draws=400)
     assert found.chance == pytest.approx(seen, rel=0.1)
     assert class_calibration(np.eye(3), np.arange(3)).chance == pytest.approx(np.zeros(3))
@@ -179,7 +189,9 @@ def test_brier_and_likelihood_are_the_formulas():
         squares = sum((P[i, c] - (c == labels[i])) ** 2 for c in range(5))
         weights = [math.exp(z / 2.5) for z in logits[i]]
         assert brier(P, labels)[i] == pytest.approx(squares)
-        assert nll(logits, labels, 2.5)[i] == pytest.approx(-math.log(weights[labels[i]] / sum(weights)))
+        assert nll(logits, labels, 2.5)[i] == pytest.approx(
+            -math.log(weights[labels[i]] / sum(weights))
+        )
 
 
 def test_scores_agree_with_scikit_learn():
@@ -218,7 +230,10 @@ def test_the_best_temperatures_replicates_are_those_of_fits_without_a_shard():
     shard = stratified_shards(400, labels)
     found = fit_temperature(logits, labels, shard).temperature
     left = [
-        1 / fit_temperature(logits[shard != g], labels[shard != g], np.zeros(380, int)).temperature.estimate
+        1
+        / fit_temperature(
+            logits[shard != g], labels[shard != g], np.zeros(380, int)
+        ).temperature.estimate
         for g in range(20)
     ]
     half = half_width(left, 2.093024)  # of 1 / T
@@ -240,7 +255,12 @@ def test_the_best_temperature_says_when_there_is_none():
 
 
 @settings(deadline=None, max_examples=40)
-@given(seed=st.integers(0, 10_000), n=st.integers(1, 40), c=st.integers(2, 6), scale=st.floats(0.01, 1e4))
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 40),
+    c=st.integers(2, 6),
+    scale=st.floats(0.01, 1e4),
+)
 def test_every_figure_is_finite_and_inside_its_interval(seed, n, c, scale):
     random = np.random.default_rng(seed)
     logits, labels = random.normal(size=(n, c)) * scale, random.integers(0, c, n)

@@ -23,7 +23,9 @@ from bickd_core.geometry.probabilities import softmax
 def draw(seed, n=80, c=4):
     random = np.random.default_rng(seed)
     labels = random.integers(0, c, n)
-    return [np.where(random.random(n) < 0.6, labels, random.integers(0, c, n)) for _ in range(2)] + [labels]
+    return [
+        np.where(random.random(n) < 0.6, labels, random.integers(0, c, n)) for _ in range(2)
+    ] + [labels]
 
 
 def test_the_four_outcomes_are_counted():
@@ -70,7 +72,9 @@ def test_confusion_and_its_difference_are_counted():
     for said, truth in zip(a, labels, strict=True):
         expected[truth][said] += 1
     assert confusion(a, labels, n_classes).tolist() == expected
-    assert (confusion(a, labels, n_classes) == confusion_matrix(labels, a, labels=range(n_classes))).all()
+    assert (
+        confusion(a, labels, n_classes) == confusion_matrix(labels, a, labels=range(n_classes))
+    ).all()
     found = confusion_difference(a, b, labels, n_classes)
     assert (found.counts == found.first - found.second).all()
     assert found.counts.sum(axis=1).tolist() == [0] * n_classes
@@ -96,8 +100,12 @@ def test_accuracy_differences_by_class_are_bonett_and_prices():
         interval = found[c]
         assert interval.n == n
         assert interval.estimate == pytest.approx((only_a - only_b) / n)
-        assert interval.low == pytest.approx(max(min(p - q - half, interval.estimate), -1), abs=1e-6)
-        assert interval.high == pytest.approx(min(max(p - q + half, interval.estimate), 1), abs=1e-6)
+        assert interval.low == pytest.approx(
+            max(min(p - q - half, interval.estimate), -1), abs=1e-6
+        )
+        assert interval.high == pytest.approx(
+            min(max(p - q + half, interval.estimate), 1), abs=1e-6
+        )
 
 
 def test_two_models_that_never_differ_are_still_not_known_to_be_the_same():
@@ -112,7 +120,9 @@ def test_intervals_by_class_cover_at_ten_samples():
     random = np.random.default_rng(3)
     trials, covered = 800, 0
     for _ in range(trials):
-        kind = random.choice(4, 10, p=[0.5, 0.25, 0.1, 0.15])  # both, first, second, neither: truth 0.15
+        kind = random.choice(
+            4, 10, p=[0.5, 0.25, 0.1, 0.15]
+        )  # both, first, second, neither: truth 0.15
         first, second = np.isin(kind, (0, 1)), np.isin(kind, (0, 2))
         zeros = np.zeros(10, int)
         (found,) = class_accuracy_differences((~first).astype(int), (~second).astype(int), zeros, 1)

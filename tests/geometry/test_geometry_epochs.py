@@ -47,7 +47,9 @@ def test_each_epoch_is_what_its_slice_says(seed, T):
         )
         hits = [int(np.argmax(row)) == label for row, label in zip(one, labels, strict=True)]
         assert found.accuracy[e] == pytest.approx(sum(hits) / len(hits))
-        same = [np.argmax(row) == np.argmax(other) for row, other in zip(one, reference, strict=True)]
+        same = [
+            np.argmax(row) == np.argmax(other) for row, other in zip(one, reference, strict=True)
+        ]
         assert found.agreement[e] == pytest.approx(sum(same) / len(same))
     assert found.n == 40
     assert found.agreement[-1] == 1.0
@@ -97,7 +99,8 @@ def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
     expected = corrected_overlap(softmax(logits, 2.0), shard)
     assert temperature_curve(sharp, shard, [at]).overlap[0] == pytest.approx(expected, abs=1e-4)
     assert (
-        temperature_curve(sharp, shard, [2.0]).overlap[0] < temperature_curve(logits, shard, [2.0]).overlap[0]
+        temperature_curve(sharp, shard, [2.0]).overlap[0]
+        < temperature_curve(logits, shard, [2.0]).overlap[0]
     )
 
 
@@ -116,9 +119,16 @@ def test_group_means_are_means_over_pairs(seed, c):
                 found.gram[a, b]
                 for a in range(c)
                 for b in range(c)
-                if a != b and group[a] == first and group[b] == second and not (empty[a] or empty[b])
+                if a != b
+                and group[a] == first
+                and group[b] == second
+                and not (empty[a] or empty[b])
             ]
-            assert math.isnan(means[i, j]) if not cells else means[i, j] == pytest.approx(np.mean(cells))
+            assert (
+                math.isnan(means[i, j])
+                if not cells
+                else means[i, j] == pytest.approx(np.mean(cells))
+            )
 
 
 def test_eigenvalues_fall_and_sum_to_the_usable_classes():
@@ -130,7 +140,9 @@ def test_eigenvalues_fall_and_sum_to_the_usable_classes():
     assert values.sum() == pytest.approx(4)
     assert (np.diff(values) <= 0).all()
     shares = values / values.sum()
-    assert found.effective_rank == pytest.approx(math.exp(-sum(p * math.log(p) for p in shares.tolist())))
+    assert found.effective_rank == pytest.approx(
+        math.exp(-sum(p * math.log(p) for p in shares.tolist()))
+    )
     assert len(eigenvalues(np.zeros((2, 2)), np.ones(2, dtype=bool))) == 0
 
 
@@ -176,7 +188,9 @@ def test_epochs_at_one_entropy_are_each_at_their_own_temperature():
 
 
 def test_an_epoch_that_cannot_reach_the_entropy_stands_at_the_plain_temperature():
-    found = epoch_figures(np.zeros((1, 4, 3)), np.array([0]), T=2.0, matching="mean", targets=np.full(4, 0.5))
+    found = epoch_figures(
+        np.zeros((1, 4, 3)), np.array([0]), T=2.0, matching="mean", targets=np.full(4, 0.5)
+    )
     assert found.unreached.tolist() == [4]
     assert found.temperatures.tolist() == [2.0]
     with pytest.raises(ValueError, match="targets must be given for matching 'image'"):

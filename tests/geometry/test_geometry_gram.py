@@ -1,4 +1,5 @@
-"""Class Gram, cross Gram, overlap and what each sample adds, against loops written from the formulas."""
+"""Class Gram, cross Gram, overlap and what each sample adds, against loops written from the
+formulas."""
 
 import math
 
@@ -91,7 +92,9 @@ def test_overlap_is_the_mean_over_pairs(mode):
     assert overlap(P, labels=labels, **mode) == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
     geometry = class_geometry(P, labels, **mode)
     assert geometry.overlap == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
-    assert geometry.score == pytest.approx(1 - math.sqrt(sum(p * p for p in pairs) / len(pairs)), abs=1e-12)
+    assert geometry.score == pytest.approx(
+        1 - math.sqrt(sum(p * p for p in pairs) / len(pairs)), abs=1e-12
+    )
     assert geometry.leakage.mean() == pytest.approx(geometry.overlap)
     assert geometry.leakage[2] == pytest.approx(np.mean(pairs[8:12]))
 
@@ -104,12 +107,16 @@ def test_contributions_sum_to_their_cell(mode, cell):
     gram, _ = class_gram(P, labels=labels, **mode)
     assert pair_contributions(P, *cell, labels=labels, **mode).sum() == pytest.approx(gram[cell])
     K = cross_gram(P, S, labels=labels, **mode)
-    assert cross_contributions(P, S, *cell, labels=labels, **mode).sum() == pytest.approx(K.gram[cell])
+    assert cross_contributions(P, S, *cell, labels=labels, **mode).sum() == pytest.approx(
+        K.gram[cell]
+    )
 
 
 def test_contributions_by_hand():
     P = np.array([[0.6, 0.4], [0.8, 0.2]])  # column lengths 1 and sqrt(0.2)
-    np.testing.assert_allclose(pair_contributions(P, 0, 1), [0.24 / math.sqrt(0.2), 0.16 / math.sqrt(0.2)])
+    np.testing.assert_allclose(
+        pair_contributions(P, 0, 1), [0.24 / math.sqrt(0.2), 0.16 / math.sqrt(0.2)]
+    )
     with pytest.raises(ValueError, match="d must be a class between 0 and 1, got 2"):
         pair_contributions(P, 0, 2)
 
@@ -230,7 +237,9 @@ def test_the_pair_that_falls_most_or_the_greatest_cosine_where_none_falls():
 
 def test_two_samples_a_class_have_no_limits():
     rng = np.random.default_rng(5)
-    few, enough = (shard_grams(softmax(rng.normal(0, 2, (n, 30))), stratified_shards(n)) for n in (149, 150))
+    few, enough = (
+        shard_grams(softmax(rng.normal(0, 2, (n, 30))), stratified_shards(n)) for n in (149, 150)
+    )
     assert overlap_interval(few).low is None
     assert overlap_interval(enough).low is not None
     assert replicated_overlap(few).interval().low is None

@@ -1,4 +1,5 @@
-"""Kept sums: one streaming pass equals the matrices in memory, and each interval its own slow loop."""
+"""Kept sums: one streaming pass equals the matrices in memory, and each interval its own slow
+loop."""
 
 import numpy as np
 import pytest
@@ -31,11 +32,14 @@ def slow_cosine(a, b):
 
 
 def slow_gram(P, Q):
-    return np.array([[slow_cosine(P[:, c], Q[:, d]) for d in range(Q.shape[1])] for c in range(P.shape[1])])
+    return np.array(
+        [[slow_cosine(P[:, c], Q[:, d]) for d in range(Q.shape[1])] for c in range(P.shape[1])]
+    )
 
 
 def slow_jackknife(value, shard):
-    """The corrected estimate and its error from `value(positions)` without each shard, and the value itself."""
+    """The corrected estimate and its error from `value(positions)` without each shard, and the
+    value itself."""
     groups = shard.max() + 1
     replicates = [value(np.flatnonzero(shard != g)) for g in range(groups)]
     error = ((groups - 1) / groups * sum((f - np.mean(replicates)) ** 2 for f in replicates)) ** 0.5
@@ -57,7 +61,10 @@ def test_streaming_in_blocks_of_any_size_equals_the_matrices_in_memory(seed, n, 
     blocks = ((P[i : i + size], Q[i : i + size]) for i in range(0, n, size))
     kept = stream_grams(blocks, shard, dtype=np.float64)
     for grams, matrix in zip(kept.models, (P, Q), strict=True):
-        ours, theirs = kept_geometry(grams, centred=centred), class_geometry(matrix, centred=centred)
+        ours, theirs = (
+            kept_geometry(grams, centred=centred),
+            class_geometry(matrix, centred=centred),
+        )
         assert ours.gram == pytest.approx(theirs.gram, abs=1e-9)
         assert ours.empty.tolist() == theirs.empty.tolist()
         assert ours.overlap == pytest.approx(theirs.overlap, abs=1e-9)
@@ -71,7 +78,9 @@ def test_streaming_in_blocks_of_any_size_equals_the_matrices_in_memory(seed, n, 
 
 def test_a_gram_is_that_of_a_plain_loop():
     logits, (P, Q), labels = draw(3, n=40, c=4)
-    kept = logit_grams(logits, (2.0, 2.0), stratified_shards(40, labels, shards=4), dtype=np.float64)
+    kept = logit_grams(
+        logits, (2.0, 2.0), stratified_shards(40, labels, shards=4), dtype=np.float64
+    )
     assert kept_geometry(kept.models[0]).gram == pytest.approx(slow_gram(P, P), abs=1e-12)
     assert kept_cross(kept.crosses[0]).gram == pytest.approx(slow_gram(P, Q), abs=1e-12)
 
@@ -94,13 +103,18 @@ def test_intervals_are_those_of_recomputed_replicates(centred):
             across.consistency,
             lambda rows: cross_gram(P[rows], Q[rows], centred=centred).consistency,
         ),
-        "cross": (across.overlap, lambda rows: cross_gram(P[rows], Q[rows], centred=centred).overlap),
+        "cross": (
+            across.overlap,
+            lambda rows: cross_gram(P[rows], Q[rows], centred=centred).overlap,
+        ),
     }
     for name, (found, value) in cases.items():
         estimate, error, whole = slow_jackknife(value, shard)
         assert found.raw == pytest.approx(whole), name
         assert found.estimate == pytest.approx(estimate), name
-        assert found.high - found.estimate == pytest.approx(2.5705818 * error, rel=1e-5), name  # t, 5 degrees
+        assert found.high - found.estimate == pytest.approx(2.5705818 * error, rel=1e-5), (
+            name
+        )  # t, 5 degrees
         assert found.low == pytest.approx(2 * found.estimate - found.high), name
     for c in range(P.shape[1]):
         estimate, error, _ = slow_jackknife(
@@ -114,7 +128,10 @@ def test_intervals_are_those_of_recomputed_replicates(centred):
 def test_one_cell_has_the_interval_of_its_recomputed_replicates(centred):
     _, (P, Q), labels = draw(5)
     shard = stratified_shards(len(P), labels, shards=6)
-    for first, second, whole in ((P[:, 1], P[:, 3], (P, P, 1, 3)), (P[:, 2], Q[:, 2], (P, Q, 2, 2))):
+    for first, second, whole in (
+        (P[:, 1], P[:, 3], (P, P, 1, 3)),
+        (P[:, 2], Q[:, 2], (P, Q, 2, 2)),
+    ):
         left, right, i, j = whole
         found = column_cosine(first, second, shard, centred=centred)
         _, error, whole = slow_jackknife(

@@ -10,7 +10,11 @@ from scipy.special import stdtrit
 
 from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.disagreement import mcnemar_exact
-from bickd_core.geometry.gram_figures import class_figures, overlap_interval, paired_overlap_difference
+from bickd_core.geometry.gram_figures import (
+    class_figures,
+    overlap_interval,
+    paired_overlap_difference,
+)
 from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.intervals import (
     Interval,
@@ -64,7 +68,9 @@ def test_means_have_no_interval_below_100_samples():
 
 
 @given(
-    cells=st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1, max_size=30),
+    cells=st.lists(
+        st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1, max_size=30
+    ),
     level=st.sampled_from([0.9, 0.95]),
 )
 @settings(max_examples=300, deadline=None)
@@ -100,7 +106,9 @@ def test_paired_shares_cover_on_small_sets(classes, each):
         known = random.random(classes) < 0.6
         other = np.where(random.random(classes) < 0.5, known, random.random(classes) < 0.5)
         a, b = (np.where(of, 0.97, 0.03)[labels] for of in (known, other))
-        found = paired_mean_difference(random.random(len(labels)) < a, random.random(len(labels)) < b, labels)
+        found = paired_mean_difference(
+            random.random(len(labels)) < a, random.random(len(labels)) < b, labels
+        )
         held += found.low <= (a - b).mean() <= found.high
     assert held / 400 >= 0.95
 
@@ -114,7 +122,10 @@ def test_too_few_samples_have_no_limits():
 
 def test_wilson_by_hand_and_at_the_ends():
     found = proportion_interval(np.array([True] * 8 + [False] * 2))
-    assert (found.low, found.high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+    assert (found.low, found.high) == (
+        pytest.approx(0.4902, abs=1e-4),
+        pytest.approx(0.9433, abs=1e-4),
+    )
     sure = proportion_interval(np.ones(100, dtype=bool), np.arange(100) % 4)
     assert (sure.estimate, sure.high) == (1.0, 1.0)
     assert sure.low == pytest.approx(0.963, abs=1e-3)
@@ -128,7 +139,9 @@ def test_stratified_shares_cover():
     labels = np.repeat(np.arange(10), 15)
     chance = np.linspace(0.2, 0.95, 10)[labels]
     covered = sum(
-        (found := proportion_interval(random.random(150) < chance, labels)).low <= chance.mean() <= found.high
+        (found := proportion_interval(random.random(150) < chance, labels)).low
+        <= chance.mean()
+        <= found.high
         for _ in range(400)
     )
     assert 0.92 <= covered / 400 <= 0.985
@@ -144,7 +157,9 @@ def test_paired_differences_are_narrower():
     assert found.high - found.low < 0.5 * (mean_interval(a).high - mean_interval(a).low)
     same = paired_mean_difference(a, a, labels)
     assert (same.estimate, same.low, same.high) == (0, 0, 0)
-    assert paired_mean_difference(a > 0, b > 0).estimate == pytest.approx((a > 0).mean() - (b > 0).mean())
+    assert paired_mean_difference(a > 0, b > 0).estimate == pytest.approx(
+        (a > 0).mean() - (b > 0).mean()
+    )
 
 
 def test_bad_arguments_are_refused():
@@ -204,13 +219,17 @@ def test_balanced_shards_give_the_balanced_overlap():
     labels = np.random.default_rng(5).choice(4, 60, p=[0.7, 0.1, 0.1, 0.1])
     shard = stratified_shards(60, labels)
     for centred in (False, True):
-        found = overlap_interval(shard_grams(P, shard, labels=labels, balanced=True), centred=centred)
+        found = overlap_interval(
+            shard_grams(P, shard, labels=labels, balanced=True), centred=centred
+        )
         expected = overlap(P, labels=labels, balanced=True, centred=centred)
         assert found.raw == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 10_000), T=st.floats(0.3, 8.0), n=st.integers(2, 60), c=st.integers(2, 6))
+@given(
+    seed=st.integers(0, 10_000), T=st.floats(0.3, 8.0), n=st.integers(2, 60), c=st.integers(2, 6)
+)
 def test_every_interval_holds_its_estimate(seed, T, n, c):
     P, labels = draw(seed, n=n, c=c, T=T)
     other, _ = draw(seed + 1, n=n, c=c, T=T)
@@ -261,7 +280,9 @@ def test_paired_overlap_difference_is_the_difference_and_narrower():
     a, b = shard_grams(P, shard), shard_grams(Q, shard)
     found = paired_overlap_difference(a, b)
     assert found.raw == pytest.approx(overlap(P) - overlap(Q))
-    assert found.estimate == pytest.approx(overlap_interval(a).estimate - overlap_interval(b).estimate)
+    assert found.estimate == pytest.approx(
+        overlap_interval(a).estimate - overlap_interval(b).estimate
+    )
     assert found.low > 0
     alone = overlap_interval(a)
     assert found.high - found.low < 0.3 * (alone.high - alone.low)

@@ -1,4 +1,5 @@
-"""CKA layer by layer: each figure is that of `cka` itself, on all samples, without shards, and shuffled."""
+"""CKA layer by layer: each figure is that of `cka` itself, on all samples, without shards, and
+shuffled."""
 
 import numpy as np
 import pytest
@@ -38,7 +39,9 @@ def test_intervals_leave_out_each_shard(found):
         for j, Y in enumerate(student):
             expected = replicated_cka(X, Y, shard).interval()
             interval = layers.cell(i, j).interval()
-            assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+            assert (interval.low, interval.high) == pytest.approx(
+                (expected.low, expected.high), abs=1e-9
+            )
 
 
 def test_the_null_is_made_of_shuffles_of_the_student(found):

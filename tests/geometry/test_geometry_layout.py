@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry.layout import Layout, align_to, duplicate_fraction, layout_quality, pca_layout
+from bickd_core.geometry.layout import (
+    Layout,
+    align_to,
+    duplicate_fraction,
+    layout_quality,
+    pca_layout,
+)
 from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
 from bickd_core.geometry.orthogonality import class_gram
 from bickd_core.geometry.probabilities import softmax
@@ -59,7 +65,9 @@ def test_pca_is_the_svd_with_a_fixed_sign():
     np.testing.assert_allclose(pca_layout(P[rows]).coordinates, layout.coordinates[rows], atol=1e-5)
 
 
-@pytest.mark.parametrize("P", [np.array([[0.5, 0.5]]), np.array([[1.0], [1.0]]), np.full((3, 2), 0.5)])
+@pytest.mark.parametrize(
+    "P", [np.array([[0.5, 0.5]]), np.array([[1.0], [1.0]]), np.full((3, 2), 0.5)]
+)
 def test_pca_of_next_to_nothing(P):
     layout = pca_layout(P)
     assert layout.coordinates.shape == (len(P), 2)
@@ -71,7 +79,9 @@ def naive_trustworthiness(X, Y, k):
     n, total = len(X), 0.0
     for i in range(n):
         near = sorted((j for j in range(n) if j != i), key=lambda j: np.linalg.norm(X[i] - X[j]))
-        shown = sorted((j for j in range(n) if j != i), key=lambda j: np.linalg.norm(Y[i] - Y[j]))[:k]
+        shown = sorted((j for j in range(n) if j != i), key=lambda j: np.linalg.norm(Y[i] - Y[j]))[
+            :k
+        ]
         total += sum(max(0, near.index(j) + 1 - k) for j in shown)
     return 1 - total * 2 / (n * k * (2 * n - 3 * k - 1))
 

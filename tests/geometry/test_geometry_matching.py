@@ -1,4 +1,5 @@
-"""A temperature an image: against a slow scalar search, its properties, and what it does with targets out of reach."""
+"""A temperature an image: against a slow scalar search, its properties, and what it does with
+targets out of reach."""
 
 import math
 import tracemalloc
@@ -12,7 +13,12 @@ from bickd_core.geometry.gram_figures import overlap_interval
 from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.matching import entropies_at, match, matched_temperatures
 from bickd_core.geometry.orthogonality import class_geometry, overlap
-from bickd_core.geometry.probabilities import class_probabilities, entropy, matched_temperature, softmax
+from bickd_core.geometry.probabilities import (
+    class_probabilities,
+    entropy,
+    matched_temperature,
+    softmax,
+)
 
 
 def slow_entropy(row, T):
@@ -26,12 +32,15 @@ def slow_temperature(row, target):
     low, high = math.log(1e-6), math.log(1e6)
     for _ in range(200):
         middle = (low + high) / 2
-        low, high = (low, middle) if slow_entropy(row, math.exp(middle)) > target else (middle, high)
+        low, high = (
+            (low, middle) if slow_entropy(row, math.exp(middle)) > target else (middle, high)
+        )
     return math.exp((low + high) / 2)
 
 
 def placed(logits, targets):
-    """Probabilities at the matched temperatures: where entropy is nearly 0 they are sure, the temperature is not."""
+    """Probabilities at the matched temperatures: where entropy is nearly 0 they are sure, the
+    temperature is not."""
     return softmax(logits, matched_temperatures(logits, targets).temperatures)
 
 
@@ -43,15 +52,24 @@ def draw(seed, n=24, c=6, scale=3.0):
 def test_temperatures_are_those_of_a_slow_search():
     teacher, student = draw(1), draw(2)
     targets = entropies_at(teacher, 4.0)
-    np.testing.assert_allclose(targets, [slow_entropy(row, 4.0) for row in teacher.tolist()], rtol=1e-12)
+    np.testing.assert_allclose(
+        targets, [slow_entropy(row, 4.0) for row in teacher.tolist()], rtol=1e-12
+    )
     found = matched_temperatures(student, targets, start=4.0)
     assert found.reached.all()
-    wanted = [slow_temperature(row, target) for row, target in zip(student.tolist(), targets, strict=True)]
+    wanted = [
+        slow_temperature(row, target) for row, target in zip(student.tolist(), targets, strict=True)
+    ]
     np.testing.assert_allclose(found.temperatures, wanted, rtol=1e-6)
 
 
 @settings(deadline=None, max_examples=40)
-@given(seed=st.integers(0, 10_000), T=st.floats(0.3, 12.0), scale=st.floats(0.2, 40.0), c=st.integers(2, 12))
+@given(
+    seed=st.integers(0, 10_000),
+    T=st.floats(0.3, 12.0),
+    scale=st.floats(0.2, 40.0),
+    c=st.integers(2, 12),
+)
 def test_every_image_has_the_entropy_that_was_asked_for(seed, T, scale, c):
     teacher, student = draw(seed, c=c), draw(seed + 1, c=c, scale=scale)
     found = matched_temperatures(student, entropies_at(teacher, T), start=T)
@@ -101,7 +119,9 @@ def test_targets_out_of_reach_get_the_nearest_entropy_and_are_counted():
     assert found.unreached == 3
     assert found.temperatures[[1, 2]].tolist() == pytest.approx([4.0, 4.0])
     got = entropies_at(logits, found.temperatures)
-    np.testing.assert_allclose(got, [math.log(2), math.log(3), math.log(3), math.log(3), 0.9], atol=1e-8)
+    np.testing.assert_allclose(
+        got, [math.log(2), math.log(3), math.log(3), math.log(3), 0.9], atol=1e-8
+    )
     sharp = matched_temperatures(np.array([[3.0, 1.0, 0.0]]), np.array([0.0]))
     assert sharp.reached.all()
     assert entropies_at(np.array([[3.0, 1.0, 0.0]]), sharp.temperatures)[0] < 1e-9
@@ -111,7 +131,9 @@ def test_saturated_logits_are_matched():
     logits = np.eye(4) * 1e4
     found = matched_temperatures(logits, np.array([0.1, 0.5, 1.0, 1.3]))
     assert found.reached.all()
-    np.testing.assert_allclose(entropies_at(logits, found.temperatures), [0.1, 0.5, 1.0, 1.3], atol=1e-8)
+    np.testing.assert_allclose(
+        entropies_at(logits, found.temperatures), [0.1, 0.5, 1.0, 1.3], atol=1e-8
+    )
 
 
 def test_float32_blocks_agree_and_memory_stays_bounded():
@@ -159,7 +181,8 @@ def test_the_three_rules():
 
 
 def test_images_of_one_entropy_each_hide_what_mean_matching_leaves():
-    """A student that is the teacher at another temperature for each image differs at matched mean entropy, not per image."""
+    """A student that is the teacher at another temperature for each image differs at matched mean
+    entropy, not per image."""
     teacher = draw(9, n=200, scale=2.0)
     student = teacher * np.random.default_rng(10).uniform(0.3, 4.0, (200, 1))
     targets = entropies_at(teacher, 4.0)

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry.probabilities import entropy, log_softmax, matched_temperature, mean_entropy, softmax
+from bickd_core.geometry.probabilities import (
+    entropy,
+    log_softmax,
+    matched_temperature,
+    mean_entropy,
+    softmax,
+)
 
 
 def naive_softmax(logits, T):
@@ -22,7 +28,9 @@ def test_softmax_is_the_formula():
     logits = np.random.default_rng(0).normal(size=(7, 5)) * 3
     for T in (0.5, 1.0, 4.0):
         np.testing.assert_allclose(softmax(logits, T), naive_softmax(logits, T), rtol=1e-12)
-        np.testing.assert_allclose(log_softmax(logits, T), np.log(naive_softmax(logits, T)), rtol=1e-10)
+        np.testing.assert_allclose(
+            log_softmax(logits, T), np.log(naive_softmax(logits, T)), rtol=1e-10
+        )
 
 
 def test_softmax_leaves_its_input_and_does_not_change_with_a_shift():

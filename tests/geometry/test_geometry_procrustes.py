@@ -14,7 +14,8 @@ from bickd_core.geometry.shards import stratified_shards
 
 
 def by_rotation(X, Y):
-    """min_Q |X/|X| - YQ/|Y|| / sqrt 2 with the rotation itself, columns padded to the same width."""
+    """min_Q |X/|X| - YQ/|Y|| / sqrt 2 with the rotation itself, columns padded to the same
+    width."""
     width = max(X.shape[1], Y.shape[1])
     A, B = (np.pad(M - M.mean(axis=0), ((0, 0), (0, width - M.shape[1]))) for M in (X, Y))
     A, B = A / np.linalg.norm(A), B / np.linalg.norm(B)
@@ -61,7 +62,9 @@ def test_replicates_leave_out_each_shard(n, d):
     shard = stratified_shards(n, shards=5)
     found = procrustes(X, Y, shard)
     for g in range(5):
-        assert found.replicates[g] == pytest.approx(procrustes(X[shard != g], Y[shard != g]).value, abs=1e-7)
+        assert found.replicates[g] == pytest.approx(
+            procrustes(X[shard != g], Y[shard != g]).value, abs=1e-7
+        )
 
 
 def test_differences_are_paired():

@@ -20,7 +20,8 @@ def test_turning_mirroring_shifting_and_scaling_are_no_movement():
 
 
 def test_it_is_the_mean_over_ordered_pairs_and_samples():
-    """By loops: the best turn of a plane, mirrored or not, found from its closed form and not by a decomposition."""
+    """By loops: the best turn of a plane, mirrored or not, found from its closed form and not by a
+    decomposition."""
     rng = np.random.default_rng(1)
     layouts = [rng.normal(size=(9, 2)) for _ in range(3)]
     total = []

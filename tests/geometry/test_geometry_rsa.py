@@ -1,4 +1,5 @@
-"""RSA against loops over pairs, its replicates against finite differences, its draw and its null."""
+"""RSA against loops over pairs, its replicates against finite differences, its draw and its
+null."""
 
 import itertools
 import math
@@ -20,20 +21,26 @@ def pairs_of(n):
 
 def hellinger_of(P):
     return [
-        math.sqrt(sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in zip(P[i], P[j], strict=True)) / 2)
+        math.sqrt(
+            sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in zip(P[i], P[j], strict=True)) / 2
+        )
         for i, j in pairs_of(len(P))
     ]
 
 
 def weighted_spearman(x, y, weights):
-    """Spearman's rho by loops: pearson of the weighted shares of pairs that are nearer, ties by half."""
+    """Spearman's rho by loops: pearson of the weighted shares of pairs that are nearer, ties by
+    half."""
     pairs = pairs_of(len(weights))
     w = [weights[i] * weights[j] for i, j in pairs]
     total = sum(w)
 
     def grades(values):
         return [
-            sum(wk * (1.0 if v < at else 0.5 if v == at else 0.0) for v, wk in zip(values, w, strict=True))
+            sum(
+                wk * (1.0 if v < at else 0.5 if v == at else 0.0)
+                for v, wk in zip(values, w, strict=True)
+            )
             / total
             for at in values
         ]
@@ -59,7 +66,9 @@ def one_shard_each(n):
 def test_rsa_is_spearman_of_hellinger_distances():
     P, Q = two_models(20)
     found = rsa(ranked_distances(P), ranked_distances(Q), one_shard_each(20))
-    assert found.estimate == pytest.approx(spearmanr(hellinger_of(P), hellinger_of(Q)).statistic, abs=1e-9)
+    assert found.estimate == pytest.approx(
+        spearmanr(hellinger_of(P), hellinger_of(Q)).statistic, abs=1e-9
+    )
     assert found.n == 20
 
 
@@ -67,7 +76,9 @@ def test_rsa_of_features_is_spearman_of_euclidean_distances():
     random = np.random.default_rng(1)
     X = random.normal(size=(18, 5)) + 100
     Y = X[:, :3] + random.normal(size=(18, 3))
-    found = rsa(ranked_distances(X, "euclidean"), ranked_distances(Y, "euclidean"), one_shard_each(18))
+    found = rsa(
+        ranked_distances(X, "euclidean"), ranked_distances(Y, "euclidean"), one_shard_each(18)
+    )
     x, y = ([math.dist(A[i], A[j]) for i, j in pairs_of(18)] for A in (X, Y))
     assert found.estimate == pytest.approx(spearmanr(x, y).statistic, abs=1e-9)
 
@@ -115,7 +126,9 @@ def test_replicates_are_near_those_of_leaving_shards_out():
     assert np.abs(found.replicates - left).max() < 0.15 * np.ptp(left)
     interval = found.interval()
     exact = math.sqrt(11 / 12 * ((left - left.mean()) ** 2).sum())
-    assert (interval.high - interval.low) / 2 == pytest.approx(2.200985 * exact, rel=0.1)  # t, 11 degrees
+    assert (interval.high - interval.low) / 2 == pytest.approx(
+        2.200985 * exact, rel=0.1
+    )  # t, 11 degrees
 
 
 @settings(deadline=None, max_examples=20)
@@ -126,7 +139,9 @@ def test_monotone_changes_of_the_distances_and_the_order_of_samples_leave_it(see
     shard = one_shard_each(15)
 
     def of(A, B):
-        return rsa(ranked_distances(A, "euclidean"), ranked_distances(B, "euclidean"), shard).estimate
+        return rsa(
+            ranked_distances(A, "euclidean"), ranked_distances(B, "euclidean"), shard
+        ).estimate
 
     rows = random.permutation(15)
     rotation = np.linalg.qr(random.normal(size=(3, 3)))[0]
@@ -172,7 +187,9 @@ def test_the_null_is_made_of_shuffles_and_tells_related_from_unrelated():
     assert null.values[0] == pytest.approx(shuffled, abs=1e-4)
     related = rsa_null(first, ranked_distances(Q), permutations=49)
     assert related.p_value == pytest.approx(0.02)
-    assert related.observed == pytest.approx(rsa(first, ranked_distances(Q), one_shard_each(40)).estimate)
+    assert related.observed == pytest.approx(
+        rsa(first, ranked_distances(Q), one_shard_each(40)).estimate
+    )
     assert rsa_null(first, ranked_distances(other), permutations=49).p_value > 0.05
     assert abs(related.values.mean()) < 0.05
 

@@ -23,17 +23,23 @@ def predictions(seed, sharpness):
 def test_it_is_the_difference_of_the_means_with_a_leave_one_shard_out_interval():
     first = [predictions(seed, 4.0) for seed in (0, 1)]
     second = [predictions(seed, 2.0) for seed in (2, 3, 4)]
-    found = mean_overlap_difference(*([shard_grams(P, SHARD) for P in group] for group in (first, second)))
+    found = mean_overlap_difference(
+        *([shard_grams(P, SHARD) for P in group] for group in (first, second))
+    )
 
     def gap(keep):
-        return np.mean([overlap(P[keep]) for P in first]) - np.mean([overlap(P[keep]) for P in second])
+        return np.mean([overlap(P[keep]) for P in first]) - np.mean(
+            [overlap(P[keep]) for P in second]
+        )
 
     leave = np.array([gap(s != SHARD) for s in np.unique(SHARD)])
     g = len(leave)
     error = np.sqrt((g - 1) / g * ((leave - leave.mean()) ** 2).sum())
     assert found.raw == pytest.approx(gap(np.ones(N, dtype=bool)))
     assert found.estimate == pytest.approx(g * found.raw - (g - 1) * leave.mean())
-    assert found.high - found.estimate == pytest.approx(2.0930 * error, rel=1e-4)  # t, 19 degrees of freedom
+    assert found.high - found.estimate == pytest.approx(
+        2.0930 * error, rel=1e-4
+    )  # t, 19 degrees of freedom
     assert found.high < 0
 
 

@@ -18,7 +18,8 @@ def tuple_hsic(X, Y):
     """The U-statistic itself: mean of k_ij (l_ij + l_qr - 2 l_iq) over all distinct i, j, q, r."""
     K, L = X @ X.T, Y @ Y.T
     terms = [
-        K[i, j] * (L[i, j] + L[q, r] - 2 * L[i, q]) for i, j, q, r in itertools.permutations(range(len(X)), 4)
+        K[i, j] * (L[i, j] + L[q, r] - 2 * L[i, q])
+        for i, j, q, r in itertools.permutations(range(len(X)), 4)
     ]
     return sum(terms) / len(terms)
 
@@ -138,7 +139,9 @@ def test_rows_binned_by_class_are_the_formula():
     assert found.within == pytest.approx(
         np.mean([R[i][j] for i, j in pairs if i != j and labels[i] == labels[j]])
     )
-    assert found.between == pytest.approx(np.mean([R[i][j] for i, j in pairs if labels[i] != labels[j]]))
+    assert found.between == pytest.approx(
+        np.mean([R[i][j] for i, j in pairs if labels[i] != labels[j]])
+    )
 
 
 def test_rows_of_one_sample_have_no_pairs():

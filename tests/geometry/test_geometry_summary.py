@@ -30,7 +30,9 @@ def model(seed, n=120, c=6, sharp=1.0, features=True):
         class_names=tuple(f"class {i}" for i in range(c)),
         ids=np.arange(n),
         labels=labels,
-        features=np.tanh(logits @ random.normal(size=(c, 9))).astype(np.float32) if features else None,
+        features=(
+            np.tanh(logits @ random.normal(size=(c, 9))).astype(np.float32) if features else None
+        ),
     )
 
 
@@ -149,9 +151,10 @@ def test_models_that_are_not_aligned_are_refused():
 
 def test_importing_loads_neither_torch_nor_umap_nor_sklearn():
     code = (
-        "import sys, pkgutil, importlib, bickd_core.geometry as g;"
-        "[importlib.import_module(f'{g.__name__}.{m.name}') for m in pkgutil.iter_modules(g.__path__)];"
-        "print([m for m in ('torch', 'umap', 'sklearn', 'numba', 'plotly', 'streamlit') if m in sys.modules])"
+        "import sys, pkgutil, importlib, bickd_core.geometry as"
+        " g;[importlib.import_module(f'{g.__name__}.{m.name}') for m in"
+        " pkgutil.iter_modules(g.__path__)];print([m for m in ('torch', 'umap', 'sklearn', 'numba',"
+        " 'plotly', 'streamlit') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

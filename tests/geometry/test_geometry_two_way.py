@@ -30,7 +30,9 @@ def slow(first: list[list[float]], second: list[list[float]]) -> tuple[float, fl
     def variance(values):
         return sum((v - mean(values)) ** 2 for v in values) / (len(values) - 1)
 
-    by_image = [mean([run[i] for run in first]) - mean([run[i] for run in second]) for i in range(n)]
+    by_image = [
+        mean([run[i] for run in first]) - mean([run[i] for run in second]) for i in range(n)
+    ]
     total = variance(by_image) / n
     spent = total**2 / (n - 1)
     for runs in (first, second):
@@ -55,7 +57,9 @@ def test_it_is_the_formula_with_loops():
     assert np.hypot(found.image_error, found.seed_error) == pytest.approx(error)
     assert found.freedom == pytest.approx(freedom)
     half = stats.t.ppf(0.975, freedom) * error
-    assert (found.interval.low, found.interval.high) == pytest.approx((difference - half, difference + half))
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        (difference - half, difference + half)
+    )
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(difference) / error, freedom))
 
 
@@ -64,7 +68,9 @@ def test_networks_that_are_meant_themselves_have_the_paired_interval_of_their_im
     scores, labels = rng.random((2, 60)) < 0.6, np.arange(60) % 3
     found = two_way_mean_difference(scores[:1], scores[1:], labels, drawn=(False, False))
     assert found.interval == paired_share_difference(scores[0], scores[1], labels)
-    assert found.p_value == mcnemar_exact((scores[0] > scores[1]).sum(), (scores[0] < scores[1]).sum())
+    assert found.p_value == mcnemar_exact(
+        (scores[0] > scores[1]).sum(), (scores[0] < scores[1]).sum()
+    )
     assert found.seed_error == 0
 
 
@@ -101,7 +107,8 @@ def at_once(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("spread", [0.0, 0.06, 0.12, 0.5])
 def test_accuracy_differences_hold_the_true_one_in_93_to_97_of_100(seeds, spread):
-    """Right or wrong by a latent score: difficulty of the image, a seed's skill, and luck; recipes differ a little."""
+    """Right or wrong by a latent score: difficulty of the image, a seed's skill, and luck; recipes
+    differ a little."""
     rng = np.random.default_rng([seeds, round(100 * spread)])
     n, repeats, skill = 160, 2000, (0.35, 0.2)
     # A share right is the chance of a normal latent score above 0, over images, seeds and luck.
@@ -120,7 +127,9 @@ def test_accuracy_differences_hold_the_true_one_in_93_to_97_of_100(seeds, spread
     difference, half = at_once(first, second)
     for i in range(20):  # these are the limits of the function under test
         found = two_way_mean_difference(first[i], second[i]).interval
-        assert (found.low, found.high) == pytest.approx((difference[i] - half[i], difference[i] + half[i]))
+        assert (found.low, found.high) == pytest.approx(
+            (difference[i] - half[i], difference[i] + half[i])
+        )
     share = np.mean(np.abs(difference - (true[0] - true[1])) <= half)
     assert 0.93 <= share <= (0.98 if spread == 0 else 0.97)
 
@@ -152,7 +161,8 @@ def test_holm_is_closed_testing_with_bonferroni(p_values):
     indices = range(len(p_values))
     subsets = [set(s) for size in range(1, len(p_values) + 1) for s in combinations(indices, size)]
     expected = [
-        max(min(1.0, len(s) * min(p_values[j] for j in s)) for s in subsets if i in s) for i in indices
+        max(min(1.0, len(s) * min(p_values[j] for j in s)) for s in subsets if i in s)
+        for i in indices
     ]
     assert holm(p_values) == pytest.approx(expected)
 

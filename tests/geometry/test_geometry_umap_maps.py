@@ -5,7 +5,13 @@ import pytest
 
 from bickd_core.geometry.layout import align_to, displaced_share, pca_layout
 from bickd_core.geometry.probabilities import softmax
-from bickd_core.geometry.umap_maps import COMPILED, _umap, aligned_layouts, transform_layout, umap_layout
+from bickd_core.geometry.umap_maps import (
+    COMPILED,
+    _umap,
+    aligned_layouts,
+    transform_layout,
+    umap_layout,
+)
 
 
 def two_models(n=48, c=4, seed=0):

@@ -39,7 +39,9 @@ def paths() -> list[str]:
     return [f"test/{name}/{i:03d}.jpg" for i, name in enumerate(names())]
 
 
-def columns(pattern: str, z: np.ndarray, keys: tuple[object, ...] = CLASSES) -> dict[str, np.ndarray]:
+def columns(
+    pattern: str, z: np.ndarray, keys: tuple[object, ...] = CLASSES
+) -> dict[str, np.ndarray]:
     return {pattern.format(key): z[:, i] for i, key in enumerate(keys)}
 
 
@@ -59,7 +61,9 @@ def class_columns(folder: Path) -> list[str]:
 
 def numbered_columns(folder: Path) -> list[str]:
     return _csv(
-        folder, "net.csv", {"id": ids(), **columns("logit_{}", logits(), (0, 1, 2)), "label": labels()}
+        folder,
+        "net.csv",
+        {"id": ids(), **columns("logit_{}", logits(), (0, 1, 2)), "label": labels()},
     )
 
 
@@ -68,7 +72,9 @@ def probability_columns(folder: Path) -> list[str]:
 
 
 def percent_columns(folder: Path) -> list[str]:
-    return _csv(folder, "net.csv", {"label": names(), **columns("{}", (100 * softmax(logits())).round(2))})
+    return _csv(
+        folder, "net.csv", {"label": names(), **columns("{}", (100 * softmax(logits())).round(2))}
+    )
 
 
 def two_models_csv(folder: Path) -> list[str]:
@@ -83,7 +89,9 @@ def two_models_suffix(folder: Path) -> list[str]:
 
 def long_table(folder: Path) -> list[str]:
     parts = [
-        pd.DataFrame({"model": name, "id": ids(), "label": names(), **columns("p_{}", softmax(logits(seed)))})
+        pd.DataFrame(
+            {"model": name, "id": ids(), "label": names(), **columns("p_{}", softmax(logits(seed)))}
+        )
         for seed, name in enumerate(("teacher", "student"))
     ]
     pd.concat(parts).to_csv(folder / "long.csv", index=False)
@@ -96,11 +104,17 @@ def semicolons(folder: Path) -> list[str]:
 
 
 def with_index(folder: Path) -> list[str]:
-    return _csv(folder, "net.csv", {"y_true": labels(), **columns("{}", logits(), (0, 1, 2))}, index=True)
+    return _csv(
+        folder, "net.csv", {"y_true": labels(), **columns("{}", logits(), (0, 1, 2))}, index=True
+    )
 
 
 def tabs(folder: Path) -> list[str]:
-    table = {"text": [f"sentence {i}" for i in range(N)], "label": names(), **columns("{}", logits())}
+    table = {
+        "text": [f"sentence {i}" for i in range(N)],
+        "label": names(),
+        **columns("{}", logits()),
+    }
     return _csv(folder, "net.tsv", table, sep="\t")
 
 
@@ -124,7 +138,9 @@ def hugging_face(folder: Path) -> list[str]:
 
     features = {"label": {"names": list(CLASSES), "_type": "ClassLabel"}}
     table = pa.table({"text": ["a b"] * N, "label": labels(), "logits": list(logits())})
-    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    table = table.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
     pq.write_table(table, folder / "net.parquet")
     return ["net.parquet"]
 
@@ -142,7 +158,12 @@ def npz_plain(folder: Path) -> list[str]:
 def npz_named(folder: Path) -> list[str]:
     features = np.ones((N, 5))
     return _npz(
-        folder, "net.npz", logits=logits(), labels=labels(), class_names=np.array(CLASSES), features=features
+        folder,
+        "net.npz",
+        logits=logits(),
+        labels=labels(),
+        class_names=np.array(CLASSES),
+        features=features,
     )
 
 
@@ -173,7 +194,11 @@ def npy_pair(folder: Path) -> list[str]:
 
 def timm_all(folder: Path) -> list[str]:
     """timm's inference.py --topk 0 --results-separate-col --fullname, and labels beside it."""
-    _csv(folder, "resnet.csv", {"filename": paths(), **columns("prob_{}", softmax(logits()), (0, 1, 2))})
+    _csv(
+        folder,
+        "resnet.csv",
+        {"filename": paths(), **columns("prob_{}", softmax(logits()), (0, 1, 2))},
+    )
     return ["resnet.csv", *_csv(folder, "truth.csv", {"filename": paths(), "label": labels()})]
 
 
@@ -189,7 +214,9 @@ def timm_ranked(folder: Path) -> list[str]:
 
 def two_files_by_id(folder: Path) -> list[str]:
     _csv(folder, "teacher.csv", {"id": ids(), "label": names(), **columns("{}", logits())})
-    table = pd.DataFrame({"id": ids(), **columns("{}", logits(1))}).sample(frac=1, random_state=0)[:30]
+    table = pd.DataFrame({"id": ids(), **columns("{}", logits(1))}).sample(frac=1, random_state=0)[
+        :30
+    ]
     table[["id", "dog", "cat", "bird"]].to_csv(folder / "student.csv", index=False)
     return ["teacher.csv", "student.csv"]
 
@@ -200,7 +227,11 @@ def two_files_by_path(folder: Path) -> list[str]:
         "teacher.csv",
         {"path": [f"/data/{p}" for p in paths()], "label": names(), **columns("{}", logits())},
     )
-    _csv(folder, "student.csv", {"path": [f"/mnt/x/{p}" for p in paths()], **columns("{}", logits(1))})
+    _csv(
+        folder,
+        "student.csv",
+        {"path": [f"/mnt/x/{p}" for p in paths()], **columns("{}", logits(1))},
+    )
     return ["teacher.csv", "student.csv"]
 
 
@@ -217,7 +248,8 @@ def names_in_txt(folder: Path) -> list[str]:
 
 def percent_signs(folder: Path) -> list[str]:
     shares = {
-        name: [f"{value:.2f}%" for value in p * 100] for name, p in columns("{}", softmax(logits())).items()
+        name: [f"{value:.2f}%" for value in p * 100]
+        for name, p in columns("{}", softmax(logits())).items()
     }
     return _csv(folder, "net.csv", {**shares, "label": names()})
 
@@ -251,7 +283,12 @@ def split_column(folder: Path) -> list[str]:
     """40 rows of test, 40 of validation with other scores, and two of train."""
     parts = [
         pd.DataFrame(
-            {"id": [f"{split}-{i}" for i in ids()], "split": split, "label": names(), **columns("{}", z)}
+            {
+                "id": [f"{split}-{i}" for i in ids()],
+                "split": split,
+                "label": names(),
+                **columns("{}", z),
+            }
         )
         for split, z in (("val", logits(2)), ("test", logits()), ("train", logits(3)))
     ]
@@ -282,7 +319,8 @@ def json_lines(folder: Path) -> list[str]:
 
 
 def json_pipeline(folder: Path) -> list[str]:
-    """What Hugging Face's text classification pipeline gives with `top_k=None`, beside texts and labels."""
+    """What Hugging Face's text classification pipeline gives with `top_k=None`, beside texts and
+    labels."""
     lines = [
         {
             "text": f"text {i}",
@@ -317,7 +355,9 @@ def binary_share(folder: Path) -> list[str]:
 def binary_named(folder: Path) -> list[str]:
     said = np.array(["ham", "spam"])[truths()]
     return _csv(
-        folder, "net.csv", {"text": [f"text {i}" for i in range(N)], "label": said, "p_spam": shares()}
+        folder,
+        "net.csv",
+        {"text": [f"text {i}" for i in range(N)], "label": said, "p_spam": shares()},
     )
 
 

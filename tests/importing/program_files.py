@@ -48,7 +48,8 @@ def exported(model, file, *, images=None, dynamic=True):
 
 
 def changed(file, out, change=lambda name, content: content, more=()):
-    """A copy of a torch.export file whose JSON members went through `change`, with more members (name, bytes)."""
+    """A copy of a torch.export file whose JSON members went through `change`, with more members
+    (name, bytes)."""
     with zipfile.ZipFile(file) as source, zipfile.ZipFile(out, "w") as target:
         root = source.namelist()[0].partition("/")[0]
         for name in source.namelist():
@@ -70,7 +71,8 @@ def field(number, content):
 
 
 def onnx_with_external(location):
-    """An ONNX model, as far as its tensors' places go: one in the graph, one in a node's attribute in a subgraph."""
+    """An ONNX model, as far as its tensors' places go: one in the graph, one in a node's attribute
+    in a subgraph."""
     tensor = field(8, b"w") + field(13, field(1, b"location") + field(2, location.encode()))
     inner = field(1, field(5, field(5, tensor)))  # graph: node: attribute: tensor
     graph = field(5, field(8, b"w") + field(9, bytes(300))) + field(1, field(5, field(6, inner)))

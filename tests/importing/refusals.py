@@ -7,7 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from layouts import CLASSES, Maker, _csv, _npz, _tidy_rows, columns, ids, labels, logits, names, softmax
+from layouts import (
+    CLASSES,
+    Maker,
+    _csv,
+    _npz,
+    _tidy_rows,
+    columns,
+    ids,
+    labels,
+    logits,
+    names,
+    softmax,
+)
 
 
 def word_in_scores(folder: Path) -> list[str]:
@@ -36,7 +48,9 @@ def several_words(folder: Path) -> list[str]:
 
 def several_labels(folder: Path) -> list[str]:
     return _csv(
-        folder, "net.csv", {"label": [*names()[:-2], "fish", "frog"], **columns("logit_{}", logits())}
+        folder,
+        "net.csv",
+        {"label": [*names()[:-2], "fish", "frog"], **columns("logit_{}", logits())},
     )
 
 
@@ -63,7 +77,9 @@ def scaled_probabilities(folder: Path) -> list[str]:
 
 
 def unknown_label(folder: Path) -> list[str]:
-    return _csv(folder, "net.csv", {"label": [*names()[:-1], "fish"], **columns("logit_{}", logits())})
+    return _csv(
+        folder, "net.csv", {"label": [*names()[:-1], "fish"], **columns("logit_{}", logits())}
+    )
 
 
 def label_from_one(folder: Path) -> list[str]:
@@ -76,7 +92,9 @@ def empty_label(folder: Path) -> list[str]:
 
 def same_id(folder: Path) -> list[str]:
     return _csv(
-        folder, "net.csv", {"id": [*ids()[:-1], "img003"], "label": names(), **columns("{}", logits())}
+        folder,
+        "net.csv",
+        {"id": [*ids()[:-1], "img003"], "label": names(), **columns("{}", logits())},
     )
 
 
@@ -85,7 +103,9 @@ def order_unknown(folder: Path) -> list[str]:
 
 
 def names_count(folder: Path) -> list[str]:
-    return _npz(folder, "net.npz", logits=logits(), labels=labels(), class_names=np.array(CLASSES[:2]))
+    return _npz(
+        folder, "net.npz", logits=logits(), labels=labels(), class_names=np.array(CLASSES[:2])
+    )
 
 
 def no_scores(folder: Path) -> list[str]:
@@ -97,7 +117,11 @@ def best_only(folder: Path) -> list[str]:
     p = softmax(logits())
     order = np.argsort(-p, axis=1)[:, :2]
     best = np.take_along_axis(p, order, axis=1)
-    return _csv(folder, "net.csv", {**columns("index_{}", order, (0, 1)), **columns("prob_{}", best, (0, 1))})
+    return _csv(
+        folder,
+        "net.csv",
+        {**columns("index_{}", order, (0, 1)), **columns("prob_{}", best, (0, 1))},
+    )
 
 
 def other_counts(folder: Path) -> list[str]:
@@ -190,7 +214,9 @@ def tidy_without_a_row(folder: Path) -> list[str]:
 
 def tidy_with_a_word(folder: Path) -> list[str]:
     table = _tidy_rows({"probability": softmax(logits())})
-    table["probability"] = ["much" if row == 5 else value for row, value in enumerate(table["probability"])]
+    table["probability"] = [
+        "much" if row == 5 else value for row, value in enumerate(table["probability"])
+    ]
     return _csv(folder, "net.csv", table)
 
 

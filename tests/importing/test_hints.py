@@ -1,4 +1,5 @@
-"""What is said of an imported network with few right answers: which change would have given more."""
+"""What is said of an imported network with few right answers: which change would have given
+more."""
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ COLOURS = np.array([[220, 20, 20], [20, 220, 20], [20, 20, 220]], dtype=np.uint8
 def colours(count=60, side=8):
     """Images of one colour each, red, green or blue, and with a bright corner."""
     labels = np.arange(count) % 3
-    images = np.repeat(COLOURS[labels][:, :, None, None], side * side, axis=2).reshape(count, 3, side, side)
+    images = np.repeat(COLOURS[labels][:, :, None, None], side * side, axis=2).reshape(
+        count, 3, side, side
+    )
     part = Split(images.copy(), labels.astype(np.int64), np.arange(count))
     return Dataset(
         name="colours",
@@ -30,7 +33,8 @@ def colours(count=60, side=8):
 
 
 class Sees(nn.Module):
-    """Logits are the mean of each channel, in an order; images of another side than it knows are all class 0."""
+    """Logits are the mean of each channel, in an order; images of another side than it knows are
+    all class 0."""
 
     def __init__(self, order, side=None):
         super().__init__()
@@ -85,6 +89,8 @@ def test_another_normalisation_is_named():
 def test_chance_gets_no_hint():
     class Random(Sees):
         def outputs(self, images, features=False, maps=False, stages=False):
-            return Outputs(logits=torch.rand(len(images), 3, generator=torch.Generator().manual_seed(0)))
+            return Outputs(
+                logits=torch.rand(len(images), 3, generator=torch.Generator().manual_seed(0))
+            )
 
     assert said(Random([0, 1, 2]), 0.3) == ()

@@ -1,4 +1,5 @@
-"""A network that is fed otherwise than in its training: the import finds which way, says it, and its option mends it."""
+"""A network that is fed otherwise than in its training: the import finds which way, says it, and
+its option mends it."""
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ CLASSES = 12
 
 
 class Grid(nn.Module):
-    """Nearest of the class's pictures, by the product with each on the network's own side; exact for what it was made of."""
+    """Nearest of the class's pictures, by the product with each on the network's own side; exact
+    for what it was made of."""
 
     def __init__(self, num_classes, in_channels, side=32):
         super().__init__()
@@ -40,16 +42,26 @@ def nets():
     for side in (32, 64):
         register_model(
             f"grid-{side}",
-            lambda num_classes, in_channels, side=side: Wrapped(Grid(num_classes, in_channels, side)),
+            lambda num_classes, in_channels, side=side: Wrapped(
+                Grid(num_classes, in_channels, side)
+            ),
         )
 
 
 def pictures(grey=False):
-    """[C, 3, 32, 32] in 0 to 1: for each class a colour, and on it a pattern of 4 x 4 patches; or a shade of grey."""
+    """[C, 3, 32, 32] in 0 to 1: for each class a colour, and on it a pattern of 4 x 4 patches; or a
+    shade of grey."""
     if grey:
-        return np.linspace(0.2, 0.8, CLASSES)[:, None, None, None].repeat(3, 1).repeat(32, 2).repeat(32, 3)
+        return (
+            np.linspace(0.2, 0.8, CLASSES)[:, None, None, None]
+            .repeat(3, 1)
+            .repeat(32, 2)
+            .repeat(32, 3)
+        )
     random = np.random.default_rng(0)
-    patches = random.uniform(0.12, 0.45, (CLASSES, 3, 1, 1)) + random.uniform(-0.1, 0.1, (CLASSES, 3, 4, 4))
+    patches = random.uniform(0.12, 0.45, (CLASSES, 3, 1, 1)) + random.uniform(
+        -0.1, 0.1, (CLASSES, 3, 4, 4)
+    )
     return patches.repeat(8, axis=2).repeat(8, axis=3)
 
 
@@ -66,10 +78,11 @@ def folder(tmp_path, request):
 
 
 def weights(path, *, mean=0.5, std=0.5, bgr=False, order=None, side=32, grey=False):
-    """A linear network that knows the pictures as it got them in its training: |x - p|^2 is least for its class."""
-    own = (torch.tensor(pictures(grey)).float() - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(
-        -1, 1, 1
-    )
+    """A linear network that knows the pictures as it got them in its training: |x - p|^2 is least
+    for its class."""
+    own = (torch.tensor(pictures(grey)).float() - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(
+        std
+    ).view(-1, 1, 1)
     own = own.flip(1) if bgr else own
     if side != 32:
         own = nn.functional.interpolate(own, (side, side), mode="bilinear")
@@ -82,7 +95,13 @@ def weights(path, *, mean=0.5, std=0.5, bgr=False, order=None, side=32, grey=Fal
 
 
 def brought(file, folder, library, **changes):
-    fields = {"arch": "grid-32", "dataset": folder, "name": "net", "role": "teacher", "normalisation": "half"}
+    fields = {
+        "arch": "grid-32",
+        "dataset": folder,
+        "name": "net",
+        "role": "teacher",
+        "normalisation": "half",
+    }
     run = import_weights(file, ImportRequest(**{**fields, **changes}), library)
     predictions = run.predictions("test")
     return float((predictions.predicted == predictions.labels).mean()), run.info().source.hints
@@ -97,12 +116,15 @@ def test_a_bgr_network(folder, tmp_path, library):
     )
     assert hints[0].endswith("import it with the channel order BGR (--channel-order bgr).")
     assert brought(file, folder, library, name="mended", channel_order="bgr") == (1.0, ())
-    back = brought(weights(tmp_path / "r.safetensors"), folder, library, name="back", channel_order="bgr")[1]
+    back = brought(
+        weights(tmp_path / "r.safetensors"), folder, library, name="back", channel_order="bgr"
+    )[1]
     assert back[0].endswith("(--channel-order rgb).")
 
 
 def test_classes_in_the_order_as_text(folder, tmp_path, library):
-    """torchvision's ImageFolder has 0, 1, 10, 11, 2, ...; of 12 classes the first two are where they are by value."""
+    """torchvision's ImageFolder has 0, 1, 10, 11, 2, ...; of 12 classes the first two are where
+    they are by value."""
     as_text = sorted(range(CLASSES), key=str)
     file = weights(tmp_path / "w.safetensors", order=as_text)
     share, hints = brought(file, folder, library)
@@ -141,4 +163,7 @@ def test_a_network_of_64_pixels_on_images_of_32(folder, tmp_path, library):
     assert hints[-1].startswith("Input size: with images scaled to 64 pixels the accuracy is 100%")
     assert hints[-1].endswith("import it with the image size 64 (--image-size 64).")
     for option in ("image_size", "input_size"):
-        assert brought(file, folder, library, name=option, arch="grid-64", **{option: 64}) == (1.0, ())
+        assert brought(file, folder, library, name=option, arch="grid-64", **{option: 64}) == (
+            1.0,
+            (),
+        )

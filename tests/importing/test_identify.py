@@ -55,6 +55,7 @@ def test_what_cannot_be_identified_is_said(tmp_path):
     state = create_model("resnet8", num_classes=10).state_dict()
     save_file({**state, "extra.weight": torch.ones(3)}, tmp_path / "net.safetensors")
     with pytest.raises(
-        ValueError, match=r"none of the known networks; the nearest is resnet8 \(\d+ of its \d+ tensors\)"
+        ValueError,
+        match=r"none of the known networks; the nearest is resnet8 \(\d+ of its \d+ tensors\)",
     ):
         identify(tmp_path / "net.safetensors")

@@ -33,12 +33,18 @@ sys.exit(len(loaded))
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 def test_another_network_is_refused_before_torch_and_the_data_are_loaded(tmp_path, suffix):
     file = tmp_path / f"w.{suffix}"
-    (save_file if suffix == "safetensors" else torch.save)(made_model(in_channels=1).state_dict(), file)
+    (save_file if suffix == "safetensors" else torch.save)(
+        made_model(in_channels=1).state_dict(), file
+    )
     done = subprocess.run(
-        [sys.executable, "-c", REFUSED_WITHOUT_TORCH, file, tmp_path / "runs"], capture_output=True, text=True
+        [sys.executable, "-c", REFUSED_WITHOUT_TORCH, file, tmp_path / "runs"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0
-    assert done.stdout.endswith("they belong to resnet8 with 10 classes, so choose that architecture.\n")
+    assert done.stdout.endswith(
+        "they belong to resnet8 with 10 classes, so choose that architecture.\n"
+    )
 
 
 def test_the_warning_names_the_images_that_it_rests_on():
@@ -50,13 +56,19 @@ def test_the_warning_names_the_images_that_it_rests_on():
 @pytest.mark.usefixtures("quick_umap")
 def test_a_network_at_chance_level_is_imported_with_a_warning(library, tmp_path):
     save_file(
-        made_model("convnet-small", in_channels=1, num_classes=10).state_dict(), tmp_path / "w.safetensors"
+        made_model("convnet-small", in_channels=1, num_classes=10).state_dict(),
+        tmp_path / "w.safetensors",
     )
-    request = ImportRequest(arch="convnet-small", dataset="digits", name="mine", normalisation="data")
+    request = ImportRequest(
+        arch="convnet-small", dataset="digits", name="mine", normalisation="data"
+    )
     run = import_weights(tmp_path / "w.safetensors", request, library)
     (note,) = run.info().source.notes
     assert note.startswith("Its accuracy is at chance level: ")
-    assert "% of 144 validation images are right, among 10 classes. Either the network is not trained" in note
+    assert (
+        "% of 144 validation images are right, among 10 classes. Either the network is not trained"
+        in note
+    )
     assert note in (run.path / "README.md").read_text()
 
 
@@ -69,7 +81,8 @@ def test_the_command_refuses_recognised_weights_for_other_data_at_the_first_look
         main(["import", str(tmp_path / "w.safetensors"), "--dataset", "digits"])
     said = capsys.readouterr()
     assert said.out == "network: resnet8\n"
-    assert said.err == (
-        "bickd: These weights of resnet8 are for other data: conv1.weight takes 3 image channels, but dataset digits has 1, "
-        "and fc.weight has 95 rows, but dataset digits has 10 classes.\n"
+    assert (
+        said.err == "bickd: These weights of resnet8 are for other data: conv1.weight takes 3 image"
+        " channels, but dataset digits has 1, and fc.weight has 95 rows, but dataset digits has"
+        " 10 classes.\n"
     )

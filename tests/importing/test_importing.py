@@ -25,7 +25,9 @@ pytestmark = pytest.mark.usefixtures("quick_umap")
 
 
 def request(**changes):
-    return ImportRequest(**{"arch": "convnet-small", "dataset": "digits", "name": "mine", **changes})
+    return ImportRequest(
+        **{"arch": "convnet-small", "dataset": "digits", "name": "mine", **changes}
+    )
 
 
 def everything(folder):
@@ -41,18 +43,23 @@ def save(model, path):
         np.savez(path, **{name: value.numpy() for name, value in state.items()})
     else:
         torch.save(
-            {"epoch": 3, "state_dict": {f"module.{name}": value for name, value in state.items()}}, path
+            {"epoch": 3, "state_dict": {f"module.{name}": value for name, value in state.items()}},
+            path,
         )
     return path
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".npz"])
-def test_a_weights_file_becomes_a_finished_run_with_the_same_predictions(teacher, library, tmp_path, suffix):
+def test_a_weights_file_becomes_a_finished_run_with_the_same_predictions(
+    teacher, library, tmp_path, suffix
+):
     model = create_model("convnet-small", num_classes=10, in_channels=1)
     model.load_state_dict(load_file(teacher.weights_path))
     file = save(model, tmp_path / f"found{suffix}")
     said = []
-    run = import_weights(file, request(teacher="teacher"), library, say=lambda *words: said.append(words))
+    run = import_weights(
+        file, request(teacher="teacher"), library, say=lambda *words: said.append(words)
+    )
     assert run.info().cost.latency_ms is None
     complete(run, library)
     assert run == library.find("mine")
@@ -91,9 +98,12 @@ def test_a_weights_file_becomes_a_finished_run_with_the_same_predictions(teacher
     assert not run.resumable
     shares = [share for _, share in said]
     assert shares == sorted(shares)
-    assert {"reading the file", "loading the data", "evaluating on test", "counting parameters"} <= {
-        words for words, _ in said
-    }
+    assert {
+        "reading the file",
+        "loading the data",
+        "evaluating on test",
+        "counting parameters",
+    } <= {words for words, _ in said}
     assert everything(library.own).count("mine") == 1
     assert [path.name for path in library.own.iterdir() if path.name.startswith(".making")] == []
 
@@ -119,7 +129,8 @@ def truncated(data):
 
 
 def bad_file(kind, folder):
-    """A file of each bad kind, and words that its sentence must have: what was expected, what came."""
+    """A file of each bad kind, and words that its sentence must have: what was expected, what
+    came."""
     model = create_model("convnet-small", num_classes=10, in_channels=1)
     good = save(model, folder / "good.safetensors").read_bytes()
     if kind == "architecture":
@@ -129,7 +140,10 @@ def bad_file(kind, folder):
         ]
     if kind == "classes":
         model = create_model("convnet-small", num_classes=7, in_channels=1)
-        return save(model, folder / "x.safetensors"), ["fc.weight has 7 rows", "digits has 10 classes"]
+        return save(model, folder / "x.safetensors"), [
+            "fc.weight has 7 rows",
+            "digits has 10 classes",
+        ]
     if kind == "channels":
         return save(create_model("convnet-small", num_classes=10), folder / "x.npz"), [
             "3 image channels",
@@ -141,7 +155,10 @@ def bad_file(kind, folder):
         return folder / "x.pt", ["refused", "nothing in it was run", "plain tensors"]
     if kind == "a bare pickle":
         (folder / "x.bin").write_bytes(pickle.dumps(Explosive(folder / "was-run")))
-        return folder / "x.bin", ["x.bin was refused and nothing in it was run", "pickle protocol 4"]
+        return folder / "x.bin", [
+            "x.bin was refused and nothing in it was run",
+            "pickle protocol 4",
+        ]
     if kind == "code in a torch file":
         torch.save({"args": Explosive(folder / "was-run"), **model.state_dict()}, folder / "x.pth")
         return folder / "x.pth", ["refused", "nothing in it was run", "plain tensors"]
@@ -248,7 +265,9 @@ def test_whatever_breaks_it_off_leaves_nothing(moment, teacher, library):
     assert everything(library.own) == before
 
 
-def test_a_name_that_is_taken_meanwhile_is_refused_and_the_other_run_stays(teacher, library, make_run):
+def test_a_name_that_is_taken_meanwhile_is_refused_and_the_other_run_stays(
+    teacher, library, make_run
+):
     def take(message, share):
         if message == "counting parameters":
             make_run("mine", info={"title": "the other"})
@@ -287,7 +306,9 @@ def test_the_process_tells_how_far_it_is_and_which_run_it_made(teacher, library,
         ({"name": "a b"}, "a run's name must have 1 to 80 letters, digits"),
     ],
 )
-def test_the_process_says_in_one_sentence_why_not(teacher, library, tmp_path, monkeypatch, asked, error):
+def test_the_process_says_in_one_sentence_why_not(
+    teacher, library, tmp_path, monkeypatch, asked, error
+):
     folder = upload(tmp_path / "upload", teacher.weights_path, library, **asked)
     monkeypatch.setattr(sys, "argv", ["importing", str(folder)])
     weights.main()

@@ -1,4 +1,5 @@
-"""A source without a test part: the held-out images are reported and listed when weights are imported."""
+"""A source without a test part: the held-out images are reported and listed when weights are
+imported."""
 
 import csv
 

@@ -29,12 +29,19 @@ NONE = Preprocessing(name="none", mean=(0.0,), std=(1.0,), input_size=8)
 
 
 def request(**changes):
-    fields = {"arch": "convnet-small", "dataset": "digits", "name": "mine", "role": "teacher", **changes}
+    fields = {
+        "arch": "convnet-small",
+        "dataset": "digits",
+        "name": "mine",
+        "role": "teacher",
+        **changes,
+    }
     return ImportRequest(**fields)
 
 
 def for_none(weights, data):
-    """The same network for inputs from 0 to 1: the change of scale is folded into its first two layers.
+    """The same network for inputs from 0 to 1: the change of scale is folded into its first two
+    layers.
 
     Equal but for the zeros that a convolution pads with.
     """
@@ -95,9 +102,12 @@ def test_its_normalisation_is_applied_wherever_the_run_is_used(teacher, library,
     for old, new in zip(before, run.stages().features, strict=True):
         np.testing.assert_array_equal(old, new)
 
-    # as the teacher of a student that has the data's own: live, and by the pass that fills the store of views
+    # as the teacher of a student that has the data's own: live, and by the pass that fills the
+    # store of views
     for way in ("live", "stored"):
-        config = small_config(objective={"kind": "kd"}, teacher="mine", teacher_outputs=way, augment=False)
+        config = small_config(
+            objective={"kind": "kd"}, teacher="mine", teacher_outputs=way, augment=False
+        )
         job = build_job(config, library)
         picked = torch.arange(20)
         for _ in job.batches.prepare(0):
@@ -126,7 +136,9 @@ def test_views_of_one_file_under_two_normalisations_have_keys_of_their_own(teach
     assert (keys[2].mean, keys[2].std) == ((0.0,), (1.0,))
 
 
-def test_a_run_that_goes_on_from_an_imported_one_keeps_its_normalisation(library, expects_none, teacher):
+def test_a_run_that_goes_on_from_an_imported_one_keeps_its_normalisation(
+    library, expects_none, teacher
+):
     import_weights(expects_none, request(normalisation="none"), library)
     config = small_config(role="teacher", extends="mine")
     run = create_run(config, library, name="further")
@@ -139,8 +151,12 @@ def test_a_run_that_goes_on_from_an_imported_one_keeps_its_normalisation(library
 def test_the_datas_own_is_taken_where_none_is_clearly_better(teacher, library):
     run = import_weights(teacher.weights_path, request(), library)
     data = load_dataset("digits")
-    assert run.info().preprocessing == Preprocessing(name="data", mean=data.mean, std=data.std, input_size=8)
-    np.testing.assert_allclose(run.predictions("test").logits, teacher.predictions("test").logits, atol=1e-5)
+    assert run.info().preprocessing == Preprocessing(
+        name="data", mean=data.mean, std=data.std, input_size=8
+    )
+    np.testing.assert_allclose(
+        run.predictions("test").logits, teacher.predictions("test").logits, atol=1e-5
+    )
 
 
 def test_clearly_better_means_more_than_chance_on_the_same_images():
@@ -173,8 +189,8 @@ def test_what_was_applied_is_said_with_what_the_others_give():
     assert "The accuracy is higher" not in applied(HALF, tried, 500)
     own = usual((0.3,), (0.2,))["data"]
     assert applied(own, tried, 500).endswith(
-        "The accuracy is higher with mean 0.5 and std 0.5. To use it, import the file again under another name with the "
-        "normalisation 'half'."
+        "The accuracy is higher with mean 0.5 and std 0.5. To use it, import the file again under"
+        " another name with the normalisation 'half'."
     )
 
 
@@ -204,7 +220,9 @@ def test_names_are_compared_before_any_image_is_read(teacher, library, monkeypat
 def test_the_end_of_memory_and_errors_of_ours_are_told_as_such():
     assert "too little memory" in importing.explain(RuntimeError("could not create a primitive"))
     assert "too little memory" in importing.explain(MemoryError())
-    assert "load the file again" in importing.explain(OSError(errno.EDQUOT, "Disk quota exceeded", "/runs"))
+    assert "load the file again" in importing.explain(
+        OSError(errno.EDQUOT, "Disk quota exceeded", "/runs")
+    )
     words = importing.explain(KeyError("x"))
     assert words.startswith("the import failed because of an error in this program (KeyError: 'x')")
     assert "log" not in words
@@ -227,7 +245,8 @@ def test_stages_of_a_renormalised_network_have_its_names(teacher):
 
 
 def test_each_model_of_a_race_gets_its_own_inputs(library, expects_none, teacher):
-    """Teacher with another normalisation than its students: outputs in the race are those of each alone."""
+    """Teacher with another normalisation than its students: outputs in the race are those of each
+    alone."""
     data = load_dataset("digits")
     run = import_weights(expects_none, request(normalisation="none"), library)
     student = small_config(arch="convnet-small", teacher="mine", objective={"kind": "kd"})
@@ -240,12 +259,17 @@ def test_each_model_of_a_race_gets_its_own_inputs(library, expects_none, teacher
     alone.load_state_dict(load_file(run.weights_path))
     values = inputs * data.std[0] + data.mean[0]  # from 0 to 1, as it had them in its training
     with torch.inference_mode():
-        torch.testing.assert_close(stored.outputs(picked, inputs).logits, alone(values), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            stored.outputs(picked, inputs).logits, alone(values), atol=1e-5, rtol=1e-5
+        )
         own = create_model("convnet-small", num_classes=10, in_channels=1).eval()
         own.load_state_dict(job.student.state_dict())
         job.student.eval()
         torch.testing.assert_close(
-            job.outputs(inputs, features=False, maps=False).logits, own(inputs), atol=1e-5, rtol=1e-5
+            job.outputs(inputs, features=False, maps=False).logits,
+            own(inputs),
+            atol=1e-5,
+            rtol=1e-5,
         )
     key = view_key(job.config, run, data, job.hardware, frozenset())
     assert (key.mean, key.std) == ((0.0,), (1.0,))

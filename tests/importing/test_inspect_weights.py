@@ -1,4 +1,5 @@
-"""The process that reads other people's weights: what it answers, and what becomes of files that attack it."""
+"""The process that reads other people's weights: what it answers, and what becomes of files that
+attack it."""
 
 import io
 import json
@@ -67,7 +68,10 @@ def test_a_pickle_that_never_ends_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(inspect_weights, "BASE_SECONDS", 20)
     inner = b"".join(b"\x86q%c" % i if i else b"K\x01K\x02\x86q\x00" for i in range(1))
     content = (
-        b"\x80\x02}" + inner + b"".join(b"h%c" % (i - 1) + b"\x86q%c" % i for i in range(1, 60)) + b"K\x01s."
+        b"\x80\x02}"
+        + inner
+        + b"".join(b"h%c" % (i - 1) + b"\x86q%c" % i for i in range(1, 60))
+        + b"K\x01s."
     )
     with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
         archive.writestr("w/data.pkl", content)
@@ -94,13 +98,15 @@ def test_more_memory_than_a_file_can_need_is_refused_with_the_amount(tmp_path):
 def test_the_limits_hold_for_the_process(tmp_path):
     torch.save({"a": torch.ones(10)}, tmp_path / "w.pt")
     code = (
-        "import sys, resource; from pathlib import Path; from bickd_core.importing.inspect_weights import limit_memory;"
-        "a = limit_memory(Path(sys.argv[1])); x = None\n"
-        "try: x = bytearray(a + 2**28)\n"
-        "except MemoryError: print('refused')"
+        "import sys, resource; from pathlib import Path; from bickd_core.importing.inspect_weights"
+        " import limit_memory;a = limit_memory(Path(sys.argv[1])); x = None\ntry: x = bytearray(a +"
+        " 2**28)\nexcept MemoryError: print('refused')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "w.pt")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(tmp_path / "w.pt")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "refused"
 

@@ -34,12 +34,17 @@ class Named(nn.Module):
 
 
 def dictionaries(**more):
-    return [{"input_ids": X[i : i + 4], **{k: v[i : i + 4] for k, v in more.items()}} for i in (0, 4, 8)]
+    return [
+        {"input_ids": X[i : i + 4], **{k: v[i : i + 4] for k, v in more.items()}} for i in (0, 4, 8)
+    ]
 
 
 def test_tuples_of_a_data_loader(net):
     made = log_predictions(
-        net, DataLoader(TensorDataset(X, Y), batch_size=4), class_names=["a", "b", "c"], features="0"
+        net,
+        DataLoader(TensorDataset(X, Y), batch_size=4),
+        class_names=["a", "b", "c"],
+        features="0",
     )
     with torch.no_grad():
         expected, hidden = net.eval()(X), net[0](X)
@@ -93,7 +98,10 @@ def test_a_dictionary_with_one_tensor_and_text_ids(net):
 def test_inputs_alone_and_a_call_of_ones_own(net):
     assert log_predictions(net, [X]).labels is None
     made = log_predictions(
-        net, [SimpleNamespace(x=X)], call=lambda model, batch: model(batch.x * 2), ids=np.arange(10) + 5
+        net,
+        [SimpleNamespace(x=X)],
+        call=lambda model, batch: model(batch.x * 2),
+        ids=np.arange(10) + 5,
     )
     np.testing.assert_allclose(made.logits, log_predictions(net, [X * 2]).logits, atol=1e-6)
     assert made.ids[0] == 5
@@ -122,9 +130,17 @@ def test_a_loader_that_shuffles_needs_ids(net):
         ([], {}, "`loader` must give at least one batch, got none."),
         ([("text", Y)], {}, "a batch must begin with a tensor, got str; pass `call=lambda"),
         ([{"a": X, "b": X}], {}, "that the model's forward method names, got a, b; pass"),
-        ([(X, torch.zeros(10, 3))], {}, "`labels` must be one for each sample of a batch, got shape (10, 3)"),
+        (
+            [(X, torch.zeros(10, 3))],
+            {},
+            "`labels` must be one for each sample of a batch, got shape (10, 3)",
+        ),
         ([X], {"features": "9"}, "`features` must be one of 0, 1, 2, 3, but '9' came"),
-        ([X], {"call": lambda model, batch: batch[0]}, "must return logits [batch, classes], got [4]"),
+        (
+            [X],
+            {"call": lambda model, batch: batch[0]},
+            "must return logits [batch, classes], got [4]",
+        ),
         ([X], {"call": lambda model, batch: batch, "features": "0"}, "must put out one tensor"),
     ],
 )

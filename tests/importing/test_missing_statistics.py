@@ -1,4 +1,5 @@
-"""Weights without batch norms' statistics: these are estimated from training images, and that is said."""
+"""Weights without batch norms' statistics: these are estimated from training images, and that is
+said."""
 
 from dataclasses import replace
 
@@ -23,7 +24,9 @@ from bickd_core.runs.checkpoints import read_weights
 
 def bare(state):
     return {
-        name: value for name, value in state.items() if "running" not in name and "num_batches" not in name
+        name: value
+        for name, value in state.items()
+        if "running" not in name and "num_batches" not in name
     }
 
 
@@ -62,7 +65,9 @@ def test_they_are_the_mean_of_the_batches_figures(around):
     net = Net()
     model = Wrapped(net) if around else net
     outer = (
-        Renormalised(model, mean=[0.5], std=[0.25], own_mean=[0.0], own_std=[1.0]) if around == 2 else model
+        Renormalised(model, mean=[0.5], std=[0.25], own_mean=[0.0], own_std=[1.0])
+        if around == 2
+        else model
     )
     data = made_data()
     statistics = Statistics(model, ["bn.running_mean", "bn.running_var"], "net", data)
@@ -79,7 +84,8 @@ def test_they_are_the_mean_of_the_batches_figures(around):
     assert torch.equal(net.kept.running_mean, torch.zeros(4))
     assert net.bn.momentum == 0.1
     assert statistics.note().startswith(
-        "The file lacks the statistics of 1 batch norm. They were estimated from 600 training images"
+        "The file lacks the statistics of 1 batch norm. They were estimated from 600 training"
+        " images"
     )
 
 
@@ -94,7 +100,9 @@ def test_nothing_is_done_where_none_is_lacking():
 def test_statistics_of_another_kind_of_layer_are_refused():
     net = Net()
     net.bn = nn.InstanceNorm2d(4, track_running_stats=True)
-    with pytest.raises(RefusedFile, match="and some belong to layers of another kind; save the whole model"):
+    with pytest.raises(
+        RefusedFile, match="and some belong to layers of another kind; save the whole model"
+    ):
         Statistics(net, ["bn.running_mean"], "net", made_data(3))
 
 
@@ -104,7 +112,9 @@ def test_an_import_estimates_them_and_says_so(teacher, library, tmp_path):
     request = ImportRequest(arch="convnet-small", dataset="digits", name="mine")
     run = import_weights(tmp_path / "w.pth", request, library)
     (note,) = run.info().source.notes
-    assert note.startswith("The file lacks the statistics of 3 batch norms. They were estimated from 1,000")
+    assert note.startswith(
+        "The file lacks the statistics of 3 batch norms. They were estimated from 1,000"
+    )
     assert note in (run.path / "README.md").read_text()
     own, other = run.predictions("test"), teacher.predictions("test")
     accuracy = [(each.predicted == each.labels).mean() for each in (own, other)]
@@ -121,8 +131,8 @@ def test_without_training_images_they_are_refused(tmp_path, suffix):
     info = replace(dataset_info("digits"), all_test=True)
     with pytest.raises(RefusedFile) as caught:
         load_network(file, "convnet-small", info, part=None, folder=tmp_path)
-    assert str(caught.value) == (
-        "These weights of convnet-small lack the statistics of its batch norms (body.1.running_mean and 5 more), and "
-        "these data have no training images to estimate them from; save the whole model.state_dict(), not only the "
-        "parameters."
+    assert (
+        str(caught.value) == "These weights of convnet-small lack the statistics of its batch norms"
+        " (body.1.running_mean and 5 more), and these data have no training images to estimate"
+        " them from; save the whole model.state_dict(), not only the parameters."
     )

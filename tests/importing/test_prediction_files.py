@@ -1,4 +1,5 @@
-"""Every layout and refusal in docs/bring-your-own.md, made here and read; other cases of the reader."""
+"""Every layout and refusal in docs/bring-your-own.md, made here and read; other cases of the
+reader."""
 
 import json
 import re
@@ -70,7 +71,11 @@ def outcome(imported: Imported) -> str:
 
 def table_rows() -> dict[str, str]:
     """The last cell of each table row of the page, by its first."""
-    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in PAGE.read_text().splitlines()
+        if line.startswith("| ")
+    ]
     return {row[0].strip(): row[-1].strip() for row in rows}
 
 
@@ -114,7 +119,13 @@ def test_limited_process_gives_the_same(name, tmp_path):
     elif name == "net.parquet":
         table.to_parquet(tmp_path / name)
     else:
-        arrays = {"logits": z, "labels": names(), "classes": CLASSES, "ids": ids(), "text": ["héllo"] * N}
+        arrays = {
+            "logits": z,
+            "labels": names(),
+            "classes": CLASSES,
+            "ids": ids(),
+            "text": ["héllo"] * N,
+        }
         np.savez(tmp_path / name, **{key: np.array(value) for key, value in arrays.items()})
     imported = read_predictions([tmp_path / name])
     first = imported.models[0].predictions
@@ -144,8 +155,12 @@ def test_refusal_of_a_scale_is_told_apart_across_processes(tmp_path):
 def test_huge_column_claim_is_refused_before_memory_is_taken(tmp_path):
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000), }"
     header = header + b" " * (117 - len(header)) + b"\n"
-    (tmp_path / "net.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(PredictionsError, match="expected 8,000,000,000,000 bytes as its header says"):
+    (tmp_path / "net.npy").write_bytes(
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    )
+    with pytest.raises(
+        PredictionsError, match="expected 8,000,000,000,000 bytes as its header says"
+    ):
         parse(tmp_path / "net.npy")
 
 
@@ -159,13 +174,15 @@ def test_rows_of_both_splits_keep_their_scores_and_places(tmp_path):
     assert np.allclose(second.logits, logits(2), atol=1e-5)
     assert second.ids[0] == "val-img000"
     assert (
-        "Column 'split' tells splits apart: 40 of validation, 40 of test, 2 of train, which are not used."
-        in imported.notes[0]
+        "Column 'split' tells splits apart: 40 of validation, 40 of test, 2 of train, which are not"
+        " used." in imported.notes[0]
     )
     text = (tmp_path / "net.csv").read_text().splitlines()
     text[50] = text[50].replace(text[50].split(",")[3], "much")
     (tmp_path / "net.csv").write_text("\n".join(text))
-    with pytest.raises(PredictionsError, match=r"row 50 \(line 51\), column 'bird': expected a number"):
+    with pytest.raises(
+        PredictionsError, match=r"row 50 \(line 51\), column 'bird': expected a number"
+    ):
         read_here(tmp_path, files)
 
 
@@ -192,7 +209,9 @@ def test_given_layout_is_used(tmp_path):
 
 def test_layout_that_names_a_missing_column_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", logits=logits())
-    with pytest.raises(PredictionsError, match="names the column 'scores', which the file does not have"):
+    with pytest.raises(
+        PredictionsError, match="names the column 'scores', which the file does not have"
+    ):
         parse(tmp_path / "net.npz", Layout((ScoreColumns("net", ("scores",)),)))
 
 
@@ -207,8 +226,12 @@ def test_hints_change_the_guess(tmp_path):
 
 
 def test_unknown_hint_lists_the_columns(tmp_path):
-    pd.DataFrame({"label": names(), **columns("{}", logits())}).to_csv(tmp_path / "n.csv", index=False)
-    with pytest.raises(PredictionsError, match="no column 'lable'; the columns are label, bird, cat, dog"):
+    pd.DataFrame({"label": names(), **columns("{}", logits())}).to_csv(
+        tmp_path / "n.csv", index=False
+    )
+    with pytest.raises(
+        PredictionsError, match="no column 'lable'; the columns are label, bird, cat, dog"
+    ):
         parse(tmp_path / "n.csv", hints=Hints(label="lable"))
 
 
@@ -236,7 +259,10 @@ def test_zero_probabilities_get_a_small_value_and_a_note(tmp_path):
     np.savez(tmp_path / "forest.npz", predict_proba=p, y=labels())
     imported = read_here(tmp_path, ["forest.npz"])
     assert imported.models[0].predictions.logits.min() == pytest.approx(np.log(1e-8))
-    said = "80 of 120 probabilities are 0 and become 1e-08, because 0 has no logarithm; KL from the teacher"
+    said = (
+        "80 of 120 probabilities are 0 and become 1e-08, because 0 has no logarithm; KL from the"
+        " teacher"
+    )
     assert said in imported.notes[0]
 
 
@@ -257,7 +283,9 @@ def test_lists_written_as_text(write, tmp_path):
 
 def test_table_in_the_readme_is_understood(tmp_path):
     text = (PAGE.parents[1] / "README.md").read_text()
-    (tmp_path / "models.csv").write_text(re.search(r"^id,label,teacher:.*?(?=^```)", text, re.S | re.M)[0])
+    (tmp_path / "models.csv").write_text(
+        re.search(r"^id,label,teacher:.*?(?=^```)", text, re.S | re.M)[0]
+    )
     imported = read_here(tmp_path, ["models.csv"])
     assert [one.name for one in imported.models] == ["teacher", "student"]
     assert imported.models[0].predictions.class_names == ("bird", "cat", "dog")
@@ -265,18 +293,24 @@ def test_table_in_the_readme_is_understood(tmp_path):
 
 @pytest.mark.parametrize(("kept", "warned"), [(20, []), (19, ["teacher.csv"]), (40, [])])
 def test_few_shared_ids_are_a_warning(kept, warned, tmp_path):
-    pd.DataFrame({"id": ids(), **columns("{}", logits())}).to_csv(tmp_path / "teacher.csv", index=False)
+    pd.DataFrame({"id": ids(), **columns("{}", logits())}).to_csv(
+        tmp_path / "teacher.csv", index=False
+    )
     table = pd.DataFrame({"id": ids(), **columns("{}", logits(1))})
     table[:kept].to_csv(tmp_path / "student.csv", index=False)
     imported = read_here(tmp_path, ["teacher.csv", "student.csv"])
     assert [warning.split(" of ")[2].split(" ")[0] for warning in imported.warnings] == warned
     if warned:
-        assert imported.warnings[0].startswith("Only 19 of 40 samples of teacher.csv are in every model.")
+        assert imported.warnings[0].startswith(
+            "Only 19 of 40 samples of teacher.csv are in every model."
+        )
 
 
 def test_few_shared_ids_of_models_in_one_file_name_the_model(tmp_path):
     parts = [
-        pd.DataFrame({"model": name, "id": [f"{start + i}" for i in range(40)], **columns("{}", logits())})
+        pd.DataFrame(
+            {"model": name, "id": [f"{start + i}" for i in range(40)], **columns("{}", logits())}
+        )
         for name, start in (("a", 0), ("b", 30))
     ]
     pd.concat(parts).to_csv(tmp_path / "long.csv", index=False)
@@ -310,7 +344,9 @@ def test_one_score_for_three_classes_is_refused(tmp_path):
         read_here(tmp_path, ["net.csv"])
 
 
-@pytest.mark.parametrize(("column", "second"), [("p(ham)", "ham"), ("score", "spam"), ("prob_spam", "spam")])
+@pytest.mark.parametrize(
+    ("column", "second"), [("p(ham)", "ham"), ("score", "spam"), ("prob_spam", "spam")]
+)
 def test_second_class_is_the_one_that_the_column_names(column, second, tmp_path):
     said = np.array(["ham", "spam"])[truths()]
     pd.DataFrame({"label": said, column: shares()}).to_csv(tmp_path / "net.csv", index=False)
@@ -321,7 +357,9 @@ def test_second_class_is_the_one_that_the_column_names(column, second, tmp_path)
 
 
 def test_percent_of_the_second_class_is_chosen(tmp_path):
-    pd.DataFrame({"label": truths(), "score": 100 * shares()}).to_csv(tmp_path / "net.csv", index=False)
+    pd.DataFrame({"label": truths(), "score": 100 * shares()}).to_csv(
+        tmp_path / "net.csv", index=False
+    )
     first = read_here(tmp_path, ["net.csv"], Hints(scale="percent")).models[0].predictions
     assert np.allclose(first.probabilities()[:, 1], shares(), atol=1e-5)
 
@@ -336,7 +374,9 @@ def test_layout_of_a_row_for_each_class_can_be_given_again(tmp_path):
 
 def test_hint_on_a_column_that_differs_within_a_sample_is_refused(tmp_path):
     files = LAYOUTS["csv, `id,class,probability`: a row for each sample and class"](tmp_path)
-    with pytest.raises(PredictionsError, match="no column 'class'; the columns are id, label, probability"):
+    with pytest.raises(
+        PredictionsError, match="no column 'class'; the columns are id, label, probability"
+    ):
         parse(tmp_path / files[0], hints=Hints(text="class"))
     _, layout, _ = parse(tmp_path / files[0], hints=Hints(label="", ignore=("label",)))
     assert layout.tidy == "class"
@@ -351,7 +391,8 @@ def test_long_numbers_in_json_stay_ids(tmp_path):
 
 def test_transformers_names_for_unnamed_classes_are_numbers(tmp_path):
     rows = [
-        {"scores": [{"label": f"LABEL_{c}", "score": 0.2 + 0.6 * (c == i)} for c in (1, 0)]} for i in (0, 1)
+        {"scores": [{"label": f"LABEL_{c}", "score": 0.2 + 0.6 * (c == i)} for c in (1, 0)]}
+        for i in (0, 1)
     ]
     (tmp_path / "net.json").write_text(json.dumps(rows))
     first = read_here(tmp_path, ["net.json"]).models[0].predictions

@@ -1,4 +1,5 @@
-"""Runs made of imported predictions: what stands in them, what is refused, and that nothing is left behind."""
+"""Runs made of imported predictions: what stands in them, what is refused, and that nothing is left
+behind."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -79,8 +80,14 @@ def test_runs_join_a_teacher_of_the_library(two, library, tmp_path):
     ("options", "words"),
     [
         ({"teacher": "teachr"}, "got 'teachr'; did you mean 'teacher'?"),
-        ({"teacher": "teacher", "names": {"other": "x"}}, "there is no model 'other' in these files"),
-        ({"teacher": "teacher", "names": {"student": " "}}, "a model's name must have 1 to 80 printable"),
+        (
+            {"teacher": "teacher", "names": {"other": "x"}},
+            "there is no model 'other' in these files",
+        ),
+        (
+            {"teacher": "teacher", "names": {"student": " "}},
+            "a model's name must have 1 to 80 printable",
+        ),
         ({"teacher": "teacher", "names": {"student": "x", "teacher": "x"}}, "'x' already exists"),
         ({"teacher": "teacher", "dataset": " "}, "the data label must have 1 to 200 printable"),
         ({"teacher": "teacher", "images": Path("/nowhere")}, "'/nowhere', which is not a folder"),
@@ -202,7 +209,9 @@ def test_large_predictions_are_saved_without_compression(tmp_path):
 
     rows = LARGE_BYTES // 4000 + 1
     names = tuple(map(str, range(1000)))
-    Predictions(np.zeros((rows, 1000), np.float32), names, np.arange(rows)).save(tmp_path / "large.npz")
+    Predictions(np.zeros((rows, 1000), np.float32), names, np.arange(rows)).save(
+        tmp_path / "large.npz"
+    )
     with zipfile.ZipFile(tmp_path / "large.npz") as archive:
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
     assert len(Predictions.load(tmp_path / "large.npz")) == rows
@@ -212,7 +221,11 @@ def test_command_shows_the_layout_and_imports(tmp_path, library, monkeypatch, ca
     from bickd_cli.import_predictions import ImportPredictions
 
     np.savez(
-        tmp_path / "both.npz", teacher_logits=logits(), kd=softmax(logits(1)), labels=labels(), ids=ids()
+        tmp_path / "both.npz",
+        teacher_logits=logits(),
+        kd=softmax(logits(1)),
+        labels=labels(),
+        ids=ids(),
     )
     files = (tmp_path / "both.npz",)
     assert ImportPredictions(files, dry_run=True).run(library) == 0
@@ -222,9 +235,13 @@ def test_command_shows_the_layout_and_imports(tmp_path, library, monkeypatch, ca
     assert left_in(library.own) == []
     with pytest.raises(PredictionsError, match="--teacher must be one of teacher, kd, got none"):
         ImportPredictions(files).run(library)
-    with pytest.raises(PredictionsError, match="--names must hold one name for each of the 2 models"):
+    with pytest.raises(
+        PredictionsError, match="--names must hold one name for each of the 2 models"
+    ):
         ImportPredictions(files, teacher="teacher", names=("a",)).run(library)
-    with pytest.raises(PredictionsError, match="expected one or several files of predictions, got none"):
+    with pytest.raises(
+        PredictionsError, match="expected one or several files of predictions, got none"
+    ):
         ImportPredictions(()).run(library)
     with pytest.raises(PredictionsError, match="got a folder; name the files in it"):
         ImportPredictions((tmp_path,)).run(library)
@@ -250,9 +267,13 @@ def test_command_takes_class_names_and_names_with_spaces(tmp_path, library, caps
     own = {"classes": str(tmp_path / "classes.txt"), "names": ("my net",), "teacher": "my net"}
     assert ImportPredictions(files, **own).run(library) == 0
     assert library.find("my-net").predictions("test").class_names == ("b", "c", "d")
-    with pytest.raises(PredictionsError, match="--classes must be a file or names such as a,b,c, got 'cat'"):
+    with pytest.raises(
+        PredictionsError, match="--classes must be a file or names such as a,b,c, got 'cat'"
+    ):
         ImportPredictions(files, classes="cat").run(library)
-    with pytest.raises(PredictionsError, match=r"log reg.npz: expected 3 class names, one for each column"):
+    with pytest.raises(
+        PredictionsError, match=r"log reg.npz: expected 3 class names, one for each column"
+    ):
         ImportPredictions(files, classes="cat,dog").run(library)
     with pytest.raises(PredictionsError, match="got a file without class names"):
         ImportPredictions(files, classes=str(files[0])).run(library)
@@ -263,7 +284,9 @@ def test_command_warns_of_few_shared_ids(tmp_path, library, capsys):
 
     for name, first in (("a", 0), ("b", 30)):
         np.savez(tmp_path / f"{name}.npz", logits=logits(), ids=np.arange(40) + first)
-    assert ImportPredictions((tmp_path / "a.npz", tmp_path / "b.npz"), dry_run=True).run(library) == 0
+    assert (
+        ImportPredictions((tmp_path / "a.npz", tmp_path / "b.npz"), dry_run=True).run(library) == 0
+    )
     said = " ".join(capsys.readouterr().out.split())
     assert "warning: Only 10 of 40 samples of a.npz are in every model." in said
 
@@ -286,13 +309,17 @@ def test_validation_is_added_to_runs_that_were_imported(two, library, tmp_path):
     found = runs[1].predictions("validation")
     assert found.class_names == runs[1].predictions("test").class_names
     assert np.allclose(found.logits, logits(6), atol=1e-5)
-    with pytest.raises(PredictionsError, match="run 'teacher' already has predictions on validation"):
+    with pytest.raises(
+        PredictionsError, match="run 'teacher' already has predictions on validation"
+    ):
         add_validation(imported, library)
 
 
 def test_validation_without_class_names_takes_those_of_its_run(two, library, tmp_path):
     create_runs(two, library, teacher="teacher")
-    np.savez(tmp_path / "val.npz", teacher_logits=logits(5), student_logits=logits(6), labels=labels())
+    np.savez(
+        tmp_path / "val.npz", teacher_logits=logits(5), student_logits=logits(6), labels=labels()
+    )
     add_validation(read_here(tmp_path, ["val.npz"], Hints(rows_of="validation")), library)
     assert library.find("teacher").predictions("validation").class_names == CLASSES
     np.savez(tmp_path / "two.npz", a_logits=logits()[:, :2], b_logits=logits()[:, :2])

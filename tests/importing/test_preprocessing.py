@@ -1,4 +1,5 @@
-"""A network gets its own inputs wherever it is used: normalisation, order of channels, size, and how images become square."""
+"""A network gets its own inputs wherever it is used: normalisation, order of channels, size, and
+how images become square."""
 
 import json
 import re
@@ -55,7 +56,9 @@ class Small(nn.Module):
 
 @pytest.fixture(autouse=True, scope="module")
 def small_net():
-    register_model("small-net", lambda num_classes, in_channels: Wrapped(Small(num_classes, in_channels)))
+    register_model(
+        "small-net", lambda num_classes, in_channels: Wrapped(Small(num_classes, in_channels))
+    )
 
 
 @pytest.fixture
@@ -98,7 +101,9 @@ def request(folder, **changes):
 def as_expected(images, own, size=None):
     """What a network of its own sees of uint8 images, written out; float32 [N, 3, H, W]."""
     values = torch.tensor(images[:]).float() / 255
-    values = (values - torch.tensor(own.mean).view(1, 3, 1, 1)) / torch.tensor(own.std).view(1, 3, 1, 1)
+    values = (values - torch.tensor(own.mean).view(1, 3, 1, 1)) / torch.tensor(own.std).view(
+        1, 3, 1, 1
+    )
     if own.channel_order == "bgr":
         values = values[:, [2, 1, 0]]
     if size is not None:
@@ -118,13 +123,28 @@ def test_a_run_yaml_from_before_reads_as_before(teacher):
     assert RunInfo.model_validate(fields).resizing == Resizing()
     with pytest.raises(ValueError, match="channel_order"):
         RunInfo.model_validate(
-            {**fields, "normalisation": {"name": "half", "mean": [0.5], "std": [0.5], "channel_order": "gbr"}}
+            {
+                **fields,
+                "normalisation": {
+                    "name": "half",
+                    "mean": [0.5],
+                    "std": [0.5],
+                    "channel_order": "gbr",
+                },
+            }
         )
 
 
 def test_all_of_it_is_recorded_and_applied(folder, weights, library):
-    fields = {"normalisation": "imagenet", "channel_order": "bgr", "image_size": 8, "input_size": 16}
-    run = import_weights(weights, request(folder, **fields, resize="pad", interpolation="box"), library)
+    fields = {
+        "normalisation": "imagenet",
+        "channel_order": "bgr",
+        "image_size": 8,
+        "input_size": 16,
+    }
+    run = import_weights(
+        weights, request(folder, **fields, resize="pad", interpolation="box"), library
+    )
     own = run.info().preprocessing
     assert own == Preprocessing(
         name="imagenet", mean=IMAGENET.mean, std=IMAGENET.std, channel_order="bgr", input_size=16, resize="pad",
@@ -137,7 +157,10 @@ def test_all_of_it_is_recorded_and_applied(folder, weights, library):
     assert run.info().network_shape == (3, 16, 16)
     assert run.info().cost.macs == 16 * 16 * 8 * 27 + 24
     card = (run.path / "README.md").read_text()
-    assert "Images are scaled to fit, with black borders (box). Network input: 16 × 16 pixels, " in card
+    assert (
+        "Images are scaled to fit, with black borders (box). Network input: 16 × 16 pixels, "
+        in card
+    )
     assert "BGR, mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)." in card
 
 
@@ -151,7 +174,8 @@ def test_all_of_it_is_recorded_and_applied(folder, weights, library):
     ],
 )
 def test_each_model_of_a_race_gets_its_own_inputs(folder, weights, library, way, changes):
-    """Outputs of a teacher of other inputs, and of a student of the data's own, are those of each alone."""
+    """Outputs of a teacher of other inputs, and of a student of the data's own, are those of each
+    alone."""
     run = import_weights(weights, request(folder, image_size=8, **changes), library)
     config = small_config(
         dataset=folder, image_size=8, train_limit=None, teacher="mine", objective={"kind": "kd"}, arch="small-net",
@@ -202,7 +226,9 @@ def test_images_get_the_size_of_the_network_where_they_can(folder, weights, libr
 
 def test_a_student_has_its_teachers_way_of_resizing(folder, weights, library):
     import_weights(weights, request(folder, resize="stretch", interpolation="bilinear"), library)
-    student = small_config(dataset=folder, train_limit=None, teacher="mine", objective={"kind": "kd"})
+    student = small_config(
+        dataset=folder, train_limit=None, teacher="mine", objective={"kind": "kd"}
+    )
     info = check_run(student, library)
     assert (info.config.resize, info.config.interpolation, info.config.crop_share) == (
         "stretch", "bilinear", None
@@ -210,12 +236,16 @@ def test_a_student_has_its_teachers_way_of_resizing(folder, weights, library):
     assert info.resizing == Resizing(resize="stretch", interpolation="bilinear")
     with pytest.raises(
         RunError,
-        match="run 'mine' has images stretched to a square .bilinear., but `resize` pad was requested",
+        match=(
+            "run 'mine' has images stretched to a square .bilinear., but `resize` pad was requested"
+        ),
     ):
         check_run(student.model_copy(update={"resize": "pad"}), library)
     (job,) = build_race([info.config], library, lambda words: None)
     assert job.dataset.content == library.locate("mine").info().data_content
-    alone = check_run(small_config(dataset=folder, train_limit=None, role="teacher", resize="crop"), library)
+    alone = check_run(
+        small_config(dataset=folder, train_limit=None, role="teacher", resize="crop"), library
+    )
     assert alone.config.resize is None  # the default has one form
     with pytest.raises(ValueError, match="are already square"):
         check_run(small_config(role="teacher", resize="pad"), library)
@@ -234,17 +264,23 @@ def test_a_trained_run_records_its_inputs_when_its_data_are_read(folder, library
 def test_runs_of_other_sizes_and_shapes_are_compared_and_it_is_said(folder, weights, library):
     first = import_weights(weights, request(folder, name="first"), library)
     second = import_weights(
-        weights, request(folder, name="second", role="student", teacher="first", resize="stretch"), library
+        weights,
+        request(folder, name="second", role="student", teacher="first", resize="stretch"),
+        library,
     )
     infos = [first.info(), second.info()]
     assert infos[0].data_content != infos[1].data_content
     check_same_data(infos)
-    assert preparation_sentence(["the teacher", "mine"], infos) == (
-        "The models saw the same samples in different forms: the teacher at 12 × 12 pixels, cut to the central square "
-        "(bicubic); mine at 12 × 12 pixels, stretched to a square (bicubic)."
+    assert (
+        preparation_sentence(["the teacher", "mine"], infos)
+        == "The models saw the same samples in different forms: the teacher at 12 × 12 pixels, cut"
+        " to the central square (bicubic); mine at 12 × 12 pixels, stretched to a square"
+        " (bicubic)."
     )
     assert preparation_sentence(["a", "b"], infos[:1] * 2) == ""
-    assert "forms: a, c at 12 × 12 pixels, cut" in preparation_sentence(["a", "b", "c"], [*infos, infos[0]])
+    assert "forms: a, c at 12 × 12 pixels, cut" in preparation_sentence(
+        ["a", "b", "c"], [*infos, infos[0]]
+    )
     changed = infos[1].model_copy(update={"data_content": "other"})
     with pytest.raises(PredictionsError, match="changed between runs 'second' and 'second'"):
         check_same_data([infos[0], infos[1], changed])
@@ -280,14 +316,17 @@ def test_exports_take_their_inputs_along(folder, weights, library):
     ],
 )
 def test_programs_make_their_own_inputs(folder, weights, library, tmp_path, kind, changes):
-    """The export compares the program with the original on random images, and refuses another one."""
+    """The export compares the program with the original on random images, and refuses another
+    one."""
     for name in FORMATS[kind].needs:
         pytest.importorskip(name, reason=f"{name} is not installed")
     run = import_weights(weights, request(folder, **changes), library)
     assert (export(run, kind, tmp_path / "export", library) / f"model.{kind}").exists()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the lines close no file
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the lines close no file
 @pytest.mark.parametrize(
     "changes",
     [
@@ -311,14 +350,22 @@ def test_the_lines_of_an_export_give_the_runs_own_logits(
     monkeypatch.chdir(made)
     found: dict[str, torch.Tensor] = {}
     exec(code, found)
-    np.testing.assert_allclose(found["logits"].detach().numpy()[0], predictions.logits[0], atol=1e-5)
+    np.testing.assert_allclose(
+        found["logits"].detach().numpy()[0], predictions.logits[0], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"normalisation": "given", "mean": (0.5,), "std": (0.5,)}, "a number for each of 3 channels, got 1"),
-        ({"normalisation": "given"}, "`mean` and `std` must be used with the normalisation 'given'"),
+        (
+            {"normalisation": "given", "mean": (0.5,), "std": (0.5,)},
+            "a number for each of 3 channels, got 1",
+        ),
+        (
+            {"normalisation": "given"},
+            "`mean` and `std` must be used with the normalisation 'given'",
+        ),
         ({"mean": (0.5,)}, "must be given together"),
         ({"resize": "pad", "crop_share": 0.5}, "keeps the whole image"),
     ],
@@ -337,23 +384,44 @@ def test_bgr_is_for_colour(weights, library):
 def test_numbers_may_be_given(folder, weights, library):
     given = {"normalisation": "given", "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)}
     run = import_weights(weights, request(folder, **given), library)
-    assert (run.info().preprocessing.name, run.info().preprocessing.std) == ("given", (0.2, 0.3, 0.4))
+    assert (run.info().preprocessing.name, run.info().preprocessing.std) == (
+        "given",
+        (0.2, 0.3, 0.4),
+    )
     assert "given" in run.info().source.tried
 
 
 def test_the_command_takes_all_of_it(folder, weights, library, monkeypatch, capsys):
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
-    monkeypatch.setattr("bickd_core.importing.weights.complete_in_background", lambda run, library: None)
+    monkeypatch.setattr(
+        "bickd_core.importing.weights.complete_in_background", lambda run, library: None
+    )
     monkeypatch.setattr("bickd_core.importing.weights.import_weights", import_weights)
-    asked = ["import", str(weights), "--arch", "small-net", "--dataset", folder, "--role", "teacher"]
+    asked = [
+        "import",
+        str(weights),
+        "--arch",
+        "small-net",
+        "--dataset",
+        folder,
+        "--role",
+        "teacher",
+    ]
     more = ["--mean", "0.4", "0.5", "0.6", "--std", "0.2", "0.3", "0.4", "--channel-order", "bgr"]
-    assert bickd([*asked, *more, "--resize", "stretch", "--interpolation", "lanczos", "--name", "shell"]) == 0
+    assert (
+        bickd(
+            [*asked, *more, "--resize", "stretch", "--interpolation", "lanczos", "--name", "shell"]
+        )
+        == 0
+    )
     own = library.find("shell").info().preprocessing
     assert (own.mean, own.channel_order, own.resize, own.interpolation) == (
         (0.4, 0.5, 0.6), "bgr", "stretch", "lanczos"
     )  # fmt: skip
     assert own.sentence(resized=True) in capsys.readouterr().out
-    assert bickd([*asked, "--normalisation", "cifar10", "--input-size", "24", "--name", "preset"]) == 0
+    assert (
+        bickd([*asked, "--normalisation", "cifar10", "--input-size", "24", "--name", "preset"]) == 0
+    )
     own = library.find("preset").info().preprocessing
     assert (own.name, own.mean, own.input_size) == ("cifar10", (0.4914, 0.4822, 0.4465), 24)
     assert bickd([*asked, *more, "--normalisation", "half", "--name", "both"]) != 0
@@ -361,18 +429,31 @@ def test_the_command_takes_all_of_it(folder, weights, library, monkeypatch, caps
 
 
 def test_imagenets_val_as_it_lies_is_evaluated(tmp_path, weights, library, monkeypatch, capsys):
-    """--all-test on a flat folder with Kaggle's solution: every image is a test image, and none is validation."""
+    """--all-test on a flat folder with Kaggle's solution: every image is a test image, and none is
+    validation."""
     keys = ["n01443537", "n02124075", "n07747607"]
     rows = []
     for i in range(9):
         stem = f"ILSVRC2012_val_{i:08}"
         (tmp_path / "val").mkdir(exist_ok=True)
-        Image.fromarray(np.full((12, 16, 3), SHADES[i % 3], "uint8")).save(tmp_path / "val" / f"{stem}.JPEG")
+        Image.fromarray(np.full((12, 16, 3), SHADES[i % 3], "uint8")).save(
+            tmp_path / "val" / f"{stem}.JPEG"
+        )
         rows.append(f"{stem},{keys[i % 3]} 1 2 3 4")
-    (tmp_path / "val" / "LOC_val_solution.csv").write_text("\n".join(["ImageId,PredictionString", *rows]))
+    (tmp_path / "val" / "LOC_val_solution.csv").write_text(
+        "\n".join(["ImageId,PredictionString", *rows])
+    )
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
     monkeypatch.setattr("bickd_core.importing.weights.import_weights", import_weights)
-    asked = ["import", str(weights), "--arch", "small-net", "--dataset", str(tmp_path / "val"), "--all-test"]
+    asked = [
+        "import",
+        str(weights),
+        "--arch",
+        "small-net",
+        "--dataset",
+        str(tmp_path / "val"),
+        "--all-test",
+    ]
     assert bickd([*asked, "--role", "teacher", "--normalisation", "half", "--name", "val"]) == 0
     run = library.find("val")
     assert run.info().dataset == f"all-test:{tmp_path / 'val'}"
@@ -408,7 +489,12 @@ def test_configs_of_folders_are_read(tmp_path, folder, weights, library, monkeyp
     asked = ["import", str(hub), "--arch", "small-net", "--dataset", folder, "--role", "teacher"]
     assert bickd([*asked, "--name", "hub"]) == 0
     own = library.find("hub").info().preprocessing
-    assert (own.name, own.input_size, own.crop_share, own.interpolation) == ("imagenet", 24, 0.75, "bilinear")
+    assert (own.name, own.input_size, own.crop_share, own.interpolation) == (
+        "imagenet",
+        24,
+        0.75,
+        "bilinear",
+    )
     assert bickd([*asked, "--name", "wish", "--normalisation", "none", "--resize", "pad"]) == 0
     own = library.find("wish").info().preprocessing
     assert (own.name, own.crop_share, own.resize) == ("none", 1, "pad")
@@ -456,7 +542,9 @@ def test_our_own_exports_are_read_again(folder, weights, library, tmp_path):
 
 def test_imagenet_is_expected_of_timm_and_torchvision(folder, weights, library):
     assert (
-        expected_normalisation("timm:resnet18") == expected_normalisation("resnet18-imagenet") == "imagenet"
+        expected_normalisation("timm:resnet18")
+        == expected_normalisation("resnet18-imagenet")
+        == "imagenet"
     )
     assert expected_normalisation("resnet8") == "data"
     error = OtherNormalisation("data", {"data": 0.9, "imagenet": 0.5}, 100, "imagenet")
@@ -467,7 +555,9 @@ def test_imagenet_is_expected_of_timm_and_torchvision(folder, weights, library):
 def test_the_tables_of_the_docs_say_what_is_true():
     text = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
-    presets = {name.strip("`"): (mean, std) for name, mean, std, *_ in (r for r in rows if len(r) == 3)}
+    presets = {
+        name.strip("`"): (mean, std) for name, mean, std, *_ in (r for r in rows if len(r) == 3)
+    }
     own = usual((0.1,) * 3, (0.2,) * 3)
     assert {name for name in presets if name in CHOICES} == set(CHOICES)
     for name in CHOICES[1:]:

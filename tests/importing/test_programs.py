@@ -1,4 +1,5 @@
-"""torch.export and ONNX files become runs that only predict; nothing in them runs that is not arithmetic."""
+"""torch.export and ONNX files become runs that only predict; nothing in them runs that is not
+arithmetic."""
 
 import pickle
 import re
@@ -160,7 +161,9 @@ def test_odd_graphs_end_in_a_sentence(tokens, tmp_path):
 
     def other_output(name, content):
         if "graph_module" in content:
-            content["graph_module"]["graph"]["nodes"][-1]["outputs"][0]["as_tensor"]["name"] = "other"
+            content["graph_module"]["graph"]["nodes"][-1]["outputs"][0]["as_tensor"]["name"] = (
+                "other"
+            )
         return content
 
     cases = (
@@ -173,7 +176,9 @@ def test_odd_graphs_end_in_a_sentence(tokens, tmp_path):
         with pytest.raises(ProgramError, match=words):
             read(changed(tokens[0], tmp_path / "x.pt2", change))
     with pytest.raises(ProgramError, match="returns nothing under the name of its output"):
-        read(changed(tokens[0], tmp_path / "x.pt2", other_output)).run(np.zeros((1, 1, 8, 8), np.float32))
+        read(changed(tokens[0], tmp_path / "x.pt2", other_output)).run(
+            np.zeros((1, 1, 8, 8), np.float32)
+        )
     (tmp_path / "x.pt2").write_bytes(tokens[0].read_bytes()[:-400])
     with pytest.raises(ProgramError, match="is no whole torch.export file: it is cut short"):
         read(tmp_path / "x.pt2")
@@ -212,7 +217,8 @@ def test_without_onnxruntime_the_line_that_installs_it_is_said(tmp_path, monkeyp
     assert missing("pt2") == ""
     (tmp_path / "net.onnx").write_bytes(b"\x08\x09")
     with pytest.raises(
-        RefusedFile, match="needs the package onnxruntime, which is not installed: run `pip install onnx"
+        RefusedFile,
+        match="needs the package onnxruntime, which is not installed: run `pip install onnx",
     ):
         ProgramNetwork(tmp_path / "net.onnx", "onnx")
 
@@ -263,7 +269,11 @@ def round_trip(kind, teacher, library, tmp_path):
     """Export a run, import the file, and compare."""
     folder = export(teacher, kind, tmp_path / "out", library)
     found = identify(folder)
-    assert (found.file.name, found.arch, found.inputs["normalisation"]) == (f"model.{kind}", "", "none")
+    assert (found.file.name, found.arch, found.inputs["normalisation"]) == (
+        f"model.{kind}",
+        "",
+        "none",
+    )
     request = ImportRequest(dataset="digits", name="mine", teacher="teacher", normalisation="none")
     run = import_weights(found.file, request, library)
     complete(run, library)
@@ -275,7 +285,9 @@ def round_trip(kind, teacher, library, tmp_path):
 
 
 @pytest.mark.usefixtures("quick_umap")
-def test_an_exported_program_comes_back_as_a_run_that_only_predicts(teacher, library, tmp_path, capsys):
+def test_an_exported_program_comes_back_as_a_run_that_only_predicts(
+    teacher, library, tmp_path, capsys
+):
     run = round_trip("pt2", teacher, library, tmp_path)
     info = run.info()
     assert (info.arch, info.image_size, info.source.kind, info.cost) == ("", 8, "program", None)
@@ -284,7 +296,9 @@ def test_an_exported_program_comes_back_as_a_run_that_only_predicts(teacher, lib
     np.testing.assert_allclose(
         run.predictions("test").features, teacher.predictions("test").features, atol=1e-4
     )
-    assert "Its predictions were made by the program model.pt2" in (run.path / "README.md").read_text()
+    assert (
+        "Its predictions were made by the program model.pt2" in (run.path / "README.md").read_text()
+    )
     with pytest.raises(
         RunError, match="teacher 'mine' has only predictions and no weights, so it cannot teach"
     ):
@@ -302,23 +316,29 @@ def test_an_exported_program_comes_back_as_a_run_that_only_predicts(teacher, lib
 @pytest.mark.usefixtures("quick_umap")
 def test_an_exported_onnx_program_comes_back(teacher, library, tmp_path):
     for name in ("onnx", "onnxscript", "onnxruntime"):
-        pytest.importorskip(name, reason=f"{name} is not installed: pip install 'bickd-explorer[onnx]'")
+        pytest.importorskip(
+            name, reason=f"{name} is not installed: pip install 'bickd-explorer[onnx]'"
+        )
     run = round_trip("onnx", teacher, library, tmp_path)
     assert run.predictions("test").features is None
 
 
 def test_an_architecture_beside_a_program_is_refused(tokens, library):
     with pytest.raises(
-        RunError, match="is a torch.export program that contains its network; leave the architecture out"
+        RunError,
+        match="is a torch.export program that contains its network; leave the architecture out",
     ):
-        import_weights(tokens[0], ImportRequest(arch="resnet8", dataset="digits", name="m"), library)
+        import_weights(
+            tokens[0], ImportRequest(arch="resnet8", dataset="digits", name="m"), library
+        )
 
 
 def test_a_program_among_weights_is_named(tokens, tmp_path):
     (tmp_path / "no-suffix").write_bytes(tokens[0].read_bytes())
     assert program_kind(tmp_path / "no-suffix") == "pt2"
     with pytest.raises(
-        WeightsError, match="is a torch.export program, not weights: the command `bickd import no-suffix"
+        WeightsError,
+        match="is a torch.export program, not weights: the command `bickd import no-suffix",
     ):
         read_weights(tmp_path / "no-suffix")
 
@@ -341,8 +361,9 @@ def test_what_a_program_does_to_its_process_is_a_sentence(tmp_path):
     file = exported(Large(), tmp_path / "net.pt2")
     with ProgramNetwork(file, "pt2") as program, pytest.raises(RefusedFile) as caught:
         program.check(classes=64, channels=1, size=8, dataset="d")
-    assert str(caught.value) == (
-        "net.pt2 asks for more memory than is left for it; choose a smaller image size."
+    assert (
+        str(caught.value)
+        == "net.pt2 asks for more memory than is left for it; choose a smaller image size."
     )
 
 
@@ -354,6 +375,7 @@ def test_forms_of_an_input():
 
 def test_nothing_of_torch_is_imported_to_tell_a_program():
     code = (
-        "import sys; from bickd_core.runs.program_kinds import program_kind; sys.exit('torch' in sys.modules)"
+        "import sys; from bickd_core.runs.program_kinds import program_kind; sys.exit('torch' in"
+        " sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

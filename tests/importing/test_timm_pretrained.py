@@ -96,7 +96,10 @@ def test_the_weights_and_what_timm_says_of_the_inputs(timm, tmp_path):
             "timm:tiny.nothing",
             "timm has no such weights of tiny.nothing: Invalid pretrained tag (nothing) for tiny.",
         ),
-        ("timm:bare", "timm has no pretrained weights of bare; choose another network, or import a file."),
+        (
+            "timm:bare",
+            "timm has no pretrained weights of bare; choose another network, or import a file.",
+        ),
     ],
 )
 def test_what_has_no_weights_is_a_sentence(timm, tmp_path, arch, words):
@@ -110,7 +113,8 @@ def test_another_number_of_classes_is_refused_before_the_hub_is_asked(timm, tmp_
     monkeypatch.setattr(timm, "CLASSES", 1000)
     monkeypatch.setattr(timm, "create_model", None)
     with pytest.raises(
-        ValueError, match="are for 1,000 classes, but dataset digits has 10; choose data of the same"
+        ValueError,
+        match="are for 1,000 classes, but dataset digits has 10; choose data of the same",
     ):
         fetch("timm:tiny", tmp_path)
 
@@ -119,10 +123,12 @@ def test_without_a_hub_it_is_said_how_to_get_the_weights(timm, tmp_path, monkeyp
     monkeypatch.setattr(timm, "REACHED", False)
     with pytest.raises(ValueError, match="could not be downloaded") as caught:
         fetch("timm:tiny", tmp_path)
-    assert str(caught.value) == (
-        "The pretrained weights of timm:tiny could not be downloaded (ConnectionError: ?Errno -2? Name or service not "
-        "known); on a machine that reaches the hub, save them with torch.save(timm.create_model('tiny', pretrained=True).state_dict(), "
-        "'w.pth'), and import w.pth with --arch timm:tiny."
+    assert (
+        str(caught.value)
+        == "The pretrained weights of timm:tiny could not be downloaded (ConnectionError: ?Errno"
+        " -2? Name or service not known); on a machine that reaches the hub, save them with"
+        " torch.save(timm.create_model('tiny', pretrained=True).state_dict(), 'w.pth'), and"
+        " import w.pth with --arch timm:tiny."
     )
 
 
@@ -139,16 +145,22 @@ def test_the_command_makes_a_run_of_them(timm, tmp_path, monkeypatch, capsys):
     assert (info.preprocessing.name, info.preprocessing.mean) == ("given", (0.5,))
     torch.manual_seed(7)
     expected = timm.Tiny(10).state_dict()
-    np.testing.assert_array_equal(read_weights(run.weights_path)["fc.weight"], expected["fc.weight"])
+    np.testing.assert_array_equal(
+        read_weights(run.weights_path)["fc.weight"], expected["fc.weight"]
+    )
 
 
 @pytest.mark.parametrize(
     ("given", "came"),
-    [(["--dataset", "digits"], "neither"), (["w.pth", "--pretrained", "--dataset", "digits"], "both")],
+    [
+        (["--dataset", "digits"], "neither"),
+        (["w.pth", "--pretrained", "--dataset", "digits"], "both"),
+    ],
 )
 def test_a_file_or_pretrained_and_not_both(given, came, capsys):
     with pytest.raises(SystemExit):
         main(["import", *given])
-    assert capsys.readouterr().err == (
-        f"bickd: expected a weights file or --arch timm:NAME --pretrained, got {came}.\n"
+    assert (
+        capsys.readouterr().err
+        == f"bickd: expected a weights file or --arch timm:NAME --pretrained, got {came}.\n"
     )

@@ -1,4 +1,5 @@
-"""The layouts in which trainers save weights: each is read as docs/models.md says, and nothing in a file runs."""
+"""The layouts in which trainers save weights: each is read as docs/models.md says, and nothing in a
+file runs."""
 
 from __future__ import annotations
 
@@ -58,7 +59,9 @@ def test_every_layout_gives_the_same_weights(layout, as_zip, weights, tmp_path):
 def test_what_a_file_says_of_itself_is_read_by_the_limited_process_too(weights, tmp_path):
     from bickd_core.importing.inspect_weights import look_into
 
-    torch.save({"model": weights, "opt": argparse.Namespace(lr=0.1), "node": Node()}, tmp_path / "w.pth")
+    torch.save(
+        {"model": weights, "opt": argparse.Namespace(lr=0.1), "node": Node()}, tmp_path / "w.pth"
+    )
     assert look_into(tmp_path / "w.pth")["model"].keys() == weights.keys()
 
 
@@ -69,7 +72,9 @@ def test_two_networks_of_one_kind_are_asked_about(weights, tmp_path):
     state, label, _ = read_network(tmp_path / "w.pth", expected=list(weights), part="model/teacher")
     assert label == "model/teacher"
     torch.testing.assert_close(state["fc.bias"], other["fc.bias"])
-    with pytest.raises(WeightsError, match="no network of this kind called 'ema'; it has 'model/student'"):
+    with pytest.raises(
+        WeightsError, match="no network of this kind called 'ema'; it has 'model/student'"
+    ):
         read_weights(tmp_path / "w.pth", expected=list(weights), part="ema")
 
 
@@ -80,7 +85,9 @@ def test_the_same_weights_twice_are_no_question(weights, tmp_path):
 
 def test_shapes_tell_a_wide_teacher_from_its_student(weights, tmp_path):
     wide = create_model("resnet8x4", num_classes=10).state_dict()
-    torch.save({"model": prefixed("student.", weights) | prefixed("teacher.", wide)}, tmp_path / "w.pth")
+    torch.save(
+        {"model": prefixed("student.", weights) | prefixed("teacher.", wide)}, tmp_path / "w.pth"
+    )
     shapes = {name: tuple(value.shape) for name, value in wide.items()}
     assert read_network(tmp_path / "w.pth", expected=shapes)[1] == "model/teacher"
 
@@ -89,7 +96,9 @@ def test_shapes_tell_a_wide_teacher_from_its_student(weights, tmp_path):
 @pytest.mark.parametrize("kind", HARMFUL)
 def test_files_that_name_harmful_functions_are_refused(kind, as_zip, weights, tmp_path):
     harm = HARMFUL[kind](tmp_path / "harm")
-    torch.save({"model": weights, "x": harm}, tmp_path / "w.pth", _use_new_zipfile_serialization=as_zip)
+    torch.save(
+        {"model": weights, "x": harm}, tmp_path / "w.pth", _use_new_zipfile_serialization=as_zip
+    )
     with pytest.raises(
         WeightsError, match="was refused and nothing in it was run: it names the Python object"
     ):
@@ -109,14 +118,21 @@ def refused(file):
     """The sentence that refuses a file as weights of resnet8 for CIFAR-10, in this process."""
     model = create_model("resnet8", num_classes=10)
     with pytest.raises(WeightsError) as caught:
-        load_into(model, read_weights(file, expected=model.state_dict()), name="resnet8", dataset="cifar10")
+        load_into(
+            model,
+            read_weights(file, expected=model.state_dict()),
+            name="resnet8",
+            dataset="cifar10",
+        )
     return str(caught.value)
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_refusal_is_the_sentence_on_the_page(kind, weights, tmp_path):
     told = table("| file | sentence |")[kind]
-    pattern = re.escape(told).replace(re.escape("(...)"), r"\(.+\)")  # what a library says, in its words
+    pattern = re.escape(told).replace(
+        re.escape("(...)"), r"\(.+\)"
+    )  # what a library says, in its words
     sentence = refused(REFUSALS[kind](weights, tmp_path))
     assert re.fullmatch(pattern, sentence), sentence
 
@@ -136,9 +152,9 @@ def test_the_page_lists_every_refusal():
 
 def test_a_class_of_a_package_is_never_imported_or_called(weights, tmp_path, monkeypatch):
     (tmp_path / "strange.py").write_text(
-        "import pathlib\npathlib.Path(__file__).with_name('was-imported').touch()\n"
-        "class Thing:\n    def __setstate__(self, state): pathlib.Path(__file__).with_name('was-called').touch()\n"
-        "    def __getstate__(self): return {'a': 1}\n"
+        "import pathlib\npathlib.Path(__file__).with_name('was-imported').touch()\nclass Thing:\n  "
+        "  def __setstate__(self, state): pathlib.Path(__file__).with_name('was-called').touch()\n "
+        "   def __getstate__(self): return {'a': 1}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     import strange
@@ -156,6 +172,9 @@ def test_weights_without_the_statistics_of_batch_norm_are_named(weights, tmp_pat
     torch.save({"model": bare}, tmp_path / "w.pth")
     model = create_model("resnet8", num_classes=10)
     with pytest.raises(
-        WeightsError, match=r"lack the statistics of its batch norms \(bn1.running_mean and 17 more\)"
+        WeightsError,
+        match=r"lack the statistics of its batch norms \(bn1.running_mean and 17 more\)",
     ):
-        load_into(model, read_weights(tmp_path / "w.pth", expected=model.state_dict()), name="resnet8")
+        load_into(
+            model, read_weights(tmp_path / "w.pth", expected=model.state_dict()), name="resnet8"
+        )

@@ -1,4 +1,5 @@
-"""Files of weights as trainers save them, and files that are refused: the tables of docs/models.md."""
+"""Files of weights as trainers save them, and files that are refused: the tables of
+docs/models.md."""
 
 from __future__ import annotations
 
@@ -156,7 +157,9 @@ def saved(content, folder, **options):
 
 
 def harmful(kind):
-    return lambda state, folder: saved({"model": state, "x": HARMFUL[kind](folder / "harm")}, folder)
+    return lambda state, folder: saved(
+        {"model": state, "x": HARMFUL[kind](folder / "harm")}, folder
+    )
 
 
 def script(state, folder):
@@ -214,10 +217,13 @@ REFUSALS = {
     "numbers that are not finite": with_nan,
     "two networks of one kind, and `--part` left out": two_of_a_kind,
     "another network, which is in the table above": other("resnet14"),
-    "another network, which is not": lambda state, folder: saved({"a.weight": torch.ones(3)}, folder),
+    "another network, which is not": lambda state, folder: saved(
+        {"a.weight": torch.ones(3)}, folder
+    ),
     "another number of classes": other("resnet8", num_classes=7),
     "another number of channels": other("resnet8", in_channels=1),
     "predictions": predictions,
     "a table of text": table_of_text,
 }
-"""What is refused -> what makes the file from the weights of resnet8 for 10 classes, in a folder."""
+"""What is refused -> what makes the file from the weights of resnet8 for 10 classes, in a
+folder."""

@@ -41,7 +41,9 @@ def test_without_a_compiler_the_reason_says_so(folder, monkeypatch):
 
 
 def test_a_compiler_that_fails_is_asked_once_and_its_words_are_kept(folder, tmp_path, monkeypatch):
-    compiler(tmp_path, monkeypatch, f"echo asked >> {tmp_path}/count; echo 'this is broken' >&2; exit 1")
+    compiler(
+        tmp_path, monkeypatch, f"echo asked >> {tmp_path}/count; echo 'this is broken' >&2; exit 1"
+    )
     for _ in range(2):
         with pytest.raises(KernelError, match="did not compile, see .*failed; ") as error:
             built()
@@ -62,7 +64,9 @@ def test_the_command_line_lists_and_clears_them(folder, tmp_path, monkeypatch, c
         assert ended.value.code == 0
 
     compiler(tmp_path, monkeypatch, "exit 1")
-    with pytest.raises(KernelError, match="`bickd cache clear kernels` lets the next run try again"):
+    with pytest.raises(
+        KernelError, match="`bickd cache clear kernels` lets the next run try again"
+    ):
         built()
     bickd("list")
     assert f"kernels: 0 compiled, 0.0 MB in {folder}" in capsys.readouterr().out
@@ -93,13 +97,16 @@ def test_processes_that_want_them_at_once_compile_once(folder, tmp_path, monkeyp
     compiler(tmp_path, monkeypatch, "sleep 1; " + WRITES.format(count=tmp_path / "count"))
     code = "from bickd_core.kernels.building import built; print(built().read_text())"
     started = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
     ]
     assert [process.communicate(timeout=120)[0] for process in started] == ["made\n\n"] * 3
     assert (tmp_path / "count").read_text() == "once\n"
 
 
-def test_a_kill_while_compiling_leaves_nothing_that_is_taken_for_a_library(folder, tmp_path, monkeypatch):
+def test_a_kill_while_compiling_leaves_nothing_that_is_taken_for_a_library(
+    folder, tmp_path, monkeypatch
+):
     compiler(tmp_path, monkeypatch, f"touch {tmp_path}/begun; sleep 60")
     code = "from bickd_core.kernels.building import built; built()"
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)

@@ -1,4 +1,5 @@
-"""Our kernel beside the formula in float64, beside torch's own operations, and where it must not be used."""
+"""Our kernel beside the formula in float64, beside torch's own operations, and where it must not be
+used."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from bickd_core.kernels.building import load_kernels
 from bickd_core.kernels.norm_relu import _MARK, fuse, norm_relu
 from bickd_core.models.factory import create_model
 
-pytestmark = pytest.mark.skipif(load_kernels() is not None, reason=f"no kernels here: {load_kernels()}")
+pytestmark = pytest.mark.skipif(
+    load_kernels() is not None, reason=f"no kernels here: {load_kernels()}"
+)
 EXACT = {torch.float32: 2e-5, torch.bfloat16: 2**-8}  # of the greatest value; bfloat16 has 8 bits
 
 
@@ -32,7 +35,8 @@ def norm_of(channels, seed=0):
 
 
 def slow(x, gamma, beta, addend, dy, eps):
-    """The formula channel by channel in float64: y, dx, d gamma, d beta, d addend, mean, unbiased variance."""
+    """The formula channel by channel in float64: y, dx, d gamma, d beta, d addend, mean, unbiased
+    variance."""
     x, dy = x.double().numpy(), dy.double().numpy()
     add = np.zeros_like(x) if addend is None else addend.double().numpy()
     y, dx, da = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
@@ -74,7 +78,16 @@ def close(found, wanted, dtype, far=1.0):
 @pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize(
     ("batch", "channels", "size"),
-    [(4, 16, 8), (3, 32, 6), (2, 64, 5), (5, 48, 4), (2, 112, 4), (8, 8, 4), (4, 128, 3), (33, 16, 32)],
+    [
+        (4, 16, 8),
+        (3, 32, 6),
+        (2, 64, 5),
+        (5, 48, 4),
+        (2, 112, 4),
+        (8, 8, 4),
+        (4, 128, 3),
+        (33, 16, 32),
+    ],
 )
 def test_it_says_what_the_formula_says(batch, channels, size, added, dtype):
     shape = (batch, channels, size, size)
@@ -145,7 +158,9 @@ def test_the_number_of_threads_changes_nothing():
         torch.set_num_threads(threads)
         norm = norm_of(16)
         y, grads = run(norm, x, x.flip(0).contiguous(memory_format=torch.channels_last), dy)
-        said.append([y, *grads, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var])
+        said.append(
+            [y, *grads, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var]
+        )
     torch.set_num_threads(before)
     for other in said[1:]:
         assert all(torch.equal(a, b) for a, b in zip(said[0], other, strict=True))
@@ -156,7 +171,9 @@ def test_what_is_not_a_number_stays_so_and_a_constant_channel_is_shifted():
     x[:, 3] = 5.0
     norm = norm_of(16)
     y, _ = run(norm, x, None, torch.ones_like(x))
-    torch.testing.assert_close(y[:, 3], norm.bias[3].detach().clamp(min=0).expand(2, 4, 4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        y[:, 3], norm.bias[3].detach().clamp(min=0).expand(2, 4, 4), atol=1e-3, rtol=0
+    )
     x[0, 7, 1, 1] = float("nan")
     y, (dx,) = run(norm, x, None, torch.ones_like(x))
     assert bool(y[:, 7].isnan().all())
@@ -193,13 +210,24 @@ def test_evaluation_and_unmarked_norms_are_torchs_own():
 
 @pytest.mark.parametrize(
     "arch",
-    ["resnet8", "wrn-16-1", "ResNet50", "ShuffleV1", "ShuffleV2", "vgg8", "MobileNetV2", "convnet-small"],
+    [
+        "resnet8",
+        "wrn-16-1",
+        "ResNet50",
+        "ShuffleV1",
+        "ShuffleV2",
+        "vgg8",
+        "MobileNetV2",
+        "convnet-small",
+    ],
 )
 def test_a_marked_network_learns_what_the_other_learns(arch):
     def gradients(mark):
         torch.manual_seed(0)
         model = (
-            create_model(arch, num_classes=10, in_channels=3).to(memory_format=torch.channels_last).train()
+            create_model(arch, num_classes=10, in_channels=3)
+            .to(memory_format=torch.channels_last)
+            .train()
         )
         if mark:
             fuse(model)
@@ -213,7 +241,9 @@ def test_a_marked_network_learns_what_the_other_learns(arch):
     assert a == pytest.approx(b, rel=1e-4)
     assert list(state) == list(other)
     for name, gradient in theirs.items():
-        apart = float((ours[name] - gradient).norm())  # a value on the other side of 0 is another mask
+        apart = float(
+            (ours[name] - gradient).norm()
+        )  # a value on the other side of 0 is another mask
         assert apart <= 5e-2 * max(float(gradient.norm()), 1e-4), name
     for name, buffer in other.items():
         torch.testing.assert_close(state[name], buffer, rtol=1e-3, atol=1e-4)
@@ -223,7 +253,9 @@ def test_the_networks_in_the_loop_use_the_kernel(monkeypatch):
     from bickd_core.kernels import norm_relu as module
 
     asked = []
-    monkeypatch.setattr(module, "_suits", lambda norm, x, addend: asked.append(addend is not None) or False)
+    monkeypatch.setattr(
+        module, "_suits", lambda norm, x, addend: asked.append(addend is not None) or False
+    )
     model = fuse(create_model("resnet8", num_classes=10, in_channels=3).train())
     model(torch.randn(2, 3, 16, 16))
     assert asked.count(True) == 3  # a block's end each

@@ -1,8 +1,10 @@
-"""Kill a worker with SIGKILL between all steps of all its writes, and at random moments; resume; compare.
+"""Kill a worker with SIGKILL between all steps of all its writes, and at random moments; resume;
+compare.
 
-`python tests/launch/kill_everywhere.py --random 200` makes a teacher and an unbroken student in a folder of its own,
-then for each kill a student that is taken up again afterwards. Every process is forked from this one, which
-has imported all and computed nothing. `--every 4` takes every fourth step only, as the test suite does. It prints one JSON line, and ends with 1 where a student differs.
+`python tests/launch/kill_everywhere.py --random 200` makes a teacher and an unbroken student in a
+folder of its own, then for each kill a student that is taken up again afterwards. Every process is
+forked from this one, which has imported all and computed nothing. `--every 4` takes every fourth
+step only, as the test suite does. It prints one JSON line, and ends with 1 where a student differs.
 """
 
 import argparse
@@ -17,7 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parents[2])]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parent.parent),
+    str(Path(__file__).resolve().parents[2]),
+]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "stand_ins"))
 
 import numpy as np
@@ -80,12 +85,15 @@ def train_and_note(run, library, note):
 def import_all(names):
     """Import here what a run imports on its way, so that no fork has to do it again."""
     for name in names:
-        with contextlib.suppress(Exception):  # parts of packages that cannot be imported by their name alone
+        with contextlib.suppress(
+            Exception
+        ):  # parts of packages that cannot be imported by their name alone
             importlib.import_module(name)
 
 
 class Hook:
-    """Counts the steps of writes, but for status.json, whose number depends on the clock; kills at one of them.
+    """Counts the steps of writes, but for status.json, whose number depends on the clock; kills at
+    one of them.
 
     Of status.json the first write of each kind counts.
     """
@@ -112,7 +120,9 @@ class Hook:
 def content(run):
     """What two equal runs have alike."""
     left = [path.name for path in run.path.rglob(f".*{atomic.TEMPORARY_SUFFIX}")]
-    found = {"left over": [name for name in left if not name.startswith(".layout-")]}  # those go in time
+    found = {
+        "left over": [name for name in left if not name.startswith(".layout-")]
+    }  # those go in time
     for path in (run.weights_path, run.best_path):
         if path.exists():
             with safe_open(path, "np") as file:
@@ -142,13 +152,17 @@ def main():
     parser.add_argument(
         "--boundaries", type=int, default=None, help="only the first so many; all if not given"
     )
-    parser.add_argument("--every", type=int, default=1, help="kill at every so many boundaries only")
+    parser.add_argument(
+        "--every", type=int, default=1, help="kill at every so many boundaries only"
+    )
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bickd-kills-") as folder:
         os.environ["BICKD_CACHE"] = str(Path(folder) / "cache")
         library = Library(shelf=Path(folder) / "shelf", own=Path(folder) / "own")
-        teacher = create_run(small_config(role="teacher", epochs=1, train_limit=200), library, name="teacher")
+        teacher = create_run(
+            small_config(role="teacher", epochs=1, train_limit=200), library, name="teacher"
+        )
         assert forked(train_and_note(teacher, library, Path(folder) / "modules")) == 0
         import_all((Path(folder) / "modules").read_text().split())
         engine.CHECKPOINT_SECONDS = 0.0  # the state is saved before every step
@@ -157,7 +171,12 @@ def main():
 
 def kills(library, folder, asked):
     def student(name):
-        options = {"objective": {"kind": "bickd"}, "teacher": "teacher", "epochs": 2, "train_limit": 150}
+        options = {
+            "objective": {"kind": "bickd"},
+            "teacher": "teacher",
+            "epochs": 2,
+            "train_limit": 150,
+        }
         return create_run(small_config(**options), library, name=name)
 
     view_store.clear()
@@ -173,7 +192,8 @@ def kills(library, folder, asked):
     numbered = list(enumerate(boundaries, start=1))
     trials = [(f"{moment} (write {n})", n, None) for n, moment in numbered[:: asked.every]]
     trials += [
-        (f"after {at:.3f} s", None, at) for at in (chance.uniform(0, lasted) for _ in range(asked.random))
+        (f"after {at:.3f} s", None, at)
+        for at in (chance.uniform(0, lasted) for _ in range(asked.random))
     ]
     for number, (words, boundary, after) in enumerate(trials):
         view_store.clear()  # so that its writes are among those where a run is killed
@@ -183,7 +203,11 @@ def kills(library, folder, asked):
         if boundary is not None and ended != -signal.SIGKILL:
             wrong[words] = [f"ended with {ended} and was not killed"]
             continue
-        if ended == -signal.SIGKILL and run.status().state != "finished" and forked(train(run, library)) != 0:
+        if (
+            ended == -signal.SIGKILL
+            and run.status().state != "finished"
+            and forked(train(run, library)) != 0
+        ):
             wrong[words] = ["did not finish when taken up again"]
             continue
         if different := differences(wanted, content(run)):

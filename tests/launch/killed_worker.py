@@ -1,6 +1,8 @@
-"""A worker that is killed with SIGKILL before a given step: `killed_worker.py EPOCH STEP SECONDS worker-arguments`.
+"""A worker that is killed with SIGKILL before a given step: `killed_worker.py EPOCH STEP SECONDS
+worker-arguments`.
 
-It is the real worker, in a process of its own, but for the moment of its end and how often it saves.
+It is the real worker, in a process of its own, but for the moment of its end and how often it
+saves.
 """
 
 import os

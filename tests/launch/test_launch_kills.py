@@ -1,4 +1,5 @@
-"""SIGKILL between the steps of a run's writes, and at random moments: nothing is lost, nothing differs.
+"""SIGKILL between the steps of a run's writes, and at random moments: nothing is lost, nothing
+differs.
 
 Every fourth step here; `kill_everywhere.py --random 200` takes them all.
 """

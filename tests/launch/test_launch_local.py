@@ -1,4 +1,5 @@
-"""Real worker processes: killed, stopped, resumed, queued; what they leave is what an unbroken run leaves."""
+"""Real worker processes: killed, stopped, resumed, queued; what they leave is what an unbroken run
+leaves."""
 
 import os
 import signal
@@ -29,7 +30,12 @@ LONG = {"epochs": 100_000, "train_limit": 100, "batch_size": 25}
 @pytest.fixture
 def student(library, teacher):
     def make(name, **changes):
-        asked = {"objective": {"kind": "bickd"}, "teacher": "teacher", "epochs": 3, "train_limit": 200}
+        asked = {
+            "objective": {"kind": "bickd"},
+            "teacher": "teacher",
+            "epochs": 3,
+            "train_limit": 200,
+        }
         return create_run(small_config(**{**asked, **changes}), library, name=name)
 
     return make
@@ -59,7 +65,8 @@ def at_work(run):
 
 def state(run, *wanted):
     return wait_for(
-        lambda: run.status() if run.status().state in wanted else None, what=f"{run.key} being {wanted}"
+        lambda: run.status() if run.status().state in wanted else None,
+        what=f"{run.key} being {wanted}",
     )
 
 
@@ -85,12 +92,15 @@ def metrics_but_speed(run):
 
 
 def kill_before(run, library, epoch, step, *, save_every):
-    """Work on the run in a process that SIGKILLs itself before that step, and saves each so many seconds."""
+    """Work on the run in a process that SIGKILLs itself before that step, and saves each so many
+    seconds."""
     moment = [str(epoch), str(step), str(save_every)]
     where = ["--shelf", str(library.shelf), "--own", str(library.own)]
     path = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(local.__file__).parents[2])])
     command = [sys.executable, str(KILLED), *moment, str(run.path), *where]
-    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    killed = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert run.status().state == "running"
     assert run.status().stale()
@@ -162,7 +172,11 @@ def test_queue_kill_resume_and_stop(submit, library, quick_umap, monkeypatch):
     # One slot: the next run waits, and says so.
     second = submit("second", **LONG)
     wait_for(lambda: second.status().worker, what="the second worker")
-    assert (second.status().state, second.status().stale(), second.metrics()) == ("queued", False, [])
+    assert (second.status().state, second.status().stale(), second.metrics()) == (
+        "queued",
+        False,
+        [],
+    )
     third = submit("third", **LONG)
     wait_for(lambda: third.status().worker, what="the third worker")
     local.stop(third)  # a queued run can be stopped before its turn
@@ -194,12 +208,19 @@ def test_a_normal_runs_log_holds_the_device_and_no_warning_and_its_map_starts_fr
     submit, library, teacher
 ):
     run = submit(
-        "student", objective={"kind": "kd"}, teacher="teacher", epochs=1, precision="auto", device="auto"
+        "student",
+        objective={"kind": "kd"},
+        teacher="teacher",
+        epochs=1,
+        precision="auto",
+        device="auto",
     )
     state(run, "finished", "failed")
     assert run.status().error == ""
     lines = run.log_path.read_text().splitlines()
-    assert [line for line in lines if "Automatic Mixed Precision" not in line] == [run.status().device]
+    assert [line for line in lines if "Automatic Mixed Precision" not in line] == [
+        run.status().device
+    ]
     layout = Layout.load(run.layout_path(layout_key(run, "test", "umap", teacher)))
     assert (layout.method, layout.parameters["init"], layout.seed) == ("umap", "given", 0)
     assert layout.coordinates.shape == (360, 2)
@@ -209,8 +230,19 @@ def test_a_normal_runs_log_holds_the_device_and_no_warning_and_its_map_starts_fr
 
 def test_a_worker_on_a_folder_that_is_no_run_makes_nothing(library, tmp_path):
     missing = tmp_path / "missing"
-    command = [sys.executable, "-m", "bickd_core.training.worker", str(missing), "--shelf", "x", "--own", "y"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(local.__file__).parents[2])
+    command = [
+        sys.executable,
+        "-m",
+        "bickd_core.training.worker",
+        str(missing),
+        "--shelf",
+        "x",
+        "--own",
+        "y",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=Path(local.__file__).parents[2]
+    )
     assert done.returncode == 1
     assert done.stderr == f"{missing} is not a run folder: it has no run.yaml.\n"
     assert not missing.exists()
@@ -244,7 +276,8 @@ def test_the_worker_finds_the_package_from_any_folder_and_lives_on_its_own(
 
 
 def test_a_worker_that_is_told_to_end_saves_first(submit, library):
-    """SIGTERM, as a machine that shuts down sends it: the run goes on from the very step, not from a checkpoint."""
+    """SIGTERM, as a machine that shuts down sends it: the run goes on from the very step, not from
+    a checkpoint."""
     run = submit("a", **LONG)
     trained_to(run, 2)
     worker = psutil.Process(run.status().worker.pid)

@@ -1,4 +1,5 @@
-"""Ray Jobs: what is asked of a cluster and made of its answers; and, where Ray is installed, a cluster that loses a node."""
+"""Ray Jobs: what is asked of a cluster and made of its answers; and, where Ray is installed, a
+cluster that loses a node."""
 
 import contextlib
 import http.server
@@ -58,7 +59,9 @@ def launcher(client, library):
     return RayLauncher(client, library, at_once=7, cpus=2.0, gpus=0.5, python="python3.11")
 
 
-def test_a_job_is_the_same_worker_command_with_its_share_of_a_node(launcher, client, library, make_run):
+def test_a_job_is_the_same_worker_command_with_its_share_of_a_node(
+    launcher, client, library, make_run
+):
     run = make_run("a b".replace(" ", "-"), state=None)
     run.request_stop()
     launcher.submit(run)
@@ -87,7 +90,12 @@ OLD, NEW = 0.0, 2e9
         ("FAILED", "finished", NEW, "finished"),
         ("SUCCEEDED", "stopped", NEW, "stopped"),
         ("FAILED", "stopped", NEW, "lost"),
-        ("FAILED", "running", NEW, "working"),  # until its heartbeat is old, a worker may still be there
+        (
+            "FAILED",
+            "running",
+            NEW,
+            "working",
+        ),  # until its heartbeat is old, a worker may still be there
         ("FAILED", "running", OLD, "lost"),
         ("STOPPED", "queued", OLD, "lost"),
         (RuntimeError("no such job"), "running", OLD, "lost"),
@@ -113,7 +121,9 @@ def test_a_run_of_others_is_polled_by_its_folder(launcher, make_run):
     assert launcher.poll(make_run("b", state="running")) == "working"
 
 
-def test_a_working_run_is_stopped_by_its_folder_and_a_waiting_job_is_taken_back(launcher, client, make_run):
+def test_a_working_run_is_stopped_by_its_folder_and_a_waiting_job_is_taken_back(
+    launcher, client, make_run
+):
     run = make_run("a", state=None)
     launcher.submit(run)
     client.answer = "RUNNING"
@@ -148,10 +158,13 @@ def answering(request):
 
 @pytest.fixture
 def some_ray(monkeypatch):
-    """A stand-in where Ray is not installed: what is refused here is refused before it is asked anything."""
+    """A stand-in where Ray is not installed: what is refused here is refused before it is asked
+    anything."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "ray.job_submission", SimpleNamespace(JobSubmissionClient=None))
+    monkeypatch.setitem(
+        sys.modules, "ray.job_submission", SimpleNamespace(JobSubmissionClient=None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,11 +184,15 @@ def test_an_address_that_is_no_dashboard_is_refused(some_ray, address, monkeypat
         connect(address)
 
 
-def test_tokens_that_are_switched_off_and_a_cluster_that_is_not_there_are_named(some_ray, monkeypatch):
+def test_tokens_that_are_switched_off_and_a_cluster_that_is_not_there_are_named(
+    some_ray, monkeypatch
+):
     with pytest.raises(ValueError, match="cannot be reached"):
         connect("http://127.0.0.1:1")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with pytest.raises(ValueError, match="RAY_AUTH_MODE must be 'token' for jobs to be sent, got 'disabled'"):
+    with pytest.raises(
+        ValueError, match="RAY_AUTH_MODE must be 'token' for jobs to be sent, got 'disabled'"
+    ):
         connect("http://127.0.0.1:1")
 
 
@@ -220,8 +237,11 @@ def processes_of(pid):
 )
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("quick_umap", "teacher")
-def test_a_node_removed_in_mid_run_costs_no_run_and_changes_no_weight(cluster, library, monkeypatch):
-    """Two runs, one a node; the second node is taken away; its run goes on on the first, to an unbroken run's bytes."""
+def test_a_node_removed_in_mid_run_costs_no_run_and_changes_no_weight(
+    cluster, library, monkeypatch
+):
+    """Two runs, one a node; the second node is taken away; its run goes on on the first, to an
+    unbroken run's bytes."""
     from bickd_core.launch.ray import capacity
 
     made = {
@@ -229,8 +249,10 @@ def test_a_node_removed_in_mid_run_costs_no_run_and_changes_no_weight(cluster, l
         "pairs": [{"teacher": "teacher", "student": "convnet-small"}],
         "methods": ["kd", "bickd"],
         "seeds": [0],
-        "train": small_config(epochs=150, train_limit=200).model_dump(
-            include={"dataset", "epochs", "train_limit", "threads", "precision", "device"}
+        "train": (
+            small_config(epochs=150, train_limit=200).model_dump(
+                include={"dataset", "epochs", "train_limit", "threads", "precision", "device"}
+            )
         ),
     }
     planned = planned_runs(Sweep.model_validate(made))
@@ -249,14 +271,17 @@ def test_a_node_removed_in_mid_run_costs_no_run_and_changes_no_weight(cluster, l
     say(f"submitted: {', '.join(launcher.jobs.values())}")
     wait_for(lambda: all(len(run.metrics()) > 3 for run in runs), what="some epochs of both")
     on_second = [
-        run for run in runs if client.get_job_info(launcher.jobs[run.path]).driver_node_id == cluster.second
+        run
+        for run in runs
+        if client.get_job_info(launcher.jobs[run.path]).driver_node_id == cluster.second
     ]
     (lost,) = on_second  # one run a node
     say("; ".join(f"{run.key} at epoch {len(run.metrics())}" for run in runs))
     first_job = launcher.jobs[lost.path]
     supervisor_and_worker = processes_of(lost.status().worker.pid)
     cluster.remove_second()
-    # Both nodes are this machine, so what worked on the removed one outlives it for a while. A lost machine takes it along.
+    # Both nodes are this machine, so what worked on the removed one outlives it for a while. A lost
+    # machine takes it along.
     for process in supervisor_and_worker:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
@@ -271,7 +296,8 @@ def test_a_node_removed_in_mid_run_costs_no_run_and_changes_no_weight(cluster, l
     wait_for(submitted_again, what="its second job")
     before = len(lost.metrics())
     say(
-        f"{lost.key} is submitted again from epoch {before}: {client.get_job_info(first_job).message.splitlines()[0]!r}"
+        f"{lost.key} is submitted again from epoch {before}:"
+        f" {client.get_job_info(first_job).message.splitlines()[0]!r}"
     )
     assert before < 150
 
@@ -288,5 +314,8 @@ def test_a_node_removed_in_mid_run_costs_no_run_and_changes_no_weight(cluster, l
     monkeypatch.delenv("RAY_AUTH_MODE")
     assert local.start_worker(unbroken, library).wait(timeout=300) == 0
     assert lost.weights_path.read_bytes() == unbroken.weights_path.read_bytes()
-    say(f"{lost.key} has the weights of an unbroken run, byte for byte; jobs: {len(client.list_jobs())}")
+    say(
+        f"{lost.key} has the weights of an unbroken run, byte for byte; jobs:"
+        f" {len(client.list_jobs())}"
+    )
     assert os.environ["RAY_AUTH_TOKEN"] == TOKEN

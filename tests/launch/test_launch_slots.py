@@ -50,7 +50,10 @@ def test_two_slots_hold_two(tmp_path):
         tries.append(1)
         return len(tries) > 2
 
-    with wait_for_slot(tmp_path, never, slots=2) as one, wait_for_slot(tmp_path, never, slots=2) as two:
+    with (
+        wait_for_slot(tmp_path, never, slots=2) as one,
+        wait_for_slot(tmp_path, never, slots=2) as two,
+    ):
         with wait_for_slot(tmp_path, give_up, slots=2) as three:
             assert (one, two, three) == (True, True, False)
         with wait_for_slot(tmp_path, never, slots=3) as three:
@@ -80,7 +83,10 @@ with wait_for_slot(Path(sys.argv[1]), lambda: False, slots=1):
             command = [sys.executable, "-c", waits, str(tmp_path), str(done), name]
             workers.append(subprocess.Popen(command))
             here = len(workers)
-            wait_for(lambda here=here: len(list((tmp_path / ".slots").glob("ticket-*"))) == here, what=name)
+            wait_for(
+                lambda here=here: len(list((tmp_path / ".slots").glob("ticket-*"))) == here,
+                what=name,
+            )
         workers[1].kill()  # its ticket is left behind, and holds up nobody
         workers[1].wait()
     for worker in workers:

@@ -1,4 +1,5 @@
-"""Slow references in plain Python floats, written from the formulas with loops; no torch, no arrays."""
+"""Slow references in plain Python floats, written from the formulas with loops; no torch, no
+arrays."""
 
 import math
 
@@ -74,14 +75,17 @@ def class_cosines(student, teacher, temperature, kept=None):
 
 def contrast(m, tau, labels=None, same_class="negative"):
     return (
-        _one_direction(m, tau, labels, same_class) + _one_direction(columns(m), tau, labels, same_class)
+        _one_direction(m, tau, labels, same_class)
+        + _one_direction(columns(m), tau, labels, same_class)
     ) / 2
 
 
 def _one_direction(m, tau, labels, same_class):
     losses = []
     for i, row in enumerate(m):
-        others = [j for j in range(len(m)) if j != i and labels is not None and labels[j] == labels[i]]
+        others = [
+            j for j in range(len(m)) if j != i and labels is not None and labels[j] == labels[i]
+        ]
         left_out = others if same_class == "ignore" else []
         denominator = sum(math.exp(x / tau) for j, x in enumerate(row) if j not in left_out)
         targets = [i, *others] if same_class == "positive" else [i]
@@ -117,7 +121,10 @@ def others(p, label):
 def dkd_target(student, teacher, labels, temperature):
     losses = []
     for s, t, y in zip(
-        probabilities(student, temperature), probabilities(teacher, temperature), labels, strict=True
+        probabilities(student, temperature),
+        probabilities(teacher, temperature),
+        labels,
+        strict=True,
     ):
         losses.append(entropy_part([t[y], 1 - t[y]], [s[y], 1 - s[y]]))
     return temperature**2 * mean(losses)
@@ -126,7 +133,10 @@ def dkd_target(student, teacher, labels, temperature):
 def dkd_non_target(student, teacher, labels, temperature):
     losses = []
     for s, t, y in zip(
-        probabilities(student, temperature), probabilities(teacher, temperature), labels, strict=True
+        probabilities(student, temperature),
+        probabilities(teacher, temperature),
+        labels,
+        strict=True,
     ):
         losses.append(entropy_part(others(t, y), others(s, y)))
     return temperature**2 * mean(losses)
@@ -140,9 +150,14 @@ def nkd_target(student, teacher, labels):
 def nkd_non_target(student, teacher, labels, temperature):
     losses = []
     for s, t, y in zip(
-        probabilities(student, temperature), probabilities(teacher, temperature), labels, strict=True
+        probabilities(student, temperature),
+        probabilities(teacher, temperature),
+        labels,
+        strict=True,
     ):
-        losses.append(-sum(a * math.log(b) for a, b in zip(others(t, y), others(s, y), strict=True)))
+        losses.append(
+            -sum(a * math.log(b) for a, b in zip(others(t, y), others(s, y), strict=True))
+        )
     return temperature**2 * mean(losses)
 
 
@@ -158,7 +173,10 @@ def squared_distance(m, n):
 def mlkd_sample(student, teacher, temperatures):
     total = 0.0
     for temperature in temperatures:
-        s, t = product(probabilities(student, temperature)), product(probabilities(teacher, temperature))
+        s, t = (
+            product(probabilities(student, temperature)),
+            product(probabilities(teacher, temperature)),
+        )
         total += squared_distance(s, t) / len(student)
     return total
 
@@ -194,12 +212,16 @@ def pkt(student, teacher):
     def affinities(rows):
         found = []
         for u in rows:
-            kernel = [(1 + sum(a * b for a, b in zip(unit(u), unit(v), strict=True))) / 2 for v in rows]
+            kernel = [
+                (1 + sum(a * b for a, b in zip(unit(u), unit(v), strict=True))) / 2 for v in rows
+            ]
             found.append([k / sum(kernel) for k in kernel])
         return found
 
     pairs = zip(affinities(student), affinities(teacher), strict=True)
-    return mean(b * math.log((b + 1e-7) / (a + 1e-7)) for s, t in pairs for a, b in zip(s, t, strict=True))
+    return mean(
+        b * math.log((b + 1e-7) / (a + 1e-7)) for s, t in pairs for a, b in zip(s, t, strict=True)
+    )
 
 
 def huber(x):
@@ -237,6 +259,8 @@ def crd(anchors, memory, chosen, tau, normaliser):
         h = critic(anchor, memory[own], tau, normaliser)
         loss = -math.log(h / (h + noise + 1e-7))
         for other in negatives:
-            loss -= math.log(noise / (critic(anchor, memory[other], tau, normaliser) + noise + 1e-7))
+            loss -= math.log(
+                noise / (critic(anchor, memory[other], tau, normaliser) + noise + 1e-7)
+            )
         losses.append(loss)
     return mean(losses)

@@ -16,7 +16,9 @@ quick = settings(deadline=None, max_examples=10, derandomize=True)
 
 def batch(seed, samples=6, classes=4, scale=3.0):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * scale
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * scale
+    )
     return student, teacher, torch.randint(classes, (samples,), generator=generator)
 
 
@@ -28,7 +30,14 @@ def batch(seed, samples=6, classes=4, scale=3.0):
 def test_sample_side_equals_the_loop(form, same_class, seed, samples, classes, tau):
     student, teacher, labels = batch(seed, samples, classes)
     value = bickd_sample(
-        student, teacher, labels, temperature=2.0, tau=tau, form=form, same_class=same_class, gram_weight=0.7
+        student,
+        teacher,
+        labels,
+        temperature=2.0,
+        tau=tau,
+        form=form,
+        same_class=same_class,
+        gram_weight=0.7,
     )
     m = reference.sample_cosines(student.tolist(), teacher.tolist(), 2.0)
     expected = (
@@ -47,7 +56,14 @@ def test_sample_side_equals_the_loop(form, same_class, seed, samples, classes, t
 def test_class_side_equals_the_loop(form, absent, seed, samples, classes, tau):
     student, teacher, labels = batch(seed, samples, classes)
     value = bickd_class(
-        student, teacher, labels, temperature=2.0, tau=tau, form=form, absent=absent, gram_weight=0.7
+        student,
+        teacher,
+        labels,
+        temperature=2.0,
+        tau=tau,
+        form=form,
+        absent=absent,
+        gram_weight=0.7,
     )
     kept = sorted(set(labels.tolist())) if absent == "drop" else None
     m = reference.class_cosines(student.tolist(), teacher.tolist(), 2.0, kept)
@@ -98,7 +114,9 @@ def test_samples_of_one_class_cost_the_log_of_their_number(count):
     z = 1e4 * torch.eye(4)[labels]
     choose = {"tau": 0.02}
     assert bickd_sample(z, z, **choose).item() == pytest.approx(math.log(count), abs=1e-5)
-    assert bickd_sample(z, z, labels, same_class="ignore", **choose).item() == pytest.approx(0, abs=1e-5)
+    assert bickd_sample(z, z, labels, same_class="ignore", **choose).item() == pytest.approx(
+        0, abs=1e-5
+    )
     assert bickd_sample(z, z, labels, same_class="positive", **choose).item() == pytest.approx(
         math.log(count), abs=1e-5
     )
@@ -109,15 +127,19 @@ def test_samples_of_one_class_cost_the_log_of_their_number(count):
 @quick
 @given(st.integers(0, 999), st.sampled_from([1.0, 100.0, 1e4]))
 def test_a_student_with_the_teachers_logits_has_a_diagonal_of_ones(seed, scale):
-    # gram without its off-diagonal part is mean (1 - M_ii)^2, so 0 says that every diagonal entry is 1
+    # gram without its off-diagonal part is mean (1 - M_ii)^2, so 0 says that every diagonal entry
+    # is 1
     z = batch(seed, scale=scale)[0].float()
     for side in (bickd_sample, bickd_class):
-        assert side(z, z.clone(), form="gram", gram_weight=0.0).item() == pytest.approx(0, abs=1e-12)
+        assert side(z, z.clone(), form="gram", gram_weight=0.0).item() == pytest.approx(
+            0, abs=1e-12
+        )
 
 
 def test_a_class_that_nobody_predicts_keeps_its_direction():
-    # class 2 has probabilities near e^-2500, which underflow in float64 too, but its column still leans
-    # to the first sample in both models: the cosine is that of (1, e^-1), exactly, not 0 and not NaN
+    # class 2 has probabilities near e^-2500, which underflow in float64 too, but its column still
+    # leans to the first sample in both models: the cosine is that of (1, e^-1), exactly, not 0 and
+    # not NaN
     student = torch.tensor([[0.0, 0.0, -1e4], [0.0, 0.0, -1e4 - 4]], dtype=torch.float64)
     teacher = torch.tensor([[0.0, 0.0, -2e4], [0.0, 0.0, -2e4]], dtype=torch.float64)
     value = bickd_class(student, teacher, form="gram", gram_weight=0.0)
@@ -129,13 +151,17 @@ def test_one_sample_alone():
     student, teacher, labels = batch(1, samples=1, classes=5)
     assert bickd_sample(student, teacher).item() == pytest.approx(0, abs=1e-12)
     assert bickd_class(student, teacher).item() == pytest.approx(math.log(5))
-    assert bickd_class(student, teacher, labels, absent="drop").item() == pytest.approx(0, abs=1e-12)
+    assert bickd_class(student, teacher, labels, absent="drop").item() == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_objective_names_and_weights_its_terms():
     student, teacher, labels = batch(2)
     arguments = (Outputs(student), Outputs(teacher), labels, 0.0)
-    terms = create_objective("bickd", lambda_sample=3, lambda_class=5, alpha=0.5, beta=2)(*arguments)
+    terms = create_objective("bickd", lambda_sample=3, lambda_class=5, alpha=0.5, beta=2)(
+        *arguments
+    )
     s, t = student.tolist(), teacher.tolist()
     expected = {
         "ce": 0.5 * reference.cross_entropy(s, labels.tolist()),
@@ -178,7 +204,10 @@ def test_a_weight_of_zero_computes_nothing(off, left, monkeypatch):
             lambda *_, name=name, **__: asked.append(name) or torch.ones(()),
         )
     student, teacher, labels = batch(4)
-    assert set(create_objective("bickd", **off)(Outputs(student), Outputs(teacher), labels, 0.0)) == left
+    assert (
+        set(create_objective("bickd", **off)(Outputs(student), Outputs(teacher), labels, 0.0))
+        == left
+    )
     assert {name[1:].removesuffix("_side") for name in asked} == left & {"sample", "class"}
 
 

@@ -22,7 +22,9 @@ options = st.sampled_from(OPTIONS)
 
 def batch(seed, samples=6, classes=4, scale=3.0):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * scale
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * scale
+    )
     return student, teacher, torch.randint(classes, (samples,), generator=generator)
 
 
@@ -53,7 +55,9 @@ def test_the_order_of_classes_does_not_matter(seed, order, chosen):
 @pytest.mark.parametrize("chosen", OPTIONS, ids=lambda chosen: "-".join(chosen.values()))
 def test_gradient_agrees_with_finite_differences(chosen):
     student, teacher, labels = batch(1, samples=4, classes=3)
-    assert torch.autograd.gradcheck(lambda z: total(z, teacher, labels, chosen), student.requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda z: total(z, teacher, labels, chosen), student.requires_grad_()
+    )
 
 
 @quick

@@ -1,4 +1,5 @@
-"""How presets compose parts: by name and weight, and none twice; what holds for every objective on logits."""
+"""How presets compose parts: by name and weight, and none twice; what holds for every objective on
+logits."""
 
 from types import SimpleNamespace
 
@@ -32,19 +33,28 @@ TERMS = {
 
 def batch(seed, samples=6, classes=4, dtype=torch.float64):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
-    return student.to(dtype), teacher.to(dtype), torch.randint(classes, (samples,), generator=generator)
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    )
+    return (
+        student.to(dtype),
+        teacher.to(dtype),
+        torch.randint(classes, (samples,), generator=generator),
+    )
 
 
 def terms_of(kind, student, teacher, labels, **options):
-    """The terms on these logits, with features and maps made of them where the objective needs any."""
+    """The terms on these logits, with features and maps made of them where the objective needs
+    any."""
     objective = create_objective(kind, **options)
     if kind == "crd":
         model = torch.nn.Linear(2, 2)
         model.feature_size = student.shape[1]
         ids = np.arange(len(student))
         torch.manual_seed(0)
-        objective.setup(model, model, SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % 2)))
+        objective.setup(
+            model, model, SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % 2))
+        )
     outputs = [
         Outputs(z, features=2 * z, maps=z[:, :, None, None], ids=torch.arange(len(z)))
         for z in (student, teacher)
@@ -71,19 +81,28 @@ def test_a_part_alone_is_what_it_is_among_the_others(kind, term):
 @pytest.mark.parametrize(("kind", "term"), [(kind, term) for kind in TERMS for term in TERMS[kind]])
 def test_twice_the_weight_is_twice_the_term_and_nothing_else(kind, term):
     weight = getattr(PRESETS[kind].options(), TERMS[kind][term])
-    once, twice = terms_of(kind, *batch(2)), terms_of(kind, *batch(2), **{TERMS[kind][term]: 2 * weight})
+    once, twice = (
+        terms_of(kind, *batch(2)),
+        terms_of(kind, *batch(2), **{TERMS[kind][term]: 2 * weight}),
+    )
     for name in once:
-        assert twice[name].item() == pytest.approx(once[name].item() * (2 if name == term else 1), rel=1e-12)
+        assert twice[name].item() == pytest.approx(
+            once[name].item() * (2 if name == term else 1), rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("kind", TERMS)
 def test_the_cross_entropy_and_the_divergence_are_the_same_parts_everywhere(kind):
     student, teacher, labels = batch(3)
     terms, options = terms_of(kind, student, teacher, labels), PRESETS[kind].options()
-    assert terms["ce"].item() == getattr(options, "alpha", 1.0) * cross_entropy(student, labels).item()
+    assert (
+        terms["ce"].item() == getattr(options, "alpha", 1.0) * cross_entropy(student, labels).item()
+    )
     if "kl" in terms:
         temperatures = [2.0, 3.0, 4.0, 5.0, 6.0] if kind == "mlkd" else [4.0]
-        expected = options.beta * sum(kd(student, teacher, temperature=t).item() for t in temperatures)
+        expected = options.beta * sum(
+            kd(student, teacher, temperature=t).item() for t in temperatures
+        )
         assert terms["kl"].item() == pytest.approx(expected, rel=1e-12)
 
 
@@ -117,7 +136,9 @@ def test_orders_of_samples_and_classes_do_not_matter(kind, seed, samples, classe
     renamed = torch.tensor([classes.index(c) for c in range(4)])[labels[samples]]
     moved = terms_of(kind, student[samples][:, classes], teacher[samples][:, classes], renamed)
     assert {k: v.item() for k, v in moved.items()} == pytest.approx(
-        {k: v.item() for k, v in terms_of(kind, student, teacher, labels).items()}, rel=1e-9, abs=1e-12
+        {k: v.item() for k, v in terms_of(kind, student, teacher, labels).items()},
+        rel=1e-9,
+        abs=1e-12,
     )
 
 
@@ -128,8 +149,12 @@ def test_adding_a_constant_to_a_sample_changes_nothing(kind, seed, shift):
     student, teacher, labels = batch(seed)
     moved = student.clone()
     moved[0] += shift
-    assert {k: v.item() for k, v in terms_of(kind, moved, teacher, labels).items()} == pytest.approx(
-        {k: v.item() for k, v in terms_of(kind, student, teacher, labels).items()}, rel=1e-7, abs=1e-9
+    assert {
+        k: v.item() for k, v in terms_of(kind, moved, teacher, labels).items()
+    } == pytest.approx(
+        {k: v.item() for k, v in terms_of(kind, student, teacher, labels).items()},
+        rel=1e-7,
+        abs=1e-9,
     )
 
 

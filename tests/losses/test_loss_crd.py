@@ -1,4 +1,5 @@
-"""CRD: its contrast against the loop, its memory step by step, its negatives, and that it resumes to the bit."""
+"""CRD: its contrast against the loop, its memory step by step, its negatives, and that it resumes
+to the bit."""
 
 import io
 from types import SimpleNamespace
@@ -59,7 +60,9 @@ def run(objective, steps):
 def contrast_arguments(seed, samples=3, width=3, size=7, negatives=5):
     generator = torch.Generator().manual_seed(seed)
     anchors, memory = (
-        nn.functional.normalize(torch.randn(n, width, generator=generator, dtype=torch.float64), dim=1)
+        nn.functional.normalize(
+            torch.randn(n, width, generator=generator, dtype=torch.float64), dim=1
+        )
         for n in (samples, size)
     )
     return anchors, memory, torch.randint(size, (samples, negatives + 1), generator=generator)
@@ -83,7 +86,9 @@ def test_gradient_agrees_with_finite_differences():
 
 @pytest.mark.parametrize("tau", [0.001, 0.07])
 def test_a_small_tau_overflows_nothing(tau):
-    anchors, memory, chosen = (x.float() if x.is_floating_point() else x for x in contrast_arguments(2))
+    anchors, memory, chosen = (
+        x.float() if x.is_floating_point() else x for x in contrast_arguments(2)
+    )
     anchors.requires_grad_()
     value = crd(anchors, memory, chosen, tau=tau, log_normaliser=0.0)
     value.backward()
@@ -247,7 +252,9 @@ def test_what_is_missing_is_said():
         create_objective("crd")(student, teacher, labels, 0.0)
     with pytest.raises(ValueError, match="student must be Outputs with 4 rows of ids"):
         ready()(Outputs(student.logits, features=student.features), teacher, labels, 0.0)
-    with pytest.raises(ValueError, match="state must hold parts and generator .* but it holds nothing"):
+    with pytest.raises(
+        ValueError, match="state must hold parts and generator .* but it holds nothing"
+    ):
         ready().load_state_dict({})
     with pytest.raises(ValueError, match="must tell the width of its features"):
         create_objective("crd").setup(nn.Linear(2, 2), nn.Linear(2, 2), DATASET)

@@ -36,7 +36,9 @@ def test_equal_the_loops(seed, samples, classes, temperature):
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 def test_opposite_probabilities_cost_twice_t_squared(term, temperature):
     teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    assert term(-teacher, teacher, temperature=temperature).item() == pytest.approx(2 * temperature**2)
+    assert term(-teacher, teacher, temperature=temperature).item() == pytest.approx(
+        2 * temperature**2
+    )
     assert term(teacher, teacher, temperature=temperature).item() == pytest.approx(0, abs=1e-4)
 
 
@@ -59,7 +61,9 @@ def test_orders_of_samples_and_classes_do_not_matter(samples, classes):
 @pytest.mark.parametrize("classes", [2, 5])
 def test_saturated_logits_stay_finite(dtype, samples, classes):
     generator = torch.Generator().manual_seed(0)
-    student, teacher = 1e4 * torch.rand(2, samples, classes, generator=generator).mul(2).sub(1).sign()
+    student, teacher = (
+        1e4 * torch.rand(2, samples, classes, generator=generator).mul(2).sub(1).sign()
+    )
     student = student.to(dtype).requires_grad_()
     loss = dist(student, teacher.to(dtype))
     loss.backward()
@@ -70,7 +74,9 @@ def test_saturated_logits_stay_finite(dtype, samples, classes):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_uniform_student_correlates_zero_and_gets_no_gradient_from_rounding(dtype):
-    student = torch.full((3, 5), 0.3, dtype=dtype).requires_grad_()  # 1/5 and its mean differ in the last bit
+    student = torch.full(
+        (3, 5), 0.3, dtype=dtype
+    ).requires_grad_()  # 1/5 and its mean differ in the last bit
     loss = dist(student, torch.randn(3, 5, generator=torch.Generator().manual_seed(0), dtype=dtype))
     loss.backward()
     assert loss.item() == pytest.approx(4 * 16)

@@ -14,7 +14,9 @@ quick = settings(deadline=None, max_examples=20, derandomize=True)
 
 def batch(seed, samples=5, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    )
     return student, teacher, torch.randint(classes, (samples,), generator=generator)
 
 
@@ -36,10 +38,12 @@ def test_the_parts_add_up_to_the_divergence(seed, temperature):
     # equation 5 of the paper: KL = target part + (1 - p_y^T) x non-target part, sample by sample
     student, teacher, labels = batch(seed, samples=1)
     trust = torch.softmax(teacher / temperature, 1)[0, labels[0]]
-    parts = dkd_target(student, teacher, labels, temperature=temperature) + (1 - trust) * dkd_non_target(
-        student, teacher, labels, temperature=temperature
+    parts = dkd_target(student, teacher, labels, temperature=temperature) + (
+        1 - trust
+    ) * dkd_non_target(student, teacher, labels, temperature=temperature)
+    assert parts.item() == pytest.approx(
+        kd(student, teacher, temperature=temperature).item(), rel=1e-9
     )
-    assert parts.item() == pytest.approx(kd(student, teacher, temperature=temperature).item(), rel=1e-9)
 
 
 @pytest.mark.parametrize("part", [dkd_target, dkd_non_target])

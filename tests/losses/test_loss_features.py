@@ -1,4 +1,5 @@
-"""What holds for every loss on features or maps: sizes may differ, extreme features are finite, the teacher rests."""
+"""What holds for every loss on features or maps: sizes may differ, extreme features are finite, the
+teacher rests."""
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ LOSSES = [sp, pkt, rkd_distance, rkd_angle]
 def batch(seed, samples=5, student=4, teacher=6):
     generator = torch.Generator().manual_seed(seed)
     return [
-        torch.randn(samples, width, generator=generator, dtype=torch.float64) for width in (student, teacher)
+        torch.randn(samples, width, generator=generator, dtype=torch.float64)
+        for width in (student, teacher)
     ]
 
 
@@ -83,23 +85,36 @@ def test_autocast_does_not_lower_the_precision(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_features_of_other_samples_are_refused(loss):
-    with pytest.raises(ValueError, match=r"of the same samples, one row or more, but \[2, 3\] and \[4, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"of the same samples, one row or more, but \[2, 3\] and \[4, 3\]"
+    ):
         loss(torch.zeros(2, 3), torch.zeros(4, 3))
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("sp", "maps"), ("rkd", "features"), ("pkt", "features"), ("crd", "features")]
+    ("kind", "name"),
+    [("sp", "maps"), ("rkd", "features"), ("pkt", "features"), ("crd", "features")],
 )
 def test_an_objective_says_which_outputs_it_lacks(kind, name):
-    objective, logits, labels = create_objective(kind), torch.zeros(3, 4), torch.zeros(3, dtype=torch.long)
+    objective, logits, labels = (
+        create_objective(kind),
+        torch.zeros(3, 4),
+        torch.zeros(3, dtype=torch.long),
+    )
     assert name in objective.needs
-    with pytest.raises(ValueError, match=f"student must be Outputs with 3 rows of {name} .* but None came"):
+    with pytest.raises(
+        ValueError, match=f"student must be Outputs with 3 rows of {name} .* but None came"
+    ):
         objective(Outputs(logits), Outputs(logits), labels, 0.0)
-    with pytest.raises(ValueError, match=f"teacher must be the teacher's Outputs for the objective '{kind}'"):
+    with pytest.raises(
+        ValueError, match=f"teacher must be the teacher's Outputs for the objective '{kind}'"
+    ):
         objective(Outputs(logits), None, labels, 0.0)
     given = {"features": torch.zeros(3, 2), "maps": torch.zeros(3, 2, 2, 2), "ids": torch.arange(3)}
     short = {"features": torch.zeros(2, 2), "maps": torch.zeros(2, 2, 2, 2)}
-    with pytest.raises(ValueError, match=f"teacher must be Outputs with 3 rows of {name} .* but 2 rows came"):
+    with pytest.raises(
+        ValueError, match=f"teacher must be Outputs with 3 rows of {name} .* but 2 rows came"
+    ):
         objective(Outputs(logits, **given), Outputs(logits, **short), labels, 0.0)
     with pytest.raises(ValueError, match=r"progress must lie in \[0, 1\]"):
         objective(Outputs(logits, **given), Outputs(logits, **given), labels, 2.0)

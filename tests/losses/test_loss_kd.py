@@ -14,12 +14,19 @@ quick = settings(deadline=None, max_examples=20, derandomize=True)
 
 def pair(seed, samples=5, classes=4, dtype=torch.float64):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    )
     return student.to(dtype), teacher.to(dtype)
 
 
 @quick
-@given(st.integers(0, 999), st.integers(1, 6), st.integers(2, 6), st.sampled_from([0.5, 1.0, 4.0, 20.0]))
+@given(
+    st.integers(0, 999),
+    st.integers(1, 6),
+    st.integers(2, 6),
+    st.sampled_from([0.5, 1.0, 4.0, 20.0]),
+)
 def test_equals_the_loop(seed, samples, classes, temperature):
     student, teacher = pair(seed, samples, classes)
     expected = reference.kd(student.tolist(), teacher.tolist(), temperature)
@@ -41,7 +48,8 @@ def test_equal_logits_give_exactly_zero(seed, dtype, scale):
 
 
 def test_mean_is_over_samples_and_not_over_classes():
-    # teacher sure of class 0, student uniform over C = 4: KL is log 4 for each sample, whatever B is
+    # teacher sure of class 0, student uniform over C = 4: KL is log 4 for each sample, whatever B
+    # is
     teacher = torch.tensor([[1e4, 0.0, 0.0, 0.0]]).repeat(3, 1)
     assert kd(torch.zeros(3, 4), teacher, temperature=1.0).item() == pytest.approx(1.3862944)
 
@@ -96,11 +104,15 @@ def test_t_squared_is_there_for_every_alpha(alpha):
 def test_terms_are_weighted():
     student, teacher = pair(8)
     labels = torch.tensor([0, 1, 2, 3, 0])
-    terms = create_objective("kd", alpha=0.25, beta=2.0)(Outputs(student), Outputs(teacher), labels, 0.5)
+    terms = create_objective("kd", alpha=0.25, beta=2.0)(
+        Outputs(student), Outputs(teacher), labels, 0.5
+    )
     assert terms["ce"].item() == pytest.approx(
         0.25 * reference.cross_entropy(student.tolist(), labels.tolist())
     )
-    assert terms["kl"].item() == pytest.approx(2 * reference.kd(student.tolist(), teacher.tolist(), 4.0))
+    assert terms["kl"].item() == pytest.approx(
+        2 * reference.kd(student.tolist(), teacher.tolist(), 4.0)
+    )
 
 
 @pytest.mark.parametrize(

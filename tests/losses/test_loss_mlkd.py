@@ -15,12 +15,16 @@ PUBLISHED = [2.0, 3.0, 4.0, 5.0, 6.0]
 
 def batch(seed, samples=5, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    )
     return student, teacher, torch.randint(classes, (samples,), generator=generator)
 
 
 @quick
-@given(st.integers(0, 999), st.integers(1, 6), st.integers(2, 6), st.sampled_from([PUBLISHED, [1.0]]))
+@given(
+    st.integers(0, 999), st.integers(1, 6), st.integers(2, 6), st.sampled_from([PUBLISHED, [1.0]])
+)
 def test_each_level_equals_its_loop(seed, samples, classes, temperatures):
     student, teacher, _ = batch(seed, samples, classes)
     plain, close = (student.tolist(), teacher.tolist()), {"rel": 1e-9, "abs": 1e-12}
@@ -56,7 +60,13 @@ def test_orders_of_samples_and_classes_do_not_matter(level, samples, classes):
 @pytest.mark.parametrize("base", [4.0, 2.0])
 def test_terms_take_the_base_temperature_beside_2_3_5_and_6(base):
     student, teacher, labels = batch(4)
-    options = {"temperature": base, "alpha": 0.5, "beta": 2.0, "lambda_sample": 3.0, "lambda_class": 5.0}
+    options = {
+        "temperature": base,
+        "alpha": 0.5,
+        "beta": 2.0,
+        "lambda_sample": 3.0,
+        "lambda_class": 5.0,
+    }
     terms = create_objective("mlkd", **options)(Outputs(student), Outputs(teacher), labels, 0.0)
     temperatures, plain = [base, 2.0, 3.0, 5.0, 6.0], (student.tolist(), teacher.tolist())
     expected = {

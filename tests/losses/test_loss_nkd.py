@@ -14,7 +14,9 @@ quick = settings(deadline=None, max_examples=20, derandomize=True)
 
 def batch(seed, samples=5, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    )
     return student, teacher, torch.randint(classes, (samples,), generator=generator)
 
 
@@ -24,7 +26,9 @@ def test_both_parts_equal_the_loops(seed, samples, classes, temperature):
     student, teacher, labels = batch(seed, samples, classes)
     plain = (student.tolist(), teacher.tolist(), labels.tolist())
     close = {"rel": 1e-9, "abs": 1e-11}
-    assert nkd_target(student, teacher, labels).item() == pytest.approx(reference.nkd_target(*plain), **close)
+    assert nkd_target(student, teacher, labels).item() == pytest.approx(
+        reference.nkd_target(*plain), **close
+    )
     rest = nkd_non_target(student, teacher, labels, temperature=temperature)
     assert rest.item() == pytest.approx(reference.nkd_non_target(*plain, temperature), **close)
 
@@ -39,8 +43,12 @@ def test_a_sure_teacher_makes_the_target_part_the_cross_entropy():
 def test_the_other_classes_are_taught_as_dkd_teaches_them_but_for_a_constant():
     student, teacher, labels = batch(2)
     student.requires_grad_()
-    (ours,) = torch.autograd.grad(nkd_non_target(student, teacher, labels, temperature=2.0), student)
-    (theirs,) = torch.autograd.grad(dkd_non_target(student, teacher, labels, temperature=2.0), student)
+    (ours,) = torch.autograd.grad(
+        nkd_non_target(student, teacher, labels, temperature=2.0), student
+    )
+    (theirs,) = torch.autograd.grad(
+        dkd_non_target(student, teacher, labels, temperature=2.0), student
+    )
     assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 

@@ -24,7 +24,9 @@ def test_both_equal_the_loops(seed, samples, width, twins):
     if twins and samples > 1:
         student[1] = student[0]
     plain, close = (student.tolist(), teacher.tolist()), {"rel": 1e-9, "abs": 1e-12}
-    assert rkd_distance(student, teacher).item() == pytest.approx(reference.rkd_distance(*plain), **close)
+    assert rkd_distance(student, teacher).item() == pytest.approx(
+        reference.rkd_distance(*plain), **close
+    )
     assert rkd_angle(student, teacher).item() == pytest.approx(reference.rkd_angle(*plain), **close)
 
 

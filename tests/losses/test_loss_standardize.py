@@ -1,4 +1,5 @@
-"""The switch that z-scores logits: its formula, its edges, and that every objective on logits has it."""
+"""The switch that z-scores logits: its formula, its edges, and that every objective on logits has
+it."""
 
 import loss_references as reference
 import pytest
@@ -11,12 +12,16 @@ from bickd_core.models.outputs import Outputs
 from bickd_core.presets import PRESETS, VARIANTS
 
 quick = settings(deadline=None, max_examples=20, derandomize=True)
-WITH_THE_SWITCH = [kind for kind, preset in PRESETS.items() if "standardize" in preset.options.model_fields]
+WITH_THE_SWITCH = [
+    kind for kind, preset in PRESETS.items() if "standardize" in preset.options.model_fields
+]
 
 
 def batch(seed, samples=6, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    student, teacher = torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    student, teacher = (
+        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
+    )
     return student, teacher, torch.randint(classes, (samples,), generator=generator)
 
 
@@ -52,7 +57,9 @@ def test_the_objectives_on_logits_have_the_switch_and_only_they():
 @pytest.mark.parametrize("kind", [kind for kind in WITH_THE_SWITCH if kind != "mlkd"])
 def test_the_switch_standardises_every_term_but_the_cross_entropy(kind):
     student, teacher, labels = batch(2)
-    switched = create_objective(kind, standardize=True)(Outputs(student), Outputs(teacher), labels, 1.0)
+    switched = create_objective(kind, standardize=True)(
+        Outputs(student), Outputs(teacher), labels, 1.0
+    )
     by_hand = create_objective(kind)(
         Outputs(standardized(student)), Outputs(standardized(teacher)), labels, 1.0
     )
@@ -87,7 +94,9 @@ def test_saturated_and_equal_logits_stay_finite(kind, dtype, shape):
 def test_scale_and_shift_of_the_students_logits_do_not_matter(seed, scale, shift):
     student, teacher, _ = batch(seed)
     moved = kd(standardized(scale * student + shift), standardized(teacher), temperature=2.0)
-    assert torch.allclose(moved, kd(standardized(student), standardized(teacher), temperature=2.0), rtol=1e-4)
+    assert torch.allclose(
+        moved, kd(standardized(student), standardized(teacher), temperature=2.0), rtol=1e-4
+    )
 
 
 def test_the_published_setting_is_a_variant_of_kd():

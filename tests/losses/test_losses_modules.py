@@ -1,4 +1,5 @@
-"""The losses as modules: the same numbers as in training, and everything that a strange loop may ask of them."""
+"""The losses as modules: the same numbers as in training, and everything that a strange loop may
+ask of them."""
 
 import re
 from pathlib import Path
@@ -19,11 +20,17 @@ B, C = 12, 5
 def batch():
     generator = torch.Generator().manual_seed(0)
     student, teacher = torch.randn(2, B, C, generator=generator)
-    return student.requires_grad_(), teacher.requires_grad_(), torch.randint(C, (B,), generator=generator)
+    return (
+        student.requires_grad_(),
+        teacher.requires_grad_(),
+        torch.randint(C, (B,), generator=generator),
+    )
 
 
 def test_every_loss_on_logits_with_a_teacher_has_a_module_that_is_exported():
-    on_logits = {kind for kind, objective in OBJECTIVES.items() if issubclass(objective, LogitObjective)}
+    on_logits = {
+        kind for kind, objective in OBJECTIVES.items() if issubclass(objective, LogitObjective)
+    }
     assert set(MODULES) == on_logits - {"ce"}
     for module in MODULES.values():
         assert getattr(losses, module.__name__) is module
@@ -34,7 +41,9 @@ def test_every_loss_on_logits_with_a_teacher_has_a_module_that_is_exported():
 @pytest.mark.parametrize("progress", [0.25, 1.0])
 def test_a_module_gives_the_sum_of_the_objectives_terms_and_its_gradient(batch, kind, progress):
     student, teacher, labels = batch
-    expected = create_objective(kind, temperature=2.0)(Outputs(student), Outputs(teacher), labels, progress)
+    expected = create_objective(kind, temperature=2.0)(
+        Outputs(student), Outputs(teacher), labels, progress
+    )
     loss = MODULES[kind](temperature=2.0)(student, teacher, labels, progress=progress)
     torch.testing.assert_close(loss, torch.stack(list(expected.values())).sum())
     (gradient,) = torch.autograd.grad(loss, student)
@@ -66,7 +75,9 @@ def test_wrong_options_and_shapes_are_named(batch):
 
 def test_the_lines_in_the_readme_run_as_they_are_printed(batch):
     readme = (ROOT / "README.md").read_text()
-    (code,) = re.findall(r"```python\n(import torch\nfrom bickd_core\.losses.*?)```", readme, re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(import torch\nfrom bickd_core\.losses.*?)```", readme, re.DOTALL
+    )
     student, teacher = torch.nn.Linear(C, C), torch.nn.Linear(C, C)
     before = student.weight.clone()
     images, _, labels = batch

@@ -49,9 +49,13 @@ def test_an_objective_of_a_package_is_configured_and_made(tmp_path):
     about = tmp_path / "their-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their\nVersion: 1.0\n")
-    entries = "[bickd.objectives]\ntheir = their_options:TheirOptions\nwrong = their_options:Wrong\n"
+    entries = (
+        "[bickd.objectives]\ntheir = their_options:TheirOptions\nwrong = their_options:Wrong\n"
+    )
     (about / "entry_points.txt").write_text(entries)
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH"), os.getcwd()])])
+    path = os.pathsep.join(
+        [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH"), os.getcwd()])]
+    )
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
@@ -60,4 +64,7 @@ def test_an_objective_of_a_package_is_configured_and_made(tmp_path):
         check=False,
     )
     assert done.stdout.split() == ["3.0", "2.0"], done.stderr
-    assert "The objective 'wrong' of an installed package is left out: its options must say" in done.stderr
+    assert (
+        "The objective 'wrong' of an installed package is left out: its options must say"
+        in done.stderr
+    )

@@ -1,4 +1,5 @@
-"""Every registered objective: it runs, it teaches, it is documented, it is tested, its preset is its own."""
+"""Every registered objective: it runs, it teaches, it is documented, it is tested, its preset is
+its own."""
 
 import inspect
 from pathlib import Path
@@ -33,7 +34,11 @@ def test_every_option_is_described(kind):
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_every_loss_has_its_section_and_its_test_file(kind):
-    headings = [line for line in (ROOT / "docs/losses.md").read_text().splitlines() if line.startswith("## ")]
+    headings = [
+        line
+        for line in (ROOT / "docs/losses.md").read_text().splitlines()
+        if line.startswith("## ")
+    ]
     assert any(line.startswith(f"## {kind}:") for line in headings), (
         f"docs/losses.md has no section '## {kind}: ...'"
     )
@@ -45,7 +50,9 @@ def test_every_option_stands_in_its_section(kind):
     text = (ROOT / "docs/losses.md").read_text()
     section = text.split(f"\n## {kind}:", 1)[1].split("\n## ", 1)[0]
     missing = [
-        name for name in PRESETS[kind].options.model_fields if name != "kind" and f"`{name}`" not in section
+        name
+        for name in PRESETS[kind].options.model_fields
+        if name != "kind" and f"`{name}`" not in section
     ]
     assert missing == []
 
@@ -66,7 +73,9 @@ def test_every_student_parameter_gets_a_gradient(kind, model):
     terms = objective(outputs, teacher.outputs(images, **asked), labels, 0.5)
     sum(terms.values()).backward()
     without = [
-        name for name, p in student.named_parameters() if p.grad is None or not p.grad.isfinite().all()
+        name
+        for name, p in student.named_parameters()
+        if p.grad is None or not p.grad.isfinite().all()
     ]
     assert without == []
     assert all(p.grad.abs().max() > 0 for p in student.parameters())
@@ -92,7 +101,9 @@ def test_the_protocol_is_kept(kind):
 
 def test_a_missing_teacher_and_a_wrong_progress_are_refused():
     outputs, labels = Outputs(torch.zeros(2, 3)), torch.tensor([0, 1])
-    with pytest.raises(ValueError, match="teacher must be the teacher's Outputs for the objective 'kd'"):
+    with pytest.raises(
+        ValueError, match="teacher must be the teacher's Outputs for the objective 'kd'"
+    ):
         create_objective("kd")(outputs, None, labels, 0.0)
     with pytest.raises(ValueError, match=r"progress must lie in \[0, 1\], but 1.5"):
         create_objective("kd")(outputs, outputs, labels, 1.5)
@@ -111,7 +122,10 @@ def test_an_options_object_is_taken_as_it_is():
         (
             "bikd",
             {},
-            "objective must be one of ce, kd, dkd, dist, mlkd, nkd, sp, rkd, pkt, crd, bickd, but 'bikd' came; the nearest is 'bickd'",
+            (
+                "objective must be one of ce, kd, dkd, dist, mlkd, nkd, sp, rkd, pkt, crd, bickd,"
+                " but 'bikd' came; the nearest is 'bickd'"
+            ),
         ),
         ("bickd", {"lamda_class": 1}, "but 'lamda_class' came; the nearest is 'lambda_class'"),
         ("ce", {"temperature": 2}, "an option of 'ce' must be one of none, but 'temperature'"),

@@ -12,14 +12,20 @@ from bickd_core.sweeps.results import read_results
 
 ROOT = Path(__file__).parents[2]
 SOURCE = re.compile(
-    r"ours: |cross-entropy has no options|[\w-]+, (`\S+`( and `\S+`)?, [0-9a-f]{7}(, \d{4}-\d\d-\d\d)?)"
+    r"ours: |cross-entropy has no options|[\w-]+, (`\S+`( and `\S+`)?, [0-9a-f]{7}(,"
+    r" \d{4}-\d\d-\d\d)?)"
 )
 OPTION = re.compile(r"`(\w+)` (\S+)")
 
 
 def rows() -> list[tuple[str, str, dict[str, object], str]]:
     """Method, setting, options and source of each row of the table."""
-    section = (ROOT / "docs/losses.md").read_text().split("\n## Published settings\n")[1].split("\n## ")[0]
+    section = (
+        (ROOT / "docs/losses.md")
+        .read_text()
+        .split("\n## Published settings\n")[1]
+        .split("\n## ")[0]
+    )
     lines = [line for line in section.splitlines() if line.startswith("| `")]
     found = []
     for line in lines:
@@ -76,7 +82,10 @@ def test_the_table_would_show_a_value_that_is_not_as_published():
     """What the audit found wrong: each of these values was another one."""
     table = {method: values for method, _, values, _ in ROWS}
     assert table["kd-standardize"]["alpha"] == 0.1
-    assert (table["dkd-standardize"]["temperature"], table["dkd-standardize"]["non_target"]) == (2, 72)
+    assert (table["dkd-standardize"]["temperature"], table["dkd-standardize"]["non_target"]) == (
+        2,
+        72,
+    )
     assert (table["nkd"]["temperature"], table["nkd"]["gamma"]) == (3, 3.5)
     assert [table["mlkd"][name] for name in ("alpha", "beta", "lambda_sample", "lambda_class")] == [
         0.1, 0.9, 0.9, 0.9,
@@ -88,7 +97,9 @@ def test_the_rates_that_are_to_be_chosen_again_are_those_whose_trials_had_other_
     trials = ROOT / "pretrained" / "sweeps" / "caltech95-rates.jsonl"
     tried = [result.options for result in read_results(trials)]
     expected = {
-        name for name, options in OPTIONS.items() if options.model_dump(exclude={"kind"}) not in tried
+        name
+        for name, options in OPTIONS.items()
+        if options.model_dump(exclude={"kind"}) not in tried
     }
     assert expected == RATES_TO_CHOOSE
 

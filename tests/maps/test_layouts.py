@@ -1,4 +1,5 @@
-"""Stored maps: keyed by what they were made from, the student's from the teacher's, and never on the shelf."""
+"""Stored maps: keyed by what they were made from, the student's from the teacher's, and never on
+the shelf."""
 
 from dataclasses import replace
 
@@ -8,7 +9,13 @@ from run_helpers import random_predictions
 
 from bickd_core.geometry.layout import Layout, pca_layout
 from bickd_core.maps import store
-from bickd_core.maps.store import TEMPERATURE, compute_layout, content_key, layout_key, stored_layout
+from bickd_core.maps.store import (
+    TEMPERATURE,
+    compute_layout,
+    content_key,
+    layout_key,
+    stored_layout,
+)
 from bickd_core.runs.library import RunError
 from bickd_core.runs.pack import pack
 from bickd_core.runs.predictions import PredictionsError
@@ -38,8 +45,12 @@ def pair(make_run):
     """A teacher and its student on the same samples, in another order of samples and classes."""
     base = random_predictions(30, 4, seed=1)
     generator = np.random.default_rng(2)
-    own = replace(base, logits=base.logits + generator.normal(0, 0.3, base.logits.shape).astype(np.float32))
-    own = own.take(generator.permutation(30)).with_class_order([base.class_names[i] for i in (2, 0, 3, 1)])
+    own = replace(
+        base, logits=base.logits + generator.normal(0, 0.3, base.logits.shape).astype(np.float32)
+    )
+    own = own.take(generator.permutation(30)).with_class_order(
+        [base.class_names[i] for i in (2, 0, 3, 1)]
+    )
     return make_run("teacher", predictions=base), make_run("student", predictions=own)
 
 
@@ -50,7 +61,9 @@ def test_the_teachers_map_comes_first_and_the_students_starts_from_it(library, p
     own = stored_layout(library, student, teacher=teacher)
     assert [call[2] is None for call in asked] == [True, False]
     assert [call[1] for call in asked] == [0, 0]
-    np.testing.assert_array_equal(asked[0][0], teacher.predictions("test").probabilities(TEMPERATURE))
+    np.testing.assert_array_equal(
+        asked[0][0], teacher.predictions("test").probabilities(TEMPERATURE)
+    )
     np.testing.assert_array_equal(asked[1][2], base.coordinates)
     np.testing.assert_array_equal(own.coordinates, base.coordinates + np.float32([1, 0]))
 
@@ -89,7 +102,9 @@ def test_maps_that_are_there_are_not_made_again(library, pair, asked):
     compute_layout(library, student, teacher=teacher)
     compute_layout(library, teacher, teacher=teacher)
     assert len(asked) == 2
-    assert before == {path: path.stat().st_mtime_ns for run in pair for path in run.path.glob("layout-*")}
+    assert before == {
+        path: path.stat().st_mtime_ns for run in pair for path in run.path.glob("layout-*")
+    }
 
 
 def test_keys_follow_method_split_content_and_start(pair):
@@ -138,7 +153,10 @@ def test_maps_of_the_shelf_lie_aside_among_ones_own(library, make_run, asked):
     compute_layout(library, student, teacher=teacher)
     key = content_key(base)
     assert names(teacher.path) == []
-    assert names(library.own / ".layouts") == [f"layout-pca-test-{key}.npz", f"layout-umap-test-{key}.npz"]
+    assert names(library.own / ".layouts") == [
+        f"layout-pca-test-{key}.npz",
+        f"layout-umap-test-{key}.npz",
+    ]
     assert len(names(student.path)) == 2
     assert stored_layout(library, teacher, teacher=None) is not None
 
@@ -172,10 +190,14 @@ def test_a_damaged_map_is_made_again(library, pair, asked, content):
     assert Layout.load(path).method == "umap"
 
 
-def test_a_student_that_lacks_samples_of_the_teachers_map_is_one_sentence(library, pair, make_run, asked):
+def test_a_student_that_lacks_samples_of_the_teachers_map_is_one_sentence(
+    library, pair, make_run, asked
+):
     teacher, student = pair
     part = make_run("part", predictions=student.predictions("test").take(np.arange(25)))
-    with pytest.raises(PredictionsError, match="run 'part' has 25 of the 30 samples of its teacher's map"):
+    with pytest.raises(
+        PredictionsError, match="run 'part' has 25 of the 30 samples of its teacher's map"
+    ):
         compute_layout(library, part, teacher=teacher)
     more = make_run("more", predictions=student.predictions("test"))
     fewer = make_run("fewer", predictions=teacher.predictions("test").take(np.arange(25)))

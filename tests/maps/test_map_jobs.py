@@ -1,4 +1,5 @@
-"""Maps made by a process: told how they stand, shared by those who ask, and gone without trace when stopped."""
+"""Maps made by a process: told how they stand, shared by those who ask, and gone without trace when
+stopped."""
 
 import json
 import time
@@ -62,7 +63,9 @@ def test_a_stopped_job_leaves_nothing_half_made(maps, tmp_path, monkeypatch):
     assert status(maps.library, maps.name).state == "stopped"
     until(worker.lost)
     left = [
-        path.name for path in maps.library.own.rglob("*") if "layout-" in path.name or path.suffix == ".tmp"
+        path.name
+        for path in maps.library.own.rglob("*")
+        if "layout-" in path.name or path.suffix == ".tmp"
     ]
     assert left == []
     with FileLock(maps.library.own / ".layouts" / "jobs" / f"{maps.name}.lock").acquire(timeout=0):

@@ -20,7 +20,8 @@ def runs(make_run, quick_umap):
 
     def student():
         return replace(
-            base, logits=base.logits + generator.normal(0, 0.3, base.logits.shape).astype(np.float32)
+            base,
+            logits=base.logits + generator.normal(0, 0.3, base.logits.shape).astype(np.float32),
         )
 
     return (
@@ -30,7 +31,9 @@ def runs(make_run, quick_umap):
     )
 
 
-@pytest.mark.parametrize(("method", "models"), [("umap", 3), ("transform", 3), ("aligned", 1), ("pca", 3)])
+@pytest.mark.parametrize(
+    ("method", "models"), [("umap", 3), ("transform", 3), ("aligned", 1), ("pca", 3)]
+)
 def test_what_is_missing_is_made_and_measured_once(library, runs, method, models):
     maps = Maps(library, runs[0], runs[1:], "test", method)
     assert [maps.stored(run) for run in runs] == [None] * 3
@@ -103,7 +106,9 @@ def test_a_student_that_lacks_samples_is_one_sentence(library, runs, make_run):
 
 
 def test_what_there_is_no_such_map_of_is_refused(library, runs):
-    with pytest.raises(ValueError, match="method must be one of umap, transform, aligned, pca, got 'tsne'"):
+    with pytest.raises(
+        ValueError, match="method must be one of umap, transform, aligned, pca, got 'tsne'"
+    ):
         Maps(library, runs[0], (), "test", "tsne")
     with pytest.raises(ValueError, match="needs at least one student"):
         Maps(library, runs[0], (), "test", "aligned")

@@ -58,7 +58,12 @@ def test_a_shuffle_unit_of_version_1(halve, entry_groups):
     if halve:
         padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
         means = torch.stack(
-            [padded[:, :, r : r + 3, c : c + 3].mean((2, 3)) for r in (0, 2, 4, 6) for c in (0, 2, 4, 6)], 2
+            [
+                padded[:, :, r : r + 3, c : c + 3].mean((2, 3))
+                for r in (0, 2, 4, 6)
+                for c in (0, 2, 4, 6)
+            ],
+            2,
         ).view(2, inputs, 4, 4)
         check(block, x, relu(torch.cat([y, means], 1)))
     else:

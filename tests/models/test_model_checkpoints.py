@@ -56,6 +56,7 @@ def test_every_layout_loads_and_names_its_network(name, tmp_path):
 
 def test_repdistillers_last_file_holds_its_command_line_too(tmp_path):
     torch.save(
-        {"opt": argparse.Namespace(lr=1), "model": {"a": torch.ones(1)}}, tmp_path / "wrn_16_2_last.pth"
+        {"opt": argparse.Namespace(lr=1), "model": {"a": torch.ones(1)}},
+        tmp_path / "wrn_16_2_last.pth",
     )
     assert read_weights(tmp_path / "wrn_16_2_last.pth").keys() == {"a"}

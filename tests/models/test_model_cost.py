@@ -14,7 +14,9 @@ from bickd_core.training.finish import measure
 def test_macs_of_layers_by_hand():
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1, bias=False),  # 6 x 6 places, 8 channels, 27 inputs each
-        nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=4),  # 3 x 3 places, 8 channels, 18 inputs each
+        nn.Conv2d(
+            8, 8, 3, stride=2, padding=1, groups=4
+        ),  # 3 x 3 places, 8 channels, 18 inputs each
         nn.Flatten(),
         nn.Linear(72, 5),
     )
@@ -42,7 +44,9 @@ def test_latency_is_the_median_in_milliseconds(monkeypatch):
 def test_a_large_network_is_measured_by_fewer_passes(monkeypatch):
     ticks = iter([0.0, 1.0, 1.0, 3.0])  # 1 and 2 s; the third pass would ask for more
     monkeypatch.setattr(cost.time, "perf_counter", lambda: next(ticks))
-    assert cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=9, budget_s=2.5) == pytest.approx(1500.0)
+    assert cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=9, budget_s=2.5) == pytest.approx(
+        1500.0
+    )
 
 
 def test_a_batch_is_what_the_network_gets():
@@ -98,7 +102,9 @@ def test_a_pass_that_waits_for_other_programs_is_one_of_a_busy_machine(monkeypat
 
 def test_a_busy_moment_is_waited_for(monkeypatch):
     reference, busy = [0.001] * 4, [0.05] * 4
-    assert timed(monkeypatch, [*reference, *busy, 0.001], 0.001) == cost.Timing(pytest.approx(1.0), False)
+    assert timed(monkeypatch, [*reference, *busy, 0.001], 0.001) == cost.Timing(
+        pytest.approx(1.0), False
+    )
 
 
 def test_timing_leaves_the_number_of_threads_as_it_was():

@@ -1,4 +1,5 @@
-"""Batch norms folded into convolutions: the same outputs, fewer layers, and the model itself as it was."""
+"""Batch norms folded into convolutions: the same outputs, fewer layers, and the model itself as it
+was."""
 
 import copy
 
@@ -33,7 +34,8 @@ def norms(model):
     ("arch", "left"),
     [
         ("resnet8", 0), ("resnet20x2", 0), ("vgg8", 0), ("mobilenetv2", 0), ("shufflenetv1", 0), ("shufflenetv2", 0),
-        ("convnet-small", 0), ("resnet50", 0), ("wrn-16-1", 7),  # its blocks' first norm stands before a convolution
+        # its blocks' first norm stands before a convolution
+        ("convnet-small", 0), ("resnet50", 0), ("wrn-16-1", 7),
     ],
 )  # fmt: skip
 def test_a_folded_network_says_the_same_with_fewer_layers(arch, left):
@@ -47,11 +49,14 @@ def test_a_folded_network_says_the_same_with_fewer_layers(arch, left):
         said, expected = (net.outputs(IMAGES, features=True, maps=True) for net in (fast, model))
     for name in ("logits", "features", "maps"):
         size = float(getattr(expected, name).abs().max())
-        torch.testing.assert_close(getattr(said, name), getattr(expected, name), rtol=0, atol=1e-5 * size)
+        torch.testing.assert_close(
+            getattr(said, name), getattr(expected, name), rtol=0, atol=1e-5 * size
+        )
 
 
 class Reads(nn.Module):
-    """A network that uses the convolution's own output, or the convolution twice, besides its batch norm."""
+    """A network that uses the convolution's own output, or the convolution twice, besides its batch
+    norm."""
 
     def __init__(self, twice):
         super().__init__()
@@ -74,7 +79,11 @@ def test_a_convolution_that_something_else_needs_stays(twice):
 
 def test_maps_that_are_read_behind_the_convolution_stay_the_same():
     net = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 5),
     )
     model = lived(Wrapped(net, maps="0"))
     assert norms(folded(model, IMAGES)) == 0

@@ -1,7 +1,8 @@
-"""Which tensors RepDistiller's and mdistiller's state dicts hold, listed by hand after their modules.
+"""Which tensors RepDistiller's and mdistiller's state dicts hold, listed by hand after their
+modules.
 
-models/{vgg,mobilenetv2,ShuffleNetv1,ShuffleNetv2,resnetv2}.py of HobbitLong/RepDistiller; the same in
-mdistiller/models/cifar. Residual and wide residual networks are in test_models.py.
+models/{vgg,mobilenetv2,ShuffleNetv1,ShuffleNetv2,resnetv2}.py of HobbitLong/RepDistiller; the same
+in mdistiller/models/cifar. Residual and wide residual networks are in test_models.py.
 """
 
 import pytest
@@ -17,7 +18,9 @@ def norm(name):
 
 def pairs(name, numbers):
     """conv1 with bn1, conv2 with bn2, ...: convolutions without a bias."""
-    return {f"{name}conv{n}.weight" for n in numbers} | {key for n in numbers for key in norm(f"{name}bn{n}")}
+    return {f"{name}conv{n}.weight" for n in numbers} | {
+        key for n in numbers for key in norm(f"{name}bn{n}")
+    }
 
 
 def ends(head):
@@ -34,7 +37,12 @@ def vgg(*counts):
 
 
 def mobilenetv2():
-    names = ends("classifier.0") | {"conv1.0.weight", "conv2.0.weight"} | norm("conv1.1") | norm("conv2.1")
+    names = (
+        ends("classifier.0")
+        | {"conv1.0.weight", "conv2.0.weight"}
+        | norm("conv1.1")
+        | norm("conv2.1")
+    )
     for group, count in enumerate((1, 2, 3, 4, 3, 3, 1)):
         for block in (f"blocks.{group}.{n}.conv" for n in range(count)):
             names |= {f"{block}.{n}.weight" for n in (0, 3, 6)}
@@ -80,7 +88,11 @@ PUBLISHED = {
     "resnet50": resnet50(),
 }
 SHAPES = {
-    "vgg13": {"block0.0.weight": (64, 3, 3, 3), "block4.3.weight": (512, 512, 3, 3), "block2.1.bias": (256,)},
+    "vgg13": {
+        "block0.0.weight": (64, 3, 3, 3),
+        "block4.3.weight": (512, 512, 3, 3),
+        "block2.1.bias": (256,),
+    },
     "mobilenetv2": {
         "conv1.0.weight": (16, 3, 3, 3),
         "blocks.0.0.conv.0.weight": (16, 16, 1, 1),
@@ -121,7 +133,10 @@ def test_tensor_names_are_the_published_ones(name):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_some_published_shapes(name):
-    own = {key: tuple(value.shape) for key, value in create_model(name, num_classes=100).state_dict().items()}
+    own = {
+        key: tuple(value.shape)
+        for key, value in create_model(name, num_classes=100).state_dict().items()
+    }
     assert {key: own[key] for key in SHAPES[name]} == SHAPES[name]
 
 

@@ -1,4 +1,5 @@
-"""A network of the user's own file: only where its module is allowed, and then everywhere a network's name works."""
+"""A network of the user's own file: only where its module is allowed, and then everywhere a
+network's name works."""
 
 import importlib.metadata
 import os
@@ -58,7 +59,8 @@ def module(tmp_path, monkeypatch):
 
 def test_a_module_that_is_not_allowed_is_not_imported(module, library, make_run):
     refused = (
-        "allow it with --modules my_module on the command line, or start the app with BICKD_MODULES=my_module"
+        "allow it with --modules my_module on the command line, or start the app with"
+        " BICKD_MODULES=my_module"
     )
     for name in ("my_module:make_net", "os:system"):
         with pytest.raises(ValueError, match=f"the network '{name}' is built by the Python module"):
@@ -77,25 +79,44 @@ def test_an_allowed_module_builds_a_network_that_is_wrapped(module):
     outputs = model.outputs(torch.rand(2, 1, 8, 8), features=True)
     assert (outputs.logits.shape, outputs.features.shape) == ((2, 7), (2, 8))
     assert list(model.state_dict()) == ["0.weight", "0.bias", "4.weight", "4.bias"]
-    assert create_model("my_module:ten", num_classes=10, in_channels=1)(torch.rand(2, 1, 8, 8)).shape == (
+    assert create_model("my_module:ten", num_classes=10, in_channels=1)(
+        torch.rand(2, 1, 8, 8)
+    ).shape == (
         2,
         10,
     )
     assert worker_environment()[own.VARIABLE] == "my_module"
-    code = "from bickd_core.models.factory import create_model; create_model('my_module:make_net', num_classes=5)"
+    code = (
+        "from bickd_core.models.factory import create_model; create_model('my_module:make_net',"
+        " num_classes=5)"
+    )
     environment = {**os.environ, **worker_environment()}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, cwd="/", check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd="/", check=False
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("my_module:make_nett", "a function of 'my_module' must be one of Path, .*the nearest is 'make_net'"),
+        (
+            "my_module:make_nett",
+            "a function of 'my_module' must be one of Path, .*the nearest is 'make_net'",
+        ),
         ("my_module:broken", "could not be built: RuntimeError: no such file."),
         ("my_module:number", "must be built as an nn.Module, but a int came"),
         ("my_module:headless", "the network has no nn.Linear"),
-        ("my_module:ten", "puts out 10 classes, and the data has 7; let its builder use num_classes"),
-        ("not_there:make", "the module 'not_there' of 'not_there:make' does not import: ModuleNotFoundError"),
+        (
+            "my_module:ten",
+            "puts out 10 classes, and the data has 7; let its builder use num_classes",
+        ),
+        (
+            "not_there:make",
+            "the module 'not_there' of 'not_there:make' does not import: ModuleNotFoundError",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_sentence(module, name, words):
@@ -106,7 +127,10 @@ def test_what_does_not_fit_is_said_in_one_sentence(module, name, words):
 
 
 def test_a_pair_of_a_sweep_may_name_it():
-    assert _pair("a/teacher:my_module:make_net") == {"teacher": "a/teacher", "student": "my_module:make_net"}
+    assert _pair("a/teacher:my_module:make_net") == {
+        "teacher": "a/teacher",
+        "student": "my_module:make_net",
+    }
     assert _pair("teacher:timm:resnet18") == {"teacher": "teacher", "student": "timm:resnet18"}
     assert _pair("a/teacher:resnet8") == {"teacher": "a/teacher", "student": "resnet8"}
 

@@ -1,4 +1,5 @@
-"""What the catalogue knows without torch, against the built networks: tensors, parameters, multiply-adds."""
+"""What the catalogue knows without torch, against the built networks: tensors, parameters,
+multiply-adds."""
 
 import pytest
 
@@ -18,7 +19,11 @@ def test_a_plan_lists_what_the_model_has(name, classes, channels, size):
         for layer in MODELS[name].layers(classes, channels, size)
         for key, shape in layer.tensors.items()
     }
-    own = {key: tuple(value.shape) for key, value in model.state_dict().items() if not key.endswith(COUNTER)}
+    own = {
+        key: tuple(value.shape)
+        for key, value in model.state_dict().items()
+        if not key.endswith(COUNTER)
+    }
     assert listed == own
     assert MODELS[name].parameters(classes, channels) == sum(p.numel() for p in model.parameters())
     assert MODELS[name].macs(classes, channels, size) == count_macs(model, (channels, size, size))

@@ -29,7 +29,9 @@ def test_prefixes_and_missing_counters_do_not_matter():
         assert (found.name, found.num_classes) == ("wrn-16-2", 95)
 
 
-@pytest.mark.parametrize("prefix", ["model.", "student.", "net.", "backbone.", "module.model.", "anything."])
+@pytest.mark.parametrize(
+    "prefix", ["model.", "student.", "net.", "backbone.", "module.model.", "anything."]
+)
 def test_any_prefix_will_do_and_is_told(prefix):
     (found,) = recognise({prefix + key: shape for key, shape in shapes("resnet20").items()})
     assert (found.name, found.reading.under, found.reading.others) == ("resnet20", prefix, ())
@@ -42,13 +44,19 @@ def test_a_student_is_found_beside_its_teacher_and_what_is_left_out_is_told():
         for key, shape in shapes(name).items()
     }
     (found,) = recognise(both)
-    assert (found.name, found.reading.under, found.reading.others) == ("resnet20", "student.", ("teacher",))
+    assert (found.name, found.reading.under, found.reading.others) == (
+        "resnet20",
+        "student.",
+        ("teacher",),
+    )
     (alone,) = recognise({key: shape for key, shape in both.items() if "student" not in key})
     assert (alone.name, alone.reading.under) == ("resnet56", "teacher.")
 
 
 def test_a_head_of_another_name_is_the_head():
-    (found,) = recognise({key.replace("fc.", "linear."): shape for key, shape in shapes("resnet20").items()})
+    (found,) = recognise(
+        {key.replace("fc.", "linear."): shape for key, shape in shapes("resnet20").items()}
+    )
     assert (found.name, found.num_classes) == ("resnet20", 95)
 
 
@@ -73,28 +81,43 @@ def test_parameter_free_shortcuts_are_a_network_of_their_own():
 @pytest.mark.parametrize("name", ["resnet18-imagenet", "resnet50-imagenet"])
 def test_torchvisions_names_are_those_of_the_deep_resnets(name):
     theirs = {
-        key.replace("shortcut", "downsample").replace("linear", "fc"): s for key, s in shapes(name).items()
+        key.replace("shortcut", "downsample").replace("linear", "fc"): s
+        for key, s in shapes(name).items()
     }
     (found,) = recognise(theirs)
     assert (found.name, found.num_classes) == (name, 95)
 
 
 def test_what_is_near_is_told():
-    short = {key: shape for key, shape in shapes("resnet20").items() if key != "layer2.0.downsample.0.weight"}
+    short = {
+        key: shape
+        for key, shape in shapes("resnet20").items()
+        if key != "layer2.0.downsample.0.weight"
+    }
     near = nearest_networks({f"module.{key}": shape for key, shape in short.items()})[0]
-    assert (near.info.name, near.missing, near.unexpected) == ("resnet20", "layer2.0.downsample.0.weight", "")
+    assert (near.info.name, near.missing, near.unexpected) == (
+        "resnet20",
+        "layer2.0.downsample.0.weight",
+        "",
+    )
 
 
 def test_other_tensors_are_no_model():
     own = shapes("resnet8")
     assert recognise({}) == []
     assert recognise(own | {"extra": [3]}) == []
-    assert recognise({key: shape for key, shape in own.items() if key != "layer1.0.conv2.weight"}) == []
+    assert (
+        recognise({key: shape for key, shape in own.items() if key != "layer1.0.conv2.weight"})
+        == []
+    )
     assert recognise(own | {"layer1.0.conv2.weight": [16, 16, 5, 5]}) == []
     assert recognise(own | {"fc.bias": [94]}) == []
     assert recognise(own | {"fc.weight": []}) == []
 
 
 def test_it_needs_no_torch():
-    code = "import sys, bickd_core.models; bickd_core.models.recognise({}); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, bickd_core.models; bickd_core.models.recognise({}); sys.exit('torch' in"
+        " sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

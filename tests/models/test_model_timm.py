@@ -85,7 +85,8 @@ def test_a_run_can_be_named_after_it(install, library):
 def test_a_timm_that_does_not_import_says_why(install):
     install("raise RuntimeError('operator torchvision::nms does not exist.\\nmore')")
     with pytest.raises(
-        ValueError, match=r"RuntimeError: operator torchvision::nms does not exist\); run `pip install"
+        ValueError,
+        match=r"RuntimeError: operator torchvision::nms does not exist\); run `pip install",
     ) as caught:
         create_model("timm:tiny", num_classes=7)
     assert "\n" not in str(caught.value)
@@ -93,7 +94,9 @@ def test_a_timm_that_does_not_import_says_why(install):
 
 def test_without_timm_it_is_said_before_a_run_is_made(monkeypatch, library):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="timm:tiny needs the package timm, which is not installed"):
+    with pytest.raises(
+        ValueError, match="timm:tiny needs the package timm, which is not installed"
+    ):
         create_run(small_config(role="teacher", arch="timm:tiny"), library)
     assert not list(library.own.glob("*"))
 
@@ -104,12 +107,17 @@ def test_without_timm_it_is_said_before_a_run_is_made(monkeypatch, library):
         ("2.13.0", "pip install --upgrade timm torchvision torch==2.13.0"),
         (
             "2.13.0+cpu",
-            "pip install --upgrade --extra-index-url https://download.pytorch.org/whl/cpu timm torchvision torch==2.13.0+cpu",
+            (
+                "pip install --upgrade --extra-index-url https://download.pytorch.org/whl/cpu timm"
+                " torchvision torch==2.13.0+cpu"
+            ),
         ),
         (
             "2.13.0+cu130",
-            "pip install --upgrade --extra-index-url https://download.pytorch.org/whl/cu130 timm torchvision "
-            "torch==2.13.0+cu130",
+            (
+                "pip install --upgrade --extra-index-url https://download.pytorch.org/whl/cu130"
+                " timm torchvision torch==2.13.0+cu130"
+            ),
         ),
     ],
 )
@@ -130,7 +138,8 @@ def test_torchvisions_weights_load_into_our_resnet():
     (found,) = recognise({name: tuple(value.shape) for name, value in theirs.state_dict().items()})
     ours = create_model(found.name, num_classes=7).eval()
     ours.load_state_dict(
-        {name: theirs.state_dict()[stored] for name, stored in found.reading.names.items()}, strict=False
+        {name: theirs.state_dict()[stored] for name, stored in found.reading.names.items()},
+        strict=False,
     )
     images = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():

@@ -1,4 +1,5 @@
-"""Any nn.Module: the wrapper, the registered name, a distillation step and a whole run with them."""
+"""Any nn.Module: the wrapper, the registered name, a distillation step and a whole run with
+them."""
 
 import copy
 
@@ -68,7 +69,10 @@ def test_outputs_are_what_the_named_layers_put_out():
 
 def test_the_last_linear_layer_is_the_head_unless_one_is_named():
     assert (
-        Wrapped(nn.Sequential(nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 2))).feature_size == 7
+        Wrapped(
+            nn.Sequential(nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 2))
+        ).feature_size
+        == 7
     )
 
 
@@ -90,7 +94,10 @@ def test_weights_keep_their_names_and_load_with_and_without_the_wrapper():
 
 def test_a_distillation_step_moves_the_student_and_not_the_teacher():
     torch.manual_seed(0)
-    student, teacher = wrapped(), create_model("resnet8", num_classes=5).eval().requires_grad_(False)
+    student, teacher = (
+        wrapped(),
+        create_model("resnet8", num_classes=5).eval().requires_grad_(False),
+    )
     objective = create_objective("kd")
     images, labels = torch.rand(8, 3, 16, 16), torch.arange(8) % 5
     before = copy.deepcopy(teacher.state_dict())
@@ -110,7 +117,9 @@ def test_a_distillation_step_moves_the_student_and_not_the_teacher():
 @pytest.mark.usefixtures("own", "quick_umap")
 def test_a_registered_network_is_trained_distilled_and_finished_by_name(teacher, library):
     def build(num_classes, in_channels):
-        return Wrapped(Mine(num_classes, in_channels), head="classify", maps="second", stages=["first"])
+        return Wrapped(
+            Mine(num_classes, in_channels), head="classify", maps="second", stages=["first"]
+        )
 
     register_model("mine", build, title="My network")
     assert resolve("mine").title == "My network"

@@ -21,7 +21,8 @@ SMALL = ["convnet-small", "resnet8", "resnet20", "resnet14x2", "resnet8x4", "wrn
 OTHERS = ["vgg8", "vgg13", "mobilenetv2", "shufflenetv1", "shufflenetv2", "resnet50"]
 BATCH_NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
 
-# Listed by hand after models/resnet.py of HobbitLong/RepDistiller: which tensors its state dicts hold.
+# Listed by hand after models/resnet.py of HobbitLong/RepDistiller: which tensors its state dicts
+# hold.
 PLAIN_BLOCK = ["conv1.weight", "conv2.weight", *(f"bn{n}.{k}" for n in (1, 2) for k in BATCH_NORM)]
 SHORTCUT = ["downsample.0.weight", *(f"downsample.1.{k}" for k in BATCH_NORM)]
 ENDS = ["conv1.weight", *(f"bn1.{k}" for k in BATCH_NORM), "fc.weight", "fc.bias"]
@@ -127,7 +128,10 @@ def test_the_names_of_chenyaofo_are_known(name):
 
 
 def test_some_published_shapes():
-    shapes = {k: tuple(v.shape) for k, v in create_model("resnet8x4", num_classes=100).state_dict().items()}
+    shapes = {
+        k: tuple(v.shape)
+        for k, v in create_model("resnet8x4", num_classes=100).state_dict().items()
+    }
     assert shapes["conv1.weight"] == (32, 3, 3, 3)
     assert shapes["layer1.0.downsample.0.weight"] == (64, 32, 1, 1)
     assert shapes["layer3.0.conv2.weight"] == (256, 256, 3, 3)
@@ -159,7 +163,9 @@ def test_parameter_counts_with_100_classes(name, parameters):
 )
 def test_depth_is_the_longest_path_of_weights(name):
     model = create_model(name, num_classes=10)
-    weights = [key for key, p in model.named_parameters() if p.ndim in (2, 4) and "downsample" not in key]
+    weights = [
+        key for key, p in model.named_parameters() if p.ndim in (2, 4) and "downsample" not in key
+    ]
     assert MODELS[name].depth == len(weights)
 
 
@@ -197,7 +203,9 @@ def test_shapes_for_any_square_image(name, size):
         assert outputs.features.shape == (2, features)
         assert outputs.maps.shape == (2, features, *2 * [last_size(name, size)])
         assert torch.allclose(outputs.features, outputs.maps.mean((2, 3)), atol=1e-6)
-        assert torch.allclose(outputs.logits, getattr(model, model.head_name)(outputs.features), atol=1e-6)
+        assert torch.allclose(
+            outputs.logits, getattr(model, model.head_name)(outputs.features), atol=1e-6
+        )
         assert torch.equal(model(images), outputs.logits)
         plain = model.outputs(images)
     assert plain.features is None
@@ -304,12 +312,17 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="depth must be one of 18, 34, 50, but 101 came"):
         DeepResNet(101, (64, 256, 512, 1024, 2048), num_classes=2)
     model = create_model("resnet8", num_classes=2, in_channels=3)
-    with pytest.raises(ValueError, match=r"\[batch, 3, height, width\] for this model, but \[2, 1, 8, 8\]"):
+    with pytest.raises(
+        ValueError, match=r"\[batch, 3, height, width\] for this model, but \[2, 1, 8, 8\]"
+    ):
         model(torch.zeros(2, 1, 8, 8))
 
 
 def test_looking_at_the_catalogue_imports_no_torch():
-    code = "import sys, bickd_core.models.catalogue, bickd_core.presets; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, bickd_core.models.catalogue, bickd_core.presets; sys.exit('torch' in"
+        " sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

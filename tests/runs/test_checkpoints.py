@@ -17,7 +17,8 @@ from bickd_core.runs.checkpoints import WeightsError, read_weights, save_weights
 
 
 def sentence(path: Path, **options: int) -> str:
-    """The message of the refusal; one line, one full stop at its end, no half-sentences from a library."""
+    """The message of the refusal; one line, one full stop at its end, no half-sentences from a
+    library."""
     with pytest.raises(WeightsError) as caught:
         read_weights(path, **options)
     message = str(caught.value)
@@ -43,7 +44,9 @@ class Exploit:
 
 def test_weights_come_back_bit_for_bit_with_metadata(tmp_path):
     model = made_model()
-    save_weights(model, tmp_path / "best" / "model.safetensors", metadata={"arch": "resnet8", 'épo"que': "3"})
+    save_weights(
+        model, tmp_path / "best" / "model.safetensors", metadata={"arch": "resnet8", 'épo"que': "3"}
+    )
     assert_same(read_weights(tmp_path / "best" / "model.safetensors"), dict(model.state_dict()))
     data = (tmp_path / "best" / "model.safetensors").read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -65,7 +68,13 @@ def test_the_same_weights_give_the_same_bytes(tmp_path):
 
 def test_tied_strided_and_halved_tensors_can_be_saved(tmp_path):
     weight = torch.arange(6.0).reshape(2, 3)
-    state = {"a": weight, "tied": weight, "turned": weight.T, "half": weight.bfloat16(), "n": torch.tensor(3)}
+    state = {
+        "a": weight,
+        "tied": weight,
+        "turned": weight.T,
+        "half": weight.bfloat16(),
+        "n": torch.tensor(3),
+    }
     save_weights(state, tmp_path / "w.safetensors", metadata={})
     assert_same(read_weights(tmp_path / "w.safetensors"), state)
 
@@ -187,7 +196,11 @@ def test_truncated_files_get_one_sentence(tmp_path, kind, kept):
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pt", "w.npz", "w.bin"])
 def test_text_and_noise_are_no_weights(tmp_path, name):
-    for content in (b"<html>404</html>", np.random.default_rng(0).bytes(5000), b"version https://git-lfs"):
+    for content in (
+        b"<html>404</html>",
+        np.random.default_rng(0).bytes(5000),
+        b"version https://git-lfs",
+    ):
         (tmp_path / name).write_bytes(content)
         assert "another kind" in sentence(tmp_path / name)
 
@@ -236,14 +249,18 @@ def test_files_of_predictions_and_tables_are_told_what_they_are(tmp_path, name, 
     elif name.endswith(".npy"):
         np.save(tmp_path / name, logits)
     else:
-        (tmp_path / name).write_bytes(b"PAR1 and so on" if name.endswith("parquet") else b"a,b\n1,2\n")
+        (tmp_path / name).write_bytes(
+            b"PAR1 and so on" if name.endswith("parquet") else b"a,b\n1,2\n"
+        )
     assert words in sentence(tmp_path / name)
 
 
 def test_the_table_with_the_expected_names_is_taken_whatever_its_prefix(tmp_path):
     student = {"fc.weight": torch.ones(2, 2), "bn.num_batches_tracked": torch.tensor(3)}
     teacher = {"fc.weight": torch.zeros(4, 2), "fc.bias": torch.zeros(4)}
-    both = {f"student.{k}": v for k, v in student.items()} | {f"teacher.{k}": v for k, v in teacher.items()}
+    both = {f"student.{k}": v for k, v in student.items()} | {
+        f"teacher.{k}": v for k, v in teacher.items()
+    }
     torch.save({"best": 1.0, "model": both, "optimizer": {"lr": torch.ones(1)}}, tmp_path / "w.pt")
     assert_same(read_weights(tmp_path / "w.pt", expected=student), student)
     assert_same(read_weights(tmp_path / "w.pt", expected=teacher), teacher)
@@ -256,7 +273,9 @@ def test_a_head_of_another_name_is_found(tmp_path):
     assert found.keys() == {"fc.weight", "fc.bias"}
 
 
-@pytest.mark.parametrize("content", [{}, {"epoch": 3, "lr": 0.1}, [torch.ones(2)], {"model": {"a": 1}}, 5])
+@pytest.mark.parametrize(
+    "content", [{}, {"epoch": 3, "lr": 0.1}, [torch.ones(2)], {"model": {"a": 1}}, 5]
+)
 def test_files_without_weights_say_what_came(tmp_path, content):
     torch.save(content, tmp_path / "w.pt")
     assert "holds no weights that can be found" in sentence(tmp_path / "w.pt")
@@ -269,7 +288,9 @@ def test_sizes_are_checked_before_anything_is_loaded(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(3_000_000))
     assert (tmp_path / "bomb.pt").stat().st_size < 10_000
-    assert "has 3,053 bytes and would unpack to 2.9 MB" in sentence(tmp_path / "bomb.pt", max_bytes=100_000)
+    assert "has 3,053 bytes and would unpack to 2.9 MB" in sentence(
+        tmp_path / "bomb.pt", max_bytes=100_000
+    )
     np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(10**6))
     assert "would unpack to 7.6 MB" in sentence(tmp_path / "bomb.npz", max_bytes=100_000)
 
@@ -303,7 +324,9 @@ def test_a_small_file_cannot_ask_for_gigabytes(tmp_path, dtype):
 def test_nested_tensors_are_refused_in_our_words(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.save({"a": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, tmp_path / "w.pt")
+        torch.save(
+            {"a": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, tmp_path / "w.pt"
+        )
     words = sentence(tmp_path / "w.pt")
     assert "must be a plain dense tensor" in words or "was refused" in words
 

@@ -10,7 +10,9 @@ from bickd_core.models.wrapped import Wrapped
 from bickd_core.runs.checkpoints import WeightsError, describe_mismatch, load_into
 
 
-def refusal(model: nn.Module, state: dict, name: str = "resnet8", dataset: str | None = None) -> str:
+def refusal(
+    model: nn.Module, state: dict, name: str = "resnet8", dataset: str | None = None
+) -> str:
     """The sentence of a refusal, after it was seen that nothing was loaded."""
     before = copy.deepcopy(dict(model.state_dict()))
     with pytest.raises(WeightsError) as caught:
@@ -69,7 +71,9 @@ def test_the_wrong_number_of_channels_is_named():
 
 
 def test_both_can_be_wrong_at_once():
-    message = refusal(made_model(num_classes=95), made_model(num_classes=10, in_channels=1).state_dict())
+    message = refusal(
+        made_model(num_classes=95), made_model(num_classes=10, in_channels=1).state_dict()
+    )
     assert "10 rows" in message
     assert "1 image channels" in message
 
@@ -81,20 +85,27 @@ def test_another_architecture_is_named():
     assert "layer1.1.conv1.weight is missing" in refusal(
         made_model("resnet14"), made_model("resnet8").state_dict(), name="resnet14"
     )
-    foreign = refusal(made_model("convnet-small"), made_model("resnet8").state_dict(), name="convnet-small")
+    foreign = refusal(
+        made_model("convnet-small"), made_model("resnet8").state_dict(), name="convnet-small"
+    )
     assert "2 names match" in foreign  # fc.weight and fc.bias
 
 
 def test_the_same_names_in_another_width_are_another_architecture():
-    message = refusal(made_model("resnet20"), made_model("resnet20x2").state_dict(), name="resnet20")
+    message = refusal(
+        made_model("resnet20"), made_model("resnet20x2").state_dict(), name="resnet20"
+    )
     assert "should be [16, 3, 3, 3], got [32, 3, 3, 3]" in message
-    assert message.endswith("they belong to resnet20x2 with 10 classes, so choose that architecture.")
+    assert message.endswith(
+        "they belong to resnet20x2 with 10 classes, so choose that architecture."
+    )
 
 
 def test_the_other_stem_of_a_deep_resnet_is_named_under_torchvisions_names_too():
     state = made_model("resnet18-imagenet").state_dict()
     theirs = {
-        key.replace("linear", "fc").replace("shortcut", "downsample"): value for key, value in state.items()
+        key.replace("linear", "fc").replace("shortcut", "downsample"): value
+        for key, value in state.items()
     }
     for weights in (state, theirs):
         message = refusal(made_model("resnet18"), weights, name="resnet18")
@@ -128,7 +139,8 @@ def test_another_number_of_classes_of_ones_own_network_is_all_that_is_said(aroun
     message = refusal(model, Own(7).state_dict(), name="mine:net", dataset="digits")
     assert (
         message
-        == "These weights of mine:net are for other data: out.weight has 7 rows, but dataset digits has 10 classes."
+        == "These weights of mine:net are for other data: out.weight has 7 rows, but dataset digits"
+        " has 10 classes."
     )
 
 
@@ -141,7 +153,9 @@ def test_numbers_too_large_for_the_models_type_are_refused():
 
 def test_booleans_in_place_of_numbers_are_refused():
     model = made_model()
-    state = {name: value > 0 if value.ndim == 4 else value for name, value in model.state_dict().items()}
+    state = {
+        name: value > 0 if value.ndim == 4 else value for name, value in model.state_dict().items()
+    }
     assert "conv1.weight is of bool, and decimal numbers" in refusal(model, state)
 
 

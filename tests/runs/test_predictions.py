@@ -40,7 +40,10 @@ def made(**changes):
         ({"labels": np.array([0, 1])}, "`labels` must be [3]"),
         ({"labels": np.array([0, 1, 2])}, "`labels` must be in 0..1, got 0..2"),
         ({"labels": np.array([-1, 1, 1])}, "`labels` must be in 0..1, got -1..1"),
-        ({"labels": np.array([0.0, 1.0, 1.0])}, "`labels` must be class indices (integers), got float64"),
+        (
+            {"labels": np.array([0.0, 1.0, 1.0])},
+            "`labels` must be class indices (integers), got float64",
+        ),
         ({"features": np.zeros((2, 7))}, "`features` must be [3, D], got shape (2, 7)"),
     ],
 )
@@ -51,7 +54,10 @@ def test_what_does_not_fit_is_refused_by_name(changes, message):
 
 def test_empty_predictions_are_possible():
     none = made(
-        logits=np.zeros((0, 2)), ids=np.zeros(0, dtype=int), labels=np.zeros(0, dtype=int), features=None
+        logits=np.zeros((0, 2)),
+        ids=np.zeros(0, dtype=int),
+        labels=np.zeros(0, dtype=int),
+        features=None,
     )
     assert len(none) == 0
     assert none.probabilities().shape == (0, 2)
@@ -70,7 +76,9 @@ def test_probabilities_are_softmax_in_float64(temperature):
 
 
 def test_probabilities_of_saturated_logits_are_finite():
-    P = made(logits=np.array([[1e4, -1e4], [0, 0], [-1e38, 1e38]], dtype=np.float32)).probabilities(0.1)
+    P = made(logits=np.array([[1e4, -1e4], [0, 0], [-1e38, 1e38]], dtype=np.float32)).probabilities(
+        0.1
+    )
     np.testing.assert_array_equal(P, [[1, 0], [0.5, 0.5], [0, 1]])
 
 
@@ -198,7 +206,11 @@ def test_missing_arrays_are_named_and_a_missing_file_stays_a_missing_file(tmp_pa
     ],
 )
 def test_arrays_of_another_kind_are_refused(tmp_path, name, array, message):
-    arrays = {"logits": np.zeros((1, 2)), "class_names": np.array(["a", "b"]), "ids": np.zeros(1, dtype=int)}
+    arrays = {
+        "logits": np.zeros((1, 2)),
+        "class_names": np.array(["a", "b"]),
+        "ids": np.zeros(1, dtype=int),
+    }
     np.savez(tmp_path / "x.npz", **{**arrays, name: array})
     with pytest.raises(PredictionsError, match=re.escape(message)):
         Predictions.load(tmp_path / "x.npz")
@@ -227,16 +239,22 @@ def test_other_orders_of_samples_and_classes_align_to_the_same(n, c, seed):
 
 
 def test_class_order_by_hand():
-    swapped = made(logits=np.array([[1, 2], [3, 4], [5, 6]], dtype=np.float32)).with_class_order(["b", "a"])
+    swapped = made(logits=np.array([[1, 2], [3, 4], [5, 6]], dtype=np.float32)).with_class_order(
+        ["b", "a"]
+    )
     np.testing.assert_array_equal(swapped.logits, [[2, 1], [4, 3], [6, 5]])
     np.testing.assert_array_equal(swapped.labels, [1, 0, 0])
     assert swapped.class_names == ("b", "a")
 
 
 def test_what_all_models_have_in_the_order_of_the_first_is_compared():
-    first = made(ids=np.array([5, 3, 4]), logits=np.array([[5, 0], [3, 0], [4, 0]], dtype=np.float32))
+    first = made(
+        ids=np.array([5, 3, 4]), logits=np.array([[5, 0], [3, 0], [4, 0]], dtype=np.float32)
+    )
     second = made(
-        ids=np.array([4, 9, 5]), labels=np.array([1, 0, 0]), logits=np.array([[4, 1], [9, 1], [5, 1]])
+        ids=np.array([4, 9, 5]),
+        labels=np.array([1, 0, 0]),
+        logits=np.array([[4, 1], [9, 1], [5, 1]]),
     )
     aligned = align([first, second])
     np.testing.assert_array_equal(aligned.predictions[0].ids, [5, 4])
@@ -269,8 +287,12 @@ def test_labels_that_one_model_lacks_come_from_the_others():
 
 
 def test_contradictory_labels_are_refused_and_the_right_two_are_named():
-    with pytest.raises(PredictionsError, match="^kd gives 2 of 3 shared samples another true label than ce;"):
-        align([made(labels=None), made(), made(labels=np.array([1, 0, 1]))], ["teacher", "ce", "kd"])
+    with pytest.raises(
+        PredictionsError, match="^kd gives 2 of 3 shared samples another true label than ce;"
+    ):
+        align(
+            [made(labels=None), made(), made(labels=np.array([1, 0, 1]))], ["teacher", "ce", "kd"]
+        )
 
 
 def test_labels_are_compared_by_class_name_not_by_position():
@@ -289,7 +311,9 @@ def test_ids_of_another_type_are_refused():
 
 
 def test_other_classes_are_refused_with_the_differences():
-    with pytest.raises(PredictionsError, match=r"kd has 2 classes and t has 2, and they differ \(b, c\)"):
+    with pytest.raises(
+        PredictionsError, match=r"kd has 2 classes and t has 2, and they differ \(b, c\)"
+    ):
         align([made(), made(class_names=("a", "c"))], ["t", "kd"])
     many = made(logits=np.zeros((3, 6)), class_names=tuple("abcdef"), labels=None)
     with pytest.raises(PredictionsError, match=r"\(c, d, e and 1 more\)"):

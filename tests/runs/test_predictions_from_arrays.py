@@ -116,7 +116,10 @@ def test_a_data_frame_brings_names_and_ids():
         ),
         ({"labels": ["owl", "cat"]}, "got 'owl' in row 0; pass `class_names` in the order of the"),
         ({"labels": [0, 3], "class_names": NAMES}, "a position from 0 to 2, got 3 in row 1."),
-        ({"labels": [0, 1], "class_names": [1, 2, 3]}, "one of the classes 1, 2, 3, got 0 in row 0"),
+        (
+            {"labels": [0, 1], "class_names": [1, 2, 3]},
+            "one of the classes 1, 2, 3, got 0 in row 0",
+        ),
         ({"labels": [0.0, np.nan]}, "got nan in row 1"),
         ({"labels": [0]}, "one class for each of 2 samples, got shape (1,)."),
         ({"ids": ["a", "a"]}, "`ids` must be unique"),
@@ -138,10 +141,15 @@ def test_refusals_are_one_sentence(changes, message):
 class Columns(dict):
     """What `from_hf_dataset` uses of a Hugging Face `Dataset`, which no test installs."""
 
-    features = {"label": SimpleNamespace(names=NAMES), "number": SimpleNamespace(dtype="int64")}  # noqa: RUF012
+    features = {  # noqa: RUF012
+        "label": SimpleNamespace(names=NAMES),
+        "number": SimpleNamespace(dtype="int64"),
+    }
 
     def with_format(self, kind):
-        return {name: np.array(values) for name, values in self.items()} if kind == "numpy" else None
+        return (
+            {name: np.array(values) for name, values in self.items()} if kind == "numpy" else None
+        )
 
 
 def test_columns_of_a_hugging_face_data_set():
@@ -150,5 +158,9 @@ def test_columns_of_a_hugging_face_data_set():
     np.testing.assert_allclose(made.probabilities(), ROWS, atol=1e-6)
     assert made.class_names == tuple(NAMES)
     assert (made.labels.tolist(), made.ids.tolist()) == ([2, 0], ["x", "y"])
-    assert Predictions.from_hf_dataset(data, probabilities="p", label="number").class_names == ("0", "1", "2")
+    assert Predictions.from_hf_dataset(data, probabilities="p", label="number").class_names == (
+        "0",
+        "1",
+        "2",
+    )
     assert Predictions.from_hf_dataset(data, probabilities="p", label=None).labels is None

@@ -1,4 +1,5 @@
-"""Run folders: whole or not at all, read whatever a killed writer left, changed only where that is allowed."""
+"""Run folders: whole or not at all, read whatever a killed writer left, changed only where that is
+allowed."""
 
 import errno
 import json
@@ -19,7 +20,15 @@ from run_helpers import long_silent, random_predictions, small_config
 from bickd_core.geometry.layout import Layout
 from bickd_core.runs import migrations
 from bickd_core.runs.create import create_run
-from bickd_core.runs.library import Library, NameTaken, RunError, RunFolder, RunInfo, TeacherRef, check_name
+from bickd_core.runs.library import (
+    Library,
+    NameTaken,
+    RunError,
+    RunFolder,
+    RunInfo,
+    TeacherRef,
+    check_name,
+)
 from bickd_core.runs.migrations import FORMAT, migrate
 from bickd_core.runs.pack import TRAJECTORY_STEP, pack
 from bickd_core.runs.status import STALE_SECONDS, Progress, Status, Worker
@@ -70,7 +79,9 @@ def test_nothing_is_left_when_the_folder_cannot_be_made(make_run, library, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(RunFolder, "write_info", full)
-    with pytest.raises(RunError, match="cannot make the run folder .*: the disk is full; free some space"):
+    with pytest.raises(
+        RunError, match="cannot make the run folder .*: the disk is full; free some space"
+    ):
         make_run("a")
     assert names(library.own) == []
 
@@ -301,7 +312,9 @@ def test_a_run_yaml_that_does_not_fit_is_one_sentence(make_run, changes, message
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["", "a: [", "- 1", "!!python/object/apply:os.system ['true']", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "a: [", "- 1", "!!python/object/apply:os.system ['true']", "\x00"]
+)
 def test_a_run_yaml_that_is_no_mapping_is_one_sentence(make_run, content):
     run = make_run("a")
     (run.path / "run.yaml").write_text(content)
@@ -327,7 +340,12 @@ def test_the_committed_run_of_format_1_still_reads(tmp_path):
         "student",
         "convnet-small",
     )
-    assert (info.dataset, info.image_size, info.in_channels, info.num_classes) == ("digits", 8, 1, 10)
+    assert (info.dataset, info.image_size, info.in_channels, info.num_classes) == (
+        "digits",
+        8,
+        1,
+        10,
+    )
     assert info.config.objective.model_dump() == {
         "kind": "kd",
         "temperature": 4.0,
@@ -380,7 +398,11 @@ def test_runs_of_both_folders_are_listed_the_shelf_first(make_run, library):
         make_run(name)
     for shelf in ("fashion", "digits"):
         make_run("kd-s0", on_shelf=shelf)
-    for hidden in (library.own / ".making-1", library.own / ".deleted-1", library.shelf / ".cache" / "x"):
+    for hidden in (
+        library.own / ".making-1",
+        library.own / ".deleted-1",
+        library.shelf / ".cache" / "x",
+    ):
         shutil.copytree(library.own / "a", hidden)
     listed = library.runs()
     assert [run.key for run in listed] == ["digits/kd-s0", "fashion/kd-s0", "a", "b"]
@@ -393,7 +415,9 @@ def test_a_key_finds_its_run_and_a_typing_mistake_the_nearest(make_run, library)
     make_run("mine")
     assert library.find("digits/kd-s0").read_only
     assert library.find("mine").path == library.own / "mine"
-    with pytest.raises(RunError, match="there is no run 'digits/kd-s1'; did you mean 'digits/kd-s0'?"):
+    with pytest.raises(
+        RunError, match="there is no run 'digits/kd-s1'; did you mean 'digits/kd-s0'?"
+    ):
         library.find("digits/kd-s1")
     with pytest.raises(RunError, match="there is no run 'xyz'; the runs are mine, digits/kd-s0"):
         library.find("xyz")
@@ -404,10 +428,13 @@ def test_ones_own_runs_are_named_before_bundled_ones(make_run, library):
         make_run(name, on_shelf="digits")
     make_run("digits-kd-s0")
     make_run("try")
-    with pytest.raises(RunError, match=r"did you mean 'digits-kd-s0', 'digits/kd-s\d' or 'digits/kd-s\d'\?$"):
+    with pytest.raises(
+        RunError, match=r"did you mean 'digits-kd-s0', 'digits/kd-s\d' or 'digits/kd-s\d'\?$"
+    ):
         library.find("digits/kd-s3")
     with pytest.raises(
-        RunError, match=r"the runs are (try, digits-kd-s0|digits-kd-s0, try), digits/.* and 2 more\.$"
+        RunError,
+        match=r"the runs are (try, digits-kd-s0|digits-kd-s0, try), digits/.* and 2 more\.$",
     ):
         library.find("nope")
 
@@ -521,14 +548,16 @@ def test_a_run_at_work_is_neither_renamed_nor_deleted(make_run, library, state):
 
 
 def test_a_run_whose_worker_holds_its_lock_is_neither_renamed_nor_deleted(make_run, library):
-    """On another host, or one that was asleep: whatever its heartbeat says, the lock shows that it is there."""
+    """On another host, or one that was asleep: whatever its heartbeat says, the lock shows that it
+    is there."""
     asleep = Status("running", worker=Worker("another-host", 1, 0.0), heartbeat=0.0)
     run = make_run("a", status=asleep)
     long_silent(run)
     assert run.status().stale()
     with FileLock(run.lock_path):
         with pytest.raises(
-            RunError, match="has a worker that has not reported for a while, so it cannot be deleted"
+            RunError,
+            match="has a worker that has not reported for a while, so it cannot be deleted",
         ):
             run.delete()
         with pytest.raises(RunError, match="cannot be renamed; end that process first"):
@@ -570,7 +599,12 @@ def test_packing_keeps_what_a_view_needs_and_drops_the_rest(make_run):
     run = make_run("a", predictions=before, status=status)
     logits = np.linspace(-9, 9, 2 * 20 * 10).reshape(2, 20, 10).astype(np.float16)
     run.write_trajectory(
-        {"logits": logits, "epochs": np.arange(2), "ids": np.arange(20), "labels": np.zeros(20, int)}
+        {
+            "logits": logits,
+            "epochs": np.arange(2),
+            "ids": np.arange(20),
+            "labels": np.zeros(20, int),
+        }
     )
     for file in (run.resume_path, run.best_path, run.log_path, run.lock_path, run.weights_path):
         file.parent.mkdir(exist_ok=True)
@@ -591,7 +625,10 @@ def test_packing_keeps_what_a_view_needs_and_drops_the_rest(make_run):
     np.testing.assert_allclose(run.predictions("test").logits, before.logits, rtol=1e-3)
     after = run.trajectory()
     assert after["logits"].dtype == np.float16
-    assert np.abs(after["logits"].astype(float) - logits.astype(float)).max() <= TRAJECTORY_STEP / 2 + 1e-6
+    assert (
+        np.abs(after["logits"].astype(float) - logits.astype(float)).max()
+        <= TRAJECTORY_STEP / 2 + 1e-6
+    )
     assert run.status() == replace(status, worker=None)
     once = {name: (run.path / name).read_bytes() for name in ("run.yaml", "status.json")}
     values = run.predictions("test").logits
@@ -604,7 +641,9 @@ def test_packing_keeps_what_a_view_needs_and_drops_the_rest(make_run):
 @pytest.mark.parametrize("state", ["running", "stopped", "failed", "queued"])
 def test_only_finished_runs_are_packed(make_run, state):
     run = make_run("a", state=state, predictions=random_predictions())
-    with pytest.raises(RunError, match=re.escape(f"run 'a' is {state}; only a finished run can be packed")):
+    with pytest.raises(
+        RunError, match=re.escape(f"run 'a' is {state}; only a finished run can be packed")
+    ):
         pack(run)
     assert run.path.joinpath("control").exists()
 
@@ -661,7 +700,9 @@ def test_folders_of_the_environment_are_expanded_and_empty_ones_are_none(
         monkeypatch.setenv(variable, nothing)
         assert folder() == (tmp_path / "runs" if variable == "BICKD_RUNS" else ROOT / "pretrained")
     monkeypatch.setenv(variable, "~nobody-of-this-name/runs")
-    with pytest.raises(ValueError, match=f"{variable} must be a folder, got '~nobody-of-this-name/runs'"):
+    with pytest.raises(
+        ValueError, match=f"{variable} must be a folder, got '~nobody-of-this-name/runs'"
+    ):
         folder()
 
 
@@ -697,9 +738,12 @@ def test_lines_of_metrics_that_do_not_fit_are_told(make_run):
     run.append_metrics({"epoch": 0, "loss": 0.5})
     assert run.metrics_problem() == ""
     with open(run.path / "metrics.jsonl", "a") as file:
-        file.write('{"epoch": 1, "loss": "low"}\n{"epoch": 2, "loss": 1e999}\n{"epoch": true, "loss": 1}\n')
+        file.write(
+            '{"epoch": 1, "loss": "low"}\n{"epoch": 2, "loss": 1e999}\n{"epoch": true, "loss": 1}\n'
+        )
     assert run.metrics() == [{"epoch": 0, "loss": 0.5}]
-    assert run.metrics_problem() == (
-        "a/metrics.jsonl: expected a record of one epoch in each line, but 3 of 4 lines hold something else and are left "
-        "out, the first of them line 2."
+    assert (
+        run.metrics_problem()
+        == "a/metrics.jsonl: expected a record of one epoch in each line, but 3 of 4 lines hold"
+        " something else and are left out, the first of them line 2."
     )

@@ -74,7 +74,9 @@ def test_the_probe_set_has_the_same_number_of_each_class():
     labels = np.repeat(np.arange(95), 7)
     counts = np.bincount(labels[stage_probe(labels)])
     assert counts.tolist() == [2] * 95
-    assert np.bincount(np.arange(2000)[stage_probe(np.arange(2000) % 10)] % 10).tolist() == [19] * 10
+    assert (
+        np.bincount(np.arange(2000)[stage_probe(np.arange(2000) % 10)] % 10).tolist() == [19] * 10
+    )
     few = np.array([0, 0, 0, 1])
     assert stage_probe(few).tolist() == [0, 1, 2, 3]  # all there are
     assert probe_positions(labels, 3).tolist() == [0, 7, 14]
@@ -100,7 +102,9 @@ def test_stages_are_those_of_the_model_on_images_of_test(teacher):
 
 
 def test_a_finished_training_and_an_older_run_have_the_same(library, teacher):
-    run = create_run(small_config(objective={"kind": "kd"}, teacher="teacher"), library, name="student")
+    run = create_run(
+        small_config(objective={"kind": "kd"}, teacher="teacher"), library, name="student"
+    )
     assert work(run, library) == "finished"
     written = run.stages()
     run.stages_path.unlink()

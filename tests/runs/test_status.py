@@ -1,4 +1,5 @@
-"""What a reader may conclude from status.json: stale at once when the process is gone, else by the heartbeat."""
+"""What a reader may conclude from status.json: stale at once when the process is gone, else by the
+heartbeat."""
 
 import json
 import os
@@ -13,7 +14,14 @@ import pytest
 from run_helpers import wait_for
 
 from bickd_core.runs import status as status_module
-from bickd_core.runs.status import CLOCK_SECONDS, HEARTBEAT_SECONDS, STALE_SECONDS, Progress, Status, Worker
+from bickd_core.runs.status import (
+    CLOCK_SECONDS,
+    HEARTBEAT_SECONDS,
+    STALE_SECONDS,
+    Progress,
+    Status,
+    Worker,
+)
 
 
 def now_working(worker):
@@ -23,7 +31,9 @@ def now_working(worker):
 @pytest.fixture
 def child():
     """A process that does nothing until it is killed."""
-    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
     yield process
     process.kill()
     process.communicate()
@@ -66,7 +76,8 @@ def test_a_pid_that_another_process_has_now_is_not_the_worker(child):
 
 @pytest.mark.parametrize("step", [1, 3, -30, 3600])
 def test_a_step_of_the_clock_loses_no_living_worker(child, monkeypatch, step):
-    """The kernel's boot time moves with the wall clock, and with it the start of every process as psutil sees it."""
+    """The kernel's boot time moves with the wall clock, and with it the start of every process as
+    psutil sees it."""
     linux = pytest.importorskip("psutil._pslinux")
     worker, began = worker_of(child), time.time()
     real = linux.boot_time()
@@ -143,7 +154,9 @@ def test_a_worker_that_never_started_is_stale_after_a_while():
 
 @pytest.mark.parametrize("state", ["finished", "failed", "stopped"])
 def test_a_run_that_ended_is_never_stale(state):
-    assert not Status(state, worker=Worker(socket.gethostname(), 2**22 + 1, 0.0), heartbeat=0.0).stale()
+    assert not Status(
+        state, worker=Worker(socket.gethostname(), 2**22 + 1, 0.0), heartbeat=0.0
+    ).stale()
     assert not Status(state).active
 
 

@@ -55,7 +55,9 @@ def test_caltech95_serves_the_stored_webp(tmp_path):
 
 
 def test_validation_and_train_share_the_train_files_ids():
-    train, validation = (Thumbnails.for_dataset("caltech95", split) for split in ("train", "validation"))
+    train, validation = (
+        Thumbnails.for_dataset("caltech95", split) for split in ("train", "validation")
+    )
     assert train.png(5022) == validation.png(5022) is not None
     assert train.png(5) != Thumbnails.for_dataset("caltech95", "test").png(5)
 
@@ -99,7 +101,9 @@ def test_a_damaged_sprite_gives_a_reason_and_no_pictures(tmp_path):
     assert "not a sprite" in thumbnails.reason
 
 
-@pytest.mark.skipif(fashion_mnist.installed_folder() is None, reason="Fashion-MNIST is not installed")
+@pytest.mark.skipif(
+    fashion_mnist.installed_folder() is None, reason="Fashion-MNIST is not installed"
+)
 def test_installed_fashion_mnist_is_served():
     thumbnails = Thumbnails.for_dataset("fashion-mnist", "test")
     assert pixels(thumbnails.png(9_999)).shape == (28, 28)

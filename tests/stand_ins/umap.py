@@ -1,4 +1,5 @@
-"""Takes the place of umap where a test needs a map but not its quality: a tenth of a millisecond, not 20 s."""
+"""Takes the place of umap where a test needs a map but not its quality: a tenth of a millisecond,
+not 20 s."""
 
 import numpy as np
 
@@ -9,7 +10,16 @@ class UMAP:
     """The points stay where they start; new ones go to the nearest old one's place."""
 
     def __init__(
-        self, *, n_neighbors, min_dist, metric, init, random_state, n_jobs, n_epochs=None, transform_seed=None
+        self,
+        *,
+        n_neighbors,
+        min_dist,
+        metric,
+        init,
+        random_state,
+        n_jobs,
+        n_epochs=None,
+        transform_seed=None,
     ):
         self.start = init
 
@@ -29,7 +39,9 @@ class UMAP:
 class AlignedUMAP:
     """Each model's first two columns."""
 
-    def __init__(self, *, n_neighbors, min_dist, metric, alignment_window_size, random_state, transform_seed):
+    def __init__(
+        self, *, n_neighbors, min_dist, metric, alignment_window_size, random_state, transform_seed
+    ):
         self.window = alignment_window_size
 
     def fit(self, models, relations):

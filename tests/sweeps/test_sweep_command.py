@@ -29,7 +29,17 @@ QUICK = [
     "--threads",
     "1",
 ]
-FIRST = ["--name", "first", "--methods", "ce", "kd", "--seeds", "0", "--pairs", "teacher:convnet-small"]
+FIRST = [
+    "--name",
+    "first",
+    "--methods",
+    "ce",
+    "kd",
+    "--seeds",
+    "0",
+    "--pairs",
+    "teacher:convnet-small",
+]
 
 
 @pytest.fixture
@@ -62,9 +72,13 @@ def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, libr
     assert "first-ce-s0: was finished before" in out
     assert results.read_bytes() == before
     results.unlink()
-    sweep(*FIRST, *QUICK, "--results", results)  # lines of runs that finished without a file to write to
+    sweep(
+        *FIRST, *QUICK, "--results", results
+    )  # lines of runs that finished without a file to write to
     assert {each.name for each in read_results(results)} == set(found)
-    shutil.rmtree(library.own / "first-kd-s0")  # as on another machine, with the committed lines alone
+    shutil.rmtree(
+        library.own / "first-kd-s0"
+    )  # as on another machine, with the committed lines alone
     code, out, err = sweep(*FIRST, *QUICK, "--results", results)
     assert (code, "1 of 2 runs are already in" in err, "first-kd-s0" in out) == (0, True, False)
     assert not (library.own / "first-kd-s0").exists()
@@ -123,7 +137,8 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(library, monkeypatch):
 
 
 def interrupted_after(library, epochs):
-    """Run the sweep in a process of its own, and interrupt it when every run is further than `epochs`."""
+    """Run the sweep in a process of its own, and interrupt it when every run is further than
+    `epochs`."""
     command = [
         sys.executable,
         "-m",
@@ -142,7 +157,9 @@ def interrupted_after(library, epochs):
         try:
             for name, before in epochs.items():
                 metrics = RunFolder(library.own / name).metrics
-                wait_for(lambda metrics=metrics, n=before: len(metrics()) > n, what=f"an epoch of {name}")
+                wait_for(
+                    lambda metrics=metrics, n=before: len(metrics()) > n, what=f"an epoch of {name}"
+                )
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=120)
         finally:

@@ -34,20 +34,31 @@ def test_methods_seeds_and_pairs_are_multiplied_seeds_outermost():
         {"teacher": "data/teacher", "student": "resnet8"},
         {"teacher": "t2", "student": "resnet14", "label": "b"},
     ]
-    assert names(pairs=two, methods=["kd"], seeds=[0]) == ["first-teacher-resnet8-kd-s0", "first-b-kd-s0"]
+    assert names(pairs=two, methods=["kd"], seeds=[0]) == [
+        "first-teacher-resnet8-kd-s0",
+        "first-b-kd-s0",
+    ]
     one = [{"teacher": "t2", "student": "resnet14", "label": "b"}]
     assert names(pairs=one, methods=["kd"], seeds=[0]) == ["first-b-kd-s0"]
 
 
 def test_every_run_has_the_shared_settings_its_objective_and_its_own_three_seeds():
-    made = Sweep.model_validate(sweep(train={"epochs": 7, "threads": 1, "optimizer": {"kind": "adamw"}}))
+    made = Sweep.model_validate(
+        sweep(train={"epochs": 7, "threads": 1, "optimizer": {"kind": "adamw"}})
+    )
     run = planned_runs(made)[-1]
-    assert (run.config.arch, run.config.teacher, run.config.role) == ("resnet8", "data/teacher", "student")
+    assert (run.config.arch, run.config.teacher, run.config.role) == (
+        "resnet8",
+        "data/teacher",
+        "student",
+    )
     assert (run.config.epochs, run.config.threads, run.config.optimizer) == (7, 1, AdamW())
     assert run.config.objective == KDOptions()
     assert run.config.seeds == Seeds.all(5)
     assert (run.method, run.pair, run.title) == ("kd", "teacher-resnet8", "")
-    assert planned_runs(Sweep.model_validate(sweep()))[0].config.optimizer == SGD(lr=PRESETS["ce"].rate)
+    assert planned_runs(Sweep.model_validate(sweep()))[0].config.optimizer == SGD(
+        lr=PRESETS["ce"].rate
+    )
 
 
 def test_one_augmentation_stream_for_all_is_the_first_seeds():
@@ -66,24 +77,33 @@ def test_one_kind_may_come_twice_with_other_options():
     found = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0])))
     assert [run.name for run in found] == ["first-bickd-s0", "first-bickd-columns-alone-s0"]
     assert found[1].config.objective == BicKDOptions(lambda_sample=0)
-    assert (found[1].method, found[1].title) == ("bickd, columns alone", "bickd, columns alone, seed 0")
+    assert (found[1].method, found[1].title) == (
+        "bickd, columns alone",
+        "bickd, columns alone, seed 0",
+    )
 
 
 def test_each_method_may_have_its_presets_learning_rate():
     own = {"objective": {"kind": "dist"}, "train": {"optimizer": {"kind": "sgd", "lr": 0.3}}}
     methods = ["kd", "kd-standardize", "bickd", own]
     shared = {"optimizer": {"kind": "sgd", "lr": 0.07, "momentum": 0.5}}
-    runs = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0], own_rates=True, train=shared)))
+    runs = planned_runs(
+        Sweep.model_validate(sweep(methods=methods, seeds=[0], own_rates=True, train=shared))
+    )
     rates = [PRESETS["kd"].rate, VARIANTS["kd-standardize"].rate, PRESETS["bickd"].rate, 0.3]
     assert [run.config.optimizer.lr for run in runs] == rates
     assert [run.config.optimizer.momentum for run in runs] == [0.5, 0.5, 0.5, 0.9]
     plain = planned_runs(Sweep.model_validate(sweep(methods=methods[:3], seeds=[0], train=shared)))
     assert [run.config.optimizer.lr for run in plain] == [0.07] * 3
-    unsaid = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0], train={"epochs": 3})))
+    unsaid = planned_runs(
+        Sweep.model_validate(sweep(methods=methods, seeds=[0], train={"epochs": 3}))
+    )
     assert [run.config.optimizer.lr for run in unsaid] == rates
     one = planned_runs(Sweep.model_validate(sweep(methods=methods[:3], seeds=[0], own_rates=False)))
     assert [run.config.optimizer.lr for run in one] == [0.05] * 3
-    with pytest.raises(ValueError, match="own_rates are learning rates of sgd, got the optimizer adamw"):
+    with pytest.raises(
+        ValueError, match="own_rates are learning rates of sgd, got the optimizer adamw"
+    ):
         Sweep.model_validate(sweep(own_rates=True, train={"optimizer": {"kind": "adamw"}}))
 
 
@@ -93,7 +113,9 @@ def test_a_method_may_have_settings_of_its_own():
         "objective": {"kind": "kd"},
         "train": {"optimizer": {"kind": "sgd", "lr": 0.1}},
     }
-    made = Sweep.model_validate(sweep(methods=["kd", faster], seeds=[0], train={"epochs": 7, "view_pool": 4}))
+    made = Sweep.model_validate(
+        sweep(methods=["kd", faster], seeds=[0], train={"epochs": 7, "view_pool": 4})
+    )
     plain, own = planned_runs(made)
     assert (plain.config.epochs, own.config.epochs) == (7, 7)
     assert (plain.config.optimizer.lr, own.config.optimizer.lr) == (PRESETS["kd"].rate, 0.1)
@@ -162,7 +184,9 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path, text):
 
 
 def test_what_is_kept_beside_the_runs_gives_the_same_runs(tmp_path):
-    made = Sweep.model_validate(sweep(train={"epochs": 7, "optimizer": {"kind": "adamw", "lr": 0.1}}))
+    made = Sweep.model_validate(
+        sweep(train={"epochs": 7, "optimizer": {"kind": "adamw", "lr": 0.1}})
+    )
     path = write_sweep(made, tmp_path / "runs")
     assert path == sweep_path(tmp_path / "runs", "first")
     assert planned_runs(read_sweep(path)) == planned_runs(made)
@@ -173,11 +197,15 @@ def test_the_sweeps_in_the_repository_are_valid_and_share_optimiser_and_teacher(
     made = read_sweep(path)
     runs = planned_runs(made)
     assert made.name == path.stem
-    assert len({run.config.optimizer.model_copy(update={"lr": 1.0}) for run in runs}) == 1  # but for its rate
+    assert (
+        len({run.config.optimizer.model_copy(update={"lr": 1.0}) for run in runs}) == 1
+    )  # but for its rate
     assert all(run.config.teacher for run in runs)
     assert all(run.config.seeds == Seeds.all(run.config.seeds.weights) for run in runs)
 
 
 def test_the_sweep_behind_the_results_has_every_method():
-    kinds = {method.objective.kind for method in read_sweep(REAL / "caltech95-methods.yaml").methods}
+    kinds = {
+        method.objective.kind for method in read_sweep(REAL / "caltech95-methods.yaml").methods
+    }
     assert kinds == set(PRESETS)

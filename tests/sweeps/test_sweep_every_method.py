@@ -1,4 +1,5 @@
-"""Every method on caltech95 by the command line: one epoch on two images a class, from the bundled teacher."""
+"""Every method on caltech95 by the command line: one epoch on two images a class, from the bundled
+teacher."""
 
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def test_every_method_races_and_a_run_alone_or_of_a_sweep_is_the_same(
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
     methods = [*PRESETS, *VARIANTS]
     run("race", "--name", "race", "--teacher", "caltech95/teacher", "--methods", *methods)
-    weights = {method: library.find(f"race-{method}-s0").weights_path.read_bytes() for method in methods}
+    weights = {
+        method: library.find(f"race-{method}-s0").weights_path.read_bytes() for method in methods
+    }
     assert len(set(weights.values())) == len(methods)  # no two methods learnt the same
 
     results = tmp_path / "results.jsonl"

@@ -29,7 +29,10 @@ def finished(make_run):
     make_run("teacher", predictions=teacher, info={"role": "teacher"})
     own = random_predictions(n=60, c=10, seed=2)
     own = type(own)(
-        logits=own.logits, class_names=own.class_names, ids=teacher.ids[::-1], labels=teacher.labels[::-1]
+        logits=own.logits,
+        class_names=own.class_names,
+        ids=teacher.ids[::-1],
+        labels=teacher.labels[::-1],
     )
     run = make_run(
         "s-kd-s1", predictions=own, info={"teacher": TeacherRef(key="teacher", weights_sha256="ab")}
@@ -46,7 +49,9 @@ def planned(finished):
 
 def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished, planned, library):
     found = result_of(planned, finished, library, sweep="s")
-    teacher, own = align([library.find("teacher").predictions(), finished.predictions()]).predictions
+    teacher, own = align(
+        [library.find("teacher").predictions(), finished.predictions()]
+    ).predictions
     figures = summarise(teacher, own, T=4.0)
     assert found.accuracy == pytest.approx(figures.accuracy.estimate, abs=1e-6)
     assert found.agreement == pytest.approx(figures.agreement.estimate, abs=1e-6)
@@ -55,7 +60,12 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     assert found.overlap_per_image == pytest.approx(figures.overlap_per_image.plain, abs=1e-6)
     assert found.ece == pytest.approx(figures.calibration_error.plain, abs=1e-6)
     assert (found.validation_last, found.validation_best, found.n) == (0.5, 0.75, 60)
-    assert (found.method, found.seed, found.teacher, found.cpu_seconds) == ("kd", 1, "teacher", None)
+    assert (found.method, found.seed, found.teacher, found.cpu_seconds) == (
+        "kd",
+        1,
+        "teacher",
+        None,
+    )
     assert not found.shared_augmentation
     order = np.argsort(own.ids)
     np.testing.assert_array_equal(found.classes, own.predicted[order])
@@ -64,7 +74,9 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     assert found.samples != sample_code(own.ids + 1)
 
 
-def test_a_line_is_added_once_and_an_older_run_of_the_name_makes_room(finished, planned, library, tmp_path):
+def test_a_line_is_added_once_and_an_older_run_of_the_name_makes_room(
+    finished, planned, library, tmp_path
+):
     path = tmp_path / "new" / "results.jsonl"
     found = result_of(planned, finished, library, sweep="s")
     assert not has_result(read_results(path), finished)

@@ -32,13 +32,21 @@ class MadeUp:
         return self.answers.get(run.key, run.status().state)
 
     def end(self, run, state, **more):
-        run.write_status(Status("running" if state == "lost" else state, heartbeat=time.time(), **more))
+        run.write_status(
+            Status("running" if state == "lost" else state, heartbeat=time.time(), **more)
+        )
         self.answers[run.key] = state
 
 
 @pytest.fixture
 def planned(teacher):
-    train = {"dataset": "digits", "epochs": 2, "train_limit": 100, "threads": 1, "precision": "fp32"}
+    train = {
+        "dataset": "digits",
+        "epochs": 2,
+        "train_limit": 100,
+        "threads": 1,
+        "precision": "fp32",
+    }
     made = {
         "name": "s",
         "pairs": [{"teacher": "teacher", "student": "convnet-small"}],
@@ -66,11 +74,17 @@ def test_runs_are_started_in_order_as_places_are_free(planned, library):
     for name in ("s-ce-s0", "s-ce-s1"):
         launcher.end(library.find(name), "finished")
     sweeping.turn()
-    launcher.end(library.find("s-kd-s1"), "stopped")  # by somebody on the Distill page: the others go on
+    launcher.end(
+        library.find("s-kd-s1"), "stopped"
+    )  # by somebody on the Distill page: the others go on
     assert ends(sweeping.turn()) == [("s-kd-s1", "stopped", False)]
     assert not sweeping.at_work
     config = library.find("s-kd-s1").info().config
-    assert (config.objective.kind, config.seeds.augmentation, config.teacher) == ("kd", 1, "teacher")
+    assert (config.objective.kind, config.seeds.augmentation, config.teacher) == (
+        "kd",
+        1,
+        "teacher",
+    )
 
 
 def test_a_second_call_keeps_what_is_finished_and_goes_on_with_the_rest(planned, library):

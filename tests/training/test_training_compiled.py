@@ -1,4 +1,5 @@
-"""A student through torch.compile: the eager one's figures, the same bytes after a resume, words where it cannot be."""
+"""A student through torch.compile: the eager one's figures, the same bytes after a resume, words
+where it cannot be."""
 
 import os
 import shutil
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
 
 
 def started(library, name, **changes):
-    config = small_config(objective={"kind": "bickd"}, teacher="teacher", train_limit=200, **changes)
+    config = small_config(
+        objective={"kind": "bickd"}, teacher="teacher", train_limit=200, **changes
+    )
     return create_run(config, library, name=name)
 
 
@@ -25,7 +28,9 @@ def job_of(run, library):
     return build_job(run.info().config, library)
 
 
-@pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler here")
+@pytest.mark.skipif(
+    shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler here"
+)
 def test_a_compiled_student_learns_as_the_eager_one_and_resumes_to_the_same_bytes(library):
     eager, whole, broken = (
         started(library, name, compile=name != "eager") for name in ("eager", "whole", "broken")
@@ -61,7 +66,11 @@ def test_without_a_compiler_it_is_said_before_the_first_step(monkeypatch, librar
 @pytest.mark.parametrize("kind", ["kd", "dist", "bickd", "dkd", "mlkd", "nkd", "pkt"])
 def test_a_step_on_a_gpu_never_waits_for_it(library, kind, compile):
     config = small_config(
-        objective={"kind": kind}, teacher="teacher", device="cuda", precision="auto", compile=compile
+        objective={"kind": kind},
+        teacher="teacher",
+        device="cuda",
+        precision="auto",
+        compile=compile,
     )
     job = build_job(config, library)
     for _ in job.batches.prepare(0):

@@ -1,4 +1,5 @@
-"""The config: what it refuses, in one sentence each, and what follows from it without any training."""
+"""The config: what it refuses, in one sentence each, and what follows from it without any
+training."""
 
 import importlib.metadata
 import math
@@ -38,7 +39,10 @@ KD = {"kind": "kd"}
             {"objective": {"kind": "kd", "tau": 1}, "teacher": "t"},
             "`objective.kd.tau` is not known; leave it out",
         ),
-        ({"seeds": {"weight": 1}}, "`seeds.weight` is not known; leave it out or correct its name."),
+        (
+            {"seeds": {"weight": 1}},
+            "`seeds.weight` is not known; leave it out or correct its name.",
+        ),
         ({"objective": KD}, "objective 'kd' needs a `teacher`, got none; name a finished run."),
         ({"objective": {"kind": "dist"}}, "objective 'dist' needs a `teacher`"),
         ({"objective": {"kind": "bickd"}, "teacher": ""}, "objective 'bickd' needs a `teacher`"),
@@ -56,7 +60,10 @@ KD = {"kind": "kd"}
         ),
         ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
         ({"batch_size": -1}, "`batch_size`: input should be greater than 0, got -1."),
-        ({"seeds": {"order": 2**31}}, "`seeds.order`: input should be less than 2147483648, got 2147483648."),
+        (
+            {"seeds": {"order": 2**31}},
+            "`seeds.order`: input should be less than 2147483648, got 2147483648.",
+        ),
         (
             {"optimizer": {"kind": "sgd", "lr": math.inf}},
             "`optimizer.sgd.lr`: input should be a finite number, got inf",
@@ -70,7 +77,10 @@ KD = {"kind": "kd"}
             {"schedule": {"kind": "step", "milestones": (0.5, 1.5)}},
             "`schedule.step.milestones.1`: input should be less",
         ),
-        ({"precision": "fp16"}, "`precision`: input should be 'auto', 'fp32' or 'bf16', got 'fp16'."),
+        (
+            {"precision": "fp16"},
+            "`precision`: input should be 'auto', 'fp32' or 'bf16', got 'fp16'.",
+        ),
     ],
 )
 def test_what_is_refused(changes, sentence):
@@ -86,7 +96,9 @@ def test_ce_may_have_a_teacher_to_measure_agreement_and_a_teacher_needs_none():
 
 
 def test_a_config_survives_json():
-    asked = small_config(teacher="t", objective={"kind": "bickd", "form": "gram"}, schedule={"kind": "step"})
+    asked = small_config(
+        teacher="t", objective={"kind": "bickd", "form": "gram"}, schedule={"kind": "step"}
+    )
     assert TrainConfig.model_validate_json(asked.model_dump_json()) == asked
 
 
@@ -186,7 +198,9 @@ def test_the_order_of_samples_is_a_permutation_of_seed_and_epoch_alone():
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
     orders = {
-        (seed, epoch): sample_order(50, seed, epoch) for seed in (0, 1, 2**31 - 1) for epoch in (0, 1, 2)
+        (seed, epoch): sample_order(50, seed, epoch)
+        for seed in (0, 1, 2**31 - 1)
+        for epoch in (0, 1, 2)
     }
     assert torch.equal(torch.random.get_rng_state(), before)
     assert len({tuple(order.tolist()) for order in orders.values()}) == 9
@@ -204,8 +218,15 @@ def test_the_probe_set_takes_the_classes_in_turn():
 
 # -- automatic choices and their reasons -----------------------------------------------------------
 def test_what_was_asked_for_is_taken_and_said():
-    chosen = choose_hardware(small_config(precision="fp32", device="cpu", threads=3, kernels="torch"))
-    assert (chosen.device.type, chosen.precision, chosen.threads, chosen.fused) == ("cpu", "fp32", 3, False)
+    chosen = choose_hardware(
+        small_config(precision="fp32", device="cpu", threads=3, kernels="torch")
+    )
+    assert (chosen.device.type, chosen.precision, chosen.threads, chosen.fused) == (
+        "cpu",
+        "fp32",
+        3,
+        False,
+    )
     assert (
         chosen.reason
         == "CPU (requested), fp32 (requested), 3 threads (requested), torch's kernels (requested)"
@@ -223,7 +244,9 @@ def test_what_was_asked_for_is_taken_and_said():
 )
 def test_kernels_are_ours_where_they_can_be_had(monkeypatch, changes, missing, fused, words):
     monkeypatch.setattr(hardware, "load_kernels", lambda say: missing)
-    monkeypatch.setitem(catalogue._OWN, "of-my-own", (ModelInfo("of-my-own", "own", "", 0, ()), print))
+    monkeypatch.setitem(
+        catalogue._OWN, "of-my-own", (ModelInfo("of-my-own", "own", "", 0, ()), print)
+    )
     chosen = choose_hardware(small_config(**changes))
     assert chosen.fused == fused
     assert chosen.reason.endswith(f", {words}")
@@ -258,7 +281,8 @@ def test_a_gpu_that_is_not_there_is_refused():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(
-        ValueError, match="`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'"
+        ValueError,
+        match="`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'",
     ):
         choose_hardware(small_config(device="cuda"))
     assert "CPU (no CUDA device found)" in choose_hardware(small_config(device="auto")).reason

@@ -1,4 +1,5 @@
-"""The loop, in this process: what it learns from, what it writes, and that it goes on as if never stopped."""
+"""The loop, in this process: what it learns from, what it writes, and that it goes on as if never
+stopped."""
 
 import json
 
@@ -22,7 +23,9 @@ from bickd_core.training.setup import build_job, load_run_model
 OBJECTIVES = ["ce", "kd", "dist", "bickd"]
 PRECISIONS = [
     "fp32",
-    pytest.param("bf16", marks=pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no bf16 units")),
+    pytest.param(
+        "bf16", marks=pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no bf16 units")
+    ),
 ]
 
 
@@ -32,7 +35,11 @@ def start(library, teacher):
 
     def make(name, **changes):
         kind = changes.pop("objective", "bickd")
-        options = {"objective": {"kind": kind}, "teacher": None if kind == "ce" else "teacher", **changes}
+        options = {
+            "objective": {"kind": kind},
+            "teacher": None if kind == "ce" else "teacher",
+            **changes,
+        }
         run = create_run(small_config(**options), library, name=name)
         return run, build_job(run.info().config, library)
 
@@ -164,7 +171,9 @@ def test_stopping_is_asked_before_every_step_and_progress_told_after_it(start):
     run, job = start("a")
     told = []
     assert fit(job, run, report=told.append, should_stop=lambda: len(told) == 3) == "stopped"
-    assert [(p.epoch, p.step, p.steps, p.epochs) for p in told] == [(0, step, 6, 2) for step in (1, 2, 3)]
+    assert [(p.epoch, p.step, p.steps, p.epochs) for p in told] == [
+        (0, step, 6, 2) for step in (1, 2, 3)
+    ]
     assert all(p.images_per_second > 0 and p.seconds_left > 0 for p in told)
 
 
@@ -222,7 +231,9 @@ def test_the_teacher_is_the_same_after_an_epoch(start, teacher, objective):
     stored = load_file(teacher.weights_path)
     assert all(torch.equal(value, stored[name]) for name, value in before.items())
     changed = [
-        name for name, value in job.student.state_dict().items() if not torch.equal(value, student[name])
+        name
+        for name, value in job.student.state_dict().items()
+        if not torch.equal(value, student[name])
     ]
     assert set(changed) == set(student)
 
@@ -285,7 +296,10 @@ def test_a_teacher_of_other_classes_is_refused(teacher, library):
     data = load_dataset("digits")
     teacher.write_info(teacher.info().model_copy(update={"num_classes": 7}))
     with pytest.raises(
-        RunError, match="run 'teacher' was made for 7 classes and 1 channels, but digits has 10 and 1; choose"
+        RunError,
+        match=(
+            "run 'teacher' was made for 7 classes and 1 channels, but digits has 10 and 1; choose"
+        ),
     ):
         load_run_model(teacher, data)
     teacher.write_info(teacher.info().model_copy(update={"num_classes": 10, "arch": "resnet8"}))
@@ -325,7 +339,9 @@ def test_metrics_of_an_epoch(start, objective):
         "validation_accuracy",
     }
     expected |= (
-        {"validation_overlap"} | TERMS[objective] | ({"validation_agreement"} if objective != "ce" else set())
+        {"validation_overlap"}
+        | TERMS[objective]
+        | ({"validation_agreement"} if objective != "ce" else set())
     )
     assert set(record) == expected
     assert record["loss"] == pytest.approx(sum(record[name] for name in TERMS[objective]), rel=1e-5)
@@ -337,7 +353,9 @@ def test_metrics_of_an_epoch(start, objective):
     )
     assert record["validation_overlap"] == overlap(softmax(validation.logits, 4.0))
     if objective != "ce":
-        assert record["validation_agreement"] == np.mean(validation.predicted == job.teacher_logits.argmax(1))
+        assert record["validation_agreement"] == np.mean(
+            validation.predicted == job.teacher_logits.argmax(1)
+        )
     raw = (run.path / "metrics.jsonl").read_text()
     assert json.loads(raw) == record
     assert raw.endswith("\n")
@@ -407,8 +425,12 @@ def test_training_never_looks_at_the_test_split(start, monkeypatch):
 
 
 # -- sizes, failures -------------------------------------------------------------------------------
-@pytest.mark.parametrize(("batch", "steps"), [(64, 6), (400, 1), (401, 1), (9999, 1), (399, 1), (200, 2)])
-def test_the_short_last_batch_is_left_out_and_a_batch_is_never_larger_than_the_data(start, batch, steps):
+@pytest.mark.parametrize(
+    ("batch", "steps"), [(64, 6), (400, 1), (401, 1), (9999, 1), (399, 1), (200, 2)]
+)
+def test_the_short_last_batch_is_left_out_and_a_batch_is_never_larger_than_the_data(
+    start, batch, steps
+):
     _, job = start("a", batch_size=batch)
     assert job.steps == steps
     assert job.batch_size == min(batch, 400)
@@ -436,7 +458,8 @@ def test_logits_that_are_not_finite_at_an_epochs_end_are_the_same_sentence(start
 
     monkeypatch.setattr(engine, "end_of_epoch", broken)
     with pytest.raises(
-        TrainingError, match="the student's logits are not finite after epoch 1; a resumed run keeps its"
+        TrainingError,
+        match="the student's logits are not finite after epoch 1; a resumed run keeps its",
     ):
         fit(job, run)
     assert run.metrics() == []

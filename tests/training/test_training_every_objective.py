@@ -1,4 +1,5 @@
-"""Every objective through the real loop: a few steps that teach, its terms in the metrics, and a resume."""
+"""Every objective through the real loop: a few steps that teach, its terms in the metrics, and a
+resume."""
 
 import pytest
 from run_helpers import small_config

@@ -1,4 +1,5 @@
-"""Loggers: each gets what metrics.jsonl gets; a failing one ends alone; an unknown one is named before training."""
+"""Loggers: each gets what metrics.jsonl gets; a failing one ends alone; an unknown one is named
+before training."""
 
 import sys
 from types import SimpleNamespace
@@ -21,7 +22,10 @@ def offered(monkeypatch):
 
     def entry_points(*, group):
         assert group == GROUP
-        return [SimpleNamespace(name=name, load=lambda made=made: made) for name, made in functions.items()]
+        return [
+            SimpleNamespace(name=name, load=lambda made=made: made)
+            for name, made in functions.items()
+        ]
 
     monkeypatch.setattr(loggers, "entry_points", entry_points)
     return functions
@@ -68,14 +72,17 @@ def test_names_and_missing_libraries_are_told(make_run, monkeypatch, offered):
 
     offered["needy"] = needs
     monkeypatch.setenv(VARIABLE, "needy")
-    with pytest.raises(ValueError, match="whose library is not installed: run pip install no_such_tracker"):
+    with pytest.raises(
+        ValueError, match="whose library is not installed: run pip install no_such_tracker"
+    ):
         start_loggers(run)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_tensorboard_follows(make_run, monkeypatch, offered):
     pytest.importorskip(
-        "tensorboard", reason="tensorboard is not installed: pip install 'bickd-explorer[tensorboard]'"
+        "tensorboard",
+        reason="tensorboard is not installed: pip install 'bickd-explorer[tensorboard]'",
     )
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -88,8 +95,12 @@ def test_tensorboard_follows(make_run, monkeypatch, offered):
     assert [(event.step, event.value) for event in events] == [(1, 0.0), (2, 0.25), (3, 0.5)]
 
 
-@pytest.mark.parametrize(("name", "options"), [("trackio", {}), ("wandb", {"reinit": "create_new"})])
-def test_a_tracker_gets_project_config_and_figures_by_epoch(make_run, monkeypatch, offered, name, options):
+@pytest.mark.parametrize(
+    ("name", "options"), [("trackio", {}), ("wandb", {"reinit": "create_new"})]
+)
+def test_a_tracker_gets_project_config_and_figures_by_epoch(
+    make_run, monkeypatch, offered, name, options
+):
     """A stand-in for the library: what the two share is `init(...).log(figures, step=...)`."""
     asked, logged = [], []
     tracked = SimpleNamespace(log=lambda figures, step: logged.append((step, figures)))

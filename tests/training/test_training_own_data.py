@@ -1,4 +1,5 @@
-"""`bickd train` on images of one's own, from files to a run in the library with pictures; streamed and held."""
+"""`bickd train` on images of one's own, from files to a run in the library with pictures; streamed
+and held."""
 
 import shutil
 
@@ -77,8 +78,9 @@ def test_a_folder_that_disappeared_fails_in_one_sentence_and_can_be_resumed(flag
     run = create_run(config, library, name="gone")
     shutil.move(flags, flags.parent / "elsewhere")
     assert work(run, library) == "failed"
-    assert run.status().error == (
-        f"the folder {flags} does not exist; check the path and that its disk is mounted."
+    assert (
+        run.status().error
+        == f"the folder {flags} does not exist; check the path and that its disk is mounted."
     )
     shutil.move(flags.parent / "elsewhere", flags)
     assert work(run, library) == "finished"
@@ -101,8 +103,10 @@ def test_a_run_notes_its_images_and_is_not_resumed_on_others(flags, library):
     assert noted is not None
     put_back = repaint(flags / "train" / "red" / "03.png")
     assert work(run, library) == "failed"
-    assert run.status().error == (
-        f"the images in folder:{flags} have changed since this run began; restore them and resume, "
+    assert (
+        run.status().error
+        == f"the images in folder:{flags} have changed since this run began; restore them and"
+        " resume, "
         "or start a new run."
     )
     put_back()  # at another time: what is in them counts
@@ -127,24 +131,33 @@ def test_a_student_on_other_images_than_its_teachers_is_refused(flags, library, 
     )  # fmt: skip
     same = create_run(config, library, name="same")
     assert work(same, library) == "finished"
-    assert same.info().data_content == taught.info().data_content  # whatever part of them is for what
+    assert (
+        same.info().data_content == taught.info().data_content
+    )  # whatever part of them is for what
 
     repaint(flags / "test" / "red" / "03.png")
     other = create_run(config, library, name="other")
     assert work(other, library) == "failed"
-    assert other.status().error == (
-        f"the images in folder:{flags} differ from those of teacher 'master'; restore them, or "
+    assert (
+        other.status().error
+        == f"the images in folder:{flags} differ from those of teacher 'master'; restore them, or "
         "train a teacher on them as they are."
     )
     request = ImportRequest(
-        arch="convnet-small", dataset=f"folder:{flags}", teacher="master", role="student", name="brought"
+        arch="convnet-small",
+        dataset=f"folder:{flags}",
+        teacher="master",
+        role="student",
+        name="brought",
     )
     with pytest.raises(RunError, match="differ from those of teacher 'master'"):
         import_weights(same.weights_path, request, library)
     longer = create_run(extension(same, 1), library, name="longer")
     assert work(longer, library) == "failed"
 
-    taught.write_info(taught.info().model_copy(update={"data_content": None}))  # as of an older version
+    taught.write_info(
+        taught.info().model_copy(update={"data_content": None})
+    )  # as of an older version
     assert work(other, library) == "finished"
     imported = import_weights(same.weights_path, request, library)
     assert imported.info().data_content == other.info().data_content != same.info().data_content
@@ -195,7 +208,8 @@ def test_the_order_of_numbered_classes_is_noted_and_followed_by_students(numbere
         longer = create_run(extension(library.locate(teacher), 2), library)
         assert longer.info().class_order == longer.info().config.class_order == order
     with pytest.raises(
-        RunError, match="'teacher-text' has its classes in the order 'text', but 'natural' was requested"
+        RunError,
+        match="'teacher-text' has its classes in the order 'text', but 'natural' was requested",
     ):
         create_run(small_config(**kd, teacher="teacher-text", class_order="natural"), library)
 
@@ -204,7 +218,9 @@ def test_the_order_of_numbered_classes_is_noted_and_followed_by_students(numbere
 
 
 def test_runs_from_before_keep_their_order_as_text(numbered, library):
-    config = small_config(dataset=numbered, train_limit=None, batch_size=16, epochs=1, role="teacher")
+    config = small_config(
+        dataset=numbered, train_limit=None, batch_size=16, epochs=1, role="teacher"
+    )
     before = create_run(config, library, name="before")
     info = before.info()
     assert info.config is not None
@@ -213,21 +229,31 @@ def test_runs_from_before_keep_their_order_as_text(numbered, library):
     assert work(before, library) == "finished"
     assert before.predictions("test").class_names == tuple(sorted(BY_VALUE))
     student = small_config(
-        dataset=numbered, teacher="before", objective={"kind": "kd"}, batch_size=16, train_limit=None
+        dataset=numbered,
+        teacher="before",
+        objective={"kind": "kd"},
+        batch_size=16,
+        train_limit=None,
     )
     assert create_run(student, library).info().class_order == "text"
     add_stages(before)
     stages, test = before.stages(), before.predictions("test")
-    assert stages.labels.tolist() == [dict(zip(test.ids, test.labels, strict=True))[id] for id in stages.ids]
+    assert stages.labels.tolist() == [
+        dict(zip(test.ids, test.labels, strict=True))[id] for id in stages.ids
+    ]
 
     request = ImportRequest(
         arch="convnet-small", dataset=numbered, role="student", name="as-text", class_order="text"
     )
     same = import_weights(before.weights_path, request, library)
     assert same.info().class_order == "text"
-    np.testing.assert_array_equal(same.predictions("test").logits, before.predictions("test").logits)
+    np.testing.assert_array_equal(
+        same.predictions("test").logits, before.predictions("test").logits
+    )
     other = import_weights(
-        before.weights_path, request.model_copy(update={"name": "natural", "class_order": None}), library
+        before.weights_path,
+        request.model_copy(update={"name": "natural", "class_order": None}),
+        library,
     )
     assert other.info().class_order == "natural"
     assert other.predictions("test").class_names == BY_VALUE

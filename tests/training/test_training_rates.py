@@ -14,7 +14,9 @@ def test_the_sentence_tells_own_rates_from_one_for_all_and_from_a_mixture():
     own = {"KD": config("kd", 0.4), "DIST": config("dist", 0.025)}
     assert rates_sentence(own) == "Each method had its own learning rate: KD 0.4; DIST 0.025."
     one = {"KD": config("kd", 0.05), "DIST": config("dist", 0.05)}
-    assert rates_sentence(one).startswith("All methods had the same learning rate, 0.05. This favours")
+    assert rates_sentence(one).startswith(
+        "All methods had the same learning rate, 0.05. This favours"
+    )
     mixed = {"KD": config("kd", 0.4), "DIST": config("dist", 0.1)}
     assert rates_sentence(mixed) == (
         "The learning rates differ, and not all are the tuned ones: KD 0.4; DIST 0.1."

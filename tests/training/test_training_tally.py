@@ -1,4 +1,5 @@
-"""Figures of steps, read at once or now and then: the same sums, and the same words for a loss that is not finite."""
+"""Figures of steps, read at once or now and then: the same sums, and the same words for a loss that
+is not finite."""
 
 import math
 

@@ -1,4 +1,5 @@
-"""Two processes under torchrun and one alone: the same losses, gradients and weights; one that is lost."""
+"""Two processes under torchrun and one alone: the same losses, gradients and weights; one that is
+lost."""
 
 import os
 import socket
@@ -24,10 +25,18 @@ pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
 def start(what, library, out, processes, restarts=0, **environment):
     command = [sys.executable]
     if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        command += [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            str(processes),
+        ]
         command += ["--max-restarts", str(restarts)]
     command += [str(SCRIPT), what, str(library.shelf), str(library.own), str(out)]
-    path = os.pathsep.join(filter(None, (str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(
+        filter(None, (str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH")))
+    )
     done = subprocess.run(
         command,
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
@@ -55,14 +64,19 @@ def test_two_processes_are_one_on_the_same_global_batch(library, tmp_path, kind,
         torch.testing.assert_close(two["weights"][name], value, rtol=1e-4, atol=1e-5)
 
 
-def test_a_lost_process_restarts_all_from_the_last_step_and_ends_with_the_same_weights(library, tmp_path):
+def test_a_lost_process_restarts_all_from_the_last_step_and_ends_with_the_same_weights(
+    library, tmp_path
+):
     asked = (
-        "train --name {} --dataset digits --arch convnet-small --train-limit 200 --epochs 2 --teacher teacher"
+        "train --name {} --dataset digits --arch convnet-small --train-limit 200 --epochs 2"
+        " --teacher teacher"
     )
     asked += " --precision fp32 --device cpu --threads 1 --seed 1 bickd"
     for name, kill_at in (("unbroken", "-1,-1"), ("broken", "1,1")):
         killed = tmp_path / f"{name}.killed"
-        start("train", library, killed, 2, restarts=1, ARGUMENTS=asked.format(name), KILL_AT=kill_at)
+        start(
+            "train", library, killed, 2, restarts=1, ARGUMENTS=asked.format(name), KILL_AT=kill_at
+        )
         assert killed.exists() == (name == "broken")
         assert library.find(name).status().state == "finished"
     weights = [load_file(library.find(name).weights_path) for name in ("unbroken", "broken")]
@@ -74,7 +88,12 @@ def test_a_connection_that_gloo_lost_is_made_again_by_all(monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    for name, value in (("RANK", 0), ("WORLD_SIZE", 1), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port)):
+    for name, value in (
+        ("RANK", 0),
+        ("WORLD_SIZE", 1),
+        ("MASTER_ADDR", "127.0.0.1"),
+        ("MASTER_PORT", port),
+    ):
         monkeypatch.setenv(name, str(value))
     tried, original = [], dist.init_process_group
 
@@ -97,7 +116,9 @@ def test_a_name_is_needed_and_stands_for_one_config(library, monkeypatch):
     from run_helpers import small_config
 
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(ValueError, match="needs a `--name`, got none; a restart finds the run by it"):
+    with pytest.raises(
+        ValueError, match="needs a `--name`, got none; a restart finds the run by it"
+    ):
         together.train_together(small_config(), library, None)
     create_run(small_config(), library, name="a")
     with pytest.raises(

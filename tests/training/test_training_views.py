@@ -1,4 +1,5 @@
-"""The teacher's stored views and races: the same students as alone, live or stored; damage; budget; errors."""
+"""The teacher's stored views and races: the same students as alone, live or stored; damage; budget;
+errors."""
 
 import json
 
@@ -34,7 +35,9 @@ def trained(run, library):
 
 
 def equal(first, second):
-    return set(first) == set(second) and all(torch.equal(first[name], second[name]) for name in first)
+    return set(first) == set(second) and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
 
 
 def passes(monkeypatch):
@@ -86,7 +89,9 @@ def test_a_second_student_pays_for_no_teacher_pass_and_other_views_are_not_taken
     assert len(seen) == 2 * 3
 
 
-def test_without_augmentation_there_is_one_view_and_a_pool_is_used_in_turn(make, library, monkeypatch):
+def test_without_augmentation_there_is_one_view_and_a_pool_is_used_in_turn(
+    make, library, monkeypatch
+):
     seen = passes(monkeypatch)
     trained(make("a", augment=False, epochs=3), library)
     assert sum(seen) == 200
@@ -143,7 +148,12 @@ def test_a_folder_that_takes_no_files_costs_time_and_not_the_run(
 def test_what_is_stored_is_listed_and_cleared(make, library):
     trained(make("a"), library)
     (shelf,) = view_store.shelves()
-    assert (shelf.teacher, shelf.dataset, shelf.names, shelf.views) == ("teacher", "digits", ("logits",), 2)
+    assert (shelf.teacher, shelf.dataset, shelf.names, shelf.views) == (
+        "teacher",
+        "digits",
+        ("logits",),
+        2,
+    )
     about = json.loads((shelf.path / "about.json").read_text())
     assert about["precision"] == "fp32"
     assert view_store.clear() == shelf.bytes > 2 * 200 * 10 * 4
@@ -173,7 +183,9 @@ KINDS = ("ce", "kd", "dist", "bickd")
 
 @pytest.mark.parametrize("how", ["live", "stored"])
 def test_a_race_and_solo_runs_end_with_the_same_bytes(make, library, monkeypatch, how):
-    solo = {kind: trained(make(f"solo-{kind}", kind, teacher_outputs=how), library) for kind in KINDS}
+    solo = {
+        kind: trained(make(f"solo-{kind}", kind, teacher_outputs=how), library) for kind in KINDS
+    }
     view_store.clear()
     seen = passes(monkeypatch)
     runs = [make(f"race-{kind}", kind, teacher_outputs=how) for kind in KINDS]
@@ -199,7 +211,11 @@ def test_students_that_step_side_by_side_are_those_of_one_thread(make, library):
 
 
 def test_one_run_of_a_race_stops_or_fails_and_the_others_go_on(make, library):
-    stops, fails, stays = make("a"), make("b", optimizer={"kind": "sgd", "lr": 1e30}), make("c", "bickd")
+    stops, fails, stays = (
+        make("a"),
+        make("b", optimizer={"kind": "sgd", "lr": 1e30}),
+        make("c", "bickd"),
+    )
     alone = trained(make("alone", "bickd"), library)
     stops.request_stop()
     assert work_race([stops, fails, stays], library, slots=1) == ["stopped", "failed", "finished"]
@@ -209,7 +225,11 @@ def test_one_run_of_a_race_stops_or_fails_and_the_others_go_on(make, library):
 
 
 def test_a_run_that_ended_is_let_go_while_its_race_goes_on(make, library, monkeypatch):
-    stops, fails, stays = make("a"), make("b", optimizer={"kind": "sgd", "lr": 1e30}), make("c", "bickd")
+    stops, fails, stays = (
+        make("a"),
+        make("b", optimizer={"kind": "sgd", "lr": 1e30}),
+        make("c", "bickd"),
+    )
     stops.request_stop()
     seen, original = [], engine.train_step
 
@@ -232,13 +252,16 @@ def test_runs_of_a_race_that_were_stopped_apart_catch_up_with_each_other(make, l
         fit(build_job(run.info().config, library), run, stop_after=at)
     assert work_race(runs, library, slots=1) == ["finished", "finished"]
     assert all(
-        equal(load_file(run.weights_path), solo[kind]) for run, kind in zip(runs, ("kd", "dist"), strict=True)
+        equal(load_file(run.weights_path), solo[kind])
+        for run, kind in zip(runs, ("kd", "dist"), strict=True)
     )
 
 
 def test_runs_that_do_not_share_their_batches_are_no_race(make, library):
     one = make("a").info().config
-    with pytest.raises(ValueError, match="a race must have the same `batch_size`, got 64 and 32; start them"):
+    with pytest.raises(
+        ValueError, match="a race must have the same `batch_size`, got 64 and 32; start them"
+    ):
         check_alike([one, one.model_copy(update={"batch_size": 32})])
     seeds = one.seeds.model_copy(update={"order": 5})
     with pytest.raises(ValueError, match="the same seeds of order and augmentation"):
@@ -269,7 +292,9 @@ def test_an_extension_goes_on_from_the_last_weights_with_new_views(make, library
 
 def test_what_cannot_be_extended(make, library):
     run = make("a")
-    with pytest.raises(ValueError, match="run 'a' has no weights yet; resume it to its end, then extend it"):
+    with pytest.raises(
+        ValueError, match="run 'a' has no weights yet; resume it to its end, then extend it"
+    ):
         create_run(extension(run, 3), library, name="b")
     trained(run, library)
     other = extension(run, 3).model_copy(update={"arch": "resnet8"})

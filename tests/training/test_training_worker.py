@@ -1,4 +1,5 @@
-"""The worker, in this process: what it writes when all goes well, and one sentence when it does not."""
+"""The worker, in this process: what it writes when all goes well, and one sentence when it does
+not."""
 
 import errno
 import io
@@ -35,7 +36,12 @@ pytestmark = pytest.mark.usefixtures("quick_umap")
 @pytest.fixture
 def student(library, teacher):
     def make(name="student", **changes):
-        asked = {"objective": {"kind": "bickd"}, "teacher": "teacher", "epochs": 2, "train_limit": 200}
+        asked = {
+            "objective": {"kind": "bickd"},
+            "teacher": "teacher",
+            "epochs": 2,
+            "train_limit": 200,
+        }
         return create_run(small_config(**{**asked, **changes}), library, name=name)
 
     return make
@@ -68,7 +74,9 @@ def test_a_finished_run_has_all_its_parts(student, library, teacher, monkeypatch
     assert time.time() - status.heartbeat < 60
     key = store.content_key(run.predictions("test"))
     base = store.content_key(teacher.predictions("test"))
-    files = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()
+    }
     assert files - {"best/model.safetensors"} == {
         ".worker.lock",
         "README.md",
@@ -127,17 +135,22 @@ def test_a_card_of_few_images_says_that_there_is_no_interval():
         == "50.0% (too few images for an interval)"
     )
     assert (
-        _with_interval(Interval(0.5, 0.4, 0.6, 0.95, "made up", 99), percent=True) == "50.0% [40.0%, 60.0%]"
+        _with_interval(Interval(0.5, 0.4, 0.6, 0.95, "made up", 99), percent=True)
+        == "50.0% [40.0%, 60.0%]"
     )
     assert _with_interval(None) == "not known (no labels)"
 
 
-def test_the_card_marks_times_of_a_busy_machine_and_bundled_runs_name_their_licence(student, library):
+def test_the_card_marks_times_of_a_busy_machine_and_bundled_runs_name_their_licence(
+    student, library
+):
     run = student(epochs=1)
     work(run, library, slots=1)
     info = run.info()
     for busy in (True, False, None):
-        run.write_info(info.model_copy(update={"cost": info.cost.model_copy(update={"latency_busy": busy})}))
+        run.write_info(
+            info.model_copy(update={"cost": info.cost.model_copy(update={"latency_busy": busy})})
+        )
         write_card(run, library, licence="MIT")
         card = (run.path / "README.md").read_text()
         assert ("too long to be compared" in card) == bool(busy)
@@ -165,7 +178,9 @@ def test_a_run_stopped_by_request_and_resumed_is_the_unbroken_one(student, libra
     assert broken.resumable
     assert work(broken, library, slots=1) == "finished"
     assert broken.weights_path.read_bytes() == unbroken.weights_path.read_bytes()
-    np.testing.assert_array_equal(broken.predictions("test").logits, unbroken.predictions("test").logits)
+    np.testing.assert_array_equal(
+        broken.predictions("test").logits, unbroken.predictions("test").logits
+    )
     assert broken.status().seconds > status.seconds
 
 
@@ -322,8 +337,10 @@ def test_a_resume_state_that_is_broken(student, library, content):
     run = student(epochs=1)
     run.resume_path.parent.mkdir()
     run.resume_path.write_bytes(content)
-    assert failed(run, library) == (
-        "resume/state.pt is damaged, so the run cannot be resumed; delete that file to start from the beginning."
+    assert (
+        failed(run, library)
+        == "resume/state.pt is damaged, so the run cannot be resumed; delete that file to start"
+        " from the beginning."
     )
     run.resume_path.unlink()
     assert work(run, library, slots=1) == "finished"
@@ -356,7 +373,10 @@ def validation_error():
             "the disk is full; free some space, then resume the run",
         ),
         (MemoryError(), "out of memory; lower the batch size"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory; lower the batch size"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+            "out of memory; lower the batch size",
+        ),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
             "out of memory; lower the batch",
@@ -452,7 +472,10 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
         ({"epochs": 0}, "`epochs`: input should be greater than 0, got 0."),
         (
             {"dataset": "digit"},
-            "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not 'digit'; did you mean 'digits'?",
+            (
+                "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not"
+                " 'digit'; did you mean 'digits'?"
+            ),
         ),
         (
             {

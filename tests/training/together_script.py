@@ -1,7 +1,7 @@
 """One of torchrun's processes, or one alone: `together_script.py WHAT SHELF OWN OUT`.
 
-steps: 20 steps of a student without batch norm, and what they gave. train: `bickd train` through the command line,
-where the process of rank 1 kills itself once at the given step.
+steps: 20 steps of a student without batch norm, and what they gave. train: `bickd train` through
+the command line, where the process of rank 1 kills itself once at the given step.
 """
 
 import os
@@ -37,7 +37,9 @@ class Plain(Classifier):
 def steps(library, out):
     kind, batch = os.environ["KIND"], int(os.environ["BATCH"])
     options = {"objective": {"kind": kind}, "teacher": "teacher", "teacher_outputs": "live"}
-    config = small_config(**options, epochs=9, batch_size=batch, optimizer={"kind": "sgd", "lr": 0.02})
+    config = small_config(
+        **options, epochs=9, batch_size=batch, optimizer={"kind": "sgd", "lr": 0.02}
+    )
     student, create = setup._student, setup.create_model
 
     def plain_student(*arguments):
@@ -65,10 +67,13 @@ def steps(library, out):
         order = engine.sample_order(len(job.train), 1, step // job.steps)
         at.epoch, at.step = divmod(step, job.steps)
         losses.append(
-            engine.train_step(job, order[at.step * batch : (at.step + 1) * batch], at).figures()["loss"]
+            engine.train_step(job, order[at.step * batch : (at.step + 1) * batch], at).figures()[
+                "loss"
+            ]
         )
     gradient = seen[0].grad
-    seen.clear()  # their graphs hold the process group, whose threads must have ended before the interpreter does
+    # their graphs hold the process group, whose threads must have ended before the interpreter does
+    seen.clear()
     if job.ranks.first:
         result = {
             "size": job.ranks.size,

@@ -36,7 +36,11 @@ def text_sizes(figure: go.Figure) -> list[float]:
     def walk(node) -> None:
         if isinstance(node, dict):
             for key, value in node.items():
-                if key in ("font", "textfont", "tickfont") and isinstance(value, dict) and "size" in value:
+                if (
+                    key in ("font", "textfont", "tickfont")
+                    and isinstance(value, dict)
+                    and "size" in value
+                ):
                     sizes.append(value["size"])
                 walk(value)
         elif isinstance(node, list):
@@ -52,12 +56,18 @@ def every_chart(theme):
     t, kd, bickd = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")], theme)
     leakage = rng.random(20)
     return {
-        "whiskers": whisker_rows([Row(t, 0.67, 0.64, 0.7), Row(kd, None)], fmt="percent", theme=theme),
+        "whiskers": whisker_rows(
+            [Row(t, 0.67, 0.64, 0.7), Row(kd, None)], fmt="percent", theme=theme
+        ),
         "bars": leakage_ranking([(kd, leakage)], [f"c{i}" for i in range(20)], theme=theme),
-        "dots": leakage_ranking([(kd, leakage), (t, leakage / 2)], [f"c{i}" for i in range(20)], theme=theme),
+        "dots": leakage_ranking(
+            [(kd, leakage), (t, leakage / 2)], [f"c{i}" for i in range(20)], theme=theme
+        ),
         "lines": metric_lines([Line(kd, EPOCHS, EPOCHS / 20.0)], "accuracy", "percent", theme),
         "losses": loss_terms({"ce": EPOCHS / 9, "kl": 1 / EPOCHS}, EPOCHS, theme),
-        "probabilities": probability_histogram([Sample("a", rng.random(50), kd.colour)], theme=theme),
+        "probabilities": probability_histogram(
+            [Sample("a", rng.random(50), kd.colour)], theme=theme
+        ),
         "angles": angles([(bickd, 90 * rng.random(50))], theme=theme),
         "spectrum": spectrum([(bickd, rng.random(10))], theme=theme),
     }
@@ -123,7 +133,12 @@ def test_the_dot_of_a_single_epoch_is_whole_on_the_axis():
 
 @pytest.mark.parametrize(
     ("low", "high", "fmt"),
-    [(0.79, 0.997, "percent"), (0.99992, 0.99994, "number"), (0.1, 0.6, "percent"), (0, 0.04, "number")],
+    [
+        (0.79, 0.997, "percent"),
+        (0.99992, 0.99994, "number"),
+        (0.1, 0.6, "percent"),
+        (0, 0.04, "number"),
+    ],
 )
 @pytest.mark.parametrize("left", [50, 85, 110])
 def test_the_ticks_of_a_narrow_card_keep_apart(low, high, fmt, left):
@@ -161,7 +176,9 @@ def test_leakage_of_several_models_is_ranked_by_the_one_named():
 
 
 def test_lines_carry_their_names_at_their_ends_and_a_legend_where_they_do_not_fit():
-    lines = [Line(s, EPOCHS, np.full(10, v)) for s, v in zip(STYLES, (0.67, 0.61, 0.612), strict=True)]
+    lines = [
+        Line(s, EPOCHS, np.full(10, v)) for s, v in zip(STYLES, (0.67, 0.61, 0.612), strict=True)
+    ]
     figure = metric_lines(lines, "accuracy", "percent")
     named = {a.text: a.y for a in figure.layout.annotations}
     assert set(named) == {"teacher", "KD", "BicKD", "accuracy"}

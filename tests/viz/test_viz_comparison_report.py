@@ -1,4 +1,5 @@
-"""The report on a bundled comparison: its numbers are those of the library, its link is one that the app reads."""
+"""The report on a bundled comparison: its numbers are those of the library, its link is one that
+the app reads."""
 
 import base64
 import io
@@ -46,11 +47,18 @@ def made(measured) -> Report:
 
 
 def chart_exports(report: Report) -> dict[str, ChartExport]:
-    return {p.name: p for section in report.sections for p in section.parts if isinstance(p, ChartExport)}
+    return {
+        p.name: p
+        for section in report.sections
+        for p in section.parts
+        if isinstance(p, ChartExport)
+    }
 
 
 def test_it_holds_every_chart_with_a_name_of_its_own(made):
-    parts = [part for section in made.sections for part in section.parts if isinstance(part, ChartExport)]
+    parts = [
+        part for section in made.sections for part in section.parts if isinstance(part, ChartExport)
+    ]
     assert len(chart_exports(made)) == len(parts)
     assert set(chart_exports(made)) == {
         "accuracy", "agreement", "overlap-per-image", "overlap", "overlap-matched", "gram-teacher", "gram-kd", "gram-bickd",
@@ -119,7 +127,9 @@ def test_the_link_opens_the_same_view(measured):
 
 def test_the_most_separated_pair_is_the_one_that_falls_most(measured):
     comparison = measured.comparison
-    before, after = (geometry(comparison, m, 2.0).gram for m in (comparison.baseline(), comparison.focus()))
+    before, after = (
+        geometry(comparison, m, 2.0).gram for m in (comparison.baseline(), comparison.focus())
+    )
     best, found = None, -np.inf
     for i in range(len(before)):
         for j in range(i + 1, len(before)):
@@ -132,7 +142,9 @@ def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
     alone = comparison_report(read_report_data(bundled, TEACHER))
     assert alone.title == "resnet14x2 on caltech95"
     assert "gram-teacher" in chart_exports(alone)
-    on_validation = comparison_report(read_report_data(bundled, TEACHER, STUDENTS, split="validation"))
+    on_validation = comparison_report(
+        read_report_data(bundled, TEACHER, STUDENTS, split="validation")
+    )
     assert not [name for name in chart_exports(on_validation) if name.startswith("map-")]
     assert html(alone)
 
@@ -166,7 +178,9 @@ def test_bickd_report_writes_the_file(tmp_path, monkeypatch, capsys):
     assert f"report: {out}" in capsys.readouterr().out
     page = out.read_text()
     assert f"http://localhost:8501/?teacher={TEACHER}&amp;students={'~'.join(STUDENTS)}" in page
-    charts = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S).group(1)
+    charts = re.search(
+        r'<script type="application/json" id="charts">(.*?)</script>', page, re.S
+    ).group(1)
     assert len(json.loads(charts)) == 16
     assert page.count("Images: Li, Andreeto, Ranzato, Perona (2022), Caltech 101, CaltechDATA") == 1
     assert page.count("(CC BY 4.0)") == 1
@@ -181,7 +195,9 @@ def test_bickd_report_names_a_run_that_is_not_there(monkeypatch, capsys, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("students", [["caltech95/kd-s0", "caltech95/kd-s0"], ["caltech95/teacher"]])
+@pytest.mark.parametrize(
+    "students", [["caltech95/kd-s0", "caltech95/kd-s0"], ["caltech95/teacher"]]
+)
 def test_bickd_report_refuses_a_run_that_is_named_twice(monkeypatch, capsys, tmp_path, students):
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     with pytest.raises(SystemExit) as left:

@@ -25,7 +25,13 @@ def test_a_curve_a_model_with_its_dot_and_the_mark(theme, log_y):
         Curve(OURS, x, np.array([np.nan, 0.05, 0.2]), ["a", "b", "c"]),
     ]
     fig = sharpness_curves(
-        curves, x_title="temperature T", mark=4.0, mark_name="now", log_x=True, log_y=log_y, theme=theme
+        curves,
+        x_title="temperature T",
+        mark=4.0,
+        mark_name="now",
+        log_x=True,
+        log_y=log_y,
+        theme=theme,
     )
     lines = [trace for trace in fig.data if trace.mode == "lines"]
     assert [trace.name for trace in lines] == ["KD", "BicKD"]
@@ -50,7 +56,9 @@ def test_no_curve_and_a_single_point_still_draw():
 def test_whiskers_of_a_ranking_are_the_limits():
     values = np.array([0.3, 0.1, 0.2])
     limits = (values - 0.05, values + 0.1)
-    fig = leakage_ranking([(KD, values), (OURS, values / 2)], ["a", "b", "c"], limits=[limits, None])
+    fig = leakage_ranking(
+        [(KD, values), (OURS, values / 2)], ["a", "b", "c"], limits=[limits, None]
+    )
     dots = [trace for trace in fig.data if trace.mode == "markers"]
     assert list(dots[0].customdata) == [0, 2, 1]
     assert list(dots[0].error_x.array) == pytest.approx([0.1, 0.1, 0.1])
@@ -62,8 +70,10 @@ def test_whiskers_of_a_ranking_are_the_limits():
 def test_a_cell_is_told_by_who_carries_it():
     truly = ["crab"] * 3 + ["lobster"] * 2 + ["tick", "bass"]
     said = words.sentence_for_cell("KD", "crab", "lobster", carriers=7, n=1208, true_classes=truly)
-    assert said == (
-        "7 of 1,208 images account for 80% of it. Their true classes: 3 crab, 2 lobster, 1 bass, 1 of other classes."
+    assert (
+        said
+        == "7 of 1,208 images account for 80% of it. Their true classes: 3 crab, 2 lobster, 1 bass,"
+        " 1 of other classes."
     )
     assert words.sentence_for_cell(
         "KD", "a", "b", carriers=1, n=9, true_classes=None
@@ -71,9 +81,10 @@ def test_a_cell_is_told_by_who_carries_it():
     centred = words.sentence_for_cell(
         "KD", "a", "b", carriers=2, n=9, true_classes=["a", "b"], added=0.57, taken=0.15
     )
-    assert centred == (
-        "2 of 9 images account for 80% of the 0.57 that images add to it. Their true classes: 1 a, 1 b. "
-        "Other images subtract 0.15."
+    assert (
+        centred
+        == "2 of 9 images account for 80% of the 0.57 that images add to it. Their true classes: 1"
+        " a, 1 b. Other images subtract 0.15."
     )
     nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, n=9, true_classes=[])
     assert nobody == "In the teacher, no image gives probability to both a and b."
@@ -82,30 +93,44 @@ def test_a_cell_is_told_by_who_carries_it():
 def test_figures_are_told_with_their_interval_or_without():
     assert words.figure_with_interval("overlap", None) == "overlap not available"
     assert words.figure_with_interval("overlap", Ends(0.139)) == "overlap 0.139"
-    assert words.figure_with_interval("overlap", Ends(0.139, 0.13, 0.148)) == "overlap 0.139 [0.130, 0.148]"
+    assert (
+        words.figure_with_interval("overlap", Ends(0.139, 0.13, 0.148))
+        == "overlap 0.139 [0.130, 0.148]"
+    )
 
 
 def test_spectrum_leakage_sharpness_and_epoch_sentences_follow_the_figures():
-    assert words.sentence_for_spectrum([("the teacher", 50.9), ("KD", 36.0)], 95) == (
-        "Effective rank out of 95: the teacher 50.9, KD 36.0."
+    assert (
+        words.sentence_for_spectrum([("the teacher", 50.9), ("KD", 36.0)], 95)
+        == "Effective rank out of 95: the teacher 50.9, KD 36.0."
     )
     assert words.sentence_for_spectrum([], 95) == ""
-    assert words.sentence_for_leakage("KD", "cannon", 0.184, (0.162, 0.207), 0.094) == (
-        "In KD, cannon leaks most: 0.184 [0.162, 0.207]. The median class has 0.094."
+    assert (
+        words.sentence_for_leakage("KD", "cannon", 0.184, (0.162, 0.207), 0.094)
+        == "In KD, cannon leaks most: 0.184 [0.162, 0.207]. The median class has 0.094."
     )
     said = words.sentence_for_sharpness(
-        [("the teacher", 0.163, 0.163, 0.163), ("CE", 0.446, 0.222, 0.201), ("KD", 0.219, None, 0.17)],
+        [
+            ("the teacher", 0.163, 0.163, 0.163),
+            ("CE", 0.446, 0.222, 0.201),
+            ("KD", 0.219, None, 0.17),
+        ],
         temperature=4,
         entropy=3.54,
     )
-    assert said == (
-        "Overlap at T = 4: the teacher 0.163, CE 0.446, KD 0.219; at the teacher's mean entropy, 3.54 nats: the teacher 0.163, "
-        "CE 0.222; with each image at the teacher's entropy for it: the teacher 0.163, CE 0.201, KD 0.170."
+    assert (
+        said
+        == "Overlap at T = 4: the teacher 0.163, CE 0.446, KD 0.219; at the teacher's mean entropy,"
+        " 3.54 nats: the teacher 0.163, CE 0.222; with each image at the teacher's entropy for"
+        " it: the teacher 0.163, CE 0.201, KD 0.170."
     )
     assert words.sentence_for_sharpness([], temperature=4, entropy=1.0) == ""
     assert words.epoch_title(12, images=190) == "After epoch 12 on 190 validation images"
     assert words.epoch_note(["CE"]) == "CE had ended by then and is shown at the last epoch."
-    assert words.epoch_note(["CE", "KD"]) == "CE, KD had ended by then and are shown at the last epoch."
+    assert (
+        words.epoch_note(["CE", "KD"])
+        == "CE, KD had ended by then and are shown at the last epoch."
+    )
     assert words.epoch_note([]) == ""
 
 
@@ -114,13 +139,14 @@ def test_a_gap_is_told_by_its_paired_interval():
     assert words.sentence_for_gap("BicKD", "KD", Ends(-0.1)) == ""
     seen = words.sentence_for_gap("BicKD", "KD", Ends(-0.122, -0.129, -0.115))
     assert (
-        seen
-        == "Of these two models, BicKD keeps classes further apart than KD: overlap at one temperature −0.122 [−0.129, −0.115]."
+        seen == "Of these two models, BicKD keeps classes further apart than KD: overlap at one"
+        " temperature −0.122 [−0.129, −0.115]."
     )
     assert "closer together" in words.sentence_for_gap("CE", "KD", Ends(0.2, 0.1, 0.3))
     none = words.sentence_for_gap("BicKD", "the teacher", Ends(0.003, -0.006, 0.012))
     assert none.startswith(
-        "No difference in overlap at one temperature is seen between these two models, BicKD and the teacher: 0.003 [−0.006, 0.012]."
+        "No difference in overlap at one temperature is seen between these two models, BicKD and"
+        " the teacher: 0.003 [−0.006, 0.012]."
     )
 
 

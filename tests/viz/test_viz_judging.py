@@ -55,7 +55,9 @@ def test_a_point_of_the_reliability_diagram_names_its_model_and_bin():
     assert [bin_from_code(code) for code in first.customdata] == [(0, 1), (0, 2), (0, 3)]
     assert [bin_from_code(code) for code in second.customdata] == [(1, 3)]
     (rare,) = [trace for trace in figure.data if trace.mode == "markers"]
-    assert [bin_from_code(code) for code in rare.customdata] == [(1, 0)], "one image: a point without a line"
+    assert [bin_from_code(code) for code in rare.customdata] == [(1, 0)], (
+        "one image: a point without a line"
+    )
     assert rare.marker.color == LIGHT.surface
     assert "accuracy 50.0% (30.0% to 70.0%) on 50" in first.hovertext[1]
     assert "confidence 50% to 75%" in first.hovertext[1]
@@ -67,7 +69,9 @@ def test_bands_are_drawn_for_two_models_or_for_the_one_in_focus():
 
     assert len(bands(reliability_diagram([(TEACHER, bins()), (KD, bins())]))) == 2
     assert len(bands(reliability_diagram([(TEACHER, bins()), (KD, bins()), (BICKD, bins())]))) == 0
-    (band,) = bands(reliability_diagram([(TEACHER, bins()), (KD, bins()), (BICKD, bins())], focus=1))
+    (band,) = bands(
+        reliability_diagram([(TEACHER, bins()), (KD, bins()), (BICKD, bins())], focus=1)
+    )
     assert list(band.y) == [0.3] * 3 + [0.7] * 3
 
 
@@ -104,7 +108,9 @@ def test_top_classes_are_each_models_first_ones_and_the_true_one():
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_paired_bars_have_a_bar_a_model_in_one_order(theme):
     rows = [np.array([0.6, 0.3, 0.1, 0.0, 0.0]), np.array([0.001, 0.099, 0.2, 0.7, 0.0])]
-    figure = paired_bars([(TEACHER, rows[0]), (KD, rows[1])], NAMES, top=2, true_class=1, theme=theme)
+    figure = paired_bars(
+        [(TEACHER, rows[0]), (KD, rows[1])], NAMES, top=2, true_class=1, theme=theme
+    )
     assert [trace.name for trace in figure.data] == ["teacher", "KD"]
     assert figure.layout.yaxis.ticktext == ("sea horse", "crab", "<b>✓ lobster</b>", "&lt;ant&gt;")
     assert list(figure.data[1].x) == [0.7, 0.001, 0.099, 0.2]
@@ -134,15 +140,18 @@ def test_who_is_right_is_one_bar_over_all_samples():
 
 
 def test_the_title_of_who_is_right_follows_mcnemar():
-    assert words.outcome_title("KD", "the teacher", 64, 125, 1e-5) == (
-        "KD is right less often than the teacher"
+    assert (
+        words.outcome_title("KD", "the teacher", 64, 125, 1e-5)
+        == "KD is right less often than the teacher"
     )
     assert words.outcome_title("KD", "CE", 125, 64, 1e-5) == "KD is right more often than CE"
-    assert words.outcome_title("KD", "CE", 64, 66, 0.9) == (
-        "No difference seen in how often KD and CE are right"
+    assert (
+        words.outcome_title("KD", "CE", 64, 66, 0.9)
+        == "No difference seen in how often KD and CE are right"
     )
-    assert words.outcome_note("KD", "the teacher", 64, 125) == (
-        "Only KD is right on 64 images, only the teacher on 125."
+    assert (
+        words.outcome_note("KD", "the teacher", 64, 125)
+        == "Only KD is right on 64 images, only the teacher on 125."
     )
     assert words.outcome_title("KD", "CE", 0, 0, 1.0) == "KD and CE are right on the same samples"
 
@@ -150,7 +159,10 @@ def test_the_title_of_who_is_right_follows_mcnemar():
 def test_mcnemars_sentence_says_n_p_and_the_finding():
     seen = words.mcnemar_sentence("KD", "CE", 2, 12, 0.0129, 0.0074)
     assert seen.startswith("On 14 samples, exactly one of the two is right (2 to 12).")
-    assert "test: p = 0.013 (mid-p: p = 0.0074), so a difference between these two models is seen." in seen
+    assert (
+        "test: p = 0.013 (mid-p: p = 0.0074), so a difference between these two models is seen."
+        in seen
+    )
     assert words.mcnemar_sentence("KD", "CE", 5, 6, 1.0, 0.77).endswith(
         "no difference is seen between these two models."
     )
@@ -176,8 +188,9 @@ def test_classes_are_read_beside_what_chance_gives():
 
 
 def test_sureness_needs_an_interval_clear_of_zero():
-    assert words.sureness_title("the teacher", difference(0.1, 0.05, 0.15), 0.8, 0.7) == (
-        "The teacher is overconfident: mean confidence 80.0%, accuracy 70.0%"
+    assert (
+        words.sureness_title("the teacher", difference(0.1, 0.05, 0.15), 0.8, 0.7)
+        == "The teacher is overconfident: mean confidence 80.0%, accuracy 70.0%"
     )
     assert "underconfident" in words.sureness_title("KD", difference(-0.1, -0.2, -0.01), 0.6, 0.7)
     assert (
@@ -187,7 +200,9 @@ def test_sureness_needs_an_interval_clear_of_zero():
 
 
 def test_a_gap_says_which_way_is_better_or_that_none_is_seen():
-    assert "KD is lower (better) than CE" in words.gap_sentence("NLL", "KD", "CE", difference(-1, -2, -0.5))
+    assert "KD is lower (better) than CE" in words.gap_sentence(
+        "NLL", "KD", "CE", difference(-1, -2, -0.5)
+    )
     assert "higher (worse)" in words.gap_sentence("NLL", "KD", "CE", difference(1, 0.5, 2))
     assert "no difference seen" in words.gap_sentence("NLL", "KD", "CE", difference(1, -0.5, 2))
     said = words.gap_sentence("ECE", "KD", "CE", difference(0.012, 0.004, 0.02), fmt="percent")
@@ -209,11 +224,17 @@ def test_without_limits_nothing_is_seen_and_nothing_is_denied():
 
 def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
     T = difference(2.14, 2.0, 2.28)
-    said = words.temperature_sentence("KD", T, split="validation", n=502, shown="test", reached=True)
-    assert said == (
-        "KD: best temperature 2.14 [2.00, 2.28], fitted on 502 validation images and evaluated on test."
+    said = words.temperature_sentence(
+        "KD", T, split="validation", n=502, shown="test", reached=True
     )
-    same = words.temperature_sentence("KD", T, split="validation", n=502, shown="validation", reached=True)
+    assert (
+        said
+        == "KD: best temperature 2.14 [2.00, 2.28], fitted on 502 validation images and evaluated"
+        " on test."
+    )
+    same = words.temperature_sentence(
+        "KD", T, split="validation", n=502, shown="validation", reached=True
+    )
     assert "too optimistic" in same
     assert "no best temperature" in words.temperature_sentence(
         "KD", T, split="validation", n=502, shown="test", reached=False
@@ -222,18 +243,30 @@ def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
 
 def test_a_samples_title_groups_the_models_by_what_they_say():
     said = [("the teacher", "crab"), ("KD", "lobster"), ("BicKD", "crab")]
-    assert words.sample_title("ant", said) == "Ant: the teacher and BicKD predict crab, KD predicts lobster"
-    assert words.sample_title("crab", [(m, "crab") for m, _ in said]) == "Crab: every model predicts crab"
+    assert (
+        words.sample_title("ant", said)
+        == "Ant: the teacher and BicKD predict crab, KD predicts lobster"
+    )
+    assert (
+        words.sample_title("crab", [(m, "crab") for m, _ in said])
+        == "Crab: every model predicts crab"
+    )
     assert words.sample_title(None, said[:1]) == "The teacher predicts crab"
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=25))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=25
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_title_interval_and_mcnemar_say_the_same_of_small_sets(rows):
     first, second, labels = (np.array(column) for column in zip(*rows, strict=True))
     found = outcomes(first, second, labels)
     title = words.outcome_title("A", "B", found.first, found.second, found.p_value)
-    interval = numbers.comparison_sentence("Accuracy", "A", "B", *found.accuracies, found.difference)
+    interval = numbers.comparison_sentence(
+        "Accuracy", "A", "B", *found.accuracies, found.difference
+    )
     test = words.mcnemar_sentence("A", "B", found.first, found.second, found.p_value, found.mid_p)
     seen = found.p_value < 0.05
     assert bool(re.search("no difference (is )?seen", interval, re.I)) != seen

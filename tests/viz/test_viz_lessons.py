@@ -10,7 +10,14 @@ import plotly.graph_objects as go
 import pytest
 
 from bickd_viz import DARK, LIGHT, ModelStyle
-from bickd_viz.charts import Curve, class_vectors, pull_matrix, sharpness_curves, soft_targets, with_point
+from bickd_viz.charts import (
+    Curve,
+    class_vectors,
+    pull_matrix,
+    sharpness_curves,
+    soft_targets,
+    with_point,
+)
 from bickd_viz.export.paper import enlarged
 from bickd_viz.text import lessons
 
@@ -41,7 +48,9 @@ def test_the_angle_between_the_arrows_is_that_of_the_cosine(cosine, degrees, the
     assert degrees in [note.text for note in fig.layout.annotations]
     arms = [t for t in fig.data if t.mode == "lines" and t.line.width == 4]
     first, second = (np.array([t.x[1], t.y[1]]) for t in arms)
-    assert first @ second / (np.linalg.norm(first) * np.linalg.norm(second)) == pytest.approx(cosine)
+    assert first @ second / (np.linalg.norm(first) * np.linalg.norm(second)) == pytest.approx(
+        cosine
+    )
 
 
 def test_pulls_are_drawn_with_their_sign_and_the_true_class():
@@ -57,7 +66,8 @@ def test_pulls_are_drawn_with_their_sign_and_the_true_class():
 
 def test_an_enlarged_figure_keeps_its_place():
     fig = go.Figure(
-        go.Scatter(x=[1], y=[2], marker_size=10, line_width=2), layout=dict(height=300, font_size=12)
+        go.Scatter(x=[1], y=[2], marker_size=10, line_width=2),
+        layout=dict(height=300, font_size=12),
     )
     fig.update_layout(margin=dict(l=10))
     twice = enlarged(fig, 2.0)
@@ -76,11 +86,14 @@ def words(truth: str, first: str) -> str:
 
 def test_the_teacher_is_right_wrong_or_not_judged():
     assert words("pizza", "brain").startswith(
-        "The teacher predicts brain, but the true class is pizza. At T = 4, brain has a probability of 24%"
+        "The teacher predicts brain, but the true class is pizza. At T = 4, brain has a probability"
+        " of 24%"
     )
     assert words("pizza", "pizza").startswith("The teacher predicts pizza, which is right.")
     assert words("", "pizza").startswith("The teacher predicts pizza. At T = 4")
-    assert "Over all 1,208 test images, the overlap of the classes is 0.163." in words("pizza", "pizza")
+    assert "Over all 1,208 test images, the overlap of the classes is 0.163." in words(
+        "pizza", "pizza"
+    )
 
 
 def interval(estimate, low, high):
@@ -97,9 +110,11 @@ def test_what_each_rule_of_matching_leaves_of_a_gap_is_said_and_nothing_where_no
         ("at matched mean entropy", (0.17, 0.2), interval(-0.03, -0.04, -0.02)),
         ("matched per image", (0.18, 0.188), interval(-0.008, -0.01, -0.006)),
     ]
-    assert say("BicKD", "KD", (0.1, 0.2), two) == (
-        "Overlap on 1,208 test images at T = 4: BicKD 0.100, KD 0.200. At matched mean entropy: 0.170 and 0.200 (30% of the "
-        "gap is left). Matched per image: 0.180 and 0.188 (8% of the gap is left)."
+    assert (
+        say("BicKD", "KD", (0.1, 0.2), two)
+        == "Overlap on 1,208 test images at T = 4: BicKD 0.100, KD 0.200. At matched mean entropy:"
+        " 0.170 and 0.200 (30% of the gap is left). Matched per image: 0.180 and 0.188 (8% of"
+        " the gap is left)."
     )
     assert "(no difference seen)" in mean((0.19, 0.2), interval(-0.01, -0.03, 0.01))
     assert "(the gap changes its sign)" in mean((0.25, 0.2), interval(0.05, 0.04, 0.06))
@@ -107,18 +122,30 @@ def test_what_each_rule_of_matching_leaves_of_a_gap_is_said_and_nothing_where_no
 
 
 def test_the_cost_names_what_goes_against_a_model():
-    text = lessons.sentence_for_cost("BicKD", "KD", (-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17))
+    text = lessons.sentence_for_cost(
+        "BicKD", "KD", (-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17)
+    )
     assert "no difference seen in accuracy, −1.0 points [−3.0, +1.0]" in text
     assert "0.270 against 0.170 nats" in text
     assert "21.9% against 17.0%" in text
     assert lessons.sentence_for_cost("BicKD", "KD", None, None, None) == ""
-    small = lessons.sentence_for_cost("BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02))
-    assert small == "BicKD compared with KD, one run each: overlap matched per image −0.030 [−0.040, −0.020]."
+    small = lessons.sentence_for_cost(
+        "BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02)
+    )
+    assert (
+        small == "BicKD compared with KD, one run each: overlap matched per image −0.030 [−0.040,"
+        " −0.020]."
+    )
 
 
 @pytest.mark.parametrize(
     ("cosine", "said"),
-    [(0.95, "nearly the same direction"), (0.7, "partly"), (0.1, "little relation"), (-0.5, "against")],
+    [
+        (0.95, "nearly the same direction"),
+        (0.7, "partly"),
+        (0.1, "little relation"),
+        (-0.5, "against"),
+    ],
 )
 def test_directions_in_words(cosine, said):
     same = {("kd", "dist"): 0.7, ("kd", "bickd"): cosine}

@@ -83,7 +83,9 @@ def test_disagreement_has_two_groups_against_the_reference():
 
 
 def test_displacement_is_one_scale_from_zero_to_the_given_end():
-    figure = prediction_map(POINTS, ids=IDS, colour_by="displacement", displacement=FAR, displacement_max=1.0)
+    figure = prediction_map(
+        POINTS, ids=IDS, colour_by="displacement", displacement=FAR, displacement_max=1.0
+    )
     marker = figure.data[0].marker
     assert (marker.cmin, marker.cmax) == (0, 1.0)
     assert list(marker.color) == sorted(marker.color)  # the far ones are drawn last

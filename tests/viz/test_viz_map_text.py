@@ -2,7 +2,14 @@
 
 import pytest
 
-from bickd_viz.text.maps import METHODS, cannot_tell, how_made, quality_note, simplex_note, with_selection
+from bickd_viz.text.maps import (
+    METHODS,
+    cannot_tell,
+    how_made,
+    quality_note,
+    simplex_note,
+    with_selection,
+)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -20,12 +27,15 @@ def test_the_quality_note_says_on_how_many():
 
 def test_the_simplex_says_what_lies_outside():
     words = simplex_note(["teacher", "KD"], [0.9, 0.8], [0.25, 0.5], 0.1)
-    assert words == (
-        "Mean probability outside the three classes: teacher 90%, KD 80%. Over the samples of these classes only: 25%, 50%. "
-        "Samples with less than 10% in the three classes are hidden."
+    assert (
+        words
+        == "Mean probability outside the three classes: teacher 90%, KD 80%. Over the samples of"
+        " these classes only: 25%, 50%. Samples with less than 10% in the three classes are"
+        " hidden."
     )
     assert (
-        simplex_note(["a"], [0.5], [float("nan")], 0) == "Mean probability outside the three classes: a 50%."
+        simplex_note(["a"], [0.5], [float("nan")], 0)
+        == "Mean probability outside the three classes: a 50%."
     )
 
 

@@ -17,7 +17,9 @@ def names(count: int) -> list[str]:
 @settings(deadline=None, max_examples=15)
 def test_every_cell_has_the_value_and_the_names_of_its_pair(count, seed):
     rng = np.random.default_rng(seed)
-    matrix = rng.random((count, count)).astype(np.float32)  # not symmetric: rows and columns must not swap
+    matrix = rng.random((count, count)).astype(
+        np.float32
+    )  # not symmetric: rows and columns must not swap
     order = rng.permutation(count)
     figure = matrix_figure(matrix, names(count), order=order)
     (heat,) = figure.data
@@ -38,7 +40,11 @@ def test_blocks_are_parted_by_lines_and_named_where_the_classes_are_not():
     assert lines == {
         (-0.5, 29.5, 4.5, 4.5), (4.5, 4.5, -0.5, 29.5), (-0.5, 29.5, 24.5, 24.5), (24.5, 24.5, -0.5, 29.5)
     }  # fmt: skip
-    assert [(a.text, a.y) for a in many.layout.annotations] == [("sea", 2.0), ("land", 14.5), ("air", 27.0)]
+    assert [(a.text, a.y) for a in many.layout.annotations] == [
+        ("sea", 2.0),
+        ("land", 14.5),
+        ("air", 27.0),
+    ]
     few = matrix_figure(np.eye(10), names(10), blocks=[("sea", 4), ("land", 6)])
     assert len(few.layout.shapes) == 2
     assert not few.layout.annotations
@@ -60,7 +66,10 @@ def test_the_hover_names_both_classes_even_where_the_axes_have_no_room(count):
     assert figure.layout.xaxis.showticklabels is labelled
     if labelled:
         assert "%{hovertext}" in heat.hovertemplate
-        assert heat.hovertext[1][0] == "<b>a rather long class name 1</b> × <b>a rather long class name 0</b>"
+        assert (
+            heat.hovertext[1][0]
+            == "<b>a rather long class name 1</b> × <b>a rather long class name 0</b>"
+        )
     else:
         assert "%{y}" in heat.hovertemplate
         assert "%{x}" in heat.hovertemplate
@@ -87,7 +96,11 @@ def test_values_stand_in_cells_only_where_they_fit():
 def test_cell_text_is_short_and_keeps_its_sign():
     matrix = np.array([[1.0, -0.25, 0.001], [-0.004, 0.996, 2.5], [0.5, np.nan, -1.0]])
     text = matrix_figure(matrix, names(3)).data[0].text
-    assert [list(line) for line in text] == [["1", "−.25", "0"], ["0", "1", "2.50"], [".50", "", "−1"]]
+    assert [list(line) for line in text] == [
+        ["1", "−.25", "0"],
+        ["0", "1", "2.50"],
+        [".50", "", "−1"],
+    ]
 
 
 def test_the_matrix_is_square_zoomable_and_drawn_downwards():
@@ -124,5 +137,9 @@ def test_mistakes_are_named(change, message):
 
 
 def test_the_colour_bar_has_its_ends_alone_so_that_nothing_meets_its_name():
-    bar = matrix_figure(np.eye(3), list("abc"), zmin=-0.6, zmax=0.6, scale="diverging").data[0].colorbar
+    bar = (
+        matrix_figure(np.eye(3), list("abc"), zmin=-0.6, zmax=0.6, scale="diverging")
+        .data[0]
+        .colorbar
+    )
     assert (bar.tickvals, bar.ticktext) == ((-0.6, 0.6), ("−0.6", "0.6"))

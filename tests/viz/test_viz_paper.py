@@ -1,4 +1,5 @@
-"""A figure for print: its size, its one text size, its colours, whatever theme and page it came from."""
+"""A figure for print: its size, its one text size, its colours, whatever theme and page it came
+from."""
 
 import json
 import re
@@ -10,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_viz import colouring
-from bickd_viz.charts import Row, leakage_ranking, matrix_figure, metric_lines, prediction_map, whisker_rows
+from bickd_viz.charts import (
+    Row,
+    leakage_ranking,
+    matrix_figure,
+    metric_lines,
+    prediction_map,
+    whisker_rows,
+)
 from bickd_viz.charts.outcomes import who_is_right
 from bickd_viz.charts.side_by_side import MapPanel, maps_figure
 from bickd_viz.charts.training import Line
@@ -60,7 +68,8 @@ def test_a_dark_figure_becomes_the_light_one(name):
 
 @pytest.mark.parametrize("name", charts(LIGHT))
 def test_a_light_figure_becomes_a_dark_one_with_the_same_colours_of_models(name):
-    """One colour may have two roles in the light theme (the teacher's is that of text): marks come first."""
+    """One colour may have two roles in the light theme (the teacher's is that of text): marks come
+    first."""
     dark, made = charts(DARK)[name], recoloured(charts(LIGHT)[name], DARK)
     assert theme_of(made) is DARK
     assert not {LIGHT.surface, LIGHT.text, LIGHT.muted, LIGHT.grid} & set(colours(made))
@@ -108,12 +117,17 @@ def test_it_is_white_and_light_whatever_the_page_was(name, theme):
 @pytest.mark.parametrize("name", charts(LIGHT))
 def test_grey_is_grey_and_keeps_models_apart(name):
     for colour in colours(paper(charts(DARK)[name], palette="grey")):
-        parts = re.findall(r"[0-9A-F]{2}", colour) if colour[0] == "#" else re.findall(r"\d+", colour)[:3]
+        parts = (
+            re.findall(r"[0-9A-F]{2}", colour)
+            if colour[0] == "#"
+            else re.findall(r"\d+", colour)[:3]
+        )
         assert len(set(parts)) == 1, colour
 
 
 def test_steps_between_the_stops_of_a_scale_find_their_place():
-    """Maps coloured by a value have 32 interpolated steps, none of which is a stop of the theme's scale."""
+    """Maps coloured by a value have 32 interpolated steps, none of which is a stop of the theme's
+    scale."""
     values = [np.linspace(0, 1, 32)]
 
     def steps(theme: Theme) -> go.Figure:
@@ -135,7 +149,9 @@ def test_steps_between_the_stops_of_a_scale_find_their_place():
 def test_grey_lines_differ_in_dash_and_shade():
     figure = paper(charts(LIGHT)["lines"], palette="grey")
     lines = [(trace.line.dash, trace.line.color) for trace in figure.data if trace.mode == "lines"]
-    assert len(lines) == len({dash for dash, _ in lines}) == len({colour for _, colour in lines}) == 5
+    assert (
+        len(lines) == len({dash for dash, _ in lines}) == len({colour for _, colour in lines}) == 5
+    )
 
 
 def test_words_on_a_bar_are_read_in_grey():

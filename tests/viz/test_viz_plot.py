@@ -1,4 +1,5 @@
-"""The light canvas's charts say what their Plotly twins say: the same marks, range and words at the ticks."""
+"""The light canvas's charts say what their Plotly twins say: the same marks, range and words at the
+ticks."""
 
 from __future__ import annotations
 
@@ -69,8 +70,12 @@ def in_axis_units(values, axis) -> np.ndarray:
 @pytest.mark.parametrize("name", TWINS)
 def test_marks_range_and_ticks_are_those_of_the_plotly_twin(name: str):
     plot, figure = TWINS[name]
-    traces = {t.name: t for t in figure.data if t.name is not None} or {plot.series[0].name: figure.data[0]}
-    assert list(traces) == [series.name for series in plot.series]  # bars are of one model, without a name
+    traces = {t.name: t for t in figure.data if t.name is not None} or {
+        plot.series[0].name: figure.data[0]
+    }
+    assert list(traces) == [
+        series.name for series in plot.series
+    ]  # bars are of one model, without a name
     axes = figure.layout.xaxis, figure.layout.yaxis
     for series in plot.series:
         trace = traces[series.name]

@@ -1,4 +1,5 @@
-"""The HTML report as text: everything that was put in is in it, escaped, and nothing is loaded from elsewhere."""
+"""The HTML report as text: everything that was put in is in it, escaped, and nothing is loaded from
+elsewhere."""
 
 import base64
 import json
@@ -36,7 +37,9 @@ def made(*sections: Section, **more) -> str:
 
 def charts_of(page: str) -> list[dict]:
     return json.loads(
-        re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S).group(1)
+        re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S).group(
+            1
+        )
     )
 
 
@@ -48,20 +51,24 @@ def without_plotly(page: str) -> str:
 
 def test_plotly_is_inlined_once_and_no_address_is_loaded():
     page = made(
-        Section("Grams", [chart_export("a"), chart_export("b")]), link="http://127.0.0.1:8501/?teacher=a"
+        Section("Grams", [chart_export("a"), chart_export("b")]),
+        link="http://127.0.0.1:8501/?teacher=a",
     )
     scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
     assert sorted(len(script) > 1_000_000 for script in scripts) == [False, True]
     own = without_plotly(page)
     assert not re.search(r"""(src|srcset|action|poster)\s*=\s*["']?(?!data:)\w""", own)
-    assert not re.search(r"@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|fetch\(", own)
+    assert not re.search(
+        r"@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|fetch\(", own
+    )
     assert re.findall(r'href="(\w+:[^"]{0,30})', own).count("http://127.0.0.1:8501/?teacher=a") == 1
     assert "default-src 'none'" in own
 
 
 def test_every_chart_its_sentence_and_its_data_are_there():
     page = made(
-        Section("First", [chart_export("a")]), Section("Second", [chart_export("b"), chart_export("c")])
+        Section("First", [chart_export("a")]),
+        Section("Second", [chart_export("b"), chart_export("c")]),
     )
     assert [chart["id"] for chart in charts_of(page)] == ["chart-0", "chart-1", "chart-2"]
     assert page.count("They &lt;overlap&gt;.") == 3
@@ -75,7 +82,9 @@ def test_every_chart_its_sentence_and_its_data_are_there():
 def test_words_of_people_are_text_and_never_markup():
     table = pd.DataFrame({"<i>model</i>": ["<script>alert(1)</script>"]})
     strip = Strip("Images", [(PIXEL, "<u>x</u>", "y"), (None, "z", "")])
-    own = without_plotly(made(Section("<h1>", [chart_export(), Figures("T", table), strip]), note="<em>"))
+    own = without_plotly(
+        made(Section("<h1>", [chart_export(), Figures("T", table), strip]), note="<em>")
+    )
     for markup in ("<keep>", "<em>", "<i>model", "<script>alert", "<u>x", "<b>cat"):
         assert markup not in own
     assert own.count("<h1>") == 1

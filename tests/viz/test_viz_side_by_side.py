@@ -54,10 +54,14 @@ def test_panels_do_not_lie_on_each_other():
     boxes = []
     for k in range(5):
         number = "" if k == 0 else str(k + 1)
-        boxes.append((figure.layout[f"xaxis{number}"].domain, figure.layout[f"yaxis{number}"].domain))
+        boxes.append(
+            (figure.layout[f"xaxis{number}"].domain, figure.layout[f"yaxis{number}"].domain)
+        )
     for i, (x, y) in enumerate(boxes):
         for other_x, other_y in boxes[:i]:
-            assert x[0] >= other_x[1] or other_x[0] >= x[1] or y[0] >= other_y[1] or other_y[0] >= y[1]
+            assert (
+                x[0] >= other_x[1] or other_x[0] >= x[1] or y[0] >= other_y[1] or other_y[0] >= y[1]
+            )
 
 
 def test_a_selection_alone_has_colour_and_lost_samples_are_left_out():
@@ -76,7 +80,9 @@ def test_a_selection_alone_has_colour_and_lost_samples_are_left_out():
 def test_a_scale_shows_values_with_one_bar():
     values = [np.linspace(0, 1, 30), np.full(30, np.nan)]
     figure = maps_figure(
-        panels(2), ids=np.arange(30), colouring=colouring.by_value(values, "displacement", 1.0, LIGHT)
+        panels(2),
+        ids=np.arange(30),
+        colouring=colouring.by_value(values, "displacement", 1.0, LIGHT),
     )
     scaled = [trace for trace in figure.data if trace.marker.colorscale is not None]
     assert [trace.marker.showscale for trace in scaled] == [True, False]
@@ -87,9 +93,14 @@ def test_a_scale_shows_values_with_one_bar():
 def test_the_bar_of_a_scale_goes_with_the_first_map_that_has_values():
     values = [np.full(30, np.nan), np.linspace(0, 1, 30)]
     figure = maps_figure(
-        panels(2), ids=np.arange(30), colouring=colouring.by_value(values, "displacement", 1.0, LIGHT)
+        panels(2),
+        ids=np.arange(30),
+        colouring=colouring.by_value(values, "displacement", 1.0, LIGHT),
     )
-    assert [trace.marker.showscale for trace in figure.data if trace.marker.colorscale] == [False, True]
+    assert [trace.marker.showscale for trace in figure.data if trace.marker.colorscale] == [
+        False,
+        True,
+    ]
 
 
 def test_lines_and_labels_lie_under_every_panel():

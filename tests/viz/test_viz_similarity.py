@@ -1,4 +1,5 @@
-"""The heat map of layers, and the sentences on similarity: each says what the figures say, and no more."""
+"""The heat map of layers, and the sentences on similarity: each says what the figures say, and no
+more."""
 
 import re
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme)
     assert (heat.zmin, heat.zmax) == (0.0, 1.0)
     assert heat.hovertext[1][2] == "<b>stage 1</b> of the teacher × <b>stage 2</b><br>12"
     written = {
-        (y, x): words for x, y, words in zip(fig.data[1].x, fig.data[1].y, fig.data[1].text, strict=True)
+        (y, x): words
+        for x, y, words in zip(fig.data[1].x, fig.data[1].y, fig.data[1].text, strict=True)
     }
     assert written[(1, 2)] == "0.70"
     assert len(written) == 11
@@ -49,7 +51,9 @@ def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme)
 def test_the_table_of_the_page_has_the_cells_of_the_heat_map(theme):
     values = some_values()
     hover = [[f"{i}<{j}" for j in range(4)] for i in range(3)]
-    html = layer_html(values, ROWS, COLUMNS, hover=hover, x_title="KD's layers", y_title="<b>", theme=theme)
+    html = layer_html(
+        values, ROWS, COLUMNS, hover=hover, x_title="KD's layers", y_title="<b>", theme=theme
+    )
     fig = layer_matrix(values, ROWS, COLUMNS, hover=hover, theme=theme)
     cells = re.findall(r'<td title="([^"]*)"(?: style="([^"]*)")?>([^<]*)</td>', html)
     assert [words for *_, words in cells if words] == list(fig.data[1].text)
@@ -68,7 +72,9 @@ def test_the_table_of_the_page_has_the_cells_of_the_heat_map(theme):
 
 def test_ink_changes_with_the_cell():
     for theme in (LIGHT, DARK):
-        fig = layer_matrix(np.array([[0.02, 0.98]]), ("a",), ("b", "c"), hover=[["", ""]], theme=theme)
+        fig = layer_matrix(
+            np.array([[0.02, 0.98]]), ("a",), ("b", "c"), hover=[["", ""]], theme=theme
+        )
         light, dark = fig.data[1].textfont.color
         assert light != dark
 
@@ -76,7 +82,9 @@ def test_ink_changes_with_the_cell():
 def test_a_layer_that_is_nowhere_defined_is_not_outlined():
     fig = layer_matrix(np.full((1, 2), np.nan), ("a",), ("b", "c"), hover=[["", ""]])
     assert not fig.layout.shapes
-    with pytest.raises(ValueError, match=r"values must be 1 x 2 like rows and columns, got shape \(2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"values must be 1 x 2 like rows and columns, got shape \(2, 2\)"
+    ):
         layer_matrix(np.zeros((2, 2)), ("a",), ("b", "c"), hover=[["", ""]])
 
 
@@ -86,12 +94,18 @@ def test_a_layer_that_is_nowhere_defined_is_not_outlined():
         (
             "cka",
             Ends(0.03, 0.01, 0.05),
-            "Of these two models, BicKD is more similar to the teacher than KD: +0.030 [0.010, 0.050].",
+            (
+                "Of these two models, BicKD is more similar to the teacher than KD: +0.030 [0.010,"
+                " 0.050]."
+            ),
         ),
         (
             "cka",
             Ends(-0.03, -0.05, -0.01),
-            "Of these two models, BicKD is less similar to the teacher than KD: −0.030 [−0.050, −0.010].",
+            (
+                "Of these two models, BicKD is less similar to the teacher than KD: −0.030 [−0.050,"
+                " −0.010]."
+            ),
         ),
         (
             "procrustes",
@@ -118,45 +132,57 @@ def test_who_is_more_like_the_teacher(measure, ends, said):
 def test_chance_is_said_from_the_shuffles():
     shuffled = np.linspace(-0.05, 0.05, 49)
     best = words.chance_words("cka", "CE", 0.67, shuffled, 1 / 50)
-    assert best == ("All are beyond chance (least similar: CE 0.670, best of 49 shuffles: 0.050).")
+    assert best == "All are beyond chance (least similar: CE 0.670, best of 49 shuffles: 0.050)."
     alone = words.chance_words("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
     assert alone == "CE is beyond chance (0.400, best of 49 shuffles: 0.850)."
     some = words.chance_words("cka", "CE", 0.045, shuffled, 0.04)
-    assert some == "CE, the least similar, is beyond chance: 0.045, p = 0.04 from 49 shuffles of the images."
+    assert (
+        some == "CE, the least similar, is beyond chance: 0.045, p = 0.04 from 49 shuffles of the"
+        " images."
+    )
     none = words.chance_words("cka", "CE", 0.01, shuffled, 0.4)
-    assert none == (
-        "CE, the least similar, shows no difference from chance: 0.010, p = 0.40 from 49 shuffles of the images."
+    assert (
+        none == "CE, the least similar, shows no difference from chance: 0.010, p = 0.40 from 49"
+        " shuffles of the images."
     )
 
 
 def test_which_layers_go_together():
     said = words.layers_sentence("KD", some_values(), ROWS, COLUMNS, chance=0.15, shuffles=200)
-    assert said == (
-        "2 of the teacher's 3 layers are most similar to KD's layer of the same name. Exception: stage 1 (most similar to "
-        "stage 2). The two models differ most at stage 1 (CKA 0.50). 9 of 11 cells are above chance: in 95% of 200 "
-        "shuffles, no cell reached 0.150."
+    assert (
+        said
+        == "2 of the teacher's 3 layers are most similar to KD's layer of the same name. Exception:"
+        " stage 1 (most similar to stage 2). The two models differ most at stage 1 (CKA 0.50). 9"
+        " of 11 cells are above chance: in 95% of 200 shuffles, no cell reached 0.150."
     )
     same = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("a", "b"), chance=-0.5, shuffles=9)
-    assert same.startswith("Each of the teacher's 2 layers is most similar to KD's layer of the same name.")
+    assert same.startswith(
+        "Each of the teacher's 2 layers is most similar to KD's layer of the same name."
+    )
     assert "All cells are above chance" in same
     other = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("c", "d"), chance=0.1, shuffles=9)
     assert other == "2 of 4 cells are above chance: in 95% of 9 shuffles, no cell reached 0.100."
-    nothing = words.layers_sentence("KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9)
+    nothing = words.layers_sentence(
+        "KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9
+    )
     assert nothing.startswith("Every layer is constant")
 
 
 def test_at_which_layers_two_students_differ():
     up, down, none = Ends(0.03, 0.01, 0.05), Ends(-0.03, -0.05, -0.01), Ends(0.0, -0.1, 0.1)
     both = words.layer_differences("B", "A", [("stem", up), ("stage 1", down), ("logits", none)])
-    assert both == (
-        "Of these two models, B is more similar to the teacher than A at stem (+0.030 [0.010, 0.050]) and less similar at "
-        "stage 1 (−0.030 [−0.050, −0.010]). No difference seen at logits."
+    assert (
+        both
+        == "Of these two models, B is more similar to the teacher than A at stem (+0.030 [0.010,"
+        " 0.050]) and less similar at stage 1 (−0.030 [−0.050, −0.010]). No difference seen at"
+        " logits."
     )
     assert words.layer_differences("B", "A", [("stem", down)]).startswith(
         "Of these two models, B is less similar to the teacher than A at stem"
     )
-    assert words.layer_differences("B", "A", [("stem", none)]) == (
-        "No difference seen between these two models, B and A, at any layer of the same name."
+    assert (
+        words.layer_differences("B", "A", [("stem", none)])
+        == "No difference seen between these two models, B and A, at any layer of the same name."
     )
 
 

@@ -1,4 +1,5 @@
-"""Tables behind charts: every number of the chart stands in its table, at its own class, model or sample."""
+"""Tables behind charts: every number of the chart stands in its table, at its own class, model or
+sample."""
 
 import io
 
@@ -45,9 +46,13 @@ def test_a_matrix_comes_back_from_its_csv(count, seed):
     table = read_back(tables.matrix_table(matrix, names, order=order, value_name="difference"))
     assert list(table) == ["row_class", "column_class", "difference"]
     for line in table.itertuples():
-        assert line.difference == matrix[names.index(line.row_class), names.index(line.column_class)]
+        assert (
+            line.difference == matrix[names.index(line.row_class), names.index(line.column_class)]
+        )
     shown = matrix_figure(matrix, names, order=order).data[0].z
-    np.testing.assert_allclose(table["difference"].to_numpy().reshape(count, count), shown, rtol=1e-6)
+    np.testing.assert_allclose(
+        table["difference"].to_numpy().reshape(count, count), shown, rtol=1e-6
+    )
 
 
 def test_a_matrix_of_another_size_is_refused():
@@ -66,8 +71,14 @@ def test_whiskers():
 def test_points_by_id_with_names_and_what_is_known():
     rng = np.random.default_rng(0)
     points, ids = rng.random((6, 2)), np.array([5, 3, 9, 1, 7, 2])
-    labels, predicted, far = np.array([0, 1, 0, 1, 0, 1]), np.array([1, 1, 0, 0, 0, 1]), rng.random(6)
-    known = dict(labels=labels, predicted=predicted, reference=labels, displacement=far, selected_ids=[9, 2])
+    labels, predicted, far = (
+        np.array([0, 1, 0, 1, 0, 1]),
+        np.array([1, 1, 0, 0, 0, 1]),
+        rng.random(6),
+    )
+    known = dict(
+        labels=labels, predicted=predicted, reference=labels, displacement=far, selected_ids=[9, 2]
+    )
     table = read_back(tables.points_table(points, ids=ids, class_names=["cat", "dog"], **known))
     assert table["id"].tolist() == ids.tolist()
     assert table["true_class"].tolist() == ["cat", "dog"] * 3
@@ -87,7 +98,9 @@ def test_points_by_id_with_names_and_what_is_known():
 
 def test_a_ranking_holds_every_class_also_those_that_the_chart_leaves_out():
     values = np.array([0.1, np.nan, 0.3])
-    table = read_back(tables.ranking_table([(TEACHER, values), (STUDENT, values / 2)], ["a", "b", "c"]))
+    table = read_back(
+        tables.ranking_table([(TEACHER, values), (STUDENT, values / 2)], ["a", "b", "c"])
+    )
     assert len(table) == 6
     assert table[table["class"] == "b"]["leakage"].isna().all()
     dots = leakage_ranking([(TEACHER, values)], ["a", "b", "c"]).data[0]
@@ -122,7 +135,10 @@ def test_curves_counts_and_one_samples_classes():
         "overlap": [0.3, 0.4],
     }
     counts = tables.counts_table([("both right", 3), ("both wrong", 1)], "who is right", "images")
-    assert counts.to_dict("list") == {"who_is_right": ["both right", "both wrong"], "images": [3, 1]}
+    assert counts.to_dict("list") == {
+        "who_is_right": ["both right", "both wrong"],
+        "images": [3, 1],
+    }
     classes = tables.classes_table([(TEACHER, np.array([0.25, 0.75]))], ["cat", "dog"])
     assert classes["probability"].tolist() == [0.25, 0.75]
 
@@ -132,7 +148,9 @@ def test_reliability_has_a_row_a_bin_and_nothing_where_no_sample_is():
     table = tables.reliability_table([(TEACHER, reliability(P, np.array([0, 1, 0]), bins=10))])
     assert table["samples"].sum() == 3
     for line in table.itertuples():
-        inside = [i for i, p in enumerate(P.max(axis=1)) if line.from_confidence < p <= line.to_confidence]
+        inside = [
+            i for i, p in enumerate(P.max(axis=1)) if line.from_confidence < p <= line.to_confidence
+        ]
         assert line.samples == len(inside)
         if inside:
             assert line.confidence == pytest.approx(np.mean([P[i].max() for i in inside]))
@@ -147,7 +165,9 @@ def test_histograms_count_what_a_loop_counts():
     for line in table.itertuples():
         last = line.to_degrees == table["to_degrees"].max()
         inside = [
-            a for a in pairs if line.from_degrees <= a < line.to_degrees or (last and a == line.to_degrees)
+            a
+            for a in pairs
+            if line.from_degrees <= a < line.to_degrees or (last and a == line.to_degrees)
         ]
         assert line.pairs == len(inside)
     share = angles([(TEACHER, pairs)], bins=9).data[0].y[:-1]
@@ -156,7 +176,8 @@ def test_histograms_count_what_a_loop_counts():
     table = tables.probability_table([sample], bins=10)
     assert table["samples"].sum() == 100
     assert (
-        probability_histogram([sample], bins=10).data[0].customdata[:-1].tolist() == table["samples"].tolist()
+        probability_histogram([sample], bins=10).data[0].customdata[:-1].tolist()
+        == table["samples"].tolist()
     )
 
 
@@ -208,7 +229,9 @@ def test_markdown_has_one_line_a_row_and_as_many_cells_as_columns():
 
 def test_parquet_of_a_map_has_the_columns_that_embedding_atlas_is_told():
     xy = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
-    table = tables.points_table(xy, ids=np.arange(6), class_names=["a", "b"], labels=np.arange(6) % 2)
+    table = tables.points_table(
+        xy, ids=np.arange(6), class_names=["a", "b"], labels=np.arange(6) % 2
+    )
     back = pd.read_parquet(io.BytesIO(files.parquet(table)))
     assert list(back) == ["id", "x", "y", "true_class"]
     np.testing.assert_array_equal(back[["x", "y"]].to_numpy(), xy)

@@ -109,13 +109,22 @@ def test_durations(seconds, shown):
 
 def test_the_map_sentence_says_how_many_of_how_many():
     sentence = numbers.sentence_for_map(
-        method="UMAP", shown=1208, total=1208, seed=0, started_from_teacher=True, trustworthiness=0.912
+        method="UMAP",
+        shown=1208,
+        total=1208,
+        seed=0,
+        started_from_teacher=True,
+        trustworthiness=0.912,
     )
-    assert sentence == (
-        "UMAP of the square roots of the probabilities, seed 0. Each student's map starts from the teacher's coordinates. "
-        "1,208 of 1,208 images. Trustworthiness 0.91. Distances between far groups mean little."
+    assert (
+        sentence
+        == "UMAP of the square roots of the probabilities, seed 0. Each student's map starts from"
+        " the teacher's coordinates. 1,208 of 1,208 images. Trustworthiness 0.91. Distances"
+        " between far groups mean little."
     )
-    assert "Only two directions are shown" in numbers.sentence_for_map(method="PCA", shown=5, total=10)
+    assert "Only two directions are shown" in numbers.sentence_for_map(
+        method="PCA", shown=5, total=10
+    )
 
 
 def test_a_difference_has_the_digits_of_its_interval_and_no_end_is_rounded_to_nought():

@@ -70,7 +70,9 @@ def test_an_unknown_theme_is_refused_with_the_known_ones():
 
 
 def test_neither_streamlit_nor_torch_nor_pandas_comes_with_the_charts():
-    code = "import sys, bickd_viz.charts; print(*{'streamlit', 'torch', 'pandas'} & set(sys.modules))"
+    code = (
+        "import sys, bickd_viz.charts; print(*{'streamlit', 'torch', 'pandas'} & set(sys.modules))"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
 

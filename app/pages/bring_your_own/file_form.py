@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from app.components.fields import Fields
 from app.distill.form_values import sentence
-from app.pages.bring_your_own.files import SUFFIXES, Reading, Source, read, scores_sentence, typed_paths
+from app.pages.bring_your_own.files import (
+    SUFFIXES,
+    Reading,
+    Source,
+    read,
+    scores_sentence,
+    typed_paths,
+)
 from app.plain import md, st
 from bickd_core.importing.layout import FILE_SPLITS, SCALES, FileSplit, Hints
 
@@ -31,8 +38,10 @@ def sources(fields: Fields) -> list[Source]:
         type=list(SUFFIXES),
         accept_multiple_files=True,
         key="byo-upload",
-        help="npz, npy, csv, tsv, parquet, feather, json or jsonl. A txt file with one class name in each "
-        "line adds class names.",
+        help=(
+            "npz, npy, csv, tsv, parquet, feather, json or jsonl. A txt file with one class name in"
+            " each line adds class names."
+        ),
     )
     typed = st.text_area(
         "Or file paths on the machine that runs this app, one in each line",
@@ -82,7 +91,9 @@ def show(fields: Fields, reading: Reading) -> None:
             st.error(sentence(ValueError(reading.problem)))
             if reading.wrong_scale:
                 _scale(fields, reading, "detect automatically")
-            if any(_chosen(fields, reading, role) for role in (*_ROLES, "scale", "rows_of", "ignore")):
+            if any(
+                _chosen(fields, reading, role) for role in (*_ROLES, "scale", "rows_of", "ignore")
+            ):
                 st.button(
                     "Reset to the detected columns",
                     key=f"byo-reset-{reading.source.key}",
@@ -95,7 +106,9 @@ def show(fields: Fields, reading: Reading) -> None:
             import pandas as pd
 
             st.dataframe(
-                pd.DataFrame(content.preview), hide_index=True, key=f"byo-preview-{reading.source.key}"
+                pd.DataFrame(content.preview),
+                hide_index=True,
+                key=f"byo-preview-{reading.source.key}",
             )
         if content.layout.models:
             _layout(fields, reading)
@@ -106,7 +119,9 @@ def _chosen(fields: Fields, reading: Reading, role: str) -> bool:
 
 
 def _reset(fields: Fields, reading: Reading) -> None:
-    fields.set(**{Fields.scoped(role, reading.source.key): None for role in (*_ROLES, "scale", "rows_of")})
+    fields.set(
+        **{Fields.scoped(role, reading.source.key): None for role in (*_ROLES, "scale", "rows_of")}
+    )
     fields.set(**{Fields.scoped("ignore", reading.source.key): ()})
 
 
@@ -121,7 +136,11 @@ def _layout(fields: Fields, reading: Reading) -> None:
             options = [_NONE, *(name for name in single if name not in scored or name == guessed)]
             options = [*options, *([guessed] if guessed not in options else [])]
             name = Fields.scoped(role, reading.source.key)
-            start = guessed if fields.start(name, None) is None else fields.start(name, guessed, options)
+            start = (
+                guessed
+                if fields.start(name, None) is None
+                else fields.start(name, guessed, options)
+            )
             _select(fields, name, label, options, start, help)
         found = ", ".join(dict.fromkeys(m.scale for part in content.parts for m in part.models))
         _scale(fields, reading, f"{found} (detected)")

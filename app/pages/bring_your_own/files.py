@@ -16,7 +16,19 @@ from bickd_core.importing.read_process import FileContent, read_file
 from bickd_core.importing.scores import ScaleError
 from bickd_core.runs.predictions import PredictionsError
 
-SUFFIXES = ("npz", "npy", "csv", "tsv", "parquet", "feather", "arrow", "json", "jsonl", "ndjson", "txt")
+SUFFIXES = (
+    "npz",
+    "npy",
+    "csv",
+    "tsv",
+    "parquet",
+    "feather",
+    "arrow",
+    "json",
+    "jsonl",
+    "ndjson",
+    "txt",
+)
 TEACHER_WORDS = ("teacher", "big", "large", "base")
 
 
@@ -79,7 +91,9 @@ def unnamed_classes(readings: Sequence[Reading]) -> bool:
     return lacks_names(parts_of([one.content for one in readings if one.content is not None]))
 
 
-def together(readings: Sequence[Reading], class_names: Sequence[str] = ()) -> tuple[Imported | None, str]:
+def together(
+    readings: Sequence[Reading], class_names: Sequence[str] = ()
+) -> tuple[Imported | None, str]:
     """Match the models of all files; returns them, or None and an error message.
 
     Args:

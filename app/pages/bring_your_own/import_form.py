@@ -34,8 +34,8 @@ def show(fields: Fields, imported: Imported) -> None:
         teacher, label = "", ""
         images = _images(fields)
         st.info(
-            "These files hold only validation predictions. They are added to the runs with these names, "
-            "whose test predictions you imported earlier."
+            "These files hold only validation predictions. They are added to the runs with these"
+            " names, whose test predictions you imported earlier."
         )
     else:
         teacher, label, images = _choices(fields, imported, comparison)
@@ -51,9 +51,12 @@ def show(fields: Fields, imported: Imported) -> None:
         return
     if len(models) - 1 > MAX_STUDENTS:
         st.caption(
-            f"All {len(models)} models are imported. A comparison shows up to {MAX_STUDENTS} students."
+            f"All {len(models)} models are imported. A comparison shows up to {MAX_STUDENTS}"
+            " students."
         )
-    if st.button("Import and compare", key="byo-import", type="primary", icon=":material/insights:"):
+    if st.button(
+        "Import and compare", key="byo-import", type="primary", icon=":material/insights:"
+    ):
         _create(imported, teacher, names, label, images)
 
 
@@ -71,8 +74,10 @@ def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str
             index=choices.index(start),
             key=fields.key(name),
             format_func=lambda one: one if one in models else f"run {described(one)}",
-            help="The other models are compared with this one. It is a model in the files, or an existing "
-            "run on the same samples.",
+            help=(
+                "The other models are compared with this one. It is a model in the files, or an"
+                " existing run on the same samples."
+            ),
         )
         fields.keep(name, teacher)
     with middle:
@@ -146,13 +151,17 @@ def _table(imported: Imported) -> list[dict[str, str]]:
     rows = []
     for one in imported.models:
         own = one.predictions
-        accuracy = "no labels" if own.labels is None else f"{(own.predicted == own.labels).mean():.1%}"
+        accuracy = (
+            "no labels" if own.labels is None else f"{(own.predicted == own.labels).mean():.1%}"
+        )
         rows.append(
             {
                 "Model": one.name,
                 "Samples": f"{len(own):,}",
-                "Classes": f"{own.num_classes:,}: {', '.join(own.class_names[:4])}"
-                + (" …" if own.num_classes > 4 else ""),
+                "Classes": (
+                    f"{own.num_classes:,}: {', '.join(own.class_names[:4])}"
+                    + (" …" if own.num_classes > 4 else "")
+                ),
                 "Scores": one.scale,
                 "Accuracy": accuracy,
                 "File": one.file,
@@ -171,10 +180,14 @@ def _add(imported: Imported, names: dict[str, str], images: str) -> None:
         st.error(sentence(error))
         return
     keys = ", ".join(run.key for run in runs)
-    st.success(f"Validation predictions were added to {keys}. Calibration fits its temperature on them.")
+    st.success(
+        f"Validation predictions were added to {keys}. Calibration fits its temperature on them."
+    )
 
 
-def _create(imported: Imported, teacher: str, names: dict[str, str], label: str, images: str) -> None:
+def _create(
+    imported: Imported, teacher: str, names: dict[str, str], label: str, images: str
+) -> None:
     from bickd_core.importing.prediction_runs import create_runs
 
     try:

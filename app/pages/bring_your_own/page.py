@@ -15,8 +15,9 @@ from bickd_core.importing.words import split_names
 def show() -> None:
     st.title("Bring your own predictions")
     st.caption(
-        "Compare models that you trained elsewhere. Load files with the scores that each model gives "
-        "to every test sample. You need no weights or images. Files are only read, never run."
+        "Compare models that you trained elsewhere. Load files with the scores that each model"
+        " gives to every test sample. You need no weights or images. Files are only read, never"
+        " run."
     )
     _help()
     fields = Fields("byo")
@@ -38,9 +39,10 @@ def show() -> None:
 def _help() -> None:
     with st.expander("File format and templates", icon=":material/help:", key="byo-help"):
         st.write(
-            "A file holds one score for each class and sample: logits, probabilities or percentages. "
-            "For two classes, one score for each sample is enough. Labels, ids, class names, texts, image "
-            "paths and features are optional. Load one file for each model, or one file with several models."
+            "A file holds one score for each class and sample: logits, probabilities or"
+            " percentages. For two classes, one score for each sample is enough. Labels, ids, class"
+            " names, texts, image paths and features are optional. Load one file for each model, or"
+            " one file with several models."
         )
         with st.container(horizontal=True):
             st.download_button(
@@ -72,7 +74,9 @@ def _class_names(fields: Fields, readings: Sequence[Reading]) -> tuple[str, ...]
         key=fields.key("classes"),
         placeholder="cat, dog, bird",
         height=68,
-        help="For columns without names. Separate them with commas or line breaks. You can also load a "
-        "txt file with one class name in each line.",
+        help=(
+            "For columns without names. Separate them with commas or line breaks. You can also load"
+            " a txt file with one class name in each line."
+        ),
     )
     return split_names(fields.keep("classes", typed))

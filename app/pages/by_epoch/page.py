@@ -33,7 +33,10 @@ def show() -> None:
         learns = st.toggle(
             "Teacher during training",
             key="epoch-teacher",
-            help="Off: the finished teacher, as its students saw it. On: the teacher at the same epoch of its own training.",
+            help=(
+                "Off: the finished teacher, as its students saw it. On: the teacher at the same"
+                " epoch of its own training."
+            ),
         )
         matching = bound.matching("epoch-matching")
     try:
@@ -61,13 +64,20 @@ def _why_none(comparison: Comparison) -> str:
     if not comparison.students:
         return "Choose one to four students in the sidebar to see how they learned."
     if all(model.info.source.predictions_only for model in comparison.students):
-        return "Only runs trained in this app have epochs. These students were imported with their final predictions only."
-    return "These students have no stored predictions from training. Runs trained in this app have them."
+        return (
+            "Only runs trained in this app have epochs. These students were imported with their"
+            " final predictions only."
+        )
+    return (
+        "These students have no stored predictions from training. Runs trained in this app have"
+        " them."
+    )
 
 
 @st.fragment
 def _player(comparison: Comparison, found: Courses, start: int) -> None:
-    """Draw the player, and the figures of its epoch. `start` stays the same, so that the Grams are sent once."""
+    """Draw the player, and the figures of its epoch. `start` stays the same, so that the Grams are
+    sent once."""
     looks = style.styles(comparison)
 
     def rested(epoch: int) -> None:
@@ -87,7 +97,8 @@ def _player(comparison: Comparison, found: Courses, start: int) -> None:
 
 
 def _top(found: Courses, classes: int) -> float:
-    """The end of the colour scale: 0.6 for many classes, or 1 if the final overlap is too high for that."""
+    """The end of the colour scale: 0.6 for many classes, or 1 if the final overlap is too high for
+    that."""
     lasts = [course.figures.overlap[-1] for course in found.courses]
     saturated = any(last is not None and last >= 0.95 * 0.6 for last in lasts)
     return 0.6 if classes > MANY_CLASSES and not saturated else 1.0
@@ -116,9 +127,13 @@ def _figures(found: Courses, looks: dict[str, ModelStyle], epoch: int) -> None:
         style.card_title(words.epoch_title(epoch, images=found.n), words.epoch_note(ended))
         st.dataframe(rows, hide_index=True, key="epoch-table")
         st.caption(
-            "Compare these overlaps with each other. Other pages use more images, so their values differ.",
-            help=f"95% intervals over the {numbers.count(found.n)} images of the probe set, stratified by class. They are wide, "
-            "because these are few images. Overlap is corrected for the number of images, but a small effect remains.",
+            "Compare these overlaps with each other. Other pages use more images, so their values"
+            " differ.",
+            help=(
+                f"95% intervals over the {numbers.count(found.n)} images of the probe set,"
+                " stratified by class. They are wide, because these are few images. Overlap is"
+                " corrected for the number of images, but a small effect remains."
+            ),
         )
         _offer(found, looks)
 
@@ -131,14 +146,18 @@ def _offer(found: Courses, looks: dict[str, ModelStyle]) -> None:
         for course in found.courses:
             values = getattr(course.figures, figure)
             if values is not None:
-                made.append(Line(looks[course.model.key], course.figures.epochs.tolist(), values.tolist()))
+                made.append(
+                    Line(looks[course.model.key], course.figures.epochs.tolist(), values.tolist())
+                )
         return made
 
     export_menu.offer(
         "epoch-lines",
         f"Overlap by epoch, {numbers.count(found.n)} validation images",
         lambda: metric_lines(lines("overlap"), "class overlap"),
-        lambda: tables.many_lines({name: lines(name) for name in ("overlap", "accuracy", "agreement")}),
+        lambda: tables.many_lines(
+            {name: lines(name) for name in ("overlap", "accuracy", "agreement")}
+        ),
     )
 
 
@@ -153,7 +172,10 @@ def _finding(found: Courses) -> str:
     best, *others = _lowest_last(found)
     first, last = (numbers.number(float(best.figures.overlap[k])) for k in (0, -1))
     if not others:
-        return f"The overlap of {best.model.name} went from {first} to {last} in {len(best.figures.epochs)} epochs"
+        return (
+            f"The overlap of {best.model.name} went from {first} to {last} in"
+            f" {len(best.figures.epochs)} epochs"
+        )
     gap = epochs.end_gap(found, best, others[0])
     other = numbers.number(float(others[0].figures.overlap[-1]))
     both = f"{best.model.name} {last}, {others[0].model.name} {other}"
@@ -161,7 +183,10 @@ def _finding(found: Courses) -> str:
         return f"Lowest final overlap: {both}"
     if not numbers.excludes_zero(gap):
         return f"No difference seen in final overlap: {both}"
-    return f"Of these runs, {best.model.name} ends with the lowest overlap: {last} (first epoch {first})"
+    return (
+        f"Of these runs, {best.model.name} ends with the lowest overlap: {last} (first epoch"
+        f" {first})"
+    )
 
 
 def _lowest_last(found: Courses) -> list[Course]:
@@ -171,12 +196,16 @@ def _lowest_last(found: Courses) -> list[Course]:
 
 
 def _gap(found: Courses) -> str:
-    """The difference of the two lowest final overlaps, with its interval; "" without an interval."""
+    """The difference of the two lowest final overlaps, with its interval; "" without an
+    interval."""
     best, *others = _lowest_last(found)
     gap = epochs.end_gap(found, best, others[0]) if others else None
     if gap is None or gap.low is None:
         return ""
-    return f"Final overlap, {best.model.name} minus {others[0].model.name}: {numbers.with_interval(gap)} (95% interval, paired)."
+    return (
+        f"Final overlap, {best.model.name} minus {others[0].model.name}:"
+        f" {numbers.with_interval(gap)} (95% interval, paired)."
+    )
 
 
 def _probe(found: Courses, matching: Matching) -> str:
@@ -185,10 +214,13 @@ def _probe(found: Courses, matching: Matching) -> str:
     images = f"Probe set: {numbers.count(found.n)}{whole} validation images"
     if found.reference is None and matching != "none":
         parts = [
-            f"{images}, {T}. Entropy is not matched, because the finished teacher has no stored predictions on these images."
+            f"{images}, {T}. Entropy is not matched, because the finished teacher has no stored"
+            " predictions on these images."
         ]
     elif matching == "mean":
-        parts = [f"{images}. Every model and epoch is at the finished teacher's mean entropy at {T}."]
+        parts = [
+            f"{images}. Every model and epoch is at the finished teacher's mean entropy at {T}."
+        ]
     elif matching == "image":
         parts = [f"{images}, each at the finished teacher's entropy for it, {T}."]
     else:
@@ -201,7 +233,8 @@ def _probe(found: Courses, matching: Matching) -> str:
         what = "Some epochs" if matching == "mean" else "Some images"
         shown = T if matching == "mean" else "the nearest entropy"
         parts.append(
-            f"{what} of {', '.join(unreached)} cannot reach this entropy. They are shown at {shown}."
+            f"{what} of {', '.join(unreached)} cannot reach this entropy. They are shown at"
+            f" {shown}."
         )
     if found.missing:
         names = ", ".join(model.called for model in found.missing)
@@ -214,12 +247,16 @@ def _probe_details(found: Courses, matching: Matching) -> str:
     parts = [
         "All models and epochs use the same images, with the same number for each class.",
         _gap(found),
-        f"The matrices show every {step}th epoch and the last. The lines show all epochs."
-        if step > 1
-        else "",
-        f"Each cell is the mean over the classes of two of {len(found.names)} groups."
-        if found.grouped
-        else "",
+        (
+            f"The matrices show every {step}th epoch and the last. The lines show all epochs."
+            if step > 1
+            else ""
+        ),
+        (
+            f"Each cell is the mean over the classes of two of {len(found.names)} groups."
+            if found.grouped
+            else ""
+        ),
         words.matching_note(matching),
     ]
     return " ".join(filter(None, parts))

@@ -1,7 +1,7 @@
 """The player: lines with a cursor and the Grams of all models at one epoch, in one component.
 
-The browser gets the figures and Grams of all epochs once (`frontend/epochs.js` draws them). Playing and dragging
-therefore need no server. When the slider comes to rest, its epoch is sent back.
+The browser gets the figures and Grams of all epochs once (`frontend/epochs.js` draws them). Playing
+and dragging therefore need no server. When the slider comes to rest, its epoch is sent back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from app.data.epochs import Course, Courses
 from bickd_viz import ModelStyle, Theme
 
 MOST_BYTES = 1_300_000
-"""Limit for the codes of all Grams together. With base64, which adds a third, a page stays under 2 MB."""
+"""Limit for the codes of all Grams together. With base64, which adds a third, a page stays under 2
+MB."""
 
 _component = part("epochs", "epochs.js", style="epochs.css")
 
@@ -36,8 +37,8 @@ def show(
 
     Args:
         looks: Run key -> its style.
-        start: The epoch shown first, 1 .. of.last. Later the component keeps its own epoch. Pass the same value until
-            the page is drawn again, otherwise all Grams are sent again.
+        start: The epoch shown first, 1 .. of.last. Later the component keeps its own epoch. Pass
+            the same value until the page is drawn again, otherwise all Grams are sent again.
         top: End of the colour scale.
         on_rest: Called with the epoch where the slider came to rest.
     """
@@ -54,18 +55,24 @@ def show(
             "last": courses.last,
             "start": start,
             "names": list(courses.names),
-            "models": [_encoded(course, looks[course.model.key], step) for course in courses.courses],
+            "models": [
+                _encoded(course, looks[course.model.key], step) for course in courses.courses
+            ],
             "top": top,
             "what": "mean cosine" if courses.grouped else "cosine",
             "stops": [list(stop) for stop in theme.sequential],
-            "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted", "grid")},
+            "theme": {
+                name: getattr(theme, name)
+                for name in ("accent", "surface", "text", "muted", "grid")
+            },
         },
         on_epoch_change=rested,
     )
 
 
 def stride(courses: Courses) -> int:
-    """The step between epochs whose Grams are sent, so that all stay within MOST_BYTES; 1 sends all."""
+    """The step between epochs whose Grams are sent, so that all stay within MOST_BYTES; 1 sends
+    all."""
     rows = len(courses.names)
     total = sum(len(course.figures.epochs) for course in courses.courses) * rows * (rows + 1) // 2
     return max(1, -(-total // MOST_BYTES))
@@ -77,7 +84,8 @@ def kept_epochs(count: int, step: int) -> list[int]:
 
 
 def codes(gram: np.ndarray) -> np.ndarray:
-    """The upper triangle of a Gram, diagonal included, row by row, as uint8: 255 is 1, 0 is 0 or below."""
+    """The upper triangle of a Gram, diagonal included, row by row, as uint8: 255 is 1, 0 is 0 or
+    below."""
     rows, columns = np.triu_indices(len(gram))
     return np.rint(np.clip(np.nan_to_num(gram[rows, columns]), 0.0, 1.0) * 255).astype(np.uint8)
 

@@ -27,7 +27,8 @@ MOST_IMAGES = 12
 
 @dataclass(frozen=True)
 class Asked:
-    """The values of the controls: the binning, and whether each model is used at its best temperature."""
+    """The values of the controls: the binning, and whether each model is used at its best
+    temperature."""
 
     scheme: str
     best: bool
@@ -59,7 +60,9 @@ def show() -> None:
 
 def _controls(comparison: Comparison) -> Asked:
     """Show the controls: the bins and, if some model has a best temperature, the temperature."""
-    fitted = any(best_temperature.best_temperature(model) is not None for model in comparison.models)
+    fitted = any(
+        best_temperature.best_temperature(model) is not None for model in comparison.models
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         best = fitted and st.segmented_control(
             "Temperature",
@@ -67,8 +70,10 @@ def _controls(comparison: Comparison) -> Asked:
             default=False,
             format_func=lambda best: "each model's best" if best else "as used, T = 1",
             key="calibration-best",
-            help="This page ignores the sidebar's T, because models are used at T = 1. The best temperature has the lowest "
-            "negative log-likelihood on the validation split.",
+            help=(
+                "This page ignores the sidebar's T, because models are used at T = 1. The best"
+                " temperature has the lowest negative log-likelihood on the validation split."
+            ),
         )
         scheme = st.segmented_control(
             "Bins",
@@ -86,10 +91,14 @@ def _title(comparison: Comparison, student: Model, asked: Asked) -> None:
     found = calibration.calibration(comparison, student, T)
     accuracy = float((student.predictions.predicted == comparison.labels).mean())
     page_export.title(
-        words.sureness_title(student.called, found.excess, accuracy + found.excess.estimate, accuracy)
+        words.sureness_title(
+            student.called, found.excess, accuracy + found.excess.estimate, accuracy
+        )
     )
     mass = asked.scheme == "mass"
-    error, chance = (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
+    error, chance = (
+        (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
+    )
     note = words.error_note(error, found.excess)
     details = [words.error_detail(error.plain, chance)]
     other = frame.baseline(comparison, student) or comparison.teacher
@@ -124,7 +133,8 @@ def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
     looks = style.styles(comparison)
     style.card_title(
         "Accuracy by confidence",
-        f"Below the dotted line, a model is overconfident. Click a point to select its {comparison.nouns}.",
+        "Below the dotted line, a model is overconfident. Click a point to select its"
+        f" {comparison.nouns}.",
     )
     drawn = []
     for model in comparison.models:
@@ -142,11 +152,13 @@ def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
         selection.select("bin", chosen.key, asked.scheme, str(BINS), str(place + 1), at)
 
     export = chart.Export(
-        f"Reliability in {BINS} bins of {SCHEMES[asked.scheme]}", lambda: tables.reliability_table(drawn)
+        f"Reliability in {BINS} bins of {SCHEMES[asked.scheme]}",
+        lambda: tables.reliability_table(drawn),
     )
     chart.show_clickable(figure, "calibration-diagram", clicked, export=export)
     st.caption(
-        f"Band: 95% interval of {student.called}'s accuracy. Below: {comparison.nouns} per bin. Hollow: fewer than {RARE} {comparison.nouns}.",
+        f"Band: 95% interval of {student.called}'s accuracy. Below: {comparison.nouns} per bin."
+        f" Hollow: fewer than {RARE} {comparison.nouns}.",
         help="To see the band of another student, choose it above. The lines skip hollow points.",
     )
 
@@ -159,7 +171,11 @@ def _selected(comparison: Comparison, asked: Asked) -> tuple[int, int] | None:
         return None
     for i, model in enumerate(comparison.models):
         head = (model.key, asked.scheme, str(BINS))
-        if rule.kind == "bin" and rule.words[:3] == head and rule.words[4:] == (f"{asked.at(model):g}",):
+        if (
+            rule.kind == "bin"
+            and rule.words[:3] == head
+            and rule.words[4:] == (f"{asked.at(model):g}",)
+        ):
             return (i, int(rule.words[3]) - 1) if rule.words[3].isdigit() else None
     return None
 
@@ -170,13 +186,17 @@ def _images(comparison: Comparison, student: Model, asked: Asked) -> None:
         counts = calibration.calibration(comparison, student, asked.at(student)).width.counts
         surest = int(np.flatnonzero(counts).max()) + 1
         at = f"{asked.at(student):g}"
-        found = selection.picked(comparison, "bin", student.key, "width", str(BINS), str(surest), at)
+        found = selection.picked(
+            comparison, "bin", student.key, "width", str(BINS), str(surest), at
+        )
     shown = found.positions[:MOST_IMAGES]
     model = comparison.model(found.rule.words[0])
     sure = model.predictions.take(shown).probabilities(float(found.rule.words[4])).max(axis=1)
     style.card_title(
-        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}: {found.title}",
-        "Wrong and most confident first. Below each: true class, then predicted class and confidence.",
+        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}:"
+        f" {found.title}",
+        "Wrong and most confident first. Below each: true class, then predicted class and"
+        " confidence.",
     )
     captions = [
         (

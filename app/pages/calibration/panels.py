@@ -33,7 +33,10 @@ FIGURES: tuple[tuple[str, str, str, Callable[[CalibrationSummary], Interval]], .
 def cards(comparison: Comparison, at: At) -> None:
     """Show the four headline figures of every model."""
     looks = style.styles(comparison)
-    found = {model.key: calibration.calibration(comparison, model, at(model)) for model in comparison.models}
+    found = {
+        model.key: calibration.calibration(comparison, model, at(model))
+        for model in comparison.models
+    }
     st.subheader("Calibration of every model")
     for column, (title, note, fmt, figure) in zip(st.columns(4, gap="small"), FIGURES, strict=True):
         with column, st.container(border=True, height="stretch"):
@@ -58,14 +61,19 @@ def cards(comparison: Comparison, at: At) -> None:
         for one in (found[model.key],)
     )
     st.caption(
-        f"95% intervals over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}. ECE is corrected for chance.",
-        help="With few samples, even a perfectly calibrated model has an ECE above 0. This chance level is subtracted. Plain "
-        f"ECE in {BINS} bins of equal width, with the chance level in brackets: {chances}.",
+        f"95% intervals over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}."
+        " ECE is corrected for chance.",
+        help=(
+            "With few samples, even a perfectly calibrated model has an ECE above 0. This chance"
+            f" level is subtracted. Plain ECE in {BINS} bins of equal width, with the chance level"
+            f" in brackets: {chances}."
+        ),
     )
 
 
 def temperatures(comparison: Comparison) -> None:
-    """Show the best temperature of each model, with its figures before and after on the split shown."""
+    """Show the best temperature of each model, with its figures before and after on the split
+    shown."""
     st.subheader("Temperature scaling")
     rows, missing = [], []
     for model in comparison.models:
@@ -81,9 +89,11 @@ def temperatures(comparison: Comparison) -> None:
         rows.append(
             {
                 "model": model.name,
-                "best T": f"{fitted.estimate:.2f} {numbers.interval_text(fitted)}"
-                if best.fitted.reached
-                else "none",
+                "best T": (
+                    f"{fitted.estimate:.2f} {numbers.interval_text(fitted)}"
+                    if best.fitted.reached
+                    else "none"
+                ),
                 "ECE before": _figure(before.ece_width, "percent"),
                 "ECE after": _figure(after.ece_width, "percent"),
                 "plain ECE after": numbers.percent(after.ece_width.plain),
@@ -116,8 +126,11 @@ def temperatures(comparison: Comparison) -> None:
     notes.append("Accuracy does not change.")
     st.caption(
         " ".join(notes),
-        help="One temperature for all samples never changes the top-1 class. ECE is corrected for chance. Compare the plain "
-        f"ECE with the chance level beside it. Intervals are at 95%, over {comparison.nouns}.",
+        help=(
+            "One temperature for all samples never changes the top-1 class. ECE is corrected for"
+            " chance. Compare the plain ECE with the chance level beside it. Intervals are at 95%,"
+            f" over {comparison.nouns}."
+        ),
     )
 
 
@@ -129,12 +142,18 @@ def _figure(interval: Interval, fmt: str = "number") -> str:
 def by_class(comparison: Comparison, student: Model, at: At) -> None:
     """Show the class-wise error: a ranking over all models, and the focused student's table."""
     found = calibration.calibration(comparison, student, at(student)).by_class
-    mean, chance = (numbers.percent(float(values.mean()), 2) for values in (found.error, found.chance))
+    mean, chance = (
+        numbers.percent(float(values.mean()), 2) for values in (found.error, found.chance)
+    )
     st.subheader("Class by class")
     st.caption(
-        f"Mean class-wise error of {student.called}: {mean}. A perfectly calibrated model would show {chance} by chance.",
-        help="The class-wise error is the gap between a class's probability and the frequency of that class. It is summed "
-        f"over {BINS} bins of equal width, as a share of all {comparison.nouns}. The mean is over {len(comparison.class_names)} classes.",
+        f"Mean class-wise error of {student.called}: {mean}. A perfectly calibrated model would"
+        f" show {chance} by chance.",
+        help=(
+            "The class-wise error is the gap between a class's probability and the frequency of"
+            f" that class. It is summed over {BINS} bins of equal width, as a share of all"
+            f" {comparison.nouns}. The mean is over {len(comparison.class_names)} classes."
+        ),
     )
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
@@ -145,11 +164,15 @@ def by_class(comparison: Comparison, student: Model, at: At) -> None:
 
 def _ranking(comparison: Comparison, student: Model, at: At) -> None:
     style.card_title(
-        "Classes with the largest error", f"Ordered by {student.called}. Click a class to select it."
+        "Classes with the largest error",
+        f"Ordered by {student.called}. Click a class to select it.",
     )
     ranking.show(
         comparison,
-        [(m, calibration.calibration(comparison, m, at(m)).by_class.error * 100) for m in comparison.models],
+        [
+            (m, calibration.calibration(comparison, m, at(m)).by_class.error * 100)
+            for m in comparison.models
+        ],
         "calibration-classes",
         title="Classes with the largest calibration error",
         order_by=student,
@@ -191,6 +214,6 @@ def _table(comparison: Comparison, student: Model, found: ClassCalibration) -> N
         selection_mode="single-row",
     )
     st.caption(
-        f"Predicted count: the sum of the class's probability over all {comparison.nouns}. If it is higher than the number of "
-        f"{comparison.nouns}, the model predicts this class too often."
+        f"Predicted count: the sum of the class's probability over all {comparison.nouns}. If it is"
+        f" higher than the number of {comparison.nouns}, the model predicts this class too often."
     )

@@ -16,7 +16,9 @@ from bickd_viz.text import class_geometry as words
 MOST_IMAGES = 12
 
 
-def show(comparison: Comparison, student: Model, lens: Lens, most: tuple[int, int] | None = None) -> None:
+def show(
+    comparison: Comparison, student: Model, lens: Lens, most: tuple[int, int] | None = None
+) -> None:
     """Show the images behind the focused pair.
 
     Args:
@@ -42,10 +44,13 @@ def show(comparison: Comparison, student: Model, lens: Lens, most: tuple[int, in
             )
     if pair[0] == pair[1]:
         st.caption(
-            f"The diagonal compares a class with itself. These {comparison.nouns} have most of its probability."
+            f"The diagonal compares a class with itself. These {comparison.nouns} have most of its"
+            " probability."
         )
     for model in (comparison.teacher, *([student] if comparison.students else [])):
-        with st.container(border=True, key=f"geometry-cell-{'teacher' if model.is_teacher else 'student'}"):
+        with st.container(
+            border=True, key=f"geometry-cell-{'teacher' if model.is_teacher else 'student'}"
+        ):
             _card(comparison, model, pair, lens)
     st.caption(image_credit(comparison))
 
@@ -55,7 +60,9 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
     found = class_geometry.cell_parts(comparison, model, pair, lens)
     cosine = float(found.parts.sum())
     what = lens.what
-    style.model_title(style.styles(comparison)[model.key], f"{what} of {row} and {column}: {cosine:.2f}")
+    style.model_title(
+        style.styles(comparison)[model.key], f"{what} of {row} and {column}: {cosine:.2f}"
+    )
     carriers = found.carriers()
     truly = None
     if comparison.labels is not None:
@@ -78,27 +85,41 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
             if lens.centred
             else f"its share of the {what}"
         )
-        below = f"Under each {comparison.noun}: its true class, {model.called}'s probability of {row} | {column}, and {part}."
+        below = (
+            f"Under each {comparison.noun}: its true class, {model.called}'s probability of {row} |"
+            f" {column}, and {part}."
+        )
         st.caption(said, help=below)
         positions = found.positions[:MOST_IMAGES]
         captions = [
             (
                 thumbs.true_class(comparison, position),
-                f"{_share(found.probabilities[position, 0])} | {_share(found.probabilities[position, 1])} · "
-                f"{found.share(place):.1%}",
+                (
+                    f"{_share(found.probabilities[position, 0])} |"
+                    f" {_share(found.probabilities[position, 1])} · {found.share(place):.1%}"
+                ),
             )
             for place, position in enumerate(positions.tolist())
         ]
         title = f"{row} and {column} in {model.called}: {what} {cosine:.2f}"
-        report = thumbs.InReport("teacher" if model.is_teacher else "student", title, f"{said} {below}")
+        report = thumbs.InReport(
+            "teacher" if model.is_teacher else "student", title, f"{said} {below}"
+        )
         thumbs.show(comparison, positions, captions, report=report, say_why=model.is_teacher)
     with histogram:
         theme = style.theme()
         samples = [
-            Sample(comparison.class_names[c], found.probabilities[:, i], (theme.accent, theme.fallback[1])[i])
+            Sample(
+                comparison.class_names[c],
+                found.probabilities[:, i],
+                (theme.accent, theme.fallback[1])[i],
+            )
             for i, c in enumerate(dict.fromkeys(pair))
         ]
-        below = f"probability at {words.at_temperature(lens.at(comparison, model))}, all {comparison.nouns}"
+        below = (
+            f"probability at {words.at_temperature(lens.at(comparison, model))}, all"
+            f" {comparison.nouns}"
+        )
         export = Export(
             f"Probabilities of {row} and {column} in {model.called}",
             lambda: tables.probability_table(samples),

@@ -14,14 +14,17 @@ def show(comparison: Comparison) -> None:
         found = class_groups.hierarchy(comparison)
         if found is None:
             st.markdown(
-                f"There are no superclasses for {comparison.data_title or 'these classes'} yet. Upload a file to order by superclass."
+                f"There are no superclasses for {comparison.data_title or 'these classes'} yet."
+                " Upload a file to order by superclass."
             )
         else:
             st.markdown(
-                f"“{found.name}” groups {len(comparison.class_names):,} classes into {len(found.groups)} superclasses."
+                f"“{found.name}” groups {len(comparison.class_names):,} classes into"
+                f" {len(found.groups)} superclasses."
             )
         st.caption(
-            "Use a CSV with the columns class and superclass, or a JSON or YAML mapping. Every class needs a superclass."
+            "Use a CSV with the columns class and superclass, or a JSON or YAML mapping. Every"
+            " class needs a superclass."
         )
         st.download_button(
             "Template with these classes",

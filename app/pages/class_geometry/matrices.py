@@ -1,4 +1,5 @@
-"""The four matrices of class geometry: teacher, student, difference and cross Gram, for all classes or groups."""
+"""The four matrices of class geometry: teacher, student, difference and cross Gram, for all classes
+or groups."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from bickd_viz.scales import overlap_ends, said_ends
 from bickd_viz.text import class_geometry as words
 
 MOST_CLASSES = 200
-"""Up to this many classes, a matrix shows each class. With more, it starts with groups of classes."""
+"""Up to this many classes, a matrix shows each class. With more, it starts with groups of
+classes."""
 FEW = 20
 """Up to this many classes, there is no choice of groups."""
 MOST_BLOCKS = 30
@@ -49,7 +51,8 @@ def show(
     how: str,
     most: tuple[int, int] | None = None,
 ) -> None:
-    """Draw the matrices, two in a row. A click on a class cell focuses that pair, a click on a group's cell zooms in.
+    """Draw the matrices, two in a row. A click on a class cell focuses that pair, a click on a
+    group's cell zooms in.
 
     Args:
         most: The pair in the title. It is outlined if no pair was chosen.
@@ -75,7 +78,8 @@ def _tiles(comparison: Comparison, student: Model, lens: Lens) -> list[Tile]:
     teacher = class_geometry.gram(comparison, comparison.teacher, lens)
     tiles = [
         Tile(
-            "teacher", "Teacher", f"class Gram, {words.at_temperature(lens.at(comparison, comparison.teacher))}",
+            "teacher", "Teacher",
+            f"class Gram, {words.at_temperature(lens.at(comparison, comparison.teacher))}",
             looks[comparison.teacher.key], comparison.teacher, teacher.gram, teacher.empty,
         )
     ]  # fmt: skip
@@ -90,7 +94,8 @@ def _tiles(comparison: Comparison, student: Model, lens: Lens) -> list[Tile]:
     return [
         *tiles,
         Tile(
-            "student", student.name, f"class Gram, {words.at_temperature(lens.at(comparison, student))}",
+            "student", student.name,
+            f"class Gram, {words.at_temperature(lens.at(comparison, student))}",
             look, student, own.gram, own.empty,
         ),
         Tile(
@@ -130,7 +135,8 @@ def _draw(
         inside = pair is not None and pair[0] in place and pair[1] in place
         selected = (place[pair[0]], place[pair[1]]) if pair is not None and inside else None
         on_cell = _choose_cell(
-            frame.on_cell(comparison, tile.model, "cross" if tile.key == "cross" else "cell", lens), members
+            frame.on_cell(comparison, tile.model, "cross" if tile.key == "cross" else "cell", lens),
+            members,
         )
     low, high, scale = *ends, "sequential"
     if tile.difference:
@@ -151,9 +157,11 @@ def _draw(
         selected=selected,
         x_title=f"{student.name}'s classes" if across else "",
         y_title="teacher's classes" if across else "",
-        value_name=f"difference in {what}"
-        if tile.difference
-        else (f"mean {what}" if part == GROUPS else what),
+        value_name=(
+            f"difference in {what}"
+            if tile.difference
+            else (f"mean {what}" if part == GROUPS else what)
+        ),
         on_cell=on_cell,
         blocks=blocks,
         label=f"{tile.name}: {tile.note}",
@@ -176,7 +184,9 @@ def _members(comparison: Comparison, how: str, part: str, groups: tuple[Group, .
     if part == EVERYTHING:
         return class_groups.order_of_classes(comparison, how).tolist()
     wanted = part.split(" with ")
-    return [c for group in groups if group.name in wanted or group.name == part for c in group.members]
+    return [
+        c for group in groups if group.name in wanted or group.name == part for c in group.members
+    ]
 
 
 def _choose_part(comparison: Comparison, how: str) -> str:
@@ -200,8 +210,11 @@ def _choose_part(comparison: Comparison, how: str) -> str:
         key=key,
         width=420,
         format_func=lambda part: f"all {count} classes" if part == EVERYTHING else part,
-        help="Show all classes, the means over groups of classes, or one or two groups in full. Groups are superclasses, "
-        "branches of the teacher's dendrogram, or neighbours in the chosen order.",
+        help=(
+            "Show all classes, the means over groups of classes, or one or two groups in full."
+            " Groups are superclasses, branches of the teacher's dendrogram, or neighbours in the"
+            " chosen order."
+        ),
     )
 
 
@@ -213,7 +226,9 @@ def _zoom_into(groups: tuple[Group, ...]) -> Callable[[int, int], None]:
     return clicked
 
 
-def _choose_cell(chosen: Callable[[int, int], None], members: list[int]) -> Callable[[int, int], None]:
+def _choose_cell(
+    chosen: Callable[[int, int], None], members: list[int]
+) -> Callable[[int, int], None]:
     return lambda row, column: chosen(members[row], members[column])
 
 
@@ -221,10 +236,15 @@ def _how_to(comparison: Comparison, part: str, ends: tuple[float, float], lens: 
     count = len(comparison.class_names)
     if part == GROUPS:
         st.caption(
-            f"Each cell is the mean over all pairs of classes from two groups. Click a cell to see its classes one by one. "
-            f"{said_ends(ends)}.",
+            "Each cell is the mean over all pairs of classes from two groups. Click a cell to see"
+            f" its classes one by one. {said_ends(ends)}.",
             help=f"The groups hold {count:,} classes. A class is never paired with itself.",
         )
         return
-    said = f"{said_ends(ends)}; the diagonal is 1." if ends != (0.0, 1.0) and not lens.centred else ""
-    st.caption(f"Click a cell to see its {comparison.nouns}. Drag to zoom, double-click to zoom out. {said}")
+    said = (
+        f"{said_ends(ends)}; the diagonal is 1." if ends != (0.0, 1.0) and not lens.centred else ""
+    )
+    st.caption(
+        f"Click a cell to see its {comparison.nouns}. Drag to zoom, double-click to zoom out."
+        f" {said}"
+    )

@@ -1,4 +1,5 @@
-"""Class geometry: Gram matrices, the samples behind a cell, and angles, leakage and eigenvalues of the classes."""
+"""Class geometry: Gram matrices, the samples behind a cell, and angles, leakage and eigenvalues of
+the classes."""
 
 from __future__ import annotations
 
@@ -28,7 +29,13 @@ def show() -> None:
     with head:
         _title(comparison, student, lens)
     found = class_geometry.gram(comparison, student, lens)
-    _linked(comparison, student, lens, how, None if found.overlap is None else title_pair(comparison, found))
+    _linked(
+        comparison,
+        student,
+        lens,
+        how,
+        None if found.overlap is None else title_pair(comparison, found),
+    )
     panels.show(comparison, student, lens)
 
 
@@ -42,8 +49,10 @@ def _controls(comparison: Comparison) -> tuple[str, Lens]:
             "centred",
             "Centred columns (Pearson)",
             "geometry-centred",
-            help="Subtract each column's mean before comparing. Otherwise any two classes with a base level of probability "
-            "have a high cosine.",
+            help=(
+                "Subtract each column's mean before comparing. Otherwise any two classes with a"
+                " base level of probability have a high cosine."
+            ),
         )
     return how, Lens(state.current().temperature, matching, centred)
 
@@ -64,7 +73,8 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
             if model not in (None, student)
         ]
         each = [
-            f"{class_geometry.gram(comparison, model, lens).gram[row, column]:.2f} in {model.called}"
+            f"{class_geometry.gram(comparison, model, lens).gram[row, column]:.2f} in"
+            f" {model.called}"
             for model in others
         ]
         page_export.title(f"{pair}: {', '.join([f'{figure} in {student.called}', *each])}")
@@ -75,25 +85,32 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
         page_export.title(f"The teacher mixes {pair} most: {figure}")
     figures = class_geometry.gram_figures(comparison, student, lens)
     pair_text = words.figure_with_interval(
-        f"{lens.what} of the two classes", class_geometry.cell_interval(comparison, student, cell, lens)
+        f"{lens.what} of the two classes",
+        class_geometry.cell_interval(comparison, student, cell, lens),
     )
     overlap = words.figure_with_interval("overlap", figures.overlap)
     left_out = int(found.empty.sum())
     never = (
-        f" {student.name} never predicts {numbers.counted(left_out, 'class', 'classes')}." if left_out else ""
+        f" {student.name} never predicts {numbers.counted(left_out, 'class', 'classes')}."
+        if left_out
+        else ""
     )
     score = words.figure_with_interval("orthogonality score", figures.score)
     rank = words.figure_with_interval("effective rank", figures.effective_rank)
     details = [
-        f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over {comparison.nouns}.",
+        (
+            f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over"
+            f" {comparison.nouns}."
+        ),
         f"Further figures of {student.name}: {score}, {rank} out of {found.n_classes_used}.",
         f"Classes that {student.name} never predicts are left out." if left_out else "",
         _gaps(comparison, student, lens),
         words.matching_note(lens.matching, comparison.noun),
     ]
     page_export.note(
-        f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, "
-        f"{lens.words(comparison.noun)}. {_unreached(comparison, student, lens)}".strip(),
+        f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(comparison.n)}"
+        f" {comparison.split} {comparison.nouns}, {lens.words(comparison.noun)}."
+        f" {_unreached(comparison, student, lens)}".strip(),
         *details,
     )
 
@@ -104,7 +121,12 @@ def _gaps(comparison: Comparison, student: Model, lens: Lens) -> str:
     for other in (frame.baseline(comparison, student), comparison.teacher):
         if other is not None and student is not other:
             gap = measures.overlap_difference(
-                comparison, student, other, lens.temperature, matching=lens.matching, centred=lens.centred
+                comparison,
+                student,
+                other,
+                lens.temperature,
+                matching=lens.matching,
+                centred=lens.centred,
             )
             said.append(
                 words.sentence_for_gap(
@@ -115,7 +137,8 @@ def _gaps(comparison: Comparison, student: Model, lens: Lens) -> str:
 
 
 def _unreached(comparison: Comparison, student: Model, lens: Lens) -> str:
-    """A warning if some images of the student cannot be matched to the teacher's entropy, else ""."""
+    """A warning if some images of the student cannot be matched to the teacher's entropy, else
+    ""."""
     unreached = lens.match(comparison, student).unreached
     return words.sentence_for_unmatched(
         student.name,
@@ -128,7 +151,8 @@ def _unreached(comparison: Comparison, student: Model, lens: Lens) -> str:
 
 
 def title_pair(comparison: Comparison, found: ClassGeometry) -> tuple[int, int]:
-    """The pair in the title: the chosen one, for example from a link, else the two closest classes."""
+    """The pair in the title: the chosen one, for example from a link, else the two closest
+    classes."""
     pair, names = state.current().pair, comparison.class_names
     if pair is not None and pair[0] != pair[1] and pair[0] in names and pair[1] in names:
         return names.index(pair[0]), names.index(pair[1])

@@ -1,4 +1,5 @@
-"""The most mixed pairs of classes, as a table. Choosing a row works like choosing a cell of the matrix."""
+"""The most mixed pairs of classes, as a table. Choosing a row works like choosing a cell of the
+matrix."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ KEY = "geometry-pairs"
 _BY = {"own": "by {what}", "difference": "by difference from the teacher"}
 
 
-def show(comparison: Comparison, student: Model, lens: Lens, most: tuple[int, int] | None = None) -> None:
+def show(
+    comparison: Comparison, student: Model, lens: Lens, most: tuple[int, int] | None = None
+) -> None:
     """Show the table.
 
     Args:
@@ -32,7 +35,10 @@ def show(comparison: Comparison, student: Model, lens: Lens, most: tuple[int, in
         said = (
             f"The {len(found)} pairs with the highest {lens.what} in {student.called}. "
             if by == "own"
-            else f"The {len(found)} pairs where {student.called} differs most from the teacher, in either direction. "
+            else (
+                f"The {len(found)} pairs where {student.called} differs most from the teacher, in"
+                " either direction. "
+            )
         ) + f"Choose a row to see its {comparison.nouns}."
         with left:
             style.card_title("Most mixed pairs", said)
@@ -68,7 +74,9 @@ def _table(
 ) -> None:
     columns = ["row class", "column class", student.name]
     columns += ["teacher", "difference"] if comparison.students else []
-    numbers = [[one.own, *([one.teacher, one.difference] if comparison.students else [])] for one in found]
+    numbers = [
+        [one.own, *([one.teacher, one.difference] if comparison.students else [])] for one in found
+    ]
     classes = [[comparison.class_names[c] for c in one.classes] for one in found]
     pairs = [set(one.classes) for one in found]
     rows.show(
@@ -83,7 +91,9 @@ def _table(
         numbers=2,
         selected=pairs.index(set(pair)) if set(pair) in pairs else None,
     )
-    _keep(columns, [[*names, *values] for names, values in zip(classes, numbers, strict=True)], said)
+    _keep(
+        columns, [[*names, *values] for names, values in zip(classes, numbers, strict=True)], said
+    )
 
 
 def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
@@ -91,4 +101,6 @@ def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
 
     from bickd_viz.report.build import Figures
 
-    page_export.part(KEY, Figures("Most mixed pairs", pd.DataFrame(lines, columns=columns).round(3), said))
+    page_export.part(
+        KEY, Figures("Most mixed pairs", pd.DataFrame(lines, columns=columns).round(3), said)
+    )

@@ -36,12 +36,16 @@ RANKED = 10
 
 
 def linked(comparison: Comparison, student: Model, lens: Lens) -> None:
-    """Draw the angles and the ranking of classes. A click in the ranking selects, so both are in the selection's fragment."""
+    """Draw the angles and the ranking of classes. A click in the ranking selects, so both are in
+    the selection's fragment."""
     shown = _shown(comparison, student)
     if len(shown) < len(comparison.models):
         st.caption(
             "The panels below show only the teacher and the student in focus.",
-            help=f"Each model has {comparison.n:,} × {len(comparison.class_names):,} probabilities. All students at once would take too long.",
+            help=(
+                f"Each model has {comparison.n:,} × {len(comparison.class_names):,} probabilities."
+                " All students at once would take too long."
+            ),
         )
     left, right = st.columns(2, gap="small")
     with left:
@@ -73,9 +77,13 @@ def _angles(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> Non
         cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
         found.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
-        style.card_title("Angles between classes", f"Over all pairs of classes. 90° is {lens.apart}.")
+        style.card_title(
+            "Angles between classes", f"Over all pairs of classes. 90° is {lens.apart}."
+        )
         medians = [
-            (model.called, float(np.median(a))) for model, (_, a) in zip(shown, found, strict=True) if len(a)
+            (model.called, float(np.median(a)))
+            for model, (_, a) in zip(shown, found, strict=True)
+            if len(a)
         ]
         said = "Median angle: " + ", ".join(f"{name} {angle:.1f}°" for name, angle in medians) + "."
         theme = style.theme()
@@ -99,15 +107,22 @@ def _leakage(comparison: Comparison, shown: tuple[Model, ...], student: Model, l
         style.card_title(
             "Classes that leak most",
             f"Leakage: mean {lens.what} of a class with all others. Click a class to select it.",
-            f"The classes with the highest leakage in {student.called}. The lines are its 95% intervals.",
+            f"The classes with the highest leakage in {student.called}. The lines are its 95%"
+            " intervals.",
         )
         models, limits = [], []
         for model in shown:
             empty = class_geometry.gram(comparison, model, lens).empty
             band = class_geometry.gram_figures(comparison, model, lens).leakage
-            leaks = np.full(len(empty), np.nan) if band is None else np.where(empty, np.nan, band.estimate)
+            leaks = (
+                np.full(len(empty), np.nan)
+                if band is None
+                else np.where(empty, np.nan, band.estimate)
+            )
             models.append((model, leaks))
-            limits.append(_limits(band) if model is student else None)  # on all models they would cross
+            limits.append(
+                _limits(band) if model is student else None
+            )  # on all models they would cross
         ranking.show(
             comparison,
             models,
@@ -120,7 +135,10 @@ def _leakage(comparison: Comparison, shown: tuple[Model, ...], student: Model, l
             height=HEIGHT,
             on_class=_choose_class(comparison, student, lens),
             limits=limits,
-            sentence=f"Leakage: mean {lens.what} of a class with all others. Classes are ordered by {student.called}.",
+            sentence=(
+                f"Leakage: mean {lens.what} of a class with all others. Classes are ordered by"
+                f" {student.called}."
+            ),
         )
         place = shown.index(student)
         own, ends = models[place][1], limits[place]
@@ -147,7 +165,9 @@ def _choose_class(comparison: Comparison, student: Model, lens: Lens):
     def clicked(index: int) -> None:
         row = class_geometry.gram(comparison, student, lens).gram[int(index)].copy()
         row[int(index)] = -np.inf
-        state.update(pair=(comparison.class_names[int(index)], comparison.class_names[int(row.argmax())]))
+        state.update(
+            pair=(comparison.class_names[int(index)], comparison.class_names[int(row.argmax())])
+        )
         if comparison.labels is not None:
             selection.select("class", comparison.class_names[int(index)])
 
@@ -159,9 +179,12 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
     with st.container(border=True):
         style.card_title(
             "Eigenvalues of the class Gram",
-            f"If all classes are {lens.apart}, all eigenvalues are 1. A steep fall means that a few directions dominate.",
+            f"If all classes are {lens.apart}, all eigenvalues are 1. A steep fall means that a few"
+            " directions dominate.",
         )
-        values = [(looks[model.key], class_geometry.spectrum(comparison, model, lens)) for model in shown]
+        values = [
+            (looks[model.key], class_geometry.spectrum(comparison, model, lens)) for model in shown
+        ]
         figures = [
             (model.called, class_geometry.gram_figures(comparison, model, lens).effective_rank)
             for model in shown
@@ -178,7 +201,9 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
             y_title="eigenvalue",
             figure=lambda: spectrum(values, theme=theme, height=HEIGHT),
         )
-        plot.show(spectrum_plot(values, height=HEIGHT), "geometry-spectrum", theme=theme, export=export)
+        plot.show(
+            spectrum_plot(values, height=HEIGHT), "geometry-spectrum", theme=theme, export=export
+        )
         st.caption(said)
 
 
@@ -187,9 +212,9 @@ def _sharpness(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> 
         style.card_title(
             "The effect of temperature alone",
             "Overlap against temperature, and against mean entropy. Dots: the sidebar's T.",
-            f"{'' if lens.centred else 'A higher temperature alone raises overlap. '}"
-            "The second chart compares the models at equal mean entropy. "
-            f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}{', columns centred' if lens.centred else ''}.",
+            f"{'' if lens.centred else 'A higher temperature alone raises overlap. '}The second"
+            f" chart compares the models at equal mean entropy. {numbers.count(comparison.n)}"
+            f" {comparison.split} {comparison.nouns}{', columns centred' if lens.centred else ''}.",
         )
         if measures.is_large(comparison) and not st.session_state.get("geometry-sharpness-asked"):
             st.button(
@@ -218,19 +243,24 @@ def _sharpness_charts(comparison: Comparison, shown: tuple[Model, ...], lens: Le
         there = (class_geometry.entropy_at(comparison, model, plain), now)
         against_entropy.append(Curve(look, curve.entropy, curve.overlap, note, there))
         mean, image = (
-            _matched_overlap(comparison, model, replace(plain, matching=rule)) for rule in ("mean", "image")
+            _matched_overlap(comparison, model, replace(plain, matching=rule))
+            for rule in ("mean", "image")
         )
         said.append((model.called, now, mean, image))
-    at_once = words.sentence_for_sharpness(said, temperature=T, entropy=target, noun=comparison.noun)
+    at_once = words.sentence_for_sharpness(
+        said, temperature=T, entropy=target, noun=comparison.noun
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         _curves(
-            against_t, "temperature", "Overlap by temperature", at_once, x_title="temperature T", mark=T,
+            against_t, "temperature", "Overlap by temperature", at_once, x_title="temperature T",
+            mark=T,
             mark_name="now", log_x=True, log_y=not lens.centred,
         )  # fmt: skip
     with right:
         _curves(
-            against_entropy, "entropy", "Overlap by mean entropy", at_once, x_title="mean entropy (nats)",
+            against_entropy, "entropy", "Overlap by mean entropy", at_once,
+            x_title="mean entropy (nats)",
             mark=target, mark_name="teacher now", log_x=False, log_y=not lens.centred,
         )  # fmt: skip
     if table := words.sharpness_rows(said, temperature=T, entropy=target, noun=comparison.noun):
@@ -264,12 +294,19 @@ def _curves(
 
     def figure() -> go.Figure:
         return sharpness_curves(
-            curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y, theme=theme,
+            curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y,
+            theme=theme,
             height=HEIGHT,
         )  # fmt: skip
 
     drawn = sharpness_plot(
-        curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y, height=HEIGHT
+        curves,
+        x_title=x_title,
+        mark=mark,
+        mark_name=mark_name,
+        log_x=log_x,
+        log_y=log_y,
+        height=HEIGHT,
     )
     export = Export(title, lambda: tables.curves_table(curves, column), sentence, figure=figure)
     plot.show(drawn, f"geometry-sharpness-{what}", theme=theme, export=export)

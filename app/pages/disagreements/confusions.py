@@ -19,7 +19,8 @@ LARGEST = 12
 
 
 def show(comparison: Comparison, first: Model, second: Model) -> None:
-    """Show the matrix and the table. A cell or a row selects the samples of the model that has more of them there."""
+    """Show the matrix and the table. A cell or a row selects the samples of the model that has more
+    of them there."""
     shares = st.segmented_control(
         "Cells show",
         [False, True],
@@ -38,7 +39,8 @@ def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -
     found = calibration.judged(comparison, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
-        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The diagonal shows correct answers.",
+        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The"
+        " diagonal shows correct answers.",
     )
     values = found.shares if shares else found.counts.astype(np.float64)
     off = np.abs(off_diagonal(values))
@@ -68,14 +70,19 @@ def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -
     )
     st.caption(
         f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom out.",
-        help=f"A cell selects the {comparison.nouns} of the model that makes this confusion more often.",
+        help=(
+            f"A cell selects the {comparison.nouns} of the model that makes this confusion more"
+            " often."
+        ),
     )
 
 
 def _select(comparison: Comparison, first: Model, second: Model, row: int, column: int) -> None:
     found = calibration.judged(comparison, first, second).confusion
     more = first if found.first[row, column] >= found.second[row, column] else second
-    selection.select("confusion", more.key, comparison.class_names[row], comparison.class_names[column])
+    selection.select(
+        "confusion", more.key, comparison.class_names[row], comparison.class_names[column]
+    )
 
 
 def _selected(comparison: Comparison) -> tuple[int, int] | None:
@@ -92,7 +99,9 @@ def _selected(comparison: Comparison) -> tuple[int, int] | None:
 
 def _largest(comparison: Comparison, first: Model, second: Model) -> None:
     found = calibration.judged(comparison, first, second).confusion
-    style.card_title("Confusions that differ most", f"Choose a row to select its {comparison.nouns}.")
+    style.card_title(
+        "Confusions that differ most", f"Choose a row to select its {comparison.nouns}."
+    )
     off = np.abs(off_diagonal(found.counts))
     order = np.argsort(-off, axis=None, kind="stable")[:LARGEST]
     cells = [divmod(int(cell), len(comparison.class_names)) for cell in order]
@@ -124,11 +133,14 @@ def _largest(comparison: Comparison, first: Model, second: Model) -> None:
         selection_mode="single-row",
     )
     most = int(
-        max((off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)), default=0)
+        max(
+            (off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)),
+            default=0,
+        )
     )
     st.caption(
-        f"Counts of {comparison.nouns}. No cell has more than {most}, so single cells are weak evidence. McNemar's test above uses all "
-        "answers."
+        f"Counts of {comparison.nouns}. No cell has more than {most}, so single cells are weak"
+        " evidence. McNemar's test above uses all answers."
         if most < FEW
         else f"Counts of {comparison.nouns}."
     )

@@ -1,4 +1,5 @@
-"""The table of which model is right: four clickable counts, and the samples of the selected count."""
+"""The table of which model is right: four clickable counts, and the samples of the selected
+count."""
 
 from __future__ import annotations
 
@@ -24,7 +25,12 @@ KINDS = ("outcome", "confusion")
 
 
 def counts(found: Outcomes) -> dict[str, int]:
-    return {"both": found.both, "first": found.first, "second": found.second, "neither": found.neither}
+    return {
+        "both": found.both,
+        "first": found.first,
+        "second": found.second,
+        "neither": found.neither,
+    }
 
 
 def chosen(first: Model, second: Model) -> str:
@@ -45,9 +51,14 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
     names = outcome_names(first.called, second.called)
     shades = outcome_colours(looks[first.key], looks[second.key], style.theme())
     rules = [
-        f".st-key-outcome-{part} button {{ border-left-color: {shade}; }}" for part, shade in shades.items()
+        f".st-key-outcome-{part} button {{ border-left-color: {shade}; }}"
+        for part, shade in shades.items()
     ]
-    rules += [f".st-key-outcome-{now} button {{ outline: 3px solid {style.theme().accent}; }}"] if now else []
+    rules += (
+        [f".st-key-outcome-{now} button {{ outline: 3px solid {style.theme().accent}; }}"]
+        if now
+        else []
+    )
     st.html(f"<style>{' '.join(rules)}</style>")
     for row in ROWS:
         for place, part in zip(st.columns(2, gap="small"), row, strict=True):
@@ -59,19 +70,33 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
                     wrap=True,
                     on_click=selection.select,
                     args=("outcome", first.key, second.key, part),
-                    help=f"{numbers.percent(found[part] / comparison.n)} of {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}. Click to select them.",
+                    help=(
+                        f"{numbers.percent(found[part] / comparison.n)} of"
+                        f" {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}."
+                        " Click to select them."
+                    ),
                 )
-    drawn = who_is_right(found, looks[first.key], looks[second.key], selected=now, theme=style.theme())
+    drawn = who_is_right(
+        found, looks[first.key], looks[second.key], selected=now, theme=style.theme()
+    )
     rows = [(names[part], int(found[part])) for part in found]
     title = f"Who is right: {first.name} and {second.name}"
     said = words.mcnemar_sentence(
         first.called, second.called, judged.first, judged.second, judged.p_value, judged.mid_p
     )
     alone = partial(
-        who_is_right, found, looks[first.key], looks[second.key], theme=style.theme(), show_legend=True
+        who_is_right,
+        found,
+        looks[first.key],
+        looks[second.key],
+        theme=style.theme(),
+        show_legend=True,
     )
     export = chart.Export(
-        title, lambda: tables.counts_table(rows, "who_is_right", comparison.nouns), said, figure=alone
+        title,
+        lambda: tables.counts_table(rows, "who_is_right", comparison.nouns),
+        said,
+        figure=alone,
     )
     chart.show(drawn, "outcome-bar", export=export)
     st.caption(said)
@@ -85,7 +110,8 @@ def images(comparison: Comparison, first: Model, second: Model) -> None:
         found = selection.picked(comparison, "outcome", first.key, second.key, "second")
     shown = found.positions[:MOST_IMAGES]
     style.card_title(
-        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}: {found.title}",
+        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}:"
+        f" {found.title}",
         f"Below each: true class, then the predictions of {first.called} | {second.called}.",
     )
     with st.container(key="outcome-images"):

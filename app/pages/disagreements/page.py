@@ -1,4 +1,5 @@
-"""Disagreements: which model is right, how confusions and classes differ, and where probabilities differ most."""
+"""Disagreements: which model is right, how confusions and classes differ, and where probabilities
+differ most."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def show() -> None:
 
 
 def _two(comparison: Comparison) -> tuple[Model, Model]:
-    """Choose the focused student and the model it is compared with: the teacher or another student."""
+    """Choose the focused student and the model it is compared with: the teacher or another
+    student."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         student = frame.choose_student(comparison, "disagreements-student")
         others = [model for model in comparison.models if model.key != student.key]
@@ -66,7 +68,8 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
     if comparison.labels is None:
         differ = int((student.predictions.predicted != other.predictions.predicted).sum())
         page_export.title(
-            f"{student.name} and {other.called} disagree on {numbers.count(differ)} of {numbers.count(comparison.n)} {comparison.nouns}"
+            f"{student.name} and {other.called} disagree on {numbers.count(differ)} of"
+            f" {numbers.count(comparison.n)} {comparison.nouns}"
         )
         st.caption("These predictions have no true labels, so it is unknown which model is right.")
         return
@@ -78,9 +81,15 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
         words.outcome_note(student.name, other.called, found.first, found.second, comparison.noun)
         + " "
         + numbers.comparison_sentence(
-            "Accuracy of these two models", student.name, other.called, ours, theirs, found.difference
+            "Accuracy of these two models",
+            student.name,
+            other.called,
+            ours,
+            theirs,
+            found.difference,
         ),
-        f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, one run of each model. The 95% interval is over {comparison.nouns}, paired.",
+        f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, one run of each"
+        f" model. The 95% interval is over {comparison.nouns}, paired.",
     )
 
 
@@ -154,14 +163,23 @@ def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -
     positions = np.argsort(-moved, kind="stable")[:MOST_DISPLACED]
     st.subheader(f"Where {student.name} and {other.called} differ most")
     st.caption(
-        f"The {len(positions)} of {numbers.count(comparison.n)} {comparison.nouns} with the largest Hellinger distance at T = {T:g}. "
-        f"Bars: {other.name} above, {student.name} below.",
-        help=f"The distance is computed over all classes. The true class is bold. Click an {comparison.noun} to open its page."
-        if comparison.noun == "image"
-        else f"The distance is computed over all classes. The true class is bold. Click a {comparison.noun} to open its page.",
+        f"The {len(positions)} of {numbers.count(comparison.n)} {comparison.nouns} with the largest"
+        f" Hellinger distance at T = {T:g}. Bars: {other.name} above, {student.name} below.",
+        help=(
+            "The distance is computed over all classes. The true class is bold. Click an"
+            f" {comparison.noun} to open its page."
+            if comparison.noun == "image"
+            else (
+                "The distance is computed over all classes. The true class is bold. Click a"
+                f" {comparison.noun} to open its page."
+            )
+        ),
     )
     looks, theme = style.styles(comparison), style.theme()
-    pair = [(looks[model.key], measures.probabilities(comparison, model, T)) for model in (other, student)]
+    pair = [
+        (looks[model.key], measures.probabilities(comparison, model, T))
+        for model in (other, student)
+    ]
     cards = []
     for p in positions.tolist():
         bars = paired_html(
@@ -171,7 +189,9 @@ def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -
             theme=theme,
         )
         image = thumbs.picture(comparison, p, thumbs.true_class(comparison, p))
-        cards.append(f'<div class="bk-pair"><div>{image}<p>distance {moved[p]:.2f}</p></div>{bars}</div>')
+        cards.append(
+            f'<div class="bk-pair"><div>{image}<p>distance {moved[p]:.2f}</p></div>{bars}</div>'
+        )
     st.button(
         f"Select these {len(positions)}",
         key="displaced-select",

@@ -1,4 +1,5 @@
-"""The charts of one training: accuracy, loss terms, agreement and overlap by epoch, and a small map."""
+"""The charts of one training: accuracy, loss terms, agreement and overlap by epoch, and a small
+map."""
 
 from __future__ import annotations
 
@@ -51,20 +52,23 @@ def show(run: RunFolder, info: RunInfo, key: str, *, small_map: bool = True) -> 
             with column:
                 if earlier:
                     figure.add_vline(
-                        x=len(earlier) + 0.5, line={"color": theme.muted, "width": 1, "dash": "dash"}
+                        x=len(earlier) + 0.5,
+                        line={"color": theme.muted, "width": 1, "dash": "dash"},
                     )
                 figure.update_xaxes(tick0=1, dtick=max(1, -(-len(records) // 8)), nticks=None)
                 chart.show(figure, f"{key}-{name}")
     if earlier:
         st.caption(
-            f"Left of the dashed line: {numbers.counted(len(earlier), 'epoch')} of {info.extends}, which this run extends."
+            f"Left of the dashed line: {numbers.counted(len(earlier), 'epoch')} of {info.extends},"
+            " which this run extends."
         )
     if small_map:
         _small_map(run, info, key, theme)
 
 
 def earlier_records(info: RunInfo) -> list[dict[str, Any]]:
-    """Return the records of the runs that this one extends, the oldest first; missing runs are left out."""
+    """Return the records of the runs that this one extends, the oldest first; missing runs are left
+    out."""
     found: list[dict[str, Any]] = []
     seen = set()
     while info.extends is not None and info.extends not in seen:
@@ -166,12 +170,18 @@ def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
     for column, (name, view) in zip(columns, views.items(), strict=False):
         with column:
             student = name == "student"
-            who = f"{'This student' if info.role == 'student' else 'This teacher'} after epoch {view.epoch}"
+            who = (
+                f"{'This student' if info.role == 'student' else 'This teacher'} after epoch"
+                f" {view.epoch}"
+            )
             st.caption(
-                f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P at T = 4"
+                f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P"
+                " at T = 4"
             )
             by = (
-                "true" if few else ("disagreement" if student and view.reference is not None else "highlight")
+                "true"
+                if few
+                else ("disagreement" if student and view.reference is not None else "highlight")
             )
             figure = prediction_map(
                 view.coordinates,
@@ -192,7 +202,8 @@ def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
 
 @dataclass(frozen=True)
 class ProbeMap:
-    """The probe set in two dimensions: coordinates [P, 2] and, one a sample, ids, labels and top-1 classes."""
+    """The probe set in two dimensions: coordinates [P, 2] and, one a sample, ids, labels and top-1
+    classes."""
 
     coordinates: np.ndarray
     ids: np.ndarray
@@ -213,10 +224,12 @@ def _probe_maps(marks: tuple[Fingerprint, ...], _run: RunFolder) -> dict[str, Pr
 
 
 def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> dict[str, ProbeMap]:
-    """Return the last epoch's map of the probe set, rotated to match the teacher's map if there is one.
+    """Return the last epoch's map of the probe set, rotated to match the teacher's map if there is
+    one.
 
     Args:
-        stored: a trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] if they are known.
+        stored: a trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] if they are
+            known.
         teacher: its predictions on validation; ignored if it lacks samples of the probe set.
     """
     logits, ids = stored["logits"][-1].astype(np.float32), stored["ids"]
@@ -238,7 +251,8 @@ def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> di
 
 
 def pca_plane(P: np.ndarray) -> np.ndarray:
-    """Project square-rooted probabilities [N, C] on their first two principal components, float32 [N, 2]."""
+    """Project square-rooted probabilities [N, C] on their first two principal components, float32
+    [N, 2]."""
     space = np.sqrt(P)
     space = space - space.mean(axis=0)
     directions = np.linalg.eigh(space.T @ space)[1][:, ::-1][:, :2]

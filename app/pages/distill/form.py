@@ -81,7 +81,9 @@ def show() -> dict[str, Any] | None:
             return None
     else:
         form["methods"] = ["ce"]
-        st.caption("A teacher learns only from the labels. Choose a larger model than for its students.")
+        st.caption(
+            "A teacher learns only from the labels. Choose a larger model than for its students."
+        )
     about = data_form.choose(fields, _dataset_of_view())
     if about is None:
         return None
@@ -96,7 +98,9 @@ def show() -> dict[str, Any] | None:
         st.caption(f"Images are {teacher.resizing.words}, as for the teacher.")
     _architecture(fields, form, about, teacher)
     _budget(fields, form, about)
-    form["options"] = method_form.options(fields, form["methods"]) if form["role"] == "student" else {}
+    form["options"] = (
+        method_form.options(fields, form["methods"]) if form["role"] == "student" else {}
+    )
     _more(fields, form)
     return form
 
@@ -150,8 +154,10 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
         index=keys.index(begin),
         key=fields.key(name),
         format_func=lambda key: "none" if key == _FROM_LABELS else described(key),
-        help="Finished runs on this data. With “Labels only” the student does not learn from the teacher, but its "
-        "agreement with the teacher is measured.",
+        help=(
+            "Finished runs on this data. With “Labels only” the student does not learn from the"
+            " teacher, but its agreement with the teacher is measured."
+        ),
     )
     fields.keep(name, chosen)
     form["teacher"] = None if chosen == _FROM_LABELS else chosen
@@ -162,7 +168,10 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
 
 
 def _no_teacher(fields: Fields) -> None:
-    st.info("There is no finished teacher on this data yet. Train one first, then distil students from it.")
+    st.info(
+        "There is no finished teacher on this data yet. Train one first, then distil students"
+        " from it."
+    )
     st.button(
         "Train a teacher",
         key="distill-train-teacher",
@@ -171,11 +180,17 @@ def _no_teacher(fields: Fields) -> None:
     )
 
 
-def _architecture(fields: Fields, form: dict[str, Any], info: DatasetInfo, teacher: RunInfo | None) -> None:
+def _architecture(
+    fields: Fields, form: dict[str, Any], info: DatasetInfo, teacher: RunInfo | None
+) -> None:
     most = None if teacher is None else size(teacher)
     found = choices(info.num_classes, info.in_channels, form["image_size"], most=most)
     wanted = "resnet8" if form["role"] == "student" else _start_on(info).teacher
-    default = wanted if wanted in found else min(found, key=lambda name: found[name].parameters or math.inf)
+    default = (
+        wanted
+        if wanted in found
+        else min(found, key=lambda name: found[name].parameters or math.inf)
+    )
     name = fields.scoped("arch", form["role"], info.name)
     begin = fields.start(name, default, list(found))
     form["arch"] = st.selectbox(
@@ -184,9 +199,14 @@ def _architecture(fields: Fields, form: dict[str, Any], info: DatasetInfo, teach
         index=list(found).index(begin),
         key=fields.key(name),
         format_func=lambda name: found[name].label,
-        help=None
-        if most is None
-        else "Models that are larger than the teacher in both parameters and multiply-adds are not listed.",
+        help=(
+            None
+            if most is None
+            else (
+                "Models that are larger than the teacher in both parameters and multiply-adds are"
+                " not listed."
+            )
+        ),
     )
     fields.keep(name, form["arch"])
     model_costs.show(found, form["arch"], form["image_size"])
@@ -197,14 +217,18 @@ def _budget(fields: Fields, form: dict[str, Any], info: DatasetInfo) -> None:
     columns = st.columns(3)
     with columns[0]:
         name = fields.scoped("epochs", info.name)
-        form["epochs"] = _whole(fields, name, "Epochs", begin.epochs, help="Passes over the training images.")
+        form["epochs"] = _whole(
+            fields, name, "Epochs", begin.epochs, help="Passes over the training images."
+        )
     with columns[1]:
         typed = st.text_input(
             "Seeds",
             value=fields.start("seeds", "0"),
             key=fields.key("seeds"),
-            help="One seed (0), a list (0 1 2) or a range (0-4). Each seed is a separate run, or a separate race. "
-            "It sets the initial weights, the image order and the augmentation.",
+            help=(
+                "One seed (0), a list (0 1 2) or a range (0-4). Each seed is a separate run, or a"
+                " separate race. It sets the initial weights, the image order and the augmentation."
+            ),
         )
         form["seeds"] = fields.keep("seeds", typed)
     with columns[2]:
@@ -244,7 +268,10 @@ def _more(fields: Fields, form: dict[str, Any]) -> None:
                 step=1,
                 key=fields.key("threads"),
                 placeholder="automatic",
-                help="CPU threads for this run. If empty, the cores are split among the runs that may work at once.",
+                help=(
+                    "CPU threads for this run. If empty, the cores are split among the runs that"
+                    " may work at once."
+                ),
             )
             form["threads"] = fields.keep("threads", threads)
         with columns[1]:
@@ -274,9 +301,11 @@ def _rates(fields: Fields, form: dict[str, Any]) -> None:
             "Tuned learning rates",
             value=fields.start("own_rates", True),
             key=fields.key("own_rates"),
-            help="Each method uses the best of five rates, chosen on the validation images of caltech95 (ResNet-8, "
-            "batch size 64, 40 epochs). A single rate for all would favour some methods. On other data another rate "
-            "may be better.",
+            help=(
+                "Each method uses the best of five rates, chosen on the validation images of"
+                " caltech95 (ResNet-8, batch size 64, 40 epochs). A single rate for all would"
+                " favour some methods. On other data another rate may be better."
+            ),
         )
         fields.keep("own_rates", own)
     form["own_rates"] = own
@@ -286,7 +315,9 @@ def _rates(fields: Fields, form: dict[str, Any]) -> None:
     if own:
         st.caption(rates_in_words(form["methods"]))
     else:
-        rate = st.number_input("Learning rate", value=rate, step=0.01, format="%g", key=fields.key(name))
+        rate = st.number_input(
+            "Learning rate", value=rate, step=0.01, format="%g", key=fields.key(name)
+        )
         fields.keep(name, default if rate is None else rate)
     form["lr"] = default if rate is None else rate
 
@@ -297,7 +328,9 @@ def _start_on(info: DatasetInfo) -> Budget:
 
 def _whole(fields: Fields, name: str, label: str, default: int, *, help: str | None = None) -> int:
     """Ask for a whole number; an empty field gives the default."""
-    value = st.number_input(label, value=fields.start(name, default), step=1, key=fields.key(name), help=help)
+    value = st.number_input(
+        label, value=fields.start(name, default), step=1, key=fields.key(name), help=help
+    )
     return fields.keep(name, default if value is None else int(value))
 
 

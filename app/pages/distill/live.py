@@ -1,4 +1,5 @@
-"""One run while it trains: state, progress, charts and buttons. It redraws itself while the run works."""
+"""One run while it trains: state, progress, charts and buttons. It redraws itself while the run
+works."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def current_phase(run: RunFolder) -> Phase:
 
 
 def mark_started(key: str) -> None:
-    """Remember that this session started a worker on the run, whose old status is out of date until it writes."""
+    """Remember that this session started a worker on the run, whose old status is out of date until
+    it writes."""
     st.session_state.setdefault(_STARTED, {})[key] = time.time()
 
 
@@ -63,7 +65,8 @@ def _panel(run: RunFolder, info: RunInfo, was_live: bool, more: Callable[[], Non
         more()
     lineage.show(run, info, finished=now.name == "finished", prefix="distill")
     if now.live != was_live:
-        st.rerun()  # the whole page, as the refresh begins or ends; a click that came with it is done by now
+        # the whole page, as the refresh begins or ends; a click that came with it is done by now
+        st.rerun()
     _words(run, status, now)
     if now.name == "finished":
         run_figures.show(run, info, reached.reached(run), "distill")
@@ -85,15 +88,15 @@ def _words(run: RunFolder, status: Status, now: Phase) -> None:
         st.caption(status.message[:1].upper() + status.message[1:] + " …")
     if status.silent():
         st.caption(
-            "The worker has not reported for a while, but its process is still there. The machine may have slept, "
-            "or the disk may be slow or full."
+            "The worker has not reported for a while, but its process is still there. The machine"
+            " may have slept, or the disk may be slow or full."
         )
     if now.name == "failed":
         st.error(sentence(ValueError(status.error or "the worker ended without saying why.")))
     elif now.name == "lost":
         st.warning(
-            "The worker ended without a message: it was killed, or the machine was restarted. Resume continues "
-            "from the last saved step."
+            "The worker ended without a message: it was killed, or the machine was restarted."
+            " Resume continues from the last saved step."
         )
     elif now.name == "stopped":
         st.info("The run was stopped and its state is saved. Resume continues from the same step.")
@@ -120,7 +123,8 @@ def _log(run: RunFolder) -> None:
 
 # -- what can be done with it ----------------------------------------------------------------------
 def buttons(run: RunFolder, info: RunInfo, now: Phase, prefix: str) -> None:
-    """Draw the buttons that the run's state allows: stop, resume, use as teacher, show in the comparison."""
+    """Draw the buttons that the run's state allows: stop, resume, use as teacher, show in the
+    comparison."""
     may_stop = now.name in STOPPABLE and not run.read_only
     if may_stop and st.button("Stop", key=f"{prefix}-stop", icon=":material/stop_circle:"):
         _do(run, local.stop)

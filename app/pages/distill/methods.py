@@ -27,7 +27,9 @@ def methods(fields: Fields) -> list[str]:
         format_func=lambda name: METHODS[name].title,
         max_selections=state.MAX_RACE,
         placeholder="Choose one, or several for a race",
-        help="Several methods are trained side by side on the same batches, and shown on one chart.",
+        help=(
+            "Several methods are trained side by side on the same batches, and shown on one chart."
+        ),
     )
     fields.keep("methods", chosen)
     for name in chosen:
@@ -82,10 +84,14 @@ def _options_of(fields: Fields, method: str, its: tuple[OptionField, ...]) -> di
     numbers = [field for field in its if not field.choices and not field.is_switch]
     for i, field in enumerate(numbers):
         with columns[i % 3]:
-            values[field.name] = _option(fields, field, method, begin[field.name], field.name in unused)
+            values[field.name] = _option(
+                fields, field, method, begin[field.name], field.name in unused
+            )
     for field in its:
         if field.choices or field.is_switch:
-            values[field.name] = _option(fields, field, method, begin[field.name], field.name in unused)
+            values[field.name] = _option(
+                fields, field, method, begin[field.name], field.name in unused
+            )
     return values
 
 
@@ -93,7 +99,9 @@ def _option(fields: Fields, field: OptionField, method: str, default: Any, disab
     name = _name(method, field.name)
     begin, key = fields.start(name, default, field.choices or None), fields.key(name)
     if field.is_switch:
-        value: Any = st.toggle(field.label, value=begin, key=key, help=field.help, disabled=disabled)
+        value: Any = st.toggle(
+            field.label, value=begin, key=key, help=field.help, disabled=disabled
+        )
     elif field.choices:
         value = st.segmented_control(
             field.label,
@@ -121,5 +129,8 @@ def _option(fields: Fields, field: OptionField, method: str, default: Any, disab
 def _about(method: Method) -> Markdown:
     """Return a method's title, what it does and its source."""
     return md(
-        "**{title}** · {why} *{citation}*", title=method.title, why=method.why, citation=method.citation
+        "**{title}** · {why} *{citation}*",
+        title=method.title,
+        why=method.why,
+        citation=method.citation,
     )

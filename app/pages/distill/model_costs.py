@@ -14,13 +14,16 @@ def show(found: Mapping[str, Choice], chosen: str, image_size: int) -> None:
         columns = {
             "Model": st.column_config.TextColumn(width=166),
             "Parameters": st.column_config.NumberColumn(format="%.2f M", width=82),
-            "Mult-adds": st.column_config.NumberColumn(format="%.1f M", width=78, help="For one image."),
+            "Mult-adds": st.column_config.NumberColumn(
+                format="%.1f M", width=78, help="For one image."
+            ),
             "1 image": st.column_config.NumberColumn(format="%.3g ms", width=68),
             "64 images": st.column_config.NumberColumn(format="%.3g ms", width=78),
         }
         st.dataframe(cost_table(found), hide_index=True, column_config=columns, width="stretch")
         if (latency := found[chosen].latency) is not None:
             st.caption(
-                f"For images of {image_size} × {image_size} pixels. Times are float32 forward passes on {latency.cpu}, "
-                f"measured on {latency.date}. A run's card has the time on the machine that trained it."
+                f"For images of {image_size} × {image_size} pixels. Times are float32 forward"
+                f" passes on {latency.cpu}, measured on {latency.date}. A run's card has the time"
+                " on the machine that trained it."
             )

@@ -1,4 +1,5 @@
-"""The page Distill: choose methods, data, teacher and student, see the expected time, start and watch."""
+"""The page Distill: choose methods, data, teacher and student, see the expected time, start and
+watch."""
 
 from __future__ import annotations
 
@@ -73,9 +74,12 @@ def _open_race() -> list[tuple[RunFolder, RunInfo]]:
 
 
 def _leave(abouts: list[RunInfo]) -> None:
-    """Draw the buttons that go back to the race or to the form, as it was or with these runs' settings."""
+    """Draw the buttons that go back to the race or to the form, as it was or with these runs'
+    settings."""
     view = state.current()
-    if view.run in view.race and st.button("Back to the race", key="distill-race", icon=":material/flag:"):
+    if view.run in view.race and st.button(
+        "Back to the race", key="distill-race", icon=":material/flag:"
+    ):
         state.update(run="")
         st.rerun()
     if st.button("New run", key="distill-new", icon=":material/add:"):
@@ -92,10 +96,13 @@ def _leave(abouts: list[RunInfo]) -> None:
         st.rerun()
 
 
-# -- a new run ---------------------------------------------------------------------------------------
+# -- a new run
+# ---------------------------------------------------------------------------------------
 def _new() -> None:
     st.title("Distil a student and watch it learn")
-    st.caption("Training runs in a separate process. You can close this page and come back to it later.")
+    st.caption(
+        "Training runs in a separate process. You can close this page and come back to it later."
+    )
     queue.show()
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -147,8 +154,10 @@ def _where(address: str) -> str:
         list(places),
         key="distill-where",
         format_func=lambda place: places[place],
-        help="On Ray each run is a separate job, and the cluster needs a shared disk. Times are measured on "
-        "this machine.",
+        help=(
+            "On Ray each run is a separate job, and the cluster needs a shared disk. Times are"
+            " measured on this machine."
+        ),
     )
     return chosen or _HERE
 
@@ -201,7 +210,10 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
         if isinstance(found, Speed):
             finished = finished_runs(configs[0], _runs())
             _time(plan, found.seconds(configs[0], finished))
-            pace = f"{numbers.number(found.images_per_second)} images/s{' for all students together' if plan.is_race else ''}"
+            pace = (
+                f"{numbers.number(found.images_per_second)}"
+                f" images/s{' for all students together' if plan.is_race else ''}"
+            )
             st.caption(
                 f"{pace}, measured on this machine. Start-up, evaluation and the map "
                 f"take {numbers.duration(found.beside(configs[0], finished))} of the time"
@@ -232,13 +244,14 @@ def _first_guess(plan: Plan) -> None:
     assert first is not None
     if plan.is_race:
         st.caption(
-            "First estimate: the sum of separate runs. A race can be faster, because it computes the teacher's "
-            "outputs once."
+            "First estimate: the sum of separate runs. A race can be faster, because it computes"
+            " the teacher's outputs once."
         )
     else:
         st.caption(
-            f"First estimate from run {first.key}: {numbers.number(first.images_per_second)} images/s. Start-up, "
-            f"evaluation and the map take {numbers.duration(first.beside)} of the time."
+            f"First estimate from run {first.key}: {numbers.number(first.images_per_second)}"
+            f" images/s. Start-up, evaluation and the map take {numbers.duration(first.beside)} of"
+            " the time."
         )
 
 
@@ -256,7 +269,9 @@ def _turn_of() -> None:
     if wait == 0:
         return
     when = "when one is free" if wait is None else f"in {numbers.duration(wait)}"
-    st.caption(f"All slots on this machine are in use. A new run waits in the queue and starts {when}.")
+    st.caption(
+        f"All slots on this machine are in use. A new run waits in the queue and starts {when}."
+    )
 
 
 def _runs() -> list[tuple[RunFolder, RunInfo]]:

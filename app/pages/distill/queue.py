@@ -23,13 +23,16 @@ _SAID = "queue-said"
 
 
 def show(but: Sequence[str] = ()) -> None:
-    """Show the queue without the runs that the page shows itself; nothing if no other runs are left.
+    """Show the queue without the runs that the page shows itself; nothing if no other runs are
+    left.
 
     Args:
         but: keys of the runs to leave out.
     """
     if found := _without(entries(), but):
-        st.fragment(_list, run_every=REFRESH_SECONDS)(tuple(but), tuple(entry.keys for entry in found))
+        st.fragment(_list, run_every=REFRESH_SECONDS)(
+            tuple(but), tuple(entry.keys for entry in found)
+        )
 
 
 def entries() -> list[Entry]:
@@ -61,9 +64,16 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
         when = "" if done is None else f" · all done in {numbers.duration(done)}"
         slots = default_slots()
         st.markdown(
-            md("**{head}**{when}", head="Also on this machine" if but else "On this machine now", when=when),
-            help=f"Up to {numbers.counted(slots, 'worker')} at once, limited by cores and memory. A race is one worker. "
-            "The others wait and start in the order in which you started them. BICKD_SLOTS sets another limit.",
+            md(
+                "**{head}**{when}",
+                head="Also on this machine" if but else "On this machine now",
+                when=when,
+            ),
+            help=(
+                f"Up to {numbers.counted(slots, 'worker')} at once, limited by cores and memory. A"
+                " race is one worker. The others wait and start in the order in which you started"
+                " them. BICKD_SLOTS sets another limit."
+            ),
         )
         for entry in found:
             _entry(entry)
@@ -73,7 +83,9 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
 
 def _entry(entry: Entry) -> None:
     first = entry.keys[0]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"queue-{first}"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"queue-{first}"
+    ):
         st.button(
             entry.title,
             key=f"distill-watch-{first}",

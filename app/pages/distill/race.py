@@ -1,4 +1,5 @@
-"""A race while it trains: one progress bar, a row for each student, shared charts, and the results."""
+"""A race while it trains: one progress bar, a row for each student, shared charts, and the
+results."""
 
 from __future__ import annotations
 
@@ -71,7 +72,9 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
         st.error(sentence(error))
         return
     looks = _looks(racers)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="race-buttons"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="race-buttons"
+    ):
         _buttons(racers, phases)
         more()
     if was_busy:
@@ -92,13 +95,21 @@ def _looks(racers: list[Racer]) -> dict[str, ModelStyle]:
     """Return the style of each student, with the colour that it has in the comparison."""
     names = races.names({run.key: info for run, info in racers})
     kinds = [(names[run.key], info.objective) for run, info in racers]
-    return {run.key: look for (run, _), look in zip(racers, model_styles(kinds, style.theme()), strict=True)}
+    return {
+        run.key: look
+        for (run, _), look in zip(racers, model_styles(kinds, style.theme()), strict=True)
+    }
 
 
-# -- what can be done ----------------------------------------------------------------------------------
+# -- what can be done
+# ----------------------------------------------------------------------------------
 def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
-    working = [run for (run, _), phase in zip(racers, phases, strict=True) if phase.name in live.STOPPABLE]
-    halted = [run for (run, _), phase in zip(racers, phases, strict=True) if _may_resume(run, phase)]
+    working = [
+        run for (run, _), phase in zip(racers, phases, strict=True) if phase.name in live.STOPPABLE
+    ]
+    halted = [
+        run for (run, _), phase in zip(racers, phases, strict=True) if _may_resume(run, phase)
+    ]
     done = [key for key in (run.key for run, _ in racers) if _comparable(key, racers, phases)]
     if len(working) > 1 and st.button("Stop all", key="race-stop", icon=":material/stop_circle:"):
         _each(working, local.stop)
@@ -106,14 +117,18 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
         "Resume all",
         key="race-resume",
         icon=":material/play_arrow:",
-        help="They continue in one worker. Those that are behind catch up first; then all share batches again.",
+        help=(
+            "They continue in one worker. Those that are behind catch up first; then all share"
+            " batches again."
+        ),
     ):
         _resume(halted)
     if done and not any(phase.live for phase in phases):
         many = len(done) > state.MAX_STUDENTS
         words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Show in comparison"
         told = (
-            f"A comparison holds up to {state.MAX_STUDENTS} students. This opens the first {state.MAX_STUDENTS}."
+            f"A comparison holds up to {state.MAX_STUDENTS} students. This opens the first"
+            f" {state.MAX_STUDENTS}."
             if many
             else None
         )
@@ -163,7 +178,9 @@ def _compare(keys: list[str]) -> None:
 
 
 def _student(run: RunFolder, info: RunInfo, phase: Phase, look: ModelStyle) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"race-row-{run.key}"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"race-row-{run.key}"
+    ):
         st.html(
             f'<span class="bk-dot" style="background:{look.colour}"></span>'
             f'<span class="bk-name">{html.escape(look.name)}</span>',
@@ -190,7 +207,8 @@ def _focus(key: str) -> None:
     state.update(run=key)
 
 
-# -- charts and results --------------------------------------------------------------------------------
+# -- charts and results
+# --------------------------------------------------------------------------------
 def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> None:
     records = {run.key: run.metrics() for run, _ in racers}
     longest = max(len(lines) for lines in records.values())
@@ -213,7 +231,9 @@ def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> No
             for key, its in records.items()
             if its
         ]
-        figure = metric_lines(lines, title, fmt, style.theme(), height=height, reference=levels.get(field))
+        figure = metric_lines(
+            lines, title, fmt, style.theme(), height=height, reference=levels.get(field)
+        )
         figure.update_xaxes(tick0=1, dtick=max(1, -(-longest // 8)), nticks=None)
         with place:
             chart.show(figure, f"race-{field}")
@@ -236,6 +256,6 @@ def _results(racers: list[Racer], looks: dict[str, ModelStyle]) -> None:
     configs = {looks[run.key].name: info.config for run, info in racers if info.config is not None}
     st.caption(rates_sentence(configs))
     st.caption(
-        "On validation, after the last epoch. To see which differences are more than chance, open the comparison: "
-        "it compares the students on the same test images."
+        "On validation, after the last epoch. To see which differences are more than chance, open"
+        " the comparison: it compares the students on the same test images."
     )

@@ -44,7 +44,8 @@ def finding(sentence: str) -> None:
 
 
 def draw(figure: go.Figure, key: str, export: chart.Export) -> None:
-    """Draw the lesson's chart with its export menu. In the presenter's view it is larger and has no menu."""
+    """Draw the lesson's chart with its export menu. In the presenter's view it is larger and has no
+    menu."""
     present = state.current().present
     alone = replace(export, figure=export.figure or (lambda: figure))
     chart.show(presenter.fitted(figure), key, export=None if present else alone)

@@ -34,7 +34,8 @@ def _maps(height: int) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         count = st.select_slider("n_neighbors", neighbours, value=15, key="learn-neighbours")
         start = st.segmented_control(
-            "Initial positions", starts, default="random", key="learn-start", format_func=lambda s: STARTS[s]
+            "Initial positions", starts, default="random", key="learn-start",
+            format_func=lambda s: STARTS[s]
         ) or "random"  # fmt: skip
         two = st.toggle("Only the two classes that move most", key="learn-two")
     where = starts.index(start), neighbours.index(count)
@@ -79,11 +80,13 @@ def _maps(height: int) -> None:
     )
     if not state.current().present:
         st.caption(
-            f"Above each map is the distance between {first} and {second}, in widths of the map. Hover over an image "
-            "to find it on all five maps.",
-            help=f"UMAP {stored.meta['umap']} of the probabilities of the bundled caltech95 teacher at "
-            f"T = {stored.meta['temperature']:g}. The points are all {len(source.ids)} test images of the {len(names)} largest "
-            "classes.",
+            f"Above each map is the distance between {first} and {second}, in widths of the map."
+            " Hover over an image to find it on all five maps.",
+            help=(
+                f"UMAP {stored.meta['umap']} of the probabilities of the bundled caltech95 teacher"
+                f" at T = {stored.meta['temperature']:g}. The points are all {len(source.ids)} test"
+                f" images of the {len(names)} largest classes."
+            ),
         )
 
 
@@ -93,8 +96,11 @@ LESSON = Lesson(
     show=show,
     of_images=True,
     asked="On the map of seed 0 two groups are far apart. What can you conclude?",
-    answer="Only that their images are not each other's nearest neighbours. The distance between groups, the groups "
-    "between them, and the size and shape of a group all change with the seed and with n_neighbors. Measure distances in the "
-    "full space instead: this app measures every displacement and overlap there. Starting from PCA gives similar maps for "
-    "every seed. They are repeatable, but not more accurate.",
+    answer=(
+        "Only that their images are not each other's nearest neighbours. The distance between"
+        " groups, the groups between them, and the size and shape of a group all change with the"
+        " seed and with n_neighbors. Measure distances in the full space instead: this app measures"
+        " every displacement and overlap there. Starting from PCA gives similar maps for every"
+        " seed. They are repeatable, but not more accurate."
+    ),
 )

@@ -59,7 +59,8 @@ def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) ->
         for who, value in ((student.name, cosine), ("the teacher", at_teacher))
     ]
     export = chart.Export(
-        f"Two columns and their angle: {pair}", lambda: pd.DataFrame(rows, columns=["columns", "cosine"])
+        f"Two columns and their angle: {pair}",
+        lambda: pd.DataFrame(rows, columns=["columns", "cosine"]),
     )
     draw(drawn, "learn-vectors", export)
 
@@ -78,7 +79,9 @@ def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
         note = [f"T = {t:g}" for t in curve.temperatures]
         found = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
         if lens.matching == "mean":  # matched per image, a model has no single temperature
-            found = with_point(found, at and at[0], class_geometry.gram(comparison, model, lens).overlap)
+            found = with_point(
+                found, at and at[0], class_geometry.gram(comparison, model, lens).overlap
+            )
         curves.append(found)
     drawn = sharpness_curves(
         curves,
@@ -90,7 +93,9 @@ def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
         theme=style.theme(),
         height=presenter.room(height - (10 if state.current().present else 50)),
     )
-    export = chart.Export("Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats"))
+    export = chart.Export(
+        "Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats")
+    )
     draw(drawn, "learn-paths", export)
 
 
@@ -107,7 +112,9 @@ def _finding(comparison: Comparison, student: Model, T: float) -> None:
         even = [class_geometry.overlap(comparison, m, lens) for m in (student, other)]
         left = measures.overlap_difference(comparison, student, other, T, matching=lens.matching)
         both = (
-            (even[0], even[1]) if left is not None and even[0] is not None and even[1] is not None else None
+            (even[0], even[1])
+            if left is not None and even[0] is not None and even[1] is not None
+            else None
         )
         matched.append((called, both, left))
     said = lessons.sentence_for_matching(
@@ -125,15 +132,23 @@ def _finding(comparison: Comparison, student: Model, T: float) -> None:
         st.caption(_cost(comparison, student, other, T, left))
 
 
-def _cost(comparison: Comparison, student: Model, other: Model, T: float, left: Interval | None) -> str:
+def _cost(
+    comparison: Comparison, student: Model, other: Model, T: float, left: Interval | None
+) -> str:
     gap = measures.accuracy_difference(comparison, student, other)
     ours, theirs = measures.summary(comparison, student, T), measures.summary(comparison, other, T)
     kl = (ours.kl.estimate, theirs.kl.estimate) if ours.kl and theirs.kl else None
     error = None
     if ours.calibration_error and theirs.calibration_error:
         error = (ours.calibration_error.estimate, theirs.calibration_error.estimate)
-    ends = None if gap is None or gap.low is None or gap.high is None else (gap.estimate, gap.low, gap.high)
-    return lessons.sentence_for_cost(student.name, other.called, ends, kl, error, left, comparison.noun)
+    ends = (
+        None
+        if gap is None or gap.low is None or gap.high is None
+        else (gap.estimate, gap.low, gap.high)
+    )
+    return lessons.sentence_for_cost(
+        student.name, other.called, ends, kl, error, left, comparison.noun
+    )
 
 
 LESSON = Lesson(
@@ -141,9 +156,13 @@ LESSON = Lesson(
     question="Are two classes kept apart, or is the model only more confident?",
     show=show,
     asked="Can you make a model's classes orthogonal without training it?",
-    answer="Yes: divide its logits by a smaller T. Each mark moves left and down along its curve, although nothing was "
-    "learnt. So compare models at the same entropy. If only the mean entropy is matched, two models can still distribute "
-    "it differently over the images. If it is matched per image, they cannot, and a remaining gap shows which classes "
-    "share the probability. Low overlap is not good in itself: a model that shares no probability between crab and "
-    "lobster no longer shows that they look alike, and this is what a student learns from.",
+    answer=(
+        "Yes: divide its logits by a smaller T. Each mark moves left and down along its curve,"
+        " although nothing was learnt. So compare models at the same entropy. If only the mean"
+        " entropy is matched, two models can still distribute it differently over the images. If it"
+        " is matched per image, they cannot, and a remaining gap shows which classes share the"
+        " probability. Low overlap is not good in itself: a model that shares no probability"
+        " between crab and lobster no longer shows that they look alike, and this is what a student"
+        " learns from."
+    ),
 )

@@ -1,4 +1,5 @@
-"""The page Learn: five short lessons with interactive charts on real runs, and a presenter's view."""
+"""The page Learn: five short lessons with interactive charts on real runs, and a presenter's
+view."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ def _go(where: str) -> None:
 
 
 def _steps(view: state.ViewState) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
         st.session_state["learn-step"] = view.lesson
 
         def chosen() -> None:
@@ -70,7 +73,9 @@ def _steps(view: state.ViewState) -> None:
             label_visibility="collapsed",
         )
         if view.present:
-            st.button("Leave (Esc)", key="learn-leave", type="tertiary", on_click=_go, args=("leave",))
+            st.button(
+                "Leave (Esc)", key="learn-leave", type="tertiary", on_click=_go, args=("leave",)
+            )
         else:
             st.button(
                 "Present",
@@ -78,14 +83,20 @@ def _steps(view: state.ViewState) -> None:
                 icon=":material/present_to_all:",
                 on_click=_go,
                 args=("present",),
-                help="Large type for a projector. The left and right arrow keys change the lesson; Escape leaves.",
+                help=(
+                    "Large type for a projector. The left and right arrow keys change the lesson;"
+                    " Escape leaves."
+                ),
             )
 
 
 def _foot(comparison: Comparison, lesson: Lesson, view: state.ViewState) -> None:
     noun = "image" if lesson.of_images else comparison.noun
     with st.container(
-        key="learn-check", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+        key="learn-check",
+        horizontal=True,
+        vertical_alignment="center",
+        horizontal_alignment="distribute",
     ):
         st.markdown(md("**Check yourself:** {asked}", asked=worded(lesson.asked, noun)))
         with st.container(horizontal=True, width="content", gap="small"):

@@ -1,8 +1,10 @@
-"""The presenter's view: a lesson fills the screen in large type, without the sidebar, with keys to change the lesson.
+"""The presenter's view: a lesson fills the screen in large type, without the sidebar, with keys to
+change the lesson.
 
-The page is laid out at 1120 x 630 px and then enlarged to the window (`frontend/presenter.js`), so that a lesson looks
-the same on every projector. Plotly measures its size on the screen and would be enlarged twice, so its charts keep their
-size (`frontend/presenter.css`) and only their text and lines are enlarged here.
+The page is laid out at 1120 x 630 px and then enlarged to the window (`frontend/presenter.js`), so
+that a lesson looks the same on every projector. Plotly measures its size on the screen and would be
+enlarged twice, so its charts keep their size (`frontend/presenter.css`) and only their text and
+lines are enlarged here.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from app.plain import st
 from bickd_viz.export.paper import enlarged
 
 TEXT_FACTOR = 1.5
-"""The smallest text of a chart is 12 px, and that of the presenter's page 18 px before it is enlarged."""
+"""The smallest text of a chart is 12 px, and that of the presenter's page 18 px before it is
+enlarged."""
 _KEY, _HIDDEN = "presenter-keys", "presenter-hidden"
 _component = part("presenter", "presenter.js")
 

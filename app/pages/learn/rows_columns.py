@@ -17,7 +17,9 @@ def show(comparison: Comparison, height: int) -> None:
         return
     view = state.current()
     student = facts.start_student(comparison, view.student)
-    found = facts.triangle(comparison, student, facts.PRESENTED_EACH if view.present else facts.EACH)
+    found = facts.triangle(
+        comparison, student, facts.PRESENTED_EACH if view.present else facts.EACH
+    )
     if found is None:
         st.info("This lesson needs three classes that the teacher predicts.")
         return
@@ -44,11 +46,14 @@ def show(comparison: Comparison, height: int) -> None:
     )
     if not view.present:
         st.caption(
-            f"These are real logits of {student.name} and the teacher, for the three classes that the teacher mixes most. "
-            "The two contrasts are our reconstruction of BicKD.",
-            help=f"For each class you see the {comparison.split} {comparison.nouns} on which the two models differ most. The other "
-            f"{len(comparison.class_names) - 3} classes are left out. BicKD is reconstructed from its abstract (arXiv 2602.01265), "
-            "with the loss weights of the bundled runs.",
+            f"These are real logits of {student.name} and the teacher, for the three classes that"
+            " the teacher mixes most. The two contrasts are our reconstruction of BicKD.",
+            help=(
+                f"For each class you see the {comparison.split} {comparison.nouns} on which the two"
+                f" models differ most. The other {len(comparison.class_names) - 3} classes are left"
+                " out. BicKD is reconstructed from its abstract (arXiv 2602.01265), with the loss"
+                " weights of the bundled runs."
+            ),
         )
 
 
@@ -60,9 +65,15 @@ LESSON = Lesson(
     title="Rows and columns",
     question="What do the rows and the columns ask of the student?",
     show=show,
-    asked="Press 'Onto the teacher'. KL is now 0. Are the two contrasts 0 too, and do the arrows disappear?",
-    answer="No. A contrast asks each row or column to be closer to its own partner than to all others, but the teacher's "
-    "own rows and columns overlap. So the contrasts still pull towards the corners. Untick KL and press 'Follow the arrows': "
-    "the student leaves the teacher and becomes more confident than it. BicKD therefore keeps KL in the loss. This is also one reason "
-    "why its students are sharper than their teacher.",
+    asked=(
+        "Press 'Onto the teacher'. KL is now 0. Are the two contrasts 0 too, and do the arrows"
+        " disappear?"
+    ),
+    answer=(
+        "No. A contrast asks each row or column to be closer to its own partner than to all others,"
+        " but the teacher's own rows and columns overlap. So the contrasts still pull towards the"
+        " corners. Untick KL and press 'Follow the arrows': the student leaves the teacher and"
+        " becomes more confident than it. BicKD therefore keeps KL in the loss. This is also one"
+        " reason why its students are sharper than their teacher."
+    ),
 )

@@ -1,7 +1,8 @@
-"""Samples of three classes as points in a triangle. Dragging a point updates losses and gradients at once.
+"""Samples of three classes as points in a triangle. Dragging a point updates losses and gradients
+at once.
 
-The browser draws and computes it (`frontend/simplex.js`, with the losses of `frontend/losses.js`), because a round trip
-to the server for each movement of the pointer would be too slow.
+The browser draws and computes it (`frontend/simplex.js`, with the losses of `frontend/losses.js`),
+because a round trip to the server for each movement of the pointer would be too slow.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def show(
     shape = (len(truth), 3)
     if student.shape != shape or teacher.shape != shape or len(class_names) != 3:
         raise ValueError(
-            f"student and teacher must be {shape[0]} x 3 like truth and three class_names, got {student.shape}, "
-            f"{teacher.shape} and {len(class_names)} names."
+            f"student and teacher must be {shape[0]} x 3 like truth and three class_names, got"
+            f" {student.shape}, {teacher.shape} and {len(class_names)} names."
         )
 
     def chosen() -> None:
@@ -73,10 +74,12 @@ def show(
             "temperature": temperature,
             "temperatures": list(temperatures),
             "tau": options.tau,
-            "weights": {"kl": options.beta, "sample": options.lambda_sample, "class": options.lambda_class},
+            "weights": {"kl": options.beta, "sample": options.lambda_sample,
+            "class": options.lambda_class},
             "height": height,
             "stops": [list(stop) for stop in theme.sequential],
-            "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted", "grid", "quiet")},
+            "theme": {name: getattr(theme, name) for name in ("accent", "surface", "text", "muted",
+            "grid", "quiet")},
         },
         on_temperature_change=chosen,
     )  # fmt: skip

@@ -57,9 +57,12 @@ def show(comparison: Comparison, height: int) -> None:
         )
     at = int(positions[place])
     st.caption(
-        f"Overlap is the mean cosine between the probabilities of two classes over all {comparison.nouns}.",
-        help=f"It is 0 if no {comparison.noun} gives both classes any probability, and 1 if both get the same probability "
-        f"in every {comparison.noun}, up to a factor.",
+        "Overlap is the mean cosine between the probabilities of two classes over all"
+        f" {comparison.nouns}.",
+        help=(
+            f"It is 0 if no {comparison.noun} gives both classes any probability, and 1 if both get"
+            f" the same probability in every {comparison.noun}, up to a factor."
+        ),
     )
     picture, bars, curves = st.columns([2, 5, 5], gap="medium")
     with picture:
@@ -82,7 +85,9 @@ def show(comparison: Comparison, height: int) -> None:
         )
         look = style.styles(comparison)[comparison.teacher.key]
         who = f"the teacher on sample {comparison.teacher.predictions.ids[at]} at T = {T:g}"
-        export = chart.Export(f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names))
+        export = chart.Export(
+            f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names)
+        )
         draw(drawn, "learn-bars", export)
     with curves:
         lines = _curves(comparison, at, T, colour)
@@ -117,7 +122,8 @@ def show(comparison: Comparison, height: int) -> None:
 
 
 def _first_right(comparison: Comparison, positions: np.ndarray) -> int:
-    """Return the place of the initial image: the one nearest the middle that the teacher gets right."""
+    """Return the place of the initial image: the one nearest the middle that the teacher gets
+    right."""
     middle = (len(positions) - 1) / 2
     places = sorted(range(len(positions)), key=lambda k: (abs(k - middle), k))
     if comparison.labels is None:
@@ -130,7 +136,10 @@ def _curves(comparison: Comparison, at: int, T: float, colour: str) -> list[Curv
     curve = class_geometry.sharpness(comparison, comparison.teacher)
     theme = style.theme()
     share = np.array(
-        [facts.sample_entropy(comparison, comparison.teacher, at, float(t)) for t in curve.temperatures]
+        [
+            facts.sample_entropy(comparison, comparison.teacher, at, float(t))
+            for t in curve.temperatures
+        ]
     )
     note = [f"T = {t:g}" for t in curve.temperatures]
     overlap = class_geometry.overlap(comparison, comparison.teacher, Lens(T))
@@ -167,7 +176,10 @@ LESSON = Lesson(
     question="What does a teacher know beyond the right answer?",
     show=show,
     asked="If T grows without limit, what happens to the bars and to the overlap?",
-    answer="Every class gets the same probability, 1/C, for every image. All columns of the probability matrix are then "
-    "equal, so every cosine is 1. The overlap goes to 1 although the model has not changed. If T goes to 0, each image "
-    "has only one class left, and the overlap goes to 0. So an overlap means nothing without its temperature.",
+    answer=(
+        "Every class gets the same probability, 1/C, for every image. All columns of the"
+        " probability matrix are then equal, so every cosine is 1. The overlap goes to 1 although"
+        " the model has not changed. If T goes to 0, each image has only one class left, and the"
+        " overlap goes to 0. So an overlap means nothing without its temperature."
+    ),
 )

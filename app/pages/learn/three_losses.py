@@ -32,11 +32,14 @@ def _batch(comparison: Comparison, height: int) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         key = (
             st.segmented_control(
-                "Logits of", list(models), default=chosen.key, key="learn-logits", format_func=lambda k: models.get(k, k)
+                "Logits of", list(models), default=chosen.key, key="learn-logits",
+                format_func=lambda k: models.get(k, k)
             )
             or chosen.key
         )  # fmt: skip
-        number = st.number_input("Batch", 1, facts.batch_count(comparison), key="learn-batch", width=130)
+        number = st.number_input(
+            "Batch", 1, facts.batch_count(comparison), key="learn-batch", width=130
+        )
         part = (
             st.segmented_control(
                 "Part of BicKD",
@@ -83,10 +86,12 @@ def _batch(comparison: Comparison, height: int) -> None:
 def _how_to_read(comparison: Comparison, found: facts.BatchPulls) -> None:
     with st.popover("How to read this", icon=":material/help:", key="learn-how"):
         st.markdown(
-            "The pull is the negative gradient on the student's logits. A dot marks the true class. Each row sums to 0 over "
-            f"all classes. You see the {len(found.rows)} of {len(found.positions)} {comparison.nouns} and {len(found.columns)} of "
-            f"{len(comparison.class_names)} classes with the largest pull. Each loss has its own colour scale. The loss weights are those of "
-            "the presets. The cross-entropy with the labels, which all three methods add, is left out."
+            "The pull is the negative gradient on the student's logits. A dot marks the true"
+            f" class. Each row sums to 0 over all classes. You see the {len(found.rows)} of"
+            f" {len(found.positions)} {comparison.nouns} and {len(found.columns)} of"
+            f" {len(comparison.class_names)} classes with the largest pull. Each loss has its own"
+            " colour scale. The loss weights are those of the presets. The cross-entropy with the"
+            " labels, which all three methods add, is left out."
         )
 
 
@@ -94,9 +99,11 @@ def _matrix(comparison: Comparison, found: facts.BatchPulls, gradient: np.ndarra
     at = found.positions[found.rows]
     truth = None if comparison.labels is None else comparison.labels[at]
     names = [
-        comparison.class_names[truth[k]]
-        if truth is not None
-        else f"sample {comparison.teacher.predictions.ids[p]}"
+        (
+            comparison.class_names[truth[k]]
+            if truth is not None
+            else f"sample {comparison.teacher.predictions.ids[p]}"
+        )
         for k, p in enumerate(at)
     ]
     place = {int(c): k for k, c in enumerate(found.columns)}
@@ -126,9 +133,12 @@ LESSON = Lesson(
     question="What do KD, DIST and BicKD pull on in the same batch?",
     show=show,
     asked="Add 5 to all of a student's logits for one image. Which of the three losses change?",
-    answer="None. All three apply a softmax, which ignores a common shift, so every row of each matrix sums to 0. "
-    "If you multiply the logits by 2 instead, all three change. Relative to its own norm, KD's pull changes most and DIST's least, "
-    "because a correlation compares the teacher's pattern and not its exact values. "
-    "The losses also differ in what a cell depends on. In KD it depends only on its own image. In DIST the columns depend on the "
-    "other images of the batch. In BicKD both contrasts do, for rows and for columns.",
+    answer=(
+        "None. All three apply a softmax, which ignores a common shift, so every row of each matrix"
+        " sums to 0. If you multiply the logits by 2 instead, all three change. Relative to its own"
+        " norm, KD's pull changes most and DIST's least, because a correlation compares the"
+        " teacher's pattern and not its exact values. The losses also differ in what a cell depends"
+        " on. In KD it depends only on its own image. In DIST the columns depend on the other"
+        " images of the batch. In BicKD both contrasts do, for rows and for columns."
+    ),
 )

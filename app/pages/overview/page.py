@@ -47,12 +47,16 @@ def show() -> None:
     _cards(comparison, recipes, view.temperature)
     _linked(comparison, student, other, view.temperature)
     tables.every_figure(comparison, view.temperature)
-    tables.over_seeds(comparison, recipes, student, finding.compared if finding else {}, view.temperature)
+    tables.over_seeds(
+        comparison, recipes, student, finding.compared if finding else {}, view.temperature
+    )
 
 
 def _title(comparison: Comparison, finding: Finding | None) -> None:
     if finding is None:
-        accuracy = measures.summary(comparison, comparison.teacher, state.current().temperature).accuracy
+        accuracy = measures.summary(
+            comparison, comparison.teacher, state.current().temperature
+        ).accuracy
         reached = "" if accuracy is None else f": accuracy {numbers.percent(accuracy.estimate)}"
         page_export.title(
             f"{comparison.teacher.info.arch or 'The teacher'} on {comparison.data_title}{reached}"
@@ -61,13 +65,16 @@ def _title(comparison: Comparison, finding: Finding | None) -> None:
         return
     page_export.title(seeds_text.finding_title(finding))
     page_export.note(
-        seeds_text.finding_note(finding, comparison.noun), *seeds_text.finding_details(finding, comparison)
+        seeds_text.finding_note(finding, comparison.noun),
+        *seeds_text.finding_details(finding, comparison),
     )
 
 
 def _buttons() -> None:
     with st.container(horizontal=True):
-        if st.button("Train one now", type="primary", key="overview-train", icon=":material/science:"):
+        if st.button(
+            "Train one now", type="primary", key="overview-train", icon=":material/science:"
+        ):
             open_page("distill")
         if st.button("Bring your own", key="overview-bring", icon=":material/upload_file:"):
             open_page("bring_your_own")
@@ -90,7 +97,11 @@ def _cards(comparison: Comparison, recipes: Recipes, T: float) -> None:
             style.card_title(figure.title, said, worded(figure.help, comparison.noun))
             rows = [_row(looks[model.key], model, recipes, figure) for model in comparison.models]
             with st.container(key=f"overview-card-{figure.field}"):
-                st.html(whisker_html(rows, fmt=figure.fmt, theme=style.theme(), slots=len(comparison.models)))
+                st.html(
+                    whisker_html(
+                        rows, fmt=figure.fmt, theme=style.theme(), slots=len(comparison.models)
+                    )
+                )
             unit = "%" if figure.fmt == "percent" else "mean cosine"
             export_menu.offer_whiskers(
                 f"overview-{figure.field}",
@@ -122,7 +133,8 @@ def _row(look: ModelStyle, model: Model, recipes: Recipes, figure: Figure) -> Ro
 
 def _key_to_dots(comparison: Comparison, recipes: Recipes) -> str:
     lines = (
-        f"Thin line: 95% interval over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}."
+        f"Thin line: 95% interval over {numbers.count(comparison.n)} {comparison.split}"
+        f" {comparison.nouns}."
     )
     seeds = {model.name: recipes.seeds(model.key) for model in comparison.students}
     if max(seeds.values(), default=1) < 2:
@@ -151,12 +163,20 @@ def _linked(comparison: Comparison, student: Model, other: Model | None, T: floa
 def _matrices(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
     st.subheader("Which classes each model mixes")
     st.caption(
-        f"Colour off the diagonal means that two classes share probability. Click a cell to see its {comparison.nouns}.",
-        help="Each cell is the cosine between two class columns of the probability matrix. Classes are in the teacher's "
-        "cluster order. All matrices share one colour scale. Drag to zoom, double-click to zoom out. The matrices and "
-        "everything below them show one run of each model.",
+        "Colour off the diagonal means that two classes share probability. Click a cell to see its"
+        f" {comparison.nouns}.",
+        help=(
+            "Each cell is the cosine between two class columns of the probability matrix. Classes"
+            " are in the teacher's cluster order. All matrices share one colour scale. Drag to"
+            " zoom, double-click to zoom out. The matrices and everything below them show one run"
+            " of each model."
+        ),
     )
-    shown = [comparison.teacher, *([other] if other else []), *([student] if comparison.students else [])]
+    shown = [
+        comparison.teacher,
+        *([other] if other else []),
+        *([student] if comparison.students else []),
+    ]
     order = measures.class_order(comparison, "cluster")
     pair = frame.focused_pair(comparison, student, T) if comparison.students else None
     low, top = overlap_ends([measures.geometry(comparison, model, T).gram for model in shown])
@@ -198,12 +218,16 @@ def _pair(comparison: Comparison, student: Model, other: Model | None, T: float)
         )
     st.subheader(title)
     cosines = [
-        f"{m.name} {measures.geometry(comparison, m, T).gram[row, column]:.2f}" for m in comparison.models
+        f"{m.name} {measures.geometry(comparison, m, T).gram[row, column]:.2f}"
+        for m in comparison.models
     ]
-    said = f"Cosine of the two classes: {', '.join(cosines)}. In {against.called}, these {comparison.nouns} contribute most to it."
+    said = (
+        f"Cosine of the two classes: {', '.join(cosines)}. In {against.called}, these"
+        f" {comparison.nouns} contribute most to it."
+    )
     below = (
-        f"Under each {comparison.noun}: its true class, then {against.called}'s probability of {names[row]} | {names[column]} "
-        f"at T = {T:g}."
+        f"Under each {comparison.noun}: its true class, then {against.called}'s probability of"
+        f" {names[row]} | {names[column]} at T = {T:g}."
     )
     st.caption(said, help=below)
     report = thumbs.InReport("overview-pair", title, f"{said} {below}")
@@ -230,11 +254,14 @@ def _maps(comparison: Comparison, student: Model, other: Model | None, T: float)
         noun=comparison.noun,
     )
     st.caption(
-        f"Each dot is one {comparison.noun}. Neighbours have similar predictions. Distances between far groups mean little.",
+        f"Each dot is one {comparison.noun}. Neighbours have similar predictions. Distances between"
+        " far groups mean little.",
         help=how,
     )
     scatter.show(
-        maps.panels(comparison, shown, [found.coordinates for found in found_maps if found is not None], T),
+        maps.panels(
+            comparison, shown, [found.coordinates for found in found_maps if found is not None], T
+        ),
         comparison.teacher.predictions.ids,
         key="overview-maps",
         theme=style.theme(),
@@ -249,8 +276,13 @@ def _maps(comparison: Comparison, student: Model, other: Model | None, T: float)
     )
 
 
-def _pair_colours(comparison: Comparison, shown: list[Model], pair: tuple[int, int]) -> colouring.Colouring:
+def _pair_colours(
+    comparison: Comparison, shown: list[Model], pair: tuple[int, int]
+) -> colouring.Colouring:
     classes = [
-        comparison.labels if comparison.labels is not None else model.predictions.predicted for model in shown
+        comparison.labels if comparison.labels is not None else model.predictions.predicted
+        for model in shown
     ]
-    return colouring.highlighted(classes, tuple(dict.fromkeys(pair)), comparison.class_names, style.theme())
+    return colouring.highlighted(
+        classes, tuple(dict.fromkeys(pair)), comparison.class_names, style.theme()
+    )

@@ -19,9 +19,13 @@ def every_figure(comparison: Comparison, T: float) -> None:
 
     st.subheader("Every figure with its interval")
     st.caption(
-        f"One run of each model on {numbers.count(comparison.n)} {comparison.split} {comparison.nouns} of {comparison.data_title}, with 95% intervals. "
-        "Choose a row to focus on that student.",
-        help=f"Overlap, KL, displacement and orthogonality score are at T = {T:g}. {comparison.data_path or ''}".strip(),
+        f"One run of each model on {numbers.count(comparison.n)} {comparison.split}"
+        f" {comparison.nouns} of {comparison.data_title}, with 95% intervals. Choose a row to focus"
+        " on that student.",
+        help=(
+            f"Overlap, KL, displacement and orthogonality score are at T = {T:g}."
+            f" {comparison.data_path or ''}".strip()
+        ),
     )
     rows = []
     for model in comparison.models:
@@ -53,9 +57,14 @@ def every_figure(comparison: Comparison, T: float) -> None:
 
 
 def over_seeds(
-    comparison: Comparison, recipes: Recipes, student: Model, compared: dict[str, RecipesCompared], T: float
+    comparison: Comparison,
+    recipes: Recipes,
+    student: Model,
+    compared: dict[str, RecipesCompared],
+    T: float,
 ) -> None:
-    """Show the mean and deviation of each method over its seeds, and the student's differences from the others."""
+    """Show the mean and deviation of each method over its seeds, and the student's differences from
+    the others."""
     if not comparison.students:
         return
     import pandas as pd
@@ -73,22 +82,31 @@ def over_seeds(
     st.subheader("How much do seeds change the figures?")
     st.caption(
         f"Mean ± standard deviation over seeds, at T = {T:g}.",
-        help="These runs differ only in their seeds: initial weights, order of the data and augmentation.",
+        help=(
+            "These runs differ only in their seeds: initial weights, order of the data and"
+            " augmentation."
+        ),
     )
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="overview-seeds")
     for reason in left_out(comparison, T):
         st.warning(f"Left out of the seeds: {reason}", icon=":material/warning:")
     networks = [name for name, one in compared.items() if one.networks]
     if len(networks) < len(compared):
-        said = f"{student.name} minus each other model, with 95% intervals over seeds and {comparison.nouns}."
+        said = (
+            f"{student.name} minus each other model, with 95% intervals over seeds and"
+            f" {comparison.nouns}."
+        )
         details = seeds_text.rule(len(compared))
         if networks:
             details += (
-                f" One run only: {numbers.listed(networks)}. There the intervals are over {comparison.nouns} and hold for the two "
-                "models compared."
+                f" One run only: {numbers.listed(networks)}. There the intervals are over"
+                f" {comparison.nouns} and hold for the two models compared."
             )
     else:
-        said = f"{student.name} minus each other model, one run each, with 95% intervals over {comparison.nouns}."
+        said = (
+            f"{student.name} minus each other model, one run each, with 95% intervals over"
+            f" {comparison.nouns}."
+        )
         details = "The intervals hold for these models. Other seeds may give other results."
         if any(model.info.source.kind == "trained" for model in comparison.students):
             details += " The Distill page can train several seeds at once."

@@ -14,49 +14,69 @@ STEPS = (
     (
         "overview",
         "One teacher, several students",
-        "The title is the main finding. CE learns from the labels only. The other students imitate the teacher: KD image "
-        "by image, DIST and BicKD also class by class. DIST uses correlation, BicKD contrast.",
+        (
+            "The title is the main finding. CE learns from the labels only. The other students"
+            " imitate the teacher: KD image by image, DIST and BicKD also class by class. DIST uses"
+            " correlation, BicKD contrast."
+        ),
     ),
     (
         "class_geometry",
         "Classes that share probability",
-        "Every class is a column of the probability matrix. If two columns have a high cosine, the model mixes the two "
-        "classes. Click a cell to select its images. The selection stays on every page and in the link.",
+        (
+            "Every class is a column of the probability matrix. If two columns have a high cosine,"
+            " the model mixes the two classes. Click a cell to select its images. The selection"
+            " stays on every page and in the link."
+        ),
     ),
     (
         "by_epoch",
         "How the classes separate in training",
-        "Press play and watch the classes separate in all models at once. Figures and matrices show the same epoch.",
+        (
+            "Press play and watch the classes separate in all models at once. Figures and matrices"
+            " show the same epoch."
+        ),
     ),
     (
         "similarity",
         "How close a student is to its teacher",
-        "The matrices compare the student with the teacher, class by class and image by image. A strong diagonal means "
-        "that they agree.",
+        (
+            "The matrices compare the student with the teacher, class by class and image by image."
+            " A strong diagonal means that they agree."
+        ),
     ),
     (
         "prediction_map",
         "A map of the predictions",
-        "Draw around some points to mark them in every model. Neighbours on a map are meaningful, far distances are not. "
-        "The table below the maps shows how far to trust them.",
+        (
+            "Draw around some points to mark them in every model. Neighbours on a map are"
+            " meaningful, far distances are not. The table below the maps shows how far to trust"
+            " them."
+        ),
     ),
     (
         "disagreements",
         "Where two models disagree",
-        "Two models on the same images. Click a count to see its images. A test shows whether the difference could be "
-        "chance.",
+        (
+            "Two models on the same images. Click a count to see its images. A test shows whether"
+            " the difference could be chance."
+        ),
     ),
     (
         "distill",
         "Train your own student",
-        "Choose a method, press start and watch the loss. The run continues if you close the page. You can add it to this "
-        "comparison when it is done.",
+        (
+            "Choose a method, press start and watch the loss. The run continues if you close the"
+            " page. You can add it to this comparison when it is done."
+        ),
     ),
     (
         "learn",
         "Five lessons",
-        "Temperature, rows and columns, orthogonality, three losses on one batch, and how a map can mislead. Each lesson "
-        "has one chart to play with. Use Present for a projector.",
+        (
+            "Temperature, rows and columns, orthogonality, three losses on one batch, and how a map"
+            " can mislead. Each lesson has one chart to play with. Use Present for a projector."
+        ),
     ),
 )
 
@@ -70,7 +90,9 @@ _CSS = """
   @media (max-width: 640px) { .st-key-tour { right: 12px; bottom: 12px; } }
 </style>
 """
-_CSS_ABOVE = "<style>.st-key-tour { position: static; width: 100% !important; box-shadow: none; }</style>"
+_CSS_ABOVE = (
+    "<style>.st-key-tour { position: static; width: 100% !important; box-shadow: none; }</style>"
+)
 """A lesson fills the whole page, so the card goes above it."""
 
 
@@ -109,7 +131,8 @@ def show() -> None:
 
 
 def _noun() -> str:
-    """What a sample of the comparison is called. The page itself explains a comparison that cannot be shown."""
+    """What a sample of the comparison is called. The page itself explains a comparison that cannot
+    be shown."""
     try:
         return comparisons.comparison(state.current()).noun
     except (RunError, PredictionsError):

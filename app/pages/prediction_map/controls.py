@@ -48,7 +48,13 @@ def ask(comparison: Comparison, student: Model, T: float) -> Asked:
         if not comparison.students:
             methods = [m for m in methods if m not in ("transform", "aligned")]
         method = bound.one_of(
-            "layout", "Layout", methods, "map-method", names=maps.METHODS, otherwise="umap", as_pills=True
+            "layout",
+            "Layout",
+            methods,
+            "map-method",
+            names=maps.METHODS,
+            otherwise="umap",
+            as_pills=True,
         )
         few = len(comparison.class_names) <= colouring.MAX_COLOURED
         choices = [c for c in COLOURS if few or c not in ("true", "predicted")]
@@ -58,7 +64,13 @@ def ask(comparison: Comparison, student: Model, T: float) -> Asked:
             choices = [c for c in choices if c not in ("disagreement", "displacement")]
         default = "true" if "true" in choices else "highlight"
         colour = bound.one_of(
-            "colour", "Colour by", choices, "map-colour", names=COLOURS, otherwise=default, as_pills=True
+            "colour",
+            "Colour by",
+            choices,
+            "map-colour",
+            names=COLOURS,
+            otherwise=default,
+            as_pills=True,
         )
     if method == "simplex":
         return _choose_three(comparison, student, T, colour)
@@ -86,7 +98,8 @@ def _choose_classes(comparison: Comparison, student: Model, T: float) -> tuple[i
 def _choose_three(comparison: Comparison, student: Model, T: float, colour: str) -> Asked:
     """Choose the corners of the triangle.
 
-    The default is the focused pair and the class that gets most of the remaining probability of their samples.
+    The default is the focused pair and the class that gets most of the remaining probability of
+    their samples.
     """
     names = comparison.class_names
     pair = tuple(dict.fromkeys(frame.focused_pair(comparison, student, T)))
@@ -116,7 +129,8 @@ def _choose_three(comparison: Comparison, student: Model, T: float, colour: str)
 
 
 def _following(fields: Fields, name: str, focus: list[str], names: Sequence[str]) -> list[str]:
-    """The default of a choice of classes: the focus. If another page changes the focus, the choice follows."""
+    """The default of a choice of classes: the focus. If another page changes the focus, the choice
+    follows."""
     moved = fields.get(f"{name}-focus") != focus
     if moved or not set(fields.start(name, focus)) <= set(names):
         fields.set(**{name: focus, f"{name}-focus": focus})

@@ -21,8 +21,9 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
     if comparison.n < comparison.n_each[0]:
         who = ", ".join(lacking) or "the comparison"
         st.info(
-            f"This map needs all {numbers.count(comparison.n_each[0])} samples of the teacher. Some are missing in {who}. Remove it "
-            "from the comparison, or choose the layout “Three classes”."
+            f"This map needs all {numbers.count(comparison.n_each[0])} samples of the teacher. Some"
+            f" are missing in {who}. Remove it from the comparison, or choose the layout “Three"
+            " classes”."
         )
         return
     now = map_job(comparison, method)
@@ -36,10 +37,16 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
     elif now is not None and now.state == "stopped":
         st.info("Stopped. Finished maps are kept, unfinished ones are discarded.")
     st.info(
-        f"There is no {maps.METHODS[method]} map of {names} on {comparison.split} yet. Making it takes {took} here. You can use the "
-        "app meanwhile."
+        f"There is no {maps.METHODS[method]} map of {names} on {comparison.split} yet. Making it"
+        f" takes {took} here. You can use the app meanwhile."
     )
-    st.button("Make the maps", type="primary", key="map-make", on_click=start_maps, args=(comparison, method))
+    st.button(
+        "Make the maps",
+        type="primary",
+        key="map-make",
+        on_click=start_maps,
+        args=(comparison, method),
+    )
 
 
 def measure(comparison: Comparison, method: str) -> None:
@@ -51,13 +58,16 @@ def measure(comparison: Comparison, method: str) -> None:
     if now is not None and now.state == "failed":
         st.error(f"The measurement failed: {now.error}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("The effect of another seed on these maps has not been measured.", width="content")
+        st.caption(
+            "The effect of another seed on these maps has not been measured.", width="content"
+        )
         st.button("Measure it", key="map-measure", on_click=start_maps, args=(comparison, method))
 
 
 @st.fragment(run_every=0.7)
 def _watch(comparison: Comparison, method: str) -> None:
-    """Show the progress of a running job. Redraw the page when the job ends or its maps are ready."""
+    """Show the progress of a running job. Redraw the page when the job ends or its maps are
+    ready."""
     now = map_job(comparison, method)
     ready = all(map_view(comparison, model, method) is not None for model in comparison.models)
     seen = st.session_state.setdefault(f"map-ready-{method}", ready)

@@ -50,9 +50,12 @@ def _linked(comparison: Comparison, student: Model, T: float) -> None:
 def _title(comparison: Comparison, student: Model, T: float) -> None:
     if not comparison.students:
         page_export.title(
-            f"The teacher's predictions on {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}"
+            f"The teacher's predictions on {numbers.count(comparison.n)} {comparison.split}"
+            f" {comparison.nouns}"
         )
-        page_export.note("Choose a student in the sidebar to see where it disagrees with the teacher.")
+        page_export.note(
+            "Choose a student in the sidebar to see where it disagrees with the teacher."
+        )
         return
     differs = comparison.teacher.predictions.predicted != student.predictions.predicted
     agreement = measures.summary(comparison, student, T).agreement
@@ -62,17 +65,20 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     )
     where = ("where they disagree", "where they agree")
     means = zip(measures.displacement_by_agreement(comparison, student, T), where, strict=True)
-    found = [f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean]
+    found = [
+        f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean
+    ]
     same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
     page_export.note(
         f"{same}Mean displacement: {', '.join(found)}.",
-        "Displacement is the Hellinger distance between the two models' probabilities of a sample at "
-        f"T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%, over {numbers.count(comparison.n)} "
-        f"{comparison.split} {comparison.nouns}.",
+        "Displacement is the Hellinger distance between the two models' probabilities of a sample"
+        f" at T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%,"
+        f" over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}.",
     )
 
 
-# -- maps -------------------------------------------------------------------------------------------------
+# -- maps
+# -------------------------------------------------------------------------------------------------
 def _maps(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
     found = [map_view(comparison, model, asked.method) for model in comparison.models]
     missing = [model for model, view in zip(comparison.models, found, strict=True) if view is None]
@@ -111,7 +117,10 @@ def _draw(
         height=520,
         pictures=picture_feed.name(comparison),
         on_select=maps.on_select(comparison),
-        label=f"{map_text.METHODS[asked.method]} of {numbers.count(comparison.n)} samples in {len(comparison.models)} models",
+        label=(
+            f"{map_text.METHODS[asked.method]} of {numbers.count(comparison.n)} samples in"
+            f" {len(comparison.models)} models"
+        ),
     )
     _with_selection(comparison, asked)
 
@@ -176,7 +185,10 @@ def _quality(comparison: Comparison, method: str, views: list[MapView]) -> None:
 def _moved_by_seed(layout: Layout) -> str:
     if layout.displaced_share is None:
         return "has no seed" if layout.seed is None else "not measured"
-    return f"{numbers.percent(layout.displaced_share)} ({numbers.counted(layout.reseeds, 'other seed')})"
+    return (
+        f"{numbers.percent(layout.displaced_share)}"
+        f" ({numbers.counted(layout.reseeds, 'other seed')})"
+    )
 
 
 def _figure(value: float | None) -> str:
@@ -197,7 +209,8 @@ def _limits(method: str, moved: float | None = None) -> None:
         st.markdown(map_text.cannot_tell(method, moved))
 
 
-# -- three classes ----------------------------------------------------------------------------------------
+# -- three classes
+# ----------------------------------------------------------------------------------------
 def _triangle(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
     if len(asked.classes) != 3:
         st.info("Choose three classes for the corners of the triangle.")
@@ -226,7 +239,10 @@ def _triangle(comparison: Comparison, student: Model, T: float, asked: controls.
         map_text.simplex_note(
             [model.name for model in comparison.models],
             [1 - float(view.mass.mean()) for view in found],
-            [1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan") for view in found],
+            [
+                1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan")
+                for view in found
+            ],
             asked.least,
         )
     )
@@ -234,7 +250,8 @@ def _triangle(comparison: Comparison, student: Model, T: float, asked: controls.
     _images(comparison, student, T, asked)
 
 
-# -- images -----------------------------------------------------------------------------------------------
+# -- images
+# -----------------------------------------------------------------------------------------------
 def _images(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
     """Show images of the selection, else of the coloured classes, the most displaced first."""
     chosen = selection.selected(comparison)
@@ -243,7 +260,10 @@ def _images(comparison: Comparison, student: Model, T: float, asked: controls.As
         candidates, lead = chosen.positions, f"The selection: {chosen.title}"
     elif asked.classes and comparison.labels is not None:
         candidates = np.flatnonzero(np.isin(comparison.labels, asked.classes))
-        lead = f"{comparison.nouns.capitalize()} of {', '.join(comparison.class_names[c] for c in asked.classes)}"
+        lead = (
+            f"{comparison.nouns.capitalize()} of"
+            f" {', '.join(comparison.class_names[c] for c in asked.classes)}"
+        )
     else:
         candidates = np.arange(comparison.n)
         lead = (
@@ -259,13 +279,18 @@ def _images(comparison: Comparison, student: Model, T: float, asked: controls.As
         else "the teacher's top-1 class"
     )
     said = (
-        f"{numbers.count(len(positions))} of {numbers.counted(len(candidates), comparison.noun)}"
-        f"{', the most displaced first' if comparison.students else ''}. Under each: its true class, then {who}."
+        f"{numbers.count(len(positions))} of"
+        f" {numbers.counted(len(candidates), comparison.noun)}"
+        f"{', the most displaced first' if comparison.students else ''}."
+        f" Under each: its true class, then {who}."
     )
     st.caption(said)
     with st.container(key="map-images"):
         report = thumbs.InReport("map-images", lead, said)
         thumbs.show(
-            comparison, positions, thumbs.who_says_what(comparison, student, positions), report=report
+            comparison,
+            positions,
+            thumbs.who_says_what(comparison, student, positions),
+            report=report,
         )
     st.caption(samples.image_credit(comparison))

@@ -1,4 +1,5 @@
-"""The details of one run on Runs: state, figures, card, settings, downloads, and buttons to change it."""
+"""The details of one run on Runs: state, figures, card, settings, downloads, and buttons to change
+it."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ from bickd_viz.text import numbers
 _SAID = "runs-said"
 
 
-def show(run: RunFolder, info: RunInfo, everyone: list[tuple[RunFolder, RunInfo]], reached: Figures) -> None:
+def show(
+    run: RunFolder, info: RunInfo, everyone: list[tuple[RunFolder, RunInfo]], reached: Figures
+) -> None:
     with st.container(border=True, key="runs-details"):
         st.subheader(live.heading(info))
         st.caption(live.facts(info))
@@ -53,7 +56,9 @@ def show(run: RunFolder, info: RunInfo, everyone: list[tuple[RunFolder, RunInfo]
         if run.read_only:
             st.caption("This is a bundled run. You can compare and download it, but not change it.")
         if now.name == "failed":
-            st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
+            st.error(
+                sentence(ValueError(run.status().error or "the worker ended without saying why."))
+            )
         for problem in reached.problems:
             st.warning(problem, icon=":material/warning:")
         run_figures.show(run, info, reached, "runs")
@@ -65,8 +70,8 @@ def show(run: RunFolder, info: RunInfo, everyone: list[tuple[RunFolder, RunInfo]
         if info.source.kind == "program":
             st.caption(
                 md(
-                    "The program {file} made these predictions. The run has no weights: you can compare it, "
-                    "but it cannot be a teacher for training.",
+                    "The program {file} made these predictions. The run has no weights: you can"
+                    " compare it, but it cannot be a teacher for training.",
                     file=str(info.source.file),
                 )
             )
@@ -80,7 +85,10 @@ def show(run: RunFolder, info: RunInfo, everyone: list[tuple[RunFolder, RunInfo]
                 st.caption(md(":material/lightbulb: {hint}", hint=hint))
             if run.held_out_path.exists():
                 st.caption(
-                    md(":material/info: {words} The list of images is under Download.", words=HELD_OUT)
+                    md(
+                        ":material/info: {words} The list of images is under Download.",
+                        words=HELD_OUT,
+                    )
                 )
         _tabs(run, info)
 
@@ -90,8 +98,9 @@ def _inputs(info: RunInfo) -> str:
     own = info.preprocessing
     if own is None:
         return (
-            f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. "
-            "If the figures are lower than you expect, load the file again: the import now tries four."
+            f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. If"
+            " the figures are lower than you expect, load the file again: the import now tries"
+            " four."
         )
     tried = applied(own, info.source.tried, info.source.tried_on, tried_split(info.dataset))
     return f"{tried} {own.sentence(made_square(info.dataset))}"
@@ -150,8 +159,8 @@ def _downloads(run: RunFolder) -> None:
         st.caption("Weights are under Export, with the files that you need to load them.")
     if links := run.links():
         st.caption(
-            f"{', '.join(links[:5])}: symbolic links in a run folder are not followed, so their targets are "
-            "neither shown nor downloaded."
+            f"{', '.join(links[:5])}: symbolic links in a run folder are not followed, so their"
+            " targets are neither shown nor downloaded."
         )
     with st.container(horizontal=True):
         for path, label, key in there:
@@ -183,14 +192,19 @@ def _change(run: RunFolder, students: list[str]) -> None:
         st.button("Rename", key="runs-rename", type="primary", on_click=_rename, args=(run, key))
     with st.popover("Delete", icon=":material/delete:", key="runs-delete-open"):
         st.markdown(
-            md("Delete **{run}** with its weights and predictions? This cannot be undone.", run=run.key)
+            md(
+                "Delete **{run}** with its weights and predictions? This cannot be undone.",
+                run=run.key,
+            )
         )
         if students:
             st.caption(
                 f"{numbers.counted(len(students), 'student')} will be left without a teacher: "
                 f"{', '.join(students[:4])}{' …' if len(students) > 4 else ''}."
             )
-        st.button("Delete permanently", key="runs-delete", type="primary", on_click=_delete, args=(run,))
+        st.button(
+            "Delete permanently", key="runs-delete", type="primary", on_click=_delete, args=(run,)
+        )
 
 
 def _rename(run: RunFolder, widget: str) -> None:
@@ -215,7 +229,8 @@ def _delete(run: RunFolder) -> None:
 
 
 def renamed(view: ViewState, old: str, new: str) -> ViewState:
-    """Return the view after a run was renamed, or deleted (`new` is ""), without references to the old name."""
+    """Return the view after a run was renamed, or deleted (`new` is ""), without references to the
+    old name."""
     students = tuple(name for key in view.students if (name := new if key == old else key))
     changed = {name: new for name in ("teacher", "student", "run") if getattr(view, name) == old}
     if changed.get("teacher") == "":

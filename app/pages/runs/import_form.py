@@ -63,7 +63,9 @@ def show(first: bool) -> None:
     _outcome()
     busy = _folder() is not None
     expanded = first or busy or st.session_state.get(_WANTED, False)
-    with st.expander("Load weights", icon=":material/upload:", expanded=expanded, key="runs-load-open"):
+    with st.expander(
+        "Load weights", icon=":material/upload:", expanded=expanded, key="runs-load-open"
+    ):
         if busy:
             st.fragment(_progress, run_every=0.5)()
         _form(busy)  # also during the check: a form that is not drawn loses its file
@@ -129,15 +131,18 @@ def _use(better: Choice) -> None:
 
 def _form(busy: bool) -> None:
     st.caption(
-        "Make a run from a weights file. The file is checked against the architecture and the data, then "
-        "evaluated on validation and test. No code in it is run."
+        "Make a run from a weights file. The file is checked against the architecture and the data,"
+        " then evaluated on validation and test. No code in it is run."
     )
     fields = Fields("runs")
     upload = st.file_uploader(
         "Weights file",
         key="runs-upload",
         on_change=_forget,
-        help="A safetensors file, a torch file (.pt, .pth, .ckpt, .bin, .th, .tar or no suffix) or an .npz file.",
+        help=(
+            "A safetensors file, a torch file (.pt, .pth, .ckpt, .bin, .th, .tar or no suffix) or"
+            " an .npz file."
+        ),
     )
     problem = _look_inside(fields, upload)
     part = _part(fields) if upload is not None and not problem else None
@@ -172,7 +177,11 @@ def _form(busy: bool) -> None:
                 format_func=lambda key: "none" if key == _NO_TEACHER else runs.described(key),
             )
             fields.keep(comparison, teacher)
-        order = None if about is None or teacher != _NO_TEACHER else data_form.class_order(fields, about)
+        order = (
+            None
+            if about is None or teacher != _NO_TEACHER
+            else data_form.class_order(fields, about)
+        )
         name = st.text_input(
             "Run name",
             value=fields.start("name", ""),
@@ -212,7 +221,9 @@ def _form(busy: bool) -> None:
             **inputs,
             **({} if resize is None else {"resize": resize}),
         )
-        st.session_state[_FOLDER] = process.start(upload.getbuffer(), upload.name, request, runs.library())
+        st.session_state[_FOLDER] = process.start(
+            upload.getbuffer(), upload.name, request, runs.library()
+        )
     except (RunError, OSError, ValidationError) as error:
         st.error(sentence(error))
         return
@@ -240,7 +251,10 @@ def _size(fields: Fields, info: DatasetInfo | None) -> int:
         return DATASETS[DEFAULT_DATASET].default_image_size
     if len(info.image_sizes) == 1:
         return info.default_image_size
-    name, own = fields.scoped("size", info.name), fields.get("input_size") if info.any_size else None
+    name, own = (
+        fields.scoped("size", info.name),
+        fields.get("input_size") if info.any_size else None,
+    )
     sizes = sorted({*info.image_sizes, *([] if own is None else [own])})
     chosen = st.segmented_control(
         "Image size",
@@ -315,7 +329,8 @@ def _forget() -> None:
 
 
 def _look_inside(fields: Fields, upload: Any) -> str:
-    """Set architecture, data and name from the tensors of a new file; returns an error message or ""."""
+    """Set architecture, data and name from the tensors of a new file; returns an error message or
+    ""."""
     if upload is None:
         return ""
     looked: tuple[str, Look] | None = st.session_state.get(_LOOK)
@@ -331,8 +346,9 @@ def _look_inside(fields: Fields, upload: Any) -> str:
     elif found.network is not None:
         network = found.network
         tensors = (
-            f"Recognised {network.title} with {numbers.counted(network.num_classes, 'class', 'classes')} "
-            f"and {numbers.counted(network.in_channels, 'channel')}"
+            f"Recognised {network.title} with"
+            f" {numbers.counted(network.num_classes, 'class', 'classes')} and"
+            f" {numbers.counted(network.in_channels, 'channel')}"
         )
         if found.place and len(found.parts) < 2:  # else the list below names the parts
             tensors += f" ({found.place})"
@@ -354,7 +370,8 @@ def _choose(fields: Fields, found: Look, before: Look | None) -> None:
 
 
 def _choose_data(fields: Fields, network: Recognised, fitting: tuple[str, ...]) -> None:
-    """Choose the first data set with the network's classes and channels: a bundled one, else one of another run.
+    """Choose the first data set with the network's classes and channels: a bundled one, else one of
+    another run.
 
     A path that the user typed stays.
     """
@@ -367,7 +384,11 @@ def _choose_data(fields: Fields, network: Recognised, fitting: tuple[str, ...]) 
         return
     known = (runs.info(run) for run in runs.readable_runs()[0])
     shape = (network.num_classes, network.in_channels)
-    own = (a.dataset for a in known if a.dataset not in DATASETS and (a.num_classes, a.in_channels) == shape)
+    own = (
+        a.dataset
+        for a in known
+        if a.dataset not in DATASETS and (a.num_classes, a.in_channels) == shape
+    )
     data_form.write(fields, next(own, ""))
 
 

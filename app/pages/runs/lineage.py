@@ -22,7 +22,9 @@ def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
     Args:
         prefix: the page that shows it, "distill" or "runs".
     """
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"
+    ):
         if info.teacher is not None:
             _link("Teacher", info.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
         if info.extends is not None:
@@ -38,7 +40,10 @@ def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
             key=f"{prefix}-again",
             type="tertiary",
             icon=":material/content_copy:",
-            help="Opens the Distill form with these settings, so that you can change some and start a new run.",
+            help=(
+                "Opens the Distill form with these settings, so that you can change some and start"
+                " a new run."
+            ),
         ):
             form.fill(info.config)
             state.update(run="", race=())
@@ -59,8 +64,8 @@ def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
 def _extend(run: RunFolder, info: RunInfo, prefix: str) -> None:
     assert info.config is not None
     st.caption(
-        "Starts a new run from the last weights, with the same settings. The learning-rate schedule "
-        "restarts over the new epochs. Image order and augmentation continue."
+        "Starts a new run from the last weights, with the same settings. The learning-rate schedule"
+        " restarts over the new epochs. Image order and augmentation continue."
     )
     epochs = st.number_input(
         "Additional epochs",
@@ -73,7 +78,9 @@ def _extend(run: RunFolder, info: RunInfo, prefix: str) -> None:
     seconds = _expected(run, info.config, epochs)
     if seconds is not None:
         st.caption(f"{numbers.duration(seconds).capitalize()} at the speed of its last epoch.")
-    if not st.button("Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"):
+    if not st.button(
+        "Extend", key=f"{prefix}-extend", type="primary", icon=":material/play_arrow:"
+    ):
         return
     try:
         longer = local.submit(extension(run, epochs), runs.library())
@@ -89,7 +96,9 @@ def _expected(run: RunFolder, config: TrainConfig, epochs: int) -> float | None:
 
     Bundled runs were trained on another machine.
     """
-    speeds = [record["images_per_second"] for record in run.metrics() if record.get("images_per_second")]
+    speeds = [
+        record["images_per_second"] for record in run.metrics() if record.get("images_per_second")
+    ]
     if run.read_only or not speeds:
         return None
     return epochs * train_images(config) / speeds[-1] + BESIDE_SECONDS

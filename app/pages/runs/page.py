@@ -89,7 +89,8 @@ def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
     frame["Seed"] = frame["Seed"].astype("Int64")
     frame["Parameters"] = frame["Parameters"].astype("Int64")
     keys = tuple(run.key for run, _ in shown)
-    key = f"runs-table-{abs(hash(keys))}"  # other rows are another table: a position never means another run
+    # other rows are another table: a position never means another run
+    key = f"runs-table-{abs(hash(keys))}"
 
     def chosen() -> None:
         picked = st.session_state[key]["selection"]["rows"]
@@ -124,7 +125,9 @@ def _config(frame: pd.DataFrame) -> dict[str, Any]:
         "Validation": st.column_config.NumberColumn(
             **percent, help="Validation accuracy after the last epoch."
         ),
-        "Best": st.column_config.NumberColumn(**percent, help="Best validation accuracy of all epochs."),
+        "Best": st.column_config.NumberColumn(
+            **percent, help="Best validation accuracy of all epochs."
+        ),
         "State": st.column_config.TextColumn(width=72),
         "Role": st.column_config.TextColumn(width=62),
         "Objective": st.column_config.TextColumn(width=74),

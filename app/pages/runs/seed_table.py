@@ -20,13 +20,15 @@ def show(runs: list[RunFolder]) -> None:
     changed = changed_between(runs)
     if changed:
         st.warning(
-            f"These runs are not averaged together, because their images changed in between: {', '.join(changed)}.",
+            "These runs are not averaged together, because their images changed in between:"
+            f" {', '.join(changed)}.",
             icon=":material/warning:",
         )
     groups = seed_groups(runs)
     if not groups:
         st.info(
-            "No two of these runs differ only in their seed. On Distill you can start several seeds at once: 0 1 2."
+            "No two of these runs differ only in their seed. On Distill you can start several seeds"
+            " at once: 0 1 2."
         )
         return
     st.dataframe(
@@ -37,13 +39,16 @@ def show(runs: list[RunFolder]) -> None:
     )
     st.caption(
         "Mean ± standard deviation over seeds, on test, with the last weights.",
-        help="A row holds runs with the same data, teacher, model, method and settings. "
-        f"Overlap is at T = {TEMPERATURE:g}. For a race, the minutes are those of the whole race. "
-        "Overview compares students pair by pair on the same images.",
+        help=(
+            "A row holds runs with the same data, teacher, model, method and settings. Overlap is"
+            f" at T = {TEMPERATURE:g}. For a race, the minutes are those of the whole race."
+            " Overview compares students pair by pair on the same images."
+        ),
     )
     if any(group.shared_augmentation for group in groups):
         st.caption(
-            "“shared views”: these runs saw the same augmented images, so their deviation is too small."
+            "“shared views”: these runs saw the same augmented images, so their deviation is too"
+            " small."
         )
 
 
@@ -52,7 +57,9 @@ def seed_row(group: SeedGroup) -> dict[str, Any]:
     about, count = group.first, len(group.seeds)
 
     def shown(spread: tuple[float, float] | None, fmt: str = "number") -> str | None:
-        return None if spread is None else numbers.with_deviation(*spread, count, fmt).split(" (")[0]
+        return (
+            None if spread is None else numbers.with_deviation(*spread, count, fmt).split(" (")[0]
+        )
 
     name = "teacher" if about.role == "teacher" else method_name(about)
     seeds = ", ".join(str(seed) for seed in group.seeds)

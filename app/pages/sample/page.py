@@ -1,4 +1,5 @@
-"""One sample: its image, every model's prediction, its nearest neighbours, and its position on the maps."""
+"""One sample: its image, every model's prediction, its nearest neighbours, and its position on the
+maps."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def _around(comparison: Comparison) -> tuple[np.ndarray, str]:
 
 
 def _position(comparison: Comparison, around: np.ndarray) -> int | None:
-    """Row of the sample in the link, or of the first one if the link names none; None if it is not in the comparison."""
+    """Row of the sample in the link, or of the first one if the link names none; None if it is not
+    in the comparison."""
     wanted = state.current().sample
     if not wanted:
         return int(around[0])
@@ -63,10 +65,14 @@ def _position(comparison: Comparison, around: np.ndarray) -> int | None:
 def _not_here(comparison: Comparison, around: np.ndarray) -> None:
     st.title("This sample is not in the comparison")
     st.info(
-        f"Sample {state.current().sample[:40]} is not among the {numbers.counted(comparison.n, 'sample')} that these models share "
-        f"({comparison.data_title}, {comparison.split}). Choose the other split or other runs in the sidebar."
+        f"Sample {state.current().sample[:40]} is not among the"
+        f" {numbers.counted(comparison.n, 'sample')} that these models share"
+        f" ({comparison.data_title}, {comparison.split}). Choose the other split or other runs in"
+        " the sidebar."
     )
-    st.button("Show the first sample", key="sample-first", on_click=_go, args=(comparison, int(around[0])))
+    st.button(
+        "Show the first sample", key="sample-first", on_click=_go, args=(comparison, int(around[0]))
+    )
 
 
 def _go(comparison: Comparison, position: int) -> None:
@@ -84,7 +90,9 @@ def _way(comparison: Comparison, position: int, around: np.ndarray, where: str) 
     place = int(at[0]) if len(at) else None
     before = around[place - 1] if place else None
     after = (
-        around[(place + 1 if place is not None else 0)] if place is None or place + 1 < len(around) else None
+        around[(place + 1 if place is not None else 0)]
+        if place is None or place + 1 < len(around)
+        else None
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sample-way"):
         for key, icon, label, other in (
@@ -102,13 +110,18 @@ def _way(comparison: Comparison, position: int, around: np.ndarray, where: str) 
         stands = (
             f"This {comparison.noun} is not {where}"
             if place is None
-            else f"{comparison.noun.capitalize()} {numbers.count(place + 1)} of {numbers.count(len(around))} {where}"
+            else (
+                f"{comparison.noun.capitalize()} {numbers.count(place + 1)} of"
+                f" {numbers.count(len(around))} {where}"
+            )
         )
         st.caption(f"{stands}. Its id is {comparison.teacher.predictions.ids[position]}.")
 
 
 def _title(comparison: Comparison, position: int) -> None:
-    true = None if comparison.labels is None else comparison.class_names[comparison.labels[position]]
+    true = (
+        None if comparison.labels is None else comparison.class_names[comparison.labels[position]]
+    )
     said = [
         (model.called, comparison.class_names[model.predictions.predicted[position]])
         for model in comparison.models
@@ -133,7 +146,8 @@ def _image(comparison: Comparison, position: int) -> None:
         else f"{comparison.class_names[comparison.labels[position]]} in {comparison.data_title}"
     )
     st.caption(
-        f"Id {id}, {said}, {comparison.split}. {samples.image_credit(comparison)}", help=comparison.data_path
+        f"Id {id}, {said}, {comparison.split}. {samples.image_credit(comparison)}",
+        help=comparison.data_path,
     )
 
 
@@ -149,7 +163,9 @@ def _bars(comparison: Comparison, position: int, T: float) -> None:
         for model in comparison.models
     ]
     true = None if comparison.labels is None else int(comparison.labels[position])
-    drawn = paired_bars(models, comparison.class_names, most=6, true_class=true, theme=style.theme())
+    drawn = paired_bars(
+        models, comparison.class_names, most=6, true_class=true, theme=style.theme()
+    )
     export = chart.Export(
         f"Predictions of each model for sample {comparison.teacher.predictions.ids[position]}",
         lambda: tables.classes_table(models, comparison.class_names),
@@ -157,17 +173,23 @@ def _bars(comparison: Comparison, position: int, T: float) -> None:
     chart.show(drawn, "sample-bars", export=export)
     if len(comparison.models) > 1:
         moved = [
-            f"{m.name} {measures.displacement(comparison, m, T)[position]:.2f}" for m in comparison.students
+            f"{m.name} {measures.displacement(comparison, m, T)[position]:.2f}"
+            for m in comparison.students
         ]
-        st.caption(f"Displacement from the teacher (Hellinger distance, 0 to 1): {', '.join(moved)}.")
+        st.caption(
+            f"Displacement from the teacher (Hellinger distance, 0 to 1): {', '.join(moved)}."
+        )
 
 
 def _neighbours(comparison: Comparison, position: int, T: float) -> None:
     st.subheader("Nearest neighbours in each model")
     st.caption(
-        f"{comparison.nouns.capitalize()} with the most similar predictions at T = {T:g}. Under each: its true class, then the "
-        "Hellinger distance.",
-        help=f"The distance is computed over all {len(comparison.class_names)} classes, not on a map.",
+        f"{comparison.nouns.capitalize()} with the most similar predictions at T = {T:g}. Under"
+        " each: its true class, then the Hellinger distance.",
+        help=(
+            f"The distance is computed over all {len(comparison.class_names)} classes, not on a"
+            " map."
+        ),
     )
     looks = style.styles(comparison)
     for model in comparison.models:
@@ -210,7 +232,8 @@ def _place(comparison: Comparison, position: int, T: float) -> None:
         label="Position of this sample on each map; click a point to open that sample",
     )
     st.caption(
-        f"Click a point to open its {comparison.noun}. Maps distort distances, so rely on the neighbours above.",
+        f"Click a point to open its {comparison.noun}. Maps distort distances, so rely on the"
+        " neighbours above.",
         help="UMAP at T = 4.",
     )
 
@@ -219,4 +242,6 @@ def _colours(comparison: Comparison, position: int, count: int) -> colouring.Col
     if comparison.labels is None:
         return colouring.quiet(count, comparison.n)
     own = (int(comparison.labels[position]),)
-    return colouring.highlighted([comparison.labels] * count, own, comparison.class_names, style.theme())
+    return colouring.highlighted(
+        [comparison.labels] * count, own, comparison.class_names, style.theme()
+    )

@@ -31,7 +31,9 @@ def show(comparison: Comparison, student: Model) -> None:
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True):
         style.model_title(
-            style.styles(comparison)[student.key], f"teacher's layers × {student.name}'s", "Debiased CKA"
+            style.styles(comparison)[student.key],
+            f"teacher's layers × {student.name}'s",
+            "Debiased CKA",
         )
         _matrix(student, view)
     with right:
@@ -48,8 +50,11 @@ def show(comparison: Comparison, student: Model) -> None:
         _against_baseline(comparison, student, view)
         st.caption(
             "Outlined: the student's layer that is most similar to this layer of the teacher.",
-            help="Each feature map is averaged over its positions. The last stage holds the penultimate features. "
-            f"{numbers.count(view.n)} {PROBE_SPLIT} images, the same number for each class.",
+            help=(
+                "Each feature map is averaged over its positions. The last stage holds the"
+                f" penultimate features. {numbers.count(view.n)} {PROBE_SPLIT} images, the same"
+                " number for each class."
+            ),
         )
         with st.expander("Table with intervals and chance"):
             st.markdown(_table(view))
@@ -84,8 +89,8 @@ def _hover(view: LayerView) -> list[list[str]]:
                 continue
             high = float(np.quantile(view.cka.null[:, i, j], 0.95))
             line.append(
-                f"{numbers.number(cell.estimate)} {numbers.interval_text(cell.interval())}, 95% of shuffles below "
-                f"{numbers.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
+                f"{numbers.number(cell.estimate)} {numbers.interval_text(cell.interval())}, 95% of"
+                f" shuffles below {numbers.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
             )
         said.append(line)
     return said
@@ -105,7 +110,9 @@ def _against_baseline(comparison: Comparison, student: Model, view: LayerView) -
 
 
 def _data(view: LayerView) -> pd.DataFrame:
-    cells = [[view.cka.cell(i, j) for j in range(len(view.student))] for i in range(len(view.teacher))]
+    cells = [
+        [view.cka.cell(i, j) for j in range(len(view.student))] for i in range(len(view.teacher))
+    ]
     ends = [[None if cell is None else cell.interval() for cell in line] for line in cells]
     chance = np.quantile(view.cka.null, 0.95, axis=0)
     return tables.layers_table(

@@ -16,7 +16,8 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz.text import numbers
 
 MOST_SAMPLES = 500
-"""Up to this many images, the sample-wise matrix shows each. With more, they are grouped by true class."""
+"""Up to this many images, the sample-wise matrix shows each. With more, they are grouped by true
+class."""
 HEIGHT = 430
 IMAGES = 14
 
@@ -44,7 +45,8 @@ def _classes(comparison: Comparison, student: Model, T: float) -> None:
 
     style.model_title(
         style.styles(comparison)[student.key],
-        f"cosine of the teacher's and {student.name}'s columns, {numbers.count(comparison.n)} {comparison.nouns}",
+        f"cosine of the teacher's and {student.name}'s columns, {numbers.count(comparison.n)}"
+        f" {comparison.nouns}",
         "Class by class",
     )
     matrix.show(
@@ -53,7 +55,9 @@ def _classes(comparison: Comparison, student: Model, T: float) -> None:
         key="similarity-class",
         theme=style.theme(),
         order=measures.class_order(comparison, "cluster"),
-        selected=frame.focused_pair(comparison, student, T) if len(comparison.class_names) > 1 else None,
+        selected=(
+            frame.focused_pair(comparison, student, T) if len(comparison.class_names) > 1 else None
+        ),
         x_title=f"{student.name}'s classes",
         y_title="teacher's classes",
         on_cell=frame.on_cell(comparison, student, "cross"),
@@ -63,8 +67,8 @@ def _classes(comparison: Comparison, student: Model, T: float) -> None:
     figures = class_geometry.cross_gram_figures(comparison, student, Lens(T))
     if figures.consistency is not None and figures.overlap is not None:
         st.caption(
-            f"Mean cosine: {figures.consistency.estimate:.2f} for the same class, {figures.overlap.estimate:.3f} for two "
-            "different classes."
+            f"Mean cosine: {figures.consistency.estimate:.2f} for the same class,"
+            f" {figures.overlap.estimate:.3f} for two different classes."
         )
 
 
@@ -76,8 +80,8 @@ def _binned(comparison: Comparison, student: Model, T: float) -> None:
     )
     if comparison.labels is None:
         st.info(
-            f"With more than {MOST_SAMPLES} samples, this matrix groups them by true class. These predictions have no "
-            "labels."
+            f"With more than {MOST_SAMPLES} samples, this matrix groups them by true class. These"
+            " predictions have no labels."
         )
         return
     rows = measures.rows_similarity(comparison, student, T)
@@ -93,7 +97,9 @@ def _binned(comparison: Comparison, student: Model, T: float) -> None:
         key="similarity-sample",
         theme=style.theme(),
         order=measures.class_order(comparison, "cluster"),
-        selected=frame.focused_pair(comparison, student, T) if len(comparison.class_names) > 1 else None,
+        selected=(
+            frame.focused_pair(comparison, student, T) if len(comparison.class_names) > 1 else None
+        ),
         x_title=f"{student.name}, true class",
         y_title="teacher, true class",
         value_name="mean cosine",
@@ -105,7 +111,10 @@ def _binned(comparison: Comparison, student: Model, T: float) -> None:
     between = "" if rows.between is None else f", {rows.between:.2f} for two of different classes"
     st.caption(
         f"Mean cosine: {rows.matched:.2f} for the same {comparison.noun}{within}{between}.",
-        help=f"With more than {MOST_SAMPLES} {comparison.nouns}, the matrix shows the mean over two true classes.",
+        help=(
+            f"With more than {MOST_SAMPLES} {comparison.nouns}, the matrix shows the mean over two"
+            " true classes."
+        ),
     )
 
 
@@ -129,7 +138,11 @@ def _samples(comparison: Comparison, student: Model, T: float) -> None:
     matrix.show(
         values,
         [
-            f"{thumbs.true_class(comparison, i)} ({ids[i]})" if comparison.labels is not None else str(ids[i])
+            (
+                f"{thumbs.true_class(comparison, i)} ({ids[i]})"
+                if comparison.labels is not None
+                else str(ids[i])
+            )
             for i in range(comparison.n)
         ],
         key="similarity-sample",
@@ -139,12 +152,16 @@ def _samples(comparison: Comparison, student: Model, T: float) -> None:
         y_title=f"teacher, {comparison.noun}",
         on_cell=clicked,
         group="samples",
-        label=f"Cosine of the teacher's rows with {student.name}'s, {comparison.noun} by {comparison.noun}",
+        label=(
+            f"Cosine of the teacher's rows with {student.name}'s, {comparison.noun} by"
+            f" {comparison.noun}"
+        ),
         height=HEIGHT,
     )
     other = (values.sum() - np.trace(values)) / max(comparison.n * (comparison.n - 1), 1)
     st.caption(
-        f"Mean cosine: {np.diag(values).mean():.2f} for the same {comparison.noun}, {other:.2f} for two different ones."
+        f"Mean cosine: {np.diag(values).mean():.2f} for the same {comparison.noun}, {other:.2f} for"
+        " two different ones."
     )
 
 
@@ -152,7 +169,8 @@ def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
     with st.container(border=True):
         style.card_title(
             "Classes that differ most from the teacher",
-            f"1 − cosine of a class's columns in teacher and student. Click a class to select its {comparison.nouns}.",
+            "1 − cosine of a class's columns in teacher and student. Click a class to select its"
+            f" {comparison.nouns}.",
             f"Classes are ordered by {student.name}, the largest first.",
         )
         ranking.show(
@@ -185,13 +203,20 @@ def _images(comparison: Comparison, student: Model, T: float) -> None:
     if found is not None and len(found):
         st.subheader(f"{comparison.nouns.capitalize()} of the selection: {found.title}")
         positions = found.positions[:IMAGES]
-        words = f"{numbers.count(len(positions))} of {numbers.counted(len(found), comparison.noun)}."
+        words = (
+            f"{numbers.count(len(positions))} of {numbers.counted(len(found), comparison.noun)}."
+        )
     else:
         st.subheader(f"Where {student.name} and the teacher differ most")
-        positions = np.argsort(-measures.displacement(comparison, student, T), kind="stable")[:IMAGES]
+        positions = np.argsort(-measures.displacement(comparison, student, T), kind="stable")[
+            :IMAGES
+        ]
         words = f"Largest Hellinger distances at T = {T:g}, over all classes."
     st.caption(
-        f"{words} Under each {comparison.noun}: its true class, then the top-1 classes of the teacher | {student.name}."
+        f"{words} Under each {comparison.noun}: its true class, then the top-1 classes of the"
+        f" teacher | {student.name}."
     )
-    thumbs.show(comparison, positions, thumbs.who_says_what(comparison, student, positions), one_row=True)
+    thumbs.show(
+        comparison, positions, thumbs.who_says_what(comparison, student, positions), one_row=True
+    )
     st.caption(samples.image_credit(comparison))

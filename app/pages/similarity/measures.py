@@ -1,4 +1,5 @@
-"""CKA, RSA and Procrustes distance of every student from the teacher, with intervals and what chance gives."""
+"""CKA, RSA and Procrustes distance of every student from the teacher, with intervals and what
+chance gives."""
 
 from __future__ import annotations
 
@@ -24,9 +25,14 @@ NOTES = {
 }
 HELP = {
     "cka": "Debiased linear CKA (centred kernel alignment) of {what}. 0 means nothing in common.",
-    "rsa": "Representational similarity analysis: Spearman's rank correlation of the {distance} distances between all pairs "
-    "of images, in teacher and student.",
-    "procrustes": "The difference of {what} that remains after the best rotation and scaling. 1 means nothing in common.",
+    "rsa": (
+        "Representational similarity analysis: Spearman's rank correlation of the {distance}"
+        " distances between all pairs of images, in teacher and student."
+    ),
+    "procrustes": (
+        "The difference of {what} that remains after the best rotation and scaling. 1 means nothing"
+        " in common."
+    ),
 }
 WHAT = {
     "outputs": {"what": "logits", "distance": "Hellinger"},
@@ -61,8 +67,11 @@ def show(comparison: Comparison, student: Model, T: float) -> None:
             if _has_features(comparison)
             else " These runs have no stored features, so only outputs are compared."
         ),
-        help=f"The intervals come from a jackknife over shards of {comparison.nouns}. RSA ranks all pairs of {numbers.count(ranked)} of "
-        f"{numbers.count(comparison.n)} {comparison.nouns}{at}{drawn}.",
+        help=(
+            f"The intervals come from a jackknife over shards of {comparison.nouns}. RSA ranks all"
+            f" pairs of {numbers.count(ranked)} of {numbers.count(comparison.n)}"
+            f" {comparison.nouns}{at}{drawn}."
+        ),
     )
 
 
@@ -88,7 +97,9 @@ def _measure(comparison: Comparison, student: Model, measure: str, basis: str, T
     null = similarity.chance(comparison, measure, basis, T)
     st.html(whisker_html(rows, theme=style.theme(), slots=4))
     title = f"{TITLES[measure]} of {WHAT[basis]['what']} with the teacher"
-    export_menu.offer_whiskers(f"similarity-{measure}", title, rows, theme=style.theme(), x_title=title)
+    export_menu.offer_whiskers(
+        f"similarity-{measure}", title, rows, theme=style.theme(), x_title=title
+    )
     st.caption(_finding(comparison, student, measure, basis, T, null))
 
 
@@ -104,7 +115,9 @@ def _finding(
     if other is not None:
         difference = similarity.similarity_difference(comparison, student, other, measure, basis, T)
         said.append(
-            words.difference_words(measure, student.name, other.name, difference, noun=comparison.noun)
+            words.difference_words(
+                measure, student.name, other.name, difference, noun=comparison.noun
+            )
         )
     shuffled = null.null
     said.append(

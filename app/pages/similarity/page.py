@@ -45,8 +45,8 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     if usable.any():
         worst = int(np.where(usable, diagonal, np.inf).argmin())
         page_export.title(
-            f"{student.name} differs most from its teacher on {comparison.class_names[worst]}: cosine {diagonal[worst]:.2f} "
-            f"(mean {diagonal[usable].mean():.2f})"
+            f"{student.name} differs most from its teacher on {comparison.class_names[worst]}:"
+            f" cosine {diagonal[worst]:.2f} (mean {diagonal[usable].mean():.2f})"
         )
     else:
         page_export.title(f"{student.name} and its teacher predict no class in common")
@@ -65,15 +65,18 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     more = []
     if found.displacement is not None:
         more.append(
-            f"Mean Hellinger distance from the teacher: {numbers.number(found.displacement.estimate)} "
-            f"{numbers.interval_text(found.displacement)}."
+            "Mean Hellinger distance from the teacher:"
+            f" {numbers.number(found.displacement.estimate)}"
+            f" {numbers.interval_text(found.displacement)}."
         )
     if found.kl is not None:
         more.append(
-            f"KL from the teacher: {numbers.number(found.kl.estimate)} {numbers.interval_text(found.kl)} nats."
+            f"KL from the teacher: {numbers.number(found.kl.estimate)}"
+            f" {numbers.interval_text(found.kl)} nats."
         )
     page_export.note(
-        f"{said[:1].upper()}{said[1:]}{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, T = {T:g}.",
+        f"{said[:1].upper()}{said[1:]}{numbers.count(comparison.n)} {comparison.split}"
+        f" {comparison.nouns}, T = {T:g}.",
         *more,
         f"Intervals are at 95%, over {comparison.nouns}.",
     )

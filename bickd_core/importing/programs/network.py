@@ -1,4 +1,5 @@
-"""A program as a network with the interface of ours: it predicts, in a process of its own, and cannot be trained."""
+"""A program as a network with the interface of ours: it predicts, in a process of its own, and
+cannot be trained."""
 
 from __future__ import annotations
 
@@ -56,13 +57,15 @@ class ProgramNetwork(nn.Module):
             raise RefusedFile(f"{file.name} is empty or does not exist; expected {TITLES[kind]}.")
         if size > MAX_BYTES:
             raise RefusedFile(
-                f"{file.name} has {size_words(size)}, but at most {size_words(MAX_BYTES)} are accepted."
+                f"{file.name} has {size_words(size)}, but at most {size_words(MAX_BYTES)} are"
+                " accepted."
             )
         self.kind, self.gives_probabilities = kind, False
         self._file = file
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "bickd_core.importing.programs.serve", str(file.resolve()), kind,
+                sys.executable, "-m", "bickd_core.importing.programs.serve", str(file.resolve()),
+                kind,
                 str(torch.get_num_threads()),
             ],
             stdin=subprocess.PIPE,
@@ -89,7 +92,8 @@ class ProgramNetwork(nn.Module):
                 stream.close()
 
     def check(self, *, classes: int, channels: int, size: int, dataset: str) -> None:
-        """Refuse data that the program is not made for, by its input and by what it gives for a black image.
+        """Refuse data that the program is not made for, by its input and by what it gives for a
+        black image.
 
         Args:
             size: pixels a side of what it gets.
@@ -100,8 +104,8 @@ class ProgramNetwork(nn.Module):
         takes = self.input
         if takes.channels not in (None, channels):
             raise RefusedFile(
-                f"{self._file.name} takes images with {takes.channels} channels, but dataset {dataset} has {channels}; choose "
-                "other data."
+                f"{self._file.name} takes images with {takes.channels} channels, but dataset"
+                f" {dataset} has {channels}; choose other data."
             )
         if takes.height not in (None, size) or takes.width not in (None, size):
             wanted = f"{takes.height or 'any'} x {takes.width or 'any'}"
@@ -117,7 +121,8 @@ class ProgramNetwork(nn.Module):
         logits, features = self._run(np.zeros((count, channels, size, size), np.float32))
         if logits.shape[1] != classes:
             raise RefusedFile(
-                f"{self._file.name} is for other data: it has {logits.shape[1]} classes, but dataset {dataset} has {classes}."
+                f"{self._file.name} is for other data: it has {logits.shape[1]} classes, but"
+                f" dataset {dataset} has {classes}."
             )
         self.gives_features = features is not None
 
@@ -126,7 +131,10 @@ class ProgramNetwork(nn.Module):
         """What a reader of the run's figures must know; "" if nothing."""
         if not self.gives_probabilities:
             return ""
-        return "The program ends in a softmax: the logarithms of its probabilities are taken for logits."
+        return (
+            "The program ends in a softmax: the logarithms of its probabilities are taken for"
+            " logits."
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, ch, H, W], normalised as the program wants them, to logits [B, C]."""
@@ -135,14 +143,17 @@ class ProgramNetwork(nn.Module):
     def outputs(
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
-        """Images [B, ch, H, W] to logits, and to the input of its last linear layer where that is known.
+        """Images [B, ch, H, W] to logits, and to the input of its last linear layer where that is
+        known.
 
         Raises:
             RefusedFile: the program fails.
             ValueError: maps or stages are asked for, which it does not give.
         """
         if maps or stages or (features and not self.gives_features):
-            raise ValueError(f"{TITLES[self.kind]} gives logits alone, and other outputs were asked for.")
+            raise ValueError(
+                f"{TITLES[self.kind]} gives logits alone, and other outputs were asked for."
+            )
         values = images.contiguous().cpu().numpy()
         count = self.input.batch or BATCH
         parts = []
@@ -151,8 +162,12 @@ class ProgramNetwork(nn.Module):
             short = count - len(part) if self.input.batch else 0
             padded = np.concatenate([part, np.repeat(part[-1:], short, axis=0)]) if short else part
             parts.append([array[: len(part)] for array in self._run(padded) if array is not None])
-        logits, *rest = (torch.from_numpy(np.concatenate(each)) for each in zip(*parts, strict=True))
-        return Outputs(logits=self._as_logits(logits), features=rest[0] if features and rest else None)
+        logits, *rest = (
+            torch.from_numpy(np.concatenate(each)) for each in zip(*parts, strict=True)
+        )
+        return Outputs(
+            logits=self._as_logits(logits), features=rest[0] if features and rest else None
+        )
 
     def _as_logits(self, values: Tensor) -> Tensor:
         """Logarithms, where the program ends in a softmax."""
@@ -184,11 +199,13 @@ class ProgramNetwork(nn.Module):
             code = self._process.wait()
             if late:
                 raise RefusedFile(
-                    f"{name} took more than {SECONDS} s for one batch of images; choose a smaller image size."
+                    f"{name} took more than {SECONDS} s for one batch of images; choose a smaller"
+                    " image size."
                 )
             how = signal.Signals(-code).name if code < 0 else f"code {code}"
             raise RefusedFile(
-                f"{name} ended the program that runs it ({how}): it is damaged, or needs too much memory."
+                f"{name} ended the program that runs it ({how}): it is damaged, or needs too much"
+                " memory."
             )
         if "error" in answer[0]:
             raise RefusedFile(f"{name} {answer[0]['error']}.")

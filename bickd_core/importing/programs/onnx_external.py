@@ -1,6 +1,7 @@
 """Which files beside it an ONNX file asks for; read from its bytes, without the package onnx.
 
-Older releases of onnxruntime follow such a name wherever it leads, so names are checked before it gets the file.
+Older releases of onnxruntime follow such a name wherever it leads, so names are checked before it
+gets the file.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ def check_external(file: Path) -> None:
         inside = not path.is_absolute() and (folder / path).resolve().is_relative_to(folder)
         if not inside:
             raise ProgramError(
-                f"asks for the file {plain_name(name)[:80]}, which is outside its folder and is not read; put its data beside it"
+                f"asks for the file {plain_name(name)[:80]}, which is outside its folder and is not"
+                " read; put its data beside it"
             )
         if not (folder / path).is_file():
             raise ProgramError(
-                f"has its weights in the file {plain_name(name)[:80]}, which is not beside it; copy both"
+                f"has its weights in the file {plain_name(name)[:80]}, which is not beside it; copy"
+                " both"
             )
 
 

@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 
 from bickd_core.importing.programs.onnx_external import check_external
-from bickd_core.importing.programs.program import Input, Program, ProgramError, checked_logits, input_of
+from bickd_core.importing.programs.program import (
+    Input,
+    Program,
+    ProgramError,
+    checked_logits,
+    input_of,
+)
 from bickd_core.naming import plain_name, plain_reason
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 
 class OnnxProgram(Program):
-    """An ONNX file of one image input; of several outputs the one called "logits", else the first, is taken.
+    """An ONNX file of one image input; of several outputs the one called "logits", else the first,
+    is taken.
 
     Raises:
         ProgramError: it is damaged, asks for files elsewhere, or takes or gives something else.
@@ -41,7 +48,8 @@ class OnnxProgram(Program):
             raise ProgramError(f"takes {len(inputs)} inputs, but only one batch of images is given")
         if inputs[0].type not in _TYPES:
             raise ProgramError(
-                f"takes images of the type {plain_name(inputs[0].type)[:40]}, but gets floating-point numbers"
+                f"takes images of the type {plain_name(inputs[0].type)[:40]}, but gets"
+                " floating-point numbers"
             )
         self._name, self._type = inputs[0].name, _TYPES[inputs[0].type]
         self.input: Input = input_of([_side(side) for side in inputs[0].shape])
@@ -55,7 +63,9 @@ class OnnxProgram(Program):
                 [self._logits], {self._name: np.ascontiguousarray(given, self._type)}
             )
         except Exception as error:  # its errors have no common class
-            raise ProgramError(f"cannot be run on images {list(images.shape)}: {_reason(error)}") from error
+            raise ProgramError(
+                f"cannot be run on images {list(images.shape)}: {_reason(error)}"
+            ) from error
         if not isinstance(values, np.ndarray):
             raise ProgramError("returns a table instead of logits; export it without ZipMap")
         return checked_logits(values, len(images)), None

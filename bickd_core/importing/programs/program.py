@@ -43,10 +43,12 @@ class Program(ABC):
 
     @abstractmethod
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Logits float32 [B, C], and the features [B, D] that its last linear layer takes; None where it has none.
+        """Logits float32 [B, C], and the features [B, D] that its last linear layer takes; None
+        where it has none.
 
         Args:
-            images: float32 [B, ch, H, W], as the program wants them. B is `input.batch` where that is fixed.
+            images: float32 [B, ch, H, W], as the program wants them. B is `input.batch` where that
+                is fixed.
 
         Raises:
             ProgramError: it fails, or puts out something else.
@@ -66,7 +68,8 @@ def input_of(sides: list[int | None]) -> Input:
     """
     if len(sides) != 4:
         raise ProgramError(
-            f"takes an input with {len(sides)} sides, but images are [batch, channels, height, width]"
+            f"takes an input with {len(sides)} sides, but images are [batch, channels, height,"
+            " width]"
         )
     batch, *rest = sides
     if rest[2] in (1, 3) and rest[0] not in (1, 3, None):
@@ -81,7 +84,9 @@ def checked_logits(values: np.ndarray, batch: int) -> np.ndarray:
         ProgramError: they have another form, or are not finite.
     """
     if values.ndim != 2 or len(values) != batch or values.shape[1] < 2:
-        raise ProgramError(f"returns shape {list(values.shape)} instead of logits [{batch}, classes]")
+        raise ProgramError(
+            f"returns shape {list(values.shape)} instead of logits [{batch}, classes]"
+        )
     values = values.astype(np.float32)
     if not np.isfinite(values).all():
         raise ProgramError("returns numbers that are not finite")

@@ -52,19 +52,26 @@ def _read(archive: zipfile.ZipFile) -> Pt2Program:
     if "serialized_exported_program.json" in names:
         raise ProgramError("was written by torch before 2.8; export it again with a newer one")
     root = next(
-        (name.removesuffix(ARCHIVE_FORMAT) for name in names if name.endswith(f"/{ARCHIVE_FORMAT}")), None
+        (
+            name.removesuffix(ARCHIVE_FORMAT)
+            for name in names
+            if name.endswith(f"/{ARCHIVE_FORMAT}")
+        ),
+        None,
     )
     if root is None:
         raise ProgramError(_DAMAGED)
     models = [name for name in names if re.fullmatch(re.escape(root) + r"models/[^/]+\.json", name)]
     if len(models) != 1:
-        raise ProgramError(f"holds {len(models)} graphs, but a torch.export program with one graph is needed")
+        raise ProgramError(
+            f"holds {len(models)} graphs, but a torch.export program with one graph is needed"
+        )
     content = _json(archive, models[0])
     version = content.get("schema_version", {}).get("major")
     if version != SCHEMA:
         raise ProgramError(
-            f"has version {plain_name(str(version))[:20]} of torch.export's format, but only version {SCHEMA} is read; export it "
-            "with another release of torch"
+            f"has version {plain_name(str(version))[:20]} of torch.export's format, but only"
+            f" version {SCHEMA} is read; export it with another release of torch"
         )
     name = models[0].rpartition("/")[2].removesuffix(".json")
     tensors = {}
@@ -89,7 +96,8 @@ def _tensor(archive: zipfile.ZipFile, place: str, key: str, about: dict[str, Any
     meta, path = about["tensor_meta"], about["path_name"]
     if about["use_pickle"] or meta is None or not path.startswith(("weight_", "tensor_")):
         raise ProgramError(
-            f"holds {plain_name(key)[:80]} as a pickled object, which could run code and is not read; export plain tensors"
+            f"holds {plain_name(key)[:80]} as a pickled object, which could run code and is not"
+            " read; export plain tensors"
         )
     if not _NAME.fullmatch(path) or meta["dtype"] not in SCALAR_TYPES:
         raise ProgramError(f"holds {plain_name(key)[:80]} with an unknown name or type")

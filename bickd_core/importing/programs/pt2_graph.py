@@ -1,7 +1,8 @@
 """The graph of a torch.export program, run node by node.
 
-torch's own reader is not used. It unpickles what it finds, and evaluates text in the graph as Python. Here the graph is
-JSON alone, its arguments are numbers and names, and its operations are those of `operators.py`.
+torch's own reader is not used. It unpickles what it finds, and evaluates text in the graph as
+Python. Here the graph is JSON alone, its arguments are numbers and names, and its operations are
+those of `operators.py`.
 """
 
 from __future__ import annotations
@@ -28,24 +29,28 @@ from bickd_core.naming import plain_name, plain_reason
 
 MOST_NODES = 100_000
 SCALAR_TYPES = {
-    1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16, 7: torch.float32,
+    1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64,
+    6: torch.float16, 7: torch.float32,
     8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
 """torch.export's numbers of types, by its schema 8."""
 _MEMORY_FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
 _LINEAR = "torch.ops.aten.linear.default"
 FAILURES = (
-    RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, MemoryError,
+    RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
+    AssertionError, MemoryError,
 )  # fmt: skip
 """What torch's operations were seen to raise on arguments that do not fit."""
 _AS_THEY_ARE = (
-    "as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists",
+    "as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string",
+    "as_int_lists",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Node:
-    """target: what computes it, or None. inputs: name where it is given by name, and a function from the values so far.
+    """target: what computes it, or None. inputs: name where it is given by name, and a function
+    from the values so far.
     outputs: names, in one list where it gives a list."""
 
     compute: Callable[..., Any] | None
@@ -63,7 +68,8 @@ class Pt2Program(Program):
         tensors: name of a parameter, buffer or constant -> its tensor.
 
     Raises:
-        ProgramError: it is no graph of one image input and one output of logits, or uses what is not run here.
+        ProgramError: it is no graph of one image input and one output of logits, or uses what is
+            not run here.
     """
 
     def __init__(self, content: Any, tensors: Mapping[str, Tensor]) -> None:
@@ -71,7 +77,8 @@ class Pt2Program(Program):
             self._read(content, tensors)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise ProgramError(
-                f"is not a torch.export program of a known form ({type(error).__name__} in its graph)"
+                f"is not a torch.export program of a known form ({type(error).__name__} in its"
+                " graph)"
             ) from error
 
     def _read(self, content: Any, tensors: Mapping[str, Tensor]) -> None:
@@ -86,9 +93,13 @@ class Pt2Program(Program):
             elif kind == "user_input" and "as_tensor" in about["arg"]:
                 images.append(about["arg"]["as_tensor"]["name"])
             elif kind not in ("user_input", "constant_input"):
-                raise ProgramError(f"takes an input of kind {plain_name(kind)}, which is not supported")
+                raise ProgramError(
+                    f"takes an input of kind {plain_name(kind)}, which is not supported"
+                )
         if len(images) != 1:
-            raise ProgramError(f"takes {len(images)} tensors, but only one batch of images is given")
+            raise ProgramError(
+                f"takes {len(images)} tensors, but only one batch of images is given"
+            )
         (self._images,) = images
         outputs = [
             spec["user_output"]["arg"]["as_tensor"]["name"]
@@ -101,14 +112,19 @@ class Pt2Program(Program):
         about = graph["tensor_values"][self._images]
         self._type = SCALAR_TYPES.get(about["dtype"], torch.float32)
         if not self._type.is_floating_point:
-            raise ProgramError(f"takes images of {str(self._type)[6:]}, but gets floating-point numbers")
+            raise ProgramError(
+                f"takes images of {str(self._type)[6:]}, but gets floating-point numbers"
+            )
         self.input: Input = input_of([size.get("as_int") for size in about["sizes"]])
         self._nodes = _nodes(graph["nodes"], {*self._held, self._images, self._logits})
         self._features = _features(graph["nodes"], self._logits)
 
     @torch.no_grad()
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        values: dict[str, Any] = {**self._held, self._images: torch.from_numpy(images).to(self._type)}
+        values: dict[str, Any] = {
+            **self._held,
+            self._images: torch.from_numpy(images).to(self._type),
+        }
         features = None
         for node in self._nodes:
             if node.compute is None:
@@ -125,7 +141,9 @@ class Pt2Program(Program):
                 if out_of_memory(error):
                     raise ProgramError(OUT_OF_MEMORY) from error
                 reason = plain_reason(str(error) or type(error).__name__)
-                raise ProgramError(f"cannot be run on images {list(images.shape)}: {reason}") from error
+                raise ProgramError(
+                    f"cannot be run on images {list(images.shape)}: {reason}"
+                ) from error
             if node.gives_list or len(node.outputs) > 1:
                 values |= zip(node.outputs, result, strict=False)
             elif node.outputs:
@@ -155,7 +173,9 @@ def _nodes(listed: list[dict[str, Any]], kept: set[str]) -> list[_Node]:
         for given in node["inputs"] if compute is not None else ():
             _check_mode(node["target"], given)
             names: list[str] = []
-            inputs.append((given["name"] if given["kind"] == 2 else "", _argument(given["arg"], names)))
+            inputs.append(
+                (given["name"] if given["kind"] == 2 else "", _argument(given["arg"], names))
+            )
             last |= dict.fromkeys(names, position)
         outputs, gives_list = _outputs(node["outputs"])
         last |= {name: max(position, last.get(name, 0)) for name in outputs}
@@ -171,10 +191,12 @@ def _nodes(listed: list[dict[str, Any]], kept: set[str]) -> list[_Node]:
 
 
 def _check_mode(target: str, given: Mapping[str, Any]) -> None:
-    """Refuse a program that was exported in training mode: its batch norms and dropouts do not predict."""
+    """Refuse a program that was exported in training mode: its batch norms and dropouts do not
+    predict."""
     if given["name"] in ("training", "train") and given["arg"].get("as_bool"):
         raise ProgramError(
-            f"was exported in training mode ({plain_name(target).rpartition('aten.')[2]}); call model.eval() and export it again"
+            f"was exported in training mode ({plain_name(target).rpartition('aten.')[2]}); call"
+            " model.eval() and export it again"
         )
 
 
@@ -197,7 +219,8 @@ def _outputs(listed: list[dict[str, Any]]) -> tuple[tuple[str, ...], bool]:
 
 
 def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[str, Any]], Any]:
-    """What reads an argument from the values so far; the names that it reads are added to `names`."""
+    """What reads an argument from the values so far; the names that it reads are added to
+    `names`."""
     ((kind, value),) = argument.items()
     if kind == "as_none":
         return lambda values: None
@@ -210,7 +233,9 @@ def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[s
             value.get("as_tensor", value) if kind == "as_optional_tensor" else value, "name", names
         )
     if kind in ("as_tensors", "as_optional_tensors"):
-        entries = [each.get("as_tensor", each) if kind == "as_optional_tensors" else each for each in value]
+        entries = [
+            each.get("as_tensor", each) if kind == "as_optional_tensors" else each for each in value
+        ]
         return _all_of([_by_name(each, "name", names) for each in entries])
     if kind in ("as_sym_int", "as_sym_float", "as_sym_bool"):
         return _by_name(value, "as_name", names)
@@ -228,7 +253,9 @@ def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[s
     raise ProgramError(f"has an argument of kind {plain_name(kind)}, which is not supported")
 
 
-def _by_name(value: Mapping[str, Any], key: str, names: list[str]) -> Callable[[dict[str, Any]], Any]:
+def _by_name(
+    value: Mapping[str, Any], key: str, names: list[str]
+) -> Callable[[dict[str, Any]], Any]:
     """A value of another node, a number, or None."""
     if key in value:
         name = value[key]
@@ -262,8 +289,12 @@ def _number(value: Any) -> float:
 
 
 def _features(nodes: list[dict[str, Any]], logits: str) -> str:
-    """Name of what the linear layer takes that gives the logits; "" where another operation gives them."""
+    """Name of what the linear layer takes that gives the logits; "" where another operation gives
+    them."""
     for node in nodes:
-        if node["target"] == _LINEAR and node["outputs"][0].get("as_tensor", {}).get("name") == logits:
+        if (
+            node["target"] == _LINEAR
+            and node["outputs"][0].get("as_tensor", {}).get("name") == logits
+        ):
             return str(node["inputs"][0]["arg"]["as_tensor"]["name"])
     return ""

@@ -1,7 +1,8 @@
 """The process in which a program runs, with a limit of memory.
 
-`python -m bickd_core.importing.programs.serve FILE KIND THREADS` says what the program takes, then answers batches. A
-message is a line of JSON and, where that has "shapes", the bytes of so many float32 arrays.
+`python -m bickd_core.importing.programs.serve FILE KIND THREADS` says what the program takes, then
+answers batches. A message is a line of JSON and, where that has "shapes", the bytes of so many
+float32 arrays.
 """
 
 from __future__ import annotations
