@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from bickd_viz import Theme
-    from bickd_viz.charts import Row
+    from bickd_viz.charts.whiskers import Row
     from bickd_viz.export.chart_export import ChartExport
     from bickd_viz.export.paper import Palette
 
@@ -80,7 +80,7 @@ def offer_whiskers(
     """
 
     def figure() -> go.Figure:
-        from bickd_viz.charts import whisker_rows
+        from bickd_viz.charts.whiskers import whisker_rows
 
         return whisker_rows(rows, fmt=fmt, theme=theme)
 

@@ -142,7 +142,7 @@ def _offer(
     x_title, y_title, what = titles
 
     def figure() -> go.Figure:
-        from bickd_viz.charts import matrix_figure
+        from bickd_viz.charts.matrix import matrix_figure
 
         return matrix_figure(
             values, names, order=order, zmin=low, zmax=high, scale=scale, theme=theme,

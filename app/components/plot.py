@@ -15,7 +15,7 @@ from app.components import export_menu
 from app.components.browser_part import part
 from app.components.chart import Export
 from bickd_viz import Theme
-from bickd_viz.charts import Plot
+from bickd_viz.charts.plot import Plot
 
 _component = part("plot", "plot.js", style="plot.css")
 

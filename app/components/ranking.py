@@ -11,7 +11,7 @@ from app.components import plot, style
 from app.components.chart import Export
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
-from bickd_viz.charts import leakage_ranking, ranking_plot
+from bickd_viz.charts.bars import leakage_ranking, ranking_plot
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

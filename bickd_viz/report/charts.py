@@ -13,8 +13,10 @@ from bickd_core.comparing.figures import OVER_SEEDS
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.wording import worded
 from bickd_viz import tables
-from bickd_viz.charts import Row, leakage_ranking, matrix_figure, whisker_rows
-from bickd_viz.charts import angles as angles_figure
+from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.histogram import angles as angles_figure
+from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.scales import overlap_ends
 from bickd_viz.text import numbers

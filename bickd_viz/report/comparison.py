@@ -10,7 +10,7 @@ from bickd_core.comparing.measures import summary
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.data import image_credit
 from bickd_viz import tables
-from bickd_viz.charts import Line, metric_lines
+from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import charts, pictures
 from bickd_viz.report.build import Figures, Part, Report, Section, versions

@@ -13,7 +13,7 @@ from bickd_core.comparing.measures import displacement, probabilities
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_viz import tables
-from bickd_viz.charts import prediction_map, shared_frame
+from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.report.build import Part, Section, Strip
 from bickd_viz.text import numbers

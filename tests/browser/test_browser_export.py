@@ -12,7 +12,8 @@ import pytest
 from browser_harness import find_chromium
 from PIL import Image
 
-from bickd_viz.charts import Row, prediction_map, whisker_rows
+from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export import files as export
 from bickd_viz.export.paper import paper
 from bickd_viz.theme import DARK, model_styles

@@ -17,8 +17,9 @@ from bickd_core.comparing import measures
 from bickd_core.comparing.figures import FIGURES
 from bickd_core.comparing.measures import class_order, geometry, summary
 from bickd_core.comparing.report_data import read_report_data
-from bickd_viz.charts import matrix_figure, whisker_rows
 from bickd_viz.charts.grid import Panel, grid_figure
+from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.whiskers import whisker_rows
 from bickd_viz.text.numbers import number
 from bickd_viz.theme import DARK, LIGHT
 

@@ -9,19 +9,11 @@ import pytest
 
 from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import softmax
-from bickd_viz.charts import (
-    Line,
-    Row,
-    Sample,
-    angles,
-    leakage_ranking,
-    loss_terms,
-    metric_lines,
-    probability_histogram,
-    spectrum,
-    whisker_rows,
-)
-from bickd_viz.charts.whiskers import value_axis
+from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.eigen import spectrum
+from bickd_viz.charts.histogram import Sample, angles, probability_histogram
+from bickd_viz.charts.training import Line, loss_terms, metric_lines
+from bickd_viz.charts.whiskers import Row, value_axis, whisker_rows
 from bickd_viz.scales import overlap_ends, said_ends, text_width
 from bickd_viz.theme import DARK, LIGHT, ModelStyle, model_styles
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from bickd_viz import tables
-from bickd_viz.charts import Curve, Line, leakage_ranking, sharpness_curves
+from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.sharpness import Curve, sharpness_curves
+from bickd_viz.charts.training import Line
 from bickd_viz.text import class_geometry as words
 from bickd_viz.theme import DARK, LIGHT, ModelStyle
 

@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 
 from bickd_core.geometry.disagreement import outcomes
 from bickd_viz import tables
-from bickd_viz.charts import (
-    bin_from_code,
-    outcome_names,
-    paired_bars,
-    paired_html,
-    reliability_diagram,
-    top_classes,
-    who_is_right,
-)
+from bickd_viz.charts.outcomes import outcome_names, who_is_right
+from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
+from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 from bickd_viz.text.similarity import layer_differences

@@ -10,14 +10,10 @@ import plotly.graph_objects as go
 import pytest
 
 from bickd_viz import DARK, LIGHT, ModelStyle
-from bickd_viz.charts import (
-    Curve,
-    class_vectors,
-    pull_matrix,
-    sharpness_curves,
-    soft_targets,
-    with_point,
-)
+from bickd_viz.charts.class_vectors import class_vectors
+from bickd_viz.charts.pulls import pull_matrix
+from bickd_viz.charts.sharpness import Curve, sharpness_curves, with_point
+from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.export.paper import enlarged
 from bickd_viz.text import lessons
 

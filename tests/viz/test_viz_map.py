@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from bickd_viz.charts import prediction_map, shared_frame
+from bickd_viz.charts.map import prediction_map, shared_frame
 from bickd_viz.theme import DARK, LIGHT
 
 N = 60

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_viz.charts import matrix_figure
+from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.theme import DARK, LIGHT
 
 

@@ -11,17 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_viz import colouring
-from bickd_viz.charts import (
-    Row,
-    leakage_ranking,
-    matrix_figure,
-    metric_lines,
-    prediction_map,
-    whisker_rows,
-)
+from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.charts.outcomes import who_is_right
 from bickd_viz.charts.side_by_side import MapPanel, maps_figure
-from bickd_viz.charts.training import Line
+from bickd_viz.charts.training import Line, metric_lines
+from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.paper import GREY, paper
 from bickd_viz.export.recolour import recoloured, theme_of
 from bickd_viz.theme import DARK, LIGHT, THEMES, Theme, model_styles

@@ -11,21 +11,17 @@ import plotly.graph_objects as go
 import pytest
 
 from bickd_viz import DARK, LIGHT, ModelStyle
-from bickd_viz.charts import (
-    Curve,
-    Plot,
+from bickd_viz.charts.bars import leakage_ranking, ranking_plot
+from bickd_viz.charts.eigen import spectrum, spectrum_plot
+from bickd_viz.charts.histogram import (
     Sample,
     angles,
     angles_plot,
-    leakage_ranking,
     probability_histogram,
     probability_plot,
-    ranking_plot,
-    sharpness_curves,
-    sharpness_plot,
-    spectrum,
-    spectrum_plot,
 )
+from bickd_viz.charts.plot import Plot
+from bickd_viz.charts.sharpness import Curve, sharpness_curves, sharpness_plot
 
 KD = ModelStyle("KD", "#E69F00", "diamond")
 OURS = ModelStyle("BicKD", "#0072B2")

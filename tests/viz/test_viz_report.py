@@ -10,7 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bickd_viz import tables
-from bickd_viz.charts import matrix_figure, prediction_map
+from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import build
 from bickd_viz.report.build import Figures, Report, Section, Strip

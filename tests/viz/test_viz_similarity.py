@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bickd_viz import DARK, LIGHT
-from bickd_viz.charts import layer_html, layer_matrix
+from bickd_viz.charts.layers import layer_html, layer_matrix
 from bickd_viz.tables import layers_table
 from bickd_viz.text import similarity as words
 

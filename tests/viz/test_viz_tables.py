@@ -11,20 +11,14 @@ from hypothesis import strategies as st
 
 from bickd_core.geometry.calibration import reliability
 from bickd_viz import tables
-from bickd_viz.charts import (
-    Curve,
-    Line,
-    Row,
-    Sample,
-    angles,
-    leakage_ranking,
-    matrix_figure,
-    metric_lines,
-    prediction_map,
-    probability_histogram,
-    spectrum,
-    whisker_rows,
-)
+from bickd_viz.charts.bars import leakage_ranking
+from bickd_viz.charts.eigen import spectrum
+from bickd_viz.charts.histogram import Sample, angles, probability_histogram
+from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.sharpness import Curve
+from bickd_viz.charts.training import Line, metric_lines
+from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export import files
 from bickd_viz.theme import model_styles
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from bickd_viz import LIGHT, model_style, theme_named
-from bickd_viz.charts import Row, whisker_html, whisker_rows
-from bickd_viz.charts.whisker_html import _SHAPES
+from bickd_viz.charts.whisker_html import _SHAPES, whisker_html
+from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.theme import _FALLBACK_SYMBOLS, _SYMBOLS
 
 TEACHER, KD = model_style("teacher", "teacher", 0, LIGHT), model_style("a <b> & c", "kd", 1, LIGHT)

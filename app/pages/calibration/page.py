@@ -16,8 +16,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.calibration import BINS
 from bickd_viz import tables
-from bickd_viz.charts import bin_from_code, reliability_diagram
-from bickd_viz.charts.reliability import RARE
+from bickd_viz.charts.reliability import RARE, bin_from_code, reliability_diagram
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 

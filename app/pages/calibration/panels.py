@@ -16,7 +16,8 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.calibration import BINS, ClassCalibration
 from bickd_core.geometry.calibration_summary import CalibrationSummary
 from bickd_core.geometry.intervals import Interval
-from bickd_viz.charts import Row, whisker_html
+from bickd_viz.charts.whisker_html import whisker_html
+from bickd_viz.charts.whiskers import Row
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 

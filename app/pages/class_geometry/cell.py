@@ -10,7 +10,7 @@ from bickd_core.comparing import class_geometry
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
-from bickd_viz.charts import Sample, probability_histogram, probability_plot
+from bickd_viz.charts.histogram import Sample, probability_histogram, probability_plot
 from bickd_viz.text import class_geometry as words
 
 MOST_IMAGES = 12

@@ -16,15 +16,9 @@ from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import Band
 from bickd_viz import tables
-from bickd_viz.charts import (
-    Curve,
-    angles,
-    angles_plot,
-    sharpness_curves,
-    sharpness_plot,
-    spectrum,
-    spectrum_plot,
-)
+from bickd_viz.charts.eigen import spectrum, spectrum_plot
+from bickd_viz.charts.histogram import angles, angles_plot
+from bickd_viz.charts.sharpness import Curve, sharpness_curves, sharpness_plot
 from bickd_viz.text import class_geometry as words
 from bickd_viz.text import numbers
 

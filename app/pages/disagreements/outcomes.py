@@ -14,7 +14,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule
 from bickd_core.geometry.disagreement import Outcomes
 from bickd_viz import tables
-from bickd_viz.charts import outcome_colours, outcome_names, who_is_right
+from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 

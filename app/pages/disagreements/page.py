@@ -13,7 +13,7 @@ from app.pages.disagreements import confusions, outcomes
 from app.plain import st
 from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_viz.charts import paired_html
+from bickd_viz.charts.paired import paired_html
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 

@@ -18,7 +18,8 @@ from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_viz import ModelStyle, Theme, model_style
-from bickd_viz.charts import Line, loss_terms, metric_lines, prediction_map, shared_frame
+from bickd_viz.charts.map import prediction_map, shared_frame
+from bickd_viz.charts.training import Line, loss_terms, metric_lines
 from bickd_viz.text import numbers
 
 TEMPERATURE = 4.0

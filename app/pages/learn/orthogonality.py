@@ -15,7 +15,8 @@ from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.intervals import Interval
 from bickd_viz import tables
-from bickd_viz.charts import Curve, class_vectors, sharpness_curves, with_point
+from bickd_viz.charts.class_vectors import class_vectors
+from bickd_viz.charts.sharpness import Curve, sharpness_curves, with_point
 from bickd_viz.text import lessons
 
 

@@ -17,7 +17,8 @@ from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison
 from bickd_viz import ModelStyle, tables
-from bickd_viz.charts import Curve, sharpness_curves, soft_targets
+from bickd_viz.charts.sharpness import Curve, sharpness_curves
+from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.text import lessons
 
 

@@ -13,7 +13,7 @@ from app.pages.learn import presenter
 from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison
-from bickd_viz.charts import pull_matrix
+from bickd_viz.charts.pulls import pull_matrix
 from bickd_viz.text import lessons, numbers
 
 PARTS = {"bickd": "whole loss", "sample": "rows only", "class": "columns only"}

@@ -27,7 +27,8 @@ from bickd_core.comparing.finding import Finding, separated_pair
 from bickd_core.comparing.seeds import Recipes
 from bickd_core.wording import worded
 from bickd_viz import colouring
-from bickd_viz.charts import Row, whisker_html
+from bickd_viz.charts.whisker_html import whisker_html
+from bickd_viz.charts.whiskers import Row
 from bickd_viz.scales import overlap_ends, said_ends
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text

@@ -16,7 +16,7 @@ from app.plain import st
 from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison
 from bickd_viz import colouring, tables
-from bickd_viz.charts import paired_bars
+from bickd_viz.charts.paired import paired_bars
 from bickd_viz.text import numbers
 from bickd_viz.text.calibration import sample_title
 

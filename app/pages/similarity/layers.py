@@ -13,7 +13,7 @@ from app.plain import Markdown, lines, md, st
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.runs.stages import PROBE_SPLIT
 from bickd_viz import tables
-from bickd_viz.charts import layer_html, layer_matrix
+from bickd_viz.charts.layers import layer_html, layer_matrix
 from bickd_viz.text import numbers
 from bickd_viz.text import similarity as words
 

@@ -9,7 +9,8 @@ from bickd_core.comparing import similarity
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.similarity import BASES, MEASURES, Chance
 from bickd_core.wording import worded
-from bickd_viz.charts import Row, whisker_html
+from bickd_viz.charts.whisker_html import whisker_html
+from bickd_viz.charts.whiskers import Row
 from bickd_viz.text import numbers
 from bickd_viz.text import similarity as words
 
