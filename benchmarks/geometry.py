@@ -28,7 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bickd_core.geometry.gram_figures import class_figures, cross_figures, kept_cross, kept_geometry
+from bickd_core.geometry.gram_figures import (
+    class_figures,
+    cross_figures,
+    cross_geometry_from_sums,
+    geometry_from_sums,
+)
 from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import softmax
@@ -84,9 +89,9 @@ def large(n: int, n_classes: int, repeats: int) -> None:
     def geometry() -> None:
         kept = logit_grams(logits, (T, T), shard)
         for grams in kept.models:
-            kept_geometry(grams)
+            geometry_from_sums(grams)
             class_figures(grams, effective_rank=False)
-        kept_cross(kept.crosses[0])
+        cross_geometry_from_sums(kept.crosses[0])
         cross_figures(kept.crosses[0])
 
     geometry()  # the first call also loads and warms the BLAS threads
@@ -106,7 +111,7 @@ def large(n: int, n_classes: int, repeats: int) -> None:
     held = sum(z.nbytes for z in logits) / 1e9
     kept = logit_grams(logits, (T, T), shard)
     gap = np.abs(
-        kept_geometry(kept.models[0]).gram - class_geometry(softmax(logits[0], T)).gram
+        geometry_from_sums(kept.models[0]).gram - class_geometry(softmax(logits[0], T)).gram
     ).max()
     print(f"\n### {n:,} x {n_classes:,}, teacher and student\n")
     print("| what | median s | min | max | |\n|---|---|---|---|---|")

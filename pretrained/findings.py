@@ -20,7 +20,7 @@ from bickd_core.comparing.names import SHORT
 from bickd_core.data import image_credit
 from bickd_core.geometry.calibration import calibration_interval, chance_error
 from bickd_core.geometry.disagreement import outcomes
-from bickd_core.geometry.gram_figures import kept_geometry
+from bickd_core.geometry.gram_figures import geometry_from_sums
 from bickd_core.geometry.orthogonality import class_geometry, pair_contributions
 from bickd_core.geometry.proper_scores import fit_temperature
 from bickd_core.geometry.shards import stratified_shards
@@ -60,7 +60,7 @@ class Models:
     def grams(self, method: str, rule: str = MEAN) -> np.ndarray:
         """Return a method's class Grams under a rule of matching, [seeds, C, C]."""
         found = place(self.teacher, [self.students[method, seed] for seed in SEEDS], rule)
-        return np.stack([kept_geometry(one.grams).gram for one in found])
+        return np.stack([geometry_from_sums(one.grams).gram for one in found])
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import write_text
-from bickd_core.geometry.gram_figures import kept_geometry, overlap_interval, replicated_overlap
+from bickd_core.geometry.gram_figures import (
+    geometry_from_sums,
+    overlap_interval,
+    replicated_overlap,
+)
 from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.gram_sums import ShardGrams
 from bickd_core.geometry.intervals import Interval
@@ -131,8 +135,8 @@ def ruled(
     overlaps = {m: [_overlap(one) for one in runs] for m, runs in grams.items()}
     gap = two_way_difference(*([_replicated(one) for one in grams[m]] for m in pair)).interval
     pairs = np.triu_indices(len(teacher.class_names), k=1)
-    reference = kept_geometry(own.grams).gram[pairs]
-    cells = {m: [kept_geometry(one).gram[pairs] for one in runs] for m, runs in grams.items()}
+    reference = geometry_from_sums(own.grams).gram[pairs]
+    cells = {m: [geometry_from_sums(one).gram[pairs] for one in runs] for m, runs in grams.items()}
     return Ruled(
         teacher=_overlap(own.grams),
         overlap={m: float(np.mean(runs)) for m, runs in overlaps.items()},

@@ -18,8 +18,8 @@ from bickd_core.geometry.gram_figures import (
     CrossFigures,
     class_figures,
     cross_figures,
-    kept_cross,
-    kept_geometry,
+    cross_geometry_from_sums,
+    geometry_from_sums,
 )
 from bickd_core.geometry.gram_streams import column_cosine, logit_grams
 from bickd_core.geometry.intervals import Interval
@@ -128,7 +128,9 @@ def _class_view(
     if lens.matching == "mean" and not at.unreached:
         targets = teacher_entropies(comparison, lens.temperature)
         grams = rematched(grams, logits, float(at.T), targets, dtype=dtype)
-    return kept_geometry(grams, centred=lens.centred), class_figures(grams, centred=lens.centred)
+    return geometry_from_sums(grams, centred=lens.centred), class_figures(
+        grams, centred=lens.centred
+    )
 
 
 @cached
@@ -142,7 +144,9 @@ def _cross_view(
         stratified_shards(comparison.n, comparison.labels),
         dtype=_dtype(comparison),
     ).crosses[0]
-    return kept_cross(cross, centred=lens.centred), cross_figures(cross, centred=lens.centred)
+    return cross_geometry_from_sums(cross, centred=lens.centred), cross_figures(
+        cross, centred=lens.centred
+    )
 
 
 @cached

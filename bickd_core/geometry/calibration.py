@@ -92,8 +92,8 @@ def reliability(
     filled = np.maximum(counts, 1)
     limits = np.full((2, n_bins), np.nan)
     for b in np.flatnonzero(counts):
-        found = proportion_interval(hits[index == b], level=level)
-        limits[:, b] = found.low, found.high
+        interval = proportion_interval(hits[index == b], level=level)
+        limits[:, b] = interval.low, interval.high
     return Reliability(
         edges=edges,
         counts=counts,
@@ -149,8 +149,8 @@ def calibration_interval(
     return _unless_few(_folded(P, labels, bins, scheme, level))
 
 
-def _unless_few(found: Interval) -> Interval:
-    return found.without_limits() if found.n < FEWEST else found
+def _unless_few(interval: Interval) -> Interval:
+    return interval.without_limits() if interval.n < FEWEST else interval
 
 
 def _folded(P: np.ndarray, labels: np.ndarray, bins: int, scheme: Scheme, level: float) -> Interval:
@@ -322,11 +322,11 @@ def class_calibration(
     labels = checks.labels_for(labels, n, n_classes, "calibration")
     index = np.stack([confidence_bins(column, bins)[1] for column in P.T], axis=1)
     cells = index + bins * np.arange(n_classes)
-    said = np.bincount(cells.ravel(), weights=P.ravel(), minlength=n_classes * bins)
+    predicted = np.bincount(cells.ravel(), weights=P.ravel(), minlength=n_classes * bins)
 
     def errors(true: np.ndarray) -> np.ndarray:
         hits = np.bincount(cells[np.arange(n), true], minlength=n_classes * bins)
-        return np.abs(said - hits).reshape(n_classes, bins).sum(axis=1) / n
+        return np.abs(predicted - hits).reshape(n_classes, bins).sum(axis=1) / n
 
     steps = np.cumsum(P, axis=1)
     random = np.random.default_rng(seed)

@@ -188,17 +188,19 @@ def class_accuracy_differences(
         np.bincount(labels[mask], minlength=n_classes) for mask in _just_one(first, second, labels)
     ]
     sizes = np.bincount(labels, minlength=n_classes)
-    found: list[Interval | None] = []
+    intervals: list[Interval | None] = []
     for n, b, c in zip(sizes.tolist(), gains[0].tolist(), gains[1].tolist(), strict=True):
         if not n:
-            found.append(None)
+            intervals.append(None)
             continue
         p1, p2 = (b + 1) / (n + 2), (c + 1) / (n + 2)
         centre, half = p1 - p2, z * np.sqrt((p1 + p2 - (p1 - p2) ** 2) / (n + 2))
         estimate = (b - c) / n
         low, high = max(min(centre - half, estimate), -1.0), min(max(centre + half, estimate), 1.0)
-        found.append(Interval(estimate, float(low), float(high), level, "Bonett-Price, paired", n))
-    return tuple(found)
+        intervals.append(
+            Interval(estimate, float(low), float(high), level, "Bonett-Price, paired", n)
+        )
+    return tuple(intervals)
 
 
 def _just_one(

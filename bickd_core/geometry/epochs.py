@@ -89,19 +89,21 @@ def epoch_figures(
         if matching != "none":
             raise ValueError(f"targets must be given for matching {matching!r}, got None.")
         targets = np.zeros(n)
-    stands = [match(one, targets, T, matching) for one in logits]
-    for e, one in enumerate(logits):
-        P = softmax(one, stands[e].T)
+    matches = [match(epoch_logits, targets, T, matching) for epoch_logits in logits]
+    for e, epoch_logits in enumerate(logits):
+        P = softmax(epoch_logits, matches[e].T)
         gram, empty = class_gram(P)
         grams.append((gram if reduce is None else reduce(gram, empty)).astype(np.float32))
-        found = corrected_overlap(P, shard)
-        overlap[e] = np.nan if found is None else found
+        corrected = corrected_overlap(P, shard)
+        overlap[e] = np.nan if corrected is None else corrected
     right, same = None, None
     if labels is not None:
         labels = checks.labels_for(labels, n, n_classes, "accuracy by epoch")
         right = (logits.argmax(axis=2) == labels).mean(axis=1)
     if reference is not None:
-        same = np.array([agreement.agreement_rate(reference, one) for one in logits])
+        same = np.array(
+            [agreement.agreement_rate(reference, epoch_logits) for epoch_logits in logits]
+        )
     return EpochFigures(
         epochs=np.asarray(epochs, dtype=np.int64),
         grams=np.array(grams),
@@ -109,6 +111,6 @@ def epoch_figures(
         accuracy=right,
         agreement=same,
         n=n,
-        temperatures=np.array([one.T for one in stands]),
-        unreached=np.array([one.unreached for one in stands]),
+        temperatures=np.array([matched.T for matched in matches]),
+        unreached=np.array([matched.unreached for matched in matches]),
     )

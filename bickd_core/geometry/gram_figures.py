@@ -103,21 +103,21 @@ def class_figures(
     sums = cell_sums(grams.products, side, side, centred, functional, grams.rematch)
     low = -1.0 if centred else 0.0
 
-    def made(values: np.ndarray, bounds: tuple[float, float]) -> Interval | None:
-        found = jackknife_interval(
+    def interval(values: np.ndarray, bounds: tuple[float, float]) -> Interval | None:
+        limits = jackknife_interval(
             values[0], values[1:], n=grams.n, level=level, bounds=bounds, correct=correct
         )
-        return _unless_few(found, grams.n, used)
+        return _unless_few(limits, grams.n, used)
 
     ranks = None
     if effective_rank:
         change = sums.weighted - sums.weighted[0]
         ranks = _ranks(grams, side, centred) if few else rank * np.exp(change)
     return ClassFigures(
-        overlap=made(sums.overlaps, (low, 1.0)),
-        score=made(sums.scores, (0.0, 1.0)),
+        overlap=interval(sums.overlaps, (low, 1.0)),
+        score=interval(sums.scores, (0.0, 1.0)),
         effective_rank=(
-            None if ranks is None else made(ranks, (1.0, float(grams.products.shape[1])))
+            None if ranks is None else interval(ranks, (1.0, float(grams.products.shape[1])))
         ),
         leakage=_band(sums.leakages, grams.n, level, (low, 1.0)),
         n_classes_used=used,
@@ -234,30 +234,30 @@ def mean_overlap_difference(
             )
     means, used = [], 0
     for group in (first, second):
-        found = []
+        overlaps = []
         for grams in group:
             side = side_of(grams, centred)
             if side.used[0].sum() < 2:
                 return None
             used = max(used, int(side.used[0].sum()))
             sums = cell_sums(grams.products, side, side, centred, rematch=grams.rematch)
-            found.append(sums.overlaps)
-        means.append(np.mean(found, axis=0))
+            overlaps.append(sums.overlaps)
+        means.append(np.mean(overlaps, axis=0))
     gap = means[0] - means[1]
     interval = jackknife_interval(gap[0], gap[1:], n=reference.n, level=level)
     return _unless_few(interval, reference.n, used)
 
 
-def kept_geometry(grams: ShardGrams, *, centred: bool = False) -> ClassGeometry:
-    """The class Gram of all samples and its figures, as `class_geometry` gives them, from kept
-    sums."""
+def geometry_from_sums(grams: ShardGrams, *, centred: bool = False) -> ClassGeometry:
+    """Return the class Gram of all samples and its figures. `class_geometry` computes the same from
+    probabilities."""
     side = side_of(grams, centred)
     gram = unit_diagonal(scaled(grams.products, side, side, centred), ~side.used[0])
     return geometry_of(gram, ~side.used[0], grams.n)
 
 
-def kept_cross(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:
-    """The cross Gram of all samples, as `cross_gram` gives it, from kept sums."""
+def cross_geometry_from_sums(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:
+    """Return the cross Gram of all samples. `cross_gram` computes the same from probabilities."""
     left, right = side_of(cross.teacher, centred), side_of(cross.student, centred)
     gram = np.clip(scaled(cross.products, left, right, centred), -1.0, 1.0)
     return cross_geometry_of(gram, ~left.used[0], ~right.used[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.gram_figures import overlap_interval
-from bickd_core.geometry.gram_sums import ROWS, CrossGrams, GramPass, Kept, ShardGrams
+from bickd_core.geometry.gram_sums import ROWS, CrossGrams, GramPass, GramSums, ShardGrams
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.orthogonality import class_weights
 from bickd_core.geometry.shards import SHARDS, checked_shard
@@ -25,7 +25,7 @@ def stream_grams(
     shards: int = SHARDS,
     cross: bool = True,
     dtype: type[np.floating] = np.float32,
-) -> Kept:
+) -> GramSums:
     """One pass over any iterator of row blocks; nothing but a block and the sums is held.
 
     Args:
@@ -37,14 +37,14 @@ def stream_grams(
         dtype: of the products.
 
     Returns:
-        Kept; the figures come from `class_figures` and `cross_figures`.
+        The sums; the figures come from `class_figures` and `cross_figures`.
     """
-    made: GramPass | None = None
+    sums: GramPass | None = None
     at = 0
     for block in blocks:
-        if made is None:
+        if sums is None:
             groups = shards if shard is None else int(np.max(shard)) + 1
-            made = GramPass(
+            sums = GramPass(
                 len(block), np.shape(block[0])[1], shards=groups, cross=cross, dtype=dtype
             )
         size = len(block[0])
@@ -53,11 +53,11 @@ def stream_grams(
             if shard is None
             else np.asarray(shard)[at : at + size]
         )
-        made.add(block, part)
+        sums.add(block, part)
         at += size
-    if made is None:
+    if sums is None:
         raise ValueError("blocks must hold at least one block of rows, got none.")
-    return made.finish()
+    return sums.finish()
 
 
 def logit_grams(
@@ -67,7 +67,7 @@ def logit_grams(
     *,
     cross: bool = True,
     dtype: type[np.floating] = np.float32,
-) -> Kept:
+) -> GramSums:
     """The sums of several models from their logits, shard after shard: softmax and products of one
     block at a time, so that no N x C matrix of probabilities is ever made.
 
@@ -78,11 +78,13 @@ def logit_grams(
         cross, dtype: as in GramPass.
 
     Returns:
-        Kept, with `shard` in the order of the samples as given.
+        The sums, with `shard` in the order of the samples as given.
     """
     n, n_classes = logits[0].shape
     shard = checked_shard(shard, n)
-    made = GramPass(len(logits), n_classes, shards=int(shard.max()) + 1, cross=cross, dtype=dtype)
+    gram_pass = GramPass(
+        len(logits), n_classes, shards=int(shard.max()) + 1, cross=cross, dtype=dtype
+    )
     buffers = [np.empty((min(ROWS, n), n_classes), dtype) for _ in logits]
     columns = [np.broadcast_to(checks.temperature(T, n), (n, 1)) for T in temperatures]
     for positions in _blocks(shard):
@@ -90,14 +92,16 @@ def logit_grams(
             _softmax_into(buffer[: len(positions)], z, positions, T)
             for buffer, z, T in zip(buffers, logits, columns, strict=True)
         ]
-        made.add(rows, shard[positions])
-    kept = made.finish()
-    models = tuple(ShardGrams(one.products, one.sums, one.weights, shard) for one in kept.models)
-    return Kept(
+        gram_pass.add(rows, shard[positions])
+    sums = gram_pass.finish()
+    models = tuple(
+        ShardGrams(grams.products, grams.sums, grams.weights, shard) for grams in sums.models
+    )
+    return GramSums(
         models,
         tuple(
             CrossGrams(k.products, models[0], m)
-            for k, m in zip(kept.crosses, models[1:], strict=False)
+            for k, m in zip(sums.crosses, models[1:], strict=False)
         ),
     )
 
@@ -119,11 +123,13 @@ def shard_grams(
     weights = None
     if balanced:
         weights = class_weights(checks.labels_for(labels, n, n_classes, "class-balanced geometry"))
-    made = GramPass(1, n_classes, shards=int(shard.max()) + 1, dtype=np.float64)
+    gram_pass = GramPass(1, n_classes, shards=int(shard.max()) + 1, dtype=np.float64)
     for positions in _blocks(shard):
-        made.add([P[positions]], shard[positions], None if weights is None else weights[positions])
-    one = made.finish().models[0]
-    return ShardGrams(one.products, one.sums, one.weights, shard)
+        gram_pass.add(
+            [P[positions]], shard[positions], None if weights is None else weights[positions]
+        )
+    grams = gram_pass.finish().models[0]
+    return ShardGrams(grams.products, grams.sums, grams.weights, shard)
 
 
 def column_cosine(

@@ -79,11 +79,11 @@ class CrossGrams:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What one pass over some models keeps.
+class GramSums:
+    """The sums of several models from one pass over their rows.
 
     Attributes:
-        models: in the order of the rows handed in.
+        models: in the order of the rows.
         crosses: the first model against each of the others.
     """
 
@@ -92,7 +92,7 @@ class Kept:
 
 
 class GramPass:
-    """Adds up the sums of several models, block by block; `finish` gives them.
+    """Add up the sums of several models, block by block; `finish` returns them.
 
     Args:
         models: how many; the first is the teacher of the cross Grams.
@@ -170,7 +170,7 @@ class GramPass:
             )
             start = end
 
-    def finish(self) -> Kept:
+    def finish(self) -> GramSums:
         """The sums of everything that was added.
 
         Raises:
@@ -194,7 +194,7 @@ class GramPass:
             for i, (first, second) in enumerate(self._pairs)
             if first != second
         )
-        return Kept(models, crosses)
+        return GramSums(models, crosses)
 
     def _ready(self, part: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         """The rows in the type of the products, times the root of their weights."""

@@ -150,10 +150,10 @@ def mean_interval(
         if labels is not None
         else "normal approximation"
     )
-    found = stratified_variance(values, labels)
+    variance = stratified_variance(values, labels)
     half = None
-    if found is not None and len(values) >= FEWEST:
-        half = float(stdtrit(found[1], (1 + level) / 2) * np.sqrt(found[0]))
+    if variance is not None and len(values) >= FEWEST:
+        half = float(stdtrit(variance[1], (1 + level) / 2) * np.sqrt(variance[0]))
     return interval(values.mean(), half, level=level, method=method, n=len(values), bounds=bounds)
 
 
@@ -178,9 +178,9 @@ def proportion_interval(
     method = "Wilson, stratified by class" if labels is not None else "Wilson"
     effective = float(n)
     if labels is not None:
-        found = stratified_variance(values, labels)
-        if found is not None and found[0] > 0:
-            effective = min(share * (1 - share) / found[0], 4.0 * n)
+        variance = stratified_variance(values, labels)
+        if variance is not None and variance[0] > 0:
+            effective = min(share * (1 - share) / variance[0], 4.0 * n)
     z = float(ndtri((1 + level) / 2))
     centre = (share + z**2 / (2 * effective)) / (1 + z**2 / effective)
     half = (
@@ -208,8 +208,8 @@ def paired_mean_difference(
     first, second = _pair(first, second)
     if all(np.isin(values, (0.0, 1.0)).all() for values in (first, second)):
         return paired_share_difference(first, second, labels, level=level)
-    found = mean_interval(first - second, labels, level=level)
-    return replace(found, method="paired, " + found.method)
+    interval = mean_interval(first - second, labels, level=level)
+    return replace(interval, method="paired, " + interval.method)
 
 
 def paired_share_difference(

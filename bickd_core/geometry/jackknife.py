@@ -135,22 +135,22 @@ class Replicated:
     def interval(self, level: float = 0.95) -> Interval:
         """Jackknife interval over the shards; without limits where there are no replicates, or not
         `limited`."""
-        found = jackknife_interval(
+        interval = jackknife_interval(
             self.value, self.replicates, n=self.n, level=level, bounds=self.bounds
         )
-        assert found is not None, "a value is finite"
-        return found if self.limited else found.without_limits()
+        assert interval is not None, "a value is finite"
+        return interval if self.limited else interval.without_limits()
 
 
 def mean_replicated(figures: Sequence[Replicated]) -> Replicated:
     """The mean of one figure over several models, all on the same shards of the same samples."""
     first = figures[0]
     return Replicated(
-        float(np.mean([one.value for one in figures])),
-        np.mean([one.replicates for one in figures], axis=0),
+        float(np.mean([figure.value for figure in figures])),
+        np.mean([figure.replicates for figure in figures], axis=0),
         first.n,
         first.bounds,
-        all(one.limited for one in figures),
+        all(figure.limited for figure in figures),
     )
 
 
@@ -170,12 +170,12 @@ def replicated_difference(
             f" samples in {len(first.replicates)} shards and {second.n} in"
             f" {len(second.replicates)}: pass one result of stratified_shards to both."
         )
-    found = jackknife_interval(
+    interval = jackknife_interval(
         first.value - second.value, first.replicates - second.replicates, n=first.n, level=level
     )
-    if found is None or (first.limited and second.limited):
-        return found
-    return found.without_limits()
+    if interval is None or (first.limited and second.limited):
+        return interval
+    return interval.without_limits()
 
 
 def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicated | None:

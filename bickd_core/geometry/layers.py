@@ -105,9 +105,9 @@ def layer_cka(
     groups = int(shard.max()) + 1
     replicates = np.full((groups, S, len(student)), np.nan)
     for g in range(groups if groups > 1 else 0):
-        kept = np.flatnonzero(shard != g)
-        if len(kept) >= 4:
-            rest = kernels[:, kept[:, None], kept]
+        others = np.flatnonzero(shard != g)
+        if len(others) >= 4:
+            rest = kernels[:, others[:, None], others]
             replicates[g] = _ratios(_hsic(rest, rest), S)
     null = _shuffled(layers, kernels, S, permutations, seed) / _scale(own, S)
     return LayerCKA(_ratios(own, S), replicates, null, n, seed)
@@ -126,14 +126,14 @@ def _shuffled(
     rows = kernels.sum(axis=2)
     total = np.outer(rows[:S].sum(axis=1), rows[S:].sum(axis=1)) / ((n - 1) * (n - 2))
     random = np.random.default_rng(seed)
-    found = np.empty((permutations, S, len(layers) - S))
+    shuffled = np.empty((permutations, S, len(layers) - S))
     for b in range(permutations):
         order = random.permutation(n)
         cross = np.square(X.T @ Y[order])
         trace = np.add.reduceat(np.add.reduceat(cross, first, axis=0), second, axis=1)
         trace -= lengths[:S] @ lengths[S:, order].T  # the diagonals, which the kernels have not
-        found[b] = (trace + total - 2.0 / (n - 2) * rows[:S] @ rows[S:, order].T) / (n * (n - 3))
-    return found
+        shuffled[b] = (trace + total - 2.0 / (n - 2) * rows[:S] @ rows[S:, order].T) / (n * (n - 3))
+    return shuffled
 
 
 def _scaled(X: np.ndarray) -> np.ndarray:

@@ -63,10 +63,10 @@ def entropies_at(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
     [0.6931, 0.0]
     """
     at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))[:, 0]
-    found = np.empty(len(logits))
+    entropies = np.empty(len(logits))
     for rows in _blocks(logits):
-        found[rows] = _entropy_and_slope(_shifted(logits[rows], np.float64), at[rows])[0]
-    return found
+        entropies[rows] = _entropy_and_slope(_shifted(logits[rows], np.float64), at[rows])[0]
+    return entropies
 
 
 def entropies_and_slopes(logits: np.ndarray, T: float) -> tuple[np.ndarray, np.ndarray]:
@@ -154,8 +154,8 @@ def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching)
         each = matched_temperatures(logits, targets, start=T)
         return Matched(each.temperatures, each.unreached)
     if matching == "mean":
-        one = matched_temperature(logits, float(np.mean(targets)), start=T)
-        return Matched(one.temperature) if one.reached else Matched(float(T), len(logits))
+        common = matched_temperature(logits, float(np.mean(targets)), start=T)
+        return Matched(common.temperature) if common.reached else Matched(float(T), len(logits))
     if matching == "none":
         return Matched(float(T))
     raise ValueError(f"matching must be one of {', '.join(MATCHINGS)}, got {matching!r}.")

@@ -42,8 +42,8 @@ def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = Non
     if groups < 1:
         raise ValueError(f"groups must be at least 1, got {groups!r}: try 30.")
     used, tree = _dendrogram(gram, empty)
-    found = np.full(len(gram), -1, dtype=np.int64)
-    found[used] = np.arange(len(used)) if tree is None else 0
+    branches = np.full(len(gram), -1, dtype=np.int64)
+    branches[used] = np.arange(len(used)) if tree is None else 0
     if tree is not None:
         from scipy.cluster.hierarchy import fcluster, leaves_list
 
@@ -52,9 +52,9 @@ def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = Non
             label: place
             for place, label in enumerate(dict.fromkeys(branch[leaves_list(tree)].tolist()))
         }
-        found[used] = [rank[label] for label in branch.tolist()]
-    found[found < 0] = found.max() + 1
-    return found
+        branches[used] = [rank[label] for label in branch.tolist()]
+    branches[branches < 0] = branches.max() + 1
+    return branches
 
 
 def _dendrogram(gram: np.ndarray, empty: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:

@@ -48,14 +48,14 @@ def class_probabilities(
         classes: k class indices.
     """
     at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))
-    found = np.empty((len(logits), len(classes)))
+    probabilities = np.empty((len(logits), len(classes)))
     for start in range(0, len(logits), _BLOCK):
         rows = slice(start, start + _BLOCK)
         scaled = np.asarray(logits[rows], dtype=np.float64) / at[rows]
         top = scaled.max(axis=1, keepdims=True)
         total = np.exp(scaled - top).sum(axis=1, keepdims=True)
-        found[start : start + _BLOCK] = np.exp(scaled[:, list(classes)] - top) / total
-    return found
+        probabilities[start : start + _BLOCK] = np.exp(scaled[:, list(classes)] - top) / total
+    return probabilities
 
 
 def log_softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:

@@ -53,10 +53,10 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     replicates = np.full(groups, np.nan)
     total = cross.sum(axis=0)
     for g in range(groups):
-        kept = shard != g
-        means = [A[kept].mean(axis=0) for A in (X, Y)]
-        inner = total - cross[g] - kept.sum() * np.outer(*means)
-        squares = [np.sum((A[kept] - mean) ** 2) for A, mean in zip((X, Y), means, strict=True)]
+        others = shard != g
+        means = [A[others].mean(axis=0) for A in (X, Y)]
+        inner = total - cross[g] - others.sum() * np.outer(*means)
+        squares = [np.sum((A[others] - mean) ** 2) for A, mean in zip((X, Y), means, strict=True)]
         without = _distance(inner, *squares)
         replicates[g] = np.nan if without is None else without
     limited = n >= SAMPLES_A_COLUMN * min(X.shape[1], Y.shape[1])
@@ -81,8 +81,10 @@ def procrustes_null(
     if observed is None:
         return PermutedNull(None, np.zeros(0), 1.0, seed)
     random = np.random.default_rng(seed)
-    found = [_distance(X.T @ Y[random.permutation(len(Y))], *squares) for _ in range(permutations)]
-    values = np.sort(np.array(found, dtype=np.float64))
+    distances = [
+        _distance(X.T @ Y[random.permutation(len(Y))], *squares) for _ in range(permutations)
+    ]
+    values = np.sort(np.array(distances, dtype=np.float64))
     p_value = float((1 + (values <= observed).sum()) / (1 + permutations))
     return PermutedNull(observed, values, p_value, seed)
 

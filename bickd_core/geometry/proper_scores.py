@@ -116,8 +116,8 @@ def fit_temperature(
     inverse = jackknife_interval(beta, replicates, n=n, level=level, bounds=bounds, correct=False)
     assert inverse is not None
     low, high = (None if end is None else 1.0 / end for end in (inverse.high, inverse.low))
-    found = Interval(T, low, high, level, inverse.method, n, T)
-    return FittedTemperature(found, float(nll(logits, labels, T).mean()), reached)
+    interval = Interval(T, low, high, level, inverse.method, n, T)
+    return FittedTemperature(interval, float(nll(logits, labels, T).mean()), reached)
 
 
 def _minimum(

@@ -56,12 +56,12 @@ def temperature_curve(
         centred: Pearson correlations in place of cosines.
     """
     logits = checks.matrix(logits, "logits")
-    asked = np.sort(np.asarray(temperatures, dtype=np.float64))
+    ordered = np.sort(np.asarray(temperatures, dtype=np.float64))
     entropy, overlap, score = [], [], []
-    for T in asked.tolist():
-        kept = logit_grams([logits], [T], shard, dtype=np.float64 if centred else np.float32)
-        figures = class_figures(kept.models[0], centred=centred, effective_rank=False)
+    for T in ordered.tolist():
+        sums = logit_grams([logits], [T], shard, dtype=np.float64 if centred else np.float32)
+        figures = class_figures(sums.models[0], centred=centred, effective_rank=False)
         entropy.append(mean_entropy_at(logits, T))
         overlap.append(np.nan if figures.overlap is None else figures.overlap.estimate)
         score.append(np.nan if figures.score is None else figures.score.estimate)
-    return TemperatureCurve(asked, np.array(entropy), np.array(overlap), np.array(score))
+    return TemperatureCurve(ordered, np.array(entropy), np.array(overlap), np.array(score))

@@ -145,22 +145,22 @@ def fixed_figures(
     at any T."""
     labels = _labels(teacher, student)
     shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
-    found: dict[str, Interval | None] = {}
+    figures: dict[str, Interval | None] = {}
     if labels is not None:
         right = agreement.correct(student.logits, labels)
-        found["accuracy"] = proportion_interval(right, labels, level=level)
-        found["calibration_error"] = calibration_interval(
+        figures["accuracy"] = proportion_interval(right, labels, level=level)
+        figures["calibration_error"] = calibration_interval(
             softmax(student.logits), labels, level=level
         )
     if teacher is not None:
         same = agreement.agrees(teacher.logits, student.logits)
-        found["agreement"] = proportion_interval(same, labels, level=level)
+        figures["agreement"] = proportion_interval(same, labels, level=level)
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, 1.0, shard)
-        found["cka_logits"] = _cka(side.logits, student.logits, shard, level)
+        figures["cka_logits"] = _cka(side.logits, student.logits, shard, level)
         if side.features is not None and student.features is not None:
-            found["cka_features"] = _cka(side.features, student.features, shard, level)
-    return FixedFigures(**found)
+            figures["cka_features"] = _cka(side.features, student.features, shard, level)
+    return FixedFigures(**figures)
 
 
 def _labels(teacher: PredictionsLike | None, student: PredictionsLike) -> np.ndarray | None:
@@ -205,28 +205,28 @@ def summarise(
     log_P = log_softmax(logits, T)
     P = np.exp(log_P)
     figures = class_figures(shard_grams(P, shard), level=level)
-    found: dict[str, Interval | None] = {}
+    intervals: dict[str, Interval | None] = {}
     if labels is not None:
         balanced = shard_grams(P, shard, labels=labels, balanced=True)
-        found["overlap_balanced"] = overlap_interval(balanced, level=level)
+        intervals["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = unreached = None
     if teacher is not None:
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, T, shard)
         matched = _matched(teacher, student, side, T)
-        found |= _moved(side, log_P, labels, level)
+        intervals |= _moved(side, log_P, labels, level)
         if matched.reached:
             there = P if matched.temperature == T else softmax(logits, matched.temperature)
             grams = rematched(
                 shard_grams(there, shard), logits, matched.temperature, side.entropies
             )
-            found["overlap_matched"] = overlap_interval(grams, level=level)
+            intervals["overlap_matched"] = overlap_interval(grams, level=level)
         each = matched_temperatures(logits, side.entropies, start=T)
         unreached = each.unreached
         if unreached < len(logits):
             dtype = np.float32 if logits.size > FLOAT32_ABOVE else np.float64
-            kept = logit_grams([logits], [each.temperatures], shard, dtype=dtype).models[0]
-            found["overlap_per_image"] = overlap_interval(kept, level=level)
+            per_image = logit_grams([logits], [each.temperatures], shard, dtype=dtype).models[0]
+            intervals["overlap_per_image"] = overlap_interval(per_image, level=level)
     if fixed is None:
         fixed = fixed_figures(teacher, student, level=level, shards=shards, seed=seed, side=side)
     return Summary(
@@ -240,15 +240,15 @@ def summarise(
         unreached=unreached,
         accuracy=fixed.accuracy,
         agreement=fixed.agreement,
-        kl=found.get("kl"),
-        displacement=found.get("displacement"),
+        kl=intervals.get("kl"),
+        displacement=intervals.get("displacement"),
         calibration_error=fixed.calibration_error,
         cka_logits=fixed.cka_logits,
         cka_features=fixed.cka_features,
         overlap=figures.overlap,
-        overlap_matched=found.get("overlap_matched"),
-        overlap_per_image=found.get("overlap_per_image"),
-        overlap_balanced=found.get("overlap_balanced"),
+        overlap_matched=intervals.get("overlap_matched"),
+        overlap_per_image=intervals.get("overlap_per_image"),
+        overlap_balanced=intervals.get("overlap_balanced"),
         score=figures.score,
         effective_rank=figures.effective_rank,
     )
@@ -300,5 +300,5 @@ def _moved(
 
 
 def _cka(teacher: CkaSide, student: np.ndarray, shard: np.ndarray, level: float) -> Interval | None:
-    found = cka_between(teacher, cka_side(student, shard))
-    return None if found is None else found.interval(level)
+    cka = cka_between(teacher, cka_side(student, shard))
+    return None if cka is None else cka.interval(level)

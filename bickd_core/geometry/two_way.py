@@ -116,8 +116,8 @@ def _two_networks(
     """Hits of two networks that are meant themselves: the paired interval, and McNemar's exact p,
     which it follows."""
     p_value = mcnemar_exact(int((first > second).sum()), int((first < second).sum()))
-    found = stratified_variance(first - second, labels)
-    error, freedom = (0.0, 0.0) if found is None else (float(np.sqrt(found[0])), found[1])
+    variance = stratified_variance(first - second, labels)
+    error, freedom = (0.0, 0.0) if variance is None else (float(np.sqrt(variance[0])), variance[1])
     interval = paired_share_difference(first, second, labels, level=level)
     return TwoWay(interval, p_value, error, 0.0, freedom)
 
@@ -139,20 +139,24 @@ def two_way_difference(
     Raises:
         ValueError: a sample of seeds with one run, or other shards.
     """
-    if len({(one.n, len(one.replicates)) for one in (*first, *second)}) != 1:
+    if len({(figure.n, len(figure.replicates)) for figure in (*first, *second)}) != 1:
         raise ValueError(
             "first and second must come from the same shards of the same samples: pass one result"
             " of stratified_shards to all."
         )
-    ours, theirs = (np.array([one.interval().estimate for one in side]) for side in (first, second))
-    replicates = (
-        np.array([one.replicates for one in first]),
-        np.array([one.replicates for one in second]),
+    first_estimates, second_estimates = (
+        np.array([figure.interval().estimate for figure in side]) for side in (first, second)
     )
-    found = _two_way((ours, theirs), replicates, _jackknife, drawn, level, first[0].n)
-    if all(one.limited for one in (*first, *second)):
-        return found
-    return TwoWay(found.interval.without_limits(), 1.0, 0.0, 0.0, 0.0)
+    replicates = (
+        np.array([figure.replicates for figure in first]),
+        np.array([figure.replicates for figure in second]),
+    )
+    difference = _two_way(
+        (first_estimates, second_estimates), replicates, _jackknife, drawn, level, first[0].n
+    )
+    if all(figure.limited for figure in (*first, *second)):
+        return difference
+    return TwoWay(difference.interval.without_limits(), 1.0, 0.0, 0.0, 0.0)
 
 
 def _jackknife(replicates: np.ndarray) -> tuple[float, float] | None:
@@ -173,11 +177,15 @@ def _two_way(
     K]."""
     check_level(level)
     difference = float(figures[0].mean() - figures[1].mean())
-    found = variance(parts[0].mean(axis=0) - parts[1].mean(axis=0))
-    images = None if found is None else _Part(found[0], found[0] ** 2, found[1])
+    image_variance = variance(parts[0].mean(axis=0) - parts[1].mean(axis=0))
+    images = (
+        None
+        if image_variance is None
+        else _Part(image_variance[0], image_variance[0] ** 2, image_variance[1])
+    )
     seeds = [
-        _seed_part(one, part, variance)
-        for one, part, own in zip(figures, parts, drawn, strict=True)
+        _seed_part(figure, part, variance)
+        for figure, part, own in zip(figures, parts, drawn, strict=True)
         if own
     ]
     known = [part for part in (images, *seeds) if part is not None]
@@ -206,10 +214,10 @@ def _seed_part(figures: np.ndarray, parts: np.ndarray, variance: Variance) -> _P
             f"a sample of seeds needs two runs or more, got {count}: pass drawn=False for a network"
             " that is meant itself."
         )
-    own = [variance(one) for one in parts - parts.mean(axis=0)]
-    if any(one is None for one in own):
+    run_variances = [variance(part) for part in parts - parts.mean(axis=0)]
+    if any(part is None for part in run_variances):
         return None
-    twice = sum(one[0] for one in own if one is not None) / (count - 1)
+    twice = sum(part[0] for part in run_variances if part is not None) / (count - 1)
     whole = float(figures.var(ddof=1))
     net = max(0.0, whole - twice)
     return _Part(net / count, net * whole / count**2, count - 1)

@@ -1,9 +1,8 @@
-"""Maps made by a process of their own, with a status that any page can read: `python -m
-bickd_core.maps.jobs`.
+"""Make maps in a separate process, with a status file that any page can read.
 
-A job is named by the content of its maps, so two tabs that ask for the same ones share it: a lock
-lets one process work, and what it stores is written whole or not at all, so that it may be killed
-at any moment.
+A job is named by the content of its maps, so two tabs that need the same maps share one job. A lock
+allows one process at a time. Files are written atomically, so the process may be killed at any
+moment. The process is `python -m bickd_core.maps.jobs`.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from bickd_core.runs.library import Library
 from bickd_core.runs.status import Worker
 
 START_SECONDS = 30.0
-"""A process that has not spoken after this is lost."""
+"""A process that has not reported after this time counts as lost."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """Where a job stands.
+    """The progress of a job, as stored in its status file.
 
     Attributes:
-        done, steps: finished steps, and how many there are (0 before it knows).
-        words: what it is doing.
+        done, steps: number of finished steps and of all steps, which is 0 until it is known.
+        words: name of the current step.
         started: seconds since 1970.
-        worker: its process; None before that has spoken.
+        worker: its process; None until the process has reported.
         error: why it failed, in one sentence.
     """
 
@@ -66,17 +65,19 @@ class JobStatus:
 
 
 def status(library: Library, name: str) -> JobStatus | None:
-    """What the job last said; None where there never was one. A process that is gone makes it a
-    failure."""
+    """Return the last status of the job, or None if there is no job. A job whose process is gone
+    has failed."""
     try:
-        found = _schema().validate_python(read_json(_path(library, name, "json")))
+        job = _schema().validate_python(read_json(_path(library, name, "json")))
     except (FileNotFoundError, ValueError):
         return None
-    if found.state == "running" and found.lost:
+    if job.state == "running" and job.lost:
         return replace(
-            found, state="failed", error="its process ended without a word; make the maps again."
+            job,
+            state="failed",
+            error="its process ended without an error message; make the maps again.",
         )
-    return found
+    return job
 
 
 @functools.cache
@@ -85,8 +86,8 @@ def _schema() -> TypeAdapter[JobStatus]:
 
 
 def start(maps: Maps) -> None:
-    """Start the job in a process of its own, unless it is running; the process lives on without
-    this one."""
+    """Start the job in a separate process, unless it is running. The process continues if this one
+    ends."""
     now = status(maps.library, maps.name)
     if now is not None and now.state == "running":
         return
@@ -124,11 +125,11 @@ def start(maps: Maps) -> None:
 
 
 def stop(library: Library, name: str) -> None:
-    """End the job now. Maps that it finished stay; the one it was at is not there."""
+    """End the job now. Finished maps are kept; the unfinished one is lost."""
     now = status(library, name)
     if now is None or now.state != "running":
         return
-    _path(library, name, "stop").touch()  # for a process that has not spoken yet
+    _path(library, name, "stop").touch()  # for a process that has not reported yet
     if now.worker is not None and now.worker.lost() is False:
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(now.worker.pid).kill()
@@ -137,27 +138,27 @@ def stop(library: Library, name: str) -> None:
 
 
 def work(maps: Maps) -> None:
-    """What the process does: the steps, one after the other, each told to the status file."""
+    """Run all steps in this process, and write each to the status file."""
     library, name = maps.library, maps.name
     lock = FileLock(_path(library, name, "lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return  # another process is at it
+        return  # another process makes these maps
     with lock:
         began = JobStatus("running", time.time(), worker=Worker.this())
 
-        def report(done: int, steps: int, words: str) -> None:
+        def report(done: int, steps: int, step: str) -> None:
             if _path(library, name, "stop").exists():
                 raise SystemExit(0)
-            _write(library, name, replace(began, done=done, steps=steps, words=words))
+            _write(library, name, replace(began, done=done, steps=steps, words=step))
 
         try:
             report(0, 0, "reading predictions")
             make(maps, report)
         except OSError as error:
-            said = explain_os_error(error, "make the maps again")
-            _write(library, name, replace(began, state="failed", error=said))
+            message = explain_os_error(error, "make the maps again")
+            _write(library, name, replace(began, state="failed", error=message))
         except ValueError as error:
             _write(library, name, replace(began, state="failed", error=str(error)))
         else:
@@ -173,7 +174,7 @@ def _write(library: Library, name: str, now: JobStatus) -> None:
 
 
 def _sweep(library: Library, pid: int) -> None:
-    """Remove what a killed process had begun to write; such files carry its pid."""
+    """Remove the temporary files of a killed process. Their names contain its pid."""
     for place, pattern in ((library.own, ".layout-*"), (library.own / ".layouts" / "jobs", ".*")):
         for path in place.rglob(f"{pattern}.{pid}.*{TEMPORARY_SUFFIX}"):
             path.unlink(missing_ok=True)
@@ -187,10 +188,14 @@ def main() -> None:
     parser.add_argument("--students", nargs="*", default=[])
     parser.add_argument("--shelf", type=Path, required=True)
     parser.add_argument("--own", type=Path, required=True)
-    asked = parser.parse_args()
-    library = Library(shelf=asked.shelf, own=asked.own)
-    students = tuple(library.locate(key) for key in asked.students)
-    work(Maps(library, library.locate(asked.teacher), students, asked.split, asked.method))
+    arguments = parser.parse_args()
+    library = Library(shelf=arguments.shelf, own=arguments.own)
+    students = tuple(library.locate(key) for key in arguments.students)
+    work(
+        Maps(
+            library, library.locate(arguments.teacher), students, arguments.split, arguments.method
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""All maps of a comparison by one method, and what another seed does to them: resumable, one step
-after the other."""
+"""Make all maps of a comparison by one method, and measure how another seed changes them.
+
+The work is done in steps. If it is interrupted, the next call continues after the last stored step.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,12 @@ from bickd_core.runs.library import Library, RunFolder, Split
 
 METHODS = ("umap", "transform", "aligned", "pca")
 RESEEDS = (1, 2)
-"""Other seeds that a map is made with, to see how much it hangs on one."""
+"""Seeds of the repetitions that show how much a map depends on its seed."""
 FEWEST = 4
-"""Samples below which there is no UMAP."""
+"""The smallest number of samples for a UMAP."""
 
 Report = Callable[[int, int, str], None]
-"""Told the finished steps, all steps, and what comes next."""
+"""Called with the number of finished steps, of all steps, and the name of the next one."""
 Step = tuple[str, Callable[[], None]]
 
 
@@ -61,7 +63,7 @@ class Maps:
 
     @property
     def name(self) -> str:
-        """Stands for their content: the same maps have the same name in every tab."""
+        """A hash of their content, so that the same maps have the same name in every tab."""
         return f"{self.method}-{self.split}-{joint_key(self.runs, self.split)}"
 
     def stored(self, run: RunFolder) -> Layout | None:
@@ -86,23 +88,27 @@ class Maps:
         return on_samples_of(self.teacher, run, self.split).probabilities(TEMPERATURE)
 
 
-def make(maps: Maps, report: Report = lambda done, steps, words: None) -> None:
-    """Make what is missing, then measure what is not known of how the seed moves it; what is stored
-    is kept.
+def make(maps: Maps, report: Report = lambda done, steps, name: None) -> None:
+    """Make the missing maps, then measure how another seed moves the maps. Stored results are reused.
+
+    Args:
+        report: called before each step with the finished steps, all steps and the name of the step.
 
     Raises:
         PredictionsError: a student lacks samples of the teacher.
     """
     steps = [*_missing(maps), *_unmeasured(maps)]
-    for done, (words, step) in enumerate(steps):
-        report(done, len(steps), words)
+    for done, (name, step) in enumerate(steps):
+        report(done, len(steps), name)
         step()
     report(len(steps), len(steps), "done")
 
 
 def expected_seconds(method: str, n: int, models: int) -> float:
-    """Rough time for all maps of a comparison without other seeds, the start of numba included;
-    measured on two cores."""
+    """Estimate the seconds for all maps of a comparison with one seed.
+
+    The constants were measured on two cores. They include the start of numba.
+    """
     if method == "pca":
         return 3.0 + n * models / 2000
     start, each = _SECONDS[method]
@@ -110,11 +116,11 @@ def expected_seconds(method: str, n: int, models: int) -> float:
 
 
 _SECONDS = {"umap": (12.0, 2.5), "transform": (30.0, 3.0), "aligned": (30.0, 10.0)}
-"""Seconds to begin, and a thousand samples of a model."""
+"""Seconds for the start, and for a thousand samples of a model."""
 
 
 def unmeasured(layout: Layout) -> bool:
-    """Whether it is not known yet how another seed would move this map."""
+    """Return whether it has not been measured yet how another seed moves this map."""
     return layout.method != "pca" and layout.displaced_share is None and layout.n >= FEWEST
 
 
@@ -125,10 +131,10 @@ def _missing(maps: Maps) -> list[Step]:
     if maps.method == "aligned":
         return [(f"laying out {len(maps.runs)} models together", lambda: _align(maps))]
 
-    def one(run: RunFolder) -> Callable[[], None]:
+    def step(run: RunFolder) -> Callable[[], None]:
         return lambda: _lay_out(maps, run)
 
-    return [(f"laying out {run.key}", one(run)) for run in lacking]
+    return [(f"laying out {run.key}", step(run)) for run in lacking]
 
 
 def _lay_out(maps: Maps, run: RunFolder) -> None:
@@ -137,15 +143,15 @@ def _lay_out(maps: Maps, run: RunFolder) -> None:
         return
     base = maps.stored(maps.teacher)
     assert base is not None, "the teacher comes first"
-    made = transform_layout(
+    layout = transform_layout(
         maps.probabilities(run), maps.probabilities(maps.teacher), base.coordinates, seed=SEED
     )
-    maps.store(run, made)
+    maps.store(run, layout)
 
 
 def _align(maps: Maps) -> None:
-    made = aligned_layouts([maps.probabilities(run) for run in maps.runs], seed=SEED)
-    for run, layout in zip(maps.runs, made, strict=True):
+    layouts = aligned_layouts([maps.probabilities(run) for run in maps.runs], seed=SEED)
+    for run, layout in zip(maps.runs, layouts, strict=True):
         maps.store(run, layout)
 
 
@@ -163,10 +169,10 @@ def _unmeasured(maps: Maps) -> list[Step]:
     if maps.method == "aligned":
         return [("another seed of all models", lambda: _measure_aligned(maps))]
 
-    def one(run: RunFolder) -> Callable[[], None]:
+    def step(run: RunFolder) -> Callable[[], None]:
         return lambda: _measure(maps, run)
 
-    return [(f"other seeds of {run.key}", one(run)) for run in lacking]
+    return [(f"other seeds of {run.key}", step(run)) for run in lacking]
 
 
 def _measure(maps: Maps, run: RunFolder) -> None:
@@ -187,15 +193,15 @@ def _measure(maps: Maps, run: RunFolder) -> None:
 
 
 def _measure_aligned(maps: Maps) -> None:
-    """One other seed: several models together take long."""
-    made = aligned_coordinates([maps.probabilities(run) for run in maps.runs], seed=RESEEDS[0])
-    for run, other in zip(maps.runs, made, strict=True):
+    """Measure with one other seed only, because several models together take long."""
+    others = aligned_coordinates([maps.probabilities(run) for run in maps.runs], seed=RESEEDS[0])
+    for run, other in zip(maps.runs, others, strict=True):
         layout = maps.stored(run)
         assert layout is not None, "made in an earlier step"
         maps.store(run, measured(layout, [other]))
 
 
 def measured(layout: Layout, others: Sequence[np.ndarray]) -> Layout:
-    """The layout with the share of its samples that other seeds put elsewhere."""
+    """Return the layout with the share of its samples that move with other seeds."""
     share = displaced_share(layout.coordinates, others, beyond=layout.displaced_beyond)
     return replace(layout, displaced_share=share, reseeds=len(others))

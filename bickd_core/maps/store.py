@@ -104,13 +104,15 @@ def compute_layout(
         compute_layout(library, teacher, teacher=None, split=split, aside=aside)
         own = on_samples_of(teacher, run, split)
         for method in ("umap", "pca"):
-            found = stored_layout(library, teacher, teacher=None, split=split, method=method)
-            assert found is not None
-            base[method] = found
+            layout = stored_layout(library, teacher, teacher=None, split=split, method=method)
+            assert layout is not None
+            base[method] = layout
     for method in ("umap", "pca"):
         if stored_layout(library, run, teacher=teacher, split=split, method=method) is None:
-            layout = _make(own, method, base.get(method))
-            store_layout(library, run, layout_key(run, split, method, teacher), layout, aside=aside)
+            own_layout = _make(own, method, base.get(method))
+            store_layout(
+                library, run, layout_key(run, split, method, teacher), own_layout, aside=aside
+            )
 
 
 def on_samples_of(teacher: RunFolder, run: RunFolder, split: Split) -> Predictions:
@@ -132,11 +134,11 @@ def _make(predictions: Predictions, method: str, base: Layout | None) -> Layout:
     P = predictions.probabilities(TEMPERATURE)
     if method == "umap" and len(predictions) >= 4:
         return umap_layout(P, seed=SEED, init=None if base is None else base.coordinates)
-    made = pca_layout(P)
+    layout = pca_layout(P)
     if base is None:
-        return made
-    turned = align_to(base.coordinates, made.coordinates)
-    return Layout(**{**vars(made), "coordinates": turned})
+        return layout
+    turned = align_to(base.coordinates, layout.coordinates)
+    return Layout(**{**vars(layout), "coordinates": turned})
 
 
 def _aside(library: Library, name: str) -> Path:

@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_core.geometry import gram_figures as module
-from bickd_core.geometry.gram_figures import class_figures, cross_figures, kept_cross, kept_geometry
+from bickd_core.geometry.gram_figures import (
+    class_figures,
+    cross_figures,
+    cross_geometry_from_sums,
+    geometry_from_sums,
+)
 from bickd_core.geometry.gram_streams import column_cosine, logit_grams, shard_grams, stream_grams
 from bickd_core.geometry.gram_sums import GramPass
 from bickd_core.geometry.orthogonality import class_geometry, cross_gram
@@ -62,7 +67,7 @@ def test_streaming_in_blocks_of_any_size_equals_the_matrices_in_memory(seed, n, 
     kept = stream_grams(blocks, shard, dtype=np.float64)
     for grams, matrix in zip(kept.models, (P, Q), strict=True):
         ours, theirs = (
-            kept_geometry(grams, centred=centred),
+            geometry_from_sums(grams, centred=centred),
             class_geometry(matrix, centred=centred),
         )
         assert ours.gram == pytest.approx(theirs.gram, abs=1e-9)
@@ -70,7 +75,10 @@ def test_streaming_in_blocks_of_any_size_equals_the_matrices_in_memory(seed, n, 
         assert ours.overlap == pytest.approx(theirs.overlap, abs=1e-9)
         assert ours.leakage == pytest.approx(theirs.leakage, abs=1e-9)
         assert ours.n_samples == n
-    ours, theirs = kept_cross(kept.crosses[0], centred=centred), cross_gram(P, Q, centred=centred)
+    ours, theirs = (
+        cross_geometry_from_sums(kept.crosses[0], centred=centred),
+        cross_gram(P, Q, centred=centred),
+    )
     assert ours.gram == pytest.approx(theirs.gram, abs=1e-9)
     assert ours.consistency == pytest.approx(theirs.consistency, abs=1e-9)
     assert ours.overlap == pytest.approx(theirs.overlap, abs=1e-9)
@@ -81,8 +89,10 @@ def test_a_gram_is_that_of_a_plain_loop():
     kept = logit_grams(
         logits, (2.0, 2.0), stratified_shards(40, labels, shards=4), dtype=np.float64
     )
-    assert kept_geometry(kept.models[0]).gram == pytest.approx(slow_gram(P, P), abs=1e-12)
-    assert kept_cross(kept.crosses[0]).gram == pytest.approx(slow_gram(P, Q), abs=1e-12)
+    assert geometry_from_sums(kept.models[0]).gram == pytest.approx(slow_gram(P, P), abs=1e-12)
+    assert cross_geometry_from_sums(kept.crosses[0]).gram == pytest.approx(
+        slow_gram(P, Q), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -150,8 +160,10 @@ def test_float32_keeps_what_the_module_says():
     shard = stratified_shards(6000, labels)
     kept = logit_grams([z.astype(np.float32) for z in logits], (2.0, 2.0), shard)
     assert kept.models[0].products.dtype == np.float32
-    assert np.abs(kept_geometry(kept.models[0]).gram - class_geometry(P).gram).max() < 2e-6
-    assert np.abs(kept_cross(kept.crosses[0]).gram - cross_gram(P, Q).gram).max() < 2e-6
+    assert np.abs(geometry_from_sums(kept.models[0]).gram - class_geometry(P).gram).max() < 2e-6
+    assert (
+        np.abs(cross_geometry_from_sums(kept.crosses[0]).gram - cross_gram(P, Q).gram).max() < 2e-6
+    )
     exact = class_figures(shard_grams(P, shard)).overlap
     ours = class_figures(kept.models[0]).overlap
     assert (ours.low, ours.high) == pytest.approx((exact.low, exact.high), abs=2e-6)
@@ -172,7 +184,7 @@ def test_the_linearised_effective_rank_is_near_the_exact_one(monkeypatch):
 @settings(deadline=None, max_examples=25)
 def test_weights_are_those_of_the_samples(seed, balanced):
     _, (P, _), labels = draw(seed, n=50, c=5)
-    found = kept_geometry(
+    found = geometry_from_sums(
         shard_grams(P, stratified_shards(50, labels, shards=4), labels=labels, balanced=balanced)
     )
     assert found.gram == pytest.approx(class_geometry(P, labels, balanced=balanced).gram, abs=1e-9)
@@ -207,7 +219,7 @@ def test_one_sample_has_figures_without_limits():
 def test_saturated_logits_stay_finite():
     logits = np.array([[1e4, 0.0], [0.0, 1e4], [1e4, 0.0]], dtype=np.float32)
     kept = logit_grams([logits, logits], (1.0, 4.0), np.array([0, 1, 2]))
-    assert kept_geometry(kept.models[0]).overlap == 0.0
+    assert geometry_from_sums(kept.models[0]).overlap == 0.0
 
 
 def test_unfit_blocks_are_refused_with_a_sentence():
