@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from bickd_core.data import DatasetInfo
 from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, take_network
-from bickd_core.models.catalogue import resolve
+from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.models.mismatch import describe_mismatch, lacks_statistics, missing_statistics
-from bickd_core.models.plans import PLANS
 from bickd_core.models.recognise import parts_of, without_prefixes
 from bickd_core.runs.program_kinds import ProgramKind
 from bickd_core.safetensors_header import HeaderError, read_header
@@ -129,7 +128,7 @@ class _Wanted:
 def _planned(arch: str, info: DatasetInfo) -> _Wanted | None:
     """Return the expected content for a network of the catalogue, without building it."""
     network = resolve(arch)
-    if network.family not in PLANS:
+    if network.name not in MODELS:
         return None
     layers = network.layers(info.num_classes, info.in_channels)
     shapes = {name: shape for layer in layers for name, shape in layer.tensors.items()}

@@ -7,11 +7,11 @@ import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
+from bickd_core.models.layer_table import Layer, layers_of
 from bickd_core.models.own import build_own, call, check_allowed, is_own, offered, package_of
-from bickd_core.models.plans import PLANS, VGG_BLOCKS, Layer
 from bickd_core.naming import nearest
 
 
@@ -44,11 +44,11 @@ class ModelInfo:
 
         Raises ValueError for a network that is not of the catalogue: only its builder knows them.
         """
-        if self.family not in PLANS:
+        if self.name not in MODELS:
             raise ValueError(
                 f"the layers of {self.name} are known only when it is built; use create_model."
             )
-        return _layers(self.family, self.depth, self.widths, num_classes, in_channels, image_size)
+        return layers_of(self.name, num_classes, in_channels, image_size)
 
     def parameters(self, num_classes: int, in_channels: int = 3) -> int:
         """Trainable parameters, by arithmetic; equals a count over the built model.
@@ -68,18 +68,6 @@ class ModelInfo:
         40818944
         """
         return sum(layer.macs for layer in self.layers(num_classes, in_channels, image_size))
-
-
-@lru_cache(maxsize=256)
-def _layers(
-    family: str,
-    depth: int,
-    widths: tuple[int, ...],
-    num_classes: int,
-    in_channels: int,
-    image_size: int,
-) -> tuple[Layer, ...]:
-    return PLANS[family](depth, widths, num_classes, in_channels, image_size)
 
 
 def _resnet(name: str, depth: int, widths: tuple[int, ...]) -> ModelInfo:
@@ -118,6 +106,7 @@ def _shufflenetv2(width: str, *stages: int, last: int = 1024) -> ModelInfo:
 
 
 _SINGLE, _DOUBLE, _FOURFOLD = (16, 16, 32, 64), (32, 32, 64, 128), (32, 64, 128, 256)
+_VGG_DEPTHS = (8, 11, 13, 16, 19)
 _VGG = (64, 128, 256, 512, 512)
 _BASIC, _DEEP = (64, 64, 128, 256, 512), (64, 256, 512, 1024, 2048)
 
@@ -140,7 +129,7 @@ MODELS: dict[str, ModelInfo] = {
         _wrn(16, 2),
         _wrn(40, 1),
         _wrn(40, 2),
-        *(ModelInfo(f"vgg{depth}", "vgg", f"VGG-{depth}", depth, _VGG) for depth in VGG_BLOCKS),
+        *(ModelInfo(f"vgg{depth}", "vgg", f"VGG-{depth}", depth, _VGG) for depth in _VGG_DEPTHS),
         ModelInfo(
             "mobilenetv2", "mobilenetv2", "MobileNetV2, half width", 0, (16, 12, 16, 48, 160, 1280)
         ),
@@ -190,7 +179,7 @@ _SPELLINGS = {_plain(name): name for name in MODELS} | {
     "mobilehalf": "mobilenetv2",
     "shufflev1": "shufflenetv1",
     "shufflev2": "shufflenetv2",
-    **{f"vgg{depth}bn": f"vgg{depth}" for depth in VGG_BLOCKS},
+    **{f"vgg{depth}bn": f"vgg{depth}" for depth in _VGG_DEPTHS},
 }
 """Plain names, and what RepDistiller and mdistiller call the same network."""
 

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier, initialise
-from bickd_core.models.plans import DEEP_BLOCKS
+
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+"""Blocks in each of the four stages, by depth. From 50 on, they are bottleneck blocks."""
 
 
 class Basic(nn.Module):
@@ -86,8 +88,8 @@ class DeepResNet(Classifier):
         stem: Literal["cifar", "imagenet"] = "cifar",
     ) -> None:
         super().__init__(in_channels)
-        if depth not in DEEP_BLOCKS:
-            known = ", ".join(map(str, DEEP_BLOCKS))
+        if depth not in BLOCKS:
+            known = ", ".join(map(str, BLOCKS))
             raise ValueError(f"depth must be one of {known}, but {depth} came.")
         if len(widths) != 5:
             raise ValueError(
@@ -100,7 +102,7 @@ class DeepResNet(Classifier):
         )
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.pool = nn.Identity() if stem == "cifar" else nn.MaxPool2d(3, stride=2, padding=1)
-        counts = DEEP_BLOCKS[depth]
+        counts = BLOCKS[depth]
         self.layer1 = _stage(block, widths[0], widths[1], counts[0], stride=1)
         self.layer2 = _stage(block, widths[1], widths[2], counts[1], stride=2)
         self.layer3 = _stage(block, widths[2], widths[3], counts[2], stride=2)

@@ -14,7 +14,17 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import Layers
 from bickd_core.models.base import Classifier, initialise
-from bickd_core.models.plans import MOBILENET_GROUPS
+
+GROUPS = (
+    (1, 8, 1, 1),
+    (6, 12, 2, 1),
+    (6, 16, 3, 2),
+    (6, 32, 4, 2),
+    (6, 48, 3, 1),
+    (6, 80, 3, 2),
+    (6, 160, 1, 1),
+)
+"""Expansion, channels (half of the paper's), blocks, stride of the first block."""
 
 
 class InvertedResidual(nn.Module):
@@ -57,7 +67,7 @@ class MobileNetV2(Classifier):
         super().__init__(in_channels)
         self.conv1 = _convolution(in_channels, widths[0], 3, stride=2)
         groups, inputs = [], widths[0]
-        for expansion, width, count, stride in MOBILENET_GROUPS:
+        for expansion, width, count, stride in GROUPS:
             blocks = [InvertedResidual(inputs, width, stride, expansion)]
             blocks += [InvertedResidual(width, width, 1, expansion) for _ in range(count - 1)]
             groups.append(nn.Sequential(*blocks))

@@ -11,7 +11,17 @@ import torch.nn as nn
 from torch import Tensor
 
 from bickd_core.models.base import Classifier, initialise
-from bickd_core.models.plans import MOBILENET_WIDTH_GROUPS
+
+GROUPS = (
+    (1, 1, 1),
+    (6, 2, 1),
+    (6, 3, 2),
+    (6, 4, 2),
+    (6, 3, 1),
+    (6, 3, 2),
+    (6, 1, 1),
+)
+"""Expansion, blocks, stride of the first block."""
 
 
 class InvertedResidual(nn.Module):
@@ -51,9 +61,7 @@ class MobileNetV2Widths(Classifier):
         super().__init__(in_channels)
         layers: list[nn.Module] = [_convolution(in_channels, widths[0], 3)]
         inputs = widths[0]
-        for (expansion, count, stride), width in zip(
-            MOBILENET_WIDTH_GROUPS, widths[1:-1], strict=True
-        ):
+        for (expansion, count, stride), width in zip(GROUPS, widths[1:-1], strict=True):
             for number in range(count):
                 layers.append(InvertedResidual(inputs, width, 1 if number else stride, expansion))
                 inputs = width
@@ -70,7 +78,7 @@ class MobileNetV2Widths(Classifier):
         """Images [B, in_channels, H, W] to the stem's maps, each group's at H to H/8, and the last
         [B, D, H/8, W/8]."""
         ends, position = {0}, 0
-        for _, count, _ in MOBILENET_WIDTH_GROUPS:
+        for _, count, _ in GROUPS:
             position += count
             ends.add(position)
         x, found = images, []

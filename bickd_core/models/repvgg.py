@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bickd_core.models.base import Classifier
-from bickd_core.models.plans import REPVGG_BLOCKS
+
+BLOCKS = (2, 4, 14, 1)
+"""Blocks in each stage."""
 
 
 class Block(nn.Module):
@@ -49,10 +51,10 @@ class RepVGG(Classifier):
     def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
         super().__init__(in_channels)
         self.stage0 = Block(in_channels, widths[0], 1)
-        self.stage1 = _stage(widths[0], widths[1], REPVGG_BLOCKS[0], stride=1)
-        self.stage2 = _stage(widths[1], widths[2], REPVGG_BLOCKS[1], stride=2)
-        self.stage3 = _stage(widths[2], widths[3], REPVGG_BLOCKS[2], stride=2)
-        self.stage4 = _stage(widths[3], widths[4], REPVGG_BLOCKS[3], stride=2)
+        self.stage1 = _stage(widths[0], widths[1], BLOCKS[0], stride=1)
+        self.stage2 = _stage(widths[1], widths[2], BLOCKS[1], stride=2)
+        self.stage3 = _stage(widths[2], widths[3], BLOCKS[2], stride=2)
+        self.stage4 = _stage(widths[3], widths[4], BLOCKS[3], stride=2)
         self.feature_size = widths[4]
         self.linear = nn.Linear(widths[4], num_classes)
 

@@ -14,7 +14,11 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier
-from bickd_core.models.plans import SHUFFLE_GROUPS, SHUFFLEV1_BLOCKS
+
+GROUPS = 3
+"""Of the 1 x 1 convolutions."""
+BLOCKS = (4, 8, 4)
+"""Units in each stage."""
 
 
 class Unit(nn.Module):
@@ -36,7 +40,7 @@ class Unit(nn.Module):
             inner, inner, 3, stride=2 if halve else 1, padding=1, groups=inner, bias=False
         )
         self.bn2 = nn.BatchNorm2d(inner)
-        self.conv3 = nn.Conv2d(inner, made, 1, groups=SHUFFLE_GROUPS, bias=False)
+        self.conv3 = nn.Conv2d(inner, made, 1, groups=GROUPS, bias=False)
         self.bn3 = nn.BatchNorm2d(made)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,12 +68,12 @@ class ShuffleNetV1(Classifier):
     def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
         super().__init__(in_channels)
         stem, first, second, third = widths
-        counts = SHUFFLEV1_BLOCKS
+        counts = BLOCKS
         self.conv1 = nn.Conv2d(in_channels, stem, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
         self.layer1 = _stage(stem, first, counts[0], entry_groups=1)  # too few channels for groups
-        self.layer2 = _stage(first, second, counts[1], entry_groups=SHUFFLE_GROUPS)
-        self.layer3 = _stage(second, third, counts[2], entry_groups=SHUFFLE_GROUPS)
+        self.layer2 = _stage(first, second, counts[1], entry_groups=GROUPS)
+        self.layer3 = _stage(second, third, counts[2], entry_groups=GROUPS)
         self.feature_size = third
         self.linear = nn.Linear(third, num_classes)
 
@@ -84,5 +88,5 @@ class ShuffleNetV1(Classifier):
 
 def _stage(inputs: int, width: int, count: int, entry_groups: int) -> nn.Sequential:
     first = Unit(inputs, width, halve=True, entry_groups=entry_groups)
-    rest = (Unit(width, width, halve=False, entry_groups=SHUFFLE_GROUPS) for _ in range(count - 1))
+    rest = (Unit(width, width, halve=False, entry_groups=GROUPS) for _ in range(count - 1))
     return nn.Sequential(first, *rest)

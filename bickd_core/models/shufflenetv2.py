@@ -14,7 +14,9 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import norm_relu
 from bickd_core.models.base import Classifier
-from bickd_core.models.plans import SHUFFLEV2_BLOCKS
+
+BLOCKS = (4, 8, 4)
+"""Units in each stage."""
 
 
 class Unit(nn.Module):
@@ -80,7 +82,7 @@ class ShuffleNetV2(Classifier):
     def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
         super().__init__(in_channels)
         stem, first, second, third, last = widths
-        counts = SHUFFLEV2_BLOCKS
+        counts = BLOCKS
         self.conv1 = nn.Conv2d(in_channels, stem, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
         self.layer1 = _stage(stem, first, counts[0])

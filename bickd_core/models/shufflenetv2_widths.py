@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import Layers
 from bickd_core.models.base import Classifier
-from bickd_core.models.plans import SHUFFLEV2_BLOCKS
+from bickd_core.models.shufflenetv2 import BLOCKS
 
 
 class Unit(nn.Module):
@@ -72,9 +72,9 @@ class ShuffleNetV2Widths(Classifier):
         super().__init__(in_channels)
         stem, first, second, third, last = widths
         self.conv1 = _convolution(in_channels, stem, 3)
-        self.stage2 = _stage(stem, first, SHUFFLEV2_BLOCKS[0])
-        self.stage3 = _stage(first, second, SHUFFLEV2_BLOCKS[1])
-        self.stage4 = _stage(second, third, SHUFFLEV2_BLOCKS[2])
+        self.stage2 = _stage(stem, first, BLOCKS[0])
+        self.stage3 = _stage(first, second, BLOCKS[1])
+        self.stage4 = _stage(second, third, BLOCKS[2])
         self.conv5 = _convolution(third, last, 1)
         self.feature_size = last
         self.fc = nn.Linear(last, num_classes)

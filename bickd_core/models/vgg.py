@@ -13,11 +13,17 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import through
 from bickd_core.models.base import Classifier, initialise
-from bickd_core.models.plans import VGG_BLOCKS
 
-_LARGE = (
-    64  # from this side length on a fourth pooling is made, as in the published code at 64 x 64
-)
+BLOCKS = {
+    8: (1, 1, 1, 1, 1),
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
+"""Convolutions in each of the five blocks, by depth."""
+_LARGE = 64
+"""From this side length on, there is a fourth pooling, as in the published code at 64 x 64."""
 
 
 class VGG(Classifier):
@@ -35,13 +41,13 @@ class VGG(Classifier):
         self, depth: int, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3
     ) -> None:
         super().__init__(in_channels)
-        if depth not in VGG_BLOCKS:
+        if depth not in BLOCKS:
             raise ValueError(
-                f"depth must be one of {', '.join(map(str, VGG_BLOCKS))}, but {depth} came."
+                f"depth must be one of {', '.join(map(str, BLOCKS))}, but {depth} came."
             )
         if len(widths) != 5:
             raise ValueError(f"widths must hold five blocks' channels, but {widths} came.")
-        counts = VGG_BLOCKS[depth]
+        counts = BLOCKS[depth]
         self.block0 = _block(in_channels, widths[0], counts[0])
         self.block1 = _block(widths[0], widths[1], counts[1])
         self.block2 = _block(widths[1], widths[2], counts[2])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bickd_core.kernels.norm_relu import through
 from bickd_core.models.base import Classifier, initialise
-from bickd_core.models.plans import VGG_BLOCKS
+from bickd_core.models.vgg import BLOCKS
 
 
 class VGGMLP(Classifier):
@@ -32,7 +32,7 @@ class VGGMLP(Classifier):
         super().__init__(in_channels)
         layers: list[nn.Module] = []
         inputs = in_channels
-        for width, count in zip(widths, VGG_BLOCKS[depth], strict=True):
+        for width, count in zip(widths, BLOCKS[depth], strict=True):
             for _ in range(count):
                 layers += [
                     nn.Conv2d(inputs, width, 3, padding=1),
