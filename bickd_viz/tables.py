@@ -124,7 +124,7 @@ def points_table(
 def ranking_table(
     models: Values, class_names: Sequence[str], value_name: str = "leakage"
 ) -> pd.DataFrame:
-    """The values of `leakage_ranking` as class, model, value, for all classes and not only those in
+    """The values of `ranking_plot` as class, model, value, for all classes and not only those in
     the chart."""
     names = [str(name) for name in class_names]
     return pd.concat(
@@ -169,7 +169,7 @@ def many_lines(figures: Mapping[str, Sequence[Line]], *, x_name: str = "epoch") 
 
 
 def spectrum_table(models: Values) -> pd.DataFrame:
-    """The lines of `spectrum` as model, number (1 is the largest), eigenvalue."""
+    """The lines of `spectrum_plot` as model, number (1 is the largest), eigenvalue."""
     parts = []
     for style, values in models:
         sorted_values = np.sort(np.asarray(values, dtype=np.float64).ravel())[::-1]
@@ -185,7 +185,7 @@ def spectrum_table(models: Values) -> pd.DataFrame:
 
 
 def curves_table(curves: Sequence[Curve], x_name: str, y_name: str = "overlap") -> pd.DataFrame:
-    """The lines of `sharpness_curves` as model, x, y."""
+    """The lines of `sharpness_plot` as model, x, y."""
     parts = [
         pd.DataFrame({"model": curve.style.name, column(x_name): curve.x, column(y_name): curve.y})
         for curve in curves
@@ -206,14 +206,16 @@ def classes_table(models: Values, class_names: Sequence[str]) -> pd.DataFrame:
 
 
 def angles_table(models: Values, *, bins: int = 45) -> pd.DataFrame:
-    """The steps of `angles` as model, from_degrees, to_degrees, pairs (number of class pairs in
-    this range)."""
+    """The steps of `angles_plot` as model, from_degrees, to_degrees, pairs.
+
+    `pairs` is the number of class pairs in this range.
+    """
     edges, counts = angle_counts([values for _, values in models], bins)
     return _bins([style.name for style, _ in models], edges, counts, ("model", "degrees", "pairs"))
 
 
 def probability_table(samples: Sequence[Sample], *, bins: int = 25) -> pd.DataFrame:
-    """The steps of `probability_histogram` as class, from_probability, to_probability, samples."""
+    """The steps of `probability_plot` as class, from_probability, to_probability, samples."""
     edges, counts = probability_counts(samples, bins)
     return _bins(
         [sample.name for sample in samples], edges, counts, ("class", "probability", "samples")

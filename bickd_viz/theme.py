@@ -6,6 +6,7 @@ distinct under the common forms of colour blindness. Each model also has its own
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -267,6 +268,15 @@ def layout_defaults(
 
 def legend_below(fig: go.Figure, theme: Theme) -> go.Figure:
     """Show a legend in rows along the figure's lower edge. The caller leaves the room for it."""
+    return _legend(fig, theme, "bottom")
+
+
+def legend_above(fig: go.Figure, theme: Theme) -> go.Figure:
+    """Show a legend in rows along the figure's upper edge. The caller leaves the room for it."""
+    return _legend(fig, theme, "top")
+
+
+def _legend(fig: go.Figure, theme: Theme, edge: str) -> go.Figure:
     fig.update_layout(
         showlegend=True,
         legend=dict(
@@ -275,14 +285,25 @@ def legend_below(fig: go.Figure, theme: Theme) -> go.Figure:
             x=0,
             xanchor="left",
             yref="container",
-            y=0,
-            yanchor="bottom",
+            y=1 if edge == "top" else 0,
+            yanchor=edge,
             bgcolor="rgba(0,0,0,0)",
             font=dict(size=LABEL_SIZE, color=theme.text),
-            itemsizing="constant",
+            itemsizing="constant" if edge == "bottom" else "trace",
         ),
     )
     return fig
+
+
+def legend_height(names: Sequence[str], width: int = 400) -> int:
+    """Px of a legend above or below a figure of this width.
+
+    Plotly makes all entries as wide as the longest.
+    """
+    if not names:
+        return 0
+    columns = max(1, width // (50 + 8 * max(map(len, names))))
+    return 12 + 22 * -(-len(names) // columns)
 
 
 def colour_bar(theme: Theme, title: str) -> dict:

@@ -2,7 +2,7 @@
 follow every interaction.
 
 A Plotly figure takes 20 to 80 ms to build and as much to draw. With seven of them, Class geometry
-was slow at each change of the temperature. Plotly draws the chart only for an export.
+was slow at each change of the temperature. Plotly draws the same `Plot` only for an export.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def show(
     """Draw the chart.
 
     Args:
+        plot: The chart, in the colours of `theme`.
+        key: Key of the component.
+        theme: Colours.
         export: How to export it.
         on_pick: Called with the id of the mark that was clicked or chosen by keyboard.
     """
@@ -42,8 +45,7 @@ def show(
 
     data = {**plot.data(theme), "label": export.title, "clickable": on_pick is not None}
     _component(key=key, data=data, on_picked_change=picked)
-    assert export.figure is not None, "a light chart has a Plotly twin"
     export_menu.offer(
-        key, export.title, export.figure, export.table, sentence=export.sentence,
+        key, export.title, lambda: plot.figure(theme), export.table, sentence=export.sentence,
         x_title=export.x_title, y_title=export.y_title,
     )  # fmt: skip

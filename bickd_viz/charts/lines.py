@@ -1,4 +1,4 @@
-"""Names at the ends of lines, shared by training, histogram and spectrum charts."""
+"""Names at the ends of lines, and the title above a y axis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import keep_apart, short, text_width
-from bickd_viz.theme import LABEL_SIZE, Theme, legend_below
+from bickd_viz.theme import LABEL_SIZE, TEXT_SIZE, Theme, legend_below
 
 LABEL_GAP = 16  # px between the middles of two labels
 
@@ -70,3 +70,13 @@ def end_labels(
     widest = max(text_width(short(label.name, 22), LABEL_SIZE) for label in labels)
     fig.update_layout(margin=dict(r=widest + 12))
     return True
+
+
+def title_above(fig: go.Figure, title: str, theme: Theme) -> None:
+    """Write the title of the y axis above it. There it needs no rotation and no width."""
+    if title:
+        fig.add_annotation(
+            x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6,
+            text=plotly_text(title), showarrow=False,
+            font=dict(size=TEXT_SIZE, color=theme.muted),
+        )  # fmt: skip

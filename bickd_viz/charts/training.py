@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from bickd_viz.charts.lines import EndLabel, end_labels
+from bickd_viz.charts.lines import EndLabel, end_labels, title_above
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.theme import LIGHT, ModelStyle, Theme, faded, layout_defaults
@@ -115,26 +115,9 @@ def metric_lines(
     span = high - low or max(abs(high) * 0.1, 0.01)
     low, high = low - 0.06 * span, high + 0.06 * span
     _axes(fig, theme, np.concatenate(xs) if xs else [], low, high, fmt, x_title)
-    _y_title(fig, y_title, theme)
+    title_above(fig, y_title, theme)
     end_labels(fig, labels, theme, (low, high), height=height)
     return fig
-
-
-def _y_title(fig: go.Figure, title: str, theme: Theme) -> None:
-    """Write the metric's name above the axis. There it needs no rotation and no width."""
-    if title:
-        fig.add_annotation(
-            x=0,
-            xref="paper",
-            xanchor="left",
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            yshift=6,
-            text=title,
-            showarrow=False,
-            font=dict(size=12, color=theme.muted),
-        )
 
 
 def term_colour(name: str, index: int, theme: Theme = LIGHT) -> str:
@@ -200,6 +183,6 @@ def loss_terms(
     low = 0.0 if stacked or low >= 0 else low
     high = high * 1.04 if high > low else low + 1
     _axes(fig, theme, epochs, low, high, "number", x_title)
-    _y_title(fig, "loss, by term" if stacked else "loss terms", theme)
+    title_above(fig, "loss, by term" if stacked else "loss terms", theme)
     end_labels(fig, labels, theme, (low, high), height=height)
     return fig

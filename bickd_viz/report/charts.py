@@ -13,9 +13,9 @@ from bickd_core.comparing.figures import OVER_SEEDS
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.wording import worded
 from bickd_viz import tables
-from bickd_viz.charts.bars import leakage_ranking
-from bickd_viz.charts.histogram import angles as angles_figure
+from bickd_viz.charts.histogram import angles_plot
 from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.scales import overlap_ends
@@ -165,7 +165,7 @@ def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGH
     return ChartExport(
         "angles",
         "Angles between classes",
-        lambda: angles_figure(pairs, height=300, theme=theme),
+        lambda: angles_plot(pairs, height=300).figure(theme),
         lambda: tables.angles_table(pairs),
         sentence="Over all pairs of classes. 90° is orthogonal.",
         y_title="share of class pairs (%)",
@@ -179,7 +179,7 @@ def leakage(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIG
     return ChartExport(
         "leakage",
         "Classes that leak most",
-        lambda: leakage_ranking(leaks, names, top=10, x_title="leakage (mean cosine)", theme=theme),
+        lambda: ranking_plot(leaks, names, top=10, x_title="leakage (mean cosine)").figure(theme),
         lambda: tables.ranking_table(leaks, names),
         sentence="Mean cosine of a class with all others, ordered by the teacher.",
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 
 from app.components import export_menu, matrix, plot, rows, scatter
@@ -113,8 +112,9 @@ def test_the_table_of_rows_sends_what_its_type_names(sent):
 def test_the_plot_sends_what_its_types_name(sent):
     axis = Axis(0, 1, [0.0], ["0"])
     series = Series("KD", "#E69F00", "dots", np.zeros(1), np.zeros(1), ["0"])
-    take = Export("a chart", pd.DataFrame, figure=go.Figure)
-    plot.show(Plot(axis, axis, [series], 100), "p", theme=LIGHT, export=take)
+    plot.show(
+        Plot(axis, axis, [series], 100), "p", theme=LIGHT, export=Export("a chart", pd.DataFrame)
+    )
     (data,) = sent
     assert set(data) == properties("plot.js", "PlotData")
     assert set(data["x"]) == properties("plot.js", "PlotAxis")

@@ -9,9 +9,9 @@ import pytest
 
 from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import softmax
-from bickd_viz.charts.bars import leakage_ranking
-from bickd_viz.charts.eigen import spectrum
-from bickd_viz.charts.histogram import Sample, angles, probability_histogram
+from bickd_viz.charts.histogram import Sample, angles_plot, probability_plot
+from bickd_viz.charts.ranking import ranking_plot
+from bickd_viz.charts.spectrum import spectrum_plot
 from bickd_viz.charts.training import Line, loss_terms, metric_lines
 from bickd_viz.charts.whiskers import Row, value_axis, whisker_rows
 from bickd_viz.scales import overlap_ends, said_ends, text_width
@@ -51,17 +51,15 @@ def every_chart(theme):
         "whiskers": whisker_rows(
             [Row(t, 0.67, 0.64, 0.7), Row(kd, None)], fmt="percent", theme=theme
         ),
-        "bars": leakage_ranking([(kd, leakage)], [f"c{i}" for i in range(20)], theme=theme),
-        "dots": leakage_ranking(
-            [(kd, leakage), (t, leakage / 2)], [f"c{i}" for i in range(20)], theme=theme
-        ),
+        "bars": ranking_plot([(kd, leakage)], [f"c{i}" for i in range(20)]).figure(theme),
+        "dots": ranking_plot(
+            [(kd, leakage), (t, leakage / 2)], [f"c{i}" for i in range(20)]
+        ).figure(theme),
         "lines": metric_lines([Line(kd, EPOCHS, EPOCHS / 20.0)], "accuracy", "percent", theme),
         "losses": loss_terms({"ce": EPOCHS / 9, "kl": 1 / EPOCHS}, EPOCHS, theme),
-        "probabilities": probability_histogram(
-            [Sample("a", rng.random(50), kd.colour)], theme=theme
-        ),
-        "angles": angles([(bickd, 90 * rng.random(50))], theme=theme),
-        "spectrum": spectrum([(bickd, rng.random(10))], theme=theme),
+        "probabilities": probability_plot([Sample("a", rng.random(50), kd.colour)]).figure(theme),
+        "angles": angles_plot([(bickd, 90 * rng.random(50))]).figure(theme),
+        "spectrum": spectrum_plot([(bickd, rng.random(10))]).figure(theme),
     }
 
 
@@ -151,20 +149,22 @@ def test_whiskers_refuse_an_unknown_format():
 
 def test_leakage_ranks_the_greatest_first_and_leaves_unpredicted_classes_out():
     leakage = np.array([0.1, np.nan, 0.5, 0.3])
-    figure = leakage_ranking([(STYLES[1], leakage)], ["a", "b", "c", "d"], top=2)
+    figure = ranking_plot([(STYLES[1], leakage)], ["a", "b", "c", "d"], top=2).figure()
     assert figure.layout.yaxis.ticktext == ("c", "d")
     assert list(figure.data[0].customdata) == [2, 3]
-    assert list(figure.data[0].x) == [0.5, 0.3]
-    assert "<b>c</b>" in figure.data[0].hovertext[0]
+    assert figure.data[0].x.tolist() == pytest.approx([0.5, 0.3])
+    assert list(figure.data[0].text) == ["0.500", "0.300"]
+    assert figure.data[0].hovertext[0] == "c: leakage 0.500"
 
 
 def test_leakage_of_several_models_is_ranked_by_the_one_named():
     first, second = np.array([0.1, 0.9, 0.5]), np.array([0.8, 0.1, np.nan])
-    figure = leakage_ranking([(STYLES[1], first), (STYLES[2], second)], ["a", "b", "c"], order_by=1)
+    models = [(STYLES[1], first), (STYLES[2], second)]
+    figure = ranking_plot(models, ["a", "b", "c"], order_by=1).figure()
     assert figure.layout.yaxis.ticktext == ("a", "b")
     assert [trace.name for trace in figure.data[1:]] == ["KD", "BicKD"]
     with pytest.raises(ValueError, match=r"shape \(3,\), got \(2,\)"):
-        leakage_ranking([(STYLES[1], first[:2])], ["a", "b", "c"])
+        ranking_plot([(STYLES[1], first[:2])], ["a", "b", "c"])
 
 
 def test_lines_carry_their_names_at_their_ends_and_a_legend_where_they_do_not_fit():
@@ -204,23 +204,23 @@ def test_loss_terms_stack_only_when_every_value_can_be_stacked():
 
 def test_a_histogram_counts_every_finite_value_once():
     values = np.array([0.0, 0.1, 0.55, 1.0, np.nan])
-    figure = probability_histogram([Sample("a", values, "#0072B2")], bins=10, log_counts=False)
-    assert list(figure.data[0].y[:-1]) == [1, 1, 0, 0, 0, 1, 0, 0, 0, 1]
-    logged = probability_histogram([Sample("a", values, "#0072B2")], bins=10)
-    assert np.isfinite(np.log(logged.data[0].y)).all()
-    assert list(logged.data[0].customdata[:3]) == [1, 1, 0]
+    figure = probability_plot([Sample("a", values, "#0072B2")], bins=10).figure()
+    assert list(figure.data[0].y[:-1]) == [1, 1, 0.5, 0.5, 0.5, 1, 0.5, 0.5, 0.5, 1]
+    assert figure.data[0].hovertext[1:3] == ("1 images, 0.10 to 0.20", "0 images, 0.20 to 0.30")
 
 
 def test_angles_are_shares_and_drop_classes_without_an_angle():
-    figure = angles([(STYLES[1], np.array([[np.nan, 80.0], [85.0, np.nan]]))], bins=4)
+    angles = np.array([[np.nan, 80.0], [85.0, np.nan]])
+    figure = angles_plot([(STYLES[1], angles)], bins=4).figure()
     assert figure.data[0].y[:-1].sum() == pytest.approx(1.0)
     assert list(figure.layout.xaxis.range) == [80.0, 90.0]
 
 
 def test_a_spectrum_is_sorted_and_floors_zeros_for_the_log_axis():
-    figure = spectrum([(STYLES[2], np.array([0.0, 2.0, 1.0]))])
+    figure = spectrum_plot([(STYLES[2], np.array([0.0, 2.0, 1.0]))]).figure()
     assert list(figure.data[0].y) == pytest.approx([2.0, 1.0, 2e-4])
-    assert list(figure.data[0].customdata) == [2.0, 1.0, 0.0]
+    assert figure.data[0].hovertext[0] == "2, eigenvalue 1"
+    assert figure.data[0].hovertext[2] == "0, eigenvalue 3"
 
 
 def test_colours_of_overlap_follow_the_data_where_the_usual_scale_would_be_one_block():

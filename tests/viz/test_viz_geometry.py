@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bickd_viz import tables
-from bickd_viz.charts.bars import leakage_ranking
-from bickd_viz.charts.sharpness import Curve, sharpness_curves
+from bickd_viz.charts.ranking import ranking_plot
+from bickd_viz.charts.sharpness import Curve, sharpness_plot
 from bickd_viz.charts.training import Line
 from bickd_viz.text import class_geometry as words
 from bickd_viz.theme import DARK, LIGHT, ModelStyle
@@ -26,15 +26,10 @@ def test_a_curve_a_model_with_its_dot_and_the_mark(theme, log_y):
         Curve(KD, x, np.array([0.01, 0.1, 0.4]), ["a", "b", "c"], (4.0, 0.4)),
         Curve(OURS, x, np.array([np.nan, 0.05, 0.2]), ["a", "b", "c"]),
     ]
-    fig = sharpness_curves(
-        curves,
-        x_title="temperature T",
-        mark=4.0,
-        mark_name="now",
-        log_x=True,
-        log_y=log_y,
-        theme=theme,
+    plot = sharpness_plot(
+        curves, x_title="temperature T", rule=(4.0, "now"), log_x=True, log_y=log_y
     )
+    fig = plot.figure(theme)
     lines = [trace for trace in fig.data if trace.mode == "lines"]
     assert [trace.name for trace in lines] == ["KD", "BicKD"]
     assert lines[0].y.tolist() == pytest.approx([0.01, 0.1, 0.4])
@@ -48,19 +43,18 @@ def test_a_curve_a_model_with_its_dot_and_the_mark(theme, log_y):
 
 
 def test_no_curve_and_a_single_point_still_draw():
-    assert len(sharpness_curves([], x_title="T", log_y=True).data) == 0
+    assert len(sharpness_plot([], x_title="T", log_y=True).figure().data) == 0
     nothing = Curve(KD, np.array([1.0]), np.array([np.nan]), [""])
-    assert len(sharpness_curves([nothing], x_title="T").data) == 0
+    assert len(sharpness_plot([nothing], x_title="T").figure().data) == 0
     one = Curve(KD, np.array([1.0]), np.array([0.2]), [""])
-    assert len(sharpness_curves([one], x_title="T", log_y=True).data) == 1
+    assert len(sharpness_plot([one], x_title="T", log_y=True).figure().data) == 1
 
 
 def test_whiskers_of_a_ranking_are_the_limits():
     values = np.array([0.3, 0.1, 0.2])
     limits = (values - 0.05, values + 0.1)
-    fig = leakage_ranking(
-        [(KD, values), (OURS, values / 2)], ["a", "b", "c"], limits=[limits, None]
-    )
+    models = [(KD, values), (OURS, values / 2)]
+    fig = ranking_plot(models, ["a", "b", "c"], limits=[limits, None]).figure()
     dots = [trace for trace in fig.data if trace.mode == "markers"]
     assert list(dots[0].customdata) == [0, 2, 1]
     assert list(dots[0].error_x.array) == pytest.approx([0.1, 0.1, 0.1])

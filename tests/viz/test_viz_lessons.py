@@ -12,7 +12,7 @@ import pytest
 from bickd_viz import DARK, LIGHT, ModelStyle
 from bickd_viz.charts.class_vectors import class_vectors
 from bickd_viz.charts.pulls import pull_matrix
-from bickd_viz.charts.sharpness import Curve, sharpness_curves, with_point
+from bickd_viz.charts.sharpness import Curve, sharpness_plot, with_point, zoom_to_dots
 from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.export.paper import enlarged
 from bickd_viz.text import lessons
@@ -166,11 +166,19 @@ def test_a_zoomed_chart_shows_the_surroundings_of_the_dots():
         Curve(look, [0.5, 2.0, 4.5], [0.0, 0.1, 0.8], ["", "", ""], (3.5, 0.165)),
         Curve(look, [0.5, 2.0, 4.5], [0.0, 0.1, 0.9], ["", "", ""], (3.5, 0.205)),
     ]
-    whole = sharpness_curves(curves, x_title="x").layout
-    near = sharpness_curves(curves, x_title="x", zoomed=True).layout
+    plot = sharpness_plot(curves, x_title="x")
+    whole, near = plot.figure().layout, zoom_to_dots(plot).figure().layout
     assert whole.yaxis.range[1] - whole.yaxis.range[0] > 0.8
     assert near.yaxis.range == pytest.approx((0.149, 0.221))
     assert near.xaxis.range == pytest.approx((3.5 - 4 / 24, 3.5 + 4 / 24))
+    at_the_end = [0.1 + rise * (3.5 + 4 / 24 - 2) / 2.5 for rise in (0.7, 0.8)]
+    assert [end.y for end in zoom_to_dots(plot).ends] == pytest.approx(at_the_end)
+
+
+def test_a_chart_with_one_dot_is_not_zoomed():
+    curve = Curve(ModelStyle("a", "#000000"), [0.5, 2.0], [0.0, 0.1], ["", ""], (1.0, 0.05))
+    plot = sharpness_plot([curve], x_title="x")
+    assert zoom_to_dots(plot) is plot
 
 
 def test_a_curve_takes_a_point_between_two_temperatures():

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_viz import colouring
-from bickd_viz.charts.bars import leakage_ranking
 from bickd_viz.charts.map import prediction_map
 from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.charts.outcomes import who_is_right
+from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.side_by_side import MapPanel, maps_figure
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.charts.whiskers import Row, whisker_rows
@@ -43,7 +43,7 @@ def charts(theme: Theme) -> dict[str, go.Figure]:
         ),
         "bars": who_is_right(dict(both=5, first=2, second=3, neither=1), styles[1], styles[3], theme=theme),
         "lines": metric_lines([Line(s, [1, 2, 3], rng.random(3)) for s in styles], theme=theme),
-        "ranking": leakage_ranking([(s, rng.random(30)) for s in styles], names, theme=theme),
+        "ranking": ranking_plot([(s, rng.random(30)) for s in styles], names).figure(theme),
     }  # fmt: skip
 
 

@@ -1,5 +1,4 @@
-"""The light canvas's charts say what their Plotly twins say: the same marks, range and words at the
-ticks."""
+"""A `Plot` for the browser and as a Plotly figure: the same marks, ranges, ticks and names."""
 
 from __future__ import annotations
 
@@ -7,21 +6,15 @@ import json
 from collections.abc import Callable
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from bickd_viz import DARK, LIGHT, ModelStyle
-from bickd_viz.charts.bars import leakage_ranking, ranking_plot
-from bickd_viz.charts.eigen import spectrum, spectrum_plot
-from bickd_viz.charts.histogram import (
-    Sample,
-    angles,
-    angles_plot,
-    probability_histogram,
-    probability_plot,
-)
+from bickd_viz.charts.histogram import Sample, angles_plot, probability_plot
 from bickd_viz.charts.plot import Plot
-from bickd_viz.charts.sharpness import Curve, sharpness_curves, sharpness_plot
+from bickd_viz.charts.ranking import ranking_plot
+from bickd_viz.charts.sharpness import Curve, sharpness_plot
+from bickd_viz.charts.spectrum import spectrum_plot
+from bickd_viz.theme import legend_height
 
 KD = ModelStyle("KD", "#E69F00", "diamond")
 OURS = ModelStyle("BicKD", "#0072B2")
@@ -41,21 +34,16 @@ CURVES = [
     Curve(OURS, T, T / 20, ["b"] * 4),
 ]
 
-TWINS: dict[str, tuple[Plot, go.Figure]] = {
-    "ranking": (
-        ranking_plot(LEAKAGE, NAMES, top=8, order_by=1, limits=LIMITS),
-        leakage_ranking(LEAKAGE, NAMES, top=8, order_by=1, limits=LIMITS),
-    ),
-    "bars": (ranking_plot(LEAKAGE[:1], NAMES, top=8), leakage_ranking(LEAKAGE[:1], NAMES, top=8)),
-    "probabilities": (probability_plot(SAMPLES), probability_histogram(SAMPLES)),
-    "angles": (angles_plot(ANGLES), angles(ANGLES)),
-    "spectrum": (spectrum_plot(EIGEN), spectrum(EIGEN)),
-    "temperature": (
-        sharpness_plot(CURVES, x_title="T", mark=2.0, log_x=True, log_y=True),
-        sharpness_curves(CURVES, x_title="T", mark=2.0, log_x=True, log_y=True),
-    ),
-    "entropy": (sharpness_plot(CURVES, x_title="H"), sharpness_curves(CURVES, x_title="H")),
-}  # fmt: skip
+PLOTS: dict[str, Plot] = {
+    "ranking": ranking_plot(LEAKAGE, NAMES, top=8, order_by=1, limits=LIMITS),
+    "bars": ranking_plot(LEAKAGE[:1], NAMES, top=8),
+    "probabilities": probability_plot(SAMPLES),
+    "angles": angles_plot(ANGLES),
+    "spectrum": spectrum_plot(EIGEN),
+    "few eigenvalues": spectrum_plot([(KD, RNG.random(9))]),
+    "temperature": sharpness_plot(CURVES, x_title="T", rule=(2.0, "now"), log_x=True, log_y=True),
+    "entropy": sharpness_plot(CURVES, x_title="H"),
+}
 
 
 def in_axis_units(values, axis) -> np.ndarray:
@@ -63,36 +51,81 @@ def in_axis_units(values, axis) -> np.ndarray:
     return np.log10(values) if axis.type == "log" else values
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_marks_range_and_ticks_are_those_of_the_plotly_twin(name: str):
-    plot, figure = TWINS[name]
-    traces = {t.name: t for t in figure.data if t.name is not None} or {
-        plot.series[0].name: figure.data[0]
-    }
-    assert list(traces) == [
-        series.name for series in plot.series
-    ]  # bars are of one model, without a name
+@pytest.mark.parametrize("name", PLOTS)
+def test_the_figure_has_the_values_notes_ranges_and_ticks_of_the_plot(name: str):
+    plot = PLOTS[name]
+    figure = plot.figure()
+    traces = {trace.name: trace for trace in figure.data if trace.name is not None}
+    assert list(traces) == [series.name for series in plot.series]
     axes = figure.layout.xaxis, figure.layout.yaxis
     for series in plot.series:
         trace = traces[series.name]
         np.testing.assert_allclose(series.x, in_axis_units(trace.x, axes[0]), atol=1e-6)
         np.testing.assert_allclose(series.y, in_axis_units(trace.y, axes[1]), atol=1e-6)
+        assert trace.hovertext[: len(series.notes)] == tuple(
+            note.replace("\n", "<br>") for note in series.notes
+        )
+        assert len(trace.hovertext) == len(series.x)
+        if series.kind != "bars":
+            assert trace.marker.symbol == series.symbol
     for drawn, axis in ((plot.x, axes[0]), (plot.y, axes[1])):
         np.testing.assert_allclose([drawn.low, drawn.high], axis.range, atol=1e-6)
-        if axis.tickvals is not None and axis.ticktext is not None:
-            np.testing.assert_allclose(drawn.ticks, in_axis_units(axis.tickvals, axis), atol=1e-9)
-            assert list(drawn.texts) == list(axis.ticktext)
+        np.testing.assert_allclose(drawn.ticks, in_axis_units(axis.tickvals, axis), atol=1e-6)
+        assert list(drawn.texts) == list(axis.ticktext)
+        assert axis.showgrid is drawn.grid
+    assert axes[0].title.text == plot.x.title
+    texts = [note.text for note in figure.layout.annotations]
+    for text in (plot.y.title, *(rule for *_, rule in plot.rules)):
+        assert not text or text in texts
     for theme in (LIGHT, DARK):
         sent = plot.data(theme)
         assert json.loads(json.dumps(sent, allow_nan=False)) == sent
 
 
+@pytest.mark.parametrize("name", PLOTS)
+def test_the_names_of_all_models_are_in_the_figure(name: str):
+    plot = PLOTS[name]
+    figure = plot.figure()
+    if plot.names == "ends":
+        texts = [note.text for note in figure.layout.annotations]
+        assert {series.name for series in plot.series} <= set(texts)
+        assert figure.layout.height == plot.height
+    elif plot.names:
+        assert figure.layout.showlegend
+        margin = figure.layout.margin
+        room = margin.t if plot.names == "above" else margin.b
+        assert room >= 12 + 22 + 10
+        assert figure.layout.height - margin.t - margin.b >= plot.height - 70
+    else:
+        assert len(plot.series) == 1
+
+
+def test_long_names_get_a_row_of_the_legend_each():
+    assert legend_height([]) == 0
+    assert legend_height(["KD", "CE"]) == 34
+    assert legend_height(["KD", "BicKD (a run with a very long name)"]) == 56
+
+
+def test_names_are_escaped_in_the_figure():
+    risky = ModelStyle("<b>a</b>", "#000000")
+    plot = ranking_plot([(risky, LEAKAGE[0][1]), LEAKAGE[1]], ["<i>c</i>", *NAMES[1:]], top=30)
+    figure = plot.figure()
+    shown = figure.to_json()
+    assert "<i>c</i>" not in json.loads(shown)["layout"]["yaxis"]["ticktext"]
+    assert "&lt;i&gt;c&lt;/i&gt;" in figure.layout.yaxis.ticktext
+    assert any("&lt;i&gt;c" in note for note in figure.data[1].hovertext)
+    assert figure.data[1].name == "&lt;b&gt;a&lt;/b&gt;"
+
+
 def test_a_rankings_marks_carry_their_class_and_whiskers():
-    plot, _ = TWINS["ranking"]
+    plot = PLOTS["ranking"]
     order = np.argsort(-LEAKAGE[1][1], kind="stable")[:8]
     assert list(plot.series[1].ids) == order.tolist()
     assert plot.first == 1
     low, high = LIMITS[1]
+    error = plot.figure().data[2].error_x
+    np.testing.assert_allclose(error.array, (high - LEAKAGE[1][1])[order])
+    np.testing.assert_allclose(error.arrayminus, (LEAKAGE[1][1] - low)[order])
     np.testing.assert_allclose(plot.series[1].whiskers, np.stack([low[order], high[order]], axis=1))
     for row, least, most in plot.spans:
         both = [values[order[int(row)]] for _, values in LEAKAGE]
@@ -100,11 +133,15 @@ def test_a_rankings_marks_carry_their_class_and_whiskers():
 
 
 def test_where_a_model_stands_now_is_a_dot_of_its_own_in_the_axes_units():
-    plot, _ = TWINS["temperature"]
+    plot = PLOTS["temperature"]
     assert plot.series[0].now is not None
     np.testing.assert_allclose(plot.series[0].now[:2], np.log10([2.0, 0.2]))
     assert plot.series[1].now is None
-    assert plot.rules == [("x", np.log10(2.0), "")]
+    line, dot, _ = plot.figure().data
+    assert (dot.x[0], dot.y[0]) == pytest.approx((2.0, 0.2))
+    assert (dot.marker.symbol, dot.marker.color) == (KD.symbol, line.line.color)
+    assert dot.hovertext == ("now: overlap 0.200",)
+    assert plot.rules == [("x", np.log10(2.0), "now")]
 
 
 EMPTY: dict[str, Callable[[], Plot]] = {
@@ -112,7 +149,7 @@ EMPTY: dict[str, Callable[[], Plot]] = {
     "no samples": lambda: probability_plot([]),
     "no angles": lambda: angles_plot([(KD, np.zeros(0))]),
     "no eigenvalues": lambda: spectrum_plot([(KD, np.full(2, np.nan))]),
-    "no curves": lambda: sharpness_plot([], x_title="T", mark=1.0, log_x=True, log_y=True),
+    "no curves": lambda: sharpness_plot([], x_title="T", rule=(1.0, ""), log_x=True, log_y=True),
     "a gap": lambda: sharpness_plot([Curve(KD, T, np.array([0.0, 0.1, np.nan, 0.2]), [""] * 4)], x_title="T", log_y=True),
 }  # fmt: skip
 

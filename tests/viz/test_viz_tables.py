@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from bickd_core.geometry.calibration import reliability
 from bickd_viz import tables
-from bickd_viz.charts.bars import leakage_ranking
-from bickd_viz.charts.eigen import spectrum
-from bickd_viz.charts.histogram import Sample, angles, probability_histogram
+from bickd_viz.charts.histogram import Sample, angles_plot, probability_plot
 from bickd_viz.charts.map import prediction_map
 from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.sharpness import Curve
+from bickd_viz.charts.spectrum import spectrum_plot
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export import files
@@ -97,7 +97,7 @@ def test_a_ranking_holds_every_class_also_those_that_the_chart_leaves_out():
     )
     assert len(table) == 6
     assert table[table["class"] == "b"]["leakage"].isna().all()
-    dots = leakage_ranking([(TEACHER, values)], ["a", "b", "c"]).data[0]
+    dots = ranking_plot([(TEACHER, values)], ["a", "b", "c"]).series[0]
     assert (
         list(dots.x)
         == table[table.model == "teacher"]["leakage"].dropna().sort_values(ascending=False).tolist()
@@ -115,9 +115,8 @@ def test_lines_terms_and_eigenvalues():
     assert metric_lines([line]).data[0].y.tolist() == [0.5, 0.25]
     eigen = tables.spectrum_table([(TEACHER, np.array([0.5, 2.0, 1.0]))])
     assert eigen["eigenvalue"].tolist() == [2.0, 1.0, 0.5]
-    np.testing.assert_array_equal(
-        spectrum([(TEACHER, eigen["eigenvalue"])]).data[0].customdata, [2.0, 1.0, 0.5]
-    )
+    line = spectrum_plot([(TEACHER, eigen["eigenvalue"])]).series[0]
+    np.testing.assert_allclose(10**line.y, [2.0, 1.0, 0.5])
 
 
 def test_curves_counts_and_one_samples_classes():
@@ -164,15 +163,13 @@ def test_histograms_count_what_a_loop_counts():
             if line.from_degrees <= a < line.to_degrees or (last and a == line.to_degrees)
         ]
         assert line.pairs == len(inside)
-    share = angles([(TEACHER, pairs)], bins=9).data[0].y[:-1]
+    share = angles_plot([(TEACHER, pairs)], bins=9).series[0].y[:-1]
     np.testing.assert_allclose(share, table["pairs"] / table["pairs"].sum(), rtol=1e-6)
     sample = Sample("crab", rng.random(100), "#000000")
     table = tables.probability_table([sample], bins=10)
     assert table["samples"].sum() == 100
-    assert (
-        probability_histogram([sample], bins=10).data[0].customdata[:-1].tolist()
-        == table["samples"].tolist()
-    )
+    notes = probability_plot([sample], bins=10).series[0].notes
+    assert [int(note.split()[0]) for note in notes] == table["samples"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import {escapeHtml} from './util.js';
  * @property {string[]} notes The tooltip's text after the name.
  * @property {number[]} ids What a click reports; may be empty.
  * @property {number} fill The opacity of the area below a line or steps.
+ * @property {boolean} points Whether a line has its symbol at each x.
  * @property {[low: number, high: number][]} whiskers Along x; may be empty.
  * @property {[x: number, y: number, text: string] | null} now An extra dot.
  */
@@ -137,7 +138,10 @@ export function seriesSvg(series, scales, theme, clickable) {
     }
     for (const [i, spot] of spots.entries())
       if (spot) drawn.push(symbolSvg(series, spot.x, spot.y, theme.surface, pick(i)));
-  } else drawn.push(...courseSvg(series, spots, scales.floor));
+  } else {
+    drawn.push(...courseSvg(series, spots, scales.floor));
+    if (series.points) for (const spot of spots) if (spot) drawn.push(symbolSvg(series, spot.x, spot.y, 'none'));
+  }
   if (series.now)
     drawn.push(symbolSvg(series, tenth(px(series.now[0])), tenth(py(series.now[1])), theme.surface));
   return drawn;

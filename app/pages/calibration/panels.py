@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from app import selection
-from app.components import export_menu, frame, ranking, style
+from app.components import export_menu, frame, plot, style
+from app.components.chart import Export
 from app.data import best_temperature
 from app.plain import st
 from bickd_core.comparing import calibration
@@ -16,25 +17,27 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.calibration import BINS, ClassCalibration
 from bickd_core.geometry.calibration_summary import CalibrationSummary
 from bickd_core.geometry.intervals import Interval
+from bickd_viz import tables
+from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.whisker_html import whisker_html
 from bickd_viz.charts.whiskers import Row
-from bickd_viz.text import calibration as words
+from bickd_viz.text import calibration as text
 from bickd_viz.text import numbers
 
 At = Callable[[Model], float]
 
 FIGURES: tuple[tuple[str, str, str, Callable[[CalibrationSummary], Interval]], ...] = (
-    ("ECE, equal width", "lower is better", "percent", lambda found: found.ece_width),
-    ("ECE, equal counts", "lower is better", "percent", lambda found: found.ece_mass),
-    ("Brier score", "0 to 2, lower is better", "number", lambda found: found.brier),
-    ("NLL", "nats, lower is better", "number", lambda found: found.nll),
+    ("ECE, equal width", "lower is better", "percent", lambda summary: summary.ece_width),
+    ("ECE, equal counts", "lower is better", "percent", lambda summary: summary.ece_mass),
+    ("Brier score", "0 to 2, lower is better", "number", lambda summary: summary.brier),
+    ("NLL", "nats, lower is better", "number", lambda summary: summary.nll),
 )
 
 
 def cards(comparison: Comparison, at: At) -> None:
     """Show the four headline figures of every model."""
     looks = style.styles(comparison)
-    found = {
+    summaries = {
         model.key: calibration.calibration(comparison, model, at(model))
         for model in comparison.models
     }
@@ -44,7 +47,7 @@ def cards(comparison: Comparison, at: At) -> None:
             style.card_title(title, note)
             rows = []
             for model in comparison.models:
-                interval = figure(found[model.key])
+                interval = figure(summaries[model.key])
                 rows.append(Row(looks[model.key], interval.estimate, interval.low, interval.high))
             st.html(whisker_html(rows, fmt=fmt, theme=style.theme(), slots=len(comparison.models)))
             export_menu.offer_whiskers(
@@ -57,9 +60,10 @@ def cards(comparison: Comparison, at: At) -> None:
                 x_title=title,
             )
     chances = ", ".join(
-        f"{model.name} {numbers.percent(one.ece_width.plain)} ({numbers.percent(one.chance_width)})"
+        f"{model.name} {numbers.percent(summary.ece_width.plain)}"
+        f" ({numbers.percent(summary.chance_width)})"
         for model in comparison.models
-        for one in (found[model.key],)
+        for summary in (summaries[model.key],)
     )
     st.caption(
         f"95% intervals over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}."
@@ -110,7 +114,7 @@ def temperatures(comparison: Comparison) -> None:
     best = best_temperature.best_temperature(focus)
     if best is not None:
         notes.append(
-            words.temperature_sentence(
+            text.temperature_sentence(
                 focus.called,
                 best.fitted.temperature,
                 split=best.split,
@@ -142,9 +146,9 @@ def _figure(interval: Interval, fmt: str = "number") -> str:
 
 def by_class(comparison: Comparison, student: Model, at: At) -> None:
     """Show the class-wise error: a ranking over all models, and the focused student's table."""
-    found = calibration.calibration(comparison, student, at(student)).by_class
+    errors = calibration.calibration(comparison, student, at(student)).by_class
     mean, chance = (
-        numbers.percent(float(values.mean()), 2) for values in (found.error, found.chance)
+        numbers.percent(float(values.mean()), 2) for values in (errors.error, errors.chance)
     )
     st.subheader("Class by class")
     st.caption(
@@ -160,7 +164,7 @@ def by_class(comparison: Comparison, student: Model, at: At) -> None:
     with left, st.container(border=True):
         _ranking(comparison, student, at)
     with right, st.container(border=True):
-        _table(comparison, student, found)
+        _table(comparison, student, errors)
 
 
 def _ranking(comparison: Comparison, student: Model, at: At) -> None:
@@ -168,35 +172,42 @@ def _ranking(comparison: Comparison, student: Model, at: At) -> None:
         "Classes with the largest error",
         f"Ordered by {student.called}. Click a class to select it.",
     )
-    ranking.show(
-        comparison,
-        [
-            (m, calibration.calibration(comparison, m, at(m)).by_class.error * 100)
-            for m in comparison.models
-        ],
+    looks, names = style.styles(comparison), comparison.class_names
+    errors = [
+        (looks[m.key], calibration.calibration(comparison, m, at(m)).by_class.error * 100)
+        for m in comparison.models
+    ]
+    plot.show(
+        ranking_plot(
+            errors,
+            names,
+            top=10,
+            order_by=comparison.models.index(student),
+            x_title="class-wise error, %",
+            height=390,
+        ),
         "calibration-classes",
-        title="Classes with the largest calibration error",
-        order_by=student,
-        what="class-wise error, %",
-        column="class-wise error percent",
-        top=10,
-        height=390,
-        on_class=lambda c: selection.select("class", comparison.class_names[c]),
+        theme=style.theme(),
+        export=Export(
+            "Classes with the largest calibration error",
+            lambda: tables.ranking_table(errors, names, "class-wise error percent"),
+        ),
+        on_pick=lambda c: selection.select("class", names[c]),
     )
 
 
-def _table(comparison: Comparison, student: Model, found: ClassCalibration) -> None:
+def _table(comparison: Comparison, student: Model, errors: ClassCalibration) -> None:
     assert comparison.labels is not None
     style.card_title(f"{student.name}, all classes", "Choose a row to select its class.")
-    order = np.argsort(-found.error, kind="stable")
+    order = np.argsort(-errors.error, kind="stable")
     counts = np.bincount(comparison.labels, minlength=len(comparison.class_names))
     rows = [
         {
             "class": comparison.class_names[c],
             comparison.nouns: int(counts[c]),
-            "predicted count": round(float(comparison.n * found.bias[c] + counts[c]), 1),
-            "error": numbers.percent(float(found.error[c]), 2),
-            "chance": numbers.percent(float(found.chance[c]), 2),
+            "predicted count": round(float(comparison.n * errors.bias[c] + counts[c]), 1),
+            "error": numbers.percent(float(errors.error[c]), 2),
+            "chance": numbers.percent(float(errors.chance[c]), 2),
         }
         for c in order
     ]

@@ -10,8 +10,8 @@ from bickd_core.comparing import class_geometry
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
-from bickd_viz.charts.histogram import Sample, probability_histogram, probability_plot
-from bickd_viz.text import class_geometry as words
+from bickd_viz.charts.histogram import Sample, probability_plot
+from bickd_viz.text import class_geometry as text
 
 MOST_IMAGES = 12
 
@@ -57,27 +57,27 @@ def show(
 
 def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> None:
     row, column = (comparison.class_names[c] for c in pair)
-    found = class_geometry.cell_parts(comparison, model, pair, lens)
-    cosine = float(found.parts.sum())
+    cell = class_geometry.cell_parts(comparison, model, pair, lens)
+    cosine = float(cell.parts.sum())
     what = lens.what
     style.model_title(
         style.styles(comparison)[model.key], f"{what} of {row} and {column}: {cosine:.2f}"
     )
-    carriers = found.carriers()
+    carriers = cell.carriers()
     truly = None
     if comparison.labels is not None:
-        truly = [comparison.class_names[c] for c in comparison.labels[found.positions[:carriers]]]
+        truly = [comparison.class_names[c] for c in comparison.labels[cell.positions[:carriers]]]
     strip, histogram = st.columns([3, 2], gap="medium")
     with strip:
-        said = words.sentence_for_cell(
+        sentence = text.sentence_for_cell(
             model.called,
             row,
             column,
             carriers=carriers,
             n=comparison.n,
             true_classes=truly,
-            added=found.added,
-            taken=found.taken if lens.centred else 0.0,
+            added=cell.added,
+            taken=cell.taken if lens.centred else 0.0,
             noun=comparison.noun,
         )
         part = (
@@ -89,21 +89,21 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
             f"Under each {comparison.noun}: its true class, {model.called}'s probability of {row} |"
             f" {column}, and {part}."
         )
-        st.caption(said, help=below)
-        positions = found.positions[:MOST_IMAGES]
+        st.caption(sentence, help=below)
+        positions = cell.positions[:MOST_IMAGES]
         captions = [
             (
                 thumbs.true_class(comparison, position),
                 (
-                    f"{_share(found.probabilities[position, 0])} |"
-                    f" {_share(found.probabilities[position, 1])} · {found.share(place):.1%}"
+                    f"{_share(cell.probabilities[position, 0])} |"
+                    f" {_share(cell.probabilities[position, 1])} · {cell.share(place):.1%}"
                 ),
             )
             for place, position in enumerate(positions.tolist())
         ]
         title = f"{row} and {column} in {model.called}: {what} {cosine:.2f}"
         report = thumbs.InReport(
-            "teacher" if model.is_teacher else "student", title, f"{said} {below}"
+            "teacher" if model.is_teacher else "student", title, f"{sentence} {below}"
         )
         thumbs.show(comparison, positions, captions, report=report, say_why=model.is_teacher)
     with histogram:
@@ -111,20 +111,19 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
         samples = [
             Sample(
                 comparison.class_names[c],
-                found.probabilities[:, i],
+                cell.probabilities[:, i],
                 (theme.accent, theme.fallback[1])[i],
             )
             for i, c in enumerate(dict.fromkeys(pair))
         ]
         below = (
-            f"probability at {words.at_temperature(lens.at(comparison, model))}, all"
+            f"probability at {text.at_temperature(lens.at(comparison, model))}, all"
             f" {comparison.nouns}"
         )
         export = Export(
             f"Probabilities of {row} and {column} in {model.called}",
             lambda: tables.probability_table(samples),
             y_title=comparison.nouns,
-            figure=lambda: probability_histogram(samples, x_title=below, theme=theme),
         )
         drawn = probability_plot(samples, x_title=below, nouns=comparison.nouns)
         plot.show(drawn, f"geometry-histogram-{model.key}", theme=theme, export=export)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app import selection, state
-from app.components import plot, ranking, style
+from app.components import plot, style
 from app.components.chart import Export
 from app.plain import st
 from bickd_core.comparing import class_geometry, measures
@@ -16,14 +15,12 @@ from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import Band
 from bickd_viz import tables
-from bickd_viz.charts.eigen import spectrum, spectrum_plot
-from bickd_viz.charts.histogram import angles, angles_plot
-from bickd_viz.charts.sharpness import Curve, sharpness_curves, sharpness_plot
-from bickd_viz.text import class_geometry as words
+from bickd_viz.charts.histogram import angles_plot
+from bickd_viz.charts.ranking import ranking_plot
+from bickd_viz.charts.sharpness import Curve, sharpness_plot
+from bickd_viz.charts.spectrum import spectrum_plot
+from bickd_viz.text import class_geometry as text
 from bickd_viz.text import numbers
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 HEIGHT = 300
 RANKED = 10
@@ -63,88 +60,79 @@ def _shown(comparison: Comparison, student: Model) -> tuple[Model, ...]:
 
 def _angles(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> None:
     looks = style.styles(comparison)
-    found = []
+    angles = []
     for model in shown:
         geometry = class_geometry.gram(comparison, model, lens)
         used = np.flatnonzero(~geometry.empty)
         gram = geometry.gram[np.ix_(used, used)]
         cosines = np.clip(gram[np.triu_indices(len(used), k=1)], -1, 1)
-        found.append((looks[model.key], np.degrees(np.arccos(cosines))))
+        angles.append((looks[model.key], np.degrees(np.arccos(cosines))))
     with st.container(border=True):
-        style.card_title(
-            "Angles between classes", f"Over all pairs of classes. 90° is {lens.apart}."
-        )
+        what = f"Over all pairs of classes. 90° is {lens.apart}."
+        style.card_title("Angles between classes", what)
         medians = [
-            (model.called, float(np.median(a)))
-            for model, (_, a) in zip(shown, found, strict=True)
-            if len(a)
+            f"{model.called} {float(np.median(values)):.1f}°"
+            for model, (_, values) in zip(shown, angles, strict=True)
+            if len(values)
         ]
-        said = "Median angle: " + ", ".join(f"{name} {angle:.1f}°" for name, angle in medians) + "."
-        theme = style.theme()
+        sentence = f"Median angle: {', '.join(medians)}."
         plot.show(
-            angles_plot(found, height=HEIGHT),
+            angles_plot(angles, height=HEIGHT),
             "geometry-angles",
-            theme=theme,
+            theme=style.theme(),
             export=Export(
                 "Angles between classes",
-                lambda: tables.angles_table(found),
-                f"Over all pairs of classes. 90° is {lens.apart}. {said}",
+                lambda: tables.angles_table(angles),
+                f"{what} {sentence}",
                 y_title="share of class pairs (%)",
-                figure=lambda: angles(found, theme=theme, height=HEIGHT),
             ),
         )
-        st.caption(said)
+        st.caption(sentence)
 
 
 def _leakage(comparison: Comparison, shown: tuple[Model, ...], student: Model, lens: Lens) -> None:
     with st.container(border=True):
+        what = f"Leakage: mean {lens.what} of a class with all others."
         style.card_title(
             "Classes that leak most",
-            f"Leakage: mean {lens.what} of a class with all others. Click a class to select it.",
+            f"{what} Click a class to select it.",
             f"The classes with the highest leakage in {student.called}. The lines are its 95%"
             " intervals.",
         )
+        looks, names = style.styles(comparison), comparison.class_names
         models, limits = [], []
         for model in shown:
             empty = class_geometry.gram(comparison, model, lens).empty
             band = class_geometry.gram_figures(comparison, model, lens).leakage
-            leaks = (
-                np.full(len(empty), np.nan)
-                if band is None
-                else np.where(empty, np.nan, band.estimate)
-            )
-            models.append((model, leaks))
+            leaks = np.full(len(empty), np.nan)
+            if band is not None:
+                leaks = np.where(empty, np.nan, band.estimate)
+            models.append((looks[model.key], leaks))
             limits.append(
                 _limits(band) if model is student else None
             )  # on all models they would cross
-        ranking.show(
-            comparison,
-            models,
-            "geometry-leakage",
-            title="Classes that leak most",
-            order_by=student,
-            what="leakage",
-            column="leakage",
-            top=RANKED,
-            height=HEIGHT,
-            on_class=_choose_class(comparison, student, lens),
-            limits=limits,
-            sentence=(
-                f"Leakage: mean {lens.what} of a class with all others. Classes are ordered by"
-                f" {student.called}."
-            ),
-        )
         place = shown.index(student)
-        own, ends = models[place][1], limits[place]
-        if np.isfinite(own).any():
-            worst = int(np.nanargmax(own))
+        plot.show(
+            ranking_plot(models, names, top=RANKED, order_by=place, height=HEIGHT, limits=limits),
+            "geometry-leakage",
+            theme=style.theme(),
+            export=Export(
+                "Classes that leak most",
+                lambda: tables.ranking_table(models, names),
+                f"{what} Classes are ordered by {student.called}.",
+            ),
+            on_pick=_choose_class(comparison, student, lens),
+        )
+        leaks, ends = models[place][1], limits[place]
+        if np.isfinite(leaks).any():
+            worst = int(np.nanargmax(leaks))
             st.caption(
-                words.sentence_for_leakage(
+                text.sentence_for_leakage(
                     student.called,
-                    comparison.class_names[worst],
-                    float(own[worst]),
+                    names[worst],
+                    float(leaks[worst]),
                     None if ends is None else (float(ends[0][worst]), float(ends[1][worst])),
-                    float(np.nanmedian(own)),
+                    float(np.nanmedian(leaks)),
                 )
             )
 
@@ -184,21 +172,21 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
             for model in shown
         ]
         ranks = [(name, 0.0 if rank is None else rank.estimate) for name, rank in figures]
-        said = words.sentence_for_spectrum(
+        sentence = text.sentence_for_spectrum(
             ranks, class_geometry.gram(comparison, comparison.teacher, lens).n_classes_used
         )
-        theme = style.theme()
-        export = Export(
-            "Eigenvalues of the class Gram",
-            lambda: tables.spectrum_table(values),
-            said,
-            y_title="eigenvalue",
-            figure=lambda: spectrum(values, theme=theme, height=HEIGHT),
-        )
         plot.show(
-            spectrum_plot(values, height=HEIGHT), "geometry-spectrum", theme=theme, export=export
+            spectrum_plot(values, height=HEIGHT),
+            "geometry-spectrum",
+            theme=style.theme(),
+            export=Export(
+                "Eigenvalues of the class Gram",
+                lambda: tables.spectrum_table(values),
+                sentence,
+                y_title="eigenvalue",
+            ),
         )
-        st.caption(said)
+        st.caption(sentence)
 
 
 def _sharpness(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> None:
@@ -224,7 +212,7 @@ def _sharpness_charts(comparison: Comparison, shown: tuple[Model, ...], lens: Le
     looks, T = style.styles(comparison), lens.temperature
     plain = Lens(T, "none", lens.centred)
     target = class_geometry.entropy_at(comparison, comparison.teacher, plain)
-    against_t, against_entropy, said = [], [], []
+    by_temperature, by_entropy, overlaps = [], [], []
     for model in shown:
         curve = class_geometry.sharpness(comparison, model, centred=lens.centred)
         now = class_geometry.overlap(comparison, model, plain)
@@ -233,31 +221,56 @@ def _sharpness_charts(comparison: Comparison, shown: tuple[Model, ...], lens: Le
         rows = zip(curve.temperatures, curve.entropy, curve.score, strict=True)
         note = [f"T = {t:g}, entropy {h:.2f} nats, score {s:.3f}" for t, h, s in rows]
         look = looks[model.key]
-        against_t.append(Curve(look, curve.temperatures, curve.overlap, note, (T, now)))
-        there = (class_geometry.entropy_at(comparison, model, plain), now)
-        against_entropy.append(Curve(look, curve.entropy, curve.overlap, note, there))
+        by_temperature.append(Curve(look, curve.temperatures, curve.overlap, note, (T, now)))
+        entropy = class_geometry.entropy_at(comparison, model, plain)
+        by_entropy.append(Curve(look, curve.entropy, curve.overlap, note, (entropy, now)))
         mean, image = (
             _matched_overlap(comparison, model, replace(plain, matching=rule))
             for rule in ("mean", "image")
         )
-        said.append((model.called, now, mean, image))
-    at_once = words.sentence_for_sharpness(
-        said, temperature=T, entropy=target, noun=comparison.noun
+        overlaps.append((model.called, now, mean, image))
+    sentence = text.sentence_for_sharpness(
+        overlaps, temperature=T, entropy=target, noun=comparison.noun
     )
     left, right = st.columns(2, gap="medium")
+    log_y = not lens.centred
     with left:
-        _curves(
-            against_t, "temperature", "Overlap by temperature", at_once, x_title="temperature T",
-            mark=T,
-            mark_name="now", log_x=True, log_y=not lens.centred,
-        )  # fmt: skip
+        plot.show(
+            sharpness_plot(
+                by_temperature,
+                x_title="temperature T",
+                rule=(T, "now"),
+                log_x=True,
+                log_y=log_y,
+                height=HEIGHT,
+            ),
+            "geometry-sharpness-temperature",
+            theme=style.theme(),
+            export=Export(
+                "Overlap by temperature",
+                lambda: tables.curves_table(by_temperature, "temperature"),
+                sentence,
+            ),
+        )
     with right:
-        _curves(
-            against_entropy, "entropy", "Overlap by mean entropy", at_once,
-            x_title="mean entropy (nats)",
-            mark=target, mark_name="teacher now", log_x=False, log_y=not lens.centred,
-        )  # fmt: skip
-    if table := words.sharpness_rows(said, temperature=T, entropy=target, noun=comparison.noun):
+        plot.show(
+            sharpness_plot(
+                by_entropy,
+                x_title="mean entropy (nats)",
+                rule=(target, "teacher now"),
+                log_y=log_y,
+                height=HEIGHT,
+            ),
+            "geometry-sharpness-entropy",
+            theme=style.theme(),
+            export=Export(
+                "Overlap by mean entropy",
+                lambda: tables.curves_table(by_entropy, "entropy_nats"),
+                sentence,
+            ),
+        )
+    table = text.sharpness_rows(overlaps, temperature=T, entropy=target, noun=comparison.noun)
+    if table:
         with st.expander("Overlap as a table"):
             st.dataframe(table, hide_index=True, key="geometry-sharpness-table")
 
@@ -269,38 +282,3 @@ def _matched_overlap(comparison: Comparison, model: Model, lens: Lens) -> float 
         if lens.match(comparison, model).unreached < comparison.n
         else None
     )
-
-
-def _curves(
-    curves: list[Curve],
-    what: str,
-    title: str,
-    sentence: str,
-    *,
-    x_title: str,
-    mark: float,
-    mark_name: str,
-    log_x: bool,
-    log_y: bool,
-) -> None:
-    theme = style.theme()
-    column = "temperature" if what == "temperature" else "entropy_nats"
-
-    def figure() -> go.Figure:
-        return sharpness_curves(
-            curves, x_title=x_title, mark=mark, mark_name=mark_name, log_x=log_x, log_y=log_y,
-            theme=theme,
-            height=HEIGHT,
-        )  # fmt: skip
-
-    drawn = sharpness_plot(
-        curves,
-        x_title=x_title,
-        mark=mark,
-        mark_name=mark_name,
-        log_x=log_x,
-        log_y=log_y,
-        height=HEIGHT,
-    )
-    export = Export(title, lambda: tables.curves_table(curves, column), sentence, figure=figure)
-    plot.show(drawn, f"geometry-sharpness-{what}", theme=theme, export=export)

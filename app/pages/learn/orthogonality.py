@@ -16,7 +16,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.intervals import Interval
 from bickd_viz import tables
 from bickd_viz.charts.class_vectors import class_vectors
-from bickd_viz.charts.sharpness import Curve, sharpness_curves, with_point
+from bickd_viz.charts.sharpness import Curve, sharpness_plot, with_point, zoom_to_dots
 from bickd_viz.text import lessons
 
 
@@ -56,8 +56,8 @@ def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) ->
     )
     pair = f"{comparison.class_names[row]} and {comparison.class_names[column]}"
     rows = [
-        (f"{pair} in {who}", round(value, 4))
-        for who, value in ((student.name, cosine), ("the teacher", at_teacher))
+        (f"{pair} in {name}", round(value, 4))
+        for name, value in ((student.name, cosine), ("the teacher", at_teacher))
     ]
     export = chart.Export(
         f"Two columns and their angle: {pair}",
@@ -78,26 +78,26 @@ def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
         now = class_geometry.overlap(comparison, model, lens)
         at = (class_geometry.entropy_at(comparison, model, lens), now) if now is not None else None
         note = [f"T = {t:g}" for t in curve.temperatures]
-        found = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
+        path = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
         if lens.matching == "mean":  # matched per image, a model has no single temperature
-            found = with_point(
-                found, at and at[0], class_geometry.gram(comparison, model, lens).overlap
-            )
-        curves.append(found)
-    drawn = sharpness_curves(
+            overlap = class_geometry.gram(comparison, model, lens).overlap
+            path = with_point(path, at and at[0], overlap)
+        curves.append(path)
+    paths = sharpness_plot(
         curves,
         x_title="mean entropy (nats), from sharp to soft",
         y_title="class overlap",
-        mark=class_geometry.entropy_at(comparison, comparison.teacher, lens),
-        mark_name="teacher's entropy",
-        zoomed=zoomed,
-        theme=style.theme(),
+        rule=(
+            class_geometry.entropy_at(comparison, comparison.teacher, lens),
+            "teacher's entropy",
+        ),
         height=presenter.room(height - (10 if state.current().present else 50)),
     )
     export = chart.Export(
         "Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats")
     )
-    draw(drawn, "learn-paths", export)
+    drawn = zoom_to_dots(paths) if zoomed else paths
+    draw(drawn.figure(style.theme()), "learn-paths", export)
 
 
 def _finding(comparison: Comparison, student: Model, T: float) -> None:
@@ -118,7 +118,7 @@ def _finding(comparison: Comparison, student: Model, T: float) -> None:
             else None
         )
         matched.append((called, both, left))
-    said = lessons.sentence_for_matching(
+    sentence = lessons.sentence_for_matching(
         student.name,
         other.called,
         (now[0], now[1]),
@@ -128,7 +128,7 @@ def _finding(comparison: Comparison, student: Model, T: float) -> None:
         split=comparison.split,
         noun=comparison.noun,
     )
-    finding(said)
+    finding(sentence)
     if not state.current().present:
         st.caption(_cost(comparison, student, other, T, left))
 
@@ -137,11 +137,11 @@ def _cost(
     comparison: Comparison, student: Model, other: Model, T: float, left: Interval | None
 ) -> str:
     gap = measures.accuracy_difference(comparison, student, other)
-    ours, theirs = measures.summary(comparison, student, T), measures.summary(comparison, other, T)
-    kl = (ours.kl.estimate, theirs.kl.estimate) if ours.kl and theirs.kl else None
+    first, second = (measures.summary(comparison, m, T) for m in (student, other))
+    kl = (first.kl.estimate, second.kl.estimate) if first.kl and second.kl else None
     error = None
-    if ours.calibration_error and theirs.calibration_error:
-        error = (ours.calibration_error.estimate, theirs.calibration_error.estimate)
+    if first.calibration_error and second.calibration_error:
+        error = (first.calibration_error.estimate, second.calibration_error.estimate)
     ends = (
         None
         if gap is None or gap.low is None or gap.high is None

@@ -17,7 +17,7 @@ from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison
 from bickd_viz import ModelStyle, tables
-from bickd_viz.charts.sharpness import Curve, sharpness_curves
+from bickd_viz.charts.sharpness import Curve, sharpness_plot
 from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.text import lessons
 
@@ -43,7 +43,8 @@ def temperature_slider(key: str) -> float:
 def show(comparison: Comparison, height: int) -> None:
     positions = facts.images_by_entropy(comparison)
     names, labels = comparison.class_names, comparison.labels
-    said = comparison.teacher.predictions.predicted
+    predicted = comparison.teacher.predictions.predicted
+    shown = predicted if labels is None else labels
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         T = temperature_slider("learn-temperature")
         place = (
@@ -52,7 +53,7 @@ def show(comparison: Comparison, height: int) -> None:
                 range(len(positions)),
                 default=_first_right(comparison, positions),
                 key="learn-image",
-                format_func=lambda k: names[(said if labels is None else labels)[positions[k]]],
+                format_func=lambda k: names[shown[positions[k]]],
             )
             or 0
         )
@@ -85,28 +86,27 @@ def show(comparison: Comparison, height: int) -> None:
             height=presenter.room(height),
         )
         look = style.styles(comparison)[comparison.teacher.key]
-        who = f"the teacher on sample {comparison.teacher.predictions.ids[at]} at T = {T:g}"
+        where = f"the teacher on sample {comparison.teacher.predictions.ids[at]} at T = {T:g}"
         export = chart.Export(
-            f"Probabilities of {who}", lambda: tables.classes_table([(look, p)], names)
+            f"Probabilities of {where}", lambda: tables.classes_table([(look, p)], names)
         )
         draw(drawn, "learn-bars", export)
     with curves:
         lines = _curves(comparison, at, T, colour)
-        drawn = sharpness_curves(
+        drawn = sharpness_plot(
             lines,
             x_title="temperature T",
             y_title="entropy (share of log C) and overlap",
-            mark=T,
+            rule=(T, ""),
             log_x=True,
-            theme=style.theme(),
             height=presenter.room(height),
-        )
+        ).figure(style.theme())
         export = chart.Export(
-            f"Entropy and overlap by temperature, {who}",
+            f"Entropy and overlap by temperature, {where}",
             lambda: tables.curves_table(lines, "temperature", "value"),
         )
         draw(drawn, "learn-curves", export)
-    first = int(said[at])
+    first = int(predicted[at])
     finding(
         lessons.sentence_for_temperature(
             truth="" if truth is None else names[truth],

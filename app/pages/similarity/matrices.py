@@ -7,12 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from app import selection, state
-from app.components import frame, matrix, ranking, style, thumbs
+from app.components import frame, matrix, plot, style, thumbs
+from app.components.chart import Export
 from app.data import samples
 from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_viz import tables
+from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.text import numbers
 
 MOST_SAMPLES = 500
@@ -173,17 +176,27 @@ def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
             f" {comparison.nouns}.",
             f"Classes are ordered by {student.name}, the largest first.",
         )
-        ranking.show(
-            comparison,
-            [(m, 1 - np.diag(measures.cross(comparison, m, T).gram)) for m in comparison.students],
+        looks, names = style.styles(comparison), comparison.class_names
+        models = [
+            (looks[model.key], 1 - np.diag(measures.cross(comparison, model, T).gram))
+            for model in comparison.students
+        ]
+        plot.show(
+            ranking_plot(
+                models,
+                names,
+                top=8,
+                order_by=comparison.students.index(student),
+                x_title="1 − cosine",
+                height=292,
+            ),
             "similarity-classes",
-            title="Classes that differ most from the teacher",
-            order_by=student,
-            what="1 − cosine",
-            column="1 - cosine",
-            top=8,
-            height=292,
-            on_class=_choose_class(comparison),
+            theme=style.theme(),
+            export=Export(
+                "Classes that differ most from the teacher",
+                lambda: tables.ranking_table(models, names, "1 - cosine"),
+            ),
+            on_pick=_choose_class(comparison),
         )
 
 
