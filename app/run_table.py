@@ -9,9 +9,9 @@ from typing import Any
 
 from app.distill.form_values import phase
 from app.distill.model_choice import Size
-from bickd_core.data import dataset_title
+from bickd_core.data.registry import dataset_title
 from bickd_core.models.catalogue import MODELS, model_title
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 
 COLUMNS = (

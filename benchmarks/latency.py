@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 from torch import nn
 
-from bickd_core.models import MODELS, resolve
+from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.models.cost import cpu_latency_ms
 from bickd_core.models.factory import create_model
 from bickd_core.models.latencies import BATCH, PATH

@@ -234,7 +234,7 @@ class Import:
     modules: Modules = ()
 
     def run(self, library: Library) -> int:
-        from bickd_core.data import dataset_info
+        from bickd_core.data.registry import dataset_info
         from bickd_core.importing.identify import Identified, identify
 
         if (self.file is None) != self.pretrained:
@@ -259,8 +259,8 @@ class Import:
         return all_test(self.dataset) if self.all_test else self.dataset
 
     def _import(self, found: Identified, library: Library) -> int:
-        from bickd_core.data import dataset_info, made_square, tried_split
         from bickd_core.data.normalisation import applied
+        from bickd_core.data.registry import dataset_info, made_square, tried_split
         from bickd_core.importing.load_network import check_shapes
         from bickd_core.importing.weights import HELD_OUT, ImportRequest, import_weights
         from bickd_core.runs.program_kinds import TITLES, program_kind
@@ -305,7 +305,7 @@ class Import:
         """Return the request's fields about the network's inputs: from the options, else from its
         folder."""
         from bickd_core.config import RESIZING
-        from bickd_core.data import dataset_info
+        from bickd_core.data.registry import dataset_info
 
         any_size = self.all_test or dataset_info(self.dataset).any_size
         fields = {name: value for name, value in found.items() if any_size or name not in RESIZING}

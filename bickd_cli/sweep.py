@@ -13,7 +13,7 @@ from bickd_cli.flags import Modules, plain, values
 from bickd_core.launch.protocol import Launcher
 from bickd_core.models.catalogue import TIMM, TORCHVISION
 from bickd_core.models.own import is_own
-from bickd_core.presets import methods_text
+from bickd_core.presets.catalogue import methods_text
 from bickd_core.runs.library import Library
 from bickd_core.sweeps.definition import (
     PlannedRun,

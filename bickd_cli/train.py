@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bickd_cli.flags import Modules, plain, values
-from bickd_core.presets import methods_text
+from bickd_core.presets.catalogue import methods_text
 from bickd_core.runs.library import Library, RunError, with_a_free_name
 from bickd_core.sweeps.definition import Shared, Sweep, planned_runs, rates_of_flags
 

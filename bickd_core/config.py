@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bickd_core.data.class_order import ClassOrder
 from bickd_core.data.resizing import Interpolation, Resize, Resizing
 from bickd_core.naming import not_known
-from bickd_core.presets import BicKDOptions, CEOptions, DISTOptions, KDOptions, ObjectiveOptions
+from bickd_core.presets.catalogue import ObjectiveOptions
+from bickd_core.presets.logits import BicKDOptions, CEOptions, DISTOptions, KDOptions
 
 __all__ = [
     "SGD",

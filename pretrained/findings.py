@@ -17,7 +17,7 @@ from PIL import Image
 
 from bickd_core.atomic import write_bytes
 from bickd_core.comparing.names import SHORT
-from bickd_core.data import image_credit
+from bickd_core.data.registry import image_credit
 from bickd_core.geometry.calibration import calibration_interval, chance_error
 from bickd_core.geometry.disagreement import outcomes
 from bickd_core.geometry.gram_figures import geometry_from_sums

@@ -28,7 +28,7 @@ from bickd_core.config import (
 from bickd_core.launch.local import LocalLauncher
 from bickd_core.maps.make import Maps
 from bickd_core.maps.make import make as make_maps
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.card import write_card
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.runs.pack import pack
@@ -188,7 +188,7 @@ def measure_alone(run: RunFolder, library: Library) -> None:
     next to its worker."""
     import torch
 
-    from bickd_core.data import load_dataset
+    from bickd_core.data.registry import load_dataset
     from bickd_core.training.finish import measure
     from bickd_core.training.setup import load_run_model
 
@@ -217,7 +217,7 @@ def measure_seeds(dataset: str) -> None:
 
 def write_fashion_sprite() -> None:
     """Write the test images into one file, so that thumbnails need no data set."""
-    from bickd_core.data import load_dataset
+    from bickd_core.data.registry import load_dataset
     from bickd_core.runs.thumbnails import sprite_path, write_sprite
 
     target = sprite_path(SHELF / "fashion-mnist", "test")

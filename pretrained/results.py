@@ -11,10 +11,10 @@ import numpy as np
 
 from bickd_core.comparing.names import SHORT
 from bickd_core.comparing.seeds import OVERLAPS, Difference, Recipes, RecipesCompared, Scored, score
-from bickd_core.data import DATASETS
+from bickd_core.data.registry import DATASETS
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.summary import Summary, summarise
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.results import read_results

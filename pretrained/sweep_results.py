@@ -10,7 +10,7 @@ import numpy as np
 
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.two_way import holm, two_way_mean_difference
-from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.runs.library import Library
 from bickd_core.runs.predictions import Predictions
 from bickd_core.sweeps.definition import planned_runs, read_sweep

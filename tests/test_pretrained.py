@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bickd_core.data import load_dataset
+from bickd_core.data.registry import load_dataset
 from bickd_core.maps.store import stored_layout
 from bickd_core.runs.library import Library
 

@@ -4,7 +4,7 @@ alone."""
 import pytest
 from test_sweep_results_page import TEACHER, line
 
-from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.sweeps.results import add_result, read_results
 from pretrained import rate_results
 from pretrained.rate_results import by_rate, check_alike, chosen_rate, complete, section, write

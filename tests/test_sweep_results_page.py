@@ -7,7 +7,7 @@ import pytest
 
 from bickd_core.geometry.intervals import paired_mean_difference
 from bickd_core.geometry.two_way import holm, two_way_mean_difference
-from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.sweeps.results import Result, add_result, sample_code
 from pretrained import choice_results, sweep_results
 from pretrained.sweep_results import Teacher, paired, right, write

@@ -6,9 +6,9 @@ from app.components.fields import Fields
 from app.data import runs
 from app.distill.form_values import data_sentences, order_labels, sentence
 from app.plain import st
-from bickd_core.data import DATASETS, DatasetInfo, dataset_info, dataset_title, named
 from bickd_core.data.class_order import ClassOrder
-from bickd_core.data.external import is_external
+from bickd_core.data.external import is_external, named
+from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_info, dataset_title
 from bickd_core.data.resizing import Resize
 
 OWN = "own"

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from app.components.fields import Fields
 from app.plain import lines, md, st
-from bickd_core.data import DatasetInfo
 from bickd_core.data.external import LARGEST, SMALLEST
 from bickd_core.data.normalisation import CHOICES, TITLES, Preset, described
+from bickd_core.data.registry import DatasetInfo
 from bickd_core.importing.weights import TRIED_ON
 
 _TRY: Literal["try"] = "try"

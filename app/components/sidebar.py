@@ -5,7 +5,7 @@ from __future__ import annotations
 from app import state
 from app.data.runs import default_view, described, info, library, with_predictions
 from app.plain import md, st
-from bickd_core.data import DATASETS
+from bickd_core.data.registry import DATASETS
 from bickd_core.runs.library import RunError, Split
 
 _UNUSED = "This page does not use split or temperature."

@@ -14,7 +14,6 @@ from bickd_core.atomic import write_bytes
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.measures import ORDER_TEMPERATURE, class_order, geometry
-from bickd_core.data import short_name
 from bickd_core.data.hierarchy import (
     Hierarchy,
     HierarchyError,
@@ -22,6 +21,7 @@ from bickd_core.data.hierarchy import (
     read_hierarchy,
     to_csv,
 )
+from bickd_core.data.registry import short_name
 from bickd_core.geometry.ordering import cluster_groups, superclass_order
 
 

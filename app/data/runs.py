@@ -8,9 +8,9 @@ import streamlit as st
 
 from app.state import MAX_STUDENTS, ViewState
 from bickd_core.comparing.names import short_method
-from bickd_core.data import called
+from bickd_core.data.registry import called
 from bickd_core.naming import as_key
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 
 DEFAULT_DATASET = "caltech95"

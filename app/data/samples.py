@@ -7,7 +7,7 @@ import numpy as np
 from app.data.pictures import pictures
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
-from bickd_core.data import image_credit as credit_of
+from bickd_core.data.registry import image_credit as credit_of
 from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_core.runs.sample_file import SampleFile
 from bickd_core.runs.thumbnails import Thumbnails

@@ -9,7 +9,7 @@ from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.selection import Selection
 from bickd_core.comparing.selection_table import selection_arrays
 from bickd_core.comparing.selection_table import selection_table as table_of
-from bickd_core.data import sample_paths
+from bickd_core.data.registry import sample_paths
 
 if TYPE_CHECKING:
     import pandas as pd

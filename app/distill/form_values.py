@@ -12,11 +12,11 @@ from pydantic.fields import FieldInfo
 
 from app.distill.model_choice import millions
 from bickd_core.config import SGD, AdamW, Cosine, Seeds, Step, TrainConfig, one_sentence
-from bickd_core.data import DatasetInfo, dataset_info
 from bickd_core.data.class_order import ClassOrder, listed
+from bickd_core.data.registry import DatasetInfo, dataset_info
 from bickd_core.disk import explain_os_error
 from bickd_core.models.catalogue import MODELS, resolve
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import RunFolder, RunInfo
 from bickd_core.runs.status import Status
 from bickd_viz.text import numbers

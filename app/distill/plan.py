@@ -9,19 +9,19 @@ from typing import Any
 
 from app.distill.form_values import build_config, plan_sentence, train_images
 from bickd_core.config import TrainConfig
-from bickd_core.data import dataset_info
+from bickd_core.data.registry import dataset_info
 from bickd_core.launch import local
 from bickd_core.models.catalogue import resolve
-from bickd_core.presets import (
+from bickd_core.presets.catalogue import (
     PRESETS,
     RATES_TO_CHOOSE,
     VARIANTS,
     ObjectiveOptions,
-    Options,
     own_rate,
     setting_of,
     variant_of,
 )
+from bickd_core.presets.options import Options
 from bickd_core.runs.create import default_name
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, with_a_free_name
 from bickd_viz.text import numbers

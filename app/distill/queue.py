@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from app.distill import races
 from app.distill.races import Standing
 from bickd_core.config import TrainConfig
-from bickd_core.data import dataset_title
+from bickd_core.data.registry import dataset_title
 from bickd_core.launch.slots import default_slots
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers

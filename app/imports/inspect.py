@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.imports.process import name_for, safe_file_name
-from bickd_core.data import DATASETS, DatasetInfo, dataset_title
+from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_title
 from bickd_core.importing.inspect_weights import Shapes, look_into
-from bickd_core.models import Part, Recognised, nearest_networks, networks_in
+from bickd_core.models.recognise import Part, Recognised, nearest_networks, networks_in
 from bickd_core.naming import plain_name
 from bickd_viz.text import numbers
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bickd_core.comparing.cache import Cache, MemoryCache
 from bickd_core.comparing.names import shown_names
-from bickd_core.data import called, made_square, short_name
+from bickd_core.data.registry import called, made_square, short_name
 from bickd_core.data.resizing import Resizing
 from bickd_core.runs.library import RunFolder, RunInfo, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align

@@ -10,7 +10,7 @@ import numpy as np
 from bickd_core.comparing import gradients
 from bickd_core.comparing.gradients import Pull
 from bickd_core.geometry.agreement import hellinger
-from bickd_core.presets import BicKDOptions, DISTOptions, KDOptions
+from bickd_core.presets.logits import BicKDOptions, DISTOptions, KDOptions
 
 BATCH = 64
 """Samples of a batch, as in the bundled runs' training."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bickd_core.data import short_name
-from bickd_core.presets import PRESETS, variant_of
+from bickd_core.data.registry import short_name
+from bickd_core.presets.catalogue import PRESETS, variant_of
 from bickd_core.runs.info import RunInfo
 
 SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}

@@ -22,7 +22,7 @@ from bickd_core.comparing.seeds import Recipes, score
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.summary import Summary
 from bickd_core.naming import not_known
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align

@@ -422,3 +422,6 @@ def sample_paths(name: str, split: str) -> dict[int, str] | None:
     from bickd_core.data.caltech95 import paths
 
     return dict(enumerate(paths(split)))
+
+
+add_offered()

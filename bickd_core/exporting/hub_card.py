@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from bickd_core.data import dataset_title, short_name
+from bickd_core.data.registry import dataset_title, short_name
 from bickd_core.exporting.network import Network
 from bickd_core.exporting.usage import usage_section
 from bickd_core.runs.card import card_text, summary_of

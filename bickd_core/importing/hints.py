@@ -15,7 +15,7 @@ from bickd_core.importing.inputs import clearly_better
 if TYPE_CHECKING:
     from torch import nn
 
-    from bickd_core.data import Dataset, Split
+    from bickd_core.data.base import Dataset, Split
 
 LOW = 0.5
 """Accuracy below which other normalisations and sizes are tried for hints."""
@@ -132,7 +132,7 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
     import torch
     import torch.nn.functional as F
 
-    from bickd_core.data import Split
+    from bickd_core.data.base import Split
     from bickd_core.runs.stages import probe_positions
 
     few = part.take(probe_positions(part.labels, _FEW))

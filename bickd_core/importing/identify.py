@@ -9,8 +9,8 @@ from typing import Any
 
 from bickd_core.importing.folder_config import read_inputs
 from bickd_core.importing.inspect_weights import RefusedFile, look_into
-from bickd_core.models import nearest_networks, networks_in
 from bickd_core.models.catalogue import TIMM
+from bickd_core.models.recognise import nearest_networks, networks_in
 from bickd_core.naming import plain_name
 from bickd_core.reading import read_json
 from bickd_core.runs.program_kinds import program_kind

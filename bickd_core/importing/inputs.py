@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from bickd_core.data import tried_split
 from bickd_core.data.normalisation import TRIED, Choice, Normalisation, comparison, usual
 from bickd_core.data.preprocessing import ChannelOrder, Preprocessing
+from bickd_core.data.registry import tried_split
 from bickd_core.models.catalogue import TIMM, TORCHVISION
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from bickd_core.data import Dataset, Split
+    from bickd_core.data.base import Dataset, Split
     from bickd_core.importing.statistics import Statistics
     from bickd_core.importing.weights import ImportRequest
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bickd_core.data import DatasetInfo
+from bickd_core.data.registry import DatasetInfo
 from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, take_network
 from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.models.mismatch import describe_mismatch, lacks_statistics, missing_statistics

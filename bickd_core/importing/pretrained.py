@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bickd_core.data import DatasetInfo
+from bickd_core.data.registry import DatasetInfo
 from bickd_core.importing.folder_config import inputs_of_timm
 from bickd_core.importing.identify import Identified
 from bickd_core.importing.inspect_weights import RefusedFile

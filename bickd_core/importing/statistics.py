@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bickd_core.data import Dataset
+from bickd_core.data.base import Dataset
 from bickd_core.data.device import Normaliser
 from bickd_core.importing.inspect_weights import RefusedFile
 from bickd_core.models.mismatch import lacks_statistics

@@ -24,17 +24,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bickd_core.atomic import write_json
-from bickd_core.data import dataset_info, tried_split
 from bickd_core.data.class_order import ClassOrder
 from bickd_core.data.normalisation import Choice, Normalisation
 from bickd_core.data.preprocessing import LARGEST_INPUT, ChannelOrder
-from bickd_core.data.registry import checked_size
+from bickd_core.data.registry import checked_size, dataset_info, tried_split
 from bickd_core.data.resizing import Interpolation, Resize, Resizing
 from bickd_core.file_sizes import out_of_memory
 from bickd_core.importing.afterwards import start as complete_in_background
 from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, preprocessing, swapped
 from bickd_core.importing.load_network import LoadedNetwork, load_network
-from bickd_core.models import resolve
+from bickd_core.models.catalogue import resolve
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Source, check_name
 from bickd_core.runs.program_kinds import TITLES, program_kind
 from bickd_core.runs.status import Status, Worker
@@ -196,7 +195,7 @@ def _evaluate(
 ) -> None:
     """Evaluate a network whose names, shapes and sizes fit the data, and write its run."""
     # What follows takes seconds to import, and a file that is refused needs none of it.
-    from bickd_core.data import held_out, load_dataset
+    from bickd_core.data.registry import held_out, load_dataset
     from bickd_core.importing.chance import chance_note
     from bickd_core.importing.hints import hints
     from bickd_core.importing.statistics import Statistics

@@ -38,7 +38,7 @@ from bickd_core.losses.numerics import (
     without_autocast,
 )
 from bickd_core.losses.objective import LogitObjective, weighted
-from bickd_core.presets import BicKDOptions
+from bickd_core.presets.logits import BicKDOptions
 
 _SMALLEST_SHARED_TAU = 1 / 60
 _FORMS = ("contrast", "gram")

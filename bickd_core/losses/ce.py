@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bickd_core.losses.numerics import check_labels, lift, without_autocast
 from bickd_core.losses.objective import LogitObjective
-from bickd_core.presets import CEOptions
+from bickd_core.presets.logits import CEOptions
 
 
 def cross_entropy(student_logits: Tensor, labels: Tensor | None) -> Tensor:

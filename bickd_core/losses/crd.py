@@ -26,7 +26,7 @@ from bickd_core.losses.memory import MemoryIndex
 from bickd_core.losses.numerics import unit_vectors, without_autocast
 from bickd_core.losses.objective import FeatureObjective, weighted
 from bickd_core.models.outputs import Outputs
-from bickd_core.presets import CRDOptions
+from bickd_core.presets.features import CRDOptions
 
 _EPSILON = 1e-7
 

@@ -23,7 +23,7 @@ from bickd_core.losses.numerics import (
     without_autocast,
 )
 from bickd_core.losses.objective import LogitObjective, weighted
-from bickd_core.presets import DISTOptions
+from bickd_core.presets.logits import DISTOptions
 
 _EPSILON = 1e-8
 

@@ -23,7 +23,7 @@ from bickd_core.losses.numerics import (
     without_autocast,
 )
 from bickd_core.losses.objective import LogitObjective, weighted
-from bickd_core.presets import DKDOptions
+from bickd_core.presets.logits import DKDOptions
 
 
 def dkd_target(

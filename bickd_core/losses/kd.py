@@ -8,7 +8,7 @@ from torch import Tensor
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
 from bickd_core.losses.objective import LogitObjective, weighted
-from bickd_core.presets import KDOptions
+from bickd_core.presets.logits import KDOptions
 
 
 def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0) -> Tensor:

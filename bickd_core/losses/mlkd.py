@@ -19,7 +19,7 @@ from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.kd import kd
 from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
 from bickd_core.losses.objective import LogitObjective, weighted
-from bickd_core.presets import MLKDOptions
+from bickd_core.presets.logits import MLKDOptions
 
 TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 6.0)
 """The paper's."""

@@ -22,7 +22,7 @@ from bickd_core.losses.numerics import (
     without_autocast,
 )
 from bickd_core.losses.objective import LogitObjective, weighted
-from bickd_core.presets import NKDOptions
+from bickd_core.presets.logits import NKDOptions
 
 
 def nkd_target(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None) -> Tensor:

@@ -17,8 +17,9 @@ from bickd_core.losses.pkt import PKTObjective
 from bickd_core.losses.rkd import RKDObjective
 from bickd_core.losses.sp import SPObjective
 from bickd_core.naming import not_known
-from bickd_core.presets import PRESETS, Options
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.presets.offered import objective_class
+from bickd_core.presets.options import Options
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "ce": CEObjective,

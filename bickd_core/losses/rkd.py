@@ -17,7 +17,7 @@ from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
 from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
-from bickd_core.presets import RKDOptions
+from bickd_core.presets.features import RKDOptions
 
 
 def rkd_distance(student_features: Tensor, teacher_features: Tensor) -> Tensor:

@@ -1,30 +1,7 @@
-"""Student and teacher networks. This package's name imports no torch; `factory` and the family
-modules do."""
+"""Student and teacher networks. Importing this package loads no torch; `factory` and the modules
+of the networks do."""
 
-from bickd_core.models.catalogue import MODELS, ModelInfo, offered_models, register_model, resolve
-from bickd_core.models.recognise import (
-    Near,
-    Part,
-    Reading,
-    Recognised,
-    nearest_networks,
-    networks_in,
-    parts_of,
-    recognise,
-)
+from bickd_core.models.catalogue import register_model
+from bickd_core.models.recognise import recognise
 
-__all__ = [
-    "MODELS",
-    "ModelInfo",
-    "Near",
-    "Part",
-    "Reading",
-    "Recognised",
-    "nearest_networks",
-    "networks_in",
-    "offered_models",
-    "parts_of",
-    "recognise",
-    "register_model",
-    "resolve",
-]
+__all__ = ["recognise", "register_model"]

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from bickd_core.atomic import write_text
-from bickd_core.data import DATASETS, called, dataset_title, made_square, short_name, tried_split
 from bickd_core.data.normalisation import applied
+from bickd_core.data.registry import (
+    DATASETS,
+    called,
+    dataset_title,
+    made_square,
+    short_name,
+    tried_split,
+)
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.summary import Summary, summarise
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import Cost, Library, RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 

@@ -17,7 +17,7 @@ from pydantic import model_validator as validator
 from bickd_core.atomic import write_text
 from bickd_core.config import Seeds, TrainConfig, one_sentence
 from bickd_core.naming import not_known
-from bickd_core.presets import PRESETS, VARIANTS, ObjectiveOptions, own_rate
+from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, own_rate
 from bickd_core.reading import read_yaml
 from bickd_core.runs.info import NAME, RunError, check_name
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bickd_core.data import Dataset, Split
+from bickd_core.data.base import Dataset, Split
 from bickd_core.data.device import Normaliser
 from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import PROBE_SPLIT, Stages, stage_probe

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bickd_core.config import TrainConfig
-from bickd_core.presets import title_of
+from bickd_core.presets.catalogue import title_of
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.training.divergence import has_diverged
 from bickd_core.training.rates import rates_sentence

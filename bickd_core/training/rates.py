@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bickd_core.config import TrainConfig
-from bickd_core.presets import own_rate
+from bickd_core.presets.catalogue import own_rate
 
 
 def have_own_rates(configs: Sequence[TrainConfig]) -> bool:

@@ -12,10 +12,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from bickd_core.config import TrainConfig, check_alike
-from bickd_core.data import Dataset, load_dataset
-from bickd_core.data.base import Augmentation, content_hash
+from bickd_core.data.base import Augmentation, Dataset, content_hash
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
 from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.registry import load_dataset
 from bickd_core.kernels.norm_relu import fuse
 from bickd_core.losses import Objective, create_objective
 from bickd_core.models.factory import create_model

@@ -8,7 +8,7 @@ from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import preparation_sentence
 from bickd_core.comparing.measures import summary
 from bickd_core.comparing.report_data import ReportData
-from bickd_core.data import image_credit
+from bickd_core.data.registry import image_credit
 from bickd_viz import tables
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.export.chart_export import ChartExport

@@ -9,7 +9,7 @@ import pytest
 from app.add_to_comparison import change_sentence, giving_way, opened
 from app.state import ViewState
 from bickd_core.comparing.names import run_word, short_method, shown_names
-from bickd_core.presets import VARIANTS
+from bickd_core.presets.catalogue import VARIANTS
 from bickd_core.runs.info import RunInfo, TeacherRef
 from bickd_core.runs.library import Library
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.distill.form_values import build_config, data_sentences, form_of, order_labels
 from bickd_core.config import TrainConfig
-from bickd_core.data import dataset_info
+from bickd_core.data.registry import dataset_info
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
 from own_files import made_images, write_folder, write_parquet

@@ -9,8 +9,9 @@ import pytest
 
 from app.distill.form_values import sentence
 from app.imports.inspect import judge, look, unfit
-from bickd_core.data import dataset_info
-from bickd_core.models import MODELS, nearest_networks
+from bickd_core.data.registry import dataset_info
+from bickd_core.models.catalogue import MODELS
+from bickd_core.models.recognise import nearest_networks
 
 WEIGHTS = Path(__file__).parents[2] / "pretrained/caltech95/kd-s0/model.safetensors"
 

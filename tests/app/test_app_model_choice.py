@@ -14,7 +14,8 @@ from app.distill.model_choice import (
     millions,
     milliseconds,
 )
-from bickd_core.models import MODELS, latencies
+from bickd_core.models import latencies
+from bickd_core.models.catalogue import MODELS
 from bickd_core.models.latencies import Latency
 
 

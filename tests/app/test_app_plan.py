@@ -21,7 +21,7 @@ from app.distill.plan import (
 )
 from app.state import ViewState
 from bickd_core.config import Seeds, TrainConfig
-from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.status import Progress, Status, Worker

@@ -10,7 +10,7 @@ from app.distill import ray_submit
 from app.distill.form_values import form_of
 from app.distill.plan import build_plan
 from bickd_core.config import Seeds, TrainConfig
-from bickd_core.presets import VARIANTS
+from bickd_core.presets.catalogue import VARIANTS
 from bickd_core.runs.library import Library
 from bickd_core.sweeps.definition import planned_runs, read_sweep
 

@@ -12,7 +12,7 @@ from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
 from safetensors.torch import load_file
 
-from bickd_core.data import load_dataset
+from bickd_core.data.registry import load_dataset
 from bickd_core.runs.library import Library
 
 SECONDS = 120_000

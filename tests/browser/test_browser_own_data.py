@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from bickd_core.config import TrainConfig
 from bickd_core.launch.local import submit
 from bickd_core.models.factory import create_model
-from bickd_core.presets import BicKDOptions
+from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.checkpoints import save_weights
 from bickd_core.runs.library import Library
 

@@ -17,9 +17,9 @@ from bickd_cli import main as cli
 from bickd_cli.main import main, plain, values
 from bickd_cli.sweep import Sweep as SweepCommand
 from bickd_core.config import TrainConfig
-from bickd_core.data import load_dataset
 from bickd_core.data.kept_images import kept_images
-from bickd_core.presets import PRESETS
+from bickd_core.data.registry import load_dataset
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Status
 from bickd_core.sweeps.definition import planned_runs

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bickd_core.comparing import lessons
 from bickd_core.losses import create_objective
-from bickd_core.presets import BicKDOptions, DISTOptions, KDOptions
+from bickd_core.presets.logits import BicKDOptions, DISTOptions, KDOptions
 
 
 def random_probabilities(seed: int, n: int, c: int) -> np.ndarray:

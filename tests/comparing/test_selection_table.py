@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_core.comparing.selection_table import selection_arrays, selection_table
-from bickd_core.data import sample_paths
+from bickd_core.data.registry import sample_paths
 from bickd_core.runs.predictions import Predictions
 
 CLASSES = ("cat", "dog, small", "emu")

@@ -12,15 +12,10 @@ import numpy as np
 import pytest
 from own_files import write_cifar
 
-from bickd_core.data import (
-    DATASETS,
-    DataError,
-    DataUnavailableError,
-    cifar,
-    dataset_info,
-    load_dataset,
-)
+from bickd_core.data import cifar
+from bickd_core.data.errors import DataError, DataUnavailableError
 from bickd_core.data.hierarchy import FILES, bundled_hierarchy
+from bickd_core.data.registry import DATASETS, dataset_info, load_dataset
 from bickd_core.data.store import folder_of
 from bickd_core.runs.thumbnails import Thumbnails
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from own_files import made_images, write_folder, write_parquet
 
-from bickd_core.data import dataset_info, load_dataset
 from bickd_core.data import external as own
 from bickd_core.data.class_order import LISTED, classes_sentence, listed, natural_order
+from bickd_core.data.registry import dataset_info, load_dataset
 from bickd_core.data.store import folder_of
 
 BY_VALUE = tuple(str(c) for c in range(12))

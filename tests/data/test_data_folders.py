@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from own_files import made_images, png, write_folder
 
-from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
 from bickd_core.data import external as own
+from bickd_core.data.errors import DataError
 from bickd_core.data.folders import walk
+from bickd_core.data.registry import dataset_info, load_dataset, sample_paths
 from bickd_core.runs.thumbnails import Thumbnails
 
 CLASSES = ("glioma", "meningioma", "notumor")

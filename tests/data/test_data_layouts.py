@@ -11,8 +11,9 @@ sys.path.append(str(Path(__file__).parent))
 from image_layouts import LAYOUTS, picture
 from run_helpers import small_config
 
-from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
 from bickd_core.data import external as own
+from bickd_core.data.errors import DataError
+from bickd_core.data.registry import dataset_info, load_dataset, sample_paths
 from bickd_core.runs.create import create_run
 
 

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from own_files import made_images, png, write_parquet
 
-from bickd_core.data import DataError, apart, arrays, dataset_info, listing, load_dataset, parquet
+from bickd_core.data import apart, arrays, listing, parquet
 from bickd_core.data import external as own
+from bickd_core.data.errors import DataError
+from bickd_core.data.registry import dataset_info, load_dataset
 from bickd_core.npy_header import read_header
 
 IMAGES, LABELS = made_images(12), np.arange(12) % 3

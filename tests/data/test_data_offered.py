@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from bickd_core.data import DATASETS, dataset_info, load_dataset, registry
+from bickd_core.data import registry
+from bickd_core.data.registry import DATASETS, dataset_info, load_dataset
 
 CODE = """
 import numpy as np
-from bickd_core.data import DatasetInfo
 from bickd_core.data.base import Augmentation, Source, Split
+from bickd_core.data.registry import DatasetInfo
 
 INFO = DatasetInfo(
     name="theirs", title="Their set", num_classes=2, in_channels=1, default_image_size=8, image_sizes=(8,),

@@ -8,8 +8,9 @@ import pytest
 from own_files import made_images, picture, png, write_folder
 from PIL import Image, ImageOps
 
-from bickd_core.data import DataError, dataset_info, load_dataset, sample_paths
 from bickd_core.data import external as own
+from bickd_core.data.errors import DataError
+from bickd_core.data.registry import dataset_info, load_dataset, sample_paths
 from bickd_core.data.store import folder_of
 from bickd_core.runs.thumbnails import Thumbnails
 

@@ -6,8 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 from own_files import made_images, write_parquet
 
-from bickd_core.data import DataError, caltech95, dataset_info, load_dataset, short_name
+from bickd_core.data import caltech95
 from bickd_core.data import external as own
+from bickd_core.data.errors import DataError
+from bickd_core.data.registry import dataset_info, load_dataset, short_name
 
 NAMES = ("ant", "bee", "cat")
 

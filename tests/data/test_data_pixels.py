@@ -12,7 +12,8 @@ import pytest
 from own_files import made_images, png
 from PIL import Image
 
-from bickd_core.data import DataError, pixels
+from bickd_core.data import pixels
+from bickd_core.data.errors import DataError
 from bickd_core.data.pixels import Encoded, decode, header
 
 PIXELS = made_images(1, side=24)[0]

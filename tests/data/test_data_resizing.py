@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from bickd_core.data import load_dataset
 from bickd_core.data.kept_images import kept_images
 from bickd_core.data.pixels import to_array
+from bickd_core.data.registry import load_dataset
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import any_store, folder_of, store_key, stores_in
 

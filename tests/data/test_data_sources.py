@@ -10,8 +10,10 @@ import threading
 import numpy as np
 import pytest
 
-from bickd_core.data import DATASETS, DataUnavailableError, caltech95, fashion_mnist, load_dataset
+from bickd_core.data import caltech95, fashion_mnist
 from bickd_core.data.cache import cached_array
+from bickd_core.data.errors import DataUnavailableError
+from bickd_core.data.registry import DATASETS, load_dataset
 from bickd_core.places import cache_folder
 
 

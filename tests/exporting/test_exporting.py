@@ -18,8 +18,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from bickd_cli.main import main
-from bickd_core.data import load_dataset
 from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.registry import load_dataset
 from bickd_core.exporting.export import export
 from bickd_core.exporting.kinds import FORMATS, KINDS
 from bickd_core.exporting.network import ExportError, largest_difference, network_of

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from weights_helpers import import_weights
 
-from bickd_core.data import dataset_info, held_out, held_out_table, load_dataset
+from bickd_core.data.registry import dataset_info, held_out, held_out_table, load_dataset
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.models.factory import create_model
 

@@ -9,10 +9,10 @@ from run_helpers import small_config
 from safetensors.torch import load_file, save_file
 from weights_helpers import import_weights
 
-from bickd_core.data import load_dataset
 from bickd_core.data.base import Augmentation
 from bickd_core.data.normalisation import CHOICES, TRIED, Normalisation, applied, usual
 from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.registry import load_dataset
 from bickd_core.importing import weights as importing
 from bickd_core.importing.inputs import OtherNormalisation, clearly_better
 from bickd_core.importing.weights import ImportRequest
@@ -212,7 +212,7 @@ def test_names_are_compared_before_any_image_is_read(teacher, library, monkeypat
     def no_data(*args, **kwargs):
         pytest.fail("the data was loaded")
 
-    monkeypatch.setattr("bickd_core.data.load_dataset", no_data)
+    monkeypatch.setattr("bickd_core.data.registry.load_dataset", no_data)
     with pytest.raises(ValueError, match="These are not weights of resnet8"):
         import_weights(teacher.weights_path, request(arch="resnet8"), library)
 

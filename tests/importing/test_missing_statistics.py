@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 from weights_helpers import import_weights
 
-from bickd_core.data import dataset_info
 from bickd_core.data.base import Augmentation, Dataset, Split
+from bickd_core.data.registry import dataset_info
 from bickd_core.importing.inspect_weights import RefusedFile
 from bickd_core.importing.load_network import load_network
 from bickd_core.importing.statistics import Statistics

@@ -17,9 +17,9 @@ from weights_helpers import import_weights
 
 from bickd_cli.main import main
 from bickd_core.comparing.comparison import check_same_data, preparation_sentence
-from bickd_core.data import load_dataset, sample_paths
 from bickd_core.data.normalisation import CHOICES, usual
 from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.registry import load_dataset, sample_paths
 from bickd_core.data.resizing import RESIZES, Resizing
 from bickd_core.exporting.export import export
 from bickd_core.exporting.kinds import FORMATS

@@ -9,7 +9,7 @@ import torch
 from weights_helpers import import_weights
 
 from bickd_cli.main import main
-from bickd_core.data import dataset_info
+from bickd_core.data.registry import dataset_info
 from bickd_core.importing import weights
 from bickd_core.importing.pretrained import fetch_pretrained
 from bickd_core.runs.checkpoints import read_weights

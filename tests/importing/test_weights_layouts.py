@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from weight_layouts import HARMFUL, LAYOUTS, REFUSALS, Node, prefixed
 
-from bickd_core.data import dataset_info
+from bickd_core.data.registry import dataset_info
 from bickd_core.importing.inspect_weights import RefusedFile
 from bickd_core.importing.load_network import load_network
 from bickd_core.models.factory import create_model

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bickd_core.losses import create_objective, kd, standardized
 from bickd_core.models.outputs import Outputs
-from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
 
 quick = settings(deadline=None, max_examples=20, derandomize=True)
 WITH_THE_SWITCH = [

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from bickd_core.losses import OBJECTIVES, Objective, create_objective
 from bickd_core.models.factory import create_model
 from bickd_core.models.outputs import Outputs
-from bickd_core.presets import PRESETS, BicKDOptions, DISTOptions, KDOptions, ObjectiveOptions
+from bickd_core.presets.catalogue import PRESETS, ObjectiveOptions
+from bickd_core.presets.logits import BicKDOptions, DISTOptions, KDOptions
 
 ROOT = Path(__file__).parents[2]
 DATASET = SimpleNamespace(train=SimpleNamespace(ids=np.arange(20), labels=np.arange(20) % 5))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bickd_core.presets import PRESETS, RATES_TO_CHOOSE, VARIANTS, Options, setting_of
+from bickd_core.presets.catalogue import PRESETS, RATES_TO_CHOOSE, VARIANTS, setting_of
+from bickd_core.presets.options import Options
 from bickd_core.sweeps.results import read_results
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +106,8 @@ def test_the_rates_that_are_to_be_chosen_again_are_those_whose_trials_had_other_
 
 
 def test_a_run_of_an_earlier_version_keeps_its_variants_name():
-    from bickd_core.presets import KDOptions, own_rate, title_of
+    from bickd_core.presets.catalogue import own_rate, title_of
+    from bickd_core.presets.logits import KDOptions
 
     earlier = KDOptions(temperature=2.0, alpha=1.0, beta=9.0, standardize=True)
     assert title_of(earlier) == VARIANTS["kd-standardize"].title

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bickd_core.models import MODELS, resolve
+from bickd_core.models.catalogue import MODELS, resolve
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text()
 ROW = re.compile(r"^\| `([\w.-]+)` \| (.*) \| ([\d,]+) \| ([\d,.]+) \| (\d+) \|$", re.MULTILINE)

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from bickd_core.models import MODELS, layer_table, resolve, write_layer_table
+from bickd_core.models import layer_table, write_layer_table
+from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.models.cost import count_macs
 from bickd_core.models.factory import create_model
 

@@ -14,7 +14,8 @@ from app.distill.model_choice import choices, cost_table
 from bickd_cli.main import main
 from bickd_cli.sweep import _pair
 from bickd_core.launch.local import worker_environment
-from bickd_core.models import own, resolve
+from bickd_core.models import own
+from bickd_core.models.catalogue import resolve
 from bickd_core.models.factory import create_model
 from bickd_core.runs.create import create_run
 

@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
-from bickd_core.models import MODELS, ModelInfo, nearest_networks, recognise
+from bickd_core.models import recognise
+from bickd_core.models.catalogue import MODELS, ModelInfo
 from bickd_core.models.factory import create_model
+from bickd_core.models.recognise import nearest_networks
 
 
 def shapes(name, num_classes=95, in_channels=3):

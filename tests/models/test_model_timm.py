@@ -7,8 +7,8 @@ import pytest
 import torch
 from run_helpers import small_config
 
-from bickd_core.models import recognise, resolve
-from bickd_core.models.catalogue import timm_command
+from bickd_core.models import recognise
+from bickd_core.models.catalogue import resolve, timm_command
 from bickd_core.models.factory import create_model
 from bickd_core.runs.create import create_run
 

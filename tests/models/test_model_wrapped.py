@@ -9,7 +9,8 @@ from run_helpers import small_config
 from torch import nn
 
 from bickd_core.losses import create_objective
-from bickd_core.models import catalogue, register_model, resolve
+from bickd_core.models import catalogue, register_model
+from bickd_core.models.catalogue import resolve
 from bickd_core.models.cost import count_parameters
 from bickd_core.models.factory import create_model
 from bickd_core.models.wrapped import Wrapped

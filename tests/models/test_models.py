@@ -7,7 +7,8 @@ import sys
 import pytest
 import torch
 
-from bickd_core.models import MODELS, catalogue, resolve
+from bickd_core.models import catalogue
+from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.models.deep_resnet import DeepResNet
 from bickd_core.models.factory import create_model
 from bickd_core.models.resnet import ResNet

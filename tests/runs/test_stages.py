@@ -6,7 +6,7 @@ import torch
 from run_helpers import small_config
 
 from bickd_cli import main
-from bickd_core.data import load_dataset
+from bickd_core.data.registry import load_dataset
 from bickd_core.runs.create import create_run
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.stages import Stages, probe_positions, stage_probe

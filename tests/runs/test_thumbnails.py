@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bickd_core.data import caltech95, fashion_mnist, load_dataset
+from bickd_core.data import caltech95, fashion_mnist
+from bickd_core.data.registry import load_dataset
 from bickd_core.runs.thumbnails import Thumbnails, read_sprite, sprite_path, write_sprite
 
 
@@ -121,7 +122,7 @@ def test_unknown_data_has_a_reason_and_an_unknown_split_is_an_error():
 def test_looking_imports_neither_torch_nor_sklearn():
     code = (
         "import sys\n"
-        "import bickd_core.data\n"
+        "import bickd_core.data.registry\n"
         "light = {'torch', 'sklearn', 'pyarrow', 'PIL', 'pooch'} & set(sys.modules)\n"
         "assert not light, light\n"
         "from bickd_core.runs.thumbnails import Thumbnails\n"

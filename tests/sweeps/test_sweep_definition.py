@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from bickd_core.config import SGD, AdamW, Seeds
-from bickd_core.presets import PRESETS, VARIANTS, BicKDOptions, KDOptions
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
+from bickd_core.presets.logits import BicKDOptions, KDOptions
 from bickd_core.runs.library import Library, RunError
 from bickd_core.sweeps.definition import Sweep, planned_runs, read_sweep, sweep_path, write_sweep
 from bickd_core.sweeps.results import measured, read_results

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bickd_cli.main import main
-from bickd_core.presets import PRESETS, VARIANTS
+from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.sweeps.results import read_results
 
 SHELF = Path(__file__).resolve().parents[2] / "pretrained"

@@ -9,7 +9,7 @@ import torch
 from run_helpers import small_config
 from safetensors.torch import load_file
 
-from bickd_core.data import load_dataset
+from bickd_core.data.registry import load_dataset
 from bickd_core.geometry.orthogonality import overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.create import create_run

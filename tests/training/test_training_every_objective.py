@@ -4,7 +4,7 @@ resume."""
 import pytest
 from run_helpers import small_config
 
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.create import create_run
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job

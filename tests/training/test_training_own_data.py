@@ -11,7 +11,7 @@ from weights_helpers import import_weights
 
 from bickd_cli.main import main
 from bickd_core.comparing.report_data import read_report_data
-from bickd_core.data import load_dataset
+from bickd_core.data.registry import load_dataset
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.runs.create import create_run, extension, settle_data
 from bickd_core.runs.library import Library, RunError

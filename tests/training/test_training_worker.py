@@ -17,7 +17,7 @@ from filelock import FileLock
 from run_helpers import small_config, wait_for
 
 from bickd_core.config import TrainConfig
-from bickd_core.data import load_dataset
+from bickd_core.data.registry import load_dataset
 from bickd_core.geometry.intervals import Interval
 from bickd_core.maps import store
 from bickd_core.runs.card import _with_interval, write_card

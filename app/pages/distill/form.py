@@ -24,7 +24,7 @@ from app.pages.distill import model_costs
 from app.plain import st
 from app.run_table import size
 from bickd_core.config import TrainConfig
-from bickd_core.data import DatasetInfo
+from bickd_core.data.registry import DatasetInfo
 from bickd_core.data.resizing import DEFAULT
 from bickd_core.runs.library import RunError, RunInfo
 from bickd_core.training.rates import have_own_rates

@@ -16,10 +16,10 @@ from app.pages.distill import curves, form
 from app.pages.runs import lineage
 from app.plain import st
 from app.registry import open_page
-from bickd_core.data import dataset_title
+from bickd_core.data.registry import dataset_title
 from bickd_core.launch import local
 from bickd_core.models.catalogue import model_title
-from bickd_core.presets import PRESETS
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.status import Status
 from bickd_core.training.divergence import has_diverged

@@ -9,7 +9,7 @@ from app.components.fields import Fields
 from app.distill.form_values import OptionField, option_fields, unused_options
 from app.distill.plan import METHODS, Method
 from app.plain import Markdown, lines, md, st
-from bickd_core.presets import Options
+from bickd_core.presets.options import Options
 
 
 def methods(fields: Fields) -> list[str]:

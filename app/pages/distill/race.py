@@ -18,7 +18,7 @@ from app.distill.form_values import Phase, sentence
 from app.pages.distill import curves, live
 from app.plain import st
 from app.registry import open_page
-from bickd_core.data import dataset_title
+from bickd_core.data.registry import dataset_title
 from bickd_core.launch import local
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.training.divergence import has_diverged

@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from app.components.browser_part import part
-from bickd_core.presets import BicKDOptions
+from bickd_core.presets.logits import BicKDOptions
 from bickd_viz import ModelStyle, Theme
 
 _component = part("simplex", "simplex.js", style="simplex.css")

@@ -18,8 +18,8 @@ from app.plain import md, st
 from app.registry import open_page
 from app.run_table import Figures, card_body, students_of
 from app.state import ViewState
-from bickd_core.data import made_square, tried_split
 from bickd_core.data.normalisation import TITLES, applied
+from bickd_core.data.registry import made_square, tried_split
 from bickd_core.importing.weights import HELD_OUT
 from bickd_core.reading import ReadError, opened, read_bytes
 from bickd_core.runs.library import RunError, RunFolder, RunInfo

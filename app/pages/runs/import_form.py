@@ -18,7 +18,8 @@ from app.imports import process
 from app.imports.inspect import Look, fitting_sets, look, unfit
 from app.pages.distill import live
 from app.plain import md, st
-from bickd_core.data import (
+from bickd_core.data.normalisation import TITLES, Choice, applied
+from bickd_core.data.registry import (
     DATASETS,
     DatasetInfo,
     held_out,
@@ -27,9 +28,8 @@ from bickd_core.data import (
     short_name,
     tried_split,
 )
-from bickd_core.data.normalisation import TITLES, Choice, applied
 from bickd_core.importing.weights import HELD_OUT, ImportRequest
-from bickd_core.models import Recognised
+from bickd_core.models.recognise import Recognised
 from bickd_core.runs.library import RunError
 from bickd_viz.text import numbers
 

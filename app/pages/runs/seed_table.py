@@ -9,7 +9,7 @@ import pandas as pd
 from app.data.seeds import TEMPERATURE, SeedGroup, changed_between, seed_groups
 from app.distill.races import method_name
 from app.plain import st
-from bickd_core.data import dataset_title
+from bickd_core.data.registry import dataset_title
 from bickd_core.models.catalogue import model_title
 from bickd_core.runs.library import RunFolder
 from bickd_viz.text import numbers
