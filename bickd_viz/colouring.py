@@ -64,7 +64,8 @@ def by_class(classes: Sequence[np.ndarray], names: Sequence[str], theme: Theme) 
         Shade(name, theme.categories[c % count], ("circle", "diamond")[c // count])
         for c, name in enumerate(names)
     )
-    return Colouring(tuple((np.asarray(found) + 1).astype(np.uint8) for found in classes), palette)
+    groups = tuple((np.asarray(each) + 1).astype(np.uint8) for each in classes)
+    return Colouring(groups, palette)
 
 
 def highlighted(
@@ -78,14 +79,14 @@ def highlighted(
     place = np.zeros(len(names), dtype=np.uint8)
     for k, c in enumerate(chosen):
         place[c] = k + 1
-    return Colouring(tuple(place[np.asarray(found)] for found in classes), palette)
+    return Colouring(tuple(place[np.asarray(each)] for each in classes), palette)
 
 
 def by_disagreement(
     predicted: Sequence[np.ndarray], reference: np.ndarray, theme: Theme
 ) -> Colouring:
     """Colour the samples on which a model disagrees with the reference (the teacher)."""
-    groups = tuple((np.asarray(said) != reference).astype(np.uint8) for said in predicted)
+    groups = tuple((np.asarray(each) != reference).astype(np.uint8) for each in predicted)
     return Colouring(groups, (Shade("disagrees with the teacher", theme.accent, raised=True),))
 
 
@@ -95,9 +96,9 @@ def by_value(values: Sequence[np.ndarray], title: str, high: float, theme: Theme
     stops = [(0.15 + 0.85 * k / (_SHADES - 1)) for k in range(_SHADES)]
     palette = tuple(Shade("", _between(theme.sequential, at)) for at in stops)
     groups = []
-    for found in values:
-        known = np.isfinite(found)
-        step = np.clip(np.where(known, found, 0.0) / (high or 1.0), 0, 1) * (_SHADES - 1)
+    for each in values:
+        known = np.isfinite(each)
+        step = np.clip(np.where(known, each, 0.0) / (high or 1.0), 0, 1) * (_SHADES - 1)
         groups.append(np.where(known, np.rint(step) + 1, 0).astype(np.uint8))
     return Colouring(tuple(groups), palette, (title, 0.0, high))
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bickd_viz.charts.histogram import Sample, angle_counts, probability_counts
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.reliability import Bins
 from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.training import Line
@@ -89,36 +90,32 @@ def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:
     return table if over_seeds else table.drop(columns=["seeds", "deviation"])
 
 
-def points_table(
-    coordinates: np.ndarray,
-    *,
-    ids: Sequence | np.ndarray,
-    class_names: Sequence[str] = (),
-    labels: np.ndarray | None = None,
-    predicted: np.ndarray | None = None,
-    reference: np.ndarray | None = None,
-    displacement: np.ndarray | None = None,
-    selected_ids: Sequence = (),
-) -> pd.DataFrame:
-    """The points of `prediction_map`, with classes by name.
+def points_table(scene: MapScene, panel: int | None = None) -> pd.DataFrame:
+    """The points of a scene's maps, with classes by name.
 
-    The columns are id, x, y and, if they are known, true_class, predicted_class, teacher_class,
-    displacement and selected.
+    The columns are id, x, y, those of true_class, predicted_class, displacement and selected that
+    are known, and model.
+
+    Args:
+        scene: The maps.
+        panel: Position of the only panel to include. Default: all panels.
     """
-    points = np.asarray(coordinates)
-    names = np.array([str(name) for name in class_names], dtype=object)
-    found: dict[str, np.ndarray | Sequence] = {
-        "id": np.asarray(ids),
-        "x": points[:, 0],
-        "y": points[:, 1],
-    }
-    classes = {"true_class": labels, "predicted_class": predicted, "teacher_class": reference}
-    found |= {name: names[which] for name, which in classes.items() if which is not None}
-    if displacement is not None:
-        found["displacement"] = displacement
-    if len(selected_ids):
-        found["selected"] = np.isin(np.asarray(ids), np.asarray(list(selected_ids)))
-    return pd.DataFrame(found)
+    panels = scene.panels if panel is None else [scene.panels[panel]]
+    return pd.concat([_panel_table(scene, each) for each in panels], ignore_index=True)
+
+
+def _panel_table(scene: MapScene, panel: MapPanel) -> pd.DataFrame:
+    points, names = np.asarray(panel.coordinates), np.array(scene.class_names, dtype=object)
+    columns: dict[str, np.ndarray] = {"id": scene.ids, "x": points[:, 0], "y": points[:, 1]}
+    if scene.labels is not None:
+        columns["true_class"] = names[scene.labels]
+    if panel.predicted is not None:
+        columns["predicted_class"] = names[panel.predicted]
+    if panel.moved is not None:
+        columns["displacement"] = panel.moved
+    if scene.is_selected.any():
+        columns["selected"] = scene.is_selected
+    return pd.DataFrame(columns).assign(model=panel.style.name)
 
 
 def ranking_table(

@@ -1,4 +1,4 @@
-"""Panels of the linked maps for the models of a comparison, and what a selection on them does."""
+"""The linked maps of a comparison."""
 
 from __future__ import annotations
 
@@ -8,44 +8,85 @@ from typing import Any
 import numpy as np
 
 from app import selection
-from app.components import scatter, style
+from app.components import picture_feed, scatter, style
 from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_viz.charts.map_scene import MapPanel, MapScene
+from bickd_viz.colouring import Colouring
 from bickd_viz.text import numbers
 
 
-def panels(
-    comparison: Comparison, models: Sequence[Model], coordinates: Sequence[np.ndarray], T: float
-) -> list[scatter.Panel]:
-    """A panel for each model, with its predictions at temperature T."""
-    looks = style.styles(comparison)
-    found = []
-    for model, xy in zip(models, coordinates, strict=True):
-        said = model.predictions.predicted
-        sure = measures.probabilities(comparison, model, T)[np.arange(comparison.n), said]
-        found.append(
-            scatter.Panel(
-                key=model.key,
-                style=looks[model.key],
-                note=(
-                    f"{numbers.count(int(np.isfinite(xy).all(axis=1).sum()))} of"
-                    f" {numbers.count(max(comparison.n_each))} {comparison.nouns}"
-                ),
-                coordinates=xy,
-                predicted=said,
-                confidence=sure,
-                moved=None if model.is_teacher else measures.displacement(comparison, model, T),
-            )
-        )
-    return found
+def scene(
+    comparison: Comparison,
+    maps: Sequence[tuple[Model, np.ndarray]],
+    colouring: Colouring,
+    *,
+    title: str,
+    T: float,
+) -> MapScene:
+    """Maps of some models of a comparison, with the current selection.
+
+    Args:
+        comparison: The comparison.
+        maps: Models and their coordinates [N, 2].
+        colouring: The colours of the points.
+        title: The chart's title.
+        T: Temperature of the probabilities that hover shows.
+    """
+    chosen = selection.selected(comparison)
+    return MapScene(
+        panels=[_panel(comparison, model, xy, T) for model, xy in maps],
+        ids=comparison.teacher.predictions.ids,
+        colouring=colouring,
+        theme=style.theme(),
+        title=title,
+        class_names=comparison.class_names,
+        labels=comparison.labels,
+        selected=None if chosen is None else chosen.positions,
+    )
 
 
-def selected(comparison: Comparison) -> np.ndarray | None:
-    """Positions of the selected samples, or None without a selection."""
-    found = selection.selected(comparison)
-    return None if found is None else found.positions
+def _panel(comparison: Comparison, model: Model, xy: np.ndarray, T: float) -> MapPanel:
+    predicted = model.predictions.predicted
+    probabilities = measures.probabilities(comparison, model, T)
+    shown = int(np.isfinite(xy).all(axis=1).sum())
+    total = max(comparison.n_each)
+    return MapPanel(
+        style=style.styles(comparison)[model.key],
+        coordinates=xy,
+        key=model.key,
+        note=f"{numbers.count(shown)} of {numbers.count(total)} {comparison.nouns}",
+        predicted=predicted,
+        confidence=probabilities[np.arange(comparison.n), predicted],
+        moved=None if model.is_teacher else measures.displacement(comparison, model, T),
+    )
 
 
-def on_select(comparison: Comparison) -> Callable[[list[Any]], None]:
-    """Returns a function that makes the given samples the selection on all pages."""
-    return lambda ids: selection.select_ids(comparison, ids)
+def show(
+    comparison: Comparison,
+    scene: MapScene,
+    *,
+    key: str,
+    height: int,
+    on_select: Callable[[list[Any]], None] | None = None,
+) -> None:
+    """Draw maps of a comparison. Hover shows images, and a lasso selects samples on all pages.
+
+    Args:
+        comparison: The comparison.
+        scene: Its maps.
+        key: Key of the component.
+        height: Maximum height of a panel in px.
+        on_select: Called with the ids of a new selection, instead of selecting them on all pages.
+    """
+
+    def select(ids: list[Any]) -> None:
+        selection.select_ids(comparison, ids)
+
+    scatter.show(
+        scene,
+        key=key,
+        height=height,
+        pictures=picture_feed.name(comparison),
+        on_select=on_select or select,
+    )

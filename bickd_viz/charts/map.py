@@ -1,280 +1,286 @@
-"""Prediction maps: samples as points in a 2-D layout of a model's predictions."""
+"""Prediction maps in Plotly: samples as points in a 2-D layout of each model's predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.charts.map_scene import Layer, MapScene
 from bickd_viz.plotly_text import plotly_text
-from bickd_viz.theme import LIGHT, Theme, colour_bar, layout_defaults, legend_below
+from bickd_viz.theme import LABEL_SIZE, colour_bar, layout_defaults, legend_below
 
-WEBGL_ABOVE = 1000  # points
-MAX_COLOURED = 20  # classes; beyond that only highlighted ones have a colour
-MODES = ("true", "predicted", "disagreement", "displacement", "highlight")
-
-Frame = tuple[tuple[float, float], tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Points with the same look: a boolean mask over the samples and their style."""
-
-    name: str
-    mask: np.ndarray
-    colour: str
-    symbol: str = "circle"
-    raised: bool = False  # larger and outlined, above the quiet points
+WEBGL_ABOVE = 1000  # points of a panel
+_GAP = 0.03  # between two panels, as a share of the whole width
+_COLUMNS = 3
+_HEADING = 26  # px over a panel for its model's name
+_RAISED, _PLAIN, _SMALL = 8.0, 5.0, 4.0  # diameters in px
+_MANY = 3000  # samples from which all points are small
 
 
-def shared_frame(coordinates: Sequence[np.ndarray], pad: float = 0.04) -> Frame:
-    """Axis ranges ((x low, x high), (y low, y high)) that hold all coordinates.
+def maps_figure(scene: MapScene, *, height: int = 270) -> go.Figure:
+    """Return all panels, three in a row, each below its model's name.
+
+    The customdata of a point is the id of its sample. Above 1,000 samples the points use WebGL.
 
     Args:
-        coordinates: [N, 2] each.
-        pad: Margin on every side, as a fraction of the larger extent.
+        scene: The maps.
+        height: Height of one row in px.
     """
-    points = np.concatenate([np.asarray(c, dtype=np.float64).reshape(-1, 2) for c in coordinates])
-    points = points[np.isfinite(points).all(axis=1)]
-    if not len(points):
-        return (0.0, 1.0), (0.0, 1.0)
-    low, high = points.min(axis=0), points.max(axis=0)
-    room = pad * (float((high - low).max()) or 1.0)
-    return (float(low[0] - room), float(high[0] + room)), (
-        float(low[1] - room),
-        float(high[1] + room),
-    )
-
-
-def prediction_map(
-    coordinates: np.ndarray,
-    *,
-    ids: Sequence | np.ndarray,
-    colour_by: str = "highlight",
-    labels: np.ndarray | None = None,
-    predicted: np.ndarray | None = None,
-    reference: np.ndarray | None = None,
-    class_names: Sequence[str] = (),
-    displacement: np.ndarray | None = None,
-    displacement_max: float | None = None,
-    highlight_classes: Sequence[int] = (),
-    selected_ids: Sequence = (),
-    theme: Theme = LIGHT,
-    height: int = 340,
-    show_legend: bool = True,
-    frame: Frame | None = None,
-    dragmode: str | bool = "lasso",
-) -> go.Figure:
-    """A map with one point for each sample. Its id is the 1-D customdata of every trace.
-
-    Above 1,000 points the traces use WebGL.
-
-    Args:
-        coordinates: [N, 2].
-        ids: [N].
-        colour_by: "true" or "predicted" class (one colour each up to 20 classes, else grey),
-            "disagreement" (whether the top-1 class is that of `reference`), "displacement"
-            (sequential, up to `displacement_max`), "highlight" (grey).
-        labels: True classes [N].
-        predicted: Top-1 classes [N].
-        reference: The teacher's top-1 classes [N].
-        class_names: [C].
-        displacement: Hellinger distances from the teacher [N], in [0, 1].
-        displacement_max: End of the colour scale.
-        highlight_classes: Only these true classes are coloured (predicted classes if there are no
-            labels).
-        selected_ids: If not empty, only these samples are coloured. Unknown ids are ignored.
-        theme: Colours.
-        height: In px.
-        frame: Axis ranges from `shared_frame`, for maps side by side.
-
-    Raises:
-        ValueError: An input that `colour_by` needs is missing.
-    """
-    points = np.asarray(coordinates, dtype=np.float32)
-    ids = np.asarray(ids)
-    if points.ndim != 2 or points.shape[1] != 2 or len(ids) != len(points):
-        raise ValueError(
-            f"coordinates must be [N, 2] with N = {len(ids)} ids, got shape {points.shape}."
-        )
-    _check_inputs(colour_by, labels, predicted, reference, displacement)
-    chosen = np.ones(len(points), dtype=bool)
-    focus = len(selected_ids) > 0
-    if focus:
-        chosen = np.isin(ids, np.asarray(list(selected_ids)))
-    groups: list[_Group] = []
-    if colour_by != "displacement":
-        classes = labels if labels is not None and colour_by != "predicted" else predicted
-        same = (
-            None if colour_by != "disagreement" else np.asarray(predicted) == np.asarray(reference)
-        )
-        groups = _groups(
-            colour_by, classes, same, chosen, highlight_classes, class_names, theme, focus
-        )
-    coloured = chosen if colour_by == "displacement" else _union(groups, len(points))
-
-    fig = go.Figure()
-    layout_defaults(fig, theme, height=height, left=2, right=2, top=2, bottom=2, dragmode=dragmode)
-    hover = _hover_text(ids, labels, predicted, reference, class_names, displacement)
-    kind = go.Scattergl if len(points) > WEBGL_ABOVE else go.Scatter
-    quiet = _Group("other", ~coloured, theme.quiet)
-    size = 4.0 if len(points) > 3000 else 5.0
-    opacity = 0.3 if focus or groups else 0.6
-    for group in (quiet, *groups):
-        if group.mask.any():
-            fig.add_trace(
-                _points(kind, points, ids, hover, group, theme, size, opacity, group is quiet)
-            )
-    if colour_by == "displacement" and coloured.any():
-        far = np.nan_to_num(np.asarray(displacement, dtype=np.float32))
-        top = displacement_max or float(far.max()) or 1.0
-        fig.add_trace(_shaded(kind, points, ids, hover, coloured, far, top, theme, size))
-        fig.update_layout(margin=dict(b=52))
-    _frame(fig, frame or shared_frame([points]))
-    if show_legend and len(groups) and colour_by != "displacement":
-        legend_below(fig, theme)
-        rows = -(-sum(min(len(g.name), 24) * 8 + 44 for g in groups if g.mask.any()) // 300)
-        fig.update_layout(margin=dict(b=8 + 22 * rows))
+    fig, has_scale = go.Figure(), scene.colouring.scale is not None
+    columns = min(len(scene.panels), _COLUMNS)
+    rows = -(-len(scene.panels) // columns)
+    named = () if has_scale else range(1, len(scene.colouring.palette) + 1)
+    below = _room_below(scene, named, columns)
+    layout_defaults(fig, scene.theme, height=height * rows, top=_HEADING, bottom=below)
+    grid = _Grid(columns, rows, _HEADING / (height * rows - _HEADING - below))
+    coloured = [k for k, groups in enumerate(scene.colouring.groups) if groups.any()]
+    bar = coloured[0] if coloured else 0
+    for k in range(len(scene.panels)):
+        axes = grid.place(fig, k)
+        has_bar = has_scale and k == bar
+        _draw_panel(fig, scene, k, axes, named=named if k == 0 else (), has_bar=has_bar)
+        _add_heading(fig, scene, k, axes)
+    _set_axes(fig, scene, fixed=True)
+    if named:
+        legend_below(fig, scene.theme)
     return fig
 
 
-def _check_inputs(colour_by: str, labels, predicted, reference, displacement) -> None:
-    if colour_by not in MODES:
-        raise ValueError(f"colour_by must be one of {', '.join(MODES)}, got {colour_by!r}.")
-    needs = {
-        "true": {"labels": labels},
-        "predicted": {"predicted": predicted},
-        "disagreement": {"predicted": predicted, "reference": reference},
-        "displacement": {"displacement": displacement},
-    }
-    for name, value in needs.get(colour_by, {}).items():
-        if value is None:
-            raise ValueError(f"{name} is needed to colour by {colour_by}, got None.")
+def map_figure(
+    scene: MapScene,
+    panel: int,
+    *,
+    height: int = 340,
+    legend: bool = True,
+    dragmode: str | bool = False,
+) -> go.Figure:
+    """Return one panel without a heading. Its frame is that of the whole scene.
+
+    Args:
+        scene: The maps.
+        panel: Position of the panel.
+        height: Height in px.
+        legend: Whether to name the colours that the panel uses.
+        dragmode: See `layout_defaults`.
+    """
+    fig, has_scale = go.Figure(), scene.colouring.scale is not None
+    used = [layer.group for layer in scene.layers(panel) if layer.group and len(layer.positions)]
+    named = used if legend and not has_scale else ()
+    below = _room_below(scene, named, 1)
+    layout_defaults(
+        fig, scene.theme, height=height, left=2, right=2, top=2, bottom=below, dragmode=dragmode
+    )
+    axes = _Grid(1, 1, 0).place(fig, 0)
+    _draw_panel(fig, scene, panel, axes, named=named, has_bar=has_scale)
+    _set_axes(fig, scene, fixed=dragmode is False)
+    if named:
+        legend_below(fig, scene.theme)
+    return fig
 
 
-def _union(groups: Sequence[_Group], count: int) -> np.ndarray:
-    return np.any([group.mask for group in groups] or [np.zeros(count, dtype=bool)], axis=0)
+# -- axes ------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Grid:
+    """The places of the panels. `gap` is the gap between rows, as a share of the height."""
+
+    columns: int
+    rows: int
+    gap: float
+
+    def place(self, fig: go.Figure, k: int) -> dict[str, str]:
+        """Place the k-th pair of axes and return their names for a trace."""
+        row, column = divmod(k, self.columns)
+        width = (1 - _GAP * (self.columns - 1)) / self.columns
+        height = (1 - self.gap * (self.rows - 1)) / self.rows
+        left, top = column * (width + _GAP), 1 - row * (height + self.gap)
+        number = "" if k == 0 else str(k + 1)
+        x, y = f"x{number}", f"y{number}"
+        across = dict(domain=[left, min(left + width, 1.0)], anchor=y)
+        upwards = dict(domain=[max(top - height, 0.0), top], anchor=x, scaleanchor=x)
+        fig.update_layout({f"xaxis{number}": across, f"yaxis{number}": upwards})
+        return {"xaxis": x, "yaxis": y}
 
 
-def _groups(
-    colour_by: str, classes, same, chosen: np.ndarray, highlight, names, theme: Theme, focus: bool
-) -> list[_Group]:
-    """The colour of each group of points. Points in no group are grey."""
-    groups: list[_Group] = []
-    if len(highlight) and classes is not None:
-        groups = _highlights(np.asarray(classes), chosen, highlight, names, theme)
-    elif same is not None:
-        groups = [
-            _Group("same as the teacher", chosen & same, theme.quiet, raised=focus),
-            _Group("differs", chosen & ~same, theme.accent, "diamond", raised=focus),
-        ]
-    elif colour_by in ("true", "predicted") and len(names) <= MAX_COLOURED:
-        groups = _by_class(np.asarray(classes), chosen, names, theme, focus)
-    if focus:  # selected points that no other rule colours
-        rest = chosen & ~_union(groups, len(chosen))
-        groups.append(_Group("selected", rest, theme.text if groups else theme.accent, raised=True))
-    return groups
+def _set_axes(fig: go.Figure, scene: MapScene, *, fixed: bool) -> None:
+    """Show the scene's frame on all axes, with equal units and without ticks."""
+    left, right, bottom, top = scene.home
+    common = dict(
+        showticklabels=False,
+        ticks="",
+        showgrid=False,
+        zeroline=False,
+        constrain="domain",
+        fixedrange=fixed,
+    )
+    fig.update_xaxes(range=[left, right], **common)
+    fig.update_yaxes(range=[bottom, top], scaleratio=1, **common)
 
 
-def _highlights(classes, chosen, highlight, names, theme: Theme) -> list[_Group]:
-    palette = (theme.accent, theme.fallback[1], *theme.categories[:3], theme.categories[5])
-    return [
-        _Group(str(names[c]), chosen & (classes == c), palette[k % len(palette)], raised=True)
-        for k, c in enumerate(highlight)
-    ]
+def _room_below(scene: MapScene, named: Collection[int], columns: int) -> int:
+    """Height of the colour bar or of the legend below the panels, in px."""
+    if scene.colouring.scale is not None:
+        return 56
+    names = [scene.colouring.palette[group - 1].name for group in named]
+    lines = -(-sum(min(len(name), 24) * 8 + 44 for name in names) // (300 * columns))
+    return 8 + 22 * lines
 
 
-def _by_class(classes, chosen, names, theme: Theme, focus: bool) -> list[_Group]:
-    """One colour for each class. From the eleventh class on, colours repeat with another symbol."""
-    count = len(theme.categories)
-    symbols = ("circle", "diamond")
-    return [
-        _Group(
-            str(name),
-            chosen & (classes == c),
-            theme.categories[c % count],
-            symbols[c // count],
-            focus,
+def _add_heading(fig: go.Figure, scene: MapScene, k: int, axes: dict[str, str]) -> None:
+    style = scene.panels[k].style
+    fig.add_annotation(
+        x=0,
+        xref=f"{axes['xaxis']} domain",
+        xanchor="left",
+        y=1,
+        yref=f"{axes['yaxis']} domain",
+        yanchor="bottom",
+        yshift=4,
+        text=f"<b>{plotly_text(style.name)}</b>",
+        showarrow=False,
+        font=dict(size=LABEL_SIZE, color=style.colour),
+    )
+
+
+# -- points ----------------------------------------------------------------------------------------
+def _draw_panel(
+    fig: go.Figure,
+    scene: MapScene,
+    k: int,
+    axes: dict[str, str],
+    *,
+    named: Collection[int],
+    has_bar: bool,
+) -> None:
+    """Add the background and the points of a panel.
+
+    Args:
+        named: Groups that the panel names in the legend, even if it has no points of them.
+        has_bar: Whether the panel has the bar of the colour scale.
+    """
+    _draw_background(fig, scene, axes)
+    hover = _hover_text(scene, k)
+    layers = scene.layers(k)
+    scaled = [layer for layer in layers if layer.group and scene.colouring.scale is not None]
+    for layer in layers:
+        if (layer not in scaled and len(layer.positions)) or layer.group in named:
+            name = plotly_text(layer.look.name)
+            trace = _trace(scene, k, layer.positions, hover, _marker(scene, layer))
+            trace.update(name=name, legendgroup=name, showlegend=layer.group in named, **axes)
+            fig.add_trace(trace)
+    if scaled:
+        positions = np.concatenate([layer.positions for layer in scaled])
+        groups = np.repeat(
+            [layer.group for layer in scaled], [len(layer.positions) for layer in scaled]
         )
-        for c, name in enumerate(names)
-    ]
+        trace = _trace(scene, k, positions, hover, _scale_marker(scene, groups, has_bar=has_bar))
+        trace.update(showlegend=False, **axes)
+        fig.add_trace(trace)
 
 
-def _hover_text(ids, labels, predicted, reference, names, displacement) -> np.ndarray:
-    """Hover text of each sample: true class, predicted class, the teacher's class, displacement,
-    id."""
-
-    def name(c: int) -> str:
-        return plotly_text(names[c]) if 0 <= c < len(names) else str(c)
-
-    lines = []
-    for i, sample in enumerate(ids):
-        parts = []
-        if labels is not None:
-            parts.append(f"<b>{name(int(labels[i]))}</b>")
-        if predicted is not None:
-            parts.append(f"predicted {name(int(predicted[i]))}")
-        if reference is not None:
-            parts.append(f"teacher {name(int(reference[i]))}")
-        if displacement is not None:
-            parts.append(f"displacement {float(displacement[i]):.3f}")
-        lines.append("<br>".join([*parts, f"id {plotly_text(sample)}"]))
-    return np.array(lines, dtype=object)
-
-
-def _common(points, ids, hover, mask) -> dict:
-    return dict(
-        x=points[mask, 0],
-        y=points[mask, 1],
-        mode="markers",
-        customdata=ids[mask] if ids.dtype.kind in "iu" else ids[mask].tolist(),
-        hovertext=hover[mask].tolist(),
-        hovertemplate="%{hovertext}<extra></extra>",
-        # The page redraws a selection itself; Plotly's own dimming would only flicker.
-        selected=dict(marker=dict(opacity=1)),
-        unselected=dict(marker=dict(opacity=0.35)),
-    )
+def _draw_background(fig: go.Figure, scene: MapScene, axes: dict[str, str]) -> None:
+    for line in scene.background.lines:
+        xs, ys = zip(*line, strict=True)
+        fig.add_trace(
+            go.Scatter(
+                x=xs,
+                y=ys,
+                mode="lines",
+                line=dict(color=scene.theme.muted, width=1),
+                hoverinfo="skip",
+                showlegend=False,
+                **axes,
+            )
+        )
+    for x, y, text in scene.background.labels:
+        fig.add_annotation(
+            x=x,
+            y=y,
+            text=plotly_text(text),
+            showarrow=False,
+            font=dict(color=scene.theme.text),
+            xref=axes["xaxis"],
+            yref=axes["yaxis"],
+        )
 
 
-def _points(kind, points, ids, hover, group: _Group, theme, size, opacity, is_quiet: bool):
-    line = dict(color=theme.surface, width=1 if group.raised else 0)
-    marker = dict(
-        color=group.colour,
-        symbol=group.symbol,
-        line=line,
-        size=9 if group.raised else size,
-        opacity=opacity if is_quiet else 1 if group.raised else 0.75,
-    )
+def _trace(
+    scene: MapScene, k: int, positions: np.ndarray, hover: np.ndarray, marker: dict[str, Any]
+) -> go.Scatter | go.Scattergl:
+    """The points of some samples of a panel, in this order."""
+    kind = go.Scattergl if len(scene.ids) > WEBGL_ABOVE else go.Scatter
+    points = np.asarray(scene.panels[k].coordinates, dtype=np.float32)[positions]
+    ids = np.asarray(scene.ids)[positions]
     return kind(
-        name=plotly_text(group.name),
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
         marker=marker,
-        showlegend=not is_quiet,
-        **_common(points, ids, hover, group.mask),
+        customdata=ids if ids.dtype.kind in "iu" else ids.tolist(),
+        hovertext=hover[positions].tolist(),
+        hovertemplate="%{hovertext}<extra></extra>",
     )
 
 
-def _shaded(kind, points, ids, hover, mask, displacement, top, theme: Theme, size):
-    order = np.argsort(displacement)  # far ones on top
-    order = order[mask[order]]
-    # Low values must still be seen on the surface: the scale starts some way up.
-    stops = [[(p - 0.15) / 0.85, colour] for p, colour in theme.sequential if p >= 0.15]
-    stops[0][1] = theme.grid
-    marker = dict(
-        color=displacement[order],
-        colorscale=stops,
-        cmin=0,
-        cmax=top,
-        size=size + 1,
+def _marker(scene: MapScene, layer: Layer) -> dict[str, Any]:
+    look = layer.look
+    common = dict(color=look.colour, symbol=look.symbol, line=dict(width=0))
+    if look.raised:
+        outline = dict(color=scene.theme.surface, width=1)
+        return common | dict(size=_RAISED, opacity=1.0, line=outline)
+    if layer.group:
+        size = _SMALL if len(scene.ids) > _MANY else _PLAIN
+        return common | dict(size=size, opacity=0.85)
+    alone = not scene.colouring.palette and not scene.is_selected.any()
+    return common | dict(size=_SMALL, opacity=0.6 if alone else 0.4)
+
+
+def _scale_marker(scene: MapScene, groups: np.ndarray, *, has_bar: bool) -> dict[str, Any]:
+    """The marker of points on the colour scale, given the group of each point."""
+    assert scene.colouring.scale is not None
+    title, low, high = scene.colouring.scale
+    palette = scene.colouring.palette
+    steps = len(palette) - 1
+    return dict(
+        color=low + (groups - 1) / steps * (high - low),
+        colorscale=[[i / steps, shade.colour] for i, shade in enumerate(palette)],
+        cmin=low,
+        cmax=high,
+        size=_SMALL if len(scene.ids) > _MANY else _PLAIN,
         opacity=0.9,
-        showscale=True,
-        colorbar=colour_bar(theme, "displacement"),
+        showscale=has_bar,
+        colorbar=colour_bar(scene.theme, title) if has_bar else None,
     )
-    return kind(name="displacement", marker=marker, **_common(points, ids, hover, order))
 
 
-def _frame(fig: go.Figure, frame: Frame) -> None:
-    hidden = dict(showticklabels=False, ticks="", constrain="domain")
-    fig.update_xaxes(range=list(frame[0]), **hidden)
-    fig.update_yaxes(range=list(frame[1]), scaleanchor="x", scaleratio=1, **hidden)
+def _hover_text(scene: MapScene, k: int) -> np.ndarray:
+    """What the app's tooltip says about each sample, for this model and the first one, usually the
+    teacher. Object array [N]."""
+    names = [plotly_text(name) for name in scene.class_names]
+
+    def name_of(label: int) -> str:
+        return names[label] if label < len(names) else str(label)
+
+    panels = [scene.panels[0], scene.panels[k]] if k else [scene.panels[0]]
+    texts = []
+    for i, sample in enumerate(scene.ids.tolist()):
+        id = plotly_text(sample)
+        lines = (
+            [f"sample {id}"]
+            if scene.labels is None
+            else [f"<b>{name_of(scene.labels[i])}</b>", f"id {id}"]
+        )
+        for panel in panels:
+            parts = []
+            if panel.predicted is not None:
+                sure = "" if panel.confidence is None else f" {panel.confidence[i]:.0%}"
+                parts.append(f"{name_of(panel.predicted[i])}{sure}")
+            if panel.moved is not None:
+                parts.append(f"moved {panel.moved[i]:.2f}")
+            if parts:
+                lines.append(f"{plotly_text(panel.style.name)}: {', '.join(parts)}")
+        texts.append("<br>".join(lines))
+    return np.array(texts, dtype=object)

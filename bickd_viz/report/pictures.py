@@ -13,11 +13,14 @@ from bickd_core.comparing.measures import displacement, probabilities
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_viz import tables
-from bickd_viz.charts.map import prediction_map, shared_frame
+from bickd_viz.charts.map import map_figure
+from bickd_viz.charts.map_scene import MapPanel, MapScene
+from bickd_viz.colouring import highlighted
 from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.report.build import Part, Section, Strip
 from bickd_viz.text import numbers
 from bickd_viz.text.class_geometry import separated_pair_title
+from bickd_viz.theme import LIGHT, model_styles
 
 _MOST_IMAGES = 16
 
@@ -29,44 +32,60 @@ def maps(data: ReportData) -> list[Section]:
     models = [model for model in comparison.models if model.key in shown and model.key in data.maps]
     if len(models) < len(shown):
         return []
-    first = data.maps[comparison.teacher.key].layout
-    pair = separated_pair(comparison, data.temperature).classes
-    limits = shared_frame([data.maps[model.key].coordinates for model in models])
+    layout = data.maps[comparison.teacher.key].layout
+    row, column = pair = separated_pair(comparison, data.temperature).classes
+    scene = _scene(data, models, pair)
     note = numbers.sentence_for_map(
-        method="UMAP", shown=comparison.n, total=max(comparison.n_each), seed=first.seed,
+        method="UMAP",
+        shown=comparison.n,
+        total=max(comparison.n_each),
+        seed=layout.seed,
         started_from_teacher=True,
-        trustworthiness=first.trustworthiness, noun=comparison.noun,
-    )  # fmt: skip
-    row, column = (comparison.class_names[c] for c in pair)
+        trustworthiness=layout.trustworthiness,
+        noun=comparison.noun,
+    )
+    names = comparison.class_names
     return [
         Section(
             "Prediction maps",
-            [_map(data, model, pair, limits) for model in models],
-            f"{note} In colour: {row} and {column}.",
+            [_map(scene, k) for k in range(len(models))],
+            f"{note} In colour: {names[row]} and {names[column]}.",
         )
     ]
 
 
-def _map(data: ReportData, model: Model, pair: tuple[int, int], limits) -> ChartExport:
-    comparison, xy = data.comparison, data.maps[model.key].coordinates
-    ids, labels, names = (
+def _scene(data: ReportData, models: Sequence[Model], pair: tuple[int, int]) -> MapScene:
+    comparison, T = data.comparison, data.temperature
+    styles = model_styles([(model.name, model.kind) for model in models])
+    predicted = [model.predictions.predicted for model in models]
+    true = predicted if comparison.labels is None else [comparison.labels] * len(models)
+    panels = [
+        MapPanel(
+            style=style,
+            coordinates=data.maps[model.key].coordinates,
+            key=model.key,
+            predicted=model.predictions.predicted,
+            moved=None if model.is_teacher else displacement(comparison, model, T),
+        )
+        for model, style in zip(models, styles, strict=True)
+    ]
+    return MapScene(
+        panels,
         comparison.teacher.predictions.ids,
-        comparison.labels,
-        comparison.class_names,
+        highlighted(true, tuple(dict.fromkeys(pair)), comparison.class_names, LIGHT),
+        class_names=comparison.class_names,
+        labels=comparison.labels,
     )
-    predicted = model.predictions.predicted
+
+
+def _map(scene: MapScene, k: int) -> ChartExport:
+    name = scene.panels[k].style.name
     return ChartExport(
-        file_name(f"map-{model.name}"),
-        model.name,
-        lambda: prediction_map(
-            xy, ids=ids, labels=labels, predicted=predicted, class_names=names,
-            highlight_classes=tuple(dict.fromkeys(pair)), frame=limits, height=360, dragmode="pan",
-        ),
-        lambda: tables.points_table(
-            xy, ids=ids, labels=labels, predicted=predicted, class_names=names,
-            displacement=displacement(comparison, model, data.temperature),
-        ),
-    )  # fmt: skip
+        file_name(f"map-{name}"),
+        name,
+        lambda: map_figure(scene, k, height=360, dragmode="pan"),
+        lambda: tables.points_table(scene, k),
+    )
 
 
 def images(data: ReportData) -> list[Section]:

@@ -19,6 +19,7 @@ from app.components.chart import Export
 from app.pages.by_epoch import player
 from app.pages.learn import simplex
 from bickd_viz import LIGHT, ModelStyle, colouring
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.plot import Axis, Plot, Series
 
 TOP_LEVEL = re.compile(
@@ -141,10 +142,9 @@ def test_the_epochs_player_sends_what_its_types_name(sent):
 
 
 def test_the_triangle_sends_what_its_type_names(sent):
-    simplex.show(
-        np.zeros((1, 3)), np.zeros((1, 3)), ["a", "b", "c"], truth=[0], pictures=[None], look=LOOK,
-        teacher_look=LOOK, theme=LIGHT, temperature=4.0, temperatures=[1.0, 4.0], key="s",
-    )  # fmt: skip
+    logits = np.zeros((1, 3))
+    batch = simplex.Batch(logits, logits, ["a", "b", "c"], [0], [None], styles=(LOOK, LOOK))
+    simplex.show(batch, key="s", theme=LIGHT, temperature=4.0, temperatures=[1.0, 4.0])
     assert set(sent[0]) == properties("simplex_text.js", "SimplexData")
     assert set(sent[0]["theme"]) == {"accent", "surface", "text", "muted", "grid", "quiet"}
 
@@ -153,8 +153,8 @@ def test_the_maps_send_what_their_types_name(monkeypatch):
     payloads: list[bytes] = []
     monkeypatch.setattr(scatter, "_component", lambda **more: payloads.append(more["data"]))
     monkeypatch.setattr(export_menu, "offer", lambda *_, **__: None)
-    panel = scatter.Panel("kd", LOOK, "", np.zeros((2, 2)))
-    scatter.show([panel], np.arange(2), key="s", theme=LIGHT, colouring=colouring.quiet(1, 2))
+    scene = MapScene([MapPanel(LOOK, np.zeros((2, 2)))], np.arange(2), colouring.quiet(1, 2))
+    scatter.show(scene, key="s")
     (length,) = struct.unpack_from("<I", payloads[0])
     head = json.loads(payloads[0][4 : 4 + length])
     assert set(head) == properties("scatter_data.js", "MapHead") | {"arrays"}

@@ -12,8 +12,10 @@ import pytest
 from browser_harness import find_chromium
 from PIL import Image
 
-from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.map import maps_figure
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.whiskers import Row, whisker_rows
+from bickd_viz.colouring import quiet
 from bickd_viz.export import files as export
 from bickd_viz.export.paper import paper
 from bickd_viz.theme import DARK, model_styles
@@ -79,7 +81,8 @@ def test_pdf_has_the_size_in_points(files):
 
 def test_many_points_are_drawn_without_a_graphics_card(browser):
     points = np.random.default_rng(0).random((1500, 2))
-    figure = prediction_map(points, ids=np.arange(1500))
+    panel = MapPanel(model_styles([("KD", "kd")])[0], points)
+    figure = maps_figure(MapScene([panel], np.arange(1500), quiet(1, 1500)))
     assert figure.data[0].type == "scattergl"
     svg = export.images([(paper(figure), "svg")])[0].decode()
     assert svg.count('class="point ') == 1500

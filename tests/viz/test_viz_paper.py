@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_viz import colouring
-from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.map import maps_figure
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.charts.outcomes import who_is_right
 from bickd_viz.charts.ranking import ranking_plot
-from bickd_viz.charts.side_by_side import MapPanel, maps_figure
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.paper import GREY, paper
@@ -26,6 +26,13 @@ MODELS = [("teacher", "teacher"), ("CE", "ce"), ("KD", "kd"), ("BicKD", "bickd")
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}|rgba?\([^)]*\)")
 
 
+def point_map(colours: colouring.Colouring, theme: Theme) -> go.Figure:
+    n = len(colours.groups[0])
+    xy = np.random.default_rng(0).random((n, 2))
+    style = model_styles(MODELS[:1], theme)[0]
+    return maps_figure(MapScene([MapPanel(style, xy)], np.arange(n), colours, theme=theme))
+
+
 def charts(theme: Theme) -> dict[str, go.Figure]:
     rng = np.random.default_rng(0)
     styles = model_styles(MODELS, theme)
@@ -34,13 +41,7 @@ def charts(theme: Theme) -> dict[str, go.Figure]:
         "whiskers": whisker_rows([Row(s, 0.5, 0.4, 0.6) for s in styles], theme=theme),
         "matrix": matrix_figure(rng.random((30, 30)), names, theme=theme),
         "difference": matrix_figure(rng.random((30, 30)), names, scale="diverging", zmin=-1, theme=theme),
-        "map": prediction_map(
-            rng.random((50, 2)), ids=np.arange(50), labels=np.arange(50) % 30, class_names=names,
-            highlight_classes=(1, 2), theme=theme,
-        ),
-        "displacement": prediction_map(
-            rng.random((50, 2)), ids=np.arange(50), displacement=rng.random(50), colour_by="displacement", theme=theme,
-        ),
+        "map": point_map(colouring.highlighted([np.arange(50) % 30], (1, 2), names, theme), theme),
         "bars": who_is_right(dict(both=5, first=2, second=3, neither=1), styles[1], styles[3], theme=theme),
         "lines": metric_lines([Line(s, [1, 2, 3], rng.random(3)) for s in styles], theme=theme),
         "ranking": ranking_plot([(s, rng.random(30)) for s in styles], names).figure(theme),
@@ -127,10 +128,7 @@ def test_steps_between_the_stops_of_a_scale_find_their_place():
     values = [np.linspace(0, 1, 32)]
 
     def steps(theme: Theme) -> go.Figure:
-        coloured = colouring.by_value(values, "moved", 1.0, theme)
-        xy = np.random.default_rng(0).random((32, 2))
-        panel = MapPanel(model_styles(MODELS[:1], theme)[0], xy)
-        return maps_figure([panel], ids=np.arange(32), colouring=coloured, theme=theme)
+        return point_map(colouring.by_value(values, "moved", 1.0, theme), theme)
 
     def shades(figure: go.Figure) -> np.ndarray:
         scale = next(t for t in figure.data if t.marker.colorscale is not None).marker.colorscale

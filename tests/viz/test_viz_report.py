@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from bickd_viz import tables
-from bickd_viz.charts.map import prediction_map
+from bickd_viz import ModelStyle, colouring, tables
+from bickd_viz.charts.map import maps_figure
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import build
@@ -109,12 +110,10 @@ def test_dark_is_a_list_of_changed_colours_that_gives_the_dark_figure():
 
 def test_points_are_vectors_up_to_a_limit():
     def points(count: int) -> ChartExport:
-        xy = np.random.default_rng(0).random((count, 2))
+        panel = MapPanel(ModelStyle("KD", "#E69F00"), np.random.default_rng(0).random((count, 2)))
+        scene = MapScene([panel], np.arange(count), colouring.quiet(1, count))
         return ChartExport(
-            "map",
-            "Map",
-            lambda: prediction_map(xy, ids=np.arange(count)),
-            lambda: tables.points_table(xy, ids=range(count)),
+            "map", "Map", lambda: maps_figure(scene), lambda: tables.points_table(scene)
         )
 
     kinds = {

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from bickd_core.geometry.calibration import reliability
 from bickd_viz import tables
 from bickd_viz.charts.histogram import Sample, angles_plot, probability_plot
-from bickd_viz.charts.map import prediction_map
+from bickd_viz.charts.map import map_figure
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.matrix import matrix_figure
 from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.spectrum import spectrum_plot
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.charts.whiskers import Row, whisker_rows
+from bickd_viz.colouring import quiet
 from bickd_viz.export import files
 from bickd_viz.theme import model_styles
 
@@ -62,32 +64,40 @@ def test_whiskers():
     assert whisker_rows(rows).data[-1].x == (0.25,)
 
 
-def test_points_by_id_with_names_and_what_is_known():
+def test_points_of_all_maps_with_names_and_everything_that_is_known():
     rng = np.random.default_rng(0)
-    points, ids = rng.random((6, 2)), np.array([5, 3, 9, 1, 7, 2])
-    labels, predicted, far = (
-        np.array([0, 1, 0, 1, 0, 1]),
-        np.array([1, 1, 0, 0, 0, 1]),
-        rng.random(6),
+    ids, labels = np.array([5, 3, 9, 1, 7, 2]), np.array([0, 1, 0, 1, 0, 1])
+    moved = rng.random(6)
+    panels = [
+        MapPanel(TEACHER, rng.random((6, 2)), predicted=labels),
+        MapPanel(STUDENT, rng.random((6, 2)), predicted=np.array([1, 1, 0, 0, 0, 1]), moved=moved),
+    ]
+    scene = MapScene(
+        panels,
+        ids,
+        quiet(2, 6),
+        class_names=["cat", "dog"],
+        labels=labels,
+        selected=np.array([2, 5]),
     )
-    known = dict(
-        labels=labels, predicted=predicted, reference=labels, displacement=far, selected_ids=[9, 2]
-    )
-    table = read_back(tables.points_table(points, ids=ids, class_names=["cat", "dog"], **known))
-    assert table["id"].tolist() == ids.tolist()
-    assert table["true_class"].tolist() == ["cat", "dog"] * 3
-    assert table["predicted_class"].tolist() == ["dog", "dog", "cat", "cat", "cat", "dog"]
-    assert table["selected"].tolist() == [False, False, True, False, False, True]
-    np.testing.assert_array_equal(table[["x", "y"]].to_numpy(), points)
-    np.testing.assert_array_equal(table["displacement"], far)
+    table = read_back(tables.points_table(scene))
+    assert table["model"].tolist() == [TEACHER.name] * 6 + [STUDENT.name] * 6
+    alone = read_back(tables.points_table(scene, 1))
+    assert alone["id"].tolist() == ids.tolist()
+    assert alone["true_class"].tolist() == ["cat", "dog"] * 3
+    assert alone["predicted_class"].tolist() == ["dog", "dog", "cat", "cat", "cat", "dog"]
+    assert alone["selected"].tolist() == [False, False, True, False, False, True]
+    np.testing.assert_array_equal(alone[["x", "y"]].to_numpy(), panels[1].coordinates)
+    np.testing.assert_array_equal(alone["displacement"], moved)
     drawn = {
         int(id): (x, y)
-        for trace in prediction_map(points, ids=ids, class_names=["cat", "dog"], **known).data
+        for trace in map_figure(scene, 1).data
         for id, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
     }
-    for line in table.itertuples():
+    for line in alone.itertuples():
         assert drawn[line.id] == pytest.approx((line.x, line.y), rel=1e-6)
-    assert list(tables.points_table(points, ids=ids)) == ["id", "x", "y"]
+    bare = MapScene([MapPanel(TEACHER, np.zeros((6, 2)))], ids, quiet(1, 6))
+    assert list(tables.points_table(bare)) == ["id", "x", "y", "model"]
 
 
 def test_a_ranking_holds_every_class_also_those_that_the_chart_leaves_out():
@@ -220,10 +230,15 @@ def test_markdown_has_one_line_a_row_and_as_many_cells_as_columns():
 
 def test_parquet_of_a_map_has_the_columns_that_embedding_atlas_is_told():
     xy = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
-    table = tables.points_table(
-        xy, ids=np.arange(6), class_names=["a", "b"], labels=np.arange(6) % 2
+    scene = MapScene(
+        [MapPanel(TEACHER, xy)],
+        np.arange(6),
+        quiet(1, 6),
+        class_names=["a", "b"],
+        labels=np.arange(6) % 2,
     )
+    table = tables.points_table(scene)
     back = pd.read_parquet(io.BytesIO(files.parquet(table)))
-    assert list(back) == ["id", "x", "y", "true_class"]
+    assert list(back) == ["id", "x", "y", "true_class", "model"]
     np.testing.assert_array_equal(back[["x", "y"]].to_numpy(), xy)
     assert back["true_class"].tolist() == ["a", "b"] * 3

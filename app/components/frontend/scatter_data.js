@@ -11,10 +11,10 @@ import {unpack} from './util.js';
  * @property {(string | number)[]} ids Of the samples.
  * @property {string[]} names Of the classes.
  * @property {{key: string, name: string, colour: string, note: string}[]} panels One for each model.
- * @property {Shade[]} palette The looks of groups 1, 2, ...; group 0 is drawn quietly.
- * @property {[title: string, low: number, high: number] | null} scale Set if the palette is a colour scale.
+ * @property {Look[]} looks Of group 0, which has no colour, and of groups 1, 2, ...; then the same for selected samples.
+ * @property {[title: string, low: number, high: number] | null} scale Set if the groups are a colour scale.
  * @property {[x0: number, y0: number, x1: number, y1: number]} home What is shown at first.
- * @property {Background | null} background
+ * @property {Background} background
  * @property {MapTheme} theme
  * @property {number} height The most pixels of a panel.
  * @property {number} narrowest Pixels that a panel needs.
@@ -24,7 +24,7 @@ import {unpack} from './util.js';
  */
 
 /** @typedef {import('./util.js').Theme & {card_border: string, quiet: string}} MapTheme */
-/** @typedef {{name: string, colour: string, symbol: string, raised: boolean}} Shade */
+/** @typedef {{name: string, colour: string, symbol: string, raised: boolean}} Look */
 /** @typedef {{lines: XY[][], labels: [x: number, y: number, text: string][]}} Background */
 
 /**
@@ -35,7 +35,7 @@ import {unpack} from './util.js';
  * @property {string} colour
  * @property {string} note
  * @property {Uint16Array} codes Two for each sample: its x and its y.
- * @property {Uint8Array} groups Indices of the palette plus 1, or HIDDEN.
+ * @property {Uint8Array} groups The group of each sample, or HIDDEN.
  * @property {Uint16Array | null} predicted The top-1 class.
  * @property {Uint8Array | null} confidence 250 is 100%.
  * @property {Uint8Array | null} moved The distance from the teacher's place; 250 is 1.
@@ -56,10 +56,10 @@ export const EMPTY = {
   ids: [],
   names: [],
   panels: [],
-  palette: [],
+  looks: [],
   scale: null,
   home: [0, 0, 1, 1],
-  background: null,
+  background: {lines: [], labels: []},
   theme: {accent: '', surface: '', text: '', muted: '', grid: '', card_border: '', quiet: ''},
   height: 0,
   narrowest: 0,
@@ -79,18 +79,18 @@ export function decodeMap(bytes) {
   const {panels, ...rest} = /** @type {MapHead} */ (head);
   const bytesOf = (/** @type {string} */ name) =>
     /** @type {Uint8Array | undefined} */ (arrays[name]) ?? null;
-  const wordsOf = (/** @type {string} */ name) =>
+  const numbersOf = (/** @type {string} */ name) =>
     /** @type {Uint16Array | undefined} */ (arrays[name]) ?? null;
   return {
     ...rest,
-    labels: wordsOf('labels'),
+    labels: numbersOf('labels'),
     selected: bytesOf('selected') ?? new Uint8Array(rest.n),
     panels: panels.map((panel, i) => ({
       ...panel,
-      codes: wordsOf(`xy${i}`) ?? new Uint16Array(2 * rest.n),
+      codes: numbersOf(`xy${i}`) ?? new Uint16Array(2 * rest.n),
       groups: bytesOf(`groups${i}`) ?? new Uint8Array(rest.n),
-      predicted: wordsOf(`said${i}`),
-      confidence: bytesOf(`sure${i}`),
+      predicted: numbersOf(`predicted${i}`),
+      confidence: bytesOf(`confidence${i}`),
       moved: bytesOf(`moved${i}`),
     })),
   };
@@ -114,28 +114,24 @@ export function countOf(selected, groups) {
  * @param {Uint8Array} selected
  * @returns {Pass[]}
  */
-export function passesOf({n, palette, theme}, groups, selected) {
+export function passesOf({n, looks, theme}, groups, selected) {
   const some = selected.includes(1);
   const small = n > 3000 ? 1.7 : 2.2;
-  const raisedFrom = palette.length + 1; // passes of selected points follow those of the groups
-  const rows = Array.from({length: 2 * raisedFrom}, () => /** @type {number[]} */ ([]));
+  const count = looks.length / 2;
+  const rows = looks.map(() => /** @type {number[]} */ ([]));
   for (let i = 0; i < groups.length; i++) {
     if (groups[i] === HIDDEN) continue;
-    const pass = !some ? groups[i] : selected[i] ? raisedFrom + groups[i] : 0;
-    rows[pass].push(i);
+    rows[!some ? groups[i] : selected[i] ? count + groups[i] : 0].push(i);
   }
   const passes = rows.map((which, k) => {
-    const picked = k >= raisedFrom;
-    const shade = palette[(picked ? k - raisedFrom : k) - 1];
-    const raised = picked || shade?.raised;
+    const {colour, symbol, raised} = looks[k];
     const few = which.length <= CROWD;
-    const plain = !picked ? theme.quiet : palette.length ? theme.text : theme.accent;
     return {
       which: Uint32Array.from(which),
-      colour: shade ? shade.colour : plain,
-      symbol: shade?.symbol ?? 'circle',
+      colour,
+      symbol,
       radius: !raised ? small : which.length <= 80 ? 3.6 : few ? 2.8 : small + 0.3,
-      alpha: raised && few ? 1 : shade || picked ? 0.85 : some || palette.length ? 0.4 : 0.6,
+      alpha: raised && few ? 1 : k ? 0.85 : some || count > 1 ? 0.4 : 0.6,
       rim: raised && few ? theme.surface : null,
     };
   });

@@ -5,6 +5,16 @@ import {clamp, make, placeTip} from './util.js';
 /** @typedef {import('./scatter_data.js').MapData} MapData */
 
 /**
+ * Start a path through points.
+ * @param {CanvasRenderingContext2D} context
+ * @param {XY[]} points
+ */
+function beginPath(context, points) {
+  context.beginPath();
+  for (const [x, y] of points) context.lineTo(x, y);
+}
+
+/**
  * Draw the background's lines and texts. Texts stay inside the panel.
  * @param {CanvasRenderingContext2D} context With the font of the texts.
  * @param {import('./scatter_data.js').Background} background
@@ -16,8 +26,10 @@ export function drawBackground(context, {lines, labels}, theme, width, pixelsOf)
   context.lineWidth = 1;
   context.strokeStyle = theme.muted;
   for (const line of lines) {
-    context.beginPath();
-    for (const [x, y] of line) context.lineTo(...pixelsOf(x, y));
+    beginPath(
+      context,
+      line.map(([x, y]) => pixelsOf(x, y)),
+    );
     context.stroke();
   }
   context.fillStyle = theme.text;
@@ -55,8 +67,7 @@ export function drawRing(context, x, y, {surface, text}) {
  * @param {string} colour
  */
 export function drawLasso(context, lasso, colour) {
-  context.beginPath();
-  for (const [x, y] of lasso) context.lineTo(x, y);
+  beginPath(context, lasso);
   context.closePath();
   context.lineWidth = 1.5;
   context.strokeStyle = colour;

@@ -40,18 +40,19 @@ export function makeTools(parent, {onMode, onZoom, onReset}) {
  * @param {HTMLElement} legend
  * @param {import('./scatter_data.js').MapData} data
  */
-export function fillLegend(legend, {palette, scale}) {
+export function fillLegend(legend, {looks, scale}) {
+  const groups = looks.slice(1, looks.length / 2);
   legend.replaceChildren();
   if (scale) {
     const [title, low, high] = scale;
     make('span', legend, '', title);
     make('span', legend, 'muted', String(low));
-    const colours = palette.map(shade => shade.colour).join(',');
+    const colours = groups.map(look => look.colour).join(',');
     make('span', legend, 'bar').style.background = `linear-gradient(90deg, ${colours})`;
     make('span', legend, 'muted', String(+high.toFixed(2)));
     return;
   }
-  for (const {name, colour, symbol} of palette) {
+  for (const {name, colour, symbol} of groups) {
     const item = make('span', legend, 'item');
     make('span', item, `dot ${symbol}`).style.background = colour;
     item.append(name);

@@ -212,7 +212,7 @@ export class Maps {
     for (const [i, panel] of this.panels.entries()) {
       const context = prepare(panel.over, width, height);
       context.font = fontOf(this.plots, 13);
-      if (background) drawBackground(context, background, theme, width, pixelsOf);
+      drawBackground(context, background, theme, width, pixelsOf);
       if (this.shows(i, this.hovered)) drawRing(context, ...this.placeOf(i, this.hovered), theme);
       if (this.lasso?.panel === i) drawLasso(context, this.lasso.points, theme.accent);
     }

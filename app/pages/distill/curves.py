@@ -3,6 +3,7 @@ map."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,9 @@ from bickd_core.geometry.orthogonality import overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError
-from bickd_viz import ModelStyle, Theme, model_style
-from bickd_viz.charts.map import prediction_map, shared_frame
+from bickd_viz import ModelStyle, Theme, colouring, model_style
+from bickd_viz.charts.map import map_figure
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.training import Line, loss_terms, metric_lines
 from bickd_viz.text import numbers
 
@@ -146,59 +148,57 @@ def reference(info: RunInfo) -> Reference | None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _measured(mark: Fingerprint) -> Reference | None:
+def _measured(fingerprint: Fingerprint) -> Reference | None:
     try:
-        found = Predictions.load(mark[0])
+        teacher = Predictions.load(fingerprint[0])
     except PredictionsError:
         return None
-    right = None if found.labels is None else float((found.predicted == found.labels).mean())
-    return Reference(right, overlap(softmax(found.logits, TEMPERATURE)))
+    labels = teacher.labels
+    accuracy = None if labels is None else float((teacher.predicted == labels).mean())
+    return Reference(accuracy, overlap(softmax(teacher.logits, TEMPERATURE)))
 
 
 # -- the small map ---------------------------------------------------------------------------------
 def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
     teacher = teacher_run(info)
-    marks = [runs.fingerprint(run.path / "trajectory.npz")]
+    fingerprints = [runs.fingerprint(run.path / "trajectory.npz")]
     if teacher is not None and teacher.has_predictions("validation"):
-        marks.append(runs.fingerprint(teacher.predictions_path("validation")))
-    views = _probe_maps(tuple(marks), run)
+        fingerprints.append(runs.fingerprint(teacher.predictions_path("validation")))
+    views = _probe_maps(tuple(fingerprints), run)
     if views is None:
         return
-    names = _class_names(info, teacher)
     few = info.num_classes <= _COLOURED_CLASSES
+    scene = _probe_scene(views, _class_names(info, teacher), few=few, theme=theme)
+    kind = "This student" if info.role == "student" else "This teacher"
     columns = st.columns(2)
-    frame = shared_frame([view.coordinates for view in views.values()])
-    for column, (name, view) in zip(columns, views.items(), strict=False):
-        with column:
-            student = name == "student"
-            who = (
-                f"{'This student' if info.role == 'student' else 'This teacher'} after epoch"
-                f" {view.epoch}"
-            )
-            st.caption(
-                f"{who if student else 'Its teacher'}: {len(view.ids)} validation images, PCA of √P"
-                " at T = 4"
-            )
-            by = (
-                "true"
-                if few
-                else ("disagreement" if student and view.reference is not None else "highlight")
-            )
-            figure = prediction_map(
-                view.coordinates,
-                ids=view.ids,
-                colour_by=by,
-                labels=view.labels,
-                predicted=view.predicted,
-                reference=view.reference,
-                class_names=names,
-                theme=theme,
-                height=240,
-                frame=frame,
-                show_legend=not few,
-                dragmode=False,
-            )
+    for k, (name, view) in enumerate(views.items()):
+        with columns[k]:
+            lead = f"{kind} after epoch {view.epoch}" if name == "student" else "Its teacher"
+            st.caption(f"{lead}: {len(view.ids)} validation images, PCA of √P at T = 4")
+            figure = map_figure(scene, k, height=240, legend=not few)
             chart.show(figure, f"{key}-map-{name}")
+
+
+def _probe_scene(
+    views: dict[str, ProbeMap], class_names: Sequence[str], *, few: bool, theme: Theme
+) -> MapScene:
+    """The maps of the probe set, coloured by true class if there are `few` classes, else by
+    disagreement with the teacher."""
+    panels = [
+        MapPanel(ModelStyle(name, theme.text), view.coordinates, predicted=view.predicted)
+        for name, view in views.items()
+    ]
+    predicted = [view.predicted for view in views.values()]
+    view = views["student"]
+    if few and view.labels is not None:
+        colours = colouring.by_class([view.labels] * len(views), class_names, theme)
+    elif "teacher" in views:
+        colours = colouring.by_disagreement(predicted, views["teacher"].predicted, theme)
+    else:
+        colours = colouring.quiet(len(views), len(view.ids))
+    return MapScene(
+        panels, view.ids, colours, theme=theme, class_names=class_names, labels=view.labels
+    )
 
 
 @dataclass(frozen=True)
@@ -210,15 +210,16 @@ class ProbeMap:
     ids: np.ndarray
     labels: np.ndarray | None
     predicted: np.ndarray
-    reference: np.ndarray | None
     epoch: int
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _probe_maps(marks: tuple[Fingerprint, ...], _run: RunFolder) -> dict[str, ProbeMap] | None:
+def _probe_maps(
+    fingerprints: tuple[Fingerprint, ...], _run: RunFolder
+) -> dict[str, ProbeMap] | None:
     try:
         stored = _run.trajectory()
-        teacher = Predictions.load(marks[1][0]) if len(marks) > 1 else None
+        teacher = Predictions.load(fingerprints[1][0]) if len(fingerprints) > 1 else None
     except PredictionsError:
         return None
     return None if stored is None else probe_maps(stored, teacher)
@@ -238,16 +239,14 @@ def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> di
     maps: dict[str, ProbeMap] = {}
     epoch = int(stored["epochs"][-1]) + 1
     labels = stored.get("labels")
-    reference = None
     if teacher is not None:
         position = {id: i for i, id in enumerate(teacher.ids.tolist())}
         if all(id in position for id in ids.tolist()) and teacher.num_classes == logits.shape[1]:
-            theirs = teacher.take(np.array([position[id] for id in ids.tolist()]))
-            base = pca_plane(softmax(theirs.logits, TEMPERATURE))
+            probe = teacher.take(np.array([position[id] for id in ids.tolist()]))
+            base = pca_plane(softmax(probe.logits, TEMPERATURE))
             coordinates = align_to(base, coordinates)
-            reference = theirs.predicted
-            maps["teacher"] = ProbeMap(base, ids, labels, reference, None, epoch)
-    maps["student"] = ProbeMap(coordinates, ids, labels, logits.argmax(axis=1), reference, epoch)
+            maps["teacher"] = ProbeMap(base, ids, labels, probe.predicted, epoch)
+    maps["student"] = ProbeMap(coordinates, ids, labels, logits.argmax(axis=1), epoch)
     return maps
 
 
@@ -269,8 +268,8 @@ def _class_names(info: RunInfo, teacher: RunFolder | None) -> tuple[str, ...]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _names(mark: Fingerprint) -> tuple[str, ...]:
+def _names(fingerprint: Fingerprint) -> tuple[str, ...]:
     try:
-        return Predictions.load(mark[0]).class_names
+        return Predictions.load(fingerprint[0]).class_names
     except PredictionsError:
         return ()

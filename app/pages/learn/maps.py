@@ -12,6 +12,7 @@ from app.plain import st
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.runs.library import RunError
 from bickd_viz import ModelStyle
+from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.colouring import by_class, highlighted
 from bickd_viz.text import lessons
 
@@ -47,26 +48,26 @@ def _maps(height: int) -> None:
     pair = [int(np.searchsorted(source.classes, c)) for c in (a, b)]
     same = [inner] * len(layouts)
     panels = [
-        scatter.Panel(
-            key=f"seed {seed}",
+        MapPanel(
             style=ModelStyle(f"seed {seed}", theme.text),
-            note=f"{distance:.2f} apart",
             coordinates=layout,
+            key=f"seed {seed}",
+            note=f"{distance:.2f} apart",
         )
         for seed, layout, distance in zip(stored.meta["seeds"], layouts, distances, strict=True)
     ]
-    scatter.show(
+    colours = highlighted(same, pair, names, theme) if two else by_class(same, names, theme)
+    scene = MapScene(
         panels,
         source.ids,
-        key="learn-maps",
+        colours,
         theme=theme,
-        colouring=highlighted(same, pair, names, theme) if two else by_class(same, names, theme),
+        title="Five maps of the same images, which differ only in UMAP's seed",
         class_names=names,
         labels=inner,
-        height=height - (110 if state.current().present else 60),
-        narrowest=160,
-        label="Five maps of the same images, which differ only in UMAP's seed",
     )
+    room = height - (110 if state.current().present else 60)
+    scatter.show(scene, key="learn-maps", height=room, narrowest=160)
     first, second = source.class_names[a], source.class_names[b]
     finding(
         lessons.sentence_for_seeds(

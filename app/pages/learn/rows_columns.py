@@ -17,32 +17,29 @@ def show(comparison: Comparison, height: int) -> None:
         return
     view = state.current()
     student = facts.start_student(comparison, view.student)
-    found = facts.triangle(
-        comparison, student, facts.PRESENTED_EACH if view.present else facts.EACH
-    )
-    if found is None:
+    each = facts.PRESENTED_EACH if view.present else facts.EACH
+    triangle = facts.triangle(comparison, student, each)
+    if triangle is None:
         st.info("This lesson needs three classes that the teacher predicts.")
         return
-    names = [comparison.class_names[c] for c in found.classes]
-    pictures, ids = (
-        samples.thumbnails(comparison),
-        comparison.teacher.predictions.ids[found.positions].tolist(),
+    thumbnails, styles = samples.thumbnails(comparison), style.styles(comparison)
+    ids = comparison.teacher.predictions.ids[triangle.positions].tolist()
+    batch = simplex.Batch(
+        triangle.student,
+        triangle.teacher,
+        [comparison.class_names[c] for c in triangle.classes],
+        truth=triangle.truth.tolist(),
+        pictures=[thumbnails.data_uri(id) for id in ids],
+        styles=(styles[student.key], styles[comparison.teacher.key]),
     )
-    looks = style.styles(comparison)
     simplex.show(
-        found.student,
-        found.teacher,
-        names,
-        truth=found.truth.tolist(),
-        pictures=[pictures.data_uri(id) for id in ids],
-        look=looks[student.key],
-        teacher_look=looks[comparison.teacher.key],
+        batch,
+        key="learn-simplex",
         theme=style.theme(),
         temperature=view.temperature,
         temperatures=state.TEMPERATURES,
-        key="learn-simplex",
         height=height,
-        on_temperature=_take_temperature,
+        on_temperature=_set_temperature,
     )
     if not view.present:
         st.caption(
@@ -57,7 +54,7 @@ def show(comparison: Comparison, height: int) -> None:
         )
 
 
-def _take_temperature(T: float) -> None:
+def _set_temperature(T: float) -> None:
     state.update(temperature=T)
 
 

@@ -9,7 +9,6 @@ from app.components import (
     maps,
     matrix,
     picture_feed,
-    scatter,
     selection_bar,
     style,
     thumbs,
@@ -237,21 +236,20 @@ def _pair(comparison: Comparison, student: Model, other: Model | None, T: float)
 
 
 def _maps(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
-    shown = [comparison.teacher, *([other] if other else []), student]
-    found_maps = [map_view(comparison, model, "umap") for model in shown]
-    if any(found is None for found in found_maps):
+    models = [comparison.teacher, *([other] if other else []), student]
+    views = [view for model in models if (view := map_view(comparison, model, "umap")) is not None]
+    if len(views) < len(models):
         return
-    row, column = frame.focused_pair(comparison, student, T)
+    pair = frame.focused_pair(comparison, student, T)
     st.subheader("The two classes on the prediction maps")
-    first = found_maps[0]
-    assert first is not None
+    layout = views[0].layout
     how = numbers.sentence_for_map(
         method="UMAP",
         shown=comparison.n,
         total=max(comparison.n_each),
-        seed=first.layout.seed,
+        seed=layout.seed,
         started_from_teacher=True,
-        trustworthiness=first.layout.trustworthiness,
+        trustworthiness=layout.trustworthiness,
         noun=comparison.noun,
     )
     st.caption(
@@ -259,30 +257,22 @@ def _maps(comparison: Comparison, student: Model, other: Model | None, T: float)
         " far groups mean little.",
         help=how,
     )
-    scatter.show(
-        maps.panels(
-            comparison, shown, [found.coordinates for found in found_maps if found is not None], T
-        ),
-        comparison.teacher.predictions.ids,
-        key="overview-maps",
-        theme=style.theme(),
-        colouring=_pair_colours(comparison, shown, (row, column)),
-        class_names=comparison.class_names,
-        labels=comparison.labels,
-        selected=maps.selected(comparison),
-        height=380,
-        pictures=picture_feed.name(comparison),
-        on_select=maps.on_select(comparison),
-        label=f"Prediction maps of {', '.join(model.called for model in shown)}",
+    scene = maps.scene(
+        comparison,
+        [(model, view.coordinates) for model, view in zip(models, views, strict=True)],
+        _pair_colours(comparison, models, pair),
+        title=f"Prediction maps of {', '.join(model.called for model in models)}",
+        T=T,
     )
+    maps.show(comparison, scene, key="overview-maps", height=380)
 
 
 def _pair_colours(
-    comparison: Comparison, shown: list[Model], pair: tuple[int, int]
+    comparison: Comparison, models: list[Model], pair: tuple[int, int]
 ) -> colouring.Colouring:
     classes = [
         comparison.labels if comparison.labels is not None else model.predictions.predicted
-        for model in shown
+        for model in models
     ]
     return colouring.highlighted(
         classes, tuple(dict.fromkeys(pair)), comparison.class_names, style.theme()

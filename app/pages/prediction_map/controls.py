@@ -25,7 +25,7 @@ LEAST_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Choices:
     """The values of the controls.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asked:
     least: float = 0.0
 
 
-def ask(comparison: Comparison, student: Model, T: float) -> Asked:
+def show(comparison: Comparison, student: Model, T: float) -> Choices:
     """Draw the controls and read them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         methods = [m for m in METHODS if m != "simplex" or len(comparison.class_names) >= 3]
@@ -75,7 +75,7 @@ def ask(comparison: Comparison, student: Model, T: float) -> Asked:
     if method == "simplex":
         return _choose_three(comparison, student, T, colour)
     classes = _choose_classes(comparison, student, T) if colour == "highlight" else ()
-    return Asked(method, colour, classes)
+    return Choices(method, colour, classes)
 
 
 def _choose_classes(comparison: Comparison, student: Model, T: float) -> tuple[int, ...]:
@@ -95,7 +95,7 @@ def _choose_classes(comparison: Comparison, student: Model, T: float) -> tuple[i
     return tuple(names.index(name) for name in chosen)
 
 
-def _choose_three(comparison: Comparison, student: Model, T: float, colour: str) -> Asked:
+def _choose_three(comparison: Comparison, student: Model, T: float, colour: str) -> Choices:
     """Choose the corners of the triangle.
 
     The default is the focused pair and the class that gets most of the remaining probability of
@@ -125,7 +125,7 @@ def _choose_three(comparison: Comparison, student: Model, T: float, colour: str)
         )
     fields.keep("three", chosen)
     fields.keep("least", least)
-    return Asked("simplex", colour, tuple(names.index(name) for name in chosen), least)
+    return Choices("simplex", colour, tuple(names.index(name) for name in chosen), least)
 
 
 def _following(fields: Fields, name: str, focus: list[str], names: Sequence[str]) -> list[str]:

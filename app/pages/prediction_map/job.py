@@ -19,10 +19,10 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
         if n < comparison.n_each[0]
     ]
     if comparison.n < comparison.n_each[0]:
-        who = ", ".join(lacking) or "the comparison"
+        place = ", ".join(lacking) or "the comparison"
         st.info(
             f"This map needs all {numbers.count(comparison.n_each[0])} samples of the teacher. Some"
-            f" are missing in {who}. Remove it from the comparison, or choose the layout “Three"
+            f" are missing in {place}. Remove it from the comparison, or choose the layout “Three"
             " classes”."
         )
         return

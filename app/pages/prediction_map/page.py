@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from app import page_export, selection, state
-from app.components import frame, maps, picture_feed, scatter, selection_bar, style, thumbs
+from app.components import frame, maps, picture_feed, selection_bar, style, thumbs
 from app.data import samples
 from app.data.maps import MapView, map_view, simplex
 from app.pages.prediction_map import controls, job
@@ -17,9 +19,10 @@ from bickd_core.geometry.layout import Layout
 from bickd_core.geometry.simplex import CORNERS
 from bickd_core.maps.make import unmeasured
 from bickd_viz import colouring
-from bickd_viz.text import class_geometry as words
+from bickd_viz.charts.map_scene import Background
+from bickd_viz.frames import Frame
+from bickd_viz.text import class_geometry, numbers
 from bickd_viz.text import maps as map_text
-from bickd_viz.text import numbers
 
 MOST_IMAGES = 24
 
@@ -37,11 +40,11 @@ def show() -> None:
 @st.fragment
 def _linked(comparison: Comparison, student: Model, T: float) -> None:
     """Draw controls, maps and images. A lasso redraws only these."""
-    asked = controls.ask(comparison, student, T)
-    if asked.method == "simplex":
-        _triangle(comparison, student, T, asked)
+    choices = controls.show(comparison, student, T)
+    if choices.method == "simplex":
+        _triangle(comparison, student, T, choices)
     else:
-        _maps(comparison, student, T, asked)
+        _maps(comparison, student, T, choices)
     picture_feed.put(comparison)
     selection_bar.show(comparison)
     state.show_in_url()
@@ -65,12 +68,14 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     )
     where = ("where they disagree", "where they agree")
     means = zip(measures.displacement_by_agreement(comparison, student, T), where, strict=True)
-    found = [
-        f"{words.figure_with_interval('', mean)} {place}".strip() for mean, place in means if mean
+    displacements = [
+        f"{class_geometry.figure_with_interval('', mean)} {place}".strip()
+        for mean, place in means
+        if mean
     ]
-    same = f"{words.same_class(agreement).capitalize()}. " if agreement else ""
+    same = f"{class_geometry.same_class(agreement).capitalize()}. " if agreement else ""
     page_export.note(
-        f"{same}Mean displacement: {', '.join(found)}.",
+        f"{same}Mean displacement: {', '.join(displacements)}.",
         "Displacement is the Hellinger distance between the two models' probabilities of a sample"
         f" at T = {T:g}. It is computed over all classes, not on the map. Intervals are at 95%,"
         f" over {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}.",
@@ -79,53 +84,46 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
 
 # -- maps
 # -------------------------------------------------------------------------------------------------
-def _maps(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
-    found = [map_view(comparison, model, asked.method) for model in comparison.models]
-    missing = [model for model, view in zip(comparison.models, found, strict=True) if view is None]
+def _maps(comparison: Comparison, student: Model, T: float, choices: controls.Choices) -> None:
+    stored = [map_view(comparison, model, choices.method) for model in comparison.models]
+    missing = [model for model, view in zip(comparison.models, stored, strict=True) if view is None]
     if missing:
-        job.offer(comparison, asked.method, missing)
+        job.offer(comparison, choices.method, missing)
         return
-    views = [view for view in found if view is not None]
-    _draw(comparison, T, asked, [view.coordinates for view in views])
-    st.caption(map_text.how_made(asked.method, bool(comparison.students)))
-    _quality(comparison, asked.method, views)
-    moved = _mean_move([view.coordinates for view in views])
-    _limits(asked.method, moved)
-    _images(comparison, student, T, asked)
+    views = [view for view in stored if view is not None]
+    coordinates = [view.coordinates for view in views]
+    _draw(comparison, T, choices, coordinates)
+    st.caption(map_text.how_made(choices.method, bool(comparison.students)))
+    _quality(comparison, choices.method, views)
+    _limits(choices.method, _mean_move(coordinates))
+    _images(comparison, student, T, choices)
 
 
 def _draw(
     comparison: Comparison,
     T: float,
-    asked: controls.Asked,
+    choices: controls.Choices,
     coordinates: list[np.ndarray],
     *,
-    limits: tuple[float, float, float, float] | None = None,
-    background: scatter.Background | None = None,
+    area: Frame | None = None,
+    background: Background | None = None,
 ) -> None:
-    scatter.show(
-        maps.panels(comparison, comparison.models, coordinates, T),
-        comparison.teacher.predictions.ids,
-        key="map-panels",
-        theme=style.theme(),
-        colouring=_colours(comparison, T, asked),
-        class_names=comparison.class_names,
-        labels=comparison.labels,
-        selected=maps.selected(comparison),
-        frame=limits,
-        background=background,
-        height=520,
-        pictures=picture_feed.name(comparison),
-        on_select=maps.on_select(comparison),
-        label=(
-            f"{map_text.METHODS[asked.method]} of {numbers.count(comparison.n)} samples in"
+    scene = maps.scene(
+        comparison,
+        list(zip(comparison.models, coordinates, strict=True)),
+        _colours(comparison, T, choices),
+        title=(
+            f"{map_text.METHODS[choices.method]} of {numbers.count(comparison.n)} samples in"
             f" {len(comparison.models)} models"
         ),
+        T=T,
     )
-    _with_selection(comparison, asked)
+    scene = replace(scene, frame=area, background=background or Background())
+    maps.show(comparison, scene, key="map-panels", height=520)
+    _with_selection(comparison, choices)
 
 
-def _with_selection(comparison: Comparison, asked: controls.Asked) -> None:
+def _with_selection(comparison: Comparison, choices: controls.Choices) -> None:
     """Explain the colours while there is a selection."""
     chosen = selection.selected(comparison)
     if chosen is None or not len(chosen):
@@ -135,25 +133,26 @@ def _with_selection(comparison: Comparison, asked: controls.Asked) -> None:
         (model.name, int((model.predictions.predicted[chosen.positions] != first).sum()))
         for model in comparison.students
     ]
-    st.caption(map_text.with_selection(asked.colour, len(chosen), differing))
+    st.caption(map_text.with_selection(choices.colour, len(chosen), differing))
 
 
-def _colours(comparison: Comparison, T: float, asked: controls.Asked) -> colouring.Colouring:
-    theme, said = style.theme(), [model.predictions.predicted for model in comparison.models]
-    true = said if comparison.labels is None else [comparison.labels] * len(said)
-    match asked.colour:
+def _colours(comparison: Comparison, T: float, choices: controls.Choices) -> colouring.Colouring:
+    theme, names = style.theme(), comparison.class_names
+    predicted = [model.predictions.predicted for model in comparison.models]
+    true = predicted if comparison.labels is None else [comparison.labels] * len(predicted)
+    match choices.colour:
         case "true":
-            return colouring.by_class(true, comparison.class_names, theme)
+            return colouring.by_class(true, names, theme)
         case "predicted":
-            return colouring.by_class(said, comparison.class_names, theme)
+            return colouring.by_class(predicted, names, theme)
         case "disagreement":
-            return colouring.by_disagreement(said, said[0], theme)
+            return colouring.by_disagreement(predicted, predicted[0], theme)
         case "displacement":
             moved = [measures.displacement(comparison, model, T) for model in comparison.models]
             top = max(0.1, np.ceil(10 * max(float(values.max()) for values in moved)) / 10)
             moved[0] = np.full(comparison.n, np.nan)  # displacement is measured from the teacher
             return colouring.by_value(moved, f"displacement at T = {T:g}", float(top), theme)
-    return colouring.highlighted(true, asked.classes, comparison.class_names, theme)
+    return colouring.highlighted(true, choices.classes, names, theme)
 
 
 def _quality(comparison: Comparison, method: str, views: list[MapView]) -> None:
@@ -211,26 +210,27 @@ def _limits(method: str, moved: float | None = None) -> None:
 
 # -- three classes
 # ----------------------------------------------------------------------------------------
-def _triangle(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
-    if len(asked.classes) != 3:
+def _triangle(comparison: Comparison, student: Model, T: float, choices: controls.Choices) -> None:
+    if len(choices.classes) != 3:
         st.info("Choose three classes for the corners of the triangle.")
         return
-    found = [simplex(comparison, model, T, asked.classes) for model in comparison.models]
-    shown = []
-    for view in found:
+    views = [simplex(comparison, model, T, choices.classes) for model in comparison.models]
+    coordinates = []
+    for view in views:
         xy = view.coordinates.copy()
-        xy[view.mass < asked.least] = np.nan
-        shown.append(xy)
+        xy[view.mass < choices.least] = np.nan
+        coordinates.append(xy)
     corners = [tuple(corner) for corner in CORNERS]
     offsets = ((0.0, -0.06), (0.0, -0.06), (0.0, 0.06))
     labels = [
         (x + dx, y + dy, comparison.class_names[c])
-        for (x, y), (dx, dy), c in zip(corners, offsets, asked.classes, strict=True)
+        for (x, y), (dx, dy), c in zip(corners, offsets, choices.classes, strict=True)
     ]
-    background = scatter.Background(lines=[[*corners, corners[0]]], labels=labels)
-    _draw(comparison, T, asked, shown, limits=(-0.12, 1.12, -0.12, 0.99), background=background)
-    theirs = (
-        np.isin(comparison.labels, asked.classes)
+    background = Background(lines=[[*corners, corners[0]]], labels=labels)
+    area = (-0.12, 1.12, -0.12, 0.99)
+    _draw(comparison, T, choices, coordinates, area=area, background=background)
+    of_corners = (
+        np.isin(comparison.labels, choices.classes)
         if comparison.labels is not None
         else np.zeros(comparison.n, dtype=bool)
     )
@@ -238,31 +238,31 @@ def _triangle(comparison: Comparison, student: Model, T: float, asked: controls.
     st.caption(
         map_text.simplex_note(
             [model.name for model in comparison.models],
-            [1 - float(view.mass.mean()) for view in found],
+            [1 - float(view.mass.mean()) for view in views],
             [
-                1 - float(view.mass[theirs].mean()) if theirs.any() else float("nan")
-                for view in found
+                1 - float(view.mass[of_corners].mean()) if of_corners.any() else float("nan")
+                for view in views
             ],
-            asked.least,
+            choices.least,
         )
     )
     _limits("simplex")
-    _images(comparison, student, T, asked)
+    _images(comparison, student, T, choices)
 
 
 # -- images
 # -----------------------------------------------------------------------------------------------
-def _images(comparison: Comparison, student: Model, T: float, asked: controls.Asked) -> None:
+def _images(comparison: Comparison, student: Model, T: float, choices: controls.Choices) -> None:
     """Show images of the selection, else of the coloured classes, the most displaced first."""
     chosen = selection.selected(comparison)
     moved = measures.displacement(comparison, student, T)
     if chosen is not None and len(chosen):
         candidates, lead = chosen.positions, f"The selection: {chosen.title}"
-    elif asked.classes and comparison.labels is not None:
-        candidates = np.flatnonzero(np.isin(comparison.labels, asked.classes))
+    elif choices.classes and comparison.labels is not None:
+        candidates = np.flatnonzero(np.isin(comparison.labels, choices.classes))
         lead = (
             f"{comparison.nouns.capitalize()} of"
-            f" {', '.join(comparison.class_names[c] for c in asked.classes)}"
+            f" {', '.join(comparison.class_names[c] for c in choices.classes)}"
         )
     else:
         candidates = np.arange(comparison.n)
@@ -273,20 +273,20 @@ def _images(comparison: Comparison, student: Model, T: float, asked: controls.As
         )
     st.subheader(lead)
     positions = candidates[np.argsort(-moved[candidates], kind="stable")][:MOST_IMAGES]
-    who = (
+    predictions = (
         f"the top-1 classes of the teacher | {student.name}"
         if comparison.students
         else "the teacher's top-1 class"
     )
-    said = (
+    caption = (
         f"{numbers.count(len(positions))} of"
         f" {numbers.counted(len(candidates), comparison.noun)}"
         f"{', the most displaced first' if comparison.students else ''}."
-        f" Under each: its true class, then {who}."
+        f" Under each: its true class, then {predictions}."
     )
-    st.caption(said)
+    st.caption(caption)
     with st.container(key="map-images"):
-        report = thumbs.InReport("map-images", lead, said)
+        report = thumbs.InReport("map-images", lead, caption)
         thumbs.show(
             comparison,
             positions,

@@ -3,13 +3,14 @@ maps."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from app import selection, state
-from app.components import chart, frame, maps, picture_feed, scatter, selection_bar, style, thumbs
+from app.components import chart, frame, maps, picture_feed, selection_bar, style, thumbs
 from app.data import samples
 from app.data.maps import map_view
 from app.plain import st
@@ -211,26 +212,20 @@ def _company(comparison: Comparison, position: int, positions: np.ndarray) -> st
 
 
 def _place(comparison: Comparison, position: int, T: float) -> None:
-    found = [(model, map_view(comparison, model, "umap")) for model in comparison.models]
-    shown = [(model, view) for model, view in found if view is not None]
+    views = [(model, map_view(comparison, model, "umap")) for model in comparison.models]
+    shown = [(model, view.coordinates) for model, view in views if view is not None]
     if not shown:
         return
     st.subheader("Position on the maps")
-    models = [model for model, _ in shown]
-    scatter.show(
-        maps.panels(comparison, models, [view.coordinates for _, view in shown], T),
-        comparison.teacher.predictions.ids,
-        key="sample-maps",
-        theme=style.theme(),
-        colouring=_colours(comparison, position, len(models)),
-        class_names=comparison.class_names,
-        labels=comparison.labels,
-        selected=np.array([position]),
-        height=340,
-        pictures=picture_feed.name(comparison),
-        on_select=_open,
-        label="Position of this sample on each map; click a point to open that sample",
+    scene = maps.scene(
+        comparison,
+        shown,
+        _colours(comparison, position, len(shown)),
+        title="Position of this sample on each map; click a point to open that sample",
+        T=T,
     )
+    scene = replace(scene, selected=np.array([position]))
+    maps.show(comparison, scene, key="sample-maps", height=340, on_select=_open)
     st.caption(
         f"Click a point to open its {comparison.noun}. Maps distort distances, so rely on the"
         " neighbours above.",
@@ -241,7 +236,7 @@ def _place(comparison: Comparison, position: int, T: float) -> None:
 def _colours(comparison: Comparison, position: int, count: int) -> colouring.Colouring:
     if comparison.labels is None:
         return colouring.quiet(count, comparison.n)
-    own = (int(comparison.labels[position]),)
+    label = int(comparison.labels[position])
     return colouring.highlighted(
-        [comparison.labels] * count, own, comparison.class_names, style.theme()
+        [comparison.labels] * count, (label,), comparison.class_names, style.theme()
     )
