@@ -29,7 +29,7 @@ class Their(LogitObjective):
 PROGRAM = """
 import logging, sys
 from bickd_core.config import TrainConfig
-from bickd_core.presets import PRESETS, methods_text
+from bickd_core.presets.catalogue import PRESETS, methods_text
 assert "torch" not in sys.modules and "their_losses" not in sys.modules
 config = TrainConfig.model_validate({"teacher": "t", "objective": {"kind": "their", "strength": 3}})
 assert PRESETS["their"].title == "Their loss" and "their" in methods_text() and "wrong" not in PRESETS
