@@ -68,19 +68,19 @@ def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
                 annotation, default = annotation | None, None
             annotation = Annotated[annotation, tyro.conf.arg(help=about.description)]
         fields.append((name, annotation, field(default_factory=lambda value=default: value)))  # type: ignore[misc]
-    made = dataclasses.make_dataclass(model.__name__, fields)
-    made.__doc__ = model.__doc__
-    made.model, made.unset = model, unset  # type: ignore[attr-defined]
-    return made
+    flags = dataclasses.make_dataclass(model.__name__, fields)
+    flags.__doc__ = model.__doc__
+    flags.model, flags.unset = model, unset  # type: ignore[attr-defined]
+    return flags
 
 
 def values(filled: Any) -> dict[str, Any]:
     """Return the content of a filled `plain` dataclass as a dictionary for its model."""
     given = {about.name: getattr(filled, about.name) for about in dataclasses.fields(filled)}
-    found = {
+    content = {
         name: values(value) if dataclasses.is_dataclass(value) else value
         for name, value in given.items()
         if value is not None or name not in filled.unset
     }
     kind = filled.model.model_fields.get("kind")
-    return found if kind is None else {"kind": kind.default, **found}
+    return content if kind is None else {"kind": kind.default, **content}

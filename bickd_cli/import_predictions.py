@@ -82,7 +82,7 @@ class ImportPredictions:
         contents = read_files(self.files, hints=hints)
         imported = match_files(contents, _class_names(self.classes))
         _show(contents, imported)
-        models = [one.name for one in imported.models]
+        models = [model.name for model in imported.models]
         if self.names and len(self.names) != len(models):
             raise PredictionsError(
                 f"--names must hold one name for each of the {len(models)} models"
@@ -146,13 +146,13 @@ def _show(contents: list[FileContent], imported: Imported) -> None:
 
     from bickd_cli.train import print_table
 
-    for one in contents:
-        layout = one.layout
-        table = Table(title=one.file)
+    for content in contents:
+        layout = content.layout
+        table = Table(title=content.file)
         table.add_column("what")
         table.add_column("columns")
-        for model in layout.models:
-            table.add_row(f"scores of {model.name}", some(model.columns))
+        for group in layout.models:
+            table.add_row(f"scores of {group.name}", some(group.columns))
         for what in ("label", "id", "path", "text", "model", "split", "classes"):
             if value := getattr(layout, what):
                 table.add_row(what, value)
@@ -160,10 +160,12 @@ def _show(contents: list[FileContent], imported: Imported) -> None:
             table.add_row("class of each row", layout.tidy)
         print_table(table)
     table = Table("model", "scores", "samples", "classes", "labels")
-    for found in imported.models:
-        own = found.predictions
-        labels = "yes" if own.labels is not None else "no"
-        table.add_row(found.name, found.scale, f"{len(own):,}", some(own.class_names), labels)
+    for model in imported.models:
+        predictions = model.predictions
+        labels = "yes" if predictions.labels is not None else "no"
+        table.add_row(
+            model.name, model.scale, f"{len(predictions):,}", some(predictions.class_names), labels
+        )
     print_table(table)
     print(imported.summary())
     for warning in imported.warnings:

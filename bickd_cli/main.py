@@ -74,10 +74,10 @@ class Train:
                 return 0
             check_resumable([run])
             return follow(run, library)
-        asked = values(self.options)
+        options = values(self.options)
         if self.seed is not None:
-            asked["seeds"] = dict.fromkeys(Seeds.model_fields, self.seed)
-        config = TrainConfig.model_validate(asked)
+            options["seeds"] = dict.fromkeys(Seeds.model_fields, self.seed)
+        config = TrainConfig.model_validate(options)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from bickd_core.training.together import train_together
 
@@ -110,13 +110,15 @@ class Evaluate:
         run = library.locate(self.run_key)
         reference = run.info().teacher
         teacher = self.teacher or (reference.key if reference else None)
-        own = run.predictions(self.split)
+        student = run.predictions(self.split)
         if teacher is None:
-            summary = summarise(None, own, T=self.temperature)
+            summary = summarise(None, student, T=self.temperature)
         else:
-            both = align([library.locate(teacher).predictions(self.split), own], [teacher, run.key])
+            both = align(
+                [library.locate(teacher).predictions(self.split), student], [teacher, run.key]
+            )
             summary = summarise(*both.predictions, T=self.temperature)
-        comparison = f" of {len(own):,}" if summary.n < len(own) else ""
+        comparison = f" of {len(student):,}" if summary.n < len(student) else ""
         versus = f" against {teacher}" if teacher else ""
         table = Table(
             title=(
@@ -246,8 +248,10 @@ class Import:
             from bickd_core.importing.pretrained import fetch_pretrained
 
             with tempfile.TemporaryDirectory() as folder:
-                found = fetch_pretrained(self.arch or "", dataset_info(self._dataset), Path(folder))
-                return self._import(found, library)
+                pretrained = fetch_pretrained(
+                    self.arch or "", dataset_info(self._dataset), Path(folder)
+                )
+                return self._import(pretrained, library)
         file = self.file
         named = self.arch is not None and not file.is_dir()
         return self._import(Identified(file, self.arch or "") if named else identify(file), library)
@@ -258,19 +262,19 @@ class Import:
 
         return all_test(self.dataset) if self.all_test else self.dataset
 
-    def _import(self, found: Identified, library: Library) -> int:
+    def _import(self, identified: Identified, library: Library) -> int:
         from bickd_core.data.normalisation import applied
         from bickd_core.data.registry import dataset_info, made_square, tried_split
         from bickd_core.importing.load_network import check_shapes
         from bickd_core.importing.weights import HELD_OUT, ImportRequest, import_weights
         from bickd_core.runs.program_kinds import TITLES, program_kind
 
-        arch = self.arch or found.arch
+        arch = self.arch or identified.arch
         if not self.arch:
-            print(f"network: {arch or TITLES[program_kind(found.file)]}", flush=True)
+            print(f"network: {arch or TITLES[program_kind(identified.file)]}", flush=True)
         dataset = self._dataset
-        if found.shapes and self.part is None:
-            check_shapes(found.shapes, arch, dataset_info(dataset))
+        if identified.shapes and self.part is None:
+            check_shapes(identified.shapes, arch, dataset_info(dataset))
         request = ImportRequest(
             arch=arch,
             dataset=dataset,
@@ -278,11 +282,11 @@ class Import:
             class_order=self.class_order,
             role=self.role,
             teacher=self.teacher,
-            name=self.name or (self.file or found.file).stem,
+            name=self.name or (self.file or identified.file).stem,
             part=self.part,
-            **self._inputs(found.inputs),
+            **self._inputs(identified.inputs),
         )
-        run = import_weights(found.file, request, library)
+        run = import_weights(identified.file, request, library)
         info = run.info()
         if info.source.part:
             print(f"The weights are {info.source.part} in the file.")
@@ -301,14 +305,14 @@ class Import:
         print(f"run folder: {run.path}")
         return 0
 
-    def _inputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
+    def _inputs(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request's fields about the network's inputs: from the options, else from its
         folder."""
         from bickd_core.config import RESIZING
         from bickd_core.data.registry import dataset_info
 
         any_size = self.all_test or dataset_info(self.dataset).any_size
-        fields = {name: value for name, value in found.items() if any_size or name not in RESIZING}
+        fields = {name: value for name, value in stored.items() if any_size or name not in RESIZING}
         if self.resize == "pad":
             fields.pop("crop_share", None)
         numbers = self.mean is not None or self.std is not None

@@ -99,11 +99,11 @@ class Sweep:
         )
         print(f"sweep: {write_sweep(sweep, library.own)}", flush=True)
 
-        def keep(ended: Ended) -> None:
+        def add_line(ended: Ended) -> None:
             if self.results is not None:
-                _keep(ended, self.results, library, sweep.name)
+                _add_line(ended, self.results, library, sweep.name)
 
-        return work_through(sweeping, len(planned), keep)
+        return work_through(sweeping, len(planned), add_line)
 
     def _definition(self) -> Definition:
         typed = {name: getattr(self, name) for name in ("name", "methods", "seeds", "pairs")}
@@ -183,7 +183,7 @@ def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -
     return rest
 
 
-def _keep(ended: Any, path: Path, library: Library, sweep: str) -> None:
+def _add_line(ended: Any, path: Path, library: Library, sweep: str) -> None:
     """Add the run's line. If the run cannot be measured, print a warning and continue."""
     from bickd_core.sweeps.results import add_result, has_result, read_results, result_of
 

@@ -152,8 +152,8 @@ class Cache:
 
             freed, left = clear_images(used=_worked_on(library))
             print(f"{freed / 1e6:,.1f} MB freed: decoded images in {images_folder()}")
-            for kept in left:
-                print(f"{kept.name} was not deleted: a run uses it, or it is being decoded.")
+            for images in left:
+                print(f"{images.name} was not deleted: a run uses it, or it is being decoded.")
         if "kernels" in self.parts:
             from bickd_core.kernels.building import clear as clear_kernels
             from bickd_core.kernels.building import folder
@@ -164,13 +164,13 @@ class Cache:
 
 def _worked_on(library: Library) -> set[str]:
     """Return the data sets of the active runs."""
-    found = set()
+    names = set()
     for run in library.runs():
         with suppress(RunError):
             status = run.status()
             if status.active and not status.stale():
-                found.add(run.info().dataset)
-    return found
+                names.add(run.info().dataset)
+    return names
 
 
 def _list_kernels() -> None:
@@ -183,9 +183,9 @@ def _list_kernels() -> None:
 def _list_views() -> None:
     from bickd_core.training.view_store import budget_bytes, shelves, views_folder
 
-    found = shelves()
+    entries = shelves()
     table = Table("teacher", "data", "outputs", "views", "MB", "folder")
-    for shelf in found:
+    for shelf in entries:
         table.add_row(
             shelf.teacher,
             shelf.dataset,
@@ -194,9 +194,9 @@ def _list_views() -> None:
             f"{shelf.bytes / 1e6:,.1f}",
             shelf.path.name,
         )
-    if found:
+    if entries:
         print_table(table)
-    total = sum(shelf.bytes for shelf in found)
+    total = sum(shelf.bytes for shelf in entries)
     print(
         f"teachers' views: {total / 1e6:,.1f} MB of at most {budget_bytes() / 1e6:,.0f} MB"
         f" (BICKD_VIEWS_GB) in {views_folder()}"
@@ -206,20 +206,23 @@ def _list_views() -> None:
 def _list_images() -> None:
     from bickd_core.data.kept_images import images_folder, kept_images
 
-    found = kept_images()
+    entries = kept_images()
     table = Table(Column("data", overflow="fold"), "pixels", "images", "MB", "source", "folder")
-    for kept in found:
+    for images in entries:
         table.add_row(
-            kept.name,
-            ", ".join(str(size) for size in kept.sizes),
-            f"{kept.images:,}",
-            f"{kept.bytes / 1e6:,.1f}",
-            "there" if kept.source_there else "gone",
-            kept.path.name,
+            images.name,
+            ", ".join(str(size) for size in images.sizes),
+            f"{images.images:,}",
+            f"{images.bytes / 1e6:,.1f}",
+            "there" if images.source_there else "gone",
+            images.path.name,
         )
-    if found:
+    if entries:
         print_table(table)
-    print(f"decoded images: {sum(kept.bytes for kept in found) / 1e6:,.1f} MB in {images_folder()}")
+    print(
+        f"decoded images: {sum(images.bytes for images in entries) / 1e6:,.1f} MB in"
+        f" {images_folder()}"
+    )
 
 
 def print_table(table: Table) -> None:

@@ -292,7 +292,7 @@ def one_sentence(error: ValidationError) -> str:
         return f"`{where}`: `kind` {not_known(problem['ctx']['tag'], known)}"
     if problem["type"] == "union_tag_not_found":
         return f"`{where}`: expected a `kind`, got {problem['input']!r:.80}."
-    words = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"`{where}`: {words}" + (
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"`{where}`: {message}" + (
         "." if problem["type"] == "missing" else f", got {problem['input']!r:.80}."
     )

@@ -50,5 +50,5 @@ def explain_os_error(error: OSError, then: str = "try again") -> str:
     if error.errno in _MEANINGS:
         what, remedy = _MEANINGS[error.errno]
         return f"{what}{name}; {remedy}, then {then}."
-    said = (error.strerror or str(error) or type(error).__name__).rstrip(".")
-    return f"the system refused access to a file{name}: {said}; fix this, then {then}."
+    reason = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    return f"the system refused access to a file{name}: {reason}; fix this, then {then}."

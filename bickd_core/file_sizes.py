@@ -31,14 +31,14 @@ def out_of_memory(error: BaseException) -> bool:
     (True, False)
     """
     return isinstance(error, MemoryError) or any(
-        words in str(error).lower() for words in _OUT_OF_MEMORY
+        phrase in str(error).lower() for phrase in _OUT_OF_MEMORY
     )
 
 
-def size_words(count: float) -> str:
+def size_text(count: float) -> str:
     """A number of bytes for a sentence.
 
-    >>> size_words(560), size_words(12 * 2**20), size_words(4.25 * 2**30)
+    >>> size_text(560), size_text(12 * 2**20), size_text(4.25 * 2**30)
     ('560 bytes', '12 MB', '4.2 GB')
     """
     for unit, size in (("GB", 2**30), ("MB", 2**20)):

@@ -28,8 +28,8 @@ def near(given: object, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5
     """
     names = list(known)
     for wanted in (str(given), str(given).lower()):
-        if found := difflib.get_close_matches(wanted, names, n=n, cutoff=cutoff):
-            return found
+        if matches := difflib.get_close_matches(wanted, names, n=n, cutoff=cutoff):
+            return matches
     return []
 
 

@@ -65,10 +65,10 @@ def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
             raise ReadError(
                 f"expected arrays of a run, got a file of {size:,} bytes that unpacks to {total:,}."
             )
-        found = {}
+        arrays = {}
         for member in members:
             name = member.filename.removesuffix(".npy")
-            if name == member.filename or name in found:
+            if name == member.filename or name in arrays:
                 raise ReadError(
                     "expected arrays with names of their own, got the member"
                     f" {member.filename!r:.60}."
@@ -79,8 +79,8 @@ def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
                     f" {member.compress_type}."
                 )
             with archive.open(member) as stream:
-                found[name] = _array(stream, member.file_size, name)
-        return found
+                arrays[name] = _array(stream, member.file_size, name)
+        return arrays
 
 
 def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:

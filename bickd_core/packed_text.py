@@ -26,7 +26,7 @@ def pack(
     [2, 2, 3]
     """
     encoded = [(text or "")[:longest].encode("utf-8", errors="replace") for text in texts]
-    ends = np.cumsum([len(one) for one in encoded], dtype=np.int64)
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), ends
 
 

@@ -225,9 +225,9 @@ def _check_events(text: str, aliases: bool) -> None:
 
 def _first_line(error: BaseException) -> str:
     """A parser's complaint on one line, with where it stands."""
-    mark = getattr(error, "problem_mark", None)
+    position = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None)
-    if mark is not None and problem:
-        return f"line {mark.line + 1}: {problem:.80}"
+    if position is not None and problem:
+        return f"line {position.line + 1}: {problem:.80}"
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:120].rstrip(".:")

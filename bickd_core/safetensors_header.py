@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bickd_core.file_sizes import size_words
+from bickd_core.file_sizes import size_text
 from bickd_core.naming import plain_name
 
 MAX_HEADER = 10 * 2**20
@@ -61,8 +61,8 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             )
         if length > MAX_HEADER:
             raise HeaderError(
-                f"{path.name} has a header of {size_words(length)}; at most"
-                f" {size_words(MAX_HEADER)} are read, and the header of a network has some"
+                f"{path.name} has a header of {size_text(length)}; at most"
+                f" {size_text(MAX_HEADER)} are read, and the header of a network has some"
                 " kilobytes."
             )
         return parse_header(file.read(length), rest - length, path.name)

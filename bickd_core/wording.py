@@ -19,9 +19,9 @@ def worded(sentence: str, noun: str) -> str:
     'Texts behind a cell: a text or two texts'
     """
 
-    def replaced(found: re.Match[str]) -> str:
-        word = noun.capitalize() if found["first"] == "I" else noun
+    def replaced(match: re.Match[str]) -> str:
+        word = noun.capitalize() if match["first"] == "I" else noun
         article = "an " if noun == "image" else "a "
-        return f"{article if found['article'] else ''}{word}{found['plural']}"
+        return f"{article if match['article'] else ''}{word}{match['plural']}"
 
     return _IMAGE.sub(replaced, sentence)

@@ -88,7 +88,7 @@ def _keep(
     pictures = samples.thumbnails(comparison)
     ids = comparison.teacher.predictions.ids[positions].tolist()
     shown = [(pictures.data_uri(id), *words) for id, words in zip(ids, captions, strict=True)]
-    strip = Strip(report.title, shown, report.sentence, [pictures.words(id) for id in ids])
+    strip = Strip(report.title, shown, report.sentence, [pictures.caption(id) for id in ids])
     page_export.part(f"images-{report.place}", strip)
 
 
@@ -100,7 +100,7 @@ def picture(comparison: Comparison, position: int, alt: str) -> str:
         image = f'<img src="{uri}" alt="{escape(alt)}" loading="lazy">'
     else:
         kind = "bk-text" if id in pictures.texts else "bk-none"
-        image = f'<i class="{kind}">{escape(pictures.words(id))}</i>'
+        image = f'<i class="{kind}">{escape(pictures.caption(id))}</i>'
     return (
         f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'
     )

@@ -37,17 +37,19 @@ def add_validation(
         PredictionsError, RunError: a run does not exist or does not fit. Nothing is saved then.
     """
     names = names or {}
-    fitted = [_fitting(library, one, names.get(one.name, one.name)) for one in imported.models]
+    fitted = [
+        _fitting(library, model, names.get(model.name, model.name)) for model in imported.models
+    ]
     samples = sample_file(imported, images)
     written: list[Path] = []
     try:
         for run, predictions in fitted:
             written.append(run.predictions_path("validation"))
             predictions.save(written[-1])
-            own = samples.only(set(predictions.ids.tolist()))
-            if own:
+            own_samples = samples.only(set(predictions.ids.tolist()))
+            if own_samples:
                 written.append(run.samples_path("validation"))
-                own.save(written[-1])
+                own_samples.save(written[-1])
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
@@ -55,7 +57,7 @@ def add_validation(
     return [run for run, _ in fitted]
 
 
-def _fitting(library: Library, one: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
+def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
     """Return the model's run, and its predictions in the run's class order.
 
     Predictions without class names get those of the run.
@@ -78,21 +80,21 @@ def _fitting(library: Library, one: ImportedModel, name: str) -> tuple[RunFolder
             f"run '{key}' already has predictions on validation; delete it and import both splits"
             " again."
         )
-    test, own = run.predictions("test"), one.predictions
-    if are_numbers(own.class_names) and own.num_classes == test.num_classes:
-        own = replace(own, class_names=test.class_names)
-    if set(test.class_names) != set(own.class_names):
+    test, predictions = run.predictions("test"), model.predictions
+    if are_numbers(predictions.class_names) and predictions.num_classes == test.num_classes:
+        predictions = replace(predictions, class_names=test.class_names)
+    if set(test.class_names) != set(predictions.class_names):
         raise PredictionsError(
-            f"{one.file}, {one.name}: expected the classes of run '{key}'"
-            f" ({_some(test.class_names)}), got {_some(own.class_names)}."
+            f"{model.file}, {model.name}: expected the classes of run '{key}'"
+            f" ({_some(test.class_names)}), got {_some(predictions.class_names)}."
         )
-    own = own.with_class_order(test.class_names)
-    if np.array_equal(test.logits, own.logits):
+    predictions = predictions.with_class_order(test.class_names)
+    if np.array_equal(test.logits, predictions.logits):
         raise PredictionsError(
-            f"{one.file}, {one.name}: expected predictions on validation, got those of run '{key}'"
-            " on test."
+            f"{model.file}, {model.name}: expected predictions on validation, got those of run"
+            f" '{key}' on test."
         )
-    return run, own
+    return run, predictions
 
 
 def _some(names: tuple[str, ...], most: int = 4) -> str:

@@ -72,9 +72,9 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--shelf", type=Path, required=True)
     parser.add_argument("--own", type=Path, required=True)
-    asked = parser.parse_args()
-    library = Library(shelf=asked.shelf, own=asked.own)
-    run = library.find(asked.run)
+    options = parser.parse_args()
+    library = Library(shelf=options.shelf, own=options.own)
+    run = library.find(options.run)
     try:
         complete(run, library)
     except (ValueError, OSError):

@@ -28,7 +28,9 @@ def read_parquet(path: Path) -> Table:
             thrift_container_size_limit=MAX_FOOTER_ITEMS,
         )
         _check_size(file.metadata.num_rows, len(file.schema_arrow))
-        wanted = [one.name for one in file.schema_arrow if not pyarrow.types.is_struct(one.type)]
+        wanted = [
+            field.name for field in file.schema_arrow if not pyarrow.types.is_struct(field.type)
+        ]
         return file.read(columns=wanted, use_threads=False)
 
     return _from_arrow(_arrow(read, "parquet"))
@@ -110,9 +112,9 @@ def _declared(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {
-            str(name): tuple(map(str, one["names"]))
-            for name, one in features.items()
-            if isinstance(one, dict) and isinstance(one.get("names"), list)
+            str(name): tuple(map(str, feature["names"]))
+            for name, feature in features.items()
+            if isinstance(feature, dict) and isinstance(feature.get("names"), list)
         }
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}

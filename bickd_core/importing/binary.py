@@ -80,9 +80,9 @@ def _name(column: str, known: tuple[str, ...]) -> str:
         "function",
         *map(normal, known),
     ]
-    words = re.split(r"[^A-Za-z0-9.\-]+", model_word(column))
+    parts = re.split(r"[^A-Za-z0-9.\-]+", model_word(column))
     return "_".join(
-        word for word in words if word and not word.isdigit() and normal(word) not in drop
+        part for part in parts if part and not part.isdigit() and normal(part) not in drop
     )
 
 
@@ -90,7 +90,7 @@ def _model(column: str, known: tuple[str, ...], name: str) -> ScoreColumns:
     """Order the two classes. The second is the one that the column names, else the last in
     alphabetical order."""
     first, second = known or ("0", "1")
-    ends = [one for one in known if normal(one) in normal(column).split("_")]
+    ends = [class_name for class_name in known if normal(class_name) in normal(column).split("_")]
     if ends == [first]:
         first, second = second, first
     return ScoreColumns(name, (column,), (first, second), binary=True)

@@ -22,7 +22,7 @@ def lacks_names(files: Sequence[tuple[str, FilePart]]) -> bool:
 
 
 def with_class_names(
-    scored: list[Rows], others: list[Rows], told: Sequence[str]
+    scored: list[Rows], others: list[Rows], requested: Sequence[str]
 ) -> tuple[list[Rows], list[str]]:
     """Name every column: by its own name, else the given names, else those of another file, else
     numbers.
@@ -30,28 +30,34 @@ def with_class_names(
     Returns:
         The named parts, and a note for each model whose names come from another file.
     """
-    given = [(one.file, one.part.class_names) for one in [*others, *scored] if one.part.class_names]
-    given += [
-        (one.file, one.part.label_names) for one in [*scored, *others] if one.part.label_names
+    given = [
+        (source.file, source.part.class_names)
+        for source in [*others, *scored]
+        if source.part.class_names
     ]
     given += [
-        (one.file, model.classes)
-        for one in scored
-        for model in one.part.models
+        (source.file, source.part.label_names)
+        for source in [*scored, *others]
+        if source.part.label_names
+    ]
+    given += [
+        (source.file, model.classes)
+        for source in scored
+        for model in source.part.models
         if model.classes and not are_numbers(model.classes)
     ]
     named, notes = [], []
-    for one in scored:
+    for source in scored:
         models = []
-        for model in one.part.models:
-            classes, source = _classes(one, model, given, tuple(told))
-            if source:
+        for model in source.part.models:
+            classes, names_file = _classes(source, model, given, tuple(requested))
+            if names_file:
                 notes.append(
-                    f"{model.name}: the columns have no class names, so those of {source} are used"
-                    " in their order."
+                    f"{model.name}: the columns have no class names, so those of {names_file} are"
+                    " used in their order."
                 )
             models.append(replace(model, classes=classes))
-        named.append(replace(one, part=replace(one.part, models=tuple(models))))
+        named.append(replace(source, part=replace(source.part, models=tuple(models))))
     return named, notes
 
 
@@ -60,22 +66,25 @@ def are_numbers(names: Sequence[str]) -> bool:
 
 
 def _classes(
-    one: Rows, model: FileModel, given: list[tuple[str, tuple[str, ...]]], told: tuple[str, ...]
+    source: Rows,
+    model: FileModel,
+    given: list[tuple[str, tuple[str, ...]]],
+    requested: tuple[str, ...],
 ) -> tuple[tuple[str, ...], str]:
     """Return a model's class names, and the other file that they come from, or ""."""
     count = model.logits.shape[1]
-    own = one.part.class_names or one.part.label_names
+    own_names = source.part.class_names or source.part.label_names
     if model.classes and not are_numbers(model.classes):
         return model.classes, ""
-    if own or told:
-        names = own or told
+    if own_names or requested:
+        names = own_names or requested
         if len(names) != count:
             raise PredictionsError(
-                f"{one.file}: expected {count:,} class names, one for each column of scores, "
+                f"{source.file}: expected {count:,} class names, one for each column of scores, "
                 f"got {len(names):,}."
             )
         return names, ""
     for file, names in given:
-        if len(names) == count and file != one.file:
+        if len(names) == count and file != source.file:
             return names, file
     return model.classes or tuple(str(i) for i in range(count)), ""

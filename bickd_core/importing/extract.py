@@ -41,7 +41,9 @@ class FilePart:
 
     def __len__(self) -> int:
         held = (self.labels, self.ids, self.paths, self.texts)
-        sizes = [len(one.logits) for one in self.models] + [len(a) for a in held if a is not None]
+        sizes = [len(model.logits) for model in self.models] + [
+            len(a) for a in held if a is not None
+        ]
         return sizes[0] if sizes else 0
 
 
@@ -78,7 +80,11 @@ def extract(table: Table, layout: Layout) -> list[FilePart]:
         PredictionsError: a cell is wrong; the message names its row and column.
     """
     if layout.split:
-        return [part for own, of in by_split(table, layout) for part in extract(own, of)]
+        return [
+            part
+            for rows, rows_layout in by_split(table, layout)
+            for part in extract(rows, rows_layout)
+        ]
     if not layout.model:
         return [_part(table, layout)]
     names = table.columns[layout.model]
@@ -86,18 +92,18 @@ def extract(table: Table, layout: Layout) -> list[FilePart]:
     parts = []
     for name in dict.fromkeys(names.tolist()):
         rows = np.flatnonzero(np.array([other == name for other in names]))
-        models = tuple(replace(one, name=str(name)) for one in layout.models[:1])
+        models = tuple(replace(model, name=str(name)) for model in layout.models[:1])
         parts.append(_part(table.take(rows), replace(layout, model="", models=models)))
     return parts
 
 
 def _part(table: Table, layout: Layout) -> FilePart:
     models, notes = [], list(table.notes)
-    for one in layout.models:
-        model, said = _model(table, one)
+    for group in layout.models:
+        model, model_notes = _model(table, group)
         models.append(model)
-        notes += said
-    extras = (
+        notes += model_notes
+    class_names = (
         () if not layout.classes else _class_names(table.extras[layout.classes], layout.classes)
     )
     return FilePart(
@@ -107,53 +113,57 @@ def _part(table: Table, layout: Layout) -> FilePart:
         ids=None if not layout.id else _ids(table, layout.id),
         paths=None if not layout.path else _texts(table, layout.path),
         texts=None if not layout.text else _texts(table, layout.text),
-        class_names=extras,
+        class_names=class_names,
         notes=tuple(notes),
         split=layout.rows_of,
     )
 
 
-def _model(table: Table, one: ScoreColumns) -> tuple[FileModel, list[str]]:
-    scores = _numbers(table, one.columns)
-    if one.binary:
-        return _binary_model(table, one, scores[:, 0])
+def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
+    scores = _numbers(table, group.columns)
+    if group.binary:
+        return _binary_model(table, group, scores[:, 0])
     if scores.shape[1] < 2:
         raise PredictionsError(
-            f"expected a column of scores for each class, got the column '{one.columns[0]}' alone; "
-            "for two classes, give both columns."
+            f"expected a column of scores for each class, got the column '{group.columns[0]}'"
+            " alone; for two classes, give both columns."
         )
-    if one.ranked:
-        scores = _unranked(table, scores, one)
-    columns = one.columns if len(one.columns) > 1 else ()
-    found = to_logits(
-        scores, one.scale, lambda row: _at(table, row, "" if columns else one.columns[0])
+    if group.ranked:
+        scores = _unranked(table, scores, group)
+    columns = group.columns if len(group.columns) > 1 else ()
+    converted = to_logits(
+        scores,
+        group.scale,
+        lambda row: _at(table, row, "" if columns else group.columns[0]),
     )
     features = None
-    if one.features:
-        features = _numbers(table, one.features).astype(np.float32)
-    classes = () if one.ranked else one.classes
-    return FileModel(one.name, found.logits, classes, found.scale, features), _said(one.name, found)
+    if group.features:
+        features = _numbers(table, group.features).astype(np.float32)
+    classes = () if group.ranked else group.classes
+    model = FileModel(group.name, converted.logits, classes, converted.scale, features)
+    return model, _notes(group.name, converted)
 
 
 def _binary_model(
-    table: Table, one: ScoreColumns, score: np.ndarray
+    table: Table, group: ScoreColumns, score: np.ndarray
 ) -> tuple[FileModel, list[str]]:
     """A model of two classes from the score of the second."""
     within = bool(score.min() >= 0 and score.max() <= 1)
-    scale = one.scale or ("probabilities" if within else "logits")
+    scale = group.scale or ("probabilities" if within else "logits")
     both = two_columns(score, scale)
-    found = to_logits(both, scale, lambda row: _at(table, row, one.columns[0]))
+    converted = to_logits(both, scale, lambda row: _at(table, row, group.columns[0]))
     kind = {"logits": "logit", "probabilities": "probability", "percent": "probability in percent"}
     note = (
-        f"{one.name}: '{one.columns[0]}' has one score for each sample. It is used as the"
-        f" {kind.get(scale, 'log-probability')} of '{one.classes[1]}', so there are two classes:"
-        f" {' and '.join(one.classes)}."
+        f"{group.name}: '{group.columns[0]}' has one score for each sample. It is used as the"
+        f" {kind.get(scale, 'log-probability')} of '{group.classes[1]}', so there are two classes:"
+        f" {' and '.join(group.classes)}."
     )
-    return FileModel(one.name, found.logits, one.classes, scale), [note, *_said(one.name, found)]
+    model = FileModel(group.name, converted.logits, group.classes, scale)
+    return model, [note, *_notes(group.name, converted)]
 
 
-def _said(name: str, found: Scores) -> list[str]:
-    return [f"{name}: {sentence}" for sentence in found.notes]
+def _notes(name: str, scores: Scores) -> list[str]:
+    return [f"{name}: {sentence}" for sentence in scores.notes]
 
 
 def _at(table: Table, row: int, column: str) -> str:
@@ -204,9 +214,9 @@ def _check_finite(table: Table, values: np.ndarray, names: tuple[str, ...]) -> N
     raise wrong_rows(rows, lambda row: _at(table, row, column(row)), "a number", got)
 
 
-def _unranked(table: Table, scores: np.ndarray, one: ScoreColumns) -> np.ndarray:
+def _unranked(table: Table, scores: np.ndarray, group: ScoreColumns) -> np.ndarray:
     """Return scores in class order, from scores that are sorted by value."""
-    index = _numbers(table, one.ranked).astype(np.int64)
+    index = _numbers(table, group.ranked).astype(np.int64)
     count = int(index.max()) + 1
     if index.shape != scores.shape or count > scores.shape[1]:
         raise PredictionsError(
@@ -216,7 +226,7 @@ def _unranked(table: Table, scores: np.ndarray, one: ScoreColumns) -> np.ndarray
     if (np.sort(index, axis=1) != np.arange(count)).any():
         raise wrong_rows(
             np.flatnonzero((np.sort(index, axis=1) != np.arange(count)).any(axis=1)),
-            lambda row: _at(table, row, one.ranked[0]),
+            lambda row: _at(table, row, group.ranked[0]),
             f"each class from 0 to {count - 1} once",
             lambda row: f"{index[row][:5].tolist()} and so on",
         )

@@ -26,8 +26,8 @@ def read_inputs(folder: Path) -> dict[str, Any]:
     none."""
     config = _json(folder / "config.json")
     pretrained = config.get("pretrained_cfg")
-    found = inputs_of_timm(pretrained if isinstance(pretrained, Mapping) else config)
-    return found or _of_transformers(_json(folder / "preprocessor_config.json"))
+    inputs = inputs_of_timm(pretrained if isinstance(pretrained, Mapping) else config)
+    return inputs or _of_transformers(_json(folder / "preprocessor_config.json"))
 
 
 def normalisation_fields(mean: Any, std: Any) -> dict[str, Any]:
@@ -49,54 +49,54 @@ def normalisation_fields(mean: Any, std: Any) -> dict[str, Any]:
 
 def inputs_of_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     """As `read_inputs`, of timm's `pretrained_cfg`."""
-    found = normalisation_fields(config.get("mean"), config.get("std"))
-    if not found:
+    inputs = normalisation_fields(config.get("mean"), config.get("std"))
+    if not inputs:
         return {}
     size = config.get("input_size")  # [3, 224, 224]; a number in our own exports
     size = size[-1] if isinstance(size, list) and size else size
     if _is_side(size):
-        found["input_size"] = size
+        inputs["input_size"] = size
     if config.get("channel_order") == "bgr":  # our own exports
-        found["channel_order"] = "bgr"
+        inputs["channel_order"] = "bgr"
     if config.get("interpolation") in _PILLOW.values():
-        found["interpolation"] = config["interpolation"]
+        inputs["interpolation"] = config["interpolation"]
     mode = config.get("crop_mode", config.get("resize"))
     resize = (
         mode if mode in _RESIZES.values() else _RESIZES.get(mode if isinstance(mode, str) else "")
     )
     if resize is not None:
-        found["resize"] = resize
+        inputs["resize"] = resize
     share = config.get("crop_pct", config.get("crop_share"))
-    if _is_number(share) and 0.1 < share <= 1 and found.get("resize") != "pad":
-        found["crop_share"] = float(share)
-    return found
+    if _is_number(share) and 0.1 < share <= 1 and inputs.get("resize") != "pad":
+        inputs["crop_share"] = float(share)
+    return inputs
 
 
 def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
     normalised = config.get("do_normalize", True) is not False
-    found: dict[str, Any] = {"normalisation": "none"}
+    inputs: dict[str, Any] = {"normalisation": "none"}
     if normalised:
-        found = normalisation_fields(config.get("image_mean"), config.get("image_std"))
-    if not found or not config:
+        inputs = normalisation_fields(config.get("image_mean"), config.get("image_std"))
+    if not inputs or not config:
         return {}
     resample = config.get("resample")
     if isinstance(resample, int) and resample in _PILLOW:
-        found["interpolation"] = _PILLOW[resample]
+        inputs["interpolation"] = _PILLOW[resample]
     scaled, square = _sides(config.get("size"))
     cut, _ = _sides(config.get("crop_size"))
     if config.get("do_center_crop") and cut is not None:
-        found["input_size"] = cut
-        found["resize"] = (
+        inputs["input_size"] = cut
+        inputs["resize"] = (
             "stretch" if square and isinstance(config.get("size"), Mapping) else "crop"
         )
         if scaled is not None and 0.1 < cut / scaled <= 1:
-            found["crop_share"] = cut / scaled
+            inputs["crop_share"] = cut / scaled
     elif scaled is not None:
-        found["input_size"], found["resize"] = scaled, "stretch" if square else "crop"
+        inputs["input_size"], inputs["resize"] = scaled, "stretch" if square else "crop"
         share = config.get("crop_pct")
         if not square and _is_number(share) and 0.1 < share <= 1:
-            found["crop_share"] = float(share)
-    return found
+            inputs["crop_share"] = float(share)
+    return inputs
 
 
 def _sides(size: Any) -> tuple[int | None, bool]:
@@ -115,8 +115,8 @@ def _sides(size: Any) -> tuple[int | None, bool]:
 
 
 def _json(file: Path) -> Mapping[str, Any]:
-    found = read_json(file) if file.is_file() else {}
-    return found if isinstance(found, Mapping) else {}
+    content = read_json(file) if file.is_file() else {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

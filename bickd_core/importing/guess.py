@@ -60,7 +60,7 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     known = _label_names(table, label)
     models = guess_models(table, scores, known, _least(table, label), label, stem)
     if hints.scale is not None:
-        models = tuple(replace(one, scale=hints.scale) for one in models)
+        models = tuple(replace(each, scale=hints.scale) for each in models)
     classes = next((name for name in table.extras if normal(name) in CLASSES), "")
     return Layout(
         models,
@@ -92,8 +92,8 @@ def _role(table: Table, names: Sequence[str], hint: str | None, fits: Callable[[
     return hint if hint is not None else next((name for name in names if fits(name)), "")
 
 
-def _known(name: str, words: Iterable[str]) -> bool:
-    return normal(name) in words
+def _known(name: str, names: Iterable[str]) -> bool:
+    return normal(name) in names
 
 
 def _is_text(table: Table, name: str) -> bool:
@@ -125,9 +125,9 @@ def _is_id(table: Table, name: str) -> bool:
 def _label(table: Table, names: Sequence[str], hint: str | None, used: set[str]) -> str:
     if hint is not None:
         return hint
-    found = [name for name in names if name not in used and _may_be_label(table, name)]
+    candidates = [name for name in names if name not in used and _may_be_label(table, name)]
     for word in LABELS:
-        match = next((name for name in found if normal(name) == word), None)
+        match = next((name for name in candidates if normal(name) == word), None)
         if match is not None:
             return match
     declared = [name for name in table.names if name in names and name not in used]
@@ -185,5 +185,5 @@ def stem_of(path: Path | str) -> str:
     ('big model', 'bert', 'model')
     """
     stem = Path(path).name.rpartition(".")[0]
-    printable = "".join(mark if mark.isprintable() else " " for mark in stem)
+    printable = "".join(character if character.isprintable() else " " for character in stem)
     return without_split(" ".join(printable.split()))[:80] or "model"

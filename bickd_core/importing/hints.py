@@ -95,9 +95,9 @@ def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> st
     better: ChannelOrder = "bgr" if order == "rgb" else "rgb"
     if clearly_better({order: right, better: swapped}, order) is None:
         return ""
-    words = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
+    order_text = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
     return (
-        f"Channel order: with {words[better]} instead of {words[order]} the accuracy is"
+        f"Channel order: with {order_text[better]} instead of {order_text[order]} the accuracy is"
         f" {swapped.mean():.0%} and not {right.mean():.0%}; import it with the channel order"
         f" {better.upper()} (--channel-order {better})."
     )
@@ -137,7 +137,7 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
 
     few = part.take(probe_positions(part.labels, _FEW))
     images = torch.tensor(np.asarray(few.images)).float()
-    found = {}
+    accuracies = {}
     for side in _SIDES:
         if side == dataset.image_size:
             continue
@@ -148,11 +148,11 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
         )
         try:
             answers = _predicted(model, Split(scaled.numpy(), few.labels, few.ids), dataset)
-            found[side] = float((answers == few.labels).mean())
+            accuracies[side] = float((answers == few.labels).mean())
         except (RuntimeError, ValueError):  # a network of one size alone
             continue
-    best = max(found, key=lambda side: found[side], default=0)
-    if not best or found[best] < right + CLEAR:
+    best = max(accuracies, key=lambda side: accuracies[side], default=0)
+    if not best or accuracies[best] < right + CLEAR:
         return ""
     option = (
         f"image size {best} (--image-size {best})"
@@ -160,6 +160,6 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
         else f"input size {best} (--input-size {best})"
     )
     return (
-        f"Input size: with images scaled to {best} pixels the accuracy is {found[best]:.0%} instead"
-        f" of {right:.0%}; import it with the {option}."
+        f"Input size: with images scaled to {best} pixels the accuracy is {accuracies[best]:.0%}"
+        f" instead of {right:.0%}; import it with the {option}."
     )

@@ -43,12 +43,12 @@ def identify(path: Path) -> Identified:
     Raises:
         ValueError: the folder has no weights, or the tensors match no network of the catalogue.
     """
-    found = from_folder(path) if path.is_dir() else Identified(path)
-    if program_kind(found.file) is not None:
-        return Identified(found.file, inputs=_of_program(found.file.parent))
-    if found.arch:
-        return found
-    tables = look_into(found.file)
+    identified = from_folder(path) if path.is_dir() else Identified(path)
+    if program_kind(identified.file) is not None:
+        return Identified(identified.file, inputs=_of_program(identified.file.parent))
+    if identified.arch:
+        return identified
+    tables = look_into(identified.file)
     networks = [
         (each, shapes)
         for shapes in tables.values()
@@ -57,8 +57,13 @@ def identify(path: Path) -> Identified:
     ]
     if networks:
         network, shapes = networks[0]
-        own = {name: shapes[stored] for name, stored in network.reading.names.items()}
-        return Identified(found.file, network.name, found.inputs, own if len(networks) == 1 else {})
+        own_shapes = {name: shapes[stored] for name, stored in network.reading.names.items()}
+        return Identified(
+            identified.file,
+            network.name,
+            identified.inputs,
+            own_shapes if len(networks) == 1 else {},
+        )
     near = next((near for shapes in tables.values() for near in nearest_networks(shapes, 1)), None)
     hint = (
         f"; the nearest is {near.info.name} ({near.same} of its {near.count} tensors)"

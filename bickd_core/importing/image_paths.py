@@ -44,12 +44,12 @@ def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dic
         for depth in range(1, len(parts) + 1):
             ends.setdefault("/".join(parts[-depth:]), []).append(str(file))
         ends.setdefault(file.stem, []).append(str(file))
-    found: dict[Id, str] = {}
+    images: dict[Id, str] = {}
     for sample in ids:
         match = _match(paths.get(sample) or str(sample), ends)
         if match:
-            found[sample] = match
-    return found
+            images[sample] = match
+    return images
 
 
 def _match(wanted: str, ends: Mapping[str, list[str]]) -> str:

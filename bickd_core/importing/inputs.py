@@ -132,18 +132,18 @@ def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisa
     return options
 
 
-def swapped(model: nn.Module, own: Preprocessing, dataset: Dataset) -> nn.Module | None:
+def swapped(model: nn.Module, inputs: Preprocessing, dataset: Dataset) -> nn.Module | None:
     """Return the network with its channels in the other order; None if images do not have three
     channels."""
     from bickd_core.training.setup import renormalised
 
     if dataset.in_channels != 3:
         return None
-    other: ChannelOrder = "rgb" if own.channel_order == "bgr" else "bgr"
-    return renormalised(model, own.model_copy(update={"channel_order": other}), dataset)
+    other: ChannelOrder = "rgb" if inputs.channel_order == "bgr" else "bgr"
+    return renormalised(model, inputs.model_copy(update={"channel_order": other}), dataset)
 
 
-def clearly_better(right: Mapping[Way, np.ndarray], own: Way) -> Way | None:
+def clearly_better(right: Mapping[Way, np.ndarray], current: Way) -> Way | None:
     """Return the best way to prepare inputs if it is clearly better than `own` on the same images,
     else None.
 
@@ -155,7 +155,7 @@ def clearly_better(right: Mapping[Way, np.ndarray], own: Way) -> Way | None:
         own: the way to compare with.
     """
     best = max(right, key=lambda name: int(right[name].sum()))
-    gained = int((right[best] & ~right[own]).sum())
-    lost = int((right[own] & ~right[best]).sum())
-    clear = gained - lost > max(CLEARLY * (gained + lost) ** 0.5, LEAST * len(right[own]))
+    gained = int((right[best] & ~right[current]).sum())
+    lost = int((right[current] & ~right[best]).sum())
+    clear = gained - lost > max(CLEARLY * (gained + lost) ** 0.5, LEAST * len(right[current]))
     return best if clear else None

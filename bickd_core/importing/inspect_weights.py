@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bickd_core.file_sizes import out_of_memory, size_words, unpacked_bytes, unpacked_limit
+from bickd_core.file_sizes import out_of_memory, size_text, unpacked_bytes, unpacked_limit
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.launch.slots import wait_for_slot
 from bickd_core.places import cache_folder
@@ -217,7 +217,7 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
     except Exception as error:  # what the file made of its reader, which is told in our words
         if out_of_memory(error):
-            return {"error": too_much(path, error, f"more than {size_words(allowed)} of memory")}
+            return {"error": too_much(path, error, f"more than {size_text(allowed)} of memory")}
         if isinstance(error, OSError):
             return {
                 "error": (
@@ -236,15 +236,15 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 def _bounded(tables: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, list[int]]]]:
     """Return the shapes of at most MAX_TENSORS tensors, to limit the size of the answer."""
-    found, left = [], MAX_TENSORS
+    listed, left = [], MAX_TENSORS
     for where, state in tables.items():
         shapes = {
             name[:MAX_NAME]: list(tensor.shape) for name, tensor in list(state.items())[:left]
         }
         left -= len(shapes)
         if shapes:
-            found.append((where[:MAX_NAME], shapes))
-    return found
+            listed.append((where[:MAX_NAME], shapes))
+    return listed
 
 
 def limit_memory(path: Path) -> int:

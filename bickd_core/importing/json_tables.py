@@ -132,7 +132,7 @@ def _flat(record: Record) -> Record:
     flat: Record = {}
     for name, value in record.items():
         if isinstance(value, list) and value and all(map(_is_label_score, value)):
-            scores = {_class_name(one["label"]): one["score"] for one in value}
+            scores = {_class_name(entry["label"]): entry["score"] for entry in value}
             value = {label: scores[label] for label in sorted(scores)}
         if isinstance(value, dict):
             flat |= {f"{name}:{key}": inner for key, inner in value.items()}

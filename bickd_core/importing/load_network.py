@@ -86,9 +86,12 @@ def load_network(
     from bickd_core.runs.checkpoints import load_into
 
     model = wanted.model or _create(arch, info)
-    own = model.state_dict()
+    initial = model.state_dict()
     load_into(
-        model, {**weights, **{name: own[name] for name in lacking}}, name=arch, dataset=info.name
+        model,
+        {**weights, **{name: initial[name] for name in lacking}},
+        name=arch,
+        dataset=info.name,
     )
     return LoadedNetwork(model, taken, lacking)
 

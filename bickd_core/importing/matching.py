@@ -78,7 +78,7 @@ def match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str] = ()
     splits = {part.split for _, part in files if part.models}
     if len(splits) < 2:
         return replace(_match(files, class_names), split=next(iter(splits), "test"))
-    own = {
+    of_split = {
         split: [
             (file, part)
             for file, part in files
@@ -86,10 +86,10 @@ def match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str] = ()
         ]
         for split in FILE_SPLITS
     }
-    test = _match(own["test"], class_names)
+    test = _match(of_split["test"], class_names)
     try:
         validation = _match(
-            own["validation"], class_names or test.models[0].predictions.class_names
+            of_split["validation"], class_names or test.models[0].predictions.class_names
         )
         return _with_validation(test, replace(validation, split="validation"))
     except PredictionsError as error:
@@ -98,19 +98,19 @@ def match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str] = ()
 
 def _with_validation(test: Imported, validation: Imported) -> Imported:
     """Add the validation split to the models with test predictions."""
-    there = {one.name: one for one in test.models}
-    alone = [one.name for one in validation.models if one.name not in there]
+    there = {model.name: model for model in test.models}
+    alone = [model.name for model in validation.models if model.name not in there]
     if alone:
         raise PredictionsError(
             f"expected predictions of {', '.join(there)}, as on test, got some of"
             f" {', '.join(alone)}; give the files or models of both splits the same names."
         )
-    order = {one.name: one.predictions.class_names for one in test.models}
+    order = {model.name: model.predictions.class_names for model in test.models}
     other = next(
         (
-            one
-            for one in validation.models
-            if set(one.predictions.class_names) != set(order[one.name])
+            model
+            for model in validation.models
+            if set(model.predictions.class_names) != set(order[model.name])
         ),
         None,
     )
@@ -120,46 +120,54 @@ def _with_validation(test: Imported, validation: Imported) -> Imported:
             " in both."
         )
     models = tuple(
-        replace(one, predictions=one.predictions.with_class_order(order[one.name]))
-        for one in validation.models
+        replace(model, predictions=model.predictions.with_class_order(order[model.name]))
+        for model in validation.models
     )
     note = f"On validation: {len(models):,} of {len(there):,} models. {validation.summary()}"
-    notes = (*test.notes, note, *(said for said in validation.notes if said not in test.notes))
-    warnings = (*test.warnings, *(f"On validation: {said}" for said in validation.warnings))
+    notes = (
+        *test.notes,
+        note,
+        *(sentence for sentence in validation.notes if sentence not in test.notes),
+    )
+    warnings = (*test.warnings, *(f"On validation: {sentence}" for sentence in validation.warnings))
     return replace(
         test, notes=notes, warnings=warnings, validation=replace(validation, models=models)
     )
 
 
 def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) -> Imported:
-    rows = [Rows(file, part) for file, part in files]
-    scored = [one for one in rows if one.part.models]
+    sources = [Rows(file, part) for file, part in files]
+    scored = [source for source in sources if source.part.models]
     if not scored:
-        named = ", ".join(dict.fromkeys(one.file for one in rows))
+        named = ", ".join(dict.fromkeys(source.file for source in sources))
         raise PredictionsError(
             f"{named}: expected a column of scores for each class, got none; name the columns "
             "logit_0, logit_1, ... or by their classes."
         )
-    notes = [f"{one.file}: {note}" for one in rows for note in one.part.notes]
-    scored, said = with_class_names(
-        scored, [one for one in rows if not one.part.models], class_names
+    notes = [f"{source.file}: {note}" for source in sources for note in source.part.notes]
+    scored, more_notes = with_class_names(
+        scored, [source for source in sources if not source.part.models], class_names
     )
-    notes += said
-    scored, said = _with_labels(scored, [one for one in rows if not one.part.models])
-    notes += said
+    notes += more_notes
+    scored, more_notes = _with_labels(
+        scored, [source for source in sources if not source.part.models]
+    )
+    notes += more_notes
     rule, ids = row_ids(scored)
     models = [
-        ImportedModel(model.name, _predictions(one, model, own), one.file, model.scale)
-        for one, own in zip(scored, ids, strict=True)
-        for model in one.part.models
+        ImportedModel(model.name, _predictions(source, model, source_ids), source.file, model.scale)
+        for source, source_ids in zip(scored, ids, strict=True)
+        for model in source.part.models
     ]
     texts: dict[int | str, str] = {}
     paths: dict[int | str, str] = {}
-    for one, own in zip(scored, ids, strict=True):
-        for found, values in ((texts, one.part.texts), (paths, one.part.paths)):
+    for source, source_ids in zip(scored, ids, strict=True):
+        for by_id, values in ((texts, source.part.texts), (paths, source.part.paths)):
             if values is not None:
-                found |= {i: v for i, v in zip(own.tolist(), values.tolist(), strict=True) if v}
-    sets = [set(own.tolist()) for own in ids]
+                by_id |= {
+                    i: v for i, v in zip(source_ids.tolist(), values.tolist(), strict=True) if v
+                }
+    sets = [set(source_ids.tolist()) for source_ids in ids]
     shared, total = len(set.intersection(*sets)), len(set.union(*sets))
     if not shared:
         raise PredictionsError(
@@ -182,30 +190,31 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
 def _few_shared(scored: Sequence[Rows], shared: int) -> list[str]:
     """Return a warning for each file, or model of one file, that loses more than half of its
     samples."""
-    files = [one.file for one in scored]
+    files = [source.file for source in scored]
     return [
-        f"Only {shared:,} of {len(one.part):,} samples of"
-        f" {one.file if files.count(one.file) == 1 else one.part.models[0].name} are in every"
-        f" model. The comparison shows these {shared:,}. Check that all files use the same ids."
-        for one in scored
-        if 2 * shared < len(one.part)
+        f"Only {shared:,} of {len(source.part):,} samples of"
+        f" {source.file if files.count(source.file) == 1 else source.part.models[0].name} are in"
+        f" every model. The comparison shows these {shared:,}. Check that all files use the same"
+        " ids."
+        for source in scored
+        if 2 * shared < len(source.part)
     ]
 
 
-def _files(rows: Sequence[Rows]) -> str:
-    return " and ".join(dict.fromkeys(one.file for one in rows))
+def _files(sources: Sequence[Rows]) -> str:
+    return " and ".join(dict.fromkeys(source.file for source in sources))
 
 
 def _named_apart(models: Sequence[ImportedModel]) -> list[ImportedModel]:
     """Make the models' names unique, by adding a number to repeated names."""
-    found: list[ImportedModel] = []
-    for one in models:
-        name, n = one.name, 1
-        while name in [other.name for other in found]:
+    renamed: list[ImportedModel] = []
+    for model in models:
+        name, n = model.name, 1
+        while name in [other.name for other in renamed]:
             n += 1
-            name = f"{one.name}-{n}"
-        found.append(replace(one, name=name))
-    return found
+            name = f"{model.name}-{n}"
+        renamed.append(replace(model, name=name))
+    return renamed
 
 
 # -- labels --------------------------------------------------------------------------------------
@@ -213,42 +222,46 @@ def _named_apart(models: Sequence[ImportedModel]) -> list[ImportedModel]:
 
 def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], list[str]]:
     """Add the labels of a file of labels to the parts that have none."""
-    giving = next((one for one in others if one.part.labels is not None), None)
-    if giving is None:
+    label_source = next((source for source in others if source.part.labels is not None), None)
+    if label_source is None:
         return scored, []
-    labels = giving.part.labels
+    labels = label_source.part.labels
     assert labels is not None
-    found, notes = [], []
-    for one in scored:
-        part = one.part
+    labelled, notes = [], []
+    for source in scored:
+        part = source.part
         if part.labels is None:
-            key, other = _common_key(part, giving.part)
+            key, other = _common_key(part, label_source.part)
             if key is not None and other is not None:
                 places = {value: i for i, value in enumerate(other)}
                 missing = next((value for value in key if value not in places), None)
                 if missing is not None:
                     raise PredictionsError(
-                        f"{giving.file}: expected a label for every sample of {one.file}, got none"
-                        f" for '{missing}'."
+                        f"{label_source.file}: expected a label for every sample of"
+                        f" {source.file}, got none for '{missing}'."
                     )
                 part = replace(part, labels=labels[np.array([places[value] for value in key])])
-                notes.append(f"{one.file}: labels come from {giving.file}, matched by id or path.")
+                notes.append(
+                    f"{source.file}: labels come from {label_source.file}, matched by id or path."
+                )
             elif len(labels) == len(part):
                 part = replace(
                     part,
                     labels=labels,
-                    ids=part.ids if part.ids is not None else giving.part.ids,
-                    paths=part.paths if part.paths is not None else giving.part.paths,
-                    texts=part.texts if part.texts is not None else giving.part.texts,
+                    ids=part.ids if part.ids is not None else label_source.part.ids,
+                    paths=part.paths if part.paths is not None else label_source.part.paths,
+                    texts=part.texts if part.texts is not None else label_source.part.texts,
                 )
-                notes.append(f"{one.file}: labels come from {giving.file}, matched by order.")
+                notes.append(
+                    f"{source.file}: labels come from {label_source.file}, matched by order."
+                )
             else:
                 raise PredictionsError(
-                    f"{giving.file} has {len(labels):,} labels and {one.file} has {len(part):,}"
-                    " rows; give both an id column, or as many labels as rows."
+                    f"{label_source.file} has {len(labels):,} labels and {source.file} has"
+                    f" {len(part):,} rows; give both an id column, or as many labels as rows."
                 )
-        found.append(replace(one, part=part))
-    return found, notes
+        labelled.append(replace(source, part=part))
+    return labelled, notes
 
 
 def _common_key(a: FilePart, b: FilePart) -> tuple[list[object] | None, list[object] | None]:
@@ -261,22 +274,24 @@ def _common_key(a: FilePart, b: FilePart) -> tuple[list[object] | None, list[obj
     return None, None
 
 
-def _predictions(one: Rows, model: FileModel, ids: np.ndarray) -> Predictions:
+def _predictions(source: Rows, model: FileModel, ids: np.ndarray) -> Predictions:
     try:
         return Predictions(
             logits=model.logits,
             class_names=model.classes,
             ids=ids,
             labels=(
-                None if one.part.labels is None else label_positions(one.part.labels, model.classes)
+                None
+                if source.part.labels is None
+                else label_positions(source.part.labels, model.classes)
             ),
             features=model.features,
         )
     except PredictionsError as error:
-        raise PredictionsError(f"{one.file}, {model.name}: {error}") from error
+        raise PredictionsError(f"{source.file}, {model.name}: {error}") from error
 
 
 def _check_labels(models: Sequence[ImportedModel]) -> None:
     from bickd_core.runs.predictions import align
 
-    align([one.predictions for one in models], [one.name for one in models])
+    align([model.predictions for model in models], [model.name for model in models])

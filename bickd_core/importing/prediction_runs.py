@@ -54,7 +54,7 @@ def create_runs(
             " predictions, or import both in one go."
         )
     names = dict(names or {})
-    models = {one.name: one for one in imported.models}
+    models = {model.name: model for model in imported.models}
     unknown = next((name for name in names if name not in models), None)
     if unknown is not None:
         raise PredictionsError(_no_model(unknown, models))
@@ -66,41 +66,45 @@ def create_runs(
         )
     label = _label(imported, data_of_teacher if reference is not None else dataset)
     samples = sample_file(imported, images)
-    second = imported.validation
-    second_samples = SampleFile() if second is None else sample_file(second, images)
-    called = {one.name: _display_name(names.get(one.name, one.name)) for one in imported.models}
+    validation = imported.validation
+    validation_samples = SampleFile() if validation is None else sample_file(validation, images)
+    titles = {
+        model.name: _display_name(names.get(model.name, model.name)) for model in imported.models
+    }
     runs = _run_names(library, imported, names)
     teacher_model = models.get(teacher)
     if reference is not None:
-        found = library.locate(reference.key).predictions("test")
-        align([found, *(one.predictions for one in imported.models)], [teacher, *models])
-        teacher_predictions = found
+        teacher_predictions = library.locate(reference.key).predictions("test")
+        students = [model.predictions for model in imported.models]
+        align([teacher_predictions, *students], [teacher, *models])
     else:
         assert teacher_model is not None
         reference = TeacherRef(key=runs[teacher])
         teacher_predictions = teacher_model.predictions
-    ordered = sorted(imported.models, key=lambda one: one.name != teacher)
-    made: list[tuple[Path, str]] = []
+    ordered = sorted(imported.models, key=lambda model: model.name != teacher)
+    pending: list[tuple[Path, str]] = []
     try:
-        for one in ordered:
-            student = one is not teacher_model
+        for model in ordered:
+            student = model is not teacher_model
             info = RunInfo(
-                name=runs[one.name],
-                title="" if called[one.name] == runs[one.name] else called[one.name],
+                name=runs[model.name],
+                title="" if titles[model.name] == runs[model.name] else titles[model.name],
                 role="student" if student else "teacher",
                 dataset=label,
-                num_classes=one.predictions.num_classes,
+                num_classes=model.predictions.num_classes,
                 teacher=reference if student else None,
-                source=Source(kind="predictions", file=one.file),
+                source=Source(kind="predictions", file=model.file),
             )
             against = teacher_predictions if student else None
-            folder = _make(library, info, one, against, samples)
-            made.append((folder, info.name))
-            if second is not None:
-                _add_validation(RunFolder(folder, key=info.name), second, one.name, second_samples)
-        return _appear(library, made)
+            folder = _make(library, info, model, against, samples)
+            pending.append((folder, info.name))
+            if validation is not None:
+                _add_validation(
+                    RunFolder(folder, key=info.name), validation, model.name, validation_samples
+                )
+        return _appear(library, pending)
     finally:
-        for folder, _ in made:
+        for folder, _ in pending:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -135,10 +139,10 @@ def _label(imported: Imported, dataset: str | None) -> str:
                 f"the data label must have 1 to 200 printable characters, got {dataset[:40]!r}."
             )
         return label
-    first = max((one.predictions for one in imported.models), key=len)
+    first = max((model.predictions for model in imported.models), key=len)
     labels = first.labels if first.labels is not None else [-1] * len(first)
-    called = ["" if c < 0 else first.class_names[c] for c in labels]
-    content = sorted(zip(map(str, first.ids.tolist()), called, strict=True))
+    label_names = ["" if c < 0 else first.class_names[c] for c in labels]
+    content = sorted(zip(map(str, first.ids.tolist()), label_names, strict=True))
     digest = hashlib.sha256(repr((sorted(first.class_names), content)).encode()).hexdigest()
     return f"samples-{digest[:8]}"
 
@@ -148,15 +152,15 @@ def sample_file(imported: Imported, images: Path | None) -> SampleFile:
     if images is None:
         return SampleFile(texts=imported.texts)
     ids: dict[Id, None] = {}
-    for one in imported.models:
-        ids |= dict.fromkeys(one.predictions.ids.tolist())
-    found = image_paths(images, ids, imported.paths)
-    if not found:
+    for model in imported.models:
+        ids |= dict.fromkeys(model.predictions.ids.tolist())
+    paths = image_paths(images, ids, imported.paths)
+    if not paths:
         raise PredictionsError(
             f"none of the {len(ids):,} samples has an image in '{images}'; a path, or an id that is"
             " the file's name without its suffix, must lead to it."
         )
-    return SampleFile(texts=imported.texts, paths=found)
+    return SampleFile(texts=imported.texts, paths=paths)
 
 
 def _display_name(name: str) -> str:
@@ -172,11 +176,11 @@ def _run_names(library: Library, imported: Imported, names: Mapping[str, str]) -
     """Return a run key for each model: the given name, else the next free key derived from the
     model's name."""
     runs: dict[str, str] = {}
-    for one in imported.models:
-        name = names.get(one.name, one.name).strip()
+    for model in imported.models:
+        name = names.get(model.name, model.name).strip()
         base = as_key(name)
         if (
-            name == base and one.name in names
+            name == base and model.name in names
         ):  # the user's own key, which is taken as it is or not at all
             if (library.own / name).exists() or name in runs.values():
                 raise NameTaken(name)
@@ -186,14 +190,14 @@ def _run_names(library: Library, imported: Imported, names: Mapping[str, str]) -
             while wanted in runs.values():
                 n += 1
                 wanted = library.free_name(f"{base}-{n}")
-        runs[one.name] = wanted
+        runs[model.name] = wanted
     return runs
 
 
 def _make(
     library: Library,
     info: RunInfo,
-    one: ImportedModel,
+    model: ImportedModel,
     teacher: Predictions | None,
     samples: SampleFile,
 ) -> Path:
@@ -203,11 +207,11 @@ def _make(
     try:
         run = RunFolder(folder, key=info.name)
         run.write_info(info)
-        one.predictions.save(run.predictions_path("test"))
+        model.predictions.save(run.predictions_path("test"))
         if samples:
-            samples.only(set(one.predictions.ids.tolist())).save(run.samples_path("test"))
+            samples.only(set(model.predictions.ids.tolist())).save(run.samples_path("test"))
         write_text(
-            folder / "README.md", predictions_card(info, one.predictions, teacher, one.scale)
+            folder / "README.md", predictions_card(info, model.predictions, teacher, model.scale)
         )
         run.write_status(Status("finished", heartbeat=time.time()))
     except BaseException:
@@ -218,18 +222,20 @@ def _make(
 
 def _add_validation(run: RunFolder, imported: Imported, name: str, samples: SampleFile) -> None:
     """Write the validation predictions of one model to its run."""
-    for one in imported.models:
-        if one.name == name:
-            one.predictions.save(run.predictions_path("validation"))
+    for model in imported.models:
+        if model.name == name:
+            model.predictions.save(run.predictions_path("validation"))
             if samples:
-                samples.only(set(one.predictions.ids.tolist())).save(run.samples_path("validation"))
+                samples.only(set(model.predictions.ids.tolist())).save(
+                    run.samples_path("validation")
+                )
 
 
-def _appear(library: Library, made: list[tuple[Path, str]]) -> list[RunFolder]:
+def _appear(library: Library, pending: list[tuple[Path, str]]) -> list[RunFolder]:
     """Rename every folder to its run's name. If a name exists by now, undo the others."""
     done: list[Path] = []
     try:
-        for folder, name in made:
+        for folder, name in pending:
             target = library.own / name
             if target.exists():
                 raise NameTaken(name)

@@ -30,11 +30,11 @@ def read_files(
     """
     layouts = layouts or {}
 
-    def own(name: str) -> Hints | None:
+    def hints_of(name: str) -> Hints | None:
         return hints.get(name) if isinstance(hints, Mapping) else hints
 
     paths = [Path(file) for file in files]
-    return [read_file(p, layout=layouts.get(p.name), hints=own(p.name)) for p in paths]
+    return [read_file(p, layout=layouts.get(p.name), hints=hints_of(p.name)) for p in paths]
 
 
 def match_files(contents: Sequence[FileContent], class_names: Sequence[str] = ()) -> Imported:
@@ -51,7 +51,7 @@ def match_files(contents: Sequence[FileContent], class_names: Sequence[str] = ()
 
 def parts_of(contents: Sequence[FileContent]) -> list[tuple[str, FilePart]]:
     """Return each part of each file with the file's name."""
-    return [(one.file, part) for one in contents for part in one.parts]
+    return [(content.file, part) for content in contents for part in content.parts]
 
 
 def read_predictions(

@@ -65,8 +65,8 @@ def fetch_pretrained(arch: str, info: DatasetInfo, folder: Path) -> Identified:
         ) from error
     file = folder / f"{name}.safetensors"
     save_weights(net, file, metadata={"arch": arch})
-    said = {
+    fields = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in config.to_dict().items()
     }
-    return Identified(file, arch=arch, inputs=inputs_of_timm(said))
+    return Identified(file, arch=arch, inputs=inputs_of_timm(fields))

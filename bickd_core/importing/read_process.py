@@ -93,35 +93,35 @@ def read_file(
         return FileContent(
             file=name,
             layout=LAYOUT.validate_python(answer["layout"]),
-            parts=tuple(_load(Path(folder), i, one) for i, one in enumerate(answer["parts"])),
+            parts=tuple(_load(Path(folder), i, info) for i, info in enumerate(answer["parts"])),
             columns=answer["columns"],
             preview=tuple(answer["preview"]),
         )
 
 
-def _load(folder: Path, number: int, about: dict[str, Any]) -> FilePart:
+def _load(folder: Path, number: int, info: dict[str, Any]) -> FilePart:
     arrays = load_npz(folder / f"part-{number}.npz")
     models = tuple(
         FileModel(
-            one["name"],
+            model["name"],
             arrays[f"logits-{i}"],
-            tuple(one["classes"]),
-            one["scale"],
+            tuple(model["classes"]),
+            model["scale"],
             arrays.get(f"features-{i}"),
         )
-        for i, one in enumerate(about["models"])
+        for i, model in enumerate(info["models"])
     )
     texts = {name: _objects(arrays, name) for name in ("labels", "ids", "paths", "texts")}
     return FilePart(
         models=models,
         labels=texts["labels"],
-        label_names=tuple(about["label_names"]),
+        label_names=tuple(info["label_names"]),
         ids=texts["ids"],
         paths=texts["paths"],
         texts=texts["texts"],
-        class_names=tuple(about["class_names"]),
-        notes=tuple(about["notes"]),
-        split=about["split"],
+        class_names=tuple(info["class_names"]),
+        notes=tuple(info["notes"]),
+        split=info["split"],
     )
 
 
@@ -193,16 +193,16 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
         np.savez(Path(request["out"]) / f"part-{number}.npz", **_arrays(part))  # type: ignore[arg-type]
     return {
         "layout": to_json(layout),
-        "parts": [_about(part) for part in parts],
-        "columns": {name: _words(column) for name, column in table.columns.items()},
+        "parts": [_part_info(part) for part in parts],
+        "columns": {name: _column_kind(column) for name, column in table.columns.items()},
         "preview": _preview(table, layout),
     }
 
 
 def _check_columns(table: Table, layout: Layout) -> None:
     named = [layout.label, layout.id, layout.path, layout.text, layout.model, layout.split]
-    for one in layout.models:
-        named += [*one.columns, *one.ranked, *one.features]
+    for model in layout.models:
+        named += [*model.columns, *model.ranked, *model.features]
     missing = next((name for name in named if name and name not in table.columns), None)
     if missing is not None:
         raise PredictionsError(
@@ -216,10 +216,10 @@ def _check_columns(table: Table, layout: Layout) -> None:
 
 def _arrays(part: FilePart) -> dict[str, np.ndarray]:
     arrays = {}
-    for i, one in enumerate(part.models):
-        arrays[f"logits-{i}"] = one.logits
-        if one.features is not None:
-            arrays[f"features-{i}"] = one.features
+    for i, model in enumerate(part.models):
+        arrays[f"logits-{i}"] = model.logits
+        if model.features is not None:
+            arrays[f"features-{i}"] = model.features
     for name in ("labels", "ids", "paths", "texts"):
         values = getattr(part, name)
         if values is None:
@@ -231,13 +231,13 @@ def _arrays(part: FilePart) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _about(part: FilePart) -> dict[str, Any]:
+def _part_info(part: FilePart) -> dict[str, Any]:
     models = [{"name": m.name, "classes": list(m.classes), "scale": m.scale} for m in part.models]
     names = {"label_names": list(part.label_names), "class_names": list(part.class_names)}
     return {"models": models, **names, "notes": list(part.notes), "split": part.split}
 
 
-def _words(column: np.ndarray) -> str:
+def _column_kind(column: np.ndarray) -> str:
     if column.ndim == 2:
         return f"lists of {column.shape[1]:,}"
     return "text" if column.dtype == object else "numbers"
@@ -247,7 +247,7 @@ def _preview(table: Table, layout: Layout) -> list[dict[str, str]]:
     """Return the first rows: columns with a role first, then some columns of each model."""
     roles = [layout.id, layout.path, layout.text, layout.label, layout.model, layout.split]
     each = max(2, (PREVIEW_COLUMNS - 5) // max(1, len(layout.models)))
-    scores = [column for one in layout.models for column in one.columns[:each]]
+    scores = [column for model in layout.models for column in model.columns[:each]]
     rest = list(table.columns)
     names = [*dict.fromkeys(name for name in [*roles, *scores, *rest] if name)][:PREVIEW_COLUMNS]
     return [

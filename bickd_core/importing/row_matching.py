@@ -17,11 +17,11 @@ Rule = Literal["one file", "id", "path", "order"]
 
 def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
     """Return the rule that rows are matched by, and the ids of each part's rows."""
-    parts = [one.part for one in scored]
+    parts = [source.part for source in scored]
     if all(part.ids is not None for part in parts):
         texts = any(part.ids.dtype == object for part in parts if part.ids is not None)
-        found = [_id_array(part.ids, texts) for part in parts if part.ids is not None]
-        return ("one file" if len(parts) == 1 else "id"), found
+        arrays = [_id_array(part.ids, texts) for part in parts if part.ids is not None]
+        return ("one file" if len(parts) == 1 else "id"), arrays
     if all(part.paths is not None for part in parts):
         tails = path_tails([part.paths.tolist() for part in parts if part.paths is not None])
         if tails is not None:
@@ -29,7 +29,7 @@ def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
             return rule, [np.array(each, dtype=np.str_) for each in tails]
     counts = [len(part) for part in parts]
     if len(set(counts)) > 1:
-        each = ", ".join(f"{one.file} {n:,}" for one, n in zip(scored, counts, strict=True))
+        each = ", ".join(f"{source.file} {n:,}" for source, n in zip(scored, counts, strict=True))
         raise PredictionsError(
             f"the files have different numbers of rows ({each}) and no common id or path column;"
             " add an id column to each."
@@ -49,14 +49,14 @@ def _id_array(ids: np.ndarray, texts: bool) -> np.ndarray:
 def _check_order(scored: list[Rows]) -> None:
     """Check that labels of files matched by order agree; otherwise the rows are different
     samples."""
-    known = [one for one in scored if one.part.labels is not None]
+    known = [source for source in scored if source.part.labels is not None]
     for other in known[1:]:
         pair = [
-            np.array(one.part.models[0].classes)[
-                label_positions(one.part.labels, one.part.models[0].classes)
+            np.array(source.part.models[0].classes)[
+                label_positions(source.part.labels, source.part.models[0].classes)
             ]
-            for one in (known[0], other)
-            if one.part.labels is not None
+            for source in (known[0], other)
+            if source.part.labels is not None
         ]
         differ = int((pair[0] != pair[1]).sum())
         if differ:
@@ -73,7 +73,7 @@ def path_tails(paths: list[list[str]]) -> list[list[str]] | None:
     there are none."""
     parts = [[_path_parts(path) for path in each] for each in paths]
     for depth in (1, 2, 3, 99):
-        tails = [["/".join(one[-depth:]) for one in each] for each in parts]
+        tails = [["/".join(path[-depth:]) for path in each] for each in parts]
         unique = all(len(set(each)) == len(each) for each in tails)
         if unique and (len(tails) == 1 or set.intersection(*(set(each) for each in tails))):
             return tails
@@ -92,22 +92,22 @@ def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         PredictionsError: a label is not a class; the message names row and label.
     """
     place = {name: i for i, name in enumerate(classes)}
-    words = [str(value) for value in labels.tolist()]
-    if all(word in place for word in words):
-        return np.array([place[word] for word in words], dtype=np.int64)
+    texts = [str(value) for value in labels.tolist()]
+    if all(text in place for text in texts):
+        return np.array([place[text] for text in texts], dtype=np.int64)
     shown = ", ".join(classes[:4]) + (" and so on" if len(classes) > 4 else "")
-    if labels.dtype == object and not are_numbers(words):
-        unknown = [i for i, word in enumerate(words) if word not in place]
+    if labels.dtype == object and not are_numbers(texts):
+        unknown = [i for i, text in enumerate(texts) if text not in place]
         if are_numbers(classes):
             raise PredictionsError(
-                f"labels are names ('{words[unknown[0]][:40]}') and the columns of scores have"
+                f"labels are names ('{texts[unknown[0]][:40]}') and the columns of scores have"
                 " none, so their order is not known; name the columns by class, or give the class"
                 " names in the order of the columns (a txt file with one in each line, or"
                 " `--classes`)."
             )
         expected = f"one of the {len(classes):,} classes ({shown})"
-        raise wrong_rows(unknown, _label_row, expected, lambda row: f"'{words[row][:40]}'")
-    numbers = np.array([int(word) for word in words], dtype=np.int64)
+        raise wrong_rows(unknown, _label_row, expected, lambda row: f"'{texts[row][:40]}'")
+    numbers = np.array([int(text) for text in texts], dtype=np.int64)
     wrong = (numbers < 0) | (numbers >= len(classes))
     if wrong.any():
         counted = numbers.min() >= 1 and numbers.max() == len(classes)

@@ -35,66 +35,67 @@ def guess_models(
     ranked = next(
         (name for name in lists if normal(name) in ("index", "indices", "topk_index")), ""
     )
-    found = []
+    models = []
     for name in lists:
         if name in features or name == ranked or table.columns[name].shape[1] < 2:
             continue
-        own = _ends_with_same(name, features)
-        found.append(
+        same_model = _ends_with_same(name, features)
+        models.append(
             ScoreColumns(
                 model_word(name) or stem,
                 (name,),
                 ranked=(ranked,) if ranked else (),
-                features=own or _only(features),
+                features=same_model or _only(features),
             )
         )
-    if found:
-        return _one_each(found)
+    if models:
+        return _one_for_each_model(models)
     classes = least
     if least > len(flat):
         least = 2  # the labels are no classes, which is said when they are read
     numbered = _numbered(flat)
     ranks = [c for c, _ in numbered.pop("index", [])]
-    own_features = tuple(
+    feature_columns = tuple(
         column
         for prefix in list(numbered)
         if normal(prefix) in FEATURES
         for column, _ in numbered.pop(prefix)
     )
-    flat = [name for name in flat if name not in ranks and name not in own_features]
+    flat = [name for name in flat if name not in ranks and name not in feature_columns]
     groups = _by_names(flat, known) or _by_numbers(flat, numbered, least)
     if groups is None:
         binary = binary_models(table, flat, known, classes, label, stem)
         if binary:
             return binary
-        groups = _by_marks(flat, least)
+        groups = _by_separators(flat, least)
     if groups is None:
         plain = [name for name in flat if name in known or normal(name) not in UNUSED]
         groups = {"": [(name, name) for name in plain]} if len(plain) > 1 else {}
-    found = [
+    models = [
         ScoreColumns(
             model_word(prefix) or stem,
             tuple(column for column, _ in pairs),
             tuple(name for _, name in pairs),
             ranked=tuple(ranks) if len(ranks) == len(pairs) else (),
-            features=own_features,
+            features=feature_columns,
         )
         for prefix, pairs in groups.items()
     ]
-    return _one_each(found)
+    return _one_for_each_model(models)
 
 
-def _ends(name: str, words: Iterable[str]) -> bool:
+def _ends(name: str, affixes: Iterable[str]) -> bool:
     return any(
-        normal(name).endswith(f"_{word}") or normal(name).startswith(f"{word}_") for word in words
+        normal(name).endswith(f"_{affix}") or normal(name).startswith(f"{affix}_")
+        for affix in affixes
     )
 
 
 def _ends_with_same(name: str, features: set[str]) -> tuple[str, ...]:
     """Return the features of the same model, such as `teacher_features` for `teacher_logits`."""
-    own = model_word(name)
-    whole = rf"(?:^|[ _:./|]){re.escape(own)}(?:[ _:./|]|$)"
-    match = [one for one in features if own and re.search(whole, one)]
+    model = model_word(name)
+    whole = rf"(?:^|[ _:./|]){re.escape(model)}(?:[ _:./|]|$)"
+    match = [feature for feature in features if model and re.search(whole, feature)]
     return tuple(match[:1])
 
 
@@ -103,15 +104,15 @@ def _only(features: set[str]) -> tuple[str, ...]:
     return tuple(plain[:1]) if len(features) == 1 else ()
 
 
-def _one_each(found: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
+def _one_for_each_model(models: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
     """Return one group for each model: logits, if a file has both logits and probabilities."""
     best: dict[str, ScoreColumns] = {}
-    for one in found:
-        before = best.get(one.name)
+    for model in models:
+        before = best.get(model.name)
         if before is None or (
-            "logit" in one.columns[0].lower() and "logit" not in before.columns[0].lower()
+            "logit" in model.columns[0].lower() and "logit" not in before.columns[0].lower()
         ):
-            best[one.name] = one
+            best[model.name] = model
     return tuple(best.values())
 
 
@@ -167,15 +168,15 @@ def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | N
     return {prefix: pairs for prefix, pairs in counted.items() if len(pairs) == most} or None
 
 
-def _by_marks(flat: Sequence[str], least: int) -> Groups | None:
+def _by_separators(flat: Sequence[str], least: int) -> Groups | None:
     """Return columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
     flat = [name for name in flat if normal(name) not in UNUSED]
-    for mark in SEPARATORS:
+    for separator in SEPARATORS:
         for prefix_first in (True, False):
             for cut in (_first, _last):
                 groups: Groups = {}
                 for column in flat:
-                    parts = cut(column, mark)
+                    parts = cut(column, separator)
                     if parts is None:
                         break
                     prefix, name = parts if prefix_first else (parts[1], parts[0])
@@ -188,18 +189,18 @@ def _by_marks(flat: Sequence[str], least: int) -> Groups | None:
 
 
 def _says_scores(prefix: str) -> bool:
-    words = [word for word in re.split(r"[ _:./|]+", prefix.lower()) if word]
-    return any(word in SCORES for word in words)
+    parts = [part for part in re.split(r"[ _:./|]+", prefix.lower()) if part]
+    return any(part in SCORES for part in parts)
 
 
-def _first(column: str, mark: str) -> tuple[str, str] | None:
-    before, found, after = column.partition(mark)
-    return (before, after) if found and before and after else None
+def _first(column: str, separator: str) -> tuple[str, str] | None:
+    before, middle, after = column.partition(separator)
+    return (before, after) if middle and before and after else None
 
 
-def _last(column: str, mark: str) -> tuple[str, str] | None:
-    before, found, after = column.rpartition(mark)
-    return (before, after) if found and before and after else None
+def _last(column: str, separator: str) -> tuple[str, str] | None:
+    before, middle, after = column.rpartition(separator)
+    return (before, after) if middle and before and after else None
 
 
 def _alike(groups: Groups, least: int) -> Groups | None:

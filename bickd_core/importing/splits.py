@@ -15,7 +15,7 @@ from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.runs.predictions import PredictionsError
 
 COLUMNS = ("split", "subset", "partition", "set", "part", "fold")
-_WORDS = {
+_SPLITS = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -38,8 +38,8 @@ def is_split_column(table: Table, name: str) -> bool:
     column = table.columns[name]
     if normal(name) not in COLUMNS or column.ndim != 1 or column.dtype != object:
         return False
-    words = [value for value in column[:200] if value]
-    return 2 * sum(value.strip().lower() in _WORDS for value in words) > len(words)
+    cells = [value for value in column[:200] if value]
+    return 2 * sum(value.strip().lower() in _SPLITS for value in cells) > len(cells)
 
 
 def splits_of(table: Table, name: str) -> np.ndarray:
@@ -49,8 +49,8 @@ def splits_of(table: Table, name: str) -> np.ndarray:
         PredictionsError: a row does not name a split.
     """
     cells = [str(value or "").strip() for value in table.columns[name]]
-    found = [_WORDS.get(cell.lower(), "") for cell in cells]
-    wrong = [row for row, split in enumerate(found) if not split]
+    splits = [_SPLITS.get(cell.lower(), "") for cell in cells]
+    wrong = [row for row, split in enumerate(splits) if not split]
     if wrong:
         raise wrong_rows(
             wrong,
@@ -58,7 +58,7 @@ def splits_of(table: Table, name: str) -> np.ndarray:
             "train, validation or test",
             lambda row: f"'{cells[row][:40]}'" if cells[row] else "an empty cell",
         )
-    return np.array(found, dtype=object)
+    return np.array(splits, dtype=object)
 
 
 def without_split(name: str) -> str:
@@ -89,10 +89,13 @@ def by_split(table: Table, layout: Layout) -> list[tuple[Table, Layout]]:
     for split in FILE_SPLITS:
         rows = np.flatnonzero(splits == split)
         if len(rows):
-            own = table.take(rows)
-            said = () if parts else (note,)
+            part = table.take(rows)
+            part_notes = () if parts else (note,)
             parts.append(
-                (replace(own, notes=(*own.notes, *said)), replace(layout, split="", rows_of=split))
+                (
+                    replace(part, notes=(*part.notes, *part_notes)),
+                    replace(layout, split="", rows_of=split),
+                )
             )
     if not parts:
         raise PredictionsError(

@@ -112,8 +112,8 @@ def _npz(path: Path) -> Table:
     columns: dict[str, np.ndarray] = {}
     extras: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
-        own = len(array) == rows and normal(name) not in CLASSES
-        (columns if own else extras)[name] = array
+        is_column = len(array) == rows and normal(name) not in CLASSES
+        (columns if is_column else extras)[name] = array
     return Table(columns, extras=extras)
 
 

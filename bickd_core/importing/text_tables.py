@@ -79,10 +79,10 @@ def read_csv(path: Path) -> Table:
         ) from error
     except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
         _check_lines(path, separator, len(header))
-        said = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
+        reason = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
         raise PredictionsError(
-            f"expected {len(header):,} cells in each line, but reading failed ({said[:100]}); write"
-            " it again."
+            f"expected {len(header):,} cells in each line, but reading failed ({reason[:100]});"
+            " write it again."
         ) from error
     if not bare:
         frame.columns = [name.strip() or f"column {i + 1}" for i, name in enumerate(header)]
@@ -121,8 +121,8 @@ def _check_lines(path: Path, separator: str, count: int) -> None:
 def _separator(first: str, suffix: str) -> str:
     if suffix == ".tsv" or "\t" in first:
         return "\t"
-    counts = {mark: first.count(mark) for mark in (",", ";", "|")}
-    return max(counts, key=lambda mark: counts[mark])
+    counts = {separator: first.count(separator) for separator in (",", ";", "|")}
+    return max(counts, key=lambda separator: counts[separator])
 
 
 def _is_row(header: list[str]) -> bool:
@@ -180,10 +180,10 @@ def _percentages(array: np.ndarray) -> np.ndarray | None:
     cells."""
     matches = [_PERCENT.fullmatch(value) if value else None for value in array]
     if not any(matches) or any(
-        value and not found for value, found in zip(array, matches, strict=True)
+        value and not match for value, match in zip(array, matches, strict=True)
     ):
         return None
-    return np.array([float(found[1]) if found else np.nan for found in matches])
+    return np.array([float(match[1]) if match else np.nan for match in matches])
 
 
 _WRAPPED = re.compile(r"np\.float\d+\(|tensor\(|array\(|\)")

@@ -159,15 +159,15 @@ def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
     if column.dtype != object:
         values, classes = np.unique(column, return_inverse=True)
         return [str(value) for value in values.tolist()], classes.ravel()
-    words = [str(value).strip() for value in column]
-    numbers = all(map(is_count, words))
-    names = sorted(set(words), key=int) if numbers else sorted(set(words))
+    cells = [str(value).strip() for value in column]
+    numbers = all(map(is_count, cells))
+    names = sorted(set(cells), key=int) if numbers else sorted(set(cells))
     place = {name: i for i, name in enumerate(names)}
-    return names, np.array([place[word] for word in words])
+    return names, np.array([place[cell] for cell in cells])
 
 
-def _first(names: Sequence[str], words: Sequence[str]) -> str:
-    return next((name for word in words for name in names if normal(name) == word), "")
+def _first(names: Sequence[str], accepted: Sequence[str]) -> str:
+    return next((name for word in accepted for name in names if normal(name) == word), "")
 
 
 def _codes(table: Table, name: str) -> np.ndarray:
@@ -181,17 +181,19 @@ def _codes(table: Table, name: str) -> np.ndarray:
 
 def _joint(codes: Sequence[np.ndarray]) -> np.ndarray:
     joint = codes[0].astype(np.int64)
-    for one in codes[1:]:
+    for codes_of_column in codes[1:]:
         joint = (
-            np.unique(joint, return_inverse=True)[1].ravel() * (int(one.max(initial=0)) + 1) + one
+            np.unique(joint, return_inverse=True)[1].ravel()
+            * (int(codes_of_column.max(initial=0)) + 1)
+            + codes_of_column
         )
     return joint
 
 
 def _constant(column: np.ndarray, first: np.ndarray, samples: np.ndarray) -> bool:
     """Return whether all rows of a sample have the same value."""
-    own = column[first][samples]
-    same = own == column
+    first_values = column[first][samples]
+    same = first_values == column
     if column.dtype.kind == "f":
-        same = same | (np.isnan(own) & np.isnan(column))
+        same = same | (np.isnan(first_values) & np.isnan(column))
     return bool(np.all(same))

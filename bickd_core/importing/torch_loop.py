@@ -61,7 +61,7 @@ def log_predictions(
             form, or no batch at all.
     """
     where = torch.device(device) if device is not None else _device(model)
-    scores, pooled, labels, own_ids = [], [], [], []
+    scores, pooled, labels, batch_ids = [], [], [], []
     seen: list[Tensor] = []
     hook = None
     if features is not None:
@@ -86,7 +86,7 @@ def log_predictions(
                 if features is not None:
                     pooled.append(_pooled(seen, features).float().cpu().numpy())
                 labels.append(truth)
-                own_ids.append(names)
+                batch_ids.append(names)
     finally:
         model.train(was_training)
         if hook is not None:
@@ -97,7 +97,7 @@ def log_predictions(
         logits=np.concatenate(scores),
         labels=_joined(labels, "labels"),
         class_names=class_names,
-        ids=ids if ids is not None else _joined(own_ids, "ids"),
+        ids=ids if ids is not None else _joined(batch_ids, "ids"),
         features=np.concatenate(pooled) if pooled else None,
     )
 
@@ -127,9 +127,9 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, Mapping):
-        return {key: _moved(one, device) for key, one in value.items()}
+        return {key: _moved(item, device) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_moved(one, device) for one in value]
+        return [_moved(item, device) for item in value]
     return value
 
 
@@ -170,7 +170,9 @@ def _logits(output: Any) -> Tensor:
 
 def _pooled(seen: Sequence[Any], layer: str) -> Tensor:
     if len(seen) != 1 or not isinstance(seen[0], Tensor) or seen[0].ndim not in (2, 3, 4):
-        came = [list(one.shape) if isinstance(one, Tensor) else type(one).__name__ for one in seen]
+        came = [
+            list(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in seen
+        ]
         raise PredictionsError(
             f"layer {layer!r} must put out one tensor [batch, D], [batch, tokens, D] or [batch, D,"
             f" h, w], got {came}; name another layer as `features`."

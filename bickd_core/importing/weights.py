@@ -167,10 +167,10 @@ def _arch(file: Path, arch: str) -> str:
 
 def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, say: Say) -> None:
     say("reading the file", 0.02)
-    about = dataset_info(request.dataset)
+    data_info = dataset_info(request.dataset)
     kind = program_kind(file)
     if kind is None:
-        network = load_network(file, request.arch, about, part=request.part, folder=folder)
+        network = load_network(file, request.arch, data_info, part=request.part, folder=folder)
         _evaluate(folder, file, network, request, library, say)
         return
     from bickd_core.importing.programs.network import ProgramNetwork
@@ -178,9 +178,12 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
     with ProgramNetwork(file, kind) as program:
         side = request.input_size or program.input.side
         request = request.model_copy(update={"input_size": side})
-        size = side or checked_size(about, request.image_size)
+        size = side or checked_size(data_info, request.image_size)
         program.check(
-            classes=about.num_classes, channels=about.in_channels, size=size, dataset=about.name
+            classes=data_info.num_classes,
+            channels=data_info.in_channels,
+            size=size,
+            dataset=data_info.name,
         )
         _evaluate(folder, file, LoadedNetwork(program, program=kind), request, library, say)
 
@@ -215,7 +218,7 @@ def _evaluate(
     from bickd_core.training.setup import renormalised
 
     say("loading the data", 0.1)
-    plain, about = network.model, dataset_info(request.dataset)
+    plain, data_info = network.model, dataset_info(request.dataset)
     teacher = None if request.teacher is None else library.locate(request.teacher)
     order = class_order(dataset_info(request.dataset), request.class_order, teacher)
     dataset = load_dataset(
@@ -261,7 +264,7 @@ def _evaluate(
         getattr(plain, "note", ""),
         chance_note(tried[chosen.name], len(part), dataset.num_classes, tried_split(dataset.name)),
     )
-    found = {
+    details = {
         "sha256": file_sha256(file),
         "part": network.part,
         "tried": tried,
@@ -277,11 +280,11 @@ def _evaluate(
             swapped=swapped(plain, chosen, dataset),
             order=chosen.channel_order,
             unscaled=renormalised(plain, chosen.model_copy(update={"input_size": None}), dataset),
-            any_size=about.any_size,
+            any_size=data_info.any_size,
             predicted=predicted,
         ),
     }
-    source = info.source.model_copy(update=found)
+    source = info.source.model_copy(update=details)
     info = info.model_copy(update={"source": source, "preprocessing": chosen})
     parts = [("validation", 0.2, 0.2), ("test", 0.4, 0.5)]
     if dataset_info(
@@ -340,8 +343,8 @@ def explain(error: Exception) -> str:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    asked = json.loads((folder / "request.json").read_text())
-    library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
+    job = json.loads((folder / "request.json").read_text())
+    library = Library(shelf=Path(job["shelf"]), own=Path(job["own"]))
 
     worker = asdict(Worker.this())
 
@@ -353,11 +356,11 @@ def main() -> None:
 
     say("starting", 0.0)
     try:
-        request = ImportRequest.model_validate(asked["request"])
-        run = import_weights(folder / asked["file"], request, library, say=say, inside=folder)
+        request = ImportRequest.model_validate(job["request"])
+        run = import_weights(folder / job["file"], request, library, say=say, inside=folder)
         say("done", 1.0, run=run.key)
-    except OtherNormalisation as found:
-        say("failed", 1.0, error=str(found), better=found.better)
+    except OtherNormalisation as error:
+        say("failed", 1.0, error=str(error), better=error.better)
     except Exception as error:
         traceback.print_exc()
         say("failed", 1.0, error=explain(error))

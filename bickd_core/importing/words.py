@@ -72,15 +72,15 @@ def model_word(prefix: str) -> str:
     """
     prefix = prefix.replace("decision_function", "scores")  # scikit-learn's method
     parts = re.split(r"([ _:./|]+)", prefix)
-    words, marks = parts[::2], ["", *parts[1::2]]  # marks[i] stands before words[i]
+    words, separators = parts[::2], ["", *parts[1::2]]  # marks[i] stands before words[i]
     known = [word.lower() in SCORES for word in words]
     for i, word in enumerate(words[:-1]):
         if word.lower() == "log":
             known[i] = known[i + 1]
     name = ""
-    for word, mark, score in zip(words, marks, known, strict=True):
+    for word, separator, score in zip(words, separators, known, strict=True):
         if word and not score:
-            name += f"{mark}{word}" if name else word
+            name += f"{separator}{word}" if name else word
     return name.strip("-")
 
 

@@ -49,17 +49,17 @@ def submit_race(
             started.
     """
     check_alike(configs)
-    made: list[RunFolder] = []
+    created: list[RunFolder] = []
     try:
         for config, name in zip(configs, names or [""] * len(configs), strict=True):
-            made.append(create_run(config, library, name=name or None))
+            created.append(create_run(config, library, name=name or None))
         if start:
-            _reap(start_worker(made[0], library, others=made[1:]))
+            _reap(start_worker(created[0], library, others=created[1:]))
     except BaseException:
-        for run in made:
+        for run in created:
             shutil.rmtree(run.path, ignore_errors=True)
         raise
-    return made
+    return created
 
 
 def resume(run: RunFolder, library: Library, *others: RunFolder) -> None:
@@ -145,10 +145,10 @@ def worker_environment(slots: int | None = None) -> dict[str, str]:
         for part in (os.environ.get("PYTHONPATH"), str(Path(bickd_core.__file__).parents[1]))
         if part
     ]
-    found = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path), **brief_waits()}
+    variables = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path), **brief_waits()}
     if modules := os.environ.get(VARIABLE):
-        found[VARIABLE] = modules
-    return found if slots is None else {**found, "BICKD_SLOTS": str(slots)}
+        variables[VARIABLE] = modules
+    return variables if slots is None else {**variables, "BICKD_SLOTS": str(slots)}
 
 
 def start_worker(

@@ -8,7 +8,7 @@ SPINS = 20_000
 """A fraction of a millisecond. GNU's default of some milliseconds costs a run with two threads more
 than half of its speed if other processes need the same cores, and gains nothing otherwise
 (docs/performance.md)."""
-OWN_CHOICE = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+WAIT_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def brief_waits() -> dict[str, str]:
@@ -17,6 +17,6 @@ def brief_waits() -> dict[str, str]:
 
     GNU's OpenMP, which torch uses on Linux, reads them when it is loaded. Others ignore them.
     """
-    if any(name in os.environ for name in OWN_CHOICE):
+    if any(name in os.environ for name in WAIT_VARIABLES):
         return {}
     return {"GOMP_SPINCOUNT": str(SPINS)}

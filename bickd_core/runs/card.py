@@ -111,7 +111,7 @@ def card_text(info: RunInfo, summary: Summary, best: str, licence: str = "") -> 
         "## Figures",
         (
             f"- test accuracy: {_with_interval(summary.accuracy, percent=True)} (last weights,"
-            f" {len_words(summary)})"
+            f" {sample_note(summary)})"
         ),
         *best.splitlines(),
         f"- class overlap at T = 4: {_with_interval(summary.overlap)}",
@@ -159,24 +159,24 @@ def _imported(info: RunInfo) -> str:
             f"Its predictions were made by the program {info.source.file}, which is not kept; there"
             " are no weights."
         )
-    words = " ".join([first, *info.source.notes])
-    own = info.preprocessing
-    if own is None:
-        return words
-    tried = applied(own, info.source.tried, info.source.tried_on, tried_split(info.dataset))
-    return f"{words} {tried} {own.sentence(made_square(info.dataset))}"
+    text = " ".join([first, *info.source.notes])
+    inputs = info.preprocessing
+    if inputs is None:
+        return text
+    tried = applied(inputs, info.source.tried, info.source.tried_on, tried_split(info.dataset))
+    return f"{text} {tried} {inputs.sentence(made_square(info.dataset))}"
 
 
-def len_words(summary: Summary) -> str:
+def sample_note(summary: Summary) -> str:
     return f"n = {summary.n:,}, 95 % interval over samples"
 
 
 def _latencies(cost: Cost) -> str:
-    one = f"{cost.latency_ms:g} ms for one image"
+    single = f"{cost.latency_ms:g} ms for one image"
     return (
-        one
+        single
         if cost.latency_batch_ms is None
-        else f"{one}, {cost.latency_batch_ms:g} ms for a batch of 64,"
+        else f"{single}, {cost.latency_batch_ms:g} ms for a batch of 64,"
     )
 
 

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bickd_core.atomic import write_bytes
-from bickd_core.file_sizes import MAX_RATIO, SMALL_BYTES, out_of_memory, size_words, unpacked_limit
+from bickd_core.file_sizes import MAX_RATIO, SMALL_BYTES, out_of_memory, size_text, unpacked_limit
 from bickd_core.models import mismatch
 from bickd_core.models.recognise import COUNTER, Part, parts_of, without_prefixes
 from bickd_core.models.renormalised import Renormalised
@@ -157,32 +157,32 @@ def read_network(
             where: {name: tuple(value.shape) for name, value in table.items()}
             for where, table in tables.items()
         }
-        if found := _distinct(parts_of(shapes, wanted), tables):
-            taken = _choose(found, part, path.name)
+        if matches := _distinct(parts_of(shapes, wanted), tables):
+            taken = _choose(matches, part, path.name)
             table, reading = tables[taken.where], taken.reading
             counters = {key: value for key, value in table.items() if key.endswith(COUNTER)}
             state = {name: table[stored] for name, stored in reading.names.items()}
             state |= _counters(counters, reading.under)
             label = taken.label
-            others = tuple(other.label for other in found if other is not taken)
+            others = tuple(other.label for other in matches if other is not taken)
     check_values(state, path.name)
     return state, label, others
 
 
 def _distinct(parts: list[Part], tables: Mapping[str, Mapping[str, Tensor]]) -> list[Part]:
     """Parts whose weights differ: of several with the same weights the first."""
-    found: list[Part] = []
+    distinct: list[Part] = []
     for part in parts:
-        if not any(_same_weights(part, other, tables) for other in found):
-            found.append(part)
-    return found
+        if not any(_same_weights(part, other, tables) for other in distinct):
+            distinct.append(part)
+    return distinct
 
 
-def _same_weights(one: Part, other: Part, tables: Mapping[str, Mapping[str, Tensor]]) -> bool:
-    left, right = tables[one.where], tables[other.where]
+def _same_weights(part: Part, other: Part, tables: Mapping[str, Mapping[str, Tensor]]) -> bool:
+    left, right = tables[part.where], tables[other.where]
     return all(
         torch.equal(left[stored], right[other.reading.names[name]])
-        for name, stored in one.reading.names.items()
+        for name, stored in part.reading.names.items()
     )
 
 
@@ -195,13 +195,13 @@ def _choose(parts: list[Part], wanted: str | None, name: str) -> Part:
     """
     listed = ", ".join(f"'{plain_name(part.label)}'" for part in parts[:8])
     if wanted is not None:
-        found = next((part for part in parts if part.label == wanted), None)
-        if found is None:
+        match = next((part for part in parts if part.label == wanted), None)
+        if match is None:
             raise WeightsError(
                 f"{name} has no network of this kind called '{plain_name(wanted)}'; it has"
                 f" {listed}."
             )
-        return found
+        return match
     plain = [part for part in parts if not part.averaged] or parts[:1]
     if len(plain) > 1:
         raise WeightsError(
@@ -249,7 +249,7 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
         raise WeightsError(f"{path.name} is empty: expected weights, so copy or download it again.")
     if size > max_bytes:
         raise WeightsError(
-            f"{path.name} has {size_words(size)}, but at most {size_words(max_bytes)} are accepted."
+            f"{path.name} has {size_text(size)}, but at most {size_text(max_bytes)} are accepted."
         )
     if (program := program_kind(path)) is not None:
         raise WeightsError(
@@ -316,11 +316,11 @@ def too_much(path: Path, error: BaseException | None, wanted: str) -> str:
     Args:
         error: what torch said, which may name the number of bytes. wanted: for where it does not.
     """
-    asked = re.search(r"allocate (\d+) bytes", str(error))
+    allocated = re.search(r"allocate (\d+) bytes", str(error))
     return (
-        f"{path.name} asks for {size_words(int(asked[1])) if asked else wanted} and is a file of"
-        f" {size_words(path.stat().st_size)}: no weights need that, so it is damaged or made to"
-        " fill the memory; save it again with torch.save(model.state_dict(), ...)."
+        f"{path.name} asks for {size_text(int(allocated[1])) if allocated else wanted} and is a"
+        f" file of {size_text(path.stat().st_size)}: no weights need that, so it is damaged or"
+        " made to fill the memory; save it again with torch.save(model.state_dict(), ...)."
     )
 
 
@@ -384,8 +384,8 @@ def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
     total = sum(member.file_size for member in members)
     if total > (limit := unpacked_limit(path, max_bytes)):
         raise WeightsError(
-            f"{path.name} has {size_words(path.stat().st_size)} and would unpack to"
-            f" {size_words(total)}; at most {size_words(limit)} are read from a file of its size."
+            f"{path.name} has {size_text(path.stat().st_size)} and would unpack to"
+            f" {size_text(total)}; at most {size_text(limit)} are read from a file of its size."
         )
     return [member.filename for member in members]
 
@@ -422,7 +422,7 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
                 " are."
             ) from error
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
-        if wanted or any(words in message for words in _FOREIGN):
+        if wanted or any(phrase in message for phrase in _FOREIGN):
             what = (
                 f"the Python object {plain_name(wanted[1])}" if wanted else "a function of its own"
             )
@@ -449,13 +449,13 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
 def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
     """All tables of names and tensors in what a file held, at most three levels down, the likeliest
     first."""
-    found: list[tuple[tuple[int, int], str, dict[str, Tensor]]] = []
+    ranked: list[tuple[tuple[int, int], str, dict[str, Tensor]]] = []
     waiting: list[tuple[int, str, Any]] = [(0, "", content)]
-    while waiting and len(found) < _MOST_TABLES:
+    while waiting and len(ranked) < _MOST_TABLES:
         depth, where, inner = waiting.pop(0)
         if isinstance(inner, Inert):
             if (whole := module_tensors(inner)) is not None:
-                found.append((_table_rank(where, whole=True), where, whole))
+                ranked.append((_table_rank(where, whole=True), where, whole))
             continue
         if not isinstance(inner, Mapping):
             continue
@@ -465,15 +465,15 @@ def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
             if isinstance(key, str) and isinstance(value, Tensor)
         }
         if tensors:
-            found.append((_table_rank(where, whole=len(tensors) == len(inner)), where, tensors))
+            ranked.append((_table_rank(where, whole=len(tensors) == len(inner)), where, tensors))
         if depth < 3:
             below = [(key, value) for key, value in inner.items() if isinstance(key, str)][:1000]
             waiting += [(depth + 1, f"{where}/{key}".lstrip("/"), value) for key, value in below]
-    if found:
-        found.sort(key=lambda one: one[0])
-        return {where: tensors for _, where, tensors in found}
+    if ranked:
+        ranked.sort(key=lambda entry: entry[0])
+        return {where: tensors for _, where, tensors in ranked}
     if isinstance(content, Mapping):
-        keys = ", ".join(_key_words(key) for key in list(content)[:5])
+        keys = ", ".join(_key_text(key) for key in list(content)[:5])
         came = f"a table with {keys}" if content else "an empty table"
     else:
         came = "an object" if isinstance(content, Inert) else f"a {type(content).__name__}"
@@ -483,7 +483,7 @@ def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
     )
 
 
-def _key_words(key: Any) -> str:
+def _key_text(key: Any) -> str:
     """A key for a sentence; one that is nested is not written out, which may take for ever."""
     return (
         f"'{plain_name(key)[:40]}'"
@@ -531,10 +531,10 @@ def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_byt
             total += value.numel() * value.element_size()
     size = path.stat().st_size
     if total > max(SMALL_BYTES, MAX_RATIO * size):
-        raise WeightsError(too_much(path, None, size_words(total)))
+        raise WeightsError(too_much(path, None, size_text(total)))
     if total > max_bytes:
         raise WeightsError(
-            f"{path.name} would unpack to {size_words(total)}, but at most {size_words(max_bytes)}"
+            f"{path.name} would unpack to {size_text(total)}, but at most {size_text(max_bytes)}"
             " are accepted."
         )
 
@@ -600,8 +600,8 @@ def load_into(
     reason = describe_mismatch(model, state_dict, name=name, dataset=dataset)
     if reason is not None:
         raise WeightsError(reason)
-    own = model.state_dict()
-    for key, value in own.items():
+    loaded = model.state_dict()
+    for key, value in loaded.items():
         if (
             key in state_dict
             and value.is_floating_point()
@@ -614,9 +614,9 @@ def load_into(
         if (
             key in state_dict and state_dict[key].shape == value.shape
         ):  # a counter may be missing or odd
-            own[key] = state_dict[key].to(value.dtype)
-    _check_finite(own, f"The set of weights for {name}")
-    model.load_state_dict(own)
+            loaded[key] = state_dict[key].to(value.dtype)
+    _check_finite(loaded, f"The set of weights for {name}")
+    model.load_state_dict(loaded)
 
 
 def describe_mismatch(
@@ -625,8 +625,10 @@ def describe_mismatch(
     """One sentence on why weights do not fit a model, as `models.mismatch` has it; None when they
     fit."""
     shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
-    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    return mismatch.describe_mismatch(own, shapes, name=name, head=head_of(model), dataset=dataset)
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    return mismatch.describe_mismatch(
+        expected, shapes, name=name, head=head_of(model), dataset=dataset
+    )
 
 
 def head_of(model: nn.Module) -> str:

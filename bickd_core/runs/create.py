@@ -308,5 +308,5 @@ def file_sha256(path: Path) -> str:
 def versions() -> dict[str, str]:
     """Versions that a figure may depend on."""
     packages = ("torch", "numpy", "lightning-fabric")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found}
+    installed = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}

@@ -118,13 +118,13 @@ class RunFolder:
     # -- links -------------------------------------------------------------------------------------
     def links(self) -> list[str]:
         """Return the names of symbolic links in the run folder. They are never followed."""
-        found = []
+        links = []
         for folder, folders, names in os.walk(self.path):
             for name in (*folders, *names):
                 path = Path(folder) / name
                 if path.is_symlink():
-                    found.append(path.relative_to(self.path).as_posix())
-        return sorted(found)
+                    links.append(path.relative_to(self.path).as_posix())
+        return sorted(links)
 
     def holds(self, name: str) -> bool:
         """Return whether the run has a regular file of this name that is not reached through a
@@ -175,8 +175,8 @@ class RunFolder:
                 f"{self.path.name}/run.yaml cannot be read: {one_sentence(error)}"
             ) from error
         except ValueError as error:
-            said = str(error).strip().splitlines()[0].rstrip(".")
-            raise RunError(f"{self.path.name}/run.yaml cannot be read: {said}.") from error
+            problem = str(error).strip().splitlines()[0].rstrip(".")
+            raise RunError(f"{self.path.name}/run.yaml cannot be read: {problem}.") from error
 
     def write_info(self, info: RunInfo) -> None:
         text = yaml.safe_dump(info.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -199,8 +199,8 @@ class RunFolder:
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
-            said = reason(error) if isinstance(error, OSError) else str(error).rstrip(".")
-            raise RunError(f"{self.path.name}/status.json cannot be read: {said}.") from error
+            problem = reason(error) if isinstance(error, OSError) else str(error).rstrip(".")
+            raise RunError(f"{self.path.name}/status.json cannot be read: {problem}.") from error
         try:
             born = (self.path / "run.yaml").stat().st_mtime
         except OSError as error:

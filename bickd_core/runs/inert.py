@@ -69,10 +69,10 @@ def load_inert(path: Path) -> Any:
         Exception: whatever torch raises for a damaged file.
     """
     names: list[str] = []
-    made_as: dict[str, str] = {}
+    filled_as: dict[str, str] = {}
     for _ in range(MOST_CLASSES):
         classes: list[Any] = [
-            (_placeholder(index, made_as.get(name, "")), name) for index, name in enumerate(names)
+            (_placeholder(index, filled_as.get(name, "")), name) for index, name in enumerate(names)
         ]
         try:
             with torch.serialization.safe_globals(classes):
@@ -82,20 +82,20 @@ def load_inert(path: Path) -> Any:
             if unknown := _UNKNOWN.search(message):
                 names += _new_names(path, unknown[1], names)
             elif table := _NOT_A_TABLE.search(message):
-                made_as[names[int(table[1])]] = "table"
+                filled_as[names[int(table[1])]] = "table"
             elif filled := _NOT_A_LIST.search(message):
-                made_as[names[int(filled[1])]] = "list"
+                filled_as[names[int(filled[1])]] = "list"
             else:
                 raise
     raise pickle.UnpicklingError(f"GLOBAL {names[-1]}: more than {MOST_CLASSES} classes are named")
 
 
-def _placeholder(index: int, made_as: str) -> type:
+def _placeholder(index: int, filled_as: str) -> type:
     """A class for one name. Objects that are filled like a table or a list become plain ones."""
     makers = {"table": OrderedDict, "list": list}
     members = {}
-    if made_as:
-        maker = makers[made_as]
+    if filled_as:
+        maker = makers[filled_as]
         members["__new__"] = lambda cls, *args, **options: maker()
     return type(f"Inert_{index}", (Inert,), members)
 
@@ -106,11 +106,11 @@ def _new_names(path: Path, name: str, known: list[str]) -> list[str]:
     Raises:
         pickle.UnpicklingError: one of them could do harm.
     """
-    found = {name if "." in name else f"builtins.{name}"}
+    names = {name if "." in name else f"builtins.{name}"}
     with contextlib.suppress(ValueError, EOFError, pickle.UnpicklingError, RuntimeError):
         # An older format raises: its classes are met one by one.
-        found |= set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    new = sorted(found - set(known))
+        names |= set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    new = sorted(names - set(known))
     for each in new:
         _check_harmless(each)
     if not new or len(known) + len(new) > MOST_CLASSES:
@@ -123,8 +123,8 @@ def _check_harmless(name: str) -> None:
     # old files have Python 2's names
     name = f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{rest}"
     top, _, rest = name.partition(".")
-    own = top in sys.stdlib_module_names or top in ("nt", "posix")
-    if own and top not in _HARMLESS and not (top == "builtins" and rest in _BUILTINS):
+    standard = top in sys.stdlib_module_names or top in ("nt", "posix")
+    if standard and top not in _HARMLESS and not (top == "builtins" and rest in _BUILTINS):
         raise pickle.UnpicklingError(f"GLOBAL {name} could do harm")
 
 
@@ -134,7 +134,7 @@ def module_tensors(content: Any) -> dict[str, Tensor] | None:
 
     Buffers that the network leaves out of its state dict are left out here too.
     """
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     waiting: list[tuple[str, int, Any]] = [("", 0, content)]
     while waiting:
         prefix, depth, module = waiting.pop()
@@ -145,14 +145,14 @@ def module_tensors(content: Any) -> dict[str, Tensor] | None:
         left_out = left_out if isinstance(left_out, set) else set()
         for table in (state["_parameters"], state.get("_buffers")):
             if isinstance(table, Mapping):
-                found |= {
+                tensors |= {
                     f"{prefix}{name}": value
                     for name, value in table.items()
                     if isinstance(name, str) and isinstance(value, Tensor) and name not in left_out
                 }
         modules = state.get("_modules")
-        if isinstance(modules, Mapping) and depth < _DEEPEST and len(found) <= 10_000:
+        if isinstance(modules, Mapping) and depth < _DEEPEST and len(tensors) <= 10_000:
             waiting += [(f"{prefix}{name}.", depth + 1, value) for name, value in modules.items()][
                 :1000
             ]
-    return found or None
+    return tensors or None

@@ -41,11 +41,11 @@ __all__ = [
 ]
 
 
-Made = TypeVar("Made")
+Created = TypeVar("Created")
 TRIES = 1000
 
 
-def with_a_free_name(make: Callable[[], Made]) -> Made:
+def with_a_free_name(make: Callable[[], Created]) -> Created:
     """Return the result of `make`. Call it again if another process took the free name in the
     meantime.
 

@@ -113,10 +113,10 @@ def plain_array(values: Any, name: str) -> np.ndarray:
 
 def check_same_index(scores: Any, values: Any, name: str) -> None:
     """Refuse a pandas object in another order than the scores, which would pair other samples."""
-    own, other = (
+    index, other = (
         values_.index if hasattr(values_, "iloc") else None for values_ in (scores, values)
     )
-    if own is not None and other is not None and not own.equals(other):
+    if index is not None and other is not None and not index.equals(other):
         raise PredictionsError(
             f"`{name}` must have the same index as the scores, got another; reindex it, or pass a"
             " NumPy array if the order is the same."
@@ -195,9 +195,9 @@ def label_positions(labels: Any, classes: Sequence[Hashable], count: int) -> np.
         as_text = not numbers
         places = {str(value) if as_text else value: i for i, value in enumerate(classes)}
         expected = f"one of the classes {_some(list(map(str, classes)))}"
-    found = [places.get(value, -1) for value in values]
-    if -1 in found:
-        row = found.index(-1)
+    positions = [places.get(value, -1) for value in values]
+    if -1 in positions:
+        row = positions.index(-1)
         close = nearest(values[row], map(str, places)) if not numbers else None
         hint = f"; the nearest is {close!r}" if close else ""
         if not numbers and list(classes) == list(range(len(classes))):
@@ -205,7 +205,7 @@ def label_positions(labels: Any, classes: Sequence[Hashable], count: int) -> np.
         raise PredictionsError(
             f"`labels` must be {expected}, got {values[row]!r} in row {row}{hint}."
         )
-    return np.array(found, dtype=np.int64)
+    return np.array(positions, dtype=np.int64)
 
 
 def sample_ids(ids: Any, index: Any, count: int) -> np.ndarray:

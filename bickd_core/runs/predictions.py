@@ -385,15 +385,15 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
             " split."
         )
     aligned = tuple(model.take(_positions(model.ids, shared)) for model in ordered)
-    reference, whose = None, ""
+    reference, reference_name = None, ""
     for name, model in zip(called, aligned, strict=True):
         if model.labels is not None and reference is None:
-            reference, whose = model.labels, name
+            reference, reference_name = model.labels, name
         elif model.labels is not None and (model.labels != reference).any():
             n = int((model.labels != reference).sum())
             raise PredictionsError(
-                f"{name} gives {n} of {len(shared)} shared samples another true label than {whose};"
-                " give the same id to the same sample."
+                f"{name} gives {n} of {len(shared)} shared samples another true label than"
+                f" {reference_name}; give the same id to the same sample."
             )
     if reference is not None:
         aligned = tuple(replace(model, labels=reference) for model in aligned)

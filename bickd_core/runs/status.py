@@ -20,7 +20,7 @@ State = Literal["queued", "running", "finished", "failed", "stopped"]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Figure = Annotated[float, Field(ge=0, le=1e12)]
 Time = Annotated[float, Field(ge=-1e12, le=1e12)]
-Words = Annotated[str, Field(max_length=100_000)]
+StatusText = Annotated[str, Field(max_length=100_000)]
 _STORED = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 HEARTBEAT_SECONDS = 5.0
@@ -98,11 +98,11 @@ class Worker:
 
     __pydantic_config__ = _STORED
 
-    host: Words
+    host: StatusText
     pid: Annotated[int, Field(gt=0, lt=2**31)]
     started: Time
     ticks: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    boot: Words = ""
+    boot: StatusText = ""
 
     @classmethod
     def this(cls) -> Worker:
@@ -150,11 +150,11 @@ class Status:
     progress: Progress = field(default_factory=Progress)
     worker: Worker | None = None
     heartbeat: Time = 0.0
-    message: Words = ""
+    message: StatusText = ""
     """The current activity, such as "evaluating on test"."""
-    error: Words = ""
+    error: StatusText = ""
     """Why it failed, in one sentence."""
-    device: Words = ""
+    device: StatusText = ""
     """Device, precision and threads, with the reason for each."""
     seconds: Figure = 0.0
     """Time spent so far, over all its workers."""

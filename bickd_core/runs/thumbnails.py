@@ -191,8 +191,8 @@ class Thumbnails:
         """`png` for each of `ids`."""
         return [self.png(id.item() if isinstance(id, np.generic) else id) for id in ids]
 
-    def words(self, id: int | str, longest: int = 300) -> str:
-        """What stands where a sample has no picture: the start of its text, or its id."""
+    def caption(self, id: int | str, longest: int = 300) -> str:
+        """Return the caption of a sample without a picture: the start of its text, or its id."""
         return self.texts.get(id, "")[:longest] or str(id)
 
     def data_uri(self, id: int | str) -> str | None:

@@ -169,7 +169,7 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
                 )
             settings["optimizer"] = optimizer.model_copy(update={"lr": own_rate(method.objective)})
         common.append(settings)
-    found = []
+    planned = []
     for seed in sweep.seeds:
         seeds = Seeds.all(seed)
         if sweep.shared_augmentation:
@@ -185,8 +185,8 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
                     seeds=seeds,
                     **settings,
                 )
-                found.append(PlannedRun("-".join(parts), method.shown, pair.shown, config))
-    return found
+                planned.append(PlannedRun("-".join(parts), method.shown, pair.shown, config))
+    return planned
 
 
 def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str, Any]:
@@ -207,8 +207,8 @@ def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str
                 " leave one out."
             )
         optimizer["lr"] = one_rate
-    own = optimizer["kind"] == "sgd" and "lr" not in optimizer
-    return {"train": {**train, "optimizer": optimizer}, "own_rates": own}
+    own_rates = optimizer["kind"] == "sgd" and "lr" not in optimizer
+    return {"train": {**train, "optimizer": optimizer}, "own_rates": own_rates}
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -222,12 +222,12 @@ def read_sweep(path: Path) -> Sweep:
     except FileNotFoundError as error:
         raise RunError(f"{path} is no sweep that can be run: there is no such file.") from error
     except ValueError as error:
-        said = (
+        problem = (
             one_sentence(error)
             if isinstance(error, ValidationError)
             else str(error).splitlines()[0]
         )
-        raise RunError(f"{path} is no sweep that can be run: {said.rstrip('.')}.") from error
+        raise RunError(f"{path} is no sweep that can be run: {problem.rstrip('.')}.") from error
 
 
 def sweep_path(own: Path, name: str) -> Path:

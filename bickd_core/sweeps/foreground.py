@@ -27,28 +27,28 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
     to do so alone.
     """
     console = Console(soft_wrap=True)
-    with _interrupts() as asked, _Bars(runs, console) as bars:
+    with _interrupts() as interrupts, _Bars(runs, console) as bars:
         while sweeping.at_work:
             for ended in sweeping.turn():
                 console.print(_sentence(ended), highlight=False, markup=False)
                 if ended.state == "finished":
                     on_end(ended)
             bars.show(sweeping)
-            if asked and not sweeping.stopping:
+            if interrupts and not sweeping.stopping:
                 console.print("stopping: every run saves its state and ends after this step ...")
                 sweeping.stop()
-            if len(asked) > 1:
+            if len(interrupts) > 1:
                 console.print(
                     "left: what still works ends by itself; the same command goes on later."
                 )
                 break
             time.sleep(POLL_SECONDS if sweeping.working else 0)
     states = [ended.state for ended in sweeping.ended]
-    words = ", ".join(
+    counts = ", ".join(
         f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped")
     )
-    console.print(f"{runs} runs: {words}, {runs - len(states)} not begun or still at work")
-    if asked:
+    console.print(f"{runs} runs: {counts}, {runs - len(states)} not begun or still at work")
+    if interrupts:
         return INTERRUPTED
     return 0 if states.count("finished") == runs else 1
 
@@ -57,7 +57,7 @@ def _sentence(ended: Ended) -> str:
     name = ended.planned.name
     if ended.state != "finished":
         return f"{name}: {ended.state}{f': {ended.error}' if ended.error else ''}"
-    if ended.kept:
+    if ended.ended_before:
         return f"{name}: was finished before"
     last = ended.run.metrics()[-1]["validation_accuracy"]
     return f"{name}: finished after {ended.run.status().seconds:.0f} s, {last:.1%} on validation"
@@ -66,14 +66,16 @@ def _sentence(ended: Ended) -> str:
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
     """A list that grows with each Ctrl-C or SIGTERM; nothing is torn from its work by them."""
-    asked: list[int] = []
+    interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield interrupts
         return
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(each, lambda number, frame: asked.append(number)) for each in signals]
+    before = [
+        signal.signal(each, lambda number, frame: interrupts.append(number)) for each in signals
+    ]
     try:
-        yield asked
+        yield interrupts
     finally:
         for each, handler in zip(signals, before, strict=True):
             signal.signal(each, handler)
@@ -113,9 +115,9 @@ class _Bars:
                 continue
             done += status.progress.fraction
             epoch = f"epoch {status.progress.epoch}/{status.progress.epochs}"
-            words = epoch if status.message == "training" else status.message or status.state
+            state = epoch if status.message == "training" else status.message or status.state
             self._progress.update(
-                self._bars[name], completed=status.progress.fraction, description=f"{name}: {words}"
+                self._bars[name], completed=status.progress.fraction, description=f"{name}: {state}"
             )
         ended = f"{len(sweeping.ended)} of {self._progress.tasks[0].total:.0f} runs ended"
         self._progress.update(self._all, completed=done, description=ended)

@@ -178,8 +178,9 @@ def measured(results: Iterable[Result], planned: PlannedRun, library: Library) -
     folder is."""
     wanted = settings(check_run(planned.config, library))
     return any(
-        found.name == planned.name and found.model_dump(mode="json", include=set(wanted)) == wanted
-        for found in results
+        result.name == planned.name
+        and result.model_dump(mode="json", include=set(wanted)) == wanted
+        for result in results
     )
 
 
@@ -192,9 +193,9 @@ def predicted_code(predictions: Predictions) -> str:
     return base64.b64encode(top.tobytes()).decode("ascii")
 
 
-def _figure(found: Interval | None) -> float | None:
+def _figure(interval: Interval | None) -> float | None:
     """A figure as the formula gives it: older lines hold no correction, and lines must compare."""
-    return None if found is None else round(found.plain, 6)
+    return None if interval is None else round(interval.plain, 6)
 
 
 def read_results(path: Path) -> list[Result]:
@@ -203,15 +204,15 @@ def read_results(path: Path) -> list[Result]:
     Raises:
         RunError: a line is damaged; the message names it.
     """
-    found = []
+    results = []
     for number, line in enumerate(
         path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1
     ):
         try:
-            found.append(Result.model_validate_json(line))
+            results.append(Result.model_validate_json(line))
         except ValidationError as error:
             raise RunError(f"{path} is damaged in line {number}: {one_sentence(error)}") from error
-    return found
+    return results
 
 
 def add_result(path: Path, result: Result) -> None:
@@ -219,14 +220,14 @@ def add_result(path: Path, result: Result) -> None:
     all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        lines = {found.name: found for found in read_results(path)}
+        lines = {stored.name: stored for stored in read_results(path)}
         lines[result.name] = result
-        write_text(path, "".join(_line(found) for found in lines.values()))
+        write_text(path, "".join(_line(stored) for stored in lines.values()))
 
 
 def has_result(results: Iterable[Result], run: RunFolder) -> bool:
     """Whether this very run, not an older one of its name, has its line."""
-    return (run.key, run.info().created) in {(found.name, found.created) for found in results}
+    return (run.key, run.info().created) in {(result.name, result.created) for result in results}
 
 
 def _line(result: Result) -> str:

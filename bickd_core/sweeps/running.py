@@ -19,13 +19,18 @@ LOST_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class Ended:
-    """How one run of a sweep ended. `kept`: it had ended before, and nothing was done."""
+    """How one run of a sweep ended.
+
+    Attributes:
+        error: the reason for a failure or a stop; "" if none is known.
+        ended_before: whether the run had ended before this sweep began, so that nothing was done.
+    """
 
     planned: PlannedRun
     run: RunFolder
     state: Literal["finished", "failed", "stopped"]
     error: str = ""
-    kept: bool = False
+    ended_before: bool = False
 
 
 def check_sweep(planned: Sequence[PlannedRun], library: Library) -> None:
@@ -113,9 +118,9 @@ class Sweeping:
             return self._submit(planned, run)
         status = run.status()
         if status.state == "finished":
-            return self._end(planned, run, "finished", kept=True)
+            return self._end(planned, run, "finished", ended_before=True)
         if status.state == "failed":
-            return self._failed(planned, run, status.error, kept=True)
+            return self._failed(planned, run, status.error, ended_before=True)
         if status.active and status.worker is not None and not status.stale():
             self.working[planned.name] = (planned, run)  # somebody else's worker is on it
             return None
@@ -135,11 +140,11 @@ class Sweeping:
             self._end(planned, run, state)
 
     def _failed(
-        self, planned: PlannedRun, run: RunFolder, error: str, *, kept: bool = False
+        self, planned: PlannedRun, run: RunFolder, error: str, *, ended_before: bool = False
     ) -> None:
         self._failures[planned.name] += 1
         if self.stopping or self._failures[planned.name] > self._retries:
-            self._end(planned, run, "failed", error, kept=kept)
+            self._end(planned, run, "failed", error, ended_before=ended_before)
         else:
             self._submit(planned, run)
 
@@ -169,7 +174,7 @@ class Sweeping:
         state: Literal["finished", "failed", "stopped"],
         error: str = "",
         *,
-        kept: bool = False,
+        ended_before: bool = False,
     ) -> None:
         self.working.pop(planned.name, None)
-        self.ended.append(Ended(planned, run, state, error, kept))
+        self.ended.append(Ended(planned, run, state, error, ended_before))

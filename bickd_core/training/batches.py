@@ -91,7 +91,7 @@ class Batches:
         """Return the batch of the samples at `picked`, int64 [B], for this step of the run."""
         if self._at != (epoch, step) or self._batch is None:
             inputs, labels, ids = self.views.take(picked, self.views.number(epoch))
-            said = None if self.teacher is None else self.teacher.outputs(picked, inputs)
-            said = None if said is None else replace(said, ids=ids)
-            self._at, self._batch = (epoch, step), Batch(inputs, labels, ids, said)
+            teacher_outputs = None if self.teacher is None else self.teacher.outputs(picked, inputs)
+            teacher_outputs = None if teacher_outputs is None else replace(teacher_outputs, ids=ids)
+            self._at, self._batch = (epoch, step), Batch(inputs, labels, ids, teacher_outputs)
         return self._batch

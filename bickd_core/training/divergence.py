@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from bickd_core.runs.status import Status
 
-_MARK = "a resumed run keeps its learning rate"
+_TELLTALE = "a resumed run keeps its learning rate"
 """Part of the stored message by which a diverged run is recognised, so it must not change."""
 _REMEDY = (
-    f"{_MARK}, so start a new run with a lower one (`--lr`, or 'Reuse these settings' on Distill)"
+    f"{_TELLTALE}, so start a new run with a lower one (`--lr`, or 'Reuse these settings' on"
+    " Distill)"
 )
 
 
@@ -19,4 +20,4 @@ def diverged_sentence(what: str) -> str:
 
 def has_diverged(status: Status) -> bool:
     """Return whether the run diverged. Resuming it would fail again."""
-    return status.state == "failed" and _MARK in status.error
+    return status.state == "failed" and _TELLTALE in status.error

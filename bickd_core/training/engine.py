@@ -114,8 +114,8 @@ class Runner:
 
     def _stop_now(self) -> bool:
         ranks = self.job.ranks
-        asked = ranks.first and self._should_stop()
-        if ranks.agree(asked) or self._stop_after == (self.at.epoch, self.at.step):
+        requested = ranks.first and self._should_stop()
+        if ranks.agree(requested) or self._stop_after == (self.at.epoch, self.at.step):
             self._save()
             self.state = "stopped"
         return self.state == "stopped"
@@ -220,7 +220,7 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
     ranks, n = job.ranks, len(picked)
     batch = job.batches.get(ranks.part(picked), at.epoch, at.step)
     needs = job.objective.needs
-    with _own_chance(job, at), job.fabric.autocast():
+    with _step_rng(job, at), job.fabric.autocast():
         student = job.outputs(batch.inputs, features="features" in needs, maps="maps" in needs)
         student.ids = batch.ids
         student, labels = ranks.whole(student, n), ranks.whole_tensor(batch.labels, n)
@@ -237,7 +237,7 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
 
 
 @contextlib.contextmanager
-def _own_chance(job: Job, at: Position) -> Iterator[None]:
+def _step_rng(job: Job, at: Position) -> Iterator[None]:
     """For a student with dropout, seed torch's generators from this step, and restore them
     afterwards."""
     if not job.draws:
@@ -300,9 +300,9 @@ def extend_trajectory(run: RunFolder, job: Job, epoch: int, logits: np.ndarray) 
     now = to_half(logits[job.probe])[None]
     stored = run.trajectory()
     if stored is not None:
-        kept = stored["epochs"] < epoch
-        now = np.concatenate([stored["logits"][kept], now])
-        epochs = np.append(stored["epochs"][kept], epoch)
+        earlier = stored["epochs"] < epoch
+        now = np.concatenate([stored["logits"][earlier], now])
+        epochs = np.append(stored["epochs"][earlier], epoch)
     else:
         epochs = np.array([epoch])
     run.write_trajectory(

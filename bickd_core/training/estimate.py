@@ -116,15 +116,15 @@ def _live(job: Job) -> TeacherOutputs | None:
 def main() -> None:
     if hasattr(os, "nice"):
         os.nice(5)  # the page that waits for this stays quick
-    asked = json.load(sys.stdin)
-    library = Library(shelf=Path(asked["shelf"]), own=Path(asked["own"]))
+    request = json.load(sys.stdin)
+    library = Library(shelf=Path(request["shelf"]), own=Path(request["own"]))
     try:
-        configs = [TrainConfig.model_validate(config) for config in asked["configs"]]
+        configs = [TrainConfig.model_validate(config) for config in request["configs"]]
         from bickd_core.training.hardware import choose_hardware
 
         before = time.time()
         choose_hardware(
-            configs[0], say=lambda words: print(words, file=sys.stderr)
+            configs[0], say=lambda message: print(message, file=sys.stderr)
         )  # compiles kernels, once
         since = psutil.Process().create_time() + time.time() - before
         print(json.dumps(measure_speed(configs, library, since=since)))

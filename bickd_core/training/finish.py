@@ -61,13 +61,13 @@ def measure(model: torch.nn.Module, shape: tuple[int, int, int]) -> Cost:
     """Measure parameters, multiply-adds of one image, and median CPU latencies at batch 1 and 64 on
     this machine."""
     threads = torch.get_num_threads()
-    one = time_pass(model, shape)
+    single = time_pass(model, shape)
     batch = time_pass(model, shape, batch_size=64, repeats=5, warmup=1, budget_s=2.0)
     return Cost(
         parameters=count_parameters(model),
         macs=count_macs(model, shape),
-        latency_ms=round(one.milliseconds, 3),
+        latency_ms=round(single.milliseconds, 3),
         latency_batch_ms=round(batch.milliseconds, 2),
-        latency_busy=one.busy or batch.busy,
+        latency_busy=single.busy or batch.busy,
         latency_cpu=f"{cpu_name()}, {threads} thread{'s' if threads > 1 else ''}",
     )

@@ -101,14 +101,14 @@ def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:
             for run, task in zip(runs, tasks, strict=True):
                 status = run.status()
                 progress = status.progress
-                words = status.message or status.state
+                description = status.message or status.state
                 if progress.images_per_second and status.message == "training":
                     epoch = min(progress.epoch + 1, progress.epochs)
-                    words += (
+                    description += (
                         f", epoch {epoch}/{progress.epochs}, {progress.images_per_second:,.0f}"
                         " images/s"
                     )
                 if len(runs) > 1:
-                    words = f"{run.key}: {words}"
-                bar.update(task, completed=progress.fraction, description=words)
+                    description = f"{run.key}: {description}"
+                bar.update(task, completed=progress.fraction, description=description)
             time.sleep(0.5)

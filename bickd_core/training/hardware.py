@@ -88,14 +88,14 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
     else:
         precision, reason = config.precision, "requested"
     threads, counted = _choose_threads(config.threads)
-    words = (
+    description = (
         f"{where}, {precision} ({reason}), {threads} thread{'s' if threads > 1 else ''} ({counted})"
     )
     if device.type != "cpu":
-        return Hardware(device, precision, threads, False, words)
+        return Hardware(device, precision, threads, False, description)
     missing = "requested" if config.kernels == "torch" else load_kernels(say)
     return Hardware(
-        device, precision, threads, missing is None, f"{words}, {_kernels(config, missing)}"
+        device, precision, threads, missing is None, f"{description}, {_kernels(config, missing)}"
     )
 
 

@@ -149,9 +149,9 @@ class Ranks:
         """Return the value of the first process."""
         if self.size == 1:
             return mine
-        said = torch.tensor([mine], dtype=torch.int32, device=self._fabric.device)
-        dist.broadcast(said, src=0)
-        return bool(said.item())
+        answer = torch.tensor([mine], dtype=torch.int32, device=self._fabric.device)
+        dist.broadcast(answer, src=0)
+        return bool(answer.item())
 
     def barrier(self) -> None:
         if self.size > 1:

@@ -137,12 +137,12 @@ def build_race(
     )
     students = [_student(each, library, dataset, hardware, teacher, ranks) for each in configs]
     teaching = [objective for _, objective in students if objective.needs_teacher]
-    said = None
+    teacher_outputs = None
     if teacher is not None and teacher_run is not None and teaching:
         names = frozenset().union(*(objective.needs for objective in teaching)) - {"ids"}
         sample = views.inputs(torch.arange(min(2, len(train)), device=hardware.device), 0)
         live = LiveTeacher(_on(hardware, folded(teacher, sample, names)), names, fabric.autocast)
-        said = (
+        teacher_outputs = (
             live
             if _live(config, names)
             else StoredTeacher(
@@ -152,7 +152,7 @@ def build_race(
                 views.inputs,
             )
         )
-    batches = Batches(views, said)
+    batches = Batches(views, teacher_outputs)
     teacher_logits = None
     if teacher is not None and teacher_run is not None:
         teacher_logits = validation_logits(teacher, teacher_run, dataset, hardware)

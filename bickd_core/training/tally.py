@@ -36,8 +36,8 @@ class StepValues:
 
     def figures(self) -> dict[str, float]:
         """Return the figures by name. This waits until the step is done."""
-        found = dict(zip(self.names, self.values.tolist(), strict=True))
-        return {**found, "learning_rate": self.learning_rate}
+        figures = dict(zip(self.names, self.values.tolist(), strict=True))
+        return {**figures, "learning_rate": self.learning_rate}
 
 
 class Tally:

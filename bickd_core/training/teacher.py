@@ -103,11 +103,11 @@ class StoredTeacher:
     def prepare(self, view: int) -> Iterator[None]:
         if view == self._view:
             return
-        found = self._store.load(view)
-        if found is None or len(found["logits"]) != len(self._train):
+        stored = self._store.load(view)
+        if stored is None or len(stored["logits"]) != len(self._train):
             with self._store.making(view):
-                found = self._store.load(view)  # another process may have made it meanwhile
-                if found is None or len(found["logits"]) != len(self._train):
+                stored = self._store.load(view)  # another process may have made it meanwhile
+                if stored is None or len(stored["logits"]) != len(self._train):
                     parts: list[dict[str, Tensor]] = []
                     size = pass_batch(
                         self._train.labels.device, math.prod(self._train.images.shape[-2:])
@@ -115,19 +115,19 @@ class StoredTeacher:
                     for start in range(0, len(self._train), size):
                         parts.append(self._pass(start, size, view))
                         yield
-                    found = {
+                    stored = {
                         name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]
                     }
-                    self._store.save(view, found)
+                    self._store.save(view, stored)
         device = self._train.labels.device
-        self._tensors = {name: tensor.to(device) for name, tensor in found.items()}
+        self._tensors = {name: tensor.to(device) for name, tensor in stored.items()}
         self._view = view
 
     def _pass(self, start: int, size: int, view: int) -> dict[str, Tensor]:
         device = self._train.labels.device
         picked = torch.arange(start, min(start + size, len(self._train)), device=device)
-        said = self.live.outputs(picked, self._inputs(picked, view))
-        named = {"logits": said.logits, "features": said.features, "maps": said.maps}
+        outputs = self.live.outputs(picked, self._inputs(picked, view))
+        named = {"logits": outputs.logits, "features": outputs.features, "maps": outputs.maps}
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     def outputs(self, picked: Tensor, inputs: Tensor) -> Outputs:

@@ -98,15 +98,15 @@ def budget_bytes() -> int:
     wanted = os.environ.get("BICKD_VIEWS_GB")
     if wanted:
         try:
-            asked = float(wanted)
+            gigabytes = float(wanted)
         except ValueError:
-            asked = -1.0
-        if not 0 <= asked < float("inf"):
+            gigabytes = -1.0
+        if not 0 <= gigabytes < float("inf"):
             raise ValueError(
                 f"BICKD_VIEWS_GB must be a number of gigabytes of at least 0, got '{wanted}';"
                 " correct or unset it."
             )
-        return int(asked * 1e9)
+        return int(gigabytes * 1e9)
     folder = cache_folder()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -225,14 +225,14 @@ def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
 
 def shelves() -> list[Shelf]:
     """Return the stored entries, by teacher and data."""
-    found = []
+    shelves = []
     for about in sorted(views_folder().glob(f"*/{ABOUT}")):
         try:
             stored = json.loads(about.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             stored = {}
         sizes = [file.stat().st_size for file in about.parent.glob("view-*.safetensors")]
-        found.append(
+        shelves.append(
             Shelf(
                 about.parent,
                 str(stored.get("teacher", "?")),
@@ -242,7 +242,7 @@ def shelves() -> list[Shelf]:
                 sum(sizes),
             )
         )
-    return sorted(found, key=lambda shelf: (shelf.teacher, shelf.dataset, shelf.path))
+    return sorted(shelves, key=lambda shelf: (shelf.teacher, shelf.dataset, shelf.path))
 
 
 def clear(folder: Path | None = None) -> int:
@@ -265,9 +265,9 @@ def clear(folder: Path | None = None) -> int:
 def _stored(folder: Path) -> list[tuple[float, int, Path]]:
     """Return last use, bytes and path of every view. Views that disappear in the meantime are left
     out."""
-    found = []
+    views = []
     for file in folder.glob("*/view-*.safetensors"):
         with contextlib.suppress(OSError):
             about = file.stat()
-            found.append((about.st_mtime, about.st_size, file))
-    return found
+            views.append((about.st_mtime, about.st_size, file))
+    return views

@@ -70,8 +70,8 @@ class Reporter:
             self._cpu_since = time.process_time()
         self._set(state="running", message=message)
 
-    def device(self, words: str) -> None:
-        self._set(device=words)
+    def device(self, description: str) -> None:
+        self._set(device=description)
 
     def progress(self, progress: Progress) -> None:
         with self._lock:
@@ -220,9 +220,9 @@ def _all_stopped(entrants: list[Entrant]) -> Callable[[], bool]:
 
 
 def _train(entrants: list[Entrant], library: Library) -> None:
-    def say(words: str) -> None:
+    def say(message: str) -> None:
         for entrant in entrants:
-            entrant.reporter.running(words)
+            entrant.reporter.running(message)
 
     say("loading data and models")
     from bickd_core.data.class_order import classes_sentence

@@ -137,4 +137,4 @@ def _strip(
         (pictures.data_uri(id), line, more)
         for id, line, more in zip(ids, lines, quiet, strict=True)
     ]
-    return Strip(title, shown, sentence, [pictures.words(id) for id in ids])
+    return Strip(title, shown, sentence, [pictures.caption(id) for id in ids])

@@ -30,7 +30,7 @@ def here(library, monkeypatch):
 
     def read(path: Path, *, layout=None, hints: Hints | None = None) -> FileContent:
         table, found, parts = parse(path, layout, hints)
-        kinds = {name: read_process._words(column) for name, column in table.columns.items()}
+        kinds = {name: read_process._column_kind(column) for name, column in table.columns.items()}
         preview = read_process._preview(table, found)
         return FileContent(path.name, found, tuple(parts), kinds, tuple(preview))
 

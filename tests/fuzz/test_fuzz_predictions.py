@@ -13,7 +13,7 @@ import pytest
 from mutations import COUNT, from_file, mutate_bytes, mutate_text, mutate_zip, outcomes
 
 from bickd_core.importing.matching import match
-from bickd_core.importing.read_process import _about, _arrays, _preview, parse
+from bickd_core.importing.read_process import _arrays, _part_info, _preview, parse
 from bickd_core.runs.sample_file import SampleFile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "importing"))
@@ -25,7 +25,7 @@ def read(path: Path) -> None:
     table, layout, parts = parse(path)
     _preview(table, layout)
     for part in parts:
-        _arrays(part), _about(part)
+        _arrays(part), _part_info(part)
     match([(path.name, part) for part in parts])
 
 

@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from bickd_core.launch.local import worker_environment
-from bickd_core.launch.openmp import OWN_CHOICE, SPINS, brief_waits
+from bickd_core.launch.openmp import SPINS, WAIT_VARIABLES, brief_waits
 
 
 @pytest.fixture(autouse=True)
 def nothing_chosen(monkeypatch):
-    for name in OWN_CHOICE:
+    for name in WAIT_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -20,7 +20,7 @@ def test_a_workers_threads_wait_briefly():
     assert worker_environment()["GOMP_SPINCOUNT"] == str(SPINS)
 
 
-@pytest.mark.parametrize("name", OWN_CHOICE)
+@pytest.mark.parametrize("name", WAIT_VARIABLES)
 def test_the_persons_choice_stays(monkeypatch, name):
     monkeypatch.setenv(name, "passive")
     assert brief_waits() == {}

@@ -58,7 +58,7 @@ def planned(teacher):
 
 
 def ends(found):
-    return [(each.planned.name, each.state, each.kept) for each in found]
+    return [(each.planned.name, each.state, each.ended_before) for each in found]
 
 
 def test_runs_are_started_in_order_as_places_are_free(planned, library):

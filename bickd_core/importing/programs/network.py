@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bickd_core.file_sizes import size_words
+from bickd_core.file_sizes import size_text
 from bickd_core.importing.inspect_weights import RefusedFile
 from bickd_core.importing.programs.program import Input
 from bickd_core.importing.programs.serve import MAX_BYTES, receive, send
@@ -57,7 +57,7 @@ class ProgramNetwork(nn.Module):
             raise RefusedFile(f"{file.name} is empty or does not exist; expected {TITLES[kind]}.")
         if size > MAX_BYTES:
             raise RefusedFile(
-                f"{file.name} has {size_words(size)}, but at most {size_words(MAX_BYTES)} are"
+                f"{file.name} has {size_text(size)}, but at most {size_text(MAX_BYTES)} are"
                 " accepted."
             )
         self.kind, self.gives_probabilities = kind, False

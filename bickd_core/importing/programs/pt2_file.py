@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bickd_core.file_sizes import size_words, unpacked_limit
+from bickd_core.file_sizes import size_text, unpacked_limit
 from bickd_core.importing.programs.program import ProgramError
 from bickd_core.importing.programs.pt2_graph import SCALAR_TYPES, Pt2Program
 from bickd_core.naming import plain_name
@@ -37,7 +37,7 @@ def read_pt2(file: Path, *, max_bytes: int) -> Pt2Program:
             total = sum(member.file_size for member in archive.infolist())
             if total > (limit := unpacked_limit(file, max_bytes)):
                 raise ProgramError(
-                    f"would unpack to {size_words(total)}; at most {size_words(limit)} are read"
+                    f"would unpack to {size_text(total)}; at most {size_text(limit)} are read"
                 )
             check_archive(file)
             return _read(archive)
@@ -84,7 +84,7 @@ def _read(archive: zipfile.ZipFile) -> Pt2Program:
 
 def _json(archive: zipfile.ZipFile, name: str) -> Any:
     if archive.getinfo(name).file_size > MOST_JSON:
-        raise ProgramError(f"has a graph of more than {size_words(MOST_JSON)}")
+        raise ProgramError(f"has a graph of more than {size_text(MOST_JSON)}")
     content = json.loads(archive.read(name))
     if not isinstance(content, dict):
         raise ProgramError("has a graph that is not a JSON object")

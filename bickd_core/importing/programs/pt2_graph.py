@@ -161,7 +161,7 @@ class Pt2Program(Program):
         return logits, features.float().numpy()
 
 
-def _nodes(listed: list[dict[str, Any]], kept: set[str]) -> list[_Node]:
+def _nodes(listed: list[dict[str, Any]], needed: set[str]) -> list[_Node]:
     """The nodes, each with the names that nothing reads after it."""
     if len(listed) > MOST_NODES:
         raise ProgramError(f"has {len(listed):,} operations; at most {MOST_NODES:,} are run")
@@ -182,7 +182,7 @@ def _nodes(listed: list[dict[str, Any]], kept: set[str]) -> list[_Node]:
         read.append((compute, inputs, outputs, gives_list))
     ends: dict[int, list[str]] = {}
     for name, position in last.items():
-        if name not in kept:
+        if name not in needed:
             ends.setdefault(position, []).append(name)
     return [
         _Node(compute, tuple(inputs), outputs, gives_list, tuple(ends.get(position, ())))
@@ -248,8 +248,8 @@ def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[s
         "as_device": lambda: torch.device("cpu"),
     }
     if kind in known:
-        made = known[kind]()
-        return lambda values: made
+        constant = known[kind]()
+        return lambda values: constant
     raise ProgramError(f"has an argument of kind {plain_name(kind)}, which is not supported")
 
 

@@ -57,8 +57,8 @@ def main() -> None:
     try:
         program = _open(file, kind, threads)
         send(answers, {"input": vars(program.input)})
-        while (asked := receive(sys.stdin.buffer)) is not None:
-            logits, features = program.run(asked[1][0])
+        while (request := receive(sys.stdin.buffer)) is not None:
+            logits, features = program.run(request[1][0])
             send(answers, {}, [logits] if features is None else [logits, features])
     except ProgramError as error:
         send(answers, {"error": str(error)})
