@@ -153,9 +153,9 @@ def _show(contents: list[FileContent], imported: Imported) -> None:
         table.add_column("columns")
         for group in layout.models:
             table.add_row(f"scores of {group.name}", some(group.columns))
-        for what in ("label", "id", "path", "text", "model", "split", "classes"):
-            if value := getattr(layout, what):
-                table.add_row(what, value)
+        for what, column in {**layout.roles, "classes": layout.classes}.items():
+            if column:
+                table.add_row(what, column)
         if layout.tidy:
             table.add_row("class of each row", layout.tidy)
         print_table(table)

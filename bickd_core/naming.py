@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest(given: object, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
@@ -44,6 +44,16 @@ def not_known(given: object, known: Iterable[str]) -> str:
     close = nearest(given, names)
     hint = f"; the nearest is {close!r}" if close else ""
     return f"must be one of {', '.join(names) or 'none'}, but {given!r:.80} came{hint}."
+
+
+def some_names(names: Sequence[str], most: int = 5) -> str:
+    """Join the first names, and say how many more there are.
+
+    >>> some_names(["a", "b"]), some_names(list("abcdefg"), most=3)
+    ('a, b', 'a, b, c and 4 more')
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def plain_name(name: object) -> str:

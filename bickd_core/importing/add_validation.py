@@ -10,8 +10,8 @@ import numpy as np
 
 from bickd_core.importing.class_names import are_numbers
 from bickd_core.importing.matching import Imported, ImportedModel
-from bickd_core.importing.prediction_runs import sample_file
-from bickd_core.naming import as_key
+from bickd_core.importing.prediction_runs import sample_file, save_split
+from bickd_core.naming import as_key, some_names
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, PredictionsError
 
@@ -44,12 +44,8 @@ def add_validation(
     written: list[Path] = []
     try:
         for run, predictions in fitted:
-            written.append(run.predictions_path("validation"))
-            predictions.save(written[-1])
-            own_samples = samples.only(set(predictions.ids.tolist()))
-            if own_samples:
-                written.append(run.samples_path("validation"))
-                own_samples.save(written[-1])
+            written += [run.predictions_path("validation"), run.samples_path("validation")]
+            save_split(run, "validation", predictions, samples)
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
@@ -86,7 +82,7 @@ def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFold
     if set(test.class_names) != set(predictions.class_names):
         raise PredictionsError(
             f"{model.file}, {model.name}: expected the classes of run '{key}'"
-            f" ({_some(test.class_names)}), got {_some(predictions.class_names)}."
+            f" ({some_names(test.class_names)}), got {some_names(predictions.class_names)}."
         )
     predictions = predictions.with_class_order(test.class_names)
     if np.array_equal(test.logits, predictions.logits):
@@ -95,7 +91,3 @@ def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFold
             f" '{key}' on test."
         )
     return run, predictions
-
-
-def _some(names: tuple[str, ...], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (" and so on" if len(names) > most else "")

@@ -4,12 +4,13 @@ pyarrow may crash."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bickd_core.importing.table import MAX_COLUMNS, MAX_ROWS, Table, stacked
+from bickd_core.importing.table import Table, check_size, check_unique, stacked
 from bickd_core.runs.predictions import PredictionsError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_parquet(path: Path) -> Table:
             thrift_string_size_limit=MAX_FOOTER_BYTES,
             thrift_container_size_limit=MAX_FOOTER_ITEMS,
         )
-        _check_size(file.metadata.num_rows, len(file.schema_arrow))
+        check_size(rows=file.metadata.num_rows, columns=len(file.schema_arrow))
         wanted = [
             field.name for field in file.schema_arrow if not pyarrow.types.is_struct(field.type)
         ]
@@ -49,7 +50,12 @@ def read_feather(path: Path) -> Table:
     return _from_arrow(_arrow(read, "feather"))
 
 
-def _arrow(read: Any, kind: str) -> pyarrow.Table:
+def _arrow(read: Callable[[], pyarrow.Table], kind: str) -> pyarrow.Table:
+    """Return the result of `read`. An error of pyarrow becomes a PredictionsError.
+
+    Args:
+        kind: the file's format, for the message.
+    """
     try:
         return read()
     except (PredictionsError, MemoryError, FileNotFoundError):
@@ -61,21 +67,12 @@ def _arrow(read: Any, kind: str) -> pyarrow.Table:
         ) from error
 
 
-def _check_size(rows: int, columns: int) -> None:
-    if not 0 <= rows <= MAX_ROWS or columns > MAX_COLUMNS:
-        raise PredictionsError(
-            f"expected at most {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns, got {rows:,} and"
-            f" {columns:,}."
-        )
-
-
 def _from_arrow(table: pyarrow.Table) -> Table:
     from pyarrow import types
 
-    _check_size(table.num_rows, table.num_columns)
+    check_size(rows=table.num_rows, columns=table.num_columns)
+    check_unique(table.column_names)
     metadata = table.schema.metadata or {}
-    if len(set(table.column_names)) < table.num_columns:
-        raise PredictionsError("expected a name of its own for each column, got one name twice.")
     columns, notes = {}, []
     for name in table.column_names:
         column = table.column(name)

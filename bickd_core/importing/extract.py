@@ -9,7 +9,7 @@ import numpy as np
 from bickd_core.importing.layout import FileSplit, Layout, Scale, ScoreColumns
 from bickd_core.importing.scores import Scores, to_logits, two_columns
 from bickd_core.importing.splits import by_split
-from bickd_core.importing.table import Table, check_filled, parsed_numbers
+from bickd_core.importing.table import Table, check_columns, check_filled, parsed_numbers
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.runs.predictions import PredictionsError
 
@@ -147,7 +147,7 @@ def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
 def _binary_model(
     table: Table, group: ScoreColumns, score: np.ndarray
 ) -> tuple[FileModel, list[str]]:
-    """A model of two classes from the score of the second."""
+    """Return a model of two classes from the score [N] of the second one, and its notes."""
     within = bool(score.min() >= 0 and score.max() <= 1)
     scale = group.scale or ("probabilities" if within else "logits")
     both = two_columns(score, scale)
@@ -171,30 +171,35 @@ def _at(table: Table, row: int, column: str) -> str:
 
 
 def _numbers(table: Table, names: tuple[str, ...]) -> np.ndarray:
-    """float64 [N, C] from one column of lists or several of numbers."""
-    if len(names) == 1 and table.columns[names[0]].ndim == 2:
-        column = table.columns[names[0]]
-        if column.dtype.kind not in "biuf":
+    """Return float64 [N, C] from one column of lists, or from several columns of numbers.
+
+    Raises:
+        PredictionsError: a cell is not a number.
+    """
+    check_columns(table, names)
+    columns = [table.columns[name] for name in names]
+    if len(columns) == 1 and columns[0].ndim == 2:
+        if columns[0].dtype.kind not in "biuf":
             raise PredictionsError(
-                f"column '{names[0]}': expected numbers, got {column.dtype!s:.40}."
+                f"column '{names[0]}': expected numbers, got {columns[0].dtype!s:.40}."
             )
-        values = column.astype(np.float64)
-        _check_finite(table, values, names)
-        return values
-    values = np.empty((len(table), len(names)), np.float64)
-    for position, name in enumerate(names):
-        if name not in table.columns:
-            raise PredictionsError(f"there is no column '{name}'.")
-        values[:, position] = parsed_numbers(table.columns[name])
+        values = columns[0].astype(np.float64)
+    else:
+        values = np.empty((len(table), len(columns)))  # filled by column, to save memory
+        for position, column in enumerate(columns):
+            values[:, position] = parsed_numbers(column)
     _check_finite(table, values, names)
     return values
 
 
 def _check_finite(table: Table, values: np.ndarray, names: tuple[str, ...]) -> None:
-    """Raise an error that names the rows with a cell that is not a number.
+    """Check that all cells are numbers.
 
     Args:
         names: one name for all columns, or one for each.
+
+    Raises:
+        PredictionsError: some are not. The message names the rows.
     """
     finite = np.isfinite(values)
     if finite.all():
@@ -236,7 +241,7 @@ def _unranked(table: Table, scores: np.ndarray, group: ScoreColumns) -> np.ndarr
 
 
 def _labels(table: Table, name: str) -> np.ndarray:
-    """int64 [N], or names as objects [N]."""
+    """Return int64 [N], or names as objects [N]."""
     column = table.columns[name]
     if column.ndim == 2:
         if column.dtype.kind not in "biuf" or (column.sum(axis=1) != 1).any():
@@ -246,21 +251,37 @@ def _labels(table: Table, name: str) -> np.ndarray:
         return column.argmax(axis=1).astype(np.int64)
     if column.dtype.kind in "iub":
         return column.astype(np.int64)
+    expected = "a class as a number or a name"
     if column.dtype.kind == "f":
-        wrong = ~np.isfinite(column) | (column != np.round(column))
-        if wrong.any():
-            raise wrong_rows(
-                np.flatnonzero(wrong),
-                lambda row: _at(table, row, name),
-                "a class as a number or a name",
-                lambda row: "an empty cell" if np.isnan(column[row]) else f"{column[row]:g}",
-            )
-        return column.astype(np.int64)
-    check_filled(table, name, "a class as a number or a name")
+        return _whole_numbers(table, name, expected)
+    check_filled(table, name, expected)
     return np.array([str(value).strip() for value in column], dtype=object)
 
 
+def _whole_numbers(table: Table, name: str, expected: str) -> np.ndarray:
+    """Return a column of decimal numbers as int64 [N].
+
+    Raises:
+        PredictionsError: a cell is empty or not whole. The message says what was `expected`.
+    """
+    column = table.columns[name]
+    wrong = ~np.isfinite(column) | (column != np.round(column))
+    if wrong.any():
+        raise wrong_rows(
+            np.flatnonzero(wrong),
+            lambda row: _at(table, row, name),
+            expected,
+            lambda row: "an empty cell" if np.isnan(column[row]) else f"{column[row]:g}",
+        )
+    return column.astype(np.int64)
+
+
 def _ids(table: Table, name: str) -> np.ndarray:
+    """Return int64 [N], or text as objects [N].
+
+    Raises:
+        PredictionsError: a cell is empty or an id occurs twice.
+    """
     column = table.columns[name]
     if column.ndim != 1:
         raise PredictionsError(f"column '{name}': expected one id for each sample, got lists.")
@@ -270,15 +291,7 @@ def _ids(table: Table, name: str) -> np.ndarray:
         check_filled(table, name, "an id")
         ids = np.array([str(value) for value in column], dtype=object)
     else:
-        whole = np.isfinite(column) & (column == np.round(column))
-        if not whole.all():
-            raise wrong_rows(
-                np.flatnonzero(~whole),
-                lambda row: _at(table, row, name),
-                "an id as a whole number or text",
-                lambda row: str(column[row]),
-            )
-        ids = column.astype(np.int64)
+        ids = _whole_numbers(table, name, "an id as a whole number or text")
     seen: dict[object, int] = {}
     again = [row for row, value in enumerate(ids.tolist()) if seen.setdefault(value, row) != row]
     if again:

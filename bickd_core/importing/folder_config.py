@@ -24,10 +24,10 @@ _PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 def read_inputs(folder: Path) -> dict[str, Any]:
     """Return the fields of an `ImportRequest` that the folder's files define; empty if there are
     none."""
-    config = _json(folder / "config.json")
+    config = read_config(folder)
     pretrained = config.get("pretrained_cfg")
     inputs = inputs_of_timm(pretrained if isinstance(pretrained, Mapping) else config)
-    return inputs or _of_transformers(_json(folder / "preprocessor_config.json"))
+    return inputs or _of_transformers(read_config(folder, "preprocessor_config.json"))
 
 
 def normalisation_fields(mean: Any, std: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def normalisation_fields(mean: Any, std: Any) -> dict[str, Any]:
 
 
 def inputs_of_timm(config: Mapping[str, Any]) -> dict[str, Any]:
-    """As `read_inputs`, of timm's `pretrained_cfg`."""
+    """Return the fields of an `ImportRequest` that timm's `pretrained_cfg` defines."""
     inputs = normalisation_fields(config.get("mean"), config.get("std"))
     if not inputs:
         return {}
@@ -114,7 +114,9 @@ def _sides(size: Any) -> tuple[int | None, bool]:
     return None, False
 
 
-def _json(file: Path) -> Mapping[str, Any]:
+def read_config(folder: Path, name: str = "config.json") -> Mapping[str, Any]:
+    """Return the JSON object in a file of the folder; empty if there is none."""
+    file = folder / name
     content = read_json(file) if file.is_file() else {}
     return content if isinstance(content, Mapping) else {}
 

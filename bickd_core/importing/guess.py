@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.importing.layout import Hints, Layout
+from bickd_core.importing.layout import ROLES, Hints, Layout
 from bickd_core.importing.score_groups import guess_models
 from bickd_core.importing.splits import is_split_column, without_split
-from bickd_core.importing.table import Table, parsed_numbers
+from bickd_core.importing.table import Table, check_columns, parsed_numbers
 from bickd_core.importing.words import (
     CLASSES,
     IDS,
@@ -23,7 +23,6 @@ from bickd_core.importing.words import (
     is_count,
     normal,
 )
-from bickd_core.runs.predictions import PredictionsError
 
 _SAMPLE = 200
 
@@ -76,13 +75,12 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
 
 
 def check_hints(table: Table, hints: Hints) -> None:
-    """Check that hints name existing columns."""
-    named = [hints.label, hints.id, hints.path, hints.text, hints.model, hints.split, *hints.ignore]
-    missing = next((name for name in named if name and name not in table.columns), None)
-    if missing is not None:
-        known = ", ".join(list(table.columns)[:8])
-        more = f" and {len(table.columns) - 8} more" if len(table.columns) > 8 else ""
-        raise PredictionsError(f"there is no column '{missing}'; the columns are {known}{more}.")
+    """Check that hints name existing columns.
+
+    Raises:
+        PredictionsError: there is no such column.
+    """
+    check_columns(table, [*(getattr(hints, role) for role in ROLES), *hints.ignore])
 
 
 # -- roles ---------------------------------------------------------------------------------------

@@ -3,14 +3,14 @@ training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bickd_core.data.normalisation import TITLES, Choice
+from bickd_core.data.normalisation import TITLES
 from bickd_core.data.preprocessing import ChannelOrder
-from bickd_core.importing.inputs import clearly_better
+from bickd_core.importing.inputs import TriedInputs, clearly_better, swapped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,51 +31,46 @@ _FEW = 200
 
 
 def hints(
-    model: nn.Module,
+    network: nn.Module,
     part: Split,
     dataset: Dataset,
-    right: float,
-    tried: Mapping[Choice, float],
-    chosen: Choice,
+    tried: TriedInputs,
     *,
-    swapped: nn.Module | None = None,
-    order: ChannelOrder = "rgb",
-    unscaled: nn.Module | None = None,
     any_size: bool = False,
-    predicted: np.ndarray | None = None,
 ) -> tuple[str, ...]:
     """Return one sentence for each change that would clearly raise the accuracy on these images.
 
     Args:
-        model: the network for inputs that are normalised with the data's statistics.
+        network: the network, without its preprocessing.
         part: the images on which changes are tried.
-        right: the current accuracy, in [0, 1].
-        tried: the accuracy with each usual normalisation, of which `chosen` is applied.
-        swapped: the network with its channels in the other order than `order`; None for images
-            without colour.
-        unscaled: the network for images of any size, if `model` scales them; `model` itself if not
-            given.
-        predicted: int64 [N], the network's answers, if already known.
+        tried: the network's inputs, and their trial on `part`.
         any_size: whether the images are available in other sizes.
     """
-    low = right < LOW
-    found = [_normalisation(right, tried, chosen) if low else ""]
-    predicted = _predicted(model, part, dataset) if predicted is None else predicted
-    if swapped is not None:
-        other = _predicted(swapped, part, dataset)
-        found.append(_channels(predicted == part.labels, other == part.labels, order))
-    found.append(_classes(predicted, part.labels, dataset.class_names))
-    found.append(_size(unscaled or model, part, dataset, right, any_size) if low else "")
-    return tuple(sentence for sentence in found if sentence)
+    from bickd_core.training.setup import renormalised
+
+    sentences = [
+        _channels(network, part, dataset, tried),
+        _classes(tried.predicted, part.labels, dataset.class_names),
+    ]
+    if tried.accuracy < LOW:
+        unscaled = tried.chosen.model_copy(update={"input_size": None})
+        model = renormalised(network, unscaled, dataset)
+        sentences = [
+            _normalisation(tried),
+            *sentences,
+            _size(model, part, dataset, tried.accuracy, any_size),
+        ]
+    return tuple(filter(None, sentences))
 
 
-def _normalisation(right: float, tried: Mapping[Choice, float], chosen: Choice) -> str:
-    best = max(tried, key=lambda name: tried[name], default=chosen)
-    if best == chosen or tried[best] < right + CLEAR:
+def _normalisation(tried: TriedInputs) -> str:
+    """Return a hint if the accuracy is clearly higher with another normalisation, else ""."""
+    best = max(tried.accuracies, key=lambda name: tried.accuracies[name])
+    if best == tried.chosen.name or tried.accuracies[best] < tried.accuracy + CLEAR:
         return ""
     return (
-        f"Normalisation: with {TITLES[best]} the accuracy is {tried[best]:.0%} instead of"
-        f" {right:.0%}."
+        f"Normalisation: with {TITLES[best]} the accuracy is {tried.accuracies[best]:.0%} instead"
+        f" of {tried.accuracy:.0%}."
     )
 
 
@@ -85,21 +80,24 @@ def _predicted(model: nn.Module, part: Split, dataset: Dataset) -> np.ndarray:
     return predict(model, part, dataset, features=False).predicted
 
 
-def _channels(right: np.ndarray, swapped: np.ndarray, order: ChannelOrder) -> str:
-    """Return a hint if the accuracy is clearly higher with the other channel order, else "".
-
-    Args:
-        right, swapped: bool [N], whether the answers are right with the current and with the other
-            order.
-    """
+def _channels(network: nn.Module, part: Split, dataset: Dataset, tried: TriedInputs) -> str:
+    """Return a hint if the accuracy is clearly higher with the other channel order, else ""."""
+    other = swapped(network, tried.chosen, dataset)
+    if other is None:
+        return ""
+    order = tried.chosen.channel_order
     better: ChannelOrder = "bgr" if order == "rgb" else "rgb"
-    if clearly_better({order: right, better: swapped}, order) is None:
+    right = {
+        order: tried.predicted == part.labels,
+        better: _predicted(other, part, dataset) == part.labels,
+    }
+    if clearly_better(right, order) is None:
         return ""
     order_text = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
     return (
         f"Channel order: with {order_text[better]} instead of {order_text[order]} the accuracy is"
-        f" {swapped.mean():.0%} and not {right.mean():.0%}; import it with the channel order"
-        f" {better.upper()} (--channel-order {better})."
+        f" {right[better].mean():.0%} and not {right[order].mean():.0%}; import it with the"
+        f" channel order {better.upper()} (--channel-order {better})."
     )
 
 

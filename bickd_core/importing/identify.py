@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bickd_core.importing.folder_config import read_inputs
+from bickd_core.importing.folder_config import read_config, read_inputs
 from bickd_core.importing.inspect_weights import RefusedFile, look_into
 from bickd_core.models.catalogue import TIMM
 from bickd_core.models.recognise import nearest_networks, networks_in
 from bickd_core.naming import plain_name
-from bickd_core.reading import read_json
 from bickd_core.runs.program_kinds import program_kind
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.bin", "model.onnx", "model.pt2")
@@ -85,16 +84,12 @@ def from_folder(folder: Path) -> Identified:
     file = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if file is None:
         several = next(folder.glob("*.index.json"), None)
-        came = "weights in several files, which are not read" if several else "no weights"
+        contents = "weights in several files, which are not read" if several else "no weights"
         raise RefusedFile(
             f"expected a weights file or a folder with {_WEIGHTS[0]}, but the folder {folder.name}"
-            f" has {came}."
+            f" has {contents}."
         )
-    config = folder / "config.json"
-    said = read_json(config) if config.is_file() else {}
-    if not isinstance(said, Mapping):
-        return Identified(file, inputs=read_inputs(folder))
-    name = said.get("architecture")
+    name = read_config(folder).get("architecture")
     return Identified(
         file,
         arch=f"{TIMM}{plain_name(name)}" if isinstance(name, str) and name else "",
@@ -103,13 +98,12 @@ def from_folder(folder: Path) -> Identified:
 
 
 def _of_program(folder: Path) -> dict[str, Any]:
-    """As `read_inputs`; a program that `bickd export` wrote takes values from 0 to 1 in the order
-    red, green, blue."""
-    config = folder / "config.json"
-    said = read_json(config) if config.is_file() else {}
-    if not isinstance(said, Mapping) or said.get("library") != "bickd-explorer":
+    """Return the fields of an `ImportRequest` for a program that `bickd export` wrote; else empty.
+
+    The program itself normalises its inputs, which are from 0 to 1 in the order red, green, blue.
+    """
+    if read_config(folder).get("library") != "bickd-explorer":
         return {}
-    own = ("normalisation", "mean", "std", "channel_order", "input_size")
-    return {"normalisation": "none"} | {
-        name: value for name, value in read_inputs(folder).items() if name not in own
-    }
+    inside = ("normalisation", "mean", "std", "channel_order", "input_size")
+    outside = {name: value for name, value in read_inputs(folder).items() if name not in inside}
+    return {"normalisation": "none", **outside}

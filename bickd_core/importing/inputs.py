@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from bickd_core.data.normalisation import TRIED, Choice, Normalisation, comparison, usual
@@ -22,6 +23,26 @@ Way = TypeVar("Way", bound=str)
 CLEARLY, LEAST = 3.0, 0.01
 """Another way is clearly better if it has this many standard errors, and at least this share, more
 right answers."""
+
+
+@dataclass(frozen=True)
+class TriedInputs:
+    """The inputs of a network, with the accuracies and predictions of a trial on some images.
+
+    Attributes:
+        chosen: the inputs.
+        accuracies: accuracy in [0, 1] with each normalisation that was tried.
+        predicted: int64 [N], the predicted classes with the chosen inputs.
+    """
+
+    chosen: Preprocessing
+    accuracies: Mapping[Choice, float]
+    predicted: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy in [0, 1] with the chosen inputs."""
+        return self.accuracies[self.chosen.name]
 
 
 class OtherNormalisation(ValueError):
@@ -72,14 +93,10 @@ def preprocessing(request: ImportRequest, option: Normalisation, dataset: Datase
 
 def choose_inputs(
     model: nn.Module, part: Split, dataset: Dataset, request: ImportRequest, statistics: Statistics
-) -> tuple[Preprocessing, dict[Choice, float], np.ndarray]:
-    """Choose the inputs, and try each usual normalisation on these images.
+) -> TriedInputs:
+    """Choose the inputs, and try each usual normalisation on the images of `part`.
 
     Batch norm statistics that the file lacks are estimated for each normalisation.
-
-    Returns:
-        The inputs, the share of right answers with each normalisation, and int64 [N], the answers
-        with the chosen one.
 
     Raises:
         OtherNormalisation: none was requested and one is clearly better than the expected one.
@@ -99,11 +116,11 @@ def choose_inputs(
             statistics.estimate(under)
             answers[name] = predict(under, part, dataset, features=False).predicted
     right = {name: predicted == part.labels for name, predicted in answers.items()}
-    tried = {name: round(float(are_right.mean()), 4) for name, are_right in right.items()}
+    accuracies = {name: round(float(are_right.mean()), 4) for name, are_right in right.items()}
     better = clearly_better(right, base)
     if wanted is None and better is not None:
-        raise OtherNormalisation(better, tried, len(part), base, tried_split(dataset.name))
-    return preprocessing(request, options[base], dataset), tried, answers[base]
+        raise OtherNormalisation(better, accuracies, len(part), base, tried_split(dataset.name))
+    return TriedInputs(preprocessing(request, options[base], dataset), accuracies, answers[base])
 
 
 def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisation]:
@@ -133,8 +150,8 @@ def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisa
 
 
 def swapped(model: nn.Module, inputs: Preprocessing, dataset: Dataset) -> nn.Module | None:
-    """Return the network with its channels in the other order; None if images do not have three
-    channels."""
+    """Return the network with its channels in the other order than `inputs`; None if images do not
+    have three channels."""
     from bickd_core.training.setup import renormalised
 
     if dataset.in_channels != 3:
@@ -144,15 +161,15 @@ def swapped(model: nn.Module, inputs: Preprocessing, dataset: Dataset) -> nn.Mod
 
 
 def clearly_better(right: Mapping[Way, np.ndarray], current: Way) -> Way | None:
-    """Return the best way to prepare inputs if it is clearly better than `own` on the same images,
-    else None.
+    """Return the best way to prepare inputs if it is clearly better than the current one, else
+    None.
 
-    If b images are right only with the best way and c only with `own`, b - c must exceed CLEARLY
-    times its standard deviation sqrt(b + c), and LEAST times the number of images.
+    If b images are right only with the best way and c only with the current one, b - c must exceed
+    CLEARLY times its standard deviation sqrt(b + c), and LEAST times the number of images.
 
     Args:
-        right: for each way, such as a normalisation, bool [N]: whether the answer is right.
-        own: the way to compare with.
+        right: bool [N] for each way, such as a normalisation: whether the answer is right.
+        current: the way to compare with.
     """
     best = max(right, key=lambda name: int(right[name].sum()))
     gained = int((right[best] & ~right[current]).sum())

@@ -259,16 +259,9 @@ def limit_memory(path: Path) -> int:
         max(size, unpacked_bytes(path)), unpacked_limit(path, MAX_BYTES) if size else 0
     )
     if sys.platform == "linux":
-        import resource
+        from bickd_core.data.apart import limit
 
-        import psutil
-
-        limit = psutil.Process().memory_info().vms + allowed
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(
-            resource.RLIMIT_AS,
-            (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
-        )
+        limit(allowed)
     return allowed
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bickd_core.importing.table import MAX_COLUMNS, MAX_ROWS, Table, stacked
+from bickd_core.importing.table import Table, check_size, stacked
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
@@ -60,8 +60,7 @@ def read_json_lines(path: Path) -> Table:
                     f"line {number:,}: expected a record such as {EXAMPLE}, got {_kind(record)}."
                 )
             records.append(record)
-            if len(records) > MAX_ROWS:
-                raise PredictionsError(f"expected at most {MAX_ROWS:,} rows, got more.")
+            check_size(rows=len(records))
     return _from_records(records, first_line=0 if blank else 1)
 
 
@@ -109,8 +108,7 @@ def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
     """Return a column for each key, and for each key of an object inside a record."""
     flat = [_flat(record) for record in records]
     names = list(dict.fromkeys(name for record in flat for name in record))
-    if len(names) > MAX_COLUMNS:
-        raise PredictionsError(f"expected at most {MAX_COLUMNS:,} keys, got {len(names):,}.")
+    check_size(columns=len(names))
     columns, notes = {}, []
     for name in names:
         array = _column(name, [record.get(name) for record in flat])

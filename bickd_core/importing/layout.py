@@ -12,6 +12,8 @@ FileSplit = Literal["test", "validation"]
 Scale = Literal["logits", "probabilities", "percent", "log-probabilities"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 FILE_SPLITS: tuple[FileSplit, ...] = get_args(FileSplit)
+ROLES = ("id", "path", "text", "label", "model", "split")
+"""Fields of `Layout` and `Hints` that name a column."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Layout:
     tidy: str = ""
     split: str = ""
     rows_of: FileSplit = "test"
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The columns that hold no scores, by what they hold; "" where the file has none."""
+        return {role: getattr(self, role) for role in ROLES}
 
 
 @dataclass(frozen=True)

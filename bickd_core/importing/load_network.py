@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bickd_core.data.registry import DatasetInfo
-from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, take_network
+from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, Shapes, take_network
 from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.models.mismatch import describe_mismatch, lacks_statistics, missing_statistics
 from bickd_core.models.recognise import parts_of, without_prefixes
@@ -19,8 +19,6 @@ from bickd_core.safetensors_header import HeaderError, read_header
 
 if TYPE_CHECKING:
     from torch import nn
-
-Shapes = dict[str, tuple[int, ...]]
 
 SPARE_BYTES, TIMES_NETWORK = 256 * 2**20, 40
 """Limit of a file's unpacked size: this many bytes, plus a multiple of the network's size, so that

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bickd_core.atomic import write_text
 from bickd_core.importing.image_paths import image_paths
+from bickd_core.importing.layout import FileSplit
 from bickd_core.importing.matching import Imported, ImportedModel
 from bickd_core.naming import as_key, near
 from bickd_core.runs.card import predictions_card
@@ -68,6 +69,9 @@ def create_runs(
     samples = sample_file(imported, images)
     validation = imported.validation
     validation_samples = SampleFile() if validation is None else sample_file(validation, images)
+    on_validation = {
+        model.name: model.predictions for model in (() if validation is None else validation.models)
+    }
     titles = {
         model.name: _display_name(names.get(model.name, model.name)) for model in imported.models
     }
@@ -98,10 +102,9 @@ def create_runs(
             against = teacher_predictions if student else None
             folder = _make(library, info, model, against, samples)
             pending.append((folder, info.name))
-            if validation is not None:
-                _add_validation(
-                    RunFolder(folder, key=info.name), validation, model.name, validation_samples
-                )
+            if model.name in on_validation:
+                run = RunFolder(folder, key=info.name)
+                save_split(run, "validation", on_validation[model.name], validation_samples)
         return _appear(library, pending)
     finally:
         for folder, _ in pending:
@@ -207,9 +210,7 @@ def _make(
     try:
         run = RunFolder(folder, key=info.name)
         run.write_info(info)
-        model.predictions.save(run.predictions_path("test"))
-        if samples:
-            samples.only(set(model.predictions.ids.tolist())).save(run.samples_path("test"))
+        save_split(run, "test", model.predictions, samples)
         write_text(
             folder / "README.md", predictions_card(info, model.predictions, teacher, model.scale)
         )
@@ -220,15 +221,13 @@ def _make(
     return folder
 
 
-def _add_validation(run: RunFolder, imported: Imported, name: str, samples: SampleFile) -> None:
-    """Write the validation predictions of one model to its run."""
-    for model in imported.models:
-        if model.name == name:
-            model.predictions.save(run.predictions_path("validation"))
-            if samples:
-                samples.only(set(model.predictions.ids.tolist())).save(
-                    run.samples_path("validation")
-                )
+def save_split(
+    run: RunFolder, split: FileSplit, predictions: Predictions, samples: SampleFile
+) -> None:
+    """Write a model's predictions to its run, with the texts and image paths of their samples."""
+    predictions.save(run.predictions_path(split))
+    if entries := samples.only(set(predictions.ids.tolist())):
+        entries.save(run.samples_path(split))
 
 
 def _appear(library: Library, pending: list[tuple[Path, str]]) -> list[RunFolder]:

@@ -22,8 +22,10 @@ from bickd_core.importing.extract import FileModel, FilePart, extract
 from bickd_core.importing.guess import check_hints, guess_layout, stem_of
 from bickd_core.importing.layout import HINTS, LAYOUT, Hints, Layout, to_json
 from bickd_core.importing.scores import ScaleError
-from bickd_core.importing.tables import Table, read_table
+from bickd_core.importing.table import Table, check_columns
+from bickd_core.importing.tables import read_table
 from bickd_core.importing.tidy import find_tidy, tidy_of, widened
+from bickd_core.naming import some_names
 from bickd_core.npz import load_npz
 from bickd_core.packed_text import pack, unpack
 from bickd_core.runs.predictions import PredictionsError
@@ -167,7 +169,7 @@ def parse(
     if layout is None:
         check_hints(table, hints or Hints())
     else:
-        _check_columns(table, layout)
+        _check_layout(table, layout)
     tidy = find_tidy(table, hints) if layout is None else tidy_of(layout)
     if tidy is not None:
         table = widened(table, tidy)
@@ -199,18 +201,22 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_columns(table: Table, layout: Layout) -> None:
-    named = [layout.label, layout.id, layout.path, layout.text, layout.model, layout.split]
-    for model in layout.models:
-        named += [*model.columns, *model.ranked, *model.features]
-    missing = next((name for name in named if name and name not in table.columns), None)
-    if missing is not None:
-        raise PredictionsError(
-            f"the layout names the column '{missing}', which the file does not have."
-        )
+def _check_layout(table: Table, layout: Layout) -> None:
+    """Check that a layout names existing columns and arrays.
+
+    Raises:
+        PredictionsError: there is no such column or array.
+    """
+    scores = [
+        column
+        for model in layout.models
+        for column in (*model.columns, *model.ranked, *model.features)
+    ]
+    check_columns(table, [*layout.roles.values(), *scores])
     if layout.classes and not layout.tidy and layout.classes not in table.extras:
         raise PredictionsError(
-            f"the layout names the array '{layout.classes}', which the file does not have."
+            f"there is no array '{layout.classes}'; the arrays are"
+            f" {some_names(list(table.extras), most=8) or 'none'}."
         )
 
 
@@ -245,11 +251,10 @@ def _column_kind(column: np.ndarray) -> str:
 
 def _preview(table: Table, layout: Layout) -> list[dict[str, str]]:
     """Return the first rows: columns with a role first, then some columns of each model."""
-    roles = [layout.id, layout.path, layout.text, layout.label, layout.model, layout.split]
     each = max(2, (PREVIEW_COLUMNS - 5) // max(1, len(layout.models)))
     scores = [column for model in layout.models for column in model.columns[:each]]
-    rest = list(table.columns)
-    names = [*dict.fromkeys(name for name in [*roles, *scores, *rest] if name)][:PREVIEW_COLUMNS]
+    candidates = [*layout.roles.values(), *scores, *table.columns]
+    names = list(dict.fromkeys(filter(None, candidates)))[:PREVIEW_COLUMNS]
     return [
         {name: _cell(table.columns[name][row]) for name in names}
         for row in range(min(PREVIEW_ROWS, len(table)))

@@ -10,6 +10,7 @@ import numpy as np
 from bickd_core.importing.class_names import are_numbers
 from bickd_core.importing.extract import Rows
 from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.naming import some_names
 from bickd_core.runs.predictions import PredictionsError
 
 Rule = Literal["one file", "id", "path", "order"]
@@ -95,7 +96,7 @@ def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
     texts = [str(value) for value in labels.tolist()]
     if all(text in place for text in texts):
         return np.array([place[text] for text in texts], dtype=np.int64)
-    shown = ", ".join(classes[:4]) + (" and so on" if len(classes) > 4 else "")
+    shown = some_names(classes)
     if labels.dtype == object and not are_numbers(texts):
         unknown = [i for i, text in enumerate(texts) if text not in place]
         if are_numbers(classes):

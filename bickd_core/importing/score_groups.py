@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bickd_core.importing.binary import binary_models
 from bickd_core.importing.layout import ScoreColumns
-from bickd_core.importing.tables import Table
+from bickd_core.importing.table import Table
 from bickd_core.importing.words import FEATURES, SCORES, UNUSED, model_word, normal
 
 SEPARATORS = (":", "/", "|", "__", ".", "_", "-", " ")

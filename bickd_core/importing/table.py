@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.naming import some_names
+from bickd_core.runs.predictions import PredictionsError
 
 MAX_COLUMNS = 100_000
 MAX_ROWS = 5_000_000
@@ -25,8 +28,8 @@ class Table:
         names: class names that the file gives for a label column (Hugging Face `datasets`).
         first_line: line number of the first row; 0 if the file has no lines.
         notes: one sentence for each thing that was noticed while reading.
-        called: the name of each row in messages, if rows are not those of the file; empty to number
-            them.
+        row_names: the name of each row in messages, if rows are not those of the file; empty to
+            number them.
         places: positions of the rows in the file, if only some are left; None for all.
     """
 
@@ -35,7 +38,7 @@ class Table:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     first_line: int = 0
     notes: tuple[str, ...] = ()
-    called: tuple[str, ...] = ()
+    row_names: tuple[str, ...] = ()
     places: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -51,10 +54,48 @@ class Table:
         """Return the name of a row for messages: its number from 1 and its line in the file."""
         if self.places is not None:
             position = int(self.places[position])
-        if self.called:
-            return self.called[position]
+        if self.row_names:
+            return self.row_names[position]
         line = f" (line {position + self.first_line:,})" if self.first_line else ""
         return f"row {position + 1:,}{line}"
+
+
+def check_size(*, rows: int = 0, columns: int = 0) -> None:
+    """Check that a table is not too large.
+
+    Raises:
+        PredictionsError: it has more than MAX_ROWS rows or MAX_COLUMNS columns.
+    """
+    for what, count, most in (("rows", rows, MAX_ROWS), ("columns", columns, MAX_COLUMNS)):
+        if not 0 <= count <= most:
+            raise PredictionsError(f"expected at most {most:,} {what}, got {count:,}.")
+
+
+def check_unique(names: Iterable[str]) -> None:
+    """Check that all columns have different names.
+
+    Raises:
+        PredictionsError: two columns have the same name.
+    """
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise PredictionsError(
+            f"expected a name of its own for each column, got '{twice[:80]}' twice; rename one."
+        )
+
+
+def check_columns(table: Table, names: Iterable[str | None]) -> None:
+    """Check that a table has all of these columns. Empty names are ignored.
+
+    Raises:
+        PredictionsError: there is no such column.
+    """
+    missing = next((name for name in names if name and name not in table.columns), None)
+    if missing is not None:
+        raise PredictionsError(
+            f"there is no column '{missing}'; the columns are"
+            f" {some_names(list(table.columns), most=8)}."
+        )
 
 
 def check_filled(table: Table, name: str, expected: str) -> None:
@@ -89,9 +130,18 @@ def parsed_numbers(column: np.ndarray) -> np.ndarray:
 
 
 def stacked(rows: list[Any], name: str = "") -> np.ndarray:
-    lengths = {len(row) if row is not None else -1 for row in rows}
+    """Return lists of equal length as float64 [N, K].
+
+    Args:
+        rows: a list of numbers, or None, for each row.
+        name: the column's name, for messages.
+
+    Raises:
+        PredictionsError: a list is missing, or has another length than most.
+    """
+    lengths = Counter(len(row) if row is not None else -1 for row in rows)
     if len(lengths) > 1:
-        most = Counter(len(row) if row is not None else -1 for row in rows).most_common(1)[0][0]
+        most = lengths.most_common(1)[0][0]
         other = [i for i, row in enumerate(rows) if row is None or len(row) != most]
         where = f", column '{name}'" if name else ""
         raise wrong_rows(

@@ -15,15 +15,14 @@ import numpy as np
 
 from bickd_core.importing.arrow_tables import read_feather, read_parquet
 from bickd_core.importing.json_tables import read_json, read_json_lines
-from bickd_core.importing.table import MAX_ROWS, Table
+from bickd_core.importing.table import Table, check_size
 from bickd_core.importing.text_tables import read_csv, read_names
 from bickd_core.importing.words import CLASSES, FEATURES, IDS, LABELS, SCORES, normal
+from bickd_core.naming import some_names
 from bickd_core.npy_header import read_header
 from bickd_core.npz import load_npz
 from bickd_core.reading import ReadError, opened
 from bickd_core.runs.predictions import PredictionsError
-
-__all__ = ["Table", "read_table"]
 
 
 def read_table(path: Path) -> Table:
@@ -60,8 +59,7 @@ def read_table(path: Path) -> Table:
         raise PredictionsError("expected columns of predictions, got a file without any.")
     if table.columns and not len(table):
         raise PredictionsError("expected a row for each sample, got a file without rows.")
-    if len(table) > MAX_ROWS:
-        raise PredictionsError(f"expected at most {MAX_ROWS:,} rows, got {len(table):,}.")
+    check_size(rows=len(table))
     return table
 
 
@@ -118,8 +116,7 @@ def _npz(path: Path) -> Table:
 
 
 def _shapes(arrays: dict[str, np.ndarray]) -> str:
-    listed = [f"`{name}` {list(array.shape)}" for name, array in arrays.items()]
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+    return some_names([f"`{name}` {list(array.shape)}" for name, array in arrays.items()])
 
 
 def _as_column(array: np.ndarray) -> np.ndarray:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import re
 import warnings
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bickd_core.importing.table import MAX_COLUMNS, Table, stacked
+from bickd_core.importing.table import Table, check_size, check_unique, stacked
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
@@ -56,7 +55,8 @@ def read_csv(path: Path) -> Table:
     header = next(csv.reader([first], delimiter=separator))
     bare = _is_row(header)
     if not bare:
-        _check_header(header)
+        check_size(columns=len(header))
+        check_unique(name for name in map(str.strip, header) if name)
     comma = separator != "," and _decimal_commas(second, separator)
     try:
         with warnings.catch_warnings():
@@ -137,17 +137,6 @@ def _is_row(header: list[str]) -> bool:
         [*map(float, range(1, len(values) + 1))],
     )
     return not counted and any("." in cell or "e" in cell.lower() for cell in header)
-
-
-def _check_header(header: list[str]) -> None:
-    if len(header) > MAX_COLUMNS:
-        raise PredictionsError(f"expected at most {MAX_COLUMNS:,} columns, got {len(header):,}.")
-    counts = Counter(name.strip() for name in header if name.strip())
-    twice = next((name for name, count in counts.items() if count > 1), None)
-    if twice is not None:
-        raise PredictionsError(
-            f"expected a name of its own for each column, got '{twice[:80]}' twice; rename one."
-        )
 
 
 def _decimal_commas(line: bytes, separator: str) -> bool:

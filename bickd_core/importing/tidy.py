@@ -105,8 +105,8 @@ def widened(table: Table, tidy: Tidy) -> Table:
     names, classes = _classes(table.columns[tidy.classes])
     counts = np.zeros((len(first), len(names)), np.int64)
     np.add.at(counts, (samples, classes), 1)
-    called = [f"sample '{value}'" for value in table.columns[tidy.id][first].tolist()]
-    _check_complete(counts, names, called)
+    row_names = [f"sample '{value}'" for value in table.columns[tidy.id][first].tolist()]
+    _check_complete(counts, names, row_names)
     wide = np.empty(counts.shape)
     wide[samples, classes] = scores
     columns = {}
@@ -125,7 +125,7 @@ def widened(table: Table, tidy: Tidy) -> Table:
         extras={"classes": np.array(names, dtype=object)},
         first_line=0,
         notes=(*table.notes, note),
-        called=tuple(called),
+        row_names=tuple(row_names),
     )
 
 
@@ -140,7 +140,12 @@ def _cell(value: object) -> str:
     return f"'{value[:40]}'" if isinstance(value, str) and value.strip() else "an empty cell or NaN"
 
 
-def _check_complete(counts: np.ndarray, names: Sequence[str], called: Sequence[str]) -> None:
+def _check_complete(counts: np.ndarray, names: Sequence[str], row_names: Sequence[str]) -> None:
+    """Check that each sample has one row for each class.
+
+    Args:
+        counts: int64 [N, C], the number of rows of each sample and class.
+    """
     wrong = np.flatnonzero((counts != 1).any(axis=1))
 
     def got(row: int) -> str:
@@ -150,7 +155,7 @@ def _check_complete(counts: np.ndarray, names: Sequence[str], called: Sequence[s
 
     if len(wrong):
         raise wrong_rows(
-            wrong, lambda row: called[row], f"a row for each of the {len(names):,} classes", got
+            wrong, lambda row: row_names[row], f"a row for each of the {len(names):,} classes", got
         )
 
 

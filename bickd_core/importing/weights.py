@@ -19,24 +19,30 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bickd_core.atomic import write_json
 from bickd_core.data.class_order import ClassOrder
 from bickd_core.data.normalisation import Choice, Normalisation
-from bickd_core.data.preprocessing import LARGEST_INPUT, ChannelOrder
+from bickd_core.data.preprocessing import LARGEST_INPUT, ChannelOrder, Preprocessing
 from bickd_core.data.registry import checked_size, dataset_info, tried_split
 from bickd_core.data.resizing import Interpolation, Resize, Resizing
 from bickd_core.file_sizes import out_of_memory
 from bickd_core.importing.afterwards import start as complete_in_background
-from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, preprocessing, swapped
+from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, preprocessing
+from bickd_core.importing.layout import FileSplit
 from bickd_core.importing.load_network import LoadedNetwork, load_network
 from bickd_core.models.catalogue import resolve
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Source, check_name
 from bickd_core.runs.program_kinds import TITLES, program_kind
 from bickd_core.runs.status import Status, Worker
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bickd_core.data.base import Dataset
 
 Say = Callable[[str, float], None]
 
@@ -197,44 +203,62 @@ def _evaluate(
     say: Say,
 ) -> None:
     """Evaluate a network whose names, shapes and sizes fit the data, and write its run."""
-    # What follows takes seconds to import, and a file that is refused needs none of it.
+    # Importing these takes seconds, so a refused file does not wait for them.
     from bickd_core.data.registry import held_out, load_dataset
-    from bickd_core.importing.chance import chance_note
-    from bickd_core.importing.hints import hints
-    from bickd_core.importing.statistics import Statistics
     from bickd_core.models.cost import count_macs, count_parameters
     from bickd_core.runs.card import write_card
     from bickd_core.runs.checkpoints import save_weights
-    from bickd_core.runs.create import (
-        check_same_data,
-        class_order,
-        file_sha256,
-        teacher_reference,
-        versions,
-    )
+    from bickd_core.runs.create import check_same_data, class_order
     from bickd_core.runs.library import Cost
-    from bickd_core.runs.stages import probe_positions
-    from bickd_core.training.evaluate import predict, predict_stages
+    from bickd_core.training.evaluate import predict_stages
     from bickd_core.training.setup import renormalised
 
     say("loading the data", 0.1)
-    plain, data_info = network.model, dataset_info(request.dataset)
+    data_info = dataset_info(request.dataset)
     teacher = None if request.teacher is None else library.locate(request.teacher)
-    order = class_order(dataset_info(request.dataset), request.class_order, teacher)
+    order = class_order(data_info, request.class_order, teacher)
     dataset = load_dataset(
         request.dataset,
         image_size=_image_size(request),
         class_order=order or "text",
         resizing=request.resizing,
     )
-    size = dataset.image_size
     run = RunFolder(folder, key=request.name)
-    reference = (
-        None
-        if teacher is None
-        else teacher_reference(teacher, request.dataset, size, teaches=False)
-    )
-    info = RunInfo(
+    info = _run_info(request, dataset, order, teacher)
+    check_same_data(info, dataset.content, library)
+    say("trying normalisations", 0.12)
+    source, chosen = _try_inputs(file, network, request, dataset)
+    info = info.model_copy(update={"source": source, "preprocessing": chosen})
+    model = renormalised(network.model, chosen, dataset)
+    _write_predictions(run, model, network, dataset, say)
+    say("counting parameters", 0.95)
+    if network.program is None:
+        save_weights(network.model, run.weights_path, metadata={"arch": request.arch})
+        run.write_stages(predict_stages(model, dataset))
+        cost = Cost(
+            parameters=count_parameters(network.model),
+            macs=count_macs(network.model, info.network_shape),
+        )
+        info = info.model_copy(update={"cost": cost})
+    run.write_info(info)
+    if (aside := held_out(request.dataset)) is not None:
+        run.write_held_out(aside)
+    write_card(run, library)
+    run.write_status(Status("finished", heartbeat=time.time()))
+
+
+def _run_info(
+    request: ImportRequest,
+    dataset: Dataset,
+    order: ClassOrder | None,
+    teacher: RunFolder | None,
+) -> RunInfo:
+    """Return the description of the new run, as far as it is known before the trial of inputs."""
+    from bickd_core.runs.create import teacher_reference, versions
+
+    size = dataset.image_size
+    data_inputs = Normalisation(name="data", mean=dataset.mean, std=dataset.std)
+    return RunInfo(
         name=request.name,
         role=request.role,
         arch=request.arch,
@@ -244,54 +268,70 @@ def _evaluate(
         num_classes=dataset.num_classes,
         data_content=dataset.content,
         class_order=order,
-        teacher=reference,
-        source=Source(kind="imported" if network.program is None else "program", file=file.name),
-        versions=versions(),
-        preprocessing=preprocessing(
-            request, Normalisation(name="data", mean=dataset.mean, std=dataset.std), dataset
+        teacher=(
+            None
+            if teacher is None
+            else teacher_reference(teacher, request.dataset, size, teaches=False)
         ),
+        source=Source(kind="program" if not request.arch else "imported"),
+        versions=versions(),
+        preprocessing=preprocessing(request, data_inputs, dataset),
     )
-    check_same_data(info, dataset.content, library)
-    say("trying normalisations", 0.12)
-    images = dataset.split(tried_split(dataset.name))
+
+
+def _try_inputs(
+    file: Path, network: LoadedNetwork, request: ImportRequest, dataset: Dataset
+) -> tuple[Source, Preprocessing]:
+    """Choose the network's inputs on some images.
+
+    Returns:
+        The source of the run, with the trial's accuracies, notes and hints; and the inputs.
+    """
+    from bickd_core.importing.chance import chance_note
+    from bickd_core.importing.hints import hints
+    from bickd_core.importing.statistics import Statistics
+    from bickd_core.runs.create import file_sha256
+    from bickd_core.runs.stages import probe_positions
+    from bickd_core.training.setup import renormalised
+
+    split = tried_split(dataset.name)
+    images = dataset.split(split)
     part = images.take(probe_positions(images.labels, TRIED_ON))
-    statistics = Statistics(plain, network.lacking, request.arch, dataset)
-    chosen, tried, predicted = choose_inputs(plain, part, dataset, request, statistics)
-    model = renormalised(plain, chosen, dataset)
-    statistics.estimate(model)
+    statistics = Statistics(network.model, network.lacking, request.arch, dataset)
+    tried = choose_inputs(network.model, part, dataset, request, statistics)
+    statistics.estimate(renormalised(network.model, tried.chosen, dataset))
     notes = (
         statistics.note(),
-        getattr(plain, "note", ""),
-        chance_note(tried[chosen.name], len(part), dataset.num_classes, tried_split(dataset.name)),
+        getattr(network.model, "note", ""),
+        chance_note(tried.accuracy, len(part), dataset.num_classes, split),
     )
-    details = {
-        "sha256": file_sha256(file),
-        "part": network.part,
-        "tried": tried,
-        "tried_on": len(part),
-        "notes": tuple(note for note in notes if note),
-        "hints": hints(
-            model,
-            part,
-            dataset,
-            tried[chosen.name],
-            tried,
-            chosen.name,
-            swapped=swapped(plain, chosen, dataset),
-            order=chosen.channel_order,
-            unscaled=renormalised(plain, chosen.model_copy(update={"input_size": None}), dataset),
-            any_size=data_info.any_size,
-            predicted=predicted,
-        ),
-    }
-    source = info.source.model_copy(update=details)
-    info = info.model_copy(update={"source": source, "preprocessing": chosen})
-    parts = [("validation", 0.2, 0.2), ("test", 0.4, 0.5)]
-    if dataset_info(
-        request.dataset
-    ).all_test:  # the images of its validation split are test images too
-        parts = parts[1:]
-    for split, start, share in parts:
+    any_size = dataset_info(request.dataset).any_size
+    source = Source(
+        kind="imported" if network.program is None else "program",
+        file=file.name,
+        sha256=file_sha256(file),
+        part=network.part,
+        tried=dict(tried.accuracies),
+        tried_on=len(part),
+        notes=tuple(note for note in notes if note),
+        hints=hints(network.model, part, dataset, tried, any_size=any_size),
+    )
+    return source, tried.chosen
+
+
+def _write_predictions(
+    run: RunFolder, model: nn.Module, network: LoadedNetwork, dataset: Dataset, say: Say
+) -> None:
+    """Write the predictions on validation and test."""
+    from bickd_core.training.evaluate import predict
+
+    splits: list[tuple[FileSplit, float, float]] = [
+        ("validation", 0.2, 0.2),
+        ("test", 0.4, 0.5),
+    ]
+    if dataset_info(dataset.name).all_test:  # its validation images are test images too
+        splits = splits[1:]
+    for split, start, share in splits:
         predictions = predict(
             model,
             dataset.split(split),
@@ -301,18 +341,7 @@ def _evaluate(
                 f"evaluating on {split}", start + share * done
             ),
         )
-        predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
-    say("counting parameters", 0.95)
-    if network.program is None:
-        save_weights(plain, run.weights_path, metadata={"arch": request.arch})
-        run.write_stages(predict_stages(model, dataset))
-        cost = Cost(parameters=count_parameters(plain), macs=count_macs(plain, info.network_shape))
-        info = info.model_copy(update={"cost": cost})
-    run.write_info(info)
-    if (aside := held_out(request.dataset)) is not None:
-        run.write_held_out(aside)
-    write_card(run, library)
-    run.write_status(Status("finished", heartbeat=time.time()))
+        predictions.save(run.predictions_path(split))
 
 
 def _image_size(request: ImportRequest) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bickd_core.naming import nearest
+from bickd_core.naming import nearest, some_names
 
 SUM_TOLERANCE = 1e-3
 """How far a row of probabilities may be from a sum of 1."""
@@ -194,7 +194,7 @@ def label_positions(labels: Any, classes: Sequence[Hashable], count: int) -> np.
     else:
         as_text = not numbers
         places = {str(value) if as_text else value: i for i, value in enumerate(classes)}
-        expected = f"one of the classes {_some(list(map(str, classes)))}"
+        expected = f"one of the classes {some_names(list(map(str, classes)))}"
     positions = [places.get(value, -1) for value in values]
     if -1 in positions:
         row = positions.index(-1)
@@ -219,8 +219,3 @@ def sample_ids(ids: Any, index: Any, count: int) -> np.ndarray:
     if array.dtype.kind not in "iuU":
         raise PredictionsError(f"`ids` must be whole numbers or text, got {array.dtype}.")
     return array.astype(np.int64) if array.dtype.kind in "iu" else array
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bickd_core.atomic import atomic_write
+from bickd_core.naming import some_names
 from bickd_core.npz import load_npz
 from bickd_core.reading import ReadError
 from bickd_core.runs import prediction_arrays as arrays_of
@@ -370,7 +371,8 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
             extra = sorted(set(model.class_names) ^ set(first.class_names))
             raise PredictionsError(
                 f"{name} has {model.num_classes} classes and {called[0]} has {first.num_classes},"
-                f" and they differ ({_some(extra)}); compare models of the same classes."
+                f" and they differ ({some_names(extra, most=3)}); compare models of the same"
+                " classes."
             )
         if (model.ids.dtype.kind in "US") != (first.ids.dtype.kind in "US"):
             raise PredictionsError(
@@ -403,7 +405,3 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
 def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     order = np.argsort(ids, kind="stable")
     return order[np.searchsorted(ids[order], wanted)]
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

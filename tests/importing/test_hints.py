@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 from bickd_core.data.base import Augmentation, Dataset, Split
+from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.importing.hints import hints
+from bickd_core.importing.inputs import TriedInputs
 from bickd_core.models.outputs import Outputs
-from bickd_core.models.renormalised import Renormalised
+from bickd_core.training.evaluate import predict
 
 COLOURS = np.array([[220, 20, 20], [20, 220, 20], [20, 20, 220]], dtype=np.uint8)
 
@@ -47,20 +49,21 @@ class Sees(nn.Module):
         return Outputs(logits=logits)
 
 
-def said(model, right, tried=None):
+def hints_of(model, right, accuracies=None):
     data = colours()
-    same = {"mean": data.mean, "std": data.std, "own_mean": data.mean, "own_std": data.std}
-    swapped = Renormalised(model, **same, bgr=True)
-    return hints(model, data.test, data, right, tried or {"data": right}, "data", swapped=swapped)
+    chosen = Preprocessing(name="data", mean=data.mean, std=data.std, input_size=8)
+    predicted = predict(model, data.test, data, features=False).predicted
+    trial = TriedInputs(chosen, accuracies or {"data": right}, predicted)
+    return hints(model, data.test, data, trial)
 
 
 def test_a_good_network_gets_no_hint():
-    assert said(Sees([0, 1, 2]), 1.0) == ()
-    assert said(Sees([0, 1, 2]), 0.5) == ()
+    assert hints_of(Sees([0, 1, 2]), 1.0) == ()
+    assert hints_of(Sees([0, 1, 2]), 0.5) == ()
 
 
 def test_blue_first_is_found():
-    channels, classes = said(Sees([2, 1, 0]), 1 / 3)
+    channels, classes = hints_of(Sees([2, 1, 0]), 1 / 3)
     assert channels.startswith(
         "Channel order: with blue, green, red instead of red, green, blue the accuracy is 100%"
     )
@@ -70,19 +73,19 @@ def test_blue_first_is_found():
 
 
 def test_another_order_of_the_classes_is_found():
-    sentence = said(Sees([1, 2, 0]), 0.0)[-1]
+    sentence = hints_of(Sees([1, 2, 0]), 0.0)[-1]
     assert "(output 0 is green, output 1 is blue, output 2 is red, and so on)" in sentence
 
 
 def test_another_size_is_found():
-    (sentence,) = said(Sees([0, 1, 2], side=32), 1 / 3)
+    (sentence,) = hints_of(Sees([0, 1, 2], side=32), 1 / 3)
     assert sentence.startswith(
         "Input size: with images scaled to 32 pixels the accuracy is 100% instead of 33%"
     )
 
 
 def test_another_normalisation_is_named():
-    first = said(Sees([0, 0, 0]), 0.3, {"data": 0.3, "half": 0.9})[0]
+    first = hints_of(Sees([0, 0, 0]), 0.3, {"data": 0.3, "half": 0.9})[0]
     assert first == "Normalisation: with mean 0.5 and std 0.5 the accuracy is 90% instead of 30%."
 
 
@@ -93,4 +96,4 @@ def test_chance_gets_no_hint():
                 logits=torch.rand(len(images), 3, generator=torch.Generator().manual_seed(0))
             )
 
-    assert said(Random([0, 1, 2]), 0.3) == ()
+    assert hints_of(Random([0, 1, 2]), 0.3) == ()

@@ -30,7 +30,7 @@ from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.predictions import read_predictions
 from bickd_core.importing.read_process import parse, read_file
 from bickd_core.importing.scores import ScaleError
-from bickd_core.importing.tables import Table
+from bickd_core.importing.table import Table
 from bickd_core.runs.predictions import PredictionsError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-own.md"
@@ -209,9 +209,7 @@ def test_given_layout_is_used(tmp_path):
 
 def test_layout_that_names_a_missing_column_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", logits=logits())
-    with pytest.raises(
-        PredictionsError, match="names the column 'scores', which the file does not have"
-    ):
+    with pytest.raises(PredictionsError, match="there is no column 'scores'; the columns are"):
         parse(tmp_path / "net.npz", Layout((ScoreColumns("net", ("scores",)),)))
 
 
