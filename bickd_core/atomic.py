@@ -1,5 +1,5 @@
-"""Write a file whole or not at all: temporary file beside it, flush, fsync, rename, fsync of the
-folder."""
+"""Write a file completely or not at all: temporary file in the same folder, flush, fsync, rename,
+fsync of the folder."""
 
 import contextlib
 import json
@@ -13,13 +13,11 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 def boundary(moment: str, path: Path) -> None:
-    """Called between the steps of every write, for tests that kill a process there; does
-    nothing."""
+    """Called between the steps of every write, and does nothing. Tests kill a process here."""
 
 
 def fsync_folder(folder: str | os.PathLike[str]) -> None:
-    """Make a rename in `folder` survive a power cut. Windows cannot open a folder, and needs no
-    such call."""
+    """Make a rename in `folder` durable. Windows cannot open a folder, and does not need this."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -31,12 +29,12 @@ def fsync_folder(folder: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty temporary file in the folder of `path`; it becomes `path` when the block ends
-    well.
+    """Yield an empty temporary file in the folder of `path`. It becomes `path` at the end of the
+    block.
 
-    When the block raises, the temporary file is removed and `path` stays as it was. A writer that
-    adds a suffix of its own (`numpy.savez`) should be given an open file, not the yielded path. The
-    folder must exist. The temporary file's name starts with a dot and ends with `.tmp`.
+    If the block raises, the temporary file is removed and `path` does not change. The folder must
+    exist. The temporary file's name starts with a dot and ends with `.tmp`. Give an open file, not
+    the path, to a writer that adds its own suffix (`numpy.savez`):
 
         with atomic_write("layout.npz") as temporary, open(temporary, "wb") as file:
             numpy.savez(file, xy=xy)
@@ -68,20 +66,20 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace `path` by `data`, atomically."""
+    """Replace the content of `path` by `data`, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Replace `path` by `text` in UTF-8 with plain newlines, atomically."""
+    """Replace the content of `path` by `text` in UTF-8 with plain newlines, atomically."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Replace `path` by `value` as indented JSON, atomically.
+    """Replace the content of `path` by `value` as indented JSON, atomically.
 
     Raises:
-        ValueError: for NaN and infinities, which JSON has no words for.
+        ValueError: a number is NaN or infinite, which JSON cannot store.
     """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,4 +1,5 @@
-"""How much a file may unpack to, and whether memory was exhausted; without torch and numpy."""
+"""Limits on the unpacked size of files, and detection of exhausted memory; without torch and
+NumPy."""
 
 from __future__ import annotations
 
@@ -6,10 +7,10 @@ import zipfile
 from pathlib import Path
 
 SMALL_BYTES = 64 * 2**20
-"""What a file may always unpack to."""
+"""Every file may unpack to this size."""
 MAX_RATIO = 20
-"""How many times its own size a larger file may unpack to; weights reach 1.1, sparse ones some
-10."""
+"""Largest ratio of unpacked to packed size of larger files. Weights have up to 1.1, sparse ones
+about 10."""
 _OUT_OF_MEMORY = (
     "out of memory",
     "can't allocate memory",
@@ -18,14 +19,14 @@ _OUT_OF_MEMORY = (
     "bad_alloc",
     "could not create a primitive",
 )
-"""What torch, the system and oneDNN (the last) say when memory does not suffice."""
+"""Parts of the messages of torch, the system and oneDNN (the last one) when memory is exhausted."""
 
 UNREADABLE_ZIP = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)
-"""What zipfile raises for a file that is no zip, is damaged or of a later version."""
+"""Errors that zipfile raises for files that are damaged, of a later version, or not zip files."""
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice.
+    """Return whether an error means that memory was exhausted.
 
     >>> out_of_memory(RuntimeError("could not create a primitive")), out_of_memory(KeyError("x"))
     (True, False)
@@ -36,7 +37,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def size_text(count: float) -> str:
-    """A number of bytes for a sentence.
+    """Return a number of bytes as text.
 
     >>> size_text(560), size_text(12 * 2**20), size_text(4.25 * 2**30)
     ('560 bytes', '12 MB', '4.2 GB')
@@ -48,12 +49,12 @@ def size_text(count: float) -> str:
 
 
 def unpacked_limit(path: Path, max_bytes: int) -> int:
-    """To how many bytes a zip file of this size may unpack."""
+    """Return the largest accepted unpacked size of a zip file, in bytes."""
     return min(max_bytes, max(SMALL_BYTES, MAX_RATIO * path.stat().st_size))
 
 
 def unpacked_bytes(path: Path) -> int:
-    """To how many bytes a zip file says that it unpacks; 0 for any other file."""
+    """Return the unpacked size in bytes that a zip file declares; 0 for other files."""
     try:
         with zipfile.ZipFile(path) as archive:
             return sum(member.file_size for member in archive.infolist())

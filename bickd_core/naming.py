@@ -1,5 +1,5 @@
-"""Names in messages: the nearest known ones to one that is not known, and names out of somebody
-else's file."""
+"""Names in messages: the nearest known name to an unknown one, and safe versions of names from
+files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 
 
 def nearest(given: object, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
-    """The known name most like `given`, letters' case aside where nothing is found with it; None
-    where none is near.
+    """Return the known name most like `given`, or None. The case of letters is ignored if nothing
+    else is similar.
 
-    cutoff: least similarity in [0, 1], `difflib`'s ratio.
+    Args:
+        cutoff: smallest similarity in [0, 1], as in `difflib`.
 
     >>> nearest("ResNet20", ["resnet8", "resnet20"])
     'resnet20'
@@ -21,7 +22,11 @@ def nearest(given: object, known: Iterable[str], *, cutoff: float = 0.5) -> str 
 
 
 def near(given: object, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5) -> list[str]:
-    """The at most `n` known names most like `given`, the nearest first; `cutoff` as in `nearest`.
+    """Return the known names most like `given`, the nearest first.
+
+    Args:
+        n: largest number of names.
+        cutoff: as in `nearest`.
 
     >>> near("kd-s7", ["kd-s0", "bickd-s0", "teacher"])
     ['kd-s0', 'bickd-s0']
@@ -34,8 +39,8 @@ def near(given: object, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5
 
 
 def not_known(given: object, known: Iterable[str]) -> str:
-    """What was expected, what came and the nearest name: the end of a sentence on a name that is
-    not known.
+    """Return the end of a message about an unknown name: what was expected, what came, and the
+    nearest name.
 
     >>> "model " + not_known("resnet9", ["resnet8", "vgg8"])
     "model must be one of resnet8, vgg8, but 'resnet9' came; the nearest is 'resnet8'."
@@ -57,10 +62,10 @@ def some_names(names: Sequence[str], most: int = 5) -> str:
 
 
 def plain_name(name: object) -> str:
-    """A name out of a file for a sentence: at most 80 letters, digits and `_ . - / :`, others as
-    `?`.
+    """Return a name from a file for a message: at most 80 letters, digits and `_ . - / :`, with `?`
+    for others.
 
-    So no page takes part of it for markup, a link or an image.
+    So a page cannot mistake part of it for markup, a link or an image.
 
     >>> plain_name("layer1.0.conv1.weight"), plain_name("![x](http://y)")
     ('layer1.0.conv1.weight', '??x??http://y?')
@@ -69,8 +74,7 @@ def plain_name(name: object) -> str:
 
 
 def plain_reason(text: str) -> str:
-    """The first sentence of what a library says, at most 120 letters, without what a page may take
-    for markup.
+    """Return the first sentence of a library's message, at most 120 characters, without markup.
 
     >>> plain_reason("PytorchStreamReader failed. [enforce fail at inline]\\nmore")
     'PytorchStreamReader failed'
@@ -80,7 +84,7 @@ def plain_reason(text: str) -> str:
 
 
 def as_key(name: str) -> str:
-    """A run's key made from a name that may hold any character.
+    """Return a run's key, made from a name with any characters.
 
     >>> as_key("Big BERT (v2)"), as_key("kd-s0"), as_key("模型")
     ('Big-BERT-v2', 'kd-s0', 'model')

@@ -1,4 +1,4 @@
-"""The header of a numpy array in a file, read before any room is made for the array."""
+"""Read the header of a NumPy array in a file, before memory is allocated for the array."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import numpy as np
 from numpy.lib import format as npy
 
 MAX_HEADER = 10_000
-"""Bytes; numpy writes 118 for an array of numbers, and refuses to read longer ones than this
-itself."""
+"""Longest accepted header in bytes. NumPy writes 118 for an array of numbers."""
 
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """Of an array: its shape, dtype, whether its columns are contiguous, and the bytes that its
-    values take."""
+    """The header of an array.
+
+    Attributes:
+        fortran: whether the columns are contiguous.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -26,15 +28,16 @@ class NpyHeader:
 
     @property
     def bytes(self) -> int:
+        """Size of the array's values."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_header(file: IO[bytes]) -> NpyHeader:
-    """Read the header; the file stands at the array's values afterwards.
+    """Read the header. Afterwards the file's position is at the array's values.
 
     Raises:
-        ValueError: this is no array's header, with the reason in a few words.
-        OSError: the file cannot be read; zip members raise their own errors too.
+        ValueError: this is not the header of an array; the message is a short reason.
+        OSError: the file cannot be read. Members of a zip file raise other errors too.
     """
     magic = file.read(8)
     if len(magic) < 8 or magic[:6] != npy.MAGIC_PREFIX or magic[6] not in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Read npz files that somebody else may have written: no pickles, sizes checked before anything is
+"""Read npz files from untrusted sources: no pickles, and sizes are checked before memory is
 allocated."""
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from bickd_core.npy_header import read_header
 from bickd_core.reading import ReadError, opened
 
 KINDS = "biufU"
-"""Kinds of numbers and text that our files hold."""
+"""NumPy's kinds of numbers and text that run folders use."""
 MOST_ARRAYS = 1000
 LARGE_BYTES = 2**28
-"""Files that unpack to less than this are never suspected."""
+"""Smaller unpacked sizes are always accepted."""
 MOST_BYTES = 2**33
-"""All arrays of a file together: 50,000 images of 1,000 classes with 2,048 features take 0.6 GB."""
+"""Largest unpacked size of a file. 50,000 images of 1,000 classes with 2,048 features need 0.6
+GB."""
 MOST_RATIO = 50
-"""Logits shrink to a half or a third; a file that unpacks to fifty times its size holds something
-else."""
+"""Largest ratio of unpacked to packed size. Logits have 2 to 3; a file with more than this holds
+something else."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 
 
 def load_npz(path: Path | str) -> dict[str, np.ndarray]:
-    """All arrays of an npz file, by name, in the machine's own byte order.
+    """Read all arrays of an npz file, by name, in the machine's byte order.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ReadError: it is another kind of file, damaged, or larger than any of ours; the message does
-            not name it.
+        ReadError: the file is damaged, too large or of another kind. The message does not name the
+            file.
     """
     with opened(path) as file:
         try:
@@ -84,7 +85,7 @@ def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
-    """One array in npy format; its header must account for the member's size to the byte."""
+    """Read one array in npy format. Its header must account for every byte of the member."""
     header = read_header(stream)
     shape, dtype, fortran = header.shape, header.dtype, header.fortran
     if dtype.kind not in KINDS or dtype.subdtype is not None or dtype.itemsize == 0:
@@ -107,8 +108,8 @@ def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
 
 
 def _check_text(array: np.ndarray, name: str) -> None:
-    """Text must be characters: numpy takes any number for one, and Python fails when it looks at
-    it."""
+    """Check that all code points are valid. NumPy accepts any number, and Python fails when it
+    reads such a text."""
     codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.str[0] + "u4")
     if len(codes) and (codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
         raise ReadError(f"`{name}`: expected text, got numbers that are no characters.")

@@ -1,4 +1,4 @@
-"""Many texts as two arrays of numbers, so that an npz file holds them compactly and without
+"""Store many texts as two arrays of numbers, so that an npz file holds them compactly and without
 pickles."""
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from bickd_core.reading import ReadError
 def pack(
     texts: Sequence[str | None], *, longest: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The texts in UTF-8 one after the other, and where each ends.
+    """Return the concatenated texts in UTF-8, and the position of each text's end.
 
     Args:
-        texts: N texts; None counts as an empty one.
+        texts: N texts. None counts as an empty text.
         longest: cut each text to this many characters.
 
     Returns:
-        uint8 [bytes of all] and int64 [N].
+        uint8 [number of bytes] and int64 [N].
 
     >>> pack(["ab", None, "c"])[1].tolist()
     [2, 2, 3]
@@ -31,10 +31,10 @@ def pack(
 
 
 def unpack(content: np.ndarray, ends: np.ndarray) -> list[str]:
-    """What `pack` packed.
+    """Return the texts that `pack` stored.
 
     Raises:
-        ReadError: the arrays are no packed text.
+        ReadError: the arrays are not packed text.
 
     >>> unpack(*pack(["ab", None, "c"]))
     ['ab', '', 'c']

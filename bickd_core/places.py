@@ -1,5 +1,5 @@
-"""Folders: those that the environment names (BICKD_RUNS, BICKD_SHELF, BICKD_CACHE, BICKD_KERNELS),
-and the app's own."""
+"""Folders from environment variables (BICKD_RUNS, BICKD_SHELF, BICKD_CACHE, BICKD_KERNELS), and the
+app's own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def bundle_folder() -> Path:
 
 
 def folder_from_environment(variable: str) -> Path | None:
-    """The folder that a variable names, with `~` expanded; None where it is not set or empty.
+    """Return the folder that an environment variable names, with `~` expanded; None if it is not
+    set or empty.
 
     Raises:
-        ValueError: `~` names nobody's home.
+        ValueError: the home folder of `~` is unknown.
     """
     named = os.environ.get(variable, "").strip()
     if not named:
@@ -35,7 +36,8 @@ def folder_from_environment(variable: str) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """`BICKD_CACHE` where set, else the platform's cache folder for bickd. Not created here."""
+    """Return `BICKD_CACHE` if it is set, else the platform's cache folder for bickd. It is not
+    created here."""
     if chosen := folder_from_environment("BICKD_CACHE"):
         return chosen
     import pooch

@@ -1,8 +1,8 @@
-"""Read small documents that somebody else may have written: bounded size and depth, no links, one
-kind of error.
+"""Read small documents from untrusted sources, with limits of size and depth.
 
-A run folder may come from a colleague's zip file or a shared disk, so nothing in it is taken on
-trust. Every reader here gives a value or a `ReadError` that says what was expected.
+A run folder may come from a colleague's zip file or a shared disk, so nothing in it is trusted.
+Links are not followed. Every function returns a value or raises a `ReadError` that says what was
+expected.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Any, BinaryIO
 import yaml
 
 DOCUMENT_BYTES = 2**18
-"""The largest run.yaml that we write has 3 kB, the largest status.json 1 kB."""
+"""Largest document. Our largest run.yaml has 3 kB, our largest status.json 1 kB."""
 DEPTH = 20
-"""Levels of nesting in a document; run.yaml has four."""
+"""Largest nesting of a document; run.yaml has four levels."""
 NODES = 20_000
-"""Values in a YAML document, each alias counted with all that it stands for."""
+"""Largest number of values in a YAML document, with aliases expanded."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -34,12 +34,11 @@ class ReadError(ValueError):
 
 @contextmanager
 def opened(path: Path | str) -> Iterator[BinaryIO]:
-    """Open a plain file for reading. A link is not followed, and a pipe or a device is never waited
-    for.
+    """Open a regular file for reading, without following links or waiting for a pipe.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ReadError: it is a link, no plain file, or the disk refuses; the message says which.
+        ReadError: it is a link or not a regular file, or opening it fails.
     """
     flags = (
         os.O_RDONLY
@@ -69,16 +68,19 @@ def opened(path: Path | str) -> Iterator[BinaryIO]:
 
 
 def reason(error: OSError) -> str:
-    """What the system says of an error, without number and path."""
+    """Return the system's message for an error, without number and path."""
     return error.strerror or type(error).__name__
 
 
 def read_bytes(path: Path | str, most: int = DOCUMENT_BYTES) -> bytes:
-    """The whole content of a plain file of at most `most` bytes.
+    """Return the content of a regular file.
+
+    Args:
+        most: largest accepted size in bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ReadError: it is larger, or cannot be read.
+        ReadError: the file is larger, or cannot be read.
     """
     with opened(path) as file:
         try:
@@ -93,23 +95,23 @@ def read_bytes(path: Path | str, most: int = DOCUMENT_BYTES) -> bytes:
 
 
 def read_json(path: Path | str, most: int = DOCUMENT_BYTES) -> Any:
-    """A JSON document with finite numbers.
+    """Read a JSON document with finite numbers.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ReadError: it is something else.
+        ReadError: the file is not such a document.
     """
     return parse_json(read_bytes(path, most))
 
 
 def parse_json(content: bytes) -> Any:
-    """A value from JSON in UTF-8 with finite numbers, `DEPTH` levels deep at most.
+    """Parse JSON in UTF-8 with finite numbers, at most `DEPTH` levels deep.
 
     >>> parse_json(b'{"epoch": 3}')
     {'epoch': 3}
 
     Raises:
-        ReadError: it is something else.
+        ReadError: the content is not such JSON.
     """
     try:
         value = json.loads(
@@ -125,7 +127,7 @@ def parse_json(content: bytes) -> Any:
 
 
 def shallow(value: Any, depth: int = DEPTH) -> bool:
-    """Whether lists and mappings are nested at most `depth` deep."""
+    """Return whether lists and mappings are nested at most `depth` levels deep."""
     level = [value]
     for _ in range(depth + 1):
         level = [
@@ -151,21 +153,21 @@ def _finite(digits: str) -> float:
 
 
 def read_yaml(path: Path | str, most: int = DOCUMENT_BYTES, *, aliases: bool = False) -> Any:
-    """A YAML document without tags, `DEPTH` levels deep at most.
+    """Read a YAML document without tags, at most `DEPTH` levels deep.
 
     Args:
-        aliases: accept anchors and aliases, as a person may write them, as long as they expand to
-            few values.
+        aliases: accept anchors and aliases, as in a file that a person wrote, if they expand to few
+            values.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ReadError: it is something else.
+        ReadError: the file is not such a document.
     """
     return parse_yaml(read_bytes(path, most), aliases=aliases)
 
 
 def parse_yaml(content: bytes, *, aliases: bool = False) -> Any:
-    """A value from YAML in UTF-8; see `read_yaml`.
+    """Parse YAML in UTF-8; see `read_yaml`.
 
     >>> parse_yaml(b"name: kd-s0")
     {'name': 'kd-s0'}
@@ -185,7 +187,7 @@ def parse_yaml(content: bytes, *, aliases: bool = False) -> Any:
 
 
 def _check_events(text: str, aliases: bool) -> None:
-    """Refuse what costs time or memory, or names types, before anything is made of it."""
+    """Refuse YAML that would need much time or memory, or that names types, before it is loaded."""
     depth = 0
     values = 0
     sizes: dict[str, int] = {}
@@ -224,7 +226,7 @@ def _check_events(text: str, aliases: bool) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    """A parser's complaint on one line, with where it stands."""
+    """Return the first line of a parser's message, with the position if it is known."""
     position = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None)
     if position is not None and problem:

@@ -1,7 +1,7 @@
-"""The header of a safetensors file: names, types and shapes of its tensors, checked without torch.
+"""Read the header of a safetensors file without torch: names, types and shapes of its tensors.
 
-The format allows a header of 100 MB, which takes gigabytes to read. A network has some hundred
-tensors.
+The format allows a header of 100 MB, which would need gigabytes to parse. A network has some
+hundred tensors.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _BITS = {
     "I64": 64, "U64": 64,
     "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-"""Bits of a number, by the names that the format gives to types."""
+"""Bits of a number, by the format's names of types."""
 
 
 class HeaderError(ValueError):
-    """A safetensors file that is refused by its header; the message is one sentence with the file's
-    name."""
+    """A safetensors file that is refused because of its header. The message is one sentence with
+    the file's name."""
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """What the header says of a tensor: its type's name, and its shape."""
+    """A tensor in the header: the name of its type, and its shape."""
 
     dtype: str
     shape: tuple[int, ...]
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
-    """The tensors that a safetensors file holds, by name; reads no more of it than its header.
+    """Return the tensors in a safetensors file, by name. Only the header is read.
 
     Raises:
-        HeaderError: it is none, it is cut short, or its header is too large or does not fit the
-            file.
+        HeaderError: the file is cut short or of another kind, or its header is too large or does
+            not fit the file.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -69,13 +69,15 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
 
 
 def parse_header(header: bytes, data_bytes: int, name: str) -> dict[str, StoredTensor]:
-    """The tensors that a header lists.
+    """Return the tensors in a header, by name.
 
     Args:
-        header: its JSON. data_bytes: how many bytes follow it. name: the file's name, for messages.
+        header: the header's JSON.
+        data_bytes: number of bytes after the header.
+        name: the file's name, for messages.
 
     Raises:
-        HeaderError: as `read_header`.
+        HeaderError: as for `read_header`.
 
     >>> parse_header(b'{"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}', 24,
     ...     "w.safetensors")

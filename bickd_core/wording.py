@@ -1,4 +1,5 @@
-"""What a sample is called: an image, a text, or a sample where predictions came without either."""
+"""Words for the samples of a comparison: images, texts, or samples if predictions came without
+either."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ _IMAGE = re.compile(r"\b(?P<article>an )?(?P<first>[Ii])mage(?P<plural>s?)\b")
 
 
 def worded(sentence: str, noun: str) -> str:
-    """One of our own sentences on images, for samples of any kind.
+    """Replace "image" in one of our sentences by the word for these samples.
 
-    Use it on fixed sentences only: a name that a user chose may hold the word.
+    Use it only on fixed sentences, because a name that the user chose may contain the word.
 
     >>> worded("Images behind a cell: an image or two images", "text")
     'Texts behind a cell: a text or two texts'

@@ -1,2 +1,2 @@
-"""Write a run as files that other programs read: weights for PyTorch, ONNX, torch.export, a hub's
-folder, TensorBoard."""
+"""Write a run in formats of other programs: weights for PyTorch, ONNX, torch.export, a folder for a
+model hub, TensorBoard."""

@@ -1,4 +1,4 @@
-"""Convert a network to ONNX or to torch.export, and compare what came out with the original."""
+"""Convert a network to ONNX or torch.export, and compare the result with the original."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import torch
 from bickd_core.exporting.network import BATCHES, Network, largest_difference
 
 OPSET = 18
-"""ONNX's operator set; onnxruntime reads it from 1.15 (2023) on."""
+"""ONNX's operator set. onnxruntime supports it since 1.15 (2023)."""
 
 
 @torch.no_grad()
 def write_onnx(network: Network, path: Path) -> str:
-    """Write `images` [batch, ch, H, W], values from 0 to 1, to `logits` [batch, C].
+    """Write an ONNX file that maps `images` [batch, ch, H, W] with values from 0 to 1 to `logits`
+    [batch, C].
 
     Returns:
         A sentence on how it was compared with the original.
 
     Raises:
-        ExportError: its logits differ.
+        ExportError: its logits differ from the original's.
     """
     model = network.on_unit_range()
     quiet = logging.getLogger("torch.onnx")
@@ -67,7 +68,14 @@ def write_onnx(network: Network, path: Path) -> str:
 
 @torch.no_grad()
 def write_pt2(network: Network, path: Path) -> str:
-    """Write a program of torch.export with the same input and output; see `write_onnx`."""
+    """Write a torch.export program with the input and output of `write_onnx`.
+
+    Returns:
+        A sentence on how it was compared with the original.
+
+    Raises:
+        ExportError: its logits differ from the original's.
+    """
     model = network.on_unit_range()
     program = torch.export.export(
         model, (network.images(2),), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}

@@ -1,4 +1,4 @@
-"""Make an export's folder: whole, or not at all."""
+"""Write an export's folder completely, or not at all."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def export(
     Args:
         run: a run with weights, or with recorded epochs for "tensorboard".
         folder: must not exist yet.
-        library: where a model card looks for the teacher.
-        best: take the weights of the epoch that was best on validation, not the last.
+        library: contains the teacher, for the model card.
+        best: use the weights of the epoch with the best validation accuracy, instead of the last.
 
     Returns:
         The folder.
 
     Raises:
-        ExportError: a library is missing, the folder exists, or the converted network differs from
+        ExportError: a package is missing, the folder exists, or the converted network differs from
             the original.
-        RunError: the run has not what the kind needs.
+        RunError: the run lacks something that this kind needs.
     """
     if missing := FORMATS[kind].missing():
         raise ExportError(missing)

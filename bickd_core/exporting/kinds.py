@@ -1,5 +1,4 @@
-"""The kinds of export, by name, and what each needs. Free of torch, so that a page can list
-them."""
+"""The kinds of export, and what each needs. Without torch, so that pages can list them."""
 
 from __future__ import annotations
 
@@ -15,8 +14,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class Format:
     """One kind of export.
 
-    title: what a menu calls it. help: what is in it. needs: modules that must be installed. extra:
-    the extra of `bickd-explorer` that installs them.
+    Attributes:
+        title: the entry in a menu.
+        help: what the export contains.
+        needs: modules that must be installed.
+        extra: the extra of `bickd-explorer` that installs them.
     """
 
     title: str
@@ -25,7 +27,7 @@ class Format:
     extra: str = ""
 
     def missing(self) -> str:
-        """Return a sentence on what is not installed, or an empty text."""
+        """Return a sentence on the packages that are not installed, or ""."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
         if not absent:
             return ""

@@ -1,5 +1,4 @@
-"""The network of a run with all that its use needs: inputs, class names, and where it comes
-from."""
+"""The network of a run with everything needed to use it: inputs, class names and origin."""
 
 from __future__ import annotations
 
@@ -25,14 +24,15 @@ BATCHES = (1, 3)
 
 
 class ExportError(ValueError):
-    """An export that cannot be made; the message says why and what to do."""
+    """A failed export. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network in evaluation mode, and what stands in its config.json.
+    """A network in evaluation mode, and the content of its config.json.
 
-    model: takes inputs as `preprocessing` says.
+    Attributes:
+        model: takes inputs that are prepared as `preprocessing` says.
     """
 
     model: nn.Module
@@ -41,7 +41,7 @@ class Network:
     preprocessing: Preprocessing
 
     def on_unit_range(self) -> nn.Module:
-        """Return the network for images [B, ch, H, W] with values from 0 to 1: it normalises them
+        """Return the network for images [B, ch, H, W] with values from 0 to 1. It normalises them
         itself."""
         channels, own = self.info.image_shape[0], self.preprocessing
         return Renormalised(
@@ -55,13 +55,12 @@ class Network:
         ).eval()
 
     def images(self, count: int) -> Tensor:
-        """Return `count` random images [count, ch, H, W] with values from 0 to 1, the same at each
-        call."""
+        """Return random images [count, ch, H, W] with values from 0 to 1, the same at each call."""
         generator = torch.Generator().manual_seed(count)
         return torch.rand(count, *self.info.image_shape, generator=generator)
 
     def config(self) -> dict[str, Any]:
-        """Return what config.json holds."""
+        """Return the content of config.json."""
         info, own = self.info, self.preprocessing
         return {
             "model": {
@@ -86,14 +85,14 @@ class Network:
 
 
 def network_of(run: RunFolder, *, best: bool = False) -> Network:
-    """Load a run's weights, and what they need.
+    """Load the weights of a run, and everything needed to use them.
 
     Args:
-        best: take the weights of the epoch that was best on validation, not the last.
+        best: use the weights of the epoch with the best validation accuracy, instead of the last.
 
     Raises:
         RunError: the run has no weights.
-        ValueError: its data cannot be loaded; they give class names and statistics.
+        ValueError: its data cannot be loaded, which have the class names and statistics.
     """
     info = run.info()
     if not run.weights_path.exists():
@@ -113,11 +112,11 @@ def network_of(run: RunFolder, *, best: bool = False) -> Network:
 
 
 def largest_difference(expected: Tensor, came: Tensor) -> float:
-    """Return the largest difference of two sets of logits, relative to the largest logit (at least
-    1).
+    """Return the largest difference between two sets of logits, relative to the largest logit (at
+    least 1).
 
     Raises:
-        ExportError: it is above `TOLERANCE`.
+        ExportError: it is larger than `TOLERANCE`.
     """
     if expected.shape != came.shape:
         raise ExportError(

@@ -1,4 +1,4 @@
-"""Figures of every epoch as TensorBoard's event files."""
+"""Write the metrics of every epoch as TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bickd_core.runs.records import scalars
 
 
 def write_events(run: RunFolder, folder: Path) -> None:
-    """Write one event file with every figure of every epoch; epochs count from 1.
+    """Write one event file with all metrics of every epoch. Epochs are counted from 1.
 
     Raises:
-        RunError: no epoch is recorded.
+        RunError: the run has no recorded epochs.
     """
     records = run.metrics()
     if not records:

@@ -1,4 +1,4 @@
-"""Send a hub folder to Hugging Face."""
+"""Upload a hub folder to Hugging Face."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from bickd_core.exporting.network import ExportError
 
 
 def check_signed_in() -> None:
-    """Raise ExportError unless huggingface_hub is installed and has a token."""
+    """Check that huggingface_hub is installed and has a token.
+
+    Raises:
+        ExportError: it is not, or has none.
+    """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise ExportError(
             "huggingface_hub is not installed: run pip install 'bickd-explorer[hub]'."
@@ -24,7 +28,7 @@ def check_signed_in() -> None:
 
 
 def upload(folder: Path, repository: str, *, public: bool) -> str:
-    """Make the repository if it is not there, and upload the folder to it.
+    """Create the repository if it does not exist, and upload the folder to it.
 
     Returns:
         The repository's address.
@@ -53,8 +57,8 @@ def upload(folder: Path, repository: str, *, public: bool) -> str:
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
-    """OSErrors, as those of requests are, and those of httpx where huggingface_hub sends with
-    it."""
+    """Return OSError, which includes those of requests, and HTTPError of httpx if huggingface_hub
+    uses it."""
     return (
         OSError,
         *(sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules),

@@ -1,7 +1,6 @@
-"""The lines of Python in an export's README, which a reader runs in the exported folder. Tests run
-them.
+"""The Python example in an export's README, to be run in the exported folder. Tests run it.
 
-Each reads `image.png`, makes of it what the network's inputs were, and prints the name of its
+It reads `image.png`, prepares it as the network's input, and prints the name of the predicted
 class.
 """
 
@@ -19,10 +18,10 @@ _PRINT = 'print(config["class_names"][logits.argmax()])\n'
 
 
 def usage_code(kind: Kind, own: Preprocessing, image_size: int) -> str:
-    """The Python for these inputs.
+    """Return the Python code for these inputs.
 
     Args:
-        image_size: pixels a side of the run's images, which the network may scale to another size.
+        image_size: pixels per side of the run's images. The network may scale them to another size.
     """
     image = f"{_squared(own)}{_PIXELS}"
     if kind == "onnx":
@@ -54,8 +53,8 @@ def usage_code(kind: Kind, own: Preprocessing, image_size: int) -> str:
 
 
 def _squared(own: Preprocessing) -> str:
-    """One line that makes the image square, as `data.pixels` does; two where a share of it is
-    stretched."""
+    """Return the line that makes the image square like `data.pixels`; two lines if a central part
+    is stretched."""
     opened = 'Image.open("image.png").convert(config["mode"])'
     method = f"Image.Resampling.{own.interpolation.upper()}"
     edge = (1 - own.crop_share) / 2
@@ -88,7 +87,7 @@ def usage_section(kind: Kind, arch: str, own: Preprocessing, image_size: int) ->
     """Return the README's section on how to use the files, as Markdown.
 
     Args:
-        arch: the network's name; weights of a user's own network need her module.
+        arch: the network's name. The weights of a user's own network need its module.
         own, image_size: see `usage_code`.
     """
     code, hint = usage_code(kind, own, image_size), ""

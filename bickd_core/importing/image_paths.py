@@ -13,15 +13,15 @@ from bickd_core.runs.sample_file import Id
 
 
 def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dict[Id, str]:
-    """The image of each sample that has one in the folder, at any depth.
+    """Return the image file of each sample that has one in the folder, at any depth.
 
     Args:
-        folder: chosen by the user; a path in a table is looked for inside it and nowhere else.
-        ids: of all samples; an id names an image where it is the file's name without its suffix.
-        paths: of the samples that have one in the table, in any form that ends alike.
+        folder: chosen by the user. Paths in a table are only looked up inside it.
+        ids: ids of all samples. An id matches a file with that name, with or without its suffix.
+        paths: paths in the table, by id. A path matches a file whose path ends with the same parts.
 
     Raises:
-        PredictionsError: there is no such folder, or no image in it.
+        PredictionsError: the folder does not exist, or has no images.
     """
     folder = folder.expanduser()
     if not folder.is_dir():
@@ -53,7 +53,7 @@ def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dic
 
 
 def _match(wanted: str, ends: Mapping[str, list[str]]) -> str:
-    """The file with the longest common end, if it is the only one."""
+    """Return the file with the longest common path end; "" if there is none or several."""
     parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     for depth in range(len(parts), 0, -1):
         match = ends.get("/".join(parts[-depth:]), [])

@@ -1,5 +1,4 @@
-"""How a file of predictions is laid out: which columns hold scores, labels, ids, paths and
-texts."""
+"""The layout of a file of predictions: which columns hold scores, labels, ids, paths and texts."""
 
 from __future__ import annotations
 
@@ -18,17 +17,17 @@ ROLES = ("id", "path", "text", "label", "model", "split")
 
 @dataclass(frozen=True)
 class ScoreColumns:
-    """The scores of one model.
+    """The columns with the scores of one model.
 
     Args:
-        name: what to call the model.
-        columns: one column for each class, or a single column that holds a list for each sample.
-        classes: the class of each column (or list entry); empty if the file does not name them.
-        scale: what the scores are; None to recognise it from the rows' sums.
-        ranked: columns with the class index of each score, for scores sorted by value (timm with
+        name: the model's name.
+        columns: one column for each class, or a single column with a list for each sample.
+        classes: the class of each column or list entry; empty if the file does not name them.
+        scale: the scale of the scores; None to detect it from the sums of the rows.
+        ranked: columns with the class index of each score, if scores are sorted by value (timm with
             `--topk`); empty if the scores are in class order.
-        features: columns of features, or one that holds a list; empty if there are none.
-        binary: whether the one column holds the score of the second of two classes.
+        features: columns of features, or one column of lists; empty if there are none.
+        binary: whether the only column holds the score of the second of two classes.
     """
 
     name: str
@@ -42,19 +41,19 @@ class ScoreColumns:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns of a file hold what; "" where the file has no such column.
+    """The columns of a file by what they hold; "" if the file has no such column.
 
     Args:
-        models: the scores of each model; empty for a file of labels or class names alone.
+        models: the scores of each model; empty for a file that holds only labels or class names.
         label: true class, as a number or a name.
-        id: what identifies a sample in every file.
-        path: of the sample's image.
-        text: shown where a picture would be.
-        model: names the model of each row, for files with several rows a sample.
+        id: id of the sample, the same in every file.
+        path: path of the sample's image.
+        text: text of the sample, shown in place of an image.
+        model: name of the model of each row, if there are several rows for each sample.
         classes: an array of class names (npz).
-        tidy: the column of classes in a table with a row for each sample and class.
-        split: names the split of each row: train (not used), validation or test.
-        rows_of: the split of all rows, where no column names it.
+        tidy: the column of classes, in a table with a row for each sample and class.
+        split: the split of each row: train (not used), validation or test.
+        rows_of: the split of all rows, if no column says it.
     """
 
     models: tuple[ScoreColumns, ...] = ()
@@ -76,12 +75,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user knows better than the guess; None leaves a field to the guess, "" means none.
+    """The user's choices about a file. None means to guess, "" means that there is no such column.
 
     Args:
         ignore: columns that are not used.
-        scale: what the scores of every model are.
-        rows_of: as of `Layout`.
+        scale: the scale of the scores of all models.
+        rows_of: as in `Layout`.
     """
 
     label: str | None = None
@@ -100,6 +99,6 @@ HINTS = TypeAdapter(Hints)
 
 
 def to_json(value: Layout | Hints) -> dict[str, Any]:
-    """The fields as JSON types; `LAYOUT` and `HINTS` read them back."""
+    """Return the fields as JSON types. `LAYOUT` and `HINTS` read them."""
     adapter: TypeAdapter[Any] = LAYOUT if isinstance(value, Layout) else HINTS
     return adapter.dump_python(value, mode="json")

@@ -78,7 +78,7 @@ class Statistics:
         model.train(was_training)
 
     def note(self) -> str:
-        """Return the note for the run; "" if no statistics are missing."""
+        """Return a note for the run; "" if no statistics are missing."""
         if self._part is None:
             return ""
         return (
@@ -90,7 +90,7 @@ class Statistics:
 
 
 def _places(norm: _BatchNorm) -> set[int]:
-    """Return the memory addresses of its statistics."""
+    """Return the memory addresses of a batch norm's statistics."""
     return {
         value.data_ptr() for value in (norm.running_mean, norm.running_var) if value is not None
     }

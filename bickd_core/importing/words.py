@@ -40,19 +40,19 @@ SCORES = (
     "predict", "class",
     "y", "log", "logprobs",
 )  # fmt: skip
-"""Words that say what a number is, and so do not name a model."""
+"""Words in a column's name that describe its numbers, so they are not part of a model's name."""
 UNUSED = (
     "pred", "prediction", "predicted", "y_pred", "pred_label", "predicted_label", "confidence",
     "conf",
     "correct", "loss", "split", "fold", "top1", "top5", "margin", "entropy", "epoch", "weight",
     "max_prob", "time", "batch",
 )  # fmt: skip
-"""Columns of numbers that are no scores of a class."""
+"""Names of columns of numbers that are not scores of a class."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def normal(name: str) -> str:
-    """A name as the lists above write it.
+    """Return a name in the form of the lists above.
 
     >>> normal("True Label"), normal("classes_"), normal("y-true"), normal("Unnamed: 0")
     ('true_label', 'classes', 'y_true', 'unnamed_0')
@@ -61,9 +61,9 @@ def normal(name: str) -> str:
 
 
 def model_word(prefix: str) -> str:
-    """What is left of a column's prefix as the name of a model.
+    """Return the name of a model from the prefix of its columns.
 
-    Words such as "logits" are left out; "log" only before another of them. Spaces stay.
+    Words such as "logits" are removed; "log" only before another of them. Spaces stay.
 
     >>> model_word("teacher_logits"), model_word("prob:"), model_word("logit_kd-s0_")
     ('teacher', '', 'kd-s0')
@@ -94,7 +94,7 @@ def is_count(name: str) -> bool:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Class names that somebody typed: one in each line, or with commas between them.
+    """Split class names that the user typed: one on each line, or separated by commas.
 
     >>> split_names("cat, dog"), split_names("Paris, France\\nRome")
     (('cat', 'dog'), ('Paris, France', 'Rome'))

@@ -1,4 +1,5 @@
-"""Name the rows of a file that are wrong: the first three, and how many more there are."""
+"""Error messages that name the wrong rows of a file: the first three, and how many more there
+are."""
 
 from __future__ import annotations
 
@@ -20,15 +21,15 @@ def wrong_rows(
     *,
     error: type[PredictionsError] = PredictionsError,
 ) -> PredictionsError:
-    """The error that names rows which are wrong in the same way.
+    """Return an error that names rows which are wrong in the same way.
 
     Args:
-        rows: all of them, at least one, in order.
-        where: what to call a row, and its column.
-        expected: what a right row holds.
-        got: what a wrong row holds in its place.
-        hint: what to do; "" if that is plain.
-        error: the class of the error that is returned.
+        rows: positions of all wrong rows, at least one, in order.
+        where: returns the name of a row and its column.
+        expected: what a row should hold.
+        got: returns what a wrong row holds instead.
+        hint: what to do; "" if that is obvious.
+        error: the class of the error.
 
     >>> print(wrong_rows([0, 2, 5, 7], lambda row: f"row {row + 1}", "a number",
     ...     lambda row: f"'{row}x'"))

@@ -1,9 +1,8 @@
-"""Weights on disk: safetensors out; safetensors, torch files or npz in, and no file ever runs code.
+"""Save weights as safetensors, and read safetensors, torch files and npz without running code.
 
-Torch files are read by torch's restricted unpickler alone (`weights_only=True`), sizes checked
-first; objects of classes that it does not know become inert placeholders.
-Whatever is wrong with a file ends in a `WeightsError` of one sentence, and a model is loaded whole
-or not at all.
+Torch files are read by torch's restricted unpickler (`weights_only=True`), after a check of their
+sizes. Objects of unknown classes become inert placeholders. Every problem with a file is a
+`WeightsError` of one sentence. A model gets all weights or none.
 """
 
 import json
@@ -47,16 +46,16 @@ _KEYS = (
     "params", "model_state", "module", "backbone", "classifier", "params_ema", "state_dict_ema",
     "model_ema", "ema",
 )  # fmt: skip
-"""Under which keys trainers keep a network, in the order in which they are tried."""
+"""Keys under which trainers save a network, in the order in which they are tried."""
 _MOST_TABLES = 30
 _PREDICTIONS = ("logits", "probabilities", "probs", "predictions", "scores")
-"""Names of arrays by which a file of predictions is known."""
+"""Names of arrays that show that a file has predictions instead of weights."""
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, KeyError,
     IndexError, TypeError,
     OverflowError, RuntimeError, struct.error,
 )  # fmt: skip
-"""What zip's and torch's readers were seen to raise on damaged files."""
+"""Errors that zip's and torch's readers raise for damaged files."""
 _ZIP = b"PK\x03\x04"
 # What torch's restricted unpickler says, beside naming a GLOBAL, when a file asks for more than
 # tensors.
@@ -64,7 +63,7 @@ _FOREIGN = ("unrecognized function", "Can only create new object", "Can only bui
 
 
 class WeightsError(ValueError):
-    """A weights file or a set of weights that is refused; the message is one sentence for the
+    """A refused weights file, or weights that do not fit. The message is one sentence for the
     user."""
 
 
@@ -74,13 +73,13 @@ def save_weights(
     *,
     metadata: Mapping[str, str],
 ) -> None:
-    """Write a model's weights as safetensors, atomically; the same weights always give the same
+    """Write a model's weights as safetensors, atomically. The same weights always give the same
     bytes.
 
     Args:
         model: a module, or its state dict.
-        path: the file to make or replace; its folder is made when missing.
-        metadata: text for the file's header, strings to strings.
+        path: the file to create or replace. A missing folder is created.
+        metadata: texts for the file's header, by name.
     """
     state = model.state_dict() if isinstance(model, nn.Module) else model
     for key, value in metadata.items():
@@ -95,8 +94,7 @@ def save_weights(
 
 
 def _canonical(data: bytes) -> bytes:
-    """Sort the header's metadata, which safetensors writes in an order that changes from call to
-    call."""
+    """Sort the header's metadata, because safetensors writes it in a random order."""
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -112,23 +110,23 @@ def read_weights(
     part: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> dict[str, Tensor]:
-    """The named tensors of one network in a weights file, on the CPU, in the types that the file
-    has.
+    """Read the tensors of one network from a weights file, on the CPU and in the file's data types.
 
     Args:
-        path: a safetensors file, a torch file (zip or legacy) or an `.npz`. A torch file may hold
-            several tables of tensors, at any of its first three levels, or a network that was saved
-            whole.
-        expected: the network's names, or its names with shapes or tensors. The table that has them,
-            under whatever prefix, is taken. Without it, or where no table has them, the first table
-            is taken, and `module.` and `_orig_mod.` are taken off where all its names have them.
-        part: which of several networks to take, as `Part.label` calls it.
+        path: a safetensors file, a torch file (zip or legacy format) or an `.npz`. A torch file may
+            have several tables of tensors, on any of its first three levels, or be a network that
+            was saved whole.
+        expected: the network's tensor names, or a mapping from names to shapes or tensors. The
+            table that has these tensors is used, whatever their prefix. If it is None or no table
+            fits, the first table is used, without the prefixes `module.` and `_orig_mod.` if all
+            its names have them.
+        part: the label (`Part.label`) of the network to use, if several fit.
         max_bytes: refuse files that are larger, on disk or unpacked.
 
     Raises:
-        WeightsError: for a file that is missing, too large, cut short, of another kind, not finite,
-            or that names functions that could do harm; or for one with several networks that fit,
-            if `part` names none.
+        WeightsError: the file is missing, too large, damaged or of another kind; it has values that
+            are not finite, or names functions that could do harm; or several networks fit and
+            `part` is None.
     """
     return read_network(path, expected=expected, part=part, max_bytes=max_bytes)[0]
 
@@ -140,8 +138,12 @@ def read_network(
     part: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
-    """As `read_weights`; also the label of the part that was taken, and those of other parts that
-    fit as well."""
+    """Read a network like `read_weights`.
+
+    Returns:
+        The tensors by name, the label of the part that was used, and the labels of other parts that
+        also fit.
+    """
     path = Path(path)
     tables = read_tables(path, max_bytes=max_bytes)
     where, first = next(iter(tables.items()))
@@ -170,7 +172,7 @@ def read_network(
 
 
 def _distinct(parts: list[Part], tables: Mapping[str, Mapping[str, Tensor]]) -> list[Part]:
-    """Parts whose weights differ: of several with the same weights the first."""
+    """Return the first of all parts with the same weights."""
     distinct: list[Part] = []
     for part in parts:
         if not any(_same_weights(part, other, tables) for other in distinct):
@@ -187,11 +189,11 @@ def _same_weights(part: Part, other: Part, tables: Mapping[str, Mapping[str, Ten
 
 
 def _choose(parts: list[Part], wanted: str | None, name: str) -> Part:
-    """The part that is wanted; without a wish the only one that holds no averaged weights, or else
-    the first of those.
+    """Return the part with the wanted label. Without one, return the only part that is not a
+    running average of weights, or else the first average.
 
     Raises:
-        WeightsError: several could be meant, or none has the wanted label.
+        WeightsError: several parts could be meant, or none has the label.
     """
     listed = ", ".join(f"'{plain_name(part.label)}'" for part in parts[:8])
     if wanted is not None:
@@ -214,13 +216,13 @@ def _choose(parts: list[Part], wanted: str | None, name: str) -> Part:
 def read_tables(
     path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES
 ) -> dict[str, dict[str, Tensor]]:
-    """All tables of tensors in a weights file by the keys under which it has them, the likeliest
+    """Read all tables of tensors in a weights file, by their keys in the file, the most likely
     first.
 
-    The table of a file that holds nothing else is called "". Sizes are checked, values are not.
+    The key is "" if the file holds only one table. Sizes are checked, values are not.
 
     Raises:
-        WeightsError: as `read_weights`, but for numbers that are not finite.
+        WeightsError: as for `read_weights`, except for values that are not finite.
     """
     path = Path(path)
     kind = file_kind(path, max_bytes=max_bytes)
@@ -236,11 +238,13 @@ def read_tables(
 
 
 def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors", "npz", "torch"]:
-    """What a file is, by its first bytes; a name that says `.safetensors` or `.npz` has to be
-    right.
+    """Detect the format of a weights file from its first bytes.
+
+    A file called `.safetensors` or `.npz` must have that format.
 
     Raises:
-        WeightsError: it is missing, empty, too large, or none of these; then what it seems to be.
+        WeightsError: the file is missing, empty, too large or of another format. The message names
+            that format if it is known.
     """
     if not path.is_file():
         raise WeightsError(f"{path.name} does not exist: expected a weights file at {path}.")
@@ -280,8 +284,8 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
 
 
 def _other_kind(start: bytes, suffix: str) -> str:
-    """What a file is that holds no weights, by its first bytes or its name; "" where neither says
-    so."""
+    """Return what a file without weights is, by its first bytes or its suffix; "" if that is not
+    known."""
     if start[:6] == b"\x93NUMPY":
         return "a single numpy array"
     if start[:4] == b"PAR1":
@@ -311,10 +315,11 @@ def _not_whole(path: Path, kind: str, error: BaseException) -> WeightsError:
 
 
 def too_much(path: Path, error: BaseException | None, wanted: str) -> str:
-    """The sentence on a file that asks for more memory than it can need.
+    """Return the message for a file that needs more memory than weights of its size can.
 
     Args:
-        error: what torch said, which may name the number of bytes. wanted: for where it does not.
+        error: torch's error, which may have the number of bytes; or None.
+        wanted: what the file needs, if the error does not say it.
     """
     allocated = re.search(r"allocate (\d+) bytes", str(error))
     return (
@@ -360,11 +365,11 @@ def _tensor(values: np.ndarray) -> Tensor:
 
 
 def check_archive(file: Path | BinaryIO) -> None:
-    """Refuse a zip file in which a member's bytes do not fit its checksum: torch does not look.
+    """Check that all members of a zip file fit their checksums, because torch does not.
 
     Raises:
-        zipfile.BadZipFile: which member it is; and whatever else zip's reader says of a damaged
-        file.
+        zipfile.BadZipFile: a member does not; the message names it.
+        Exception: another error of `zipfile` for damaged files.
     """
     with zipfile.ZipFile(file) as archive:
         if (damaged := archive.testzip()) is not None:
@@ -374,7 +379,7 @@ def check_archive(file: Path | BinaryIO) -> None:
 
 
 def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
-    """The members of a zip file, once their declared sizes are within bounds: a small file can
+    """Return the members of a zip file. Their declared sizes are checked, because a small file can
     unpack to a huge one."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -391,7 +396,7 @@ def _check_zip(path: Path, kind: str, max_bytes: int) -> list[str]:
 
 
 def _check_torch_zip(path: Path, max_bytes: int) -> None:
-    """Sizes and checksums of a torch file's members, before torch reads them."""
+    """Check sizes and checksums of a torch file's members, before torch reads them."""
     members = _check_zip(path, "torch", max_bytes)
     if any(name.endswith("constants.pkl") for name in members):
         raise WeightsError(
@@ -447,8 +452,7 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
 
 
 def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
-    """All tables of names and tensors in what a file held, at most three levels down, the likeliest
-    first."""
+    """Return all tables of names and tensors, at most three levels deep, the most likely first."""
     ranked: list[tuple[tuple[int, int], str, dict[str, Tensor]]] = []
     waiting: list[tuple[int, str, Any]] = [(0, "", content)]
     while waiting and len(ranked) < _MOST_TABLES:
@@ -484,7 +488,7 @@ def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
 
 
 def _key_text(key: Any) -> str:
-    """A key for a sentence; one that is nested is not written out, which may take for ever."""
+    """Return a key for a message. Nested keys are not shown, because that may take forever."""
     return (
         f"'{plain_name(key)[:40]}'"
         if isinstance(key, str | int | float)
@@ -493,8 +497,11 @@ def _key_text(key: Any) -> str:
 
 
 def _table_rank(where: str, *, whole: bool) -> tuple[int, int]:
-    """Lower is likelier: a file that is the table, the keys that trainers use, others, those of a
-    teacher."""
+    """Return a sort key of a table; lower is more likely.
+
+    A file that is one table comes first, then the keys that trainers use, other keys, and keys of a
+    teacher.
+    """
     last = where.rpartition("/")[2]
     if not where:
         return (0, 0) if whole else (2, 0)
@@ -506,13 +513,13 @@ def _table_rank(where: str, *, whole: bool) -> tuple[int, int]:
 
 
 def _counters(state: Mapping[str, Tensor], under: str) -> dict[str, Tensor]:
-    """Batch norm's counters of the tensors that lie under a prefix."""
+    """Return batch norm's counters among the tensors with a prefix, without that prefix."""
     return {key.removeprefix(under): value for key, value in state.items() if key.startswith(under)}
 
 
 def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_bytes: int) -> None:
-    """Plain tensors, and no more of them than the file can hold: a view can repeat one number
-    without end."""
+    """Check that all tensors are plain, and not larger than the file can hold: a view can repeat
+    one number endlessly."""
     total = 0
     for state in tables.values():
         for key, value in state.items():
@@ -540,11 +547,10 @@ def _check_sizes(tables: Mapping[str, Mapping[str, Tensor]], path: Path, max_byt
 
 
 def check_values(state: Mapping[str, Tensor], name: str) -> None:
-    """Refuse tensors that cannot be weights: other types than decimal numbers throughout, or not
-    finite ones.
+    """Check that tensors can be weights: some are decimal numbers, and all are finite.
 
     Raises:
-        WeightsError: with the tensor's name.
+        WeightsError: they are not; the message names a tensor.
     """
     arrays = {key: value for key, value in state.items() if value.ndim}
     if arrays and not any(value.is_floating_point() for value in arrays.values()):
@@ -584,18 +590,18 @@ def _check_finite(state: Mapping[str, Tensor], name: str) -> None:
 def load_into(
     model: nn.Module, state_dict: Mapping[str, Tensor], *, name: str, dataset: str | None = None
 ) -> None:
-    """Copy weights into a model, converted to its types; all of them, or none.
+    """Copy weights into a model, converted to its data types: all of them, or none.
 
     Args:
-        model: any module; its last `nn.Linear` is taken for the head, its first tensor with four
-            sides for the stem.
-        state_dict: names to tensors, as from `read_weights`. Batch norm's counters may be missing.
+        model: any module. Its last `nn.Linear` counts as the head, its first tensor with four
+            dimensions as the stem.
+        state_dict: tensors by name, as from `read_weights`. Batch norm's counters may be missing.
         name: the architecture's name, for messages.
         dataset: the data set's name, for messages.
 
     Raises:
-        WeightsError: as `describe_mismatch` says, when decimal numbers are expected and others
-            come, or when a number is not finite in the model's type.
+        WeightsError: names or shapes differ (see `describe_mismatch`), a tensor is not of decimal
+            numbers, or a value is not finite in the model's data type.
     """
     reason = describe_mismatch(model, state_dict, name=name, dataset=dataset)
     if reason is not None:
@@ -622,8 +628,8 @@ def load_into(
 def describe_mismatch(
     model: nn.Module, state_dict: Mapping[str, Tensor], *, name: str, dataset: str | None = None
 ) -> str | None:
-    """One sentence on why weights do not fit a model, as `models.mismatch` has it; None when they
-    fit."""
+    """Return a sentence on why weights do not fit a model, or None if they fit. See
+    `models.mismatch`."""
     shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     return mismatch.describe_mismatch(
@@ -632,8 +638,7 @@ def describe_mismatch(
 
 
 def head_of(model: nn.Module) -> str:
-    """Name of a network's last linear layer, as its state dict has it; "" for a network without
-    one."""
+    """Return the name of a network's last linear layer in its state dict; "" if it has none."""
     while isinstance(model, Wrapped | Renormalised):
         if isinstance(model, Wrapped):
             return model.head

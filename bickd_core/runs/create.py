@@ -1,4 +1,4 @@
-"""From a config to a run folder that a worker can take up; free of torch."""
+"""Create a run folder from a config; without torch."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 def create_run(
     config: TrainConfig, library: Library, *, name: str | None = None, title: str = ""
 ) -> RunFolder:
-    """Check the config as far as this is possible without loading anything, and make its run
-    folder.
+    """Create the run folder for a config. The config is checked as far as possible without loading
+    anything.
 
     Raises:
-        ValueError: an unknown data set, model or teacher, a teacher on other data, or a name that
-            is taken.
+        ValueError: a data set, model or teacher is unknown, the teacher was trained on other data,
+            or the name is taken.
     """
     info = check_run(config, library)
     library.sweep_unfinished()
@@ -59,8 +59,8 @@ def create_run(
 
 
 def check_run(config: TrainConfig, library: Library) -> RunInfo:
-    """The checks of `create_run`, and what its run.yaml would hold but for the name; nothing is
-    made."""
+    """Check a config like `create_run`, and return the content of its run.yaml without a name.
+    Nothing is created."""
     if config.batch_size < 2:
         raise RunError(
             f"`batch_size` must be at least 2, got {config.batch_size}: batch norm computes mean"
@@ -112,11 +112,12 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
 def class_order(
     data: DatasetInfo, requested: ClassOrder | None, before: RunFolder | None
 ) -> ClassOrder | None:
-    """The order of the classes to note in run.yaml; None where their names leave no choice.
+    """Return the order of the classes for run.yaml; None if their names leave no choice.
 
     Args:
-        requested: what the config asks for, if anything.
-        before: the run that is extended, or the teacher: both have the same columns as the new run.
+        requested: the order in the config, if any.
+        before: the run that is extended, or the teacher. Its columns have the same order as the new
+            run's.
 
     Raises:
         RunError: another order than theirs is requested.
@@ -135,14 +136,14 @@ def class_order(
 
 
 def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -> dict[str, Any]:
-    """The fields of the config that say how images become square; None for those of the default.
+    """Return the config's fields on how images become square; None for default values.
 
     Args:
-        before: the run that is extended, or the teacher: both have seen the same images as the new
-            run is to see.
+        before: the run that is extended, or the teacher. It was trained on the same images as the
+            new run.
 
     Raises:
-        ValueError: another way than theirs is requested, or one that the data do not allow.
+        ValueError: another way than theirs is requested, or the data do not allow it.
     """
     requested = {
         name: getattr(config, name) for name in RESIZING if getattr(config, name) is not None
@@ -169,11 +170,14 @@ def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -
 def teacher_reference(
     run: RunFolder, dataset: str, size: int, *, teaches: bool = True
 ) -> TeacherRef:
-    """Name a finished run as a teacher, or say why it cannot be one.
+    """Return a reference to a finished run as a teacher.
 
     Args:
-        teaches: whether something is to be trained by it; otherwise predictions suffice, for
-            comparing.
+        teaches: whether a student is trained with it. Otherwise it is only compared with, so
+            predictions are enough.
+
+    Raises:
+        RunError: the run cannot be this student's teacher.
     """
     info = run.info()
     if info.source.predictions_only and teaches:
@@ -194,7 +198,11 @@ def teacher_reference(
 
 
 def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
-    """The key of the run that this config goes on from, or say why it cannot."""
+    """Return the key of the run that this config extends.
+
+    Raises:
+        RunError: the run has another model or other data, or no weights.
+    """
     info = run.info()
     here = (config.arch, config.dataset, size)
     if (info.arch, info.dataset, info.image_size) != here:
@@ -209,12 +217,14 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
 
 
 def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
-    """Note in run.yaml which images the run works on, `Dataset.content`, or refuse others than
-    before.
+    """Record in run.yaml which images the run uses.
+
+    Args:
+        content: `Dataset.content`; None for bundled data sets, which do not change.
 
     Raises:
-        RunError: they are others than when this run began, or than those of its teacher or of what
-            it extends.
+        RunError: the images differ from those when this run began, or from those of its teacher or
+            of the run that it extends.
     """
     info = run.info()
     if content is None:
@@ -230,15 +240,15 @@ def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
 
 
 def record_preprocessing(run: RunFolder, dataset: Dataset) -> None:
-    """Note in run.yaml what the network's inputs are, where that is not there yet."""
+    """Record the network's inputs in run.yaml, unless they are there."""
     info = run.info()
     if info.preprocessing is None:
         run.write_info(info.model_copy(update={"preprocessing": preprocessing_of(info, dataset)}))
 
 
 def preprocessing_of(info: RunInfo, dataset: Dataset) -> Preprocessing:
-    """What the network's inputs are: as recorded, with what older runs left out, which is the
-    data's own."""
+    """Return the network's inputs as recorded. Fields that older runs lack are those of the
+    data."""
     if info.preprocessing is not None:
         size = info.preprocessing.input_size or dataset.image_size
         return info.preprocessing.model_copy(update={"input_size": size})
@@ -252,13 +262,13 @@ def preprocessing_of(info: RunInfo, dataset: Dataset) -> Preprocessing:
 
 
 def check_same_data(info: RunInfo, content: str | None, library: Library) -> None:
-    """Refuse images that are others than those of the teacher or of the run that is extended.
+    """Check that images are those of the teacher and of the run that is extended.
 
-    Older runs do not tell, nor do those whose images have another size or became square in another
-    way.
+    Older runs have no record of their images. Runs with images of another size, or made square in
+    another way, are not compared.
 
     Raises:
-        RunError: which run had other images.
+        RunError: the images differ; the message names the run.
     """
     before = (
         ("teacher", info.teacher and info.teacher.key, "train a teacher on them as they are"),
@@ -276,7 +286,7 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
 
 
 def extension(run: RunFolder, epochs: int) -> TrainConfig:
-    """The config that takes a finished run `epochs` further, with all else as it was.
+    """Return the config that trains a finished run for `epochs` more, with the same settings.
 
     Raises:
         RunError: the run was not trained here.
@@ -291,8 +301,8 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
 
 
 def default_name(config: TrainConfig) -> str:
-    """DATA-MODEL-OBJECTIVE-sSEED; a run that extends another has that one's name and how many
-    epochs more."""
+    """Return DATA-MODEL-OBJECTIVE-sSEED. An extension has the name of the extended run and the
+    number of epochs that are added."""
     if config.extends is not None:
         return f"{config.extends.rstrip('/').rpartition('/')[2][:68]}-plus{config.epochs}"
     what = "teacher" if config.role == "teacher" else config.objective.kind
@@ -306,7 +316,7 @@ def file_sha256(path: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions that a figure may depend on."""
+    """Return the versions of software that can change a figure."""
     packages = ("torch", "numpy", "lightning-fabric")
     installed = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **installed}

@@ -1,9 +1,9 @@
-"""Torch files that hold more than tensors, read without running anything in them.
+"""Read torch files that hold more than tensors, without running anything in them.
 
-Trainers save options, figures and whole networks beside the weights. torch's restricted unpickler
-refuses a file for each class that it does not know. Here every such class becomes an inert
-placeholder: an object that keeps what the file says of it, and does nothing. No class or function
-that a file names is imported or called.
+Trainers also save options, figures and whole networks. torch's restricted unpickler refuses a file
+with a class that it does not know. Here every such class becomes an inert placeholder: an object
+that stores its state from the file and does nothing. No class or function in the file is imported
+or called.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import torch
 from torch import Tensor
 
 MOST_CLASSES = 200
-"""How many classes of its own a file may name; an options object of OmegaConf names some 15."""
+"""Largest number of unknown classes in a file. An options object of OmegaConf has about 15."""
 _HARMLESS = frozenset((
     "argparse", "collections", "copyreg", "dataclasses", "datetime", "decimal", "enum",
     "fractions", "functools",
     "logging", "pathlib", "random", "types", "typing", "uuid",
 ))  # fmt: skip
-"""Modules of Python's own library whose objects trainers save. Any other is refused: its objects
-open files and programs."""
+"""Modules of the standard library with objects that trainers save. All others are refused, because
+their objects could open files or start programs."""
 _BUILTINS = frozenset((
     "bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range",
     "set", "slice", "str", "tuple",
@@ -39,13 +39,14 @@ _UNKNOWN = re.compile(r"GLOBAL (\S+) was not an allowed global")
 _NOT_A_TABLE = re.compile(r"Can only SETITEMS? for dict.*Inert_(\d+)'>", re.DOTALL)
 _NOT_A_LIST = re.compile(r"Can only (?:append|extend).*Inert_(\d+)'>", re.DOTALL)
 _DEEPEST = 60
-"""How many modules may lie in one another in a network that was saved whole."""
+"""Largest nesting of modules in a network that was saved whole."""
 
 
 class Inert:
-    """What stands for an object of a class that is not known.
+    """A placeholder for an object of an unknown class.
 
-    state: what the file says of the object's attributes; None if nothing.
+    Attributes:
+        state: the object's attributes in the file, or None.
     """
 
     state: Any = None
@@ -61,12 +62,12 @@ class Inert:
 
 
 def load_inert(path: Path) -> Any:
-    """What a torch file holds, with a placeholder for every object of a class that is not known.
+    """Load a torch file, with a placeholder for every object of an unknown class.
 
     Raises:
-        pickle.UnpicklingError: it names a function that could do harm, or uses an instruction that
-        is not known.
-        Exception: whatever torch raises for a damaged file.
+        pickle.UnpicklingError: the file names a function that could do harm, or has an unknown
+            instruction.
+        Exception: another error of torch for a damaged file.
     """
     names: list[str] = []
     filled_as: dict[str, str] = {}
@@ -91,7 +92,13 @@ def load_inert(path: Path) -> Any:
 
 
 def _placeholder(index: int, filled_as: str) -> type:
-    """A class for one name. Objects that are filled like a table or a list become plain ones."""
+    """Return a placeholder class.
+
+    Args:
+        index: its number, which the unpickler's error message contains.
+        filled_as: "table" or "list" if the unpickler fills its objects like a dict or a list; else
+            "".
+    """
     makers = {"table": OrderedDict, "list": list}
     members = {}
     if filled_as:
@@ -101,10 +108,10 @@ def _placeholder(index: int, filled_as: str) -> type:
 
 
 def _new_names(path: Path, name: str, known: list[str]) -> list[str]:
-    """The names of all classes in the file that are not known yet, of which `name` is one.
+    """Return the names of all unknown classes in the file, of which `name` is the first.
 
     Raises:
-        pickle.UnpicklingError: one of them could do harm.
+        pickle.UnpicklingError: one of them could do harm, or there are too many.
     """
     names = {name if "." in name else f"builtins.{name}"}
     with contextlib.suppress(ValueError, EOFError, pickle.UnpicklingError, RuntimeError):
@@ -119,6 +126,11 @@ def _new_names(path: Path, name: str, known: list[str]) -> list[str]:
 
 
 def _check_harmless(name: str) -> None:
+    """Check that a class is not from a module of the standard library that could do harm.
+
+    Raises:
+        pickle.UnpicklingError: it is.
+    """
     module, _, rest = name.rpartition(".")
     # old files have Python 2's names
     name = f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{rest}"
@@ -129,10 +141,10 @@ def _check_harmless(name: str) -> None:
 
 
 def module_tensors(content: Any) -> dict[str, Tensor] | None:
-    """The state dict of a network that was saved whole, `torch.save(model, ...)`; None for anything
-    else.
+    """Return the state dict of a network that was saved whole (`torch.save(model, ...)`); None for
+    anything else.
 
-    Buffers that the network leaves out of its state dict are left out here too.
+    Non-persistent buffers are not part of it.
     """
     tensors: dict[str, Tensor] = {}
     waiting: list[tuple[str, int, Any]] = [("", 0, content)]

@@ -1,4 +1,5 @@
-"""run.yaml: what a run is and where it came from; and what its name may be."""
+"""The content of run.yaml: what a run is and where it came from. Also the rule for names of
+runs."""
 
 from __future__ import annotations
 
@@ -44,15 +45,17 @@ class TeacherRef(BaseModel):
 
 
 class Source(BaseModel):
-    """Where the weights came from.
+    """Where a run's weights or predictions came from.
 
-    kind: "predictions" for a run without weights, whose predictions were made elsewhere; "program"
-    for one without weights, whose predictions were made here by an ONNX or torch.export file.
-    part: which of several networks in the file was taken, by key and prefix; "" where the file
-    holds just one.
-    tried: of imported weights, the share of right answers on `tried_on` validation images under
-    each usual normalisation. notes: what a reader of its figures must know. hints: what would have
-    given more right answers on them, if the network has few; see `hints.py`.
+    Attributes:
+        kind: "predictions" for a run without weights whose predictions were made elsewhere;
+            "program" for a run without weights whose predictions were made here by an ONNX or
+            torch.export file.
+        part: key and prefix of the network in a file with several; "" if the file has only one.
+        tried: of imported weights, the accuracy on `tried_on` validation images with each usual
+            normalisation.
+        notes: sentences for the reader of the run's figures.
+        hints: changes that would have raised the accuracy, if it is low; see `importing/hints.py`.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -72,12 +75,14 @@ class Source(BaseModel):
 
 
 class Cost(BaseModel):
-    """What a model costs: parameters, multiply-accumulates of one image, and latencies measured on
-    a CPU.
+    """The cost of a model: parameters, multiply-accumulates for one image, and latencies measured
+    on a CPU.
 
-    latency_ms: milliseconds for one image. latency_batch_ms: for a batch of 64; older runs have
-    none. latency_busy: whether other work on the machine lengthened them; None in older runs, which
-    did not look.
+    Attributes:
+        latency_ms: milliseconds for one image.
+        latency_batch_ms: milliseconds for a batch of 64; None in older runs.
+        latency_busy: whether other work on the machine may have lengthened them; None in older
+            runs.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -90,17 +95,18 @@ class Cost(BaseModel):
 
 
 class RunInfo(BaseModel):
-    """run.yaml: what a run is and where it came from.
+    """The content of run.yaml: what a run is and where it came from.
 
     Attributes:
-        arch, image_size, in_channels: unknown ("" and None) for a run with predictions only.
+        arch, image_size, in_channels: "" and None for a run with predictions only.
         dataset: a label for a run with predictions only, "" if it has none.
-        data_content: `Dataset.content` when the run began; None for bundled data sets and older
+        data_content: `Dataset.content` when the run began; None for bundled data sets and in older
             runs.
-        class_order: how classes are sorted that are named by whole numbers. None, in older runs and
-            if it makes no difference, means "text".
-        preprocessing: of the inputs. None stands for the data's own statistics, in older runs and
-            until the data is read. Older runs store only name, mean and std, as `normalisation`.
+        class_order: order of classes whose names are whole numbers. None means "text"; older runs
+            have None, and runs for which it makes no difference.
+        preprocessing: of the inputs. None means the data's own statistics; older runs have None,
+            and new runs until the data is read. Older runs store only name, mean and std, as
+            `normalisation`.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -169,7 +175,8 @@ class RunInfo(BaseModel):
 
     @property
     def network_shape(self) -> tuple[int, int, int]:
-        """`image_shape` as the network itself gets it, which may scale its images first."""
+        """Channels, height and width of the network's input. A network may scale its images
+        (`image_shape`) first."""
         channels, side, _ = self.image_shape
         own = None if self.preprocessing is None else self.preprocessing.input_size
         return channels, own or side, own or side
@@ -183,7 +190,7 @@ class RunInfo(BaseModel):
 
     @property
     def prepared(self) -> tuple[int | None, Resizing]:
-        """What its images were made with: pixels a side, and how they became square."""
+        """How the images were prepared: pixels per side, and how they became square."""
         return self.image_size, self.resizing
 
     @property

@@ -1,4 +1,4 @@
-"""Numbered migrations of run.yaml: each brings a stored dict from format N to N + 1."""
+"""Numbered migrations of run.yaml. Each converts a stored dictionary from format N to N + 1."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ FORMAT = 1 + len(MIGRATIONS)
 
 
 def migrate(stored: Any) -> dict[str, Any]:
-    """Bring run.yaml's content to the current format.
+    """Convert the content of run.yaml to the current format.
 
     Raises:
-        ValueError: not a mapping, no format number, or a format newer than this program knows.
+        ValueError: it is not a mapping, has no format number, or has a newer format than this
+            program.
     """
     if not isinstance(stored, dict):
         raise ValueError(f"expected a mapping, got {type(stored).__name__}")

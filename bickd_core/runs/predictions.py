@@ -1,4 +1,4 @@
-"""What a model said about a set of samples, and the alignment of several models by sample."""
+"""The predictions of one model, and the alignment of several models by sample."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Predictions:
     """The logits of one model on N samples of C classes.
 
     Args:
-        logits: float32 [N, C], before softmax.
+        logits: float32 [N, C], before the softmax.
         class_names: the C names, in the order of the columns.
-        ids: int64 or str [N], unique; the same id means the same sample in every model.
-        labels: int64 [N] in [0, C), or None where the truth is not known.
+        ids: int64 or str [N], unique. The same id is the same sample in every model.
+        labels: int64 [N] in [0, C), or None if the true classes are not known.
         features: float32 [N, D], pooled penultimate features, or None.
 
     Raises:
-        PredictionsError: a shape, an id or a label does not fit; the message names it.
+        PredictionsError: a shape, an id or a label is wrong; the message says which.
     """
 
     logits: np.ndarray
@@ -105,14 +105,14 @@ class Predictions:
         ids: Any = None,
         features: Any = None,
     ) -> Predictions:
-        """Make predictions from lists, NumPy arrays, torch tensors or pandas objects.
+        """Create predictions from lists, NumPy arrays, torch tensors or pandas objects.
 
         Args:
             probabilities: [N, C], rows that sum to 1, as `predict_proba` returns them. Pass these
-                or `logits`. See `logits_from_probabilities` on zeros.
+                or `logits`. For zeros, see `logits_from_probabilities`.
             logits: [N, C], scores before the softmax.
-            labels: [N] true classes: names of `class_names`, or positions of columns where the
-                names are text. None if the truth is not known.
+            labels: [N] true classes: values of `class_names`, or positions of columns if the names
+                are text. None if they are not known.
             class_names: [C] in the order of the columns, such as scikit-learn's `classes_`. The
                 default is the columns of a data frame, else "0" to "C-1".
             ids: [N] whole numbers or text; the same id is the same sample in every model. The
@@ -120,12 +120,14 @@ class Predictions:
             features: [N, D], the input of the last layer.
 
         Raises:
-            PredictionsError: one sentence on what was expected and what came.
+            PredictionsError: an argument has another form; the message says what was expected.
 
-        >>> made = Predictions.from_arrays(probabilities=[[0.9, 0.1], [0.2, 0.8]],
-        ...                                labels=["no", "yes"],
-        ...                                class_names=["no", "yes"])
-        >>> made.predicted.tolist(), made.ids.tolist()
+        >>> predictions = Predictions.from_arrays(
+        ...     probabilities=[[0.9, 0.1], [0.2, 0.8]],
+        ...     labels=["no", "yes"],
+        ...     class_names=["no", "yes"],
+        ... )
+        >>> predictions.predicted.tolist(), predictions.ids.tolist()
         ([0, 1], [0, 1])
         """
         if (probabilities is None) == (logits is None):
@@ -164,14 +166,14 @@ class Predictions:
         label: str | None = "label",
         id: str | None = None,
     ) -> Predictions:
-        """Make predictions from columns of a Hugging Face `datasets.Dataset`.
+        """Create predictions from columns of a Hugging Face `datasets.Dataset`.
 
         Args:
-            dataset: with a row for each sample.
-            probabilities, logits: name of the column that holds a list for each sample; pass one.
-            label: name of the column of true classes, or None. The names of the classes are those
-                of its `ClassLabel`, if it is one.
-            id: name of the column of ids; samples are numbered by default.
+            dataset: a data set with one row for each sample.
+            probabilities, logits: name of the column with a list for each sample; pass one of them.
+            label: name of the column of true classes, or None. If it is a `ClassLabel`, its names
+                are the class names.
+            id: name of the column of ids. By default, samples are numbered.
         """
         arrays = dataset.with_format("numpy")
 
@@ -195,12 +197,15 @@ class Predictions:
 
     @property
     def predicted(self) -> np.ndarray:
-        """Top-1 class of each sample, int64 [N]."""
+        """The predicted class of each sample, int64 [N]."""
         return self.logits.argmax(axis=1)
 
     def probabilities(self, temperature: float | np.ndarray = 1.0) -> np.ndarray:
-        """softmax(logits / T) in float64, [N, C]; rows sum to 1. T is one number, or [N], one a
-        sample."""
+        """Return softmax(logits / T), float64 [N, C]. Rows sum to 1.
+
+        Args:
+            temperature: T, above 0: one number, or [N] with one for each sample.
+        """
         if not np.all(np.asarray(temperature) > 0):
             raise ValueError(f"`temperature` must be greater than 0, got {np.min(temperature)}.")
         at = (
@@ -214,7 +219,7 @@ class Predictions:
         return scaled / scaled.sum(axis=1, keepdims=True)
 
     def take(self, positions: np.ndarray) -> Predictions:
-        """The samples at these row positions, in this order."""
+        """Return the samples at these row positions, in this order."""
         return replace(
             self,
             logits=self.logits[positions],
@@ -224,7 +229,7 @@ class Predictions:
         )
 
     def with_class_order(self, names: Sequence[str]) -> Predictions:
-        """The same predictions with columns (and labels) in the order of `names`."""
+        """Return the predictions with columns and labels in the order of `names`."""
         if tuple(names) == self.class_names:
             return self
         position = {name: i for i, name in enumerate(self.class_names)}
@@ -237,10 +242,13 @@ class Predictions:
         )
 
     def save(self, path: Path | str, *, half: bool = False) -> None:
-        """Write an npz; `half` stores logits and features as float16 (for the shelf).
+        """Write an npz file.
 
-        Above `LARGE_BYTES` it is not compressed: that would take 12 s for 50,000 x 1,000 logits and
-        save 8 %.
+        Files larger than `LARGE_BYTES` are not compressed: for 50,000 x 1,000 logits, that would
+        take 12 s and save 8 %.
+
+        Args:
+            half: store logits and features as float16, for the bundled runs.
         """
         arrays = {
             "logits": to_half(self.logits) if half else self.logits.astype(np.float32),
@@ -263,10 +271,10 @@ class Predictions:
 
     @classmethod
     def load(cls, path: Path | str) -> Predictions:
-        """Read what `save` wrote; nothing is ever unpickled.
+        """Read a file that `save` wrote. Nothing is unpickled.
 
         Raises:
-            PredictionsError: another kind of file, a damaged one, or arrays that do not fit
+            PredictionsError: the file is damaged or of another kind, or its arrays do not fit
                 together.
         """
         arrays = read_arrays(path, ("logits", "class_names", "ids"))
@@ -291,24 +299,27 @@ class Predictions:
 
 
 def _single(values: np.ndarray) -> np.ndarray:
-    """float32; what lies beyond its range becomes infinite, which is refused."""
+    """Return float32. Values beyond its range become infinite, and are refused later."""
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(np.float32)
 
 
 def to_half(values: np.ndarray) -> np.ndarray:
-    """float16, with what lies beyond its range (65,504) cut to it: infinities could not be read
-    again."""
+    """Return float16. Values beyond its range are clipped to 65,504, because infinite values could
+    not be read again."""
     return np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
 
 
 def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """All arrays of an npz without pickles, or a PredictionsError that names the file and says what
-    is wrong.
+    """Read all arrays of an npz file without pickles.
+
+    Args:
+        required: names of arrays that must exist.
 
     Raises:
         FileNotFoundError: there is no such file.
-        PredictionsError: another kind of file, a damaged one, or an array of `required` is missing.
+        PredictionsError: the file is damaged or of another kind, or an array is missing. The
+            message names the file.
     """
     try:
         arrays = load_npz(path)
@@ -323,17 +334,17 @@ def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.
 
 
 def file_name(path: Path | str) -> str:
-    """What messages call a file of a run: RUN/FILE."""
+    """Return the name of a run's file for messages: RUN/FILE."""
     return "/".join(Path(path).parts[-2:])
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Predictions of several models on the samples that all of them have, in one order.
+    """Predictions of several models on their common samples, in one order.
 
     Attributes:
-        predictions: one a model, rows and columns aligned.
-        n_each: how many samples each model had.
+        predictions: one for each model, with the same rows and columns.
+        n_each: number of samples that each model had before.
     """
 
     predictions: tuple[Predictions, ...]
@@ -345,20 +356,21 @@ class Aligned:
 
     @property
     def complete(self) -> bool:
-        """True when no model lost a sample by the alignment."""
+        """Whether all models have the same samples, so that none was dropped."""
         return all(n == self.n_shared for n in self.n_each)
 
 
 def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> Aligned:
-    """Bring several models onto the same samples and the same class order (those of the first).
+    """Restrict several models to their common samples, in the order of samples and classes of the
+    first.
 
     Args:
         models: at least one.
-        names: what to call each in an error; "model 1", "model 2", ... by default.
+        names: names of the models for messages; by default "model 1", "model 2", ...
 
     Raises:
-        PredictionsError: other classes, no shared sample, ids of another type, or labels that
-            contradict.
+        PredictionsError: classes or types of ids differ, labels contradict each other, or no sample
+            is in all models.
     """
     if not models:
         raise PredictionsError("`models` must hold at least one model, got none.")

@@ -1,4 +1,4 @@
-"""Which files are programs, and what each kind needs; without torch."""
+"""Detect files that are programs, and what each kind needs. Without torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from bickd_core.file_sizes import UNREADABLE_ZIP
 ProgramKind = Literal["onnx", "pt2"]
 TITLES: dict[ProgramKind | None, str] = {"onnx": "an ONNX program", "pt2": "a torch.export program"}
 ARCHIVE_FORMAT = "archive_format"
-"""The member of a zip file that says it is torch.export's."""
+"""A member of the zip file of a torch.export program."""
 
 
 def program_kind(file: Path) -> ProgramKind | None:
-    """What a file is by its suffix, or by the members of its zip; None for anything else."""
+    """Return the kind of a program, by its suffix or the members of its zip file; None for other
+    files."""
     suffix = file.suffix.lower()
     if suffix in (".onnx", ".pt2"):
         return "onnx" if suffix == ".onnx" else "pt2"
@@ -29,7 +30,7 @@ def program_kind(file: Path) -> ProgramKind | None:
 
 
 def missing(kind: ProgramKind) -> str:
-    """The sentence on the package that a kind needs and that is not installed; or ""."""
+    """Return a sentence on the package that a kind needs, if it is not installed; else ""."""
     if kind == "pt2" or importlib.util.find_spec("onnxruntime") is not None:
         return ""
     return (

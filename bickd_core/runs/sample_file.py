@@ -22,7 +22,7 @@ class SampleFile:
 
     Attributes:
         texts: shown in place of images.
-        paths: of image files on this machine.
+        paths: image files on this machine.
     """
 
     texts: Mapping[Id, str] = field(default_factory=dict)
@@ -50,11 +50,11 @@ class SampleFile:
 
     @classmethod
     def load(cls, path: Path) -> SampleFile:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             FileNotFoundError: there is no such file.
-            PredictionsError: another kind of file, or a damaged one; the message names it.
+            PredictionsError: the file is damaged or of another kind; the message names it.
         """
         names = ("texts", "texts_end", "paths", "paths_end")
         arrays = read_arrays(path, ("ids", *names))

@@ -26,9 +26,9 @@ class Stages:
     """Pooled features of one network after each of its S stages, on P samples.
 
     Args:
-        names: of the stages, first to last; the last holds the penultimate features.
-        features: one float32 [P, D_s] a stage.
-        ids: int64 [P], of the samples in test.
+        names: of the stages, first to last; the last one has the penultimate features.
+        features: one array, float32 [P, D_s], for each stage.
+        ids: int64 [P], ids of the samples in test.
         labels: int64 [P].
 
     Raises:
@@ -77,10 +77,10 @@ class Stages:
 
     @classmethod
     def load(cls, path: Path | str) -> Stages:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            PredictionsError: another kind of file, a damaged one, or arrays that do not fit
+            PredictionsError: the file is damaged or of another kind, or its arrays do not fit
                 together.
         """
         arrays = read_arrays(path, ("names", "ids", "labels"))

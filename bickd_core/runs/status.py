@@ -216,5 +216,5 @@ class Status:
 
 @cache
 def _schema() -> TypeAdapter[Status]:
-    """Made when the first status is read: 30 ms."""
+    """Return the validator of a status. It is built at the first call, which takes 30 ms."""
     return TypeAdapter(Status)

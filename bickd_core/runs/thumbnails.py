@@ -1,5 +1,5 @@
-"""Small pictures of samples for the app, without torch: read or decoded when asked for, not
-before."""
+"""Small pictures of samples for the app, without torch. They are read or decoded when they are
+needed."""
 
 import base64
 import io
@@ -22,13 +22,12 @@ from bickd_core.runs.sample_file import SampleFile
 from bickd_core.wording import Noun
 
 PATH_PIXELS = 160
-"""Sides of pictures that are read from image files."""
+"""Pixels per side of pictures that are read from image files."""
 _SPRITE_KEY = "bickd-sprite"
 
 
 def write_sprite(images: np.ndarray, path: str | Path) -> None:
-    """Write images as one lossless PNG: a grid, row by row, in the images' order, written
-    atomically.
+    """Write images as one lossless PNG with a grid of images, row by row. The write is atomic.
 
     Args:
         images: uint8 [N, ch, H, W] with ch 1 or 3.
@@ -56,10 +55,10 @@ def write_sprite(images: np.ndarray, path: str | Path) -> None:
 
 
 def read_sprite(path: str | Path) -> np.ndarray:
-    """The images that `write_sprite` wrote: uint8 [N, ch, H, W].
+    """Read the images that `write_sprite` wrote, uint8 [N, ch, H, W].
 
     Raises:
-        ValueError: when the file is no such sprite.
+        ValueError: the file is not such a sprite.
     """
     from PIL import Image
 
@@ -85,21 +84,21 @@ def read_sprite(path: str | Path) -> np.ndarray:
 
 
 def sprite_path(shelf: str | Path, split: str) -> Path:
-    """Where a data set's shelf folder keeps the sprite of `split`."""
+    """Return the path of the sprite of `split` in a data set's folder of bundled runs."""
     return Path(shelf) / f"images-{split}.png"
 
 
 class Thumbnails:
-    """Pictures of one split of a data set, by sample id; texts in their place for samples that are
-    texts.
+    """Pictures of the samples in one split of a data set, by sample id. Samples may have texts
+    instead.
+
+    Nothing is read before the first picture is requested; only the existence of files is checked.
+    If reading fails, `reason` is set and every picture is None.
 
     Attributes:
-        reason: None, or one sentence on why there are no pictures.
-        noun: what a sample is called.
-        texts: what the samples say, by id, for imported predictions with a text column.
-
-    Nothing is read before the first picture is asked for, except that files are seen to exist. A
-    reader that fails then sets `reason`, and every picture is None.
+        reason: why there are no pictures, in one sentence; or None.
+        noun: the word for a sample.
+        texts: the samples' texts by id, for imported predictions with a text column.
     """
 
     def __init__(
@@ -118,25 +117,25 @@ class Thumbnails:
 
     @property
     def any(self) -> bool:
-        """Whether there may be pictures: none are expected for texts."""
+        """Whether there may be pictures. Texts have none."""
         return self.reason is None and (self._read is not None or bool(self._paths))
 
     @classmethod
     def of_samples(cls, samples: SampleFile) -> "Thumbnails":
-        """Pictures from the paths in a run's folder, and texts."""
+        """Return pictures and texts of a run with imported predictions."""
         noun: Noun = "image" if samples.paths else "text" if samples.texts else "sample"
         return cls(None, samples=samples, noun=noun)
 
     @classmethod
     def for_dataset(cls, name: str, split: str, shelf: str | Path | None = None) -> "Thumbnails":
-        """Pictures for `split` ("train", "validation" or "test") of a data set.
+        """Return pictures for one split of a data set.
 
         Args:
-            name: a data set's name; one that is not in `DATASETS` (an import) has no pictures, with
-                a reason.
-            split: train and validation share the train file's ids.
-            shelf: a folder with `images-<split>.png` (see `sprite_path`), or such a file; used if
-                there.
+            name: the data set's name. A name that is not in `DATASETS` (an import) has no pictures,
+                and a `reason`.
+            split: "train", "validation" or "test". Train and validation share the ids of the train
+                file.
+            shelf: a folder that may have `images-<split>.png` (see `sprite_path`), or such a file.
         """
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
@@ -171,7 +170,7 @@ class Thumbnails:
         return cls(lambda: _from_digits(split))
 
     def png(self, id: int | str) -> bytes | None:
-        """The picture's file bytes, PNG or WebP, or None where there is none."""
+        """Return the picture as the bytes of a PNG or WebP file, or None."""
         if self._paths:
             return _from_path(self._paths[id]) if id in self._paths else None
         if not isinstance(id, int | np.integer):
@@ -188,7 +187,7 @@ class Thumbnails:
             return None
 
     def many(self, ids: Sequence[int | str] | np.ndarray) -> list[bytes | None]:
-        """`png` for each of `ids`."""
+        """Return the picture of each of `ids`, as from `png`."""
         return [self.png(id.item() if isinstance(id, np.generic) else id) for id in ids]
 
     def caption(self, id: int | str, longest: int = 300) -> str:
@@ -196,7 +195,7 @@ class Thumbnails:
         return self.texts.get(id, "")[:longest] or str(id)
 
     def data_uri(self, id: int | str) -> str | None:
-        """The picture as a `data:` address for an `<img>`, or None."""
+        """Return the picture as a `data:` address for an `<img>`, or None."""
         data = self.png(id)
         if data is None:
             return None
@@ -205,7 +204,7 @@ class Thumbnails:
 
 
 def _encoder(images: np.ndarray | Rows) -> Callable[[int], bytes | None]:
-    """Pictures out of uint8 [N, ch, H, W] arrays, each made a PNG when asked for."""
+    """Return a function that encodes the image at a position of uint8 [N, ch, H, W] as PNG."""
     from PIL import Image
 
     def picture(id: int) -> bytes | None:
@@ -223,7 +222,7 @@ def _encoder(images: np.ndarray | Rows) -> Callable[[int], bytes | None]:
 
 @lru_cache(maxsize=2048)
 def _from_path(path: str) -> bytes | None:
-    """A PNG of an image file, scaled to `PATH_PIXELS`; None where it cannot be read any more."""
+    """Return an image file scaled to `PATH_PIXELS`, as PNG; None if it cannot be read."""
     from PIL import Image
 
     try:
@@ -241,7 +240,7 @@ def _from_sprite(path: Path) -> Callable[[int], bytes | None]:
 
 @lru_cache(maxsize=2)
 def _sprite_array(path: Path, modified: int) -> np.ndarray:
-    """One decoding a process (and a change of the file), whatever the number of Thumbnails."""
+    """Read a sprite once in each process, and again when the file changes."""
     return read_sprite(path)
 
 

@@ -1,4 +1,5 @@
-"""What a sweep is: one validated YAML file, and the runs that follow from it; free of torch."""
+"""The definition of a sweep: one validated YAML file, and the runs that follow from it. Without
+torch."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ class _Strict(BaseModel):
 
 
 SWEPT = ("arch", "role", "teacher", "objective", "seeds", "extends")
-"""Fields of a run's config that a sweep sets itself or leaves alone; the others are the same in all
-its runs."""
+"""Fields of a run's config that a sweep sets itself or does not use. The other fields are the same
+in all runs."""
 
 Shared: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "Shared",
@@ -45,15 +46,20 @@ Shared: type[BaseModel] = create_model(  # type: ignore[call-overload]
 
 
 def _slug(label: str) -> str:
-    """The label as a part of a run's name: "kd+standardize" is "kd-standardize"."""
+    """Return a label as part of a run's name.
+
+    >>> _slug("kd+standardize")
+    'kd-standardize'
+    """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-")
 
 
 class Method(_Strict):
-    """An objective with its options and what to call it; its kind if no label is given.
+    """An objective with its options and a label, by default the objective's kind.
 
-    `train` holds settings of its own in place of those that all runs share: a learning rate to be
-    tried, a precision.
+    Attributes:
+        train: settings of this method, such as a learning rate, in place of those that all runs
+            share.
     """
 
     label: str = ""
@@ -68,7 +74,8 @@ class Method(_Strict):
 
 
 def _method(given: Any) -> Any:
-    """A kind or a published variant by its name, in place of a mapping: `kd`, `kd-standardize`."""
+    """Expand the name of an objective or of a published variant to a mapping: `kd`,
+    `kd-standardize`."""
     if not isinstance(given, str):
         return given
     if given in VARIANTS:
@@ -93,12 +100,12 @@ class Pair(_Strict):
 
 
 class Sweep(_Strict):
-    """Methods x seeds x pairs. Names of runs are `NAME-METHOD-sSEED`, with the pair after NAME
-    where there are several.
+    """Methods x seeds x pairs. A run is called `NAME-METHOD-sSEED`, with the pair after NAME if
+    there are several.
 
-    All three seeds of a run follow its seed, so each has an augmentation stream of its own. With
-    `shared_augmentation` all take the first seed's stream: the teacher's views are then shared, and
-    the deviation over seeds is too small.
+    All three seeds of a run are its seed, so each run has its own augmentation stream. With
+    `shared_augmentation`, all runs use the stream of the first seed: they share the teacher's
+    views, and the deviation over seeds is too small.
     """
 
     name: str
@@ -141,19 +148,20 @@ class PlannedRun:
 
     name: str
     method: str
-    """The method's label."""
+    """Label of the method."""
     pair: str
     config: TrainConfig
 
     @property
     def title(self) -> str:
-        """What charts call it, where its kind does not say it all; else they make it themselves."""
+        """The run's name in charts; "" if the charts can derive it from the run."""
         plain = self.method == self.config.objective.kind
         return "" if plain else f"{self.method}, seed {self.config.seeds.weights}"
 
 
 def planned_runs(sweep: Sweep) -> list[PlannedRun]:
-    """Its runs in their order: seeds outermost, so that whatever is finished can be compared."""
+    """Return the sweep's runs in their order. Seeds are the outer loop, so that finished runs can
+    be compared early."""
     common, own_rates = [], sweep.own_rates
     if own_rates is None:
         own_rates = "optimizer" not in sweep.train
@@ -190,14 +198,14 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
 
 
 def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str, Any]:
-    """`train` and `own_rates` of a sweep whose settings were given as flags.
+    """Return `train` and `own_rates` of a sweep whose settings are flags.
 
     Args:
-        train: settings that all runs share; its optimizer has an `lr` only if one was given.
-        one_rate: learning rate of all methods; each takes its own if neither says one.
+        train: settings that all runs share. Its optimizer has an `lr` only if it was given.
+        one_rate: learning rate of all methods. If neither gives one, each method uses its own.
 
     Raises:
-        ValueError: both say one.
+        ValueError: both give a learning rate.
     """
     optimizer = dict(train["optimizer"])
     if one_rate is not None:
@@ -212,10 +220,10 @@ def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str
 
 
 def read_sweep(path: Path) -> Sweep:
-    """The sweep in a YAML file.
+    """Read a sweep from a YAML file.
 
     Raises:
-        RunError: there is no such file, or it is no sweep; the message names the field.
+        RunError: there is no such file, or it is not a valid sweep; the message names the field.
     """
     try:
         return Sweep.model_validate(read_yaml(path, aliases=True))
@@ -231,12 +239,12 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def sweep_path(own: Path, name: str) -> Path:
-    """Where the definition of a sweep stands: beside its runs."""
+    """Return the path of a sweep's definition, next to its runs."""
     return own / f"{name}.sweep.yaml"
 
 
 def write_sweep(sweep: Sweep, own: Path) -> Path:
-    """Keep the definition beside its runs; one of the same name is replaced."""
+    """Write the definition next to the sweep's runs. One with the same name is replaced."""
     own.mkdir(parents=True, exist_ok=True)
     path = sweep_path(own, sweep.name)
     text = yaml.safe_dump(sweep.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""A sweep in the foreground of a shell: bars over its runs, results as they come, an orderly end on
+"""Run a sweep in a shell: progress bars, a line for each finished run, and an orderly end on
 Ctrl-C."""
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ from bickd_core.sweeps.running import Ended, Sweeping
 
 POLL_SECONDS = 0.5
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as usual in shells."""
 
 
 def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None]) -> int:
-    """Turn until every run has ended; 0 when all finished, 130 after Ctrl-C, else 1.
+    """Run the sweep until all runs have ended.
 
-    The first Ctrl-C (or SIGTERM) stops all runs, which save their state; a second one leaves them
-    to do so alone.
+    The first Ctrl-C or SIGTERM stops all runs, which save their state. A second one returns at
+    once, and the runs stop by themselves.
+
+    Args:
+        runs: number of runs.
+        on_end: called with each finished run.
+
+    Returns:
+        0 if all runs finished, 130 after Ctrl-C, else 1.
     """
     console = Console(soft_wrap=True)
     with _interrupts() as interrupts, _Bars(runs, console) as bars:
@@ -65,7 +72,8 @@ def _sentence(ended: Ended) -> str:
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """A list that grows with each Ctrl-C or SIGTERM; nothing is torn from its work by them."""
+    """Yield a list that gets an entry for each Ctrl-C or SIGTERM. These signals interrupt nothing
+    meanwhile."""
     interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
@@ -82,7 +90,7 @@ def _interrupts() -> Iterator[list[int]]:
 
 
 class _Bars:
-    """One bar over all runs, and one for each that works."""
+    """A progress bar for all runs, and one for each active run."""
 
     def __init__(self, runs: int, console: Console) -> None:
         columns = (

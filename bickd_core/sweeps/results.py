@@ -1,4 +1,5 @@
-"""One compact line a finished run, in a file small enough to be committed while a sweep works."""
+"""The results of a sweep as one compact line for each finished run. The file is small enough for a
+repository."""
 
 from __future__ import annotations
 
@@ -25,17 +26,17 @@ from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.definition import PlannedRun
 
 TEMPERATURE = 4.0
-"""T of the overlaps; the matched ones stand where the mean entropy, or each image's, equals the
-teacher's at this T."""
+"""T of the overlaps. The matched overlaps are at the temperature where the mean entropy, or that of
+each image, is the teacher's at this T."""
 
 
 class Result(BaseModel):
-    """What is kept of one run. Shares, not per cent; entropies and likelihoods in nats; times in
-    seconds.
+    """The results of one run: shares instead of per cent, entropies and likelihoods in nats, times
+    in seconds.
 
-    Figures are of the last weights on the test split, without intervals: those of accuracy and
-    agreement follow from `predicted` (see `classes`), and differences of two runs are paired. `ece`
-    has 15 equal-width bins.
+    Figures are those of the last weights on test, without intervals. Intervals of accuracy and
+    agreement follow from `predicted` (see `classes`), and differences between two runs are paired.
+    `ece` has 15 bins of equal width.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,15 +82,14 @@ class Result(BaseModel):
     compile: bool = False
     kernels: str = "auto"
     samples: int
-    """CRC-32 of the sorted sample ids (int64): two lines can be paired only where these are
-    equal."""
+    """CRC-32 of the sorted sample ids (int64). Two lines can be paired only if it is the same."""
     predicted: str
-    """Top-1 class of each test sample in ascending order of its id: uint16, little-endian,
+    """Predicted class of each test sample, in ascending order of ids: uint16, little-endian,
     base64."""
 
     @property
     def shared_augmentation(self) -> bool:
-        """Whether its augmentation stream is not its own seed's."""
+        """Whether the augmentation stream is that of another seed."""
         return self.seeds["augmentation"] != self.seed
 
     @property
@@ -102,7 +102,7 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
     """Measure a finished run.
 
     Raises:
-        ValueError: it has no predictions on test, or its teacher has none any more.
+        ValueError: the run has no predictions on test, or its teacher no longer has any.
     """
     info, status, records = run.info(), run.status(), run.metrics()
     own = run.predictions("test")
@@ -140,8 +140,8 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
 
 
 def settings(info: RunInfo) -> dict[str, Any]:
-    """What of a run's line follows from its config: all that a sweep can set and that changes the
-    result."""
+    """Return the fields of a run's line that follow from its config: everything that a sweep can
+    set and that changes the result."""
     config = info.config
     if config is None:
         raise RunError(
@@ -174,8 +174,8 @@ def settings(info: RunInfo) -> dict[str, Any]:
 
 
 def measured(results: Iterable[Result], planned: PlannedRun, library: Library) -> bool:
-    """Whether a line of this name was made with the same settings and teacher, wherever that run's
-    folder is."""
+    """Return whether the results have a line with this run's name, settings and teacher. Its folder
+    may be elsewhere."""
     wanted = settings(check_run(planned.config, library))
     return any(
         result.name == planned.name
@@ -194,12 +194,13 @@ def predicted_code(predictions: Predictions) -> str:
 
 
 def _figure(interval: Interval | None) -> float | None:
-    """A figure as the formula gives it: older lines hold no correction, and lines must compare."""
+    """Return the plain estimate, without correction for bias, rounded to 6 decimals. Older lines
+    have no correction, and lines must be comparable."""
     return None if interval is None else round(interval.plain, 6)
 
 
 def read_results(path: Path) -> list[Result]:
-    """The lines of a file in their order; none where there is no file.
+    """Read the lines of a file in their order; empty if there is no file.
 
     Raises:
         RunError: a line is damaged; the message names it.
@@ -216,8 +217,7 @@ def read_results(path: Path) -> list[Result]:
 
 
 def add_result(path: Path, result: Result) -> None:
-    """Append the line, or put it in the place of an older one of the same run; whole or not at
-    all."""
+    """Append a line, or replace an older one of the same run. The write is atomic."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         lines = {stored.name: stored for stored in read_results(path)}
@@ -226,7 +226,7 @@ def add_result(path: Path, result: Result) -> None:
 
 
 def has_result(results: Iterable[Result], run: RunFolder) -> bool:
-    """Whether this very run, not an older one of its name, has its line."""
+    """Return whether this run, not an older one with the same name, has a line."""
     return (run.key, run.info().created) in {(result.name, result.created) for result in results}
 
 

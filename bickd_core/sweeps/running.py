@@ -1,5 +1,5 @@
-"""A sweep at work: which run is next, which has ended and how, on whatever place the launcher
-stands for."""
+"""Run the runs of a sweep: start the next ones, and notice which have ended. The launcher decides
+where they work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.sweeps.definition import PlannedRun
 
 LOST_IN_A_ROW = 3
-"""A run that is lost so often without a step between is given up as failed."""
+"""A run that is lost this many times without a step in between has failed."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Ended:
 
 
 def check_sweep(planned: Sequence[PlannedRun], library: Library) -> None:
-    """Refuse a sweep before anything is started.
+    """Check a sweep before anything is started.
 
     Raises:
-        ValueError: a run cannot be made (see `create_run`), or a folder of its name holds another
-            run.
+        ValueError: a run cannot be created (see `create_run`), or a folder with its name has
+            another run.
     """
     for each in planned:
         wanted = check_run(each.config, library).config
@@ -55,12 +55,13 @@ def _folder(planned: PlannedRun, library: Library) -> RunFolder:
 
 
 class Sweeping:
-    """The runs of a sweep between start and end; `turn` is to be called again and again while
-    `at_work`.
+    """The runs of a sweep, from start to end. Call `turn` repeatedly while `at_work`.
 
-    Finished runs are kept; stopped and lost ones go on; one that another worker holds is waited
-    for. A failed one is started again up to `retries` times in the life of this object, then it is
-    reported.
+    Finished runs stay as they are. Stopped and lost runs are resumed. A run that another worker
+    holds is waited for.
+
+    Args:
+        retries: how often a failed run is started again before it counts as failed.
     """
 
     def __init__(
@@ -87,15 +88,18 @@ class Sweeping:
         return bool(self.working or self._waiting)
 
     def stop(self) -> None:
-        """Start nothing more, and ask every working run to save and end."""
+        """Start no more runs, and ask all active runs to save their state and stop."""
         self.stopping = True
         self._waiting.clear()
         for _, run in self.working.values():
             self._launcher.stop(run)
 
     def turn(self) -> list[Ended]:
-        """Look at every working run and start others in free places; what has ended since the last
-        turn."""
+        """Check all active runs, and start others in free places.
+
+        Returns:
+            The runs that have ended since the last turn.
+        """
         before = len(self.ended)
         for planned, run in list(self.working.values()):
             try:
@@ -149,8 +153,8 @@ class Sweeping:
             self._submit(planned, run)
 
     def _lost(self, planned: PlannedRun, run: RunFolder) -> None:
-        """Submit it again, from its resume/; a worker that dies at once, again and again, is a
-        failure."""
+        """Submit a lost run again, to resume it. A worker that repeatedly dies at once counts as
+        failed."""
         if self.stopping:
             return self._end(planned, run, "stopped", "its worker was lost")
         progress = run.status().progress

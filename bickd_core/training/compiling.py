@@ -1,4 +1,4 @@
-"""The student through torch.compile: fewer and larger kernels, and CUDA graphs on a GPU."""
+"""Compile the student with torch.compile: fewer and larger kernels, and CUDA graphs on a GPU."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bickd_core.models.outputs import Outputs
 
 
 def compiled(outputs: Callable[..., Outputs], device: torch.device) -> Callable[..., Outputs]:
-    """A model's `outputs`, to be compiled at its first call.
+    """Return a function like the model's `outputs` that is compiled at its first call.
 
     Raises:
-        ValueError: what torch.compile needs on this device is missing.
+        ValueError: torch.compile needs something on this device that is missing.
     """
     if device.type == "cuda":
         if importlib.util.find_spec("triton") is None:

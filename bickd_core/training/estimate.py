@@ -49,10 +49,10 @@ def measure_speed(
             imports.
 
     Returns:
-        images_per_second: of a step of all students; loading, evaluating and finishing: seconds
-            before the first
-        step, after each epoch and after the last; seconds: the expected total time; device: the
-        device and the reason for it; students: their number.
+        A dictionary. `images_per_second`: speed of a step of all students. `loading`, `evaluating`,
+        `finishing`: seconds before the first step, after each epoch and after the last. `seconds`:
+        the expected total time. `device`: the device and the reason for it. `students`: their
+        number.
     """
     from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
     from bickd_core.training.setup import build_race

@@ -38,7 +38,7 @@ class Hardware:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
+    """Return whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
     checks = (
         getattr(torch.cpu, "_is_avx512_bf16_supported", None),
         getattr(torch.cpu, "_is_amx_tile_supported", None),

@@ -1,10 +1,9 @@
 """The processes that train one run together under torchrun, or a single process without it.
 
-Every process computes the student on its part of a batch, and the loss on the whole of it: outputs
+Every process computes the student on its part of a batch, and the loss on the whole batch: outputs
 are gathered with gradient, so a loss over rows and columns sees the global batch. The gradient of a
-gather sums over the processes, each of which has the same loss, and the mean of the parameters'
-gradients takes that factor out: loss, logit gradient and parameter gradients are those of one
-process.
+gather sums over the processes, which all have the same loss. Averaging the parameters' gradients
+removes that factor. So the loss and all gradients are those of a single process.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ def world_size() -> int:
 
 
 def create_fabric(hardware: Hardware) -> Fabric:
-    """Fabric for this process alone, or for all of torchrun's: its defaults would be jobs of one
-    process each."""
+    """Create Fabric for this process, or for all processes of torchrun. With its defaults, each
+    process would be a job of its own."""
     size, local = world_size(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if size == 1:
         return Fabric(
@@ -55,15 +54,15 @@ def create_fabric(hardware: Hardware) -> Fabric:
 
 
 def join() -> None:
-    """Make torchrun's processes one group by gloo, before Fabric does.
+    """Join torchrun's processes to one group with gloo, before Fabric does.
 
-    torchrun keeps its store when it starts the processes again after one was lost, with the
-    addresses of the old ones in it; so every start has keys of its own. On a busy machine gloo may
-    wait in vain for a connection that was lost while it was made. All processes give such a try up
-    together, after CONNECT_SECONDS, and begin another under a name of its own.
+    If a process is lost, torchrun restarts all of them, but keeps its store with the addresses of
+    the old ones. So every start uses its own keys. On a busy machine, gloo may wait forever for a
+    connection that was lost. Then all processes give up after CONNECT_SECONDS, and try again with
+    new keys.
 
     Raises:
-        RuntimeError: gloo's, after CONNECT_TRIES.
+        RuntimeError: gloo failed CONNECT_TRIES times.
     """
     store, rank, size = next(iter(rendezvous("env://")))
     store = dist.PrefixStore(f"start-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
@@ -90,7 +89,13 @@ def join() -> None:
 
 
 class Ranks:
-    """rank: of this process, 0 to size - 1. The first one writes and decides; the others follow."""
+    """The processes of a run.
+
+    The process with rank 0 writes all files and decides. The others follow.
+
+    Attributes:
+        rank: number of this process, 0 to size - 1.
+    """
 
     def __init__(self, fabric: Fabric) -> None:
         self._fabric = fabric
@@ -165,8 +170,8 @@ class Ranks:
 
 
 def synchronised(model: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
-    """On GPUs batch norms take their statistics from the global batch; a CPU has no such layer in
-    torch."""
+    """Return a model whose batch norms use the global batch on GPUs. On CPUs, torch has no such
+    layer, and the model is returned unchanged."""
     if ranks.size > 1 and device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return model

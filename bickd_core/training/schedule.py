@@ -10,12 +10,11 @@ from bickd_core.config import SGD, Cosine, Step, TrainConfig
 
 
 def learning_rate_factor(schedule: Cosine | Step, progress: float, epochs: int) -> float:
-    """The factor on the peak learning rate at `progress` in [0, 1) of a run of `epochs` epochs.
+    """Return the factor on the peak learning rate.
 
-    >>> learning_rate_factor(Cosine(), 0.5, 40)
-    0.5
-    >>> learning_rate_factor(Step(milestones=(0.5,), gamma=0.1), 0.75, 40)
-    0.1
+    Args:
+        progress: finished share of the run, in [0, 1).
+        epochs: number of epochs of the run.
     """
     warmup = schedule.warmup_epochs / epochs
     if progress < warmup:
@@ -29,8 +28,11 @@ def learning_rate_factor(schedule: Cosine | Step, progress: float, epochs: int) 
 def create_optimizer(
     config: TrainConfig, parameters: list[torch.nn.Parameter], *, fused: bool = False
 ) -> torch.optim.Optimizer:
-    """The optimiser of the config over these parameters. fused: torch's one kernel for all of them,
-    for a GPU."""
+    """Return the optimiser of the config for these parameters.
+
+    Args:
+        fused: use torch's fused kernel, for a GPU.
+    """
     chosen = config.optimizer
     if isinstance(chosen, SGD):
         return torch.optim.SGD(

@@ -20,7 +20,11 @@ TERM = "loss_"
 
 @dataclass(frozen=True)
 class StepValues:
-    """The figures of one step, on its device. values: [len(names)]."""
+    """The figures of one step, on its device.
+
+    Attributes:
+        values: [len(names)].
+    """
 
     names: tuple[str, ...]
     values: Tensor

@@ -37,13 +37,17 @@ ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class ViewKey:
-    """All that decides a teacher's outputs on the views of a training split.
+    """Everything that determines a teacher's outputs on the views of a training split.
 
-    teacher_sha256: of the weights file. data_sha256: of images, labels and ids of the training
-    split. pad,
-    flip, seed: the augmentation. mean, std, channel_order, input_size: of the teacher's inputs.
-    names: which outputs. precision: of the pass. way: of the pass, where it changes bits. teacher,
-    dataset: for people, and not part of the key.
+    Attributes:
+        teacher_sha256: of the weights file.
+        data_sha256: of images, labels and ids of the training split.
+        pad, flip, seed: the augmentation.
+        mean, std, channel_order, input_size: the teacher's inputs.
+        names: names of the outputs.
+        precision: of the forward pass.
+        way: variant of the forward pass, if it changes bits.
+        teacher, dataset: for display; not part of the key.
     """
 
     teacher_sha256: str
@@ -74,8 +78,14 @@ class ViewKey:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The entry of one key in `bickd cache`: folder, teacher, data, outputs, number of views and
-    bytes."""
+    """The stored views of one key, as `bickd cache` lists them.
+
+    Attributes:
+        path: the folder.
+        names: names of the outputs.
+        views: number of views.
+        bytes: size of all views.
+    """
 
     path: Path
     teacher: str
@@ -120,7 +130,7 @@ def budget_bytes() -> int:
 
 
 class ViewStore:
-    """The views of one key. Several processes may use it at once; each view is made by one of
+    """The views of one key. Several processes may use it at once. Each view is made by one of
     them."""
 
     def __init__(self, key: ViewKey, *, folder: Path | None = None) -> None:
@@ -193,8 +203,8 @@ class ViewStore:
 
     @contextlib.contextmanager
     def making(self, view: int) -> Iterator[None]:
-        """Hold the lock for making this view. A second process waits here and then finds it
-        made."""
+        """Hold the lock for making this view. A second process waits here, and then loads the
+        stored view."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / f".view-{view:06d}.lock")

@@ -1,5 +1,4 @@
-"""A program as a network with the interface of ours: it predicts, in a process of its own, and
-cannot be trained."""
+"""A program as a network. It predicts in a separate process, and cannot be trained."""
 
 from __future__ import annotations
 
@@ -25,25 +24,25 @@ from bickd_core.models.outputs import Outputs
 from bickd_core.runs.program_kinds import TITLES, ProgramKind, missing
 
 BATCH = 64
-"""Images that are given at once, where the program takes any number."""
+"""Batch size for programs that accept any."""
 SECONDS = 600
-"""One batch may take so long."""
+"""Time limit for one batch."""
 _LEAST = 1e-8
-"""A probability of 0 becomes this before its logarithm is taken."""
+"""Smallest probability before the logarithm is taken."""
 _ROOT = Path(__file__).resolve().parents[3]
 
 
 class ProgramNetwork(nn.Module):
     """The network of an ONNX or torch.export file.
 
-    Use it as a context manager: its process ends with the block.
+    Use it as a context manager: leaving the block ends the process.
 
     Args:
         file: the program.
-        kind: what it is.
+        kind: its format.
 
     Raises:
-        RefusedFile: the file is refused, or what it needs is not installed.
+        RefusedFile: the file cannot be used, or a required package is not installed.
     """
 
     stage_names: tuple[str, ...] = ()
@@ -92,14 +91,15 @@ class ProgramNetwork(nn.Module):
                 stream.close()
 
     def check(self, *, classes: int, channels: int, size: int, dataset: str) -> None:
-        """Refuse data that the program is not made for, by its input and by what it gives for a
-        black image.
+        """Check that the program fits the data: by its input shape, and by its output for a black
+        image.
 
         Args:
-            size: pixels a side of what it gets.
+            size: pixels per side of the images that it gets.
+            dataset: the data set's name, for messages.
 
         Raises:
-            RefusedFile: what it takes or gives, and what the data have.
+            RefusedFile: the program expects other images, or has another number of classes.
         """
         takes = self.input
         if takes.channels not in (None, channels):
@@ -128,7 +128,7 @@ class ProgramNetwork(nn.Module):
 
     @property
     def note(self) -> str:
-        """What a reader of the run's figures must know; "" if nothing."""
+        """A note for the reader of the run's figures; "" if there is none."""
         if not self.gives_probabilities:
             return ""
         return (
@@ -137,18 +137,20 @@ class ProgramNetwork(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [B, ch, H, W], normalised as the program wants them, to logits [B, C]."""
+        """Return logits [B, C] of images [B, ch, H, W], normalised as the program expects."""
         return self.outputs(images).logits
 
     def outputs(
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
-        """Images [B, ch, H, W] to logits, and to the input of its last linear layer where that is
-        known.
+        """Return logits [B, C] and, if known, the input of the last linear layer.
+
+        Args:
+            images: float [B, ch, H, W].
 
         Raises:
             RefusedFile: the program fails.
-            ValueError: maps or stages are asked for, which it does not give.
+            ValueError: maps or stages are requested, which a program does not have.
         """
         if maps or stages or (features and not self.gives_features):
             raise ValueError(
@@ -170,7 +172,7 @@ class ProgramNetwork(nn.Module):
         )
 
     def _as_logits(self, values: Tensor) -> Tensor:
-        """Logarithms, where the program ends in a softmax."""
+        """Return logits. Probabilities are replaced by their logarithms."""
         sums = bool(((values.sum(1) - 1).abs() < 1e-3).all()) and bool((values >= 0).all())
         if not sums:
             return values
@@ -185,7 +187,7 @@ class ProgramNetwork(nn.Module):
         return arrays[0], arrays[1] if len(arrays) > 1 else None
 
     def _answer(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """What the process says; it is ended where it says nothing for too long."""
+        """Return the process's next answer. A process that does not answer in time is killed."""
         assert self._process.stdout is not None
         timer = threading.Timer(SECONDS, self._process.kill)
         timer.start()

@@ -1,7 +1,7 @@
-"""Which files beside it an ONNX file asks for; read from its bytes, without the package onnx.
+"""Find the external data files that an ONNX file refers to, without the package onnx.
 
-Older releases of onnxruntime follow such a name wherever it leads, so names are checked before it
-gets the file.
+Older releases of onnxruntime open such a file wherever it is. So the names are checked before
+onnxruntime opens the ONNX file.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ _FIELDS = {
     _SPARSE: {1: _TENSOR, 2: _TENSOR},
     _TENSOR: {13: _PAIR},
 }
-"""Fields of ONNX's messages in which a tensor may lie, by number, and what they hold."""
+"""The fields of ONNX's protobuf messages that may contain a tensor, by field number, and the
+message in them."""
 _DEEPEST = 40
 _DAMAGED = "is no whole ONNX file: it is cut short, damaged or of another kind"
 
 
 def check_external(file: Path) -> None:
-    """Refuse an ONNX file that names a file outside its folder.
+    """Check that an ONNX file refers only to existing files inside its folder.
 
     Raises:
-        ProgramError: it does, or it is damaged.
+        ProgramError: it refers to another file, or it is damaged.
     """
     folder = file.resolve().parent
     for name in external_names(file.read_bytes()):
@@ -52,10 +53,10 @@ def check_external(file: Path) -> None:
 
 
 def external_names(data: bytes) -> set[str]:
-    """Names of the files in which a model's tensors have their data.
+    """Return the names of the files that hold a model's tensors.
 
     Raises:
-        ProgramError: the bytes are no ONNX model.
+        ProgramError: the bytes are not an ONNX model.
     """
     names: set[str] = set()
     waiting = [("model", memoryview(data), 0)]
@@ -75,7 +76,8 @@ def external_names(data: bytes) -> set[str]:
 
 
 def _fields(part: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of each field of a message that has a length; others are passed over."""
+    """Yield number and content of each length-delimited field of a protobuf message. Other fields
+    are skipped."""
     position, end = 0, len(part)
     while position < end:
         tag, position = _number(part, position)
@@ -97,7 +99,7 @@ def _fields(part: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _number(part: memoryview, position: int) -> tuple[int, int]:
-    """A whole number of seven bits a byte, and where it ends."""
+    """Read a protobuf varint. Returns its value and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(part):

@@ -1,4 +1,4 @@
-"""An ONNX program, run by onnxruntime on the CPU."""
+"""Run an ONNX program with onnxruntime on the CPU."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(do
 
 
 class OnnxProgram(Program):
-    """An ONNX file of one image input; of several outputs the one called "logits", else the first,
-    is taken.
+    """An ONNX file with one image input. Its output "logits" is used, else the first output.
 
     Raises:
-        ProgramError: it is damaged, asks for files elsewhere, or takes or gives something else.
+        ProgramError: the file is damaged, refers to files outside its folder, or has other inputs
+            or outputs.
     """
 
     def __init__(self, file: Path, *, threads: int) -> None:
@@ -76,5 +76,5 @@ def _side(side: Any) -> int | None:
 
 
 def _reason(error: Exception) -> str:
-    """What onnxruntime says, without its code."""
+    """Return onnxruntime's message without its error code."""
     return plain_reason(str(error).rpartition(" : ")[2] or type(error).__name__)

@@ -1,4 +1,4 @@
-"""The operations that a torch.export program may use: arithmetic on tensors, and nothing that reads
+"""The operations that a torch.export program may use: tensor arithmetic, but nothing that reads
 files or memory."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NAMES = """
     meshgrid embedding one_hot sym_size
 """
 _ATEN = frozenset(_NAMES.split())
-"""Names in torch.ops.aten; the same with `_` at the end work in place."""
+"""Names in torch.ops.aten. A name with `_` at its end is the in-place version."""
 _SCALARS: dict[str, Callable[..., Any]] = {
     f"_operator.{name}": getattr(operator, name)
     for name in ("add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "eq", "ne", "lt", "le",
@@ -48,14 +48,14 @@ _IGNORED = (
     "torch.ops.aten.sym_constrain_range",
     "torch.ops.aten._assert_async",
 )
-"""Checks that the exporter writes: nothing reads what they give."""
+"""Assertions that torch.export adds. Nothing uses their results."""
 
 
 def operation(target: str) -> Callable[..., Any] | None:
-    """What computes a node; None for a node that computes nothing.
+    """Return the function that computes a node; None for a node that is skipped.
 
     Raises:
-        ProgramError: it is not in the list above.
+        ProgramError: the operation is not supported.
     """
     if target.startswith(_IGNORED):
         return None

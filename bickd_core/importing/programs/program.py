@@ -1,4 +1,4 @@
-"""What both kinds of programs give: logits of a batch, and what is known of their input."""
+"""The interface of imported programs: run a batch of images, and describe the input."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ OUT_OF_MEMORY = "asks for more memory than is left for it; choose a smaller imag
 
 
 class ProgramError(ValueError):
-    """A program that cannot be read or run; the message is one sentence without the file's name."""
+    """A program that cannot be read or run.
+
+    The message is a predicate, such as "takes 2 inputs"; the caller adds the file's name in front.
+    """
 
 
 @dataclass(frozen=True)
 class Input:
-    """The form of a program's images; None where it takes any.
+    """The shape of a program's input. A dimension is None if the program accepts any size.
 
-    channels_last: whether they are [B, H, W, ch].
+    Attributes:
+        channels_last: whether the input is [B, H, W, ch] instead of [B, ch, H, W].
     """
 
     batch: int | None
@@ -29,34 +33,39 @@ class Input:
 
     @property
     def side(self) -> int | None:
-        """Pixels a side, where it takes squares of one size alone."""
+        """Pixels per side, if the program accepts only squares of one size; else None."""
         return self.height if self.height == self.width else None
 
 
 class Program(ABC):
-    """A network that was saved with its computation.
+    """A network that was saved with its computation, such as an ONNX file.
 
-    input: of its images.
+    Attributes:
+        input: the shape of its input.
     """
 
     input: Input
 
     @abstractmethod
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Logits float32 [B, C], and the features [B, D] that its last linear layer takes; None
-        where it has none.
+        """Return logits and, if known, features of a batch of images.
 
         Args:
-            images: float32 [B, ch, H, W], as the program wants them. B is `input.batch` where that
-                is fixed.
+            images: float32 [B, ch, H, W], normalised as the program expects. B must be
+                `input.batch` if that is fixed.
+
+        Returns:
+            Logits, float32 [B, C], and the input of the last linear layer, float32 [B, D], or None.
 
         Raises:
-            ProgramError: it fails, or puts out something else.
+            ProgramError: the program fails, or does not return logits.
         """
 
 
 def input_of(sides: list[int | None]) -> Input:
-    """The form of images whose four sides are known or not.
+    """Return the input of a program from its four dimensions, where None is an unknown size.
+
+    The last dimension counts as the channels if only it can be.
 
     >>> input_of([None, 3, 32, 32])
     Input(batch=None, channels=3, height=32, width=32, channels_last=False)
@@ -64,7 +73,7 @@ def input_of(sides: list[int | None]) -> Input:
     True
 
     Raises:
-        ProgramError: these are not four.
+        ProgramError: there are not four dimensions.
     """
     if len(sides) != 4:
         raise ProgramError(
@@ -78,10 +87,10 @@ def input_of(sides: list[int | None]) -> Input:
 
 
 def checked_logits(values: np.ndarray, batch: int) -> np.ndarray:
-    """Logits as float32 [B, C].
+    """Return logits as float32 [B, C].
 
     Raises:
-        ProgramError: they have another form, or are not finite.
+        ProgramError: the shape is not [batch, classes], or a value is not finite.
     """
     if values.ndim != 2 or len(values) != batch or values.shape[1] < 2:
         raise ProgramError(

@@ -1,4 +1,5 @@
-"""The archive of a torch.export program: a zip with the graph as JSON and its tensors as bytes."""
+"""Read the archive of a torch.export program: a zip file with the graph as JSON and the tensors as
+raw bytes."""
 
 from __future__ import annotations
 
@@ -20,17 +21,21 @@ from bickd_core.runs.checkpoints import DAMAGE, check_archive
 from bickd_core.runs.program_kinds import ARCHIVE_FORMAT
 
 SCHEMA = 8
-"""The major version of torch.export's schema that is read here (torch 2.8 and later)."""
+"""Supported major version of torch.export's schema (torch 2.8 and later)."""
 MOST_JSON = 64 * 2**20
 _DAMAGED = "is no whole torch.export file: it is cut short, damaged or of another kind"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
 def read_pt2(file: Path, *, max_bytes: int) -> Pt2Program:
-    """Read a program without torch's own reader, which unpickles and evaluates.
+    """Read a program without torch's own reader, which unpickles objects and evaluates expressions.
+
+    Args:
+        max_bytes: largest unpacked size.
 
     Raises:
-        ProgramError: it is damaged, too large, of another version, or has what is not read here.
+        ProgramError: the file is damaged, too large, of another version, or needs something
+            unsupported.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -92,7 +97,16 @@ def _json(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _tensor(archive: zipfile.ZipFile, place: str, key: str, about: dict[str, Any]) -> Tensor:
-    """A tensor from its bytes; pickled ones and objects of other kinds are not read."""
+    """Return a tensor from its raw bytes.
+
+    Args:
+        place: the archive's folder of the tensor's file, with "/" at its end.
+        key: the tensor's name.
+        about: its entry in the archive's configuration: type, sizes, strides and file name.
+
+    Raises:
+        ProgramError: the tensor is pickled, of an unknown type, or has a negative shape.
+    """
     meta, path = about["tensor_meta"], about["path_name"]
     if about["use_pickle"] or meta is None or not path.startswith(("weight_", "tensor_")):
         raise ProgramError(

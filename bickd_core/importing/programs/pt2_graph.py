@@ -1,8 +1,8 @@
-"""The graph of a torch.export program, run node by node.
+"""Run the graph of a torch.export program, node by node.
 
-torch's own reader is not used. It unpickles what it finds, and evaluates text in the graph as
-Python. Here the graph is JSON alone, its arguments are numbers and names, and its operations are
-those of `operators.py`.
+torch's own reader is not used, because it unpickles objects and evaluates expressions in the graph
+as Python. Here the graph is plain JSON, its arguments are numbers and names, and its operations
+must be in `operators.py`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ SCALAR_TYPES = {
     6: torch.float16, 7: torch.float32,
     8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
-"""torch.export's numbers of types, by its schema 8."""
+"""Data types by their numbers in torch.export's schema 8."""
 _MEMORY_FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
 _LINEAR = "torch.ops.aten.linear.default"
 FAILURES = (
     RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
     AssertionError, MemoryError,
 )  # fmt: skip
-"""What torch's operations were seen to raise on arguments that do not fit."""
+"""Errors that torch's operations raise for arguments that do not fit."""
 _AS_THEY_ARE = (
     "as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string",
     "as_int_lists",
@@ -49,9 +49,16 @@ _AS_THEY_ARE = (
 
 @dataclass(frozen=True)
 class _Node:
-    """target: what computes it, or None. inputs: name where it is given by name, and a function
-    from the values so far.
-    outputs: names, in one list where it gives a list."""
+    """One operation of the graph.
+
+    Attributes:
+        compute: the function; None for a node that is skipped.
+        inputs: for each argument, its keyword ("" if positional) and a function that reads its
+            value from the values computed so far.
+        outputs: names of the results.
+        gives_list: whether the results are one list.
+        done_with: names of values that no later node needs.
+    """
 
     compute: Callable[..., Any] | None
     inputs: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]
@@ -64,12 +71,12 @@ class Pt2Program(Program):
     """A graph with its tensors.
 
     Args:
-        content: `models/NAME.json` of the archive, parsed.
-        tensors: name of a parameter, buffer or constant -> its tensor.
+        content: the parsed `models/NAME.json` of the archive.
+        tensors: tensors of parameters, buffers and constants, by name.
 
     Raises:
-        ProgramError: it is no graph of one image input and one output of logits, or uses what is
-            not run here.
+        ProgramError: the graph does not have one image input and one output of logits, or needs
+            something unsupported.
     """
 
     def __init__(self, content: Any, tensors: Mapping[str, Tensor]) -> None:
@@ -162,7 +169,12 @@ class Pt2Program(Program):
 
 
 def _nodes(listed: list[dict[str, Any]], needed: set[str]) -> list[_Node]:
-    """The nodes, each with the names that nothing reads after it."""
+    """Return the nodes. Each lists the values that no later node needs.
+
+    Args:
+        listed: the graph's nodes as JSON.
+        needed: names of values that must not be freed.
+    """
     if len(listed) > MOST_NODES:
         raise ProgramError(f"has {len(listed):,} operations; at most {MOST_NODES:,} are run")
     last: dict[str, int] = {}
@@ -191,8 +203,8 @@ def _nodes(listed: list[dict[str, Any]], needed: set[str]) -> list[_Node]:
 
 
 def _check_mode(target: str, given: Mapping[str, Any]) -> None:
-    """Refuse a program that was exported in training mode: its batch norms and dropouts do not
-    predict."""
+    """Refuse a program that was exported in training mode, because its batch norms and dropouts are
+    not those of prediction."""
     if given["name"] in ("training", "train") and given["arg"].get("as_bool"):
         raise ProgramError(
             f"was exported in training mode ({plain_name(target).rpartition('aten.')[2]}); call"
@@ -201,7 +213,7 @@ def _check_mode(target: str, given: Mapping[str, Any]) -> None:
 
 
 def _outputs(listed: list[dict[str, Any]]) -> tuple[tuple[str, ...], bool]:
-    """Names of what a node gives, and whether it gives one list."""
+    """Return the names of a node's results, and whether they are one list."""
     names: list[str] = []
     gives_list = False
     for output in listed:
@@ -219,8 +231,12 @@ def _outputs(listed: list[dict[str, Any]]) -> tuple[tuple[str, ...], bool]:
 
 
 def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[str, Any]], Any]:
-    """What reads an argument from the values so far; the names that it reads are added to
-    `names`."""
+    """Return a function that reads an argument from the values computed so far.
+
+    Args:
+        argument: the argument as JSON.
+        names: gets the names of the values that the argument needs.
+    """
     ((kind, value),) = argument.items()
     if kind == "as_none":
         return lambda values: None
@@ -256,7 +272,7 @@ def _argument(argument: Mapping[str, Any], names: list[str]) -> Callable[[dict[s
 def _by_name(
     value: Mapping[str, Any], key: str, names: list[str]
 ) -> Callable[[dict[str, Any]], Any]:
-    """A value of another node, a number, or None."""
+    """Return a function that reads a value of another node, a fixed number, or None."""
     if key in value:
         name = value[key]
         if not isinstance(name, str):
@@ -275,7 +291,7 @@ def _all_of(readers: list[Callable[[dict[str, Any]], Any]]) -> Callable[[dict[st
 
 
 def _check_plain(value: Any) -> None:
-    """Numbers, truth values, text, and lists of them: nothing else is handed to an operation."""
+    """Check that a value is a number, a truth value, a text, or a list of these."""
     if isinstance(value, list):
         for each in value:
             _check_plain(each)
@@ -284,13 +300,13 @@ def _check_plain(value: Any) -> None:
 
 
 def _number(value: Any) -> float:
-    """A float, also where JSON has it as text, such as "-Infinity"."""
+    """Return a float. JSON has some as text, such as "-Infinity"."""
     return float(value)
 
 
 def _features(nodes: list[dict[str, Any]], logits: str) -> str:
-    """Name of what the linear layer takes that gives the logits; "" where another operation gives
-    them."""
+    """Return the name of the input of the linear layer that gives the logits; "" if another
+    operation gives them."""
     for node in nodes:
         if (
             node["target"] == _LINEAR

@@ -1,8 +1,8 @@
-"""The process in which a program runs, with a limit of memory.
+"""The process that runs a program, with a memory limit.
 
-`python -m bickd_core.importing.programs.serve FILE KIND THREADS` says what the program takes, then
-answers batches. A message is a line of JSON and, where that has "shapes", the bytes of so many
-float32 arrays.
+`python -m bickd_core.importing.programs.serve FILE KIND THREADS` describes the program's input, and
+then answers batches of images. A message is a line of JSON, followed by the bytes of float32 arrays
+if the line has "shapes".
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from bickd_core.importing.programs.program import OUT_OF_MEMORY, Program, Progra
 
 MAX_BYTES = 2 * 2**30
 TIMES = 6
-"""The process may take MEMORY_BYTES, and so many times the file's size."""
+"""The process may use MEMORY_BYTES plus this multiple of the file's size."""
 
 
 def send(stream: BinaryIO, message: dict[str, Any], arrays: list[np.ndarray] | None = None) -> None:
-    """Write a message with its arrays (float32)."""
+    """Write a message and its arrays, converted to float32."""
     shapes = [list(array.shape) for array in arrays or ()]
     stream.write(json.dumps({**message, "shapes": shapes}).encode() + b"\n")
     for array in arrays or ():
@@ -34,7 +34,8 @@ def send(stream: BinaryIO, message: dict[str, Any], arrays: list[np.ndarray] | N
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]] | None:
-    """The next message and its arrays; None where the other side has ended."""
+    """Read the next message and its float32 arrays. Returns None if the other side has closed the
+    stream."""
     line = stream.readline()
     if not line.endswith(b"\n"):
         return None
