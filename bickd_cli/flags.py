@@ -46,12 +46,12 @@ def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
             out.
     """
     fields: list[tuple[str, Any, Any]] = []
-    for name, about in model.model_fields.items():
+    for name, info in model.model_fields.items():
         if name == "kind":
             continue
-        default, kinds = about.get_default(call_default_factory=True), get_args(about.annotation)
-        annotation: Any = about.annotation
-        if about.discriminator is not None:
+        default, kinds = info.get_default(call_default_factory=True), get_args(info.annotation)
+        annotation: Any = info.annotation
+        if info.discriminator is not None:
             twins = {kind: plain(kind, unset) for kind in kinds}
             choices = [
                 Annotated[twin, tyro.conf.subcommand(kind.model_fields["kind"].default)]
@@ -66,7 +66,7 @@ def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
         else:
             if name in unset:
                 annotation, default = annotation | None, None
-            annotation = Annotated[annotation, tyro.conf.arg(help=about.description)]
+            annotation = Annotated[annotation, tyro.conf.arg(help=info.description)]
         fields.append((name, annotation, field(default_factory=lambda value=default: value)))  # type: ignore[misc]
     flags = dataclasses.make_dataclass(model.__name__, fields)
     flags.__doc__ = model.__doc__
@@ -76,7 +76,7 @@ def plain(model: type[BaseModel], unset: tuple[str, ...] = ()) -> type:
 
 def values(filled: Any) -> dict[str, Any]:
     """Return the content of a filled `plain` dataclass as a dictionary for its model."""
-    given = {about.name: getattr(filled, about.name) for about in dataclasses.fields(filled)}
+    given = {info.name: getattr(filled, info.name) for info in dataclasses.fields(filled)}
     content = {
         name: values(value) if dataclasses.is_dataclass(value) else value
         for name, value in given.items()

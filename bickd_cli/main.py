@@ -240,9 +240,9 @@ class Import:
         from bickd_core.importing.identify import Identified, identify
 
         if (self.file is None) != self.pretrained:
-            came = "neither" if self.file is None else "both"
+            got = "neither" if self.file is None else "both"
             raise ValueError(
-                f"expected a weights file or --arch timm:NAME --pretrained, got {came}."
+                f"expected a weights file or --arch timm:NAME --pretrained, got {got}."
             )
         if self.file is None:
             from bickd_core.importing.pretrained import fetch_pretrained

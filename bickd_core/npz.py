@@ -112,4 +112,4 @@ def _check_text(array: np.ndarray, name: str) -> None:
     reads such a text."""
     codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.str[0] + "u4")
     if len(codes) and (codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
-        raise ReadError(f"`{name}`: expected text, got numbers that are no characters.")
+        raise ReadError(f"`{name}`: expected text, got invalid characters.")

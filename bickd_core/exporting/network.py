@@ -43,15 +43,15 @@ class Network:
     def on_unit_range(self) -> nn.Module:
         """Return the network for images [B, ch, H, W] with values from 0 to 1. It normalises them
         itself."""
-        channels, own = self.info.image_shape[0], self.preprocessing
+        channels, inputs = self.info.image_shape[0], self.preprocessing
         return Renormalised(
             self.model,
             mean=[0.0] * channels,
             std=[1.0] * channels,
-            own_mean=own.mean,
-            own_std=own.std,
-            bgr=own.channel_order == "bgr",
-            size=own.input_size,
+            own_mean=inputs.mean,
+            own_std=inputs.std,
+            bgr=inputs.channel_order == "bgr",
+            size=inputs.input_size,
         ).eval()
 
     def images(self, count: int) -> Tensor:
@@ -61,7 +61,7 @@ class Network:
 
     def config(self) -> dict[str, Any]:
         """Return the content of config.json."""
-        info, own = self.info, self.preprocessing
+        info, inputs = self.info, self.preprocessing
         return {
             "model": {
                 "name": info.arch,
@@ -70,13 +70,13 @@ class Network:
             },
             "size": [info.image_size, info.image_size],
             "mode": "L" if info.in_channels == 1 else "RGB",
-            "input_size": own.input_size,
-            "channel_order": own.channel_order,
-            "resize": own.resize,
-            "interpolation": own.interpolation,
-            "crop_share": own.crop_share,
-            "mean": list(own.mean),
-            "std": list(own.std),
+            "input_size": inputs.input_size,
+            "channel_order": inputs.channel_order,
+            "resize": inputs.resize,
+            "interpolation": inputs.interpolation,
+            "crop_share": inputs.crop_share,
+            "mean": list(inputs.mean),
+            "std": list(inputs.std),
             "class_names": list(self.class_names),
             "dataset": info.dataset,
             "run": info.name,
@@ -111,18 +111,19 @@ def network_of(run: RunFolder, *, best: bool = False) -> Network:
     )
 
 
-def largest_difference(expected: Tensor, came: Tensor) -> float:
+def largest_difference(expected: Tensor, converted: Tensor) -> float:
     """Return the largest difference between two sets of logits, relative to the largest logit (at
     least 1).
 
     Raises:
         ExportError: it is larger than `TOLERANCE`.
     """
-    if expected.shape != came.shape:
+    if expected.shape != converted.shape:
         raise ExportError(
-            f"The exported network gives {list(came.shape)} logits, not {list(expected.shape)}."
+            f"The exported network gives {list(converted.shape)} logits, not"
+            f" {list(expected.shape)}."
         )
-    difference = float((expected - came).abs().max() / expected.abs().max().clamp(min=1))
+    difference = float((expected - converted).abs().max() / expected.abs().max().clamp(min=1))
     if not difference <= TOLERANCE:
         raise ExportError(
             f"The exported network's logits differ from the original's by {difference:.1e} of the"

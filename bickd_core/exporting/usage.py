@@ -10,87 +10,90 @@ from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.exporting.kinds import Kind
 from bickd_core.models.own import is_own
 
-_PIXELS = (
-    'pixels = numpy.array(image, dtype="float32").reshape(*config["size"], -1) / 255  # [H, W,'
-    " channels], 0 to 1\n"
-)
-_PRINT = 'print(config["class_names"][logits.argmax()])\n'
 
-
-def usage_code(kind: Kind, own: Preprocessing, image_size: int) -> str:
+def usage_code(kind: Kind, inputs: Preprocessing, image_size: int) -> str:
     """Return the Python code for these inputs.
 
     Args:
         image_size: pixels per side of the run's images. The network may scale them to another size.
     """
-    image = f"{_squared(own)}{_PIXELS}"
+    prepared = [
+        *_squared(inputs),
+        'pixels = numpy.array(image, dtype="float32").reshape(*config["size"], -1) / 255'
+        "  # [H, W, channels], 0 to 1",
+    ]
     if kind == "onnx":
-        return (
-            "import json, numpy, onnxruntime\nfrom PIL import Image, ImageOps\n"
-            'config = json.load(open("config.json"))\nsession ='
-            ' onnxruntime.InferenceSession("model.onnx")\n'
-            f'{image}(logits,) = session.run(["logits"], {{"images": pixels.transpose(2, 0,'
-            f" 1)[None]}})\n{_PRINT}"
-        )
-    if kind == "pt2":
-        return (
-            "import json, numpy, torch\nfrom PIL import Image, ImageOps\nconfig ="
-            ' json.load(open("config.json"))\nmodel ='
-            f' torch.export.load("model.pt2").module()\n{image}logits ='
-            f" model(torch.tensor(pixels).permute(2, 0, 1)[None])\n{_PRINT}"
-        )
-    flipped = ".flip(1)" if own.channel_order == "bgr" else ""
-    return (
-        "import json, numpy, torch\nfrom PIL import Image, ImageOps\nfrom safetensors.torch import"
-        " load_file\n"
-        "from bickd_core.models.factory import create_model  # pip install bickd-explorer\n"
-        'config = json.load(open("config.json"))\nmodel = create_model(**config["model"]).eval()\n'
-        f'model.load_state_dict(load_file("model.safetensors"))\n{image}'
-        'inputs = torch.tensor((pixels - config["mean"]) / config["std"]).float().permute(2, 0,'
-        " 1)[None]"
-        f"{flipped}\n{_scaled(own, image_size)}logits = model(inputs)\n{_PRINT}"
-    )
+        imports = ["import json, numpy, onnxruntime", "from PIL import Image, ImageOps"]
+        network = ['session = onnxruntime.InferenceSession("model.onnx")']
+        predict = [
+            '(logits,) = session.run(["logits"], {"images": pixels.transpose(2, 0, 1)[None]})'
+        ]
+    elif kind == "pt2":
+        imports = ["import json, numpy, torch", "from PIL import Image, ImageOps"]
+        network = ['model = torch.export.load("model.pt2").module()']
+        predict = ["logits = model(torch.tensor(pixels).permute(2, 0, 1)[None])"]
+    else:
+        imports = [
+            "import json, numpy, torch",
+            "from PIL import Image, ImageOps",
+            "from safetensors.torch import load_file",
+            "from bickd_core.models.factory import create_model  # pip install bickd-explorer",
+        ]
+        network = [
+            'model = create_model(**config["model"]).eval()',
+            'model.load_state_dict(load_file("model.safetensors"))',
+        ]
+        flipped = ".flip(1)" if inputs.channel_order == "bgr" else ""
+        predict = [
+            'inputs = torch.tensor((pixels - config["mean"]) / config["std"]).float()'
+            f".permute(2, 0, 1)[None]{flipped}",
+            *_scaled(inputs, image_size),
+            "logits = model(inputs)",
+        ]
+    config = 'config = json.load(open("config.json"))'
+    answer = 'print(config["class_names"][logits.argmax()])'
+    return "\n".join([*imports, config, *network, *prepared, *predict, answer, ""])
 
 
-def _squared(own: Preprocessing) -> str:
+def _squared(inputs: Preprocessing) -> list[str]:
     """Return the line that makes the image square like `data.pixels`; two lines if a central part
     is stretched."""
     opened = 'Image.open("image.png").convert(config["mode"])'
-    method = f"Image.Resampling.{own.interpolation.upper()}"
-    edge = (1 - own.crop_share) / 2
-    if own.resize == "pad":
-        return f'image = ImageOps.pad({opened}, config["size"], {method})\n'
-    if own.resize == "crop":
+    method = f"Image.Resampling.{inputs.interpolation.upper()}"
+    edge = (1 - inputs.crop_share) / 2
+    if inputs.resize == "pad":
+        return [f'image = ImageOps.pad({opened}, config["size"], {method})']
+    if inputs.resize == "crop":
         bleed = f", bleed={edge!r}" if edge else ""
-        return f'image = ImageOps.fit({opened}, config["size"], {method}{bleed})\n'
+        return [f'image = ImageOps.fit({opened}, config["size"], {method}{bleed})']
     if not edge:
-        return f'image = {opened}.resize(config["size"], {method})\n'
-    box = (
-        f"{edge!r} * image.width, {edge!r} * image.height, {1 - edge!r} * image.width, {1 - edge!r}"
-        " * image.height"
+        return [f'image = {opened}.resize(config["size"], {method})']
+    box = ", ".join(
+        f"{share!r} * image.{side}" for share in (edge, 1 - edge) for side in ("width", "height")
     )
-    return f'image = {opened}\nimage = image.resize(config["size"], {method}, box=({box}))\n'
+    return [f"image = {opened}", f'image = image.resize(config["size"], {method}, box=({box}))']
 
 
-def _scaled(own: Preprocessing, image_size: int) -> str:
-    size = own.input_size
+def _scaled(inputs: Preprocessing, image_size: int) -> list[str]:
+    """Return the line that scales the inputs, if the network needs another size."""
+    size = inputs.input_size
     if size is None or size == image_size:
-        return ""
+        return []
     antialias = ", antialias=True" if size < image_size else ""
-    return (
+    return [
         f"inputs = torch.nn.functional.interpolate(inputs, ({size}, {size}),"
-        f' mode="bilinear"{antialias})\n'
-    )
+        f' mode="bilinear"{antialias})'
+    ]
 
 
-def usage_section(kind: Kind, arch: str, own: Preprocessing, image_size: int) -> str:
+def usage_section(kind: Kind, arch: str, inputs: Preprocessing, image_size: int) -> str:
     """Return the README's section on how to use the files, as Markdown.
 
     Args:
         arch: the network's name. The weights of a user's own network need its module.
-        own, image_size: see `usage_code`.
+        inputs, image_size: see `usage_code`.
     """
-    code, hint = usage_code(kind, own, image_size), ""
+    code, hint = usage_code(kind, inputs, image_size), ""
     if "model.safetensors" in code and is_own(arch):
         module = arch.partition(":")[0]
         hint = (

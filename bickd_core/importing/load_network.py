@@ -157,18 +157,18 @@ def _stored_shapes(file: Path) -> Shapes:
         raise RefusedFile(str(error)) from error
 
 
-def _check(wanted: _Wanted, came: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+def _check(wanted: _Wanted, stored: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
     """Return the names of missing statistics that can be estimated.
 
     Raises:
         RefusedFile: the tensors are not the network's, or statistics are missing and cannot be
             estimated.
     """
-    lacking = missing_statistics(wanted.shapes, came)
+    lacking = missing_statistics(wanted.shapes, stored)
     if lacking and wanted.info.all_test:
         why = "and these data have no training images to estimate them from"
         raise RefusedFile(lacks_statistics(wanted.arch, lacking, why))
-    filled = {**came, **{name: wanted.shapes[name] for name in lacking}}
+    filled = {**stored, **{name: wanted.shapes[name] for name in lacking}}
     reason = describe_mismatch(
         wanted.shapes, filled, name=wanted.arch, head=wanted.head, dataset=wanted.info.name
     )

@@ -49,7 +49,7 @@ def guess_models(
             )
         )
     if models:
-        return _one_for_each_model(models)
+        return _unique_models(models)
     classes = least
     if least > len(flat):
         least = 2  # the labels are no classes, which is said when they are read
@@ -81,7 +81,7 @@ def guess_models(
         )
         for prefix, pairs in groups.items()
     ]
-    return _one_for_each_model(models)
+    return _unique_models(models)
 
 
 def _ends(name: str, affixes: Iterable[str]) -> bool:
@@ -104,7 +104,7 @@ def _only(features: set[str]) -> tuple[str, ...]:
     return tuple(plain[:1]) if len(features) == 1 else ()
 
 
-def _one_for_each_model(models: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
+def _unique_models(models: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
     """Return one group for each model: logits, if a file has both logits and probabilities."""
     best: dict[str, ScoreColumns] = {}
     for model in models:

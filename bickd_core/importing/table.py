@@ -80,7 +80,7 @@ def check_unique(names: Iterable[str]) -> None:
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise PredictionsError(
-            f"expected a name of its own for each column, got '{twice[:80]}' twice; rename one."
+            f"expected a different name for each column, got '{twice[:80]}' twice; rename one."
         )
 
 

@@ -161,21 +161,19 @@ def _logits(output: Any) -> Tensor:
     elif isinstance(output, tuple | list) and output:
         output = output[0]
     if not isinstance(output, Tensor) or output.ndim != 2:
-        came = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise PredictionsError(
-            f"the model must return logits [batch, classes], got {came}; {_MORE}"
-        )
+        got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise PredictionsError(f"the model must return logits [batch, classes], got {got}; {_MORE}")
     return output
 
 
 def _pooled(seen: Sequence[Any], layer: str) -> Tensor:
     if len(seen) != 1 or not isinstance(seen[0], Tensor) or seen[0].ndim not in (2, 3, 4):
-        came = [
+        got = [
             list(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in seen
         ]
         raise PredictionsError(
             f"layer {layer!r} must put out one tensor [batch, D], [batch, tokens, D] or [batch, D,"
-            f" h, w], got {came}; name another layer as `features`."
+            f" h, w], got {got}; name another layer as `features`."
         )
     output = seen[0]
     return (

@@ -17,8 +17,6 @@ from bickd_core.launch.local import worker_command, worker_environment
 from bickd_core.launch.protocol import Poll
 from bickd_core.runs.library import Library, RunFolder
 
-ENDED = ("SUCCEEDED", "STOPPED", "FAILED")
-
 
 class Client(Protocol):
     """The methods of `ray.job_submission.JobSubmissionClient` that are used here."""

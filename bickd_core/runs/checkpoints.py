@@ -265,8 +265,8 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
         start = file.read(16)
     if other := _other_kind(start, suffix):
         raise WeightsError(
-            f"{path.name} is {other}, not weights of a network: safetensors, torch files and .npz"
-            " of weights are read; a table of predictions goes to the page Bring your own, or"
+            f"{path.name} is {other}, not weights: expected a safetensors, torch or npz file with"
+            " weights; import a table of predictions on the page Bring your own, or with"
             " `bickd import-predictions`."
         )
     if suffix in (".safetensors", ".npz"):
@@ -277,8 +277,8 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
         return "safetensors"
     if suffix not in TORCH_SUFFIXES and start[:1] != b"\x80":
         raise WeightsError(
-            f"{path.name} is not known as a weights file: expected a file of safetensors, torch or"
-            f" npz, whose names end with {', '.join(SUFFIXES)}."
+            f"{path.name} is not a known kind of weights file: expected a file with one of the"
+            f" suffixes {', '.join(SUFFIXES)}."
         )
     return "torch"
 
@@ -324,8 +324,8 @@ def too_much(path: Path, error: BaseException | None, wanted: str) -> str:
     allocated = re.search(r"allocate (\d+) bytes", str(error))
     return (
         f"{path.name} asks for {size_text(int(allocated[1])) if allocated else wanted} and is a"
-        f" file of {size_text(path.stat().st_size)}: no weights need that, so it is damaged or"
-        " made to fill the memory; save it again with torch.save(model.state_dict(), ...)."
+        f" file of {size_text(path.stat().st_size)}: weights do not need that, so it is damaged or"
+        " was made to fill the memory; save it again with torch.save(model.state_dict(), ...)."
     )
 
 
@@ -423,8 +423,8 @@ def _read_torch(path: Path, max_bytes: int) -> Any:
             raise WeightsError(too_much(path, error, "more memory than is left")) from error
         if isinstance(error, RecursionError):
             raise WeightsError(
-                f"{path.name} was refused: tables are nested in it hundreds deep, which no weights"
-                " are."
+                f"{path.name} was refused: its tables are nested hundreds of levels deep, so these"
+                " are not weights."
             ) from error
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
         if wanted or any(phrase in message for phrase in _FOREIGN):
@@ -478,12 +478,12 @@ def _find_tables(content: Any, name: str) -> dict[str, dict[str, Tensor]]:
         return {where: tensors for _, where, tensors in ranked}
     if isinstance(content, Mapping):
         keys = ", ".join(_key_text(key) for key in list(content)[:5])
-        came = f"a table with {keys}" if content else "an empty table"
+        got = f"a table with {keys}" if content else "an empty table"
     else:
-        came = "an object" if isinstance(content, Inert) else f"a {type(content).__name__}"
+        got = "an object" if isinstance(content, Inert) else f"a {type(content).__name__}"
     raise WeightsError(
-        f"{name} holds no weights that can be found: a table of names and tensors was expected,"
-        f" alone or under a key such as {', '.join(_KEYS[:4])}, but {came} came."
+        f"{name} holds no weights: expected a table of names and tensors, alone or under a key such"
+        f" as {', '.join(_KEYS[:4])}, got {got}."
     )
 
 
@@ -556,8 +556,8 @@ def check_values(state: Mapping[str, Tensor], name: str) -> None:
     if arrays and not any(value.is_floating_point() for value in arrays.values()):
         key, value = next(iter(arrays.items()))
         raise WeightsError(
-            f"{name} holds no weights: {plain_name(key)} and all its other tensors are of"
-            f" {_type(value)}, and weights are decimal numbers, such as float32."
+            f"{name} holds no weights: expected decimal numbers, such as float32, but"
+            f" {plain_name(key)} and all its other tensors are of {_type(value)}."
         )
     _check_finite(state, name)
 
@@ -576,8 +576,8 @@ def _check_finite(state: Mapping[str, Tensor], name: str) -> None:
                 )
             except RuntimeError as error:  # torch converts not every type that it has
                 raise WeightsError(
-                    f"{name} cannot be used: {plain_name(key)} is of {_type(value)}, which this"
-                    " torch does not convert; save it as float32 or float16."
+                    f"{name} cannot be used: {plain_name(key)} has the type {_type(value)}, which"
+                    " this version of torch cannot convert; save it as float32 or float16."
                 ) from error
             if bad:
                 raise WeightsError(
@@ -614,8 +614,8 @@ def load_into(
             and not state_dict[key].is_floating_point()
         ):
             raise WeightsError(
-                f"The set of weights for {name} cannot be used: {key} is of"
-                f" {_type(state_dict[key])}, and decimal numbers, such as float32, were expected."
+                f"The set of weights for {name} cannot be used: {key} must be decimal numbers, such"
+                f" as float32, got {_type(state_dict[key])}."
             )
         if (
             key in state_dict and state_dict[key].shape == value.shape

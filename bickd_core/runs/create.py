@@ -126,13 +126,13 @@ def class_order(
         return None
     if before is None:
         return requested or "natural"
-    theirs: ClassOrder = before.info().class_order or "text"
-    if requested not in (None, theirs):
+    recorded: ClassOrder = before.info().class_order or "text"
+    if requested not in (None, recorded):
         raise RunError(
-            f"run '{before.key}' has its classes in the order '{theirs}', but '{requested}' was"
+            f"run '{before.key}' has its classes in the order '{recorded}', but '{requested}' was"
             " requested; leave `class_order` out, or choose a run with that order."
         )
-    return theirs
+    return recorded
 
 
 def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -> dict[str, Any]:
@@ -277,8 +277,8 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
     for what, key, instead in before:
         if not key:
             continue
-        theirs = library.locate(key).info()
-        if theirs.prepared == info.prepared and theirs.data_content not in (None, content):
+        other = library.locate(key).info()
+        if other.prepared == info.prepared and other.data_content not in (None, content):
             raise RunError(
                 f"the images in {info.dataset} differ from those of {what} '{key}'; restore them, "
                 f"or {instead}."
@@ -294,8 +294,7 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
     config = run.info().config
     if config is None:
         raise RunError(
-            f"run '{run.key}' was imported, not trained here; so its settings are unknown; start a"
-            " new run."
+            f"run '{run.key}' was not trained here, so its settings are unknown; start a new run."
         )
     return TrainConfig.model_validate({**config.model_dump(), "epochs": epochs, "extends": run.key})
 

@@ -178,8 +178,8 @@ class RunInfo(BaseModel):
         """Channels, height and width of the network's input. A network may scale its images
         (`image_shape`) first."""
         channels, side, _ = self.image_shape
-        own = None if self.preprocessing is None else self.preprocessing.input_size
-        return channels, own or side, own or side
+        size = None if self.preprocessing is None else self.preprocessing.input_size
+        return channels, size or side, size or side
 
     @property
     def resizing(self) -> Resizing:

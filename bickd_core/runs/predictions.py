@@ -131,8 +131,8 @@ class Predictions:
         ([0, 1], [0, 1])
         """
         if (probabilities is None) == (logits is None):
-            came = "neither" if logits is None else "both"
-            raise PredictionsError(f"pass either `probabilities` or `logits`, got {came}.")
+            got = "neither" if logits is None else "both"
+            raise PredictionsError(f"pass either `probabilities` or `logits`, got {got}.")
         source = logits if probabilities is None else probabilities
         for name, values in (("labels", labels), ("features", features)):
             arrays_of.check_same_index(source, values, name)

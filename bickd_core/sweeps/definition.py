@@ -228,14 +228,14 @@ def read_sweep(path: Path) -> Sweep:
     try:
         return Sweep.model_validate(read_yaml(path, aliases=True))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is no sweep that can be run: there is no such file.") from error
+        raise RunError(f"{path} is not a valid sweep: there is no such file.") from error
     except ValueError as error:
         problem = (
             one_sentence(error)
             if isinstance(error, ValidationError)
             else str(error).splitlines()[0]
         )
-        raise RunError(f"{path} is no sweep that can be run: {problem.rstrip('.')}.") from error
+        raise RunError(f"{path} is not a valid sweep: {problem.rstrip('.')}.") from error
 
 
 def sweep_path(own: Path, name: str) -> Path:

@@ -46,7 +46,7 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
                 sweeping.stop()
             if len(interrupts) > 1:
                 console.print(
-                    "left: what still works ends by itself; the same command goes on later."
+                    "left: active runs stop by themselves; run the same command to continue."
                 )
                 break
             time.sleep(POLL_SECONDS if sweeping.working else 0)
@@ -54,7 +54,7 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
     counts = ", ".join(
         f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped")
     )
-    console.print(f"{runs} runs: {counts}, {runs - len(states)} not begun or still at work")
+    console.print(f"{runs} runs: {counts}, {runs - len(states)} not started or still active")
     if interrupts:
         return INTERRUPTED
     return 0 if states.count("finished") == runs else 1
@@ -65,7 +65,7 @@ def _sentence(ended: Ended) -> str:
     if ended.state != "finished":
         return f"{name}: {ended.state}{f': {ended.error}' if ended.error else ''}"
     if ended.ended_before:
-        return f"{name}: was finished before"
+        return f"{name}: already finished"
     last = ended.run.metrics()[-1]["validation_accuracy"]
     return f"{name}: finished after {ended.run.status().seconds:.0f} s, {last:.1%} on validation"
 

@@ -105,14 +105,14 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         ValueError: the run has no predictions on test, or its teacher no longer has any.
     """
     info, status, records = run.info(), run.status(), run.metrics()
-    own = run.predictions("test")
+    student = run.predictions("test")
     teacher = None
     if info.teacher is not None:
         teacher = library.locate(info.teacher.key).predictions("test")
-        teacher, own = align([teacher, own], [info.teacher.key, run.key]).predictions
-    if own.labels is None:
+        teacher, student = align([teacher, student], [info.teacher.key, run.key]).predictions
+    if student.labels is None:
         raise RunError(f"run '{run.key}' has predictions without labels, so it has no accuracy.")
-    figures = summarise(teacher, own, T=TEMPERATURE)
+    figures = summarise(teacher, student, T=TEMPERATURE)
     validation = [record["validation_accuracy"] for record in records]
     return Result(
         sweep=sweep,
@@ -121,7 +121,7 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         method=planned.method,
         **settings(info),
         device=status.device,
-        n=len(own),
+        n=len(student),
         accuracy=_figure(figures.accuracy) or 0.0,
         agreement=_figure(figures.agreement),
         overlap=_figure(figures.overlap),
@@ -129,13 +129,13 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         overlap_per_image=_figure(figures.overlap_per_image),
         score=_figure(figures.score),
         ece=_figure(figures.calibration_error) or 0.0,
-        nll=round(float(nll(own.logits, own.labels).mean()), 6),
+        nll=round(float(nll(student.logits, student.labels).mean()), 6),
         validation_last=round(validation[-1], 6),
         validation_best=round(max(validation), 6),
         seconds=round(status.seconds, 1),
         cpu_seconds=round(status.cpu_seconds, 1) or None,
-        samples=sample_code(own.ids),
-        predicted=predicted_code(own),
+        samples=sample_code(student.ids),
+        predicted=predicted_code(student),
     )
 
 

@@ -45,8 +45,8 @@ def check_sweep(planned: Sequence[PlannedRun], library: Library) -> None:
         folder = _folder(each, library)
         if (folder.path / "run.yaml").exists() and folder.info().config != wanted:
             raise RunError(
-                f"run '{each.name}' is there with other options; give this sweep another name, or"
-                " delete that run."
+                f"run '{each.name}' already exists with other settings; give this sweep another"
+                " name, or delete that run."
             )
 
 

@@ -150,11 +150,11 @@ class Ranks:
         ):
             gradient.copy_(part.view_as(gradient))
 
-    def agree(self, mine: bool) -> bool:
+    def agree(self, value: bool) -> bool:
         """Return the value of the first process."""
         if self.size == 1:
-            return mine
-        answer = torch.tensor([mine], dtype=torch.int32, device=self._fabric.device)
+            return value
+        answer = torch.tensor([value], dtype=torch.int32, device=self._fabric.device)
         dist.broadcast(answer, src=0)
         return bool(answer.item())
 

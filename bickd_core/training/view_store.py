@@ -236,15 +236,15 @@ def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
 def shelves() -> list[Shelf]:
     """Return the stored entries, by teacher and data."""
     shelves = []
-    for about in sorted(views_folder().glob(f"*/{ABOUT}")):
+    for description in sorted(views_folder().glob(f"*/{ABOUT}")):
         try:
-            stored = json.loads(about.read_text(encoding="utf-8"))
+            stored = json.loads(description.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             stored = {}
-        sizes = [file.stat().st_size for file in about.parent.glob("view-*.safetensors")]
+        sizes = [file.stat().st_size for file in description.parent.glob("view-*.safetensors")]
         shelves.append(
             Shelf(
-                about.parent,
+                description.parent,
                 str(stored.get("teacher", "?")),
                 str(stored.get("dataset", "?")),
                 tuple(stored.get("names", ())),
@@ -278,6 +278,6 @@ def _stored(folder: Path) -> list[tuple[float, int, Path]]:
     views = []
     for file in folder.glob("*/view-*.safetensors"):
         with contextlib.suppress(OSError):
-            about = file.stat()
-            views.append((about.st_mtime, about.st_size, file))
+            stat = file.stat()
+            views.append((stat.st_mtime, stat.st_size, file))
     return views

@@ -176,17 +176,17 @@ def bad_file(kind, folder):
         return folder / "x.pth", ["x.pth is empty", "copy or download it again"]
     if kind == "another suffix":
         (folder / "x.txt").write_bytes(b"no weights at all")
-        return folder / "x.txt", ["is not known as a weights file", ".safetensors"]
+        return folder / "x.txt", ["is not a known kind of weights file", ".safetensors"]
     if kind == "booleans":
         state = {name: value > 0 for name, value in model.state_dict().items()}
         torch.save(state, folder / "x.pt")
-        return folder / "x.pt", ["all its other tensors are of bool", "weights are decimal numbers"]
+        return folder / "x.pt", ["all its other tensors are of bool", "expected decimal numbers"]
     if kind == "predictions":
         np.savez(folder / "x.npz", logits=np.ones((5, 10)), labels=np.arange(5))
         return folder / "x.npz", ["holds logits, labels: these are predictions"]
     if kind == "gigabytes":
         torch.save({"fc.weight": torch.ones(1).half().expand(10**10)}, folder / "x.pt")
-        return folder / "x.pt", ["asks for 19 GB and is a file of", "no weights need that"]
+        return folder / "x.pt", ["asks for 19 GB and is a file of", "weights do not need that"]
     if kind == "not finite":
         state = model.state_dict()
         state["fc.bias"][3] = float("nan")

@@ -93,7 +93,8 @@ def test_pickled_objects_are_refused_and_not_opened(tokens, tmp_path, where):
     harm = pickle.dumps(Harm(tmp_path / "harm"))
     file = changed(tokens[0], tmp_path / "x.pt2", change, [(f"data/constants/{where}", harm)])
     with pytest.raises(
-        ProgramError, match="holds harm as a pickled object, which could run code and is not read"
+        ProgramError,
+        match="holds harm as a pickled object, which is refused because it could run code",
     ):
         read(file)
     assert not (tmp_path / "harm").exists()
@@ -170,17 +171,17 @@ def test_odd_graphs_end_in_a_sentence(tokens, tmp_path):
         (without("graph_module", "graph", "nodes"), "of a known form"),
         (without("graph_module", "signature", "input_specs"), "of a known form"),
         (other, "has version 9 of torch.export's format, but only version 8 is read"),
-        (view_beyond, "is no whole torch.export file"),
+        (view_beyond, "is not a complete torch.export file"),
     )
     for change, words in cases:
         with pytest.raises(ProgramError, match=words):
             read(changed(tokens[0], tmp_path / "x.pt2", change))
-    with pytest.raises(ProgramError, match="returns nothing under the name of its output"):
+    with pytest.raises(ProgramError, match="does not compute its output"):
         read(changed(tokens[0], tmp_path / "x.pt2", other_output)).run(
             np.zeros((1, 1, 8, 8), np.float32)
         )
     (tmp_path / "x.pt2").write_bytes(tokens[0].read_bytes()[:-400])
-    with pytest.raises(ProgramError, match="is no whole torch.export file: it is cut short"):
+    with pytest.raises(ProgramError, match="is not a complete torch.export file: it is cut short"):
         read(tmp_path / "x.pt2")
 
 
@@ -201,14 +202,14 @@ def test_files_outside_the_folder_are_not_read(tmp_path):
     check_external(file)
     file.write_bytes(onnx_with_external("absent"))
     with pytest.raises(
-        ProgramError, match="has its weights in the file absent, which is not beside it; copy both"
+        ProgramError, match="has its weights in the file absent, which is missing; copy both"
     ):
         check_external(file)
 
 
 @pytest.mark.parametrize("data", [b"\x0f", b"\x3a\xff\x01", b"\x80" * 20, b"\x3b", b"\x39\x00"])
 def test_damaged_onnx_is_a_sentence(data):
-    with pytest.raises(ProgramError, match="is no whole ONNX file"):
+    with pytest.raises(ProgramError, match="is not a complete ONNX file"):
         external_names(data)
 
 
@@ -232,7 +233,7 @@ def test_a_program_in_its_process_answers_as_the_network(tokens):
         outputs = program.outputs(images, features=True)
         torch.testing.assert_close(outputs.logits, model(images), atol=1e-5, rtol=0)
         assert outputs.features.shape == (70, 8)
-        with pytest.raises(ValueError, match="gives logits alone"):
+        with pytest.raises(ValueError, match="returns only logits"):
             program.outputs(images, maps=True)
         refusals = (
             (
@@ -363,12 +364,12 @@ def test_what_a_program_does_to_its_process_is_a_sentence(tmp_path):
         program.check(classes=64, channels=1, size=8, dataset="d")
     assert (
         str(caught.value)
-        == "net.pt2 asks for more memory than is left for it; choose a smaller image size."
+        == "net.pt2 needs more memory than is available; choose a smaller image size."
     )
 
 
 def test_forms_of_an_input():
-    with pytest.raises(ProgramError, match="takes an input with 2 sides"):
+    with pytest.raises(ProgramError, match="takes an input with 2 dimensions"):
         input_of([None, 784])
     assert input_of([None, 3, None, None]).channels_last is False
 

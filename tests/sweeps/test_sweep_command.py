@@ -69,7 +69,7 @@ def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, libr
     before = results.read_bytes()
     code, out, _ = sweep(library.own / "first.sweep.yaml", "--results", results)
     assert code == 0
-    assert "first-ce-s0: was finished before" in out
+    assert "first-ce-s0: already finished" in out
     assert results.read_bytes() == before
     results.unlink()
     sweep(
@@ -95,7 +95,7 @@ def test_the_names_can_be_had_without_starting_anything(sweep, library):
     [
         (FIRST[:-2], "a sweep needs --pairs or a YAML file, got neither"),
         ([*FIRST, "--pairs", "teacher"], "--pairs must be TEACHER:MODEL"),
-        (["nowhere.yaml"], "nowhere.yaml is no sweep that can be run"),
+        (["nowhere.yaml"], "nowhere.yaml is not a valid sweep"),
         (["nowhere.yaml", "--epochs", "3"], "--epochs cannot be combined with a sweep file"),
         (["nowhere.yaml", "--seeds", "3"], "--seeds cannot be combined with a sweep file"),
         ([*FIRST[:3], "kdd", *FIRST[5:]], "'kdd'"),

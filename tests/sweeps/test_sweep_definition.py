@@ -169,7 +169,7 @@ def test_a_published_variant_goes_by_its_name():
 def test_a_mistake_is_named_in_one_sentence(tmp_path, changes, words):
     path = tmp_path / "mistaken.yaml"
     path.write_text(yaml.safe_dump(sweep(**changes)))
-    with pytest.raises(RunError, match="mistaken.yaml is no sweep that can be run: ") as error:
+    with pytest.raises(RunError, match="mistaken.yaml is not a valid sweep: ") as error:
         read_sweep(path)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
@@ -180,7 +180,7 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path, text):
     path = tmp_path / "no.yaml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(RunError, match="no.yaml is no sweep that can be run"):
+    with pytest.raises(RunError, match="no.yaml is not a valid sweep"):
         read_sweep(path)
 
 

@@ -181,5 +181,5 @@ def test_a_sweep_is_refused_before_anything_starts(planned, library):
     Sweeping(planned[:1], library, MadeUp()).turn()
     check_sweep(planned, library)
     longer = [replace(planned[0], config=planned[0].config.model_copy(update={"epochs": 3}))]
-    with pytest.raises(RunError, match="run 's-ce-s0' is there with other options"):
+    with pytest.raises(RunError, match="run 's-ce-s0' already exists with other settings"):
         check_sweep(longer, library)

@@ -132,7 +132,7 @@ class ProgramNetwork(nn.Module):
         if not self.gives_probabilities:
             return ""
         return (
-            "The program ends in a softmax: the logarithms of its probabilities are taken for"
+            "The program ends in a softmax, so the logarithms of its probabilities are used as"
             " logits."
         )
 
@@ -154,7 +154,7 @@ class ProgramNetwork(nn.Module):
         """
         if maps or stages or (features and not self.gives_features):
             raise ValueError(
-                f"{TITLES[self.kind]} gives logits alone, and other outputs were asked for."
+                f"{TITLES[self.kind]} returns only logits, but other outputs were requested."
             )
         values = images.contiguous().cpu().numpy()
         count = self.input.batch or BATCH
@@ -206,8 +206,8 @@ class ProgramNetwork(nn.Module):
                 )
             how = signal.Signals(-code).name if code < 0 else f"code {code}"
             raise RefusedFile(
-                f"{name} ended the program that runs it ({how}): it is damaged, or needs too much"
-                " memory."
+                f"{name} made the process that runs it stop ({how}), so it is damaged or needs too"
+                " much memory."
             )
         if "error" in answer[0]:
             raise RefusedFile(f"{name} {answer[0]['error']}.")

@@ -27,7 +27,7 @@ _FIELDS = {
 """The fields of ONNX's protobuf messages that may contain a tensor, by field number, and the
 message in them."""
 _DEEPEST = 40
-_DAMAGED = "is no whole ONNX file: it is cut short, damaged or of another kind"
+_DAMAGED = "is not a complete ONNX file: it is cut short, damaged or of another kind"
 
 
 def check_external(file: Path) -> None:
@@ -42,13 +42,13 @@ def check_external(file: Path) -> None:
         inside = not path.is_absolute() and (folder / path).resolve().is_relative_to(folder)
         if not inside:
             raise ProgramError(
-                f"asks for the file {plain_name(name)[:80]}, which is outside its folder and is not"
-                " read; put its data beside it"
+                f"refers to the file {plain_name(name)[:80]}, which is outside its folder and is"
+                " not read; export it again with the data in the same folder"
             )
         if not (folder / path).is_file():
             raise ProgramError(
-                f"has its weights in the file {plain_name(name)[:80]}, which is not beside it; copy"
-                " both"
+                f"has its weights in the file {plain_name(name)[:80]}, which is missing; copy both"
+                " to the same folder"
             )
 
 

@@ -41,7 +41,7 @@ class OnnxProgram(Program):
             )
         except Exception as error:  # its errors have no common class
             raise ProgramError(
-                f"is not read by onnxruntime {onnxruntime.__version__}: {_reason(error)}"
+                f"cannot be read by onnxruntime {onnxruntime.__version__}: {_reason(error)}"
             ) from error
         inputs = self._session.get_inputs()
         if len(inputs) != 1:

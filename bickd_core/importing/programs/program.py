@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-OUT_OF_MEMORY = "asks for more memory than is left for it; choose a smaller image size"
+OUT_OF_MEMORY = "needs more memory than is available; choose a smaller image size"
 
 
 class ProgramError(ValueError):
@@ -77,8 +77,8 @@ def input_of(sides: list[int | None]) -> Input:
     """
     if len(sides) != 4:
         raise ProgramError(
-            f"takes an input with {len(sides)} sides, but images are [batch, channels, height,"
-            " width]"
+            f"takes an input with {len(sides)} dimensions, but images are [batch, channels,"
+            " height, width]"
         )
     batch, *rest = sides
     if rest[2] in (1, 3) and rest[0] not in (1, 3, None):

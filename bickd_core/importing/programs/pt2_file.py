@@ -23,7 +23,7 @@ from bickd_core.runs.program_kinds import ARCHIVE_FORMAT
 SCHEMA = 8
 """Supported major version of torch.export's schema (torch 2.8 and later)."""
 MOST_JSON = 64 * 2**20
-_DAMAGED = "is no whole torch.export file: it is cut short, damaged or of another kind"
+_DAMAGED = "is not a complete torch.export file: it is cut short, damaged or of another kind"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
@@ -42,7 +42,8 @@ def read_pt2(file: Path, *, max_bytes: int) -> Pt2Program:
             total = sum(member.file_size for member in archive.infolist())
             if total > (limit := unpacked_limit(file, max_bytes)):
                 raise ProgramError(
-                    f"would unpack to {size_text(total)}; at most {size_text(limit)} are read"
+                    f"would unpack to {size_text(total)}, but at most {size_text(limit)} are"
+                    " accepted"
                 )
             check_archive(file)
             return _read(archive)
@@ -82,8 +83,8 @@ def _read(archive: zipfile.ZipFile) -> Pt2Program:
     tensors = {}
     for folder, ending in (("weights", "weights_config"), ("constants", "constants_config")):
         place = f"{root}data/{folder}/"
-        for key, about in _json(archive, f"{place}{name}_{ending}.json")["config"].items():
-            tensors[key] = _tensor(archive, place, key, about)
+        for key, entry in _json(archive, f"{place}{name}_{ending}.json")["config"].items():
+            tensors[key] = _tensor(archive, place, key, entry)
     return Pt2Program(content, tensors)
 
 
@@ -96,7 +97,7 @@ def _json(archive: zipfile.ZipFile, name: str) -> Any:
     return content
 
 
-def _tensor(archive: zipfile.ZipFile, place: str, key: str, about: dict[str, Any]) -> Tensor:
+def _tensor(archive: zipfile.ZipFile, place: str, key: str, entry: dict[str, Any]) -> Tensor:
     """Return a tensor from its raw bytes.
 
     Args:
@@ -107,11 +108,11 @@ def _tensor(archive: zipfile.ZipFile, place: str, key: str, about: dict[str, Any
     Raises:
         ProgramError: the tensor is pickled, of an unknown type, or has a negative shape.
     """
-    meta, path = about["tensor_meta"], about["path_name"]
-    if about["use_pickle"] or meta is None or not path.startswith(("weight_", "tensor_")):
+    meta, path = entry["tensor_meta"], entry["path_name"]
+    if entry["use_pickle"] or meta is None or not path.startswith(("weight_", "tensor_")):
         raise ProgramError(
-            f"holds {plain_name(key)[:80]} as a pickled object, which could run code and is not"
-            " read; export plain tensors"
+            f"holds {plain_name(key)[:80]} as a pickled object, which is refused because it could"
+            " run code; export plain tensors"
         )
     if not _NAME.fullmatch(path) or meta["dtype"] not in SCALAR_TYPES:
         raise ProgramError(f"holds {plain_name(key)[:80]} with an unknown name or type")

@@ -94,11 +94,11 @@ class Pt2Program(Program):
         self._held: dict[str, Tensor] = {}
         images: list[str] = []
         for spec in signature["input_specs"]:
-            ((kind, about),) = spec.items()
+            ((kind, details),) = spec.items()
             if kind in ("parameter", "buffer", "tensor_constant"):
-                self._held[about["arg"]["name"]] = tensors[about[f"{kind}_name"]]
-            elif kind == "user_input" and "as_tensor" in about["arg"]:
-                images.append(about["arg"]["as_tensor"]["name"])
+                self._held[details["arg"]["name"]] = tensors[details[f"{kind}_name"]]
+            elif kind == "user_input" and "as_tensor" in details["arg"]:
+                images.append(details["arg"]["as_tensor"]["name"])
             elif kind not in ("user_input", "constant_input"):
                 raise ProgramError(
                     f"takes an input of kind {plain_name(kind)}, which is not supported"
@@ -116,13 +116,13 @@ class Pt2Program(Program):
         if len(outputs) != 1:
             raise ProgramError(f"returns {len(outputs)} tensors instead of only logits")
         (self._logits,) = outputs
-        about = graph["tensor_values"][self._images]
-        self._type = SCALAR_TYPES.get(about["dtype"], torch.float32)
+        details = graph["tensor_values"][self._images]
+        self._type = SCALAR_TYPES.get(details["dtype"], torch.float32)
         if not self._type.is_floating_point:
             raise ProgramError(
                 f"takes images of {str(self._type)[6:]}, but gets floating-point numbers"
             )
-        self.input: Input = input_of([size.get("as_int") for size in about["sizes"]])
+        self.input: Input = input_of([size.get("as_int") for size in details["sizes"]])
         self._nodes = _nodes(graph["nodes"], {*self._held, self._images, self._logits})
         self._features = _features(graph["nodes"], self._logits)
 
@@ -161,7 +161,7 @@ class Pt2Program(Program):
                 values.pop(name, None)
         last = values.get(self._logits)
         if not isinstance(last, Tensor):
-            raise ProgramError("returns nothing under the name of its output")
+            raise ProgramError("does not compute its output")
         logits = checked_logits(last.float().numpy(), len(images))
         if not isinstance(features, Tensor) or features.ndim != 2:
             return logits, None
