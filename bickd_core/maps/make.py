@@ -89,7 +89,9 @@ class Maps:
 
 
 def make(maps: Maps, report: Report = lambda done, steps, name: None) -> None:
-    """Make the missing maps, then measure how another seed moves the maps. Stored results are reused.
+    """Make the missing maps, then measure how another seed moves the maps.
+
+    Stored results are reused.
 
     Args:
         report: called before each step with the finished steps, all steps and the name of the step.
