@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,6 @@ WEBGL_ABOVE = 1000  # points of a panel
 _GAP = 0.03  # between two panels, as a share of the whole width
 _COLUMNS = 3
 _HEADING = 26  # px over a panel for its model's name
-_RAISED, _PLAIN, _SMALL = 8.0, 5.0, 4.0  # diameters in px
-_MANY = 3000  # samples from which all points are small
 
 
 def maps_figure(scene: MapScene, *, height: int = 270) -> go.Figure:
@@ -166,17 +164,16 @@ def _draw_panel(
     layers = scene.layers(k)
     scaled = [layer for layer in layers if layer.group and scene.colouring.scale is not None]
     for layer in layers:
-        if (layer not in scaled and len(layer.positions)) or layer.group in named:
-            name = plotly_text(layer.look.name)
-            trace = _trace(scene, k, layer.positions, hover, _marker(scene, layer))
-            trace.update(name=name, legendgroup=name, showlegend=layer.group in named, **axes)
-            fig.add_trace(trace)
+        listed = layer.group in named
+        if layer in scaled or not (listed or len(layer.positions)):
+            continue
+        name = plotly_text(layer.look.name)
+        trace = _trace(scene, k, layer.positions, hover, _marker(scene, layer))
+        trace.update(name=name, legendgroup=name, showlegend=listed, **axes)
+        fig.add_trace(trace)
     if scaled:
         positions = np.concatenate([layer.positions for layer in scaled])
-        groups = np.repeat(
-            [layer.group for layer in scaled], [len(layer.positions) for layer in scaled]
-        )
-        trace = _trace(scene, k, positions, hover, _scale_marker(scene, groups, has_bar=has_bar))
+        trace = _trace(scene, k, positions, hover, _scale_marker(scene, scaled, has_bar=has_bar))
         trace.update(showlegend=False, **axes)
         fig.add_trace(trace)
 
@@ -226,30 +223,28 @@ def _trace(
 
 
 def _marker(scene: MapScene, layer: Layer) -> dict[str, Any]:
-    look = layer.look
-    common = dict(color=look.colour, symbol=look.symbol, line=dict(width=0))
-    if look.raised:
-        outline = dict(color=scene.theme.surface, width=1)
-        return common | dict(size=_RAISED, opacity=1.0, line=outline)
-    if layer.group:
-        size = _SMALL if len(scene.ids) > _MANY else _PLAIN
-        return common | dict(size=size, opacity=0.85)
-    alone = not scene.colouring.palette and not scene.is_selected.any()
-    return common | dict(size=_SMALL, opacity=0.6 if alone else 0.4)
+    return dict(
+        color=layer.look.colour,
+        symbol=layer.look.symbol,
+        size=2 * layer.radius,
+        opacity=layer.opacity,
+        line=dict(color=scene.theme.surface, width=1 if layer.outlined else 0),
+    )
 
 
-def _scale_marker(scene: MapScene, groups: np.ndarray, *, has_bar: bool) -> dict[str, Any]:
-    """The marker of points on the colour scale, given the group of each point."""
+def _scale_marker(scene: MapScene, layers: Sequence[Layer], *, has_bar: bool) -> dict[str, Any]:
+    """The marker of the points on the colour scale."""
     assert scene.colouring.scale is not None
     title, low, high = scene.colouring.scale
     palette = scene.colouring.palette
     steps = len(palette) - 1
+    groups = np.repeat([layer.group for layer in layers], [len(each.positions) for each in layers])
     return dict(
         color=low + (groups - 1) / steps * (high - low),
         colorscale=[[i / steps, shade.colour] for i, shade in enumerate(palette)],
         cmin=low,
         cmax=high,
-        size=_SMALL if len(scene.ids) > _MANY else _PLAIN,
+        size=2 * max(layer.radius for layer in layers),
         opacity=0.9,
         showscale=has_bar,
         colorbar=colour_bar(scene.theme, title) if has_bar else None,

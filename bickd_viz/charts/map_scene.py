@@ -18,6 +18,13 @@ from bickd_viz.theme import LIGHT, ModelStyle, Theme
 
 HIDDEN = 255
 """The group of samples that a panel does not show."""
+_MANY = 3000
+"""Samples from which all points are small."""
+_CROWD = 300
+"""Emphasised points of a layer from which they have no outline."""
+_FEW = 80
+_SMALL, _PLAIN = 1.7, 2.2
+"""Radii in px."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +61,23 @@ class Background:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Points of a panel with the same look.
+    """Points of a panel that are drawn alike.
 
     Attributes:
         group: Group of the colouring; 0 for points without a colour.
         look: Their colour and symbol.
         positions: Positions of their samples.
+        radius: In px.
+        opacity: 0 to 1.
+        outlined: Whether each point has an outline in the colour of the surface.
     """
 
     group: int
     look: Shade
     positions: np.ndarray
+    radius: float
+    opacity: float
+    outlined: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +158,11 @@ class MapScene:
         return np.where(shown, self.colouring.groups[panel], HIDDEN).astype(np.uint8)
 
     def layers(self, panel: int) -> list[Layer]:
-        """The visible points of a panel, in the order in which they are drawn."""
+        """The visible points of a panel, in the order in which they are drawn.
+
+        The browser computes the same (`passesOf` in `frontend/scatter_data.js`), because a lasso
+        changes the selection there.
+        """
         groups, count = self.groups(panel), len(self.looks) // 2
         looks: np.ndarray = groups.astype(np.int64)
         in_use: Sequence[int] = range(count)
@@ -153,6 +170,17 @@ class MapScene:
             looks = np.where(self.is_selected, looks + count, 0)
             in_use = (0, *range(count, 2 * count))
         looks[groups == HIDDEN] = -1
-        return [
-            Layer(look % count, self.looks[look], np.flatnonzero(looks == look)) for look in in_use
-        ]
+        return [self._layer(look, np.flatnonzero(looks == look)) for look in in_use]
+
+    def _layer(self, number: int, positions: np.ndarray) -> Layer:
+        look, count = self.looks[number], len(self.looks) // 2
+        radius = _SMALL if len(self.ids) > _MANY else _PLAIN
+        few = len(positions) <= _CROWD
+        if look.raised:
+            radius = 3.6 if len(positions) <= _FEW else 2.8 if few else radius + 0.3
+        opacity = 0.85
+        if look.raised and few:
+            opacity = 1.0
+        elif number == 0:
+            opacity = 0.4 if self.is_selected.any() or count > 1 else 0.6
+        return Layer(number % count, look, positions, radius, opacity, look.raised and few)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import shutil
 import struct
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.components import scatter
+from app.components.browser_part import module
 from bickd_viz import LIGHT, ModelStyle, colouring
 from bickd_viz.charts.map_scene import Background, MapPanel, MapScene
 
@@ -121,3 +129,59 @@ def test_ten_thousand_samples_in_five_models_stay_far_below_two_megabytes():
     colours = colouring.by_disagreement(predicted, predicted[0], LIGHT)
     shown = MapScene(panels, np.arange(n), colours, labels=random.integers(0, 9, n))
     assert len(scatter.encoded(shown, {})) < 600_000
+
+
+LAYERS = """
+const passes = scenes.map(text => {
+  const data = decodeMap(Uint8Array.from(Buffer.from(text, "base64")));
+  return data.panels.map(panel => passesOf(data, panel.groups, data.selected));
+});
+console.log(JSON.stringify(passes.map(scene => scene.map(panel => panel.map(
+  ({which, colour, symbol, radius, alpha, rim}) => [[...which], colour, symbol, radius, alpha, rim])))));
+"""
+
+
+def random_scenes() -> list[MapScene]:
+    rng = np.random.default_rng(0)
+    names = ["a", "b", "c", "d"]
+    scenes = []
+    for n in (20, 200, 800, 3500):
+        classes = [rng.integers(0, 4, n) for _ in range(2)]
+        maps = [rng.normal(size=(n, 2)) for _ in range(2)]
+        maps[1][3] = np.nan
+        panels = [MapPanel(ModelStyle("KD", "#E69F00"), xy) for xy in maps]
+        for colours in (
+            colouring.quiet(2, n),
+            colouring.by_class(classes, names, LIGHT),
+            colouring.highlighted(classes, (1, 3), names, LIGHT),
+            colouring.by_disagreement(classes, classes[0], LIGHT),
+            colouring.by_value([rng.random(n), rng.random(n)], "moved", 1.0, LIGHT),
+        ):
+            for selected in (None, np.arange(7), np.arange(n // 2)):
+                scenes.append(MapScene(panels, np.arange(n), colours, selected=selected))
+    return scenes
+
+
+def test_the_browser_and_plotly_draw_the_same_points_in_the_same_order(tmp_path):
+    node = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if node is None:
+        pytest.skip("node is not installed")
+    scenes = random_scenes()
+    texts = [base64.b64encode(scatter.encoded(scene, {})).decode() for scene in scenes]
+    script = tmp_path / "layers.mjs"
+    script.write_text(f"{module('scatter_data.js')}\nconst scenes = {json.dumps(texts)};\n{LAYERS}")
+    done = subprocess.run([node, script], capture_output=True, text=True, check=True, timeout=60)
+    for scene, drawn in zip(scenes, json.loads(done.stdout), strict=True):
+        for k, passes in enumerate(drawn):
+            layers = [layer for layer in scene.layers(k) if len(layer.positions)]
+            assert passes == [
+                [
+                    layer.positions.tolist(),
+                    layer.look.colour,
+                    layer.look.symbol,
+                    pytest.approx(layer.radius),
+                    layer.opacity,
+                    scene.theme.surface if layer.outlined else None,
+                ]
+                for layer in layers
+            ]
