@@ -54,7 +54,7 @@ def overlap_ends(grams: Sequence[np.ndarray]) -> tuple[float, float]:
     return max(0.0, math.floor(low / step) * step), min(1.0, math.ceil(high / step) * step)
 
 
-def said_ends(ends: tuple[float, float]) -> str:
+def describe_ends(ends: tuple[float, float]) -> str:
     """Describe the ends of a colour scale, with the reason if they follow the data."""
     low, high = ends
     if low == 0.0:

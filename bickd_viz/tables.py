@@ -12,6 +12,7 @@ import pandas as pd
 
 from bickd_viz.charts.histogram import Sample, angle_counts, probability_counts
 from bickd_viz.charts.map_scene import MapPanel, MapScene
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.reliability import Bins
 from bickd_viz.charts.sharpness import Curve
 from bickd_viz.charts.training import Line
@@ -22,32 +23,20 @@ from bickd_viz.theme import ModelStyle
 Values = Sequence[tuple[ModelStyle, np.ndarray]]
 
 
-def matrix_table(
-    matrix: np.ndarray,
-    class_names: Sequence[str],
-    *,
-    order: Sequence[int] | np.ndarray | None = None,
-    value_name: str = "cosine",
-) -> pd.DataFrame:
-    """The matrix [C, C] of `matrix_figure` as row_class, column_class, value: C * C rows, row by
-    row as shown.
+def matrix_table(scene: MatrixScene) -> pd.DataFrame:
+    """The matrix as row_class, column_class, value: C * C rows, row by row as shown.
 
-    >>> matrix_table(np.array([[1.0, 0.5], [0.25, 1.0]]), ["cat", "dog"]).values.tolist()[1:3]
+    >>> scene = MatrixScene(np.array([[1.0, 0.5], [0.25, 1.0]]), ["cat", "dog"])
+    >>> matrix_table(scene).values.tolist()[1:3]
     [['cat', 'dog', 0.5], ['dog', 'cat', 0.25]]
     """
-    values = np.asarray(matrix)
-    count = len(class_names)
-    if values.shape != (count, count):
-        raise ValueError(
-            f"matrix must be {count} x {count} like class_names, got shape {values.shape}."
-        )
-    places = np.arange(count) if order is None else np.asarray(order)
-    names = np.array([str(name) for name in class_names], dtype=object)[places]
+    count, places = len(scene.class_names), scene.places
+    names = np.array([str(name) for name in scene.class_names], dtype=object)[places]
     return pd.DataFrame(
         {
             "row_class": np.repeat(names, count),
             "column_class": np.tile(names, count),
-            column(value_name): values[np.ix_(places, places)].ravel(),
+            column(scene.value_name): np.asarray(scene.values)[np.ix_(places, places)].ravel(),
         }
     )
 
@@ -61,16 +50,16 @@ def layers_table(
     chance: np.ndarray,
     p_values: np.ndarray,
 ) -> pd.DataFrame:
-    """The cells of `layer_matrix` as teacher_layer, student_layer, cka, low, high (the 95%
+    """The cells of a `LayerScene` as teacher_layer, student_layer, cka, low, high (the 95%
     interval), chance_95, p_value."""
-    found = []
+    cells = []
     for i, row in enumerate(rows):
         for j, column_name in enumerate(columns):
             ends = intervals[i][j]
             low, high = (None, None) if ends is None else (ends.low, ends.high)
-            found.append((row, column_name, values[i, j], low, high, chance[i, j], p_values[i, j]))
+            cells.append((row, column_name, values[i, j], low, high, chance[i, j], p_values[i, j]))
     names = ["teacher_layer", "student_layer", "cka", "low", "high", "chance_95", "p_value"]
-    return pd.DataFrame(found, columns=names)
+    return pd.DataFrame(cells, columns=names)
 
 
 def whisker_table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -250,12 +239,12 @@ def _bins(
     names: Sequence[str],
     edges: np.ndarray,
     counts: Sequence[np.ndarray],
-    called: tuple[str, str, str],
+    columns: tuple[str, str, str],
 ) -> pd.DataFrame:
-    who, what, number = called
+    name, what, number = columns
     return pd.DataFrame(
         {
-            who: np.repeat(np.array(names, dtype=object), len(edges) - 1),
+            name: np.repeat(np.array(names, dtype=object), len(edges) - 1),
             f"from_{what}": np.tile(edges[:-1], len(names)),
             f"to_{what}": np.tile(edges[1:], len(names)),
             number: np.concatenate(counts) if len(names) else [],

@@ -52,7 +52,7 @@ def offer(
     Args:
         key: Key of the chart on the page. If it begins with "low-", the menu is in the lower
             corner.
-        title: See `bickd_viz.export.chart_export.Exhibit`, also for the arguments below.
+        title: See `bickd_viz.export.chart_export.ChartExport`, also for the arguments below.
         parquet: Whether to offer the data as parquet too.
     """
     from bickd_viz.export.chart_export import ChartExport, file_name

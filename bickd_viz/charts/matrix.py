@@ -1,8 +1,13 @@
-"""Class-by-class matrices: Gram, cross Gram, their difference, confusion."""
+"""Class-by-class matrices: Gram, cross Gram, their difference, confusion.
+
+`MatrixScene` describes a matrix. The app's component (`app/components/matrix.py`) draws it on a
+canvas, and `MatrixScene.figure` draws it with Plotly for exports, reports and notebooks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,25 +16,113 @@ from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width, tick_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
 
-MAX_CELLS = 200  # classes; beyond that the matrix is shown by groups
+MAX_CELLS = 200  # classes; beyond that the figure shows groups
 MAX_LABELLED = 20  # classes whose names fit along an axis
 MAX_ANNOTATED = 12  # classes whose values fit into the cells
 SCALE_ROOM = 60  # px under the matrix for its colour bar
 
 
-def _checked(matrix, class_names: Sequence[str], order) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(matrix, dtype=np.float32)
-    count = len(class_names)
-    if values.shape != (count, count):
-        raise ValueError(
-            f"matrix must be {count} x {count} like class_names, got shape {values.shape}."
+@dataclass(frozen=True)
+class MatrixScene:
+    """A square matrix with rows downwards, and how to draw it.
+
+    Attributes:
+        values: [C, C].
+        class_names: [C].
+        order: Class indices in the order shown, for rows and columns.
+        ends: Ends of the colour scale. Use the same ends for all matrices that are compared.
+        scale: "sequential" or "diverging".
+        x_title: Title of the columns.
+        y_title: Title of the rows.
+        value_name: What a value is.
+        decimals: Decimals of a value in its cell, if there is room for it. Use 0 for counts.
+        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with
+            thin lines between them.
+        selected: The cell that the canvas outlines, in original class indices.
+        label: What the matrix shows, for screen readers and as the title of an export.
+    """
+
+    values: np.ndarray
+    class_names: Sequence[str]
+    order: Sequence[int] | np.ndarray | None = None
+    ends: tuple[float, float] = (0.0, 1.0)
+    scale: str = "sequential"
+    x_title: str = ""
+    y_title: str = ""
+    value_name: str = "cosine"
+    decimals: int = 2
+    blocks: Sequence[tuple[str, int]] = ()
+    selected: tuple[int, int] | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        count, shape = len(self.class_names), np.shape(self.values)
+        if shape != (count, count):
+            raise ValueError(
+                f"values must be {count} x {count} like class_names, got shape {shape}."
+            )
+        if not np.array_equal(np.sort(self.places), np.arange(count)):
+            raise ValueError(
+                f"order must hold each class index 0 to {count - 1} once, got"
+                f" {self.places.tolist()}."
+            )
+        if self.scale not in ("sequential", "diverging"):
+            raise ValueError(f'scale must be "sequential" or "diverging", got {self.scale!r}.')
+
+    @property
+    def places(self) -> np.ndarray:
+        """The class index at each place, [C]."""
+        if self.order is None:
+            return np.arange(len(self.class_names))
+        return np.asarray(self.order, dtype=np.int64)
+
+    def figure(self, theme: Theme = LIGHT, *, height: int = 360, width: int = 340) -> go.Figure:
+        """Draw the matrix with Plotly.
+
+        The hover names both classes and the value. Values are written in the cells for up to 12
+        classes, class names along the axes for up to 20. Dragging zooms, a double click resets. For
+        more than 200 classes, the figure shows means over groups of neighbouring classes without
+        blocks, and the hover names the groups.
+
+        Args:
+            theme: Colours.
+            height: In px.
+            width: Expected width in px. It decides whether values fit into the cells.
+        """
+        places, blocks = self.places, self.blocks
+        shown = np.asarray(self.values, dtype=np.float32)[np.ix_(places, places)]
+        names = [str(self.class_names[i]) for i in places]
+        if len(names) > MAX_CELLS:
+            shown, names = _grouped(shown, names)
+            blocks = ()
+        # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the
+        # names.
+        pair, pairs = "<b>%{y}</b> × <b>%{x}</b>", None
+        if len(names) <= MAX_LABELLED:
+            escaped = [plotly_text(name) for name in names]
+            pairs = [[f"<b>{row}</b> × <b>{column}</b>" for column in escaped] for row in escaped]
+            pair = "%{hovertext}"
+        value = f"%{{z:.{self.decimals + 1 if self.decimals else 0}f}}"
+
+        fig = go.Figure()
+        layout_defaults(fig, theme, height=height, top=6, dragmode="zoom")
+        fig.add_trace(
+            go.Heatmap(
+                z=shown,
+                zmin=self.ends[0],
+                zmax=self.ends[1],
+                colorscale=[list(stop) for stop in getattr(theme, self.scale)],
+                showscale=True,
+                colorbar=_scale(theme, self.value_name, self.ends),
+                hovertemplate=f"{pair}<br>{plotly_text(self.value_name)} {value}<extra></extra>",
+                hovertext=pairs,
+            )
         )
-    order = np.arange(count) if order is None else np.asarray(order, dtype=np.int64)
-    if not np.array_equal(np.sort(order), np.arange(count)):
-        raise ValueError(
-            f"order must hold each class index 0 to {count - 1} once, got {order.tolist()}."
-        )
-    return values, order
+        _axes(fig, names, self.x_title, self.y_title)
+        _draw_blocks(fig, blocks, theme, named=len(names) > MAX_LABELLED)
+        if len(names) <= MAX_ANNOTATED:
+            _annotate(fig, shown, height, width)
+        return fig
 
 
 def _grouped(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
@@ -54,90 +147,11 @@ def _cell_text(value: float) -> str:
     return text.replace("0.", ".", 1) if abs(value) < 0.995 else text.removesuffix(".00")
 
 
-def matrix_figure(
-    matrix: np.ndarray,
-    class_names: Sequence[str],
-    *,
-    order: Sequence[int] | np.ndarray | None = None,
-    zmin: float = 0.0,
-    zmax: float = 1.0,
-    scale: str = "sequential",
-    theme: Theme = LIGHT,
-    x_title: str = "",
-    y_title: str = "",
-    value_name: str = "cosine",
-    blocks: Sequence[tuple[str, int]] = (),
-    height: int = 360,
-    width: int = 340,
-) -> go.Figure:
-    """A square heat map of a matrix, with rows downwards.
-
-    The hover names both classes and the value. Values are written in the cells for up to 12
-    classes, class names along the axes for up to 20. Dragging zooms, a double click resets. For
-    more than 200 classes, the figure shows means over groups of neighbouring classes, and the hover
-    names the groups.
-
-    Args:
-        matrix: [C, C].
-        class_names: [C].
-        order: Class indices in the order shown, for rows and columns.
-        zmin: Low end of the colour scale. Use the same ends for all matrices that are compared.
-        zmax: High end of the colour scale.
-        scale: "sequential" or "diverging".
-        theme: Colours.
-        x_title: Title of the columns.
-        y_title: Title of the rows.
-        value_name: What a value is.
-        blocks: Groups of neighbouring classes: (name, number of classes) in the order shown, with
-            thin lines between them. Ignored for more than 200 classes.
-        height: In px.
-        width: Expected width in px. It decides whether values fit into the cells.
-    """
-    if scale not in ("sequential", "diverging"):
-        raise ValueError(f'scale must be "sequential" or "diverging", got {scale!r}.')
-    fig = go.Figure()
-    values, places = _checked(matrix, class_names, order)
-    count = len(class_names)
-    shown = values[np.ix_(places, places)]
-    names = [str(class_names[i]) for i in places]
-    if count > MAX_CELLS:
-        shown, names = _grouped(shown, names)
-        blocks = ()
-    # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the
-    # names.
-    pairs = None
-    if count <= MAX_LABELLED:
-        escaped = [plotly_text(name) for name in names]
-        pairs = [[f"<b>{row}</b> × <b>{column}</b>" for column in escaped] for row in escaped]
-    who = "<b>%{y}</b> × <b>%{x}</b>" if pairs is None else "%{hovertext}"
-
-    layout_defaults(fig, theme, height=height, top=6, dragmode="zoom")
-    colours = [list(stop) for stop in getattr(theme, scale)]
-    fig.add_trace(
-        go.Heatmap(
-            z=shown,
-            zmin=zmin,
-            zmax=zmax,
-            colorscale=colours,
-            showscale=True,
-            colorbar=_scale(theme, value_name, zmin, zmax),
-            hovertemplate=f"{who}<br>{plotly_text(value_name)} %{{z:.3f}}<extra></extra>",
-            hovertext=pairs,
-        )
-    )
-    _axes(fig, names, x_title, y_title)
-    _part(fig, blocks, theme, named=count > MAX_LABELLED)
-    if count <= MAX_ANNOTATED:
-        _annotate(fig, shown, height, width)
-    return fig
-
-
-def _scale(theme: Theme, value_name: str, zmin: float, zmax: float) -> dict:
+def _scale(theme: Theme, value_name: str, ends: tuple[float, float]) -> dict:
     """The colour bar with labels only at its ends, as on the page: other labels would overlap its
     name."""
-    ends = [zmin, zmax]
-    return colour_bar(theme, value_name) | dict(
-        nticks=None, tickvals=ends, ticktext=tick_text(ends, "number")
+    return colour_bar(theme, plotly_text(value_name)) | dict(
+        nticks=None, tickvals=list(ends), ticktext=tick_text(ends, "number")
     )
 
 
@@ -176,7 +190,9 @@ def _axes(fig: go.Figure, names: list[str], x_title: str, y_title: str) -> None:
     fig.update_layout(margin=dict(l=left, t=top, r=6, b=SCALE_ROOM))
 
 
-def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, named: bool) -> None:
+def _draw_blocks(
+    fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, named: bool
+) -> None:
     """Draw thin lines between blocks, and their names beside the rows if the class names are not
     shown."""
     ends = np.cumsum([count for _, count in blocks])
@@ -197,3 +213,4 @@ def _part(fig: go.Figure, blocks: Sequence[tuple[str, int]], theme: Theme, *, na
         )  # fmt: skip
     room = max(text_width(label, TEXT_SIZE) for label in labels) + 6
     fig.update_layout(margin=dict(l=fig.layout.margin.l + room))
+    fig.update_yaxes(title_standoff=4 + room)

@@ -201,16 +201,16 @@ class Plot:
     def _draw_behind(self, fig: go.Figure, theme: Theme) -> None:
         """Draw the rules and the spans."""
         dotted = dict(line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
-        for side, at, name in self.rules:
-            if side == "y":
+        for axis, at, name in self.rules:
+            if axis == "y":
                 fig.add_hline(y=float(_values(self.y, [at])[0]), **dotted)
                 continue
             fig.add_vline(x=float(_values(self.x, [at])[0]), **dotted)
             if name:
-                left = at < (self.x.low + self.x.high) / 2  # where the title of y may be in its way
+                share = (at - self.x.low) / (self.x.high - self.x.low)
+                side = "left" if share < 0.75 else "center"  # clear of the title of y
                 fig.add_annotation(
-                    x=at, y=1, yref="paper", xanchor="left" if left else "center",
-                    yanchor="bottom", yshift=6,
+                    x=at, y=1, yref="paper", xanchor=side, yanchor="bottom", yshift=6,
                     text=plotly_text(name), showarrow=False,
                     font=dict(size=TEXT_SIZE, color=theme.muted),
                 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from bickd_core.comparing.report_data import ReportData
 from bickd_core.wording import worded
 from bickd_viz import tables
 from bickd_viz.charts.histogram import angles_plot
-from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.chart_export import ChartExport, file_name
@@ -85,25 +86,33 @@ def grams(
         width: Of a matrix in px.
     """
     student = student or comparison.focus()
-    low, top = colour_ends(comparison, lens, models, student)
-    tiles: list[tuple[str, str, np.ndarray, str, float, float]] = []
+    ends = colour_ends(comparison, lens, models, student)
+    order = measures.class_order(comparison, "cluster")
+
+    def scene(title: str, values: np.ndarray) -> MatrixScene:
+        return MatrixScene(values, comparison.class_names, order, ends, label=title)
+
+    scenes: list[tuple[str, MatrixScene]] = []
     for model in models or comparison.models:
         interval = gram_figures(comparison, model, lens).overlap
         overlap = "" if interval is None else f", overlap {numbers.number(interval.estimate)}"
         values = gram(comparison, model, lens).gram
-        tiles.append((model.name, f"{model.name}{overlap}", values, "cosine", low, top))
+        scenes.append((model.name, scene(f"{model.name}{overlap}", values)))
     if not student.is_teacher:
-        own, teacher = (
-            gram(comparison, model, lens).gram for model in (student, comparison.teacher)
+        first, second = (gram(comparison, m, lens).gram for m in (student, comparison.teacher))
+        difference = replace(
+            scene(f"{student.name} − teacher (below 0: further apart)", first - second),
+            ends=(-0.4, 0.4),
+            scale="diverging",
+            value_name="difference",
         )
-        title = f"{student.name} − teacher (below 0: further apart)"
-        tiles.append(
-            (f"{student.name}-minus-teacher", title, own - teacher, "difference", -0.4, 0.4)
+        across = scene(
+            f"Teacher (rows) × {student.name} (columns)",
+            cross_gram(comparison, student, lens).gram,
         )
-        title = f"Teacher (rows) × {student.name} (columns)"
-        values = cross_gram(comparison, student, lens).gram
-        tiles.append((f"teacher-by-{student.name}", title, values, "cosine", low, top))
-    return [_matrix(comparison, *tile, theme, height, width) for tile in tiles]
+        scenes.append((f"{student.name}-minus-teacher", difference))
+        scenes.append((f"teacher-by-{student.name}", across))
+    return [_matrix(name, scene, theme, height, width) for name, scene in scenes]
 
 
 def colour_ends(
@@ -120,35 +129,12 @@ def colour_ends(
     )
 
 
-def _matrix(
-    comparison: Comparison,
-    name: str,
-    title: str,
-    values: np.ndarray,
-    what: str,
-    low: float,
-    high: float,
-    theme: Theme,
-    height: int,
-    width: int,
-) -> ChartExport:
-    order = measures.class_order(comparison, "cluster")
+def _matrix(name: str, scene: MatrixScene, theme: Theme, height: int, width: int) -> ChartExport:
     return ChartExport(
         file_name(f"gram-{name}"),
-        title,
-        lambda: matrix_figure(
-            values,
-            comparison.class_names,
-            order=order,
-            zmin=low,
-            zmax=high,
-            scale="diverging" if low < 0 else "sequential",
-            theme=theme,
-            value_name=what,
-            height=height,
-            width=width,
-        ),
-        lambda: tables.matrix_table(values, comparison.class_names, order=order, value_name=what),
+        scene.label,
+        lambda: scene.figure(theme, height=height, width=width),
+        lambda: tables.matrix_table(scene),
         x_title="class",
         y_title="class",
     )

@@ -15,7 +15,7 @@ from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import charts, pictures
 from bickd_viz.report.build import Figures, Part, Report, Section, versions
 from bickd_viz.report.tables import compared_table, figures_table
-from bickd_viz.scales import said_ends
+from bickd_viz.scales import describe_ends
 from bickd_viz.text import numbers, seeds
 from bickd_viz.theme import ModelStyle, model_styles
 
@@ -122,7 +122,7 @@ def _scope(data: ReportData) -> str:
 
 def _gram_note(data: ReportData, lens: Lens) -> str:
     ends = charts.colour_ends(data.comparison, lens)
-    said = f" {said_ends(ends)}." if ends[0] > 0 else ""
+    said = f" {describe_ends(ends)}." if ends[0] > 0 else ""
     return (
         "Each cell is the cosine between two class columns of the probability matrix. Colour off"
         " the diagonal means that two classes share probability. Classes are in the teacher's"

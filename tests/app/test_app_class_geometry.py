@@ -255,7 +255,7 @@ def test_superclasses_are_parted_where_classes_stand_in_their_order(compare, mon
     rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
     class_groups.keep_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
     drawn = []
-    monkeypatch.setattr(matrices.matrix, "show", lambda *a, **more: drawn.append(more["blocks"]))
+    monkeypatch.setattr(matrices.matrix, "show", lambda scene, *_, **__: drawn.append(scene.blocks))
     app = opened(view)
     assert drawn == [[]] * 4
     drawn.clear()

@@ -20,6 +20,7 @@ from app.pages.by_epoch import player
 from app.pages.learn import simplex
 from bickd_viz import LIGHT, ModelStyle, colouring
 from bickd_viz.charts.map_scene import MapPanel, MapScene
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.plot import Axis, Plot, Series
 
 TOP_LEVEL = re.compile(
@@ -100,7 +101,7 @@ LOOK = ModelStyle("KD", "#E69F00")
 
 
 def test_the_matrix_sends_what_its_type_names(sent):
-    matrix.show(np.eye(2), ["a", "b"], key="m", theme=LIGHT)
+    matrix.show(MatrixScene(np.eye(2), ["a", "b"]), "m", theme=LIGHT)
     assert set(sent[0]) == properties("matrix_data.js", "MatrixData")
     assert set(sent[0]["theme"]) == {"accent", "surface", "text", "muted", "grid"}
 

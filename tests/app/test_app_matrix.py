@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.components import matrix
-from bickd_viz import LIGHT
 
 
 def decoded(sent: dict) -> np.ndarray:
@@ -38,8 +36,3 @@ def test_many_classes_travel_in_a_byte_a_cell():
 def test_values_that_are_not_finite_stand_as_zero():
     sent = matrix.encoded(np.array([[np.nan, 1.0], [-1.0, np.inf]]))
     np.testing.assert_allclose(decoded(sent), [0, 1, -1, 0], atol=1e-4)
-
-
-def test_a_matrix_that_does_not_fit_its_names_is_refused():
-    with pytest.raises(ValueError, match="must be 3 x 3 like class_names"):
-        matrix.show(np.zeros((2, 2)), ["a", "b", "c"], key="m", theme=LIGHT)

@@ -18,7 +18,7 @@ from bickd_core.comparing.figures import FIGURES
 from bickd_core.comparing.measures import class_order, geometry, summary
 from bickd_core.comparing.report_data import read_report_data
 from bickd_viz.charts.grid import Panel, grid_figure
-from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.whiskers import whisker_rows
 from bickd_viz.text.numbers import number
 from bickd_viz.theme import DARK, LIGHT
@@ -183,7 +183,7 @@ def test_a_report_is_one_file_without_a_link_to_the_app(compared, tmp_path):
 
 
 def test_panels_of_a_grid_do_not_overlap():
-    matrix = matrix_figure(np.eye(3), ["a", "b", "c"])
+    matrix = MatrixScene(np.eye(3), ["a", "b", "c"]).figure()
     panels = [Panel("one", "a note that is longer than its panel is wide " * 2, matrix)] * 3
     figure = grid_figure([*panels, Panel("dots", "", whisker_rows([]))], columns=2, width=600)
     x, y = [], []

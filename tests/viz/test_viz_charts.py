@@ -14,7 +14,7 @@ from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.spectrum import spectrum_plot
 from bickd_viz.charts.training import Line, loss_terms, metric_lines
 from bickd_viz.charts.whiskers import Row, value_axis, whisker_rows
-from bickd_viz.scales import overlap_ends, said_ends, text_width
+from bickd_viz.scales import describe_ends, overlap_ends, text_width
 from bickd_viz.theme import DARK, LIGHT, ModelStyle, model_styles
 
 STYLES = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
@@ -233,8 +233,8 @@ def test_colours_of_overlap_follow_the_data_where_the_usual_scale_would_be_one_b
     low, top = overlap_ends([high, high])
     assert 0.93 < low < 0.9405
     assert 0.9495 < top < 0.96
-    assert "from 0.94 to 0.95" in said_ends((low, top))
-    assert said_ends((0.0, 0.6)) == "The colour scale ends at 0.6"
+    assert "from 0.94 to 0.95" in describe_ends((low, top))
+    assert describe_ends((0.0, 0.6)) == "The colour scale ends at 0.6"
 
 
 def test_random_logits_are_told_apart():

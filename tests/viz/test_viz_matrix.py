@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.theme import DARK, LIGHT
 
 
@@ -21,7 +21,7 @@ def test_every_cell_has_the_value_and_the_names_of_its_pair(count, seed):
         np.float32
     )  # not symmetric: rows and columns must not swap
     order = rng.permutation(count)
-    figure = matrix_figure(matrix, names(count), order=order)
+    figure = MatrixScene(matrix, names(count), order).figure()
     (heat,) = figure.data
     np.testing.assert_array_equal(heat.z, matrix[np.ix_(order, order)])
     for row, column in rng.integers(0, count, (20, 2)):
@@ -35,7 +35,7 @@ def test_every_cell_has_the_value_and_the_names_of_its_pair(count, seed):
 
 def test_blocks_are_parted_by_lines_and_named_where_the_classes_are_not():
     blocks = [("sea", 5), ("land", 20), ("air", 5)]
-    many = matrix_figure(np.eye(30), names(30), blocks=blocks)
+    many = MatrixScene(np.eye(30), names(30), blocks=blocks).figure()
     lines = {(s.x0, s.x1, s.y0, s.y1) for s in many.layout.shapes}
     assert lines == {
         (-0.5, 29.5, 4.5, 4.5), (4.5, 4.5, -0.5, 29.5), (-0.5, 29.5, 24.5, 24.5), (24.5, 24.5, -0.5, 29.5)
@@ -45,22 +45,24 @@ def test_blocks_are_parted_by_lines_and_named_where_the_classes_are_not():
         ("land", 14.5),
         ("air", 27.0),
     ]
-    few = matrix_figure(np.eye(10), names(10), blocks=[("sea", 4), ("land", 6)])
+    few = MatrixScene(np.eye(10), names(10), blocks=[("sea", 4), ("land", 6)]).figure()
     assert len(few.layout.shapes) == 2
     assert not few.layout.annotations
 
 
 def test_the_colour_scale_is_fixed_as_given_and_belongs_to_the_theme():
-    figure = matrix_figure(np.eye(3), names(3), zmin=-0.4, zmax=0.4, scale="diverging", theme=DARK)
+    figure = MatrixScene(np.eye(3), names(3), ends=(-0.4, 0.4), scale="diverging").figure(DARK)
     heat = figure.data[0]
     assert (heat.zmin, heat.zmax) == (-0.4, 0.4)
     assert heat.colorscale[3] == (0.5, DARK.surface)
-    assert matrix_figure(np.eye(3), names(3)).data[0].colorscale[0] == (0.0, LIGHT.surface)
+    assert MatrixScene(np.eye(3), names(3)).figure().data[0].colorscale[0] == (0.0, LIGHT.surface)
 
 
 @pytest.mark.parametrize("count", [10, 20, 21, 95])
 def test_the_hover_names_both_classes_even_where_the_axes_have_no_room(count):
-    figure = matrix_figure(np.eye(count), [f"a rather long class name {i}" for i in range(count)])
+    figure = MatrixScene(
+        np.eye(count), [f"a rather long class name {i}" for i in range(count)]
+    ).figure()
     (heat,) = figure.data
     labelled = count <= 20
     assert figure.layout.xaxis.showticklabels is labelled
@@ -79,23 +81,23 @@ def test_the_hover_names_both_classes_even_where_the_axes_have_no_room(count):
 
 def test_the_payload_stays_small():
     rng = np.random.default_rng(0)
-    large = matrix_figure(rng.random((95, 95)), names(95), order=rng.permutation(95)).to_json()
+    large = MatrixScene(rng.random((95, 95)), names(95), rng.permutation(95)).figure().to_json()
     assert len(large) < 250_000
     assert '"dtype":"f4"' in large
-    assert len(matrix_figure(rng.random((10, 10)), names(10)).to_json()) < 20_000
+    assert len(MatrixScene(rng.random((10, 10)), names(10)).figure().to_json()) < 20_000
 
 
 def test_values_stand_in_cells_only_where_they_fit():
-    small = matrix_figure(np.full((4, 4), 0.126), names(4))
+    small = MatrixScene(np.full((4, 4), 0.126), names(4)).figure()
     assert small.data[0].text[0][0] == ".13"
     assert small.data[0].textfont.size >= 12
-    assert matrix_figure(np.full((12, 12), -0.126), names(12), width=240).data[0].text is None
-    assert matrix_figure(np.eye(13), names(13), height=900, width=900).data[0].text is None
+    assert MatrixScene(np.full((12, 12), -0.126), names(12)).figure(width=240).data[0].text is None
+    assert MatrixScene(np.eye(13), names(13)).figure(height=900, width=900).data[0].text is None
 
 
 def test_cell_text_is_short_and_keeps_its_sign():
     matrix = np.array([[1.0, -0.25, 0.001], [-0.004, 0.996, 2.5], [0.5, np.nan, -1.0]])
-    text = matrix_figure(matrix, names(3)).data[0].text
+    text = MatrixScene(matrix, names(3)).figure().data[0].text
     assert [list(line) for line in text] == [
         ["1", "−.25", "0"],
         ["0", "1", "2.50"],
@@ -104,7 +106,7 @@ def test_cell_text_is_short_and_keeps_its_sign():
 
 
 def test_the_matrix_is_square_zoomable_and_drawn_downwards():
-    layout = matrix_figure(np.eye(5), names(5)).layout
+    layout = MatrixScene(np.eye(5), names(5)).figure().layout
     assert layout.yaxis.scaleanchor == "x"
     assert layout.yaxis.range[0] > layout.yaxis.range[1]
     assert layout.dragmode == "zoom"
@@ -113,7 +115,7 @@ def test_the_matrix_is_square_zoomable_and_drawn_downwards():
 
 def test_very_many_classes_are_shown_as_means_of_groups():
     matrix = np.arange(400 * 400, dtype=np.float64).reshape(400, 400)
-    figure = matrix_figure(matrix, names(400))
+    figure = MatrixScene(matrix, names(400)).figure()
     (heat,) = figure.data
     assert heat.z.shape == (200, 200)
     assert heat.z[3, 5] == pytest.approx(matrix[6:8, 10:12].mean())
@@ -125,21 +127,36 @@ def test_very_many_classes_are_shown_as_means_of_groups():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(matrix=np.eye(4)), r"3 x 3 like class_names, got shape \(4, 4\)"),
+        (dict(values=np.eye(4)), r"3 x 3 like class_names, got shape \(4, 4\)"),
         (dict(order=[0, 0, 1]), r"each class index 0 to 2 once, got \[0, 0, 1\]"),
         (dict(scale="rainbow"), '"sequential" or "diverging", got \'rainbow\''),
     ],
 )
 def test_mistakes_are_named(change, message):
-    arguments = dict(matrix=np.eye(3), class_names=names(3)) | change
+    arguments = dict(values=np.eye(3), class_names=names(3)) | change
     with pytest.raises(ValueError, match=message):
-        matrix_figure(**arguments)
+        MatrixScene(**arguments)
 
 
 def test_the_colour_bar_has_its_ends_alone_so_that_nothing_meets_its_name():
     bar = (
-        matrix_figure(np.eye(3), list("abc"), zmin=-0.6, zmax=0.6, scale="diverging")
+        MatrixScene(np.eye(3), list("abc"), ends=(-0.6, 0.6), scale="diverging")
+        .figure()
         .data[0]
         .colorbar
     )
     assert (bar.tickvals, bar.ticktext) == ((-0.6, 0.6), ("−0.6", "0.6"))
+
+
+def test_counts_have_no_decimals_in_the_hover():
+    template = MatrixScene(np.eye(3), names(3), decimals=0).figure().data[0].hovertemplate
+    assert "%{z:.0f}" in template
+    assert "%{z:.3f}" in MatrixScene(np.eye(3), names(3)).figure().data[0].hovertemplate
+
+
+def test_the_title_of_rows_is_left_of_the_names_of_blocks():
+    blocks = [("sea", 10), ("a group with a long name", 20)]
+    scene = MatrixScene(np.eye(30), names(30), y_title="teacher's classes", blocks=blocks)
+    layout = scene.figure().layout
+    assert layout.yaxis.title.standoff >= 100
+    assert layout.margin.l >= layout.yaxis.title.standoff + 20

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bickd_viz import colouring
 from bickd_viz.charts.map import maps_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
-from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.outcomes import who_is_right
 from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.training import Line, metric_lines
@@ -39,8 +39,8 @@ def charts(theme: Theme) -> dict[str, go.Figure]:
     names = [f"class {i}" for i in range(30)]
     return {
         "whiskers": whisker_rows([Row(s, 0.5, 0.4, 0.6) for s in styles], theme=theme),
-        "matrix": matrix_figure(rng.random((30, 30)), names, theme=theme),
-        "difference": matrix_figure(rng.random((30, 30)), names, scale="diverging", zmin=-1, theme=theme),
+        "matrix": MatrixScene(rng.random((30, 30)), names).figure(theme),
+        "difference": MatrixScene(rng.random((30, 30)), names, ends=(-1, 1), scale="diverging").figure(theme),
         "map": point_map(colouring.highlighted([np.arange(50) % 30], (1, 2), names, theme), theme),
         "bars": who_is_right(dict(both=5, first=2, second=3, neither=1), styles[1], styles[3], theme=theme),
         "lines": metric_lines([Line(s, [1, 2, 3], rng.random(3)) for s in styles], theme=theme),

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from bickd_viz import ModelStyle, colouring, tables
 from bickd_viz.charts.map import maps_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
-from bickd_viz.charts.matrix import matrix_figure
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import build
 from bickd_viz.report.build import Figures, Report, Section, Strip
@@ -23,12 +23,12 @@ PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
 def chart_export(name: str = "gram", theme=DARK) -> ChartExport:
-    matrix = np.arange(9.0).reshape(3, 3)
+    scene = MatrixScene(np.arange(9.0).reshape(3, 3), NAMES)
     return ChartExport(
         name,
         f"Class Gram of {NAMES[0]}",
-        lambda: matrix_figure(matrix, NAMES, theme=theme),
-        lambda: tables.matrix_table(matrix, NAMES),
+        lambda: scene.figure(theme),
+        lambda: tables.matrix_table(scene),
         sentence="They <overlap>.",
     )
 

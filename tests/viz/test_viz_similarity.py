@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bickd_viz import DARK, LIGHT
-from bickd_viz.charts.layers import layer_html, layer_matrix
+from bickd_viz.charts.layers import LayerScene
 from bickd_viz.tables import layers_table
 from bickd_viz.text import similarity as words
 
@@ -30,7 +30,7 @@ def some_values():
 def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme):
     values = some_values()
     hover = [[f"{i}{j}" for j in range(4)] for i in range(3)]
-    fig = layer_matrix(values, ROWS, COLUMNS, hover=hover, theme=theme)
+    fig = LayerScene(values, ROWS, COLUMNS, hover).figure(theme)
     heat = fig.data[0]
     np.testing.assert_allclose(np.asarray(heat.z, dtype=float), values, atol=1e-6)
     assert (heat.zmin, heat.zmax) == (0.0, 1.0)
@@ -51,10 +51,9 @@ def test_the_heat_map_shows_every_value_and_outlines_the_best_of_each_row(theme)
 def test_the_table_of_the_page_has_the_cells_of_the_heat_map(theme):
     values = some_values()
     hover = [[f"{i}<{j}" for j in range(4)] for i in range(3)]
-    html = layer_html(
-        values, ROWS, COLUMNS, hover=hover, x_title="KD's layers", y_title="<b>", theme=theme
-    )
-    fig = layer_matrix(values, ROWS, COLUMNS, hover=hover, theme=theme)
+    scene = LayerScene(values, ROWS, COLUMNS, hover, "KD's layers", "<b>")
+    html, fig = scene.html(theme), scene.figure(theme)
+    assert fig.data[0].hovertext[1][2].endswith("<br>1&lt;2")
     cells = re.findall(r'<td title="([^"]*)"(?: style="([^"]*)")?>([^<]*)</td>', html)
     assert [words for *_, words in cells if words] == list(fig.data[1].text)
     inks = [re.search(r";color:([^;]+)", look)[1] for _, look, words in cells if words]
@@ -72,20 +71,19 @@ def test_the_table_of_the_page_has_the_cells_of_the_heat_map(theme):
 
 def test_ink_changes_with_the_cell():
     for theme in (LIGHT, DARK):
-        fig = layer_matrix(
-            np.array([[0.02, 0.98]]), ("a",), ("b", "c"), hover=[["", ""]], theme=theme
-        )
+        scene = LayerScene(np.array([[0.02, 0.98]]), ("a",), ("b", "c"), [["", ""]])
+        fig = scene.figure(theme)
         light, dark = fig.data[1].textfont.color
         assert light != dark
 
 
 def test_a_layer_that_is_nowhere_defined_is_not_outlined():
-    fig = layer_matrix(np.full((1, 2), np.nan), ("a",), ("b", "c"), hover=[["", ""]])
+    fig = LayerScene(np.full((1, 2), np.nan), ("a",), ("b", "c"), [["", ""]]).figure()
     assert not fig.layout.shapes
     with pytest.raises(
         ValueError, match=r"values must be 1 x 2 like rows and columns, got shape \(2, 2\)"
     ):
-        layer_matrix(np.zeros((2, 2)), ("a",), ("b", "c"), hover=[["", ""]])
+        LayerScene(np.zeros((2, 2)), ("a",), ("b", "c"), [["", ""]])
 
 
 @pytest.mark.parametrize(

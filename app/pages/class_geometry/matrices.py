@@ -4,7 +4,7 @@ or groups."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from bickd_core.comparing import class_geometry
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.orthogonality import group_means
-from bickd_viz import ModelStyle
-from bickd_viz.scales import overlap_ends, said_ends
-from bickd_viz.text import class_geometry as words
+from bickd_viz.charts.matrix import MatrixScene
+from bickd_viz.scales import describe_ends, overlap_ends
+from bickd_viz.text import class_geometry as text
 
 MOST_CLASSES = 200
 """Up to this many classes, a matrix shows each class. With more, it starts with groups of
@@ -32,16 +32,20 @@ EVERYTHING, GROUPS = "all classes", "groups of classes"
 
 @dataclass(frozen=True)
 class Tile:
-    """One matrix: its values [C, C], the classes to leave out, and how to draw it."""
+    """One matrix over all classes, and its card.
+
+    Attributes:
+        cell: The kind of selection that a click on a cell writes.
+        empty: Which classes the model, or one of both models, never predicts, [C].
+    """
 
     key: str
     name: str
     note: str
-    style: ModelStyle
     model: Model
-    values: np.ndarray
+    scene: MatrixScene
     empty: np.ndarray
-    difference: bool = False
+    cell: str = "cell"
 
 
 def show(
@@ -58,126 +62,150 @@ def show(
         most: The pair in the title. It is outlined if no pair was chosen.
     """
     part = _choose_part(comparison, how)
-    tiles = _tiles(comparison, student, lens)
-    ends = overlap_ends([tile.values for tile in tiles if not tile.difference])
-    pair = (
-        frame.focused_pair(comparison, student, lens.temperature, most)
-        if len(comparison.class_names) > 1
-        else None
-    )
-    for start in range(0, len(tiles), 2):
-        for place, tile in zip(st.columns(2, gap="small"), tiles[start : start + 2], strict=False):
-            with place, st.container(border=True):
-                style.model_title(tile.style, tile.note, tile.name)
-                _draw(comparison, student, lens, how, tile, part, ends, pair)
+    groups = class_groups.class_groups(comparison, how)
+    ends = _ends(comparison, student, lens)
+    tiles = _tiles(comparison, student, lens, ends)
+    if part == GROUPS:
+        drawn = [(_by_group(tile, groups), _zoom_into(groups)) for tile in tiles]
+    else:
+        members = _members(comparison, how, part, groups)
+        blocks = _blocks(members, groups) if how == "hierarchy" else []
+        pair = None
+        if len(comparison.class_names) > 1:
+            pair = frame.focused_pair(comparison, student, lens.temperature, most)
+        drawn = [
+            (
+                _of_classes(tile.scene, members, pair, blocks),
+                _choose_cell(frame.on_cell(comparison, tile.model, tile.cell, lens), members),
+            )
+            for tile in tiles
+        ]
+    looks = style.styles(comparison)
+    columns = [column for _ in range(0, len(tiles), 2) for column in st.columns(2, gap="small")]
+    for column, tile, (scene, on_cell) in zip(columns, tiles, drawn, strict=False):
+        with column, st.container(border=True):
+            style.model_title(looks[tile.model.key], tile.note, tile.name)
+            matrix.show(
+                scene,
+                f"geometry-gram-{tile.key}",
+                theme=style.theme(),
+                on_cell=on_cell,
+                height=430 if len(scene.class_names) > FEW else 460,
+            )
     _how_to(comparison, part, ends, lens)
 
 
-def _tiles(comparison: Comparison, student: Model, lens: Lens) -> list[Tile]:
-    looks = style.styles(comparison)
+def _ends(comparison: Comparison, student: Model, lens: Lens) -> tuple[float, float]:
+    """The ends of the colour scale that all Grams share."""
+    grams = [class_geometry.gram(comparison, comparison.teacher, lens).gram]
+    if comparison.students:
+        grams.append(class_geometry.gram(comparison, student, lens).gram)
+        grams.append(class_geometry.cross_gram(comparison, student, lens).gram)
+    return overlap_ends(grams)
+
+
+def _tiles(
+    comparison: Comparison, student: Model, lens: Lens, ends: tuple[float, float]
+) -> list[Tile]:
     teacher = class_geometry.gram(comparison, comparison.teacher, lens)
-    tiles = [
-        Tile(
-            "teacher", "Teacher",
-            f"class Gram, {words.at_temperature(lens.at(comparison, comparison.teacher))}",
-            looks[comparison.teacher.key], comparison.teacher, teacher.gram, teacher.empty,
-        )
-    ]  # fmt: skip
-    if not comparison.students:
-        return tiles
-    own, across = (
-        class_geometry.gram(comparison, student, lens),
-        class_geometry.cross_gram(comparison, student, lens),
+    gram = MatrixScene(
+        teacher.gram,
+        comparison.class_names,
+        ends=(-ends[1], ends[1]) if lens.centred else ends,
+        scale="diverging" if lens.centred else "sequential",
+        value_name=lens.what,
     )
-    consistency = class_geometry.cross_gram_figures(comparison, student, lens).consistency
-    look, either = looks[student.key], teacher.empty | own.empty
+    note = f"class Gram, {text.at_temperature(lens.at(comparison, comparison.teacher))}"
+    tiles = [Tile("teacher", "Teacher", note, comparison.teacher, gram, teacher.empty)]
+    if comparison.students:
+        own = class_geometry.gram(comparison, student, lens)
+        across = class_geometry.cross_gram(comparison, student, lens)
+        consistency = class_geometry.cross_gram_figures(comparison, student, lens).consistency
+        either = teacher.empty | own.empty
+        note = f"class Gram, {text.at_temperature(lens.at(comparison, student))}"
+        difference = replace(
+            gram,
+            values=own.gram - teacher.gram,
+            ends=(-0.4, 0.4),
+            scale="diverging",
+            value_name=f"difference in {lens.what}",
+        )
+        cross = replace(
+            gram,
+            values=across.gram,
+            x_title=f"{student.name}'s classes",
+            y_title="teacher's classes",
+        )
+        diagonal = "" if consistency is None else f", diagonal {consistency.text(2)}"
+        tiles += [
+            Tile("student", student.name, note, student, replace(gram, values=own.gram), own.empty),
+            Tile(
+                "difference",
+                f"{student.name} − teacher",
+                "below 0: further apart",
+                student,
+                difference,
+                either,
+            ),
+            Tile(
+                "cross",
+                f"Teacher × {student.name}",
+                f"cross Gram{diagonal}",
+                student,
+                cross,
+                either,
+                "cross",
+            ),
+        ]
     return [
-        *tiles,
-        Tile(
-            "student", student.name,
-            f"class Gram, {words.at_temperature(lens.at(comparison, student))}",
-            look, student, own.gram, own.empty,
-        ),
-        Tile(
-            "difference", f"{student.name} − teacher", "below 0: further apart",
-            look, student, own.gram - teacher.gram, either, difference=True,
-        ),
-        Tile(
-            "cross", f"Teacher × {student.name}",
-            "cross Gram" if consistency is None else f"cross Gram, diagonal {consistency.text(2)}",
-            look, student, across.gram, either,
-        ),
-    ]  # fmt: skip
+        replace(tile, scene=replace(tile.scene, label=f"{tile.name}: {tile.note}"))
+        for tile in tiles
+    ]
 
 
-def _draw(
-    comparison: Comparison,
-    student: Model,
-    lens: Lens,
-    how: str,
-    tile: Tile,
-    part: str,
-    ends: tuple[float, float],
+def _of_classes(
+    scene: MatrixScene,
+    members: list[int],
     pair: tuple[int, int] | None,
-) -> None:
-    groups = class_groups.class_groups(comparison, how)
-    blocks: list[tuple[str, int]] = []
-    if part == GROUPS:
-        values, names = _by_group(tile, groups, len(comparison.class_names))
-        order, selected, on_cell = None, None, _zoom_into(groups)
-    else:
-        members = _members(comparison, how, part, groups)
-        place = {c: i for i, c in enumerate(members)}
-        if how == "hierarchy" and len(groups) <= MOST_BLOCKS:
-            blocks = [(g.name, len(g.members)) for g in groups if place.keys() >= set(g.members)]
-        values = tile.values[np.ix_(members, members)]
-        names, order = [comparison.class_names[c] for c in members], None
-        inside = pair is not None and pair[0] in place and pair[1] in place
-        selected = (place[pair[0]], place[pair[1]]) if pair is not None and inside else None
-        on_cell = _choose_cell(
-            frame.on_cell(comparison, tile.model, "cross" if tile.key == "cross" else "cell", lens),
-            members,
-        )
-    low, high, scale = *ends, "sequential"
-    if tile.difference:
-        low, high, scale = -0.4, 0.4, "diverging"
-    elif lens.centred:
-        low, high, scale = -ends[1], ends[1], "diverging"
-    across = tile.key == "cross"
-    what = lens.what
-    matrix.show(
-        values,
-        names,
-        key=f"geometry-gram-{tile.key}",
-        theme=style.theme(),
-        order=order,
-        zmin=low,
-        zmax=high,
-        scale=scale,
+    blocks: list[tuple[str, int]],
+) -> MatrixScene:
+    """The part of the matrix with these classes, in their order."""
+    selected = None
+    if pair is not None and set(pair) <= set(members):
+        selected = (members.index(pair[0]), members.index(pair[1]))
+    return replace(
+        scene,
+        values=scene.values[np.ix_(members, members)],
+        class_names=[scene.class_names[c] for c in members],
         selected=selected,
-        x_title=f"{student.name}'s classes" if across else "",
-        y_title="teacher's classes" if across else "",
-        value_name=(
-            f"difference in {what}"
-            if tile.difference
-            else (f"mean {what}" if part == GROUPS else what)
-        ),
-        on_cell=on_cell,
         blocks=blocks,
-        label=f"{tile.name}: {tile.note}",
-        height=430 if len(names) > FEW else 460,
     )
 
 
-def _by_group(tile: Tile, groups: tuple[Group, ...], count: int) -> tuple[np.ndarray, list[str]]:
+def _blocks(members: list[int], groups: tuple[Group, ...]) -> list[tuple[str, int]]:
+    """The name and the size of each superclass that is shown in full."""
+    if len(groups) > MOST_BLOCKS:
+        return []
+    shown = set(members)
+    return [(group.name, len(group.members)) for group in groups if shown >= set(group.members)]
+
+
+def _by_group(tile: Tile, groups: tuple[Group, ...]) -> MatrixScene:
     """Mean over all pairs of classes from two groups; 0 if there is no pair."""
-    label = [""] * count
+    scene = tile.scene
+    group_of = [""] * len(scene.class_names)
     for i, group in enumerate(groups):
         for c in group.members:
-            label[c] = str(i)
-    means, found = group_means(tile.values, tile.empty, label)
-    back = np.argsort([int(name) for name in found])
-    return np.nan_to_num(means[np.ix_(back, back)]), [group.name for group in groups]
+            group_of[c] = str(i)
+    means, places = group_means(scene.values, tile.empty, group_of)
+    back = np.argsort([int(place) for place in places])
+    difference = tile.key == "difference"
+    return replace(
+        scene,
+        values=np.nan_to_num(means[np.ix_(back, back)]),
+        class_names=[group.name for group in groups],
+        value_name=scene.value_name if difference else f"mean {scene.value_name}",
+    )
 
 
 def _members(comparison: Comparison, how: str, part: str, groups: tuple[Group, ...]) -> list[int]:
@@ -237,14 +265,14 @@ def _how_to(comparison: Comparison, part: str, ends: tuple[float, float], lens: 
     if part == GROUPS:
         st.caption(
             "Each cell is the mean over all pairs of classes from two groups. Click a cell to see"
-            f" its classes one by one. {said_ends(ends)}.",
+            f" its classes one by one. {describe_ends(ends)}.",
             help=f"The groups hold {count:,} classes. A class is never paired with itself.",
         )
         return
-    said = (
-        f"{said_ends(ends)}; the diagonal is 1." if ends != (0.0, 1.0) and not lens.centred else ""
-    )
+    scale = ""
+    if ends != (0.0, 1.0) and not lens.centred:
+        scale = f" {describe_ends(ends)}; the diagonal is 1."
     st.caption(
         f"Click a cell to see its {comparison.nouns}. Drag to zoom, double-click to zoom out."
-        f" {said}"
+        f"{scale}"
     )

@@ -11,6 +11,7 @@ from app.plain import st
 from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule, SelectionError
+from bickd_viz.charts.matrix import MatrixScene
 
 FEW = 10
 """If the largest cell has fewer images, the page calls single cells weak evidence."""
@@ -36,37 +37,34 @@ def show(comparison: Comparison, first: Model, second: Model) -> None:
 
 
 def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -> None:
-    found = calibration.judged(comparison, first, second).confusion
+    confusion = calibration.judged(comparison, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
         f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The"
         " diagonal shows correct answers.",
     )
-    values = found.shares if shares else found.counts.astype(np.float64)
+    values = confusion.shares if shares else confusion.counts.astype(np.float64)
     off = np.abs(off_diagonal(values))
     limit = 0.5 if shares else max(float(off.max()), 1.0)
 
     def clicked(row: int, column: int) -> None:
         _select(comparison, first, second, row, column)
 
-    matrix.show(
+    scene = MatrixScene(
         values,
         comparison.class_names,
-        key="confusion-matrix",
-        theme=style.theme(),
-        order=measures.class_order(comparison, "cluster"),
-        zmin=-limit,
-        zmax=limit,
-        scale="diverging",
-        selected=_selected(comparison),
+        measures.class_order(comparison, "cluster"),
+        (-limit, limit),
+        "diverging",
         x_title="predicted class",
         y_title="true class",
         value_name="difference of shares" if shares else "difference",
         decimals=2 if shares else 0,
-        on_cell=clicked,
-        group="",
+        selected=_selected(comparison),
         label=f"Confusions of {first.name} minus those of {second.name}",
-        height=470,
+    )
+    matrix.show(
+        scene, "confusion-matrix", theme=style.theme(), on_cell=clicked, group="", height=470
     )
     st.caption(
         f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom out.",
@@ -78,8 +76,8 @@ def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -
 
 
 def _select(comparison: Comparison, first: Model, second: Model, row: int, column: int) -> None:
-    found = calibration.judged(comparison, first, second).confusion
-    more = first if found.first[row, column] >= found.second[row, column] else second
+    confusion = calibration.judged(comparison, first, second).confusion
+    more = first if confusion.first[row, column] >= confusion.second[row, column] else second
     selection.select(
         "confusion", more.key, comparison.class_names[row], comparison.class_names[column]
     )
@@ -98,11 +96,11 @@ def _selected(comparison: Comparison) -> tuple[int, int] | None:
 
 
 def _largest(comparison: Comparison, first: Model, second: Model) -> None:
-    found = calibration.judged(comparison, first, second).confusion
+    confusion = calibration.judged(comparison, first, second).confusion
     style.card_title(
         "Confusions that differ most", f"Choose a row to select its {comparison.nouns}."
     )
-    off = np.abs(off_diagonal(found.counts))
+    off = np.abs(off_diagonal(confusion.counts))
     order = np.argsort(-off, axis=None, kind="stable")[:LARGEST]
     cells = [divmod(int(cell), len(comparison.class_names)) for cell in order]
     cells = [(row, column) for row, column in cells if off[row, column]]
@@ -113,8 +111,8 @@ def _largest(comparison: Comparison, first: Model, second: Model) -> None:
         {
             "true": comparison.class_names[row],
             "predicted": comparison.class_names[column],
-            first.name: int(found.first[row, column]),
-            second.name: int(found.second[row, column]),
+            first.name: int(confusion.first[row, column]),
+            second.name: int(confusion.second[row, column]),
         }
         for row, column in cells
     ]
@@ -134,7 +132,7 @@ def _largest(comparison: Comparison, first: Model, second: Model) -> None:
     )
     most = int(
         max(
-            (off_diagonal(counts).max(initial=0) for counts in (found.first, found.second)),
+            (off_diagonal(counts).max(initial=0) for counts in (confusion.first, confusion.second)),
             default=0,
         )
     )

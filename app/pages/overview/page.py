@@ -26,9 +26,10 @@ from bickd_core.comparing.finding import Finding, separated_pair
 from bickd_core.comparing.seeds import Recipes
 from bickd_core.wording import worded
 from bickd_viz import colouring
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.whisker_html import whisker_html
 from bickd_viz.charts.whiskers import Row
-from bickd_viz.scales import overlap_ends, said_ends
+from bickd_viz.scales import describe_ends, overlap_ends
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text
 from bickd_viz.text.class_geometry import separated_pair_title
@@ -181,25 +182,26 @@ def _matrices(comparison: Comparison, student: Model, other: Model | None, T: fl
     pair = frame.focused_pair(comparison, student, T) if comparison.students else None
     low, top = overlap_ends([measures.geometry(comparison, model, T).gram for model in shown])
     if low > 0:
-        st.caption(f"{said_ends((low, top))}.")
+        st.caption(f"{describe_ends((low, top))}.")
     looks = style.styles(comparison)
     for column, model in zip(st.columns(len(shown), gap="small"), shown, strict=True):
         with column, st.container(border=True):
-            found = measures.geometry(comparison, model, T)
             figure = measures.summary(comparison, model, T).overlap
             overlap = "not available" if figure is None else numbers.number(figure.estimate)
             style.model_title(looks[model.key], f"overlap {overlap}")
-            matrix.show(
-                found.gram,
+            scene = MatrixScene(
+                measures.geometry(comparison, model, T).gram,
                 comparison.class_names,
-                key=f"overview-gram-{model.key}",
-                theme=style.theme(),
-                order=order,
-                zmin=low,
-                zmax=top,
+                order,
+                (low, top),
                 selected=pair,
-                on_cell=frame.on_cell(comparison, model),
                 label=f"Class Gram of {model.called}",
+            )
+            matrix.show(
+                scene,
+                f"overview-gram-{model.key}",
+                theme=style.theme(),
+                on_cell=frame.on_cell(comparison, model),
                 height=340,
             )
 

@@ -13,9 +13,9 @@ from app.plain import Markdown, lines, md, st
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.runs.stages import PROBE_SPLIT
 from bickd_viz import tables
-from bickd_viz.charts.layers import layer_html, layer_matrix
+from bickd_viz.charts.layers import LayerScene
 from bickd_viz.text import numbers
-from bickd_viz.text import similarity as words
+from bickd_viz.text import similarity as text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def show(comparison: Comparison, student: Model) -> None:
         _matrix(student, view)
     with right:
         st.write(
-            words.layers_sentence(
+            text.layers_sentence(
                 student.name,
                 view.cka.estimates,
                 view.teacher,
@@ -62,24 +62,28 @@ def show(comparison: Comparison, student: Model) -> None:
 
 def _matrix(student: Model, view: LayerView) -> None:
     """Draw the matrix as an HTML table. The Plotly version is drawn only for an export."""
-    theme, hover = style.theme(), _hover(view)
-    cells, across, down = (
-        (view.cka.estimates, view.teacher, view.student),
+    theme = style.theme()
+    scene = LayerScene(
+        view.cka.estimates,
+        view.teacher,
+        view.student,
+        _notes(view),
         f"{student.name}'s layers",
         "teacher's layers",
     )
     with st.container(key="similarity-layers"):
-        st.html(layer_html(*cells, hover=hover, x_title=across, y_title=down, theme=theme))
+        st.html(scene.html(theme))
     export_menu.offer(
         "similarity-layers",
         f"CKA of the teacher's layers with {student.name}'s",
-        lambda: layer_matrix(*cells, hover=hover, x_title=across, y_title=down, theme=theme),
+        lambda: scene.figure(theme),
         lambda: _data(view),
     )
 
 
-def _hover(view: LayerView) -> list[list[str]]:
-    said = []
+def _notes(view: LayerView) -> list[list[str]]:
+    """The hover text of each cell."""
+    notes = []
     for i in range(len(view.teacher)):
         line = []
         for j in range(len(view.student)):
@@ -92,21 +96,21 @@ def _hover(view: LayerView) -> list[list[str]]:
                 f"{numbers.number(cell.estimate)} {numbers.interval_text(cell.interval())}, 95% of"
                 f" shuffles below {numbers.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
             )
-        said.append(line)
-    return said
+        notes.append(line)
+    return notes
 
 
 def _against_baseline(comparison: Comparison, student: Model, view: LayerView) -> None:
     other = frame.baseline(comparison, student)
     if other is None:
         return
-    said = []
+    differences = []
     for _, _, name in view.shared:
         difference = layers.layer_difference(comparison, student, other, name)
         if difference is not None and difference.low is not None:
-            said.append((name, difference))
-    if said:
-        st.write(words.layer_differences(student.name, other.name, said))
+            differences.append((name, difference))
+    if differences:
+        st.write(text.layer_differences(student.name, other.name, differences))
 
 
 def _data(view: LayerView) -> pd.DataFrame:

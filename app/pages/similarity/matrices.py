@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.text import numbers
 
@@ -25,16 +27,44 @@ HEIGHT = 430
 IMAGES = 14
 
 
+@dataclass(frozen=True)
+class Card:
+    """One matrix with what is written around it.
+
+    Attributes:
+        name: "Class by class" or "Sample by sample".
+        note: What a value is.
+        caption: Mean values, below the matrix.
+        help: Tooltip of the caption.
+        group: See `app.components.matrix.show`.
+    """
+
+    key: str
+    name: str
+    note: str
+    scene: MatrixScene
+    on_cell: Callable[[int, int], None]
+    caption: str = ""
+    help: str | None = None
+    group: str = "classes"
+
+
 def show(comparison: Comparison, student: Model, T: float) -> None:
     """Draw the matrices, the classes that differ most, and the images of the selection."""
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
-        _classes(comparison, student, T)
+        _draw(comparison, student, _classes(comparison, student, T))
     with right, st.container(border=True):
         if comparison.n <= MOST_SAMPLES:
-            _samples(comparison, student, T)
+            _draw(comparison, student, _samples(comparison, student, T))
+        elif comparison.labels is not None:
+            _draw(comparison, student, _samples_by_class(comparison, student, T))
         else:
-            _binned(comparison, student, T)
+            style.model_title(style.styles(comparison)[student.key], name="Sample by sample")
+            st.info(
+                f"With more than {MOST_SAMPLES} samples, this matrix groups them by true class."
+                " These predictions have no labels."
+            )
     st.caption(
         f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom out.",
         help="With the keyboard: move with the arrow keys and press Enter.",
@@ -43,128 +73,117 @@ def show(comparison: Comparison, student: Model, T: float) -> None:
     _images(comparison, student, T)
 
 
-def _classes(comparison: Comparison, student: Model, T: float) -> None:
-    across = measures.cross(comparison, student, T)
-
-    style.model_title(
-        style.styles(comparison)[student.key],
-        f"cosine of the teacher's and {student.name}'s columns, {numbers.count(comparison.n)}"
-        f" {comparison.nouns}",
-        "Class by class",
-    )
+def _draw(comparison: Comparison, student: Model, card: Card) -> None:
+    style.model_title(style.styles(comparison)[student.key], card.note, card.name)
     matrix.show(
-        across.gram,
-        comparison.class_names,
-        key="similarity-class",
+        card.scene,
+        card.key,
         theme=style.theme(),
-        order=measures.class_order(comparison, "cluster"),
-        selected=(
-            frame.focused_pair(comparison, student, T) if len(comparison.class_names) > 1 else None
-        ),
-        x_title=f"{student.name}'s classes",
-        y_title="teacher's classes",
-        on_cell=frame.on_cell(comparison, student, "cross"),
-        label=f"Cosine of each class of the teacher with each class of {student.name}",
+        on_cell=card.on_cell,
+        group=card.group,
         height=HEIGHT,
     )
+    if card.caption:
+        st.caption(card.caption, help=card.help)
+
+
+def _classes(comparison: Comparison, student: Model, T: float) -> Card:
     figures = class_geometry.cross_gram_figures(comparison, student, Lens(T))
+    caption = ""
     if figures.consistency is not None and figures.overlap is not None:
-        st.caption(
+        caption = (
             f"Mean cosine: {figures.consistency.estimate:.2f} for the same class,"
             f" {figures.overlap.estimate:.3f} for two different classes."
         )
-
-
-def _binned(comparison: Comparison, student: Model, T: float) -> None:
-    style.model_title(
-        style.styles(comparison)[student.key],
-        f"mean cosine of rows by true class, {numbers.count(comparison.n)} {comparison.nouns}",
-        "Sample by sample",
+    return Card(
+        "similarity-class",
+        "Class by class",
+        f"cosine of the teacher's and {student.name}'s columns, {numbers.count(comparison.n)}"
+        f" {comparison.nouns}",
+        MatrixScene(
+            measures.cross(comparison, student, T).gram,
+            comparison.class_names,
+            measures.class_order(comparison, "cluster"),
+            x_title=f"{student.name}'s classes",
+            y_title="teacher's classes",
+            selected=_focused_pair(comparison, student, T),
+            label=f"Cosine of each class of the teacher with each class of {student.name}",
+        ),
+        frame.on_cell(comparison, student, "cross"),
+        caption,
     )
-    if comparison.labels is None:
-        st.info(
-            f"With more than {MOST_SAMPLES} samples, this matrix groups them by true class. These"
-            " predictions have no labels."
-        )
-        return
+
+
+def _focused_pair(comparison: Comparison, student: Model, T: float) -> tuple[int, int] | None:
+    if len(comparison.class_names) < 2:
+        return None
+    return frame.focused_pair(comparison, student, T)
+
+
+def _samples_by_class(comparison: Comparison, student: Model, T: float) -> Card:
     rows = measures.rows_similarity(comparison, student, T)
+    within = "" if rows.within is None else f", {rows.within:.2f} for two of one class"
+    between = "" if rows.between is None else f", {rows.between:.2f} for two of different classes"
 
     def clicked(row: int, column: int) -> None:
         names = (comparison.class_names[row], comparison.class_names[column])
         state.update(pair=names)
         selection.select("class", *dict.fromkeys(names))
 
-    matrix.show(
-        rows.matrix,
-        comparison.class_names,
-        key="similarity-sample",
-        theme=style.theme(),
-        order=measures.class_order(comparison, "cluster"),
-        selected=(
-            frame.focused_pair(comparison, student, T) if len(comparison.class_names) > 1 else None
-        ),
-        x_title=f"{student.name}, true class",
-        y_title="teacher, true class",
-        value_name="mean cosine",
-        on_cell=clicked,
-        label=f"Mean cosine of the teacher's rows with {student.name}'s, by true class",
-        height=HEIGHT,
-    )
-    within = "" if rows.within is None else f", {rows.within:.2f} for two of one class"
-    between = "" if rows.between is None else f", {rows.between:.2f} for two of different classes"
-    st.caption(
-        f"Mean cosine: {rows.matched:.2f} for the same {comparison.noun}{within}{between}.",
-        help=(
-            f"With more than {MOST_SAMPLES} {comparison.nouns}, the matrix shows the mean over two"
-            " true classes."
-        ),
-    )
-
-
-def _samples(comparison: Comparison, student: Model, T: float) -> None:
-    style.model_title(
-        style.styles(comparison)[student.key],
-        f"cosine of rows, each of {numbers.counted(comparison.n, comparison.noun)}"
-        + ("" if comparison.labels is None else ", by true class"),
+    return Card(
+        "similarity-sample",
         "Sample by sample",
+        f"mean cosine of rows by true class, {numbers.count(comparison.n)} {comparison.nouns}",
+        MatrixScene(
+            rows.matrix,
+            comparison.class_names,
+            measures.class_order(comparison, "cluster"),
+            x_title=f"{student.name}, true class",
+            y_title="teacher, true class",
+            value_name="mean cosine",
+            selected=_focused_pair(comparison, student, T),
+            label=f"Mean cosine of the teacher's rows with {student.name}'s, by true class",
+        ),
+        clicked,
+        f"Mean cosine: {rows.matched:.2f} for the same {comparison.noun}{within}{between}.",
+        f"With more than {MOST_SAMPLES} {comparison.nouns}, the matrix shows the mean over two true"
+        " classes.",
     )
+
+
+def _samples(comparison: Comparison, student: Model, T: float) -> Card:
     values = measures.row_cosines(comparison, student, T)
     ids = comparison.teacher.predictions.ids
-    order = np.arange(comparison.n)
+    order, names, by_class = np.arange(comparison.n), [str(id) for id in ids], ""
     if comparison.labels is not None:
         place = np.argsort(measures.class_order(comparison, "cluster"))
         order = np.argsort(place[comparison.labels], kind="stable")
+        names = [f"{thumbs.true_class(comparison, i)} ({id})" for i, id in enumerate(ids)]
+        by_class = ", by true class"
 
     def clicked(row: int, column: int) -> None:
         selection.select("samples", *dict.fromkeys((str(ids[row]), str(ids[column]))))
 
-    matrix.show(
-        values,
-        [
-            (
-                f"{thumbs.true_class(comparison, i)} ({ids[i]})"
-                if comparison.labels is not None
-                else str(ids[i])
-            )
-            for i in range(comparison.n)
-        ],
-        key="similarity-sample",
-        theme=style.theme(),
-        order=order,
-        x_title=f"{student.name}, {comparison.noun}",
-        y_title=f"teacher, {comparison.noun}",
-        on_cell=clicked,
-        group="samples",
-        label=(
-            f"Cosine of the teacher's rows with {student.name}'s, {comparison.noun} by"
-            f" {comparison.noun}"
-        ),
-        height=HEIGHT,
-    )
     other = (values.sum() - np.trace(values)) / max(comparison.n * (comparison.n - 1), 1)
-    st.caption(
+    return Card(
+        "similarity-sample",
+        "Sample by sample",
+        f"cosine of rows, each of {numbers.counted(comparison.n, comparison.noun)}{by_class}",
+        MatrixScene(
+            values,
+            names,
+            order,
+            x_title=f"{student.name}, {comparison.noun}",
+            y_title=f"teacher, {comparison.noun}",
+            label=(
+                f"Cosine of the teacher's rows with {student.name}'s, {comparison.noun} by"
+                f" {comparison.noun}"
+            ),
+        ),
+        clicked,
         f"Mean cosine: {np.diag(values).mean():.2f} for the same {comparison.noun}, {other:.2f} for"
-        " two different ones."
+        " two different ones.",
+        group="samples",
     )
 
 
@@ -212,21 +231,20 @@ def _choose_class(comparison: Comparison) -> Callable[[int], None]:
 
 def _images(comparison: Comparison, student: Model, T: float) -> None:
     """Show the selection's images, or those where the student and the teacher differ most."""
-    found = selection.selected(comparison)
-    if found is not None and len(found):
-        st.subheader(f"{comparison.nouns.capitalize()} of the selection: {found.title}")
-        positions = found.positions[:IMAGES]
-        words = (
-            f"{numbers.count(len(positions))} of {numbers.counted(len(found), comparison.noun)}."
+    selected = selection.selected(comparison)
+    if selected is not None and len(selected):
+        st.subheader(f"{comparison.nouns.capitalize()} of the selection: {selected.title}")
+        positions = selected.positions[:IMAGES]
+        sentence = (
+            f"{numbers.count(len(positions))} of {numbers.counted(len(selected), comparison.noun)}."
         )
     else:
         st.subheader(f"Where {student.name} and the teacher differ most")
-        positions = np.argsort(-measures.displacement(comparison, student, T), kind="stable")[
-            :IMAGES
-        ]
-        words = f"Largest Hellinger distances at T = {T:g}, over all classes."
+        distances = measures.displacement(comparison, student, T)
+        positions = np.argsort(-distances, kind="stable")[:IMAGES]
+        sentence = f"Largest Hellinger distances at T = {T:g}, over all classes."
     st.caption(
-        f"{words} Under each {comparison.noun}: its true class, then the top-1 classes of the"
+        f"{sentence} Under each {comparison.noun}: its true class, then the top-1 classes of the"
         f" teacher | {student.name}."
     )
     thumbs.show(
