@@ -4,13 +4,15 @@ allocated."""
 from __future__ import annotations
 
 import math
+import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import numpy as np
 
-from bickd_core.npy_header import read_header
+from bickd_core.npy_header import NpyHeader, read_header
 from bickd_core.reading import ReadError, opened
 
 KINDS = "biufU"
@@ -24,11 +26,18 @@ GB."""
 MOST_RATIO = 50
 """Largest ratio of unpacked to packed size. Logits have 2 to 3; a file with more than this holds
 something else."""
+_LOCAL_HEADER = 30
+"""Bytes of a zip member's local header before its name."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 
 
-def load_npz(path: Path | str) -> dict[str, np.ndarray]:
+def load_npz(path: Path | str, *, map_above: int | None = None) -> dict[str, np.ndarray]:
     """Read all arrays of an npz file, by name, in the machine's byte order.
+
+    Args:
+        map_above: map arrays of more bytes from the file instead of reading them, where they are
+            stored without compression. They cannot be written to, and the system may drop their
+            pages from memory. Processes that map the same file share them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -37,7 +46,7 @@ def load_npz(path: Path | str) -> dict[str, np.ndarray]:
     """
     with opened(path) as file:
         try:
-            return _arrays(file)
+            return _arrays(file, map_above)
         except ReadError:
             raise
         except (
@@ -49,7 +58,7 @@ def load_npz(path: Path | str) -> dict[str, np.ndarray]:
             ) from error
 
 
-def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
+def _arrays(file: BinaryIO, map_above: int | None) -> dict[str, np.ndarray]:
     size = file.seek(0, 2)
     file.seek(0)
     if file.read(6) == b"\x93NUMPY":
@@ -80,14 +89,16 @@ def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
                     f" {member.compress_type}."
                 )
             with archive.open(member) as stream:
-                arrays[name] = _array(stream, member.file_size, name)
+                header = _checked_header(stream, member.file_size, name)
+                mapped = _mapped(file, member, header, stream.tell(), map_above)
+                arrays[name] = _array(stream, header, name) if mapped is None else mapped
         return arrays
 
 
-def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
-    """Read one array in npy format. Its header must account for every byte of the member."""
+def _checked_header(stream: IO[bytes], size: int, name: str) -> NpyHeader:
+    """Read the header of an array in npy format. It must account for every byte of the member."""
     header = read_header(stream)
-    shape, dtype, fortran = header.shape, header.dtype, header.fortran
+    shape, dtype = header.shape, header.dtype
     if dtype.kind not in KINDS or dtype.subdtype is not None or dtype.itemsize == 0:
         raise ReadError(
             f"`{name}` must be real numbers or text without pickles, got {dtype!s:.60}."
@@ -98,6 +109,52 @@ def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
         raise ReadError(
             f"`{name}`: expected {left:,} bytes as its header says, got shape {shape!s:.60}."
         )
+    return header
+
+
+def _mapped(
+    file: BinaryIO,
+    member: zipfile.ZipInfo,
+    header: NpyHeader,
+    header_size: int,
+    map_above: int | None,
+) -> np.ndarray | None:
+    """The array of a member, mapped from the file; None if it has to be read."""
+    if (
+        map_above is None
+        or os.name != "posix"  # Windows does not replace a file that is mapped
+        or member.file_size <= map_above
+        or member.compress_type != zipfile.ZIP_STORED
+        or member.file_size != member.compress_size
+        or header.fortran
+        or not header.dtype.isnative
+        or header.dtype.kind == "U"
+    ):
+        return None
+    start = _start_of_data(file, member)
+    if (start + header_size) % header.dtype.itemsize:
+        return None  # operations on numbers that are not aligned are slow
+    content = np.memmap(file, np.uint8, "r", start, (member.file_size,)).view(np.ndarray)
+    if zlib.crc32(content) != member.CRC:
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {member.filename!r}")
+    return content[header_size:].view(header.dtype).reshape(header.shape)
+
+
+def _start_of_data(file: BinaryIO, member: zipfile.ZipInfo) -> int:
+    """Where a member's data begin: after its local header, whose extra field may differ from the
+    directory's."""
+    position = file.tell()
+    file.seek(member.header_offset)
+    local = file.read(_LOCAL_HEADER)
+    file.seek(position)
+    name, extra = (int.from_bytes(local[at : at + 2], "little") for at in (26, 28))
+    return member.header_offset + _LOCAL_HEADER + name + extra
+
+
+def _array(stream: IO[bytes], header: NpyHeader, name: str) -> np.ndarray:
+    """The rest of a member as an array."""
+    shape, dtype, fortran = header.shape, header.dtype, header.fortran
+    count = math.prod(shape)
     content = stream.read()
     array = np.frombuffer(content, dtype=dtype, count=count)
     array = array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)

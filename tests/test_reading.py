@@ -160,6 +160,38 @@ def test_arrays_come_in_the_machines_byte_order_and_in_any_memory_order(tmp_path
     found["a"][0, 0] = 7.0
 
 
+def test_large_arrays_are_mapped_from_the_file(tmp_path):
+    values = np.arange(60_000, dtype=np.float32).reshape(200, 300)
+    np.savez(
+        tmp_path / "x.npz", logits=values, small=np.arange(3), columns=np.asfortranarray(values)
+    )
+    arrays = load_npz(tmp_path / "x.npz", map_above=10_000)
+    np.testing.assert_array_equal(arrays["logits"], values)
+    np.testing.assert_array_equal(arrays["columns"], values)
+    assert not arrays["logits"].flags.owndata
+    assert not arrays["logits"].flags.writeable
+    assert arrays["small"].flags.writeable
+    assert arrays["columns"].flags.writeable
+    os.replace(tmp_path / "x.npz", tmp_path / "moved.npz")  # as a rename of the run does
+    np.testing.assert_array_equal(arrays["logits"], values)
+
+
+def test_a_damaged_array_is_refused_when_it_is_mapped(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, logits=np.ones((200, 300), np.float32))
+    content = bytearray(path.read_bytes())
+    content[100_000] ^= 1
+    path.write_bytes(content)
+    for limit in (None, 10_000):
+        with pytest.raises(ReadError, match=r"expected a whole npz file .*\(Bad CRC-32"):
+            load_npz(path, map_above=limit)
+
+
+def test_an_array_whose_values_are_not_aligned_is_read(tmp_path):
+    path = zipped(tmp_path / "x.npz", a=npy(np.ones(5000)), abc=npy(np.arange(5000.0)))
+    np.testing.assert_array_equal(load_npz(path, map_above=100)["abc"], np.arange(5000.0))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

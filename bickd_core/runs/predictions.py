@@ -273,11 +273,14 @@ class Predictions:
     def load(cls, path: Path | str) -> Predictions:
         """Read a file that `save` wrote. Nothing is unpickled.
 
+        Arrays above `LARGE_BYTES` that are not compressed are mapped from the file, so that they
+        take no memory of their own. They cannot be written to.
+
         Raises:
             PredictionsError: the file is damaged or of another kind, or its arrays do not fit
                 together.
         """
-        arrays = read_arrays(path, ("logits", "class_names", "ids"))
+        arrays = read_arrays(path, ("logits", "class_names", "ids"), map_above=LARGE_BYTES)
         for name in ("logits", "features"):
             if name in arrays and arrays[name].dtype.kind not in "fiu":
                 raise PredictionsError(
@@ -301,7 +304,7 @@ class Predictions:
 def _single(values: np.ndarray) -> np.ndarray:
     """Return float32. Values beyond its range become infinite, and are refused later."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return values.astype(np.float32)
+        return values.astype(np.float32, copy=False)
 
 
 def to_half(values: np.ndarray) -> np.ndarray:
@@ -310,11 +313,14 @@ def to_half(values: np.ndarray) -> np.ndarray:
     return np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
 
 
-def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
+def read_arrays(
+    path: Path | str, required: Sequence[str] = (), *, map_above: int | None = None
+) -> dict[str, np.ndarray]:
     """Read all arrays of an npz file without pickles.
 
     Args:
         required: names of arrays that must exist.
+        map_above: see `bickd_core.npz.load_npz`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -322,7 +328,7 @@ def read_arrays(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.
             message names the file.
     """
     try:
-        arrays = load_npz(path)
+        arrays = load_npz(path, map_above=map_above)
     except ReadError as error:
         raise PredictionsError(f"{file_name(path)}: {error}") from error
     missing = [name for name in required if name not in arrays]
@@ -398,7 +404,7 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
             f"{' and '.join(called)} have no sample in common; compare predictions on the same"
             " split."
         )
-    aligned = tuple(model.take(_positions(model.ids, shared)) for model in ordered)
+    aligned = tuple(_on_samples(model, shared) for model in ordered)
     reference, reference_name = None, ""
     for name, model in zip(called, aligned, strict=True):
         if model.labels is not None and reference is None:
@@ -410,8 +416,17 @@ def align(models: Sequence[Predictions], names: Sequence[str] | None = None) -> 
                 f" {reference_name}; give the same id to the same sample."
             )
     if reference is not None:
-        aligned = tuple(replace(model, labels=reference) for model in aligned)
+        aligned = tuple(
+            replace(model, labels=reference) if model.labels is None else model for model in aligned
+        )
     return Aligned(predictions=aligned, n_each=tuple(len(model) for model in models))
+
+
+def _on_samples(model: Predictions, ids: np.ndarray) -> Predictions:
+    """The predictions on these samples in this order; the same object if that changes nothing."""
+    if np.array_equal(model.ids, ids):
+        return model
+    return model.take(_positions(model.ids, ids))
 
 
 def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:

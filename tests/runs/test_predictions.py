@@ -280,6 +280,23 @@ def test_one_model_alone_is_aligned_with_itself():
         align([])
 
 
+def test_models_on_the_same_samples_are_aligned_without_a_copy():
+    first, second = (
+        Predictions(
+            np.random.default_rng(i).normal(size=(4, 2)).astype(np.float32),
+            ("a", "b"),
+            np.arange(4),
+            np.array([0, 1, 1, 0]),
+        )
+        for i in range(2)
+    )
+    aligned = align([first, second])
+    assert all(
+        np.shares_memory(one.logits, model.logits)
+        for one, model in zip(aligned.predictions, (first, second), strict=True)
+    )
+
+
 def test_labels_that_one_model_lacks_come_from_the_others():
     without = made(labels=None)
     assert (align([without, made()]).predictions[0].labels == [0, 1, 1]).all()
