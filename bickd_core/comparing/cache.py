@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 import threading
 from collections import OrderedDict
@@ -96,7 +97,7 @@ def _n_bytes(value: Any, seen: set[int]) -> int:
         return 0
     seen.add(id(value))
     if isinstance(value, np.ndarray):
-        return value.nbytes
+        return 0 if _is_mapped(value) else value.nbytes
     size = sys.getsizeof(value)
     if is_dataclass(value) and not isinstance(value, type):
         return size + sum(_n_bytes(getattr(value, field.name), seen) for field in fields(value))
@@ -105,6 +106,16 @@ def _n_bytes(value: Any, seen: set[int]) -> int:
     if isinstance(value, (tuple, list)):
         return size + sum(_n_bytes(part, seen) for part in value)
     return size
+
+
+def _is_mapped(array: np.ndarray) -> bool:
+    """Whether an array is mapped from a file, and so takes no memory that it must keep."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if base.base is None:
+            return False
+        base = base.base
+    return isinstance(base, mmap.mmap)
 
 
 def cached(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:

@@ -6,11 +6,13 @@ comparison's cache.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry.agreement import hellinger
+from bickd_core.geometry.agreement import kl_and_hellinger
 from bickd_core.geometry.gram_figures import falls, greatest_fall, paired_overlap_difference
 from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, paired_mean_difference
@@ -43,17 +45,18 @@ def is_large(comparison: Comparison) -> bool:
 def summary(comparison: Comparison, model: Model, temperature: float) -> Summary:
     """The headline figures of a model beside the teacher."""
     teacher, own = comparison.teacher.predictions, model.predictions
-    side = None if is_large(comparison) else _teacher_side(comparison, temperature)
-    fixed = comparison.cache(  # the same at every temperature, and `side` saves it time at any
+    entropies = teacher_entropies(comparison, temperature)
+    side = replace(_teacher_side(comparison), entropies=entropies)
+    fixed = comparison.cache(  # the same at every temperature
         ("fixed figures", comparison.key, model.key), lambda: fixed_figures(teacher, own, side=side)
     )
     return summarise(teacher, own, T=temperature, side=side, fixed=fixed)
 
 
 @cached
-def _teacher_side(comparison: Comparison, temperature: float) -> TeacherSide:
-    """The teacher's part in the summary of every student."""
-    return teacher_side(comparison.teacher.predictions, T=temperature)
+def _teacher_side(comparison: Comparison) -> TeacherSide:
+    """The teacher's part in the summary of every student, with its entropies at T = 1."""
+    return teacher_side(comparison.teacher.predictions, T=1.0)
 
 
 @cached
@@ -145,12 +148,11 @@ def displacement(comparison: Comparison, model: Model, temperature: float) -> np
     return distance(comparison, comparison.teacher, model, temperature)
 
 
+@cached
 def distance(comparison: Comparison, first: Model, second: Model, temperature: float) -> np.ndarray:
     """Hellinger distance between the probabilities of two models, float64 [N]."""
-    return hellinger(
-        probabilities(comparison, first, temperature),
-        probabilities(comparison, second, temperature),
-    )
+    logits = (model.predictions.logits for model in (first, second))
+    return kl_and_hellinger(*logits, T=temperature)[1]
 
 
 def displacement_by_agreement(

@@ -146,17 +146,30 @@ def calibration_interval(
         Interval; `raw` is `expected_calibration_error`, which `chance_error` belongs to. Without
         limits below `FEWEST` samples, where most bins hold one or two.
     """
-    return _unless_few(_folded(P, labels, bins, scheme, level))
+    return calibration_interval_of(*_confidence(P, labels), bins=bins, scheme=scheme, level=level)
+
+
+def calibration_interval_of(
+    confidence: np.ndarray,
+    hits: np.ndarray,
+    *,
+    bins: int = BINS,
+    scheme: Scheme = "width",
+    level: float = 0.95,
+) -> Interval:
+    """The same from the probability of the top-1 class [N] and whether it is the label [N]."""
+    return _unless_few(_folded(confidence, hits, bins, scheme, level))
 
 
 def _unless_few(interval: Interval) -> Interval:
     return interval.without_limits() if interval.n < FEWEST else interval
 
 
-def _folded(P: np.ndarray, labels: np.ndarray, bins: int, scheme: Scheme, level: float) -> Interval:
+def _folded(
+    confidence: np.ndarray, hits: np.ndarray, bins: int, scheme: Scheme, level: float
+) -> Interval:
     """The interval of `calibration_interval`, however few the samples."""
     check_level(level)
-    confidence, hits = _confidence(P, labels)
     gaps, errors = _bin_gaps(confidence, hits, bins, scheme)
     z = float(ndtri((1 + level) / 2))
     estimate, low, high = (_error_at(gaps, errors, shift) for shift in (0.0, z, -z))
@@ -229,7 +242,7 @@ def calibration_difference(
         shard: [N] from `stratified_shards`.
     """
     checks.same_shape(np.asarray(first), np.asarray(second), "first and second")
-    a, b = (_folded(P, labels, bins, scheme, level) for P in (first, second))
+    a, b = (_folded(*_confidence(P, labels), bins, scheme, level) for P in (first, second))
     errors = [_replicates(P, labels, shard, bins, scheme)[1:] for P in (first, second)]
     return _unless_few(_apart(a, b, _correlation(*errors)))
 

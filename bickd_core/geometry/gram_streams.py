@@ -65,6 +65,7 @@ def logit_grams(
     temperatures: Sequence[float | np.ndarray],
     shard: np.ndarray,
     *,
+    weights: np.ndarray | None = None,
     cross: bool = True,
     dtype: type[np.floating] = np.float32,
 ) -> GramSums:
@@ -75,6 +76,7 @@ def logit_grams(
         logits: for each model [N, C], the first the teacher's; arrays mapped from disk will do.
         temperatures: of each model T, or [N] one a sample; for example its matched ones.
         shard: [N] from `stratified_shards`.
+        weights: [N] of the samples; None for 1 each.
         cross, dtype: as in GramPass.
 
     Returns:
@@ -92,7 +94,7 @@ def logit_grams(
             _softmax_into(buffer[: len(positions)], z, positions, T)
             for buffer, z, T in zip(buffers, logits, columns, strict=True)
         ]
-        gram_pass.add(rows, shard[positions])
+        gram_pass.add(rows, shard[positions], None if weights is None else weights[positions])
     sums = gram_pass.finish()
     models = tuple(
         ShardGrams(grams.products, grams.sums, grams.weights, shard) for grams in sums.models

@@ -23,14 +23,15 @@ weights, and the temperature of a cross Gram, stay fixed in the replicates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 from scipy.special import stdtrit
 
-from bickd_core.geometry import similarity
+from bickd_core.geometry import checks, similarity
 from bickd_core.geometry.intervals import FEWEST, Interval, check_level, interval
+from bickd_core.geometry.probabilities import FLOAT32_ABOVE, row_blocks
 from bickd_core.geometry.shards import checked_shard
 
 
@@ -189,8 +190,12 @@ def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicate
         Replicated, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do
         not vary).
     """
-    X, Y = similarity.reduced_pair(X, Y)
-    return cka_between(_side(X, shard), _side(Y, shard))
+    if len(X) != len(Y):
+        raise ValueError(
+            "X and Y must have one row a sample on the same samples, got"
+            f" {len(X)} and {len(Y)} rows: align them first."
+        )
+    return cka_between(cka_side(X, shard), cka_side(Y, shard))
 
 
 @dataclass(frozen=True)
@@ -198,31 +203,57 @@ class CkaSide:
     """One representation, ready to be compared with several others on the same shards.
 
     Attributes:
-        rows: [N, D] centred, shard after shard.
-        ends: where each shard ends.
+        rows: [N, D] as they came, or with fewer columns where D > N.
+        mean: [D] of the columns.
+        shard: [N] from `stratified_shards`.
+        dtype: of the products: float32 for large N x D.
         own: [1 + G] debiased HSIC with itself, of all samples and without each shard; NaN below 4
             samples.
     """
 
     rows: np.ndarray
-    ends: tuple[int, ...]
+    mean: np.ndarray
+    shard: np.ndarray
+    dtype: type[np.floating]
     own: np.ndarray
 
+    def centred(self, positions: np.ndarray) -> np.ndarray:
+        """These rows less the mean of all."""
+        return (self.rows[positions] - self.mean).astype(self.dtype, copy=False)
 
-def cka_side(X: np.ndarray, shard: np.ndarray) -> CkaSide:
-    """One side of a CKA: make the teacher's once for several students."""
-    return _side(similarity.reduced_pair(X, X)[0], shard)
+
+def cka_side(
+    X: np.ndarray, shard: np.ndarray, *, dtype: type[np.floating] | None = None
+) -> CkaSide:
+    """One side of a CKA: make the teacher's once for several students.
+
+    Args:
+        X: [N, D]; an array mapped from a file is read block by block.
+        shard: [N] from `stratified_shards`.
+        dtype: of the products; None for float32 above `FLOAT32_ABOVE` numbers, else float64.
+    """
+    X = np.asarray(X)
+    shard = checked_shard(shard, len(X))
+    if dtype is None:
+        dtype = np.float32 if X.size > FLOAT32_ABOVE else np.float64
+    if X.ndim != 2 or X.shape[1] > X.shape[0]:
+        X = similarity.reduced_pair(X, X)[0]
+    mean = np.zeros(X.shape[1])
+    for rows in row_blocks(*X.shape):
+        mean += checks.matrix(X[rows], "X").sum(axis=0)
+    side = CkaSide(X, mean / len(X), shard, dtype, np.zeros(0))
+    return replace(side, own=_hsics(side, side))
 
 
 def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
     """Debiased linear CKA of two sides that were made with the same shards, and its replicates."""
-    if first.ends != second.ends:
+    if not np.array_equal(first.shard, second.shard):
         raise ValueError(
-            f"both sides must come from the same shards, got {len(first.ends)} and"
-            f" {len(second.ends)} that end elsewhere: pass one result of stratified_shards to both."
+            "both sides must come from the same shards, got others: pass one result of"
+            " stratified_shards to both."
         )
     n = len(first.rows)
-    across = _hsics(first.rows, second.rows, first.ends)
+    across = _hsics(first, second)
     values = [similarity.ratio(*three) for three in zip(across, first.own, second.own, strict=True)]
     if n < 4 or values[0] is None:
         return None
@@ -232,16 +263,13 @@ def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
     return Replicated(values[0], replicates, n, (-1.0, 1.0))
 
 
-def _side(X: np.ndarray, shard: np.ndarray) -> CkaSide:
-    """`X` is reduced already."""
-    shard = checked_shard(shard, len(X))
-    rows, ends = X[np.argsort(shard, kind="stable")], tuple(np.cumsum(np.bincount(shard)).tolist())
-    return CkaSide(rows, ends, _hsics(rows, rows, ends))
-
-
-def _hsics(X: np.ndarray, Y: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
+def _hsics(first: CkaSide, second: CkaSide) -> np.ndarray:
     """Debiased HSIC of all samples, then without each shard [1 + G]; NaN below 4 samples."""
-    parts = [similarity.moments(X[a:b], Y[a:b]) for a, b in zip((0, *ends), ends, strict=False)]
+    order = np.argsort(first.shard, kind="stable")
+    parts = []
+    for positions in np.split(order, np.cumsum(np.bincount(first.shard))[:-1]):
+        X = first.centred(positions)
+        parts.append(similarity.moments(X, X if first is second else second.centred(positions)))
     whole = reduce(similarity.Moments.plus, parts)
     every = [whole, *(whole.minus(part) for part in parts)]
     return np.array([similarity.hsic(m) if m.n > 3 else np.nan for m in every])

@@ -17,17 +17,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.probabilities import matched_temperature
+from bickd_core.geometry.probabilities import FLOAT32_ABOVE, matched_temperature, row_blocks
 
 Matching = Literal["none", "mean", "image"]
 """How a model's temperature follows the teacher's entropy: not at all, on average, or image by
 image."""
 MATCHINGS: tuple[Matching, ...] = get_args(Matching)
 
-FLOAT32_ABOVE = 2_000_000
-"""Logits (N x C) above which temperatures are sought in float32."""
-_CELLS = 1_000_000
-"""Logits worked on at once: some tens of MB, however many images there are."""
 _STEPS = 200
 
 
@@ -64,7 +60,7 @@ def entropies_at(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
     """
     at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))[:, 0]
     entropies = np.empty(len(logits))
-    for rows in _blocks(logits):
+    for rows in row_blocks(*np.shape(logits)):
         entropies[rows] = _entropy_and_slope(_shifted(logits[rows], np.float64), at[rows])[0]
     return entropies
 
@@ -117,7 +113,7 @@ def matched_temperatures(
     if dtype is None:
         dtype = np.float32 if np.size(logits) > FLOAT32_ABOVE else np.float64
     temperatures, reached = np.empty(len(logits)), np.empty(len(logits), dtype=bool)
-    for rows in _blocks(logits):
+    for rows in row_blocks(*np.shape(logits)):
         shifted = _shifted(logits[rows], dtype)
         temperatures[rows], reached[rows] = _solve(shifted, targets[rows], lowest, highest, start)
     return MatchedTemperatures(temperatures, reached)
@@ -159,13 +155,6 @@ def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching)
     if matching == "none":
         return Matched(float(T))
     raise ValueError(f"matching must be one of {', '.join(MATCHINGS)}, got {matching!r}.")
-
-
-def _blocks(logits: np.ndarray) -> list[slice]:
-    """Slices of rows that hold some _CELLS logits each."""
-    n, n_classes = np.shape(logits)
-    size = max(1, _CELLS // max(n_classes, 1))
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _shifted(rows: np.ndarray, dtype: type[np.floating]) -> np.ndarray:

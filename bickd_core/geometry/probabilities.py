@@ -11,6 +11,10 @@ from scipy.special import entr
 from bickd_core.geometry import checks
 
 _BLOCK = 4096
+FLOAT32_ABOVE = 2_000_000
+"""Logits (N x C) above which products are float32, and temperatures are sought in float32."""
+CELLS = 200_000
+"""Numbers of a block of rows: 1.6 MB in float64."""
 
 
 def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
@@ -58,6 +62,23 @@ def class_probabilities(
     return probabilities
 
 
+def top_class(logits: np.ndarray, T: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The top-1 class of each row, int64 [N], and its probability in `softmax(logits / T)`, float64
+    [N], with no N x C matrix made.
+
+    >>> predicted, confidence = top_class(np.array([[0.0, np.log(3.0)]]))
+    >>> predicted.tolist(), confidence.round(2).tolist()
+    ([1], [0.75])
+    """
+    T = checks.positive(T, "T")
+    predicted, confidence = np.empty(len(logits), np.int64), np.empty(len(logits))
+    for rows in row_blocks(*np.shape(logits)):
+        shifted = _shifted(logits[rows])
+        predicted[rows] = shifted.argmax(axis=1)
+        confidence[rows] = 1.0 / np.exp(shifted / T).sum(axis=1)
+    return predicted, confidence
+
+
 def log_softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
     """`log softmax(z / T)` [N, C], float64; finite wherever the logits are, however saturated."""
     scaled = _shifted(logits) / checks.positive(T, "T")
@@ -80,7 +101,7 @@ def mean_entropy(P: np.ndarray) -> float:
 
 def mean_entropy_at(logits: np.ndarray, T: float) -> float:
     """Mean entropy of `softmax(logits / T)` in nats, without making the probabilities."""
-    return _entropy_and_slope(_shifted(logits), checks.positive(T, "T"))[0]
+    return _mean_entropy_and_slope(logits, checks.positive(T, "T"))[0]
 
 
 @dataclass(frozen=True)
@@ -140,12 +161,11 @@ def matched_temperature(
         raise ValueError(
             f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
         )
-    shifted = _shifted(logits)
     low, high = float(np.log(lowest)), float(np.log(highest))
     ends = (low, high)
     at = min(max(float(np.log(checks.positive(start, "start"))), low), high)
     for _ in range(200):
-        value, slope = _entropy_and_slope(shifted, np.exp(at))
+        value, slope = _mean_entropy_and_slope(logits, np.exp(at))
         gap = value - target_entropy
         if abs(gap) <= tolerance:
             return MatchedTemperature(float(np.exp(at)), value, float(target_entropy), True)
@@ -167,11 +187,22 @@ def _shifted(logits: np.ndarray) -> np.ndarray:
     return logits - logits.max(axis=1, keepdims=True)
 
 
-def _entropy_and_slope(shifted: np.ndarray, T: float) -> tuple[float, float]:
-    scaled = shifted / T
-    weights = np.exp(scaled)
-    total = weights.sum(axis=1)
-    weights *= scaled
-    first = weights.sum(axis=1) / total
-    second = np.einsum("ij,ij->i", weights, scaled) / total
-    return float((np.log(total) - first).mean()), float((second - first**2).mean())
+def _mean_entropy_and_slope(logits: np.ndarray, T: float) -> tuple[float, float]:
+    """Mean entropy at one temperature in nats, and its derivative in log T."""
+    entropies, slopes = np.empty(len(logits)), np.empty(len(logits))
+    for rows in row_blocks(*np.shape(logits)):
+        scaled = _shifted(logits[rows]) / T
+        weights = np.exp(scaled)
+        total = weights.sum(axis=1)
+        weights *= scaled
+        first = weights.sum(axis=1) / total
+        second = np.einsum("ij,ij->i", weights, scaled) / total
+        entropies[rows], slopes[rows] = np.log(total) - first, second - first**2
+    return float(entropies.mean()), float(slopes.mean())
+
+
+def row_blocks(n: int, columns: int) -> list[slice]:
+    """Slices of rows that hold some `CELLS` numbers each, so that temporary arrays stay in the
+    processor's cache."""
+    size = max(1, CELLS // max(columns, 1))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]

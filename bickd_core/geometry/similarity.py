@@ -59,14 +59,17 @@ class Moments:
 
 
 def moments(X: np.ndarray, Y: np.ndarray) -> Moments:
-    """Moments of two matrices [n, D] and [n, E] on the same samples."""
-    k, l = np.einsum("ij,ij->i", X, X), np.einsum("ij,ij->i", Y, Y)  # noqa: E741
+    """Moments of two matrices [n, D] and [n, E] on the same samples.
+
+    Float32 matrices are multiplied as they are; sums are float64.
+    """
+    k, l = (np.einsum("ij,ij->i", Z, Z).astype(np.float64) for Z in (X, Y))  # noqa: E741
     return Moments(
-        X.T @ Y,
-        X.sum(axis=0),
-        Y.sum(axis=0),
-        X.T @ l,
-        Y.T @ k,
+        (X.T @ Y).astype(np.float64, copy=False),
+        X.sum(axis=0, dtype=np.float64),
+        Y.sum(axis=0, dtype=np.float64),
+        (l.astype(X.dtype) @ X).astype(np.float64),
+        (k.astype(Y.dtype) @ Y).astype(np.float64),
         float(k @ l),
         float(k.sum()),
         float(l.sum()),

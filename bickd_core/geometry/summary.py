@@ -8,17 +8,20 @@ from typing import Protocol
 import numpy as np
 
 from bickd_core.geometry import agreement
-from bickd_core.geometry.calibration import calibration_interval
+from bickd_core.geometry.calibration import calibration_interval_of
 from bickd_core.geometry.gram_figures import class_figures, overlap_interval
-from bickd_core.geometry.gram_streams import logit_grams, shard_grams
+from bickd_core.geometry.gram_streams import logit_grams
+from bickd_core.geometry.gram_sums import ShardGrams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import CkaSide, cka_between, cka_side
-from bickd_core.geometry.matching import FLOAT32_ABOVE, matched_temperatures
+from bickd_core.geometry.matching import entropies_at, matched_temperatures
+from bickd_core.geometry.orthogonality import class_weights
 from bickd_core.geometry.probabilities import (
+    FLOAT32_ABOVE,
     MatchedTemperature,
-    log_softmax,
     matched_temperature,
-    softmax,
+    mean_entropy_at,
+    top_class,
 )
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import SHARDS, stratified_shards
@@ -97,10 +100,8 @@ class Summary:
 
 @dataclass(frozen=True)
 class TeacherSide:
-    """What `summarise` needs of the teacher at one temperature: log-probabilities, entropies [N],
-    its sides of CKA."""
+    """What `summarise` needs of the teacher at one temperature: entropies [N], its sides of CKA."""
 
-    log_P: np.ndarray
     entropies: np.ndarray
     logits: CkaSide
     features: CkaSide | None
@@ -116,9 +117,8 @@ def teacher_side(
 
 
 def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> TeacherSide:
-    log_P = log_softmax(teacher.logits, T)
     features = None if teacher.features is None else cka_side(teacher.features, shard)
-    return TeacherSide(log_P, _entropies(log_P), cka_side(teacher.logits, shard), features)
+    return TeacherSide(entropies_at(teacher.logits, T), cka_side(teacher.logits, shard), features)
 
 
 @dataclass(frozen=True)
@@ -147,19 +147,19 @@ def fixed_figures(
     shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
     figures: dict[str, Interval | None] = {}
     if labels is not None:
-        right = agreement.correct(student.logits, labels)
+        predicted, confidence = top_class(student.logits)
+        right = predicted == labels
         figures["accuracy"] = proportion_interval(right, labels, level=level)
-        figures["calibration_error"] = calibration_interval(
-            softmax(student.logits), labels, level=level
-        )
+        figures["calibration_error"] = calibration_interval_of(confidence, right, level=level)
     if teacher is not None:
-        same = agreement.agrees(teacher.logits, student.logits)
+        same = teacher.logits.argmax(axis=1) == student.logits.argmax(axis=1)
         figures["agreement"] = proportion_interval(same, labels, level=level)
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, 1.0, shard)
-        figures["cka_logits"] = _cka(side.logits, student.logits, shard, level)
+        own = side.logits if student.logits is side.logits.rows else cka_side(student.logits, shard)
+        figures["cka_logits"] = _cka(side.logits, own, level)
         if side.features is not None and student.features is not None:
-            figures["cka_features"] = _cka(side.features, student.features, shard, level)
+            figures["cka_features"] = _cka(side.features, cka_side(student.features, shard), level)
     return FixedFigures(**figures)
 
 
@@ -197,35 +197,37 @@ def summarise(
     Raises:
         ValueError: the two are not aligned by id and class.
     """
-    logits = np.asarray(student.logits, dtype=np.float64)
+    logits = student.logits
     if teacher is not None:
         check_aligned(teacher, student)
     labels = _labels(teacher, student)
     shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
-    log_P = log_softmax(logits, T)
-    P = np.exp(log_P)
-    figures = class_figures(shard_grams(P, shard), level=level)
+    dtype = np.float32 if logits.size > FLOAT32_ABOVE else np.float64
+
+    def grams_at(at: float | np.ndarray, weights: np.ndarray | None = None) -> ShardGrams:
+        return logit_grams([logits], [at], shard, weights=weights, dtype=dtype).models[0]
+
+    grams = grams_at(T)
+    figures = class_figures(grams, level=level)
     intervals: dict[str, Interval | None] = {}
     if labels is not None:
-        balanced = shard_grams(P, shard, labels=labels, balanced=True)
+        weights = class_weights(labels)
+        balanced = grams if np.ptp(weights) == 0 else grams_at(T, weights)
         intervals["overlap_balanced"] = overlap_interval(balanced, level=level)
     matched = unreached = None
     if teacher is not None:
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, T, shard)
         matched = _matched(teacher, student, side, T)
-        intervals |= _moved(side, log_P, labels, level)
+        intervals |= _moved(teacher, student, T, labels, level)
         if matched.reached:
-            there = P if matched.temperature == T else softmax(logits, matched.temperature)
-            grams = rematched(
-                shard_grams(there, shard), logits, matched.temperature, side.entropies
-            )
-            intervals["overlap_matched"] = overlap_interval(grams, level=level)
+            at_mean = grams if matched.temperature == T else grams_at(matched.temperature)
+            at_mean = rematched(at_mean, logits, matched.temperature, side.entropies, dtype=dtype)
+            intervals["overlap_matched"] = overlap_interval(at_mean, level=level)
         each = matched_temperatures(logits, side.entropies, start=T)
         unreached = each.unreached
         if unreached < len(logits):
-            dtype = np.float32 if logits.size > FLOAT32_ABOVE else np.float64
-            per_image = logit_grams([logits], [each.temperatures], shard, dtype=dtype).models[0]
+            per_image = grams if student.logits is teacher.logits else grams_at(each.temperatures)
             intervals["overlap_per_image"] = overlap_interval(per_image, level=level)
     if fixed is None:
         fixed = fixed_figures(teacher, student, level=level, shards=shards, seed=seed, side=side)
@@ -235,7 +237,7 @@ def summarise(
         n_classes_used=figures.n_classes_used,
         temperature=float(T),
         level=float(level),
-        mean_entropy=float(_entropies(log_P).mean()),
+        mean_entropy=mean_entropy_at(logits, T),
         matched=matched,
         unreached=unreached,
         accuracy=fixed.accuracy,
@@ -284,21 +286,20 @@ def _matched(
     return matched_temperature(student.logits, target, start=T)
 
 
-def _entropies(log_P: np.ndarray) -> np.ndarray:
-    return -np.einsum("ij,ij->i", np.exp(log_P), log_P)
-
-
 def _moved(
-    side: TeacherSide, log_P: np.ndarray, labels: np.ndarray | None, level: float
+    teacher: PredictionsLike,
+    student: PredictionsLike,
+    T: float,
+    labels: np.ndarray | None,
+    level: float,
 ) -> dict[str, Interval | None]:
-    divergence = agreement.kl_from_logs(side.log_P, log_P)
-    distance = agreement.hellinger_from_logs(side.log_P, log_P)
+    divergence, distance = agreement.kl_and_hellinger(teacher.logits, student.logits, T)
     return {
         "kl": mean_interval(divergence, labels, level=level, bounds=(0.0, np.inf)),
         "displacement": mean_interval(distance, labels, level=level, bounds=(0.0, 1.0)),
     }
 
 
-def _cka(teacher: CkaSide, student: np.ndarray, shard: np.ndarray, level: float) -> Interval | None:
-    cka = cka_between(teacher, cka_side(student, shard))
+def _cka(teacher: CkaSide, student: CkaSide, level: float) -> Interval | None:
+    cka = cka_between(teacher, student)
     return None if cka is None else cka.interval(level)

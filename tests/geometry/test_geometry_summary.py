@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from bickd_core.geometry import jackknife, matching, probabilities
+from bickd_core.geometry import summary as summary_module
 from bickd_core.geometry.agreement import accuracy, agreement_rate, hellinger, kl_divergence
 from bickd_core.geometry.calibration import expected_calibration_error
 from bickd_core.geometry.intervals import Interval
@@ -179,3 +181,26 @@ def test_what_no_temperature_changes_is_made_once_and_changes_nothing():
     for a, b in ((teacher, student), (None, student), (replace(teacher, labels=None), student)):
         fixed = fixed_figures(a, b, side=None if a is None or a.labels is None else side)
         assert summarise(a, b, T=2.0, fixed=fixed) == summarise(a, b, T=2.0)
+
+
+@pytest.mark.parametrize("classes", [6, 40])
+def test_float32_passes_over_blocks_give_the_figures_of_float64(classes, monkeypatch):
+    teacher, student = model(0, c=classes), model(1, c=classes)
+    plain = summarise(teacher, student)
+    for module in (summary_module, probabilities, jackknife, matching):
+        monkeypatch.setattr(module, "FLOAT32_ABOVE", 0, raising=False)
+    monkeypatch.setattr(probabilities, "CELLS", 7 * classes)
+    streamed = summarise(teacher, student)
+    assert streamed.unreached == plain.unreached
+    assert streamed.matched.temperature == pytest.approx(plain.matched.temperature, abs=1e-9)
+    for name, interval in intervals(plain).items():
+        other = intervals(streamed)[name]
+        assert other.estimate == pytest.approx(interval.estimate, abs=1e-5), name
+        assert (other.low, other.high) == pytest.approx((interval.low, interval.high), abs=1e-5)
+
+
+def test_a_mapped_file_gives_the_same_figures(tmp_path):
+    teacher, student = model(0), model(1)
+    np.save(tmp_path / "logits.npy", student.logits)
+    mapped = replace(student, logits=np.load(tmp_path / "logits.npy", mmap_mode="r"))
+    assert summarise(teacher, mapped) == summarise(teacher, student)
