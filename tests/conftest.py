@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 from run_helpers import small_config
 
@@ -18,6 +19,10 @@ from bickd_core.places import cache_folder
 from bickd_core.runs.library import Library, RunFolder, RunInfo
 from bickd_core.runs.status import Status
 
+hypothesis.settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared machine")
 os.environ.setdefault(
     "BICKD_KERNELS", str(cache_folder() / "kernels")
 )  # compiled once, not for each test

@@ -40,7 +40,7 @@ STATES = st.builds(
 
 
 @given(STATES)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_every_state_comes_back_from_its_link(view):
     assert ViewState.from_query(view.to_query()) == view
     assert view.unread(view.to_query()) == []
@@ -52,7 +52,7 @@ def test_a_fresh_start_needs_no_query():
 
 
 @given(st.dictionaries(st.sampled_from(list(ViewState.__dataclass_fields__)), st.text(max_size=20)))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_link_breaks_a_page(query):
     view = ViewState.from_query(query)
     assert view.temperature in TEMPERATURES

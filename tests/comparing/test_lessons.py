@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bickd_core.comparing import lessons
@@ -54,7 +54,6 @@ def test_of_each_class_those_furthest_apart_are_taken():
 
 
 @given(st.integers(1, 300), st.integers(0, 20))
-@settings(deadline=None)
 def test_batches_are_full_and_do_not_meet(samples, number):
     found = lessons.batch(samples, number)
     assert len(found) == min(samples, lessons.BATCH)

@@ -32,7 +32,7 @@ def softmax(row: np.ndarray, T: float) -> list[float]:
 
 
 @given(n=st.integers(1, 12), seed=st.integers(0, 1000), T=st.sampled_from([0.5, 1.0, 4.0]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_every_cell_is_what_a_loop_over_samples_gives(n, seed, T):
     models = made(n, seed)
     positions = np.random.default_rng(seed).permutation(n)[: n // 2 + 1]

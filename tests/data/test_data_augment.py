@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bickd_core.data.augment import augment, sample_hash
 from bickd_core.data.base import mix64
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 

@@ -17,7 +17,7 @@ from bickd_core.data.base import (
     stratified_counts,
 )
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 class_sizes = st.lists(st.integers(2, 40), min_size=1, max_size=8)
 
 

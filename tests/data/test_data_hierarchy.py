@@ -94,7 +94,7 @@ def test_every_wrong_row_is_named_and_a_long_list_is_cut_in_the_message():
     st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), max_size=6),
     st.sampled_from(["a.json", "a.yaml", "a.csv"]),
 )
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_no_file_ends_in_another_error(content, name):
     with contextlib.suppress(HierarchyError):
         read_hierarchy(json.dumps(content), name, CLASSES)

@@ -254,7 +254,7 @@ def test_the_best_temperature_says_when_there_is_none():
         fit_temperature(np.eye(3), np.arange(3), np.arange(3), lowest=2, highest=1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(1, 40),

@@ -33,7 +33,7 @@ def draw(seed, epochs=5, n=40, c=5):
 
 
 @given(seed=st.integers(0, 10_000), T=st.sampled_from([0.5, 1.0, 4.0]))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_each_epoch_is_what_its_slice_says(seed, T):
     logits, labels = draw(seed)
     reference = logits[-1] * 2
@@ -75,7 +75,7 @@ def test_arrays_that_are_no_trajectory_are_refused(bad):
 
 
 @given(seed=st.integers(0, 10_000), centred=st.booleans())
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_a_temperature_curve_is_each_temperature_on_its_own(seed, centred):
     logits = draw(seed)[0][-1]
     shard = stratified_shards(len(logits))
@@ -105,7 +105,7 @@ def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
 
 
 @given(seed=st.integers(0, 10_000), c=st.integers(1, 9))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_group_means_are_means_over_pairs(seed, c):
     random = np.random.default_rng(seed)
     P = softmax(random.normal(size=(20, c)) * 3)
@@ -147,7 +147,7 @@ def test_eigenvalues_fall_and_sum_to_the_usable_classes():
 
 
 @given(seed=st.integers(0, 10_000), c=st.integers(1, 12), groups=st.integers(1, 6))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_branches_of_the_dendrogram_are_neighbours_in_its_order(seed, c, groups):
     P = softmax(np.random.default_rng(seed).normal(size=(30, c)) * 3)
     gram = class_geometry(P).gram
@@ -167,7 +167,7 @@ def test_empty_classes_are_a_group_of_their_own():
 
 
 @given(seed=st.integers(0, 10_000), T=st.sampled_from([0.1, 1.0, 4.0]))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_few_columns_are_those_of_the_whole_softmax(seed, T):
     logits = draw(seed)[0][-1] * 100
     assert class_probabilities(logits, T, [3, 0]) == pytest.approx(softmax(logits, T)[:, [3, 0]])

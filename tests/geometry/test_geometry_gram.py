@@ -177,7 +177,7 @@ def test_identical_models_are_consistent():
     np.testing.assert_allclose(K.gram, class_gram(P)[0], atol=1e-12)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), mode=st.sampled_from(MODES))
 def test_permutations(seed, mode):
     P, labels = draw(seed, n=17, c=4)

@@ -59,7 +59,7 @@ def slow_jackknife(value, shard):
     size=st.integers(1, 40),
     centred=st.booleans(),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_streaming_in_blocks_of_any_size_equals_the_matrices_in_memory(seed, n, c, size, centred):
     _, (P, Q), labels = draw(seed, n, c)
     shard = stratified_shards(n, labels, shards=5, seed=seed)
@@ -181,7 +181,7 @@ def test_the_linearised_effective_rank_is_near_the_exact_one(monkeypatch):
 
 
 @given(seed=st.integers(0, 1000), balanced=st.booleans())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_weights_are_those_of_the_samples(seed, balanced):
     _, (P, _), labels = draw(seed, n=50, c=5)
     found = geometry_from_sums(

@@ -73,7 +73,7 @@ def test_means_have_no_interval_below_100_samples():
     ),
     level=st.sampled_from([0.9, 0.95]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_paired_shares_never_contradict_mcnemar(cells, level):
     labels, a, b = (np.array(column) for column in zip(*cells, strict=True))
     found = paired_mean_difference(a, b, labels, level=level)
@@ -226,7 +226,7 @@ def test_balanced_shards_give_the_balanced_overlap():
         assert found.raw == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000), T=st.floats(0.3, 8.0), n=st.integers(2, 60), c=st.integers(2, 6)
 )

@@ -116,7 +116,7 @@ def test_a_layout_is_stored_whole_and_without_pickles(tmp_path):
         Layout.load(pickled)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), mirrored=st.booleans())
 def test_alignment_undoes_turn_mirror_scale_and_shift(seed, mirrored):
     random = np.random.default_rng(seed)

@@ -63,7 +63,7 @@ def test_temperatures_are_those_of_a_slow_search():
     np.testing.assert_allclose(found.temperatures, wanted, rtol=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     T=st.floats(0.3, 12.0),
@@ -79,7 +79,7 @@ def test_every_image_has_the_entropy_that_was_asked_for(seed, T, scale, c):
     )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), T=st.floats(0.5, 10.0))
 def test_a_shift_an_order_of_images_and_one_of_classes_change_nothing(seed, T):
     random = np.random.default_rng(seed)
@@ -94,7 +94,7 @@ def test_a_shift_an_order_of_images_and_one_of_classes_change_nothing(seed, T):
     np.testing.assert_allclose(placed(student * 2, targets), plain, atol=1e-8)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), T=st.floats(0.1, 50.0))
 def test_a_model_matched_to_itself_stays_at_T(seed, T):
     teacher = draw(seed)

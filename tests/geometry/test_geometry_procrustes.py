@@ -31,7 +31,7 @@ def test_it_is_what_the_best_rotation_leaves(n, d, e):
     assert procrustes(X, Y).estimate == pytest.approx(by_rotation(X, Y), abs=1e-9)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_rotation_scale_shift_and_order_leave_it_and_it_is_a_metric(seed):
     random = np.random.default_rng(seed)

@@ -131,7 +131,7 @@ def test_replicates_are_near_those_of_leaving_shards_out():
     )  # t, 11 degrees
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_monotone_changes_of_the_distances_and_the_order_of_samples_leave_it(seed):
     random = np.random.default_rng(seed)

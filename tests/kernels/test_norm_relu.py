@@ -129,7 +129,7 @@ def test_a_mean_far_from_zero_costs_no_digits(shift):
     close(norm.bias.grad, dbeta, torch.float32, far=200)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     batch=st.integers(1, 6),
     channels=st.sampled_from([4, 8, 16, 24, 32, 64, 96]),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bickd_core.losses import bickd_class, bickd_sample, create_objective
 from bickd_core.models.outputs import Outputs
 
-quick = settings(deadline=None, max_examples=10, derandomize=True)
+quick = settings(max_examples=10, derandomize=True)
 
 
 def batch(seed, samples=6, classes=4, scale=3.0):

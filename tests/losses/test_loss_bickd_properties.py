@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bickd_core.losses import bickd_class, bickd_sample, create_objective
 from bickd_core.models.outputs import Outputs
 
-quick = settings(deadline=None, max_examples=15, derandomize=True)
+quick = settings(max_examples=15, derandomize=True)
 OPTIONS = [
     {"form": form, "same_class": same, "absent": absent}
     for form, same, absent in itertools.product(

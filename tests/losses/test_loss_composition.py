@@ -13,7 +13,7 @@ from bickd_core.losses import OBJECTIVES, create_objective, cross_entropy, kd
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets.catalogue import PRESETS
 
-quick = settings(deadline=None, max_examples=15, derandomize=True)
+quick = settings(max_examples=15, derandomize=True)
 ON_LOGITS = [kind for kind in OBJECTIVES if not create_objective(kind).needs]
 TERMS = {
     "ce": {},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bickd_core.losses import create_objective, dkd_non_target, dkd_target, kd
 from bickd_core.models.outputs import Outputs
 
-quick = settings(deadline=None, max_examples=20, derandomize=True)
+quick = settings(max_examples=20, derandomize=True)
 
 
 def batch(seed, samples=5, classes=4):

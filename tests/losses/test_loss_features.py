@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bickd_core.losses import create_objective, pkt, rkd_angle, rkd_distance, sp
 from bickd_core.models.outputs import Outputs
 
-quick = settings(deadline=None, max_examples=15, derandomize=True)
+quick = settings(max_examples=15, derandomize=True)
 LOSSES = [sp, pkt, rkd_distance, rkd_angle]
 
 

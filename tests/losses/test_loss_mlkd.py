@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bickd_core.losses import create_objective, mlkd_class, mlkd_kl, mlkd_sample, standardized
 from bickd_core.models.outputs import Outputs
 
-quick = settings(deadline=None, max_examples=15, derandomize=True)
+quick = settings(max_examples=15, derandomize=True)
 PUBLISHED = [2.0, 3.0, 4.0, 5.0, 6.0]
 
 

@@ -11,7 +11,7 @@ from bickd_core.losses import create_objective, kd, standardized
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets.catalogue import PRESETS, VARIANTS
 
-quick = settings(deadline=None, max_examples=20, derandomize=True)
+quick = settings(max_examples=20, derandomize=True)
 WITH_THE_SWITCH = [
     kind for kind, preset in PRESETS.items() if "standardize" in preset.options.model_fields
 ]

@@ -226,7 +226,7 @@ def other_order(predictions, seed):
     )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 30), c=st.integers(2, 6), seed=st.integers(0, 999))
 def test_other_orders_of_samples_and_classes_align_to_the_same(n, c, seed):
     first = random_predictions(n, c, seed=seed)

@@ -17,7 +17,7 @@ NAMES = ["cat", "dog", "owl"]
 
 
 @given(st.integers(1, 30), st.integers(2, 8), st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_softmax_of_the_logits_is_the_probabilities(n, c, seed):
     P = np.random.default_rng(seed).dirichlet(np.full(c, 0.3), size=n)
     made = Predictions.from_arrays(probabilities=P)

@@ -253,7 +253,7 @@ def test_a_samples_title_groups_the_models_by_what_they_say():
         st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=25
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_title_interval_and_mcnemar_say_the_same_of_small_sets(rows):
     first, second, labels = (np.array(column) for column in zip(*rows, strict=True))
     found = outcomes(first, second, labels)

@@ -14,7 +14,7 @@ def names(count: int) -> list[str]:
 
 
 @given(count=st.integers(2, 40), seed=st.integers(0, 1000))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_every_cell_has_the_value_and_the_names_of_its_pair(count, seed):
     rng = np.random.default_rng(seed)
     matrix = rng.random((count, count)).astype(

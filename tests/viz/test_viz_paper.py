@@ -76,7 +76,7 @@ def test_a_light_figure_becomes_a_dark_one_with_the_same_colours_of_models(name)
 
 
 @given(width=st.floats(20, 500), height=st.floats(20, 500), points=st.floats(4, 24))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_size_and_text_size_are_exact(width, height, points):
     figure = paper(RANKING, width, height, points)
     assert figure.layout.width / 96 * 25.4 == pytest.approx(width)

@@ -33,7 +33,7 @@ def read_back(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @given(count=st.integers(1, 12), seed=st.integers(0, 1000))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_matrix_comes_back_from_its_csv(count, seed):
     rng = np.random.default_rng(seed)
     matrix = rng.random((count, count))

@@ -80,7 +80,7 @@ def test_small_formatters():
 
 
 @given(a=st.floats(0.0002, 1), b=st.floats(0.0002, 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_numbers_shown_together_have_the_same_decimals_and_differ_when_they_do(a, b):
     first, second = numbers.together(a, b)
     assert len(first.partition(".")[2]) == len(second.partition(".")[2])

@@ -78,7 +78,7 @@ def test_neither_streamlit_nor_torch_nor_pandas_comes_with_the_charts():
 
 
 @given(low=st.floats(-1e3, 1e3), span=st.floats(1e-3, 1e3), most=st.integers(2, 6))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_ticks_are_few_and_inside_the_range(low, span, most):
     ticks = nice_ticks(low, low + span, most)
     assert len(ticks) <= most
@@ -92,7 +92,7 @@ def test_tick_text_has_just_the_decimals_needed():
 
 
 @given(values=st.lists(st.floats(0, 100), max_size=6), gap=st.floats(0.1, 30))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_labels_keep_apart_in_their_order_and_inside(values, gap):
     places = keep_apart(values, gap, 0, 100)
     room = min(gap, 100 / max(len(values) - 1, 1))
