@@ -42,7 +42,7 @@ def put(comparison: Comparison) -> None:
 def _feed(comparison: Comparison, called: str) -> None:
     wanted = f"pictures-{called}-sheet"
 
-    def asked() -> None:
+    def request() -> None:
         st.session_state[wanted] = st.session_state[f"pictures-{called}"].get("want")
 
     number = st.session_state.get(wanted)
@@ -54,7 +54,7 @@ def _feed(comparison: Comparison, called: str) -> None:
         _component(
             key=f"pictures-{called}",
             data=packed(head, {"image": np.frombuffer(image, dtype="u1")}),
-            on_want_change=asked,
+            on_want_change=request,
         )
 
 

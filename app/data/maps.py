@@ -22,17 +22,19 @@ from bickd_core.runs.library import RunFolder
 
 @dataclass(frozen=True)
 class MapView:
-    """A stored map of one model on the samples of the comparison; a student's UMAP shifted and
-    turned to its teacher's."""
+    """A stored map of one model, on the samples of the comparison.
+
+    A student's UMAP is shifted and rotated to fit the teacher's.
+    """
 
     layout: Layout
     coordinates: np.ndarray
 
 
 def map_view(comparison: Comparison, model: Model, method: str) -> MapView | None:
-    """The stored map, or None where it has to be made first."""
-    marks = tuple(fingerprint(path) for path in _layout_folders(model.run))
-    return _map_view(comparison, model, method, marks)
+    """The stored map, or None if it does not exist yet."""
+    fingerprints = tuple(fingerprint(path) for path in _layout_folders(model.run))
+    return _map_view(comparison, model, method, fingerprints)
 
 
 def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
@@ -41,7 +43,7 @@ def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
 
 @cached
 def _map_view(
-    comparison: Comparison, model: Model, method: str, marks: tuple[Fingerprint, ...]
+    comparison: Comparison, model: Model, method: str, fingerprints: tuple[Fingerprint, ...]
 ) -> MapView | None:
     maps = maps_of(comparison, method)
     layout = maps.stored(model.run)
@@ -49,14 +51,11 @@ def _map_view(
         return None
     coordinates = layout.coordinates
     base = maps.stored(maps.teacher) if layout.method == "umap" and not model.is_teacher else None
-    if (
-        base is not None
-    ):  # where a UMAP lies and how it is turned means nothing, and it drifts while it is made
+    if base is not None:  # the position and rotation of a UMAP mean nothing
         coordinates = align_to(base.coordinates, coordinates, scaled=False)
-    everyone = predictions_at(
-        file_of(comparison, comparison.teacher)
-    ).ids  # a map's rows are the teacher's samples
-    position = {id: i for i, id in enumerate(everyone.tolist())}
+    # A map has a row for each sample of the teacher.
+    teacher_ids = predictions_at(file_of(comparison, comparison.teacher)).ids
+    position = {id: i for i, id in enumerate(teacher_ids.tolist())}
     rows = np.array([position[id] for id in comparison.teacher.predictions.ids.tolist()])
     return MapView(layout, coordinates[rows])
 
@@ -70,11 +69,11 @@ def simplex(
 
 
 def third_class(comparison: Comparison, pair: tuple[int, ...], temperature: float) -> list[int]:
-    """The pair, and the class to which the teacher gives most of what is left on the samples that
-    it calls one of them."""
+    """The pair, and the class that gets most of the teacher's remaining probability on the samples
+    that it predicts as one of the pair."""
     P = probabilities(comparison, comparison.teacher, temperature)
-    theirs = np.isin(comparison.teacher.predictions.predicted, pair)
-    shares = P[theirs].sum(axis=0) if theirs.any() else P.sum(axis=0)
+    of_pair = np.isin(comparison.teacher.predictions.predicted, pair)
+    shares = P[of_pair].sum(axis=0) if of_pair.any() else P.sum(axis=0)
     order = np.argsort(-shares, kind="stable")
     return [*pair, *[int(c) for c in order if c not in pair]][:3]
 
@@ -86,13 +85,12 @@ def maps_of(comparison: Comparison, method: str) -> Maps:
 
 
 def map_job(comparison: Comparison, method: str) -> JobStatus | None:
-    """How the making of these maps stands; None where nobody asked for it."""
+    """The status of the process that makes these maps; None if it was never started."""
     return jobs.status(library(), _job_name(comparison, method))
 
 
 def start_maps(comparison: Comparison, method: str) -> None:
-    """Make what is missing of these maps, and measure what the seed does, in a process of its
-    own."""
+    """Start a process that makes the missing maps and measures the effect of the seed."""
     jobs.start(maps_of(comparison, method))
 
 

@@ -91,13 +91,13 @@ def with_selection(colour: str, chosen: int, differing: Sequence[tuple[str, int]
     alone = "selected sample is" if chosen == 1 else f"{numbers.count(chosen)} selected samples are"
     if colour == "disagreement" and differing:
         each = ", ".join(f"{name} {numbers.count(count)}" for name, count in differing)
-        words = (
+        text = (
             f"Only the {alone} marked. Coloured: the model disagrees with the teacher ({each})."
             " Dark: it agrees."
         )
     else:
-        words = f"Only the {alone} coloured."
-    return f"{words} Clear the selection to see the colours of all samples."
+        text = f"Only the {alone} coloured."
+    return f"{text} Clear the selection to see the colours of all samples."
 
 
 def cannot_tell(method: str, moved: float | None = None) -> str:
@@ -137,25 +137,25 @@ def quality_note(displaced_beyond: float, quality_n: int, n: int) -> str:
 
 
 def simplex_note(
-    names: Sequence[str], outside: Sequence[float], of_theirs: Sequence[float], least: float
+    names: Sequence[str], outside: Sequence[float], of_corners: Sequence[float], least: float
 ) -> str:
     """How much probability the three classes leave out.
 
     Args:
         names: Names of the models.
         outside: Mean probability outside the three classes for each model, over all samples.
-        of_theirs: The same over the samples of the three classes; nan if there are none.
+        of_corners: The same over the samples of the three classes; nan if there are none.
         least: Samples with a smaller share of the three classes are hidden.
     """
     every = ", ".join(
         f"{name} {numbers.percent(share, 0)}" for name, share in zip(names, outside, strict=True)
     )
-    words = f"Mean probability outside the three classes: {every}."
-    if all(share == share for share in of_theirs):
-        theirs = ", ".join(f"{numbers.percent(share, 0)}" for share in of_theirs)
-        words += f" Over the samples of these classes only: {theirs}."
+    text = f"Mean probability outside the three classes: {every}."
+    if all(share == share for share in of_corners):
+        shares = ", ".join(f"{numbers.percent(share, 0)}" for share in of_corners)
+        text += f" Over the samples of these classes only: {shares}."
     if least > 0:
-        words += (
+        text += (
             f" Samples with less than {numbers.percent(least, 0)} in the three classes are hidden."
         )
-    return words
+    return text

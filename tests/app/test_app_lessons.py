@@ -113,5 +113,5 @@ def test_every_lesson_has_its_number_in_the_link():
     assert {"lesson", "present"} <= {field.name for field in fields(ViewState)}
     for lesson in page.LESSONS:
         assert lesson.question.endswith("?")
-        assert lesson.asked.endswith(("?", "."))
+        assert lesson.exercise.endswith(("?", "."))
         assert len(lesson.answer) > 80

@@ -18,12 +18,12 @@ import {make} from './util.js';
 export function makeTools(parent, {onMode, onZoom, onReset}) {
   /** @type {(text: string, title: string, act: () => void) => HTMLButtonElement} */
   const button = (text, title, act) => {
-    const made = make('button', parent, '', text);
-    made.type = 'button';
-    made.title = title;
-    made.setAttribute('aria-label', title);
-    made.addEventListener('click', act);
-    return made;
+    const element = make('button', parent, '', text);
+    element.type = 'button';
+    element.title = title;
+    element.setAttribute('aria-label', title);
+    element.addEventListener('click', act);
+    return element;
   };
   const modes = {
     lasso: button('Lasso', 'Select by drawing around points', () => onMode('lasso')),

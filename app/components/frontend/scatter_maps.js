@@ -250,10 +250,10 @@ export class Maps {
   zoom(times, px = this.size.width / 2, py = this.size.height / 2) {
     const k = this.scale();
     const next = clamp(this.place.times * times, SHALLOWEST, DEEPEST);
-    const kept = 1 - this.place.times / next;
+    const shift = 1 - this.place.times / next;
     const x = (px - this.size.width / 2) / k;
     const y = (py - this.size.height / 2) / k;
-    this.place = {x: this.place.x + x * kept, y: this.place.y + y * kept, times: next};
+    this.place = {x: this.place.x + x * shift, y: this.place.y + y * shift, times: next};
     this.draw(true);
   }
 

@@ -40,11 +40,11 @@ class Reference:
 
 def show(run: RunFolder, info: RunInfo, key: str, *, small_map: bool = True) -> None:
     """Draw all charts that the run has records for; nothing before its first epoch."""
-    own = run.metrics()
-    if not own:
+    metrics = run.metrics()
+    if not metrics:
         return
     earlier = earlier_records(info)
-    records = continued(earlier, own)
+    records = continued(earlier, metrics)
     theme = style.theme()
     kind = "teacher" if info.role == "teacher" else info.objective
     looks = model_style("validation", kind, 0, theme)
@@ -72,7 +72,7 @@ def show(run: RunFolder, info: RunInfo, key: str, *, small_map: bool = True) -> 
 def earlier_records(info: RunInfo) -> list[dict[str, Any]]:
     """Return the records of the runs that this one extends, the oldest first; missing runs are left
     out."""
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     seen = set()
     while info.extends is not None and info.extends not in seen:
         seen.add(info.extends)
@@ -81,8 +81,8 @@ def earlier_records(info: RunInfo) -> list[dict[str, Any]]:
             info = runs.info(before)
         except RunError:
             break
-        found = continued(before.metrics(), found)
-    return found
+        records = continued(before.metrics(), records)
+    return records
 
 
 def continued(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -203,8 +203,15 @@ def _probe_scene(
 
 @dataclass(frozen=True)
 class ProbeMap:
-    """The probe set in two dimensions: coordinates [P, 2] and, one a sample, ids, labels and top-1
-    classes."""
+    """The probe set in two dimensions.
+
+    Attributes:
+        coordinates: [P, 2].
+        ids: Sample ids [P].
+        labels: True classes [P], or None.
+        predicted: Top-1 classes [P].
+        epoch: The epoch of the student's predictions, from 1.
+    """
 
     coordinates: np.ndarray
     ids: np.ndarray
@@ -230,9 +237,10 @@ def probe_maps(stored: dict[str, np.ndarray], teacher: Predictions | None) -> di
     one.
 
     Args:
-        stored: a trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] if they are
+        stored: A trajectory: logits [E, P, C], ids [P], epochs [E], and labels [P] if they are
             known.
-        teacher: its predictions on validation; ignored if it lacks samples of the probe set.
+        teacher: The teacher's predictions on validation; ignored if they lack samples of the
+            probe set.
     """
     logits, ids = stored["logits"][-1].astype(np.float32), stored["ids"]
     coordinates = pca_plane(softmax(logits, TEMPERATURE))

@@ -22,17 +22,18 @@ class Lesson:
     """One question, one interactive chart, a short finding, and a question to the reader.
 
     Attributes:
-        title: short, for the list of lessons.
-        question: the page's title.
-        show: draws the controls, the chart with `height` px, and the finding.
-        asked, answer: the question and answer of "Check yourself".
-        of_images: whether the lesson always shows images, even if other samples are compared.
+        title: Short, for the list of lessons.
+        question: The page's title.
+        show: Draws the controls, the chart with `height` px, and the finding.
+        exercise: The question of "Check yourself".
+        answer: Its answer.
+        of_images: Whether the lesson always shows images, even if other samples are compared.
     """
 
     title: str
     question: str
     show: Callable[[Comparison, int], None]
-    asked: str
+    exercise: str
     answer: str
     of_images: bool = False
 

@@ -96,7 +96,7 @@ LESSON = Lesson(
     question="How much of a map is the data, and how much is chance?",
     show=show,
     of_images=True,
-    asked="On the map of seed 0 two groups are far apart. What can you conclude?",
+    exercise="On the map of seed 0 two groups are far apart. What can you conclude?",
     answer=(
         "Only that their images are not each other's nearest neighbours. The distance between"
         " groups, the groups between them, and the size and shape of a group all change with the"

@@ -156,7 +156,7 @@ LESSON = Lesson(
     title="Orthogonality",
     question="Are two classes kept apart, or is the model only more confident?",
     show=show,
-    asked="Can you make a model's classes orthogonal without training it?",
+    exercise="Can you make a model's classes orthogonal without training it?",
     answer=(
         "Yes: divide its logits by a smaller T. Each mark moves left and down along its curve,"
         " although nothing was learnt. So compare models at the same entropy. If only the mean"

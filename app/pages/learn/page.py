@@ -98,7 +98,7 @@ def _foot(comparison: Comparison, lesson: Lesson, view: state.ViewState) -> None
         vertical_alignment="center",
         horizontal_alignment="distribute",
     ):
-        st.markdown(md("**Check yourself:** {asked}", asked=worded(lesson.asked, noun)))
+        st.markdown(md("**Check yourself:** {exercise}", exercise=worded(lesson.exercise, noun)))
         with st.container(horizontal=True, width="content", gap="small"):
             with st.popover("Show the answer", key="learn-answer"):
                 st.markdown(worded(lesson.answer, noun))

@@ -62,7 +62,7 @@ LESSON = Lesson(
     title="Rows and columns",
     question="What do the rows and the columns ask of the student?",
     show=show,
-    asked=(
+    exercise=(
         "Press 'Onto the teacher'. KL is now 0. Are the two contrasts 0 too, and do the arrows"
         " disappear?"
     ),

@@ -176,7 +176,7 @@ LESSON = Lesson(
     title="Temperature",
     question="What does a teacher know beyond the right answer?",
     show=show,
-    asked="If T grows without limit, what happens to the bars and to the overlap?",
+    exercise="If T grows without limit, what happens to the bars and to the overlap?",
     answer=(
         "Every class gets the same probability, 1/C, for every image. All columns of the"
         " probability matrix are then equal, so every cosine is 1. The overlap goes to 1 although"

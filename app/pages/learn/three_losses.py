@@ -132,7 +132,7 @@ LESSON = Lesson(
     title="Three losses",
     question="What do KD, DIST and BicKD pull on in the same batch?",
     show=show,
-    asked="Add 5 to all of a student's logits for one image. Which of the three losses change?",
+    exercise="Add 5 to all of a student's logits for one image. Which of the three losses change?",
     answer=(
         "None. All three apply a softmax, which ignores a common shift, so every row of each matrix"
         " sums to 0. If you multiply the logits by 2 instead, all three change. Relative to its own"

@@ -94,8 +94,8 @@ def _cards(comparison: Comparison, recipes: Recipes, T: float) -> None:
         columns = st.columns(len(CARDS), gap="small")
     for column, figure in zip(columns, CARDS, strict=True):
         with column, st.container(border=True, height="stretch"):
-            said = worded(figure.note_at(T), comparison.noun)
-            style.card_title(figure.title, said, worded(figure.help, comparison.noun))
+            note = worded(figure.note_at(T), comparison.noun)
+            style.card_title(figure.title, note, worded(figure.help, comparison.noun))
             rows = [_row(looks[model.key], model, recipes, figure) for model in comparison.models]
             with st.container(key=f"overview-card-{figure.field}"):
                 st.html(
@@ -110,24 +110,24 @@ def _cards(comparison: Comparison, recipes: Recipes, T: float) -> None:
                 rows,
                 theme=style.theme(),
                 fmt=figure.fmt,
-                sentence=said[0].upper() + said[1:] + ".",
+                sentence=note[0].upper() + note[1:] + ".",
                 x_title=f"{figure.title.lower()} ({unit})",
             )
     st.caption(_key_to_dots(comparison, recipes))
 
 
 def _row(look: ModelStyle, model: Model, recipes: Recipes, figure: Figure) -> Row:
-    found = recipes.figures[model.key].get(figure.field)
-    if found is None:
-        itself = model.is_teacher and not figure.of_teacher
-        return Row(look, None, otherwise="the reference" if itself else "not available")
-    interval = found.interval
+    score = recipes.figures[model.key].get(figure.field)
+    if score is None:
+        is_reference = model.is_teacher and not figure.of_teacher
+        return Row(look, None, otherwise="the reference" if is_reference else "not available")
+    interval = score.interval
     return Row(
         look,
-        found.mean,
+        score.mean,
         interval.low,
         interval.high,
-        deviation=found.deviation,
+        deviation=score.deviation,
         seeds=recipes.seeds(model.key),
     )
 
@@ -223,7 +223,7 @@ def _pair(comparison: Comparison, student: Model, other: Model | None, T: float)
         f"{m.name} {measures.geometry(comparison, m, T).gram[row, column]:.2f}"
         for m in comparison.models
     ]
-    said = (
+    cosines_text = (
         f"Cosine of the two classes: {', '.join(cosines)}. In {against.called}, these"
         f" {comparison.nouns} contribute most to it."
     )
@@ -231,8 +231,8 @@ def _pair(comparison: Comparison, student: Model, other: Model | None, T: float)
         f"Under each {comparison.noun}: its true class, then {against.called}'s probability of"
         f" {names[row]} | {names[column]} at T = {T:g}."
     )
-    st.caption(said, help=below)
-    report = thumbs.InReport("overview-pair", title, f"{said} {below}")
+    st.caption(cosines_text, help=below)
+    report = thumbs.InReport("overview-pair", title, f"{cosines_text} {below}")
     thumbs.pair_strip(comparison, against, (row, column), T, most=14, one_row=True, report=report)
     st.caption(samples.image_credit(comparison))
 

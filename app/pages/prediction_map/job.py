@@ -35,7 +35,7 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
     if now is not None and now.state == "failed":
         st.error(f"The maps could not be made: {now.error}")
     elif now is not None and now.state == "stopped":
-        st.info("Stopped. Finished maps are kept, unfinished ones are discarded.")
+        st.info("Stopped. Finished maps are saved, unfinished ones are discarded.")
     st.info(
         f"There is no {maps.METHODS[method]} map of {names} on {comparison.split} yet. Making it"
         f" takes {took} here. You can use the app meanwhile."

@@ -59,8 +59,8 @@ def _position(comparison: Comparison, around: np.ndarray) -> int | None:
     wanted = state.current().sample
     if not wanted:
         return int(around[0])
-    found = np.flatnonzero(comparison.teacher.predictions.ids.astype(str) == wanted)
-    return int(found[0]) if len(found) else None
+    rows = np.flatnonzero(comparison.teacher.predictions.ids.astype(str) == wanted)
+    return int(rows[0]) if len(rows) else None
 
 
 def _not_here(comparison: Comparison, around: np.ndarray) -> None:
@@ -123,31 +123,31 @@ def _title(comparison: Comparison, position: int) -> None:
     true = (
         None if comparison.labels is None else comparison.class_names[comparison.labels[position]]
     )
-    said = [
+    predictions = [
         (model.called, comparison.class_names[model.predictions.predicted[position]])
         for model in comparison.models
     ]
-    st.title(sample_title(true, said))
+    st.title(sample_title(true, predictions))
 
 
 def _image(comparison: Comparison, position: int) -> None:
     id = comparison.teacher.predictions.ids[position].item()
     pictures = samples.thumbnails(comparison)
-    if words := pictures.texts.get(id):
+    if text := pictures.texts.get(id):
         with st.container(border=True, key="sample-text"):
-            st.text(words)
+            st.text(text)
     if uri := pictures.data_uri(id):
         name = thumbs.true_class(comparison, position)
         st.html(f'<div class="bk-large"><img src="{uri}" alt="{escape(name)}" width="320"></div>')
-    elif not words:
+    elif not text:
         st.info(pictures.reason or f"There is no {comparison.noun} of this sample.")
-    said = (
+    source = (
         comparison.data_title
         if comparison.labels is None
         else f"{comparison.class_names[comparison.labels[position]]} in {comparison.data_title}"
     )
     st.caption(
-        f"Id {id}, {said}, {comparison.split}. {samples.image_credit(comparison)}",
+        f"Id {id}, {source}, {comparison.split}. {samples.image_credit(comparison)}",
         help=comparison.data_path,
     )
 
