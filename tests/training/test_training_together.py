@@ -2,6 +2,7 @@
 lost."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch.distributed as dist
 from safetensors.torch import load_file
 
 from bickd_core.runs.create import create_run
-from bickd_core.runs.library import RunError, RunFolder
+from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.training import ranks, together
 
 SCRIPT = Path(__file__).parent / "together_script.py"
@@ -48,15 +49,29 @@ def start(what, library, out, processes, restarts=0, **environment):
     return done
 
 
-@pytest.mark.parametrize(("kind", "batch"), [("bickd", 25), ("crd", 50)])
-def test_two_processes_are_one_on_the_same_global_batch(library, tmp_path, kind, batch):
-    found = []
+KINDS = {"bickd": 25, "crd": 50}
+"""Objectives and the size of their batches: 25 samples are parts of 13 and 12."""
+
+
+@pytest.fixture(scope="module")
+def of_one_and_of_two(tmp_path_factory, _trained):
+    """For each kind, what one process and what two saw."""
+    home = tmp_path_factory.mktemp("together")
+    library = Library(shelf=home / "shelf", own=home / "own")
+    library.shelf.mkdir()
+    shutil.copytree(_trained, library.own / "teacher")
+    kinds = ",".join(f"{kind}:{batch}" for kind, batch in KINDS.items())
     for processes in (1, 2):
-        out = tmp_path / f"{processes}.pt"
-        start("steps", library, out, processes, KIND=kind, BATCH=str(batch))
-        found.append(torch.load(out, weights_only=True))
-    one, two = found
-    assert (one["size"], two["size"]) == (1, 2)  # 25 samples are parts of 13 and 12
+        out = home / f"{processes}.pt"
+        start("steps", library, out, processes, KINDS=kinds, BICKD_CACHE=str(home / "cache"))
+    one, two = (torch.load(home / f"{processes}.pt", weights_only=True) for processes in (1, 2))
+    return {kind: (one[kind], two[kind]) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_are_one_on_the_same_global_batch(of_one_and_of_two, kind):
+    one, two = of_one_and_of_two[kind]
+    assert (one["size"], two["size"]) == (1, 2)
     torch.testing.assert_close(two["losses"], one["losses"], rtol=2e-5, atol=1e-6)
     torch.testing.assert_close(two["logit_gradient"], one["logit_gradient"], rtol=1e-4, atol=1e-7)
     assert one["logit_gradient"].abs().max() > 1e-3

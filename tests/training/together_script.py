@@ -1,6 +1,6 @@
 """One of torchrun's processes, or one alone: `together_script.py WHAT SHELF OWN OUT`.
 
-steps: 20 steps of a student without batch norm, and what they gave. train: `bickd train` through
+steps: 20 steps of a student without batch norm for each of KINDS, and what they gave. train: `bickd train` through
 the command line, where the process of rank 1 kills itself once at the given step.
 """
 
@@ -34,8 +34,20 @@ class Plain(Classifier):
         return first, torch.relu(self.two(first))
 
 
-def steps(library, out):
-    kind, batch = os.environ["KIND"], int(os.environ["BATCH"])
+def all_steps(library, out):
+    """One start of Python and torch serves all kinds: a start takes longer than the steps."""
+    results = {}
+    for turn, part in enumerate(os.environ["KINDS"].split(",")):
+        kind, batch = part.split(":")
+        # processes that join again need new keys in torchrun's store
+        os.environ["TORCHELASTIC_RESTART_COUNT"] = str(turn)
+        results[kind] = steps(library, kind, int(batch))
+    if None not in results.values():
+        torch.save(results, out)
+
+
+def steps(library, kind, batch):
+    """Returns what the process of rank 0 saw, and None from the others."""
     options = {"objective": {"kind": kind}, "teacher": "teacher", "teacher_outputs": "live"}
     config = small_config(
         **options, epochs=9, batch_size=batch, optimizer={"kind": "sgd", "lr": 0.02}
@@ -51,6 +63,7 @@ def steps(library, out):
 
     setup._student = plain_student
     job = setup.build_job(config, library)
+    setup._student = student
     seen, losses = [], []
     whole = ranks.Ranks.whole
 
@@ -74,15 +87,16 @@ def steps(library, out):
     gradient = seen[0].grad
     # their graphs hold the process group, whose threads must have ended before the interpreter does
     seen.clear()
-    if job.ranks.first:
-        result = {
-            "size": job.ranks.size,
-            "losses": torch.tensor(losses, dtype=torch.float64),
-            "logit_gradient": gradient,
-            "weights": job.student.state_dict(),
-        }
-        torch.save(result, out)
+    ranks.Ranks.whole = whole
+    result = {
+        "size": job.ranks.size,
+        "losses": torch.tensor(losses, dtype=torch.float64),
+        "logit_gradient": gradient,
+        "weights": job.student.state_dict(),
+    }
+    first = job.ranks.first
     job.ranks.leave()
+    return result if first else None
 
 
 def train(library, out):
@@ -105,4 +119,4 @@ def train(library, out):
 if __name__ == "__main__":
     what, shelf, own, out = sys.argv[1:]
     os.environ |= {"BICKD_SHELF": shelf, "BICKD_RUNS": own}
-    {"steps": steps, "train": train}[what](Library(Path(shelf), Path(own)), out)
+    {"steps": all_steps, "train": train}[what](Library(Path(shelf), Path(own)), out)
