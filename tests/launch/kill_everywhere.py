@@ -3,7 +3,7 @@ compare.
 
 `python tests/launch/kill_everywhere.py --random 200` makes a teacher and an unbroken student in a
 folder of its own, then for each kill a student that is taken up again afterwards. Every process is
-forked from this one, which has imported all and computed nothing. `--every 4` takes every fourth
+forked from this one, which has imported all and computed nothing. `--every 8` takes every eighth
 step only, as the test suite does. It prints one JSON line, and ends with 1 where a student differs.
 """
 
