@@ -116,9 +116,10 @@ def _place(whole: go.Figure, figure: go.Figure, number: str, box: _Box) -> None:
             settings["scaleanchor"] = f"{settings['scaleanchor']}{number}"
         whole.update_layout({f"{axis}axis{number}": settings})
     for kind, add in (("annotations", whole.add_annotation), ("shapes", whole.add_shape)):
-        for one in layout.get(kind, ()):
+        for item in layout.get(kind, ()):
             add(
-                **one | {ref: _renumbered(one.get(ref, ref[0]), number) for ref in ("xref", "yref")}
+                **item
+                | {ref: _renumbered(item.get(ref, ref[0]), number) for ref in ("xref", "yref")}
             )
 
 

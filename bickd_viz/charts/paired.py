@@ -39,10 +39,10 @@ def top_classes(
     """
     table = np.asarray(probabilities, dtype=np.float64)
     wanted = {int(c) for row in table for c in np.argsort(-row, kind="stable")[:top]}
-    kept = sorted(wanted, key=lambda c: (c != true_class, -table[:, c].max(), c))[:most]
-    if true_class is not None and true_class not in kept:
-        kept = [*kept[: most - 1], true_class]
-    return sorted(kept, key=lambda c: (-table[:, c].mean(), c))
+    classes = sorted(wanted, key=lambda c: (c != true_class, -table[:, c].max(), c))[:most]
+    if true_class is not None and true_class not in classes:
+        classes = [*classes[: most - 1], true_class]
+    return sorted(classes, key=lambda c: (-table[:, c].mean(), c))
 
 
 def paired_bars(

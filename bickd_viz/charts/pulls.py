@@ -55,7 +55,7 @@ def pull_matrix(
         top=12 + max(text_width(name, TEXT_SIZE) for name in columns),
         bottom=4,
     )
-    who = [
+    hover = [
         [f"<b>{plotly_text(row)}</b>: {plotly_text(column)}" for column in column_names]
         for row in row_names
     ]
@@ -68,7 +68,7 @@ def pull_matrix(
             ygap=1,
             colorscale=[list(stop) for stop in theme.diverging],
             showscale=False,
-            hovertext=who,
+            hovertext=hover,
             hovertemplate="%{hovertext}<br>pull %{z:+.3f}<extra></extra>",
         )
     )

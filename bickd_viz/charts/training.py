@@ -161,23 +161,23 @@ def loss_terms(
     labels = []
     tops = np.cumsum(table, axis=0) if stacked else table
     for k, (name, y) in enumerate(zip(terms, table, strict=True)):
-        colour, words = term_colour(name, k, theme), name.replace("_", " ")
+        colour, label = term_colour(name, k, theme), name.replace("_", " ")
         fig.add_trace(
             go.Scatter(
                 x=epochs,
                 y=y,
-                name=words,
+                name=label,
                 mode="lines" if len(epochs) > 1 else "markers",
                 stackgroup="loss" if stacked else None,
                 fillcolor=faded(colour, 0.45) if stacked else None,
                 line=dict(color=colour, width=1.5),
-                hovertemplate=f"<b>{words}</b> %{{y:.4~g}}<br>{x_title} %{{x}}<extra></extra>",
+                hovertemplate=f"<b>{label}</b> %{{y:.4~g}}<br>{x_title} %{{x}}<extra></extra>",
             )
         )
         good = np.flatnonzero(np.isfinite(tops[k]))
         if len(good):
             middle = tops[k, good[-1]] - (y[good[-1]] / 2 if stacked else 0)
-            labels.append(EndLabel(words, float(middle), colour))
+            labels.append(EndLabel(label, float(middle), colour))
     finite = tops[np.isfinite(tops)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     low = 0.0 if stacked or low >= 0 else low

@@ -59,8 +59,8 @@ def whisker_html(
     )
     spare = ROW_HEIGHT * (max(slots or 0, len(rows), 1) - len(rows)) / 2
     ticks = "".join(
-        f'<span style="left:{place(tick)}">{escape(words)}</span>'
-        for tick, words in zip(axis.ticks, axis.texts, strict=True)
+        f'<span style="left:{place(tick)}">{escape(text)}</span>'
+        for tick, text in zip(axis.ticks, axis.texts, strict=True)
     )
     return (
         f'<div class="bkw" style="--bkw-left:{left}px;--bkw-grid:{theme.grid};color:{theme.text};'
@@ -81,7 +81,7 @@ def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
             f' {escape(row.otherwise)}">{label}<div class="bkw-track"><span class="bkw-none"'
             f' style="color:{theme.muted}">{escape(row.otherwise)}</span></div></div>'
         )
-    said = f"{style.name}: {row.described(show)}"
+    title = f"{style.name}: {row.described(show)}"
     whisker = ""
     for kind, ends in (("line", (row.low, row.high)), ("spread", row.spread or (None, None))):
         if known(ends[0]) and known(ends[1]):
@@ -89,7 +89,7 @@ def _row(row: Row, name: list[str], fmt: str, theme: Theme, place) -> str:
             whisker += f'<i class="bkw-{kind}" style="{sides};background:{style.colour}"></i>'
     at = place(row.estimate)
     return (
-        f'<div class="bkw-row" title="{escape(said)}">{label}<div class="bkw-track">{whisker}<i'
+        f'<div class="bkw-row" title="{escape(title)}">{label}<div class="bkw-track">{whisker}<i'
         ' class="bkw-dot"'
         f' style="left:{at};background:{style.colour};clip-path:{_SHAPES[style.symbol]}"></i><span'
         f' class="bkw-value" style="left:{at}">{escape(show(row.estimate))}</span></div></div>'

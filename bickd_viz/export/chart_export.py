@@ -55,13 +55,13 @@ class ChartExport:
         )
 
 
-def file_name(words: str) -> str:
+def file_name(text: str) -> str:
     """Text as the stem of a file: lower-case letters, digits and hyphens.
 
     >>> file_name("BicKD − teacher (below 0)")
     'bickd-teacher-below-0'
     """
     return (
-        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in words.lower()).split())
+        "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split())
         or "chart"
     )

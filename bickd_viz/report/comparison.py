@@ -122,11 +122,11 @@ def _scope(data: ReportData) -> str:
 
 def _gram_note(data: ReportData, lens: Lens) -> str:
     ends = charts.colour_ends(data.comparison, lens)
-    said = f" {describe_ends(ends)}." if ends[0] > 0 else ""
+    scale = f" {describe_ends(ends)}." if ends[0] > 0 else ""
     return (
         "Each cell is the cosine between two class columns of the probability matrix. Colour off"
         " the diagonal means that two classes share probability. Classes are in the teacher's"
-        f" cluster order. All matrices share one colour scale.{said}"
+        f" cluster order. All matrices share one colour scale.{scale}"
     )
 
 

@@ -140,7 +140,8 @@ export function seriesSvg(series, scales, theme, clickable) {
       if (spot) drawn.push(symbolSvg(series, spot.x, spot.y, theme.surface, pick(i)));
   } else {
     drawn.push(...courseSvg(series, spots, scales.floor));
-    if (series.points) for (const spot of spots) if (spot) drawn.push(symbolSvg(series, spot.x, spot.y, 'none'));
+    if (series.points)
+      for (const spot of spots) if (spot) drawn.push(symbolSvg(series, spot.x, spot.y, 'none'));
   }
   if (series.now)
     drawn.push(symbolSvg(series, tenth(px(series.now[0])), tenth(py(series.now[1])), theme.surface));
