@@ -66,9 +66,8 @@ def inputs_of_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     )
     if resize is not None:
         inputs["resize"] = resize
-    share = config.get("crop_pct", config.get("crop_share"))
-    if _is_number(share) and 0.1 < share <= 1 and inputs.get("resize") != "pad":
-        inputs["crop_share"] = float(share)
+    if inputs.get("resize") != "pad":
+        inputs |= _crop_share(config.get("crop_pct", config.get("crop_share")))
     return inputs
 
 
@@ -89,14 +88,17 @@ def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
         inputs["resize"] = (
             "stretch" if square and isinstance(config.get("size"), Mapping) else "crop"
         )
-        if scaled is not None and 0.1 < cut / scaled <= 1:
-            inputs["crop_share"] = cut / scaled
+        inputs |= _crop_share(None if scaled is None else cut / scaled)
     elif scaled is not None:
         inputs["input_size"], inputs["resize"] = scaled, "stretch" if square else "crop"
-        share = config.get("crop_pct")
-        if not square and _is_number(share) and 0.1 < share <= 1:
-            inputs["crop_share"] = float(share)
+        if not square:
+            inputs |= _crop_share(config.get("crop_pct"))
     return inputs
+
+
+def _crop_share(share: Any) -> dict[str, Any]:
+    """Return the field `crop_share`; empty if the value is not valid."""
+    return {"crop_share": float(share)} if _is_number(share) and 0.1 < share <= 1 else {}
 
 
 def _sides(size: Any) -> tuple[int | None, bool]:

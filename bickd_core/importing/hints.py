@@ -1,5 +1,7 @@
-"""Find out why an imported network has a low accuracy: its inputs or classes may differ from its
-training."""
+"""Find out why an imported network has a low accuracy.
+
+Its inputs or classes may differ from those of its training, or it is no better than chance.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,8 @@ PERMUTED = 0.6
 """Smallest accuracy for a hint on the class order. The best order reaches about 0.4 by chance."""
 _SMALLEST_CLASS = 5
 """Images for each class that are needed to judge the class order."""
+DEVIATIONS = 3.0
+"""An accuracy is at chance level if it is at most this many standard errors above 1 / classes."""
 _SIDES = (32, 64, 96, 128)
 _FEW = 200
 """Number of images on which other sizes are tried."""
@@ -160,4 +164,27 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
     return (
         f"Input size: with images scaled to {best} pixels the accuracy is {accuracies[best]:.0%}"
         f" instead of {right:.0%}; import it with the {option}."
+    )
+
+
+def chance_note(right: float, images: int, classes: int, split: str = "validation") -> str:
+    """Return the warning for a network at chance level, or "".
+
+    Args:
+        right: share of right answers in [0, 1].
+        images: number of images.
+        split: their split.
+
+    >>> chance_note(0.12, 500, 10)[:76]
+    'Its accuracy is at chance level: 12.0 % of 500 validation images are right, '
+    >>> chance_note(0.2, 500, 10)
+    ''
+    """
+    share = 1 / classes
+    if right > share + DEVIATIONS * (share * (1 - share) / images) ** 0.5:
+        return ""
+    return (
+        f"Its accuracy is at chance level: {100 * right:.1f} % of {images:,} {split} images are"
+        f" right, among {classes:,} classes. Either the network is not trained, or it was trained"
+        " with other inputs or classes."
     )

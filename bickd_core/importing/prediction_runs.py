@@ -49,23 +49,11 @@ def create_runs(
     Raises:
         PredictionsError, RunError: something does not fit. Nothing is created then.
     """
-    if imported.split != "test":
-        raise PredictionsError(
-            "these files hold only validation predictions; add them to runs that have test"
-            " predictions, or import both in one go."
-        )
     names = dict(names or {})
+    _check_models(imported, names)
     models = {model.name: model for model in imported.models}
-    unknown = next((name for name in names if name not in models), None)
-    if unknown is not None:
-        raise PredictionsError(_no_model(unknown, models))
-    reference, data_of_teacher = _existing(library, teacher, models)
-    if reference is not None and dataset not in (None, data_of_teacher):
-        raise PredictionsError(
-            f"teacher '{teacher}' was evaluated on '{data_of_teacher}', but the new runs are"
-            f" labelled '{dataset}'; leave the label out."
-        )
-    label = _label(imported, data_of_teacher if reference is not None else dataset)
+    teacher_run = None if teacher in models else _teacher_run(library, teacher, imported, dataset)
+    label = _label(imported, dataset if teacher_run is None else teacher_run.info().dataset)
     samples = sample_file(imported, images)
     validation = imported.validation
     validation_samples = SampleFile() if validation is None else sample_file(validation, images)
@@ -76,20 +64,16 @@ def create_runs(
         model.name: _display_name(names.get(model.name, model.name)) for model in imported.models
     }
     runs = _run_names(library, imported, names)
-    teacher_model = models.get(teacher)
-    if reference is not None:
-        teacher_predictions = library.locate(reference.key).predictions("test")
-        students = [model.predictions for model in imported.models]
-        align([teacher_predictions, *students], [teacher, *models])
+    if teacher_run is None:
+        reference, teacher_predictions = TeacherRef(key=runs[teacher]), models[teacher].predictions
     else:
-        assert teacher_model is not None
-        reference = TeacherRef(key=runs[teacher])
-        teacher_predictions = teacher_model.predictions
+        reference = TeacherRef(key=teacher_run.key)
+        teacher_predictions = teacher_run.predictions("test")
     ordered = sorted(imported.models, key=lambda model: model.name != teacher)
     pending: list[tuple[Path, str]] = []
     try:
         for model in ordered:
-            student = model is not teacher_model
+            student = model.name != teacher
             info = RunInfo(
                 name=runs[model.name],
                 title="" if titles[model.name] == runs[model.name] else titles[model.name],
@@ -111,26 +95,49 @@ def create_runs(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _no_model(name: str, models: Mapping[str, ImportedModel]) -> str:
-    return f"there is no model '{name}' in these files; they hold {', '.join(models)}."
+def _check_models(imported: Imported, names: Mapping[str, str]) -> None:
+    """Check that the models have test predictions, and that `names` renames only these models."""
+    if imported.split != "test":
+        raise PredictionsError(
+            "these files hold only validation predictions; add them to runs that have test"
+            " predictions, or import both in one go."
+        )
+    models = [model.name for model in imported.models]
+    unknown = next((name for name in names if name not in models), None)
+    if unknown is not None:
+        raise PredictionsError(
+            f"there is no model '{unknown}' in these files; they hold {', '.join(models)}."
+        )
 
 
-def _existing(
-    library: Library, teacher: str, models: Mapping[str, ImportedModel]
-) -> tuple[TeacherRef | None, str]:
-    """Return a reference to the teacher if it is an existing run, and its data label."""
-    if teacher in models:
-        return None, ""
+def _teacher_run(
+    library: Library, teacher: str, imported: Imported, dataset: str | None
+) -> RunFolder:
+    """Return the existing run that is the teacher.
+
+    Raises:
+        PredictionsError: there is no such run, its data label is another than `dataset`, or its
+            samples or classes are others than those of the imported models.
+    """
+    models = [model.name for model in imported.models]
     try:
         run = library.locate(teacher)
     except RunError as error:
-        close = near(teacher, list(models), cutoff=0.5)
+        close = near(teacher, models, cutoff=0.5)
         hint = f"; did you mean '{close[0]}'?" if close else "."
         raise PredictionsError(
-            f"the teacher must be one of the imported models ({', '.join(models)}) or a run that is"
-            f" already there, got '{teacher}'{hint}"
+            f"the teacher must be one of the imported models ({', '.join(models)}) or an existing"
+            f" run, got '{teacher}'{hint}"
         ) from error
-    return TeacherRef(key=run.key), run.info().dataset
+    label = run.info().dataset
+    if dataset not in (None, label):
+        raise PredictionsError(
+            f"teacher '{teacher}' was evaluated on '{label}', but the new runs are labelled"
+            f" '{dataset}'; leave the label out."
+        )
+    students = [model.predictions for model in imported.models]
+    align([run.predictions("test"), *students], [teacher, *models])
+    return run
 
 
 def _label(imported: Imported, dataset: str | None) -> str:

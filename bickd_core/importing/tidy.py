@@ -49,8 +49,7 @@ def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
     ]
     if not id or id not in names or len(scores) != 1:
         return None
-    keys = [_codes(table, name) for name in (id, *([model] if model else []))]
-    samples = _joint(keys)
+    samples = _sample_codes(table, id, model)
     if len(np.unique(samples)) == len(table):
         return None
     for word in CLASS_COLUMNS:
@@ -63,7 +62,7 @@ def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
             continue
         classes = _codes(table, name)
         count = len(np.unique(classes))
-        varies = len(np.unique(_joint([samples, classes]))) == len(table)
+        varies = len(np.unique(_joint(samples, classes))) == len(table)
         if count > 1 and varies and 2 * len(table) > count * len(np.unique(samples)):
             return Tidy(id, name, scores[0], model)
     return None
@@ -85,7 +84,7 @@ def widened(table: Table, tidy: Tidy) -> Table:
     Raises:
         PredictionsError: a sample lacks a class or has it twice; the message names the sample.
     """
-    for name in (tidy.id, tidy.classes, *([tidy.model] if tidy.model else [])):
+    for name in filter(None, (tidy.id, tidy.classes, tidy.model)):
         check_filled(table, name, "a value")
     scores = parsed_numbers(table.columns[tidy.scores])
     bad = np.flatnonzero(~np.isfinite(scores))
@@ -96,8 +95,8 @@ def widened(table: Table, tidy: Tidy) -> Table:
             "a number",
             lambda row: _cell(table.columns[tidy.scores][row]),
         )
-    keys = [_codes(table, name) for name in (tidy.id, *([tidy.model] if tidy.model else []))]
-    _, first, samples = np.unique(_joint(keys), return_index=True, return_inverse=True)
+    keys = _sample_codes(table, tidy.id, tidy.model)
+    _, first, samples = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)  # samples in the order of their first rows
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -184,15 +183,16 @@ def _codes(table: Table, name: str) -> np.ndarray:
     return np.array([place.setdefault(value, len(place)) for value in column], dtype=np.int64)
 
 
-def _joint(codes: Sequence[np.ndarray]) -> np.ndarray:
-    joint = codes[0].astype(np.int64)
-    for codes_of_column in codes[1:]:
-        joint = (
-            np.unique(joint, return_inverse=True)[1].ravel()
-            * (int(codes_of_column.max(initial=0)) + 1)
-            + codes_of_column
-        )
-    return joint
+def _joint(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return int64 [N]: equal codes where both codes are equal."""
+    compact = np.unique(first, return_inverse=True)[1].ravel()
+    return compact * (int(second.max(initial=0)) + 1) + second
+
+
+def _sample_codes(table: Table, id: str, model: str) -> np.ndarray:
+    """Return int64 [N]: equal codes for rows of the same sample (and model, if not "")."""
+    codes = _codes(table, id)
+    return _joint(codes, _codes(table, model)) if model else codes
 
 
 def _constant(column: np.ndarray, first: np.ndarray, samples: np.ndarray) -> bool:

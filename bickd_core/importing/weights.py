@@ -287,8 +287,7 @@ def _try_inputs(
     Returns:
         The source of the run, with the trial's accuracies, notes and hints; and the inputs.
     """
-    from bickd_core.importing.chance import chance_note
-    from bickd_core.importing.hints import hints
+    from bickd_core.importing.hints import chance_note, hints
     from bickd_core.importing.statistics import Statistics
     from bickd_core.runs.create import file_sha256
     from bickd_core.runs.stages import probe_positions

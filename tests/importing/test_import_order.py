@@ -10,7 +10,7 @@ from weights_helpers import import_weights, made_model
 
 from bickd_cli.main import main
 from bickd_core.importing import weights
-from bickd_core.importing.chance import chance_note
+from bickd_core.importing.hints import chance_note
 from bickd_core.importing.weights import ImportRequest
 
 REFUSED_WITHOUT_TORCH = """
