@@ -10,14 +10,16 @@ from bickd_viz.text.numbers import listed
 
 
 def opened(
-    view: ViewState, key: str, info: RunInfo, others: Iterable[tuple[str, RunInfo]]
+    view: ViewState, key: str, run_info: RunInfo, others: Iterable[tuple[str, RunInfo]]
 ) -> ViewState:
     """Return the view with this run in its comparison.
 
-    A student is added to the shown students of its teacher; if there are already four, `giving_way`
-    picks the one that is removed. If another teacher is shown, the comparison becomes the student
-    and its teacher. A teacher is shown with its students. A run without a teacher is added to a
-    comparison on the same data, or shown alone as the teacher.
+    - A student joins the other students of its teacher. If there are four already, it replaces one
+      of them, see `replaced_student`.
+    - If the view shows another teacher, the new comparison has this student and its teacher.
+    - A teacher is shown with its students.
+    - A run without a known teacher joins a comparison on the same data. Otherwise it is shown
+    alone.
 
     Args:
         others: (key, info) of the runs that can be shown.
@@ -25,28 +27,38 @@ def opened(
     known = dict(others)
     shown = known.get(view.teacher)
     fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
-    if info.role == "student":
-        teacher = info.teacher.key if info.teacher is not None else ""
-        if not teacher and shown is not None and shown.dataset == info.dataset:
+    if run_info.role == "student":
+        teacher = run_info.teacher.key if run_info.teacher is not None else ""
+        if not teacher and shown is not None and shown.dataset == run_info.dataset:
             teacher = view.teacher
         if teacher and teacher != key and teacher in known:
-            kept = [s for s in view.students if s != key] if teacher == view.teacher else []
-            if len(kept) == MAX_STUDENTS:
-                kept.remove(giving_way(kept, known))
+            shown_students = (
+                [s for s in view.students if s != key] if teacher == view.teacher else []
+            )
+            if len(shown_students) == MAX_STUDENTS:
+                shown_students.remove(replaced_student(shown_students, known))
             return ViewState(
-                **{**vars(fresh), "teacher": teacher, "students": (*kept, key), "student": key}
+                **{
+                    **vars(fresh),
+                    "teacher": teacher,
+                    "students": (*shown_students, key),
+                    "student": key,
+                }
             )
     own = [
-        other for other, its in known.items() if its.teacher is not None and its.teacher.key == key
+        other
+        for other, info in known.items()
+        if info.teacher is not None and info.teacher.key == key
     ]
     return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
 
 
 def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo]) -> ViewState:
-    """Return the view that compares the first four of these students, who have the same teacher.
+    """Return the view that compares up to four students of the same teacher.
 
     Args:
-        known: infos of the runs that can be shown, by key; other students are left out.
+        keys: keys of the students. Only the first four are shown.
+        known: infos of the runs that can be shown, by key. Other students are left out.
     """
     students = tuple(key for key in keys if key in known)[:MAX_STUDENTS]
     teachers = [teacher.key for key in students if (teacher := known[key].teacher) is not None]
@@ -58,9 +70,9 @@ def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo])
     )
 
 
-def giving_way(students: Sequence[str], known: Mapping[str, RunInfo]) -> str:
-    """Return which of four students a new one replaces: the one trained with labels only, else the
-    first."""
+def replaced_student(students: Sequence[str], known: Mapping[str, RunInfo]) -> str:
+    """Return the student that a fifth one replaces: the one trained with labels only, else the
+    first one."""
     return next(
         (key for key in students if key in known and known[key].objective == "ce"), students[0]
     )
@@ -87,8 +99,8 @@ def change_sentence(
             return (
                 f"The comparison now shows {name}{f' with {listed(students)}' if students else ''}."
             )
-        whose = "its teacher" if len(students) == 1 else "their teacher"
-        return f"The comparison now shows {', '.join(students)} and {whose}."
+        teacher_text = "its teacher" if len(students) == 1 else "their teacher"
+        return f"The comparison now shows {', '.join(students)} and {teacher_text}."
     gone = [names_before.get(k, k) for k in before.students if k not in after.students]
     new = [names_after.get(k, k) for k in after.students if k not in before.students]
     if len(new) > 1:

@@ -30,8 +30,8 @@ def card_markdown(card: str) -> Markdown:
 
 
 def _line(line: str) -> Markdown:
-    found = _BLOCK.match(line)
-    assert found is not None, "the pattern takes any line"
-    text = _LINK.sub(r"\g<text> (\g<address>)", found["text"])
+    match = _BLOCK.match(line)
+    assert match is not None, "the pattern takes any line"
+    text = _LINK.sub(r"\g<text> (\g<address>)", match["text"])
     shown = _BOLD.sub(r"**\g<text>**", plain(text))
-    return Markdown(f"{found['indent'][:2]}{found['mark'] or ''}{shown}")
+    return Markdown(f"{match['indent'][:2]}{match['mark'] or ''}{shown}")

@@ -36,7 +36,7 @@ class PageContent:
     title: str = ""
     note: str = ""
     link: str = ""
-    of: Comparison | None = None
+    comparison: Comparison | None = None
     temperature: float = 4.0
     parts: dict[str, Part] = field(default_factory=dict)
 
@@ -59,8 +59,8 @@ def link() -> str:
     return f"{base}?{query}" if query else base
 
 
-def comparison(of: Comparison) -> None:
-    now().of = of
+def comparison(comparison: Comparison) -> None:
+    now().comparison = comparison
 
 
 def title(sentence: str) -> None:
@@ -81,15 +81,15 @@ def note(sentence: str, *details: str) -> None:
     st.caption(sentence, help=Markdown("\n\n".join(map(plain, paragraphs))) if paragraphs else None)
 
 
-def add_chart(key: str, found: ChartExport) -> None:
+def add_chart(key: str, chart: ChartExport) -> None:
     content = now()
-    content.parts[key] = found
+    content.parts[key] = chart
     content.link = link()
 
 
-def part(key: str, found: Part) -> None:
+def part(key: str, content: Part) -> None:
     """Register images or a table."""
-    now().parts[key] = found
+    now().parts[key] = content
 
 
 def page_report(content: PageContent) -> bytes:
@@ -98,7 +98,7 @@ def page_report(content: PageContent) -> bytes:
     from bickd_viz.report.tables import compared_table, figures_table
 
     sections = [Section("", list(content.parts.values()))]
-    comparison, compared, note = content.of, None, content.note
+    comparison, compared, note = content.comparison, None, content.note
     if comparison is not None:
         summaries = [
             (m.name, m.is_teacher, measures.summary(comparison, m, content.temperature))
@@ -131,29 +131,31 @@ def page_report(content: PageContent) -> bytes:
             compared=compared,
             link=content.link,
             versions=versions("streamlit"),
-            made=datetime.now().strftime("%Y-%m-%d %H:%M"),
+            created=datetime.now().strftime("%Y-%m-%d %H:%M"),
             credit="" if comparison is None else samples.image_credit(comparison),
         )
     )
 
 
-def comparison_report(of: Comparison, temperature: float, address: str) -> bytes:
+def comparison_report(comparison: Comparison, temperature: float, address: str) -> bytes:
     """The report on the whole comparison as one HTML file."""
     from bickd_core.comparing.report_data import report_data
-    from bickd_viz.report import comparison as whole
+    from bickd_viz.report import comparison as report_text
     from bickd_viz.report.build import html
 
-    report = report_data(
+    data = report_data(
         library(),
-        of,
+        comparison,
         temperature,
-        over_seeds.recipes(of, temperature),
-        samples.thumbnails(of),
-        teacher_ids=comparisons.predictions_at(comparisons.file_of(of, of.teacher)).ids,
-        left_out=over_seeds.left_out(of, temperature),
+        over_seeds.recipes(comparison, temperature),
+        samples.thumbnails(comparison),
+        teacher_ids=comparisons.predictions_at(
+            comparisons.file_of(comparison, comparison.teacher)
+        ).ids,
+        left_out=over_seeds.left_out(comparison, temperature),
     )
     return html(
-        whole.comparison_report(
-            report, address=address, made=datetime.now().strftime("%Y-%m-%d %H:%M")
+        report_text.comparison_report(
+            data, address=address, created=datetime.now().strftime("%Y-%m-%d %H:%M")
         )
     )

@@ -63,9 +63,9 @@ def plain(text: object) -> str:
     return _LINE_START.sub(_escape_start, shown)
 
 
-def _escape_start(found: re.Match[str]) -> str:
-    mark = found.group()
-    return mark + JOINER if mark.isdigit() else f"\\{mark}"
+def _escape_start(match: re.Match[str]) -> str:
+    start = match.group()
+    return start + JOINER if start.isdigit() else f"\\{start}"
 
 
 def md(template: str, **values: object) -> Markdown:
@@ -156,8 +156,8 @@ class _PlainStreamlit:
     """Streamlit's module, whose functions that read Markdown get plain text."""
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(streamlit, name)
-        return _plainly(name, found) if name in _TEXTS else found
+        function = getattr(streamlit, name)
+        return _plainly(name, function) if name in _TEXTS else function
 
 
 if TYPE_CHECKING:

@@ -112,8 +112,10 @@ def size(info: RunInfo) -> Size | None:
 
 def accuracies(records: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
     """Return the validation accuracy of the last epoch and of the best one."""
-    found = [record["validation_accuracy"] for record in records if "validation_accuracy" in record]
-    return (found[-1], max(found)) if found else (None, None)
+    values = [
+        record["validation_accuracy"] for record in records if "validation_accuracy" in record
+    ]
+    return (values[-1], max(values)) if values else (None, None)
 
 
 def ordered(
@@ -124,25 +126,23 @@ def ordered(
     Args:
         which: "all", "mine" or "bundled".
     """
-    keep: dict[str, Callable[[RunFolder], bool]] = {
+    filters: dict[str, Callable[[RunFolder], bool]] = {
         "all": lambda run: True,
         "mine": lambda run: not run.read_only,
         "bundled": lambda run: run.read_only,
     }
-    kept = [pair for pair in runs if keep[which](pair[0])]
+    filtered = [pair for pair in runs if filters[which](pair[0])]
     own = sorted(
-        (pair for pair in kept if not pair[0].read_only),
+        (pair for pair in filtered if not pair[0].read_only),
         key=lambda pair: pair[1].created,
         reverse=True,
     )
-    return own + [pair for pair in kept if pair[0].read_only]
+    return own + [pair for pair in filtered if pair[0].read_only]
 
 
 def students_of(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str]:
     """Return the keys of the runs whose teacher is this one."""
-    return [
-        run.key for run, about in runs if about.teacher is not None and about.teacher.key == key
-    ]
+    return [run.key for run, info in runs if info.teacher is not None and info.teacher.key == key]
 
 
 def card_body(card: str) -> str:

@@ -9,13 +9,17 @@ import streamlit as st
 from app import state
 from app.data import runs
 from bickd_core.comparing.comparison import Comparison
-from bickd_core.comparing.saved_selections import Kept, KeptError, KeptSelections
+from bickd_core.comparing.saved_selections import (
+    SavedSelection,
+    SavedSelectionError,
+    SavedSelections,
+)
 from bickd_core.comparing.selection import Rule, Scene, Selection, SelectionError, resolve
 
 
-def select(kind: str, *words: str) -> None:
+def select(kind: str, *arguments: str) -> None:
     """Make this rule the selection: `select("cell", run.key, "crab", "lobster")`."""
-    state.update(selection=str(Rule(kind, words)))
+    state.update(selection=str(Rule(kind, arguments)))
 
 
 def clear() -> None:
@@ -30,11 +34,11 @@ def select_ids(comparison: Comparison, ids: Sequence[int] | Sequence[str]) -> No
     elif len(ids) <= 8:
         select("samples", *map(str, ids))
     else:
-        select("kept", kept().keep(ids, dataset=comparison.dataset, split=comparison.split))
+        select("kept", saved().save(ids, dataset=comparison.dataset, split=comparison.split))
 
 
-def kept() -> KeptSelections:
-    return KeptSelections(runs.library().own / ".selections")
+def saved() -> SavedSelections:
+    return SavedSelections(runs.library().own / ".selections")
 
 
 def selected(comparison: Comparison) -> Selection | None:
@@ -50,22 +54,24 @@ def read(comparison: Comparison) -> tuple[Selection | None, str]:
         return None, ""
     try:
         rule = Rule.parse(view.selection)
-        stored: dict[str, Kept] = {}
-        if rule.kind == "kept" and rule.words:
-            stored[rule.words[0]] = kept().find(
-                rule.words[0], dataset=comparison.dataset, split=comparison.split
+        stored: dict[str, SavedSelection] = {}
+        if rule.kind == "kept" and rule.arguments:
+            stored[rule.arguments[0]] = saved().find(
+                rule.arguments[0], dataset=comparison.dataset, split=comparison.split
             )
-        mark = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
-        return _resolved(comparison.key, str(rule), view.temperature, mark, comparison, stored), ""
-    except (SelectionError, KeptError) as error:
+        content = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
+        return _resolved(
+            comparison.key, str(rule), view.temperature, content, comparison, stored
+        ), ""
+    except (SelectionError, SavedSelectionError) as error:
         return None, str(error)
 
 
-def picked(comparison: Comparison, kind: str, *words: str) -> Selection:
+def picked(comparison: Comparison, kind: str, *arguments: str) -> Selection:
     """The samples of a rule, without making them the selection: for what a page shows by
     default."""
     return _resolved(
-        comparison.key, str(Rule(kind, words)), state.current().temperature, (), comparison, {}
+        comparison.key, str(Rule(kind, arguments)), state.current().temperature, (), comparison, {}
     )
 
 
@@ -74,14 +80,14 @@ def _resolved(
     key: str,
     rule: str,
     temperature: float,
-    mark: tuple[tuple[bytes, bool, str, bool], ...],
-    _of: Comparison,
-    _kept: dict[str, Kept],
+    content: tuple[tuple[bytes, bool, str, bool], ...],
+    _comparison: Comparison,
+    _saved: dict[str, SavedSelection],
 ) -> Selection:
     scene = Scene(
-        models={model.key: model.predictions for model in _of.models},
-        names={model.key: model.called for model in _of.models},
+        models={model.key: model.predictions for model in _comparison.models},
+        names={model.key: model.called for model in _comparison.models},
         temperature=temperature,
-        kept=_kept,
+        saved=_saved,
     )
     return resolve(Rule.parse(rule), scene)

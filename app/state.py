@@ -108,36 +108,36 @@ class ViewState:
     def unread(self, query: Mapping[str, str]) -> list[str]:
         """Return one sentence for each field of a link that `from_query` could not use, with its
         replacement."""
-        said = []
+        sentences = []
         for field in fields(self):
-            given, taken = query.get(field.name, ""), self._text(field.name)
-            same_number = _number(given) is not None and _number(given) == _number(taken)
-            same_words = field.name in WORDS and _words(given) == getattr(self, field.name)
-            if given and given != taken and not same_number and not same_words:
+            given, used = query.get(field.name, ""), self._text(field.name)
+            same_number = _number(given) is not None and _number(given) == _number(used)
+            same_values = field.name in WORDS and _split(given) == getattr(self, field.name)
+            if given and given != used and not same_number and not same_values:
                 if field.name in ("students", "race") and self._repeats(field.name, given):
-                    said.append("The link names a run twice. Each run is compared once.")
+                    sentences.append("The link names a run twice. Each run is compared once.")
                     continue
                 known = (
                     f" The choices are {', '.join(CHOICES[field.name])}."
                     if field.name in CHOICES
                     else ""
                 )
-                said.append(
-                    f"The link's {field.name} “{given:.60}” cannot be shown, so {taken or 'none'}"
+                sentences.append(
+                    f"The link's {field.name} “{given:.60}” cannot be shown, so {used or 'none'}"
                     f" is used instead.{known}"
                 )
-        return said
+        return sentences
 
     def _repeats(self, name: str, given: str) -> bool:
         """Whether what was taken differs from the link in runs that it names twice alone."""
-        words = _words(given)
-        once = [key for key in dict.fromkeys(words) if name == "race" or key != self.teacher]
-        return len(once) < len(words) and tuple(once) == getattr(self, name)
+        values = _split(given)
+        once = [key for key in dict.fromkeys(values) if name == "race" or key != self.teacher]
+        return len(once) < len(values) and tuple(once) == getattr(self, name)
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> ViewState:
         """Read a link. What cannot be read is left at its default: an old link still opens."""
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             name: query[name]
             for name in ("teacher", "student", "run", "selection", "sample", "against")
             if name in query
@@ -145,26 +145,26 @@ class ViewState:
         for name, most in (("students", MAX_STUDENTS), ("race", MAX_RACE)):
             if query.get(name):
                 own = query.get("teacher") if name == "students" else None
-                words = dict.fromkeys(word for word in _words(query[name]) if word != own)
-                found[name] = tuple(words)[:most]
-        found |= {name: query[name] for name, known in CHOICES.items() if query.get(name) in known}
+                keys = dict.fromkeys(word for word in _split(query[name]) if word != own)
+                values[name] = tuple(keys)[:most]
+        values |= {name: query[name] for name, known in CHOICES.items() if query.get(name) in known}
         if (
             query.get("matched") == "1" and "matching" not in query
         ):  # an old link, from when there was one rule
-            found["matching"] = "mean"
-        found |= {name: True for name in FLAGS if query.get(name) == "1"}
-        pair = _words(query.get("pair", ""))
+            values["matching"] = "mean"
+        values |= {name: True for name in FLAGS if query.get(name) == "1"}
+        pair = _split(query.get("pair", ""))
         if len(pair) == 2:
-            found["pair"] = pair
+            values["pair"] = pair
         temperature = _number(query.get("temperature"))
         if temperature is not None:
-            found["temperature"] = min(TEMPERATURES, key=lambda t: abs(t - temperature))
+            values["temperature"] = min(TEMPERATURES, key=lambda t: abs(t - temperature))
         epoch = _number(query.get("epoch"))
         if epoch is not None and epoch >= 0:
-            found["epoch"] = int(epoch)
+            values["epoch"] = int(epoch)
         if query.get("lesson", "") in LESSONS:
-            found["lesson"] = int(query["lesson"])
-        return cls(**found)
+            values["lesson"] = int(query["lesson"])
+        return cls(**values)
 
 
 def _word(word: str) -> str:
@@ -173,7 +173,7 @@ def _word(word: str) -> str:
     return word.replace("%", "%25").replace("~", "%7E")
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     """The inverse of joining `_word`s; an old link, whose words are not quoted, reads the same."""
     return tuple(unquote(word) for word in text.split("~"))
 
@@ -195,9 +195,9 @@ def current() -> ViewState:
 
 def read(query: str) -> ViewState:
     """Take the state from the query of an address, "?teacher=...", as a new session would."""
-    found = dict(parse_qsl(query.removeprefix("?")))
-    st.session_state[_KEY] = view = ViewState.from_query(found)
-    st.session_state[_UNREAD] = (view.unread(found), None)
+    values = dict(parse_qsl(query.removeprefix("?")))
+    st.session_state[_KEY] = view = ViewState.from_query(values)
+    st.session_state[_UNREAD] = (view.unread(values), None)
     return view
 
 
@@ -211,11 +211,11 @@ def unread() -> list[str]:
     """What the link said that cannot be shown, until the person changes something; called once a
     run of the script."""
     view = current()
-    said, at = st.session_state[_UNREAD]
+    sentences, at = st.session_state[_UNREAD]
     if at not in (None, view):
-        said = []
-    st.session_state[_UNREAD] = (said, view)
-    return said
+        sentences = []
+    st.session_state[_UNREAD] = (sentences, view)
+    return sentences
 
 
 def update(**changes: Any) -> ViewState:

@@ -366,7 +366,7 @@ class Report:
         data = read_report_data(
             library, self.teacher, self.students, split=self.split, temperature=self.temperature
         )
-        page = html(comparison_report(data, address=self.address, made=date.today().isoformat()))
+        page = html(comparison_report(data, address=self.address, created=date.today().isoformat()))
         with atomic_write(self.out) as temporary:
             Path(temporary).write_bytes(page)
         print(f"report: {self.out} ({len(page) / 1e6:.1f} MB)")

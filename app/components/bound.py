@@ -42,8 +42,8 @@ def one_of(
 ) -> str:
     """Choose one of `options`. If the view's value is not among them, `otherwise` is shown and the
     view is not changed."""
-    found = str(getattr(state.current(), field))
-    now = found if found in options else otherwise
+    value = str(getattr(state.current(), field))
+    now = value if value in options else otherwise
     st.session_state[key] = now
     (st.pills if as_pills else st.segmented_control)(
         label,

@@ -26,28 +26,26 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
     """
     known = known_sets()
     options = [*DATASETS, *known, OWN]
-    begin = fields.start("dataset", default if default in options else OWN, options)
-    chosen = st.selectbox(
+    chosen = fields.select(
+        "dataset",
         "Data",
         options,
-        index=options.index(begin),
-        key=fields.key("dataset"),
-        format_func=lambda name: "Your own images…" if name == OWN else _label(name, known),
+        default=default if default in options else OWN,
+        title=lambda name: "Your own images…" if name == OWN else _label(name, known),
     )
-    fields.keep("dataset", chosen)
     if chosen in DATASETS:
         return dataset_info(chosen)
     typed = chosen if chosen != OWN else _path(fields, "" if default in options else default)
     if not typed:
         return None
     try:
-        about = dataset_info(named(typed))
+        info = dataset_info(named(typed))
     except ValueError as error:
         st.error(sentence(error))
         return None
-    for line in data_sentences(about):
+    for line in data_sentences(info):
         st.caption(line)
-    return about
+    return info
 
 
 def class_order(fields: Fields, info: DatasetInfo) -> ClassOrder | None:
@@ -55,20 +53,16 @@ def class_order(fields: Fields, info: DatasetInfo) -> ClassOrder | None:
     if not info.natural:
         return None
     labels = order_labels(info)
-    name = fields.scoped("class_order", info.name)
-    chosen = st.segmented_control(
+    return fields.segmented(
+        fields.scoped("class_order", info.name),
         "Order of the classes",
         list(labels),
-        default=fields.start(name, "natural", list(labels)),
-        key=fields.key(name),
-        format_func=labels.__getitem__,
-        required=True,
+        title=labels.__getitem__,
         help=(
             "Sets which class each network output stands for. torchvision's ImageFolder sorts"
             " folders as text."
         ),
     )
-    return fields.keep(name, chosen)
 
 
 def resize(fields: Fields, info: DatasetInfo) -> Resize | None:
@@ -76,29 +70,25 @@ def resize(fields: Fields, info: DatasetInfo) -> Resize | None:
     if not info.any_size:
         return None
     labels: dict[Resize, str] = {"crop": "Crop", "stretch": "Stretch", "pad": "Pad"}
-    name = fields.scoped("resize", info.name)
-    chosen = st.segmented_control(
+    return fields.segmented(
+        fields.scoped("resize", info.name),
         "Non-square images",
         list(labels),
-        default=fields.start(name, "crop", list(labels)),
-        key=fields.key(name),
-        format_func=labels.__getitem__,
-        required=True,
+        title=labels.__getitem__,
         help=(
             "Crop keeps the central square. Stretch keeps the whole image but changes its shape."
             " Pad keeps the whole image and adds black borders. A network works best with the"
             " method that it was trained with."
         ),
     )
-    return fields.keep(name, chosen)
 
 
 def known_sets() -> list[str]:
     """Return the names of the user's own data sets that runs exist for, the newest run's first."""
     infos = [runs.info(run) for run in runs.readable_runs()[0]]
-    infos = [about for about in infos if is_external(about.dataset)]
-    infos.sort(key=lambda about: about.created, reverse=True)
-    return list(dict.fromkeys(about.dataset for about in infos if about.dataset not in DATASETS))
+    infos = [info for info in infos if is_external(info.dataset)]
+    infos.sort(key=lambda info: info.created, reverse=True)
+    return list(dict.fromkeys(info.dataset for info in infos if info.dataset not in DATASETS))
 
 
 def write(fields: Fields, dataset: str) -> None:
@@ -112,14 +102,16 @@ def write(fields: Fields, dataset: str) -> None:
 def _label(name: str, known: list[str]) -> str:
     """Return the title, with the path if another data set has the same title."""
     title = dataset_title(name)
-    return title if [dataset_title(one) for one in known].count(title) < 2 else f"{title}: {name}"
+    return (
+        title if [dataset_title(other) for other in known].count(title) < 2 else f"{title}: {name}"
+    )
 
 
 def _path(fields: Fields, default: str) -> str:
-    typed = st.text_input(
+    return fields.text(
+        "own",
         "Path of the images",
-        value=fields.start("own", default),
-        key=fields.key("own"),
+        default=default,
         placeholder="/home/me/images",
         help=(
             "A path on the machine that runs this app. It is a folder with one subfolder of images"
@@ -127,4 +119,3 @@ def _path(fields: Fields, default: str) -> str:
             " images, or an .npz file of arrays."
         ),
     )
-    return fields.keep("own", typed).strip()

@@ -8,24 +8,27 @@ from there, and no code writes to a widget's key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
-import streamlit as st
+from app.plain import st
 
 Value = TypeVar("Value")
+Number = TypeVar("Number", int, float)
+Width = int | Literal["stretch"]
 
 
 class Fields:
     """The values of one form, by the names of its fields.
 
-    A widget gets its initial value from `start` and its key from `key`. Its return value goes to
-    `keep`:
+    `select`, `segmented`, `text`, `text_area`, `number` and `toggle` draw the usual widgets. Other
+    widgets get their initial value from `start` and their key from `key`, and their return value
+    goes to `store`:
 
-        chosen = st.number_input(
-            "Epochs", value=fields.start("epochs", 40), key=fields.key("epochs")
+        chosen = st.multiselect(
+            "Classes", names, default=fields.start("classes", []), key=fields.key("classes")
         )
-        fields.keep("epochs", chosen)
+        fields.store("classes", chosen)
 
     A field that depends on another one has the other's value in its name
     (`fields.scoped("epochs", dataset)`), so each choice has its own value.
@@ -34,9 +37,9 @@ class Fields:
     def __init__(self, prefix: str) -> None:
         """Open the form whose widgets' keys begin with `prefix`."""
         self.prefix = prefix
-        store = st.session_state.setdefault(f"{prefix}-fields", {"values": {}, "versions": {}})
-        self._values: dict[str, Any] = store["values"]
-        self._versions: dict[str, int] = store["versions"]
+        form = st.session_state.setdefault(f"{prefix}-fields", {"values": {}, "versions": {}})
+        self._values: dict[str, Any] = form["values"]
+        self._versions: dict[str, int] = form["versions"]
 
     @staticmethod
     def scoped(name: str, *choices: object) -> str:
@@ -66,7 +69,7 @@ class Fields:
         self.set(**{name: default})
         return default
 
-    def keep(self, name: str, value: Value) -> Value:
+    def store(self, name: str, value: Value) -> Value:
         """Store what the widget returned, and return it."""
         self._values[name] = value
         return value
@@ -76,3 +79,126 @@ class Fields:
         for name, value in values.items():
             self._values[name] = value
             self._versions[name] = self._versions.get(name, 0) + 1
+
+    # -- widgets: each draws a field, stores its value and returns it ------------------------------
+    def select(
+        self,
+        name: str,
+        label: str,
+        options: Sequence[Value],
+        *,
+        default: Value | None = None,
+        title: Callable[[Value], str] = str,
+        help: str | None = None,
+    ) -> Value:
+        """Draw a list to choose from.
+
+        Args:
+            default: the first option if None.
+            title: returns the text of an option.
+        """
+        start = self.start(name, options[0] if default is None else default, options)
+        chosen = st.selectbox(
+            label,
+            options,
+            index=list(options).index(start),
+            key=self.key(name),
+            format_func=title,
+            help=help,
+        )
+        return self.store(name, chosen)
+
+    def segmented(
+        self,
+        name: str,
+        label: str,
+        options: Sequence[Value],
+        *,
+        default: Value | None = None,
+        title: Callable[[Value], str] = str,
+        help: str | None = None,
+        width: Literal["content", "stretch"] = "content",
+    ) -> Value:
+        """Draw buttons to choose from; the arguments are those of `select`."""
+        start = self.start(name, options[0] if default is None else default, options)
+        chosen = st.segmented_control(
+            label,
+            options,
+            default=start,
+            key=self.key(name),
+            format_func=title,
+            required=True,
+            help=help,
+            width=width,
+        )
+        return self.store(name, chosen)
+
+    def text(
+        self,
+        name: str,
+        label: str,
+        *,
+        default: str = "",
+        placeholder: str | None = None,
+        help: str | None = None,
+        max_chars: int | None = None,
+        width: Width = "stretch",
+    ) -> str:
+        """Draw a line of text. Returns it without the space around it."""
+        typed = st.text_input(
+            label,
+            value=self.start(name, default),
+            key=self.key(name),
+            placeholder=placeholder,
+            help=help,
+            max_chars=max_chars,
+            width=width,
+        )
+        return self.store(name, typed).strip()
+
+    def text_area(
+        self, name: str, label: str, *, placeholder: str | None = None, help: str | None = None
+    ) -> str:
+        """Draw a box for a few lines of text."""
+        typed = st.text_area(
+            label,
+            value=self.start(name, ""),
+            key=self.key(name),
+            placeholder=placeholder,
+            height=68,
+            help=help,
+        )
+        return self.store(name, typed)
+
+    def number(
+        self,
+        name: str,
+        label: str,
+        *,
+        default: Number | None,
+        step: Number,
+        min_value: Number | None = None,
+        max_value: Number | None = None,
+        format: str | None = None,
+        placeholder: str | None = None,
+        help: str | None = None,
+    ) -> Number | None:
+        """Draw a number. Returns None if the box is empty."""
+        draw: Callable[..., Number | None] = st.number_input  # its overloads take no `Number`
+        value = draw(
+            label,
+            min_value=min_value,
+            max_value=max_value,
+            value=self.start(name, default),
+            step=step,
+            format=format,
+            key=self.key(name),
+            placeholder=placeholder,
+            help=help,
+        )
+        return self.store(name, value)
+
+    def toggle(self, name: str, label: str, *, default: bool, help: str | None = None) -> bool:
+        """Draw a switch."""
+        chosen = st.toggle(label, value=self.start(name, default), key=self.key(name), help=help)
+        return self.store(name, chosen)

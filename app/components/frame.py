@@ -12,7 +12,7 @@ from app.plain import st
 from bickd_core.comparing import finding
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model, preparation_sentence
-from bickd_core.comparing.selection import lens_words
+from bickd_core.comparing.selection import lens_arguments
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.text import numbers
@@ -50,7 +50,7 @@ def load_comparison() -> Comparison:
         [model.name for model in comparison.models], [m.info for m in comparison.models]
     ):
         st.info(different, icon=":material/aspect_ratio:")
-    selection_bar.kept_list(comparison)
+    selection_bar.saved_list(comparison)
     return comparison
 
 
@@ -164,7 +164,7 @@ def on_cell(
         lens: How the matrix is made; None for the plain one at T. It is part of the selection's
             rule, so that the rule picks what the cell shows.
     """
-    seen = () if lens is None else lens_words(lens.matching, lens.centred)
+    seen = () if lens is None else lens_arguments(lens.matching, lens.centred)
 
     def clicked(row: int, column: int) -> None:
         pair = (comparison.class_names[row], comparison.class_names[column])
@@ -177,6 +177,6 @@ def on_cell(
     return clicked
 
 
-def _sentence(words: str) -> str:
+def _sentence(text: str) -> str:
     """Capitalise a sentence, unless it starts with a file name."""
-    return words if "/" in words.split(" ")[0] else words[:1].upper() + words[1:]
+    return text if "/" in text.split(" ")[0] else text[:1].upper() + text[1:]

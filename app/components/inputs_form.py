@@ -19,25 +19,24 @@ _ORDERS = {"rgb": "RGB", "bgr": "BGR"}
 def ask(fields: Fields, info: DatasetInfo | None) -> dict[str, Any]:
     """Ask for the network's inputs; returns fields of an `ImportRequest`."""
     channels = 3 if info is None else info.in_channels
-    found: dict[str, Any] = {"normalisation": _normalisation(fields, channels)}
+    inputs: dict[str, Any] = {"normalisation": _normalisation(fields, channels)}
     left, right = st.columns(2)
     with left:
-        found["input_size"] = _size(fields)
+        inputs["input_size"] = _size(fields)
     if channels == 3:
         with right:
-            found["channel_order"] = _order(fields)
-    return found
+            inputs["channel_order"] = _order(fields)
+    return inputs
 
 
 def _normalisation(fields: Fields, channels: int) -> Preset | None:
     """Ask for the normalisation; None lets the import try the usual ones."""
     options: list[Preset | Literal["try"]] = [_TRY, *CHOICES]
-    chosen = st.selectbox(
+    chosen = fields.select(
+        "normalisation",
         "Input normalisation",
         options,
-        index=options.index(fields.start("normalisation", _TRY, options)),
-        key=fields.key("normalisation"),
-        format_func=lambda name: (
+        title=lambda name: (
             "Automatic" if name == _TRY else TITLES[name][0].upper() + TITLES[name][1:]
         ),
         help=lines(
@@ -51,7 +50,6 @@ def _normalisation(fields: Fields, channels: int) -> Preset | None:
             *(md("- {preset}", preset=described(name, channels)) for name in CHOICES[1:]),
         ),
     )
-    fields.keep("normalisation", chosen)
     if chosen == _TRY:
         return None
     if chosen not in ("data", "half"):
@@ -60,30 +58,27 @@ def _normalisation(fields: Fields, channels: int) -> Preset | None:
 
 
 def _size(fields: Fields) -> int | None:
-    chosen = st.number_input(
+    return fields.number(
+        "input_size",
         "Network input size",
+        default=None,
+        step=1,
         min_value=SMALLEST,
         max_value=LARGEST,
-        value=fields.start("input_size", None),
-        key=fields.key("input_size"),
         placeholder="same as the images",
         help=(
             "Pixels per side that the network was trained with. Images of another size are scaled"
             " to it."
         ),
     )
-    return fields.keep("input_size", chosen)
 
 
 def _order(fields: Fields) -> str:
-    chosen = st.segmented_control(
+    return fields.segmented(
+        "channel_order",
         "Channel order",
         list(_ORDERS),
-        default=fields.start("channel_order", "rgb", list(_ORDERS)),
-        key=fields.key("channel_order"),
-        format_func=_ORDERS.__getitem__,
-        required=True,
+        title=_ORDERS.__getitem__,
         width="stretch",
         help="Networks trained with Caffe or OpenCV often expect BGR.",
     )
-    return fields.keep("channel_order", chosen)

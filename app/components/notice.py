@@ -17,10 +17,9 @@ _KEY = "comparison-notice"
 
 @dataclass
 class Notice:
-    """A sentence on the change from one view to another, and the first page after it, which shows
-    the sentence."""
+    """A sentence about the change from one view to another, and the page that shows it."""
 
-    words: str
+    text: str
     before: ViewState
     after: ViewState
     page: str = ""
@@ -28,20 +27,20 @@ class Notice:
 
 def leave(before: ViewState, after: ViewState, key: str) -> None:
     """Leave a notice for the next page: what adding the run `key` changed."""
-    words = change_sentence(before, after, key, _names(before), _names(after))
-    st.session_state[_KEY] = Notice(words, before, after) if words else None
+    text = change_sentence(before, after, key, _names(before), _names(after))
+    st.session_state[_KEY] = Notice(text, before, after) if text else None
 
 
 def show() -> None:
     """Show the notice on one page, until the comparison changes again."""
-    found: Notice | None = st.session_state.get(_KEY)
-    if found is None:
+    notice: Notice | None = st.session_state.get(_KEY)
+    if notice is None:
         return
     view = state.current()
-    found.page = found.page or page_export.now().page
-    if found.page != page_export.now().page or (view.teacher, view.students) != (
-        found.after.teacher,
-        found.after.students,
+    notice.page = notice.page or page_export.now().page
+    if notice.page != page_export.now().page or (view.teacher, view.students) != (
+        notice.after.teacher,
+        notice.after.students,
     ):
         _close()
         return
@@ -52,17 +51,17 @@ def show() -> None:
         gap="small",
         border=True,
     ):
-        st.markdown(md(":material/info: {words}", words=found.words), width="content")
-        if found.before.teacher:
+        st.markdown(md(":material/info: {words}", words=notice.text), width="content")
+        if notice.before.teacher:
             st.button(
-                "Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(found,)
+                "Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(notice,)
             )
         st.button("OK", key="notice-close", type="tertiary", on_click=_close)
 
 
-def _undo(found: Notice) -> None:
-    kept = ("teacher", "students", "student", "pair", "selection", "against")
-    state.update(**{name: getattr(found.before, name) for name in kept})
+def _undo(notice: Notice) -> None:
+    names = ("teacher", "students", "student", "pair", "selection", "against")
+    state.update(**{name: getattr(notice.before, name) for name in names})
     _close()
 
 

@@ -59,10 +59,10 @@ def _feed(comparison: Comparison, called: str) -> None:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _sheet(key: str, split: str, number: int, _of: Comparison) -> bytes:
+def _sheet(key: str, split: str, number: int, _comparison: Comparison) -> bytes:
     each = COLUMNS * ROWS
-    ids = _of.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
-    return sheet(samples.thumbnails(_of).many(ids))
+    ids = _comparison.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
+    return sheet(samples.thumbnails(_comparison).many(ids))
 
 
 def sheet(pictures: list[bytes | None]) -> bytes:

@@ -16,11 +16,11 @@ _copy = part(
 
 
 def show() -> None:
-    """Draw it. Call it after the page is drawn, when its exports are known."""
+    """Draw the links. Call it after the page, when the page's exports are known."""
     content = page_export.now()
     with st.sidebar, st.container(key="report-bar"):
         _copy(key="copy-link", data={"label": "Copy link", "done": "Copied"})
-        if content.of is None or not content.parts:
+        if content.comparison is None or not content.parts:
             return
         with st.popover(
             "Report", icon=":material/description:", type="tertiary", key="report-menu"
@@ -31,17 +31,17 @@ def show() -> None:
                 f"bickd-{_stem(content)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
-            comparison, T, address = (
-                content.of,
-                content.temperature,
-                content.link.split("?")[0].rsplit("/", 1)[0] + "/",
-            )
+            comparison, T = content.comparison, content.temperature
+            address = content.link.split("?")[0].rsplit("/", 1)[0] + "/"
             st.download_button(
-                "The whole comparison", lambda: page_export.comparison_report(comparison, T,
-                address), "bickd-comparison.html",
-                "text/html", key="report-comparison", on_click="ignore",
+                "The whole comparison",
+                lambda: page_export.comparison_report(comparison, T, address),
+                "bickd-comparison.html",
+                "text/html",
+                key="report-comparison",
+                on_click="ignore",
                 icon=":material/library_books:",
-            )  # fmt: skip
+            )
 
 
 def _stem(content: PageContent) -> str:

@@ -9,7 +9,7 @@ from app.run_export import exported
 from bickd_core.exporting.kinds import FORMATS, Kind
 from bickd_core.runs.library import RunError, RunFolder
 
-_MADE = "runs-exported"
+_EXPORTED = "runs-exported"
 
 
 def kinds_of(run: RunFolder) -> list[Kind]:
@@ -49,24 +49,24 @@ def show(run: RunFolder) -> None:
 
 
 def _make(run: RunFolder, kind: Kind, best: bool) -> None:
-    st.session_state.pop(_MADE, None)
+    st.session_state.pop(_EXPORTED, None)
     try:
         with st.spinner("Writing and checking the export. This takes up to a minute."):
             content = exported(run, kind, runs.library(), best=best)
     except RunError as error:
         st.error(sentence(error))
         return
-    st.session_state[_MADE] = (run.key, kind, best, content)
+    st.session_state[_EXPORTED] = (run.key, kind, best, content)
 
 
 def _result(run: RunFolder, kind: Kind, best: bool) -> None:
-    made = st.session_state.get(_MADE)
-    if made is None or made[:3] != (run.key, kind, best):
+    export = st.session_state.get(_EXPORTED)
+    if export is None or export[:3] != (run.key, kind, best):
         return
     stem = f"{run.key.replace('/', '-')}{'-best' if best else ''}-{kind}"
     st.download_button(
-        f"Download {stem}.zip ({len(made[3]) / 2**20:.1f} MB)",
-        made[3],
+        f"Download {stem}.zip ({len(export[3]) / 2**20:.1f} MB)",
+        export[3],
         f"{stem}.zip",
         "application/zip",
         key="runs-export-download",

@@ -10,37 +10,37 @@ from app.components import thumbs
 from app.data import selection_files
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison
-from bickd_core.comparing.saved_selections import KeptError
+from bickd_core.comparing.saved_selections import SavedSelectionError
 from bickd_core.comparing.selection import Rule, Selection
 from bickd_viz.text import numbers
 
 MOST_IMAGES = 24
-_SAID = "selection-said"
+_MESSAGE = "selection-said"
 
 
 def show(comparison: Comparison) -> None:
     """Draw the bar if there is a selection. Call it once per page, in the fragment whose charts
     select."""
-    if said := st.session_state.pop(_SAID, ""):
-        st.toast(said, icon=":material/bookmark_added:")
-    found, problem = selection.read(comparison)
-    if found is None and not problem:
+    if message := st.session_state.pop(_MESSAGE, ""):
+        st.toast(message, icon=":material/bookmark_added:")
+    chosen, problem = selection.read(comparison)
+    if chosen is None and not problem:
         return
     with st.container(
         key="selection-bar", horizontal=True, vertical_alignment="center", gap="small", border=True
     ):
-        if found is None:
+        if chosen is None:
             st.html(f'<div class="bk-chip">{escape(problem[:1].upper() + problem[1:])}</div>')
         else:
             st.html(
                 '<div class="bk-chip"'
-                f' data-count="{len(found)}"><b>{numbers.counted(len(found), "sample")}</b> of'
-                f" {numbers.count(comparison.n)}: {escape(_called(found))}</div>"
+                f' data-count="{len(chosen)}"><b>{numbers.counted(len(chosen), "sample")}</b> of'
+                f" {numbers.count(comparison.n)}: {escape(_called(chosen))}</div>"
             )
-            if len(found):
-                _images(comparison, found)
-                _keep(comparison, found)
-            _take(comparison, found)
+            if len(chosen):
+                _images(comparison, chosen)
+                _save(comparison, chosen)
+            _download(comparison, chosen)
         st.button(
             "Clear",
             key="selection-clear",
@@ -50,33 +50,35 @@ def show(comparison: Comparison) -> None:
         )
 
 
-def _called(found: Selection) -> str:
-    return f"{found.title} (from {found.origin})" if found.origin else found.title
+def _called(chosen: Selection) -> str:
+    return f"{chosen.title} (from {chosen.origin})" if chosen.origin else chosen.title
 
 
-def file_stem(comparison: Comparison, found: Selection) -> str:
+def file_stem(comparison: Comparison, chosen: Selection) -> str:
     """ "caltech95-test-hard-crabs" for a selection with a name, else "caltech95-test-selection"."""
-    kept = found.rule.kind == "kept" and found.title == found.rule.words[0]
-    name = "-".join(found.title.split()) if kept else "selection"
+    is_saved = chosen.rule.kind == "kept" and chosen.title == chosen.rule.arguments[0]
+    name = "-".join(chosen.title.split()) if is_saved else "selection"
     return f"{comparison.data_word}-{comparison.split}-{name}"
 
 
-def _images(comparison: Comparison, found: Selection) -> None:
+def _images(comparison: Comparison, chosen: Selection) -> None:
     icon = ":material/image:" if comparison.noun == "image" else ":material/list:"
     with st.popover(comparison.nouns.capitalize(), icon=icon, type="tertiary"):
-        shown = found.positions[:MOST_IMAGES]
+        shown = chosen.positions[:MOST_IMAGES]
         st.caption(
             f"{numbers.count(len(shown))} of"
-            f" {numbers.counted(len(found), 'sample')}"
-            f"{', the strongest first' if found.ranked else ''}."
+            f" {numbers.counted(len(chosen), 'sample')}"
+            f"{', the strongest first' if chosen.ranked else ''}."
             " Below each: true class, then the predictions of"
             f" {' | '.join(model.called for model in comparison.models)}."
         )
-        said = [model.predictions.predicted for model in comparison.models]
+        predictions = [model.predictions.predicted for model in comparison.models]
         captions = [
             (
                 thumbs.true_class(comparison, position),
-                " | ".join(comparison.class_names[who[position]] for who in said),
+                " | ".join(
+                    comparison.class_names[predicted[position]] for predicted in predictions
+                ),
             )
             for position in shown
         ]
@@ -84,7 +86,7 @@ def _images(comparison: Comparison, found: Selection) -> None:
             thumbs.show(comparison, shown, captions, say_why=False)
 
 
-def _keep(comparison: Comparison, found: Selection) -> None:
+def _save(comparison: Comparison, chosen: Selection) -> None:
     with st.popover("Save", icon=":material/bookmark_add:", type="tertiary"):
         with st.form(
             "selection-keep-form", border=False
@@ -92,39 +94,39 @@ def _keep(comparison: Comparison, found: Selection) -> None:
             name = st.text_input(
                 "Name", key="selection-name", placeholder="hard crustaceans", max_chars=60
             )
-            asked = st.form_submit_button("Save these samples", key="selection-keep")
-        if asked and not name.strip():
+            submitted = st.form_submit_button("Save these samples", key="selection-keep")
+        if submitted and not name.strip():
             st.error("Give the selection a name first.")
-        elif asked:
-            ids = comparison.teacher.predictions.ids[found.positions].tolist()
+        elif submitted:
+            ids = comparison.teacher.predictions.ids[chosen.positions].tolist()
             try:
-                kept = selection.kept().keep(
+                saved_name = selection.saved().save(
                     ids, dataset=comparison.dataset, split=comparison.split, name=name,
-                    origin=found.made_from(state.current().temperature), ranked=found.ranked,
+                    origin=chosen.origin_at(state.current().temperature), ranked=chosen.ranked,
                 )  # fmt: skip
-            except KeptError as error:
+            except SavedSelectionError as error:
                 st.error(str(error))
             else:
-                selection.select("kept", kept)
-                st.session_state[_SAID] = (
-                    f"Saved {numbers.counted(len(ids), 'sample')} as “{kept}”. You find it in the"
-                    " sidebar, under Saved selections."
+                selection.select("kept", saved_name)
+                st.session_state[_MESSAGE] = (
+                    f"Saved {numbers.counted(len(ids), 'sample')} as “{saved_name}”. It is in"
+                    " the sidebar, under Saved selections."
                 )
                 st.rerun()
 
 
-def _take(comparison: Comparison, found: Selection) -> None:
+def _download(comparison: Comparison, chosen: Selection) -> None:
     """Offer the samples as files. A file is made only on request."""
-    T, stem = state.current().temperature, file_stem(comparison, found)
+    T, stem = state.current().temperature, file_stem(comparison, chosen)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
-            f"{numbers.counted(len(found), 'sample')}: ids, true classes, and each model's"
+            f"{numbers.counted(len(chosen), 'sample')}: ids, true classes, and each model's"
             f" predictions at T = {T:g}."
         )
         st.download_button(
             "Table (CSV)",
             lambda: (
-                selection_files.selection_table(comparison, found, T).to_csv(index=False).encode()
+                selection_files.selection_table(comparison, chosen, T).to_csv(index=False).encode()
             ),
             f"{stem}.csv",
             "text/csv",
@@ -133,18 +135,18 @@ def _take(comparison: Comparison, found: Selection) -> None:
         )
         st.download_button(
             f"All {numbers.count(len(comparison.class_names))} probabilities (npz)",
-            lambda: selection_files.selection_probabilities(comparison, found, T),
+            lambda: selection_files.selection_probabilities(comparison, chosen, T),
             f"{stem}.npz",
             key="selection-npz",
             on_click="ignore",
         )
 
 
-def kept_list(comparison: Comparison) -> None:
+def saved_list(comparison: Comparison) -> None:
     """Show the sidebar's list of saved selections for this data and split."""
     try:
-        names = selection.kept().names(dataset=comparison.dataset, split=comparison.split)
-    except KeptError as error:
+        names = selection.saved().names(dataset=comparison.dataset, split=comparison.split)
+    except SavedSelectionError as error:
         with st.sidebar:
             st.warning(str(error))
         return

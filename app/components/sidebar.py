@@ -42,18 +42,18 @@ def lacking(page: str, view: state.ViewState) -> dict[str, str]:
         runs = [library().find(key) for key in (view.teacher, *view.students) if key]
     except RunError:
         return {}
-    found = {}
+    reasons = {}
     other: Split = "validation" if view.split == "test" else "test"
     if runs and not all(run.has_predictions(other) for run in runs):
-        whose = (
+        which = (
             "Some of these runs"
             if any(run.has_predictions(other) for run in runs)
             else "These runs"
         )
-        found["split"] = f"{whose} have no predictions on {other}."
+        reasons["split"] = f"{which} have no predictions on {other}."
     if page == "by_epoch" and not any(run.trajectory_path.exists() for run in runs[1:]):
-        found["temperature"] = "These runs have no recorded epochs."
-    return found
+        reasons["temperature"] = "These runs have no recorded epochs."
+    return reasons
 
 
 def show(page: str = "") -> None:

@@ -144,8 +144,8 @@ def theme() -> Theme:
 
 def styles(comparison: Comparison) -> dict[str, ModelStyle]:
     """Colour and symbol of each model by its key, the same on every page."""
-    found = model_styles([(model.name, model.kind) for model in comparison.models], theme())
-    return {model.key: style for model, style in zip(comparison.models, found, strict=True)}
+    looks = model_styles([(model.name, model.kind) for model in comparison.models], theme())
+    return {model.key: style for model, style in zip(comparison.models, looks, strict=True)}
 
 
 def card_title(title: str, note: str = "", help: str = "") -> None:

@@ -47,7 +47,7 @@ def show(
         say_why: Explain why there are no images. Once per page is enough.
     """
     if report is not None:
-        _keep(comparison, positions, captions, report)
+        _add_to_report(comparison, positions, captions, report)
     pictures = samples.thumbnails(comparison)
     ids = [comparison.teacher.predictions.ids[position].item() for position in positions]
     bare = not any(pictures.data_uri(id) or id in pictures.texts for id in ids)
@@ -70,14 +70,14 @@ def show(
 def _line(id: int | str, caption: tuple[str, str]) -> str:
     """A sample without image or text: its id as a link to its page, then both caption lines."""
     line, quiet = caption
-    said = "" if line == f"sample {id}" else f"<span>{escape(line)}</span>"
+    first_line = "" if line == f"sample {id}" else f"<span>{escape(line)}</span>"
     return (
         f'<li><a class="bk-open" href="{escape(opener.link(id))}" title="Open this'
-        f' sample">{escape(str(id))}</a>{said}<span>{escape(quiet)}</span></li>'
+        f' sample">{escape(str(id))}</a>{first_line}<span>{escape(quiet)}</span></li>'
     )
 
 
-def _keep(
+def _add_to_report(
     comparison: Comparison,
     positions: np.ndarray,
     captions: Sequence[tuple[str, str]],
@@ -87,7 +87,7 @@ def _keep(
 
     pictures = samples.thumbnails(comparison)
     ids = comparison.teacher.predictions.ids[positions].tolist()
-    shown = [(pictures.data_uri(id), *words) for id, words in zip(ids, captions, strict=True)]
+    shown = [(pictures.data_uri(id), *caption) for id, caption in zip(ids, captions, strict=True)]
     strip = Strip(report.title, shown, report.sentence, [pictures.caption(id) for id in ids])
     page_export.part(f"images-{report.place}", strip)
 
@@ -113,25 +113,28 @@ def true_class(comparison: Comparison, position: int) -> str:
     return comparison.class_names[comparison.labels[position]]
 
 
-def who_says_what(
+def teacher_and_student(
     comparison: Comparison, student: Model, positions: np.ndarray
 ) -> list[tuple[str, str]]:
     """Captions: the true class, then the top-1 class of the teacher and, if there is one, of the
     student."""
-    return says(
+    return predicted_classes(
         comparison,
         (comparison.teacher, student) if comparison.students else (comparison.teacher,),
         positions,
     )
 
 
-def says(
+def predicted_classes(
     comparison: Comparison, models: Sequence[Model], positions: np.ndarray
 ) -> list[tuple[str, str]]:
     """Captions: the true class, then each model's top-1 class."""
-    said = [model.predictions.predicted for model in models]
+    predictions = [model.predictions.predicted for model in models]
     return [
-        (true_class(comparison, p), " | ".join(comparison.class_names[who[p]] for who in said))
+        (
+            true_class(comparison, p),
+            " | ".join(comparison.class_names[predicted[p]] for predicted in predictions),
+        )
         for p in positions
     ]
 

@@ -1,5 +1,5 @@
-"""Cached reads of run folders, and the geometry over them, for all pages.
+"""Cached data for all pages: run folders, and figures computed from them.
 
-Caches are keyed by the content of files (path, size, time of change) and by plain values, never by
-arrays. What they hold is shared by all sessions and frozen; nobody changes it.
+The keys of the caches are fingerprints of files (path, size, time of change) and plain values. All
+sessions share the cached values, so they must not be changed.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.data.comparison import predictions_at
-from app.data.runs import Fingerprint, fingerprint
+from app.data.runs import Fingerprint, fingerprint_of
 from bickd_core.comparing.comparison import Model
 from bickd_core.geometry.proper_scores import FittedTemperature, fit_temperature
 from bickd_core.geometry.shards import stratified_shards
@@ -28,15 +28,15 @@ class BestTemperature:
 
 
 def best_temperature(model: Model) -> BestTemperature | None:
-    """The temperature with the smallest NLL on the validation split; None without labelled
-    predictions on it."""
+    """Return the temperature with the smallest NLL on the validation split; None without labelled
+    predictions on that split."""
     path = model.run.predictions_path("validation")
-    return _best_temperature(fingerprint(path)) if path.exists() else None
+    return _best_temperature(fingerprint_of(path)) if path.exists() else None
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _best_temperature(mark: Fingerprint) -> BestTemperature | None:
-    predictions = predictions_at(mark)
+def _best_temperature(fingerprint: Fingerprint) -> BestTemperature | None:
+    predictions = predictions_at(fingerprint)
     if predictions.labels is None or not len(predictions):
         return None
     shard = stratified_shards(len(predictions), predictions.labels)

@@ -12,11 +12,11 @@ from bickd_core.comparing.cache import MemoryCache
 
 T = TypeVar("T")
 SHARE = 0.25
-"""Of the machine's memory that arrays of figures may take."""
+"""Share of the machine's memory that cached figures may take."""
 
 
 def figures_cache(key: Hashable, make: Callable[[], T]) -> T:
-    """Return a figure that is stored, or make it; see `bickd_core.comparing.cache.cached`."""
+    """Return a cached figure, or compute it; see `bickd_core.comparing.cache.cached`."""
     return _memory()(key, make)
 
 

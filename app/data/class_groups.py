@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app.data.runs import Fingerprint, fingerprint, library
+from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.atomic import write_bytes
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison
@@ -34,45 +34,47 @@ class Group:
 
 
 def hierarchy(comparison: Comparison) -> Hierarchy | None:
-    """The uploaded hierarchy of this data set where it fits these classes, else the bundled one,
-    else None."""
+    """Return the uploaded hierarchy of this data set if it fits these classes, else the bundled
+    one, else None."""
     return _hierarchy(
-        comparison.dataset, comparison.class_names, fingerprint(_hierarchy_path(comparison.dataset))
+        comparison.dataset,
+        comparison.class_names,
+        fingerprint_of(_hierarchy_path(comparison.dataset)),
     )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _hierarchy(dataset: str, class_names: tuple[str, ...], mark: Fingerprint) -> Hierarchy | None:
-    path = Path(mark[0])
+def _hierarchy(
+    dataset: str, class_names: tuple[str, ...], fingerprint: Fingerprint
+) -> Hierarchy | None:
+    path = Path(fingerprint.path)
     if path.exists():
         try:
             return read_hierarchy(path.read_bytes(), path.name, class_names)
         except (OSError, HierarchyError):
-            pass  # of other classes under the same name: the bundled one may fit
+            pass  # it is for other classes, so the bundled one may fit
     return bundled_hierarchy(dataset, class_names)
 
 
 def _hierarchy_path(dataset: str) -> Path:
     word = short_name(dataset)
     plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
-    if (
-        word != dataset
-    ):  # one's own: other folders may have this name, and a path be too long for a file's name
+    if word != dataset:  # the user's own data: several folders may have the same name
         plain += f"-{hashlib.sha256(dataset.encode()).hexdigest()[:12]}"
     return library().own / ".hierarchies" / f"{plain}.csv"
 
 
-def keep_hierarchy(comparison: Comparison, content: bytes, filename: str) -> Hierarchy:
-    """Check an uploaded hierarchy and keep it for this data set.
+def save_hierarchy(comparison: Comparison, content: bytes, filename: str) -> Hierarchy:
+    """Check an uploaded hierarchy and save it for this data set.
 
     Raises:
-        HierarchyError: what is wrong with it, row by row.
+        HierarchyError: a row is wrong; the message names it.
     """
-    found = read_hierarchy(content, filename, comparison.class_names)
+    hierarchy = read_hierarchy(content, filename, comparison.class_names)
     path = _hierarchy_path(comparison.dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, to_csv(comparison.class_names, found.superclass).encode())
-    return found
+    write_bytes(path, to_csv(comparison.class_names, hierarchy.superclass).encode())
+    return hierarchy
 
 
 def forget_hierarchy(comparison: Comparison) -> None:
@@ -85,21 +87,25 @@ def has_own_hierarchy(comparison: Comparison) -> bool:
 
 
 def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
-    """ "cluster", "index", "name" as `class_order`; "hierarchy": by superclass, inside by the
-    teacher's clusters."""
-    found = hierarchy(comparison) if how == "hierarchy" else None
-    if found is None:
+    """Return the order of the classes.
+
+    Args:
+        how: as for `class_order`, or "hierarchy": by superclass, and within a superclass by the
+            teacher's clusters.
+    """
+    superclasses = hierarchy(comparison) if how == "hierarchy" else None
+    if superclasses is None:
         return class_order(comparison, "cluster" if how == "hierarchy" else how)
-    return superclass_order(found.superclass, within=class_order(comparison, "cluster"))
+    return superclass_order(superclasses.superclass, within=class_order(comparison, "cluster"))
 
 
 def class_groups(comparison: Comparison, how: str) -> tuple[Group, ...]:
-    """Groups of neighbouring classes in this order: superclasses, branches of the teacher's
-    dendrogram, or runs."""
+    """Divide the classes in this order into groups: superclasses, branches of the teacher's
+    dendrogram, or groups of equal size."""
     order = order_of_classes(comparison, how)
-    found = hierarchy(comparison) if how == "hierarchy" else None
-    if found is not None:
-        labels: list[str] | np.ndarray = list(found.superclass)
+    superclasses = hierarchy(comparison) if how == "hierarchy" else None
+    if superclasses is not None:
+        labels: list[str] | np.ndarray = list(superclasses.superclass)
     elif how in ("cluster", "hierarchy"):
         labels = _branches(comparison)
     else:
@@ -109,7 +115,9 @@ def class_groups(comparison: Comparison, how: str) -> tuple[Group, ...]:
     for c in order.tolist():
         members.setdefault(labels[c], []).append(c)
     return tuple(
-        Group(str(label) if found is not None else _span(comparison, classes), tuple(classes))
+        Group(
+            str(label) if superclasses is not None else _span(comparison, classes), tuple(classes)
+        )
         for label, classes in members.items()
     )
 

@@ -1,4 +1,4 @@
-"""The comparison that the view names, loaded once for each content of its files."""
+"""The comparison of the view. It is loaded once, and again if its files change."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import hashlib
 import streamlit as st
 
 from app.data.cache import figures_cache
-from app.data.pictures import pictures, samples_mark
-from app.data.runs import Fingerprint, fingerprint, info, library
+from app.data.pictures import pictures, samples_fingerprint
+from app.data.runs import Fingerprint, fingerprint_of, info, library
 from app.state import ViewState
 from bickd_core.comparing.comparison import Comparison, Model, assemble
 from bickd_core.runs.library import RunError, Split
@@ -16,66 +16,70 @@ from bickd_core.runs.predictions import Predictions, PredictionsError
 
 
 def comparison(view: ViewState) -> Comparison:
-    """Load and align what the view names.
+    """Load and align the runs of the view.
 
     Raises:
-        RunError, PredictionsError: one sentence on why these cannot be compared.
+        RunError, PredictionsError: the runs cannot be compared; the message explains why.
     """
     shelf = library()
     if not view.teacher:
         raise RunError("there is no run to show yet; train one on Distill or load weights on Runs.")
     runs = [shelf.find(key) for key in (view.teacher, *view.students)]
-    marks = []
+    fingerprints = []
     for run in runs:
         path = run.predictions_path(view.split)
         if not path.exists():
             raise RunError(
-                f"run '{run.key}' has no predictions on {view.split} yet; take it out or let it"
+                f"run '{run.key}' has no predictions on {view.split} yet; remove it or let it"
                 " finish."
             )
-        marks.append(fingerprint(path))
-    samples = samples_mark(runs, view.split)
-    return _comparison(tuple(run.key for run in runs), tuple(marks), samples, view.split)
+        fingerprints.append(fingerprint_of(path))
+    samples = samples_fingerprint(runs, view.split)
+    return _comparison(tuple(run.key for run in runs), tuple(fingerprints), samples, view.split)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _comparison(
-    keys: tuple[str, ...], marks: tuple[Fingerprint, ...], samples: Fingerprint | None, split: Split
+    keys: tuple[str, ...],
+    fingerprints: tuple[Fingerprint, ...],
+    samples: Fingerprint | None,
+    split: Split,
 ) -> Comparison:
     runs = [library().find(key) for key in keys]
     infos = [info(run) for run in runs]
     return assemble(
         runs,
         infos,
-        [predictions_at(mark) for mark in marks],
+        [predictions_at(fingerprint) for fingerprint in fingerprints],
         split,
         pictures(runs, infos[0].dataset, split),
-        key=hashlib.sha256(repr(marks).encode()).hexdigest()[:20],
+        key=hashlib.sha256(repr(fingerprints).encode()).hexdigest()[:20],
         cache=figures_cache,
     )
 
 
 def file_of(comparison: Comparison, model: Model) -> Fingerprint:
     """The file that holds the predictions of one model."""
-    return fingerprint(model.run.predictions_path(comparison.split))
+    return fingerprint_of(model.run.predictions_path(comparison.split))
 
 
-def predictions_at(mark: Fingerprint) -> Predictions:
-    """The predictions of one file; read once for each content.
+def predictions_at(fingerprint: Fingerprint) -> Predictions:
+    """Return the predictions in a file, which is read once.
 
     Raises:
         PredictionsError: the file cannot be read; the message names it.
     """
-    found = _predictions_at(mark)
-    if isinstance(found, PredictionsError):
-        raise PredictionsError(str(found))
-    return found
+    predictions = _predictions_at(fingerprint)
+    if isinstance(predictions, PredictionsError):
+        raise PredictionsError(str(predictions))
+    return predictions
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _predictions_at(mark: Fingerprint) -> Predictions | PredictionsError:
-    """A value or the reason, so that a damaged file is not read again at every click."""
+def _predictions_at(fingerprint: Fingerprint) -> Predictions | PredictionsError:
+    """Return the predictions or the error, so that a damaged file is not read again at every
+    click."""
     try:
-        return Predictions.load(mark[0])
+        return Predictions.load(fingerprint.path)
     except PredictionsError as error:
         return error

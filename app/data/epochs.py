@@ -1,5 +1,4 @@
-"""The models of a comparison while they learned: figures and Grams by epoch on the stored probe
-set, cached."""
+"""Figures and Grams of the models by epoch, on the probe set that runs store during training."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from app.data.class_groups import class_groups, order_of_classes
 from app.data.comparison import file_of, predictions_at
-from app.data.runs import Fingerprint, fingerprint
+from app.data.runs import Fingerprint, fingerprint_of
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.agreement import agrees, correct
@@ -26,17 +25,16 @@ from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.predictions import PredictionsError
 
 MOST_CLASSES = 100
-"""Classes up to which the Gram of each epoch is kept whole; beyond, means over groups of
-classes."""
+"""With more classes, the Gram of each epoch shows means over groups of classes."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """One model's way through training.
+    """One model during its training.
 
     Attributes:
-        figures: by epoch, 1 the first; of a finished teacher one epoch alone.
-        learns: False for the finished teacher, which stands still.
+        figures: by epoch, the first is 1. A finished teacher has one epoch.
+        learns: False for a finished teacher.
         logits: [E, P, C] on the probe samples.
     """
 
@@ -46,27 +44,27 @@ class Course:
     logits: np.ndarray
 
     def at(self, epoch: int) -> int:
-        """The position in `figures` of what is shown at this epoch."""
+        """The position in `figures` of this epoch."""
         return self.figures.at(epoch)
 
 
 @dataclass(frozen=True)
 class Courses:
-    """All models that stored a trajectory, on the probe samples that they share.
+    """All models with a stored trajectory, on the probe samples that they share.
 
     Attributes:
         courses: the teacher first.
         missing: models without a trajectory.
-        names: of the rows of the Grams: classes in the order shown, or groups of them.
+        names: names of the rows of the Grams: classes in the order shown, or groups of classes.
         grouped: whether the Grams are means over groups.
-        n: probe samples, out of `n_validation` in the teacher's validation split (None where that
-            is not stored).
-        last: the last epoch of any of them.
-        temperature: T of the view; each Gram's own stands in its figures.
+        n: number of probe samples.
+        n_validation: size of the teacher's validation split, or None if it is not stored.
+        last: the last epoch of all courses.
+        temperature: T of the view. The figures have the temperature of each Gram.
         labels: [n] true classes of the probe samples, or None.
         reference: [n, C] the finished teacher's logits on them, or None.
-        mean_targets: [n] the finished teacher's entropies where every model is at its mean entropy,
-            or None.
+        mean_targets: [n] the finished teacher's entropies, if models are matched to their mean;
+            otherwise None.
     """
 
     courses: tuple[Course, ...]
@@ -91,7 +89,7 @@ class _Trajectory:
 
 
 def has_courses(comparison: Comparison) -> bool:
-    """Whether a student may have stored its logits while it learned, without reading them."""
+    """Return whether a student has a trajectory file. The file is not read."""
     return any(model.run.trajectory_path.exists() for model in comparison.students)
 
 
@@ -103,53 +101,57 @@ def courses(
     teacher_learns: bool = False,
     matching: Matching = "none",
 ) -> Courses | None:
-    """The courses of teacher and students; None where no student has stored one.
+    """Return the courses of teacher and students; None if no student has stored one.
 
-    matching: how entropies of every model and epoch follow the finished teacher's at T; not at all
-    where it has
-        stored nothing on these samples.
+    Args:
+        how: the order of the classes, see `order_of_classes`.
+        teacher_learns: show the teacher during its training, not the finished teacher.
+        matching: how the entropy of every model and epoch is matched to the finished teacher's at
+            T. It has no effect if the teacher has stored no predictions on these samples.
 
     Raises:
         PredictionsError: the stored probe sets have no sample in common.
     """
-    marks = tuple(
-        fingerprint(path)
+    fingerprints = tuple(
+        fingerprint_of(path)
         for model in comparison.models
         for path in (model.run.trajectory_path, model.run.predictions_path("validation"))
     )
-    return _courses(comparison, marks, temperature, how, teacher_learns, matching)
+    return _courses(comparison, fingerprints, temperature, how, teacher_learns, matching)
 
 
 @cached
 def _courses(
     comparison: Comparison,
-    marks: tuple[Fingerprint, ...],
+    fingerprints: tuple[Fingerprint, ...],
     T: float,
     how: str,
     teacher_learns: bool,
     matching: Matching,
 ) -> Courses | None:
-    found = {model.key: _trajectory(comparison, model) for model in comparison.models}
-    students = [model for model in comparison.students if found[model.key] is not None]
+    trajectories = {model.key: _trajectory(comparison, model) for model in comparison.models}
+    students = [model for model in comparison.students if trajectories[model.key] is not None]
     if not students:
         return None
     finished = _finished(comparison)
-    parts = [one for model in students if (one := found[model.key]) is not None]
+    parts = [
+        trajectory for model in students if (trajectory := trajectories[model.key]) is not None
+    ]
     ids = parts[0].ids
     for ids_of in [part.ids for part in parts[1:]] + ([] if finished is None else [finished.ids]):
         ids = ids[np.isin(ids, ids_of)]
     if not len(ids):
         raise PredictionsError("the stored probe sets of these runs have no sample in common.")
     names, groups = _rows(comparison, how)
-    reference = None if finished is None else _taken(finished, ids).logits[-1]
+    reference = None if finished is None else _on_samples(finished, ids).logits[-1]
     targets = None if reference is None else entropies_at(reference, T)
-    made, missing = [], []
+    courses, missing = [], []
     for model in comparison.models:
-        own = finished if model.is_teacher and not teacher_learns else found[model.key]
+        own = finished if model.is_teacher and not teacher_learns else trajectories[model.key]
         if own is None:
             missing.append(model)
             continue
-        own = _taken(own, ids)
+        own = _on_samples(own, ids)
         figures = epoch_figures(
             own.logits,
             own.epochs,
@@ -160,26 +162,26 @@ def _courses(
             reference=None if model.is_teacher else reference,
             reduce=_reducer(comparison, how, groups),
         )
-        made.append(
+        courses.append(
             Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits)
         )
     return Courses(
-        courses=tuple(made),
+        courses=tuple(courses),
         missing=tuple(missing),
         names=names,
         grouped=groups is not None,
         n=len(ids),
         n_validation=_validation_size(comparison),
-        last=max(int(course.figures.epochs[-1]) for course in made if course.learns),
+        last=max(int(course.figures.epochs[-1]) for course in courses if course.learns),
         temperature=T,
         mean_targets=targets if matching == "mean" else None,
-        labels=_taken(parts[0], ids).labels,
+        labels=_on_samples(parts[0], ids).labels,
         reference=reference,
     )
 
 
 def _trajectory(comparison: Comparison, model: Model) -> _Trajectory | None:
-    """What the run stored, in the comparison's order of classes; epochs count from 1."""
+    """Return the run's trajectory in the comparison's order of classes. Epochs count from 1."""
     stored = model.run.trajectory()
     if stored is None or not len(stored["epochs"]):
         return None
@@ -196,11 +198,11 @@ def _trajectory(comparison: Comparison, model: Model) -> _Trajectory | None:
 
 
 def _finished(comparison: Comparison) -> _Trajectory | None:
-    """The finished teacher as a course of one epoch: its validation predictions, else its last
-    stored epoch."""
+    """Return the finished teacher as a trajectory of one epoch: its validation predictions, else
+    its last stored epoch."""
     run = comparison.teacher.run
     if run.has_predictions("validation"):
-        final = predictions_at(fingerprint(run.predictions_path("validation"))).with_class_order(
+        final = predictions_at(fingerprint_of(run.predictions_path("validation"))).with_class_order(
             comparison.class_names
         )
         return _Trajectory(final.logits[None], final.ids, final.labels, np.array([1]))
@@ -210,11 +212,14 @@ def _finished(comparison: Comparison) -> _Trajectory | None:
     )
 
 
-def _taken(one: _Trajectory, ids: np.ndarray) -> _Trajectory:
-    order = np.argsort(one.ids, kind="stable")
-    rows = order[np.searchsorted(one.ids[order], ids)]
+def _on_samples(trajectory: _Trajectory, ids: np.ndarray) -> _Trajectory:
+    order = np.argsort(trajectory.ids, kind="stable")
+    rows = order[np.searchsorted(trajectory.ids[order], ids)]
     return _Trajectory(
-        one.logits[:, rows], ids, None if one.labels is None else one.labels[rows], one.epochs
+        trajectory.logits[:, rows],
+        ids,
+        None if trajectory.labels is None else trajectory.labels[rows],
+        trajectory.epochs,
     )
 
 
@@ -222,11 +227,11 @@ def _validation_size(comparison: Comparison) -> int | None:
     run = comparison.teacher.run
     if not run.has_predictions("validation"):
         return None
-    return len(predictions_at(fingerprint(run.predictions_path("validation"))))
+    return len(predictions_at(fingerprint_of(run.predictions_path("validation"))))
 
 
 def _rows(comparison: Comparison, how: str) -> tuple[tuple[str, ...], list[str] | None]:
-    """Names along the Grams, and the group of each class where they show groups."""
+    """Return the names along the Grams, and the group of each class if the Grams show groups."""
     if len(comparison.class_names) <= MOST_CLASSES:
         return tuple(comparison.class_names[c] for c in order_of_classes(comparison, how)), None
     groups = class_groups(comparison, how)
@@ -244,17 +249,17 @@ def _reducer(comparison: Comparison, how: str, groups: list[str] | None):
     wanted = [group.name for group in class_groups(comparison, how)]
 
     def means(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
-        found, names = group_means(gram, empty, groups)
+        group_gram, names = group_means(gram, empty, groups)
         back = [names.index(name) for name in wanted]
-        return np.nan_to_num(found[np.ix_(back, back)])
+        return np.nan_to_num(group_gram[np.ix_(back, back)])
 
     return means
 
 
 @dataclass(frozen=True)
 class EpochIntervals:
-    """One model's figures after one epoch with their intervals over the probe samples; agreement of
-    students only."""
+    """One model's figures after an epoch, with intervals over the probe samples. Only students have
+    an agreement."""
 
     overlap: Interval | None
     accuracy: Interval | None
@@ -274,7 +279,7 @@ def epoch_intervals(courses: Courses, course: Course, epoch: int) -> EpochInterv
 
 
 def end_gap(courses: Courses, first: Course, second: Course) -> Interval | None:
-    """Overlap of the first model at its end less that of the second, paired on the probe
+    """Return the difference in overlap of two models after their last epochs, paired on the probe
     samples."""
     shard = stratified_shards(courses.n, courses.labels)
     return paired_overlap_difference(

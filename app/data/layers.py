@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.data.comparison import predictions_at
-from app.data.runs import Fingerprint, fingerprint
+from app.data.runs import Fingerprint, fingerprint_of
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import Replicated, replicated_difference
@@ -20,8 +20,8 @@ from bickd_core.runs.stages import PROBE_SPLIT, Stages
 
 @dataclass(frozen=True)
 class LayerView:
-    """CKA of every layer of the teacher (rows) with every layer of a student, the logits last where
-    there are any."""
+    """CKA of every layer of the teacher (rows) with every layer of a student. The logits are the
+    last layer, if they are stored."""
 
     cka: LayerCKA
     teacher: tuple[str, ...]
@@ -42,7 +42,7 @@ class LayerView:
         ]
 
     def at(self, name: str) -> Replicated | None:
-        """The layer of this name in both; None where one has none, or CKA is not defined there."""
+        """CKA of the two layers with this name; None if a model lacks it or CKA is not defined."""
         place = next(((i, j) for i, j, shared in self.shared if shared == name), None)
         return None if place is None else self.cka.cell(*place)
 
@@ -52,7 +52,7 @@ LEAST_SHARED = 4
 
 
 def why_no_layers(comparison: Comparison, student: Model) -> str:
-    """One sentence on why the layers of teacher and student cannot be compared."""
+    """Explain why the layers of teacher and student cannot be compared."""
     pair = (comparison.teacher, student)
     alone = [model.called for model in pair if model.info.source.predictions_only]
     if alone:
@@ -66,9 +66,7 @@ def why_no_layers(comparison: Comparison, student: Model) -> str:
             f"“bickd stages {' '.join(lacking)}” and reload this page."
         )
     try:
-        _layers(
-            *(_layer_marks(model) for model in pair)
-        )  # what its predictions hold may be the reason
+        _layers(*(_layer_fingerprints(model) for model in pair))  # its predictions may be damaged
         sides = [Stages.load(model.run.stages_path) for model in pair]
     except PredictionsError as error:
         return f"The layers cannot be compared: {error}"
@@ -91,17 +89,20 @@ def why_no_layers(comparison: Comparison, student: Model) -> str:
 
 
 def layers(comparison: Comparison, student: Model) -> LayerView | None:
-    """Returns None if the layers cannot be compared; `why_no_layers` gives the reason."""
+    """Compare the layers of teacher and student; None if that is not possible, see
+    `why_no_layers`."""
     if not all(model.run.stages_path.exists() for model in (comparison.teacher, student)):
         return None
     try:
-        return _layers(_layer_marks(comparison.teacher), _layer_marks(student))
+        return _layers(_layer_fingerprints(comparison.teacher), _layer_fingerprints(student))
     except PredictionsError:
         return None
 
 
-def _layer_marks(model: Model) -> tuple[Fingerprint, Fingerprint]:
-    return fingerprint(model.run.stages_path), fingerprint(model.run.predictions_path(PROBE_SPLIT))
+def _layer_fingerprints(model: Model) -> tuple[Fingerprint, Fingerprint]:
+    return fingerprint_of(model.run.stages_path), fingerprint_of(
+        model.run.predictions_path(PROBE_SPLIT)
+    )
 
 
 def layer_difference(comparison: Comparison, a: Model, b: Model, name: str) -> Interval | None:
@@ -117,18 +118,18 @@ def layer_difference(comparison: Comparison, a: Model, b: Model, name: str) -> I
 def _layers(
     teacher: tuple[Fingerprint, Fingerprint], student: tuple[Fingerprint, Fingerprint]
 ) -> LayerView | None:
-    sides = [Stages.load(mark[0][0]) for mark in (teacher, student)]
+    sides = [Stages.load(stages.path) for stages, _ in (teacher, student)]
     if (sides[0].ids.dtype.kind == "U") != (sides[1].ids.dtype.kind == "U"):
         return None
     shared = np.intersect1d(sides[0].ids, sides[1].ids)
     if len(shared) < LEAST_SHARED:
         return None
     names, values = [], []
-    for side, (_, mark) in zip(sides, (teacher, student), strict=True):
+    for side, (_, predictions_file) in zip(sides, (teacher, student), strict=True):
         rows = _positions(side.ids, shared)
         own = {name: X[rows] for name, X in zip(side.names, side.features, strict=True)}
-        if mark[1]:
-            predictions = predictions_at(mark)
+        if predictions_file.size:
+            predictions = predictions_at(predictions_file)
             if np.isin(shared, predictions.ids).all():
                 own["logits"] = predictions.logits[_positions(predictions.ids, shared)]
         names.append(tuple(own))

@@ -1,4 +1,4 @@
-"""What the lessons show of the comparison, cached; and the stored maps under several seeds."""
+"""Data for the lessons: figures of the comparison, and the stored maps with several seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from app.data.comparison import predictions_at
-from app.data.runs import Fingerprint, fingerprint, library
+from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.comparing import lessons
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
@@ -29,7 +29,8 @@ PRESENTED_EACH, PRESENTED_SHOWN = 1, 5  # the same two in the presenter's view, 
 
 
 def start_student(comparison: Comparison, chosen: str) -> Model:
-    """The student in focus where one was chosen, else the first, which has most left to learn."""
+    """Return the chosen student, else the first student, which usually has the most left to
+    learn."""
     return next(
         (model for model in comparison.students if model.key == chosen),
         comparison.models[min(1, len(comparison.models) - 1)],
@@ -39,7 +40,8 @@ def start_student(comparison: Comparison, chosen: str) -> Model:
 # -- temperature -----------------------------------------------------------------------------------
 @cached
 def images_by_entropy(comparison: Comparison) -> np.ndarray:
-    """Positions of some samples, the one of which the teacher is surest (at T = 1) first."""
+    """Return positions of some samples, ordered from the surest prediction of the teacher at T = 1
+    to the least sure."""
     return lessons.from_sure_to_unsure(
         entropy(probabilities(comparison, comparison.teacher, 1.0)), IMAGES
     )
@@ -48,7 +50,7 @@ def images_by_entropy(comparison: Comparison) -> np.ndarray:
 def sample_entropy(
     comparison: Comparison, model: Model, position: int, temperature: float
 ) -> float:
-    """Entropy of one sample as a share of the most possible, log C."""
+    """Return the entropy of one sample as a share of the maximum, log C."""
     row = model.predictions.take(np.array([position])).probabilities(temperature)
     return float(entropy(row)[0] / np.log(row.shape[1]))
 
@@ -72,13 +74,14 @@ class Triangle:
 
 @cached
 def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triangle | None:
-    """The three classes that the teacher mixes most at T = 4, and of each the images on which the
-    student differs most.
+    """Return the three classes that the teacher mixes most at T = 4, and the images of each on
+    which the student differs most.
 
-    None where there are not three classes with a column.
+    Returns:
+        None if fewer than three classes have a column.
     """
-    found = geometry(comparison, comparison.teacher, 4.0)
-    classes = lessons.closest_three(found.gram, found.empty)
+    teacher_geometry = geometry(comparison, comparison.teacher, 4.0)
+    classes = lessons.closest_three(teacher_geometry.gram, teacher_geometry.empty)
     if len(classes) < 3:
         return None
     teacher = comparison.teacher
@@ -101,14 +104,16 @@ def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triang
 # -- a batch and its pulls -------------------------------------------------------------------------
 @dataclass(frozen=True)
 class BatchPulls:
-    """One batch of real logits, and what each loss asks of the student's.
+    """The gradients of several losses on one batch of real logits.
 
     Attributes:
-        positions: [B] samples. pulls: by method, on all B x C logits.
-        rows, columns: those shown: positions within the batch, and classes.
-        differs: [B] where student and teacher name another class.
-        same_way: cosine of the gradients, by pair of names.
-        on_differing: share of each method's pull on the samples where they differ.
+        positions: [B] samples.
+        pulls: by method, on all B x C logits.
+        rows: positions in the batch that are shown.
+        columns: classes that are shown.
+        differs: [B] whether student and teacher predict different classes.
+        same_way: cosine of the gradients of two methods, by their names.
+        on_differing: share of each method's pull on the samples where the models differ.
     """
 
     positions: np.ndarray
@@ -152,12 +157,12 @@ def batch_pulls(
 # -- maps under several seeds ----------------------------------------------------------------------
 @dataclass(frozen=True)
 class SeedMaps:
-    """One set of samples, laid out again and again (docs/lesson_maps.py makes the file).
+    """Maps of the same samples with several settings and seeds. docs/lesson_maps.py makes the file.
 
     Attributes:
-        coordinates: [starts, neighbours, seeds, N, 2], each turned and mirrored onto its first
-            seed, width 1.
-        displacement: [starts, neighbours] mean movement between two of these, in layout widths.
+        coordinates: [starts, neighbours, seeds, N, 2], each rotated and mirrored onto the first
+            seed, with width 1.
+        displacement: [starts, neighbours] mean movement between two seeds, in layout widths.
         trustworthiness: [starts, neighbours, seeds].
         ids: [N]. meta: starts, neighbours, seeds and where the samples come from.
     """
@@ -170,12 +175,12 @@ class SeedMaps:
 
 
 def seed_maps() -> SeedMaps:
-    return _seed_maps(fingerprint(ASSETS / "lesson-maps.npz"))
+    return _seed_maps(fingerprint_of(ASSETS / "lesson-maps.npz"))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _seed_maps(mark: Fingerprint) -> SeedMaps:
-    with np.load(mark[0], allow_pickle=False) as stored:
+def _seed_maps(fingerprint: Fingerprint) -> SeedMaps:
+    with np.load(fingerprint.path, allow_pickle=False) as stored:
         raw = stored["coordinates"].astype(np.float32)
         meta = json.loads(str(stored["meta"]))
         trust, ids = stored["trustworthiness"], stored["ids"].astype(np.int64)
@@ -191,11 +196,14 @@ def _seed_maps(mark: Fingerprint) -> SeedMaps:
 
 
 def wandering_pair(coordinates: np.ndarray, labels: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """The two classes whose distance on the map (between medians, in layout widths) varies most
-    over seeds.
+    """Find the two classes whose distance on the map varies most over seeds.
 
-    coordinates: [seeds, N, 2]. labels: [N]. Returns both classes and their distance under each
-    seed.
+    Args:
+        coordinates: [seeds, N, 2].
+        labels: [N].
+
+    Returns:
+        Both classes, and the distance of their medians with each seed, in layout widths.
     """
     present = np.unique(labels)
     middles = np.stack([np.median(coordinates[:, labels == c], axis=1) for c in present], axis=1)
@@ -206,8 +214,7 @@ def wandering_pair(coordinates: np.ndarray, labels: np.ndarray) -> tuple[int, in
 
 @dataclass(frozen=True)
 class MapSamples:
-    """The samples on those maps: ids and labels [N], class names, and the classes that occur, in
-    order."""
+    """The samples on the maps: ids and labels [N], class names, and the classes that occur."""
 
     ids: np.ndarray
     labels: np.ndarray
@@ -216,13 +223,13 @@ class MapSamples:
 
 
 def samples_of(maps: SeedMaps) -> MapSamples:
-    """Labels of the samples on the maps, from the run that they were made of.
+    """Return the samples on the maps with their labels, from the run that the maps show.
 
     Raises:
-        RunError: that run is not on the shelf.
+        RunError: that run does not exist.
     """
     run = library().find(maps.meta["source"])
-    known = predictions_at(fingerprint(run.predictions_path(maps.meta["split"])))
+    known = predictions_at(fingerprint_of(run.predictions_path(maps.meta["split"])))
     assert known.labels is not None, "the bundled runs have labels"
     place = {id: k for k, id in enumerate(known.ids.tolist())}
     labels = known.labels[[place[id] for id in maps.ids.tolist()]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from app.data.comparison import file_of, predictions_at
-from app.data.runs import Fingerprint, fingerprint, library
+from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
@@ -33,7 +33,7 @@ class MapView:
 
 def map_view(comparison: Comparison, model: Model, method: str) -> MapView | None:
     """The stored map, or None if it does not exist yet."""
-    fingerprints = tuple(fingerprint(path) for path in _layout_folders(model.run))
+    fingerprints = tuple(fingerprint_of(path) for path in _layout_folders(model.run))
     return _map_view(comparison, model, method, fingerprints)
 
 
@@ -64,7 +64,7 @@ def _map_view(
 def simplex(
     comparison: Comparison, model: Model, temperature: float, classes: tuple[int, ...]
 ) -> Simplex:
-    """The shares of three classes in each sample."""
+    """Return each sample's probability of three classes as shares."""
     return simplex_view(probabilities(comparison, model, temperature), classes)
 
 

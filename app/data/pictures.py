@@ -1,4 +1,4 @@
-"""Pictures or texts of samples, read once for each content of the files that hold them."""
+"""Images or texts of samples. Their files are read once, and again if they change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.data.runs import Fingerprint, fingerprint, library
+from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.runs.library import RunFolder, Split
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.sample_file import SampleFile
@@ -15,15 +15,15 @@ from bickd_core.runs.thumbnails import Thumbnails
 
 
 def pictures(runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:
-    """From the first run that holds texts or image paths of imported samples, else from the data
+    """Return the images or texts of imported samples if a run has them, else those of the data
     set."""
-    return _pictures(dataset, split, samples_mark(runs, split))
+    return _pictures(dataset, split, samples_fingerprint(runs, split))
 
 
-def samples_mark(runs: Sequence[RunFolder], split: Split) -> Fingerprint | None:
-    """The file of texts and image paths; None where no run has one."""
+def samples_fingerprint(runs: Sequence[RunFolder], split: Split) -> Fingerprint | None:
+    """Return the fingerprint of the file of texts and image paths, or None if no run has one."""
     files = [run.samples_path(split) for run in runs]
-    return next((fingerprint(file) for file in files if file.exists()), None)
+    return next((fingerprint_of(file) for file in files if file.exists()), None)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -32,7 +32,7 @@ def _pictures(dataset: str, split: Split, samples: Fingerprint | None) -> Thumbn
         try:
             return Thumbnails.of_samples(SampleFile.load(Path(samples[0])))
         except (PredictionsError, FileNotFoundError) as error:
-            said = f"The texts and images of the samples cannot be read: {error}"
-            return Thumbnails(None, said, noun="sample")
+            reason = f"The texts and images of the samples cannot be read: {error}"
+            return Thumbnails(None, reason, noun="sample")
     shelf = library().shelf / dataset
     return Thumbnails.for_dataset(dataset, split, shelf=shelf if shelf.exists() else None)

@@ -1,4 +1,4 @@
-"""What a run reached: its accuracies, read once for each content of its files."""
+"""The accuracies of a run. Its files are read once, and again if they change."""
 
 from __future__ import annotations
 
@@ -7,35 +7,38 @@ from pathlib import Path
 import streamlit as st
 
 from app.data.comparison import predictions_at
-from app.data.runs import Fingerprint, fingerprint
+from app.data.runs import Fingerprint, fingerprint_of
 from app.run_table import Figures, accuracies
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import PredictionsError
 
 
 def reached(run: RunFolder) -> Figures:
-    """Accuracy on test, and on validation after the last and the best epoch, where they are
-    known."""
-    last, best, problem = _accuracies(fingerprint(run.path / "metrics.jsonl"))
-    test, why_not = _accuracy(fingerprint(run.predictions_path("test")))
-    validation, nor = _accuracy(fingerprint(run.predictions_path("validation")))
-    problems = tuple(one for one in (problem, why_not, nor) if one)
+    """Return the accuracy on test, and on validation after the last and the best epoch."""
+    last, best, problem = _accuracies(fingerprint_of(run.path / "metrics.jsonl"))
+    test, why_not = _accuracy(fingerprint_of(run.predictions_path("test")))
+    validation, nor = _accuracy(fingerprint_of(run.predictions_path("validation")))
+    problems = tuple(each for each in (problem, why_not, nor) if each)
     return Figures(test, validation if last is None else last, best, problems)
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _accuracies(mark: Fingerprint) -> tuple[float | None, float | None, str]:
-    run = RunFolder(Path(mark[0]).parent)
+def _accuracies(fingerprint: Fingerprint) -> tuple[float | None, float | None, str]:
+    run = RunFolder(Path(fingerprint.path).parent)
     return *accuracies(run.metrics()), run.metrics_problem()
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _accuracy(mark: Fingerprint) -> tuple[float | None, str]:
-    """The accuracy where it is known, and why the file cannot be read."""
-    if not mark[2]:  # there is no such file; an empty one is damaged
+def _accuracy(fingerprint: Fingerprint) -> tuple[float | None, str]:
+    """Return the accuracy, or None if unknown, and an error message if the file cannot be read."""
+    if not fingerprint.changed:  # there is no such file; an empty one is damaged
         return None, ""
     try:
-        found = predictions_at(mark)
+        predictions = predictions_at(fingerprint)
     except PredictionsError as error:
         return None, str(error)
-    return (None if found.labels is None else float((found.predicted == found.labels).mean())), ""
+    return (
+        None
+        if predictions.labels is None
+        else float((predictions.predicted == predictions.labels).mean())
+    ), ""

@@ -1,8 +1,9 @@
-"""Run folders, read once for each content."""
+"""Run folders. Each file is read once, and again if it changes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -15,34 +16,41 @@ from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 
 DEFAULT_DATASET = "caltech95"
 
-Fingerprint = tuple[str, int, int]
-"""Path, size and time of change of a file: another content is another key."""
+
+class Fingerprint(NamedTuple):
+    """Path, size and time of change of a file. It is part of a cache's key, so that a changed file
+    is read again."""
+
+    path: str
+    size: int = 0
+    changed: int = 0
 
 
 def library() -> Library:
     return Library.default()
 
 
-def fingerprint(path: Path) -> Fingerprint:
+def fingerprint_of(path: Path) -> Fingerprint:
+    """Return the fingerprint of a file; its size and time are 0 if the file does not exist."""
     try:
         stat = path.stat()
     except FileNotFoundError:
-        return (str(path), 0, 0)
-    return (str(path), stat.st_size, stat.st_mtime_ns)
+        return Fingerprint(str(path))
+    return Fingerprint(str(path), stat.st_size, stat.st_mtime_ns)
 
 
 @st.cache_resource(max_entries=1000, show_spinner=False)
-def _info(mark: Fingerprint) -> RunInfo:
-    return RunFolder(Path(mark[0]).parent).info()
+def _info(fingerprint: Fingerprint) -> RunInfo:
+    return RunFolder(Path(fingerprint.path).parent).info()
 
 
 def info(run: RunFolder) -> RunInfo:
-    """run.yaml, read once for each content."""
-    return _info(fingerprint(run.path / "run.yaml"))
+    """Return the content of run.yaml, which is read once."""
+    return _info(fingerprint_of(run.path / "run.yaml"))
 
 
 def readable_runs() -> tuple[list[RunFolder], list[str]]:
-    """Every run whose run.yaml can be read, and a sentence for each that cannot."""
+    """Return the runs whose run.yaml can be read, and an error message for each other run."""
     good, problems = [], []
     for run in library().runs():
         try:
@@ -54,32 +62,32 @@ def readable_runs() -> tuple[list[RunFolder], list[str]]:
 
 
 def label(run: RunFolder) -> str:
-    """What charts call a run on its own: its title, or its objective in the field's short form."""
-    about = info(run)
-    if about.title:
-        return about.title
-    if about.role == "teacher":
+    """Return a short name of a run for charts: its title, "teacher" or its method."""
+    run_info = info(run)
+    if run_info.title:
+        return run_info.title
+    if run_info.role == "teacher":
         return "teacher"
-    return short_method(about)
+    return short_method(run_info)
 
 
 def described(key: str) -> str:
-    """A run in a choice list: one's own by method and name, a bundled one by method, seed and
-    model."""
+    """Describe a run in a list: the user's runs by method and name, bundled runs by method, seed
+    and model."""
     try:
-        about = info(library().find(key))
+        run_info = info(library().find(key))
     except RunError:
         return f"{key} (not there)"
     if "/" not in key:
-        known = about.role == "student" and about.config is not None
-        name = short_method(about) if known else about.title
+        known = run_info.role == "student" and run_info.config is not None
+        name = short_method(run_info) if known else run_info.title
         if not known and as_key(name) == key:
             return name
         return f"{name} ({key})" if name else key
-    if about.role == "teacher":
-        return f"{about.arch or 'teacher'} · {called(about.dataset)}"
-    seed = "" if about.seed is None else f" s{about.seed}"
-    return f"{short_method(about)}{seed} · {about.arch or 'predictions only'}"
+    if run_info.role == "teacher":
+        return f"{run_info.arch or 'teacher'} · {called(run_info.dataset)}"
+    seed = "" if run_info.seed is None else f" s{run_info.seed}"
+    return f"{short_method(run_info)}{seed} · {run_info.arch or 'predictions only'}"
 
 
 def with_predictions(split: Split) -> list[RunFolder]:
@@ -87,11 +95,11 @@ def with_predictions(split: Split) -> list[RunFolder]:
 
 
 FIRST_METHODS = ("ce", "kd", "dist", "bickd")
-"""What the bundled comparison shows first, of all the methods that there are."""
+"""The methods that the bundled comparison prefers."""
 
 
 def default_view(dataset: str = DEFAULT_DATASET) -> ViewState:
-    """The bundled comparison on this data: its teacher and seed 0 of each method."""
+    """Return the bundled comparison on this data: its teacher, and seed 0 of up to four methods."""
     keys = [run.key for run in with_predictions("test")]
     methods = (*FIRST_METHODS, *(method for method in PRESETS if method not in FIRST_METHODS))
     students = [f"{dataset}/{method}-s0" for method in methods if f"{dataset}/{method}-s0" in keys]

@@ -16,8 +16,8 @@ from bickd_core.runs.thumbnails import Thumbnails
 def pair_samples(
     comparison: Comparison, model: Model, pair: tuple[int, int], temperature: float, most: int
 ) -> np.ndarray:
-    """Positions of the samples that carry most of the cosine of two class columns, the first the
-    greatest."""
+    """Return the positions of the samples that contribute most to the cosine of two class columns,
+    the largest contribution first."""
     share = pair_contributions(probabilities(comparison, model, temperature), *pair)
     return np.argsort(-share, kind="stable")[:most]
 
@@ -29,14 +29,14 @@ def thumbnails(comparison: Comparison) -> Thumbnails:
 
 
 def sample_file(comparison: Comparison) -> SampleFile:
-    """Texts and image paths of imported samples, from the first model that has any."""
+    """Return the texts and image paths of imported samples from the first model that has them."""
     runs = (
         model.run
         for model in comparison.models
         if model.run.samples_path(comparison.split).exists()
     )
-    found = next(runs, None)
-    return SampleFile() if found is None else found.samples(comparison.split)
+    first = next(runs, None)
+    return SampleFile() if first is None else first.samples(comparison.split)
 
 
 def image_credit(comparison: Comparison) -> str:

@@ -1,5 +1,5 @@
-"""Runs that differ in their seeds alone, over all run folders: mean and standard deviation of what
-they reach."""
+"""Groups of runs that differ only in their seeds, with mean and standard deviation of their
+figures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 
 from app.data.comparison import predictions_at
-from app.data.runs import Fingerprint, fingerprint, info, library
-from bickd_core.comparing.seeds import one_a_seed, recipe, recipe_on_any_data
+from app.data.runs import Fingerprint, fingerprint_of, info, library
+from bickd_core.comparing.seeds import one_run_per_seed, recipe, recipe_on_any_data
 from bickd_core.geometry.gram_figures import corrected_overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.shards import stratified_shards
@@ -21,20 +21,22 @@ from bickd_core.runs.predictions import PredictionsError, align
 
 TEMPERATURE = 4.0
 Spread = tuple[float, float] | None
-"""Mean and standard deviation (n - 1) over seeds; None where a run lacks the figure."""
+"""Mean and standard deviation (n - 1) over seeds; None if a run lacks the figure."""
 
 
 @dataclass(frozen=True)
 class SeedGroup:
-    """Runs of one recipe with two seeds or more, on test, with their last weights.
+    """Runs of one recipe with two or more seeds, on test, with their last weights.
 
     Attributes:
-        first: what the first of them is.
-        keys, seeds: of each, in ascending order of the seeds of their weights.
-        shared_augmentation: some share their augmentation stream, which makes the deviation too
-            small.
-        n: test images.
-        accuracy, agreement: shares. overlap: at T = 4. minutes: time of their workers.
+        first: info of the first run.
+        keys, seeds: of each run, in ascending order of seeds.
+        shared_augmentation: whether some runs share their augmentation stream, which makes the
+            deviation too small.
+        n: number of test images.
+        accuracy, agreement: as fractions.
+        overlap: at T = 4.
+        minutes: time of the workers.
     """
 
     first: RunInfo
@@ -49,28 +51,28 @@ class SeedGroup:
 
 
 def seed_groups(runs: Iterable[RunFolder]) -> list[SeedGroup]:
-    """Every recipe with two seeds or more among runs that have predictions on test, in the order of
-    the first ones."""
+    """Return the recipes with two or more seeds among runs with predictions on test, in the order
+    of their first runs."""
     by_recipe: dict[tuple[object, ...], list[RunFolder]] = {}
     for run in runs:
         if run.has_predictions("test") and info(run).config is not None:
             by_recipe.setdefault(recipe(info(run)), []).append(run)
-    groups = [one_a_seed(alike, info) for alike in by_recipe.values()]
+    groups = [one_run_per_seed(alike, info) for alike in by_recipe.values()]
     return [_group(group) for group in groups if len(group) > 1]
 
 
 def changed_between(runs: Iterable[RunFolder]) -> list[str]:
-    """Names of runs that would be seeds of one recipe, had their images not changed in between."""
-    found: dict[tuple[object, ...], dict[str | None, list[str]]] = {}
+    """Return the names of runs that are not grouped because their images changed between them."""
+    by_recipe: dict[tuple[object, ...], dict[str | None, list[str]]] = {}
     for run in runs:
-        about = info(run)
-        if run.has_predictions("test") and about.config is not None:
-            found.setdefault(recipe_on_any_data(about), {}).setdefault(
-                about.data_content, []
-            ).append(about.name)
+        run_info = info(run)
+        if run.has_predictions("test") and run_info.config is not None:
+            by_recipe.setdefault(recipe_on_any_data(run_info), {}).setdefault(
+                run_info.data_content, []
+            ).append(run_info.name)
     return sorted(
         name
-        for group in found.values()
+        for group in by_recipe.values()
         if len(group) > 1
         for names in group.values()
         for name in names
@@ -80,18 +82,18 @@ def changed_between(runs: Iterable[RunFolder]) -> list[str]:
 def _group(runs: list[RunFolder]) -> SeedGroup:
     runs = sorted(runs, key=lambda run: info(run).seed or 0)
     infos = [info(run) for run in runs]
-    teacher = _teacher_mark(infos[0])
-    found = [_figures(fingerprint(run.predictions_path("test")), teacher) for run in runs]
-    streams = {about.config.seeds.augmentation for about in infos if about.config is not None}
+    teacher = _teacher_fingerprint(infos[0])
+    figures = [_figures(fingerprint_of(run.predictions_path("test")), teacher) for run in runs]
+    streams = {each.config.seeds.augmentation for each in infos if each.config is not None}
     return SeedGroup(
         first=infos[0],
         keys=tuple(run.key for run in runs),
-        seeds=tuple(about.seed or 0 for about in infos),
+        seeds=tuple(each.seed or 0 for each in infos),
         shared_augmentation=len(streams) < len(runs),
-        n=found[0].n,
-        accuracy=_spread([one.accuracy for one in found]),
-        agreement=_spread([one.agreement for one in found]),
-        overlap=_spread([one.overlap for one in found]),
+        n=figures[0].n,
+        accuracy=_spread([run_figures.accuracy for run_figures in figures]),
+        agreement=_spread([run_figures.agreement for run_figures in figures]),
+        overlap=_spread([run_figures.overlap for run_figures in figures]),
         minutes=_spread([_minutes(run) for run in runs]),
     )
 
@@ -110,14 +112,14 @@ def _minutes(run: RunFolder) -> float | None:
         return None
 
 
-def _teacher_mark(info: RunInfo) -> Fingerprint | None:
+def _teacher_fingerprint(info: RunInfo) -> Fingerprint | None:
     if info.teacher is None:
         return None
     try:
         path = library().find(info.teacher.key).predictions_path("test")
     except RunError:
         return None
-    return fingerprint(path) if path.exists() else None
+    return fingerprint_of(path) if path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -129,15 +131,15 @@ class _Figures:
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _figures(mark: Fingerprint, teacher: Fingerprint | None) -> _Figures:
+def _figures(fingerprint: Fingerprint, teacher: Fingerprint | None) -> _Figures:
     try:
-        own = predictions_at(mark)
+        own = predictions_at(fingerprint)
         agreement = None
         if teacher is not None:
-            theirs, ours = align(
+            shared_teacher, shared = align(
                 [predictions_at(teacher), own], [Path(teacher[0]).parent.name, "run"]
             ).predictions
-            agreement = float((theirs.predicted == ours.predicted).mean())
+            agreement = float((shared_teacher.predicted == shared.predicted).mean())
     except PredictionsError:
         return _Figures()
     accuracy = None if own.labels is None else float((own.predicted == own.labels).mean())

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def selection_table(
     comparison: Comparison, selection: Selection, temperature: float
 ) -> pd.DataFrame:
-    """A row a sample: id, path where the data set knows it, true class, and what each model says at
-    T."""
+    """Return a row for each sample: id, path or text if known, true class, and each model's
+    prediction at T."""
     models = {model.name: model.predictions for model in comparison.models}
     samples = sample_file(comparison)
     return table_of(
@@ -34,7 +34,7 @@ def selection_table(
 def selection_probabilities(
     comparison: Comparison, selection: Selection, temperature: float
 ) -> bytes:
-    """All C probabilities of each model on the selected samples, as an npz file."""
+    """Return all C probabilities of each model on the selected samples, as an npz file."""
     models = {model.name: model.predictions for model in comparison.models}
     keys = [model.key for model in comparison.models]
     return selection_arrays(models, selection.positions, temperature=temperature, keys=keys)

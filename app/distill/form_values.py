@@ -125,8 +125,8 @@ def check_numbers(form: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the number that is out of range, and its range.
     """
-    about = dataset_info(form["dataset"])
-    limit = ("training images", about.num_classes, about.train_size)
+    info = dataset_info(form["dataset"])
+    limit = ("training images", info.num_classes, info.train_size)
     for name, (called, low, high) in {**RANGES, "train_limit": limit}.items():
         value = form[name]
         if value is not None and not low <= value <= high:
@@ -197,12 +197,12 @@ def data_sentences(info: DatasetInfo) -> list[str]:
         if info.natural
         else ""
     )
-    found = [sizes, f"Classes: {listed(info.class_names)}.{order}"]
+    sentences = [sizes, f"Classes: {listed(info.class_names)}.{order}"]
     if info.absent:
-        found.append(
+        sentences.append(
             f"Classes without test images: {listed(info.absent)}. Test figures do not cover them."
         )
-    return found
+    return sentences
 
 
 def order_labels(info: DatasetInfo) -> dict[ClassOrder, str]:
@@ -210,7 +210,7 @@ def order_labels(info: DatasetInfo) -> dict[ClassOrder, str]:
     differ."""
     text_order = sorted(info.class_names)
     pairs = zip(info.class_names, text_order, strict=True)
-    shown = next(i for i, (one, other) in enumerate(pairs) if one != other) + 1
+    shown = next(i for i, (by_value, by_text) in enumerate(pairs) if by_value != by_text) + 1
     return {
         "natural": f"by value ({', '.join(info.class_names[:shown][-3:])})",
         "text": f"as text ({', '.join(text_order[:shown][-3:])})",
@@ -253,13 +253,13 @@ def _default_size(dataset: str) -> int | None:
 def sentence(error: Exception) -> str:
     """Return the message of any error as one sentence for the user."""
     if isinstance(error, OSError) and error.errno:
-        words = explain_os_error(error)
+        text = explain_os_error(error)
     else:
-        words = one_sentence(error) if isinstance(error, ValidationError) else str(error).strip()
-    words = words.splitlines()[0] if words else type(error).__name__
-    if re.match(r"[a-z'-]+[ ,;:]", words):  # a file's name stays as it is
-        words = words[0].upper() + words[1:]
-    return words if words.endswith((".", "!", "?")) else f"{words}."
+        text = one_sentence(error) if isinstance(error, ValidationError) else str(error).strip()
+    text = text.splitlines()[0] if text else type(error).__name__
+    if re.match(r"[a-z'-]+[ ,;:]", text):  # a file's name stays as it is
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
@@ -267,21 +267,22 @@ def plan_sentence(config: TrainConfig, teacher: RunInfo | None) -> str:
     data, model = dataset_info(config.dataset), resolve(config.arch)
     images = numbers.counted(train_images(config), "image")
     rest = f"Data: {data.title}. Training: {numbers.counted(config.epochs, 'epoch')} over {images}."
-    who = model.title
+    learner = model.title
     if model.name in MODELS:
-        who += f" ({millions(model.parameters(data.num_classes, data.in_channels))} parameters)"
+        learner += f" ({millions(model.parameters(data.num_classes, data.in_channels))} parameters)"
     if config.role == "teacher" or teacher is None:
-        return f"{who} learns from the labels. {rest}"
+        return f"{learner} learns from the labels. {rest}"
     big = MODELS.get(teacher.arch)
-    theirs = (
+    teacher_size = (
         "" if big is None else f" ({millions(big.parameters(data.num_classes, data.in_channels))})"
     )
     named = teacher.arch if big is None else big.title
     if config.objective.kind == "ce":
-        return f"{who} learns from the labels, and is compared with {named}{theirs}. {rest}"
-    return (
-        f"{who} learns from {named}{theirs}. Method: {PRESETS[config.objective.kind].title}. {rest}"
-    )
+        return (
+            f"{learner} learns from the labels, and is compared with {named}{teacher_size}. {rest}"
+        )
+    method = PRESETS[config.objective.kind].title
+    return f"{learner} learns from {named}{teacher_size}. Method: {method}. {rest}"
 
 
 def train_images(config: TrainConfig) -> int:
@@ -372,9 +373,9 @@ def teachers_for(
 ) -> list[str]:
     """Return the keys of runs that can teach on this data: teachers first, then students."""
     fit = [
-        (about.role != "teacher", "/" not in run.key, run.key)
-        for run, about in runs
-        if (about.dataset, about.image_size) == (dataset, image_size)
+        (info.role != "teacher", "/" not in run.key, run.key)
+        for run, info in runs
+        if (info.dataset, info.image_size) == (dataset, image_size)
         and run.weights_path.exists()
         and run.has_predictions("validation")
     ]

@@ -66,17 +66,17 @@ def choices(
         for name, info in MODELS.items()
     ]
     every.sort(key=lambda choice: choice.parameters or 0)
-    kept = [
+    fitting = [
         choice
         for choice in every
         if most is None
         or (choice.parameters or 0) <= most.parameters
         or (choice.macs or 0) <= most.macs
     ] or every[:1]
-    families = list(dict.fromkeys(choice.info.family for choice in kept))
-    kept.sort(key=lambda choice: families.index(choice.info.family))
-    kept += [Choice(info, None, None, None) for info in offered_models().values()]
-    return {choice.info.name: choice for choice in kept}
+    families = list(dict.fromkeys(choice.info.family for choice in fitting))
+    fitting.sort(key=lambda choice: families.index(choice.info.family))
+    fitting += [Choice(info, None, None, None) for info in offered_models().values()]
+    return {choice.info.name: choice for choice in fitting}
 
 
 def cost_sentence(choice: Choice, image_size: int) -> str:
@@ -97,7 +97,7 @@ def cost_sentence(choice: Choice, image_size: int) -> str:
     )
 
 
-def cost_table(found: Mapping[str, Choice]) -> list[dict[str, str | float | None]]:
+def cost_table(models: Mapping[str, Choice]) -> list[dict[str, str | float | None]]:
     """Return a row for each model, in the same order, with sizes in millions and times in
     milliseconds."""
     return [
@@ -108,7 +108,7 @@ def cost_table(found: Mapping[str, Choice]) -> list[dict[str, str | float | None
             "1 image": None if choice.latency is None else choice.latency.one_ms,
             f"{BATCH} images": None if choice.latency is None else choice.latency.batch_ms,
         }
-        for choice in found.values()
+        for choice in models.values()
     ]
 
 

@@ -65,9 +65,9 @@ class Method:
 
 
 def _methods() -> dict[str, Method]:
-    found = {}
+    methods = {}
     for preset in PRESETS.values():
-        found[preset.kind] = Method(
+        methods[preset.kind] = Method(
             preset.kind,
             preset.title,
             preset.why,
@@ -76,10 +76,10 @@ def _methods() -> dict[str, Method]:
         )
         for variant in VARIANTS.values():
             if isinstance(variant.options, preset.options):
-                found[variant.name] = Method(
+                methods[variant.name] = Method(
                     variant.name, variant.title, variant.why, variant.citation, variant.options
                 )
-    return found
+    return methods
 
 
 METHODS = _methods()
@@ -101,7 +101,7 @@ def read_seeds(typed: str) -> tuple[int, ...]:
     Raises:
         ValueError: a part is not a seed, or there are none or more than 20.
     """
-    found: list[int] = []
+    seeds: list[int] = []
     for part in re.split(r"[\s,;]+", typed.strip()):
         match = re.fullmatch(r"(\d{1,10})(?:[-–](\d{1,10}))?", part)
         if match is None:
@@ -113,12 +113,12 @@ def read_seeds(typed: str) -> tuple[int, ...]:
             raise ValueError(
                 f"seeds must be at most {MAX_SEEDS}, each below 2^31, got '{part:.24}'."
             )
-        found += [seed for seed in range(first, last + 1) if seed not in found]
-    if not 1 <= len(found) <= MAX_SEEDS:
+        seeds += [seed for seed in range(first, last + 1) if seed not in seeds]
+    if not 1 <= len(seeds) <= MAX_SEEDS:
         raise ValueError(
-            f"seeds must be at most {MAX_SEEDS}, got {len(found)}; start the others later."
+            f"seeds must be at most {MAX_SEEDS}, got {len(seeds)}; start the others later."
         )
-    return tuple(found)
+    return tuple(seeds)
 
 
 # -- the plan
@@ -177,9 +177,9 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
                 {**form, "preset": kind, "options": options, "seed": seed, "lr": rate}
             )
             typed = form.get("name") or ""
-            made = re.sub(rf"-{kind}-s(\d+)$", rf"-{method}-s\1", default_name(config))
-            told = "teacher" if config.role == "teacher" else method
-            name = (f"{typed}-{told}-s{seed}" if many else typed) if typed else made
+            derived = re.sub(rf"-{kind}-s(\d+)$", rf"-{method}-s\1", default_name(config))
+            label = "teacher" if config.role == "teacher" else method
+            name = (f"{typed}-{label}-s{seed}" if many else typed) if typed else derived
             group.append(Planned(config, name, bool(typed)))
         groups.append(tuple(group))
     return Plan(tuple(groups))
@@ -191,7 +191,7 @@ def uses_own_rates(form: Mapping[str, Any]) -> bool:
     return bool(form.get("own_rates")) and form["role"] == "student" and form["optimizer"] == "sgd"
 
 
-def rates_in_words(methods: Iterable[str]) -> str:
+def rates_text(methods: Iterable[str]) -> str:
     """List the tuned rates, as "KD 0.4; DIST 0.025"."""
     return "; ".join(f"{METHODS[name].title} {METHODS[name].rate:g}" for name in methods)
 
@@ -203,14 +203,14 @@ def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
         ValueError: a name already exists, or a config cannot be started. That group leaves nothing
             behind.
     """
-    taken = [
+    existing = [
         run.name
         for group in plan.groups
         for run in group
         if run.named and (library.own / run.name).exists()
     ]
-    if taken:
-        raise RunError(f"a run named '{taken[0]}' already exists; choose another name.")
+    if existing:
+        raise RunError(f"a run named '{existing[0]}' already exists; choose another name.")
     return [_submit(group, library) for group in plan.groups]
 
 
@@ -224,13 +224,13 @@ def _submit(group: Sequence[Planned], library: Library) -> list[RunFolder]:
 
 # -- in words
 # ----------------------------------------------------------------------------------------
-def told(plan: Plan, teacher: RunInfo | None) -> str:
+def plan_text(plan: Plan, teacher: RunInfo | None) -> str:
     """Describe what the plan will train."""
     first = plan.configs[0]
     seeds = len(plan.groups)
     if not plan.is_race:
-        said = plan_sentence(first, teacher)
-        return said if seeds == 1 else f"{said} There are {seeds} runs, one for each seed."
+        text = plan_sentence(first, teacher)
+        return text if seeds == 1 else f"{text} There are {seeds} runs, one for each seed."
     titles = [METHODS[method_of_run(run)].title for run in plan.groups[0]]
     commas = any("," in title for title in titles)
     listed = "; ".join(titles) if commas else f"{', '.join(titles[:-1])} and {titles[-1]}"
@@ -238,7 +238,7 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
         f"{numbers.counted(first.epochs, 'epoch')} over"
         f" {numbers.counted(train_images(first), 'image')}"
     )
-    said = (
+    text = (
         f"{len(titles)} students ({resolve(first.arch).title}) race: {listed}. Data:"
         f" {dataset_info(first.dataset).title}. Training: {budget}, on the same batches for all."
         " Each student ends with the same weights as in a run of its own."
@@ -248,8 +248,8 @@ def told(plan: Plan, teacher: RunInfo | None) -> str:
             f"{title} {config.optimizer.lr:g}"
             for title, config in zip(titles, plan.configs, strict=True)
         )
-        said += f" Learning rates: {rates}."
-    return said if seeds == 1 else f"{said} There are {seeds} races, one for each seed."
+        text += f" Learning rates: {rates}."
+    return text if seeds == 1 else f"{text} There are {seeds} races, one for each seed."
 
 
 def method_of_run(run: Planned) -> str:

@@ -41,17 +41,17 @@ class Entry:
     @property
     def title(self) -> str:
         """The run's name, or the methods of the race."""
-        infos = {run.key: about for run, about in self.runs}
+        infos = {run.key: info for run, info in self.runs}
         if len(infos) == 1:
             return next(iter(infos.values())).name
-        about = self.runs[0][1]
+        info = self.runs[0][1]
         return (
-            f"{', '.join(races.names(infos).values())} · {dataset_title(about.dataset)}, seed"
-            f" {about.seed}"
+            f"{', '.join(races.names(infos).values())} · {dataset_title(info.dataset)}, seed"
+            f" {info.seed}"
         )
 
     @property
-    def words(self) -> str:
+    def progress(self) -> str:
         """The progress and the expected time."""
         left = "" if self.seconds_left is None else f" · {numbers.duration(self.seconds_left)}"
         if not self.working:
@@ -71,7 +71,7 @@ def entries(
     """
     now = time.time() if now is None else now
     active = {}
-    for run, about in runs:
+    for run, info in runs:
         if run.read_only:
             continue
         try:
@@ -79,8 +79,8 @@ def entries(
         except RunError:
             continue
         if status.active and not status.stale(now):
-            active[run.key] = (run, about)
-    found = []
+            active[run.key] = (run, info)
+    queue_entries = []
     ordered = sorted(active.values(), key=lambda pair: (pair[1].created, pair[0].key))
     for group in races.groups(run for run, _ in ordered):
         pairs = tuple(active[run.key] for run in group)
@@ -89,13 +89,13 @@ def entries(
         except RunError:
             continue
         working = any(status.state == "running" for status in statuses)
-        configs = [about.config for _, about in pairs if about.config is not None]
+        configs = [info.config for _, info in pairs if info.config is not None]
         at = races.standing(statuses, max((config.epochs for config in configs), default=0))
         left = at.seconds_left
         if left is None and at.fraction == 0:
             left = expected(configs)
-        found.append(Entry(pairs, working, at, left))
-    return sorted(found, key=lambda entry: not entry.working)
+        queue_entries.append(Entry(pairs, working, at, left))
+    return sorted(queue_entries, key=lambda entry: not entry.working)
 
 
 def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list[float]:
@@ -106,33 +106,33 @@ def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list
     """
     free = sorted([*working, *[0.0] * max(0, slots - len(working))])
     heapq.heapify(free)
-    found = []
+    finish_times = []
     for seconds in waiting:
         end = heapq.heappop(free) + seconds
-        found.append(end)
+        finish_times.append(end)
         heapq.heappush(free, end)
-    return found
+    return finish_times
 
 
-def all_done(found: Sequence[Entry], slots: int | None = None) -> Seconds:
+def all_done(queue_entries: Sequence[Entry], slots: int | None = None) -> Seconds:
     """Return the seconds until all entries are done, or None if one of them is unknown."""
-    left = [entry.seconds_left for entry in found]
-    if not found or any(seconds is None for seconds in left):
+    left = [entry.seconds_left for entry in queue_entries]
+    if not queue_entries or any(seconds is None for seconds in left):
         return None
-    working = [entry.seconds_left or 0.0 for entry in found if entry.working]
-    waiting = [entry.seconds_left or 0.0 for entry in found if not entry.working]
+    working = [entry.seconds_left or 0.0 for entry in queue_entries if entry.working]
+    waiting = [entry.seconds_left or 0.0 for entry in queue_entries if not entry.working]
     return max([*working, *ends(slots or default_slots(), working, waiting)], default=0.0)
 
 
-def until_free(found: Sequence[Entry], slots: int | None = None) -> Seconds:
+def until_free(queue_entries: Sequence[Entry], slots: int | None = None) -> Seconds:
     """Return the seconds until a new run may start: 0 if a slot is free, None if unknown."""
     slots = slots or default_slots()
-    if len(found) < slots:
+    if len(queue_entries) < slots:
         return 0.0
-    if any(entry.seconds_left is None for entry in found):
+    if any(entry.seconds_left is None for entry in queue_entries):
         return None
-    working = [entry.seconds_left or 0.0 for entry in found if entry.working]
-    waiting = [entry.seconds_left or 0.0 for entry in found if not entry.working]
+    working = [entry.seconds_left or 0.0 for entry in queue_entries if entry.working]
+    waiting = [entry.seconds_left or 0.0 for entry in queue_entries if not entry.working]
     return ends(slots, working, [*waiting, 0.0])[-1]
 
 

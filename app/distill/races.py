@@ -17,14 +17,14 @@ from bickd_viz.text import numbers
 def groups(runs: Iterable[RunFolder]) -> list[list[RunFolder]]:
     """Group runs by their last worker, in the order given. A run without a worker is a group of its
     own."""
-    found: dict[Worker | str, list[RunFolder]] = {}
+    by_worker: dict[Worker | str, list[RunFolder]] = {}
     for run in runs:
         try:
             worker = run.status().worker
         except RunError:
             worker = None
-        found.setdefault(worker or run.key, []).append(run)
-    return list(found.values())
+        by_worker.setdefault(worker or run.key, []).append(run)
+    return list(by_worker.values())
 
 
 def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
@@ -34,7 +34,7 @@ def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
     Args:
         infos: by key.
     """
-    short = {key: method_name(about) for key, about in infos.items()}
+    short = {key: method_name(info) for key, info in infos.items()}
     return {
         key: name if list(short.values()).count(name) == 1 else f"{name} ({infos[key].name})"
         for key, name in short.items()
@@ -55,11 +55,11 @@ def method_name(info: RunInfo) -> str:
 
 @dataclass(frozen=True)
 class Standing:
-    """The progress of several runs on one worker: the share done in [0, 1], and the text of their
-    bar."""
+    """The progress of several runs on one worker: the share done in [0, 1], and the text of the
+    progress bar."""
 
     fraction: float
-    words: str
+    text: str
     seconds_left: float | None
 
 
@@ -76,30 +76,32 @@ def standing(statuses: Sequence[Status], epochs: int) -> Standing:
     seconds = sum(s for s in left if s is not None) if left and None not in left else None
     if not first.epochs:
         return Standing(0.0, next((s.message for s in at_work if s.message), ""), None)
-    words = f"epoch {min(first.epoch + 1, first.epochs)} of {max(first.epochs, epochs)}"
+    text = f"epoch {min(first.epoch + 1, first.epochs)} of {max(first.epochs, epochs)}"
     if first.epoch >= first.epochs:
-        words = next(
+        text = next(
             (s.message for s in at_work if s.message),
             f"all {numbers.counted(epochs, 'epoch')} done",
         )
     elif first.steps:
-        words += f" · step {first.step} of {first.steps}"
+        text += f" · step {first.step} of {first.steps}"
     if seconds is not None:
-        words += f" · {numbers.duration(seconds)} left"
+        text += f" · {numbers.duration(seconds)} left"
     fraction = sum(status.progress.fraction for status in statuses) / len(statuses)
-    return Standing(fraction, words, seconds)
+    return Standing(fraction, text, seconds)
 
 
 def heading(infos: Sequence[RunInfo], phases: Sequence[Phase], data_title: str) -> str:
     """Return the title of a race's page."""
-    who = numbers.counted(len(infos), "student")
+    students = numbers.counted(len(infos), "student")
     if any(phase.live for phase in phases):
-        return f"{who} race on {data_title}" if len(infos) > 1 else f"One student on {data_title}"
+        return (
+            f"{students} race on {data_title}" if len(infos) > 1 else f"One student on {data_title}"
+        )
     done = sum(phase.name == "finished" for phase in phases)
     return (
-        f"{who} raced on {data_title}"
+        f"{students} raced on {data_title}"
         if done == len(infos)
-        else f"{done} of {who} finished on {data_title}"
+        else f"{done} of {students} finished on {data_title}"
     )
 
 

@@ -62,11 +62,11 @@ class Speed:
         Args:
             finished: finished runs that tell how long finishing takes.
         """
-        told = [
+        measured = [
             run.beside - self.loading - run.epochs * self.evaluating / self.students
             for run in finished
         ]
-        last = self.students * max(2.0, statistics.median(told)) if told else self.finishing
+        last = self.students * max(2.0, statistics.median(measured)) if measured else self.finishing
         return self.loading + config.epochs * self.evaluating + last
 
 
@@ -96,29 +96,29 @@ def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]
 
     Runs of a race are left out, because their time is that of the whole race.
     """
-    found = []
+    by_time = []
     runs = list(runs)
     alone = {
         group[0].key
         for group in races.groups(run for run, _ in runs if not run.read_only)
         if len(group) == 1
     }
-    for run, about in runs:
+    for run, info in runs:
         if (
             run.key not in alone
             or run.read_only
-            or about.config is None
-            or about.dataset != config.dataset
+            or info.config is None
+            or info.dataset != config.dataset
         ):
             continue
         with contextlib.suppress(RunError):
             status = run.status()
             speeds = [r["images_per_second"] for r in run.metrics() if r.get("images_per_second")]
             if status.state == "finished" and speeds:
-                trained = sum(_step_images(about.config) / speed for speed in speeds)
+                trained = sum(_step_images(info.config) / speed for speed in speeds)
                 beside = max(0.0, status.seconds - trained)
-                found.append((status.heartbeat, Finished(beside, len(speeds))))
-    return [run for _, run in sorted(found, key=lambda one: -one[0])[:5]]
+                by_time.append((status.heartbeat, Finished(beside, len(speeds))))
+    return [run for _, run in sorted(by_time, key=lambda pair: -pair[0])[:5]]
 
 
 def _step_images(config: TrainConfig) -> int:
@@ -143,10 +143,10 @@ def guess_seconds(
     configs: Sequence[TrainConfig], runs: Sequence[tuple[RunFolder, RunInfo]]
 ) -> float | None:
     """Estimate the seconds of these runs one after the other; None if one has no similar run."""
-    found = [(guess(config, runs), config) for config in configs]
+    guesses = [(guess(config, runs), config) for config in configs]
     return (
-        sum(rough.seconds(config) for rough, config in found if rough)
-        if all(r for r, _ in found)
+        sum(rough.seconds(config) for rough, config in guesses if rough)
+        if all(r for r, _ in guesses)
         else None
     )
 
@@ -157,14 +157,14 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
     finished = finished_runs(config, runs)
     beside = statistics.median(run.beside for run in finished) if finished else BESIDE_SECONDS
     best: tuple[tuple[bool, ...], RunFolder, list[float]] | None = None
-    for run, about in runs:
-        if about.config is None or (about.arch, about.dataset) != (config.arch, config.dataset):
+    for run, info in runs:
+        if info.config is None or (info.arch, info.dataset) != (config.arch, config.dataset):
             continue
-        if config.image_size not in (None, about.image_size):
+        if config.image_size not in (None, info.image_size):
             continue
         alike = (
-            about.config.objective.kind == config.objective.kind,
-            (about.config.teacher is None) == (config.teacher is None),
+            info.config.objective.kind == config.objective.kind,
+            (info.config.teacher is None) == (config.teacher is None),
             not run.read_only,
         )
         if best is None or alike > best[0]:
@@ -217,7 +217,7 @@ class SpeedMeter:
         self._process, self._wanted = None, None
 
     def _start(self, key: str, configs: Sequence[TrainConfig]) -> None:
-        asked = {
+        request = {
             "configs": [
                 config.model_copy(update={"epochs": 1}).model_dump(mode="json")
                 for config in configs
@@ -236,7 +236,7 @@ class SpeedMeter:
         )
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(asked))
+            self._process.stdin.write(json.dumps(request))
             self._process.stdin.close()
         self._process.stdin = None
         self._key, self._since = key, time.monotonic()

@@ -77,7 +77,7 @@ def judge(tables: Mapping[str, Shapes], file_name: str) -> Look:
     ]
     if not every:
         return Look(name_for(file_name), problem=_none_fits(tables))
-    every.sort(key=lambda one: one[0].averaged)
+    every.sort(key=lambda entry: entry[0].averaged)
     part, network = every[0]
     fitting = fitting_sets(network)
     name = name_for(file_name)
@@ -96,8 +96,8 @@ def fitting_sets(network: Recognised) -> tuple[str, ...]:
     """Return the bundled data sets with the network's classes and channels."""
     return tuple(
         name
-        for name, about in DATASETS.items()
-        if (about.num_classes, about.in_channels) == (network.num_classes, network.in_channels)
+        for name, info in DATASETS.items()
+        if (info.num_classes, info.in_channels) == (network.num_classes, network.in_channels)
     )
 
 
@@ -105,13 +105,13 @@ def _place(where: str, network: Recognised) -> str:
     """Describe where in the file the tensors are; "" if they are at its top under their own
     names."""
     reading = network.reading
-    words = [f"under the key '{plain_name(where)}'"] if where else []
-    words += [f"with the prefix '{plain_name(reading.under)}'"] if reading.under else []
-    place = " ".join(words)
+    parts = [f"under the key '{plain_name(where)}'"] if where else []
+    parts += [f"with the prefix '{plain_name(reading.under)}'"] if reading.under else []
+    place = " ".join(parts)
     if reading.others:
-        parts = ", ".join(map(plain_name, reading.others[:3]))
+        others = ", ".join(map(plain_name, reading.others[:3]))
         place += (
-            f"; {numbers.counted(len(reading.others), 'other part')} of the file left out: {parts}"
+            f"; {numbers.counted(len(reading.others), 'other part')} of the file left out: {others}"
         )
     return place
 
@@ -136,7 +136,7 @@ def _none_fits(tables: Mapping[str, Shapes]) -> str:
     """Return the error message for tensors of an unknown network."""
     near = max(
         (nearest_networks(shapes) for shapes in tables.values()),
-        key=lambda found: found[0].same / found[0].count if found else 0.0,
+        key=lambda candidates: candidates[0].same / candidates[0].count if candidates else 0.0,
     )
     if not near:
         names = list(next(iter(tables.values())))
@@ -145,7 +145,10 @@ def _none_fits(tables: Mapping[str, Shapes]) -> str:
             " match none of the networks under Architecture; choose another file, or import your"
             " own network with `bickd import FILE --arch MODULE:FUNCTION` in the shell."
         )
-    listed = ", ".join(f"{one.info.name} ({one.same} of its {one.count} tensors)" for one in near)
+    listed = ", ".join(
+        f"{candidate.info.name} ({candidate.same} of its {candidate.count} tensors)"
+        for candidate in near
+    )
     first = near[0]
     details = [f"{first.info.name} also has {first.missing}"] if first.missing else []
     details += [f"only the file has {plain_name(first.unexpected)}"] if first.unexpected else []

@@ -72,13 +72,13 @@ def start(
     try:
         name = safe_file_name(file_name)
         (folder / name).write_bytes(content)
-        asked = {
+        stored_request = {
             "file": name,
             "request": request.model_dump(mode="json"),
             "shelf": str(library.shelf.resolve()),
             "own": str(library.own.resolve()),
         }
-        write_json(folder / "request.json", asked)
+        write_json(folder / "request.json", stored_request)
         with open(folder / "log.txt", "wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bickd_core.importing.weights", str(folder.resolve())],
@@ -111,18 +111,18 @@ def state(folder: Path) -> ImportState:
             if silent
             else ImportState()
         )
-    found = ImportState(
+    import_state = ImportState(
         **{
             name: stored[name]
             for name in ("message", "share", "run", "error", "better")
             if name in stored
         }
     )
-    if not found.ended and Worker(**stored["worker"]).gone():
+    if not import_state.ended and Worker(**stored["worker"]).gone():
         return ImportState(
             error="The check was interrupted and nothing was saved; load the file again."
         )
-    return found
+    return import_state
 
 
 def remove(folder: Path) -> None:
@@ -143,14 +143,14 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(library: Library, keep: Path | None = None) -> None:
+def sweep(library: Library, current: Path | None = None) -> None:
     """Remove finished uploads that no page waits for any more."""
     for folder in library.own.glob(f"{_PREFIX}*"):
         try:
             old = time.time() - folder.stat().st_mtime > _KEEP_SECONDS
         except FileNotFoundError:
             continue
-        if folder != keep and old and state(folder).ended:
+        if folder != current and old and state(folder).ended:
             remove(folder)
 
 

@@ -1,4 +1,4 @@
-"""Keep figures of a comparison, so that each is computed once."""
+"""Cache the figures of a comparison, so that each is computed once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 
 class Cache(Protocol):
-    """Return the value stored under a key, or make and store it."""
+    """Return the value stored under a key, or compute and store it."""
 
     def __call__(self, key: Hashable, make: Callable[[], T]) -> T: ...
 
 
 class HasCache(Protocol):
-    """What `cached` functions take first: a comparison."""
+    """The first argument of a `cached` function: a comparison."""
 
     @property
     def key(self) -> str: ...
@@ -38,13 +38,14 @@ C = TypeVar("C", bound=HasCache)
 
 
 class MemoryCache:
-    """A cache in memory that drops what was used longest ago when it is full.
+    """A least-recently-used cache in memory.
 
-    Threads may share it. A value that several threads ask for at the same time is made once. An
-    error is not stored.
+    Threads may share it. If several threads need the same value at the same time, it is computed
+    once. Errors are not stored.
 
     Args:
-        budget: most bytes of arrays to keep; no limit if None. The value made last is always kept.
+        budget: the maximum of bytes of arrays; None for no limit. The newest value is always
+            stored.
     """
 
     def __init__(self, budget: int | None = None) -> None:
@@ -88,7 +89,7 @@ class MemoryCache:
 
 
 def n_bytes(value: Any) -> int:
-    """Return about how much memory a value takes: its arrays, and the objects that hold them."""
+    """Estimate the memory that a value takes, with its arrays."""
     return _n_bytes(value, set())
 
 

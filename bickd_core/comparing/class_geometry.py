@@ -1,7 +1,8 @@
 """Class geometry of the models of a comparison: Grams and their figures through a lens.
 
-For large N x C, Grams and intervals come from one float32 pass over the logits (`logit_grams`), so
-that no matrix of probabilities is kept. Otherwise they come from float64 probabilities.
+For large N x C, Grams and intervals are computed in one float32 pass over the logits
+(`logit_grams`), without a matrix of probabilities. Otherwise they are computed from float64
+probabilities.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Lens:
     centred: bool = False
 
     def match(self, comparison: Comparison, model: Model) -> Matched:
-        """The temperature of this model, or [N] of its samples, and how many samples cannot be
-        matched."""
+        """Return the temperature of this model, or [N] of its samples, and how many samples cannot
+        be matched."""
         return matched(comparison, model, self.temperature, self.matching)
 
     def at(self, comparison: Comparison, model: Model) -> float | np.ndarray:
@@ -75,7 +76,8 @@ class Lens:
         """What two classes are if their cell is 0."""
         return "uncorrelated" if self.centred else "orthogonal"
 
-    def words(self, noun: str = "image") -> str:
+    def describe(self, noun: str = "image") -> str:
+        """Describe the lens: "T = 4", or "the teacher's mean entropy at T = 4, columns centred"."""
         where = f"T = {self.temperature:g}"
         if self.matching == "mean":
             where = f"the teacher's mean entropy at {where}"
@@ -93,7 +95,7 @@ def gram(comparison: Comparison, model: Model, lens: Lens) -> ClassGeometry:
 
 
 def overlap(comparison: Comparison, model: Model, lens: Lens) -> float | None:
-    """Overlap of one model: the estimate of `gram_figures`, which stands beside its interval."""
+    """The overlap of one model: the estimate of `gram_figures`."""
     interval = gram_figures(comparison, model, lens).overlap
     return None if interval is None else interval.estimate
 
@@ -139,8 +141,8 @@ def _cross_view(
 ) -> tuple[CrossGeometry, CrossFigures]:
     both = (comparison.teacher, model)
     cross = logit_grams(
-        [one.predictions.logits for one in both],
-        [lens.at(comparison, one) for one in both],
+        [side.predictions.logits for side in both],
+        [lens.at(comparison, side) for side in both],
         stratified_shards(comparison.n, comparison.labels),
         dtype=_dtype(comparison),
     ).crosses[0]
@@ -192,8 +194,8 @@ class CellParts:
         return float(np.clip(self.parts, 0.0, None).sum())
 
     @property
-    def taken(self) -> float:
-        """The sum of the negative parts, above 0."""
+    def subtracted(self) -> float:
+        """The sum of the negative parts, as a number above 0."""
         return float(-np.clip(self.parts, None, 0.0).sum())
 
     def carriers(self, share: float = 0.8) -> int:
@@ -239,8 +241,8 @@ def same_class_interval(
     """The cosine of one class's columns in the teacher and in this model, with its interval over
     samples."""
     first, second = (
-        class_probabilities(one.predictions.logits, temperature, (c,))[:, 0]
-        for one in (comparison.teacher, model)
+        class_probabilities(side.predictions.logits, temperature, (c,))[:, 0]
+        for side in (comparison.teacher, model)
     )
     return _cosine(comparison, first, second, False)
 

@@ -32,7 +32,7 @@ def mixed_pairs(
 ) -> tuple[MixedPair, ...]:
     """The `most` pairs, by the model's own cosine or by its distance from the teacher's in either
     direction."""
-    own, teacher = (gram(comparison, one, lens) for one in (model, comparison.teacher))
+    own, teacher = (gram(comparison, side, lens) for side in (model, comparison.teacher))
     values, empty = own.gram, own.empty
     if by == "difference":
         values, empty = np.abs(own.gram - teacher.gram), own.empty | teacher.empty

@@ -1,5 +1,5 @@
-"""A teacher and its students on the samples that all of them have. Pages, reports and notebooks
-share it."""
+"""A teacher and its students on the samples that they share. Pages, reports and notebooks use the
+same comparison."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bickd_core.wording import Noun
 
 TEACHER = "teacher"
 BASELINES = ("kd", "bickd", "dist")
-"""Objectives of the student that the focused one is compared with, the first that there is."""
+"""Objectives of the baseline, in order of preference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Model:
 
     @property
     def called(self) -> str:
-        """Its name in a sentence."""
+        """The model's name in a sentence."""
         return "the teacher" if self.is_teacher else self.name
 
     @property
@@ -59,13 +59,14 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A teacher and its students on the samples that all of them have.
+    """A teacher and its students on the samples that they share.
 
-    Figures are functions of a comparison, see `measures`. Each is computed once, through `cache`.
+    Figures are functions of a comparison, see `measures`. Each is computed once and stored in
+    `cache`.
 
     Attributes:
-        key: identifies the content of all models in `cache`. It may be any text if the cache is
-            this comparison's alone.
+        key: identifies the content of all models in `cache`. If no other comparison uses the cache,
+            any text will do.
         models: the teacher first.
         n_each: samples of each model before they were aligned, in the order of `models`.
         noun: what a sample is called; see `bickd_core.wording`.
@@ -107,7 +108,7 @@ class Comparison:
 
     @property
     def data_path(self) -> str | None:
-        """The full name for a tooltip, if the title leaves some of it out."""
+        """The full name for a tooltip; None if the title already is the full name."""
         return None if self.data_title == self.dataset else self.dataset
 
     @property
@@ -132,11 +133,11 @@ class Comparison:
         return next((model for model in self.models if model.key == key), self.models[-1])
 
     def focus(self, key: str = "") -> Model:
-        """Return the student that sentences are about.
+        """Return the student in focus.
 
         Args:
-            key: of the student that was chosen. If it is not of this comparison, BicKD is in focus,
-                else the last student, else the teacher.
+            key: key of the chosen student. Without such a student, the focus is on BicKD, else on
+                the last student, else on the teacher.
         """
         for model in self.students:
             if model.key == key:
@@ -146,10 +147,10 @@ class Comparison:
     def baseline(self, student: Model | None = None) -> Model:
         """Return the model that a student is compared with.
 
-        KD if it is there, else BicKD or DIST, else the first other student, else the teacher.
+        It is KD, else BicKD, else DIST, else the first other student, else the teacher.
 
         Args:
-            student: the student in focus by default.
+            student: default: the student in focus.
         """
         key = (student or self.focus()).key
         others = [model for model in self.students if model.key != key]
@@ -175,7 +176,7 @@ def assemble(
     Args:
         runs: the teacher first, with their infos and predictions in the same order.
         pictures: of the samples; they decide what a sample is called.
-        key, cache: see `Comparison`; a cache of its own by default.
+        key, cache: see `Comparison`. Default: a new cache.
 
     Raises:
         PredictionsError: the runs cannot be compared.
@@ -194,19 +195,20 @@ def assemble(
 
 
 def check_same_data(infos: Sequence[RunInfo]) -> None:
-    """Refuse runs on different data, or on a folder whose images were others in between.
+    """Check that runs were evaluated on the same data.
 
-    Images of another size, or made square in another way, are other inputs of the same samples:
-    such runs are compared, and `preparation_sentence` says so. Whether their images changed in
-    between cannot be told.
+    Runs can be compared if they saw the same images in different sizes or shapes;
+    `preparation_sentence` describes the difference. In that case it is unknown whether the images
+    changed between the runs.
 
     Raises:
-        PredictionsError: which data, or which runs.
+        PredictionsError: the data differ, or the images of a folder changed between two runs.
     """
     if len({info.dataset for info in infos}) > 1:
-        found = ", ".join(sorted({info.dataset for info in infos}))
+        datasets = ", ".join(sorted({info.dataset for info in infos}))
         raise PredictionsError(
-            f"these runs were evaluated on different data ({found}); compare runs on the same data."
+            f"these runs were evaluated on different data ({datasets}); compare runs on the same"
+            " data."
         )
     known = [info for info in infos if info.data_content is not None]
     first: dict[tuple[int | None, Resizing], RunInfo] = {}
@@ -214,36 +216,36 @@ def check_same_data(infos: Sequence[RunInfo]) -> None:
         same = first.setdefault(info.prepared, info)
         if info.data_content != same.data_content:
             raise PredictionsError(
-                f"the images of {called(info.dataset)} changed between runs '{same.name}' and"
-                f" '{info.name}', so the two did not see the same; make one of them again on the"
-                " images as they are now."
+                f"the images of {called(info.dataset)} changed between the runs '{same.name}' and"
+                f" '{info.name}', so they cannot be compared; run one of them again on the current"
+                " images."
             )
 
 
 def preparation_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
-    """In which size and shape each model saw the samples; "" if it is the same for all.
+    """Describe the size and shape of each model's inputs; "" if they are the same for all models.
 
     Args:
-        names: what each model is called.
+        names: the models' names, in the order of `infos`.
     """
     if any(info.image_size is None for info in infos):
         return ""
 
-    def words(info: RunInfo) -> str:
+    def form_of(info: RunInfo) -> str:
         resized = f", {info.resizing.words}" if made_square(info.dataset) else ""
         return f"{info.image_size} × {info.image_size} pixels{resized}"
 
     groups: dict[str, list[str]] = {}
     for name, info in zip(names, infos, strict=True):
-        groups.setdefault(words(info), []).append(name)
+        groups.setdefault(form_of(info), []).append(name)
     if len(groups) < 2:
         return ""
     forms = "; ".join(f"{', '.join(each)} at {form}" for form, each in groups.items())
-    return f"The models saw the same samples in different forms: {forms}."
+    return f"The models saw the same samples in different sizes or shapes: {forms}."
 
 
 def sample_noun(pictures: Thumbnails, infos: Iterable[RunInfo]) -> Noun:
-    """What a sample is called: runs that are trained or evaluated here saw images, whether they are
-    at hand or not."""
+    """Return what a sample is called. Runs that were trained or evaluated here saw images, even if
+    the images are missing now."""
     saw_images = any(info.source.kind != "predictions" for info in infos)
     return "image" if pictures.noun == "sample" and saw_images else pictures.noun

@@ -1,6 +1,6 @@
 """Figures of the models of a comparison.
 
-Every function takes the comparison first. What takes long is computed once, through the
+Every function takes the comparison first. Slow figures are computed once and stored in the
 comparison's cache.
 """
 
@@ -31,7 +31,8 @@ from bickd_core.geometry.similarity import row_cosines as cosines
 from bickd_core.geometry.summary import Summary, TeacherSide, fixed_figures, summarise, teacher_side
 
 LARGE = 2_000_000
-"""Probabilities (N x C) above which products are float32 and no matrix of them is kept."""
+"""Above this number of probabilities (N x C), products are float32 and no matrix of probabilities
+is stored."""
 ORDER_TEMPERATURE = 4.0
 """T of the teacher's clusters, which put the classes of every matrix in order."""
 
@@ -68,7 +69,7 @@ def probabilities(comparison: Comparison, model: Model, temperature: float) -> n
 def matched(
     comparison: Comparison, model: Model, temperature: float, matching: Matching
 ) -> Matched:
-    """The temperature at which the entropy of a model follows the teacher's at T by this rule."""
+    """Return the temperature that matches a model's entropy to the teacher's at T by this rule."""
     if model.is_teacher or matching == "none":
         return Matched(temperature)
     return _matched(comparison, model, temperature, matching)
@@ -100,7 +101,7 @@ def geometry(
 def cross(comparison: Comparison, model: Model, temperature: float) -> CrossGeometry:
     """Class columns of the teacher (rows of the matrix) beside those of `model`."""
     own, teacher = (
-        probabilities(comparison, one, temperature) for one in (model, comparison.teacher)
+        probabilities(comparison, side, temperature) for side in (model, comparison.teacher)
     )
     return cross_gram(teacher, own)
 
@@ -110,7 +111,7 @@ def rows_similarity(comparison: Comparison, model: Model, temperature: float) ->
     """Cosines of the teacher's rows with the model's, by true class. The comparison has labels."""
     assert comparison.labels is not None, "callers ask only if there are labels"
     own, teacher = (
-        probabilities(comparison, one, temperature) for one in (model, comparison.teacher)
+        probabilities(comparison, side, temperature) for side in (model, comparison.teacher)
     )
     return row_similarity(teacher, own, comparison.labels)
 
@@ -119,7 +120,7 @@ def rows_similarity(comparison: Comparison, model: Model, temperature: float) ->
 def row_cosines(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
     """Cosines of the teacher's rows with the model's, [N, N]; for some hundred samples."""
     own, teacher = (
-        probabilities(comparison, one, temperature) for one in (model, comparison.teacher)
+        probabilities(comparison, side, temperature) for side in (model, comparison.teacher)
     )
     return cosines(teacher, own)
 
@@ -213,12 +214,12 @@ def overlap_difference(
     """Overlap of a minus that of b, paired over the same shards of samples; None if one cannot be
     matched."""
     models = (a, b)
-    at = [matched(comparison, model, temperature, matching) for model in models]
-    if any(one.unreached == comparison.n for one in at):
+    matches = [matched(comparison, model, temperature, matching) for model in models]
+    if any(each.unreached == comparison.n for each in matches):
         return None
     grams = logit_grams(
         [model.predictions.logits for model in models],
-        [one.T for one in at],
+        [each.T for each in matches],
         stratified_shards(comparison.n, comparison.labels),
         cross=False,
         dtype=np.float32 if is_large(comparison) else np.float64,
@@ -226,7 +227,7 @@ def overlap_difference(
     if matching == "mean":
         targets = teacher_entropies(comparison, temperature)
         grams = tuple(
-            rematched(one, model.predictions.logits, float(where.T), targets)
-            for one, model, where in zip(grams, models, at, strict=True)
+            rematched(gram, model.predictions.logits, float(each.T), targets)
+            for gram, model, each in zip(grams, models, matches, strict=True)
         )
     return paired_overlap_difference(*grams, centred=centred)

@@ -9,29 +9,31 @@ from bickd_core.presets.catalogue import PRESETS, variant_of
 from bickd_core.runs.info import RunInfo
 
 SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}
-"""Objectives as the field writes them."""
+"""Objective -> its usual spelling."""
 
 
 def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]:
-    """What to call a teacher and its students, so that no two names are alike.
+    """Return a different name for each model, the teacher first.
 
     A bundled student is called by its method ("KD"), with the seed ("KD s1") where another run of
     that method is shown. One's own student always tells which run it is: "KD (my-run)".
 
     Args:
         infos: the teacher's, then each student's.
-        own: which of them are one's own; none where it is left out.
+        own: for each run, whether it is the user's own. Default: all are bundled.
     """
-    mine = list(own) or [False] * len(infos)
+    is_own = list(own) or [False] * len(infos)
     short = ["teacher", *(info.title or short_method(info) for info in infos[1:])]
     names = []
     for i, info in enumerate(infos):
-        alike = [infos[k] for k, name in enumerate(short) if name == short[i] and not mine[k] and k]
+        alike = [
+            infos[k] for k, name in enumerate(short) if name == short[i] and not is_own[k] and k
+        ]
         if i == 0:
             names.append(short[i])
-        elif mine[i]:
-            told = info.title or short[i] == info.name
-            names.append(short[i] if told else f"{short[i]} ({run_word(info)})")
+        elif is_own[i]:
+            is_enough = info.title or short[i] == info.name
+            names.append(short[i] if is_enough else f"{short[i]} ({run_word(info)})")
         elif short.count(short[i]) == 1:
             names.append(short[i])
         elif info.seed is not None and [other.seed for other in alike].count(info.seed) == 1:
@@ -45,8 +47,8 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
 
 
 def short_method(info: RunInfo) -> str:
-    """The method, or the published variant of it, as the field writes it; the run's name where it
-    is not known."""
+    """Return the short name of the method or of its published variant, or the run's name if the
+    method is unknown."""
     if info.config is None:
         return info.name
     variant = variant_of(info.config.objective)
@@ -54,14 +56,14 @@ def short_method(info: RunInfo) -> str:
 
 
 def run_word(info: RunInfo) -> str:
-    """A run's name without its data and objective, which stand beside it: "resnet8-s0" of
+    """Return a run's name without its data and objective: "resnet8-s0" for
     "caltech95-resnet8-kd-s0"."""
-    said = f"-{info.name}-"
+    name = f"-{info.name}-"
     variant = None if info.config is None else variant_of(info.config.objective)
     for part in (
         short_name(info.dataset),
         *([] if variant is None else [variant.name]),
         info.objective,
     ):
-        said = said.replace(f"-{part}-", "-", 1)
-    return said.strip("-") or info.name
+        name = name.replace(f"-{part}-", "-", 1)
+    return name.strip("-") or info.name

@@ -163,7 +163,7 @@ class NotebookComparison:
             temperature=self.temperature,
             recipes=Recipes(
                 TEACHER,
-                {name: (one,) for name, one in scored.items() if one is not None},
+                {name: (run,) for name, run in scored.items() if run is not None},
                 teacher.labels,
             ),
             pictures=Thumbnails(
@@ -211,13 +211,13 @@ class NotebookComparison:
             (
                 other.name,
                 titles[field],
-                one.interval.estimate,
-                one.interval.low,
-                one.interval.high,
-                one.adjusted,
+                difference.interval.estimate,
+                difference.interval.low,
+                difference.interval.high,
+                difference.adjusted,
             )
             for other in others
-            for field, one in compared[other.key].figures.items()
+            for field, difference in compared[other.key].figures.items()
         ]
         return pd.DataFrame(rows, columns=["minus", "figure", "estimate", "low", "high", "p"])
 

@@ -1,4 +1,4 @@
-"""What a report on a comparison shows, read from run folders without the app."""
+"""Read the content of a report on a comparison from run folders, without the app."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class ReportData:
     """A comparison at one temperature, with everything else that a report shows.
 
     Attributes:
-        recipes: the models with all seeds that the library has of them.
-        left_out: why runs of the library are not counted as seeds, a sentence each.
-        maps: key of a model -> its stored UMAP; without models that have none.
+        recipes: the models with all of their seeds in the library.
+        left_out: a sentence for each reason why runs are not counted as seeds.
+        maps: key of a model -> its stored UMAP. Models without one are missing.
         overlap_by_epoch: key of a model -> (epoch, overlap on validation at T = 4).
     """
 
@@ -135,14 +135,15 @@ def _check_runs(runs: Sequence[RunFolder], split: Split) -> None:
     for run in runs:
         if not run.has_predictions(split):
             raise RunError(
-                f"run '{run.key}' has no predictions on {split} yet; take it out or let it finish."
+                f"run '{run.key}' has no predictions on {split} yet; remove it or let it finish."
             )
 
 
 def _pictures(
     library: Library, runs: Sequence[RunFolder], dataset: str, split: Split
 ) -> Thumbnails:
-    """From the first run that holds paths or texts of imported samples, else from the data set."""
+    """Return the images or texts of imported samples if a run has them, else those of the data
+    set."""
     imported = next((run for run in runs if run.samples_path(split).exists()), None)
     if imported is not None:
         return Thumbnails.of_samples(imported.samples(split))
@@ -157,7 +158,11 @@ def _recipes(
     T: float,
     left_out: Callable[[str], object],
 ) -> Recipes:
-    """The models with their seeds. `left_out` is told why a run is not counted."""
+    """Score the models and their other seeds.
+
+    Args:
+        left_out: called with the reason why a run is not counted.
+    """
     teacher = comparison.teacher
     alike = siblings(library, students, comparison.split, left_out)
     groups = {teacher.key: [teacher.predictions]}
@@ -165,7 +170,7 @@ def _recipes(
     scored = {
         key: [score(teacher.predictions, run, T) for run in group] for key, group in groups.items()
     }
-    runs = {key: tuple(one for one in group if one is not None) for key, group in scored.items()}
+    runs = {key: tuple(filter(None, group)) for key, group in scored.items()}
     return Recipes(teacher.key, runs, comparison.labels)
 
 

@@ -1,5 +1,4 @@
-"""Kept selections: lists of sample ids under a name, in their order and with what they were made
-from, one small file each."""
+"""Saved selections: ordered lists of sample ids with a name and an origin, one small file each."""
 
 from __future__ import annotations
 
@@ -23,21 +22,20 @@ MOST_BYTES = 2**25
 _HASH = re.compile(r"[0-9a-f]{8}")
 
 
-class KeptError(ValueError):
-    """A name that cannot be used, or a file that cannot be read; the message says why."""
+class SavedSelectionError(ValueError):
+    """A name that is not allowed, or a file that cannot be read; the message explains why."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One of them.
+class SavedSelection:
+    """A saved selection.
 
     Attributes:
-        ids: in the order in which they were kept.
-        named: whether a person gave the name; else it is a hash, as of a lasso that was not kept on
-            purpose.
-        origin: what the samples are, in words, before they had the name; "" where it was not
-            written down.
-        ranked: whether the order says something: the most telling first.
+        ids: in the order in which they were saved.
+        named: whether the user chose the name. The name of an unnamed selection, such as a lasso,
+            is a hash.
+        origin: description of the selection that was saved; "" if it is unknown.
+        ranked: whether the ids are ordered, the strongest first.
     """
 
     ids: np.ndarray
@@ -47,12 +45,12 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class KeptSelections:
-    """A folder of selections, `runs/.selections`; they belong to one data set and split."""
+class SavedSelections:
+    """A folder of saved selections, `runs/.selections`. Each belongs to one data set and split."""
 
     folder: Path
 
-    def keep(
+    def save(
         self,
         ids: Sequence[int] | Sequence[str],
         *,
@@ -62,24 +60,23 @@ class KeptSelections:
         origin: str = "",
         ranked: bool = False,
     ) -> str:
-        """Store ids under `name`, or under a short hash of them where none is given; returns the
-        name.
+        """Save ids and return the name of the selection. An existing selection is replaced.
 
-        origin, ranked: see `Kept`.
-
-        The same ids without a name always get the same one. A name that is taken is written over.
+        Args:
+            name: default: a short hash, which is the same for the same ids.
+            origin, ranked: see `SavedSelection`.
 
         Raises:
-            KeptError: no ids, or a name with characters that a file name should not have.
+            SavedSelectionError: there are no ids, or the name is not allowed.
         """
         if not len(ids):
-            raise KeptError("a selection must hold at least one sample, got none.")
+            raise SavedSelectionError("a selection must hold at least one sample, got none.")
         named = bool(name)
         if not named:
             content = json.dumps([dataset, split, sorted(ids)])
             name = hashlib.sha256(content.encode()).hexdigest()[:8]
         if not _NAME.fullmatch(name):
-            raise KeptError(
+            raise SavedSelectionError(
                 "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a"
                 f" letter or digit first; got '{name:.70}'."
             )
@@ -95,38 +92,37 @@ class KeptSelections:
         return name
 
     def names(self, *, dataset: str, split: str) -> list[str]:
-        """Names that a person gave to what was kept for this data and split, the newest first."""
+        """Return the names of the user's selections for this data and split, the newest first."""
         files = sorted(self.folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
-        found = []
+        selections = []
         for path in files:
-            with contextlib.suppress(
-                KeptError
-            ):  # it belongs to no data; `find` says what is wrong with it
-                found.append((path.stem, self._read(path)))
+            # a damaged file belongs to no data; `find` explains what is wrong with it
+            with contextlib.suppress(SavedSelectionError):
+                selections.append((path.stem, self._read(path)))
         return [
             name
-            for name, stored in found
+            for name, stored in selections
             if _fits(stored, dataset, split) and _is_named(name, stored)
         ]
 
-    def find(self, name: str, *, dataset: str, split: str) -> Kept:
-        """What was kept under `name`.
+    def find(self, name: str, *, dataset: str, split: str) -> SavedSelection:
+        """Return the selection with this name.
 
         Raises:
-            KeptError: there is none, it is of other data, or its file is damaged.
+            SavedSelectionError: it does not exist, belongs to other data, or its file is damaged.
         """
         if not _NAME.fullmatch(name) or not self._path(name).exists():
-            raise KeptError(
+            raise SavedSelectionError(
                 f"there is no saved selection '{name:.60}' here; the link may come from another"
                 " machine."
             )
         stored = self._read(self._path(name))
         if not _fits(stored, dataset, split):
-            raise KeptError(
+            raise SavedSelectionError(
                 f"selection '{name}' is from {stored['dataset']}, {stored['split']}, but the page"
                 f" shows {dataset}, {split}."
             )
-        return Kept(
+        return SavedSelection(
             np.array(stored["ids"]),
             named=_is_named(name, stored),
             origin=str(stored.get("origin", "")),
@@ -140,23 +136,27 @@ class KeptSelections:
         try:
             stored = read_json(path, MOST_BYTES)
         except (ReadError, FileNotFoundError) as error:
-            raise KeptError(
+            raise SavedSelectionError(
                 f"{path.name} is not a saved selection ({str(error).rstrip('.')}); delete it."
             ) from error
         if not isinstance(stored, dict) or type(stored.get("format")) is not int:
-            raise KeptError(f"{path.name} is not a saved selection (it has no format); delete it.")
+            raise SavedSelectionError(
+                f"{path.name} is not a saved selection (it has no format); delete it."
+            )
         if stored["format"] != 1:
-            raise KeptError(
+            raise SavedSelectionError(
                 f"{path.name} has another format than 1. Delete it or use a newer version of the"
                 " app."
             )
         ids = stored.get("ids")
         if not isinstance(ids, list) or not ids or not (_whole(ids) or _texts(ids)):
-            raise KeptError(
+            raise SavedSelectionError(
                 f"{path.name} is not a saved selection (`ids` must be numbers or texts); delete it."
             )
         if not all(isinstance(stored.get(name), str) for name in ("dataset", "split")):
-            raise KeptError(f"{path.name} is not a saved selection (it names no data); delete it.")
+            raise SavedSelectionError(
+                f"{path.name} is not a saved selection (it names no data); delete it."
+            )
         return stored
 
 
@@ -169,7 +169,8 @@ def _texts(ids: list[object]) -> bool:
 
 
 def _is_named(name: str, stored: dict) -> bool:
-    """Older files do not say it; theirs are hashes where they look like one."""
+    """Whether the user chose the name. Older files do not store this; there, a name that looks like
+    a hash is one."""
     return bool(stored.get("named", not _HASH.fullmatch(name)))
 
 

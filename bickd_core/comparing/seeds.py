@@ -1,4 +1,4 @@
-"""Runs that differ in their seeds alone, and what two recipes reach over their seeds."""
+"""Runs that differ only in their seeds, and the comparison of two recipes over their seeds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from bickd_core.geometry.two_way import TwoWay, holm, two_way_difference, two_wa
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 
-About = Callable[[RunFolder], RunInfo]
+InfoOf = Callable[[RunFolder], RunInfo]
 
 
 def recipe(info: RunInfo) -> tuple[object, ...]:
-    """What two runs share when they differ in their seeds alone; a run that was not trained here is
-    alone.
+    """Return a key that is the same for runs that differ only in their seeds.
 
-    The content of the data is part of it: runs on a folder whose images changed in between are not
-    seeds of one recipe.
+    It includes the content of the data: if the images of a folder changed between two runs, they
+    have different recipes. A run that was not trained here has its own recipe.
     """
     if info.config is None:
         return (info.name, info.created)
@@ -36,16 +35,15 @@ def recipe(info: RunInfo) -> tuple[object, ...]:
 
 
 def recipe_on_any_data(info: RunInfo) -> tuple[object, ...]:
-    """A trained run's recipe without the content of its data: alike for runs on a folder whose
-    images changed."""
+    """Return a trained run's recipe without the content of its data."""
     assert info.config is not None
     config = info.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
     return (None if info.teacher is None else info.teacher.weights_sha256, repr(config))
 
 
 def on_other_data(info: RunInfo, others: Iterable[RunInfo]) -> list[str]:
-    """Names of runs that differ from this one in seeds and in the images they saw, so that they are
-    not its seeds."""
+    """Return the names of runs that differ from this one in their seeds and also in the images they
+    saw."""
     if info.config is None:
         return []
     own = recipe_on_any_data(info)
@@ -58,14 +56,15 @@ def on_other_data(info: RunInfo, others: Iterable[RunInfo]) -> list[str]:
     ]
 
 
-def one_a_seed(runs: Iterable[RunFolder], about: About = RunFolder.info) -> list[RunFolder]:
-    """The runs without those that repeat the seeds of an earlier one: such a pair says nothing of
-    the spread."""
-    found: dict[object, RunFolder] = {}
+def one_run_per_seed(
+    runs: Iterable[RunFolder], info_of: InfoOf = RunFolder.info
+) -> list[RunFolder]:
+    """Return the runs without those that repeat the seeds of an earlier run."""
+    by_seeds: dict[object, RunFolder] = {}
     for run in runs:
-        config = about(run).config
-        found.setdefault(run.key if config is None else config.seeds, run)
-    return list(found.values())
+        config = info_of(run).config
+        by_seeds.setdefault(run.key if config is None else config.seeds, run)
+    return list(by_seeds.values())
 
 
 def siblings(
@@ -74,21 +73,25 @@ def siblings(
     split: Split,
     left_out: Callable[[str], object] = lambda reason: None,
 ) -> list[list[Predictions]]:
-    """For each run with one of these keys or folders: its predictions, and those of the library's
-    others of its recipe, one a seed. Each run is read once; one that cannot be read is nobody's
-    sibling. Where two of the keys are of one recipe, each of them stands for itself.
+    """Read the predictions of some runs and of the other runs of their recipes.
+
+    If two of the keys have the same recipe, each of them is used without other seeds.
 
     Args:
-        left_out: is told a sentence for each run that cannot be read, and for runs on images that
-            changed.
+        keys: keys or folders of the runs.
+        left_out: called with a sentence for each run of the library that cannot be read, and for
+            runs whose images changed.
+
+    Returns:
+        A list for each key: its predictions, then those of the other seeds.
 
     Raises:
-        RunError, PredictionsError: a run that was asked for cannot be read.
+        RunError, PredictionsError: a run of `keys` cannot be read.
     """
-    asked = [library.locate(key) for key in keys]
-    infos = {run.path: run.info() for run in asked}
+    requested = [library.locate(key) for key in keys]
+    infos = {run.path: run.info() for run in requested}
     wanted = [recipe(info) for info in infos.values()]
-    read = {run.path: run.predictions(split) for run in asked}
+    read = {run.path: run.predictions(split) for run in requested}
     others, changed = [], set()
     for run in library.runs():
         if run.path not in read and run.has_predictions(split):
@@ -103,22 +106,25 @@ def siblings(
                 left_out(str(error))
     if changed:
         left_out(images_changed(changed))
-    found = []
-    for run in asked:
+    groups = []
+    for run in requested:
         own = recipe(infos[run.path])
         alike = (
             []
             if wanted.count(own) > 1
             else [other for other in others if recipe(infos[other.path]) == own]
         )
-        found.append(
-            [read[one.path] for one in one_a_seed([run, *alike], lambda one: infos[one.path])]
+        groups.append(
+            [
+                read[sibling.path]
+                for sibling in one_run_per_seed([run, *alike], lambda run: infos[run.path])
+            ]
         )
-    return found
+    return groups
 
 
 def images_changed(names: Iterable[str]) -> str:
-    """The sentence on runs that `on_other_data` found."""
+    """Explain why the runs that `on_other_data` returns are not averaged."""
     return f"{', '.join(sorted(names))}: the images changed between these runs and the ones shown."
 
 
@@ -132,13 +138,13 @@ OVERLAPS: dict[Matching, str] = {
 
 @dataclass(frozen=True)
 class Scored:
-    """One run beside its teacher: what figures over seeds are made of.
+    """The scores of one run, from which figures over seeds are computed.
 
     Attributes:
-        shares: "accuracy" and "agreement" -> [N] whether each image counts; without those that are
-            not known.
-        overlaps: "overlap", "overlap_matched" and "overlap_per_image", as in Summary; without those
-            that are not known.
+        shares: "accuracy" and "agreement" -> [N] whether each image counts. Unknown ones are
+            missing.
+        overlaps: "overlap", "overlap_matched" and "overlap_per_image", as in Summary. Unknown ones
+            are missing.
     """
 
     shares: dict[str, np.ndarray]
@@ -146,13 +152,15 @@ class Scored:
 
 
 def score(teacher: Predictions, run: Predictions, T: float) -> Scored | None:
-    """Score one run on the teacher's samples; None where it lacks some of them or has other
-    classes.
+    """Score one run on the teacher's samples.
 
     Args:
-        teacher: on the samples that are compared; `run` may be the teacher itself, which has no
+        teacher: on the samples of the comparison. `run` may be the teacher itself, which has no
             agreement.
         T: temperature of the overlaps, and of the teacher's entropies that they are matched to.
+
+    Returns:
+        None if the run lacks some of the samples or has other classes.
     """
     try:
         own = run if run is teacher else align([teacher, run]).predictions[1]
@@ -172,8 +180,8 @@ def score(teacher: Predictions, run: Predictions, T: float) -> Scored | None:
             grams = logit_grams([own.logits], [at.T], shard, cross=False).models[0]
             if matching == "mean":
                 grams = rematched(grams, own.logits, float(at.T), targets)
-            if (found := replicated_overlap(grams)) is not None:
-                overlaps[field] = found
+            if (replicated := replicated_overlap(grams)) is not None:
+                overlaps[field] = replicated
     return Scored(shares, overlaps)
 
 
@@ -184,8 +192,7 @@ class RecipeFigure:
     Attributes:
         mean: over its runs.
         deviation: standard deviation (n - 1) over its runs; None with one run.
-        interval: of the mean, over images; it holds for these networks and does not include other
-            seeds.
+        interval: of the mean, over images. It holds for these networks, not for other seeds.
     """
 
     mean: float
@@ -194,14 +201,13 @@ class RecipeFigure:
 
 
 def recipe_figures(runs: Sequence[Scored], labels: np.ndarray | None) -> dict[str, RecipeFigure]:
-    """Every figure of a recipe's runs, by its field in Summary; figures that a run lacks are left
-    out.
+    """Return the figures of a recipe by their fields in Summary, without those that a run lacks.
 
     Args:
         runs: one or more, on the same samples.
-        labels: [N] true classes, the strata of the intervals; None where they are not known.
+        labels: [N] true classes, the strata of the intervals; None if unknown.
     """
-    found = {}
+    figures = {}
     for field in _common(runs, lambda run: run.shares):
         scores = np.array([run.shares[field] for run in runs], dtype=np.float64)
         over_images = (
@@ -209,12 +215,12 @@ def recipe_figures(runs: Sequence[Scored], labels: np.ndarray | None) -> dict[st
             if len(runs) == 1
             else mean_interval(scores.mean(axis=0), labels, bounds=(0.0, 1.0))
         )
-        found[field] = _figure(scores.mean(axis=1), over_images)
+        figures[field] = _figure(scores.mean(axis=1), over_images)
     for field in _common(runs, lambda run: run.overlaps):
-        own = [run.overlaps[field] for run in runs]
-        estimates = np.array([one.interval().estimate for one in own])
-        found[field] = _figure(estimates, mean_replicated(own).interval())
-    return found
+        overlaps = [run.overlaps[field] for run in runs]
+        estimates = np.array([overlap.interval().estimate for overlap in overlaps])
+        figures[field] = _figure(estimates, mean_replicated(overlaps).interval())
+    return figures
 
 
 def _figure(values: np.ndarray, interval: Interval) -> RecipeFigure:
@@ -233,7 +239,7 @@ class Difference:
     Attributes:
         student, baseline: the figures. interval: student minus baseline.
         p_value: of no difference.
-        adjusted: p_value with Holm's correction for the comparisons that it was made with.
+        adjusted: p_value with Holm's correction for all comparisons made together.
     """
 
     student: float
@@ -250,14 +256,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class RecipesCompared:
-    """Two recipes over their seeds and the images; two networks over the images where a recipe has
-    one run.
+    """The comparison of two recipes over seeds and images.
+
+    If a recipe has one run, it is the comparison of two networks over images.
 
     Attributes:
-        seeds: how many runs each side has.
-        networks: whether this speaks of two trained networks, and not of the recipes.
-        figures: field of Summary -> difference; without figures that a run lacks.
-        comparisons: how many comparisons the p-values are adjusted for.
+        seeds: number of runs of each recipe.
+        networks: whether it compares two trained networks instead of the recipes.
+        figures: field of Summary -> difference, without figures that a run lacks.
+        comparisons: the number of comparisons that the p-values are adjusted for.
     """
 
     seeds: tuple[int, int]
@@ -272,8 +279,8 @@ class Recipes:
 
     Attributes:
         teacher: key of the teacher.
-        runs: key of a model -> its runs, the one that is shown first.
-        labels: [N] true classes; None where they are not known.
+        runs: key of a model -> its runs. The first one is shown on the pages.
+        labels: [N] true classes; None if unknown.
     """
 
     teacher: str
@@ -289,15 +296,14 @@ class Recipes:
         return len(self.runs[key])
 
     def against(self, key: str, others: Sequence[str]) -> dict[str, RecipesCompared]:
-        """One student against each of several models, with Holm's correction over them, figure by
-        figure."""
-        found = [
+        """Compare a student with each of several models, with Holm's correction for each figure."""
+        comparisons = [
             compare(
                 self.runs[key], self.runs[other], self.labels, against_network=other == self.teacher
             )
             for other in others
         ]
-        return dict(zip(others, with_holm(found), strict=True))
+        return dict(zip(others, with_holm(comparisons), strict=True))
 
 
 def compare(
@@ -309,12 +315,13 @@ def compare(
 ) -> RecipesCompared:
     """Compare two recipes on the same samples.
 
-    Where a recipe has one run, the first run of each is compared, with intervals over images alone.
+    If a recipe has one run, only the first run of each recipe is compared, with intervals over
+    images.
 
     Args:
-        student, baseline: the runs of each recipe, the one that is shown first.
-        labels: [N] true classes, the strata; None where they are not known.
-        against_network: baseline is one network that is meant itself, such as the teacher, not a
+        student, baseline: the runs of each recipe.
+        labels: [N] true classes, the strata; None if unknown.
+        against_network: whether the baseline is a fixed network, such as the teacher, and not a
             sample of seeds.
     """
     seeds = len(student), len(baseline)
@@ -328,30 +335,30 @@ def compare(
             np.array([run.shares[field] for run in side], dtype=np.float64)
             for side in (student, baseline)
         ]
-        found = two_way_mean_difference(scores[0], scores[1], labels, drawn=drawn)
-        figures[field] = _difference(float(scores[0].mean()), float(scores[1].mean()), found)
+        difference = two_way_mean_difference(scores[0], scores[1], labels, drawn=drawn)
+        figures[field] = _difference(float(scores[0].mean()), float(scores[1].mean()), difference)
     for field in _common([*student, *baseline], lambda run: run.overlaps):
         sides = [[run.overlaps[field] for run in side] for side in (student, baseline)]
         first, second = (
-            float(np.mean([one.interval().estimate for one in side])) for side in sides
+            float(np.mean([overlap.interval().estimate for overlap in side])) for side in sides
         )
         figures[field] = _difference(first, second, two_way_difference(*sides, drawn=drawn))
     return RecipesCompared(seeds, networks, figures)
 
 
-def _difference(student: float, baseline: float, found: TwoWay) -> Difference:
-    return Difference(student, baseline, found.interval, found.p_value, found.p_value)
+def _difference(student: float, baseline: float, two_way: TwoWay) -> Difference:
+    return Difference(student, baseline, two_way.interval, two_way.p_value, two_way.p_value)
 
 
 def with_holm(compared: Sequence[RecipesCompared]) -> list[RecipesCompared]:
-    """The same comparisons with p-values adjusted for there being several, figure by figure."""
-    adjusted = [dict(one.figures) for one in compared]
-    for field in {field for one in compared for field in one.figures}:
+    """Adjust the p-values of several comparisons with Holm's correction, for each figure."""
+    adjusted = [dict(recipes.figures) for recipes in compared]
+    for field in {field for recipes in compared for field in recipes.figures}:
         having = [figures for figures in adjusted if field in figures]
         values = holm([figures[field].p_value for figures in having])
         for figures, value in zip(having, values, strict=True):
             figures[field] = replace(figures[field], adjusted=value)
     return [
-        replace(one, figures=figures, comparisons=len(compared))
-        for one, figures in zip(compared, adjusted, strict=True)
+        replace(recipes, figures=figures, comparisons=len(compared))
+        for recipes, figures in zip(compared, adjusted, strict=True)
     ]

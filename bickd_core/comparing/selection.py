@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from bickd_core.comparing.saved_selections import Kept
+from bickd_core.comparing.saved_selections import SavedSelection
 from bickd_core.geometry.agreement import hellinger
 from bickd_core.geometry.calibration import confidence_bins
 from bickd_core.geometry.matching import Matching, entropies_at, match
@@ -29,13 +29,13 @@ from bickd_core.runs.predictions import Predictions
 CARRIED = 0.8
 """A cell's samples account for this share of its cosine, the largest part first."""
 _MATCHED: dict[str, Matching] = {"matched": "mean", "image": "image"}
-"""Words after the classes in a cell's rule: one of these, and then "centred"."""
+"""Arguments that may follow the classes in a cell's rule; "centred" may come after them."""
 
 
-def lens_words(matching: Matching, centred: bool) -> tuple[str, ...]:
-    """The words that describe a matrix in the rule of a cell, after its classes."""
-    said = tuple(word for word, rule in _MATCHED.items() if rule == matching)
-    return (*said, "centred") if centred else said
+def lens_arguments(matching: Matching, centred: bool) -> tuple[str, ...]:
+    """Return the arguments for a lens in the rule of a cell. They follow the classes."""
+    matched = tuple(word for word, rule in _MATCHED.items() if rule == matching)
+    return (*matched, "centred") if centred else matched
 
 
 class SelectionError(ValueError):
@@ -45,17 +45,18 @@ class SelectionError(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """How samples are selected: a kind of `KINDS` and its words.
+    """How samples are selected: a kind of `KINDS` and its arguments.
 
-    As text it is `kind:word~word`. Words are percent-quoted, so that a class can have any name.
+    As text it is `kind:argument~argument`. Arguments are percent-quoted, so that a class can have
+    any name.
     """
 
     kind: str
-    words: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        words = (quote(word, safe="/ .-_").replace("~", "%7E") for word in self.words)
-        return f"{self.kind}:{'~'.join(words)}"
+        quoted = (quote(each, safe="/ .-_").replace("~", "%7E") for each in self.arguments)
+        return f"{self.kind}:{'~'.join(quoted)}"
 
     @classmethod
     def parse(cls, text: str) -> Rule:
@@ -68,7 +69,7 @@ class Rule:
         if not colon or kind not in KINDS:
             near = nearest(kind, KINDS)
             hint = f"did you mean '{near}'?" if near else f"known are {', '.join(KINDS)}."
-            raise SelectionError(f"a selection reads 'kind:words', got '{text:.60}'; {hint}")
+            raise SelectionError(f"a selection reads 'kind:arguments', got '{text:.60}'; {hint}")
         return cls(kind, tuple(unquote(word) for word in rest.split("~")) if rest else ())
 
 
@@ -80,13 +81,13 @@ class Scene:
         models: Run key -> its predictions, aligned, the teacher first.
         names: Run key -> its name.
         temperature: T of the probabilities.
-        kept: Name -> saved selections.
+        saved: Name -> saved selection.
     """
 
     models: Mapping[str, Predictions]
     names: Mapping[str, str]
     temperature: float
-    kept: Mapping[str, Kept] = field(default_factory=dict)
+    saved: Mapping[str, SavedSelection] = field(default_factory=dict)
 
     @property
     def teacher(self) -> Predictions:
@@ -141,7 +142,7 @@ class Selection:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def made_from(self, T: float) -> str:
+    def origin_at(self, T: float) -> str:
         """The origin to store when this selection is saved at the temperature T."""
         if self.rule.kind == "kept":
             return self.origin or self.title
@@ -161,25 +162,25 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
     """The samples that `rule` selects.
 
     Raises:
-        SelectionError: The kind takes another number of words, or the comparison does not know a
-            word.
+        SelectionError: The kind takes another number of arguments, or the comparison has no such
+            run, class or sample.
     """
     pick, takes = KINDS[rule.kind]
-    if takes is not None and not sum(word[0] != "[" for word in takes) <= len(rule.words) <= len(
-        takes
-    ):
-        raise SelectionError(
-            f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got"
-            f" '{'~'.join(rule.words)}'."
-        )
-    title, positions = pick(scene, *rule.words)
-    kept = scene.kept[rule.words[0]] if rule.kind == "kept" else None
+    if takes is not None:
+        required = sum(not name.startswith("[") for name in takes)
+        if not required <= len(rule.arguments) <= len(takes):
+            raise SelectionError(
+                f"a selection of kind '{rule.kind}' takes {'~'.join(takes)}, got"
+                f" '{'~'.join(rule.arguments)}'."
+            )
+    title, positions = pick(scene, *rule.arguments)
+    saved = scene.saved[rule.arguments[0]] if rule.kind == "kept" else None
     return Selection(
         rule,
         title,
         np.asarray(positions, dtype=np.int64),
-        ranked=rule.kind in RANKED if kept is None else kept.ranked,
-        origin="" if kept is None else kept.origin,
+        ranked=rule.kind in RANKED if saved is None else saved.ranked,
+        origin="" if saved is None else saved.origin,
     )
 
 
@@ -223,7 +224,7 @@ def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
     """A model's probabilities at T, or at the temperatures that match its entropy to the
     teacher's."""
     matching: Matching = _MATCHED.get(lens[0], "none") if lens else "none"
-    if lens != lens_words(matching, "centred" in lens):
+    if lens != lens_arguments(matching, "centred" in lens):
         raise SelectionError(
             f"after its classes a cell takes {' or '.join(_MATCHED)}, and then centred, got"
             f" '{'~'.join(lens):.60}'."
@@ -237,12 +238,12 @@ def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
 
 
 def _lens_title(lens: tuple[str, ...]) -> str:
-    said = {
+    titles = {
         "matched": " at matched mean entropy",
         "image": ", matched per sample",
         "centred": ", columns centred",
     }
-    return "".join(said[name] for name in lens)
+    return "".join(titles[name] for name in lens)
 
 
 def _carriers(parts: np.ndarray) -> np.ndarray:
@@ -258,21 +259,21 @@ def _carriers(parts: np.ndarray) -> np.ndarray:
 
 
 def _confusion(scene: Scene, key: str, true: str, predicted: str) -> Picked:
-    is_true, is_said = scene.class_index(true), scene.class_index(predicted)
-    said = scene.model(key).predicted
+    is_true, is_predicted = scene.class_index(true), scene.class_index(predicted)
+    predicted_class = scene.model(key).predicted
     return (
         f"{true} that {scene.name(key)} calls {predicted}",
-        np.flatnonzero((scene.labels() == is_true) & (said == is_said)),
+        np.flatnonzero((scene.labels() == is_true) & (predicted_class == is_predicted)),
     )
 
 
 OUTCOMES = ("both", "first", "second", "neither")
 
 
-def _outcome(scene: Scene, first: str, second: str, who: str) -> Picked:
-    """The four cells of the table of which model is right."""
-    if who not in OUTCOMES:
-        raise SelectionError(f"an outcome is one of {', '.join(OUTCOMES)}, got '{who:.40}'.")
+def _outcome(scene: Scene, first: str, second: str, outcome: str) -> Picked:
+    """The samples in one of the four cells of the table that counts which model is right."""
+    if outcome not in OUTCOMES:
+        raise SelectionError(f"an outcome is one of {', '.join(OUTCOMES)}, got '{outcome:.40}'.")
     labels = scene.labels()
     a, b = (scene.model(key).predicted == labels for key in (first, second))
     names = scene.name(first), scene.name(second)
@@ -281,8 +282,8 @@ def _outcome(scene: Scene, first: str, second: str, who: str) -> Picked:
         "first": f"only {names[0]} right, not {names[1]}",
         "second": f"only {names[1]} right, not {names[0]}",
         "neither": f"{names[0]} and {names[1]} wrong",
-    }[who]
-    mask = {"both": a & b, "first": a & ~b, "second": ~a & b, "neither": ~a & ~b}[who]
+    }[outcome]
+    mask = {"both": a & b, "first": a & ~b, "second": ~a & b, "neither": ~a & ~b}[outcome]
     return title, np.flatnonzero(mask)
 
 
@@ -335,14 +336,14 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
 
 
 def _kept(scene: Scene, name: str) -> Picked:
-    if name not in scene.kept:
+    if name not in scene.saved:
         raise SelectionError(
             f"there is no saved selection '{name:.60}' here. It may be on another machine."
         )
-    kept = scene.kept[name]
+    saved = scene.saved[name]
     place = {id: position for position, id in enumerate(scene.teacher.ids.tolist())}
-    found = [place[id] for id in dict.fromkeys(kept.ids.tolist()) if id in place]
-    return (name if kept.named else "picked by hand"), np.array(found, dtype=np.int64)
+    positions = [place[id] for id in dict.fromkeys(saved.ids.tolist()) if id in place]
+    return (name if saved.named else "picked by hand"), np.array(positions, dtype=np.int64)
 
 
 def _samples(scene: Scene, *ids: str) -> Picked:

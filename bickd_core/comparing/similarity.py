@@ -1,5 +1,5 @@
-"""How similar each student is to the teacher: CKA, RSA and Procrustes, which do not depend on
-rotation."""
+"""Similarity of each student to the teacher: CKA, RSA and Procrustes distance, which rotations do
+not change."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bickd_core.geometry.similarity import PermutedNull, cka_null
 
 MEASURES = ("cka", "rsa", "procrustes")
 BASES = ("outputs", "features")
-"""What is compared: outputs are logits, and for RSA their probabilities at T; features are the
-penultimate ones."""
+"""What is compared. Outputs are the logits, or for RSA the probabilities at T. Features are those
+of the penultimate layer."""
 _SHUFFLES = 50
 _RANKED = 800
-"""Images whose pairs RSA ranks. All 1,208 of caltech95 would narrow the intervals by a twelfth and
-take thrice the time."""
+"""Images that RSA uses. With all 1,208 images of caltech95, intervals would be a twelfth narrower
+and take three times as long."""
 
 
 def similarity(
@@ -99,7 +99,7 @@ def _similarity(
         positions = sampled(comparison)
         shard = stratified_shards(len(positions), None if labels is None else labels[positions])
         teacher, own = (
-            _ranked(comparison, one, basis, temperature) for one in (comparison.teacher, model)
+            _ranked(comparison, side, basis, temperature) for side in (comparison.teacher, model)
         )
         return rsa(teacher, own, shard)
     shard = stratified_shards(comparison.n, labels)
@@ -126,7 +126,7 @@ def _chance(
 ) -> PermutedNull:
     if measure == "rsa":
         teacher, own = (
-            _ranked(comparison, one, basis, temperature) for one in (comparison.teacher, model)
+            _ranked(comparison, side, basis, temperature) for side in (comparison.teacher, model)
         )
         return rsa_null(teacher, own, permutations=_SHUFFLES)
     X, Y = _rows(comparison.teacher, basis), _rows(model, basis)

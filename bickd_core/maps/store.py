@@ -62,15 +62,14 @@ def stored_layout(
     method: str = "umap",
     together: Sequence[RunFolder] = (),
 ) -> Layout | None:
-    """The map if it was made; its rows are the samples that run and teacher share, in the teacher's
-    order."""
+    """Return a stored map, or None. Its rows are the samples that run and teacher share, in the
+    teacher's order."""
     name = layout_key(run, split, method, teacher, together)
     places = [run.layout_path(name), _aside(library, name)]
-    for path in (
-        reversed(places) if run.read_only else places
-    ):  # where `store_layout` writes comes first
+    # the place that `store_layout` writes to comes first
+    for path in reversed(places) if run.read_only else places:
         if path.exists():
-            with contextlib.suppress(ReadError):  # cut short or of another kind: it is made again
+            with contextlib.suppress(ReadError):  # a damaged map is made again
                 return Layout.load(path)
     return None
 
@@ -78,8 +77,11 @@ def stored_layout(
 def store_layout(
     library: Library, run: RunFolder, name: str, layout: Layout, *, aside: bool = False
 ) -> None:
-    """Write a map whole or not at all: into its run, or aside for runs of the shelf and where that
-    is asked."""
+    """Store a map atomically in its run's folder.
+
+    Args:
+        aside: store it among the user's runs instead. Maps of bundled runs are always stored there.
+    """
     target = _aside(library, name) if aside or run.read_only else run.layout_path(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(target) as temporary:
@@ -94,8 +96,8 @@ def compute_layout(
     split: Split = "test",
     aside: bool = False,
 ) -> None:
-    """Make and store the UMAP and the PCA of a run, and first those of its teacher, from which it
-    starts."""
+    """Make and store the UMAP and the PCA of a run. They start from those of its teacher, which are
+    made first."""
     if teacher is not None and teacher.path == run.path:
         teacher = None
     own = run.predictions(split)
@@ -116,10 +118,10 @@ def compute_layout(
 
 
 def on_samples_of(teacher: RunFolder, run: RunFolder, split: Split) -> Predictions:
-    """A run's predictions in the order of its teacher's samples and classes.
+    """Return a run's predictions in the order of its teacher's samples and classes.
 
     Raises:
-        PredictionsError: it lacks some of them.
+        PredictionsError: the run lacks some of the samples.
     """
     shared = align([teacher.predictions(split), run.predictions(split)])
     if shared.n_shared != shared.n_each[0]:
@@ -146,8 +148,8 @@ def _aside(library: Library, name: str) -> Path:
 
 
 def content_key(predictions: Predictions) -> str:
-    """Eight hex digits over ids and logits in half precision, so that packing a run does not change
-    them."""
+    """Return a hash of ids and logits, as eight hex digits. The logits are in half precision, so
+    that packing a run does not change the hash."""
     digest = hashlib.sha256(
         np.ascontiguousarray(to_half(predictions.logits).astype("<f2")).tobytes()
     )

@@ -37,13 +37,13 @@ class Strip:
         pictures: (data: address of an image or None, first caption line, second caption line) of
             each.
         sentence: The text below the heading.
-        words: Text or id of each sample, shown if it has no image.
+        labels: Text or id of each sample, shown if it has no image.
     """
 
     title: str
     pictures: Sequence[tuple[str | None, str, str]]
     sentence: str = ""
-    words: Sequence[str] = ()
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Report:
         compared: A row for each model: run, architecture, seed and so on.
         link: Address of the same view in the app; "" if there is none.
         versions: Versions of the software that made it.
-        made: Date and time, as text.
+        created: Date and time, as text.
         credit: Credit for the images, which their licence may require. It is in the footer.
     """
 
@@ -88,7 +88,7 @@ class Report:
     compared: pd.DataFrame | None = None
     link: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-    made: str = ""
+    created: str = ""
     credit: str = ""
 
 
@@ -109,7 +109,7 @@ def html(report: Report) -> bytes:
         "charts": json.dumps(charts, separators=(",", ":")).replace("<", "\\u003c"),
         "script": SCRIPT,
     }
-    return re.sub(r"\[\[(\w+)\]\]", lambda mark: filled[mark[1]], PAGE).encode("utf-8")
+    return re.sub(r"\[\[(\w+)\]\]", lambda match: filled[match[1]], PAGE).encode("utf-8")
 
 
 def chart_html(chart_export: ChartExport, *, link: str = "") -> bytes:
@@ -121,13 +121,13 @@ def chart_html(chart_export: ChartExport, *, link: str = "") -> bytes:
 
 def versions(*more: str) -> dict[str, str]:
     """Installed versions of the packages that affect a figure."""
-    found = {}
+    installed = {}
     for name in ("bickd-explorer", "numpy", "scipy", "plotly", *more):
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _head(report: Report) -> str:
@@ -142,19 +142,19 @@ def _head(report: Report) -> str:
 
 
 def _foot(report: Report) -> str:
-    words = [escape(report.credit)] if report.credit else []
+    lines = [escape(report.credit)] if report.credit else []
     if report.link:
         shown = escape(report.link)
         address = (
             f'<a href="{shown}">{shown}</a>' if "://" in report.link else f"<code>{shown}</code>"
         )
-        words.append(f"The same view in the app: {address}")
-    made = f"Made {report.made}" if report.made else "Made"
-    words.append(
-        f"{escape(made)} with"
+        lines.append(f"The same view in the app: {address}")
+    created = f"Made {report.created}" if report.created else "Made"
+    lines.append(
+        f"{escape(created)} with"
         f" {escape(', '.join(f'{name} {v}' for name, v in report.versions.items()))}."
     )
-    return "".join(f"<p>{line}</p>" for line in words)
+    return "".join(f"<p>{line}</p>" for line in lines)
 
 
 def _section(section: Section, charts: list[dict[str, Any]]) -> str:
@@ -172,16 +172,16 @@ def _section(section: Section, charts: list[dict[str, Any]]) -> str:
 
 
 def _part(part: Part, charts: list[dict[str, Any]]) -> str:
-    words = f"<h3>{escape(part.title)}</h3>" if part.title else ""
+    heading = f"<h3>{escape(part.title)}</h3>" if part.title else ""
     if part.sentence:
-        words += f"<p>{escape(part.sentence)}</p>"
+        heading += f"<p>{escape(part.sentence)}</p>"
     if isinstance(part, Figures):
-        return f'<article class="wide">{words}{_table(part.table)}</article>'
+        return f'<article class="wide">{heading}{_table(part.table)}</article>'
     if isinstance(part, Strip):
-        told = part.words or [""] * len(part.pictures)
-        tiles = "".join(map(_picture, part.pictures, told))
+        labels = part.labels or [""] * len(part.pictures)
+        tiles = "".join(map(_picture, part.pictures, labels))
         kind = "strip" if any(address for address, _, _ in part.pictures) else "strip told"
-        return f'<article class="wide">{words}<div class="{kind}">{tiles}</div></article>'
+        return f'<article class="wide">{heading}<div class="{kind}">{tiles}</div></article>'
     figure = recoloured(part.figure(), LIGHT)
     light, dark = (json.loads(shown.to_json()) for shown in (figure, recoloured(figure, DARK)))
     wide = ' class="wide"' if _panels(light) > 1 else ""
@@ -191,7 +191,7 @@ def _part(part: Part, charts: list[dict[str, Any]]) -> str:
     data = f'<a class="data" download="{escape(part.name)}.csv" href="{address}">Data (CSV)</a>'
     height = int(light["layout"].get("height") or 360)
     return (
-        f'<article{wide}>{words}<div class="chart" id="{place}" style="height:{height}px"'
+        f'<article{wide}>{heading}<div class="chart" id="{place}" style="height:{height}px"'
         f' role="img" aria-label="{escape(part.title)}"></div>{data}</article>'
     )
 
@@ -200,12 +200,12 @@ def _panels(figure: dict[str, Any]) -> int:
     return sum(name.startswith("xaxis") for name in figure["layout"])
 
 
-def _picture(picture: tuple[str | None, str, str], words: str) -> str:
+def _picture(picture: tuple[str | None, str, str], label: str) -> str:
     address, line, quiet = picture
     image = (
         f'<img src="{escape(address)}" alt="{escape(line)}">'
         if address
-        else f"<i>{escape(words or 'no image')}</i>"
+        else f"<i>{escape(label or 'no image')}</i>"
     )
     caption = f"<figcaption>{escape(line)}<br><span>{escape(quiet)}</span></figcaption>"
     return f"<figure>{image}{caption}</figure>"

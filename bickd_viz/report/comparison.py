@@ -20,12 +20,12 @@ from bickd_viz.text import numbers, seeds
 from bickd_viz.theme import ModelStyle, model_styles
 
 
-def comparison_report(data: ReportData, *, address: str = "", made: str = "") -> Report:
+def comparison_report(data: ReportData, *, address: str = "", created: str = "") -> Report:
     """Build the report on a comparison.
 
     Args:
         address: Address of the app ("http://host:8501/"), for the link to the same view.
-        made: Date, as text.
+        created: Date, as text.
     """
     comparison, lens = data.comparison, Lens(data.temperature)
     models = comparison.models
@@ -65,7 +65,7 @@ def comparison_report(data: ReportData, *, address: str = "", made: str = "") ->
         ],
         link=address + view_query(data),
         versions=versions(),
-        made=made,
+        created=created,
         credit=image_credit(comparison.dataset),
     )
 
@@ -111,12 +111,10 @@ def _scope(data: ReportData) -> str:
     )
     return (
         f"{numbers.counted(comparison.n, f'{comparison.split} {comparison.noun}')} of"
-        f" {comparison.data_title}{shared}. Probabilities are at T = {data.temperature:g}. "
-        f"The 95% intervals are over {comparison.nouns}, not over seeds. If a method has several"
-        " runs, its dot is the mean over its "
-        "seeds and the thick bar is ± their standard deviation. The table shows the runs named"
-        " above."
-        f" {prepared}".rstrip()
+        f" {comparison.data_title}{shared}. Probabilities are at T = {data.temperature:g}. The 95%"
+        f" intervals are over {comparison.nouns}, not over seeds. If a method has several runs, its"
+        " dot is the mean over its seeds and the thick bar is ± their standard deviation. The table"
+        f" shows the runs named above. {prepared}".rstrip()
     )
 
 

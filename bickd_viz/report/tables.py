@@ -26,8 +26,8 @@ def compared_table(
     for i, (name, key, info, own) in enumerate(models):
         seeds = "–"
         if info.config is not None:
-            found = info.config.seeds
-            seeds = f"{found.weights} / {found.order} / {found.augmentation}"
+            run_seeds = info.config.seeds
+            seeds = f"{run_seeds.weights} / {run_seeds.order} / {run_seeds.augmentation}"
         rows.append(
             {
                 "model": name,

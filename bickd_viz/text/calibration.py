@@ -66,7 +66,7 @@ def mcnemar_sentence(
 def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str, other: str) -> str:
     """How many classes have an interval that excludes 0, and how many would have one by chance."""
     by_chance = classes / 20
-    about = (
+    expected = (
         f"About {by_chance:.0f} such differences are expected by chance"
         if by_chance >= 1.5
         else (
@@ -75,8 +75,8 @@ def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str,
             else "Fewer than one such difference is expected by chance"
         )
     )
-    found = clear_up + clear_down
-    if not found:
+    clear = clear_up + clear_down
+    if not clear:
         return (
             f"None of {counted(classes, 'class', 'classes')} differs clearly between {student} and"
             f" {other}."
@@ -85,9 +85,9 @@ def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str,
         f"Of {counted(classes, 'class', 'classes')}, {student} is clearly better than {other} on"
         f" {count(clear_up)} and clearly worse on {count(clear_down)}"
     )
-    if found <= 1.5 * by_chance:
-        return f"{begin}. {about}, so read single classes with care."
-    return f"{begin}. {about}."
+    if clear <= 1.5 * by_chance:
+        return f"{begin}. {expected}, so read single classes with care."
+    return f"{begin}. {expected}."
 
 
 def sureness_title(name: str, excess: Interval, confidence: float, accuracy: float) -> str:
@@ -192,22 +192,26 @@ def temperature_sentence(
     return f"{begin} and evaluated on {shown}."
 
 
-def sample_title(true: str | None, said: list[tuple[str, str]]) -> str:
-    """The predictions for one sample, as a title. `said` holds (model, class), the teacher
-    first."""
+def sample_title(true: str | None, predictions: list[tuple[str, str]]) -> str:
+    """The predictions for one sample, as a title.
+
+    Args:
+        true: The true class, or None if it is unknown.
+        predictions: (model, predicted class) of each model, the teacher first.
+    """
     groups: dict[str, list[str]] = {}
-    for model, name in said:
+    for model, name in predictions:
         groups.setdefault(name, []).append(model)
     parts = []
     for name, models in groups.items():
-        who = models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"
+        subject = models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"
         if len(groups) == 1 and len(models) > 2:
-            who = "every model"
-            models = [who]
-        parts.append(f"{who} {'predicts' if len(models) == 1 else 'predict'} {name}")
-    words = ", ".join(parts)
-    return _begin(words) if true is None else f"{_begin(true)}: {words}"
+            subject = "every model"
+            models = [subject]
+        parts.append(f"{subject} {'predicts' if len(models) == 1 else 'predict'} {name}")
+    text = ", ".join(parts)
+    return _begin(text) if true is None else f"{_begin(true)}: {text}"
 
 
-def _begin(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _begin(text: str) -> str:
+    return text[:1].upper() + text[1:]

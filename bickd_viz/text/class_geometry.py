@@ -31,7 +31,7 @@ MATCHING_HELP = (
 
 def matching_note(matching: str, noun: str = "image") -> str:
     """What a rule of matching does not remove from a difference of overlaps."""
-    said = {
+    notes = {
         "none": (
             "Sharper predictions alone lower overlap. To compare at equal entropy, match the"
             " entropy to the teacher's."
@@ -42,7 +42,7 @@ def matching_note(matching: str, noun: str = "image") -> str:
         ),
         "image": "",
     }[matching]
-    return worded(said, noun)
+    return worded(notes, noun)
 
 
 def at_temperature(at: float | np.ndarray) -> str:
@@ -73,13 +73,13 @@ def sentence_for_unmatched(
     )
 
 
-def figure_with_interval(name: str, found: Interval | None) -> str:
+def figure_with_interval(name: str, interval: Interval | None) -> str:
     """ "overlap 0.139 [0.130, 0.148]", or "overlap not available"."""
-    if found is None:
+    if interval is None:
         return f"{name} not available"
-    if found.low is None:
-        return f"{name} {number(found.estimate)}"
-    return f"{name} {number(found.estimate)} {interval_text(found)}"
+    if interval.low is None:
+        return f"{name} {number(interval.estimate)}"
+    return f"{name} {number(interval.estimate)} {interval_text(interval)}"
 
 
 def same_class(agreement: Interval) -> str:
@@ -153,7 +153,7 @@ def sentence_for_cell(
     true_classes: Sequence[str] | None,
     share: float = 0.8,
     added: float = 0.0,
-    taken: float = 0.0,
+    subtracted: float = 0.0,
     noun: str = "image",
 ) -> str:
     """How many images account for `share` of a cell, and their true classes.
@@ -176,9 +176,9 @@ def sentence_for_cell(
         f"{count(carriers)} of {counted(n, noun)} account{'s' if carriers == 1 else ''} for"
         f" {share:.0%} of "
     )
-    few = taken < 0.005
+    few = subtracted < 0.005
     text += "it." if few else f"the {added:.2f} that {noun}s add to it."
-    others = "" if few else f" Other {noun}s subtract {taken:.2f}."
+    others = "" if few else f" Other {noun}s subtract {subtracted:.2f}."
     if true_classes is None:
         return text + others
     names, counts = np.unique(np.asarray(true_classes), return_counts=True)
@@ -239,18 +239,18 @@ def sentence_for_sharpness(
         ),
         (f"with each {noun} at the teacher's entropy for it", [image for _, _, _, image in models]),
     ]
-    said: list[str] = []
+    parts: list[str] = []
     for where, values in rules:
         reached = [
             (name, value) for name, value in zip(names, values, strict=True) if value is not None
         ]
-        if len(reached) > 1 or (reached and not said):
+        if len(reached) > 1 or (reached and not parts):
             there = together(*(value for _, value in reached))
             listed = ", ".join(
                 f"{name} {shown}" for (name, _), shown in zip(reached, there, strict=True)
             )
-            said.append(f"{where}: {listed}")
-    return f"Overlap {'; '.join(said)}." if said else ""
+            parts.append(f"{where}: {listed}")
+    return f"Overlap {'; '.join(parts)}." if parts else ""
 
 
 def sharpness_rows(

@@ -44,14 +44,15 @@ def sentence_for_temperature(
         noun: What a sample is called.
     """
     if not truth:
-        about = f"The teacher predicts {first}."
+        prediction = f"The teacher predicts {first}."
     elif truth == first:
-        about = f"The teacher predicts {first}, which is right."
+        prediction = f"The teacher predicts {first}, which is right."
     else:
-        about = f"The teacher predicts {first}, but the true class is {truth}."
+        prediction = f"The teacher predicts {first}, but the true class is {truth}."
     text = (
-        f"{about} At T = {temperature:g}, {first} has a probability of {percent(probability, 0)},"
-        f" and the entropy of this {noun} is {percent(entropy, 0)} of its maximum."
+        f"{prediction} At T = {temperature:g}, {first} has a probability of"
+        f" {percent(probability, 0)}, and the entropy of this {noun} is {percent(entropy, 0)} of"
+        " its maximum."
     )
     if overlap is None:
         return text
@@ -87,9 +88,9 @@ def sentence_for_matching(
         split: Their split.
         noun: What a sample is called.
     """
-    ours, theirs = together(*now)
+    first, second = together(*now)
     where = f"{counted(n, f'{split} {noun}')} at T = {temperature:g}"
-    parts = [f"Overlap on {where}: {name} {ours}, {other} {theirs}."]
+    parts = [f"Overlap on {where}: {name} {first}, {other} {second}."]
     for rule, both, difference in matched:
         begin = rule[:1].upper() + rule[1:]
         if both is None:

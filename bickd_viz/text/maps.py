@@ -67,7 +67,7 @@ _HOW_ALONE = {
 }
 
 
-def how_made(method: str, students: bool = True) -> str:
+def layout_sentence(method: str, students: bool = True) -> str:
     """How the map is made.
 
     Args:

@@ -130,8 +130,10 @@ def with_interval(difference: Interval) -> str:
     decimals = min(8, max(0, 1 - math.floor(math.log10(abs(ends[1] - ends[0])))))
     while decimals < 8 and any(v and not round(v, decimals) for v in ends):
         decimals += 1
-    found, low, high = (_signed(f"{v + 0.0:,.{decimals}f}") for v in (difference.estimate, *ends))
-    return f"{found} [{low}, {high}]"
+    estimate, low, high = (
+        _signed(f"{v + 0.0:,.{decimals}f}") for v in (difference.estimate, *ends)
+    )
+    return f"{estimate} [{low}, {high}]"
 
 
 def with_deviation(mean: float, deviation: float | None, seeds: int, fmt: str = "number") -> str:
@@ -190,12 +192,21 @@ def excludes_zero(difference: Interval | None) -> bool:
 
 
 def comparison_sentence(
-    what: str, student: str, baseline: str, ours: float, theirs: float, difference: Interval | None
+    what: str,
+    student: str,
+    baseline: str,
+    values: tuple[float, float],
+    difference: Interval | None,
 ) -> str:
-    """Compare a fraction (accuracy, agreement) of two models on the same samples."""
-    figures = f"{percent(ours)} against {percent(theirs)}"
+    """Compare a fraction (accuracy, agreement) of two models on the same samples.
+
+    Args:
+        values: the student's and the baseline's.
+    """
+    student_value, baseline_value = map(percent, values)
+    figures = f"{student_value} against {baseline_value}"
     if difference is None or difference.low is None:
-        return f"{what}: {student} {percent(ours)}, {baseline} {percent(theirs)}."
+        return f"{what}: {student} {student_value}, {baseline} {baseline_value}."
     low = points(difference.low).removesuffix(" points")
     ends = f"{points(difference.estimate)}, {low} to {points(difference.high)}"
     if not excludes_zero(difference):

@@ -59,9 +59,9 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
     """The finding in one sentence: accuracy, and how far apart the classes are.
 
     Args:
-        student: Its name in a sentence.
-        baseline: The name of the model it is compared with.
-        compared: The student's method against the baseline's.
+        student: Name of the student in a sentence.
+        baseline: Name of the model that it is compared with.
+        compared: The comparison of their methods.
     """
     accuracy, overlap = (compared.figures.get(field) for field in ("accuracy", "overlap_per_image"))
     apart = "" if overlap is None or not overlap.seen else f"keeps classes {_apart(overlap)}"
@@ -74,7 +74,11 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
         sentence += "" if accuracy is None else "; no accuracy difference seen"
     else:
         what = listed(
-            [name for name, one in (("accuracy", accuracy), ("class overlap", overlap)) if one],
+            [
+                name
+                for name, figure in (("accuracy", accuracy), ("class overlap", overlap))
+                if figure
+            ],
             "or",
         )
         sentence = f"No difference seen between {student} and {baseline}" + (
@@ -88,14 +92,14 @@ def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "im
     known."""
     parts = []
     for field, name in FIELDS.items():
-        one = compared.figures.get(field)
-        if one is not None:
-            show = (
-                together(one.student, one.baseline)
+        figure = compared.figures.get(field)
+        if figure is not None:
+            values = (
+                together(figure.student, figure.baseline)
                 if _is_overlap(field)
-                else [*map(percent, (one.student, one.baseline))]
+                else [*map(percent, (figure.student, figure.baseline))]
             )
-            parts.append(f"{worded(name, noun)} {show[0]} against {show[1]}")
+            parts.append(f"{worded(name, noun)} {values[0]} against {values[1]}")
     if not parts:
         return ""
     return f"{student} against {baseline}, {over(compared)}: {', '.join(parts)}."
@@ -116,10 +120,14 @@ def over(compared: RecipesCompared) -> str:
     """What the figures are: "means of 3 seeds each", "one run each"."""
     if compared.networks:
         return "one run each"
-    ours, theirs = compared.seeds
-    if ours == theirs:
-        return f"means of {ours} seeds each"
-    return f"means of {ours} and {theirs} seeds" if theirs > 1 else f"mean of {ours} seeds"
+    student_runs, baseline_runs = compared.seeds
+    if student_runs == baseline_runs:
+        return f"means of {student_runs} seeds each"
+    return (
+        f"means of {student_runs} and {baseline_runs} seeds"
+        if baseline_runs > 1
+        else f"mean of {student_runs} seeds"
+    )
 
 
 def against_all(
@@ -135,16 +143,16 @@ def against_all(
         field: The figure, a key of `FIELDS`.
     """
     sides: dict[str, list[str]] = {"above": [], "below": [], "none": []}
-    for name, one in compared.items():
-        found = one.figures.get(field)
-        if found is not None:
-            side = ("above" if found.interval.estimate > 0 else "below") if found.seen else "none"
+    for name, recipes in compared.items():
+        figure = recipes.figures.get(field)
+        if figure is not None:
+            side = ("above" if figure.interval.estimate > 0 else "below") if figure.seen else "none"
             sides[side].append(name)
     parts = [f"{side} {listed(sides[side])}" for side in ("above", "below") if sides[side]]
     parts = [f"{student} is {' and '.join(parts)}"] if parts else []
     if sides["none"]:
         parts.append(f"no difference is seen from {listed(sides['none'], 'or')}")
-    networks = " of these models" if all(one.networks for one in compared.values()) else ""
+    networks = " of these models" if all(recipes.networks for recipes in compared.values()) else ""
     return f"{FIELDS[field].capitalize()}{networks}: {'; '.join(parts)}." if parts else ""
 
 
@@ -159,14 +167,14 @@ def how(
 ) -> str:
     """The differences with their intervals over the n samples, and what these intervals are
     about."""
-    found = [
+    differences = [
         f"{worded(name, noun)} {difference(field, compared.figures[field])}"
         for field, name in FIELDS.items()
         if field in compared.figures
     ]
     samples = counted(n, f"{split} {noun}")
     kind = f"over {samples}" if compared.networks else f"over seeds and {samples} together"
-    text = f"{student} minus {baseline}, with 95% intervals {kind}: {'; '.join(found)}."
+    text = f"{student} minus {baseline}, with 95% intervals {kind}: {'; '.join(differences)}."
     if compared.networks:
         return (
             text + " The intervals hold for these two models. Other seeds may give other results."
@@ -184,10 +192,10 @@ def rule(comparisons: int) -> str:
     return f"A difference counts as seen if p < 0.05{several}."
 
 
-def difference(field: str, found: Difference) -> str:
+def difference(field: str, figure: Difference) -> str:
     """A difference with its interval: "+4.2 points [+1.2, +7.1]" or "−0.0079 [−0.0110,
     −0.0049]"."""
-    interval = found.interval
+    interval = figure.interval
     if _is_overlap(field):
         return with_interval(interval)
     if interval.low is None or interval.high is None:
@@ -202,24 +210,24 @@ def difference_rows(
     """A row for each model that the student is compared with: each difference, its interval and
     whether it is seen."""
     rows = []
-    for name, one in compared.items():
+    for name, recipes in compared.items():
         row = {
             f"{student} minus": name,
-            "runs": " and ".join(map(str, (1, 1) if one.networks else one.seeds)),
+            "runs": " and ".join(map(str, (1, 1) if recipes.networks else recipes.seeds)),
         }
         for field, title in FIELDS.items():
-            found = one.figures.get(field)
+            figure = recipes.figures.get(field)
             row[worded(title, noun)] = (
                 "–"
-                if found is None
-                else difference(field, found) + (", seen" if found.seen else ", not seen")
+                if figure is None
+                else difference(field, figure) + (", seen" if figure.seen else ", not seen")
             )
         rows.append(row)
     return rows
 
 
-def _apart(found: Difference) -> str:
-    return "further apart" if found.interval.estimate < 0 else "closer together"
+def _apart(overlap: Difference) -> str:
+    return "further apart" if overlap.interval.estimate < 0 else "closer together"
 
 
 def _is_overlap(field: str) -> bool:

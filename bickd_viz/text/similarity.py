@@ -20,7 +20,7 @@ NEARER_WHEN_LOW = ("procrustes",)
 _MOST_NAMED = 3
 
 
-def difference_words(
+def difference_sentence(
     measure: str, student: str, baseline: str, difference: Interval | None, *, noun: str = "image"
 ) -> str:
     """Which of two students is more similar to the teacher, paired on the same images; "" if not
@@ -36,14 +36,14 @@ def difference_words(
     if not excludes_zero(difference):
         return f"No difference seen between these two models, {student} and {baseline}: {figures}."
     nearer = (difference.estimate < 0) == (measure in NEARER_WHEN_LOW)
-    likeness = "more" if nearer else "less"
+    degree = "more" if nearer else "less"
     return (
-        f"Of these two models, {student} is {likeness} similar to the teacher than {baseline}:"
+        f"Of these two models, {student} is {degree} similar to the teacher than {baseline}:"
         f" {figures}."
     )
 
 
-def chance_words(
+def chance_sentence(
     measure: str,
     student: str,
     observed: float,
@@ -67,17 +67,17 @@ def chance_words(
     values = np.asarray(shuffled, dtype=np.float64)
     low = measure in NEARER_WHEN_LOW
     best = float(values.min() if low else values.max())
-    ours, theirs = together(observed, best)
+    value, best_value = together(observed, best)
     shuffles = f"{count(len(values))} shuffles of the {noun}s"
     if p_value <= 1.0 / (1 + len(values)) + 1e-12:
-        best_shuffle = f"best of {count(len(values))} shuffles: {theirs}"
+        best_shuffle = f"best of {count(len(values))} shuffles: {best_value}"
         if alone:
-            return f"{student} is beyond chance ({ours}, {best_shuffle})."
-        return f"All are beyond chance (least similar: {student} {ours}, {best_shuffle})."
-    who = student if alone else f"{student}, the least similar,"
+            return f"{student} is beyond chance ({value}, {best_shuffle})."
+        return f"All are beyond chance (least similar: {student} {value}, {best_shuffle})."
+    subject = student if alone else f"{student}, the least similar,"
     if p_value < 0.05:
-        return f"{who} is beyond chance: {ours}, p = {p_value:.2f} from {shuffles}."
-    return f"{who} shows no difference from chance: {ours}, p = {p_value:.2f} from {shuffles}."
+        return f"{subject} is beyond chance: {value}, p = {p_value:.2f} from {shuffles}."
+    return f"{subject} shows no difference from chance: {value}, p = {p_value:.2f} from {shuffles}."
 
 
 def layers_sentence(
@@ -139,17 +139,27 @@ def layers_sentence(
     return text.strip()
 
 
-def layer_differences(student: str, baseline: str, found: Sequence[tuple[str, Interval]]) -> str:
+def layer_differences(
+    student: str, baseline: str, differences: Sequence[tuple[str, Interval]]
+) -> str:
     """At which layers the student is more, or less, similar to the teacher than another student.
 
     Args:
         student: Its name.
         baseline: Name of the other student.
-        found: (layer, paired difference) of each layer.
+        differences: (layer, paired difference) of each layer.
     """
-    more = [f"{name} ({_with_ends(d)})" for name, d in found if excludes_zero(d) and d.estimate > 0]
-    less = [f"{name} ({_with_ends(d)})" for name, d in found if excludes_zero(d) and d.estimate < 0]
-    unseen = [name for name, d in found if has_limits(d) and not excludes_zero(d)]
+    more = [
+        f"{name} ({_with_ends(d)})"
+        for name, d in differences
+        if excludes_zero(d) and d.estimate > 0
+    ]
+    less = [
+        f"{name} ({_with_ends(d)})"
+        for name, d in differences
+        if excludes_zero(d) and d.estimate < 0
+    ]
+    unseen = [name for name, d in differences if has_limits(d) and not excludes_zero(d)]
     parts = []
     if more:
         parts.append(f"more similar to the teacher than {baseline} at {', '.join(more)}")

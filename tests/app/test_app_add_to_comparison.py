@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.add_to_comparison import change_sentence, giving_way, opened
+from app.add_to_comparison import change_sentence, opened, replaced_student
 from app.state import ViewState
 from bickd_core.comparing.names import run_word, short_method, shown_names
 from bickd_core.presets.catalogue import VARIANTS
@@ -36,7 +36,7 @@ def test_a_fifth_student_takes_the_place_of_the_one_without_a_teacher_and_not_of
     after = opened(view, "mine", known["mine"], known.items())
     assert after.students == (*STUDENTS[1:], "mine")
     assert after.student == "mine"
-    assert giving_way(STUDENTS[1:], known) == STUDENTS[1]
+    assert replaced_student(STUDENTS[1:], known) == STUDENTS[1]
 
 
 def test_a_student_joins_where_there_is_room_and_is_named_by_its_run(known):

@@ -134,10 +134,10 @@ def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
             count = found.carriers()
             positive = found.parts.clip(0)
             assert positive[:count].sum() >= 0.8 * positive.sum() > positive[: count - 1].sum()
-            assert found.added - found.taken == pytest.approx(found.parts.sum())
+            assert found.added - found.subtracted == pytest.approx(found.parts.sum())
             shares = [found.share(place) for place in range(count)]
             assert sum(shares[:-1]) < 0.8 <= sum(shares) <= 1
-            assert (found.taken > 0) == lens.centred
+            assert (found.subtracted > 0) == lens.centred
 
 
 @pytest.mark.parametrize("how", ["cluster", "index", "name", "hierarchy"])
@@ -154,7 +154,7 @@ def test_an_uploaded_hierarchy_orders_the_classes_and_can_be_forgotten(compare):
     _, comparison = compare()
     assert class_groups.hierarchy(comparison) is None
     rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
-    class_groups.keep_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
+    class_groups.save_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
     assert class_groups.hierarchy(comparison).groups == ("even", "odd")
     order = class_groups.order_of_classes(comparison, "hierarchy")
     assert len({c % 2 for c in order[:4].tolist()}) == 1
@@ -253,7 +253,7 @@ def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compar
 def test_superclasses_are_parted_where_classes_stand_in_their_order(compare, monkeypatch):
     view, comparison = compare(c=8)
     rows = "".join(f"class {i},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(8))
-    class_groups.keep_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
+    class_groups.save_hierarchy(comparison, b"class,superclass\n" + rows.encode(), "mine.csv")
     drawn = []
     monkeypatch.setattr(matrices.matrix, "show", lambda scene, *_, **__: drawn.append(scene.blocks))
     app = opened(view)

@@ -13,18 +13,18 @@ def page():
 
     fields = Fields("form")
     shown = st.toggle("Shown", value=fields.start("shown", True), key=fields.key("shown"))
-    fields.keep("shown", shown)
+    fields.store("shown", shown)
     st.button("Write 7", on_click=lambda: fields.set(number=7.0, choice="c"))
     if not shown:
         return
     number = st.number_input(
         "Number", value=fields.start("number", 3.0), step=0.5, key=fields.key("number")
     )
-    fields.keep("number", number)
+    fields.store("number", number)
     options = ["a", "b", "c"] if number < 10 else ["a", "b"]
     begin = fields.start("choice", "b", options)
     choice = st.selectbox("Choice", options, index=options.index(begin), key=fields.key("choice"))
-    fields.keep("choice", choice)
+    fields.store("choice", choice)
 
 
 def values(app: AppTest) -> tuple[float, str]:

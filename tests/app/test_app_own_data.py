@@ -99,7 +99,7 @@ def test_the_command_lines_report_does_not_write_it_either(of, library):
 def test_a_hierarchy_is_kept_for_a_path_of_any_length(of):
     assert class_groups.hierarchy(of) is None
     lines = "".join(f"{name},{'ab'[i % 2]}\n" for i, name in enumerate(of.class_names))
-    class_groups.keep_hierarchy(of, f"class,superclass\n{lines}".encode(), "mine.csv")
+    class_groups.save_hierarchy(of, f"class,superclass\n{lines}".encode(), "mine.csv")
     found = class_groups.hierarchy(of)
     assert found is not None
     assert len(found.groups) == 2

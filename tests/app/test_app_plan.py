@@ -14,10 +14,10 @@ from app.distill.plan import (
     METHODS,
     build_plan,
     method_of,
-    rates_in_words,
+    plan_text,
+    rates_text,
     read_seeds,
     start,
-    told,
 )
 from app.state import ViewState
 from bickd_core.config import Seeds, TrainConfig
@@ -99,10 +99,10 @@ def test_methods_times_seeds_are_races_one_a_seed_with_all_three_seeds():
     assert plan.is_race
     assert (
         "3 students (ResNet-8) race: KD; KD, standardised logits; BicKD (reconstruction)."
-        in told(plan, None)
+        in plan_text(plan, None)
     )
-    assert "Data: Caltech-101, 95 classes." in told(plan, None)
-    assert "There are 2 races, one for each seed." in told(plan, None)
+    assert "Data: Caltech-101, 95 classes." in plan_text(plan, None)
+    assert "There are 2 races, one for each seed." in plan_text(plan, None)
 
 
 def test_a_typed_name_is_kept_for_one_run_and_begins_those_of_several():
@@ -136,15 +136,15 @@ def test_each_method_may_have_its_own_learning_rate():
     assert rates(methods=methods) == rates(methods=methods, own_rates=False) == [0.05] * 3
     assert rates(methods=methods, own_rates=True, optimizer="adamw", lr=0.001) == [0.001] * 3
     assert rates(role="teacher", own_rates=True) == [0.05]
-    assert rates_in_words(methods) == "KD 0.4; DIST 0.025; BicKD (reconstruction) 0.1"
+    assert rates_text(methods) == "KD 0.4; DIST 0.025; BicKD (reconstruction) 0.1"
 
 
 def test_a_race_whose_rates_differ_says_so_and_is_known_again():
     plan = build_plan(form(methods=["kd", "dist"], own_rates=True))
-    assert told(plan, None).endswith(" Learning rates: KD 0.4; DIST 0.025.")
+    assert plan_text(plan, None).endswith(" Learning rates: KD 0.4; DIST 0.025.")
     assert have_own_rates(plan.configs)
     same = build_plan(form(methods=["kd", "dist"], lr=0.4))
-    assert "Learning rates" not in told(same, None)
+    assert "Learning rates" not in plan_text(same, None)
     assert not have_own_rates(same.configs)
 
 
@@ -168,7 +168,7 @@ def test_a_races_time_is_the_sum_of_its_students():
     found = races.standing([at(1, 5, 30.0), at(1, 5, 60.0)], 4)
     assert found.seconds_left == 90.0
     assert found.fraction == pytest.approx((1 + 0.5) / 4)
-    assert found.words == "epoch 2 of 4 · step 5 of 10 · about 2 min left"
+    assert found.text == "epoch 2 of 4 · step 5 of 10 · about 2 min left"
     assert races.standing([at(1, 5, 30.0), at(4, 0, 0.0, "finished")], 4).seconds_left == 30.0
     assert races.standing([at(1, 5, None), at(1, 5, 3.0)], 4).seconds_left is None
     assert races.standing([Status("queued")], 4).fraction == 0

@@ -43,7 +43,7 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert [entry.keys for entry in found] == [("b", "c"), ("a",)]
     assert [entry.working for entry in found] == [True, False]
     assert [entry.seconds_left for entry in found] == [90.0, 20.0]
-    assert [entry.words for entry in found] == [
+    assert [entry.progress for entry in found] == [
         "25% · about 2 min left",
         "waiting · takes about 20 s",
     ]
@@ -56,7 +56,7 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
 
 def test_where_one_is_not_known_the_whole_is_not(library):
     found = entries([put(library, "a", "queued", 1)], lambda configs: None)
-    assert found[0].words == "waiting"
+    assert found[0].progress == "waiting"
     assert all_done(found, 1) is None
     assert until_free(found, 1) is None
     assert all_done([], 1) is None

@@ -11,7 +11,7 @@ import pytest
 
 from app.data.seeds import changed_between, seed_groups
 from app.pages.runs.seed_table import seed_row
-from bickd_core.comparing.seeds import one_a_seed, recipe
+from bickd_core.comparing.seeds import one_run_per_seed, recipe
 from bickd_core.config import Seeds
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import Library
@@ -77,7 +77,7 @@ def test_a_repeated_seed_counts_once_and_a_shared_stream_is_said(library):
     a = copy(library, "a", weights=0, order=0, augmentation=0)
     again = copy(library, "b", weights=0, order=0, augmentation=0)
     shared = copy(library, "c", weights=5, order=5, augmentation=0)
-    assert one_a_seed([a, again, shared]) == [a, shared]
+    assert one_run_per_seed([a, again, shared]) == [a, shared]
     assert seed_groups([a, again]) == []
     (group,) = seed_groups([a, again, shared])
     assert group.seeds == (0, 5)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.components.selection_bar import file_stem
 from app.data import comparison as comparisons
 from app.state import ViewState
-from bickd_core.comparing.saved_selections import KeptSelections
+from bickd_core.comparing.saved_selections import SavedSelections
 from bickd_core.comparing.selection import Rule, Scene, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,8 +50,8 @@ def test_a_kept_cell_opens_in_its_order_and_says_what_it_was_made_from(own):
 
 
 def test_a_lasso_is_not_listed_beside_what_a_person_named(own):
-    kept = KeptSelections(own / ".selections")
-    lasso = kept.keep(list(range(20)), **WHERE)
+    kept = SavedSelections(own / ".selections")
+    lasso = kept.save(list(range(20)), **WHERE)
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["view"] = ViewState(**{**vars(VIEW), "selection": f"kept:{lasso}"})
     app.run()
@@ -63,9 +63,9 @@ def test_a_lasso_is_not_listed_beside_what_a_person_named(own):
 def test_a_download_has_the_name_of_the_selection(own):
     comparison = comparisons.comparison(VIEW)
     models = {model.key: model.predictions for model in comparison.models}
-    kept = KeptSelections(own / ".selections")
+    kept = SavedSelections(own / ".selections")
     stems = []
-    for name in (kept.keep([1, 2], name="hard crabs", **WHERE), kept.keep([3], **WHERE)):
-        scene = Scene(models, {}, 4.0, kept={name: kept.find(name, **WHERE)})
+    for name in (kept.save([1, 2], name="hard crabs", **WHERE), kept.save([3], **WHERE)):
+        scene = Scene(models, {}, 4.0, saved={name: kept.find(name, **WHERE)})
         stems.append(file_stem(comparison, resolve(Rule("kept", (name,)), scene)))
     assert stems == ["caltech95-test-hard-crabs", "caltech95-test-selection"]

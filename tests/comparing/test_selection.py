@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bickd_core.atomic import write_json
-from bickd_core.comparing.saved_selections import KeptError, KeptSelections
+from bickd_core.comparing.saved_selections import SavedSelectionError, SavedSelections
 from bickd_core.comparing.selection import KINDS, OUTCOMES, Rule, Scene, SelectionError, resolve
 from bickd_core.runs.predictions import Predictions
 
@@ -217,66 +217,68 @@ def test_without_labels_a_class_is_refused():
 
 
 def test_kept_ids_come_back_and_belong_to_their_data(tmp_path):
-    kept = KeptSelections(tmp_path / "selections")
+    kept = SavedSelections(tmp_path / "selections")
     where = {"dataset": "digits", "split": "test"}
-    name = kept.keep([21, 7], **where)
-    assert name == kept.keep([7, 21], **where)
+    name = kept.save([21, 7], **where)
+    assert name == kept.save([7, 21], **where)
     assert kept.find(name, **where).ids.tolist() == [7, 21]
-    assert kept.keep([1], name="hard ones", **where) == "hard ones"
+    assert kept.save([1], name="hard ones", **where) == "hard ones"
     assert kept.names(**where) == ["hard ones"], "a lasso that nobody named is not listed"
     assert kept.names(dataset="digits", split="validation") == []
-    with pytest.raises(KeptError, match="is from digits, test, but the page shows caltech95, test"):
+    with pytest.raises(
+        SavedSelectionError, match="is from digits, test, but the page shows caltech95, test"
+    ):
         kept.find(name, dataset="caltech95", split="test")
-    found = resolve(Rule("kept", (name,)), scene(kept={name: kept.find(name, **where)}))
+    found = resolve(Rule("kept", (name,)), scene(saved={name: kept.find(name, **where)}))
     assert found.positions.tolist() == [1, 3]
     assert found.title == "picked by hand"
 
 
 def test_a_kept_selection_keeps_its_order_and_says_what_it_was_made_from(tmp_path):
-    kept, where = KeptSelections(tmp_path), {"dataset": "digits", "split": "test"}
+    kept, where = SavedSelections(tmp_path), {"dataset": "digits", "split": "test"}
     first = resolve(Rule("cell", ("shelf/kd", "crab", "lobster")), scene())
     assert first.ranked
     assert first.positions.tolist() != sorted(first.positions.tolist())
     ids = scene().teacher.ids[first.positions].tolist()
-    name = kept.keep(
-        ids, name="hard ones", origin=first.made_from(4.0), ranked=first.ranked, **where
+    name = kept.save(
+        ids, name="hard ones", origin=first.origin_at(4.0), ranked=first.ranked, **where
     )
-    again = resolve(Rule("kept", (name,)), scene(kept={name: kept.find(name, **where)}))
+    again = resolve(Rule("kept", (name,)), scene(saved={name: kept.find(name, **where)}))
     assert again.positions.tolist() == first.positions.tolist()
     assert (again.title, again.origin, again.ranked) == (
         "hard ones",
         "crab × lobster in KD, T = 4",
         True,
     )
-    assert again.made_from(2.0) == again.origin, "kept under another name, it comes from the same"
+    assert again.origin_at(2.0) == again.origin, "kept under another name, it comes from the same"
 
 
 def test_older_lists_still_load(tmp_path):
-    kept, where = KeptSelections(tmp_path), {"dataset": "digits", "split": "test"}
+    kept, where = SavedSelections(tmp_path), {"dataset": "digits", "split": "test"}
     for name in ("hard ones", "bf817d97"):
         write_json(tmp_path / f"{name}.json", {"format": 1, **where, "ids": [21, 7]})
     assert kept.names(**where) == ["hard ones"]
     assert kept.find("bf817d97", **where).named is False
     found = resolve(
-        Rule("kept", ("hard ones",)), scene(kept={"hard ones": kept.find("hard ones", **where)})
+        Rule("kept", ("hard ones",)), scene(saved={"hard ones": kept.find("hard ones", **where)})
     )
     assert (found.positions.tolist(), found.origin, found.ranked) == ([3, 1], "", False)
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", " ", ".hidden", "x" * 61])
 def test_a_name_never_leaves_the_folder(tmp_path, name):
-    kept = KeptSelections(tmp_path)
+    kept = SavedSelections(tmp_path)
     if name:
-        with pytest.raises(KeptError, match="name takes letters"):
-            kept.keep([1], dataset="d", split="test", name=name)
-    with pytest.raises(KeptError, match="no saved selection"):
+        with pytest.raises(SavedSelectionError, match="name takes letters"):
+            kept.save([1], dataset="d", split="test", name=name)
+    with pytest.raises(SavedSelectionError, match="no saved selection"):
         kept.find(name, dataset="d", split="test")
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(KeptError, match=r"bad\.json is not a saved selection"):
-        KeptSelections(tmp_path).find("bad", dataset="d", split="test")
+    with pytest.raises(SavedSelectionError, match=r"bad\.json is not a saved selection"):
+        SavedSelections(tmp_path).find("bad", dataset="d", split="test")
 
 
 def test_a_bin_picks_the_samples_of_the_reliability_diagrams_bin():

@@ -10,7 +10,7 @@ import yaml
 from mutations import COUNT, from_file, mutate_bytes, mutate_text, mutate_zip, outcomes
 from run_helpers import random_predictions, small_config
 
-from bickd_core.comparing.saved_selections import KeptSelections
+from bickd_core.comparing.saved_selections import SavedSelections
 from bickd_core.geometry.layout import Layout, pca_layout
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import Predictions
@@ -135,8 +135,8 @@ def test_sweep_yaml(tmp_path):
 
 
 def test_kept_selections(tmp_path):
-    kept = KeptSelections(tmp_path)
-    kept.keep([3, 1, 2], dataset="digits", split="test", name="n", origin="some", ranked=True)
+    kept = SavedSelections(tmp_path)
+    kept.save([3, 1, 2], dataset="digits", split="test", name="n", origin="some", ranked=True)
     path = tmp_path / "n.json"
 
     def look(_):

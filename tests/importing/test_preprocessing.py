@@ -273,7 +273,7 @@ def test_runs_of_other_sizes_and_shapes_are_compared_and_it_is_said(folder, weig
     check_same_data(infos)
     assert (
         preparation_sentence(["the teacher", "mine"], infos)
-        == "The models saw the same samples in different forms: the teacher at 12 × 12 pixels, cut"
+        == "The models saw the same samples in different sizes or shapes: the teacher at 12 × 12 pixels, cut"
         " to the central square (bicubic); mine at 12 × 12 pixels, stretched to a square"
         " (bicubic)."
     )

@@ -120,7 +120,7 @@ def test_a_process_that_is_gone_is_found(maps):
     folder.mkdir(parents=True)
     for gone in (replace(Worker.this(), ticks=1), replace(Worker.this(), boot="an earlier boot")):
         map_jobs._write(maps.library, maps.name, JobStatus("running", time.time(), worker=gone))
-        assert "ended without a word" in status(maps.library, maps.name).error
+        assert "ended without an error message" in status(maps.library, maps.name).error
     map_jobs._write(maps.library, maps.name, JobStatus("running", time.time() - 100))
     assert status(maps.library, maps.name).state == "failed"
     (folder / f"{maps.name}.json").write_text(json.dumps({"state": "running"}))

@@ -43,7 +43,7 @@ def measured(bundled):
 
 @pytest.fixture(scope="module")
 def made(measured) -> Report:
-    return comparison_report(measured, address="http://localhost:8501/", made="2026-01-01")
+    return comparison_report(measured, address="http://localhost:8501/", created="2026-01-01")
 
 
 def chart_exports(report: Report) -> dict[str, ChartExport]:

@@ -75,7 +75,7 @@ def test_a_cell_is_told_by_who_carries_it():
         "KD", "a", "b", carriers=1, n=9, true_classes=None
     ) == "1 of 9 images accounts for 80% of it."  # fmt: skip
     centred = words.sentence_for_cell(
-        "KD", "a", "b", carriers=2, n=9, true_classes=["a", "b"], added=0.57, taken=0.15
+        "KD", "a", "b", carriers=2, n=9, true_classes=["a", "b"], added=0.57, subtracted=0.15
     )
     assert (
         centred

@@ -209,7 +209,7 @@ def test_without_limits_nothing_is_seen_and_nothing_is_denied():
         words.gap_sentence("ECE", "KD", "CE", few, fmt="percent"),
         words.gap_sentence("NLL", "KD", "CE", few),
         words.sureness_title("KD", few, 0.71, 0.7),
-        numbers.comparison_sentence("Accuracy", "KD", "CE", 0.6, 0.5, few),
+        numbers.comparison_sentence("Accuracy", "KD", "CE", (0.6, 0.5), few),
         layer_differences("KD", "CE", [("stage 1", few)]),
     )
     assert not any("seen" in sentence for sentence in sentences)
@@ -258,9 +258,7 @@ def test_title_interval_and_mcnemar_say_the_same_of_small_sets(rows):
     first, second, labels = (np.array(column) for column in zip(*rows, strict=True))
     found = outcomes(first, second, labels)
     title = words.outcome_title("A", "B", found.first, found.second, found.p_value)
-    interval = numbers.comparison_sentence(
-        "Accuracy", "A", "B", *found.accuracies, found.difference
-    )
+    interval = numbers.comparison_sentence("Accuracy", "A", "B", found.accuracies, found.difference)
     test = words.mcnemar_sentence("A", "B", found.first, found.second, found.p_value, found.mid_p)
     seen = found.p_value < 0.05
     assert bool(re.search("no difference (is )?seen", interval, re.I)) != seen

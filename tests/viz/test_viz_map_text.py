@@ -5,7 +5,7 @@ import pytest
 from bickd_viz.text.maps import (
     METHODS,
     cannot_tell,
-    how_made,
+    layout_sentence,
     quality_note,
     simplex_note,
     with_selection,
@@ -14,7 +14,7 @@ from bickd_viz.text.maps import (
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_says_how_it_was_made_and_what_it_cannot_tell(method):
-    assert how_made(method).endswith(".")
+    assert layout_sentence(method).endswith(".")
     assert "full space" in cannot_tell(method)
     assert ("0.31 map widths" in cannot_tell(method, 0.31)) == (method != "simplex")
 
@@ -52,4 +52,4 @@ def test_a_selection_beside_disagreement_is_explained_with_counts():
 
 def test_a_teacher_alone_has_no_student_in_its_words():
     for method in ("umap", "pca", "simplex"):
-        assert "student" not in how_made(method, students=False)
+        assert "student" not in layout_sentence(method, students=False)

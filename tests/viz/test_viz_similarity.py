@@ -124,21 +124,21 @@ def test_a_layer_that_is_nowhere_defined_is_not_outlined():
     ],
 )
 def test_who_is_more_like_the_teacher(measure, ends, said):
-    assert words.difference_words(measure, "BicKD", "KD", ends).startswith(said)
+    assert words.difference_sentence(measure, "BicKD", "KD", ends).startswith(said)
 
 
 def test_chance_is_said_from_the_shuffles():
     shuffled = np.linspace(-0.05, 0.05, 49)
-    best = words.chance_words("cka", "CE", 0.67, shuffled, 1 / 50)
+    best = words.chance_sentence("cka", "CE", 0.67, shuffled, 1 / 50)
     assert best == "All are beyond chance (least similar: CE 0.670, best of 49 shuffles: 0.050)."
-    alone = words.chance_words("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
+    alone = words.chance_sentence("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
     assert alone == "CE is beyond chance (0.400, best of 49 shuffles: 0.850)."
-    some = words.chance_words("cka", "CE", 0.045, shuffled, 0.04)
+    some = words.chance_sentence("cka", "CE", 0.045, shuffled, 0.04)
     assert (
         some == "CE, the least similar, is beyond chance: 0.045, p = 0.04 from 49 shuffles of the"
         " images."
     )
-    none = words.chance_words("cka", "CE", 0.01, shuffled, 0.4)
+    none = words.chance_sentence("cka", "CE", 0.01, shuffled, 0.4)
     assert (
         none == "CE, the least similar, shows no difference from chance: 0.010, p = 0.40 from 49"
         " shuffles of the images."

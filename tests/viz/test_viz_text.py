@@ -42,7 +42,9 @@ def test_an_interval_that_touches_zero_shows_no_difference():
     ],
 )
 def test_a_compared_fraction_follows_its_paired_interval(difference, words):
-    assert words in numbers.comparison_sentence("Accuracy", "BicKD", "KD", 0.64, 0.608, difference)
+    assert words in numbers.comparison_sentence(
+        "Accuracy", "BicKD", "KD", (0.64, 0.608), difference
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,13 @@ def sources(fields: Fields) -> list[Source]:
             " each line adds class names."
         ),
     )
-    typed = st.text_area(
-        "Or file paths on the machine that runs this app, one in each line",
-        value=fields.start("paths", ""),
-        key=fields.key("paths"),
-        height=68,
+    typed = fields.text_area(
+        "paths", "Or file paths on the machine that runs this app, one in each line"
     )
-    fields.keep("paths", typed)
-    found = [Source(one.name, one.file_id, content=one.getbuffer()) for one in uploads or ()]
-    return [*found, *typed_paths(typed)]
+    uploaded = [
+        Source(upload.name, upload.file_id, content=upload.getbuffer()) for upload in uploads or ()
+    ]
+    return [*uploaded, *typed_paths(typed)]
 
 
 def reading(fields: Fields, source: Source) -> Reading:
@@ -61,10 +59,10 @@ def reading(fields: Fields, source: Source) -> Reading:
     key = (source.key, hints)
     if key not in store:
         with st.spinner(f"Reading {source.name}"):
-            found = read(source, hints)
-        for old in [one for one in store if one[0] == source.key] + list(store)[:-8]:
+            new_reading = read(source, hints)
+        for old in [old_key for old_key in store if old_key[0] == source.key] + list(store)[:-8]:
             store.pop(old, None)
-        store[key] = found
+        store[key] = new_reading
     return store[key]
 
 
@@ -128,8 +126,10 @@ def _reset(fields: Fields, reading: Reading) -> None:
 def _layout(fields: Fields, reading: Reading) -> None:
     content = reading.content
     assert content is not None
-    single = [name for name, words in content.columns.items() if not words.startswith("lists")]
-    scored = {column for one in content.layout.models for column in one.columns}
+    single = [
+        name for name, description in content.columns.items() if not description.startswith("lists")
+    ]
+    scored = {column for model in content.layout.models for column in model.columns}
     with st.container(horizontal=True, key=f"byo-layout-{abs(hash(reading.source.key))}"):
         for role, (label, help) in _ROLES.items():
             guessed = getattr(content.layout, role) or _NONE
@@ -142,8 +142,8 @@ def _layout(fields: Fields, reading: Reading) -> None:
                 else fields.start(name, guessed, options)
             )
             _select(fields, name, label, options, start, help)
-        found = ", ".join(dict.fromkeys(m.scale for part in content.parts for m in part.models))
-        _scale(fields, reading, f"{found} (detected)")
+        scales = ", ".join(dict.fromkeys(m.scale for part in content.parts for m in part.models))
+        _scale(fields, reading, f"{scales} (detected)")
         if not content.layout.split:
             name = Fields.scoped("rows_of", reading.source.key)
             _select(
@@ -178,13 +178,13 @@ def _unused(fields: Fields, reading: Reading, columns: Sequence[str]) -> None:
     chosen = st.multiselect(
         "Ignored columns",
         columns,
-        default=[one for one in start if one in columns],
+        default=[column for column in start if column in columns],
         key=fields.key(name),
         placeholder="none",
         help="Every other column of numbers counts as the scores of one class.",
     )
     if tuple(chosen) != start:
-        fields.keep(name, tuple(chosen))
+        fields.store(name, tuple(chosen))
         st.rerun()
 
 
@@ -208,5 +208,5 @@ def _select(
         width=220,
     )
     if chosen != start:
-        fields.keep(name, chosen)
+        fields.store(name, chosen)
         st.rerun()

@@ -65,8 +65,8 @@ def typed_paths(text: str) -> list[Source]:
             continue
         try:
             path = Path(typed).expanduser()
-            about = path.stat()
-            key = f"{path}-{about.st_size}-{about.st_mtime_ns}"
+            stat = path.stat()
+            key = f"{path}-{stat.st_size}-{stat.st_mtime_ns}"
         except (OSError, RuntimeError, ValueError):
             path, key = Path(typed), typed
         sources.append(Source(path.name, key, path=path))
@@ -88,7 +88,9 @@ def read(source: Source, hints: Hints) -> Reading:
 
 def unnamed_classes(readings: Sequence[Reading]) -> bool:
     """Return whether the file of some model has no class names."""
-    return lacks_names(parts_of([one.content for one in readings if one.content is not None]))
+    return lacks_names(
+        parts_of([reading.content for reading in readings if reading.content is not None])
+    )
 
 
 def together(
@@ -99,7 +101,7 @@ def together(
     Args:
         class_names: in the order of the columns, for models whose columns have no names.
     """
-    contents = [one.content for one in readings if one.content is not None]
+    contents = [reading.content for reading in readings if reading.content is not None]
     if not contents:
         return None, ""
     try:
@@ -111,13 +113,13 @@ def together(
 def likely_teacher(imported: Imported) -> str:
     """Return the model named like a teacher, else the most accurate one, else the first."""
     for word in TEACHER_WORDS:
-        for one in imported.models:
-            if word in one.name.lower():
-                return one.name
+        for model in imported.models:
+            if word in model.name.lower():
+                return model.name
     reached: Mapping[str, float] = {
-        one.name: float((one.predictions.predicted == one.predictions.labels).mean())
-        for one in imported.models
-        if one.predictions.labels is not None
+        model.name: float((model.predictions.predicted == model.predictions.labels).mean())
+        for model in imported.models
+        if model.predictions.labels is not None
     }
     return max(reached, key=lambda name: reached[name]) if reached else imported.models[0].name
 

@@ -27,7 +27,7 @@ def show(fields: Fields, imported: Imported) -> None:
         st.warning(warning, icon=":material/warning:")
     for note in imported.notes[:8]:
         st.caption(note)
-    models = [one.name for one in imported.models]
+    models = [model.name for model in imported.models]
     comparison = "-".join(models)
     alone = imported.split == "validation"
     if alone:
@@ -60,33 +60,29 @@ def show(fields: Fields, imported: Imported) -> None:
         _create(imported, teacher, names, label, images)
 
 
-def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str]:
+def _choices(fields: Fields, imported: Imported, models_key: str) -> tuple[str, str, str]:
     """Ask for the teacher, the data label and the image folder, and return them."""
-    models = [one.name for one in imported.models]
+    models = [model.name for model in imported.models]
     left, middle, right = st.columns(3)
     with left:
-        name = Fields.scoped("teacher", of)
-        choices = [*models, *_teachers(imported, models)]
-        start = fields.start(name, likely_teacher(imported), choices)
-        teacher = st.selectbox(
+        teacher = fields.select(
+            Fields.scoped("teacher", models_key),
             "Teacher",
-            choices,
-            index=choices.index(start),
-            key=fields.key(name),
-            format_func=lambda one: one if one in models else f"run {described(one)}",
+            [*models, *_teachers(imported, models)],
+            default=likely_teacher(imported),
+            title=lambda model: model if model in models else f"run {described(model)}",
             help=(
                 "The other models are compared with this one. It is a model in the files, or an"
                 " existing run on the same samples."
             ),
         )
-        fields.keep(name, teacher)
     with middle:
-        label = _text(
-            fields,
+        label = fields.text(
             "dataset",
             "Data label",
-            "derived from ids, labels and classes",
-            "Runs with the same label can be compared.",
+            placeholder="derived from ids, labels and classes",
+            help="Runs with the same label can be compared.",
+            max_chars=1000,
         )
     with right:
         images = _images(fields)
@@ -94,32 +90,29 @@ def _choices(fields: Fields, imported: Imported, of: str) -> tuple[str, str, str
 
 
 def _images(fields: Fields) -> str:
-    return _text(
-        fields,
+    return fields.text(
         "images",
         "Image folder",
-        "none",
-        "A folder on the machine that runs this app. Images are found by their path or id.",
+        placeholder="none",
+        help="A folder on the machine that runs this app. Images are found by their path or id.",
+        max_chars=1000,
     )
 
 
-def _names(fields: Fields, models: Sequence[str], of: str, teacher: str) -> dict[str, str]:
+def _names(fields: Fields, models: Sequence[str], models_key: str, teacher: str) -> dict[str, str]:
     """Ask for the models' names; returns those that differ from the files."""
     names = {}
     with st.container(horizontal=True, key="byo-names"):
         for model in models:
-            field = Fields.scoped("name", of, model)
-            value = st.text_input(
+            name = fields.text(
+                Fields.scoped("name", models_key, model),
                 f"Name of {model}" + (" (teacher)" if model == teacher else ""),
-                value=fields.start(field, ""),
-                key=fields.key(field),
                 placeholder=model,
                 max_chars=80,
                 width=220,
             )
-            fields.keep(field, value)
-            if value.strip():
-                names[model] = value.strip()
+            if name:
+                names[model] = name
     return names
 
 
@@ -129,42 +122,32 @@ def _teachers(imported: Imported, models: Sequence[str]) -> list[str]:
     pairs = ((run.key, info(run)) for run in with_predictions("test"))
     return [
         key
-        for key, about in pairs
-        if about.role == "teacher" and about.num_classes == classes and key not in models
+        for key, run_info in pairs
+        if run_info.role == "teacher" and run_info.num_classes == classes and key not in models
     ]
-
-
-def _text(fields: Fields, name: str, label: str, placeholder: str, help: str) -> str:
-    value = st.text_input(
-        label,
-        value=fields.start(name, ""),
-        key=fields.key(name),
-        placeholder=placeholder,
-        help=help,
-        max_chars=1000,
-    )
-    return fields.keep(name, value).strip()
 
 
 def _table(imported: Imported) -> list[dict[str, str]]:
     """Return a row for each model that will be imported."""
     rows = []
-    for one in imported.models:
-        own = one.predictions
+    for model in imported.models:
+        predictions = model.predictions
         accuracy = (
-            "no labels" if own.labels is None else f"{(own.predicted == own.labels).mean():.1%}"
+            "no labels"
+            if predictions.labels is None
+            else f"{(predictions.predicted == predictions.labels).mean():.1%}"
         )
         rows.append(
             {
-                "Model": one.name,
-                "Samples": f"{len(own):,}",
+                "Model": model.name,
+                "Samples": f"{len(predictions):,}",
                 "Classes": (
-                    f"{own.num_classes:,}: {', '.join(own.class_names[:4])}"
-                    + (" …" if own.num_classes > 4 else "")
+                    f"{predictions.num_classes:,}: {', '.join(predictions.class_names[:4])}"
+                    + (" …" if predictions.num_classes > 4 else "")
                 ),
-                "Scores": one.scale,
+                "Scores": model.scale,
                 "Accuracy": accuracy,
-                "File": one.file,
+                "File": model.file,
             }
         )
     return rows

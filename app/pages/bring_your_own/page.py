@@ -68,15 +68,13 @@ def _class_names(fields: Fields, readings: Sequence[Reading]) -> tuple[str, ...]
     """Ask for class names if the columns have none, and return them."""
     if not unnamed_classes(readings):
         return ()
-    typed = st.text_area(
+    typed = fields.text_area(
+        "classes",
         "Class names, in the order of the columns",
-        value=fields.start("classes", ""),
-        key=fields.key("classes"),
         placeholder="cat, dog, bird",
-        height=68,
         help=(
             "For columns without names. Separate them with commas or line breaks. You can also load"
             " a txt file with one class name in each line."
         ),
     )
-    return split_names(fields.keep("classes", typed))
+    return split_names(typed)

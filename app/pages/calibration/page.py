@@ -17,7 +17,7 @@ from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.calibration import BINS
 from bickd_viz import tables
 from bickd_viz.charts.reliability import RARE, bin_from_code, reliability_diagram
-from bickd_viz.text import calibration as words
+from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
 
 SCHEMES = {"width": "equal width", "mass": "equal counts"}
@@ -25,7 +25,7 @@ MOST_IMAGES = 12
 
 
 @dataclass(frozen=True)
-class Asked:
+class Controls:
     """The values of the controls: the binning, and whether each model is used at its best
     temperature."""
 
@@ -34,8 +34,8 @@ class Asked:
 
     def at(self, model: Model) -> float:
         """The temperature of this model."""
-        found = best_temperature.best_temperature(model) if self.best else None
-        return 1.0 if found is None else found.shown
+        best = best_temperature.best_temperature(model) if self.best else None
+        return 1.0 if best is None else best.shown
 
 
 def show() -> None:
@@ -48,16 +48,16 @@ def show() -> None:
     head = st.container()
     if comparison.students:
         student = frame.choose_student(comparison, "calibration-student")
-    asked = _controls(comparison)
+    controls = _controls(comparison)
     with head:
-        _title(comparison, student, asked)
-    _linked(comparison, student, asked)
-    panels.cards(comparison, asked.at)
+        _title(comparison, student, controls)
+    _linked(comparison, student, controls)
+    panels.cards(comparison, controls.at)
     panels.temperatures(comparison)
-    panels.by_class(comparison, student, asked.at)
+    panels.by_class(comparison, student, controls.at)
 
 
-def _controls(comparison: Comparison) -> Asked:
+def _controls(comparison: Comparison) -> Controls:
     """Show the controls: the bins and, if some model has a best temperature, the temperature."""
     fitted = any(
         best_temperature.best_temperature(model) is not None for model in comparison.models
@@ -81,54 +81,57 @@ def _controls(comparison: Comparison) -> Asked:
             format_func=SCHEMES.__getitem__,
             key="calibration-bins",
         )
-    return Asked(scheme or "width", bool(best))
+    return Controls(scheme or "width", bool(best))
 
 
-def _title(comparison: Comparison, student: Model, asked: Asked) -> None:
+def _title(comparison: Comparison, student: Model, controls: Controls) -> None:
     assert comparison.labels is not None
-    T = asked.at(student)
-    found = calibration.calibration(comparison, student, T)
+    T = controls.at(student)
+    summary = calibration.calibration(comparison, student, T)
     accuracy = float((student.predictions.predicted == comparison.labels).mean())
     page_export.title(
-        words.sureness_title(
-            student.called, found.excess, accuracy + found.excess.estimate, accuracy
+        sentences.sureness_title(
+            student.called, summary.excess, accuracy + summary.excess.estimate, accuracy
         )
     )
-    mass = asked.scheme == "mass"
+    mass = controls.scheme == "mass"
     error, chance = (
-        (found.ece_mass, found.chance_mass) if mass else (found.ece_width, found.chance_width)
+        (summary.ece_mass, summary.chance_mass)
+        if mass
+        else (summary.ece_width, summary.chance_width)
     )
-    note = words.error_note(error, found.excess)
-    details = [words.error_detail(error.plain, chance)]
+    note = sentences.error_note(error, summary.excess)
+    details = [sentences.error_detail(error.plain, chance)]
     other = frame.baseline(comparison, student) or comparison.teacher
     if other.key != student.key:
-        gap = calibration.calibration_gap(comparison, student, other, (T, asked.at(other)))
+        gap = calibration.calibration_gap(comparison, student, other, (T, controls.at(other)))
         difference = gap.ece_mass if mass else gap.ece_width
         details.append(
-            words.gap_sentence(
+            sentences.gap_sentence(
                 "ECE", student.name, other.called, difference, fmt="percent", noun=comparison.noun
             )
         )
     page_export.note(
         f"{note} {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, T = {T:.4g}.",
         *details,
-        f"{BINS} bins of {SCHEMES[asked.scheme]}. Intervals are at 95%, over {comparison.nouns}.",
+        f"{BINS} bins of {SCHEMES[controls.scheme]}. Intervals are at 95%, over"
+        f" {comparison.nouns}.",
     )
 
 
 @st.fragment
-def _linked(comparison: Comparison, student: Model, asked: Asked) -> None:
+def _linked(comparison: Comparison, student: Model, controls: Controls) -> None:
     """Draw the diagram and the images of a bin. A click redraws only these."""
     left, right = st.columns([3, 2], gap="small")
     with left, st.container(border=True, height="stretch"):
-        _diagram(comparison, student, asked)
+        _diagram(comparison, student, controls)
     with right, st.container(border=True, height="stretch"):
-        _images(comparison, student, asked)
+        _images(comparison, student, controls)
     selection_bar.show(comparison)
     state.show_in_url()
 
 
-def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
+def _diagram(comparison: Comparison, student: Model, controls: Controls) -> None:
     looks = style.styles(comparison)
     style.card_title(
         "Accuracy by confidence",
@@ -137,21 +140,23 @@ def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
     )
     drawn = []
     for model in comparison.models:
-        found = calibration.calibration(comparison, model, asked.at(model))
-        drawn.append((looks[model.key], found.mass if asked.scheme == "mass" else found.width))
+        summary = calibration.calibration(comparison, model, controls.at(model))
+        drawn.append(
+            (looks[model.key], summary.mass if controls.scheme == "mass" else summary.width)
+        )
     focus = comparison.models.index(student)
     figure = reliability_diagram(
-        drawn, focus=focus, selected=_selected(comparison, asked), theme=style.theme()
+        drawn, focus=focus, selected=_selected(comparison, controls), theme=style.theme()
     )
 
     def clicked(code: str) -> None:
         model, place = bin_from_code(code)
         chosen = comparison.models[model]
-        at = f"{asked.at(chosen):g}"
-        selection.select("bin", chosen.key, asked.scheme, str(BINS), str(place + 1), at)
+        at = f"{controls.at(chosen):g}"
+        selection.select("bin", chosen.key, controls.scheme, str(BINS), str(place + 1), at)
 
     export = chart.Export(
-        f"Reliability in {BINS} bins of {SCHEMES[asked.scheme]}",
+        f"Reliability in {BINS} bins of {SCHEMES[controls.scheme]}",
         lambda: tables.reliability_table(drawn),
     )
     chart.show_clickable(figure, "calibration-diagram", clicked, export=export)
@@ -162,38 +167,38 @@ def _diagram(comparison: Comparison, student: Model, asked: Asked) -> None:
     )
 
 
-def _selected(comparison: Comparison, asked: Asked) -> tuple[int, int] | None:
+def _selected(comparison: Comparison, controls: Controls) -> tuple[int, int] | None:
     """The selected bin on this diagram: (model, bin), or None."""
     try:
         rule = Rule.parse(state.current().selection)
     except SelectionError:
         return None
     for i, model in enumerate(comparison.models):
-        head = (model.key, asked.scheme, str(BINS))
+        head = (model.key, controls.scheme, str(BINS))
         if (
             rule.kind == "bin"
-            and rule.words[:3] == head
-            and rule.words[4:] == (f"{asked.at(model):g}",)
+            and rule.arguments[:3] == head
+            and rule.arguments[4:] == (f"{controls.at(model):g}",)
         ):
-            return (i, int(rule.words[3]) - 1) if rule.words[3].isdigit() else None
+            return (i, int(rule.arguments[3]) - 1) if rule.arguments[3].isdigit() else None
     return None
 
 
-def _images(comparison: Comparison, student: Model, asked: Asked) -> None:
-    found = selection.selected(comparison)
-    if found is None or found.rule.kind != "bin":
-        counts = calibration.calibration(comparison, student, asked.at(student)).width.counts
+def _images(comparison: Comparison, student: Model, controls: Controls) -> None:
+    chosen = selection.selected(comparison)
+    if chosen is None or chosen.rule.kind != "bin":
+        counts = calibration.calibration(comparison, student, controls.at(student)).width.counts
         surest = int(np.flatnonzero(counts).max()) + 1
-        at = f"{asked.at(student):g}"
-        found = selection.picked(
+        at = f"{controls.at(student):g}"
+        chosen = selection.picked(
             comparison, "bin", student.key, "width", str(BINS), str(surest), at
         )
-    shown = found.positions[:MOST_IMAGES]
-    model = comparison.model(found.rule.words[0])
-    sure = model.predictions.take(shown).probabilities(float(found.rule.words[4])).max(axis=1)
+    shown = chosen.positions[:MOST_IMAGES]
+    model = comparison.model(chosen.rule.arguments[0])
+    sure = model.predictions.take(shown).probabilities(float(chosen.rule.arguments[4])).max(axis=1)
     style.card_title(
-        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}:"
-        f" {found.title}",
+        f"{numbers.count(len(shown))} of {numbers.counted(len(chosen), comparison.noun)}:"
+        f" {chosen.title}",
         "Wrong and most confident first. Below each: true class, then predicted class and"
         " confidence.",
     )

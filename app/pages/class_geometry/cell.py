@@ -77,7 +77,7 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
             n=comparison.n,
             true_classes=truly,
             added=cell.added,
-            taken=cell.taken if lens.centred else 0.0,
+            subtracted=cell.subtracted if lens.centred else 0.0,
             noun=comparison.noun,
         )
         part = (

@@ -54,7 +54,7 @@ def _take(comparison: Comparison, name: str, content: bytes) -> None:
     if st.session_state.get("geometry-hierarchy-taken") == mark:
         return
     try:
-        class_groups.keep_hierarchy(comparison, content, name)
+        class_groups.save_hierarchy(comparison, content, name)
     except HierarchyError as error:
         st.error("This file cannot be used.")
         sentences = [f"{problem[:1].upper()}{problem[1:]}" for problem in error.problems[:20]]

@@ -109,7 +109,7 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
     ]
     page_export.note(
         f"{student.name}: {pair_text}, {overlap}.{never} {numbers.count(comparison.n)}"
-        f" {comparison.split} {comparison.nouns}, {lens.words(comparison.noun)}."
+        f" {comparison.split} {comparison.nouns}, {lens.describe(comparison.noun)}."
         f" {_unreached(comparison, student, lens)}".strip(),
         *details,
     )

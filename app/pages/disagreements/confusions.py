@@ -90,9 +90,12 @@ def _selected(comparison: Comparison) -> tuple[int, int] | None:
     except SelectionError:
         return None
     names = comparison.class_names
-    if rule.kind != "confusion" or len(rule.words) != 3 or not set(rule.words[1:]) <= set(names):
+    if rule.kind != "confusion" or len(rule.arguments) != 3:
         return None
-    return names.index(rule.words[1]), names.index(rule.words[2])
+    _, true, predicted = rule.arguments
+    if true not in names or predicted not in names:
+        return None
+    return names.index(true), names.index(predicted)
 
 
 def _largest(comparison: Comparison, first: Model, second: Model) -> None:

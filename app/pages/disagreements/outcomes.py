@@ -15,7 +15,7 @@ from bickd_core.comparing.selection import Rule
 from bickd_core.geometry.disagreement import Outcomes
 from bickd_viz import tables
 from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
-from bickd_viz.text import calibration as words
+from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
 
 MOST_IMAGES = 15
@@ -24,12 +24,12 @@ KINDS = ("outcome", "confusion")
 """Selections whose images are shown beside the table."""
 
 
-def counts(found: Outcomes) -> dict[str, int]:
+def counts(outcomes: Outcomes) -> dict[str, int]:
     return {
-        "both": found.both,
-        "first": found.first,
-        "second": found.second,
-        "neither": found.neither,
+        "both": outcomes.both,
+        "first": outcomes.first,
+        "second": outcomes.second,
+        "neither": outcomes.neither,
     }
 
 
@@ -45,8 +45,8 @@ def chosen(first: Model, second: Model) -> str:
 def table(comparison: Comparison, first: Model, second: Model) -> None:
     """Show the four counts as buttons, and one bar with their shares."""
     looks = style.styles(comparison)
-    judged = calibration.judged(comparison, first, second).outcomes
-    found = counts(judged)
+    outcomes = calibration.judged(comparison, first, second).outcomes
+    by_part = counts(outcomes)
     now = chosen(first, second)
     names = outcome_names(first.called, second.called)
     shades = outcome_colours(looks[first.key], looks[second.key], style.theme())
@@ -64,29 +64,34 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
         for place, part in zip(st.columns(2, gap="small"), row, strict=True):
             with place:
                 st.button(
-                    md("**{count}** {name}", count=numbers.count(found[part]), name=names[part]),
+                    md("**{count}** {name}", count=numbers.count(by_part[part]), name=names[part]),
                     key=f"outcome-{part}",
                     width="stretch",
                     wrap=True,
                     on_click=selection.select,
                     args=("outcome", first.key, second.key, part),
                     help=(
-                        f"{numbers.percent(found[part] / comparison.n)} of"
+                        f"{numbers.percent(by_part[part] / comparison.n)} of"
                         f" {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}."
                         " Click to select them."
                     ),
                 )
     drawn = who_is_right(
-        found, looks[first.key], looks[second.key], selected=now, theme=style.theme()
+        by_part, looks[first.key], looks[second.key], selected=now, theme=style.theme()
     )
-    rows = [(names[part], int(found[part])) for part in found]
+    rows = [(names[part], int(by_part[part])) for part in by_part]
     title = f"Who is right: {first.name} and {second.name}"
-    said = words.mcnemar_sentence(
-        first.called, second.called, judged.first, judged.second, judged.p_value, judged.mid_p
+    test = sentences.mcnemar_sentence(
+        first.called,
+        second.called,
+        outcomes.first,
+        outcomes.second,
+        outcomes.p_value,
+        outcomes.mid_p,
     )
     alone = partial(
         who_is_right,
-        found,
+        by_part,
         looks[first.key],
         looks[second.key],
         theme=style.theme(),
@@ -95,25 +100,25 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
     export = chart.Export(
         title,
         lambda: tables.counts_table(rows, "who_is_right", comparison.nouns),
-        said,
+        test,
         figure=alone,
     )
     chart.show(drawn, "outcome-bar", export=export)
-    st.caption(said)
+    st.caption(test)
 
 
 def images(comparison: Comparison, first: Model, second: Model) -> None:
     """Show the images of a selection made on this page. Default: only the second model is right."""
     of_this_page = state.current().selection.partition(":")[0] in KINDS
-    found = selection.selected(comparison) if of_this_page else None
-    if found is None:
-        found = selection.picked(comparison, "outcome", first.key, second.key, "second")
-    shown = found.positions[:MOST_IMAGES]
+    chosen_samples = selection.selected(comparison) if of_this_page else None
+    if chosen_samples is None:
+        chosen_samples = selection.picked(comparison, "outcome", first.key, second.key, "second")
+    shown = chosen_samples.positions[:MOST_IMAGES]
     style.card_title(
-        f"{numbers.count(len(shown))} of {numbers.counted(len(found), comparison.noun)}:"
-        f" {found.title}",
+        f"{numbers.count(len(shown))} of {numbers.counted(len(chosen_samples), comparison.noun)}:"
+        f" {chosen_samples.title}",
         f"Below each: true class, then the predictions of {first.called} | {second.called}.",
     )
     with st.container(key="outcome-images"):
-        thumbs.show(comparison, shown, thumbs.says(comparison, (first, second), shown))
+        thumbs.show(comparison, shown, thumbs.predicted_classes(comparison, (first, second), shown))
     st.caption(samples.image_credit(comparison))

@@ -144,13 +144,13 @@ def reference(info: RunInfo) -> Reference | None:
     teacher = teacher_run(info)
     if teacher is None or not teacher.has_predictions("validation"):
         return None
-    return _measured(runs.fingerprint(teacher.predictions_path("validation")))
+    return _measured(runs.fingerprint_of(teacher.predictions_path("validation")))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _measured(fingerprint: Fingerprint) -> Reference | None:
     try:
-        teacher = Predictions.load(fingerprint[0])
+        teacher = Predictions.load(fingerprint.path)
     except PredictionsError:
         return None
     labels = teacher.labels
@@ -161,9 +161,9 @@ def _measured(fingerprint: Fingerprint) -> Reference | None:
 # -- the small map ---------------------------------------------------------------------------------
 def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
     teacher = teacher_run(info)
-    fingerprints = [runs.fingerprint(run.path / "trajectory.npz")]
+    fingerprints = [runs.fingerprint_of(run.path / "trajectory.npz")]
     if teacher is not None and teacher.has_predictions("validation"):
-        fingerprints.append(runs.fingerprint(teacher.predictions_path("validation")))
+        fingerprints.append(runs.fingerprint_of(teacher.predictions_path("validation")))
     views = _probe_maps(tuple(fingerprints), run)
     if views is None:
         return
@@ -226,7 +226,7 @@ def _probe_maps(
 ) -> dict[str, ProbeMap] | None:
     try:
         stored = _run.trajectory()
-        teacher = Predictions.load(fingerprints[1][0]) if len(fingerprints) > 1 else None
+        teacher = Predictions.load(fingerprints[1].path) if len(fingerprints) > 1 else None
     except PredictionsError:
         return None
     return None if stored is None else probe_maps(stored, teacher)
@@ -269,7 +269,7 @@ def pca_plane(P: np.ndarray) -> np.ndarray:
 
 def _class_names(info: RunInfo, teacher: RunFolder | None) -> tuple[str, ...]:
     if teacher is not None and teacher.has_predictions("validation"):
-        names = _names(runs.fingerprint(teacher.predictions_path("validation")))
+        names = _names(runs.fingerprint_of(teacher.predictions_path("validation")))
         if len(names) == info.num_classes:
             return names
     return tuple(str(c) for c in range(info.num_classes))
@@ -278,6 +278,6 @@ def _class_names(info: RunInfo, teacher: RunFolder | None) -> tuple[str, ...]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _names(fingerprint: Fingerprint) -> tuple[str, ...]:
     try:
-        return Predictions.load(fingerprint[0]).class_names
+        return Predictions.load(fingerprint.path).class_names
     except PredictionsError:
         return ()

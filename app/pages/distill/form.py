@@ -18,7 +18,7 @@ from app.distill.form_values import (
     teachers_for,
 )
 from app.distill.model_choice import choices
-from app.distill.plan import method_of, rates_in_words
+from app.distill.plan import method_of, rates_text
 from app.pages.distill import methods as method_form
 from app.pages.distill import model_costs
 from app.plain import st
@@ -84,20 +84,20 @@ def show() -> dict[str, Any] | None:
         st.caption(
             "A teacher learns only from the labels. Choose a larger model than for its students."
         )
-    about = data_form.choose(fields, _dataset_of_view())
-    if about is None:
+    data = data_form.choose(fields, _dataset_of_view())
+    if data is None:
         return None
-    form |= {"dataset": about.name, "image_size": _image_size(fields, about), "teacher": None}
+    form |= {"dataset": data.name, "image_size": _image_size(fields, data), "teacher": None}
     teacher = _teacher(fields, form) if form["role"] == "student" else None
     if form["role"] == "student" and teacher is None and form["methods"] != ["ce"]:
         _no_teacher(fields)
         return None
-    form["class_order"] = data_form.class_order(fields, about) if form["teacher"] is None else None
-    form["resize"] = data_form.resize(fields, about) if form["teacher"] is None else None
+    form["class_order"] = data_form.class_order(fields, data) if form["teacher"] is None else None
+    form["resize"] = data_form.resize(fields, data) if form["teacher"] is None else None
     if teacher is not None and teacher.resizing != DEFAULT:
         st.caption(f"Images are {teacher.resizing.words}, as for the teacher.")
-    _architecture(fields, form, about, teacher)
-    _budget(fields, form, about)
+    _architecture(fields, form, data, teacher)
+    _budget(fields, form, data)
     form["options"] = (
         method_form.options(fields, form["methods"]) if form["role"] == "student" else {}
     )
@@ -112,31 +112,21 @@ def _fields() -> Fields:
 # -- the parts -------------------------------------------------------------------------------------
 def _role(fields: Fields) -> str:
     labels = {"student": "Distil a student", "teacher": "Train a teacher"}
-    chosen = st.segmented_control(
-        "What to train",
-        list(labels),
-        default=fields.start("role", "student", list(labels)),
-        key=fields.key("role"),
-        format_func=lambda role: labels[role],
-        required=True,
-        width="stretch",
+    return fields.segmented(
+        "role", "What to train", list(labels), title=labels.__getitem__, width="stretch"
     )
-    return fields.keep("role", chosen)
 
 
 def _image_size(fields: Fields, info: DatasetInfo) -> int:
     if len(info.image_sizes) == 1:
         return info.default_image_size
-    name, sizes = fields.scoped("image_size", info.name), list(info.image_sizes)
-    chosen = st.segmented_control(
+    return fields.segmented(
+        fields.scoped("image_size", info.name),
         "Image size",
-        sizes,
-        default=fields.start(name, info.default_image_size, sizes),
-        key=fields.key(name),
-        format_func=lambda side: f"{side} × {side}",
-        required=True,
+        list(info.image_sizes),
+        default=info.default_image_size,
+        title=lambda side: f"{side} × {side}",
     )
-    return fields.keep(name, chosen)
 
 
 def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
@@ -146,20 +136,18 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
         keys = [*keys, _FROM_LABELS]
     if not keys:
         return None
-    shown, name = state.current().teacher, fields.scoped("teacher", form["dataset"])
-    begin = fields.start(name, shown if shown in keys else keys[0], keys)
-    chosen = st.selectbox(
+    shown = state.current().teacher
+    chosen = fields.select(
+        fields.scoped("teacher", form["dataset"]),
         "Teacher",
         keys,
-        index=keys.index(begin),
-        key=fields.key(name),
-        format_func=lambda key: "none" if key == _FROM_LABELS else described(key),
+        default=shown if shown in keys else keys[0],
+        title=lambda key: "none" if key == _FROM_LABELS else described(key),
         help=(
             "Finished runs on this data. With “Labels only” the student does not learn from the"
             " teacher, but its agreement with the teacher is measured."
         ),
     )
-    fields.keep(name, chosen)
     form["teacher"] = None if chosen == _FROM_LABELS else chosen
     try:
         return None if form["teacher"] is None else info(library().find(chosen))
@@ -184,21 +172,19 @@ def _architecture(
     fields: Fields, form: dict[str, Any], info: DatasetInfo, teacher: RunInfo | None
 ) -> None:
     most = None if teacher is None else size(teacher)
-    found = choices(info.num_classes, info.in_channels, form["image_size"], most=most)
+    models = choices(info.num_classes, info.in_channels, form["image_size"], most=most)
     wanted = "resnet8" if form["role"] == "student" else _start_on(info).teacher
     default = (
         wanted
-        if wanted in found
-        else min(found, key=lambda name: found[name].parameters or math.inf)
+        if wanted in models
+        else min(models, key=lambda name: models[name].parameters or math.inf)
     )
-    name = fields.scoped("arch", form["role"], info.name)
-    begin = fields.start(name, default, list(found))
-    form["arch"] = st.selectbox(
+    form["arch"] = fields.select(
+        fields.scoped("arch", form["role"], info.name),
         "Student" if form["role"] == "student" else "Model",
-        list(found),
-        index=list(found).index(begin),
-        key=fields.key(name),
-        format_func=lambda name: found[name].label,
+        list(models),
+        default=default,
+        title=lambda name: models[name].label,
         help=(
             None
             if most is None
@@ -208,8 +194,7 @@ def _architecture(
             )
         ),
     )
-    fields.keep(name, form["arch"])
-    model_costs.show(found, form["arch"], form["image_size"])
+    model_costs.show(models, form["arch"], form["image_size"])
 
 
 def _budget(fields: Fields, form: dict[str, Any], info: DatasetInfo) -> None:
@@ -221,27 +206,24 @@ def _budget(fields: Fields, form: dict[str, Any], info: DatasetInfo) -> None:
             fields, name, "Epochs", begin.epochs, help="Passes over the training images."
         )
     with columns[1]:
-        typed = st.text_input(
+        form["seeds"] = fields.text(
+            "seeds",
             "Seeds",
-            value=fields.start("seeds", "0"),
-            key=fields.key("seeds"),
+            default="0",
             help=(
                 "One seed (0), a list (0 1 2) or a range (0-4). Each seed is a separate run, or a"
                 " separate race. It sets the initial weights, the image order and the augmentation."
             ),
         )
-        form["seeds"] = fields.keep("seeds", typed)
     with columns[2]:
-        name = fields.scoped("train_limit", info.name)
-        limit = st.number_input(
+        form["train_limit"] = fields.number(
+            fields.scoped("train_limit", info.name),
             "Training images",
-            value=fields.start(name, begin.train_limit),
+            default=begin.train_limit,
             step=100,
-            key=fields.key(name),
             placeholder=f"all {numbers.count(info.train_size)}",
             help="Train on a stratified subset of this size. This is faster, but less accurate.",
         )
-        form["train_limit"] = fields.keep(name, limit)
 
 
 def _more(fields: Fields, form: dict[str, Any]) -> None:
@@ -253,73 +235,70 @@ def _more(fields: Fields, form: dict[str, Any]) -> None:
             form["batch_size"] = _whole(fields, name, "Batch size", begin)
         with columns[1]:
             optimizers = {"sgd": "SGD with momentum", "adamw": "AdamW"}
-            form["optimizer"] = _choice(fields, "optimizer", "Optimiser", optimizers)
+            form["optimizer"] = fields.select(
+                "optimizer", "Optimiser", list(optimizers), title=optimizers.__getitem__
+            )
         columns = st.columns(2)
         with columns[0]:
             _rates(fields, form)
         with columns[1]:
-            schedules = {name: name.capitalize() for name in SCHEDULES}
-            form["schedule"] = _choice(fields, "schedule", "Schedule", schedules)
+            form["schedule"] = fields.select(
+                "schedule", "Schedule", list(SCHEDULES), title=str.capitalize
+            )
         columns = st.columns(2)
         with columns[0]:
-            threads = st.number_input(
+            form["threads"] = fields.number(
+                "threads",
                 "Threads",
-                value=fields.start("threads", None),
+                default=None,
                 step=1,
-                key=fields.key("threads"),
                 placeholder="automatic",
                 help=(
                     "CPU threads for this run. If empty, the cores are split among the runs that"
                     " may work at once."
                 ),
             )
-            form["threads"] = fields.keep("threads", threads)
         with columns[1]:
-            form["precision"] = _choice(fields, "precision", "Precision", PRECISIONS)
-        augment = st.toggle(
+            form["precision"] = fields.select(
+                "precision", "Precision", list(PRECISIONS), title=PRECISIONS.__getitem__
+            )
+        form["augment"] = fields.toggle(
+            "augment",
             "Augment images",
-            value=fields.start("augment", True),
-            key=fields.key("augment"),
+            default=True,
             help="Random crops, and flips if they suit the data.",
         )
-        form["augment"] = fields.keep("augment", augment)
-        typed = st.text_input(
+        form["name"] = fields.text(
+            "name",
             "Run name",
-            value=fields.start("name", ""),
-            key=fields.key("name"),
             placeholder="derived from data, model, method and seed",
             max_chars=80,
         )
-        form["name"] = fields.keep("name", typed).strip()
 
 
 def _rates(fields: Fields, form: dict[str, Any]) -> None:
     """Ask for the learning rate: the tuned one of each method, or one for all."""
     own = form["role"] == "student" and form["optimizer"] == "sgd"
     if own:
-        own = st.toggle(
+        own = fields.toggle(
+            "own_rates",
             "Tuned learning rates",
-            value=fields.start("own_rates", True),
-            key=fields.key("own_rates"),
+            default=True,
             help=(
                 "Each method uses the best of five rates, chosen on the validation images of"
                 " caltech95 (ResNet-8, batch size 64, 40 epochs). A single rate for all would"
                 " favour some methods. On other data another rate may be better."
             ),
         )
-        fields.keep("own_rates", own)
     form["own_rates"] = own
     name = fields.scoped("lr", form["optimizer"])
     default = OPTIMIZERS[form["optimizer"]]().lr
-    rate: float | None = fields.start(name, default)
     if own:
-        st.caption(rates_in_words(form["methods"]))
-    else:
-        rate = st.number_input(
-            "Learning rate", value=rate, step=0.01, format="%g", key=fields.key(name)
-        )
-        fields.keep(name, default if rate is None else rate)
-    form["lr"] = default if rate is None else rate
+        st.caption(rates_text(form["methods"]))
+        form["lr"] = fields.start(name, default)
+        return
+    rate = fields.number(name, "Learning rate", default=default, step=0.01, format="%g")
+    form["lr"] = fields.store(name, default if rate is None else rate)
 
 
 def _start_on(info: DatasetInfo) -> Budget:
@@ -328,22 +307,8 @@ def _start_on(info: DatasetInfo) -> Budget:
 
 def _whole(fields: Fields, name: str, label: str, default: int, *, help: str | None = None) -> int:
     """Ask for a whole number; an empty field gives the default."""
-    value = st.number_input(
-        label, value=fields.start(name, default), step=1, key=fields.key(name), help=help
-    )
-    return fields.keep(name, default if value is None else int(value))
-
-
-def _choice(fields: Fields, name: str, label: str, options: dict[str, str]) -> str:
-    names = list(options)
-    chosen = st.selectbox(
-        label,
-        names,
-        index=names.index(fields.start(name, names[0], names)),
-        key=fields.key(name),
-        format_func=lambda name: options[name],
-    )
-    return fields.keep(name, chosen)
+    value = fields.number(name, label, default=default, step=1, help=help)
+    return fields.store(name, default if value is None else int(value))
 
 
 def _dataset_of_view() -> str:

@@ -67,7 +67,7 @@ def _panel(run: RunFolder, info: RunInfo, was_live: bool, more: Callable[[], Non
     if now.live != was_live:
         # the whole page, as the refresh begins or ends; a click that came with it is done by now
         st.rerun()
-    _words(run, status, now)
+    _progress(run, status, now)
     if now.name == "finished":
         run_figures.show(run, info, reached.reached(run), "distill")
     if not run.metrics():
@@ -77,7 +77,7 @@ def _panel(run: RunFolder, info: RunInfo, was_live: bool, more: Callable[[], Non
     curves.show(run, info, f"live-{run.key}")
 
 
-def _words(run: RunFolder, status: Status, now: Phase) -> None:
+def _progress(run: RunFolder, status: Status, now: Phase) -> None:
     """Show the progress bar, or the sentence that explains how the run ended."""
     at = status.progress
     if now.live or now.name in ("stopped", "lost"):

@@ -31,7 +31,7 @@ def methods(fields: Fields) -> list[str]:
             "Several methods are trained side by side on the same batches, and shown on one chart."
         ),
     )
-    fields.keep("methods", chosen)
+    fields.store("methods", chosen)
     for name in chosen:
         method = METHODS[name]
         st.caption(md("{about} {origin}", about=_about(method), origin=method.origin))
@@ -52,14 +52,14 @@ def options(fields: Fields, chosen: list[str]) -> dict[str, dict[str, Any]]:
     known = {name: option_fields(type(METHODS[name].options)) for name in chosen}
     if not any(known.values()):
         return {}
-    found = {}
+    values = {}
     with st.expander("Loss options", icon=":material/tune:", key="distill-options"):
-        for name, its in known.items():
-            if its:
+        for name, method_fields in known.items():
+            if method_fields:
                 if len(known) > 1:
                     st.markdown(md("**{title}**", title=METHODS[name].title))
-                found[name] = _options_of(fields, name, its)
-    return found
+                values[name] = _options_of(fields, name, method_fields)
+    return values
 
 
 def write(fields: Fields, method: str, options: Options) -> None:
@@ -72,8 +72,10 @@ def _name(method: str, option: str) -> str:
     return Fields.scoped("option", method, option)
 
 
-def _options_of(fields: Fields, method: str, its: tuple[OptionField, ...]) -> dict[str, Any]:
-    begin = {field.name: getattr(METHODS[method].options, field.name) for field in its}
+def _options_of(
+    fields: Fields, method: str, option_fields: tuple[OptionField, ...]
+) -> dict[str, Any]:
+    begin = {field.name: getattr(METHODS[method].options, field.name) for field in option_fields}
     newest = {option: fields.get(_name(method, option), value) for option, value in begin.items()}
     unused = unused_options(
         METHODS[method].kind,
@@ -81,13 +83,13 @@ def _options_of(fields: Fields, method: str, its: tuple[OptionField, ...]) -> di
     )
     values: dict[str, Any] = {}
     columns = st.columns(3)
-    numbers = [field for field in its if not field.choices and not field.is_switch]
+    numbers = [field for field in option_fields if not field.choices and not field.is_switch]
     for i, field in enumerate(numbers):
         with columns[i % 3]:
             values[field.name] = _option(
                 fields, field, method, begin[field.name], field.name in unused
             )
-    for field in its:
+    for field in option_fields:
         if field.choices or field.is_switch:
             values[field.name] = _option(
                 fields, field, method, begin[field.name], field.name in unused
@@ -123,7 +125,7 @@ def _option(fields: Fields, field: OptionField, method: str, default: Any, disab
             help=field.help,
             disabled=disabled,
         )
-    return fields.keep(name, default if value is None else value)
+    return fields.store(name, default if value is None else value)
 
 
 def _about(method: Method) -> Markdown:

@@ -8,8 +8,8 @@ from app.distill.model_choice import Choice, cost_sentence, cost_table
 from app.plain import st
 
 
-def show(found: Mapping[str, Choice], chosen: str, image_size: int) -> None:
-    st.caption(cost_sentence(found[chosen], image_size))
+def show(models: Mapping[str, Choice], chosen: str, image_size: int) -> None:
+    st.caption(cost_sentence(models[chosen], image_size))
     with st.expander("Cost of every model", icon=":material/speed:", key="distill-costs"):
         columns = {
             "Model": st.column_config.TextColumn(width=166),
@@ -20,8 +20,8 @@ def show(found: Mapping[str, Choice], chosen: str, image_size: int) -> None:
             "1 image": st.column_config.NumberColumn(format="%.3g ms", width=68),
             "64 images": st.column_config.NumberColumn(format="%.3g ms", width=78),
         }
-        st.dataframe(cost_table(found), hide_index=True, column_config=columns, width="stretch")
-        if (latency := found[chosen].latency) is not None:
+        st.dataframe(cost_table(models), hide_index=True, column_config=columns, width="stretch")
+        if (latency := models[chosen].latency) is not None:
             st.caption(
                 f"For images of {image_size} × {image_size} pixels. Times are float32 forward"
                 f" passes on {latency.cpu}, measured on {latency.date}. A run's card has the time"

@@ -9,7 +9,7 @@ from app import state
 from app.data.runs import info, library, readable_runs
 from app.distill import queue as queueing
 from app.distill.form_values import sentence
-from app.distill.plan import Plan, build_plan, start, told
+from app.distill.plan import Plan, build_plan, plan_text, start
 from app.distill.ray_submit import HOW, ray_address, start_on_ray
 from app.distill.speed import Guess, Speed, SpeedMeter, finished_runs, guess, guess_seconds
 from app.pages.distill import form as train_form
@@ -27,20 +27,20 @@ _HERE, _RAY = "here", "ray"
 
 
 def show() -> None:
-    found = _open_run()
-    if found is None:
+    opened = _open_run()
+    if opened is None:
         racers = _open_race()
         if racers:
             queue.show(but=[run.key for run, _ in racers])
-            race.show(racers, lambda: _leave([about for _, about in racers]))
+            race.show(racers, lambda: _leave([run_info for _, run_info in racers]))
         else:
             _new()
         return
-    run, about = found
-    st.title(live.heading(about))
-    st.caption(live.facts(about))
+    run, run_info = opened
+    st.title(live.heading(run_info))
+    st.caption(live.facts(run_info))
     queue.show(but=[run.key])
-    live.panel(run, about, lambda: _leave([]))
+    live.panel(run, run_info, lambda: _leave([]))
 
 
 def _open_run() -> tuple[RunFolder, RunInfo] | None:
@@ -50,30 +50,30 @@ def _open_run() -> tuple[RunFolder, RunInfo] | None:
         return None
     try:
         run = library().find(key)
-        about = info(run)
+        run_info = info(run)
         run.status()
     except RunError as error:
         st.warning(f"The run in this link cannot be opened: {sentence(error)}")
         return None
-    return None if run.read_only or about.config is None else (run, about)
+    return None if run.read_only or run_info.config is None else (run, run_info)
 
 
 def _open_race() -> list[tuple[RunFolder, RunInfo]]:
     """Return the existing runs of the race in the view. A single run in the view has priority."""
-    found = []
+    racers = []
     for key in state.current().race:
         try:
             run = library().find(key)
-            about = info(run)
+            run_info = info(run)
             run.status()
         except RunError:
             continue
-        if not run.read_only and about.config is not None:
-            found.append((run, about))
-    return found
+        if not run.read_only and run_info.config is not None:
+            racers.append((run, run_info))
+    return racers
 
 
-def _leave(abouts: list[RunInfo]) -> None:
+def _leave(infos: list[RunInfo]) -> None:
     """Draw the buttons that go back to the race or to the form, as it was or with these runs'
     settings."""
     view = state.current()
@@ -85,13 +85,13 @@ def _leave(abouts: list[RunInfo]) -> None:
     if st.button("New run", key="distill-new", icon=":material/add:"):
         state.update(run="", race=())
         st.rerun()
-    if abouts and st.button(
+    if infos and st.button(
         "Reuse these settings",
         key="distill-again",
         icon=":material/content_copy:",
         help="Opens the form with these settings, so that you can change some and start a new run.",
     ):
-        train_form.fill(*(about.config for about in abouts if about.config is not None))
+        train_form.fill(*(run_info.config for run_info in infos if run_info.config is not None))
         state.update(run="", race=())
         st.rerun()
 
@@ -121,7 +121,7 @@ def _plan(form: dict[str, Any]) -> None:
     except ValueError as error:
         st.error(sentence(error))
         return
-    st.write(told(plan, _teacher_of(plan.configs[0])))
+    st.write(plan_text(plan, _teacher_of(plan.configs[0])))
     known = _speeds()
     meter = st.session_state.setdefault("distill-meter", SpeedMeter(library(), known))
     waiting = meter.ask(plan.configs) is None
@@ -203,26 +203,26 @@ def _speeds() -> dict[str, Speed | str]:
 
 def _estimate(plan: Plan, was_waiting: bool) -> None:
     configs = plan.configs
-    found = st.session_state["distill-meter"].ask(configs)
-    if found is not None and was_waiting:
+    speed = st.session_state["distill-meter"].ask(configs)
+    if speed is not None and was_waiting:
         st.rerun()
     with st.container(key="distill-estimate"):
-        if isinstance(found, Speed):
+        if isinstance(speed, Speed):
             finished = finished_runs(configs[0], _runs())
-            _time(plan, found.seconds(configs[0], finished))
+            _time(plan, speed.seconds(configs[0], finished))
             pace = (
-                f"{numbers.number(found.images_per_second)}"
+                f"{numbers.number(speed.images_per_second)}"
                 f" images/s{' for all students together' if plan.is_race else ''}"
             )
             st.caption(
                 f"{pace}, measured on this machine. Start-up, evaluation and the map "
-                f"take {numbers.duration(found.beside(configs[0], finished))} of the time"
+                f"take {numbers.duration(speed.beside(configs[0], finished))} of the time"
                 f"{', based on your finished runs' if finished else ''}."
             )
-            st.caption(f"Device: {found.device}.")
+            st.caption(f"Device: {speed.device}.")
             return
-        if isinstance(found, str):
-            st.warning(sentence(ValueError(found)))
+        if isinstance(speed, str):
+            st.warning(sentence(ValueError(speed)))
             return
         _first_guess(plan)
         st.caption(
@@ -279,8 +279,8 @@ def _runs() -> list[tuple[RunFolder, RunInfo]]:
 
 
 def _spoken(seconds: float) -> str:
-    words = numbers.duration(seconds)
-    return words[:1].upper() + words[1:]
+    text = numbers.duration(seconds)
+    return text[:1].upper() + text[1:]
 
 
 def _teacher_of(config: TrainConfig) -> RunInfo | None:

@@ -19,7 +19,7 @@ from bickd_core.runs.library import RunError
 from bickd_viz.text import numbers
 
 REFRESH_SECONDS = 2.0
-_SAID = "queue-said"
+_PROBLEM = "queue-said"
 
 
 def show(but: Sequence[str] = ()) -> None:
@@ -29,9 +29,9 @@ def show(but: Sequence[str] = ()) -> None:
     Args:
         but: keys of the runs to leave out.
     """
-    if found := _without(entries(), but):
+    if others := _without(entries(), but):
         st.fragment(_list, run_every=REFRESH_SECONDS)(
-            tuple(but), tuple(entry.keys for entry in found)
+            tuple(but), tuple(entry.keys for entry in others)
         )
 
 
@@ -40,8 +40,8 @@ def entries() -> list[Entry]:
     return queue.entries([(run, info(run)) for run in readable_runs()[0]], _expected)
 
 
-def _without(found: list[Entry], but: Sequence[str]) -> list[Entry]:
-    return [entry for entry in found if not set(entry.keys) & set(but)]
+def _without(all_entries: list[Entry], but: Sequence[str]) -> list[Entry]:
+    return [entry for entry in all_entries if not set(entry.keys) & set(but)]
 
 
 def _expected(configs: Sequence[TrainConfig]) -> float | None:
@@ -56,8 +56,8 @@ def _guessed(configs: tuple[str, ...]) -> float | None:
 
 def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
     every = entries()
-    found = _without(every, but)
-    if tuple(entry.keys for entry in found) != before:
+    others = _without(every, but)
+    if tuple(entry.keys for entry in others) != before:
         st.rerun()
     with st.container(border=True, key="distill-running"):
         done = queue.all_done(every)
@@ -75,9 +75,9 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
                 " them. BICKD_SLOTS sets another limit."
             ),
         )
-        for entry in found:
+        for entry in others:
             _entry(entry)
-        if problem := st.session_state.pop(_SAID, None):
+        if problem := st.session_state.pop(_PROBLEM, None):
             st.error(problem)
 
 
@@ -93,7 +93,7 @@ def _entry(entry: Entry) -> None:
             on_click=_watch,
             args=(entry.keys,),
         )
-        st.caption(entry.words, width="content")
+        st.caption(entry.progress, width="content")
         st.button(
             "Stop" if entry.working else "Cancel",
             key=f"queue-stop-{first}",
@@ -118,4 +118,4 @@ def _stop(entry: Entry) -> None:
         try:
             local.stop(run)
         except (RunError, OSError) as error:
-            st.session_state[_SAID] = sentence(error)
+            st.session_state[_PROBLEM] = sentence(error)

@@ -48,9 +48,9 @@ def show(racers: list[Racer], more: Callable[[], None]) -> None:
         more: draws further buttons.
     """
     phases = [live.current_phase(run) for run, _ in racers]
-    about = racers[0][1]
-    st.title(races.heading([info for _, info in racers], phases, dataset_title(about.dataset)))
-    st.caption(_facts(about))
+    first = racers[0][1]
+    st.title(races.heading([info for _, info in racers], phases, dataset_title(first.dataset)))
+    st.caption(_facts(first))
     busy = any(phase.live for phase in phases)
     st.fragment(_panel, run_every=live.REFRESH_SECONDS if busy else None)(racers, busy, more)
 
@@ -80,7 +80,7 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
     if was_busy:
         most = max(info.config.epochs for _, info in racers if info.config is not None)
         at = races.standing(statuses, most)
-        st.progress(at.fraction, text=at.words or "waiting for its turn, or loading …")
+        st.progress(at.fraction, text=at.text or "waiting for its turn, or loading …")
     with st.container(border=True, key="race-students"):
         for (run, info), phase in zip(racers, phases, strict=True):
             _student(run, info, phase, looks[run.key])
@@ -125,14 +125,16 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
         _resume(halted)
     if done and not any(phase.live for phase in phases):
         many = len(done) > state.MAX_STUDENTS
-        words = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Show in comparison"
-        told = (
+        label = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Show in comparison"
+        help_text = (
             f"A comparison holds up to {state.MAX_STUDENTS} students. This opens the first"
             f" {state.MAX_STUDENTS}."
             if many
             else None
         )
-        if st.button(words, key="race-open", icon=":material/insights:", type="primary", help=told):
+        if st.button(
+            label, key="race-open", icon=":material/insights:", type="primary", help=help_text
+        ):
             _compare(done)
 
 
@@ -225,11 +227,11 @@ def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> No
         lines = [
             Line(
                 looks[key],
-                [record["epoch"] + 1 for record in its],
-                [record.get(field, float("nan")) for record in its],
+                [record["epoch"] + 1 for record in run_records],
+                [record.get(field, float("nan")) for record in run_records],
             )
-            for key, its in records.items()
-            if its
+            for key, run_records in records.items()
+            if run_records
         ]
         figure = metric_lines(
             lines, title, fmt, style.theme(), height=height, reference=levels.get(field)

@@ -70,7 +70,7 @@ def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
     zoomed = lens.matching != "none"  # matched, the marks are close together
     style.card_title(
         "Overlap and entropy of each model, for all temperatures",
-        f"marks: {lens.words(comparison.noun)}{', zoomed in' if zoomed else ''}",
+        f"marks: {lens.describe(comparison.noun)}{', zoomed in' if zoomed else ''}",
     )
     looks, curves = style.styles(comparison), []
     for model in comparison.models:

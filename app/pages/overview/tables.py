@@ -29,10 +29,10 @@ def every_figure(comparison: Comparison, T: float) -> None:
     )
     rows = []
     for model in comparison.models:
-        found = measures.summary(comparison, model, T)
+        summary = measures.summary(comparison, model, T)
         row = {"model": model.name, "architecture": model.info.arch or "not known"}
         for figure in FIGURES:
-            interval = figure.interval(found, is_teacher=model.is_teacher)
+            interval = figure.interval(summary, is_teacher=model.is_teacher)
             if interval is None:
                 row[figure.title] = "–"
             else:
@@ -74,9 +74,11 @@ def over_seeds(
         seeds = recipes.seeds(model.key)
         row = {"method": model.name, "runs": seeds}
         for figure in OVER_SEEDS:
-            found = recipes.figures[model.key].get(figure.field)
-            if found is not None:
-                shown = numbers.with_deviation(found.mean, found.deviation, seeds, figure.fmt)
+            recipe_figure = recipes.figures[model.key].get(figure.field)
+            if recipe_figure is not None:
+                shown = numbers.with_deviation(
+                    recipe_figure.mean, recipe_figure.deviation, seeds, figure.fmt
+                )
                 row[figure.title] = shown.split(" (")[0]
         rows.append(row)
     st.subheader("How much do seeds change the figures?")
@@ -90,9 +92,9 @@ def over_seeds(
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="overview-seeds")
     for reason in left_out(comparison, T):
         st.warning(f"Left out of the seeds: {reason}", icon=":material/warning:")
-    networks = [name for name, one in compared.items() if one.networks]
+    networks = [name for name, difference in compared.items() if difference.networks]
     if len(networks) < len(compared):
-        said = (
+        text = (
             f"{student.name} minus each other model, with 95% intervals over seeds and"
             f" {comparison.nouns}."
         )
@@ -103,14 +105,14 @@ def over_seeds(
                 f" {comparison.nouns} and hold for the two models compared."
             )
     else:
-        said = (
+        text = (
             f"{student.name} minus each other model, one run each, with 95% intervals over"
             f" {comparison.nouns}."
         )
         details = "The intervals hold for these models. Other seeds may give other results."
         if any(model.info.source.kind == "trained" for model in comparison.students):
             details += " The Distill page can train several seeds at once."
-    st.caption(said, help=details)
+    st.caption(text, help=details)
     st.dataframe(
         pd.DataFrame(seeds_text.difference_rows(student.name, compared, comparison.noun)),
         hide_index=True,

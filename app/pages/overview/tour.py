@@ -107,14 +107,14 @@ def show() -> None:
     step: int | None = st.session_state.get(_KEY)
     if step is None:
         return
-    page, title, words = STEPS[step]
+    page, title, text = STEPS[step]
     st.html(_CSS)
     if page == "learn":
         st.html(_CSS_ABOVE)
     last = step == len(STEPS) - 1
     with st.container(key="tour", border=True, gap="small"):
         st.markdown(md("**{title}**", title=title))
-        st.markdown(worded(words, _noun()))
+        st.markdown(worded(text, _noun()))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f"{step + 1} of {len(STEPS)}", width="content")
             if step and st.button("Back", key="tour-back"):

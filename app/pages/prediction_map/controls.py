@@ -91,7 +91,7 @@ def _choose_classes(comparison: Comparison, student: Model, T: float) -> tuple[i
         max_selections=colouring.MAX_HIGHLIGHTED,
         placeholder="Choose up to six classes",
     )
-    fields.keep("classes", chosen)
+    fields.store("classes", chosen)
     return tuple(names.index(name) for name in chosen)
 
 
@@ -123,8 +123,8 @@ def _choose_three(comparison: Comparison, student: Model, T: float, colour: str)
             width=240,
             help="Samples below this share are hidden, because their position would mean little.",
         )
-    fields.keep("three", chosen)
-    fields.keep("least", least)
+    fields.store("three", chosen)
+    fields.store("least", least)
     return Choices("simplex", colour, tuple(names.index(name) for name in chosen), least)
 
 

@@ -93,7 +93,7 @@ def _maps(comparison: Comparison, student: Model, T: float, choices: controls.Ch
     views = [view for view in stored if view is not None]
     coordinates = [view.coordinates for view in views]
     _draw(comparison, T, choices, coordinates)
-    st.caption(map_text.how_made(choices.method, bool(comparison.students)))
+    st.caption(map_text.layout_sentence(choices.method, bool(comparison.students)))
     _quality(comparison, choices.method, views)
     _limits(choices.method, _mean_move(coordinates))
     _images(comparison, student, T, choices)
@@ -234,7 +234,7 @@ def _triangle(comparison: Comparison, student: Model, T: float, choices: control
         if comparison.labels is not None
         else np.zeros(comparison.n, dtype=bool)
     )
-    st.caption(f"{map_text.how_made('simplex')} Probabilities are at T = {T:g}.")
+    st.caption(f"{map_text.layout_sentence('simplex')} Probabilities are at T = {T:g}.")
     st.caption(
         map_text.simplex_note(
             [model.name for model in comparison.models],
@@ -290,7 +290,7 @@ def _images(comparison: Comparison, student: Model, T: float, choices: controls.
         thumbs.show(
             comparison,
             positions,
-            thumbs.who_says_what(comparison, student, positions),
+            thumbs.teacher_and_student(comparison, student, positions),
             report=report,
         )
     st.caption(samples.image_credit(comparison))

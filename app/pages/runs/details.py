@@ -25,7 +25,7 @@ from bickd_core.reading import ReadError, opened, read_bytes
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers
 
-_SAID = "runs-said"
+_PROBLEM = "runs-said"
 
 
 def show(
@@ -44,14 +44,14 @@ def show(
             st.badge(now.word, icon=now.icon, color=now.colour)
             live.buttons(run, info, now, "runs")
             if not run.read_only and info.config is not None:
-                words = "Watch on Distill" if now.live else "Open on Distill"
-                if st.button(words, key="runs-distill", icon=":material/science:"):
+                label = "Watch on Distill" if now.live else "Open on Distill"
+                if st.button(label, key="runs-distill", icon=":material/science:"):
                     open_page("distill")
             run_export_menu.show(run)
             if not run.read_only and not now.live:
                 _change(run, students_of(run.key, everyone))
         lineage.show(run, info, finished=now.name == "finished", prefix="runs")
-        if problem := st.session_state.pop(_SAID, None):
+        if problem := st.session_state.pop(_PROBLEM, None):
             st.error(problem)
         if run.read_only:
             st.caption("This is a bundled run. You can compare and download it, but not change it.")
@@ -119,8 +119,8 @@ def _tabs(run: RunFolder, info: RunInfo) -> None:
         else:
             st.caption(_untrained(info))
     with tabs["Settings"]:
-        kept = info.model_dump(mode="json", exclude={"cost"}, exclude_none=True)
-        st.code(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), language="yaml")
+        settings = info.model_dump(mode="json", exclude={"cost"}, exclude_none=True)
+        st.code(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), language="yaml")
     with tabs["Download"]:
         _downloads(run)
 
@@ -214,7 +214,7 @@ def _rename(run: RunFolder, widget: str) -> None:
     try:
         run.rename(name)
     except (RunError, OSError) as error:
-        st.session_state[_SAID] = sentence(error)
+        st.session_state[_PROBLEM] = sentence(error)
         return
     state.update(**vars(renamed(state.current(), run.key, name)))
 
@@ -223,7 +223,7 @@ def _delete(run: RunFolder) -> None:
     try:
         run.delete()
     except (RunError, OSError) as error:
-        st.session_state[_SAID] = sentence(error)
+        st.session_state[_PROBLEM] = sentence(error)
         return
     state.update(**vars(renamed(state.current(), run.key, "")))
 

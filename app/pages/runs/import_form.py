@@ -46,7 +46,7 @@ def sweep() -> None:
     """Remove what interrupted imports of earlier sessions left behind."""
     library = runs.library()
     library.sweep_unfinished()
-    process.sweep(library, keep=_folder())
+    process.sweep(library, current=_folder())
 
 
 def _folder() -> Path | None:
@@ -72,35 +72,35 @@ def show(first: bool) -> None:
 
 
 def _outcome() -> None:
-    found: process.ImportState | None = st.session_state.get(_OUTCOME)
-    if found is None:
+    outcome: process.ImportState | None = st.session_state.get(_OUTCOME)
+    if outcome is None:
         return
-    if found.error:
+    if outcome.error:
         with st.container(border=True, key="runs-refused"):
-            st.error(sentence(ValueError(found.error)))
-            if found.better is not None:
+            st.error(sentence(ValueError(outcome.error)))
+            if outcome.better is not None:
                 st.button(
-                    f"Load it with {TITLES[found.better]}",
+                    f"Load it with {TITLES[outcome.better]}",
                     key="runs-load-better",
                     type="primary",
                     on_click=_use,
-                    args=(found.better,),
+                    args=(outcome.better,),
                 )
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="runs-loaded"):
         st.markdown(
             md(
                 ":material/check_circle: **{run}** was checked, evaluated and added to your runs.",
-                run=found.run,
+                run=outcome.run,
             )
         )
-        _applied(found.run)
+        _applied(outcome.run)
         if st.button(
             "Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"
         ):
             st.session_state.pop(_OUTCOME)
             try:
-                run = runs.library().find(found.run)
+                run = runs.library().find(outcome.run)
                 live.open_in_comparison(run, runs.info(run))
             except RunError as error:
                 st.error(sentence(error))
@@ -109,17 +109,17 @@ def _outcome() -> None:
 def _applied(key: str) -> None:
     """Show how the run's inputs were prepared, with its notes and hints."""
     try:
-        about = runs.info(runs.library().find(key))
+        info = runs.info(runs.library().find(key))
     except RunError as error:
         st.error(sentence(error))
         return
-    if about.preprocessing is not None:
-        split = tried_split(about.dataset)
-        st.caption(applied(about.preprocessing, about.source.tried, about.source.tried_on, split))
-        st.caption(about.preprocessing.sentence(made_square(about.dataset)))
-    for note in about.source.notes:
+    if info.preprocessing is not None:
+        split = tried_split(info.dataset)
+        st.caption(applied(info.preprocessing, info.source.tried, info.source.tried_on, split))
+        st.caption(info.preprocessing.sentence(made_square(info.dataset)))
+    for note in info.source.notes:
         st.warning(md("{note}", note=note), icon=":material/warning:")
-    for hint in about.source.hints:
+    for hint in info.source.hints:
         st.caption(md(":material/lightbulb: {hint}", hint=hint))
 
 
@@ -148,75 +148,56 @@ def _form(busy: bool) -> None:
     part = _part(fields) if upload is not None and not problem else None
     left, right = st.columns(2)
     with left:
-        about = data_form.choose(fields, DEFAULT_DATASET)
-        size = _size(fields, about)
-        resize = None if about is None else data_form.resize(fields, about)
-        arch = _architecture(fields, about, size)
+        data = data_form.choose(fields, DEFAULT_DATASET)
+        size = _size(fields, data)
+        resize = None if data is None else data_form.resize(fields, data)
+        arch = _architecture(fields, data, size)
     with right:
-        roles = ["teacher", "student"]
-        role = st.segmented_control(
-            "Role",
-            roles,
-            key=fields.key("role"),
-            default=fields.start("role", "teacher", roles),
-            required=True,
-            width="stretch",
-        )
-        fields.keep("role", role)
+        role = fields.segmented("role", "Role", ["teacher", "student"], width="stretch")
         teacher = _NO_TEACHER
         if role == "student":
             pairs = [(run, runs.info(run)) for run in runs.readable_runs()[0]]
-            keys = [*([] if about is None else teachers_for(pairs, about.name, size)), _NO_TEACHER]
-            comparison = fields.scoped("teacher", "" if about is None else about.name)
-            teacher = st.selectbox(
+            keys = [*([] if data is None else teachers_for(pairs, data.name, size)), _NO_TEACHER]
+            teacher = fields.select(
+                fields.scoped("teacher", "" if data is None else data.name),
                 "Teacher",
                 keys,
-                index=keys.index(fields.start(comparison, keys[0], keys)),
-                key=fields.key(comparison),
                 help="The run that this student is compared with.",
-                format_func=lambda key: "none" if key == _NO_TEACHER else runs.described(key),
+                title=lambda key: "none" if key == _NO_TEACHER else runs.described(key),
             )
-            fields.keep(comparison, teacher)
         order = (
-            None
-            if about is None or teacher != _NO_TEACHER
-            else data_form.class_order(fields, about)
+            None if data is None or teacher != _NO_TEACHER else data_form.class_order(fields, data)
         )
-        name = st.text_input(
-            "Run name",
-            value=fields.start("name", ""),
-            key=fields.key("name"),
-            placeholder="derived from the file name",
-            max_chars=80,
+        name = fields.text(
+            "name", "Run name", placeholder="derived from the file name", max_chars=80
         )
-        fields.keep("name", name)
-        inputs = inputs_form.ask(fields, about)
-    if about is not None and about.carved:
-        _held_out(about)
+        inputs = inputs_form.ask(fields, data)
+    if data is not None and data.carved:
+        _held_out(data)
     if upload is not None and not problem:
-        problem = _unfit(fields, about)
+        problem = _unfit(fields, data)
     pressed = st.button(
         "Check and load",
         key="runs-load",
         type="primary",
         icon=":material/fact_check:",
-        disabled=busy or bool(problem) or about is None,
+        disabled=busy or bool(problem) or data is None,
     )
     if not (st.session_state.pop(_AGAIN, False) or pressed):
         return
     st.session_state.pop(_OUTCOME, None)
-    if upload is None or about is None:
+    if upload is None or data is None:
         st.error("Choose a weights file first.")
         return
     try:
         request = ImportRequest(
             arch=arch,
-            dataset=about.name,
+            dataset=data.name,
             image_size=size,
             class_order=order,
             role=role,
             teacher=None if teacher == _NO_TEACHER else teacher,
-            name=name.strip() or runs.library().free_name(process.name_for(upload.name)),
+            name=name or runs.library().free_name(process.name_for(upload.name)),
             part=part,
             **inputs,
             **({} if resize is None else {"resize": resize}),
@@ -251,35 +232,24 @@ def _size(fields: Fields, info: DatasetInfo | None) -> int:
         return DATASETS[DEFAULT_DATASET].default_image_size
     if len(info.image_sizes) == 1:
         return info.default_image_size
-    name, own = (
+    input_size = fields.get("input_size") if info.any_size else None
+    sizes = sorted({*info.image_sizes, *([] if input_size is None else [input_size])})
+    return fields.segmented(
         fields.scoped("size", info.name),
-        fields.get("input_size") if info.any_size else None,
-    )
-    sizes = sorted({*info.image_sizes, *([] if own is None else [own])})
-    chosen = st.segmented_control(
         "Image size",
         sizes,
-        default=fields.start(name, info.default_image_size, sizes),
-        key=fields.key(name),
-        required=True,
-        format_func=lambda side: f"{side} × {side}",
+        default=info.default_image_size,
+        title=lambda side: f"{side} × {side}",
     )
-    return fields.keep(name, chosen)
 
 
 def _architecture(fields: Fields, info: DatasetInfo | None, size: int) -> str:
     """Ask for one of all networks, listed by family and size with their cost on this data."""
     shape = info or DATASETS[DEFAULT_DATASET]
-    found = choices(shape.num_classes, shape.in_channels, size)
-    names = list(found)
-    chosen = st.selectbox(
-        "Architecture",
-        names,
-        index=names.index(fields.start("arch", names[0], names)),
-        key=fields.key("arch"),
-        format_func=lambda name: found[name].label,
+    models = choices(shape.num_classes, shape.in_channels, size)
+    return fields.select(
+        "arch", "Architecture", list(models), title=lambda name: models[name].label
     )
-    return fields.keep("arch", chosen)
 
 
 def _part(fields: Fields) -> str | None:
@@ -293,15 +263,13 @@ def _part(fields: Fields) -> str | None:
     labels = list(parts)
     name = fields.scoped("part", st.session_state[_LOOK][0])
     before = fields.start(name, labels[0], labels)
-    chosen = st.selectbox(
+    chosen = fields.select(
+        name,
         "Network in the file",
         labels,
-        index=labels.index(before),
-        key=fields.key(name),
-        format_func=lambda label: f"{label or 'the whole file'} · {parts[label].title}",
+        title=lambda label: f"{label or 'the whole file'} · {parts[label].title}",
         help="The file holds several networks. Each is named by the key and prefix of its tensors.",
     )
-    fields.keep(name, chosen)
     if chosen != before:
         fields.set(arch=parts[chosen].name)
         _choose_data(fields, parts[chosen], fitting_sets(parts[chosen]))
@@ -336,36 +304,36 @@ def _look_inside(fields: Fields, upload: Any) -> str:
     looked: tuple[str, Look] | None = st.session_state.get(_LOOK)
     if looked is None or looked[0] != upload.file_id:
         with st.spinner("Reading the names of its tensors …"):
-            found = look(upload.getbuffer(), upload.name)
-        _choose(fields, found, None if looked is None else looked[1])
-        looked = (upload.file_id, found)
+            current = look(upload.getbuffer(), upload.name)
+        _choose(fields, current, None if looked is None else looked[1])
+        looked = (upload.file_id, current)
         st.session_state[_LOOK] = looked
-    found = looked[1]
-    if found.problem:
-        st.error(sentence(ValueError(found.problem)))
-    elif found.network is not None:
-        network = found.network
+    current = looked[1]
+    if current.problem:
+        st.error(sentence(ValueError(current.problem)))
+    elif current.network is not None:
+        network = current.network
         tensors = (
             f"Recognised {network.title} with"
             f" {numbers.counted(network.num_classes, 'class', 'classes')} and"
             f" {numbers.counted(network.in_channels, 'channel')}"
         )
-        if found.place and len(found.parts) < 2:  # else the list below names the parts
-            tensors += f" ({found.place})"
-        if found.datasets:
+        if current.place and len(current.parts) < 2:  # else the list below names the parts
+            tensors += f" ({current.place})"
+        if current.datasets:
             st.caption(md(":material/check: {tensors}.", tensors=tensors))
         else:
             st.caption(f"{tensors}. No bundled data set has this shape, so choose your own images.")
-    return found.problem
+    return current.problem
 
 
-def _choose(fields: Fields, found: Look, before: Look | None) -> None:
+def _choose(fields: Fields, current: Look, before: Look | None) -> None:
     """Write what was recognised into the form. A name that the user typed stays."""
-    if found.network is not None:
-        fields.set(arch=found.network.name)
-        _choose_data(fields, found.network, found.datasets)
+    if current.network is not None:
+        fields.set(arch=current.network.name)
+        _choose_data(fields, current.network, current.datasets)
     if fields.get("name", "") in ("", "" if before is None else st.session_state.get(_NAMED, "")):
-        st.session_state[_NAMED] = runs.library().free_name(found.name)
+        st.session_state[_NAMED] = runs.library().free_name(current.name)
         fields.set(name=st.session_state[_NAMED])
 
 
@@ -396,16 +364,19 @@ def _progress() -> None:
     folder = _folder()
     if folder is None:
         st.rerun()
-    found = process.state(folder)
-    if found.ended:
+    import_state = process.state(folder)
+    if import_state.ended:
         process.remove(folder)
         del st.session_state[_FOLDER]
-        st.session_state[_OUTCOME] = found
-        if found.run:
-            state.update(run=found.run)
+        st.session_state[_OUTCOME] = import_state
+        if import_state.run:
+            state.update(run=import_state.run)
             st.session_state.pop(_WANTED, None)
         st.rerun()
-    st.progress(min(1.0, found.share), text=f"{found.message[:1].upper()}{found.message[1:]} …")
+    st.progress(
+        min(1.0, import_state.share),
+        text=f"{import_state.message[:1].upper()}{import_state.message[1:]} …",
+    )
     if st.button("Cancel", key="runs-cancel", icon=":material/close:"):
         process.remove(folder)
         del st.session_state[_FOLDER]

@@ -28,9 +28,9 @@ def show() -> None:
     import_form.sweep()
     runs, problems = readable_runs()
     pairs = [(run, info(run)) for run in runs]
-    mine = sum(not run.read_only for run in runs)
-    st.title(_title(len(runs), mine))
-    import_form.show(first=not mine)
+    own_count = sum(not run.read_only for run in runs)
+    st.title(_title(len(runs), own_count))
+    import_form.show(first=not own_count)
     if problems:
         _broken(problems)
     if not pairs:
@@ -56,12 +56,12 @@ def show() -> None:
     _chosen(pairs)
 
 
-def _title(total: int, mine: int) -> str:
+def _title(total: int, own_count: int) -> str:
     if not total:
         return "No runs yet"
     return (
-        f"{numbers.counted(total, 'run')}, {mine} of them yours"
-        if mine
+        f"{numbers.counted(total, 'run')}, {own_count} of them yours"
+        if own_count
         else f"{numbers.counted(total, 'bundled run')}"
     )
 
@@ -74,8 +74,8 @@ def _live(run: RunFolder) -> bool:
 
 
 def _broken(problems: list[str]) -> None:
-    words = numbers.counted(len(problems), "run folder")
-    with st.expander(f"{words} cannot be read", icon=":material/warning:", key="runs-broken"):
+    folders = numbers.counted(len(problems), "run folder")
+    with st.expander(f"{folders} cannot be read", icon=":material/warning:", key="runs-broken"):
         for problem in problems:
             st.warning(problem)
 
@@ -84,7 +84,7 @@ def _broken(problems: list[str]) -> None:
 def _table(shown: list[tuple[RunFolder, RunInfo]], was_busy: bool) -> None:
     if was_busy and not any(_live(run) for run, _ in shown):
         st.rerun()
-    rows = [row(run, about, reached.reached(run)) for run, about in shown]
+    rows = [row(run, run_info, reached.reached(run)) for run, run_info in shown]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["Seed"] = frame["Seed"].astype("Int64")
     frame["Parameters"] = frame["Parameters"].astype("Int64")
@@ -160,6 +160,6 @@ def _chosen(pairs: list[tuple[RunFolder, RunInfo]]) -> None:
         on_change=opened,
         placeholder="Select a row above, or a run here",
     )
-    found = dict((run.key, (run, about)) for run, about in pairs).get(key)
-    if found is not None:
-        details.show(*found, pairs, reached.reached(found[0]))
+    opened_run = dict((run.key, (run, run_info)) for run, run_info in pairs).get(key)
+    if opened_run is not None:
+        details.show(*opened_run, pairs, reached.reached(opened_run[0]))

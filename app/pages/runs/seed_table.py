@@ -54,14 +54,14 @@ def show(runs: list[RunFolder]) -> None:
 
 def seed_row(group: SeedGroup) -> dict[str, Any]:
     """Return a row by column. Figures are text, because each is two numbers."""
-    about, count = group.first, len(group.seeds)
+    info, count = group.first, len(group.seeds)
 
     def shown(spread: tuple[float, float] | None, fmt: str = "number") -> str | None:
         return (
             None if spread is None else numbers.with_deviation(*spread, count, fmt).split(" (")[0]
         )
 
-    name = "teacher" if about.role == "teacher" else method_name(about)
+    name = "teacher" if info.role == "teacher" else method_name(info)
     seeds = ", ".join(str(seed) for seed in group.seeds)
     return {
         "Method": name,
@@ -70,10 +70,10 @@ def seed_row(group: SeedGroup) -> dict[str, Any]:
         "Overlap": shown(group.overlap),
         "Minutes": shown(group.minutes),
         "Seeds": f"{count}: {seeds}{' (shared views)' if group.shared_augmentation else ''}",
-        "Model": model_title(about.arch),
-        "Data": dataset_title(about.dataset),
+        "Model": model_title(info.arch),
+        "Data": dataset_title(info.dataset),
         "Images": numbers.count(group.n),
-        "Epochs": None if about.config is None else str(about.config.epochs),
-        "Teacher": None if about.teacher is None else about.teacher.key,
+        "Epochs": None if info.config is None else str(info.config.epochs),
+        "Teacher": None if info.teacher is None else info.teacher.key,
         "First run": group.keys[0],
     }

@@ -248,6 +248,9 @@ def _images(comparison: Comparison, student: Model, T: float) -> None:
         f" teacher | {student.name}."
     )
     thumbs.show(
-        comparison, positions, thumbs.who_says_what(comparison, student, positions), one_row=True
+        comparison,
+        positions,
+        thumbs.teacher_and_student(comparison, student, positions),
+        one_row=True,
     )
     st.caption(samples.image_credit(comparison))

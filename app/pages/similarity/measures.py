@@ -116,13 +116,13 @@ def _finding(
     if other is not None:
         difference = similarity.similarity_difference(comparison, student, other, measure, basis, T)
         said.append(
-            words.difference_words(
+            words.difference_sentence(
                 measure, student.name, other.name, difference, noun=comparison.noun
             )
         )
     shuffled = null.null
     said.append(
-        words.chance_words(
+        words.chance_sentence(
             measure,
             null.student.name,
             null.estimate,
