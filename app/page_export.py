@@ -150,7 +150,7 @@ def comparison_report(comparison: Comparison, temperature: float, address: str) 
         over_seeds.recipes(comparison, temperature),
         samples.thumbnails(comparison),
         teacher_ids=comparisons.predictions_at(
-            comparisons.file_of(comparison, comparison.teacher)
+            comparisons.file_of(comparison, comparison.teacher.run)
         ).ids,
         left_out=over_seeds.left_out(comparison, temperature),
     )

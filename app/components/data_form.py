@@ -85,8 +85,7 @@ def resize(fields: Fields, info: DatasetInfo) -> Resize | None:
 
 def known_sets() -> list[str]:
     """Return the names of the user's own data sets that runs exist for, the newest run's first."""
-    infos = [runs.info(run) for run in runs.readable_runs()[0]]
-    infos = [info for info in infos if is_external(info.dataset)]
+    infos = [info for _, info in runs.runs_with_info() if is_external(info.dataset)]
     infos.sort(key=lambda info: info.created, reverse=True)
     return list(dict.fromkeys(info.dataset for info in infos if info.dataset not in DATASETS))
 

@@ -177,18 +177,23 @@ class Fields:
         *,
         default: Number | None,
         step: Number,
-        min_value: Number | None = None,
-        max_value: Number | None = None,
+        limits: tuple[Number, Number] | None = None,
         format: str | None = None,
         placeholder: str | None = None,
         help: str | None = None,
     ) -> Number | None:
-        """Draw a number. Returns None if the box is empty."""
+        """Draw a number. Returns None if the box is empty.
+
+        Args:
+            limits: the smallest and the largest number.
+            format: a printf format.
+        """
+        low, high = limits or (None, None)
         draw: Callable[..., Number | None] = st.number_input  # its overloads take no `Number`
         value = draw(
             label,
-            min_value=min_value,
-            max_value=max_value,
+            min_value=low,
+            max_value=high,
             value=self.start(name, default),
             step=step,
             format=format,

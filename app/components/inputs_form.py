@@ -63,8 +63,7 @@ def _size(fields: Fields) -> int | None:
         "Network input size",
         default=None,
         step=1,
-        min_value=SMALLEST,
-        max_value=LARGEST,
+        limits=(SMALLEST, LARGEST),
         placeholder="same as the images",
         help=(
             "Pixels per side that the network was trained with. Images of another size are scaled"

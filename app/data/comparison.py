@@ -10,8 +10,8 @@ from app.data.cache import figures_cache
 from app.data.pictures import pictures, samples_fingerprint
 from app.data.runs import Fingerprint, fingerprint_of, info, library
 from app.state import ViewState
-from bickd_core.comparing.comparison import Comparison, Model, assemble
-from bickd_core.runs.library import RunError, Split
+from bickd_core.comparing.comparison import Comparison, assemble
+from bickd_core.runs.library import RunError, RunFolder, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError
 
 
@@ -58,9 +58,9 @@ def _comparison(
     )
 
 
-def file_of(comparison: Comparison, model: Model) -> Fingerprint:
-    """The file that holds the predictions of one model."""
-    return fingerprint_of(model.run.predictions_path(comparison.split))
+def file_of(comparison: Comparison, run: RunFolder) -> Fingerprint:
+    """Return the fingerprint of the file with a run's predictions on the comparison's split."""
+    return fingerprint_of(run.predictions_path(comparison.split))
 
 
 def predictions_at(fingerprint: Fingerprint) -> Predictions:

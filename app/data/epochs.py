@@ -185,7 +185,7 @@ def _trajectory(comparison: Comparison, model: Model) -> _Trajectory | None:
     stored = model.run.trajectory()
     if stored is None or not len(stored["epochs"]):
         return None
-    own = predictions_at(file_of(comparison, model)).class_names
+    own = predictions_at(file_of(comparison, model.run)).class_names
     columns = np.array([own.index(name) for name in comparison.class_names])
     labels = stored.get("labels")
     place = np.argsort(columns)

@@ -54,7 +54,7 @@ def _map_view(
     if base is not None:  # the position and rotation of a UMAP mean nothing
         coordinates = align_to(base.coordinates, coordinates, scaled=False)
     # A map has a row for each sample of the teacher.
-    teacher_ids = predictions_at(file_of(comparison, comparison.teacher)).ids
+    teacher_ids = predictions_at(file_of(comparison, comparison.teacher.run)).ids
     position = {id: i for i, id in enumerate(teacher_ids.tolist())}
     rows = np.array([position[id] for id in comparison.teacher.predictions.ids.tolist()])
     return MapView(layout, coordinates[rows])

@@ -22,8 +22,8 @@ def recipes(comparison: Comparison, temperature: float) -> Recipes:
     """
     fingerprints = {
         model.key: (
-            file_of(comparison, model),
-            *(_file_of(comparison, run) for run in siblings(comparison, model)),
+            file_of(comparison, model.run),
+            *(file_of(comparison, run) for run in siblings(comparison, model)),
         )
         for model in comparison.students
     }
@@ -33,7 +33,7 @@ def recipes(comparison: Comparison, temperature: float) -> Recipes:
 def siblings(comparison: Comparison, model: Model) -> list[RunFolder]:
     """Return the other runs of a student's recipe with readable predictions on the split, one for
     each seed."""
-    alike = [run for run in _alike(comparison, model) if _reason(_file_of(comparison, run)) is None]
+    alike = [run for run in _alike(comparison, model) if _reason(file_of(comparison, run)) is None]
     return one_run_per_seed([model.run, *alike], info)[1:]
 
 
@@ -54,16 +54,12 @@ def left_out(comparison: Comparison, temperature: float) -> list[str]:
     changed = {name for model in comparison.students for name in on_other_data(model.info, infos)}
     reasons = [core.images_changed(changed)] if changed else []
     for run in (run for model in comparison.students for run in _alike(comparison, model)):
-        fingerprint = _file_of(comparison, run)
+        fingerprint = file_of(comparison, run)
         reason = _reason(fingerprint)
         if reason is None and _score(comparison, fingerprint, temperature) is None:
             reason = f"{run.key} lacks some of the samples shown."
         reasons += [] if reason is None else [reason]
     return list(dict.fromkeys(reasons))
-
-
-def _file_of(comparison: Comparison, run: RunFolder) -> Fingerprint:
-    return fingerprint_of(run.predictions_path(comparison.split))
 
 
 def _recipe(run: RunFolder) -> tuple[object, ...]:

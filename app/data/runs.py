@@ -61,6 +61,11 @@ def readable_runs() -> tuple[list[RunFolder], list[str]]:
     return good, problems
 
 
+def runs_with_info() -> list[tuple[RunFolder, RunInfo]]:
+    """Return the runs whose run.yaml can be read, each with its info."""
+    return [(run, info(run)) for run in readable_runs()[0]]
+
+
 def label(run: RunFolder) -> str:
     """Return a short name of a run for charts: its title, "teacher" or its method."""
     run_info = info(run)

@@ -8,7 +8,7 @@ from typing import Any
 from app import state
 from app.components import data_form
 from app.components.fields import Fields
-from app.data.runs import DEFAULT_DATASET, described, info, library, readable_runs
+from app.data.runs import DEFAULT_DATASET, described, info, library, runs_with_info
 from app.distill.form_values import (
     BUDGETS,
     OPTIMIZERS,
@@ -130,8 +130,7 @@ def _image_size(fields: Fields, info: DatasetInfo) -> int:
 
 
 def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
-    runs = [(run, info(run)) for run in readable_runs()[0]]
-    keys = teachers_for(runs, form["dataset"], form["image_size"])
+    keys = teachers_for(runs_with_info(), form["dataset"], form["image_size"])
     if form["methods"] == ["ce"]:
         keys = [*keys, _FROM_LABELS]
     if not keys:

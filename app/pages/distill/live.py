@@ -92,7 +92,7 @@ def _progress(run: RunFolder, status: Status, now: Phase) -> None:
             " may have slept, or the disk may be slow or full."
         )
     if now.name == "failed":
-        st.error(sentence(ValueError(status.error or "the worker ended without saying why.")))
+        show_failure(status)
     elif now.name == "lost":
         st.warning(
             "The worker ended without a message: it was killed, or the machine was restarted."
@@ -106,6 +106,11 @@ def _progress(run: RunFolder, status: Status, now: Phase) -> None:
         st.caption(f"Runs on: {status.device}." if now.live else f"Ran on: {status.device}.")
     if now.name in ("failed", "lost"):
         _log(run)
+
+
+def show_failure(status: Status) -> None:
+    """Show why a run failed."""
+    st.error(sentence(ValueError(status.error or "the worker ended without an error message.")))
 
 
 def _waiting(now: Phase) -> str:

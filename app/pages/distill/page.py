@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from app import state
-from app.data.runs import info, library, readable_runs
+from app.data.runs import info, library, runs_with_info
 from app.distill import queue as queueing
 from app.distill.form_values import sentence
 from app.distill.plan import Plan, build_plan, plan_text, start
@@ -208,7 +208,7 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
         st.rerun()
     with st.container(key="distill-estimate"):
         if isinstance(speed, Speed):
-            finished = finished_runs(configs[0], _runs())
+            finished = finished_runs(configs[0], runs_with_info())
             _time(plan, speed.seconds(configs[0], finished))
             pace = (
                 f"{numbers.number(speed.images_per_second)}"
@@ -234,7 +234,7 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
 
 
 def _first_guess(plan: Plan) -> None:
-    runs = _runs()
+    runs = runs_with_info()
     rough = guess_seconds(plan.configs, runs)
     if rough is None:
         st.metric("Estimated time", "measuring …")
@@ -272,10 +272,6 @@ def _turn_of() -> None:
     st.caption(
         f"All slots on this machine are in use. A new run waits in the queue and starts {when}."
     )
-
-
-def _runs() -> list[tuple[RunFolder, RunInfo]]:
-    return [(run, info(run)) for run in readable_runs()[0]]
 
 
 def _spoken(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app import state
-from app.data.runs import info, readable_runs
+from app.data.runs import runs_with_info
 from app.distill import queue
 from app.distill.form_values import sentence
 from app.distill.queue import Entry
@@ -37,7 +37,7 @@ def show(but: Sequence[str] = ()) -> None:
 
 def entries() -> list[Entry]:
     """Return all working and waiting runs."""
-    return queue.entries([(run, info(run)) for run in readable_runs()[0]], _expected)
+    return queue.entries(runs_with_info(), _expected)
 
 
 def _without(all_entries: list[Entry], but: Sequence[str]) -> list[Entry]:
@@ -50,8 +50,8 @@ def _expected(configs: Sequence[TrainConfig]) -> float | None:
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def _guessed(configs: tuple[str, ...]) -> float | None:
-    runs = [(run, info(run)) for run in readable_runs()[0]]
-    return guess_seconds([TrainConfig.model_validate_json(config) for config in configs], runs)
+    parsed = [TrainConfig.model_validate_json(config) for config in configs]
+    return guess_seconds(parsed, runs_with_info())
 
 
 def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:

@@ -202,7 +202,7 @@ def _student(run: RunFolder, info: RunInfo, phase: Phase, look: ModelStyle) -> N
         ):
             _resume([run])
     if phase.name == "failed":
-        st.error(sentence(ValueError(run.status().error or "the worker ended without saying why.")))
+        live.show_failure(run.status())
 
 
 def _focus(key: str) -> None:

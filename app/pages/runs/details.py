@@ -56,9 +56,7 @@ def show(
         if run.read_only:
             st.caption("This is a bundled run. You can compare and download it, but not change it.")
         if now.name == "failed":
-            st.error(
-                sentence(ValueError(run.status().error or "the worker ended without saying why."))
-            )
+            live.show_failure(run.status())
         for problem in reached.problems:
             st.warning(problem, icon=":material/warning:")
         run_figures.show(run, info, reached, "runs")
@@ -78,11 +76,7 @@ def show(
         if info.source.kind in ("imported", "program"):
             if info.source.part:
                 st.caption(md("The weights are {part} in the file.", part=info.source.part))
-            st.caption(_inputs(info))
-            for note in info.source.notes:
-                st.warning(md("{note}", note=note), icon=":material/warning:")
-            for hint in info.source.hints:
-                st.caption(md(":material/lightbulb: {hint}", hint=hint))
+            show_inputs(info)
             if run.held_out_path.exists():
                 st.caption(
                     md(
@@ -93,17 +87,26 @@ def show(
         _tabs(run, info)
 
 
+def show_inputs(info: RunInfo) -> None:
+    """Show how an imported network's inputs were prepared, with notes and hints."""
+    st.caption(_inputs(info))
+    for note in info.source.notes:
+        st.warning(md("{note}", note=note), icon=":material/warning:")
+    for hint in info.source.hints:
+        st.caption(md(":material/lightbulb: {hint}", hint=hint))
+
+
 def _inputs(info: RunInfo) -> str:
-    """Describe how an imported network's inputs were prepared."""
-    own = info.preprocessing
-    if own is None:
+    preprocessing = info.preprocessing
+    if preprocessing is None:
         return (
             f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. If"
             " the figures are lower than you expect, load the file again: the import now tries"
             " four."
         )
-    tried = applied(own, info.source.tried, info.source.tried_on, tried_split(info.dataset))
-    return f"{tried} {own.sentence(made_square(info.dataset))}"
+    source, split = info.source, tried_split(info.dataset)
+    tried = applied(preprocessing, source.tried, source.tried_on, split)
+    return f"{tried} {preprocessing.sentence(made_square(info.dataset))}"
 
 
 def _tabs(run: RunFolder, info: RunInfo) -> None:

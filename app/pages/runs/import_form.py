@@ -17,16 +17,15 @@ from app.distill.model_choice import choices
 from app.imports import process
 from app.imports.inspect import Look, fitting_sets, look, unfit
 from app.pages.distill import live
+from app.pages.runs import details
 from app.plain import md, st
-from bickd_core.data.normalisation import TITLES, Choice, applied
+from bickd_core.data.normalisation import TITLES, Choice
 from bickd_core.data.registry import (
     DATASETS,
     DatasetInfo,
     held_out,
     held_out_table,
-    made_square,
     short_name,
-    tried_split,
 )
 from bickd_core.importing.weights import HELD_OUT, ImportRequest
 from bickd_core.models.recognise import Recognised
@@ -94,33 +93,18 @@ def _outcome() -> None:
                 run=outcome.run,
             )
         )
-        _applied(outcome.run)
+        try:
+            run = runs.library().find(outcome.run)
+            info = runs.info(run)
+        except RunError as error:
+            st.error(sentence(error))
+            return
+        details.show_inputs(info)
         if st.button(
             "Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"
         ):
             st.session_state.pop(_OUTCOME)
-            try:
-                run = runs.library().find(outcome.run)
-                live.open_in_comparison(run, runs.info(run))
-            except RunError as error:
-                st.error(sentence(error))
-
-
-def _applied(key: str) -> None:
-    """Show how the run's inputs were prepared, with its notes and hints."""
-    try:
-        info = runs.info(runs.library().find(key))
-    except RunError as error:
-        st.error(sentence(error))
-        return
-    if info.preprocessing is not None:
-        split = tried_split(info.dataset)
-        st.caption(applied(info.preprocessing, info.source.tried, info.source.tried_on, split))
-        st.caption(info.preprocessing.sentence(made_square(info.dataset)))
-    for note in info.source.notes:
-        st.warning(md("{note}", note=note), icon=":material/warning:")
-    for hint in info.source.hints:
-        st.caption(md(":material/lightbulb: {hint}", hint=hint))
+            live.open_in_comparison(run, info)
 
 
 def _use(better: Choice) -> None:
@@ -156,8 +140,8 @@ def _form(busy: bool) -> None:
         role = fields.segmented("role", "Role", ["teacher", "student"], width="stretch")
         teacher = _NO_TEACHER
         if role == "student":
-            pairs = [(run, runs.info(run)) for run in runs.readable_runs()[0]]
-            keys = [*([] if data is None else teachers_for(pairs, data.name, size)), _NO_TEACHER]
+            keys = [] if data is None else teachers_for(runs.runs_with_info(), data.name, size)
+            keys.append(_NO_TEACHER)
             teacher = fields.select(
                 fields.scoped("teacher", "" if data is None else data.name),
                 "Teacher",
@@ -344,20 +328,19 @@ def _choose_data(fields: Fields, network: Recognised, fitting: tuple[str, ...]) 
     A path that the user typed stays.
     """
     chosen = fields.get("dataset")
-    own = fields.get("own") if chosen == data_form.OWN else chosen in data_form.known_sets()
-    if chosen in fitting or own:
+    typed = fields.get("own") if chosen == data_form.OWN else chosen in data_form.known_sets()
+    if chosen in fitting or typed:
         return
     if fitting:
         data_form.write(fields, fitting[0])
         return
-    known = (runs.info(run) for run in runs.readable_runs()[0])
     shape = (network.num_classes, network.in_channels)
-    own = (
-        a.dataset
-        for a in known
-        if a.dataset not in DATASETS and (a.num_classes, a.in_channels) == shape
+    fitting_runs = (
+        info.dataset
+        for _, info in runs.runs_with_info()
+        if info.dataset not in DATASETS and (info.num_classes, info.in_channels) == shape
     )
-    data_form.write(fields, next(own, ""))
+    data_form.write(fields, next(fitting_runs, ""))
 
 
 def _progress() -> None:
